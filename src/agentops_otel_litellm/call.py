@@ -1,0 +1,177 @@
+"""What happened in one LiteLLM call, in nobody's vocabulary.
+
+Frozen records, filled from what LiteLLM was given and gave back, and passed from stage to stage.
+A field that is not known is `None`: nothing here has a default that looks like a fact.
+Durations are seconds on the monotonic clock; money is US dollars; tokens are as the provider counted them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+StreamOutcome = Literal["completed", "closed", "abandoned", "cancelled", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Whom the call asks: known in part when it starts, wholly once LiteLLM has resolved it."""
+
+    provider: str | None = None
+    """LiteLLM's own name for the provider, such as `vertex_ai`."""
+    model: str | None = None
+    """The model asked of the provider: without LiteLLM's `provider/` prefix."""
+    address: str | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the app asked for. Counts and choices only, never content."""
+
+    model: str | None = None
+    """The model as the app wrote it."""
+    stream: bool | None = None
+    messages_count: int | None = None
+    role_counts: tuple[tuple[str, int], ...] = ()
+    content_length: int | None = None
+    """Characters of text over all messages (or prompts, or inputs)."""
+    modalities: tuple[str, ...] | None = None
+    """Kinds of content sent, sorted: `text`, `image`, `audio`, `file`, `video`."""
+    inputs_count: int | None = None
+    """Prompts of a text completion, inputs of an embedding."""
+    tools_count: int | None = None
+    tool_choice: str | None = None
+    """`auto`, `none`, `required`, or `function` where the app named one."""
+    choice_count: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    max_tokens: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    seed: int | None = None
+    stop_sequences: tuple[str, ...] | None = None
+    reasoning_level: str | None = None
+    output_type: str | None = None
+    """`text`, `json`, `speech` or `image`, where the app asked for a format."""
+    service_tier: str | None = None
+    encoding_formats: tuple[str, ...] | None = None
+    dimensions: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What came back; of a stream that was cut, what had come until then."""
+
+    id: str | None = None
+    model: str | None = None
+    finish_reasons: tuple[str | None, ...] | None = None
+    """One per choice, in order, as LiteLLM gives them; `None` where it did not come."""
+    choices_count: int | None = None
+    content_length: int | None = None
+    """Characters of text over all choices."""
+    tool_calls_count: int | None = None
+    dimension_count: int | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    cache_hit: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the provider reported them. `input` includes the cached ones; the details are parts of it."""
+
+    input: int | None = None
+    output: int | None = None
+    total: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+    input_text: int | None = None
+    input_image: int | None = None
+    input_audio: int | None = None
+    output_text: int | None = None
+    output_image: int | None = None
+    output_audio: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """The price of the call in US dollars, and who worked it out."""
+
+    total: float
+    source: Literal["litellm", "genai_prices", "user"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When it happened: `started_at` in nanoseconds since the epoch, `duration` in seconds."""
+
+    started_at: int
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """How a streamed response came: instants are seconds since the call started."""
+
+    outcome: StreamOutcome
+    chunk_count: int
+    first_chunk: float | None = None
+    first_token: float | None = None
+    """The first chunk that carried output: text, reasoning, or a tool call."""
+    last_chunk: float | None = None
+    gaps: Sequence[float] = ()
+    """Seconds between one chunk and the next, in order."""
+    duration: float | None = None
+    """From the first chunk to the last."""
+    longest_gap: float | None = None
+    chunks_per_second: float | None = None
+    tokens_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why the call failed. `message` is composed from facts; it never quotes the provider."""
+
+    type: str
+    """The exception's class name."""
+    ancestry: tuple[str, ...]
+    """Class names from the exception's own upward, by which it is categorised."""
+    provider: str | None = None
+    status_code: int | None = None
+    retry_after: float | None = None
+    """Seconds the provider asked to wait."""
+    request_id: str | None = None
+    category: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How LiteLLM carried the call."""
+
+    call_id: str | None = None
+    call_type: str | None = None
+    """The LiteLLM function called, such as `acompletion`."""
+    model_group: str | None = None
+    model_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One logical call: the whole of it, or as much as is known yet."""
+
+    operation: str
+    """`gen_ai.operation.name`."""
+    target: Target
+    timing: Timing
+    route: Route | None = None
+    request: Request | None = None
+    response: Response | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
+    stream: Stream | None = None
+    failure: Failure | None = None

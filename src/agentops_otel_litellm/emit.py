@@ -1,0 +1,98 @@
+"""Telemetry: the only object that talks to OpenTelemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider, get_meter
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+    get_tracer,
+    set_span_in_context,
+)
+from opentelemetry.util.types import AttributeValue
+
+from agentops_otel_litellm.call import Call, Failure
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.metrics import Metrics
+from agentops_otel_litellm.processors import PIPELINE
+from agentops_otel_litellm.version import __version__
+from agentops_otel_litellm.vocabularies import Vocabulary
+from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT
+
+SCOPE = "agentops_otel_litellm"
+
+
+class Telemetry:
+    """Calls → spans, metrics and events, in the vocabularies given."""
+
+    def __init__(
+        self,
+        vocabularies: Sequence[Vocabulary],
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+    ) -> None:
+        self._vocabularies = vocabularies
+        self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
+        self._logger = get_logger(SCOPE, __version__, logger_provider)
+        self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider))
+
+    def start(self, call: Call, context: Context) -> Span:
+        """Open the span of a call that begins, with all that samplers may decide on."""
+        return self._tracer.start_span(
+            f"{call.operation} {call.target.model}" if call.target.model else call.operation,
+            context=context,
+            kind=SpanKind.CLIENT,
+            attributes=self._attributes(call),
+            start_time=call.timing.started_at,
+        )
+
+    def finish(self, span: Span, call: Call) -> None:
+        """Complete a call that is over and end its span, whatever goes wrong on the way.
+
+        Of a call that was not sampled only the metrics are kept.
+        """
+        for processor in PIPELINE:
+            with guard(f"the processor {processor.__name__}"):
+                call = processor(call)
+        with guard("putting a call aside for the metrics"):
+            self._metrics.put_aside(call, span.get_span_context())
+        if call.failure is not None:
+            with guard("logging an exception"):
+                self._log_exception(span, call.failure)
+        try:
+            if span.is_recording():
+                self._write(span, call)
+        finally:
+            span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
+
+    def _write(self, span: Span, call: Call) -> None:
+        span.set_attributes(self._attributes(call))
+        if call.failure is not None:
+            span.set_status(Status(StatusCode.ERROR, call.failure.message))
+
+    def _log_exception(self, span: Span, failure: Failure) -> None:
+        self._logger.emit(
+            LogRecord(
+                event_name=EXCEPTION_EVENT,
+                severity_number=SeverityNumber.WARN,
+                attributes={name: read(failure) for name, read in EXCEPTION.items()},
+                context=set_span_in_context(span),
+            )
+        )
+
+    def _attributes(self, call: Call) -> dict[str, AttributeValue]:
+        """The first vocabulary is written last: where the SDK's limit is reached, it evicts the oldest."""
+        attributes: dict[str, AttributeValue] = {}
+        for vocabulary in reversed(self._vocabularies):
+            attributes.update(vocabulary.attributes(call))
+        return attributes

@@ -1,0 +1,1 @@
+"""Where spans go, besides the stock OTLP exporters: one module for each destination."""

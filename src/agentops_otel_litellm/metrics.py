@@ -1,0 +1,156 @@
+"""The metrics: one row each, recorded from finished calls on the thread that exports them.
+
+Recording a value costs the SDK 10 to 20 µs, and a streamed call has one for each of its chunks. So a finished call
+is only put aside here, and its values are recorded when the metrics are collected: the aggregates are the same,
+and the app's thread has paid for an append.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.metrics import CallbackOptions, Histogram, Meter, NoOpMeter, Observation
+from opentelemetry.trace import NonRecordingSpan, SpanContext
+from opentelemetry.util.types import AttributeValue
+
+from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.vocabularies.gen_ai import provider_name
+
+SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+TOKENS = tuple(float(4**power) for power in range(14))
+
+Attributes = Mapping[str, AttributeValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A histogram, and what a finished call contributes to it. Rows may share an instrument by its name."""
+
+    name: str
+    unit: str
+    description: str
+    buckets: Sequence[float]
+    values: Callable[[Call], Iterable[float]]
+    attributes: Attributes = field(default_factory=dict)
+    """In addition to those every metric carries."""
+    of_failures: bool = False
+    """Whether `error.type` is among them."""
+
+
+def _known(value: float | None) -> tuple[float, ...]:
+    return () if value is None else (value,)
+
+
+def _tokens(kind: str, count: Callable[[Call], int | None]) -> Metric:
+    return Metric(
+        name="gen_ai.client.token.usage",
+        unit="{token}",
+        description="Tokens used, as the provider counted them.",
+        buckets=TOKENS,
+        values=lambda call: _known(count(call)),
+        attributes={"gen_ai.token.type": kind},
+    )
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        name="gen_ai.client.operation.duration",
+        unit="s",
+        description="Duration of a call, a stream's until its end.",
+        buckets=SECONDS,
+        values=lambda call: _known(call.timing.duration),
+        of_failures=True,
+    ),
+    _tokens("input", lambda call: call.usage.input if call.usage else None),
+    _tokens("output", lambda call: call.usage.output if call.usage else None),
+    Metric(
+        name="gen_ai.client.operation.time_to_first_chunk",
+        unit="s",
+        description="Time from the request to the first chunk of a stream.",
+        buckets=SECONDS,
+        values=lambda call: _known(call.stream.first_chunk) if call.stream else (),
+    ),
+    Metric(
+        name="gen_ai.client.operation.time_per_output_chunk",
+        unit="s",
+        description="Time from one chunk of a stream to the next.",
+        buckets=SECONDS,
+        values=lambda call: call.stream.gaps if call.stream else (),
+    ),
+)
+
+# What every metric carries. Low cardinality only: nothing that names a call, a user or a key.
+DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
+    "gen_ai.operation.name": lambda call: call.operation,
+    "gen_ai.provider.name": lambda call: provider_name(call.target.provider),
+    "gen_ai.request.model": lambda call: call.target.model,
+    "gen_ai.response.model": lambda call: call.response.model if call.response else None,
+    "server.address": lambda call: call.target.address,
+    "server.port": lambda call: call.target.port,
+}
+
+
+class Metrics:
+    """Instruments for the rows, and the finished calls whose values are still to be recorded."""
+
+    WAITING_LIMIT = 8_192
+    """Values put aside before they are recorded at once: nobody may be collecting."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._enabled = not isinstance(meter, NoOpMeter)
+        self._rows: list[tuple[Metric, Histogram]] = []
+        self._waiting: deque[tuple[Call, SpanContext]] = deque()
+        self._waiting_values = 0
+        instruments: dict[str, Histogram] = {}
+        for row in METRICS:
+            if row.name not in instruments:
+                instruments[row.name] = meter.create_histogram(
+                    row.name,
+                    unit=row.unit,
+                    description=row.description,
+                    explicit_bucket_boundaries_advisory=row.buckets,
+                )
+            self._rows.append((row, instruments[row.name]))
+        # Collection runs the callbacks of observable instruments first, then reads the histograms. This one
+        # never has a value, so it is never exported.
+        meter.create_observable_gauge("agentops_otel_litellm.collection", callbacks=[self._collecting])
+
+    def put_aside(self, call: Call, span_context: SpanContext) -> None:
+        """Have the call's values recorded when metrics are next collected."""
+        if not self._enabled:
+            return
+        self._waiting.append((call, span_context))
+        self._waiting_values += len(METRICS) + (len(call.stream.gaps) if call.stream else 0)
+        if self._waiting_values > self.WAITING_LIMIT:
+            self.record_waiting()
+
+    def record_waiting(self) -> None:
+        """Record everything put aside until now. Threads may do so side by side."""
+        self._waiting_values = 0
+        while self._waiting:
+            try:
+                call, span_context = self._waiting.popleft()
+            except IndexError:  # another thread took the last one
+                return
+            self._record(call, span_context)
+
+    def _collecting(self, _options: CallbackOptions) -> Iterable[Observation]:
+        self.record_waiting()
+        return ()
+
+    def _record(self, call: Call, span_context: SpanContext) -> None:
+        shared = {name: value for name, read in DIMENSIONS.items() if (value := read(call)) is not None}
+        # Only the span's identity is kept until now: it is all that an exemplar needs.
+        context = trace.set_span_in_context(NonRecordingSpan(span_context), otel_context.Context())
+        for row, histogram in self._rows:
+            with guard(f"recording the metric {row.name}"):
+                attributes = {**shared, **row.attributes}
+                if row.of_failures and call.failure is not None:
+                    attributes["error.type"] = call.failure.type
+                for value in row.values(call):
+                    histogram.record(value, attributes, context=context)

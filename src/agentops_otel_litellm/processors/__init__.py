@@ -1,0 +1,16 @@
+"""The pipeline a finished call passes through, in order. A processor is a function Call → Call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.processors.cost import settle_cost
+from agentops_otel_litellm.processors.errors import categorise_failure
+from agentops_otel_litellm.processors.stream import figure_stream
+
+Processor = Callable[[Call], Call]
+
+PIPELINE: tuple[Processor, ...] = (figure_stream, categorise_failure, settle_cost)
+
+__all__ = ["PIPELINE", "Processor"]

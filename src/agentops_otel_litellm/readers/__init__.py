@@ -1,0 +1,26 @@
+"""LiteLLM's shapes → records: the only place that knows them, and the only one where `Any` is at home.
+
+What arrives here is whatever the app passed and whatever the installed LiteLLM made of it. Readers copy no
+content, change nothing, and never import litellm. They may raise on a shape they have not seen: callers guard them.
+"""
+
+from agentops_otel_litellm.readers.failures import read_failure
+from agentops_otel_litellm.readers.responses import read_cost
+from agentops_otel_litellm.readers.shapes import CHAT, DEFAULT, EMBEDDING, TEXT, Shape
+from agentops_otel_litellm.readers.streams import Chunks, is_stream, read_stream_cost
+from agentops_otel_litellm.readers.target import read_route, read_target
+
+__all__ = [
+    "CHAT",
+    "DEFAULT",
+    "EMBEDDING",
+    "TEXT",
+    "Chunks",
+    "Shape",
+    "is_stream",
+    "read_cost",
+    "read_failure",
+    "read_route",
+    "read_stream_cost",
+    "read_target",
+]

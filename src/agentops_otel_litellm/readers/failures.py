@@ -1,0 +1,37 @@
+"""Exceptions → Failure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentops_otel_litellm.call import Failure
+from agentops_otel_litellm.readers.values import integer, text
+
+
+def read_failure(error: BaseException) -> Failure:
+    """The facts of an exception: its classes, its codes. Its text quotes prompts and keys, and stays where it is."""
+    cause: Any = getattr(error, "original_exception", None)
+    if cause is not None and type(error).__name__ == "MidStreamFallbackError":
+        error = cause
+    headers = getattr(error, "litellm_response_headers", None) or getattr(
+        getattr(error, "response", None), "headers", None
+    )
+    return Failure(
+        type=type(error).__name__,
+        ancestry=tuple(kind.__name__ for kind in type(error).__mro__),
+        provider=text(getattr(error, "llm_provider", None)),
+        status_code=integer(getattr(error, "status_code", None)),
+        retry_after=_seconds(_header(headers, "retry-after")),
+        request_id=_header(headers, "x-request-id") or _header(headers, "request-id"),
+    )
+
+
+def _header(headers: Any, name: str) -> str | None:
+    return text(headers.get(name)) if hasattr(headers, "get") else None
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return None  # an HTTP date

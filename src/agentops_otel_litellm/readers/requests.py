@@ -1,0 +1,150 @@
+"""Parameters of LiteLLM's functions → Request. Counts and choices are taken, content is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from agentops_otel_litellm.call import Request
+from agentops_otel_litellm.readers.values import field, integer, members, number, text, texts
+
+Parameters = Mapping[str, Any]
+
+_REASONING_LEVELS = frozenset({"none", "minimal", "low", "medium", "high", "xhigh", "max", "default"})
+_TOOL_CHOICES = frozenset({"auto", "none", "required", "any"})
+_PART_MODALITIES = {
+    "text": "text",
+    "image_url": "image",
+    "image": "image",
+    "input_audio": "audio",
+    "file": "file",
+    "document": "file",
+    "video_url": "video",
+}
+_OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
+
+
+def _tool_choice(value: Any) -> str | None:
+    """Which of the known choices; naming one function or tool is `function`, whatever its name."""
+    if isinstance(value, str):
+        return value if value in _TOOL_CHOICES else None
+    return "function" if isinstance(value, dict) else None
+
+
+def _reasoning_level(value: Any) -> str | None:
+    return value if isinstance(value, str) and value in _REASONING_LEVELS else None
+
+
+def _output_type(value: Any) -> str | None:
+    """A pydantic model as `response_format` means JSON."""
+    return "json" if isinstance(value, type) else _OUTPUT_TYPES.get(field(value, "type"))
+
+
+# LiteLLM's parameter → our field, and how its value is taken. Parameters that are not here are not read.
+_Take = Callable[[Any], Any]
+_SAMPLING: Sequence[tuple[str, str, _Take]] = (
+    ("max_tokens", "max_tokens", integer),
+    ("max_completion_tokens", "max_tokens", integer),
+    ("temperature", "temperature", number),
+    ("top_p", "top_p", number),
+    ("top_k", "top_k", integer),
+    ("frequency_penalty", "frequency_penalty", number),
+    ("presence_penalty", "presence_penalty", number),
+    ("n", "choice_count", integer),
+    ("seed", "seed", integer),
+    ("stop", "stop_sequences", texts),
+    ("service_tier", "service_tier", text),
+)
+_CHAT: Sequence[tuple[str, str, _Take]] = (
+    *_SAMPLING,
+    ("tools", "tools_count", len),
+    ("functions", "tools_count", len),
+    ("tool_choice", "tool_choice", _tool_choice),
+    ("reasoning_effort", "reasoning_level", _reasoning_level),
+    ("response_format", "output_type", _output_type),
+)
+_EMBEDDING: Sequence[tuple[str, str, _Take]] = (
+    ("dimensions", "dimensions", integer),
+    ("encoding_format", "encoding_formats", texts),
+)
+
+
+def _taken(parameters: Parameters, rows: Sequence[tuple[str, str, _Take]]) -> dict[str, Any]:
+    return {
+        field: value
+        for name, field, take in rows
+        if (given := parameters.get(name)) is not None and (value := take(given)) is not None
+    }
+
+
+def _streamed(parameters: Parameters) -> bool:
+    return parameters.get("stream") is True
+
+
+def chat_request(parameters: Parameters) -> Request:
+    messages = [members(message) for message in parameters.get("messages") or ()]
+    length, modalities = measure(message.get("content") for message in messages)
+    return Request(
+        model=text(parameters.get("model")),
+        stream=_streamed(parameters),
+        messages_count=len(messages),
+        role_counts=tuple(Counter(str(message.get("role")) for message in messages).items()),
+        content_length=length,
+        modalities=modalities,
+        **_taken(parameters, _CHAT),
+    )
+
+
+def measure(contents: Iterable[Any]) -> tuple[int, tuple[str, ...] | None]:
+    """Characters of text, and the kinds of parts. Only lengths are taken: the cost is the number of messages."""
+    length = 0
+    kinds: set[str] = set()
+    for content in contents:
+        if isinstance(content, str):
+            length += len(content)
+            kinds.add("text")
+        elif isinstance(content, list | tuple):
+            for part in content:
+                kind = _PART_MODALITIES.get(field(part, "type"))
+                if kind is not None:
+                    kinds.add(kind)
+                if kind == "text":
+                    length += len(field(part, "text") or "")
+    return length, tuple(sorted(kinds)) or None
+
+
+def text_request(parameters: Parameters) -> Request:
+    count, length = _prompts(parameters.get("prompt"))
+    return Request(
+        model=text(parameters.get("model")),
+        stream=_streamed(parameters),
+        inputs_count=count,
+        content_length=length,
+        **_taken(parameters, _SAMPLING),
+    )
+
+
+def embedding_request(parameters: Parameters) -> Request:
+    count, length = _prompts(parameters.get("input"))
+    return Request(
+        model=text(parameters.get("model")),
+        inputs_count=count,
+        content_length=length,
+        **_taken(parameters, _EMBEDDING),
+    )
+
+
+def _prompts(given: Any) -> tuple[int | None, int | None]:
+    """How many prompts, and their characters: a string, strings, one list of tokens, or lists of tokens."""
+    if isinstance(given, str):
+        return 1, len(given)
+    if not isinstance(given, list | tuple) or not given:
+        return None, None
+    if isinstance(given[0], int):
+        return 1, None
+    return len(given), sum(map(len, given)) if all(isinstance(item, str) for item in given) else None
+
+
+def default_request(parameters: Parameters) -> Request:
+    return Request(model=text(parameters.get("model")), stream=_streamed(parameters) or None)

@@ -1,0 +1,124 @@
+"""LiteLLM's finished responses → Response, Usage and Cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agentops_otel_litellm.call import Cost, Response, Usage
+from agentops_otel_litellm.readers.requests import measure
+from agentops_otel_litellm.readers.values import field, integer, members, number, text
+
+
+def _hidden(result: Any) -> Mapping[str, Any]:
+    hidden = getattr(result, "_hidden_params", None)
+    return hidden if isinstance(hidden, dict) else {}
+
+
+def _cache_hit(hidden: Mapping[str, Any]) -> bool | None:
+    return True if hidden.get("cache_hit") is True else None
+
+
+def _choices(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [members(choice) for choice in response.get("choices") or ()]
+
+
+def _finish_reasons(choices: Sequence[Mapping[str, Any]]) -> tuple[str | None, ...]:
+    return tuple(text(choice.get("finish_reason")) for choice in choices)
+
+
+def chat_response(result: Any) -> Response:
+    response, hidden = members(result), _hidden(result)
+    choices = _choices(response)
+    messages = [members(choice.get("message")) for choice in choices]
+    return Response(
+        id=text(response.get("id")),
+        model=text(hidden.get("provider_response_model")) or text(response.get("model")),
+        finish_reasons=_finish_reasons(choices),
+        choices_count=len(choices),
+        content_length=measure(message.get("content") for message in messages)[0],
+        tool_calls_count=sum(map(_tool_calls, messages)),
+        service_tier=text(response.get("service_tier")),
+        system_fingerprint=text(response.get("system_fingerprint")),
+        cache_hit=_cache_hit(hidden),
+    )
+
+
+def _tool_calls(message: Mapping[str, Any]) -> int:
+    return len(message.get("tool_calls") or ()) + (message.get("function_call") is not None)
+
+
+def text_response(result: Any) -> Response:
+    response, hidden = members(result), _hidden(result)
+    choices = _choices(response)
+    return Response(
+        id=text(response.get("id")),
+        model=text(hidden.get("provider_response_model")) or text(response.get("model")),
+        finish_reasons=_finish_reasons(choices),
+        choices_count=len(choices),
+        content_length=sum(len(choice.get("text") or "") for choice in choices),
+        system_fingerprint=text(response.get("system_fingerprint")),
+        cache_hit=_cache_hit(hidden),
+    )
+
+
+def embedding_response(result: Any) -> Response:
+    response = members(result)
+    data = response.get("data")
+    vector = field(data[0], "embedding") if data else None
+    return Response(
+        model=text(response.get("model")),
+        dimension_count=len(vector) if isinstance(vector, list) else None,
+        cache_hit=_cache_hit(_hidden(result)),
+    )
+
+
+def default_response(result: Any) -> Response:
+    response = members(result)
+    return Response(
+        id=text(response.get("id")),
+        model=text(response.get("model")),
+        cache_hit=_cache_hit(_hidden(result)),
+    )
+
+
+# --- usage and cost ---------------------------------------------------------------------------------------
+
+
+def read_usage(result: Any) -> Usage | None:
+    """What the provider counted. LiteLLM writes zeros where the provider sent nothing: all zeros are unknown."""
+    usage = members(field(result, "usage"))
+    read, written = integer(usage.get("prompt_tokens")), integer(usage.get("completion_tokens"))
+    if not read and not written:
+        return None
+    prompt, completion = (
+        members(usage.get("prompt_tokens_details")),
+        members(usage.get("completion_tokens_details")),
+    )
+    return Usage(
+        input=read,
+        output=written,
+        total=integer(usage.get("total_tokens")),
+        cache_read=integer(prompt.get("cached_tokens")),
+        cache_write=integer(prompt.get("cache_creation_tokens")),
+        reasoning=integer(completion.get("reasoning_tokens")),
+        input_text=integer(prompt.get("text_tokens")),
+        input_image=integer(prompt.get("image_tokens")),
+        input_audio=integer(prompt.get("audio_tokens")),
+        output_text=integer(completion.get("text_tokens")),
+        output_image=integer(completion.get("image_tokens")),
+        output_audio=integer(completion.get("audio_tokens")),
+    )
+
+
+def embedding_usage(result: Any) -> Usage | None:
+    """Embeddings have no output tokens: the zero LiteLLM writes there counts nothing."""
+    usage = read_usage(result)
+    return None if usage is None else replace(usage, output=None)
+
+
+def read_cost(result: Any) -> Cost | None:
+    """LiteLLM's own figure for a finished response: it honours custom prices, discounts and tiers."""
+    total = number(_hidden(result).get("response_cost"))
+    return None if total is None else Cost(total=total, source="litellm")

@@ -1,0 +1,30 @@
+"""A shape: how the requests, responses and chunks of a kind of operation are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agentops_otel_litellm.call import Request, Response, Usage
+from agentops_otel_litellm.readers import requests, responses, streams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The readers of a kind of operation."""
+
+    request: Callable[[Mapping[str, Any]], Request]
+    response: Callable[[Any], Response]
+    usage: Callable[[Any], Usage | None] = responses.read_usage
+    chunks: Callable[[], streams.Chunks] = streams.DefaultChunks
+
+
+CHAT = Shape(request=requests.chat_request, response=responses.chat_response, chunks=streams.ChatChunks)
+TEXT = Shape(request=requests.text_request, response=responses.text_response, chunks=streams.TextChunks)
+EMBEDDING = Shape(
+    request=requests.embedding_request,
+    response=responses.embedding_response,
+    usage=responses.embedding_usage,
+)
+DEFAULT = Shape(request=requests.default_request, response=responses.default_response)

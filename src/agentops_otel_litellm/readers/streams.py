@@ -1,0 +1,143 @@
+"""The chunks of LiteLLM's streams → Response, Usage and Cost, with none of them kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, Protocol
+
+from agentops_otel_litellm.call import Cost, Response, Usage
+from agentops_otel_litellm.readers.responses import read_usage
+from agentops_otel_litellm.readers.values import field, members, number, text
+
+USAGE_FIELDS = tuple(each.name for each in fields(Usage))
+
+
+class Chunks(Protocol):
+    """What the chunks of a stream amount to."""
+
+    def add(self, chunk: Any, /) -> bool:
+        """Take one chunk; true when it carries output: text, reasoning or a tool call."""
+
+    def response(self, stream: Any, /) -> Response:
+        """The response as far as it came; `stream` is LiteLLM's stream object."""
+
+    def usage(self, stream: Any, /) -> Usage | None:
+        """What the provider counted, if it said."""
+
+
+class ChatChunks:
+    """Chunks of a chat stream. Deltas of parallel choices and tool calls are told apart by their indexes."""
+
+    __slots__ = ("_calls", "_id", "_length", "_model", "_reasons")
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._model: str | None = None
+        self._length = 0
+        self._calls: set[tuple[int, int]] = set()
+        self._reasons: dict[int, str | None] = {}
+
+    def add(self, chunk: Any, /) -> bool:
+        if self._id is None:
+            self._id, self._model = text(field(chunk, "id")), text(field(chunk, "model"))
+        output = False
+        for each in chunk.choices:
+            choice = members(each)
+            index, reason = choice["index"], choice.get("finish_reason")
+            if reason is not None or index not in self._reasons:
+                self._reasons[index] = text(reason)
+            if self._output(index, choice):
+                output = True
+        return output
+
+    def _output(self, index: int, choice: Mapping[str, Any]) -> bool:
+        delta = members(choice.get("delta"))
+        content, calls = delta.get("content"), delta.get("tool_calls")
+        if content:
+            self._length += len(content)
+        for call in calls or ():
+            self._calls.add((index, field(call, "index") or 0))
+        legacy_call = delta.get("function_call") is not None
+        if legacy_call:
+            self._calls.add((index, -1))
+        return bool(content or calls or legacy_call or delta.get("reasoning_content"))
+
+    def response(self, stream: Any, /) -> Response:
+        indexes = sorted(self._reasons)
+        inner = _chat_stream(stream)
+        return Response(
+            id=self._id,
+            model=text(getattr(inner, "_provider_response_model", None)) or self._model,
+            finish_reasons=tuple(self._reasons[index] for index in indexes),
+            choices_count=len(indexes),
+            content_length=self._length,
+            tool_calls_count=len(self._calls),
+            system_fingerprint=text(getattr(inner, "system_fingerprint", None)),
+            cache_hit=True if getattr(inner, "custom_llm_provider", None) == "cached_response" else None,
+        )
+
+    def usage(self, stream: Any, /) -> Usage | None:
+        """From the chunks the provider sent, which LiteLLM keeps; what it hands out last may be an estimate."""
+        kept = getattr(_chat_stream(stream), "chunks", None) or ()
+        reported = [usage for chunk in kept if field(chunk, "usage") is not None and (usage := read_usage(chunk))]
+        return _merged(reported) if reported else None
+
+
+class TextChunks(ChatChunks):
+    """Chunks of a text completion stream."""
+
+    __slots__ = ()
+
+    def _output(self, _index: int, choice: Mapping[str, Any]) -> bool:
+        content = choice.get("text")
+        self._length += len(content or "")
+        return bool(content)
+
+    def response(self, stream: Any, /) -> Response:
+        return replace(super().response(stream), tool_calls_count=None)
+
+
+class DefaultChunks:
+    """A stream of a shape that nobody described: counted, timed, and otherwise left alone."""
+
+    __slots__ = ()
+
+    def add(self, _chunk: Any, /) -> bool:
+        return False
+
+    def response(self, _stream: Any, /) -> Response:
+        return Response()
+
+    def usage(self, _stream: Any, /) -> Usage | None:
+        return None
+
+
+def _chat_stream(stream: Any) -> Any:
+    """LiteLLM's chat stream: itself, or beneath a text completion stream."""
+    return stream if hasattr(stream, "chunks") else getattr(stream, "completion_stream", None)
+
+
+def _merged(reported: Sequence[Usage]) -> Usage:
+    """One usage from several: some providers count the input when they start and the output when they end."""
+    counts: dict[str, int] = {}
+    for usage in reported:
+        for name in USAGE_FIELDS:
+            count = getattr(usage, name)
+            if count or (count is not None and name not in counts):
+                counts[name] = count
+    return Usage(**counts)
+
+
+def read_stream_cost(logging: Any) -> Cost | None:
+    """What LiteLLM priced a stream at when it ended. Call it only where the provider reported usage: LiteLLM
+    prices its own estimate without a word.
+    """
+    total = number(field(getattr(logging, "cost_breakdown", None), "total_cost"))
+    return None if total is None else Cost(total=total, source="litellm")
+
+
+def is_stream(result: Any) -> bool:
+    """Iterators are streams; finished responses are at most iterable."""
+    kind = type(result)
+    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")

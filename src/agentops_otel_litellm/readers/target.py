@@ -1,0 +1,69 @@
+"""Whom a call asks, and how LiteLLM carries it: from its parameters and its logging object."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from agentops_otel_litellm.call import Route, Target
+from agentops_otel_litellm.readers.values import field, text
+
+Parameters = Mapping[str, Any]
+
+
+@lru_cache(maxsize=256)
+def _host_and_port(url: str) -> tuple[str | None, int | None]:
+    """Host and port alone: paths and queries of these URLs carry keys."""
+    parts = urlsplit(url if "//" in url else f"//{url}")
+    return parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, str]:
+    """Split LiteLLM's `provider/model`; else ask its price map, which is in memory and knows most bare names."""
+    litellm = sys.modules.get("litellm")
+    prefix, slash, rest = model.partition("/")
+    if slash and (prefix == provider or prefix in getattr(litellm, "provider_list", ())):
+        return provider or prefix, rest
+    if provider is None:
+        known = getattr(litellm, "model_cost", {}).get(model)
+        provider = text(known.get("litellm_provider")) if isinstance(known, dict) else None
+    return provider, model
+
+
+def read_target(parameters: Parameters, logging: Any) -> Target:
+    """Whom the call asks: what LiteLLM resolved (`logging`, its logging object), else what the app wrote."""
+    details = getattr(logging, "model_call_details", None) or {}
+    provider = text(details.get("custom_llm_provider")) or text(parameters.get("custom_llm_provider"))
+    model = text(details.get("model")) if "custom_llm_provider" in details else None
+    written = text(parameters.get("model"))
+    if written is not None and (model is None or provider is None):
+        provider, stripped = _provider_and_model(written, provider)
+        model = model or stripped
+    url = _resolved_url(details) or text(parameters.get("api_base")) or text(parameters.get("base_url"))
+    address, port = _host_and_port(url) if url else (None, None)
+    return Target(provider=provider, model=model, address=address, port=port if address else None)
+
+
+def _resolved_url(details: Mapping[str, Any]) -> str | None:
+    for place in ("additional_args", "litellm_params"):
+        part = details.get(place)
+        url = part.get("api_base") if isinstance(part, dict) else None
+        if url:
+            return str(url)
+    return None
+
+
+def read_route(parameters: Parameters, logging: Any) -> Route:
+    details = getattr(logging, "model_call_details", None) or {}
+    litellm_params = details.get("litellm_params") or parameters
+    metadata = parameters.get("metadata") or parameters.get("litellm_metadata")
+    group = metadata.get("model_group") if isinstance(metadata, dict) else None
+    return Route(
+        call_id=text(details.get("litellm_call_id")) or text(parameters.get("litellm_call_id")),
+        call_type=text(getattr(logging, "call_type", None)),
+        model_group=text(group),
+        model_id=text(field(litellm_params.get("model_info") or {}, "id")),
+    )

@@ -1,0 +1,133 @@
+"""A stream as the app sees it: LiteLLM's own in everything but that its span knows how it went."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import wrapt
+
+if TYPE_CHECKING:
+    from agentops_otel_litellm.observe import Observation
+
+Result = TypeVar("Result")
+
+
+if TYPE_CHECKING:
+    ObjectProxy = wrapt.ObjectProxy[object]
+else:
+    ObjectProxy = wrapt.ObjectProxy  # not subscriptable before wrapt 2
+
+
+class TracedStream(ObjectProxy):
+    """What every traced stream has: closing it or leaving it ends its span, and so does forgetting it.
+
+    `close` and `aclose` are offered where the stream itself has them: an app must not work only while traced.
+    """
+
+    __wrapped__: Any  # LiteLLM's stream, whichever class it is of
+
+    def __init__(self, stream: object, observation: Observation) -> None:
+        super().__init__(stream)
+        self._self_observation = observation
+
+    def __getattr__(self, name: str) -> object:
+        value: object = getattr(self.__wrapped__, name)
+        if name in {"close", "aclose"} and callable(value):
+            return self._self_closing(value)
+        return value
+
+    def _self_closing(self, close: Callable[..., object]) -> Callable[..., object]:
+        observation = self._self_observation
+
+        def closing(*args: object, **kwargs: object) -> object:
+            with observation:
+                closed = close(*args, **kwargs)
+            if inspect.isawaitable(closed):
+                return _closed(observation, closed)
+            observation.closed()
+            return closed
+
+        return closing
+
+    def __enter__(self) -> object:
+        entered = self.__wrapped__.__enter__()
+        return self if entered is self.__wrapped__ else entered
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        with self._self_observation:
+            handled: bool | None = self.__wrapped__.__exit__(kind, error, traceback)
+        self._self_observation.closed()
+        return handled
+
+    async def __aenter__(self) -> object:
+        entered = await self.__wrapped__.__aenter__()
+        return self if entered is self.__wrapped__ else entered
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        closing: Awaitable[bool | None] = self.__wrapped__.__aexit__(kind, error, traceback)
+        return await _closed(self._self_observation, closing)
+
+    def __del__(self) -> None:
+        observation = getattr(self, "_self_observation", None)
+        if observation is not None:
+            observation.abandoned()
+
+
+async def _closed(observation: Observation, closing: Awaitable[Result]) -> Result:
+    with observation:
+        result = await closing
+    observation.closed()
+    return result
+
+
+class TracedIterator(TracedStream):
+    """For streams that are iterated."""
+
+    def __iter__(self) -> Iterator[object]:
+        return self
+
+    def __next__(self) -> object:
+        observation = self._self_observation
+        with observation:
+            chunk: object = self.__wrapped__.__next__()
+        observation.received(chunk)
+        return chunk
+
+
+class TracedAsyncIterator(TracedStream):
+    """For streams that are iterated asynchronously."""
+
+    def __aiter__(self) -> AsyncIterator[object]:
+        return self
+
+    async def __anext__(self) -> object:
+        observation = self._self_observation
+        with observation:
+            chunk: object = await self.__wrapped__.__anext__()
+        observation.received(chunk)
+        return chunk
+
+
+class TracedDualIterator(TracedIterator, TracedAsyncIterator):
+    """For LiteLLM's chat streams, which are iterated either way."""
+
+
+# (has `__next__`, has `__anext__`) → what wraps it: an app must not find an iteration that is not there.
+WRAPPERS: dict[tuple[bool, bool], type[TracedStream]] = {
+    (True, False): TracedIterator,
+    (False, True): TracedAsyncIterator,
+    (True, True): TracedDualIterator,
+}
+
+
+def traced_stream(stream: object, observation: Observation) -> TracedStream:
+    """The wrapper that iterates as `stream` does."""
+    kind = type(stream)
+    return WRAPPERS[hasattr(kind, "__next__"), hasattr(kind, "__anext__")](stream, observation)

@@ -1,0 +1,97 @@
+"""LiteLLM's functions → the same functions, traced."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+
+from opentelemetry.context import get_current
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+
+from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.observe import CURRENT, Observation
+from agentops_otel_litellm.operations import Operation, operation_of
+from agentops_otel_litellm.seams import Function
+
+
+class Tracing:
+    """Wraps functions, which are traced for as long as there is a telemetry to trace them with."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.telemetry: Telemetry | None = telemetry
+
+    def trace(self, function: Function) -> Function:
+        """A function that does what `function` does, and is seen doing it."""
+        observed = self._observer(function)
+
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def traced_async(*args: object, **kwargs: object) -> object:
+                observation = observed(args, kwargs)
+                if observation is None:
+                    return await function(*args, **kwargs)
+                with observation:
+                    result = await function(*args, **kwargs)
+                return observation.returned(result)
+
+            return traced_async
+
+        @wraps(function)
+        def traced(*args: object, **kwargs: object) -> object:
+            observation = observed(args, kwargs)
+            if observation is None:
+                return function(*args, **kwargs)
+            with observation:
+                result = function(*args, **kwargs)
+            return observation.returned(result)
+
+        return traced
+
+    def attend_setup(self, function_setup: Function) -> Function:
+        """Tell the call that LiteLLM is setting up which logging object it got."""
+
+        @wraps(function_setup)
+        def attended_setup(*args: object, **kwargs: object) -> object:
+            made = function_setup(*args, **kwargs)
+            with guard("taking LiteLLM's logging object"):
+                observation = get_current().get(CURRENT)
+                if isinstance(observation, Observation) and isinstance(made, tuple):
+                    observation.logging = made[0]
+            return made
+
+        return attended_setup
+
+    def _observer(self, function: Function) -> Callable[[tuple[object, ...], dict[str, object]], Observation | None]:
+        names = tuple(inspect.signature(function).parameters)
+        operation: Operation | None = None
+
+        def observed(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | None:
+            """The observation of a call of its own; none of a call that belongs to one, or is not to be seen."""
+            nonlocal operation
+            telemetry = self.telemetry
+            if telemetry is None or not is_instrumentation_enabled():
+                return None
+            with guard("starting a span"):
+                context = get_current()
+                if _belongs(kwargs, context):
+                    return None
+                if operation is None:  # not before the first call: its module was not complete at its definition
+                    operation = operation_of(function)
+                parameters = {**dict(zip(names, args, strict=False)), **kwargs} if args else kwargs
+                return Observation(telemetry, operation, parameters, context)
+            return None
+
+        return observed
+
+
+def _belongs(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+    """Whether LiteLLM is calling itself on behalf of the call that is going on: it then hands its logging object
+    on. (The object alone does not say so: the proxy makes one before the first call.)
+    """
+    if kwargs.get("litellm_logging_obj") is None:
+        return False
+    current = context.get(CURRENT)
+    return isinstance(current, Observation) and current.open

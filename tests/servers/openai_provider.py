@@ -1,0 +1,329 @@
+"""An OpenAI-compatible provider that remembers what it sent, so that telemetry is held against the truth."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import struct
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import LoopbackHandler, LoopbackServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    JSON = dict[str, object]
+    ToolCall = tuple[str, str, tuple[str, ...]]
+
+
+def _usage() -> JSON:
+    return {
+        "prompt_tokens": 11,
+        "completion_tokens": 7,
+        "total_tokens": 18,
+        "prompt_tokens_details": {"cached_tokens": 4},
+        "completion_tokens_details": {"reasoning_tokens": 2},
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """What a request gets: an ordinary success but for the fields that say otherwise."""
+
+    content: tuple[str, ...] = ("Hello", ", ", "world", "!")
+    """Pieces: one per chunk, joined in a plain response. Empty is null, as beside tool calls it mostly is."""
+    choices: int | None = None
+    """`None` honours the request's `n`. All choices have the same content."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """(id, function name, pieces of the arguments): the name and each piece have a chunk of their own."""
+    finish_reason: str | None = None
+    """`None` is `tool_calls` if there are any, else `stop`."""
+    usage: JSON | None = field(default_factory=_usage)
+    """`None` sends none; embeddings send the prompt's share."""
+    status: int = 200
+    error_message: str = "The server had an error while processing your request."
+    """`{authorization}` and `{prompt}` are replaced by the request's: real providers echo those."""
+    error_code: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    first_delay: float = 0.0
+    """Seconds before the response, its headers included."""
+    delay: float = 0.0
+    """Seconds between chunks."""
+    cut_after: int | None = None
+    """Hang up after so many chunks; 0 is before anything is sent, and cuts a plain response too."""
+    model: str | None = None
+    """`None` is a dated version of the requested model."""
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and what was really sent in return; instants are of `time.perf_counter()`."""
+
+    path: str
+    body: JSON
+    headers: dict[str, str]
+    """The request's, under lower-case names."""
+    received_at: float
+    finished_at: float
+    status: int | None = None
+    """`None` if the connection ended before a response began."""
+    response_id: str | None = None
+    usage: JSON | None = None
+    chunk_times: tuple[float, ...] = ()
+    """Taken as each chunk leaves, `[DONE]` aside: a client cannot have seen it earlier."""
+    cut: bool = False
+    """The client vanished, or the script hung up, before all was sent."""
+
+
+class OpenAIProvider(LoopbackServer):
+    """Chat completions, completions and embeddings as the test scripts them; anything else is a 404."""
+
+    def __init__(self) -> None:
+        super().__init__(_Handler)
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self.reset()
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.url}/v1"
+
+    @property
+    def ledger(self) -> list[Exchange]:
+        """Exchanges in order of arrival; waits for those under way, ten seconds for each (`TimeoutError`)."""
+        return [exchange.result(timeout=10) for exchange in tuple(self._exchanges)]
+
+    def script(self, script: Script) -> None:
+        """What requests get when no script is queued for them."""
+        self._script = script
+
+    def scripts(self, scripts: Iterable[Script]) -> None:
+        """Queue one script per request."""
+        self._queue.extend(scripts)
+
+    def reset(self) -> None:
+        """Forget scripts and exchanges, even those under way; response ids remain unique."""
+        self._exchanges: list[Future[Exchange]] = []
+        self._queue: deque[Script] = deque()
+        self._script = Script()
+
+    def admit(self, exchange: Future[Exchange], route: str) -> tuple[Script, int]:
+        """Enter a request, whose exchange is to follow, and give it its script and its number."""
+        with self._lock:  # queued scripts go to requests in the order of the ledger
+            self._exchanges.append(exchange)
+            if route not in _ROUTES:
+                script = Script(status=404, error_message=f"Unknown URL: {route}", error_code="unknown_url")
+            else:
+                script = self._queue.popleft() if self._queue else self._script
+            return script, next(self._numbers)
+
+
+class _Handler(LoopbackHandler):
+    server: OpenAIProvider
+    exchange: Exchange
+    """Replaced by a fuller one as things are sent."""
+
+    def answer(self) -> None:
+        now = time.perf_counter()
+        self.exchange = Exchange(
+            path=self.route,
+            body=json.loads(self.read_body() or b"{}"),
+            headers=self.received_headers,
+            received_at=now,
+            finished_at=now,
+        )
+        entry: Future[Exchange] = Future()
+        script, number = self.server.admit(entry, self.route)
+        try:
+            self._play(script, number)
+        except ConnectionError:
+            self.exchange = replace(self.exchange, cut=True)
+            self.close_connection = True
+        finally:
+            entry.set_result(replace(self.exchange, finished_at=time.perf_counter()))
+
+    def _play(self, script: Script, number: int) -> None:
+        request, wire = self.exchange.body, _ROUTES.get(self.route)
+        self.pause(script.first_delay)
+        self._cut_if_due(script)
+        if script.status != 200:
+            self._send(script, _error(script, request, self.exchange.headers.get("authorization", "")))
+        elif wire is None:
+            self._send(script, _embeddings(script, request))
+        else:
+            generation = _Generation(wire, script, request, f"{wire.id_prefix}-{number}")
+            self.exchange = replace(self.exchange, response_id=generation.id)
+            if request.get("stream"):
+                self._stream(script, generation.chunks())
+            else:
+                self._send(script, generation.response())
+
+    def _send(self, script: Script, body: JSON) -> None:
+        self.exchange = replace(self.exchange, status=script.status, usage=_usage_of(body))
+        headers = {"content-type": "application/json", **script.headers}
+        self.reply(script.status, headers, json.dumps(body).encode())
+
+    def _stream(self, script: Script, chunks: Iterator[JSON]) -> None:
+        self.exchange = replace(self.exchange, status=200)
+        self.reply(200, {"content-type": "text/event-stream", **script.headers}, None)
+        for chunk in chunks:
+            if self.exchange.chunk_times:
+                self.pause(script.delay)
+            times = (*self.exchange.chunk_times, time.perf_counter())
+            self.send_chunk(f"data: {json.dumps(chunk)}\n\n".encode())
+            self.exchange = replace(self.exchange, chunk_times=times, usage=_usage_of(chunk))
+            self._cut_if_due(script)
+        self.send_chunk(b"data: [DONE]\n\n")
+        self.send_chunk(b"")
+
+    def _cut_if_due(self, script: Script) -> None:
+        if len(self.exchange.chunk_times) == script.cut_after:
+            self.hang_up()
+
+
+class _Wire(NamedTuple):
+    """What sets a generating endpoint's format apart: its names, and its choices whole and in pieces."""
+
+    id_prefix: str
+    kind: str
+    chunk_kind: str
+    whole: Callable[[Script], JSON]
+    pieces: Callable[[Script], Iterator[JSON]]
+    last_piece: JSON
+
+
+def _message(script: Script) -> JSON:
+    message: JSON = {"role": "assistant", "content": "".join(script.content) or None, "refusal": None}
+    if script.tool_calls:
+        message["tool_calls"] = [
+            {"id": call_id, "type": "function", "function": {"name": name, "arguments": "".join(arguments)}}
+            for call_id, name, arguments in script.tool_calls
+        ]
+    return {"message": message}
+
+
+def _deltas(script: Script) -> Iterator[JSON]:
+    yield {"delta": {"role": "assistant", "content": "" if script.content else None, "refusal": None}}
+    for piece in script.content:
+        yield {"delta": {"content": piece}}
+    for index, (call_id, name, arguments) in enumerate(script.tool_calls):
+        call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}
+        yield {"delta": {"tool_calls": [{"index": index, **call}]}}
+        for piece in arguments:
+            yield {"delta": {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}}
+
+
+_ROUTES = {
+    "/v1/chat/completions": _Wire(
+        "chatcmpl", "chat.completion", "chat.completion.chunk", _message, _deltas, {"delta": {}}
+    ),
+    "/v1/completions": _Wire(
+        "cmpl",
+        "text_completion",
+        "text_completion",
+        lambda script: {"text": "".join(script.content)},
+        lambda script: ({"text": piece} for piece in script.content),
+        {"text": ""},
+    ),
+    "/v1/embeddings": None,
+}
+
+
+class _Generation(NamedTuple):
+    """A response in the making."""
+
+    wire: _Wire
+    script: Script
+    request: JSON
+    id: str
+
+    def response(self) -> JSON:
+        body = self._body(self.wire.kind, self._choices(self.wire.whole(self.script), self._finish_reason()))
+        return body if self.script.usage is None else {**body, "usage": self.script.usage}
+
+    def chunks(self) -> Iterator[JSON]:
+        """A chunk per piece and choice, and the counts in a last one without choices if they were asked for."""
+        pieces = [(piece, None) for piece in self.wire.pieces(self.script)]
+        options = self.request.get("stream_options")
+        usage = self.script.usage if isinstance(options, dict) and options.get("include_usage") else None
+        for piece, finish_reason in (*pieces, (self.wire.last_piece, self._finish_reason())):
+            for choice in self._choices(piece, finish_reason):
+                chunk = self._body(self.wire.chunk_kind, [choice])
+                yield chunk if usage is None else {**chunk, "usage": None}
+        if usage is not None:
+            yield {**self._body(self.wire.chunk_kind, []), "usage": usage}
+
+    def _body(self, kind: str, choices: list[JSON]) -> JSON:
+        script = self.script
+        optional = {"system_fingerprint": script.system_fingerprint, "service_tier": script.service_tier}
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": int(time.time()),
+            "model": _model(script, self.request),
+            "choices": choices,
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+
+    def _choices(self, piece: JSON, finish_reason: str | None) -> list[JSON]:
+        asked = self.request.get("n")
+        count = self.script.choices or (asked if isinstance(asked, int) else 1)
+        end: JSON = {"logprobs": None, "finish_reason": finish_reason}
+        return [{"index": index, **piece, **end} for index in range(count)]
+
+    def _finish_reason(self) -> str:
+        return self.script.finish_reason or ("tool_calls" if self.script.tool_calls else "stop")
+
+
+def _embeddings(script: Script, request: JSON) -> JSON:
+    """Vectors of eighths: the same numbers in decimal and as base64 of 32-bit floats."""
+    given, asked = request["input"], request.get("dimensions")
+    one = not isinstance(given, list) or any(isinstance(item, int) for item in given)  # text or its tokens
+    dimensions = asked if isinstance(asked, int) else 8
+    data: list[JSON] = []
+    for index, _ in enumerate([given] if one else given):
+        vector = [(index + place) % 8 / 8 for place in range(dimensions)]
+        packed = base64.b64encode(struct.pack(f"<{dimensions}f", *vector)).decode()
+        embedding = packed if request.get("encoding_format") == "base64" else vector
+        data.append({"object": "embedding", "index": index, "embedding": embedding})
+    body: JSON = {"object": "list", "data": data, "model": _model(script, request)}
+    if script.usage is None:
+        return body
+    prompt_tokens = script.usage["prompt_tokens"]
+    return {**body, "usage": {"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens}}
+
+
+def _error(script: Script, request: JSON, authorization: str) -> JSON:
+    message = script.error_message.replace("{authorization}", authorization)
+    return {
+        "error": {
+            "message": message.replace("{prompt}", _prompt(request)),
+            "type": "server_error" if script.status >= 500 else "invalid_request_error",
+            "param": None,
+            "code": script.error_code,
+        }
+    }
+
+
+def _prompt(request: JSON) -> str:
+    messages = request.get("messages")
+    if isinstance(messages, list):
+        return next((str(message["content"]) for message in reversed(messages) if message["role"] == "user"), "")
+    return str(request.get("prompt", request.get("input", "")))
+
+
+def _model(script: Script, request: JSON) -> str:
+    return script.model or f"{request['model']}-2024-08-06"
+
+
+def _usage_of(body: JSON) -> JSON | None:
+    usage = body.get("usage")
+    return usage if isinstance(usage, dict) else None
