@@ -8,13 +8,14 @@ Durations are seconds on the monotonic clock; money is US dollars; tokens are as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from agentops_otel_litellm.record import record
 
 StreamOutcome = Literal["completed", "closed", "abandoned", "cancelled", "failed"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Target:
     """Whom the call asks: known in part when it starts, wholly once LiteLLM has resolved it."""
 
@@ -26,7 +27,7 @@ class Target:
     port: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Request:
     """What the app asked for. Counts and choices only, never content."""
 
@@ -61,7 +62,7 @@ class Request:
     dimensions: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Response:
     """What came back; of a stream that was cut, what had come until then."""
 
@@ -79,7 +80,7 @@ class Response:
     cache_hit: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Usage:
     """Tokens as the provider reported them. `input` includes the cached ones; the details are parts of it."""
 
@@ -97,7 +98,7 @@ class Usage:
     output_audio: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Cost:
     """The price of the call in US dollars, and who worked it out."""
 
@@ -105,7 +106,7 @@ class Cost:
     source: Literal["litellm", "genai_prices", "user"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Timing:
     """When it happened: `started_at` in nanoseconds since the epoch, `duration` in seconds."""
 
@@ -113,7 +114,7 @@ class Timing:
     duration: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Stream:
     """How a streamed response came: instants are seconds since the call started."""
 
@@ -132,7 +133,7 @@ class Stream:
     tokens_per_second: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Failure:
     """Why the call failed. `message` is composed from facts; it never quotes the provider."""
 
@@ -149,7 +150,7 @@ class Failure:
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Route:
     """How LiteLLM carried the call."""
 
@@ -160,7 +161,7 @@ class Route:
     model_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Call:
     """One logical call: the whole of it, or as much as is known yet."""
 

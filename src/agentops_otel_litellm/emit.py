@@ -19,7 +19,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.call import Call, Failure
+from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.processors import PIPELINE
@@ -42,6 +42,7 @@ class Telemetry:
         logger_provider: LoggerProvider | None = None,
     ) -> None:
         self._vocabularies = vocabularies
+        self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in PIPELINE]
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider))
@@ -61,14 +62,14 @@ class Telemetry:
 
         Of a call that was not sampled only the metrics are kept.
         """
-        for processor in PIPELINE:
-            with guard(f"the processor {processor.__name__}"):
+        for processor, guarded in self._pipeline:
+            with guarded:
                 call = processor(call)
         with guard("putting a call aside for the metrics"):
             self._metrics.put_aside(call, span.get_span_context())
         if call.failure is not None:
             with guard("logging an exception"):
-                self._log_exception(span, call.failure)
+                self._log_exception(span, call)
         try:
             if span.is_recording():
                 self._write(span, call)
@@ -80,12 +81,14 @@ class Telemetry:
         if call.failure is not None:
             span.set_status(Status(StatusCode.ERROR, call.failure.message))
 
-    def _log_exception(self, span: Span, failure: Failure) -> None:
+    def _log_exception(self, span: Span, call: Call) -> None:
+        attributes: dict[str, AttributeValue] = {}
+        EXCEPTION.write(call, attributes)
         self._logger.emit(
             LogRecord(
                 event_name=EXCEPTION_EVENT,
                 severity_number=SeverityNumber.WARN,
-                attributes={name: read(failure) for name, read in EXCEPTION.items()},
+                attributes=attributes,
                 context=set_span_in_context(span),
             )
         )
@@ -94,5 +97,5 @@ class Telemetry:
         """The first vocabulary is written last: where the SDK's limit is reached, it evicts the oldest."""
         attributes: dict[str, AttributeValue] = {}
         for vocabulary in reversed(self._vocabularies):
-            attributes.update(vocabulary.attributes(call))
+            vocabulary.write(call, attributes)
         return attributes

@@ -18,6 +18,10 @@ from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
     from agentops_otel_litellm.tracing import Tracing
 
 logger = logging.getLogger(__name__)
@@ -28,8 +32,8 @@ LITELLM = "litellm >= 1.72, != 1.82.7, != 1.82.8, != 1.107.*"
 class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream ignores its types
     """Traces LiteLLM; never imports it.
 
-    `instrument(tracer_provider=…, meter_provider=…, logger_provider=…)` may be called before or after `import litellm`; without
-    providers the global ones are used. `uninstrument()` puts LiteLLM's functions back.
+    `instrument(tracer_provider=…, meter_provider=…, logger_provider=…)` may be called before or after
+    `import litellm`; without providers the global ones are used. `uninstrument()` puts LiteLLM's functions back.
     """
 
     _tracer_provider: TracerProvider | None = None

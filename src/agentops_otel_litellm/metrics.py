@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event, Thread
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -98,14 +99,16 @@ DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
 class Metrics:
     """Instruments for the rows, and the finished calls whose values are still to be recorded."""
 
-    WAITING_LIMIT = 8_192
-    """Values put aside before they are recorded at once: nobody may be collecting."""
+    WAITING_LIMIT = 1_024
+    """Values put aside before a thread is asked to record them: collections can be minutes apart."""
 
     def __init__(self, meter: Meter) -> None:
         self._enabled = not isinstance(meter, NoOpMeter)
         self._rows: list[tuple[Metric, Histogram]] = []
         self._waiting: deque[tuple[Call, SpanContext]] = deque()
         self._waiting_values = 0
+        self._overflowing = Event()
+        self._recorder: Thread | None = None
         instruments: dict[str, Histogram] = {}
         for row in METRICS:
             if row.name not in instruments:
@@ -127,9 +130,22 @@ class Metrics:
         self._waiting.append((call, span_context))
         self._waiting_values += len(METRICS) + (len(call.stream.gaps) if call.stream else 0)
         if self._waiting_values > self.WAITING_LIMIT:
-            self.record_waiting()
+            self._wake_recorder()
 
-    def record_waiting(self) -> None:
+    def _wake_recorder(self) -> None:
+        if self._recorder is None or not self._recorder.is_alive():  # none yet, or it stayed behind in a fork
+            self._overflowing = Event()
+            self._recorder = Thread(target=self._record_overflow, name="agentops-metrics", daemon=True)
+            self._recorder.start()
+        self._overflowing.set()
+
+    def _record_overflow(self) -> None:
+        overflowing = self._overflowing
+        while overflowing.wait():
+            overflowing.clear()
+            self._record_waiting()
+
+    def _record_waiting(self) -> None:
         """Record everything put aside until now. Threads may do so side by side."""
         self._waiting_values = 0
         while self._waiting:
@@ -140,7 +156,7 @@ class Metrics:
             self._record(call, span_context)
 
     def _collecting(self, _options: CallbackOptions) -> Iterable[Observation]:
-        self.record_waiting()
+        self._record_waiting()
         return ()
 
     def _record(self, call: Call, span_context: SpanContext) -> None:

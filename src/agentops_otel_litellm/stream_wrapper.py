@@ -5,9 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import wrapt
+
+from agentops_otel_litellm.readers import LiteLLMStream
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.observe import Observation
@@ -27,9 +29,9 @@ class TracedStream(ObjectProxy):
     `close` and `aclose` are offered where the stream itself has them: an app must not work only while traced.
     """
 
-    __wrapped__: Any  # LiteLLM's stream, whichever class it is of
+    __wrapped__: LiteLLMStream
 
-    def __init__(self, stream: object, observation: Observation) -> None:
+    def __init__(self, stream: LiteLLMStream, observation: Observation) -> None:
         super().__init__(stream)
         self._self_observation = observation
 
@@ -60,7 +62,7 @@ class TracedStream(ObjectProxy):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
         with self._self_observation:
-            handled: bool | None = self.__wrapped__.__exit__(kind, error, traceback)
+            handled = self.__wrapped__.__exit__(kind, error, traceback)
         self._self_observation.closed()
         return handled
 
@@ -71,8 +73,7 @@ class TracedStream(ObjectProxy):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        closing: Awaitable[bool | None] = self.__wrapped__.__aexit__(kind, error, traceback)
-        return await _closed(self._self_observation, closing)
+        return await _closed(self._self_observation, self.__wrapped__.__aexit__(kind, error, traceback))
 
     def __del__(self) -> None:
         observation = getattr(self, "_self_observation", None)
@@ -96,7 +97,7 @@ class TracedIterator(TracedStream):
     def __next__(self) -> object:
         observation = self._self_observation
         with observation:
-            chunk: object = self.__wrapped__.__next__()
+            chunk = self.__wrapped__.__next__()
         observation.received(chunk)
         return chunk
 
@@ -110,7 +111,7 @@ class TracedAsyncIterator(TracedStream):
     async def __anext__(self) -> object:
         observation = self._self_observation
         with observation:
-            chunk: object = await self.__wrapped__.__anext__()
+            chunk = await self.__wrapped__.__anext__()
         observation.received(chunk)
         return chunk
 
@@ -127,7 +128,7 @@ WRAPPERS: dict[tuple[bool, bool], type[TracedStream]] = {
 }
 
 
-def traced_stream(stream: object, observation: Observation) -> TracedStream:
+def traced_stream(stream: LiteLLMStream, observation: Observation) -> TracedStream:
     """The wrapper that iterates as `stream` does."""
     kind = type(stream)
     return WRAPPERS[hasattr(kind, "__next__"), hasattr(kind, "__anext__")](stream, observation)

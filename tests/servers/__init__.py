@@ -53,10 +53,10 @@ class LoopbackHandler(BaseHTTPRequestHandler):
         """Answer one request, whatever its method."""
         raise NotImplementedError
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server looks for these names
+    def do_POST(self) -> None:
         self.answer()
 
-    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 - (the same)
+    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 - http.server looks for these names
 
     def setup(self) -> None:
         super().setup()

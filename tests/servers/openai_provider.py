@@ -9,17 +9,13 @@ import struct
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
 
 from . import LoopbackHandler, LoopbackServer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    JSON = dict[str, object]
-    ToolCall = tuple[str, str, tuple[str, ...]]
+JSON = dict[str, object]
 
 
 def _usage() -> JSON:
@@ -40,7 +36,7 @@ class Script:
     """Pieces: one per chunk, joined in a plain response. Empty is null, as beside tool calls it mostly is."""
     choices: int | None = None
     """`None` honours the request's `n`. All choices have the same content."""
-    tool_calls: tuple[ToolCall, ...] = ()
+    tool_calls: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     """(id, function name, pieces of the arguments): the name and each piece have a chunk of their own."""
     finish_reason: str | None = None
     """`None` is `tool_calls` if there are any, else `stop`."""
@@ -84,7 +80,7 @@ class Exchange:
 
 
 class OpenAIProvider(LoopbackServer):
-    """Chat completions, completions and embeddings as the test scripts them; anything else is a 404."""
+    """Chat completions, completions and embeddings, as the test scripts them; anything else is a 404."""
 
     def __init__(self) -> None:
         super().__init__(_Handler)
@@ -119,7 +115,7 @@ class OpenAIProvider(LoopbackServer):
         """Enter a request, whose exchange is to follow, and give it its script and its number."""
         with self._lock:  # queued scripts go to requests in the order of the ledger
             self._exchanges.append(exchange)
-            if route not in _ROUTES:
+            if route != _EMBEDDINGS and route not in _COMPLETIONS:
                 script = Script(status=404, error_message=f"Unknown URL: {route}", error_code="unknown_url")
             else:
                 script = self._queue.popleft() if self._queue else self._script
@@ -127,6 +123,8 @@ class OpenAIProvider(LoopbackServer):
 
 
 class _Handler(LoopbackHandler):
+    """Plays the script of each request, and enters in the ledger how far it came."""
+
     server: OpenAIProvider
     exchange: Exchange
     """Replaced by a fuller one as things are sent."""
@@ -151,20 +149,20 @@ class _Handler(LoopbackHandler):
             entry.set_result(replace(self.exchange, finished_at=time.perf_counter()))
 
     def _play(self, script: Script, number: int) -> None:
-        request, wire = self.exchange.body, _ROUTES.get(self.route)
+        request = self.exchange.body
         self.pause(script.first_delay)
         self._cut_if_due(script)
         if script.status != 200:
             self._send(script, _error(script, request, self.exchange.headers.get("authorization", "")))
-        elif wire is None:
+        elif self.route == _EMBEDDINGS:
             self._send(script, _embeddings(script, request))
         else:
-            generation = _Generation(wire, script, request, f"{wire.id_prefix}-{number}")
-            self.exchange = replace(self.exchange, response_id=generation.id)
+            completion = _COMPLETIONS[self.route](script, request, number)
+            self.exchange = replace(self.exchange, response_id=completion.id)
             if request.get("stream"):
-                self._stream(script, generation.chunks())
+                self._stream(script, completion.chunks())
             else:
-                self._send(script, generation.response())
+                self._send(script, completion.response())
 
     def _send(self, script: Script, body: JSON) -> None:
         self.exchange = replace(self.exchange, status=script.status, usage=_usage_of(body))
@@ -189,77 +187,43 @@ class _Handler(LoopbackHandler):
             self.hang_up()
 
 
-class _Wire(NamedTuple):
-    """What sets a generating endpoint's format apart: its names, and its choices whole and in pieces."""
+class _Completion:
+    """A response of /v1/completions, whole or in chunks."""
 
-    id_prefix: str
-    kind: str
-    chunk_kind: str
-    whole: Callable[[Script], JSON]
-    pieces: Callable[[Script], Iterator[JSON]]
-    last_piece: JSON
+    id_prefix, kind, chunk_kind = "cmpl", "text_completion", "text_completion"
 
+    def __init__(self, script: Script, request: JSON, number: int) -> None:
+        asked = request.get("n")
+        self.script, self.request = script, request
+        self.id = f"{self.id_prefix}-{number}"
+        self.choices = range(script.choices or (asked if isinstance(asked, int) else 1))
+        self.finish_reason = script.finish_reason or ("tool_calls" if script.tool_calls else "stop")
 
-def _message(script: Script) -> JSON:
-    message: JSON = {"role": "assistant", "content": "".join(script.content) or None, "refusal": None}
-    if script.tool_calls:
-        message["tool_calls"] = [
-            {"id": call_id, "type": "function", "function": {"name": name, "arguments": "".join(arguments)}}
-            for call_id, name, arguments in script.tool_calls
-        ]
-    return {"message": message}
+    def whole(self) -> JSON:
+        """What a choice holds."""
+        return {"text": "".join(self.script.content)}
 
-
-def _deltas(script: Script) -> Iterator[JSON]:
-    yield {"delta": {"role": "assistant", "content": "" if script.content else None, "refusal": None}}
-    for piece in script.content:
-        yield {"delta": {"content": piece}}
-    for index, (call_id, name, arguments) in enumerate(script.tool_calls):
-        call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}
-        yield {"delta": {"tool_calls": [{"index": index, **call}]}}
-        for piece in arguments:
-            yield {"delta": {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}}
-
-
-_ROUTES = {
-    "/v1/chat/completions": _Wire(
-        "chatcmpl", "chat.completion", "chat.completion.chunk", _message, _deltas, {"delta": {}}
-    ),
-    "/v1/completions": _Wire(
-        "cmpl",
-        "text_completion",
-        "text_completion",
-        lambda script: {"text": "".join(script.content)},
-        lambda script: ({"text": piece} for piece in script.content),
-        {"text": ""},
-    ),
-    "/v1/embeddings": None,
-}
-
-
-class _Generation(NamedTuple):
-    """A response in the making."""
-
-    wire: _Wire
-    script: Script
-    request: JSON
-    id: str
+    def pieces(self) -> Iterator[JSON]:
+        """The same for each chunk, to the one that says why it ends."""
+        for piece in (*self.script.content, ""):
+            yield {"text": piece}
 
     def response(self) -> JSON:
-        body = self._body(self.wire.kind, self._choices(self.wire.whole(self.script), self._finish_reason()))
+        end: JSON = {"logprobs": None, "finish_reason": self.finish_reason}
+        body = self._body(self.kind, [{"index": index, **self.whole(), **end} for index in self.choices])
         return body if self.script.usage is None else {**body, "usage": self.script.usage}
 
     def chunks(self) -> Iterator[JSON]:
-        """A chunk per piece and choice, and the counts in a last one without choices if they were asked for."""
-        pieces = [(piece, None) for piece in self.wire.pieces(self.script)]
         options = self.request.get("stream_options")
         usage = self.script.usage if isinstance(options, dict) and options.get("include_usage") else None
-        for piece, finish_reason in (*pieces, (self.wire.last_piece, self._finish_reason())):
-            for choice in self._choices(piece, finish_reason):
-                chunk = self._body(self.wire.chunk_kind, [choice])
-                yield chunk if usage is None else {**chunk, "usage": None}
+        no_usage: JSON = {} if usage is None else {"usage": None}
+        *pieces, last = self.pieces()
+        for piece, finish_reason in (*((piece, None) for piece in pieces), (last, self.finish_reason)):
+            for index in self.choices:
+                choice: JSON = {"index": index, **piece, "logprobs": None, "finish_reason": finish_reason}
+                yield {**self._body(self.chunk_kind, [choice]), **no_usage}
         if usage is not None:
-            yield {**self._body(self.wire.chunk_kind, []), "usage": usage}
+            yield {**self._body(self.chunk_kind, []), "usage": usage}
 
     def _body(self, kind: str, choices: list[JSON]) -> JSON:
         script = self.script
@@ -273,23 +237,44 @@ class _Generation(NamedTuple):
             **{name: value for name, value in optional.items() if value is not None},
         }
 
-    def _choices(self, piece: JSON, finish_reason: str | None) -> list[JSON]:
-        asked = self.request.get("n")
-        count = self.script.choices or (asked if isinstance(asked, int) else 1)
-        end: JSON = {"logprobs": None, "finish_reason": finish_reason}
-        return [{"index": index, **piece, **end} for index in range(count)]
 
-    def _finish_reason(self) -> str:
-        return self.script.finish_reason or ("tool_calls" if self.script.tool_calls else "stop")
+class _ChatCompletion(_Completion):
+    id_prefix, kind, chunk_kind = "chatcmpl", "chat.completion", "chat.completion.chunk"
+
+    def whole(self) -> JSON:
+        calls = []
+        for call_id, name, arguments in self.script.tool_calls:
+            function = {"name": name, "arguments": "".join(arguments)}
+            calls.append({"id": call_id, "type": "function", "function": function})
+        content = "".join(self.script.content) or None
+        message: JSON = {"role": "assistant", "content": content, "refusal": None}
+        return {"message": {**message, "tool_calls": calls} if calls else message}
+
+    def pieces(self) -> Iterator[JSON]:
+        first = "" if self.script.content else None
+        yield {"delta": {"role": "assistant", "content": first, "refusal": None}}
+        for piece in self.script.content:
+            yield {"delta": {"content": piece}}
+        for index, (call_id, name, arguments) in enumerate(self.script.tool_calls):
+            call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}
+            yield {"delta": {"tool_calls": [{"index": index, **call}]}}
+            for piece in arguments:
+                yield {"delta": {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}}
+        yield {"delta": {}}
+
+
+_COMPLETIONS = {"/v1/chat/completions": _ChatCompletion, "/v1/completions": _Completion}
+_EMBEDDINGS = "/v1/embeddings"
 
 
 def _embeddings(script: Script, request: JSON) -> JSON:
     """Vectors of eighths: the same numbers in decimal and as base64 of 32-bit floats."""
     given, asked = request["input"], request.get("dimensions")
-    one = not isinstance(given, list) or any(isinstance(item, int) for item in given)  # text or its tokens
+    tokens = isinstance(given, list) and any(isinstance(item, int) for item in given)
+    inputs = given if isinstance(given, list) and not tokens else [given]
     dimensions = asked if isinstance(asked, int) else 8
     data: list[JSON] = []
-    for index, _ in enumerate([given] if one else given):
+    for index in range(len(inputs)):
         vector = [(index + place) % 8 / 8 for place in range(dimensions)]
         packed = base64.b64encode(struct.pack(f"<{dimensions}f", *vector)).decode()
         embedding = packed if request.get("encoding_format") == "base64" else vector
@@ -316,7 +301,8 @@ def _error(script: Script, request: JSON, authorization: str) -> JSON:
 def _prompt(request: JSON) -> str:
     messages = request.get("messages")
     if isinstance(messages, list):
-        return next((str(message["content"]) for message in reversed(messages) if message["role"] == "user"), "")
+        asked = [str(message["content"]) for message in messages if message["role"] == "user"]
+        return asked[-1] if asked else ""
     return str(request.get("prompt", request.get("input", "")))
 
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import gzip
 import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, Metric, NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from . import LoopbackHandler, LoopbackServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-    from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, Metric, NumberDataPoint
 
 Attributes = dict[str, object]
 """Values as Python's: an array is a list, a kvlist a dict."""
@@ -100,7 +96,7 @@ class OTLPReceiver(LoopbackServer):
         return self.url
 
     def wait_for_spans(self, count: int, timeout: float = 10.0) -> list[ReceivedSpan]:
-        """All spans, once there are `count`; an AssertionError tells which there are if that takes too long."""
+        """All spans, once there are `count`; an `AssertionError` says what came if that takes too long."""
         with self._arrival:
             if not self._arrival.wait_for(lambda: len(self.spans) >= count, timeout):
                 names = [span.name for span in self.spans]

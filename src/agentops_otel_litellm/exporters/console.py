@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, TextIO
 
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanKind, StatusCode
@@ -21,10 +24,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from agentops_otel_litellm.emit import SCOPE
 from agentops_otel_litellm.guard import guard
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from opentelemetry.context import Context
+if TYPE_CHECKING:  # every process of the app pays for imports: rich is loaded when there is something to draw
     from rich.console import Console
     from rich.text import Text
 
@@ -40,12 +40,15 @@ FIRST_TO_GO = ("provider", "1st token", "tokens", "cost")
 CALL_WIDTHS = (26, 36)  # at least, before figures go; at most, before they move
 OUTCOME_WIDTH = 9
 GAP = "  "
-UNLIMITED = 1_000  # a log file has no width: every figure is kept and nothing is cut
+UNLIMITED = 1_000  # a log file has no width: every figure is kept, nothing is cut
 TEXT_LIMIT = 200
-MODELS_SHOWN = 8
+DEPTH_LIMIT = 100
+MODELS_KEPT, MODELS_SHOWN = 1_000, 8
 
 Styled = tuple[str, str]
 """Text, and the style to draw it in."""
+Tally = dict[str, float]
+"""What one call used, or several: calls, failed, unpriced, input, output, cost. Absent is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +86,8 @@ class OpenSpans(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         with self._lock:
-            self._open.pop(span.context.span_id, None)
-            self._keep(self._ended, Node.of(span))
+            node = self._open.pop(span.context.span_id, None)
+            self._keep(self._ended, node if node is not None and node.name == span.name else Node.of(span))
 
     def find(self, span_id: int) -> Node | None:
         with self._lock:
@@ -113,37 +116,6 @@ class Line:
 HEADING = Line(call=[("call", "dim")], figures={name: name for name in FIGURES}, outcome=("outcome", "dim"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """What one call used, or several together. A figure is `None` while nothing is known of it."""
-
-    calls: int = 0
-    failed: int = 0
-    unpriced: int = 0
-    """Calls that used tokens at a price nobody knows."""
-    input_tokens: float | None = None
-    output_tokens: float | None = None
-    cost: float | None = None
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            calls=self.calls + other.calls,
-            failed=self.failed + other.failed,
-            unpriced=self.unpriced + other.unpriced,
-            input_tokens=_sum(self.input_tokens, other.input_tokens),
-            output_tokens=_sum(self.output_tokens, other.output_tokens),
-            cost=_sum(self.cost, other.cost),
-        )
-
-    def figures(self) -> dict[str, str]:
-        sent, received = ("" if n is None else f"{n:,.0f}" for n in (self.input_tokens, self.output_tokens))
-        return {"tokens": f"{sent}→{received}" if sent or received else "", "cost": dollars(self.cost)}
-
-    def line(self, name: str, style: str = "") -> Line:
-        failed = f"{self.failed:,} failed" if self.failed else ""
-        return Line(call=[(name, style)], figures=self.figures(), outcome=(failed, "red"))
-
-
 class EndedCall:
     """A call's span, read for people: text that is safe to print, and `None` for what it does not say."""
 
@@ -152,30 +124,31 @@ class EndedCall:
         self._attributes = span.attributes or {}
         self.model = self._text("gen_ai.request.model") or self._text("gen_ai.response.model")
         self.outcome = self._outcome()
+        self.is_group = span.kind is SpanKind.INTERNAL  # a route or a batch: the calls beneath it are counted
 
     def line(self, indent: str) -> Line:
-        operation = self._text("gen_ai.operation.name")
-        call = f"{operation} {self.model or ''}" if operation else printable(self._span.name)
+        call = [(printable(self._span.name), "")]
+        if operation := self._text("gen_ai.operation.name"):
+            call = [(f"{operation} ", ""), (self.model or "", "bold")]
         started, ended = self._span.start_time, self._span.end_time
         figures = {
             "provider": self._text("gen_ai.provider.name") or "",
             "time": duration((ended - started) / 1e9 if started and ended else None),
             "1st token": duration(self._number("gen_ai.response.time_to_first_chunk")),
-            **self.used().figures(),
+            **_spent(self.used()),
         }
-        return Line(indent=indent, call=[(call, "bold")], figures=figures, outcome=self.outcome)
+        return Line(indent=indent, call=call, figures=figures, outcome=self.outcome)
 
     def used(self) -> Tally:
-        tokens = [self._number(f"gen_ai.usage.{kind}_tokens") for kind in ("input", "output")]
-        cost = self._number("gen_ai.usage.cost.amount")
-        return Tally(
-            calls=1,
-            failed=int(self.outcome[1] == "red"),
-            unpriced=int(cost is None and any(tokens)),
-            input_tokens=tokens[0],
-            output_tokens=tokens[1],
-            cost=cost,
-        )
+        used = {
+            "calls": 1,
+            "failed": int(self.outcome[1] == "red"),
+            "input": self._number("gen_ai.usage.input_tokens"),
+            "output": self._number("gen_ai.usage.output_tokens"),
+            "cost": self._number("gen_ai.usage.cost.amount"),
+        }
+        used["unpriced"] = int(used["cost"] is None and bool(used["input"] or used["output"]))
+        return {name: amount for name, amount in used.items() if amount is not None}
 
     def _outcome(self) -> Styled:
         stream, error = self._text("llm.response.stream_outcome"), self._text("error.type")
@@ -183,9 +156,9 @@ class EndedCall:
             return stream, "yellow"
         if error or stream == "failed" or self._span.status.status_code is StatusCode.ERROR:
             status = self._number("llm.error.status_code")
+            words = [] if status is None else [f"{status:.0f}"]  # first: what is last, a narrow terminal cuts
             kind = (error or "error").rpartition(".")[2]
-            # The status first: it survives a narrow terminal. It may be the type as well.
-            return " ".join(dict.fromkeys([*([] if status is None else [f"{status:.0f}"]), kind])), "red"
+            return " ".join(dict.fromkeys([*words, kind])), "red"
         return ("cached", "blue") if self._attributes.get("llm.cache.hit") is True else ("ok", "green")
 
     def _text(self, name: str) -> str | None:
@@ -198,7 +171,7 @@ class EndedCall:
 
 
 class ConsoleSpanExporter(SpanExporter):
-    """Prints the calls among the spans it is given; other spans only as headers above the calls beneath them.
+    """Prints the calls among the spans it is given; of other spans, headers above the calls beneath them.
 
     It writes to `out`, by default to what `sys.stderr` is at the time. A `console` is drawn on instead, at its
     width whatever it is: one that records makes a picture.
@@ -231,30 +204,42 @@ class ConsoleSpanExporter(SpanExporter):
             used, self._used = self._used, {}
             self._print(list(_totals(used)))
 
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's
+        return True
+
     def _lines(self, spans: Sequence[ReadableSpan]) -> Iterator[Line]:
         batch = {span.context.span_id: Node.of(span) for span in spans}
-        calls: dict[int, EndedCall] = {}
-        for span in spans:
-            if span.instrumentation_scope is not None and span.instrumentation_scope.name == SCOPE:
-                call = calls[span.context.span_id] = EndedCall(span)
-                if span.kind is not SpanKind.INTERNAL:  # a route or a batch: the calls beneath it count
-                    model = call.model or "unknown model"
-                    self._used[model] = self._used.get(model, Tally()) + call.used()
-        paths = [_path(batch[span_id], lambda i: batch.get(i) or self._open_spans.find(i)) for span_id in calls]
+        calls = {span.context.span_id: EndedCall(span) for span in spans if _is_call(span)}
+        for call in calls.values():
+            self._count(call)
+
+        def find(span_id: int) -> Node | None:
+            return batch.get(span_id) or self._open_spans.find(span_id)
+
+        paths = [_path(batch[span_id], find) for span_id in calls]
         # Parents sort before their children, siblings by their start.
         for path in sorted(paths, key=lambda path: [(node.started, node.span_id) for node in path]):
             for depth, node in enumerate(path):
+                # Beneath an unknown parent, lest the line seem to belong to the one above.
+                indent = "… " if depth == 1 and path[0].name is None else GAP * depth
                 if node is path[-1]:
-                    yield calls[node.span_id].line(_indent(path, depth))
+                    yield calls[node.span_id].line(indent)
                 elif node.name is not None and node.span_id not in self._above:
-                    yield Line(indent=_indent(path, depth), call=[(printable(node.name), "dim")])
+                    yield Line(indent=indent, call=[(printable(node.name), "dim")])
             self._above = [node.span_id for node in path]
+
+    def _count(self, call: EndedCall) -> None:
+        if call.is_group:
+            return
+        model = call.model or "unknown model"
+        if model not in self._used and len(self._used) >= MODELS_KEPT:
+            model = "other models"
+        self._used[model] = _sum(self._used.get(model, {}), call.used())
 
     def _print(self, lines: list[Line]) -> None:
         if self._silent or not lines:
             return
-        # Every process of the app pays for imports, so rich is loaded when there is something to draw.
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text
 
         try:
             console = self._console or _console(self._out)
@@ -269,32 +254,36 @@ class ConsoleSpanExporter(SpanExporter):
             self._silent = True
 
 
+def _is_call(span: ReadableSpan) -> bool:
+    return span.instrumentation_scope is not None and span.instrumentation_scope.name == SCOPE
+
+
 def _path(node: Node, find: Callable[[int], Node | None]) -> list[Node]:
     """The node beneath its ancestors in this process, the uppermost first."""
     path = [node]
-    while (parent := path[0].parent) is not None:
+    while (parent := path[0].parent) is not None and len(path) < DEPTH_LIMIT:
         unknown = Node(span_id=parent, parent=None, name=None, started=path[0].started)
         path.insert(0, find(parent) or unknown)
     return path
 
 
-def _indent(path: Sequence[Node], depth: int) -> str:
-    """Beneath an unknown parent it is `…`, lest the line seem to belong to the one above."""
-    return "… " if depth == 1 and path[0].name is None else GAP * depth
-
-
 def _totals(used: Mapping[str, Tally]) -> Iterator[Line]:
-    total = sum(used.values(), Tally())
-    if total.calls:
-        yield total.line(_calls(total.calls), "bold")
+    def line(name: str, tally: Tally, style: str = "") -> Line:
+        failed = f"{tally['failed']:,} failed" if tally["failed"] else ""
+        return Line(call=[(name, style)], figures=_spent(tally), outcome=(failed, "red"))
+
+    total = _sum(*used.values())
+    if total:
+        yield Line(call=[])
+        yield line(_calls(total["calls"]), total, "bold")
     if len(used) > 1:
-        ranked = sorted(used.items(), key=lambda item: (-(item[1].cost or 0), -item[1].calls, item[0]))
-        for model, tally in ranked[:MODELS_SHOWN]:
-            yield tally.line(f"{GAP}{tally.calls:,} {model}")
+        ranked = sorted(used, key=lambda model: (-used[model].get("cost", 0), -used[model]["calls"], model))
+        for model in ranked[:MODELS_SHOWN]:
+            yield line(f"{GAP}{used[model]['calls']:,} {model}", used[model])
         if len(ranked) > MODELS_SHOWN:
             yield Line(call=[(f"{GAP}{len(ranked) - MODELS_SHOWN:,} more", "dim")])
-    if total.unpriced:
-        yield Line(call=[(f"({_calls(total.unpriced)} without a known price)", "dim")])
+    if total.get("unpriced"):
+        yield Line(call=[(f"({_calls(total['unpriced'])} without a known price)", "dim")])
 
 
 def _layout(width: int) -> tuple[int, list[str]]:
@@ -313,7 +302,7 @@ def _figures(known: Mapping[str, str], columns: Sequence[str]) -> str:
 
 def _draw(line: Line, width: int, call_width: int, columns: Sequence[str]) -> Text:
     """The line, at most `width` wide: the call is cut first; an error may take the place of blank figures."""
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text
 
     outcome, style = line.outcome
     figures = _figures(line.figures, columns)
@@ -321,36 +310,47 @@ def _draw(line: Line, width: int, call_width: int, columns: Sequence[str]) -> Te
         figures = figures.rstrip()
     room = width - len(figures + GAP)
     call_width = max(min(call_width, room - OUTCOME_WIDTH), 1)
-    indent = line.indent[: max(call_width - CALL_WIDTHS[0] // 2, len(GAP))]
-    text = Text.assemble(indent, *line.call)
-    text.truncate(max(call_width, room - max(OUTCOME_WIDTH, len(outcome))), overflow="ellipsis")
-    text.pad_right(max(call_width - text.cell_len, 0))
-    text.append(figures, "dim" if line is HEADING else None).append(GAP).append(outcome, style)
+    text = Text.assemble(line.indent[: max(call_width - CALL_WIDTHS[0] // 2, len(GAP))], *line.call)
+    if line.figures:
+        text.truncate(max(call_width, room - max(OUTCOME_WIDTH, len(outcome))), overflow="ellipsis")
+        text.pad_right(max(call_width - text.cell_len, 0))
+        text.append(figures, "dim" if line is HEADING else None).append(GAP).append(outcome, style)
+        text.rstrip()
     text.truncate(width, overflow="ellipsis")
-    text.rstrip()
     return text
 
 
 def _console(out: TextIO | None) -> Console:
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     class Quiet(Console):
         def on_broken_pipe(self) -> None:
             """Rich would end the app here."""
             raise BrokenPipeError
 
-    # With NO_COLOR rich would still write escape sequences, for dim and bold.
+    # With NO_COLOR alone rich would still write escape sequences, for dim and bold.
     return Quiet(
-        file=out, stderr=True, color_system=None if os.environ.get("NO_COLOR") else "auto", force_jupyter=False
+        file=out,
+        stderr=True,
+        force_jupyter=False,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
     )
 
 
-def _calls(number: int) -> str:
+def _calls(number: float) -> str:
     return f"{number:,} call{'' if number == 1 else 's'}"
 
 
-def _sum(one: float | None, other: float | None) -> float | None:
-    return other if one is None else one + (other or 0)
+def _sum(*tallies: Tally) -> Tally:
+    total: Tally = {}
+    for name, amount in chain.from_iterable(tally.items() for tally in tallies):
+        total[name] = total.get(name, 0) + amount
+    return total
+
+
+def _spent(tally: Tally) -> dict[str, str]:
+    sent, received = (f"{tally[name]:,.0f}" if name in tally else "" for name in ("input", "output"))
+    return {"tokens": f"{sent}→{received}" if sent or received else "", "cost": dollars(tally.get("cost"))}
 
 
 def printable(text: str) -> str:

@@ -37,7 +37,6 @@ CATEGORIES = {
     "BadGatewayError": "server_error",
     "InternalServerError": "server_error",
     "ServiceUnavailableError": "server_error",
-    "BadRequestError": "invalid_request",
     "UnprocessableEntityError": "invalid_request",
     "ModelNotMappedError": "invalid_request",
     "CancelledError": "cancelled",
@@ -46,7 +45,8 @@ CATEGORIES = {
     "SystemExit": "cancelled",
 }
 
-# Status code → category, for exceptions whose class says nothing (LiteLLM's plain `APIError`).
+# Status code → category, for exceptions whose class says too little: LiteLLM's `APIError`, and its
+# `BadRequestError`, which it also raises for a 401 whose text it does not know.
 STATUS_CATEGORIES = {
     400: "invalid_request",
     401: "auth",

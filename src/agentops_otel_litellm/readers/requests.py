@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -89,11 +88,20 @@ def chat_request(parameters: Parameters) -> Request:
         model=text(parameters.get("model")),
         stream=_streamed(parameters),
         messages_count=len(messages),
-        role_counts=tuple(Counter(str(message.get("role")) for message in messages).items()),
+        role_counts=_role_counts(messages),
         content_length=length,
         modalities=modalities,
         **_taken(parameters, _CHAT),
     )
+
+
+def _role_counts(messages: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int], ...]:
+    counts: dict[str, int] = {}
+    for message in messages:
+        role = message.get("role")
+        if isinstance(role, str):
+            counts[role] = counts.get(role, 0) + 1
+    return tuple(counts.items())
 
 
 def measure(contents: Iterable[Any]) -> tuple[int, tuple[str, ...] | None]:

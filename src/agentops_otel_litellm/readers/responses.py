@@ -12,7 +12,9 @@ from agentops_otel_litellm.readers.values import field, integer, members, number
 
 
 def _hidden(result: Any) -> Mapping[str, Any]:
-    hidden = getattr(result, "_hidden_params", None)
+    # Through the model's own store: asking a pydantic model for a private attribute takes 2 µs.
+    private = getattr(result, "__pydantic_private__", None)
+    hidden = private.get("_hidden_params") if private else getattr(result, "_hidden_params", None)
     return hidden if isinstance(hidden, dict) else {}
 
 
@@ -86,30 +88,42 @@ def default_response(result: Any) -> Response:
 # --- usage and cost ---------------------------------------------------------------------------------------
 
 
+# LiteLLM's detail → our field.
+_INPUT_DETAILS = (
+    ("cached_tokens", "cache_read"),
+    ("cache_creation_tokens", "cache_write"),
+    ("text_tokens", "input_text"),
+    ("image_tokens", "input_image"),
+    ("audio_tokens", "input_audio"),
+)
+_OUTPUT_DETAILS = (
+    ("reasoning_tokens", "reasoning"),
+    ("text_tokens", "output_text"),
+    ("image_tokens", "output_image"),
+    ("audio_tokens", "output_audio"),
+)
+
+
 def read_usage(result: Any) -> Usage | None:
     """What the provider counted. LiteLLM writes zeros where the provider sent nothing: all zeros are unknown."""
     usage = members(field(result, "usage"))
     read, written = integer(usage.get("prompt_tokens")), integer(usage.get("completion_tokens"))
     if not read and not written:
         return None
-    prompt, completion = (
-        members(usage.get("prompt_tokens_details")),
-        members(usage.get("completion_tokens_details")),
-    )
     return Usage(
         input=read,
         output=written,
         total=integer(usage.get("total_tokens")),
-        cache_read=integer(prompt.get("cached_tokens")),
-        cache_write=integer(prompt.get("cache_creation_tokens")),
-        reasoning=integer(completion.get("reasoning_tokens")),
-        input_text=integer(prompt.get("text_tokens")),
-        input_image=integer(prompt.get("image_tokens")),
-        input_audio=integer(prompt.get("audio_tokens")),
-        output_text=integer(completion.get("text_tokens")),
-        output_image=integer(completion.get("image_tokens")),
-        output_audio=integer(completion.get("audio_tokens")),
+        **_details(usage.get("prompt_tokens_details"), _INPUT_DETAILS),
+        **_details(usage.get("completion_tokens_details"), _OUTPUT_DETAILS),
     )
+
+
+def _details(given: Any, rows: Sequence[tuple[str, str]]) -> dict[str, int]:
+    if given is None:
+        return {}
+    details = members(given)
+    return {field: count for name, field in rows if (count := integer(details.get(name))) is not None}
 
 
 def embedding_usage(result: Any) -> Usage | None:

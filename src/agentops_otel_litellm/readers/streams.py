@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.readers.responses import read_usage
 from agentops_otel_litellm.readers.values import field, members, number, text
 
 USAGE_FIELDS = tuple(each.name for each in fields(Usage))
+
+
+class LiteLLMStream(Protocol):
+    """Whichever class a stream is of, it has some of these."""
+
+    def __next__(self) -> object: ...
+    def __anext__(self) -> Awaitable[object]: ...
+    def __enter__(self) -> object: ...
+    def __exit__(self, *exception: object) -> bool | None: ...
+    def __aenter__(self) -> Awaitable[object]: ...
+    def __aexit__(self, *exception: object) -> Awaitable[bool | None]: ...
 
 
 class Chunks(Protocol):
@@ -43,8 +54,8 @@ class ChatChunks:
             self._id, self._model = text(field(chunk, "id")), text(field(chunk, "model"))
         output = False
         for each in chunk.choices:
-            choice = members(each)
-            index, reason = choice["index"], choice.get("finish_reason")
+            choice = getattr(each, "__pydantic_extra__", None) or members(each)
+            index, reason = choice.get("index", 0), choice.get("finish_reason")
             if reason is not None or index not in self._reasons:
                 self._reasons[index] = text(reason)
             if self._output(index, choice):
@@ -137,7 +148,6 @@ def read_stream_cost(logging: Any) -> Cost | None:
     return None if total is None else Cost(total=total, source="litellm")
 
 
-def is_stream(result: Any) -> bool:
+def is_stream(result: Any) -> TypeGuard[LiteLLMStream]:
     """Iterators are streams; finished responses are at most iterable."""
-    kind = type(result)
-    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
+    return isinstance(result, Iterator | AsyncIterator)

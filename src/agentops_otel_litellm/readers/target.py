@@ -21,11 +21,17 @@ def _host_and_port(url: str) -> tuple[str | None, int | None]:
     return parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
+@lru_cache(maxsize=256)
+def _is_provider(prefix: str, _known: int) -> bool:
+    """Whether LiteLLM has a provider of that name: a walk through some 160 enum members, made once."""
+    return prefix in getattr(sys.modules.get("litellm"), "provider_list", ())
+
+
 def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, str]:
     """Split LiteLLM's `provider/model`; else ask its price map, which is in memory and knows most bare names."""
     litellm = sys.modules.get("litellm")
     prefix, slash, rest = model.partition("/")
-    if slash and (prefix == provider or prefix in getattr(litellm, "provider_list", ())):
+    if slash and (prefix == provider or _is_provider(prefix, len(getattr(litellm, "provider_list", ())))):
         return provider or prefix, rest
     if provider is None:
         known = getattr(litellm, "model_cost", {}).get(model)

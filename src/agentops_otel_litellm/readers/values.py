@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_NOTHING: dict[str, Any] = {}
+
 
 def members(thing: Any) -> Mapping[str, Any]:
     """What a dict or a model holds, by name. LiteLLM's models keep most of it as pydantic extras, where going
@@ -12,10 +14,8 @@ def members(thing: Any) -> Mapping[str, Any]:
     """
     if isinstance(thing, dict):
         return thing
-    own: dict[str, Any] | None = getattr(thing, "__dict__", None)
-    if own is None:
-        return {}
     extra: dict[str, Any] | None = getattr(thing, "__pydantic_extra__", None)
+    own: dict[str, Any] = getattr(thing, "__dict__", _NOTHING)
     if not extra:
         return own
     return {**own, **extra} if own else extra

@@ -6,8 +6,8 @@ Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open prop
 
 from __future__ import annotations
 
-from agentops_otel_litellm.call import Failure
-from agentops_otel_litellm.vocabularies.vocabulary import Rows, Vocabulary
+from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Stream, Target, Usage
+from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary
 
 # LiteLLM's provider → `gen_ai.provider.name`. What is not here keeps LiteLLM's name.
 PROVIDERS = {
@@ -52,67 +52,98 @@ def finish_reasons(reasons: tuple[str | None, ...] | None) -> tuple[str, ...] | 
 
 
 EXCEPTION_EVENT = "gen_ai.client.operation.exception"
-EXCEPTION: Rows[Failure] = {
-    "exception.type": lambda failure: failure.type,
-    "exception.message": lambda failure: failure.message,
-}
+EXCEPTION = Vocabulary(
+    Table(
+        Failure,
+        {
+            "exception.type": "type",
+            "exception.message": "message",
+        },
+    ),
+)
 
 GEN_AI = Vocabulary(
-    request={
-        "gen_ai.request.stream": lambda request: request.stream or None,
-        "gen_ai.request.max_tokens": lambda request: request.max_tokens,
-        "gen_ai.request.choice.count": lambda request: None if request.choice_count == 1 else request.choice_count,
-        "gen_ai.request.temperature": lambda request: request.temperature,
-        "gen_ai.request.top_p": lambda request: request.top_p,
-        "gen_ai.request.top_k": lambda request: request.top_k,
-        "gen_ai.request.frequency_penalty": lambda request: request.frequency_penalty,
-        "gen_ai.request.presence_penalty": lambda request: request.presence_penalty,
-        "gen_ai.request.stop_sequences": lambda request: request.stop_sequences,
-        "gen_ai.request.seed": lambda request: request.seed,
-        "gen_ai.request.reasoning.level": lambda request: request.reasoning_level,
-        "gen_ai.request.encoding_formats": lambda request: request.encoding_formats,
-        "gen_ai.output.type": lambda request: request.output_type,
-        "openai.request.service_tier": lambda request: None if request.service_tier == "auto" else request.service_tier,
-    },
-    response={
-        "gen_ai.response.id": lambda response: response.id,
-        "gen_ai.response.model": lambda response: response.model,
-        "gen_ai.response.finish_reasons": lambda response: finish_reasons(response.finish_reasons),
-        "gen_ai.embeddings.dimension.count": lambda response: response.dimension_count,
-        "openai.response.service_tier": lambda response: response.service_tier,
-        "openai.response.system_fingerprint": lambda response: response.system_fingerprint,
-    },
-    stream={
-        "gen_ai.response.time_to_first_chunk": lambda stream: stream.first_chunk,
-    },
-    usage={
-        "gen_ai.usage.input_tokens": lambda usage: usage.input,
-        "gen_ai.usage.output_tokens": lambda usage: usage.output,
-        "gen_ai.usage.cache_read.input_tokens": lambda usage: usage.cache_read,
-        "gen_ai.usage.cache_write.input_tokens": lambda usage: usage.cache_write,
-        "gen_ai.usage.reasoning.output_tokens": lambda usage: usage.reasoning,
-        "gen_ai.usage.text.input_tokens": lambda usage: usage.input_text,
-        "gen_ai.usage.image.input_tokens": lambda usage: usage.input_image,
-        "gen_ai.usage.audio.input_tokens": lambda usage: usage.input_audio,
-        "gen_ai.usage.text.output_tokens": lambda usage: usage.output_text,
-        "gen_ai.usage.image.output_tokens": lambda usage: usage.output_image,
-        "gen_ai.usage.audio.output_tokens": lambda usage: usage.output_audio,
-    },
-    cost={
-        "gen_ai.usage.cost.amount": lambda cost: cost.total,
-        "gen_ai.usage.cost.currency": lambda _: "USD",
-        "gen_ai.usage.cost.source": lambda _: "local",
-    },
-    failure={
-        "error.type": lambda failure: failure.type,
-    },
-    target={
-        "gen_ai.provider.name": lambda target: provider_name(target.provider),
-        "gen_ai.request.model": lambda target: target.model,
-        "server.address": lambda target: target.address,
-        "server.port": lambda target: target.port,
-    },
-    call={
-        "gen_ai.operation.name": lambda call: call.operation,
-    },
+    Table(
+        Request,
+        {
+            "gen_ai.request.stream": lambda request: request.stream or None,
+            "gen_ai.request.max_tokens": "max_tokens",
+            "gen_ai.request.choice.count": lambda request: None if request.choice_count == 1 else request.choice_count,
+            "gen_ai.request.temperature": "temperature",
+            "gen_ai.request.top_p": "top_p",
+            "gen_ai.request.top_k": "top_k",
+            "gen_ai.request.frequency_penalty": "frequency_penalty",
+            "gen_ai.request.presence_penalty": "presence_penalty",
+            "gen_ai.request.stop_sequences": "stop_sequences",
+            "gen_ai.request.seed": "seed",
+            "gen_ai.request.reasoning.level": "reasoning_level",
+            "gen_ai.request.encoding_formats": "encoding_formats",
+            "gen_ai.output.type": "output_type",
+            "openai.request.service_tier": lambda request: (
+                None if request.service_tier == "auto" else request.service_tier
+            ),
+        },
+    ),
+    Table(
+        Response,
+        {
+            "gen_ai.response.id": "id",
+            "gen_ai.response.model": "model",
+            "gen_ai.response.finish_reasons": lambda response: finish_reasons(response.finish_reasons),
+            "gen_ai.embeddings.dimension.count": "dimension_count",
+            "openai.response.service_tier": "service_tier",
+            "openai.response.system_fingerprint": "system_fingerprint",
+        },
+    ),
+    Table(
+        Stream,
+        {
+            "gen_ai.response.time_to_first_chunk": "first_chunk",
+        },
+    ),
+    Table(
+        Usage,
+        {
+            "gen_ai.usage.input_tokens": "input",
+            "gen_ai.usage.output_tokens": "output",
+            "gen_ai.usage.cache_read.input_tokens": "cache_read",
+            "gen_ai.usage.cache_write.input_tokens": "cache_write",
+            "gen_ai.usage.reasoning.output_tokens": "reasoning",
+            "gen_ai.usage.text.input_tokens": "input_text",
+            "gen_ai.usage.image.input_tokens": "input_image",
+            "gen_ai.usage.audio.input_tokens": "input_audio",
+            "gen_ai.usage.text.output_tokens": "output_text",
+            "gen_ai.usage.image.output_tokens": "output_image",
+            "gen_ai.usage.audio.output_tokens": "output_audio",
+        },
+    ),
+    Table(
+        Cost,
+        {
+            "gen_ai.usage.cost.amount": "total",
+            "gen_ai.usage.cost.currency": lambda _: "USD",
+            "gen_ai.usage.cost.source": lambda _: "local",
+        },
+    ),
+    Table(
+        Failure,
+        {
+            "error.type": "type",
+        },
+    ),
+    Table(
+        Target,
+        {
+            "gen_ai.provider.name": lambda target: provider_name(target.provider),
+            "gen_ai.request.model": "model",
+            "server.address": "address",
+            "server.port": "port",
+        },
+    ),
+    Table(
+        Call,
+        {
+            "gen_ai.operation.name": "operation",
+        },
+    ),
 )

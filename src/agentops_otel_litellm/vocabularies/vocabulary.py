@@ -1,65 +1,92 @@
-"""What a vocabulary is: attribute name → function of a record.
-
-Rows are grouped by the record of a `Call` they read; the rows of a record that is not there are not asked.
-A row that answers `None` leaves its attribute out.
-"""
+"""What a vocabulary is: attribute name → a field of a record, or a function of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
-from typing import TypeVar
+from dataclasses import fields
+from typing import Generic, Protocol, TypeVar
 
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Route, Stream, Target, Usage
+from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 
 Record = TypeVar("Record")
-Rows = dict[str, Callable[[Record], AttributeValue | None]]
+Attributes = dict[str, AttributeValue]
+Row = str | Callable[[Record], AttributeValue | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Table(Generic[Record]):
+    """The rows about one kind of record: `Table(Usage, {"llm.usage.total_tokens": "total"})`.
+
+    A row is the name of a field, or a function of the record. A field that is not known leaves its attribute out,
+    and so does a function that answers `None`.
+    """
+
+    def __init__(self, kind: type[Record], rows: Mapping[str, Row[Record]]) -> None:
+        """Raise a ValueError for a row that names a field which the record does not have."""
+        self.about = kind.__name__.lower()
+        """The field of a `Call` that holds the record; `call` is the call itself."""
+        self._named = [(attribute, row) for attribute, row in rows.items() if isinstance(row, str)]
+        self._computed = [(attribute, row) for attribute, row in rows.items() if not isinstance(row, str)]
+        self.rows = rows
+        known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # records are dataclasses
+        for attribute, name in self._named:
+            if name not in known:
+                raise ValueError(f"{attribute} is to be {name!r}, which {kind.__name__} does not have")
+
+    def write(self, record: Record, attributes: Attributes) -> None:
+        """Add what the rows say of `record`; raise what a broken row raises."""
+        known = vars(record)
+        for attribute, name in self._named:
+            if name in known:
+                attributes[attribute] = known[name]
+        for attribute, work_out in self._computed:
+            value = work_out(record)
+            if value is not None:
+                attributes[attribute] = value
+
+    def write_what_works(self, record: Record, attributes: Attributes) -> None:
+        """The same, where a row is broken: it is told of, and loses its own attribute and no other."""
+        for attribute, row in self.rows.items():
+            with guard(f"working out the attribute {attribute}"):
+                value = vars(record).get(row) if isinstance(row, str) else row(record)
+                if value is not None:
+                    attributes[attribute] = value
+
+
+class AnyTable(Protocol):
+    """A table about whichever kind of record."""
+
+    @property
+    def about(self) -> str: ...
+    @property
+    def rows(self) -> Mapping[str, object]: ...
+    @property
+    def write(self) -> Callable[..., None]: ...
+    @property
+    def write_what_works(self) -> Callable[..., None]: ...
+
+
 class Vocabulary:
-    """Tables from records to attributes. Later groups are written later, and so are last to be evicted."""
+    """Tables, in the order their attributes are written: of a span that has too many, the first are evicted first."""
 
-    request: Rows[Request] = field(default_factory=dict)
-    response: Rows[Response] = field(default_factory=dict)
-    stream: Rows[Stream] = field(default_factory=dict)
-    route: Rows[Route] = field(default_factory=dict)
-    usage: Rows[Usage] = field(default_factory=dict)
-    cost: Rows[Cost] = field(default_factory=dict)
-    failure: Rows[Failure] = field(default_factory=dict)
-    target: Rows[Target] = field(default_factory=dict)
-    call: Rows[Call] = field(default_factory=dict)
+    def __init__(self, *tables: AnyTable) -> None:
+        self.tables = tables
 
-    def attributes(self, call: Call) -> Mapping[str, AttributeValue]:
-        """Everything this vocabulary says of `call`. A broken row loses its own attribute and no other."""
-        with suppress(Exception):  # the fast path: a broken row is found, named and logged below
-            return {
-                name: value
-                for rows, record in self._groups(call)
-                for name, read in rows.items()
-                if (value := read(record)) is not None
-            }
-        return self._row_by_row(call)
+    def write(self, call: Call, attributes: Attributes) -> None:
+        """Add everything this vocabulary says of `call`."""
+        records = {"call": call, **vars(call)}
+        with suppress(Exception):  # a broken row is found and told of below
+            for table in self.tables:
+                if table.about in records:
+                    table.write(records[table.about], attributes)
+            return
+        for table in self.tables:
+            if table.about in records:
+                table.write_what_works(records[table.about], attributes)
 
-    def _groups(self, call: Call) -> Iterator[tuple[Rows[object], object]]:
-        for group in GROUPS:
-            record = call if group == "call" else getattr(call, group)
-            if record is not None:
-                yield getattr(self, group), record
-
-    def _row_by_row(self, call: Call) -> Mapping[str, AttributeValue]:
-        found: dict[str, AttributeValue] = {}
-        for rows, record in self._groups(call):
-            for name, read in rows.items():
-                with guard(f"working out the attribute {name}"):
-                    value = read(record)
-                    if value is not None:
-                        found[name] = value
-        return found
-
-
-GROUPS = tuple(group.name for group in fields(Vocabulary))
+    def __iter__(self) -> Iterator[str]:
+        """The attribute names."""
+        return (name for table in self.tables for name in table.rows)
