@@ -173,8 +173,8 @@ class EndedCall:
 class ConsoleSpanExporter(SpanExporter):
     """Prints the calls among the spans it is given; of other spans, headers above the calls beneath them.
 
-    It writes to `out`, by default to what `sys.stderr` is at the time. A `console` is drawn on instead, at its
-    width whatever it is: one that records makes a picture.
+    It writes to `out`, by default to what `sys.stderr` is at the time. A `console` is drawn on instead, at
+    whatever width it has: one that records makes a picture.
     """
 
     def __init__(

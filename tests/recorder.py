@@ -1,0 +1,118 @@
+"""SDK providers that keep in memory what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import Histogram as HistogramInstrument
+from opentelemetry.sdk.metrics.export import AggregationTemporality, Histogram, InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
+from opentelemetry.trace import SpanKind
+
+Attributes = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A histogram's data point, under the name and unit of its metric."""
+
+    name: str
+    unit: str
+    attributes: Attributes
+    count: int
+    sum: float
+    bounds: tuple[float, ...]
+    exemplar_trace_ids: frozenset[int | None]
+
+
+class Recorder:
+    """Tracer, meter and logger providers, and what they were given since `forget`."""
+
+    def __init__(self, *, sampler: Sampler = ALWAYS_ON, span_processors: Sequence[SpanProcessor] = ()) -> None:
+        self._spans = InMemorySpanExporter()
+        self._logs = InMemoryLogRecordExporter()
+        self._reader = InMemoryMetricReader({HistogramInstrument: AggregationTemporality.DELTA})
+        self.tracer_provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+        for processor in (SimpleSpanProcessor(self._spans), *span_processors):
+            self.tracer_provider.add_span_processor(processor)
+        self.meter_provider = MeterProvider([self._reader], shutdown_on_exit=False)
+        self.logger_provider = LoggerProvider(shutdown_on_exit=False)
+        self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self._logs))
+
+    @property
+    def providers(self) -> Mapping[str, object]:
+        """What `LiteLLMInstrumentor.instrument` takes."""
+        return {
+            "tracer_provider": self.tracer_provider,
+            "meter_provider": self.meter_provider,
+            "logger_provider": self.logger_provider,
+        }
+
+    def forget(self) -> None:
+        self._spans.clear()
+        self._logs.clear()
+        self._reader.get_metrics_data()
+
+    def spans(self) -> list[ReadableSpan]:
+        """Finished spans, in the order in which they ended."""
+        return list(self._spans.get_finished_spans())
+
+    def span(self) -> ReadableSpan:
+        """The one CLIENT span there is: more or fewer are an `AssertionError`."""
+        (span,) = (span for span in self.spans() if span.kind is SpanKind.CLIENT)
+        return span
+
+    def attributes(self) -> Attributes:
+        """The attributes of the one CLIENT span."""
+        return attributes_of(self.span())
+
+    def points(self, name: str | None = None) -> list[Point]:
+        """What was recorded since this was last asked, of all metrics or of one."""
+        data = self._reader.get_metrics_data()
+        if data is None:
+            return []
+        return [
+            Point(
+                name=metric.name,
+                unit=metric.unit or "",
+                attributes=dict(point.attributes or {}),
+                count=point.count,
+                sum=point.sum,
+                bounds=tuple(point.explicit_bounds),
+                exemplar_trace_ids=frozenset(exemplar.trace_id for exemplar in point.exemplars),
+            )
+            for of_resource in data.resource_metrics
+            for of_scope in of_resource.scope_metrics
+            for metric in of_scope.metrics
+            if name in {None, metric.name} and isinstance(metric.data, Histogram)
+            for point in metric.data.data_points
+        ]
+
+    def logs(self) -> list[ReadableLogRecord]:
+        return list(self._logs.get_finished_logs())
+
+    def everything(self) -> str:
+        """All of it as text, for searching."""
+        data = self._reader.get_metrics_data()
+        spans = [span.to_json() for span in self.spans()]
+        logs = [record.to_json() for record in self.logs()]
+        return "\n".join([*spans, *logs, data.to_json() if data is not None else ""])
+
+
+def attributes_of(span: ReadableSpan) -> Attributes:
+    return dict(span.attributes or {})
+
+
+def seconds(span: ReadableSpan) -> float:
+    """How long the span lasted."""
+    assert span.start_time is not None
+    assert span.end_time is not None
+    return (span.end_time - span.start_time) / 1e9
+
