@@ -99,9 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         workers.pop(subject).stop()
     show("A call", costs(workers, options.rounds, {"calls": 100, "characters": 100}))
     show(f"A chunk, in streams of {CHUNKS}", costs(workers, options.rounds, {"streams": 4, "chunks": CHUNKS}))
-    sized = {subject: workers[subject] for subject in ("alone", "ours") if subject in workers}
-    show("A call with a prompt of 1,000,000 characters", costs(sized, options.rounds, {"calls": 50, "characters": 10**6}))
-    show("A call with 200 messages", costs(sized, options.rounds, {"calls": 50, "characters": 100, "messages": 200}))
+    sized: dict[str, Worker] = {subject: workers[subject] for subject in ("alone", "ours") if subject in workers}
+    long, many = {"calls": 50, "characters": 1_000_000}, {"calls": 50, "characters": 100, "messages": 200}
+    show("A call with a prompt of 1,000,000 characters", costs(sized, options.rounds, long))
+    show("A call with 200 messages", costs(sized, options.rounds, many))
     for worker in workers.values():
         worker.stop()
 

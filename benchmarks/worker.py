@@ -45,7 +45,7 @@ class Kept(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-class Handler(litellm.CustomLLM):  # type: ignore[misc]  # untyped upstream
+class Handler(litellm.CustomLLM):  # type: ignore[misc, name-defined]  # not exported for types
     """A provider that answers at once."""
 
     chunks = 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Coroutine
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import litellm
 
@@ -18,31 +19,63 @@ INPUTS: dict[str, dict[str, object]] = {
     "text_completion": {"model": "text-completion-openai/gpt-3.5-turbo-instruct", "prompt": "Say hello."},
     "embedding": {"model": "openai/text-embedding-3-small", "input": ["one", "two"]},
 }
-"""What each operation is called with where the test does not say."""
+"""What an operation is called with where the test does not say."""
 CALL_ID = "the-call"
 
 
-class App(Protocol):
-    """Calls LiteLLM's functions in one of the two styles, against the test's provider."""
+class App(ABC):
+    """Calls LiteLLM's functions in one of two styles; they reach the test's provider."""
 
-    provider: OpenAIProvider
     style: str
-
-    def run(self, scenario: Coroutine[object, object, Result]) -> Result:
-        """Play a scenario to its end."""
-
-    async def call(self, operation: str, *args: object, **parameters: object) -> litellm.ModelResponse:
-        """What LiteLLM's function returns, with the arguments given and nothing else."""
-
-    def chunks(self, stream: litellm.CustomStreamWrapper) -> AsyncIterator[litellm.ModelResponseStream]:
-        """The chunks that remain of a stream."""
-
-
-class SyncApp:
-    style = "sync"
 
     def __init__(self, provider: OpenAIProvider) -> None:
         self.provider = provider
+        self.connection: dict[str, object] = {
+            "api_base": provider.base_url,
+            "api_key": "sk-test",
+            "max_retries": 0,
+            "litellm_call_id": CALL_ID,
+        }
+
+    @abstractmethod
+    def run(self, scenario: Coroutine[object, object, Result]) -> Result:
+        """Play a scenario to its end."""
+
+    @abstractmethod
+    async def invoke(self, function: str, *args: object, **parameters: object) -> litellm.ModelResponse:
+        """Call LiteLLM's function of that name, or its asynchronous twin, with nothing but what is given."""
+
+    @abstractmethod
+    def chunks(self, stream: litellm.CustomStreamWrapper) -> AsyncIterator[litellm.ModelResponseStream]:
+        """The chunks that remain of a stream."""
+
+    def name(self, function: str) -> str:
+        """What LiteLLM calls the function in this style."""
+        return function
+
+    async def call(self, operation: str = "completion", *args: object, **parameters: object) -> litellm.ModelResponse:
+        """Have the provider do an operation."""
+        inputs = {} if args else INPUTS[operation]
+        return await self.invoke(operation, *args, **{**inputs, **self.connection, **parameters})
+
+    async def stream(self, operation: str = "completion", **parameters: object) -> litellm.CustomStreamWrapper:
+        return await self.call(operation, stream=True, **parameters)
+
+    def ask(self, operation: str = "completion", *args: object, **parameters: object) -> litellm.ModelResponse:
+        """A whole app: one operation."""
+        return self.run(self.call(operation, *args, **parameters))
+
+    def read(self, operation: str = "completion", **parameters: object) -> list[litellm.ModelResponseStream]:
+        """A whole app: one stream, read to its end."""
+
+        async def scenario() -> list[litellm.ModelResponseStream]:
+            return [chunk async for chunk in self.chunks(await self.stream(operation, **parameters))]
+
+        return self.run(scenario())
+
+
+class SyncApp(App):
+    style = "sync"
 
     def run(self, scenario: Coroutine[object, object, Result]) -> Result:
         """A scenario of synchronous calls never waits, so one step takes it to its end."""
@@ -53,26 +86,38 @@ class SyncApp:
             return result
         raise AssertionError("a synchronous scenario waited")
 
-    async def call(self, operation: str, *args: object, **parameters: object) -> litellm.ModelResponse:
-        return getattr(litellm, operation)(*args, **parameters)
+    async def invoke(self, function: str, *args: object, **parameters: object) -> litellm.ModelResponse:
+        return getattr(litellm, function)(*args, **parameters)
 
     async def chunks(self, stream: litellm.CustomStreamWrapper) -> AsyncIterator[litellm.ModelResponseStream]:
         for chunk in stream:
             yield chunk
 
 
-class AsyncApp:
+class AsyncApp(App):
     style = "async"
 
-    def __init__(self, provider: OpenAIProvider) -> None:
-        self.provider = provider
-
     def run(self, scenario: Coroutine[object, object, Result]) -> Result:
-        return asyncio.run(scenario)
+        return asyncio.run(hanging_up(scenario))
 
-    async def call(self, operation: str, *args: object, **parameters: object) -> litellm.ModelResponse:
-        return await getattr(litellm, f"a{operation}")(*args, **parameters)
+    async def invoke(self, function: str, *args: object, **parameters: object) -> litellm.ModelResponse:
+        return await getattr(litellm, self.name(function))(*args, **parameters)
 
     async def chunks(self, stream: litellm.CustomStreamWrapper) -> AsyncIterator[litellm.ModelResponseStream]:
         async for chunk in stream:
             yield chunk
+
+    def name(self, function: str) -> str:
+        return f"a{function}"
+
+
+async def hanging_up(scenario: Coroutine[object, object, Result]) -> Result:
+    """LiteLLM keeps its clients by the id of their event loop, which the next test's loop may get again."""
+    try:
+        return await scenario
+    finally:
+        await litellm.close_litellm_async_clients()
+        clients = litellm.in_memory_llm_clients_cache.cache_dict
+        loop = str(id(asyncio.get_running_loop()))
+        for key in [key for key in clients if key.endswith(loop)]:
+            del clients[key]

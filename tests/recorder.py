@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics import Histogram as HistogramInstrument
+from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality, Histogram, InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -37,7 +37,7 @@ class Recorder:
 
     def __init__(self, *, sampler: Sampler = ALWAYS_ON, span_processors: Sequence[SpanProcessor] = ()) -> None:
         self._spans = InMemorySpanExporter()
-        self._logs = InMemoryLogRecordExporter()
+        self._logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # untyped upstream
         self._reader = InMemoryMetricReader({HistogramInstrument: AggregationTemporality.DELTA})
         self.tracer_provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
         for processor in (SimpleSpanProcessor(self._spans), *span_processors):
@@ -115,4 +115,3 @@ def seconds(span: ReadableSpan) -> float:
     assert span.start_time is not None
     assert span.end_time is not None
     return (span.end_time - span.start_time) / 1e9
-

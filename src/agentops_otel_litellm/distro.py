@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping, MutableMapping
+from typing import NamedTuple
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # an untyped module
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import get_tracer_provider
 
+from agentops_otel_litellm.exporters.console import OPEN_SPANS
 from agentops_otel_litellm.settings import sdk_is_disabled
 from agentops_otel_litellm.version import __version__
 
@@ -16,12 +20,21 @@ logger = logging.getLogger(__name__)
 
 DISTRO_NAME = "agentops-otel-litellm"
 
-DEFAULTS: Mapping[str, str] = {
-    "OTEL_PYTHON_CONFIGURATOR": "agentops",
-    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-    "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
-    # Seconds: with the SDK's 10, an app whose collector is down takes 14 s to exit.
-    "OTEL_EXPORTER_OTLP_TIMEOUT": "3",
+
+class Default(NamedTuple):
+    """What an OpenTelemetry variable is set to where the user has not set it."""
+
+    value: str
+    help: str
+
+
+DEFAULTS: Mapping[str, Default] = {
+    "OTEL_PYTHON_CONFIGURATOR": Default("agentops", "Which configurator sets the SDK up: this distro's own."),
+    "OTEL_EXPORTER_OTLP_PROTOCOL": Default("http/protobuf", "How OTLP is sent. gRPC needs a package of its own."),
+    "OTEL_EXPORTER_OTLP_COMPRESSION": Default("gzip", "How OTLP is compressed."),
+    "OTEL_EXPORTER_OTLP_TIMEOUT": Default(
+        "3", "Seconds an export may take. With the SDK's 10, an app whose collector is down takes 14 s to exit."
+    ),
 }
 
 SIGNALS = ("TRACES", "METRICS", "LOGS")
@@ -32,8 +45,8 @@ CONSOLE_DELAY = "200"
 
 def apply_defaults(environment: MutableMapping[str, str]) -> None:
     """Set what is absent. Each signal goes where OTEL_* say; with no destination at all, traces go to the console."""
-    for variable, value in DEFAULTS.items():
-        environment.setdefault(variable, value)
+    for variable, default in DEFAULTS.items():
+        environment.setdefault(variable, default.value)
     for variable, value in _exporters(environment).items():
         environment.setdefault(variable, value)
     if environment["OTEL_TRACES_EXPORTER"] == CONSOLE:
@@ -80,8 +93,14 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
 
 
 class AgentOpsConfigurator(_OTelSDKConfigurator):
-    """The SDK's own configuration, with a resource that names this distro."""
+    """The SDK's own configuration, with a resource that names this distro.
+
+    The console indents calls under spans that are still open, so it is told of those where it is in use.
+    """
 
     def _configure(self, **kwargs: object) -> None:
         resource = {"telemetry.distro.name": DISTRO_NAME, "telemetry.distro.version": __version__}
         super()._configure(resource_attributes=resource, **kwargs)  # type: ignore[no-untyped-call]  # untyped upstream
+        provider = get_tracer_provider()
+        if CONSOLE in os.environ.get("OTEL_TRACES_EXPORTER", "") and isinstance(provider, TracerProvider):
+            provider.add_span_processor(OPEN_SPANS)

@@ -23,11 +23,9 @@ from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.processors import PIPELINE
-from agentops_otel_litellm.version import __version__
+from agentops_otel_litellm.version import SCOPE, __version__
 from agentops_otel_litellm.vocabularies import Vocabulary
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT
-
-SCOPE = "agentops_otel_litellm"
 
 
 class Telemetry:

@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanKind, StatusCode
 
-from agentops_otel_litellm.emit import SCOPE
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.version import SCOPE
 
 if TYPE_CHECKING:  # every process of the app pays for imports: rich is loaded when there is something to draw
     from rich.console import Console

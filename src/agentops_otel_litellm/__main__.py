@@ -1,0 +1,34 @@
+"""The `agentops-otel-litellm` command: `settings` prints every setting as a Markdown table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import fields
+
+from agentops_otel_litellm.distro import DEFAULTS
+from agentops_otel_litellm.settings import Settings, shown
+from agentops_otel_litellm.version import __version__
+
+
+def settings_table() -> str:
+    """Our own settings, and the OpenTelemetry variables to which the distro gives a default."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    for setting in fields(Settings):
+        facts = setting.metadata
+        lines.append(f"| `{facts['variable']}` | `{shown(setting.default)}` | {facts['help']} |")
+    lines += [f"| `{variable}` | `{default.value}` | {default.help} |" for variable, default in DEFAULTS.items()]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="agentops-otel-litellm", description="OpenTelemetry for LiteLLM.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("settings", help="print every setting, its default and its meaning as a Markdown table")
+    parser.parse_args(arguments)
+    print(settings_table())  # noqa: T201 - printing is its job
+
+
+if __name__ == "__main__":
+    main()

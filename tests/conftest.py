@@ -1,0 +1,105 @@
+"""One process, one `import litellm`, instrumented before it; each test sees only its own telemetry.
+
+LiteLLM takes seconds to import, so all tests share one. What it sends out goes to servers on loopback.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+for variable in [name for name in os.environ if name.startswith(("OTEL_", "AGENTOPS_", "LITELLM_", "OPENAI_"))]:
+    del os.environ[variable]
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+import pytest
+
+from agentops_otel_litellm import LiteLLMInstrumentor, guard
+from recorder import Recorder
+from servers.openai_provider import OpenAIProvider
+
+if TYPE_CHECKING:
+    from apps import App
+
+RECORDER = Recorder()
+LiteLLMInstrumentor().instrument(**RECORDER.providers)
+
+
+class Told(logging.Handler):
+    """What our logger and OpenTelemetry's said: a fault of ours is swallowed by the guard, and is loud here."""
+
+    LOGGERS = ("agentops_otel_litellm", "opentelemetry")
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage())
+
+    def take(self) -> list[str]:
+        """The lines since the last time; a test that does not take them fails."""
+        lines, self._lines = self._lines, []
+        return lines
+
+
+@pytest.fixture(autouse=True)
+def told() -> Iterator[Told]:
+    guard._told.clear()
+    told = Told()
+    for name in Told.LOGGERS:
+        logging.getLogger(name).addHandler(told)
+    yield told
+    for name in Told.LOGGERS:
+        logging.getLogger(name).removeHandler(told)
+    assert told.take() == []
+
+
+@pytest.fixture
+def telemetry() -> Recorder:
+    """What was recorded since the test began."""
+    RECORDER.forget()
+    return RECORDER
+
+
+@pytest.fixture(scope="session")
+def running_provider() -> Iterator[OpenAIProvider]:
+    with OpenAIProvider() as server:
+        yield server
+
+
+@pytest.fixture
+def provider(running_provider: OpenAIProvider) -> OpenAIProvider:
+    running_provider.reset()
+    return running_provider
+
+
+@pytest.fixture(params=["sync", "async"])
+def app(request: pytest.FixtureRequest, provider: OpenAIProvider) -> App:
+    """The app in both styles."""
+    from apps import AsyncApp, SyncApp
+
+    return SyncApp(provider) if request.param == "sync" else AsyncApp(provider)
+
+
+Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]
+
+
+@contextmanager
+def instrumented(recorder: Recorder) -> Iterator[Recorder]:
+    LiteLLMInstrumentor().uninstrument()
+    LiteLLMInstrumentor().instrument(**recorder.providers)
+    try:
+        yield recorder
+    finally:
+        LiteLLMInstrumentor().uninstrument()
+        LiteLLMInstrumentor().instrument(**RECORDER.providers)
+
+
+@pytest.fixture
+def instrumented_with() -> Reinstrument:
+    """A block in which LiteLLM is instrumented with other providers."""
+    return instrumented

@@ -1,0 +1,107 @@
+"""What spans must say, told from what the provider knows: nothing here is taken from the code under test."""
+
+from __future__ import annotations
+
+from apps import CALL_ID
+from recorder import Attributes
+from servers.openai_provider import Exchange, OpenAIProvider
+
+FIGURES = frozenset(
+    {
+        "gen_ai.response.time_to_first_chunk",
+        "llm.response.time_to_first_token",
+        "llm.response.chunks_per_second",
+        "llm.response.tokens_per_second",
+        "llm.response.stream_duration",
+        "llm.response.longest_chunk_gap",
+    }
+)
+"""Measured, so never twice the same."""
+
+
+def without_figures(attributes: Attributes) -> Attributes:
+    return {name: value for name, value in attributes.items() if name not in FIGURES}
+
+
+def identity(operation: str, function: str, model: str, provider: OpenAIProvider, *, of: str = "openai") -> Attributes:
+    """Whom a call of LiteLLM's `function` asked for `model`, in full; `of` is LiteLLM's provider."""
+    return {
+        "gen_ai.operation.name": operation,
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": model.partition("/")[2],
+        "llm.request.model": model,
+        "llm.vendor": "litellm",
+        "llm.provider": of,
+        "litellm.provider": of,
+        "litellm.call_id": CALL_ID,
+        "litellm.call_type": function,
+        "server.address": provider.address,
+        "server.port": provider.port,
+    }
+
+
+CHAT_REQUEST: Attributes = {
+    "llm.request.stream": False,
+    "llm.request.messages_count": 2,
+    "llm.request.messages.system_count": 1,
+    "llm.request.messages.user_count": 1,
+    "llm.request.content_length": len("Be brief.") + len("Say hello."),
+    "llm.request.modalities": ("text",),
+}
+TEXT_REQUEST: Attributes = {
+    "llm.request.stream": False,
+    "llm.request.inputs_count": 1,
+    "llm.request.content_length": len("Say hello."),
+}
+EMBEDDING_REQUEST: Attributes = {
+    "llm.request.inputs_count": 2,
+    "llm.request.content_length": len("onetwo"),
+}
+STREAMED: Attributes = {"gen_ai.request.stream": True, "llm.request.stream": True, "llm.response.is_streaming": True}
+
+
+def answer(exchange: Exchange, *, finish: str = "stop") -> Attributes:
+    """One choice saying `Hello, world!`."""
+    model = f"{exchange.body['model']}-2024-08-06"
+    return {
+        "gen_ai.response.id": exchange.response_id,
+        "gen_ai.response.model": model,
+        "gen_ai.response.finish_reasons": (finish,),
+        "llm.response.id": exchange.response_id,
+        "llm.response.model": model,
+        "llm.response.finish_reason": finish,
+        "llm.response.choices_count": 1,
+        "llm.response.content_length": len("Hello, world!"),
+    }
+
+
+def tokens(exchange: Exchange) -> Attributes:
+    """What the provider counted for a text that it wrote."""
+    usage = exchange.usage
+    assert usage is not None
+    read, written = usage["prompt_tokens_details"], usage["completion_tokens_details"]
+    assert isinstance(read, dict)
+    assert isinstance(written, dict)
+    return {
+        "gen_ai.usage.input_tokens": usage["prompt_tokens"],
+        "gen_ai.usage.output_tokens": usage["completion_tokens"],
+        "gen_ai.usage.cache_read.input_tokens": read["cached_tokens"],
+        "gen_ai.usage.reasoning.output_tokens": written["reasoning_tokens"],
+        "llm.usage.prompt_tokens": usage["prompt_tokens"],
+        "llm.usage.completion_tokens": usage["completion_tokens"],
+        "llm.usage.total_tokens": usage["total_tokens"],
+        "llm.usage.cached_tokens": read["cached_tokens"],
+        "llm.usage.reasoning_tokens": written["reasoning_tokens"],
+    }
+
+
+def price(amount: float) -> Attributes:
+    """LiteLLM's own figure."""
+    return {
+        "gen_ai.usage.cost.amount": amount,
+        "gen_ai.usage.cost.currency": "USD",
+        "gen_ai.usage.cost.source": "local",
+        "llm.usage.cost": amount,
+        "agentops.cost.total": amount,
+        "agentops.cost.source": "litellm",
+    }
