@@ -98,7 +98,7 @@ class AsyncApp(App):
     style = "async"
 
     def run(self, scenario: Coroutine[object, object, Result]) -> Result:
-        return asyncio.run(hanging_up(scenario))
+        return asyncio.run(scenario)
 
     async def invoke(self, function: str, *args: object, **parameters: object) -> litellm.ModelResponse:
         return await getattr(litellm, self.name(function))(*args, **parameters)
@@ -109,15 +109,3 @@ class AsyncApp(App):
 
     def name(self, function: str) -> str:
         return f"a{function}"
-
-
-async def hanging_up(scenario: Coroutine[object, object, Result]) -> Result:
-    """LiteLLM keeps its clients by the id of their event loop, which the next test's loop may get again."""
-    try:
-        return await scenario
-    finally:
-        await litellm.close_litellm_async_clients()
-        clients = litellm.in_memory_llm_clients_cache.cache_dict
-        loop = str(id(asyncio.get_running_loop()))
-        for key in [key for key in clients if key.endswith(loop)]:
-            del clients[key]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -35,9 +36,25 @@ def operation_of(function: Callable[..., object]) -> Operation:
     return replace(DEFAULT, name=name)
 
 
+def parameter_names(function: Callable[..., object]) -> tuple[str, ...]:
+    """The names of the parameters that may be given by position.
+
+    Some of LiteLLM's asynchronous functions take `*args` and hand them to their synchronous twin: its names count.
+    """
+    parameters = inspect.signature(function).parameters
+    twin = _twin(function)
+    if twin is not None and any(each.kind is each.VAR_POSITIONAL for each in parameters.values()):
+        parameters = inspect.signature(twin).parameters
+    return tuple(parameters)
+
+
 def _synchronous_name(function: Callable[..., object]) -> str:
     """`aembedding` → `embedding`, where the module has that too: `anthropic_messages` keeps its `a`."""
-    name = function.__name__
-    original = getattr(function, "__wrapped__", function)
-    is_twin = name.startswith("a") and name[1:] in getattr(original, "__globals__", {})
-    return name[1:] if is_twin else name
+    return function.__name__ if _twin(function) is None else function.__name__[1:]
+
+
+def _twin(function: Callable[..., object]) -> Callable[..., object] | None:
+    """The synchronous function that an asynchronous one is named after."""
+    name, original = function.__name__, inspect.unwrap(function)
+    twin = getattr(original, "__globals__", {}).get(name[1:]) if name.startswith("a") else None
+    return twin if callable(twin) else None

@@ -12,7 +12,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observe import CURRENT, Observation
-from agentops_otel_litellm.operations import Operation, operation_of
+from agentops_otel_litellm.operations import Operation, operation_of, parameter_names
 from agentops_otel_litellm.seams import Function
 
 
@@ -65,12 +65,12 @@ class Tracing:
         return attended_setup
 
     def _observer(self, function: Function) -> Callable[[tuple[object, ...], dict[str, object]], Observation | None]:
-        names = tuple(inspect.signature(function).parameters)
         operation: Operation | None = None
+        names: tuple[str, ...] = ()
 
         def observed(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | None:
             """The observation of a call of its own; none of a call that belongs to one, or is not to be seen."""
-            nonlocal operation
+            nonlocal operation, names
             telemetry = self.telemetry
             if telemetry is None or not is_instrumentation_enabled():
                 return None
@@ -79,7 +79,7 @@ class Tracing:
                 if _belongs(kwargs, context):
                     return None
                 if operation is None:  # not before the first call: its module was not complete at its definition
-                    operation = operation_of(function)
+                    names, operation = parameter_names(function), operation_of(function)
                 parameters = {**dict(zip(names, args, strict=False)), **kwargs} if args else kwargs
                 return Observation(telemetry, operation, parameters, context)
             return None

@@ -8,9 +8,13 @@ from agentops_otel_litellm.call import Call
 
 
 def settle_cost(call: Call) -> Call:
-    """A price of zero for tokens that were really bought means that LiteLLM does not know the model's price."""
-    cost, usage = call.cost, call.usage
+    """Drop a price that is none.
+
+    Where the provider counted nothing, LiteLLM prices its own estimate; and its zero for tokens that were really
+    bought means that it does not know the model. A cached answer is free in truth.
+    """
+    cost = call.cost
     cached = call.response is not None and call.response.cache_hit
-    if cost is None or cost.total or usage is None or cached:
+    if cost is None or cached or (cost.total and call.usage is not None):
         return call
     return replace(call, cost=None)
