@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from typing import TypeVar
 
 import litellm
@@ -46,7 +46,11 @@ class App(ABC):
         """Call LiteLLM's function of that name, or its asynchronous twin, with nothing but what is given."""
 
     @abstractmethod
-    def chunks(self, stream: litellm.CustomStreamWrapper) -> AsyncIterator[litellm.ModelResponseStream]:
+    async def next(self, stream: litellm.CustomStreamWrapper) -> litellm.ModelResponseStream | None:
+        """The next chunk of a stream; `None` at its end."""
+
+    @abstractmethod
+    async def rest(self, stream: litellm.CustomStreamWrapper) -> list[litellm.ModelResponseStream]:
         """The chunks that remain of a stream."""
 
     def name(self, function: str) -> str:
@@ -69,7 +73,7 @@ class App(ABC):
         """A whole app: one stream, read to its end."""
 
         async def scenario() -> list[litellm.ModelResponseStream]:
-            return [chunk async for chunk in self.chunks(await self.stream(operation, **parameters))]
+            return await self.rest(await self.stream(operation, **parameters))
 
         return self.run(scenario())
 
@@ -89,9 +93,11 @@ class SyncApp(App):
     async def invoke(self, function: str, *args: object, **parameters: object) -> litellm.ModelResponse:
         return getattr(litellm, function)(*args, **parameters)
 
-    async def chunks(self, stream: litellm.CustomStreamWrapper) -> AsyncIterator[litellm.ModelResponseStream]:
-        for chunk in stream:
-            yield chunk
+    async def next(self, stream: litellm.CustomStreamWrapper) -> litellm.ModelResponseStream | None:
+        return next(stream, None)
+
+    async def rest(self, stream: litellm.CustomStreamWrapper) -> list[litellm.ModelResponseStream]:
+        return list(stream)
 
 
 class AsyncApp(App):
@@ -103,9 +109,11 @@ class AsyncApp(App):
     async def invoke(self, function: str, *args: object, **parameters: object) -> litellm.ModelResponse:
         return await getattr(litellm, self.name(function))(*args, **parameters)
 
-    async def chunks(self, stream: litellm.CustomStreamWrapper) -> AsyncIterator[litellm.ModelResponseStream]:
-        async for chunk in stream:
-            yield chunk
+    async def next(self, stream: litellm.CustomStreamWrapper) -> litellm.ModelResponseStream | None:
+        return await anext(stream, None)
+
+    async def rest(self, stream: litellm.CustomStreamWrapper) -> list[litellm.ModelResponseStream]:
+        return [chunk async for chunk in stream]
 
     def name(self, function: str) -> str:
         return f"a{function}"

@@ -251,9 +251,7 @@ POSITIONAL: dict[str, tuple[tuple[str, object], ...]] = {
 
 
 @pytest.mark.parametrize("operation", POSITIONAL)
-def test_positional_arguments_are_read(
-    app: App, provider: OpenAIProvider, telemetry: Recorder, operation: str
-) -> None:
+def test_positional_arguments_are_read(app: App, provider: OpenAIProvider, telemetry: Recorder, operation: str) -> None:
     """Arguments given by position say as much as the same ones given by name."""
     app.ask(operation, **dict(POSITIONAL[operation]), user="ann")
     by_name = telemetry.attributes()

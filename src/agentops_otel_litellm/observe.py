@@ -51,16 +51,10 @@ _CANCELLATIONS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, Syst
 
 
 class Observation:
-    """One logical call, from the request to the last chunk; its span ends exactly once.
-
-    `with observation:` means that LiteLLM is running on the call's behalf: its span is current inside the block
-    and only there. Leaving it normally keeps the call open, the end of an iteration ends it well, and any other
-    exception is its failure.
-    """
+    """One logical call, from the request to the last chunk; its span ends exactly once."""
 
     __slots__ = (
         "__weakref__",
-        "_context",
         "_ending",
         "_operation",
         "_parameters",
@@ -70,7 +64,7 @@ class Observation:
         "_started_at",
         "_streamed",
         "_telemetry",
-        "_token",
+        "context",
         "logging",
     )
 
@@ -85,14 +79,13 @@ class Observation:
         self._operation = operation
         self._parameters = parameters
         self._ending = Lock()
-        self._token: Token[Context] | None = None
         self._streamed: StreamedResponse | None = None
         self.logging: object = parameters.get("litellm_logging_obj")
         """LiteLLM's logging object of the call, once there is one."""
         self._started_at = time_ns()
         self._started = perf_counter()
         self._span: Span = telemetry.start(self._begun(), context)
-        self._context = Context({**set_span_in_context(self._span, context), CURRENT: self})
+        self.context = Context({**set_span_in_context(self._span, context), CURRENT: self})
         self._request: Request | None = None
         if self._span.is_recording():
             with guard("reading a request"):
@@ -103,16 +96,12 @@ class Observation:
         """Whether the call is still going on."""
         return not self._ending.locked()
 
-    def __enter__(self) -> None:
-        if not self._ending.locked():
-            self._token = attach(self._context)
+    def running(self) -> Running:
+        """The block in which LiteLLM runs on the call's behalf."""
+        return Running(self)
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        token, self._token = self._token, None
-        if token is not None:
-            detach(token)
+    def left(self, error: BaseException | None) -> None:
+        """LiteLLM handed control back: with an exception, the call is over."""
         if error is None:
             return
         if self._streamed is not None and isinstance(error, StopIteration | StopAsyncIteration):
@@ -135,7 +124,7 @@ class Observation:
         return result
 
     async def _awaiting(self, result: Coroutine[object, object, object]) -> object:
-        with self:
+        with self.running():
             value = await result
         return self.returned(value)
 
@@ -219,6 +208,31 @@ class Observation:
         with guard("reading whom a call asks"):
             return readers.read_target(self._parameters, self.logging)
         return Target()
+
+
+class Running:
+    """LiteLLM is running on a call's behalf: the call's span is current inside the block and only there.
+
+    Leaving it normally keeps the call open, the end of an iteration ends it well, and any other exception is its
+    failure. Each entry has a block of its own, for threads and tasks may share a stream.
+    """
+
+    __slots__ = ("_observation", "_token")
+
+    def __init__(self, observation: Observation) -> None:
+        self._observation = observation
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        if self._observation.open:
+            self._token = attach(self._observation.context)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            detach(self._token)
+        self._observation.left(error)
 
 
 class StreamedResponse:

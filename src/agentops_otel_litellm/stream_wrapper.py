@@ -45,7 +45,7 @@ class TracedStream(ObjectProxy):
         observation = self._self_observation
 
         def closing(*args: object, **kwargs: object) -> object:
-            with observation:
+            with observation.running():
                 closed = close(*args, **kwargs)
             if inspect.isawaitable(closed):
                 return _closed(observation, closed)
@@ -61,7 +61,7 @@ class TracedStream(ObjectProxy):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        with self._self_observation:
+        with self._self_observation.running():
             handled = self.__wrapped__.__exit__(kind, error, traceback)
         self._self_observation.closed()
         return handled
@@ -82,7 +82,7 @@ class TracedStream(ObjectProxy):
 
 
 async def _closed(observation: Observation, closing: Awaitable[Result]) -> Result:
-    with observation:
+    with observation.running():
         result = await closing
     observation.closed()
     return result
@@ -96,7 +96,7 @@ class TracedIterator(TracedStream):
 
     def __next__(self) -> object:
         observation = self._self_observation
-        with observation:
+        with observation.running():
             chunk = self.__wrapped__.__next__()
         observation.received(chunk)
         return chunk
@@ -110,7 +110,7 @@ class TracedAsyncIterator(TracedStream):
 
     async def __anext__(self) -> object:
         observation = self._self_observation
-        with observation:
+        with observation.running():
             chunk = await self.__wrapped__.__anext__()
         observation.received(chunk)
         return chunk

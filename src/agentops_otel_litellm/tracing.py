@@ -33,7 +33,7 @@ class Tracing:
                 observation = observed(args, kwargs)
                 if observation is None:
                     return await function(*args, **kwargs)
-                with observation:
+                with observation.running():
                     result = await function(*args, **kwargs)
                 return observation.returned(result)
 
@@ -44,7 +44,7 @@ class Tracing:
             observation = observed(args, kwargs)
             if observation is None:
                 return function(*args, **kwargs)
-            with observation:
+            with observation.running():
                 result = function(*args, **kwargs)
             return observation.returned(result)
 

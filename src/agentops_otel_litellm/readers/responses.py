@@ -15,7 +15,7 @@ def _hidden(result: Any) -> Mapping[str, Any]:
     # Through the model's own store: asking a pydantic model for a private attribute takes 2 µs.
     private = getattr(result, "__pydantic_private__", None)
     hidden = private.get("_hidden_params") if private else getattr(result, "_hidden_params", None)
-    return hidden if isinstance(hidden, dict) else {}
+    return members(hidden)
 
 
 def _cache_hit(hidden: Mapping[str, Any]) -> bool | None:

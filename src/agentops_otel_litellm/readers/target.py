@@ -27,11 +27,20 @@ def _is_provider(prefix: str, _known: int) -> bool:
     return prefix in getattr(sys.modules.get("litellm"), "provider_list", ())
 
 
+def _is_custom(prefix: str, litellm: Any) -> bool:
+    """Whether the app has registered a provider of that name; LiteLLM lists it only once it was called."""
+    return any(field(each, "provider") == prefix for each in getattr(litellm, "custom_provider_map", None) or ())
+
+
 def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, str]:
     """Split LiteLLM's `provider/model`; else ask its price map, which is in memory and knows most bare names."""
     litellm = sys.modules.get("litellm")
     prefix, slash, rest = model.partition("/")
-    if slash and (prefix == provider or _is_provider(prefix, len(getattr(litellm, "provider_list", ())))):
+    if slash and (
+        prefix == provider
+        or _is_provider(prefix, len(getattr(litellm, "provider_list", ())))
+        or _is_custom(prefix, litellm)
+    ):
         return provider or prefix, rest
     if provider is None:
         known = getattr(litellm, "model_cost", {}).get(model)

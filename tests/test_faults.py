@@ -1,0 +1,173 @@
+"""Faults of ours: told once, and never the app's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NoReturn
+
+import litellm
+import pytest
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+
+from agentops_otel_litellm import emit, metrics, processors, readers
+from agentops_otel_litellm.call import (
+    Call,
+    Cost,
+    Failure,
+    Request,
+    Response,
+    Route,
+    Stream,
+    Target,
+    Timing,
+    Usage,
+)
+from agentops_otel_litellm.vocabularies import VOCABULARIES, Table, Vocabulary
+from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+from conftest import Reinstrument, Told
+from recorder import Recorder
+from servers.openai_provider import OpenAIProvider
+
+READERS = ("read_target", "read_route", "read_cost", "read_failure", "read_stream_cost", "is_stream")
+KINDS = {kind.__name__.lower(): kind for kind in (Call, Cost, Failure, Request, Response, Route, Stream, Target, Usage)}
+
+
+def whole_call() -> Call:
+    """A call with every record there is."""
+    return Call(
+        operation="chat",
+        target=Target(provider="openai", model="gpt-4o", address="127.0.0.1", port=1),
+        timing=Timing(started_at=1, duration=0.5),
+        route=Route(call_id="id", call_type="completion"),
+        request=Request(model="gpt-4o", stream=True, choice_count=2, role_counts=(("user", 1),)),
+        response=Response(id="r", model="gpt-4o", finish_reasons=("stop",)),
+        usage=Usage(input=1, output=2, total=3),
+        cost=Cost(total=0.1, source="litellm"),
+        stream=Stream(outcome="completed", chunk_count=2, first_chunk=0.1, last_chunk=0.2, gaps=(0.1,)),
+        failure=Failure(type="Timeout", ancestry=("Timeout",)),
+    )
+
+
+class Broken(Exception):  # noqa: N818 - a fault, whatever it is called
+    """What a bug of ours raises."""
+
+
+def telemetry_to(recorder: Recorder) -> emit.Telemetry:
+    return emit.Telemetry(
+        list(VOCABULARIES.values()),
+        tracer_provider=recorder.tracer_provider,
+        meter_provider=recorder.meter_provider,
+    )
+
+
+def breaks(*_args: object, **_kwargs: object) -> NoReturn:
+    raise Broken("sk-canary")
+
+
+def call(provider: OpenAIProvider, *, stream: bool) -> str:
+    answer = litellm.completion(
+        model="openai/gpt-4o",
+        messages=[{"role": "user", "content": "hi"}],
+        stream=stream,
+        api_base=provider.base_url,
+        api_key="sk-x",
+    )
+    if stream:
+        return "".join(chunk.choices[0].delta.content or "" for chunk in answer)
+    return str(answer.choices[0].message.content)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("reader", READERS)
+def test_a_broken_reader(  # noqa: PLR0913, PLR0917 - fixtures
+    reader: str,
+    stream: bool,  # noqa: FBT001 - a parameter of the test
+    provider: OpenAIProvider,
+    telemetry: Recorder,
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The app's answer is whole, the span ends, and one line at most is logged, which quotes nothing."""
+    monkeypatch.setattr(readers, reader, breaks)
+    assert call(provider, stream=stream) == "Hello, world!"
+    assert len(telemetry.spans()) == 1
+    lines = told.take()
+    assert len(lines) <= 1
+    assert "canary" not in "".join(lines)
+
+
+@pytest.mark.parametrize("part", ["request", "response", "usage", "chunks"])
+def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder, told: Told) -> None:
+    """The same for each part of the shape by which an operation is read."""
+    working = getattr(readers.CHAT, part)
+    object.__setattr__(readers.CHAT, part, breaks)  # every function holds the frozen shape already
+    try:
+        assert call(provider, stream=part == "chunks") == "Hello, world!"
+    finally:
+        object.__setattr__(readers.CHAT, part, working)
+    assert len(telemetry.spans()) == 1
+    assert len(told.take()) == 1
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES)
+def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, told: Told) -> None:
+    """Each function among the rows, broken in turn: the others still write theirs."""
+    call = whole_call()
+    for table in VOCABULARIES[vocabulary].tables:
+        for row in [row for row, read in table.rows.items() if callable(read)]:
+            broken = Vocabulary(
+                *(
+                    Table(KINDS[each.about], {**each.rows, row: breaks} if each is table else each.rows)  # type: ignore[arg-type, dict-item]  # tables of any record
+                    for each in VOCABULARIES[vocabulary].tables
+                )
+            )
+            expected: Attributes = {}
+            VOCABULARIES[vocabulary].write(call, expected)
+            found: Attributes = {}
+            broken.write(call, found)
+            expected.pop(row, None)
+            assert found == expected
+    assert telemetry.spans() == []
+    assert len(told.take()) == 1  # one place in the source: where `breaks` raises
+
+
+@pytest.mark.parametrize("processor", [processor.__name__ for processor in processors.PIPELINE])
+def test_a_broken_processor(processor: str, told: Told, provider: OpenAIProvider) -> None:
+    """A processor that raises is passed over."""
+    recorder = Recorder()
+    telemetry = telemetry_to(recorder)
+    telemetry._pipeline = [
+        (breaks if each.__name__ == processor else each, guarded) for each, guarded in telemetry._pipeline
+    ]
+    finished = whole_call()
+    telemetry.finish(telemetry.start(finished, Context()), finished)
+    assert recorder.attributes()["gen_ai.operation.name"] == "chat"
+    assert len(told.take()) == 1
+    assert provider.ledger == []
+
+
+@pytest.mark.parametrize("index", range(len(metrics.METRICS)))
+def test_a_broken_metric(index: int, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A metric whose value cannot be had leaves the others."""
+    rows = list(metrics.METRICS)
+    rows[index] = replace(rows[index], values=breaks)
+    monkeypatch.setattr(metrics, "METRICS", tuple(rows))
+    recorder = Recorder()
+    telemetry = telemetry_to(recorder)
+    finished = whole_call()
+    telemetry.finish(telemetry.start(finished, Context()), finished)
+    assert sum(point.count for point in recorder.points()) == len(rows) - 1
+    assert len(told.take()) == 1
+
+
+def test_a_span_processor_that_raises(provider: OpenAIProvider, told: Told, instrumented_with: Reinstrument) -> None:
+    """A fault in the pipeline behind us does not reach the app either."""
+
+    class Raises(SpanProcessor):
+        def on_end(self, span: ReadableSpan) -> None:
+            raise Broken(span.name)
+
+    with instrumented_with(Recorder(span_processors=[Raises()])):
+        assert call(provider, stream=False) == "Hello, world!"
+    assert len(told.take()) == 1
