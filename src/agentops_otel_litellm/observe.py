@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from array import array
 from collections.abc import Coroutine
 from threading import Lock
@@ -112,7 +113,7 @@ class Observation:
     def returned(self, result: object) -> object:
         """What the app gets for LiteLLM's `result`: the same, or its stream in a wrapper."""
         with guard("taking a result"):
-            if asyncio.iscoroutine(result):
+            if inspect.iscoroutine(result):
                 return self._awaiting(result)
             if readers.is_stream(result):
                 self._streamed = StreamedResponse(
