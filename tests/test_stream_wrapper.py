@@ -171,7 +171,7 @@ def test_leaving_an_asynchronous_block_ends_the_span(
             if raised is not None:
                 raise raised
 
-    with pytest.raises(ValueError) if raised is ValueError else nullcontext():  # noqa: PT011, SIM117 - of this very test; the inner one is the subject
+    with pytest.raises(ValueError) if raised is ValueError else nullcontext():  # noqa: PT011 - of this very test; the inner one is the subject
         asyncio.run(scenario())
     assert original.done == ["enter", exited]
     assert outcome(telemetry) == "closed"
