@@ -1,0 +1,248 @@
+"""Streams: what the app sees of them, and what is said of those that it reads to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import litellm
+import pytest
+from opentelemetry.trace import StatusCode
+
+from agentops_otel_litellm import LiteLLMInstrumentor
+from apps import App, AsyncApp, SyncApp
+from conftest import RECORDER
+from expected import CHAT_REQUEST, STREAMED, TEXT_REQUEST, answer, identity, price, tokens, without_figures
+from recorder import Recorder, attributes_of, seconds
+from servers.openai_provider import OpenAIProvider, Script
+
+USAGE = {"stream_options": {"include_usage": True}}
+
+
+def test_a_chat_stream_is_described_in_full(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """A stream that was read to its end says what a plain call does, and how it came."""
+    price_of_a_plain_call = app.ask("completion")._hidden_params["response_cost"]
+    telemetry.forget()
+    chunks = app.read("completion", **USAGE)
+    exchange = provider.ledger[-1]
+    assert without_figures(telemetry.attributes()) == {
+        **identity("chat", app.name("completion"), "openai/gpt-4o", provider),
+        **CHAT_REQUEST,
+        **STREAMED,
+        **answer(exchange),
+        "llm.response.tool_calls_count": 0,
+        "llm.response.stream_outcome": "completed",
+        "llm.response.chunk_count": len(chunks),
+        **tokens(exchange),
+        **price(price_of_a_plain_call),
+    }
+    assert telemetry.span().status.status_code is StatusCode.UNSET
+
+
+@pytest.mark.parametrize("prefix", ["openai", "text-completion-openai"])
+def test_a_text_stream_is_described_in_full(
+    app: App, provider: OpenAIProvider, telemetry: Recorder, prefix: str
+) -> None:
+    """So does a streamed text completion, which has no roles and no tools."""
+    model = f"{prefix}/gpt-3.5-turbo-instruct"
+    price_of_a_plain_call = app.ask("text_completion", model=model)._hidden_params.response_cost
+    telemetry.forget()
+    chunks = app.read("text_completion", model=model, **USAGE)
+    exchange = provider.ledger[-1]
+    assert without_figures(telemetry.attributes()) == {
+        **identity("text_completion", app.name("text_completion"), model, provider, of="text-completion-openai"),
+        **TEXT_REQUEST,
+        **STREAMED,
+        **answer(exchange),
+        "gen_ai.response.model": chunks[0].model,  # LiteLLM does not pass on what the provider said
+        "llm.response.model": chunks[0].model,
+        "llm.response.stream_outcome": "completed",
+        "llm.response.chunk_count": len(chunks),
+        **tokens(exchange),
+        **price(price_of_a_plain_call),
+    }
+
+
+@pytest.mark.parametrize("operation", ["completion", "text_completion"])
+@pytest.mark.parametrize(("asked", "sent"), [(False, True), (True, False)], ids=["not asked", "not sent"])
+def test_a_stream_whose_tokens_the_provider_did_not_count(  # noqa: PLR0913 - fixtures and cases
+    app: App, provider: OpenAIProvider, telemetry: Recorder, operation: str, *, asked: bool, sent: bool
+) -> None:
+    """LiteLLM's estimates are no counts: without the provider's there are no tokens, no price and no metric."""
+    if not sent:
+        provider.script(Script(usage=None))
+    app.read(operation, **(USAGE if asked else {}))
+    assert provider.ledger[0].usage is None
+    attributes = telemetry.attributes()
+    assert [name for name in attributes if "usage" in name or "cost" in name or "tokens_per" in name] == []
+    assert "gen_ai.client.token.usage" not in {point.name for point in telemetry.points()}
+
+
+def test_choices_of_a_stream_are_told_apart(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """Deltas of two choices make two choices. LiteLLM loses the reason of one, so reasons are unknown."""
+    app.read("completion", n=2)
+    (exchange,) = provider.ledger
+    attributes = telemetry.attributes()
+    assert attributes["gen_ai.request.choice.count"] == 2
+    assert attributes["llm.response.choices_count"] == 2
+    assert attributes["llm.response.content_length"] == 2 * len("Hello, world!")
+    assert attributes["gen_ai.response.id"] == exchange.response_id
+    assert "gen_ai.response.finish_reasons" not in attributes
+
+
+def test_fragments_of_tool_calls_are_counted_as_calls(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """Two tool calls in five fragments are two, and their first fragment is the first token."""
+    fragments = ('{"ci', 'ty": ', '"Rome"}')
+    provider.script(
+        Script(content=(), delay=0.02, tool_calls=(("1", "weather", fragments), ("2", "weather", fragments[1:])))
+    )
+    app.read("completion")
+    attributes = telemetry.attributes()
+    assert attributes["llm.response.tool_calls_count"] == 2
+    assert attributes["gen_ai.response.finish_reasons"] == ("tool_call",)
+    assert attributes["llm.response.content_length"] == 0
+    first_chunk, first_token = (
+        attributes["gen_ai.response.time_to_first_chunk"],
+        attributes["llm.response.time_to_first_token"],
+    )
+    assert isinstance(first_chunk, float)
+    assert isinstance(first_token, float)
+    assert first_chunk + 0.01 < first_token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """Between which two instants the app asked for a chunk and had it."""
+
+    before: float
+    after: float
+
+
+async def watch(app: App, stream: litellm.CustomStreamWrapper) -> list[Sighting]:
+    """Read a stream to its end with a clock in hand."""
+    sightings = []
+    while True:
+        before = time.perf_counter()
+        if await app.next(stream) is None:
+            return sightings
+        sightings.append(Sighting(before=before, after=time.perf_counter()))
+
+
+def test_time_is_measured_from_the_request(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """Each figure lies between what the provider's clock and the app's allow, the connection's delay included."""
+    provider.script(Script(first_delay=0.15, delay=0.03))
+
+    async def scenario() -> tuple[float, list[Sighting]]:
+        asked_at = time.perf_counter()
+        return asked_at, await watch(app, await app.stream(**USAGE))
+
+    asked_at, seen = app.run(scenario())
+    (exchange,) = provider.ledger
+    attributes = {name: value for name, value in telemetry.attributes().items() if isinstance(value, int | float)}
+    waited = exchange.chunk_times[0] - exchange.received_at
+    assert waited >= 0.15
+    assert waited <= attributes["gen_ai.response.time_to_first_chunk"] <= seen[0].after - asked_at
+    waited = exchange.chunk_times[1] - exchange.received_at  # the first chunk is but a role
+    assert waited <= attributes["llm.response.time_to_first_token"] <= seen[1].after - asked_at
+    lasted = attributes["llm.response.stream_duration"]
+    assert seen[-1].before - seen[0].after <= lasted <= seen[-1].after - seen[0].before
+    pairs = list(zip(seen, seen[1:], strict=False))
+    longest = attributes["llm.response.longest_chunk_gap"]
+    assert max(b.before - a.after for a, b in pairs) <= longest <= max(b.after - a.before for a, b in pairs)
+    assert attributes["llm.response.chunks_per_second"] == pytest.approx((len(seen) - 1) / lasted)
+    assert attributes["llm.response.tokens_per_second"] == pytest.approx(7 / lasted)
+    assert seconds(telemetry.span()) >= exchange.chunk_times[-1] - exchange.received_at
+
+
+def test_the_app_gets_litellms_own_stream(app: App, telemetry: Recorder) -> None:
+    """The wrapper passes for what it wraps: its class, its attributes, and what is set on it."""
+
+    async def scenario() -> None:
+        stream = await app.stream()
+        assert isinstance(stream, litellm.CustomStreamWrapper)
+        assert stream.__class__ is litellm.CustomStreamWrapper
+        assert (stream.model, stream.custom_llm_provider) == ("gpt-4o", "openai")
+        assert stream._hidden_params["litellm_call_id"] == "the-call"
+        stream.mark = "set by the app"
+        assert stream.__wrapped__.mark == "set by the app"
+        await app.rest(stream)
+
+    app.run(scenario())
+    assert telemetry.attributes()["llm.response.stream_outcome"] == "completed"
+
+
+OFFERED = ("close", "aclose", "send", "throw", "__enter__", "__exit__", "__aenter__", "__aexit__")
+
+
+def test_the_wrapper_offers_nothing_of_its_own(app: App) -> None:
+    """An app finds on a traced stream what it finds on LiteLLM's: it must not work only while it is traced."""
+
+    async def scenario() -> tuple[set[str], set[str]]:
+        stream = await app.stream()
+        await app.rest(stream)
+        return (
+            {name for name in OFFERED if hasattr(stream, name)},
+            {name for name in OFFERED if hasattr(stream.__wrapped__, name)},
+        )
+
+    traced, plain = app.run(scenario())
+    assert traced == plain
+
+
+def test_a_stream_that_is_no_context_manager_does_not_become_one(app: App, telemetry: Recorder) -> None:
+    """`with stream:` fails as it does without us, and its span still ends."""
+
+    async def scenario() -> None:
+        stream = await app.stream()
+        with pytest.raises((TypeError, AttributeError)), stream:
+            pass
+        with pytest.raises((TypeError, AttributeError)):
+            async with stream:
+                pass
+        await app.rest(stream)
+
+    app.run(scenario())
+    assert telemetry.attributes()["llm.response.stream_outcome"] == "completed"
+
+
+@pytest.mark.parametrize("operation", ["completion", "text_completion"])
+def test_chunks_are_the_same_with_and_without_tracing(app: App, operation: str) -> None:
+    """Chunk for chunk, an app gets what it would get without us."""
+    traced = [chunk.model_dump(exclude={"id", "created"}) for chunk in app.read(operation, **USAGE)]
+    LiteLLMInstrumentor().uninstrument()
+    try:
+        plain = [chunk.model_dump(exclude={"id", "created"}) for chunk in app.read(operation, **USAGE)]
+    finally:
+        LiteLLMInstrumentor().instrument(**RECORDER.providers)
+    assert traced == plain
+    assert len(plain) > 4
+
+
+def test_concurrent_streams_are_kept_apart(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """Interleaved in one thread, each stream's span has its own chunks."""
+    lengths = range(1, 6)
+    provider.scripts(Script(content=("x",) * length, delay=0.01) for length in lengths)
+    app = AsyncApp(provider)
+
+    async def scenario() -> None:
+        streams = [await app.stream() for _ in lengths]
+        await asyncio.gather(*map(app.rest, streams))
+
+    app.run(scenario())
+    spans = [attributes_of(span) for span in telemetry.spans()]
+    assert sorted(span["llm.response.content_length"] for span in spans) == list(lengths)
+    assert {span["llm.response.stream_outcome"] for span in spans} == {"completed"}
+    assert len({span["gen_ai.response.id"] for span in spans}) == len(lengths)
+
+
+def test_a_stream_may_be_read_in_another_thread(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """A stream that is opened here and read there is one call all the same."""
+    app = SyncApp(provider)
+    streams = [app.run(app.stream()) for _ in range(4)]
+    with ThreadPoolExecutor() as threads:
+        counts = {len(chunks) for chunks in threads.map(list, streams)}
+    assert counts == {6}
+    outcomes = [attributes_of(span)["llm.response.stream_outcome"] for span in telemetry.spans()]
+    assert outcomes == ["completed"] * 4
