@@ -8,11 +8,14 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from types import ModuleType
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm
-from opentelemetry import trace
+from opentelemetry import metrics, trace
+from opentelemetry._logs import set_logger_provider
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -25,7 +28,6 @@ from agentops_otel_litellm.metrics import METRICS
 PEERS = {
     "openinference": "openinference.instrumentation.litellm",
     "openllmetry": "opentelemetry.instrumentation.litellm",
-    "openlit": "openlit.instrumentation.litellm",
 }
 METRIC_ATTRIBUTES = {
     "gen_ai.operation.name",
@@ -62,7 +64,7 @@ class Handler(litellm.CustomLLM):  # type: ignore[misc, name-defined]  # not exp
         for number in range(self.chunks):
             last = number == self.chunks - 1
             yield {
-                "text": "word ",
+                "text": f"word {number} ",  # the same text too often is an error to LiteLLM
                 "is_finished": last,
                 "finish_reason": "stop" if last else "",
                 "usage": usage if last else None,
@@ -88,83 +90,129 @@ def stream(_order: dict[str, int]) -> int:
     return sum(1 for _ in litellm.completion(model="bench/model", messages=messages, stream=True))
 
 
+Times = dict[str, float]
 Run = Callable[[dict[str, int]], object]
+Patches = dict[tuple[ModuleType, str], tuple[object, object]]
+PATCHED_MODULES = (litellm, litellm.main, litellm.utils)
+litellm.completion = litellm.main.completion  # LiteLLM would do so at the first use, and keep what it finds then
 
 
-def by_hand(run: Run, provider: TracerProvider, meters: MeterProvider, *, streamed: bool) -> Run:
-    """`run` beneath a span made by hand, with the attributes and the metric values that we give it."""
-    instrumentor = LiteLLMInstrumentor()
-    instrumentor.instrument(tracer_provider=provider, meter_provider=meters)
-    run({})
-    provider.force_flush()
-    instrumentor.uninstrument()
-    assert EXPORTER.newest is not None
-    attributes = dict(EXPORTER.newest.attributes or {})
-    at_start = {name: value for name, value in attributes.items() if name in METRIC_ATTRIBUTES}
-    tracer, meter = provider.get_tracer("floor"), meters.get_meter("floor")
-    names = dict.fromkeys(row.name for row in METRICS)
-    duration, tokens, first, between = (meter.create_histogram(name) for name in names)
-
-    def made_by_hand(order: dict[str, int]) -> None:
-        span = tracer.start_span("chat model", kind=trace.SpanKind.CLIENT, attributes=at_start)
-        context = trace.set_span_in_context(span)
-        with trace.use_span(span):
-            count = run(order)
-        span.set_attributes(attributes)
-        duration.record(0.1, at_start, context)
-        tokens.record(10, {**at_start, "gen_ai.token.type": "input"}, context)
-        tokens.record(5, {**at_start, "gen_ai.token.type": "output"}, context)
-        if streamed:
-            first.record(0.1, at_start, context)
-            for _ in range(int(str(count)) - 1):
-                between.record(0.01, at_start, context)
-        span.end()
-
-    return made_by_hand
+def names() -> dict[tuple[ModuleType, str], object]:
+    return {(module, name): value for module in PATCHED_MODULES for name, value in vars(module).items()}
 
 
-def prepared(subject: str) -> tuple[Run, Run]:
-    """What runs a call and a stream of the subject. ImportError where the subject is not installed."""
-    provider = TracerProvider(sampler=ALWAYS_OFF if subject == "ours, unsampled" else ALWAYS_ON)
-    provider.add_span_processor(BatchSpanProcessor(EXPORTER))
-    meters = MeterProvider(metric_readers=[READER])
-    if subject == "floor":
-        made_by_hand = by_hand(call, provider, meters, streamed=False)
-        return made_by_hand, by_hand(stream, provider, meters, streamed=True)
-    if subject.startswith("ours"):
-        LiteLLMInstrumentor().instrument(tracer_provider=provider, meter_provider=meters)
-    elif subject in PEERS:
-        instrumentor = importlib.import_module(PEERS[subject]).LiteLLMInstrumentor()
-        instrumentor.instrument(tracer_provider=provider, meter_provider=meters, skip_dep_check=True)
-    return call, stream
+def patches(instrument: Callable[[], object]) -> Patches:
+    """What instrumenting changes in LiteLLM: each name, and its value before and after."""
+    before = names()
+    instrument()
+    return {where: (before.get(where), after) for where, after in names().items() if before.get(where) is not after}
 
 
-def timed(order: dict[str, int], run: Run, times: int, units: int) -> dict[str, float]:
-    thread, process = time.thread_time_ns(), time.process_time_ns()
-    for _ in range(times):
-        run(order)
-    thread = time.thread_time_ns() - thread
-    READER.collect()
-    return {"thread": thread / 1e3 / units, "process": (time.process_time_ns() - process) / 1e3 / units}
+class Subject:
+    """What is measured, and how to have it and not to have it: in one process, for two processes differ by more
+    than is to be measured.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.provider = TracerProvider(sampler=ALWAYS_OFF if name == "ours, unsampled" else ALWAYS_ON)
+        self.provider.add_span_processor(BatchSpanProcessor(EXPORTER))
+        self.meters = MeterProvider(metric_readers=[READER])
+        self.patches: Patches = {}
+        self.call: Run = call
+        self.stream: Run = stream
+        if name == "floor":
+            self.call, self.stream = self.by_hand(call, streamed=False), self.by_hand(stream, streamed=True)
+        elif name != "nothing":
+            self.patches = patches(lambda: self.instrument(name))
+            assert self.patches, f"{name} patched nothing"
+
+    def instrument(self, name: str) -> None:
+        if name == "openlit":  # takes the global providers
+            trace.set_tracer_provider(self.provider)
+            metrics.set_meter_provider(self.meters)
+            set_logger_provider(LoggerProvider())
+            importlib.import_module("openlit").init(pricing_json="{}", capture_message_content=False, disable_events=True)
+            return
+        instrumentor = importlib.import_module(PEERS.get(name, "agentops_otel_litellm")).LiteLLMInstrumentor()
+        instrumentor.instrument(tracer_provider=self.provider, meter_provider=self.meters, skip_dep_check=True)
+
+    def by_hand(self, run: Run, *, streamed: bool) -> Run:
+        """`run` beneath a span made by hand, with the attributes and the metric values that we give it."""
+        instrumentor = LiteLLMInstrumentor()
+        instrumentor.instrument(tracer_provider=self.provider, meter_provider=self.meters)
+        run({})
+        self.provider.force_flush()
+        instrumentor.uninstrument()
+        assert EXPORTER.newest is not None
+        attributes = dict(EXPORTER.newest.attributes or {})
+        at_start = {name: value for name, value in attributes.items() if name in METRIC_ATTRIBUTES}
+        tracer, meter = self.provider.get_tracer("floor"), self.meters.get_meter("floor")
+        instruments = dict.fromkeys(row.name for row in METRICS)
+        duration, tokens, first, between = (meter.create_histogram(name) for name in instruments)
+
+        def made_by_hand(order: dict[str, int]) -> None:
+            span = tracer.start_span("chat model", kind=trace.SpanKind.CLIENT, attributes=at_start)
+            context = trace.set_span_in_context(span)
+            with trace.use_span(span):
+                count = run(order)
+            span.set_attributes(attributes)
+            duration.record(0.1, at_start, context)
+            tokens.record(10, {**at_start, "gen_ai.token.type": "input"}, context)
+            tokens.record(5, {**at_start, "gen_ai.token.type": "output"}, context)
+            if streamed:
+                first.record(0.1, at_start, context)
+                for _ in range(int(str(count)) - 1):
+                    between.record(0.01, at_start, context)
+            span.end()
+
+        return made_by_hand
+
+    def pairs(self, order: dict[str, int]) -> dict[str, list[Times]]:
+        """Batches without and with, in turns, and each first as often as second."""
+        self.without(order)  # the processor has just been somebody else's
+        taken: dict[str, list[Times]] = {"without": [], "with": []}
+        for number in range(order["pairs"]):
+            sides = [("without", self.without), ("with", self.with_it)]
+            for side, run in reversed(sides) if number % 2 else sides:
+                taken[side].append(run(order))
+        return taken
+
+    def without(self, order: dict[str, int]) -> Times:
+        for (module, name), (before, _) in self.patches.items():
+            setattr(module, name, before)
+        return self._timed(order, call, stream)
+
+    def with_it(self, order: dict[str, int]) -> Times:
+        for (module, name), (_, after) in self.patches.items():
+            setattr(module, name, after)
+        return self._timed(order, self.call, self.stream)
+
+    def _timed(self, order: dict[str, int], call: Run, stream: Run) -> Times:
+        """CPU microseconds: `thread` of the calling thread, `process` with what is exported and collected after."""
+        HANDLER.chunks = order.get("chunks", 0)
+        run, times = (stream, order["streams"]) if "streams" in order else (call, order["calls"])
+        units = times * order.get("chunks", 1)
+        thread, process = time.thread_time_ns(), time.process_time_ns()
+        for _ in range(times):
+            run(order)
+        thread = time.thread_time_ns() - thread
+        self.provider.force_flush()
+        READER.collect()
+        return {"thread": thread / 1e3 / units, "process": (time.process_time_ns() - process) / 1e3 / units}
 
 
 def main() -> None:
     HANDLER.chunks = 5
     litellm.custom_provider_map = [{"provider": "bench", "custom_handler": HANDLER}]
     try:
-        run_call, run_stream = prepared(sys.argv[1])
+        subject = Subject(sys.argv[1])
     except ImportError:
         print("{}", flush=True)
         return
     print('{"ready": true}', flush=True)
     for line in sys.stdin:
         order = json.loads(line)
-        HANDLER.chunks = order.get("chunks", 0)
-        if "streams" in order:
-            answer = timed(order, run_stream, order["streams"], order["streams"] * order["chunks"])
-        else:
-            answer = timed(order, run_call, order["calls"], order["calls"])
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(subject.pairs(order)), flush=True)
 
 
 if __name__ == "__main__":
