@@ -35,7 +35,13 @@ class Request:
     """The model as the app wrote it."""
     stream: bool | None = None
     messages_count: int | None = None
-    role_counts: tuple[tuple[str, int], ...] = ()
+    system_count: int | None = None
+    """Messages of this role; likewise below."""
+    developer_count: int | None = None
+    user_count: int | None = None
+    assistant_count: int | None = None
+    tool_count: int | None = None
+    function_count: int | None = None
     content_length: int | None = None
     """Characters of text over all messages (or prompts, or inputs)."""
     modalities: tuple[str, ...] | None = None

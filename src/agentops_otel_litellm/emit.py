@@ -39,19 +39,24 @@ class Telemetry:
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
     ) -> None:
-        self._vocabularies = vocabularies
+        self._at_start = vocabularies[0]
+        self._at_end = Vocabulary.merged(vocabularies)
         self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in PIPELINE]
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider))
 
     def start(self, call: Call, context: Context) -> Span:
-        """Open the span of a call that begins, with all that samplers may decide on."""
+        """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
+        the others wait until all is.
+        """
+        attributes: dict[str, AttributeValue] = {}
+        self._at_start.write(call, attributes)
         return self._tracer.start_span(
             f"{call.operation} {call.target.model}" if call.target.model else call.operation,
             context=context,
             kind=SpanKind.CLIENT,
-            attributes=self._attributes(call),
+            attributes=attributes,
             start_time=call.timing.started_at,
         )
 
@@ -75,7 +80,9 @@ class Telemetry:
             span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
 
     def _write(self, span: Span, call: Call) -> None:
-        span.set_attributes(self._attributes(call))
+        attributes: dict[str, AttributeValue] = {}
+        self._at_end.write(call, attributes)
+        span.set_attributes(attributes)
         if call.failure is not None:
             span.set_status(Status(StatusCode.ERROR, call.failure.message))
 
@@ -90,10 +97,3 @@ class Telemetry:
                 context=set_span_in_context(span),
             )
         )
-
-    def _attributes(self, call: Call) -> dict[str, AttributeValue]:
-        """The first vocabulary is written last: where the SDK's limit is reached, it evicts the oldest."""
-        attributes: dict[str, AttributeValue] = {}
-        for vocabulary in reversed(self._vocabularies):
-            vocabulary.write(call, attributes)
-        return attributes

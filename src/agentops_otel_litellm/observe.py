@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from array import array
 from collections.abc import Coroutine
+from operator import sub
 from threading import Lock
 from time import perf_counter, time_ns
 from types import TracebackType
@@ -47,7 +48,16 @@ CURRENT = create_key("agentops_otel_litellm.observation")
 STREAMING: WeakSet[Observation] = WeakSet()
 """Streams handed to the app and not over yet."""
 
+_READING_REQUEST = guard("reading a request")
+_READING_TARGET = guard("reading whom a call asks")
+_READING_ROUTE = guard("reading how LiteLLM carried a call")
+_READING_RESPONSE = guard("reading a response")
+_READING_USAGE = guard("reading a response's usage")
+_READING_COST = guard("reading a response's cost")
 _READING_CHUNK = guard("reading a chunk")
+_READING_EXCEPTION = guard("reading an exception")
+_TAKING_RESULT = guard("taking a result")
+_ENDING_SPAN = guard("ending a span")
 _CANCELLATIONS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
@@ -89,7 +99,7 @@ class Observation:
         self.context = Context({**set_span_in_context(self._span, context), CURRENT: self})
         self._request: Request | None = None
         if self._span.is_recording():
-            with guard("reading a request"):
+            with _READING_REQUEST:
                 self._request = operation.shape.request(parameters)
 
     @property
@@ -101,8 +111,14 @@ class Observation:
         """The block in which LiteLLM runs on the call's behalf."""
         return Running(self)
 
-    def left(self, error: BaseException | None) -> None:
-        """LiteLLM handed control back: with an exception, the call is over."""
+    def enter(self) -> Token[Context] | None:
+        """LiteLLM starts to run on the call's behalf: until it is left, the call's span is the current one."""
+        return None if self._ending.locked() else attach(self.context)
+
+    def leave(self, token: Token[Context] | None, error: BaseException | None = None) -> None:
+        """LiteLLM handed control back. The end of an iteration ends the call well, any other exception is its failure."""
+        if token is not None:
+            detach(token)
         if error is None:
             return
         if self._streamed is not None and isinstance(error, StopIteration | StopAsyncIteration):
@@ -112,13 +128,11 @@ class Observation:
 
     def returned(self, result: object) -> object:
         """What the app gets for LiteLLM's `result`: the same, or its stream in a wrapper."""
-        with guard("taking a result"):
+        with _TAKING_RESULT:
             if inspect.iscoroutine(result):
                 return self._awaiting(result)
             if readers.is_stream(result):
-                self._streamed = StreamedResponse(
-                    result, self._operation.shape.chunks(), perf_counter() - self._started
-                )
+                self._streamed = StreamedResponse(result, self._operation.shape.chunks(), perf_counter())
                 STREAMING.add(self)
                 return traced_stream(result, self)
         self._end("completed", result=result)
@@ -129,12 +143,12 @@ class Observation:
             value = await result
         return self.returned(value)
 
-    def received(self, chunk: object) -> None:
-        """The stream gave `chunk` just now."""
-        now = perf_counter()
-        with _READING_CHUNK:
-            if self._streamed is not None:
-                self._streamed.add(chunk, now - self._started)
+    def received(self, token: Token[Context] | None, chunk: object) -> None:
+        """The stream, running since `token`, gave `chunk` just now."""
+        if self._streamed is not None:
+            self._streamed.add(chunk, perf_counter())
+        if token is not None:
+            detach(token)
 
     def closed(self) -> None:
         """The app closed the stream."""
@@ -148,11 +162,11 @@ class Observation:
         if not self._ending.acquire(blocking=False):
             return
         duration = perf_counter() - self._started
-        with guard("ending a span"):
+        with _ENDING_SPAN:
             if self._streamed is not None:
                 STREAMING.discard(self)
                 if outcome == "abandoned":
-                    duration = self._streamed.latest
+                    duration = self._streamed.latest - self._started
             self._telemetry.finish(self._span, self._ended(duration, outcome, result, error))
 
     def _begun(self) -> Call:
@@ -171,26 +185,26 @@ class Observation:
         usage: Usage | None = None
         cost: Cost | None = None
         failure: Failure | None = None
-        with guard("reading how LiteLLM carried a call"):
+        with _READING_ROUTE:
             route = readers.read_route(self._parameters, self.logging)
         if error is not None:
-            with guard("reading an exception"):
+            with _READING_EXCEPTION:
                 failure = readers.read_failure(error)
         if self._streamed is not None:
-            stream = self._streamed.timed(outcome)
-            with guard("reading a streamed response"):
+            stream = self._streamed.timed(outcome, self._started)
+            with _READING_RESPONSE:
                 response = self._streamed.response()
-            with guard("reading a stream's usage"):
+            with _READING_USAGE:
                 usage = self._streamed.usage()
-            with guard("reading a stream's cost"):
+            with _READING_COST:
                 if usage is not None and outcome == "completed":
                     cost = readers.read_stream_cost(self.logging)
         elif error is None:
-            with guard("reading a response"):
+            with _READING_RESPONSE:
                 response = self._operation.shape.response(result)
-            with guard("reading a response's usage"):
+            with _READING_USAGE:
                 usage = self._operation.shape.usage(result)
-            with guard("reading a response's cost"):
+            with _READING_COST:
                 cost = readers.read_cost(result)
         return Call(
             operation=self._operation.name,
@@ -206,70 +220,78 @@ class Observation:
         )
 
     def _target(self) -> Target:
-        with guard("reading whom a call asks"):
+        with _READING_TARGET:
             return readers.read_target(self._parameters, self.logging)
         return Target()
 
 
 class Running:
-    """LiteLLM is running on a call's behalf: the call's span is current inside the block and only there.
-
-    Leaving it normally keeps the call open, the end of an iteration ends it well, and any other exception is its
-    failure. Each entry has a block of its own, for threads and tasks may share a stream.
-    """
+    """LiteLLM is running on a call's behalf. Each entry has a block of its own: threads and tasks may share a stream."""
 
     __slots__ = ("_observation", "_token")
 
     def __init__(self, observation: Observation) -> None:
         self._observation = observation
-        self._token: Token[Context] | None = None
 
     def __enter__(self) -> None:
-        if self._observation.open:
-            self._token = attach(self._observation.context)
+        self._token = self._observation.enter()
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        if self._token is not None:
-            detach(self._token)
-        self._observation.left(error)
+        self._observation.leave(self._token, error)
 
 
 class StreamedResponse:
-    """A stream's chunks as they come: when, and what they amount to. None of them is kept."""
+    """A stream's chunks as they come: when, and what they amount to.
 
-    __slots__ = ("_chunks", "_count", "_first", "_first_token", "_gaps", "_stream", "latest")
+    A chunk is only put aside when it comes, and read with those that came after it: in the midst of LiteLLM's work
+    reading takes 5 µs a chunk, and 1 µs when a few are read in a row.
+    """
+
+    __slots__ = ("_chunks", "_first_token", "_instants", "_returned", "_stream", "_waiting")
+
+    WAITING_LIMIT = 64
 
     def __init__(self, stream: object, chunks: readers.Chunks, returned: float) -> None:
         self._stream = stream
         self._chunks = chunks
-        self._count = 0
-        self._first: float | None = None
+        self._returned = returned
+        self._instants = array("d")
+        self._waiting: list[object] = []
         self._first_token: float | None = None
-        self._gaps = array("d")
-        self.latest = returned
-        """Seconds from the start of the call to the last sign of life."""
 
     def add(self, chunk: object, at: float) -> None:
-        """Take the chunk that came `at` seconds after the start of the call."""
-        self._count += 1
-        if self._first is None:
-            self._first = at
-        else:
-            self._gaps.append(at - self.latest)
-        self.latest = at
-        if self._chunks.add(chunk) and self._first_token is None:
-            self._first_token = at
+        """Take the chunk that came at that instant."""
+        self._instants.append(at)
+        self._waiting.append(chunk)
+        if len(self._waiting) >= self.WAITING_LIMIT:
+            self._read_waiting()
 
-    def timed(self, outcome: StreamOutcome) -> Stream:
+    def _read_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for chunk, at in zip(waiting, self._instants[-len(waiting) :], strict=False):
+            with _READING_CHUNK:
+                if self._chunks.add(chunk) and self._first_token is None:
+                    self._first_token = at
+
+    @property
+    def latest(self) -> float:
+        """The instant of the last sign of life."""
+        return self._instants[-1] if self._instants else self._returned
+
+    def timed(self, outcome: StreamOutcome, started: float) -> Stream:
+        """Every instant in seconds since the call `started`."""
+        self._read_waiting()
+        instants = self._instants
+        first_token = self._first_token
         return Stream(
             outcome=outcome,
-            chunk_count=self._count,
-            first_chunk=self._first,
-            first_token=self._first_token,
-            last_chunk=None if self._first is None else self.latest,
-            gaps=self._gaps,
+            chunk_count=len(instants),
+            first_chunk=instants[0] - started if instants else None,
+            first_token=None if first_token is None else first_token - started,
+            last_chunk=instants[-1] - started if instants else None,
+            gaps=array("d", map(sub, instants[1:], instants)),
         )
 
     def response(self) -> Response:

@@ -24,4 +24,7 @@ def record(cls: type[Class]) -> type[Class]:
 
 
 def _hold_known(self: object, **fields: object) -> None:
-    self.__dict__.update({name: value for name, value in fields.items() if value is not None})
+    known = self.__dict__
+    for name, value in fields.items():
+        if value is not None:
+            known[name] = value

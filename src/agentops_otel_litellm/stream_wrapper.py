@@ -96,9 +96,13 @@ class TracedIterator(TracedStream):
 
     def __next__(self) -> object:
         observation = self._self_observation
-        with observation.running():
+        running = observation.enter()
+        try:
             chunk = self.__wrapped__.__next__()
-        observation.received(chunk)
+        except BaseException as error:
+            observation.leave(running, error)
+            raise
+        observation.received(running, chunk)
         return chunk
 
 
@@ -110,9 +114,13 @@ class TracedAsyncIterator(TracedStream):
 
     async def __anext__(self) -> object:
         observation = self._self_observation
-        with observation.running():
+        running = observation.enter()
+        try:
             chunk = await self.__wrapped__.__anext__()
-        observation.received(chunk)
+        except BaseException as error:
+            observation.leave(running, error)
+            raise
+        observation.received(running, chunk)
         return chunk
 
 

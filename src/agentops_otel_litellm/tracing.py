@@ -53,10 +53,12 @@ class Tracing:
     def attend_setup(self, function_setup: Function) -> Function:
         """Tell the call that LiteLLM is setting up which logging object it got."""
 
+        taking = guard("taking LiteLLM's logging object")
+
         @wraps(function_setup)
         def attended_setup(*args: object, **kwargs: object) -> object:
             made = function_setup(*args, **kwargs)
-            with guard("taking LiteLLM's logging object"):
+            with taking:
                 observation = get_current().get(CURRENT)
                 if isinstance(observation, Observation) and isinstance(made, tuple):
                     observation.logging = made[0]
@@ -65,6 +67,7 @@ class Tracing:
         return attended_setup
 
     def _observer(self, function: Function) -> Callable[[tuple[object, ...], dict[str, object]], Observation | None]:
+        starting = guard("starting a span")
         operation: Operation | None = None
         names: tuple[str, ...] = ()
 
@@ -74,7 +77,7 @@ class Tracing:
             telemetry = self.telemetry
             if telemetry is None or not is_instrumentation_enabled():
                 return None
-            with guard("starting a span"):
+            with starting:
                 context = get_current()
                 if _belongs(kwargs, context):
                     return None

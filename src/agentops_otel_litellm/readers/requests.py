@@ -21,6 +21,9 @@ _PART_MODALITIES = {
     "document": "file",
     "video_url": "video",
 }
+_ROLE_COUNTS = {
+    role: f"{role}_count" for role in ("system", "developer", "user", "assistant", "tool", "function")
+}
 _OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 
 
@@ -41,40 +44,41 @@ def _output_type(value: Any) -> str | None:
 
 
 # LiteLLM's parameter → our field, and how its value is taken. Parameters that are not here are not read.
-_Take = Callable[[Any], Any]
-_SAMPLING: Sequence[tuple[str, str, _Take]] = (
-    ("max_tokens", "max_tokens", integer),
-    ("max_completion_tokens", "max_tokens", integer),
-    ("temperature", "temperature", number),
-    ("top_p", "top_p", number),
-    ("top_k", "top_k", integer),
-    ("frequency_penalty", "frequency_penalty", number),
-    ("presence_penalty", "presence_penalty", number),
-    ("n", "choice_count", integer),
-    ("seed", "seed", integer),
-    ("stop", "stop_sequences", texts),
-    ("service_tier", "service_tier", text),
-)
-_CHAT: Sequence[tuple[str, str, _Take]] = (
-    *_SAMPLING,
-    ("tools", "tools_count", len),
-    ("functions", "tools_count", len),
-    ("tool_choice", "tool_choice", _tool_choice),
-    ("reasoning_effort", "reasoning_level", _reasoning_level),
-    ("response_format", "output_type", _output_type),
-)
-_EMBEDDING: Sequence[tuple[str, str, _Take]] = (
-    ("dimensions", "dimensions", integer),
-    ("encoding_format", "encoding_formats", texts),
-)
+_Taken = Mapping[str, tuple[str, Callable[[Any], Any]]]
+_SAMPLING: _Taken = {
+    "max_tokens": ("max_tokens", integer),
+    "max_completion_tokens": ("max_tokens", integer),
+    "temperature": ("temperature", number),
+    "top_p": ("top_p", number),
+    "top_k": ("top_k", integer),
+    "frequency_penalty": ("frequency_penalty", number),
+    "presence_penalty": ("presence_penalty", number),
+    "n": ("choice_count", integer),
+    "seed": ("seed", integer),
+    "stop": ("stop_sequences", texts),
+    "service_tier": ("service_tier", text),
+}
+_CHAT: _Taken = {
+    **_SAMPLING,
+    "tools": ("tools_count", len),
+    "functions": ("tools_count", len),
+    "tool_choice": ("tool_choice", _tool_choice),
+    "reasoning_effort": ("reasoning_level", _reasoning_level),
+    "response_format": ("output_type", _output_type),
+}
+_EMBEDDING: _Taken = {
+    "dimensions": ("dimensions", integer),
+    "encoding_format": ("encoding_formats", texts),
+}
 
 
-def _taken(parameters: Parameters, rows: Sequence[tuple[str, str, _Take]]) -> dict[str, Any]:
-    return {
-        field: value
-        for name, field, take in rows
-        if (given := parameters.get(name)) is not None and (value := take(given)) is not None
-    }
+def _taken(parameters: Parameters, rows: _Taken) -> dict[str, Any]:
+    taken: dict[str, Any] = {}
+    for name, given in parameters.items():
+        if name in rows and given is not None:
+            field, take = rows[name]
+            taken[field] = take(given)
+    return taken
 
 
 def _streamed(parameters: Parameters) -> bool:
@@ -83,25 +87,26 @@ def _streamed(parameters: Parameters) -> bool:
 
 def chat_request(parameters: Parameters) -> Request:
     messages = [members(message) for message in parameters.get("messages") or ()]
-    length, modalities = measure(message.get("content") for message in messages)
+    length, modalities = measure([message.get("content") for message in messages])
     return Request(
         model=text(parameters.get("model")),
         stream=_streamed(parameters),
         messages_count=len(messages),
-        role_counts=_role_counts(messages),
         content_length=length,
         modalities=modalities,
+        **_role_counts(messages),
         **_taken(parameters, _CHAT),
     )
 
 
-def _role_counts(messages: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, int], ...]:
+def _role_counts(messages: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for message in messages:
         role = message.get("role")
-        if isinstance(role, str):
-            counts[role] = counts.get(role, 0) + 1
-    return tuple(counts.items())
+        if isinstance(role, str) and role in _ROLE_COUNTS:
+            name = _ROLE_COUNTS[role]
+            counts[name] = counts.get(name, 0) + 1
+    return counts
 
 
 def measure(contents: Iterable[Any]) -> tuple[int, tuple[str, ...] | None]:

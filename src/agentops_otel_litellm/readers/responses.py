@@ -27,7 +27,7 @@ def _choices(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _finish_reasons(choices: Sequence[Mapping[str, Any]]) -> tuple[str | None, ...]:
-    return tuple(text(choice.get("finish_reason")) for choice in choices)
+    return tuple([text(choice.get("finish_reason")) for choice in choices])
 
 
 def chat_response(result: Any) -> Response:
@@ -39,16 +39,19 @@ def chat_response(result: Any) -> Response:
         model=text(hidden.get("provider_response_model")) or text(response.get("model")),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
-        content_length=measure(message.get("content") for message in messages)[0],
-        tool_calls_count=sum(map(_tool_calls, messages)),
+        content_length=measure([message.get("content") for message in messages])[0],
+        tool_calls_count=_tool_calls(messages),
         service_tier=text(response.get("service_tier")),
         system_fingerprint=text(response.get("system_fingerprint")),
         cache_hit=_cache_hit(hidden),
     )
 
 
-def _tool_calls(message: Mapping[str, Any]) -> int:
-    return len(message.get("tool_calls") or ()) + (message.get("function_call") is not None)
+def _tool_calls(messages: Sequence[Mapping[str, Any]]) -> int:
+    count = 0
+    for message in messages:
+        count += len(message.get("tool_calls") or ()) + (message.get("function_call") is not None)
+    return count
 
 
 def text_response(result: Any) -> Response:

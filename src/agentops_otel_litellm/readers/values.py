@@ -35,6 +35,8 @@ def number(value: Any) -> float | None:
 
 def text(value: Any) -> str | None:
     """A string that says something, without what a subclass (an enum, say) makes of it."""
+    if type(value) is str:
+        return value or None
     return str.__str__(value) if isinstance(value, str) and value else None
 
 

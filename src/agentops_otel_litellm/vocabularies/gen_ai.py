@@ -7,7 +7,7 @@ Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open prop
 from __future__ import annotations
 
 from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Stream, Target, Usage
-from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary
+from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary, always
 
 # LiteLLM's provider → `gen_ai.provider.name`. What is not here keeps LiteLLM's name.
 PROVIDERS = {
@@ -44,7 +44,7 @@ def provider_name(provider: str | None) -> str | None:
     return next((name for prefix, name in PROVIDER_FAMILIES if provider.startswith(prefix)), provider)
 
 
-def finish_reasons(reasons: tuple[str | None, ...] | None) -> tuple[str, ...] | None:
+def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:
     """One reason per choice; `error` where one was to come and did not."""
     if not reasons:
         return None
@@ -66,9 +66,9 @@ GEN_AI = Vocabulary(
     Table(
         Request,
         {
-            "gen_ai.request.stream": lambda request: request.stream or None,
+            "gen_ai.request.stream": ("stream", lambda stream: stream or None),
             "gen_ai.request.max_tokens": "max_tokens",
-            "gen_ai.request.choice.count": lambda request: None if request.choice_count == 1 else request.choice_count,
+            "gen_ai.request.choice.count": ("choice_count", lambda count: None if count == 1 else count),
             "gen_ai.request.temperature": "temperature",
             "gen_ai.request.top_p": "top_p",
             "gen_ai.request.top_k": "top_k",
@@ -79,9 +79,7 @@ GEN_AI = Vocabulary(
             "gen_ai.request.reasoning.level": "reasoning_level",
             "gen_ai.request.encoding_formats": "encoding_formats",
             "gen_ai.output.type": "output_type",
-            "openai.request.service_tier": lambda request: (
-                None if request.service_tier == "auto" else request.service_tier
-            ),
+            "openai.request.service_tier": ("service_tier", lambda tier: None if tier == "auto" else tier),
         },
     ),
     Table(
@@ -89,7 +87,7 @@ GEN_AI = Vocabulary(
         {
             "gen_ai.response.id": "id",
             "gen_ai.response.model": "model",
-            "gen_ai.response.finish_reasons": lambda response: finish_reasons(response.finish_reasons),
+            "gen_ai.response.finish_reasons": ("finish_reasons", finish_reasons),
             "gen_ai.embeddings.dimension.count": "dimension_count",
             "openai.response.service_tier": "service_tier",
             "openai.response.system_fingerprint": "system_fingerprint",
@@ -121,8 +119,8 @@ GEN_AI = Vocabulary(
         Cost,
         {
             "gen_ai.usage.cost.amount": "total",
-            "gen_ai.usage.cost.currency": lambda _: "USD",
-            "gen_ai.usage.cost.source": lambda _: "local",
+            "gen_ai.usage.cost.currency": ("total", always("USD")),
+            "gen_ai.usage.cost.source": ("total", always("local")),
         },
     ),
     Table(
@@ -134,7 +132,7 @@ GEN_AI = Vocabulary(
     Table(
         Target,
         {
-            "gen_ai.provider.name": lambda target: provider_name(target.provider),
+            "gen_ai.provider.name": ("provider", provider_name),
             "gen_ai.request.model": "model",
             "server.address": "address",
             "server.port": "port",

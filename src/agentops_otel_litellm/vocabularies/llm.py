@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Route, Stream, Target, Usage
-from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary
+from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary, always
 
 
-def role_count(request: Request, role: str) -> int | None:
-    """How many messages of `role` were sent; `None` where there were no messages at all."""
-    return None if not request.role_counts else dict(request.role_counts).get(role)
-
-
-def only(reasons: tuple[str | None, ...] | None) -> str | None:
+def only(reasons: tuple[str | None, ...]) -> str | None:
     """The reason all choices ended for; `None` where they differ (`gen_ai.response.finish_reasons` has each)."""
     return reasons[0] if reasons and len(set(reasons)) == 1 else None
 
@@ -23,12 +18,12 @@ LLM = Vocabulary(
             "llm.request.model": "model",
             "llm.request.stream": "stream",
             "llm.request.messages_count": "messages_count",
-            "llm.request.messages.system_count": lambda request: role_count(request, "system"),
-            "llm.request.messages.developer_count": lambda request: role_count(request, "developer"),
-            "llm.request.messages.user_count": lambda request: role_count(request, "user"),
-            "llm.request.messages.assistant_count": lambda request: role_count(request, "assistant"),
-            "llm.request.messages.tool_count": lambda request: role_count(request, "tool"),
-            "llm.request.messages.function_count": lambda request: role_count(request, "function"),
+            "llm.request.messages.system_count": "system_count",
+            "llm.request.messages.developer_count": "developer_count",
+            "llm.request.messages.user_count": "user_count",
+            "llm.request.messages.assistant_count": "assistant_count",
+            "llm.request.messages.tool_count": "tool_count",
+            "llm.request.messages.function_count": "function_count",
             "llm.request.content_length": "content_length",
             "llm.request.modalities": "modalities",
             "llm.request.inputs_count": "inputs_count",
@@ -46,7 +41,7 @@ LLM = Vocabulary(
             "llm.response.id": "id",
             "llm.response.model": "model",
             "llm.response.choices_count": "choices_count",
-            "llm.response.finish_reason": lambda response: only(response.finish_reasons),
+            "llm.response.finish_reason": ("finish_reasons", only),
             "llm.response.content_length": "content_length",
             "llm.response.tool_calls_count": "tool_calls_count",
             "llm.cache.hit": "cache_hit",
@@ -55,7 +50,7 @@ LLM = Vocabulary(
     Table(
         Stream,
         {
-            "llm.response.is_streaming": lambda _: True,
+            "llm.response.is_streaming": ("outcome", always(True)),
             "llm.response.stream_outcome": "outcome",
             "llm.response.time_to_first_token": "first_token",
             "llm.response.chunk_count": "chunk_count",
@@ -114,7 +109,7 @@ LLM = Vocabulary(
     Table(
         Call,
         {
-            "llm.vendor": lambda _: "litellm",
+            "llm.vendor": ("operation", always("litellm")),
         },
     ),
 )

@@ -1,78 +1,83 @@
-"""What a vocabulary is: attribute name → a field of a record, or a function of it."""
+"""What a vocabulary is: attribute name → a field of a record, or what a function makes of that field."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
-from typing import Generic, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 
-Record = TypeVar("Record")
 Attributes = dict[str, AttributeValue]
-Row = str | Callable[[Record], AttributeValue | None]
+Convert = Callable[[Any], AttributeValue | None]
+Row = str | tuple[str, Convert]
+Value = TypeVar("Value")
 
 
-class Table(Generic[Record]):
+def always(value: Value) -> Callable[[object], Value]:
+    """What a row makes of a field where it only matters that the field is known."""
+    return lambda _: value
+
+
+class Table:
     """The rows about one kind of record: `Table(Usage, {"llm.usage.total_tokens": "total"})`.
 
-    A row is the name of a field, or a function of the record. A field that is not known leaves its attribute out,
-    and so does a function that answers `None`.
+    A row is the name of a field, or that and a function of the field's value. The attribute is left out where the
+    field is not known, and where the function answers `None`.
     """
 
-    def __init__(self, kind: type[Record], rows: Mapping[str, Row[Record]]) -> None:
+    def __init__(self, kind: type, rows: Mapping[str, Row]) -> None:
         """Raise a ValueError for a row that names a field which the record does not have."""
+        self.kind = kind
         self.about = kind.__name__.lower()
         """The field of a `Call` that holds the record; `call` is the call itself."""
-        self._named = [(attribute, row) for attribute, row in rows.items() if isinstance(row, str)]
-        self._computed = [(attribute, row) for attribute, row in rows.items() if not isinstance(row, str)]
         self.rows = rows
-        known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # records are dataclasses
-        for attribute, name in self._named:
+        # By field: a call knows few of a record's fields. Its code runs on a cold cache, between two milliseconds of
+        # LiteLLM's, so what counts is how much memory is touched.
+        self._copied: dict[str, tuple[str, ...]] = {}
+        self._converted: dict[str, tuple[tuple[str, Convert], ...]] = {}
+        known = {field.name for field in fields(kind)}
+        for attribute, row in rows.items():
+            name = row if isinstance(row, str) else row[0]
             if name not in known:
                 raise ValueError(f"{attribute} is to be {name!r}, which {kind.__name__} does not have")
+            if isinstance(row, str):
+                self._copied[name] = (*self._copied.get(name, ()), attribute)
+            else:
+                self._converted[name] = (*self._converted.get(name, ()), (attribute, row[1]))
 
-    def write(self, record: Record, attributes: Attributes) -> None:
+    def write(self, record: object, attributes: Attributes) -> None:
         """Add what the rows say of `record`; raise what a broken row raises."""
-        known = vars(record)
-        for attribute, name in self._named:
-            if name in known:
-                attributes[attribute] = known[name]
-        for attribute, work_out in self._computed:
-            value = work_out(record)
-            if value is not None:
-                attributes[attribute] = value
+        copied, converted = self._copied, self._converted
+        for name, known in vars(record).items():
+            if name in copied:
+                for attribute in copied[name]:
+                    attributes[attribute] = known
+            if name in converted:
+                for attribute, convert in converted[name]:
+                    value = convert(known)
+                    if value is not None:
+                        attributes[attribute] = value
 
-    def write_what_works(self, record: Record, attributes: Attributes) -> None:
+    def write_what_works(self, record: object, attributes: Attributes) -> None:
         """The same, where a row is broken: it is told of, and loses its own attribute and no other."""
         for attribute, row in self.rows.items():
+            name, convert = (row, None) if isinstance(row, str) else row
             with guard(f"working out the attribute {attribute}"):
-                value = vars(record).get(row) if isinstance(row, str) else row(record)
+                known = vars(record).get(name)
+                value = known if convert is None or known is None else convert(known)
                 if value is not None:
                     attributes[attribute] = value
-
-
-class AnyTable(Protocol):
-    """A table about whichever kind of record."""
-
-    @property
-    def about(self) -> str: ...
-    @property
-    def rows(self) -> Mapping[str, object]: ...
-    @property
-    def write(self) -> Callable[..., None]: ...
-    @property
-    def write_what_works(self) -> Callable[..., None]: ...
 
 
 class Vocabulary:
     """Tables, in the order their attributes are written: of a span that has too many, the first are evicted first."""
 
-    def __init__(self, *tables: AnyTable) -> None:
+    def __init__(self, *tables: Table) -> None:
         self.tables = tables
 
     def write(self, call: Call, attributes: Attributes) -> None:
@@ -86,6 +91,15 @@ class Vocabulary:
         for table in self.tables:
             if table.about in records:
                 table.write_what_works(records[table.about], attributes)
+
+    @classmethod
+    def merged(cls, vocabularies: Sequence[Vocabulary]) -> Vocabulary:
+        """One that says what all of them say. Where two have the same attribute, the first of them decides."""
+        rows: dict[type, dict[str, Row]] = {}
+        for vocabulary in reversed(vocabularies):
+            for table in vocabulary.tables:
+                rows.setdefault(table.kind, {}).update(table.rows)
+        return cls(*(Table(kind, each) for kind, each in rows.items()))
 
     def __iter__(self) -> Iterator[str]:
         """The attribute names."""
