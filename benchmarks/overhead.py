@@ -93,7 +93,9 @@ def costs(workers: Mapping[str, Worker], rounds: int, order: Mapping[str, int]) 
 def show(title: str, table: Mapping[str, Cost]) -> None:
     """The table: what each subject adds in µs, and as ratios to the floor and to LiteLLM's own time."""
     print(f"\n### {title}\n")
-    print("| subject | adds, thread µs | adds, process µs | thread ÷ floor | LiteLLM alone, thread µs | thread ÷ LiteLLM |")
+    print(
+        "| subject | adds, thread µs | adds, process µs | thread ÷ floor | LiteLLM alone, thread µs | thread ÷ LiteLLM |"
+    )
     print("|---|--:|--:|--:|--:|--:|")
     floor = table["floor"].thread if "floor" in table else None
     for subject, cost in table.items():

@@ -131,7 +131,9 @@ class Subject:
             trace.set_tracer_provider(self.provider)
             metrics.set_meter_provider(self.meters)
             set_logger_provider(LoggerProvider())
-            importlib.import_module("openlit").init(pricing_json="{}", capture_message_content=False, disable_events=True)
+            importlib.import_module("openlit").init(
+                pricing_json="{}", capture_message_content=False, disable_events=True
+            )
             return
         instrumentor = importlib.import_module(PEERS.get(name, "agentops_otel_litellm")).LiteLLMInstrumentor()
         instrumentor.instrument(tracer_provider=self.provider, meter_provider=self.meters, skip_dep_check=True)

@@ -178,9 +178,7 @@ class Handler(litellm.CustomLLM):  # type: ignore[misc, name-defined]  # LiteLLM
         return await litellm.acompletion(model="openai/gpt-4o", messages=MESSAGES, **self.connection)
 
 
-def test_a_call_inside_a_call_is_its_child(
-    app: App, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_call_inside_a_call_is_its_child(app: App, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A custom provider that itself calls LiteLLM makes a call of its own, beneath the one it serves."""
     providers = [{"provider": "mine", "custom_handler": Handler(app.connection)}]
     monkeypatch.setattr(litellm, "custom_provider_map", providers)

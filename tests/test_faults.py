@@ -30,7 +30,6 @@ from recorder import Recorder
 from servers.openai_provider import OpenAIProvider
 
 READERS = ("read_target", "read_route", "read_cost", "read_failure", "read_stream_cost", "is_stream")
-KINDS = {kind.__name__.lower(): kind for kind in (Call, Cost, Failure, Request, Response, Route, Stream, Target, Usage)}
 
 
 def whole_call() -> Call:
@@ -116,12 +115,8 @@ def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, 
     call = whole_call()
     for table in VOCABULARIES[vocabulary].tables:
         for row in [row for row, read in table.rows.items() if isinstance(read, tuple)]:
-            broken = Vocabulary(
-                *(
-                    Table(KINDS[each.about], {**each.rows, row: (each.rows[row][0], breaks)} if each is table else each.rows)
-                    for each in VOCABULARIES[vocabulary].tables
-                )
-            )
+            break_it = Table(table.kind, {**table.rows, row: (table.rows[row][0], breaks)})
+            broken = Vocabulary(*(break_it if each is table else each for each in VOCABULARIES[vocabulary].tables))
             expected: Attributes = {}
             VOCABULARIES[vocabulary].write(call, expected)
             found: Attributes = {}

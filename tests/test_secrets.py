@@ -175,9 +175,7 @@ def test_nothing_secret_crosses_the_wire(app: App, provider: OpenAIProvider) -> 
         tracer_provider = TracerProvider(shutdown_on_exit=False)
         tracer_provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{receiver.url}/v1/traces")))
         logger_provider = LoggerProvider(shutdown_on_exit=False)
-        logger_provider.add_log_record_processor(
-            SimpleLogRecordProcessor(OTLPLogExporter(f"{receiver.url}/v1/logs"))
-        )
+        logger_provider.add_log_record_processor(SimpleLogRecordProcessor(OTLPLogExporter(f"{receiver.url}/v1/logs")))
         reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{receiver.url}/v1/metrics"))
         meter_provider = MeterProvider([reader], shutdown_on_exit=False)
         LiteLLMInstrumentor().uninstrument()

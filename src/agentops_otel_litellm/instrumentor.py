@@ -69,7 +69,6 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
     def _uninstrument(self, **_kwargs: object) -> None:
         if self._tracing is not None:
             self._tracing.telemetry = None
-            self._tracing = None
             seams.unpatch()
 
     def _imported(self, utils: ModuleType) -> None:
@@ -85,13 +84,14 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             from agentops_otel_litellm.vocabularies import VOCABULARIES
 
             chosen = [VOCABULARIES[name] for name in Settings.from_environment().semconv]
-            telemetry = Telemetry(
+            # One for ever: a function traced before an `uninstrument()` may have stayed somewhere in the app.
+            self._tracing = self._tracing or Tracing()
+            self._tracing.telemetry = Telemetry(
                 chosen,
                 tracer_provider=self._tracer_provider,
                 meter_provider=self._meter_provider,
                 logger_provider=self._logger_provider,
             )
-            self._tracing = Tracing(telemetry)
             missing = seams.patch(utils, self._tracing.trace, self._tracing.attend_setup)
             atexit.register(end_streams)
             for seam in missing:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from threading import Event, Thread
 
 from opentelemetry import context as otel_context
@@ -20,6 +21,7 @@ from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.version import SCOPE
 from agentops_otel_litellm.vocabularies.gen_ai import provider_name
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -96,6 +98,9 @@ DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
 }
 
 
+_INSTANCES = count(1)
+
+
 class Metrics:
     """Instruments for the rows, and the finished calls whose values are still to be recorded."""
 
@@ -120,8 +125,9 @@ class Metrics:
                 )
             self._rows.append((row, instruments[row.name]))
         # Collection runs the callbacks of observable instruments first, then reads the histograms. This one
-        # never has a value, so it is never exported.
-        meter.create_observable_gauge("agentops_otel_litellm.collection", callbacks=[self._collecting])
+        # never has a value, so it is never exported. A meter that has one of that name already would take no
+        # notice of our callback: after another `instrument()` nothing would be recorded any more.
+        meter.create_observable_gauge(f"{SCOPE}.collection_{next(_INSTANCES)}", callbacks=[self._collecting])
 
     def put_aside(self, call: Call, span_context: SpanContext) -> None:
         """Have the call's values recorded when metrics are next collected."""

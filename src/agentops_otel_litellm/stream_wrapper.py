@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from types import TracebackType
+from types import MethodType, TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 import wrapt
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     ObjectProxy = wrapt.ObjectProxy[object]
 else:
     ObjectProxy = wrapt.ObjectProxy  # not subscriptable before wrapt 2
+
+
+class where_offered:  # noqa: N801 - a decorator
+    """A method that a wrapper has where its stream has it: wrapt's proxies are context managers, whatever they wrap."""
+
+    def __init__(self, method: Callable[..., object]) -> None:
+        self._method = method
+
+    def __get__(self, wrapper: TracedStream, _kind: type) -> MethodType:
+        getattr(wrapper.__wrapped__, self._method.__name__)
+        return MethodType(self._method, wrapper)
 
 
 class TracedStream(ObjectProxy):
@@ -54,10 +65,12 @@ class TracedStream(ObjectProxy):
 
         return closing
 
+    @where_offered
     def __enter__(self) -> object:
         entered = self.__wrapped__.__enter__()
         return self if entered is self.__wrapped__ else entered
 
+    @where_offered
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
@@ -66,10 +79,12 @@ class TracedStream(ObjectProxy):
         self._self_observation.closed()
         return handled
 
+    @where_offered
     async def __aenter__(self) -> object:
         entered = await self.__wrapped__.__aenter__()
         return self if entered is self.__wrapped__ else entered
 
+    @where_offered
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:

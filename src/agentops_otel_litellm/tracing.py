@@ -19,8 +19,8 @@ from agentops_otel_litellm.seams import Function
 class Tracing:
     """Wraps functions, which are traced for as long as there is a telemetry to trace them with."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
-        self.telemetry: Telemetry | None = telemetry
+    def __init__(self, telemetry: Telemetry | None = None) -> None:
+        self.telemetry = telemetry
 
     def trace(self, function: Function) -> Function:
         """A function that does what `function` does, and is seen doing it."""
@@ -52,7 +52,6 @@ class Tracing:
 
     def attend_setup(self, function_setup: Function) -> Function:
         """Tell the call that LiteLLM is setting up which logging object it got."""
-
         taking = guard("taking LiteLLM's logging object")
 
         @wraps(function_setup)

@@ -21,9 +21,7 @@ _PART_MODALITIES = {
     "document": "file",
     "video_url": "video",
 }
-_ROLE_COUNTS = {
-    role: f"{role}_count" for role in ("system", "developer", "user", "assistant", "tool", "function")
-}
+_ROLE_COUNTS = {role: f"{role}_count" for role in ("system", "developer", "user", "assistant", "tool", "function")}
 _OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 
 
@@ -99,8 +97,8 @@ def chat_request(parameters: Parameters) -> Request:
     )
 
 
-def _role_counts(messages: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def _role_counts(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    counts: dict[str, Any] = {}
     for message in messages:
         role = message.get("role")
         if isinstance(role, str) and role in _ROLE_COUNTS:

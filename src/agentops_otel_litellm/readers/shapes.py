@@ -17,7 +17,7 @@ class Shape:
     request: Callable[[Mapping[str, Any]], Request]
     response: Callable[[Any], Response]
     usage: Callable[[Any], Usage | None] = responses.read_usage
-    chunks: Callable[[], streams.Chunks] = streams.DefaultChunks
+    chunks: Callable[[Any], streams.Chunks] = streams.DefaultChunks
 
 
 CHAT = Shape(request=requests.chat_request, response=responses.chat_response, chunks=streams.ChatChunks)

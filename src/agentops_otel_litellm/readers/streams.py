@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Protocol, TypeGuard
 
@@ -25,24 +25,25 @@ class LiteLLMStream(Protocol):
 
 
 class Chunks(Protocol):
-    """What the chunks of a stream amount to."""
+    """What the chunks of one of LiteLLM's streams amount to. The first is to be taken before the second is made."""
 
     def add(self, chunk: Any, /) -> bool:
         """Take one chunk; true when it carries output: text, reasoning or a tool call."""
 
-    def response(self, stream: Any, /) -> Response:
-        """The response as far as it came; `stream` is LiteLLM's stream object."""
+    def response(self) -> Response:
+        """The response as far as it came."""
 
-    def usage(self, stream: Any, /) -> Usage | None:
+    def usage(self) -> Usage | None:
         """What the provider counted, if it said."""
 
 
 class ChatChunks:
     """Chunks of a chat stream. Deltas of parallel choices and tool calls are told apart by their indexes."""
 
-    __slots__ = ("_calls", "_id", "_length", "_model", "_reasons")
+    __slots__ = ("_calls", "_id", "_length", "_model", "_reasons", "_stream")
 
-    def __init__(self) -> None:
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
         self._id: str | None = None
         self._model: str | None = None
         self._length = 0
@@ -74,39 +75,43 @@ class ChatChunks:
             self._calls.add((index, -1))
         return bool(content or calls or legacy_call or delta.get("reasoning_content"))
 
-    def response(self, stream: Any, /) -> Response:
+    def response(self) -> Response:
         indexes = sorted(self._reasons)
-        inner = _chat_stream(stream)
         return Response(
             id=self._id,
-            model=text(getattr(inner, "_provider_response_model", None)) or self._model,
+            model=text(getattr(self._stream, "_provider_response_model", None)) or self._model,
             finish_reasons=tuple(self._reasons[index] for index in indexes),
             choices_count=len(indexes),
             content_length=self._length,
             tool_calls_count=len(self._calls),
-            system_fingerprint=text(getattr(inner, "system_fingerprint", None)),
-            cache_hit=True if getattr(inner, "custom_llm_provider", None) == "cached_response" else None,
+            system_fingerprint=text(getattr(self._stream, "system_fingerprint", None)),
+            cache_hit=True if getattr(self._stream, "custom_llm_provider", None) == "cached_response" else None,
         )
 
-    def usage(self, stream: Any, /) -> Usage | None:
+    def usage(self) -> Usage | None:
         """From the chunks the provider sent, which LiteLLM keeps; what it hands out last may be an estimate."""
-        kept = getattr(_chat_stream(stream), "chunks", None) or ()
+        kept = getattr(self._stream, "chunks", None) or ()
         reported = [usage for chunk in kept if field(chunk, "usage") is not None and (usage := read_usage(chunk))]
         return _merged(reported) if reported else None
 
 
 class TextChunks(ChatChunks):
-    """Chunks of a text completion stream."""
+    """Chunks of a text completion stream, which is made of a chat stream's."""
 
     __slots__ = ()
+
+    def add(self, chunk: Any, /) -> bool:
+        if self._id is None:
+            self._stream = _chat_stream(self._stream)
+        return super().add(chunk)
 
     def _output(self, _index: int, choice: Mapping[str, Any]) -> bool:
         content = choice.get("text")
         self._length += len(content or "")
         return bool(content)
 
-    def response(self, stream: Any, /) -> Response:
-        return replace(super().response(stream), tool_calls_count=None)
+    def response(self) -> Response:
+        return replace(super().response(), tool_calls_count=None)
 
 
 class DefaultChunks:
@@ -114,19 +119,27 @@ class DefaultChunks:
 
     __slots__ = ()
 
+    def __init__(self, _stream: Any) -> None:
+        pass
+
     def add(self, _chunk: Any, /) -> bool:
         return False
 
-    def response(self, _stream: Any, /) -> Response:
+    def response(self) -> Response:
         return Response()
 
-    def usage(self, _stream: Any, /) -> Usage | None:
+    def usage(self) -> Usage | None:
         return None
 
 
 def _chat_stream(stream: Any) -> Any:
-    """LiteLLM's chat stream: itself, or beneath a text completion stream."""
-    return stream if hasattr(stream, "chunks") else getattr(stream, "completion_stream", None)
+    """The chat stream beneath a text completion stream. For OpenAI's it is a variable of a suspended generator, which
+    the asynchronous ones wrap in another.
+    """
+    beneath = getattr(stream, "completion_stream", None)
+    while (frame := getattr(beneath, "gi_frame", None) or getattr(beneath, "ag_frame", None)) is not None:
+        beneath = frame.f_locals.get("streamwrapper") or frame.f_locals.get("response")
+    return beneath
 
 
 def _merged(reported: Sequence[Usage]) -> Usage:

@@ -50,7 +50,7 @@ LLM = Vocabulary(
     Table(
         Stream,
         {
-            "llm.response.is_streaming": ("outcome", always(True)),
+            "llm.response.is_streaming": ("outcome", always(value=True)),
             "llm.response.stream_outcome": "outcome",
             "llm.response.time_to_first_token": "first_token",
             "llm.response.chunk_count": "chunk_count",
