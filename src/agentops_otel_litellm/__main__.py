@@ -15,8 +15,8 @@ def settings_table() -> str:
     """Our own settings, and the OpenTelemetry variables to which the distro gives a default."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     for setting in fields(Settings):
-        facts = setting.metadata
-        lines.append(f"| `{facts['variable']}` | `{shown(setting.default)}` | {facts['help']} |")
+        facts, default = setting.metadata, shown(setting.default)
+        lines.append(f"| `{facts['variable']}` | {f'`{default}`' if default else ''} | {facts['help']} |")
     lines += [f"| `{variable}` | `{default.value}` | {default.help} |" for variable, default in DEFAULTS.items()]
     return "\n".join(lines)
 

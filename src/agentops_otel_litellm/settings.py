@@ -24,10 +24,17 @@ def _names(text: str) -> tuple[str, ...]:
     return chosen
 
 
-def setting(variable: str, *, default: Value, parse: Callable[[str], Value], help: str) -> Value:  # noqa: A002 - argparse's word
-    """Declare a setting. `parse` raises a ValueError that says what is accepted."""
+def setting(
+    variable: str,
+    *,
+    default: Value,
+    parse: Callable[[str], Value],
+    help: str,  # noqa: A002 - argparse's word
+    secret: bool = False,
+) -> Value:
+    """Declare a setting. `parse` raises a ValueError that says what is accepted; one for a secret never does."""
     metadata = {"variable": variable, "parse": parse, "help": help}
-    declared: Value = field(default=default, metadata=metadata)
+    declared: Value = field(default=default, metadata=metadata, repr=not secret)
     return declared
 
 
@@ -40,6 +47,25 @@ class Settings:
         default=SEMCONVS,
         parse=_names,
         help="Attribute vocabularies to write: `gen_ai` (OpenTelemetry's conventions), `llm` (this project's names).",
+    )
+    api_key: str | None = setting(
+        "AGENTOPS_API_KEY",
+        default=None,
+        parse=str,
+        help="The key of an AgentOps project, a UUID. The exporter `agentops` needs it.",
+        secret=True,
+    )
+    api_endpoint: str = setting(
+        "AGENTOPS_API_ENDPOINT",
+        default="https://api.agentops.ai",
+        parse=str,
+        help="Where the exporter `agentops` gets its token: the base URL.",
+    )
+    exporter_endpoint: str = setting(
+        "AGENTOPS_EXPORTER_ENDPOINT",
+        default="https://otlp.agentops.ai/v1/traces",
+        parse=str,
+        help="Where the exporter `agentops` sends spans: the full URL.",
     )
 
     @classmethod
@@ -65,7 +91,9 @@ class Settings:
 
 
 def shown(value: object) -> str:
-    """A setting's value as one would write it in its variable."""
+    """A setting's value as one would write it in its variable: nothing, where it has none."""
+    if value is None:
+        return ""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

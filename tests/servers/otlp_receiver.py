@@ -81,8 +81,8 @@ class ReceivedLog:
 class OTLPReceiver(LoopbackServer):
     """Keeps the traces, metrics and logs that are exported to it, in order of arrival."""
 
-    def __init__(self) -> None:
-        super().__init__(_Handler)
+    def __init__(self, handler: type[OTLPHandler] | None = None) -> None:
+        super().__init__(handler or OTLPHandler)
         self.status = 200
         """What exports are answered with; other than 200, they are refused: kept in `requests` alone."""
         self.requests: list[ReceivedRequest] = []
@@ -122,7 +122,7 @@ class OTLPReceiver(LoopbackServer):
             return 200
 
 
-class _Handler(LoopbackHandler):
+class OTLPHandler(LoopbackHandler):
     server: OTLPReceiver
 
     def answer(self) -> None:
