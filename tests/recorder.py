@@ -16,6 +16,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind
 
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
+
 Attributes = dict[str, object]
 
 
@@ -62,6 +64,7 @@ class Recorder:
 
     def spans(self) -> list[ReadableSpan]:
         """Finished spans, in the order in which they ended."""
+        OPEN_STREAMS.settle()
         return list(self._spans.get_finished_spans())
 
     def span(self) -> ReadableSpan:

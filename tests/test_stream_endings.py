@@ -11,7 +11,7 @@ import litellm
 import pytest
 from opentelemetry.trace import StatusCode
 
-from agentops_otel_litellm.observe import STREAMING, end_streams
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from apps import App, AsyncApp
 from recorder import Recorder, attributes_of, seconds
 from servers.openai_provider import OpenAIProvider, Script
@@ -24,7 +24,8 @@ AsyncEnding = Callable[[litellm.CustomStreamWrapper], Awaitable[None]]
 def nothing_left() -> Iterator[None]:
     """A test that is over has left no stream open."""
     yield
-    assert list(STREAMING) == []
+    OPEN_STREAMS.settle()
+    assert list(OPEN_STREAMS._streams) == []
 
 
 async def read_to_the_end(app: App) -> None:
@@ -70,7 +71,7 @@ async def leave_to_the_exit(app: App) -> None:
     stream = await app.stream()
     await app.next(stream)
     await app.next(stream)
-    end_streams()
+    OPEN_STREAMS.close()
     del stream
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import sys
 from collections.abc import Collection
@@ -79,11 +78,11 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         with guard("instrumenting LiteLLM"):
             # Only now: programs that never use LiteLLM do not pay for these.
             from agentops_otel_litellm.emit import Telemetry
-            from agentops_otel_litellm.observe import end_streams
             from agentops_otel_litellm.tracing import Tracing
             from agentops_otel_litellm.vocabularies import VOCABULARIES
 
-            chosen = [VOCABULARIES[name] for name in Settings.from_environment().semconv]
+            names = Settings.from_environment().semconv
+            chosen = [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names]
             # One for ever: a function traced before an `uninstrument()` may have stayed somewhere in the app.
             self._tracing = self._tracing or Tracing()
             self._tracing.telemetry = Telemetry(
@@ -92,7 +91,6 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
                 meter_provider=self._meter_provider,
                 logger_provider=self._logger_provider,
             )
-            missing = seams.patch(utils, self._tracing.trace, self._tracing.attend_setup)
-            atexit.register(end_streams)
+            missing = seams.patch(utils, self._tracing.trace, self._tracing.capture_logging)
             for seam in missing:
                 logger.warning("This LiteLLM has no %s: its calls are traced in part or not at all.", seam)

@@ -21,10 +21,10 @@ _originals: dict[Function, Function] = {}
 """What we put in LiteLLM's place → what was there."""
 
 
-def patch(utils: ModuleType, trace: Wrap, attend_setup: Wrap) -> list[str]:
+def patch(utils: ModuleType, trace: Wrap, capture_logging: Wrap) -> list[str]:
     """Put ours in the place of LiteLLM's functions, made and yet to be made; name the seams that are not there.
 
-    `trace` wraps a function that the decorator built, `attend_setup` the one that sets up a call's logging.
+    `trace` wraps a function that the decorator built, `capture_logging` the one that sets up a call's logging.
     """
     missing = [
         name for name in ("client", "function_setup") if not isinstance(getattr(utils, name, None), FunctionType)
@@ -35,7 +35,7 @@ def patch(utils: ModuleType, trace: Wrap, attend_setup: Wrap) -> list[str]:
         utils.__dict__["client"] = _instead(client, _tracing_decorator(client, trace))
     if "function_setup" not in missing:
         setup: Function = utils.__dict__["function_setup"]
-        utils.__dict__["function_setup"] = _instead(setup, attend_setup(setup))
+        utils.__dict__["function_setup"] = _instead(setup, capture_logging(setup))
     return [f"{MODULE}.{name}" for name in missing]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import wrapt
 
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.readers import LiteLLMStream
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class TracedStream(ObjectProxy):
     def __del__(self) -> None:
         observation = getattr(self, "_self_observation", None)
         if observation is not None:
-            observation.abandoned()
+            OPEN_STREAMS.forget(observation)
 
 
 async def _closed(observation: Observation, closing: Awaitable[Result]) -> Result:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
+from types import CoroutineType
 
-from opentelemetry.context import get_current
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
 
+from agentops_otel_litellm import readers
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observe import CURRENT, Observation
 from agentops_otel_litellm.operations import Operation, operation_of, parameter_names
 from agentops_otel_litellm.seams import Function
+from agentops_otel_litellm.stream_wrapper import traced_stream
+
+_TAKING_RESULT = guard("taking a result")
 
 
 class Tracing:
@@ -35,7 +39,7 @@ class Tracing:
                     return await function(*args, **kwargs)
                 with observation.running():
                     result = await function(*args, **kwargs)
-                return observation.returned(result)
+                return _handed_on(observation, result)
 
             return traced_async
 
@@ -46,24 +50,25 @@ class Tracing:
                 return function(*args, **kwargs)
             with observation.running():
                 result = function(*args, **kwargs)
-            return observation.returned(result)
+            return _handed_on(observation, result)
 
         return traced
 
-    def attend_setup(self, function_setup: Function) -> Function:
+    def capture_logging(self, function_setup: Function) -> Function:
         """Tell the call that LiteLLM is setting up which logging object it got."""
         taking = guard("taking LiteLLM's logging object")
 
         @wraps(function_setup)
-        def attended_setup(*args: object, **kwargs: object) -> object:
+        def captured_setup(*args: object, **kwargs: object) -> object:
             made = function_setup(*args, **kwargs)
             with taking:
-                observation = get_current().get(CURRENT)
-                if isinstance(observation, Observation) and isinstance(made, tuple):
-                    observation.logging = made[0]
+                context = get_current()
+                observation = context.get(CURRENT)
+                if isinstance(observation, Observation) and observation.open and not _is_suppressed(context):
+                    observation.logging = made[0] if isinstance(made, tuple) else None
             return made
 
-        return attended_setup
+        return captured_setup
 
     def _observer(self, function: Function) -> Callable[[tuple[object, ...], dict[str, object]], Observation | None]:
         starting = guard("starting a span")
@@ -74,11 +79,11 @@ class Tracing:
             """The observation of a call of its own; none of a call that belongs to one, or is not to be seen."""
             nonlocal operation, names
             telemetry = self.telemetry
-            if telemetry is None or not is_instrumentation_enabled():
+            if telemetry is None:
                 return None
             with starting:
                 context = get_current()
-                if _belongs(kwargs, context):
+                if _is_suppressed(context) or _belongs(kwargs, context):
                     return None
                 if operation is None:  # not before the first call: its module was not complete at its definition
                     names, operation = parameter_names(function), operation_of(function)
@@ -87,6 +92,29 @@ class Tracing:
             return None
 
         return observed
+
+
+def _handed_on(observation: Observation, result: object) -> object:
+    """What the app gets for LiteLLM's `result`: the same, or its stream in a wrapper."""
+    with _TAKING_RESULT:
+        if isinstance(result, CoroutineType):
+            return _awaited(observation, result)
+        if readers.is_stream(result):
+            observation.streams(result)
+            return traced_stream(result, observation)
+    observation.returned(result)
+    return result
+
+
+async def _awaited(observation: Observation, result: Coroutine[object, object, object]) -> object:
+    with observation.running():
+        value = await result
+    return _handed_on(observation, value)
+
+
+def _is_suppressed(context: Mapping[str, object]) -> bool:
+    """What `is_instrumentation_enabled()` says, which looks for the context twice more."""
+    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))
 
 
 def _belongs(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:

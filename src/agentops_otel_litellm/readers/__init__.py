@@ -5,9 +5,8 @@ content, change nothing, and never import litellm. They may raise on a shape the
 """
 
 from agentops_otel_litellm.readers.failures import read_failure
-from agentops_otel_litellm.readers.responses import read_cost
 from agentops_otel_litellm.readers.shapes import CHAT, DEFAULT, EMBEDDING, TEXT, Shape
-from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, read_stream_cost
+from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream
 from agentops_otel_litellm.readers.target import read_route, read_target
 
 __all__ = [
@@ -19,9 +18,7 @@ __all__ = [
     "LiteLLMStream",
     "Shape",
     "is_stream",
-    "read_cost",
     "read_failure",
     "read_route",
-    "read_stream_cost",
     "read_target",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agentops_otel_litellm.call import Request, Response, Usage
+from agentops_otel_litellm.call import Cost, Request, Response, Usage
 from agentops_otel_litellm.readers import requests, responses, streams
 
 
@@ -17,7 +17,11 @@ class Shape:
     request: Callable[[Mapping[str, Any]], Request]
     response: Callable[[Any], Response]
     usage: Callable[[Any], Usage | None] = responses.read_usage
+    cost: Callable[[Any], Cost | None] = responses.read_cost
     chunks: Callable[[Any], streams.Chunks] = streams.DefaultChunks
+    """Of a stream: made with LiteLLM's stream object."""
+    stream_cost: Callable[[Any], Cost | None] = streams.read_stream_cost
+    """Of a stream that was read to its end: from LiteLLM's logging object."""
 
 
 CHAT = Shape(request=requests.chat_request, response=responses.chat_response, chunks=streams.ChatChunks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Protocol, TypeGuard
@@ -27,8 +28,12 @@ class LiteLLMStream(Protocol):
 class Chunks(Protocol):
     """What the chunks of one of LiteLLM's streams amount to. The first is to be taken before the second is made."""
 
-    def add(self, chunk: Any, /) -> bool:
-        """Take one chunk; true when it carries output: text, reasoning or a tool call."""
+    @property
+    def first_token(self) -> float | None:
+        """The instant of the first chunk that carried output: text, reasoning or a tool call."""
+
+    def add(self, chunk: Any, at: float, /) -> None:
+        """Take the chunk that came at that instant."""
 
     def response(self) -> Response:
         """The response as far as it came."""
@@ -38,9 +43,15 @@ class Chunks(Protocol):
 
 
 class ChatChunks:
-    """Chunks of a chat stream. Deltas of parallel choices and tool calls are told apart by their indexes."""
+    """Chunks of a chat stream. Deltas of parallel choices and tool calls are told apart by their indexes.
 
-    __slots__ = ("_calls", "_id", "_length", "_model", "_reasons", "_stream")
+    A chunk comes in the midst of LiteLLM's work, where reading it takes 5 µs, and 1 µs when many are read in a row.
+    So at first only what it holds is taken, before the app can change it.
+    """
+
+    __slots__ = ("_calls", "_first_token", "_id", "_length", "_model", "_reasons", "_stream", "_unread")
+
+    UNREAD_LIMIT = 64
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -49,33 +60,49 @@ class ChatChunks:
         self._length = 0
         self._calls: set[tuple[int, int]] = set()
         self._reasons: dict[int, str | None] = {}
+        self._first_token: float | None = None
+        self._unread: deque[tuple[float, Mapping[str, Any]]] = deque()
 
-    def add(self, chunk: Any, /) -> bool:
+    @property
+    def first_token(self) -> float | None:
+        self._read()
+        return self._first_token
+
+    def add(self, chunk: Any, at: float, /) -> None:
         if self._id is None:
             self._id, self._model = text(field(chunk, "id")), text(field(chunk, "model"))
-        output = False
-        for each in chunk.choices:
-            choice = getattr(each, "__pydantic_extra__", None) or members(each)
+        for choice in chunk.choices:
+            self._unread.append((at, self._held(getattr(choice, "__pydantic_extra__", None) or members(choice))))
+        if len(self._unread) >= self.UNREAD_LIMIT:
+            self._read()
+
+    def _held(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A copy of what a choice holds, with that of its delta."""
+        return {**choice, **members(choice.get("delta"))}
+
+    def _read(self) -> None:
+        while self._unread:
+            at, choice = self._unread.popleft()
             index, reason = choice.get("index", 0), choice.get("finish_reason")
             if reason is not None or index not in self._reasons:
                 self._reasons[index] = text(reason)
-            if self._output(index, choice):
-                output = True
-        return output
+            if self._output(index, choice) and self._first_token is None:
+                self._first_token = at
 
     def _output(self, index: int, choice: Mapping[str, Any]) -> bool:
-        delta = members(choice.get("delta"))
-        content, calls = delta.get("content"), delta.get("tool_calls")
+        """Whether the choice carried output, which is counted."""
+        content, calls = choice.get("content"), choice.get("tool_calls")
         if content:
             self._length += len(content)
         for call in calls or ():
             self._calls.add((index, field(call, "index") or 0))
-        legacy_call = delta.get("function_call") is not None
+        legacy_call = choice.get("function_call") is not None
         if legacy_call:
             self._calls.add((index, -1))
-        return bool(content or calls or legacy_call or delta.get("reasoning_content"))
+        return bool(content or calls or legacy_call or choice.get("reasoning_content"))
 
     def response(self) -> Response:
+        self._read()
         indexes = sorted(self._reasons)
         return Response(
             id=self._id,
@@ -100,10 +127,13 @@ class TextChunks(ChatChunks):
 
     __slots__ = ()
 
-    def add(self, chunk: Any, /) -> bool:
+    def add(self, chunk: Any, at: float, /) -> None:
         if self._id is None:
             self._stream = _chat_stream(self._stream)
-        return super().add(chunk)
+        super().add(chunk, at)
+
+    def _held(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**choice}
 
     def _output(self, _index: int, choice: Mapping[str, Any]) -> bool:
         content = choice.get("text")
@@ -119,11 +149,13 @@ class DefaultChunks:
 
     __slots__ = ()
 
+    first_token = None
+
     def __init__(self, _stream: Any) -> None:
         pass
 
-    def add(self, _chunk: Any, /) -> bool:
-        return False
+    def add(self, _chunk: Any, _at: float, /) -> None:
+        pass
 
     def response(self) -> Response:
         return Response()
