@@ -184,10 +184,6 @@ def free_port() -> int:
         return port
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="LiteLLM makes an InternalServerError of status 500 of it, which only its cause contradicts",
-)
 @pytest.mark.parametrize("how", ["refused", "cut"])
 def test_a_provider_that_is_not_there(app: App, provider: OpenAIProvider, telemetry: Recorder, how: str) -> None:
     """Nobody answered, so there is no status: the connection failed."""

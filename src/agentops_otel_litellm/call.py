@@ -146,7 +146,7 @@ class Failure:
     type: str
     """The exception's class name."""
     ancestry: tuple[str, ...]
-    """Class names from the exception's own upward, by which it is categorised."""
+    """Class names, from the most special upward, of the exception that says what happened."""
     provider: str | None = None
     status_code: int | None = None
     retry_after: float | None = None
