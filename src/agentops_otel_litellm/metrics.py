@@ -7,11 +7,12 @@ and the app's thread has paid for an append.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -110,10 +111,7 @@ class Metrics:
     def __init__(self, meter: Meter) -> None:
         self._enabled = not isinstance(meter, NoOpMeter)
         self._rows: list[tuple[Metric, Histogram]] = []
-        self._waiting: deque[tuple[Call, SpanContext]] = deque()
-        self._waiting_values = 0
-        self._overflowing = Event()
-        self._recorder: Thread | None = None
+        self._start_empty()
         instruments: dict[str, Histogram] = {}
         for row in METRICS:
             if row.name not in instruments:
@@ -129,6 +127,18 @@ class Metrics:
         # notice of our callback: after another `instrument()` nothing would be recorded any more.
         meter.create_observable_gauge(f"{SCOPE}.collection_{next(_INSTANCES)}", callbacks=[self._collecting])
 
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._start_empty)
+
+    def _start_empty(self) -> None:
+        """With no calls. In a forked child those of the parent are the parent's, and its locks and thread are useless."""
+        self._waiting: deque[tuple[Call, SpanContext]] = deque()
+        self._waiting_values = 0
+        self._recording = Lock()
+        self._overflowing = Event()
+        self._recorder: Thread | None = None
+        self._starting = Lock()
+
     def put_aside(self, call: Call, span_context: SpanContext) -> None:
         """Have the call's values recorded when metrics are next collected."""
         if not self._enabled:
@@ -139,27 +149,23 @@ class Metrics:
             self._wake_recorder()
 
     def _wake_recorder(self) -> None:
-        if self._recorder is None or not self._recorder.is_alive():  # none yet, or it stayed behind in a fork
-            self._overflowing = Event()
-            self._recorder = Thread(target=self._record_overflow, name="agentops-metrics", daemon=True)
-            self._recorder.start()
+        with self._starting:
+            if self._recorder is None:
+                self._recorder = Thread(target=self._record_overflow, name="agentops-metrics", daemon=True)
+                self._recorder.start()
         self._overflowing.set()
 
     def _record_overflow(self) -> None:
-        overflowing = self._overflowing
-        while overflowing.wait():
-            overflowing.clear()
+        while self._overflowing.wait():
+            self._overflowing.clear()
             self._record_waiting()
 
     def _record_waiting(self) -> None:
-        """Record everything put aside until now. Threads may do so side by side."""
-        self._waiting_values = 0
-        while self._waiting:
-            try:
-                call, span_context = self._waiting.popleft()
-            except IndexError:  # another thread took the last one
-                return
-            self._record(call, span_context)
+        """Record everything put aside until now. A collection waits for a recording that is under way."""
+        with self._recording:
+            self._waiting_values = 0
+            while self._waiting:
+                self._record(*self._waiting.popleft())
 
     def _collecting(self, _options: CallbackOptions) -> Iterable[Observation]:
         self._record_waiting()

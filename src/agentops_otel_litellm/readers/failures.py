@@ -7,7 +7,6 @@ from typing import Any
 from agentops_otel_litellm.call import Failure
 from agentops_otel_litellm.readers.values import integer, text
 
-
 _STATUS_OF_NONE = 500
 # What the HTTP clients raise where there was no response, and so no status.
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agentops_otel_litellm.call import Request
-from agentops_otel_litellm.readers.values import field, integer, members, number, text, texts
+from agentops_otel_litellm.readers.values import (
+    Rows,
+    field,
+    integer,
+    members,
+    model_name,
+    number,
+    rows_for,
+    taken,
+    text,
+    texts,
+)
 
 Parameters = Mapping[str, Any]
 
@@ -41,9 +52,7 @@ def _output_type(value: Any) -> str | None:
     return "json" if isinstance(value, type) else _OUTPUT_TYPES.get(field(value, "type"))
 
 
-# LiteLLM's parameter → our field, and how its value is taken. Parameters that are not here are not read.
-_Taken = Mapping[str, tuple[str, Callable[[Any], Any]]]
-_SAMPLING: _Taken = {
+_SAMPLING: Rows = {
     "max_tokens": ("max_tokens", integer),
     "max_completion_tokens": ("max_tokens", integer),
     "temperature": ("temperature", number),
@@ -56,27 +65,25 @@ _SAMPLING: _Taken = {
     "stop": ("stop_sequences", texts),
     "service_tier": ("service_tier", text),
 }
-_CHAT: _Taken = {
-    **_SAMPLING,
-    "tools": ("tools_count", len),
-    "functions": ("tools_count", len),
-    "tool_choice": ("tool_choice", _tool_choice),
-    "reasoning_effort": ("reasoning_level", _reasoning_level),
-    "response_format": ("output_type", _output_type),
-}
-_EMBEDDING: _Taken = {
-    "dimensions": ("dimensions", integer),
-    "encoding_format": ("encoding_formats", texts),
-}
-
-
-def _taken(parameters: Parameters, rows: _Taken) -> dict[str, Any]:
-    taken: dict[str, Any] = {}
-    for name, given in parameters.items():
-        if name in rows and given is not None:
-            field, take = rows[name]
-            taken[field] = take(given)
-    return taken
+_TEXT = rows_for(Request, _SAMPLING)
+_CHAT = rows_for(
+    Request,
+    {
+        **_SAMPLING,
+        "tools": ("tools_count", len),
+        "functions": ("tools_count", len),
+        "tool_choice": ("tool_choice", _tool_choice),
+        "reasoning_effort": ("reasoning_level", _reasoning_level),
+        "response_format": ("output_type", _output_type),
+    },
+)
+_EMBEDDING = rows_for(
+    Request,
+    {
+        "dimensions": ("dimensions", integer),
+        "encoding_format": ("encoding_formats", texts),
+    },
+)
 
 
 def _streamed(parameters: Parameters) -> bool:
@@ -87,13 +94,13 @@ def chat_request(parameters: Parameters) -> Request:
     messages = [members(message) for message in parameters.get("messages") or ()]
     length, modalities = measure([message.get("content") for message in messages])
     return Request(
-        model=text(parameters.get("model")),
+        model=model_name(parameters.get("model")),
         stream=_streamed(parameters),
         messages_count=len(messages),
         content_length=length,
         modalities=modalities,
         **_role_counts(messages),
-        **_taken(parameters, _CHAT),
+        **taken(parameters, _CHAT),
     )
 
 
@@ -128,21 +135,21 @@ def measure(contents: Iterable[Any]) -> tuple[int, tuple[str, ...] | None]:
 def text_request(parameters: Parameters) -> Request:
     count, length = _prompts(parameters.get("prompt"))
     return Request(
-        model=text(parameters.get("model")),
+        model=model_name(parameters.get("model")),
         stream=_streamed(parameters),
         inputs_count=count,
         content_length=length,
-        **_taken(parameters, _SAMPLING),
+        **taken(parameters, _TEXT),
     )
 
 
 def embedding_request(parameters: Parameters) -> Request:
     count, length = _prompts(parameters.get("input"))
     return Request(
-        model=text(parameters.get("model")),
+        model=model_name(parameters.get("model")),
         inputs_count=count,
         content_length=length,
-        **_taken(parameters, _EMBEDDING),
+        **taken(parameters, _EMBEDDING),
     )
 
 
@@ -158,4 +165,4 @@ def _prompts(given: Any) -> tuple[int | None, int | None]:
 
 
 def default_request(parameters: Parameters) -> Request:
-    return Request(model=text(parameters.get("model")), stream=_streamed(parameters) or None)
+    return Request(model=model_name(parameters.get("model")), stream=_streamed(parameters) or None)

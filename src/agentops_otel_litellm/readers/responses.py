@@ -8,7 +8,7 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.readers.requests import measure
-from agentops_otel_litellm.readers.values import field, integer, members, number, text
+from agentops_otel_litellm.readers.values import field, integer, members, model_name, number, rows_for, taken, text
 
 
 def _hidden(result: Any) -> Mapping[str, Any]:
@@ -36,7 +36,7 @@ def chat_response(result: Any) -> Response:
     messages = [members(choice.get("message")) for choice in choices]
     return Response(
         id=text(response.get("id")),
-        model=text(hidden.get("provider_response_model")) or text(response.get("model")),
+        model=model_name(hidden.get("provider_response_model")) or model_name(response.get("model")),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
         content_length=measure([message.get("content") for message in messages])[0],
@@ -59,7 +59,7 @@ def text_response(result: Any) -> Response:
     choices = _choices(response)
     return Response(
         id=text(response.get("id")),
-        model=text(hidden.get("provider_response_model")) or text(response.get("model")),
+        model=model_name(hidden.get("provider_response_model")) or model_name(response.get("model")),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
         content_length=sum(len(choice.get("text") or "") for choice in choices),
@@ -73,7 +73,7 @@ def embedding_response(result: Any) -> Response:
     data = response.get("data")
     vector = field(data[0], "embedding") if data else None
     return Response(
-        model=text(response.get("model")),
+        model=model_name(response.get("model")),
         dimension_count=len(vector) if isinstance(vector, list) else None,
         cache_hit=_cache_hit(_hidden(result)),
     )
@@ -83,7 +83,7 @@ def default_response(result: Any) -> Response:
     response = members(result)
     return Response(
         id=text(response.get("id")),
-        model=text(response.get("model")),
+        model=model_name(response.get("model")),
         cache_hit=_cache_hit(_hidden(result)),
     )
 
@@ -91,42 +91,46 @@ def default_response(result: Any) -> Response:
 # --- usage and cost ---------------------------------------------------------------------------------------
 
 
-# LiteLLM's detail → our field.
-_INPUT_DETAILS = (
-    ("cached_tokens", "cache_read"),
-    ("cache_creation_tokens", "cache_write"),
-    ("text_tokens", "input_text"),
-    ("image_tokens", "input_image"),
-    ("audio_tokens", "input_audio"),
+_USAGE = rows_for(
+    Usage,
+    {
+        "prompt_tokens": ("input", integer),
+        "completion_tokens": ("output", integer),
+        "total_tokens": ("total", integer),
+    },
 )
-_OUTPUT_DETAILS = (
-    ("reasoning_tokens", "reasoning"),
-    ("text_tokens", "output_text"),
-    ("image_tokens", "output_image"),
-    ("audio_tokens", "output_audio"),
+_INPUT_DETAILS = rows_for(
+    Usage,
+    {
+        "cached_tokens": ("cache_read", integer),
+        "cache_creation_tokens": ("cache_write", integer),
+        "text_tokens": ("input_text", integer),
+        "image_tokens": ("input_image", integer),
+        "audio_tokens": ("input_audio", integer),
+    },
+)
+_OUTPUT_DETAILS = rows_for(
+    Usage,
+    {
+        "reasoning_tokens": ("reasoning", integer),
+        "text_tokens": ("output_text", integer),
+        "image_tokens": ("output_image", integer),
+        "audio_tokens": ("output_audio", integer),
+    },
 )
 
 
 def read_usage(result: Any) -> Usage | None:
     """What the provider counted. LiteLLM writes zeros where the provider sent nothing: all zeros are unknown."""
     usage = members(field(result, "usage"))
-    read, written = integer(usage.get("prompt_tokens")), integer(usage.get("completion_tokens"))
-    if not read and not written:
+    counts = taken(usage, _USAGE)
+    if not counts.get("input") and not counts.get("output"):
         return None
-    return Usage(
-        input=read,
-        output=written,
-        total=integer(usage.get("total_tokens")),
-        **_details(usage.get("prompt_tokens_details"), _INPUT_DETAILS),
-        **_details(usage.get("completion_tokens_details"), _OUTPUT_DETAILS),
-    )
-
-
-def _details(given: Any, rows: Sequence[tuple[str, str]]) -> dict[str, int]:
-    if given is None:
-        return {}
-    details = members(given)
-    return {field: count for name, field in rows if (count := integer(details.get(name))) is not None}
+    for name, rows in (("prompt_tokens_details", _INPUT_DETAILS), ("completion_tokens_details", _OUTPUT_DETAILS)):
+        details = usage.get(name)
+        if details is not None:
+            counts.update(taken(members(details), rows))
+    return Usage(**counts)
 
 
 def embedding_usage(result: Any) -> Usage | None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.readers.responses import read_usage
-from agentops_otel_litellm.readers.values import field, members, number, text
+from agentops_otel_litellm.readers.values import field, members, model_name, number, text
 
 USAGE_FIELDS = tuple(each.name for each in fields(Usage))
 
@@ -70,7 +70,7 @@ class ChatChunks:
 
     def add(self, chunk: Any, at: float, /) -> None:
         if self._id is None:
-            self._id, self._model = text(field(chunk, "id")), text(field(chunk, "model"))
+            self._id, self._model = text(field(chunk, "id")), model_name(field(chunk, "model"))
         for choice in chunk.choices:
             self._unread.append((at, self._held(getattr(choice, "__pydantic_extra__", None) or members(choice))))
         if len(self._unread) >= self.UNREAD_LIMIT:
@@ -106,7 +106,7 @@ class ChatChunks:
         indexes = sorted(self._reasons)
         return Response(
             id=self._id,
-            model=text(getattr(self._stream, "_provider_response_model", None)) or self._model,
+            model=model_name(getattr(self._stream, "_provider_response_model", None)) or self._model,
             finish_reasons=tuple(self._reasons[index] for index in indexes),
             choices_count=len(indexes),
             content_length=self._length,

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agentops_otel_litellm.call import Route, Target
-from agentops_otel_litellm.readers.values import field, text
+from agentops_otel_litellm.readers.values import field, model_name, text
 
 Parameters = Mapping[str, Any]
 
@@ -18,7 +18,11 @@ Parameters = Mapping[str, Any]
 def _host_and_port(url: str) -> tuple[str | None, int | None]:
     """Host and port alone: paths and queries of these URLs carry keys."""
     parts = urlsplit(url if "//" in url else f"//{url}")
-    return parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    try:
+        port = parts.port
+    except ValueError:  # not a number; LiteLLM will say so
+        return parts.hostname, None
+    return parts.hostname, port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 @lru_cache(maxsize=256)
@@ -59,7 +63,7 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
         model = model or stripped
     url = _resolved_url(details) or text(parameters.get("api_base")) or text(parameters.get("base_url"))
     address, port = _host_and_port(url) if url else (None, None)
-    return Target(provider=provider, model=model, address=address, port=port if address else None)
+    return Target(provider=provider, model=model_name(model), address=address, port=port if address else None)
 
 
 def _resolved_url(details: Mapping[str, Any]) -> str | None:
@@ -79,6 +83,6 @@ def read_route(parameters: Parameters, logging: Any) -> Route:
     return Route(
         call_id=text(details.get("litellm_call_id")) or text(parameters.get("litellm_call_id")),
         call_type=text(getattr(logging, "call_type", None)),
-        model_group=text(group),
+        model_group=model_name(group),
         model_id=text(field(litellm_params.get("model_info") or {}, "id")),
     )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
+# Name in LiteLLM → field of a record, and how the value is taken. What is not here is not read.
+Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
+
+_LONGEST_NAME = 256
 _NOTHING: dict[str, Any] = {}
 
 
@@ -21,8 +26,39 @@ def members(thing: Any) -> Mapping[str, Any]:
     return {**own, **extra} if own else extra
 
 
+def rows_for(kind: type, rows: Rows) -> Rows:
+    """`rows`, when each of their fields is one of the record's; else a ValueError: a reader's typo would be silence."""
+    unknown = {row[0] for row in rows.values()} - {each.name for each in fields(kind)}
+    if unknown:
+        raise ValueError(f"{kind.__name__} does not have {', '.join(sorted(unknown))}")
+    return rows
+
+
+def taken(given: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
+    """Field → value, of what is given and has a row."""
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name in rows and value is not None:
+            field, take = rows[name]
+            values[field] = take(value)
+    return values
+
+
 def field(thing: Any, name: str) -> Any:
     return members(thing).get(name)
+
+
+def model_name(value: Any) -> str | None:
+    """A model's name, cut to a bearable length. Where it is a URL, what may carry a key is left out."""
+    name = text(value)
+    if name is None or ("://" not in name and len(name) <= _LONGEST_NAME):
+        return name
+    prefix, separator, url = name.partition("://")
+    if separator:
+        url = url.partition("?")[0].partition("#")[0]
+        host, slash, path = url.partition("/")
+        url = host.rpartition("@")[2] + slash + path
+    return (prefix + separator + url)[:_LONGEST_NAME]
 
 
 def integer(value: Any) -> int | None:
