@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import litellm
 import pytest
@@ -20,6 +23,9 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Span, SpanKind
 
 from agentops_otel_litellm import operations, readers
+from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.tracing import Tracing
+from agentops_otel_litellm.vocabularies import VOCABULARIES
 from apps import MESSAGES, App, AsyncApp, SyncApp
 from conftest import Reinstrument
 from recorder import Recorder, attributes_of
@@ -271,3 +277,68 @@ def test_the_current_span_inside_a_call_is_the_calls(
     app.run(app.invoke("completion", model="mine/model", messages=MESSAGES))
     (current,), (span,) = seen, telemetry.spans()
     assert span.context == current.get_span_context()
+
+
+def test_a_suppressed_call_inside_a_provider_leaves_the_outer_call_alone(
+    provider: OpenAIProvider, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What LiteLLM resolves for a call that is not to be seen is not taken for the call it was made in."""
+
+    class Handler(litellm.CustomLLM):
+        def completion(self, *_args: object, **_kwargs: object) -> object:
+            with suppress_instrumentation():
+                SyncApp(provider).ask("completion")
+            raise litellm.exceptions.APIError(500, "no", "mine", "model")
+
+    monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "mine", "custom_handler": Handler()}])
+    with pytest.raises(litellm.exceptions.APIError):
+        litellm.completion(model="mine/model", messages=MESSAGES)
+    attributes = telemetry.attributes()
+    assert attributes["litellm.provider"] == "mine"
+    assert attributes["gen_ai.request.model"] == "model"
+    assert "server.port" not in attributes
+
+
+def test_a_loop_closed_over_a_pending_call(telemetry: Recorder) -> None:
+    """The garbage collector ends such a call in a foreign context, which it leaves as it is, without a word."""
+
+    async def acompletion(**_kwargs: object) -> None:
+        await asyncio.sleep(3600)
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(traced_by(telemetry, acompletion)())
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own warning
+    before = get_current()
+    del task
+    gc.collect()
+    assert get_current() == before
+    assert telemetry.span().attributes is not None
+    assert attributes_of(telemetry.span())["llm.error.category"] == "cancelled"
+
+
+@pytest.mark.parametrize("result", [None, iter(())], ids=["plain", "streamed"])
+def test_a_finished_call_lets_go_of_what_the_app_passed(telemetry: Recorder, result: object) -> None:
+    """Prompts may be large: they do not wait for the garbage collector."""
+
+    class Prompt:
+        """Something that can be watched."""
+
+    prompt = Prompt()
+    watched = weakref.ref(prompt)
+    gc.disable()
+    try:
+        answer = traced_by(telemetry, lambda **_: result)(prompt=prompt)
+        if answer is not None:
+            assert list(answer) == []
+        del prompt
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+def traced_by(telemetry: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the test's own, traced as LiteLLM's are."""
+    providers = telemetry.providers
+    return Tracing(Telemetry(list(VOCABULARIES.values()), **providers)).trace(function)  # type: ignore[arg-type]

@@ -200,3 +200,28 @@ def test_nothing_secret_crosses_the_wire(app: App, provider: OpenAIProvider) -> 
     assert b"gpt-4o" in sent
     assert b"canary" not in sent
     assert b"Authorization" not in sent
+
+
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        ("openai/https://user:sk-canary@host/m?key=sk-canary#sk-canary", "https://host/m"),
+        ("huggingface/https://x.endpoints.example/path?token=sk-canary", "https://x.endpoints.example/path"),
+    ],
+)
+def test_a_model_that_is_a_url_loses_its_keys(app: App, telemetry: Recorder, model: str, shown: str) -> None:
+    """Users, queries and fragments of a URL may be keys, and a model may be a URL."""
+    app.ask("completion", model=model)
+    assert telemetry.attributes()["gen_ai.request.model"] == shown
+    assert "canary" not in telemetry.everything()
+
+
+@pytest.mark.parametrize("base", ["http://host:bad/v1", "http://[bad", "http://host:99999"])
+def test_an_address_that_is_none_costs_only_itself(app: App, telemetry: Recorder, base: str) -> None:
+    """Provider and model do not depend on it."""
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whichever LiteLLM's
+        app.ask("completion", api_base=base)
+    attributes = telemetry.attributes()
+    assert attributes["gen_ai.provider.name"] == "openai"
+    assert attributes["gen_ai.request.model"] == "gpt-4o"
+    assert "server.port" not in attributes

@@ -245,3 +245,28 @@ def test_a_stream_may_be_read_in_another_thread(provider: OpenAIProvider, teleme
     assert counts == {6}
     outcomes = [attributes_of(span)["llm.response.stream_outcome"] for span in telemetry.spans()]
     assert outcomes == ["completed"] * 4
+
+
+def test_what_the_app_makes_of_a_chunk_is_the_apps(app: App, telemetry: Recorder) -> None:
+    """Chunks are read as they came, though they are read later."""
+
+    async def scenario() -> None:
+        stream = await app.stream()
+        while (chunk := await app.next(stream)) is not None:
+            chunk.choices[0].delta.content = "[redacted by the app]"
+            chunk.choices[0].finish_reason = "content_filter"
+
+    app.run(scenario())
+    attributes = telemetry.attributes()
+    assert attributes["llm.response.content_length"] == len("Hello, world!")
+    assert attributes["gen_ai.response.finish_reasons"] == ("stop",)
+
+
+def test_a_long_stream_is_read_as_it_comes(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """Chunks are read in rows, the last of which is not full."""
+    provider.script(Script(content=tuple(f"word {number} " for number in range(1_000))))
+    chunks = app.read("completion")
+    attributes = telemetry.attributes()
+    assert attributes["llm.response.chunk_count"] == len(chunks)
+    assert attributes["llm.response.content_length"] == sum(len(f"word {number} ") for number in range(1_000))
+    assert attributes["gen_ai.response.finish_reasons"] == ("stop",)

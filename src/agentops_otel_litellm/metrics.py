@@ -131,7 +131,7 @@ class Metrics:
             os.register_at_fork(after_in_child=self._start_empty)
 
     def _start_empty(self) -> None:
-        """With no calls. In a forked child those of the parent are the parent's, and its locks and thread are useless."""
+        """With no calls. A forked child leaves the parent's to the parent, and its locks and thread are of no use."""
         self._waiting: deque[tuple[Call, SpanContext]] = deque()
         self._waiting_values = 0
         self._recording = Lock()

@@ -17,11 +17,11 @@ Parameters = Mapping[str, Any]
 @lru_cache(maxsize=256)
 def _host_and_port(url: str) -> tuple[str | None, int | None]:
     """Host and port alone: paths and queries of these URLs carry keys."""
-    parts = urlsplit(url if "//" in url else f"//{url}")
     try:
+        parts = urlsplit(url if "//" in url else f"//{url}")
         port = parts.port
-    except ValueError:  # not a number; LiteLLM will say so
-        return parts.hostname, None
+    except ValueError:  # not a URL: LiteLLM will say so
+        return None, None
     return parts.hostname, port or {"https": 443, "http": 80}.get(parts.scheme)
 
 

@@ -1,0 +1,85 @@
+"""Streams that are open when a process forks or exits."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SETUP = """
+import os, sys
+from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.tracing import Tracing
+from agentops_otel_litellm.vocabularies import VOCABULARIES
+from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
+
+WHO = "parent"
+
+class Told(SpanExporter):
+    def export(self, spans):
+        for span in spans:
+            os.write(1, f"{WHO} {span.attributes['llm.response.stream_outcome']}\\n".encode())
+        return SpanExportResult.SUCCESS
+
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(Told()))
+reader = InMemoryMetricReader()
+telemetry = Telemetry(
+    list(VOCABULARIES.values()), tracer_provider=provider, meter_provider=MeterProvider([reader])
+)
+completion = Tracing(telemetry).trace(lambda **_: iter((1, 2)))
+"""
+
+FORK = """
+finished = list(completion())
+stream = completion()
+next(stream)
+child = os.fork()
+if child == 0:
+    WHO = "child"
+    list(stream)
+    assert reader.get_metrics_data() is None
+    mine = completion()
+    next(mine)
+    del mine
+    sys.exit()
+os.waitpid(child, 0)
+list(stream)
+counts = [
+    point.count
+    for metric in reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+    if metric.name == "gen_ai.client.operation.duration"
+    for point in metric.data.data_points
+]
+print("calls", counts, flush=True)
+"""
+
+
+LATE = """
+completion = Tracing(Telemetry(list(VOCABULARIES.values()))).trace(lambda **_: iter((1, 2)))
+late = TracerProvider()
+late.add_span_processor(BatchSpanProcessor(Told()))
+trace.set_tracer_provider(late)
+stream = completion()
+next(stream)
+"""
+
+
+def output_of(program: str) -> list[str]:
+    """The lines a program prints, which must end well and say nothing else."""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout.splitlines()
+
+
+def test_a_child_ends_its_own_streams_only() -> None:
+    """The parent's stream is ended by the parent, and its calls are counted there."""
+    assert output_of(SETUP + FORK) == ["parent completed", "child abandoned", "parent completed", "calls [2]"]
+
+
+def test_a_provider_set_late_gets_what_is_open_at_exit() -> None:
+    """A provider is shut down at exit: what the app left open comes before, whichever was there first."""
+    assert output_of(SETUP + LATE) == ["parent abandoned"]
