@@ -71,14 +71,12 @@ class ChatChunks:
     def add(self, chunk: Any, at: float, /) -> None:
         if self._id is None:
             self._id, self._model = text(field(chunk, "id")), model_name(field(chunk, "model"))
-        for choice in chunk.choices:
-            self._unread.append((at, self._held(getattr(choice, "__pydantic_extra__", None) or members(choice))))
-        if len(self._unread) >= self.UNREAD_LIMIT:
+        unread = self._unread
+        for each in chunk.choices:
+            choice = getattr(each, "__pydantic_extra__", None) or members(each)
+            unread.append((at, {**choice, **members(choice.get("delta"))}))
+        if len(unread) >= self.UNREAD_LIMIT:
             self._read()
-
-    def _held(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A copy of what a choice holds, with that of its delta."""
-        return {**choice, **members(choice.get("delta"))}
 
     def _read(self) -> None:
         while self._unread:
@@ -131,9 +129,6 @@ class TextChunks(ChatChunks):
         if self._id is None:
             self._stream = _chat_stream(self._stream)
         super().add(chunk, at)
-
-    def _held(self, choice: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {**choice}
 
     def _output(self, _index: int, choice: Mapping[str, Any]) -> bool:
         content = choice.get("text")
