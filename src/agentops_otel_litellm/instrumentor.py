@@ -83,7 +83,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             from agentops_otel_litellm.tracing import Tracing
             from agentops_otel_litellm.vocabularies import VOCABULARIES
 
-            chosen = [VOCABULARIES[name] for name in Settings.from_environment().semconv]
+            chosen = [VOCABULARIES[name] for name in Settings.from_environment().vocabularies(VOCABULARIES)]
             # One for ever: a function traced before an `uninstrument()` may have stayed somewhere in the app.
             self._tracing = self._tracing or Tracing()
             self._tracing.telemetry = Telemetry(
