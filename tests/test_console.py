@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from opentelemetry.sdk.trace import Span, TracerProvider
@@ -423,6 +423,18 @@ def test_ok_is_known(names: str, outcome: StreamOutcome | None, expected: str, s
     app = start()
     app.call(_written(names, _streamed(outcome)))
     assert app.printed()[1][101:] == expected
+
+
+@pytest.mark.parametrize(("names", "expected"), [("gen_ai", "310 ms"), ("llm", ""), ("gen_ai,llm", "")])
+def test_no_first_token(names: str, expected: str, start: AppStart) -> None:
+    """The first chunk stands for the first token only where it is not known whether it had one."""
+    app = start()
+    app.call(
+        _written(
+            names, replace(_streamed("abandoned"), stream=Stream(outcome="abandoned", chunk_count=1, first_chunk=0.31))
+        )
+    )
+    assert app.printed()[1][65:74].strip() == expected
 
 
 @pytest.mark.parametrize(("names", "expected"), [("gen_ai", "Timeout"), ("llm", "408 Timeout")])

@@ -73,7 +73,7 @@ def test_the_configurator(exporter: str, *, told_of_open_spans: bool, monkeypatc
     monkeypatch.setattr(_configuration, "_initialize_components", lambda **options: given.update(options))
     monkeypatch.setattr(distro, "get_tracer_provider", lambda: provider)
     os.environ["OTEL_TRACES_EXPORTER"] = exporter
-    AgentOpsConfigurator().configure(auto_instrumentation_version="1")
+    AgentOpsConfigurator().configure(auto_instrumentation_version="1")  # type: ignore[no-untyped-call]  # upstream's
     resource = {"telemetry.distro.name": "agentops-otel-litellm", "telemetry.distro.version": version.__version__}
     assert given == {"auto_instrumentation_version": "1", "resource_attributes": resource}
     span = provider.get_tracer("app").start_span("open")

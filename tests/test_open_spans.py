@@ -5,11 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import TracerProvider
 
 from agentops_otel_litellm import open_spans as module
 from agentops_otel_litellm.open_spans import OpenSpans
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 
 def test_open_spans_are_bounded() -> None:
@@ -35,9 +40,9 @@ def test_spans_that_a_garbage_collection_starts_and_ends() -> None:
     tracer = provider.get_tracer("app")
     interruptions = 0
 
-    def interrupt(frame: object, event: str, _argument: object) -> object:
+    def interrupt(frame: FrameType, event: str, _argument: object) -> TraceFunction | None:
         nonlocal interruptions
-        if frame.f_code.co_filename != module.__file__:  # type: ignore[attr-defined]  # a frame, which typing hides
+        if frame.f_code.co_filename != module.__file__:
             return None
         if event == "line":
             interruptions += 1

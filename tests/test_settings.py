@@ -66,7 +66,7 @@ def test_a_vocabulary_is_one_line(
 ) -> None:
     """One in the registry can be chosen, and is in the table of settings."""
     mine = vocabularies.Vocabulary(vocabularies.Table(Usage, {"mine.tokens": "total"}))
-    monkeypatch.setitem(vocabularies.VOCABULARIES, "mine", mine)  # type: ignore[misc]  # a Mapping to everyone else
+    monkeypatch.setitem(vocabularies.VOCABULARIES, "mine", mine)
     monkeypatch.setenv("AGENTOPS_SEMCONV", "mine")
     with instrumented_with(Recorder()) as recorder:
         messages = [{"role": "user", "content": "Hi"}]

@@ -17,7 +17,8 @@ ATTRIBUTES = {
     "operation": ("gen_ai.operation.name",),
     "model": ("gen_ai.request.model", "llm.request.model", "gen_ai.response.model", "llm.response.model"),
     "provider": ("gen_ai.provider.name", "llm.provider"),
-    "first token": ("llm.response.time_to_first_token", "gen_ai.response.time_to_first_chunk"),
+    "first token": ("llm.response.time_to_first_token",),
+    "first chunk": ("gen_ai.response.time_to_first_chunk",),
     "input": ("gen_ai.usage.input_tokens", "llm.usage.prompt_tokens"),
     "output": ("gen_ai.usage.output_tokens", "llm.usage.completion_tokens"),
     "cost": ("gen_ai.usage.cost.amount", "llm.usage.cost"),
@@ -25,8 +26,9 @@ ATTRIBUTES = {
     "error status": ("llm.error.status_code",),
     "stream outcome": ("llm.response.stream_outcome",),
     "cache hit": ("llm.cache.hit",),
-    # How a stream ended is told by `llm` alone: without it, only what was no stream is known to have ended well.
-    "ending is told": ("llm.vendor",),
+    # What `llm` alone tells: when a chunk first had a token in it, and how a stream ended. Without it the first chunk
+    # stands for the token, and only what was no stream is known to have ended well.
+    "told by llm": ("llm.vendor",),
     "stream": ("gen_ai.request.stream", "gen_ai.response.time_to_first_chunk"),
 }
 
@@ -37,6 +39,7 @@ class EndedCall:
     def __init__(self, span: ReadableSpan) -> None:
         self._span = span
         self._attributes = span.attributes or {}
+        self._told_by_llm = self._text("told by llm") is not None
         self.model = self._text("model")
         self.outcome = self._outcome()
         self.is_group = span.kind is SpanKind.INTERNAL  # a route or a batch: the calls beneath it are counted
@@ -49,7 +52,7 @@ class EndedCall:
         figures = {
             "provider": self._text("provider") or "",
             "time": duration((ended - started) / 1e9 if started and ended else None),
-            "1st token": duration(self._number("first token")),
+            "1st token": duration(self._number("first token" if self._told_by_llm else "first chunk")),
             **spent(self.used()),
         }
         return Line(indent=indent, call=call, figures=figures, outcome=self.outcome)
@@ -76,7 +79,7 @@ class EndedCall:
         if True in self._values("cache hit"):
             return "cached", "blue"
         is_no_stream = self._text("operation") and not self._values("stream")
-        return ("ok", "green") if stream or self._text("ending is told") or is_no_stream else ("", "")
+        return ("ok", "green") if stream or self._told_by_llm or is_no_stream else ("", "")
 
     def _text(self, fact: str) -> str | None:
         texts = (printable(value) for value in self._values(fact) if isinstance(value, str))
