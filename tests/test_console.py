@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from opentelemetry.sdk.trace import Span, TracerProvider
@@ -25,16 +25,25 @@ from opentelemetry.trace import Span as AnySpan
 from opentelemetry.util.types import AttributeValue
 from rich.console import Console
 
-from agentops_otel_litellm.exporters import console as console_module
-from agentops_otel_litellm.exporters.console import (
-    HINT,
-    OPEN_SPANS,
-    ConsoleSpanExporter,
-    OpenSpans,
-    dollars,
-    duration,
-    printable,
+from agentops_otel_litellm.call import (
+    Call,
+    Cost,
+    Failure,
+    Request,
+    Response,
+    Stream,
+    StreamOutcome,
+    Target,
+    Timing,
+    Usage,
 )
+from agentops_otel_litellm.exporters.console import ConsoleSpanExporter, totals
+from agentops_otel_litellm.exporters.console.ended_call import ATTRIBUTES
+from agentops_otel_litellm.exporters.console.exporter import HINT
+from agentops_otel_litellm.exporters.console.figures import dollars, duration, printable, tokens
+from agentops_otel_litellm.exporters.console.line import FIGURES
+from agentops_otel_litellm.open_spans import OPEN_SPANS, OpenSpans
+from agentops_otel_litellm.vocabularies import VOCABULARIES, Vocabulary
 
 Attributes = dict[str, AttributeValue]
 
@@ -153,6 +162,7 @@ def _answer_request(app: App) -> None:
     app.end(plan)
     app.end(app.start("SELECT", request))
     route = app.start("route smart", request, SpanKind.INTERNAL)
+    route.set_attribute("llm.vendor", "litellm")
     app.call(FAILED, route, lasting=0.22)
     app.call(CLAUDE, route, lasting=125)
     app.end(route, lasting=126)
@@ -322,22 +332,6 @@ def test_endless_ancestry(start: AppStart) -> None:
     assert app.printed()[0].startswith("call ")
 
 
-def test_open_spans_are_bounded() -> None:
-    """Of open and of ended spans, the latest are remembered."""
-    provider, open_spans = TracerProvider(shutdown_on_exit=False), OpenSpans(limit=2)
-    provider.add_span_processor(open_spans)
-    spans = [provider.get_tracer("app").start_span(name) for name in "abcdef"]
-
-    def known() -> list[str | None]:
-        nodes = [open_spans.find(span.get_span_context().span_id) for span in spans]
-        return [node.name for node in nodes if node is not None]
-
-    assert known() == ["e", "f"]
-    for span in spans[:4]:
-        span.end()
-    assert known() == ["c", "d", "e", "f"]
-
-
 def test_unknown_figures(start: AppStart) -> None:
     """What a span does not say, or says in a shape that is not understood, stays blank."""
     app = start(width=100)
@@ -346,7 +340,7 @@ def test_unknown_figures(start: AppStart) -> None:
     app.call({**operation, "gen_ai.response.model": "rerank-v3", "gen_ai.usage.output_tokens": 7})
     app.call({**operation, "gen_ai.usage.input_tokens": "7", "error.type": ""}, lasting=-1)
     assert app.printed()[1:] == [
-        "chat                                           1.24 s                                      ok",
+        "chat                                           1.24 s",
         "rerank rerank-v3                               1.24 s                       →7             ok",
         "rerank                                                                                     ok",
     ]
@@ -375,6 +369,108 @@ def test_outcome(attributes: Attributes, expected: str, start: AppStart) -> None
     assert app.printed()[1][101:] == expected
     failed = "error" in expected.lower() or expected == "503"
     assert app.totals()[1][101:] == ("1 failed" if failed else "")
+
+
+def _written(names: str, call: Call) -> Attributes:
+    """The attributes of a call in a choice of vocabularies."""
+    attributes: Attributes = {}
+    Vocabulary.merged([VOCABULARIES[name] for name in names.split(",")]).write(call, attributes)
+    return attributes
+
+
+def _streamed(outcome: StreamOutcome | None) -> Call:
+    """A call that was answered at once, or in a stream with that outcome."""
+    return Call(
+        operation="chat",
+        target=Target(provider="openai", model="gpt-4o"),
+        timing=Timing(started_at=EPOCH),
+        request=Request(model="gpt-4o", stream=outcome is not None),
+        response=Response(model="gpt-4o", finish_reasons=("stop",)),
+        usage=Usage(input=1204, output=145, total=1349),
+        cost=Cost(total=0.0002676, source="litellm"),
+        stream=outcome and Stream(outcome=outcome, chunk_count=2, first_chunk=0.3102, first_token=0.3104),
+    )
+
+
+@pytest.mark.parametrize("names", ["gen_ai", "llm", "gen_ai,llm", "llm,gen_ai"])
+def test_any_vocabulary(names: str, start: AppStart) -> None:
+    """Each figure is told by whichever vocabulary has it, in the line and in the totals."""
+    app = start(width=100)
+    app.call(_written(names, _streamed("completed")))
+    outcome = "ok" if "llm" in names else ""
+    call = "chat gpt-4o" if "gen_ai" in names else "chat"  # the span's name, which is whole in truth
+    figures = "openai             1.24 s     310 ms     1,204→145  $0.000268"
+    assert app.printed()[1:] == [f"{call:28}{figures}  {outcome}".rstrip()]
+    assert app.totals()[1].split() == ["1", "call", "1,204→145", "$0.000268"]
+
+
+@pytest.mark.parametrize(
+    ("names", "outcome", "expected"),
+    [
+        ("gen_ai", None, "ok"),
+        ("gen_ai", "completed", ""),
+        ("gen_ai", "abandoned", ""),
+        ("llm", None, "ok"),
+        ("llm", "completed", "ok"),
+        ("llm", "abandoned", "abandoned"),
+        ("gen_ai,llm", None, "ok"),
+        ("gen_ai,llm", "completed", "ok"),
+        ("gen_ai,llm", "abandoned", "abandoned"),
+    ],
+)
+def test_ok_is_known(names: str, outcome: StreamOutcome | None, expected: str, start: AppStart) -> None:
+    """Where the vocabulary that tells how a stream ended is not written, a stream is not said to be ok."""
+    app = start()
+    app.call(_written(names, _streamed(outcome)))
+    assert app.printed()[1][101:] == expected
+
+
+@pytest.mark.parametrize(("names", "expected"), [("gen_ai", "310 ms"), ("llm", ""), ("gen_ai,llm", "")])
+def test_no_first_token(names: str, expected: str, start: AppStart) -> None:
+    """The first chunk stands for the first token only where it is not known whether it had one."""
+    app = start()
+    app.call(
+        _written(
+            names, replace(_streamed("abandoned"), stream=Stream(outcome="abandoned", chunk_count=1, first_chunk=0.31))
+        )
+    )
+    assert app.printed()[1][65:74].strip() == expected
+
+
+@pytest.mark.parametrize(("names", "expected"), [("gen_ai", "Timeout"), ("llm", "408 Timeout")])
+def test_failure_in_any_vocabulary(names: str, expected: str, start: AppStart) -> None:
+    """A failed call is one in either."""
+    app = start()
+    failure = Failure(type="Timeout", ancestry=("Timeout",), status_code=408)
+    app.call(_written(names, Call(operation="chat", target=Target(), timing=Timing(started_at=1), failure=failure)))
+    assert app.printed()[1][101:] == expected
+
+
+def test_every_attribute_is_in_a_vocabulary() -> None:
+    """A name that is read is a name that is written."""
+    written = {name for vocabulary in VOCABULARIES.values() for name in vocabulary}
+    assert {name for names in ATTRIBUTES.values() for name in names} <= written
+
+
+class Collecting(io.StringIO):
+    """A garbage collection comes while it is written to, and ends a span of the app's."""
+
+    app: App | None = None
+
+    def write(self, text: str) -> int:
+        app, self.app = self.app, None
+        if app is not None:
+            app.call(CLAUDE)
+        return super().write(text)
+
+
+def test_a_span_that_ends_while_lines_are_printed(start: AppStart) -> None:
+    """Its line comes after them, and nobody waits for ever."""
+    out = Collecting()
+    app = start(at_once=True, out=out)
+    out.app = app
+    app.call(CHAT)
+    assert app.tree() == ["chat gpt-4o-mini", "chat claude-sonnet-4"]
 
 
 def test_status_error(start: AppStart) -> None:
@@ -454,7 +550,7 @@ def test_columns(width: int, figures: list[str], start: AppStart) -> None:
     app = start(width=width)
     app.call(CHAT)
     heading = app.printed()[0]
-    assert [name for name in console_module.FIGURES if name in heading] == figures
+    assert [name for name in FIGURES if name in heading] == figures
 
 
 def test_resized_terminal(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
@@ -514,7 +610,7 @@ def test_unpriced_calls(start: AppStart) -> None:
 
 def test_many_models(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
     """The most expensive models are listed, the others counted, and only so many are kept apart."""
-    monkeypatch.setattr(console_module, "MODELS_KEPT", 11)
+    monkeypatch.setattr(totals, "MODELS_KEPT", 11)
     app = start()
     for number in range(13):
         app.call({"gen_ai.request.model": f"model-{number}", "gen_ai.usage.cost.amount": float(number + 1)})
@@ -540,6 +636,15 @@ def test_many_models(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
 def test_dollars(amount: float | None, expected: str) -> None:
     """A cost is neither scientific nor rounded to nothing."""
     assert dollars(amount) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "received", "expected"),
+    [(None, None, ""), (1204, 0, "1,204→0"), (0, None, "0→"), (None, 7.0, "→7")],
+)
+def test_tokens(sent: float | None, received: float | None, expected: str) -> None:
+    """What is not known is blank, what is nothing is 0."""
+    assert tokens(sent, received) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,12 @@ def launch(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@cache
+def quickstart() -> subprocess.CompletedProcess[str]:
+    """The quickstart, as the README has it, in an environment where nothing is configured."""
+    return launch("python", "examples/quickstart.py", PATH=str(LAUNCHER.parent))
+
+
 @pytest.fixture
 def backend() -> Iterator[OTLPReceiver]:
     with OTLPReceiver() as receiver:
@@ -110,7 +117,7 @@ def test_a_program_without_litellm_does_not_import_it() -> None:
 
 def test_with_no_destination_calls_are_shown_on_the_console() -> None:
     """The quickstart prints its calls, with one line before them that says how to send them on."""
-    done = launch(sys.executable, "examples/quickstart.py")
+    done = quickstart()
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stderr.splitlines() if line and "Configuration of" not in line]
     assert lines[0].startswith("agentops-otel-litellm: LiteLLM calls are shown here.")

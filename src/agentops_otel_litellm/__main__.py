@@ -6,19 +6,25 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import fields
 
-from agentops_otel_litellm.distro import DEFAULTS
+from agentops_otel_litellm.defaults import DEFAULTS
 from agentops_otel_litellm.settings import Settings, shown
 from agentops_otel_litellm.version import __version__
+from agentops_otel_litellm.vocabularies import VOCABULARIES
 
 
 def settings_table() -> str:
     """Our own settings, and the OpenTelemetry variables to which the distro gives a default."""
-    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    vocabularies = ", ".join(f"`{name}`" for name in VOCABULARIES)
+    rows: list[tuple[str, tuple[str, ...], str]] = []
     for setting in fields(Settings):
-        facts, default = setting.metadata, shown(setting.default)
-        lines.append(f"| `{facts['variable']}` | {f'`{default}`' if default else ''} | {facts['help']} |")
-    lines += [f"| `{variable}` | `{default.value}` | {default.help} |" for variable, default in DEFAULTS.items()]
-    return "\n".join(lines)
+        text = setting.metadata["help"].format(vocabularies=vocabularies)
+        rows.append((setting.metadata["variable"], (shown(setting.default),), text))
+    rows += [(variable, default.values, default.help) for variable, default in DEFAULTS.items()]
+    lines = [
+        f"| `{variable}` | {' or '.join(f'`{value}`' for value in values if value)} | {text} |"
+        for variable, values, text in rows
+    ]
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *lines])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,4 +6,8 @@ package then asks for gRPC, which is not installed with this package, and nothin
 
 import os
 
-os.environ.setdefault("OTEL_PYTHON_DISTRO", "agentops")
+from agentops_otel_litellm.defaults import DEFAULTS
+
+VARIABLE = "OTEL_PYTHON_DISTRO"
+
+os.environ[VARIABLE] = os.environ.get(VARIABLE) or DEFAULTS[VARIABLE].values[0]

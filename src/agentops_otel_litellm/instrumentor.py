@@ -81,7 +81,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             from agentops_otel_litellm.tracing import Tracing
             from agentops_otel_litellm.vocabularies import VOCABULARIES
 
-            names = Settings.from_environment().semconv
+            # In the registry's order, not the user's: samplers get to see what the first of them says.
+            names = Settings.from_environment().vocabularies(VOCABULARIES)
             chosen = [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names]
             # One for ever: a function traced before an `uninstrument()` may have stayed somewhere in the app.
             self._tracing = self._tracing or Tracing()

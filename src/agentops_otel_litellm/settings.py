@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import Field, dataclass, field, fields
 from typing import TypeVar
 
 logger = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
-SEMCONVS = ("gen_ai", "llm")
+_told: set[str] = set()
+"""Variables that were told of: several parts of the package read the settings."""
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """A comma-separated choice of vocabularies."""
-    chosen = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    unknown = [name for name in chosen if name not in SEMCONVS]
-    if unknown or not chosen:
-        raise ValueError(f"a comma-separated choice of {', '.join(SEMCONVS)}")
-    return chosen
+    """A comma-separated list, each name once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def setting(
@@ -32,8 +29,8 @@ def setting(
     help: str,  # noqa: A002 - argparse's word
     secret: bool = False,
 ) -> Value:
-    """Declare a setting. `parse` raises a ValueError that says what is accepted; one for a secret never does."""
-    metadata = {"variable": variable, "parse": parse, "help": help}
+    """Declare a setting. `parse` raises a ValueError that says what is accepted; of a secret nothing is told."""
+    metadata = {"variable": variable, "parse": parse, "help": help, "secret": secret}
     declared: Value = field(default=default, metadata=metadata, repr=not secret)
     return declared
 
@@ -44,9 +41,9 @@ class Settings:
 
     semconv: tuple[str, ...] = setting(
         "AGENTOPS_SEMCONV",
-        default=SEMCONVS,
+        default=("gen_ai", "llm"),
         parse=_names,
-        help="Attribute vocabularies to write: `gen_ai` (OpenTelemetry's conventions), `llm` (this project's names).",
+        help="Attribute vocabularies to write, of {vocabularies}. By default OpenTelemetry's names and our own.",
     )
     api_key: str | None = setting(
         "AGENTOPS_API_KEY",
@@ -80,14 +77,32 @@ class Settings:
             try:
                 given[declared.name] = declared.metadata["parse"](text)
             except ValueError as accepted:
-                logger.warning(
-                    "%s=%r is not usable: it takes %s. Using %s.",
-                    variable,
-                    text,
-                    accepted,
-                    shown(declared.default),
-                )
+                _tell(declared, text, str(accepted))
         return cls(**given)  # type: ignore[arg-type]  # each value came from its own field's parser
+
+    def vocabularies(self, offered: Collection[str]) -> tuple[str, ...]:
+        """The names in `semconv`, or its default where they are not all `offered`.
+
+        Asked of whoever has loaded them: reading the settings, which every program does, loads none.
+        """
+        if self.semconv and set(self.semconv) <= set(offered):
+            return self.semconv
+        (declared,) = (each for each in fields(self) if each.name == "semconv")
+        _tell(declared, ",".join(self.semconv), f"a comma-separated choice of {', '.join(offered)}")
+        return Settings().semconv
+
+
+def _tell(declared: Field[object], text: str, accepted: str) -> None:
+    """Log that a variable's value is not usable, once for each variable, and without the value of a secret."""
+    variable = declared.metadata["variable"]
+    if variable in _told:
+        return
+    _told.add(variable)
+    instead = f"Using {shown(declared.default)}." if shown(declared.default) else "It is ignored."
+    if declared.metadata["secret"]:  # what is accepted may quote it: Python's own errors do
+        logger.warning("%s is not usable. %s", variable, instead)
+    else:
+        logger.warning("%s=%r is not usable: it takes %s. %s", variable, text, accepted, instead)
 
 
 def shown(value: object) -> str:

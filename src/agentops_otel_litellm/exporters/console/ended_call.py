@@ -1,0 +1,93 @@
+"""A call's span, read for people, whichever vocabularies wrote it."""
+
+from __future__ import annotations
+
+import math
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.util.types import AttributeValue
+
+from agentops_otel_litellm.exporters.console.figures import duration, printable
+from agentops_otel_litellm.exporters.console.line import Line, Styled
+from agentops_otel_litellm.exporters.console.totals import Tally, spent
+
+# What a line says → the attributes that tell it, the best first.
+ATTRIBUTES = {
+    "operation": ("gen_ai.operation.name",),
+    "model": ("gen_ai.request.model", "llm.request.model", "gen_ai.response.model", "llm.response.model"),
+    "provider": ("gen_ai.provider.name", "llm.provider"),
+    "first token": ("llm.response.time_to_first_token",),
+    "first chunk": ("gen_ai.response.time_to_first_chunk",),
+    "input": ("gen_ai.usage.input_tokens", "llm.usage.prompt_tokens"),
+    "output": ("gen_ai.usage.output_tokens", "llm.usage.completion_tokens"),
+    "cost": ("gen_ai.usage.cost.amount", "llm.usage.cost"),
+    "error": ("error.type", "llm.error.type"),
+    "error status": ("llm.error.status_code",),
+    "stream outcome": ("llm.response.stream_outcome",),
+    "cache hit": ("llm.cache.hit",),
+    # What `llm` alone tells: when a chunk first had a token in it, and how a stream ended. Without it the first chunk
+    # stands for the token, and only what was no stream is known to have ended well.
+    "told by llm": ("llm.vendor",),
+    "stream": ("gen_ai.request.stream", "gen_ai.response.time_to_first_chunk"),
+}
+
+
+class EndedCall:
+    """Text that is safe to print, and `None` for what the span does not say."""
+
+    def __init__(self, span: ReadableSpan) -> None:
+        self._span = span
+        self._attributes = span.attributes or {}
+        self._told_by_llm = self._text("told by llm") is not None
+        self.model = self._text("model")
+        self.outcome = self._outcome()
+        self.is_group = span.kind is SpanKind.INTERNAL  # a route or a batch: the calls beneath it are counted
+
+    def line(self, indent: str) -> Line:
+        call = [(printable(self._span.name), "")]
+        if operation := self._text("operation"):
+            call = [(f"{operation} ", ""), (self.model or "", "bold")]
+        started, ended = self._span.start_time, self._span.end_time
+        figures = {
+            "provider": self._text("provider") or "",
+            "time": duration((ended - started) / 1e9 if started and ended else None),
+            "1st token": duration(self._number("first token" if self._told_by_llm else "first chunk")),
+            **spent(self.used()),
+        }
+        return Line(indent=indent, call=call, figures=figures, outcome=self.outcome)
+
+    def used(self) -> Tally:
+        used = {
+            "calls": 1,
+            "failed": int(self.outcome[1] == "red"),
+            **{name: self._number(name) for name in ("input", "output", "cost")},
+        }
+        used["unpriced"] = int(used["cost"] is None and bool(used["input"] or used["output"]))
+        return {name: amount for name, amount in used.items() if amount is not None}
+
+    def _outcome(self) -> Styled:
+        """How it ended; blank where that is not known."""
+        stream, error = self._text("stream outcome"), self._text("error")
+        if stream is not None and stream not in {"completed", "failed"}:
+            return stream, "yellow"
+        if error or stream == "failed" or self._span.status.status_code is StatusCode.ERROR:
+            status = self._number("error status")
+            words = [] if status is None else [f"{status:.0f}"]  # first: what is last, a narrow terminal cuts
+            kind = (error or "error").rpartition(".")[2]
+            return " ".join(dict.fromkeys([*words, kind])), "red"
+        if True in self._values("cache hit"):
+            return "cached", "blue"
+        is_no_stream = self._text("operation") and not self._values("stream")
+        return ("ok", "green") if stream or self._told_by_llm or is_no_stream else ("", "")
+
+    def _text(self, fact: str) -> str | None:
+        texts = (printable(value) for value in self._values(fact) if isinstance(value, str))
+        return next(filter(None, texts), None)
+
+    def _number(self, fact: str) -> float | None:
+        values = (value for value in self._values(fact) if isinstance(value, int | float))
+        return next(filter(math.isfinite, values), None)
+
+    def _values(self, fact: str) -> list[AttributeValue]:
+        return [self._attributes[name] for name in ATTRIBUTES[fact] if name in self._attributes]

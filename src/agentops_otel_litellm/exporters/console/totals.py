@@ -1,0 +1,63 @@
+"""What calls used: of one call, of each model, of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+
+from agentops_otel_litellm.exporters.console.figures import dollars, tokens
+from agentops_otel_litellm.exporters.console.line import GAP, Line
+
+MODELS_KEPT, MODELS_SHOWN = 1_000, 8
+
+Tally = dict[str, float]
+"""What one call used, or several: calls, failed, unpriced, input, output, cost. Absent is unknown."""
+
+
+class Totals:
+    """The tallies of all calls so far, by model."""
+
+    def __init__(self) -> None:
+        self._used: dict[str, Tally] = {}
+
+    def add(self, model: str, used: Tally) -> None:
+        if model not in self._used and len(self._used) >= MODELS_KEPT:
+            model = "other models"
+        self._used[model] = _sum(self._used.get(model, {}), used)
+
+    def lines(self) -> Iterator[Line]:
+        """All calls, then each model where there are several, the most expensive first."""
+        used = self._used
+        total = _sum(*used.values())
+        if total:
+            yield Line(call=[])
+            yield _line(_calls(total["calls"]), total, "bold")
+        if len(used) > 1:
+            ranked = sorted(used, key=lambda model: (-used[model].get("cost", 0), -used[model]["calls"], model))
+            for model in ranked[:MODELS_SHOWN]:
+                yield _line(f"{GAP}{used[model]['calls']:,} {model}", used[model])
+            if len(ranked) > MODELS_SHOWN:
+                yield Line(call=[(f"{GAP}{len(ranked) - MODELS_SHOWN:,} more", "dim")])
+        if total.get("unpriced"):
+            yield Line(call=[(f"({_calls(total['unpriced'])} without a known price)", "dim")])
+
+
+def spent(tally: Tally) -> dict[str, str]:
+    """The figures of a tally, for a line."""
+    return {"tokens": tokens(tally.get("input"), tally.get("output")), "cost": dollars(tally.get("cost"))}
+
+
+def _line(name: str, tally: Tally, style: str = "") -> Line:
+    failed = f"{tally['failed']:,} failed" if tally["failed"] else ""
+    return Line(call=[(name, style)], figures=spent(tally), outcome=(failed, "red"))
+
+
+def _calls(number: float) -> str:
+    return f"{number:,} call{'' if number == 1 else 's'}"
+
+
+def _sum(*tallies: Mapping[str, float]) -> Tally:
+    total: Tally = {}
+    for name, amount in chain.from_iterable(tally.items() for tally in tallies):
+        total[name] = total.get(name, 0) + amount
+    return total

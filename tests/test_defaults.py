@@ -1,0 +1,83 @@
+"""The distro's defaults: what each environment of a user's becomes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from agentops_otel_litellm.defaults import DEFAULTS, apply_defaults
+from test_zero_code import environment
+
+ALWAYS = {
+    "OTEL_PYTHON_DISTRO": "agentops",
+    "OTEL_PYTHON_CONFIGURATOR": "agentops",
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "3",
+}
+CONSOLE, OTLP, NONE = "agentops_console", "otlp", "none"
+ENDPOINT = "http://localhost:4318"
+# What the user has set → where traces, metrics and logs go.
+DESTINATIONS: list[tuple[dict[str, str], tuple[str, str, str]]] = [
+    ({}, (CONSOLE, NONE, NONE)),
+    ({"TRACES_EXPORTER": ""}, (CONSOLE, NONE, NONE)),
+    ({"TRACES_EXPORTER": "none"}, ("none", NONE, NONE)),
+    ({"METRICS_EXPORTER": "none"}, (CONSOLE, "none", NONE)),
+    ({"METRICS_EXPORTER": " None ,", "LOGS_EXPORTER": "none"}, (CONSOLE, " None ,", "none")),
+    ({"METRICS_EXPORTER": "prometheus"}, (NONE, "prometheus", NONE)),
+    ({"TRACES_EXPORTER": "agentops"}, ("agentops", NONE, NONE)),
+    ({"TRACES_EXPORTER": "agentops, agentops_console"}, ("agentops, agentops_console", NONE, NONE)),
+    ({"TRACES_EXPORTER": "otlp"}, ("otlp", OTLP, OTLP)),
+    ({"TRACES_EXPORTER": "otlp,console"}, ("otlp,console", OTLP, OTLP)),
+    ({"TRACES_EXPORTER": "console , otlp", "LOGS_EXPORTER": "none"}, ("console , otlp", OTLP, "none")),
+    ({"METRICS_EXPORTER": "otlp"}, (OTLP, "otlp", OTLP)),
+    ({"EXPORTER_OTLP_ENDPOINT": ENDPOINT}, (OTLP, OTLP, OTLP)),
+    ({"EXPORTER_OTLP_ENDPOINT": ENDPOINT, "TRACES_EXPORTER": "none"}, ("none", OTLP, OTLP)),
+    ({"EXPORTER_OTLP_TRACES_ENDPOINT": ENDPOINT}, (OTLP, NONE, NONE)),
+    ({"EXPORTER_OTLP_METRICS_ENDPOINT": ENDPOINT}, (NONE, OTLP, NONE)),
+    ({"EXPORTER_OTLP_METRICS_ENDPOINT": ENDPOINT, "METRICS_EXPORTER": "none"}, (CONSOLE, "none", NONE)),
+    ({"EXPORTER_OTLP_TRACES_ENDPOINT": ENDPOINT, "TRACES_EXPORTER": "agentops"}, ("agentops", NONE, NONE)),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), DESTINATIONS, ids=[str(given) for given, _ in DESTINATIONS])
+def test_destinations(given: dict[str, str], expected: tuple[str, str, str]) -> None:
+    """Each signal goes where the user says, a list and `none` included; with no destination, traces are shown."""
+    environment = {f"OTEL_{name}": value for name, value in given.items()}
+    became = {**ALWAYS, **environment}
+    became |= dict(zip(("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), expected, strict=True))
+    if CONSOLE in expected[0]:
+        became["OTEL_BSP_SCHEDULE_DELAY"] = "200"
+    apply_defaults(environment)
+    assert environment == became
+
+
+def test_what_is_set_stays() -> None:
+    """No default takes the place of what the user has set."""
+    environment = dict.fromkeys(DEFAULTS, "the user's")
+    apply_defaults(environment)
+    assert set(environment.values()) == {"the user's"}
+
+
+def test_every_default_is_declared() -> None:
+    """What a variable may become is among the values that its row, and so the README, shows."""
+    for given, _ in DESTINATIONS:
+        environment = {f"OTEL_{name}": value for name, value in given.items()}
+        became = dict(environment)
+        apply_defaults(became)
+        assert {name for name, value in became.items() if not environment.get(name)} <= set(DEFAULTS)
+        assert all(value in DEFAULTS[name].values for name, value in became.items() if not environment.get(name))
+
+
+def test_they_cost_the_launcher_nothing() -> None:
+    """The module that chooses our distro before the app starts loads no SDK, and leaves the user's choice alone."""
+    code = (
+        "import os, sys, agentops_otel_litellm.environment_variables\n"
+        "print(os.environ['OTEL_PYTHON_DISTRO'], 'opentelemetry.sdk' in sys.modules)"
+    )
+    for given, chosen in ({}, "agentops"), ({"OTEL_PYTHON_DISTRO": ""}, "agentops"), ({"OTEL_PYTHON_DISTRO": "x"}, "x"):
+        command = [sys.executable, "-c", code]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment(**given))
+        assert ran.stdout == f"{chosen} False\n"

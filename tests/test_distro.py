@@ -1,0 +1,116 @@
+"""The distro and its configurator: what is warned of, what the resource says, and who wins beside another distro."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from opentelemetry.sdk import _configuration
+from opentelemetry.sdk.trace import TracerProvider
+
+from agentops_otel_litellm import distro, version
+from agentops_otel_litellm.distro import AgentOpsConfigurator, AgentOpsDistro
+from agentops_otel_litellm.open_spans import OPEN_SPANS
+from conftest import Told
+from servers.otlp_receiver import OTLPReceiver
+from test_zero_code import launch
+
+NO_SERVICE_NAME = "No service name is set, so backends will show this app as unknown_service: set OTEL_SERVICE_NAME."
+AGENTOPS = {"OTEL_TRACES_EXPORTER": "agentops"}
+# What the user has set → whether the missing service name is told of.
+WARNED: list[tuple[dict[str, str], bool]] = [
+    ({}, False),
+    ({"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none"}, False),
+    ({"OTEL_TRACES_EXPORTER": "none"}, False),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}, True),
+    (AGENTOPS, True),
+    ({"OTEL_TRACES_EXPORTER": "agentops_console,agentops"}, True),
+    ({"OTEL_METRICS_EXPORTER": "prometheus"}, True),
+    ({**AGENTOPS, "OTEL_SERVICE_NAME": "app"}, False),
+    ({**AGENTOPS, "OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=app"}, False),
+    ({**AGENTOPS, "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=app"}, True),
+]
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a distro sets goes with the test."""
+    monkeypatch.setattr(AgentOpsDistro, "_instance", None)
+    with patch.dict(os.environ):
+        yield
+
+
+@pytest.mark.parametrize(("given", "warned"), WARNED, ids=[str(given) for given, _ in WARNED])
+def test_a_missing_service_name(given: dict[str, str], warned: bool, told: Told) -> None:  # noqa: FBT001 - a parameter
+    """It is told of once, and only where telemetry goes to where several apps are."""
+    os.environ.update(given)
+    AgentOpsDistro().configure()
+    AgentOpsDistro().configure()
+    assert told.take() == [NO_SERVICE_NAME] * warned
+
+
+def test_a_disabled_sdk() -> None:
+    """OTEL_SDK_DISABLED=true: nothing is set and nothing told."""
+    os.environ.update(AGENTOPS, OTEL_SDK_DISABLED=" True ")
+    before = dict(os.environ)
+    AgentOpsDistro().configure()
+    assert before == os.environ
+
+
+@pytest.mark.parametrize(
+    ("exporter", "told_of_open_spans"),
+    [("agentops_console", True), ("agentops, agentops_console", True), ("console", False), ("agentops", False)],
+)
+def test_the_configurator(exporter: str, *, told_of_open_spans: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the SDK's, with the name and version of this distro, and with open spans where the console shows them."""
+    given: dict[str, object] = {}
+    provider = TracerProvider(shutdown_on_exit=False)
+    monkeypatch.setattr(_configuration, "_initialize_components", lambda **options: given.update(options))
+    monkeypatch.setattr(distro, "get_tracer_provider", lambda: provider)
+    os.environ["OTEL_TRACES_EXPORTER"] = exporter
+    AgentOpsConfigurator().configure(auto_instrumentation_version="1")  # type: ignore[no-untyped-call]  # upstream's
+    resource = {"telemetry.distro.name": "agentops-otel-litellm", "telemetry.distro.version": version.__version__}
+    assert given == {"auto_instrumentation_version": "1", "resource_attributes": resource}
+    span = provider.get_tracer("app").start_span("open")
+    assert (OPEN_SPANS.find(span.get_span_context().span_id) is not None) == told_of_open_spans
+    span.end()
+
+
+BESIDE = ("agentops-otel-litellm", "opentelemetry-distro")
+NOTICES = {
+    BESIDE: "Configuration of configurator not loaded, agentops already loaded\n",
+    BESIDE[::-1]: ("Configuration of configurator not loaded because agentops is set by OTEL_PYTHON_CONFIGURATOR\n"),
+}
+
+
+@pytest.mark.parametrize("order", NOTICES, ids=" before ".join)
+def test_beside_another_distro(order: tuple[str, str], tmp_path: Path) -> None:
+    """Whichever is found first, ours configures the SDK, with OTLP over HTTP, and nothing of ours is printed."""
+    for name in order:
+        found = distribution(name)
+        metadata = tmp_path / name / f"{name.replace('-', '_')}-{found.version}.dist-info"
+        metadata.mkdir(parents=True)
+        for file in ("METADATA", "entry_points.txt"):
+            (metadata / file).write_text(found.read_text(file) or "", encoding="utf-8")
+    code = (
+        "from importlib.metadata import entry_points\n"
+        "from opentelemetry import trace\n"
+        "print(*(entry_point.dist.name for entry_point in entry_points(group='opentelemetry_distro')))\n"
+        "trace.get_tracer('app').start_span('a span').end()"
+    )
+    with OTLPReceiver() as backend:
+        done = launch(
+            sys.executable,
+            "-c",
+            code,
+            PYTHONPATH=os.pathsep.join(str(tmp_path / name) for name in order),
+            OTEL_EXPORTER_OTLP_ENDPOINT=backend.endpoint,
+            OTEL_SERVICE_NAME="a-test",
+        )
+    assert (done.stdout, done.stderr) == (f"{' '.join(order)}\n", NOTICES[order])
+    assert [span.resource["telemetry.distro.name"] for span in backend.spans] == ["agentops-otel-litellm"]

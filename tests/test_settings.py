@@ -1,0 +1,108 @@
+"""The settings: what is read, what is told of values that cannot be used, and where a vocabulary is declared."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import litellm
+import pytest
+
+from agentops_otel_litellm import settings, vocabularies
+from agentops_otel_litellm.call import Usage
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+from agentops_otel_litellm.settings import Settings, setting
+from conftest import Reinstrument, Told
+from recorder import Recorder, attributes_of
+from servers.openai_provider import OpenAIProvider
+from test_zero_code import launch
+
+VOCABULARIES = ("gen_ai", "llm")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_told_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "_told", set())
+
+
+def _digits(text: str) -> int:
+    if not text.isdigit():
+        raise ValueError(f"digits, not {text!r}")
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithPins(Settings):
+    pin: int | None = setting("AGENTOPS_PIN", default=None, parse=_digits, help="", secret=True)
+    door: int = setting("AGENTOPS_DOOR", default=7, parse=_digits, help="")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("", VOCABULARIES), ("llm", ("llm",)), (" llm , gen_ai,llm,", ("llm", "gen_ai"))],
+)
+def test_vocabularies(text: str, names: tuple[str, ...]) -> None:
+    """A comma-separated choice, in the user's order."""
+    assert Settings.from_environment({"AGENTOPS_SEMCONV": text}).vocabularies(VOCABULARIES) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"), [("GEN_AI", "'GEN_AI'"), ("gen_ai, traceloop", "'gen_ai,traceloop'"), (",", "''")]
+)
+def test_unknown_vocabularies(text: str, quoted: str, told: Told) -> None:
+    """What there is and what is used instead is told in a line, once, however often the settings are read."""
+    for _ in range(2):
+        assert Settings.from_environment({"AGENTOPS_SEMCONV": text}).vocabularies(VOCABULARIES) == VOCABULARIES
+    assert told.take() == [
+        f"AGENTOPS_SEMCONV={quoted} is not usable: it takes a comma-separated choice of gen_ai, llm. Using gen_ai,llm."
+    ]
+
+
+def test_a_vocabulary_is_one_line(
+    provider: OpenAIProvider,
+    instrumented_with: Reinstrument,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One in the registry can be chosen, and is in the table of settings."""
+    mine = vocabularies.Vocabulary(vocabularies.Table(Usage, {"mine.tokens": "total"}))
+    monkeypatch.setitem(vocabularies.VOCABULARIES, "mine", mine)
+    monkeypatch.setenv("AGENTOPS_SEMCONV", "mine")
+    with instrumented_with(Recorder()) as recorder:
+        messages = [{"role": "user", "content": "Hi"}]
+        litellm.completion("openai/gpt-4o", messages, api_base=provider.base_url, api_key="sk-a-key")
+        monkeypatch.delenv("AGENTOPS_SEMCONV")
+        assert attributes_of(recorder.span())["mine.tokens"] == 18
+    from agentops_otel_litellm.__main__ import main
+
+    main(["settings"])
+    assert "of `gen_ai`, `llm`, `mine`." in capsys.readouterr().out
+
+
+def test_a_bad_choice_is_told_once_by_all(
+    instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    """The exporter and the instrumentor both read the settings."""
+    monkeypatch.setenv("AGENTOPS_SEMCONV", "canary")
+    AgentOpsSpanExporter().shutdown()
+    with instrumented_with(Recorder()):
+        monkeypatch.delenv("AGENTOPS_SEMCONV")
+    assert [line.split(" is ")[0] for line in told.take()] == ["AGENTOPS_SEMCONV='canary'"]
+
+
+def test_the_value_of_a_secret_is_not_told(told: Told) -> None:
+    """Of a secret neither the value nor what its parser says, which may quote it; of others both."""
+    environment = {"AGENTOPS_PIN": "canary", "AGENTOPS_DOOR": "front"}
+    assert WithPins.from_environment(environment) == WithPins(pin=None, door=7)
+    assert sorted(told.take()) == [
+        "AGENTOPS_DOOR='front' is not usable: it takes digits, not 'front'. Using 7.",
+        "AGENTOPS_PIN is not usable. It is ignored.",
+    ]
+
+
+def test_reading_them_loads_no_vocabulary() -> None:
+    """A program that never uses LiteLLM does not pay for the vocabularies, whatever is set."""
+    code = "import sys; print('agentops_otel_litellm.vocabularies' in sys.modules, 'rich' in sys.modules)"
+    variables = {"AGENTOPS_SEMCONV": "gen_ai", "OTEL_TRACES_EXPORTER": "agentops", "OTEL_SERVICE_NAME": "a-test"}
+    done = launch(sys.executable, "-c", code, **variables)
+    assert done.stdout == "False False\n"
