@@ -17,7 +17,7 @@ StreamOutcome = Literal["completed", "closed", "abandoned", "cancelled", "failed
 
 @record
 class Target:
-    """Whom the call asks: known in part when it starts, wholly once LiteLLM has resolved it."""
+    """The provider, model and server of the call: known in part when it starts, wholly once LiteLLM has resolved it."""
 
     provider: str | None = None
     """LiteLLM's own name for the provider, such as `vertex_ai`."""

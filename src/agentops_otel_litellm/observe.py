@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 CURRENT = create_key("agentops_otel_litellm.observation")
 """Where an OpenTelemetry context holds the observation it is inside of."""
 
+Answer = tuple[Response | None, Usage | None, Cost | None]
+
 _READING_REQUEST = guard("reading a request")
 _READING_TARGET = guard("reading the provider of a call")
 _READING_ROUTE = guard("reading how LiteLLM carried a call")
@@ -180,11 +182,9 @@ class Observation:
     def _ended(self, duration: float, outcome: StreamOutcome, result: object, error: BaseException | None) -> Call:
         """The whole call. What cannot be read is absent, and what can be is not lost with it."""
         route: Route | None = None
-        stream: Stream | None = None
-        response: Response | None = None
-        usage: Usage | None = None
-        cost: Cost | None = None
         failure: Failure | None = None
+        stream: Stream | None = None
+        answer: Answer = (None, None, None)
         with _READING_ROUTE:
             route = readers.read_route(self._parameters, self.logging)
         if error is not None:
@@ -192,20 +192,10 @@ class Observation:
                 failure = readers.read_failure(error)
         if self._streamed is not None:
             stream = self._streamed.timed(outcome, self._started)
-            with _READING_RESPONSE:
-                response = self._streamed.chunks.response()
-            with _READING_USAGE:
-                usage = self._streamed.chunks.usage()
-            with _READING_COST:
-                if usage is not None and outcome == "completed":
-                    cost = self._operation.shape.stream_cost(self.logging)
+            answer = self._streamed_answer(self._streamed.chunks, outcome)
         elif error is None:
-            with _READING_RESPONSE:
-                response = self._operation.shape.response(result)
-            with _READING_USAGE:
-                usage = self._operation.shape.usage(result)
-            with _READING_COST:
-                cost = self._operation.shape.cost(result)
+            answer = self._answer(result)
+        response, usage, cost = answer
         return Call(
             operation=self._operation.name,
             target=self._target(),
@@ -218,6 +208,33 @@ class Observation:
             stream=stream,
             failure=failure,
         )
+
+    def _answer(self, result: object) -> Answer:
+        response: Response | None = None
+        usage: Usage | None = None
+        cost: Cost | None = None
+        shape = self._operation.shape
+        with _READING_RESPONSE:
+            response = shape.response(result)
+        with _READING_USAGE:
+            usage = shape.usage(result)
+        with _READING_COST:
+            cost = shape.cost(result)
+        return response, usage, cost
+
+    def _streamed_answer(self, chunks: readers.Chunks, outcome: StreamOutcome) -> Answer:
+        """As far as it came; LiteLLM prices a stream at its end."""
+        response: Response | None = None
+        usage: Usage | None = None
+        cost: Cost | None = None
+        with _READING_RESPONSE:
+            response = chunks.response()
+        with _READING_USAGE:
+            usage = chunks.usage()
+        with _READING_COST:
+            if usage is not None and outcome == "completed":
+                cost = self._operation.shape.stream_cost(self.logging)
+        return response, usage, cost
 
     def _target(self) -> Target:
         with _READING_TARGET:

@@ -38,7 +38,7 @@ class where_offered:  # noqa: N801 - a decorator
 class TracedStream(ObjectProxy):
     """What every traced stream has: closing it or leaving it ends its span, and so does forgetting it.
 
-    `close` and `aclose` are offered where the stream itself has them: an app must not work only while traced.
+    `close` and `aclose` are offered where the stream itself has them: tracing adds nothing that an app could come to rely on.
     """
 
     __wrapped__: LiteLLMStream
@@ -144,7 +144,7 @@ class TracedDualIterator(TracedIterator, TracedAsyncIterator):
     """For LiteLLM's chat streams, which are iterated either way."""
 
 
-# (has `__next__`, has `__anext__`) → what wraps it: an app must not find an iteration that is not there.
+# (has `__next__`, has `__anext__`) → what wraps it, and adds no way of iterating.
 WRAPPERS: dict[tuple[bool, bool], type[TracedStream]] = {
     (True, False): TracedIterator,
     (False, True): TracedAsyncIterator,
