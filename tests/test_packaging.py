@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import sys
-from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from importlib_metadata import packages_distributions  # the standard library's knows too little before 3.11
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 

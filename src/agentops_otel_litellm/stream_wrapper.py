@@ -38,7 +38,7 @@ class where_offered:  # noqa: N801 - a decorator
 class TracedStream(ObjectProxy):
     """What every traced stream has: closing it or leaving it ends its span, and so does forgetting it.
 
-    `close` and `aclose` are offered where the stream itself has them: tracing adds nothing that an app could come to rely on.
+    `close` and `aclose` are offered where the stream itself has them: an app could come to rely on what tracing adds.
     """
 
     __wrapped__: LiteLLMStream

@@ -53,7 +53,7 @@ def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, s
 
 
 def read_target(parameters: Parameters, logging: Any) -> Target:
-    """The provider, model and server: what LiteLLM resolved (`logging`, its logging object), else what the app wrote."""
+    """The provider, model and server: what LiteLLM resolved (in its `logging` object), else what the app wrote."""
     details = getattr(logging, "model_call_details", None) or {}
     provider = text(details.get("custom_llm_provider")) or text(parameters.get("custom_llm_provider"))
     model = text(details.get("model")) if "custom_llm_provider" in details else None
