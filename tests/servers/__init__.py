@@ -89,7 +89,7 @@ class LoopbackHandler(BaseHTTPRequestHandler):
     def reply(self, status: int, headers: dict[str, str], body: bytes | None) -> None:
         """Send a whole response, or with `None` the start of one whose body follows in chunks."""
         framing = {"transfer-encoding": "chunked"} if body is None else {"content-length": str(len(body))}
-        self.send_response(status)
+        self.send_response_only(status)  # no date: two responses are alike
         for name, value in {**framing, **headers}.items():
             self.send_header(name, value)
         self.end_headers()
