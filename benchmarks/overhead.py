@@ -42,11 +42,11 @@ class Cost(NamedTuple):
     @classmethod
     def of(cls, without: Sequence[Times], with_it: Sequence[Times]) -> Cost:
         """From batches that were run in pairs."""
-        added = (
+        thread, process = (
             statistics.median(one[clock] - other[clock] for one, other in zip(with_it, without, strict=True))
             for clock in CLOCKS
         )
-        return cls(*added, statistics.median(one["thread"] for one in without))
+        return cls(thread, process, statistics.median(one["thread"] for one in without))
 
 
 class Worker:
@@ -94,7 +94,8 @@ def show(title: str, table: Mapping[str, Cost]) -> None:
     """The table: what each subject adds in µs, and as ratios to the floor and to LiteLLM's own time."""
     print(f"\n### {title}\n")
     print(
-        "| subject | adds, thread µs | adds, process µs | thread ÷ floor | LiteLLM alone, thread µs | thread ÷ LiteLLM |"
+        "| subject | adds, thread µs | adds, process µs | thread ÷ floor "
+        "| LiteLLM alone, thread µs | thread ÷ LiteLLM |"
     )
     print("|---|--:|--:|--:|--:|--:|")
     floor = table["floor"].thread if "floor" in table else None

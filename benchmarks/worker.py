@@ -7,12 +7,13 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm
+from litellm.types.utils import ChatCompletionUsageBlock, GenericStreamingChunk
 from opentelemetry import metrics, trace
 from opentelemetry._logs import set_logger_provider
 from opentelemetry.sdk._logs import LoggerProvider
@@ -42,25 +43,25 @@ class Kept(SpanExporter):
 
     newest: ReadableSpan | None = None
 
-    def export(self, spans: object) -> SpanExportResult:
-        *_, self.newest = spans  # type: ignore[misc]  # a sequence of spans
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.newest = spans[-1]
         return SpanExportResult.SUCCESS
 
 
-class Handler(litellm.CustomLLM):  # type: ignore[misc, name-defined]  # not exported for types
+class Handler(litellm.CustomLLM):
     """A provider that answers at once."""
 
     chunks = 0
 
-    def completion(self, *_args: object, **_kwargs: object) -> object:
+    def completion(self, *_args: object, **_kwargs: object) -> litellm.ModelResponse:
         return litellm.ModelResponse(
             model="model",
             choices=[litellm.Choices(message=litellm.Message(content="An answer."))],
             usage=litellm.Usage(prompt_tokens=10, completion_tokens=5, total_tokens=15),
         )
 
-    def streaming(self, *_args: object, **_kwargs: object) -> Iterator[object]:
-        usage = {"prompt_tokens": 10, "completion_tokens": self.chunks, "total_tokens": 10 + self.chunks}
+    def streaming(self, *_args: object, **_kwargs: object) -> Iterator[GenericStreamingChunk]:
+        usage = ChatCompletionUsageBlock(prompt_tokens=10, completion_tokens=self.chunks, total_tokens=10 + self.chunks)
         for number in range(self.chunks):
             last = number == self.chunks - 1
             yield {

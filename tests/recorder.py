@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
@@ -34,6 +35,12 @@ class Point:
     exemplar_trace_ids: frozenset[int | None]
 
 
+class Providers(TypedDict):
+    tracer_provider: TracerProvider
+    meter_provider: MeterProvider
+    logger_provider: LoggerProvider
+
+
 class Recorder:
     """Tracer, meter and logger providers, and what they were given since `forget`."""
 
@@ -49,8 +56,8 @@ class Recorder:
         self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self._logs))
 
     @property
-    def providers(self) -> Mapping[str, object]:
-        """What `LiteLLMInstrumentor.instrument` takes."""
+    def providers(self) -> Providers:
+        """What `LiteLLMInstrumentor.instrument` and `Telemetry` take."""
         return {
             "tracer_provider": self.tracer_provider,
             "meter_provider": self.meter_provider,

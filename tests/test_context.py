@@ -7,7 +7,7 @@ import contextvars
 import gc
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +23,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Span, SpanKind
 
 from agentops_otel_litellm import operations, readers
+from agentops_otel_litellm.call import Request
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.tracing import Tracing
 from agentops_otel_litellm.vocabularies import VOCABULARIES
@@ -170,7 +171,7 @@ def test_a_stream_belongs_where_it_was_asked_for(app: App, telemetry: Recorder) 
     assert parents([telemetry.span()]) == [opened_under]
 
 
-class Handler(litellm.CustomLLM):  # type: ignore[misc, name-defined]  # LiteLLM loads its names lazily
+class Handler(litellm.CustomLLM):
     """A provider of the app's own that asks another one."""
 
     def __init__(self, connection: dict[str, object]) -> None:
@@ -178,10 +179,12 @@ class Handler(litellm.CustomLLM):  # type: ignore[misc, name-defined]  # LiteLLM
         self.connection = connection
 
     def completion(self, *_args: object, **_kwargs: object) -> litellm.ModelResponse:
-        return litellm.completion(model="openai/gpt-4o", messages=MESSAGES, **self.connection)
+        answer: litellm.ModelResponse = litellm.completion("openai/gpt-4o", MESSAGES, **self.connection)
+        return answer
 
     async def acompletion(self, *_args: object, **_kwargs: object) -> litellm.ModelResponse:
-        return await litellm.acompletion(model="openai/gpt-4o", messages=MESSAGES, **self.connection)
+        answer: litellm.ModelResponse = await litellm.acompletion("openai/gpt-4o", MESSAGES, **self.connection)
+        return answer
 
 
 def test_a_call_inside_a_call_is_its_child(app: App, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +227,7 @@ def test_suppression_is_honoured(app: App, telemetry: Recorder, *, stream: bool)
 
     async def scenario() -> None:
         with suppress_instrumentation():
-            result = await app.call(stream=stream)
+            result: object = await app.call(stream=stream)
         if stream:
             assert type(result) is litellm.CustomStreamWrapper
             await app.rest(result)
@@ -239,7 +242,12 @@ def test_of_an_unsampled_call_only_the_metrics_remain(
 ) -> None:
     """Its request is not even read, but what it took and used is counted."""
     read: list[object] = []
-    shape = replace(readers.CHAT, request=read.append)
+
+    def read_request(parameters: Mapping[str, object]) -> Request:
+        read.append(parameters)
+        return Request()
+
+    shape = replace(readers.CHAT, request=read_request)
     monkeypatch.setattr(operations, "OPERATIONS", (replace(operations.OPERATIONS[0], shape=shape),))
     with instrumented_with(Recorder(sampler=ALWAYS_OFF)) as recorder:
         if stream:

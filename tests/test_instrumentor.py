@@ -139,9 +139,10 @@ def test_unsampled_calls_read_no_request(
 def test_a_provider_of_the_apps_that_calls_litellm_has_a_child(provider: OpenAIProvider, telemetry: Recorder) -> None:
     """A call made inside a custom provider is a call of its own, beneath the one it serves."""
 
-    class Handler(litellm.CustomLLM):  # type: ignore[misc, name-defined]
-        def completion(self, *_args: object, **_kwargs: object) -> object:
-            return litellm.completion(**chat(provider))
+    class Handler(litellm.CustomLLM):
+        def completion(self, *_args: object, **_kwargs: object) -> litellm.ModelResponse:
+            answer: litellm.ModelResponse = litellm.completion(**chat(provider))
+            return answer
 
     litellm.custom_provider_map = [{"provider": "mine", "custom_handler": Handler()}]
     litellm.completion(model="mine/model", messages=MESSAGES)

@@ -73,7 +73,7 @@ ERRORS = {
 }
 
 
-def secrets(app: App) -> dict[str, object]:
+def secrets() -> dict[str, object]:
     """Where an app puts keys and names, besides the content."""
     return {
         "api_key": "sk-canary-key",
@@ -85,7 +85,7 @@ def secrets(app: App) -> dict[str, object]:
 
 
 def ask(app: App, operation: str, *, stream: bool, **parameters: object) -> None:
-    given: dict[str, object] = {**ASKED[operation], **secrets(app), **parameters}
+    given: dict[str, object] = {**ASKED[operation], **secrets(), **parameters}
     if stream:
         app.read(operation, **given)
     else:

@@ -13,7 +13,6 @@ from typing import cast
 
 import pytest
 from opentelemetry.context import get_current
-from typing_extensions import Self
 
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.tracing import Tracing
@@ -32,7 +31,7 @@ class Stream:
         self.done.append("close")
         return "closed it"
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Stream:  # noqa: PYI034 - or another one
         self.done.append("enter")
         return self
 
@@ -84,14 +83,7 @@ def trace(telemetry: Recorder) -> Trace:
     def returning(result: object) -> object:
         return result
 
-    tracer = Tracing(
-        Telemetry(
-            list(VOCABULARIES.values()),
-            tracer_provider=telemetry.tracer_provider,
-            meter_provider=telemetry.meter_provider,
-            logger_provider=telemetry.logger_provider,
-        )
-    )
+    tracer = Tracing(Telemetry(list(VOCABULARIES.values()), **telemetry.providers))
     return tracer.trace(returning)
 
 
@@ -286,7 +278,7 @@ def test_closing_while_another_task_waits_restores_both_contexts(trace: Trace, t
             await closing
             return get_current() == before
 
-        return await asyncio.gather(read(), close())
+        return list(await asyncio.gather(read(), close()))
 
     assert asyncio.run(scenario()) == [True, True]
     assert len(telemetry.spans()) == 1

@@ -1,0 +1,299 @@
+"""The processors, as functions of whole calls."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from itertools import pairwise
+from typing import TypedDict
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from litellm import exceptions
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.call import Call, Cost, Failure, Response, Stream, StreamOutcome, Target, Timing, Usage
+from agentops_otel_litellm.processors.cost import settle_cost
+from agentops_otel_litellm.processors.errors import categorise_failure
+from agentops_otel_litellm.processors.stream import figure_stream
+
+CALL = Call(operation="chat", target=Target(provider="openai", model="gpt-4o"), timing=Timing(started_at=1))
+
+
+def streamed(
+    *instants: float, outcome: StreamOutcome = "completed", output: int | None = None, first_token: float | None = None
+) -> Call:
+    """A call whose chunks came at these instants."""
+    return replace(
+        CALL,
+        usage=None if output is None else Usage(input=1, output=output),
+        stream=Stream(
+            outcome=outcome,
+            chunk_count=len(instants),
+            first_chunk=instants[0] if instants else None,
+            first_token=first_token,
+            last_chunk=instants[-1] if instants else None,
+            gaps=tuple(after - before for before, after in pairwise(instants)),
+        ),
+    )
+
+
+def figures(call: Call) -> Stream:
+    stream = figure_stream(call).stream
+    assert stream is not None
+    return stream
+
+
+# --- streams ----------------------------------------------------------------------------------------------
+
+
+def test_the_figures_of_a_stream() -> None:
+    """Rates are of the time between the first chunk and the last, in which one chunk less came than there are."""
+    call = streamed(1.0, 1.5, 3.0, output=8)
+    assert figure_stream(call) == replace(
+        call,
+        stream=Stream(
+            outcome="completed",
+            chunk_count=3,
+            first_chunk=1.0,
+            last_chunk=3.0,
+            gaps=(0.5, 1.5),
+            duration=2.0,
+            longest_gap=1.5,
+            chunks_per_second=1.0,
+            tokens_per_second=4.0,
+        ),
+    )
+
+
+def test_one_chunk_has_no_rates() -> None:
+    """Nor has it a gap: nothing is divided by no time."""
+    stream = figures(streamed(1.0, output=8))
+    assert (stream.chunks_per_second, stream.tokens_per_second, stream.longest_gap) == (None, None, None)
+
+
+def test_chunks_that_come_at_once_have_no_rates() -> None:
+    """A clock that did not move between them does not make a division by zero."""
+    stream = figures(streamed(1.0, 1.0, output=8))
+    assert (stream.chunks_per_second, stream.tokens_per_second, stream.longest_gap) == (None, None, 0.0)
+
+
+def test_tokens_that_were_not_counted_have_no_rate() -> None:
+    """Chunks are no tokens."""
+    stream = figures(streamed(1.0, 2.0))
+    assert (stream.chunks_per_second, stream.tokens_per_second) == (1.0, None)
+
+
+@pytest.mark.parametrize("call", [CALL, streamed(), streamed(outcome="abandoned", output=8)])
+def test_without_a_chunk_there_are_no_figures(call: Call) -> None:
+    """A plain call, and a stream that was never read, are left as they are."""
+    assert figure_stream(call) == call
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reasons", "kept"),
+    [
+        ("completed", ("stop", "length"), ("stop", "length")),
+        ("completed", ("stop", None), None),
+        ("completed", (), ()),
+        ("abandoned", ("stop", None), ("stop", None)),
+        ("failed", (None,), (None,)),
+    ],
+)
+def test_reasons_that_litellm_lost(
+    outcome: StreamOutcome, reasons: tuple[str | None, ...], kept: tuple[str | None, ...] | None
+) -> None:
+    """The provider gave all of a stream that was read to its end; of one that was not, some did not come."""
+    call = replace(streamed(1.0, 2.0, outcome=outcome), response=Response(id="r", finish_reasons=reasons))
+    assert figure_stream(call).response == Response(id="r", finish_reasons=kept)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(0, 1e6), max_size=20).map(sorted),
+    st.none() | st.integers(0, 10**9),
+    st.sampled_from(["completed", "closed", "abandoned", "cancelled", "failed"]),
+)
+def test_figures_are_never_negative(instants: list[float], output: int | None, outcome: StreamOutcome) -> None:
+    """Whatever came when: figures are known or not, and what is known is not below nothing."""
+    stream = figures(streamed(*instants, outcome=outcome, output=output))
+    given = (stream.duration, stream.longest_gap, stream.chunks_per_second, stream.tokens_per_second)
+    assert all(figure is None or figure >= 0 for figure in given)
+    assert (stream.chunks_per_second is None) == (len(set(instants)) < 2)
+
+
+# --- errors -----------------------------------------------------------------------------------------------
+
+CANARY = "sk-canary"
+
+
+class About(TypedDict):
+    message: str
+    model: str
+    llm_provider: str
+
+
+ABOUT: About = {"message": CANARY, "model": CANARY, "llm_provider": "openai"}
+RESPONSE = httpx.Response(422, request=httpx.Request("POST", "http://localhost"))
+# The exception → its category, and what is said of it. Each has the canary for a text.
+FAILURES: list[tuple[BaseException, str | None, str]] = [
+    (exceptions.AuthenticationError(**ABOUT), "auth", ": the credentials were refused"),
+    (exceptions.RateLimitError(**ABOUT), "rate_limit", ": the rate limit was reached"),
+    (exceptions.BudgetExceededError(2, 1, CANARY), "quota", ": the budget or quota is used up"),
+    (
+        exceptions.ContextWindowExceededError(**ABOUT),
+        "context_length",
+        ": the request is longer than the model's context",
+    ),
+    (exceptions.ContentPolicyViolationError(**ABOUT), "content_filter", ": the content was refused by a policy"),
+    (exceptions.NotFoundError(**ABOUT), "not_found", ": the model or resource does not exist"),
+    (exceptions.Timeout(**ABOUT), "timeout", ": no answer came in time"),
+    (TimeoutError(CANARY), "timeout", ": no answer came in time"),
+    (
+        exceptions.JSONSchemaValidationError(CANARY, "openai", CANARY, CANARY),
+        "invalid_response",
+        ": the response was not as required",
+    ),
+    (exceptions.MidStreamFallbackError(**ABOUT), "stream_interrupted", ": the stream was cut off"),
+    (exceptions.APIConnectionError(**ABOUT), "connection", ": the provider could not be reached"),
+    (ConnectionResetError(CANARY), "connection", ": the provider could not be reached"),
+    (exceptions.InternalServerError(**ABOUT), "server_error", ": the provider failed"),
+    (exceptions.ServiceUnavailableError(**ABOUT), "server_error", ": the provider failed"),
+    (
+        exceptions.UnprocessableEntityError(**ABOUT, response=RESPONSE),
+        "invalid_request",
+        ": the request was refused as invalid",
+    ),
+    (exceptions.BadRequestError(**ABOUT), "invalid_request", ": the request was refused as invalid"),
+    (asyncio.CancelledError(CANARY), "cancelled", ": the call was cancelled"),
+    (GeneratorExit(CANARY), "cancelled", ": the call was cancelled"),
+    (KeyboardInterrupt(CANARY), "cancelled", ": the call was cancelled"),
+    (ValueError(CANARY), None, ""),
+]
+CATEGORIES = {
+    "auth",
+    "rate_limit",
+    "quota",
+    "context_length",
+    "content_filter",
+    "not_found",
+    "timeout",
+    "invalid_response",
+    "stream_interrupted",
+    "connection",
+    "server_error",
+    "invalid_request",
+    "cancelled",
+}
+
+
+def categorised(failure: Failure, call: Call = CALL) -> Failure:
+    failed = categorise_failure(replace(call, failure=failure)).failure
+    assert failed is not None
+    return failed
+
+
+@pytest.mark.parametrize(("error", "category", "said"), FAILURES, ids=[type(row[0]).__name__ for row in FAILURES])
+def test_an_exception_has_its_category_and_its_sentence(error: BaseException, category: str | None, said: str) -> None:
+    """The sentence is made of the category, the status code and the provider; what the exception says is not in it."""
+    assert CANARY in str(error)
+    read = readers.read_failure(error)
+    status = getattr(error, "status_code", None)
+    facts = "openai" if status is None else f"HTTP {status}, openai"
+    assert categorised(read) == replace(
+        read, category=category, message=f"{type(error).__name__}{said} ({facts})", provider="openai"
+    )
+
+
+def test_every_category_is_in_the_table_above() -> None:
+    """A category that is new, or is no more, is to be told to whoever looks for it."""
+    assert {category for _, category, _ in FAILURES} == {*CATEGORIES, None}
+
+
+@pytest.mark.parametrize(
+    ("status", "category"),
+    [
+        (400, "invalid_request"),
+        (401, "auth"),
+        (402, "quota"),
+        (403, "auth"),
+        (404, "not_found"),
+        (408, "timeout"),
+        (418, None),
+        (422, "invalid_request"),
+        (429, "rate_limit"),
+        (500, "server_error"),
+        (503, "server_error"),
+        (529, "server_error"),
+        (200, None),
+        (None, None),
+    ],
+)
+def test_where_the_class_says_nothing_the_status_does(status: int | None, category: str | None) -> None:
+    """LiteLLM's `APIError`, and its `BadRequestError`, are raised for anything."""
+    assert categorised(Failure(type="APIError", ancestry=("APIError",), status_code=status)).category == category
+
+
+def test_the_nearest_ancestor_decides() -> None:
+    """Not the status, and not a more general class further up."""
+    failure = Failure(type="Mine", ancestry=("Mine", "Timeout", "APIConnectionError"), status_code=401)
+    assert categorised(failure).category == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("kind", "chunks", "category"),
+    [
+        ("APIConnectionError", 0, "connection"),
+        ("APIConnectionError", 2, "stream_interrupted"),
+        ("InternalServerError", 2, "stream_interrupted"),
+        ("RateLimitError", 2, "rate_limit"),
+        ("CancelledError", 2, "cancelled"),
+    ],
+)
+def test_a_stream_that_had_begun_was_interrupted(kind: str, chunks: int, category: str) -> None:
+    """A connection that breaks, or a server that fails, after the first chunk."""
+    call = streamed(*map(float, range(chunks)), outcome="failed")
+    assert categorised(Failure(type=kind, ancestry=(kind,)), call).category == category
+
+
+@pytest.mark.parametrize(("of_failure", "of_target", "known"), [("azure", "openai", "azure"), (None, None, None)])
+def test_the_provider_that_failed(of_failure: str | None, of_target: str | None, known: str | None) -> None:
+    """The exception's own, else the one that was asked, which need not be known."""
+    failure = Failure(type="ValueError", ancestry=("ValueError",), provider=of_failure)
+    failed = categorised(failure, replace(CALL, target=Target(provider=of_target)))
+    assert failed.provider == known
+    assert failed.message == (f"ValueError ({known})" if known else "ValueError")
+
+
+def test_a_call_that_did_not_fail_is_left_as_it_is() -> None:
+    assert categorise_failure(CALL) is CALL
+
+
+# --- cost -------------------------------------------------------------------------------------------------
+
+PRICE, FREE = Cost(total=0.25, source="litellm"), Cost(total=0.0, source="litellm")
+COUNTED, CACHED = Usage(input=3, output=4), Response(cache_hit=True)
+
+
+@pytest.mark.parametrize(
+    ("cost", "usage", "response", "settled"),
+    [
+        (PRICE, COUNTED, None, PRICE),
+        (PRICE, COUNTED, Response(), PRICE),
+        (PRICE, None, None, None),  # LiteLLM's price for its own estimate
+        (FREE, COUNTED, None, None),  # LiteLLM does not know the model
+        (FREE, None, None, None),
+        (FREE, COUNTED, CACHED, FREE),  # free in truth
+        (FREE, None, CACHED, FREE),
+        (None, COUNTED, CACHED, None),
+        (None, COUNTED, None, None),
+    ],
+)
+def test_which_price_is_one(
+    cost: Cost | None, usage: Usage | None, response: Response | None, settled: Cost | None
+) -> None:
+    """A price needs tokens that were counted and a model that has one; only from the cache is an answer free."""
+    call = replace(CALL, cost=cost, usage=usage, response=response)
+    assert settle_cost(call) == replace(call, cost=settled)

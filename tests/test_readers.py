@@ -1,0 +1,848 @@
+"""The readers: LiteLLM's own classes, plain dicts, and whatever else may come in their place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import TypedDict
+
+import httpx
+import litellm
+import pydantic
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from litellm import exceptions
+from litellm.types.utils import (
+    CompletionTokensDetailsWrapper,
+    Delta,
+    Embedding,
+    ModelResponseStream,
+    PromptTokensDetailsWrapper,
+    StreamingChoices,
+    TextChoices,
+    TextCompletionResponse,
+)
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.call import (
+    Call,
+    Cost,
+    Failure,
+    Request,
+    Response,
+    Route,
+    Stream,
+    Target,
+    Timing,
+    Usage,
+)
+from agentops_otel_litellm.vocabularies import VOCABULARIES, Vocabulary
+from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+
+SHAPES = {"chat": readers.CHAT, "text": readers.TEXT, "embedding": readers.EMBEDDING, "default": readers.DEFAULT}
+
+# --- requests ---------------------------------------------------------------------------------------------
+
+
+class Part(pydantic.BaseModel):
+    type: str
+    text: str | None = None
+
+
+class Turn(pydantic.BaseModel):
+    role: str
+    content: str | list[Part]
+
+
+class Schema(pydantic.BaseModel):
+    answer: str
+
+
+Parameters = dict[str, object]
+CHATS: dict[str, tuple[Parameters, Request]] = {
+    "nothing": ({}, Request(stream=False, messages_count=0, content_length=0)),
+    "only None": (
+        dict.fromkeys(["model", "messages", "stream", "n", "tools", "tool_choice", "response_format", "stop", "seed"]),
+        Request(stream=False, messages_count=0, content_length=0),
+    ),
+    "every role": (
+        {
+            "model": "gpt-4o",
+            "messages": [
+                {"role": "system", "content": "one"},
+                {"role": "developer", "content": "two"},
+                {"role": "user", "content": "three"},
+                {"role": "assistant", "content": None},
+                {"role": "tool", "content": ""},
+                {"role": "function", "content": "six"},
+                {"role": "a role of the app's", "content": "seven"},
+                {"content": "eight"},
+            ],
+        },
+        Request(
+            model="gpt-4o",
+            stream=False,
+            messages_count=8,
+            system_count=1,
+            developer_count=1,
+            user_count=1,
+            assistant_count=1,
+            tool_count=1,
+            function_count=1,
+            content_length=len("onetwothreesixseveneight"),
+            modalities=("text",),
+        ),
+    ),
+    "parts": (
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "Look:"},
+                        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+                        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+                        {"type": "file", "file": {"file_id": "f"}},
+                        {"type": "video_url", "video_url": {"url": "http://localhost/v"}},
+                        {"type": "a type of the provider's", "text": "not read"},
+                        {"type": "text"},
+                    ],
+                }
+            ]
+        },
+        Request(
+            stream=False,
+            messages_count=1,
+            user_count=1,
+            content_length=len("Look:"),
+            modalities=("audio", "file", "image", "text", "video"),
+        ),
+    ),
+    "models for messages": (
+        {
+            "messages": [
+                litellm.Message(role="assistant", content="abc"),
+                Turn(role="user", content="de"),
+                Turn(role="user", content=[Part(type="text", text="f"), Part(type="image_url")]),
+            ]
+        },
+        Request(
+            stream=False,
+            messages_count=3,
+            assistant_count=1,
+            user_count=2,
+            content_length=6,
+            modalities=("image", "text"),
+        ),
+    ),
+    "sampling": (
+        {
+            "stream": True,
+            "n": 2,
+            "temperature": 0,
+            "top_p": 0.5,
+            "top_k": 3,
+            "max_completion_tokens": 4,
+            "frequency_penalty": 1,
+            "presence_penalty": -1.5,
+            "seed": 0,
+            "stop": "end",
+            "service_tier": "flex",
+        },
+        Request(
+            stream=True,
+            messages_count=0,
+            content_length=0,
+            choice_count=2,
+            temperature=0.0,
+            top_p=0.5,
+            top_k=3,
+            max_tokens=4,
+            frequency_penalty=1.0,
+            presence_penalty=-1.5,
+            seed=0,
+            stop_sequences=("end",),
+            service_tier="flex",
+        ),
+    ),
+    "values of other types": (
+        {
+            "model": 5,
+            "stream": "yes",
+            "n": True,
+            "temperature": "0.5",
+            "top_k": 1.5,
+            "seed": "7",
+            "stop": [1, None],
+            "service_tier": "",
+            "reasoning_effort": {"effort": "low"},
+            "tool_choice": "an invention",
+        },
+        Request(stream=False, messages_count=0, content_length=0),
+    ),
+}
+
+
+@pytest.mark.parametrize(("parameters", "expected"), CHATS.values(), ids=CHATS.keys())
+def test_chat_requests(parameters: Parameters, expected: Request) -> None:
+    """Counts and choices are read of whatever holds them; what is not understood is unknown."""
+    assert readers.CHAT.request(parameters) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "given_", "field", "read"),
+    [
+        ("max_tokens", 9, "max_tokens", 9),
+        ("stop", ["a", "b"], "stop_sequences", ("a", "b")),
+        ("stop", ("a", 1), "stop_sequences", ("a",)),
+        ("stop", [], "stop_sequences", None),
+        ("tools", [{}, {}], "tools_count", 2),
+        ("tools", [], "tools_count", 0),
+        ("functions", [{}], "tools_count", 1),
+        ("tool_choice", "auto", "tool_choice", "auto"),
+        ("tool_choice", "required", "tool_choice", "required"),
+        ("tool_choice", {"type": "function", "function": {"name": "secret"}}, "tool_choice", "function"),
+        ("reasoning_effort", "high", "reasoning_level", "high"),
+        ("reasoning_effort", "a prompt", "reasoning_level", None),
+        ("response_format", {"type": "json_object"}, "output_type", "json"),
+        ("response_format", {"type": "json_schema", "json_schema": {}}, "output_type", "json"),
+        ("response_format", {"type": "text"}, "output_type", "text"),
+        ("response_format", {"type": "an invention"}, "output_type", None),
+        ("response_format", Schema, "output_type", "json"),
+    ],
+)
+def test_choices_of_a_chat(name: str, given_: object, field: str, read: object) -> None:
+    """Each parameter by which the app chooses something."""
+    assert getattr(readers.CHAT.request({name: given_}), field) == read
+
+
+PROMPTS: list[tuple[object, int | None, int | None]] = [
+    ("", 1, 0),
+    ("abc", 1, 3),
+    (["abc"], 1, 3),
+    (("a", "bc", ""), 3, 3),
+    ([1, 2, 3], 1, None),
+    ([[1, 2], [3]], 2, None),
+    (["a", [1]], 2, None),
+    ([], None, None),
+    (None, None, None),
+    ({"text": "abc"}, None, None),
+    (5, None, None),
+]
+
+
+@pytest.mark.parametrize(("given_", "count", "length"), PROMPTS)
+def test_prompts_and_inputs(given_: object, count: int | None, length: int | None) -> None:
+    """One or several, as text or as tokens, of which the length is not known."""
+    text = readers.TEXT.request({"prompt": given_})
+    assert text == Request(stream=False, inputs_count=count, content_length=length)
+    embedding = readers.EMBEDDING.request({"input": given_})
+    assert embedding == Request(inputs_count=count, content_length=length)
+
+
+def test_other_requests() -> None:
+    """What only embeddings have, and what is read where nobody described the operation."""
+    asked = {"model": "m", "stream": True, "dimensions": 8, "encoding_format": "float", "temperature": 1, "input": "a"}
+    assert readers.EMBEDDING.request(asked) == Request(
+        model="m", inputs_count=1, content_length=1, encoding_formats=("float",), dimensions=8
+    )
+    assert readers.DEFAULT.request(asked) == Request(model="m", stream=True)
+    assert readers.DEFAULT.request({}) == Request()
+
+
+# --- responses --------------------------------------------------------------------------------------------
+
+TOOL_CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+COUNTED = litellm.Usage(
+    prompt_tokens=100,
+    completion_tokens=50,
+    total_tokens=150,
+    prompt_tokens_details=PromptTokensDetailsWrapper(
+        cached_tokens=1, text_tokens=2, image_tokens=3, audio_tokens=4, cache_creation_tokens=5
+    ),
+    completion_tokens_details=CompletionTokensDetailsWrapper(
+        reasoning_tokens=6, text_tokens=7, image_tokens=8, audio_tokens=9
+    ),
+)
+READ_COUNTED = Usage(
+    input=100,
+    output=50,
+    total=150,
+    cache_read=1,
+    input_text=2,
+    input_image=3,
+    input_audio=4,
+    cache_write=5,
+    reasoning=6,
+    output_text=7,
+    output_image=8,
+    output_audio=9,
+)
+
+
+def test_a_chat_response() -> None:
+    """Choices, lengths and tool calls are counted, old function calls among them."""
+    response = litellm.ModelResponse(
+        id="an id",
+        model="gpt-4o-2024",
+        choices=[
+            litellm.Choices(finish_reason="tool_calls", message=litellm.Message(content="abc", tool_calls=[TOOL_CALL])),
+            litellm.Choices(
+                finish_reason="length",
+                message=litellm.Message(content=None, function_call={"name": "f", "arguments": "{}"}),
+            ),
+        ],
+        usage=COUNTED,
+        system_fingerprint="fp",
+        service_tier="flex",
+    )
+    assert readers.CHAT.response(response) == Response(
+        id="an id",
+        model="gpt-4o-2024",
+        finish_reasons=("tool_calls", "length"),
+        choices_count=2,
+        content_length=3,
+        tool_calls_count=2,
+        service_tier="flex",
+        system_fingerprint="fp",
+    )
+    assert readers.CHAT.usage(response) == READ_COUNTED
+
+
+def test_the_same_response_as_a_dict_is_the_same() -> None:
+    """A response that somebody dumped says as much as the object."""
+    response = litellm.ModelResponse(
+        id="an id",
+        model="gpt-4o",
+        choices=[litellm.Choices(finish_reason="stop", message=litellm.Message(content="abc"))],
+        usage=COUNTED,
+    )
+    dumped = response.model_dump()
+    for shape in SHAPES.values():
+        assert shape.response(dumped) == shape.response(response)
+        assert shape.usage(dumped) == shape.usage(response)
+
+
+def test_a_text_response() -> None:
+    """It has no roles and no tools."""
+    response = TextCompletionResponse(
+        id="an id",
+        model="instruct",
+        choices=[
+            TextChoices(text="abc", finish_reason="stop", index=0),
+            TextChoices(text=None, finish_reason="length", index=1),
+        ],
+        usage=COUNTED,
+    )
+    assert readers.TEXT.response(response) == Response(
+        id="an id", model="instruct", finish_reasons=("stop", "length"), choices_count=2, content_length=3
+    )
+    assert readers.TEXT.usage(response) == READ_COUNTED
+
+
+@pytest.mark.parametrize(("vector", "dimensions"), [([0.5, 0.25], 2), ("AAAAPw==", None)])
+def test_an_embedding_response(vector: list[float] | str, dimensions: int | None) -> None:
+    """The vector's length is known unless it is packed; the zero LiteLLM writes for the output counts nothing."""
+    response = litellm.EmbeddingResponse(
+        model="embedding",
+        data=[Embedding(embedding=vector, index=0, object="embedding")],
+        usage=litellm.Usage(prompt_tokens=3, completion_tokens=0, total_tokens=3),
+    )
+    assert readers.EMBEDDING.response(response) == Response(model="embedding", dimension_count=dimensions)
+    assert readers.EMBEDDING.usage(response) == Usage(input=3, total=3)
+
+
+def test_a_response_nobody_described() -> None:
+    """Its id and model are read where it has some, and its usage."""
+    response = SimpleNamespace(id="an id", model="m", choices=[1], usage={"prompt_tokens": 1, "completion_tokens": 2})
+    assert readers.DEFAULT.response(response) == Response(id="an id", model="m")
+    assert readers.DEFAULT.usage(response) == Usage(input=1, output=2)
+    assert readers.DEFAULT.response(b"sound") == Response()
+    assert readers.DEFAULT.usage(b"sound") is None
+
+
+USAGES: list[tuple[object, Usage | None]] = [
+    (None, None),
+    ({}, None),
+    (litellm.Usage(), None),
+    (litellm.Usage(prompt_tokens=0, completion_tokens=0, total_tokens=0), None),
+    ({"prompt_tokens": 0, "completion_tokens": None, "total_tokens": 9}, None),
+    ({"prompt_tokens": 4}, Usage(input=4)),
+    ({"prompt_tokens": 4, "completion_tokens": 0}, Usage(input=4, output=0)),
+    ({"prompt_tokens": 4, "completion_tokens": "5", "total_tokens": 9.0}, Usage(input=4)),
+    ({"prompt_tokens": True, "completion_tokens": 5}, Usage(output=5)),
+    ({"prompt_tokens": 4, "prompt_tokens_details": {"cached_tokens": 0}}, Usage(input=4, cache_read=0)),
+    ({"prompt_tokens": 4, "prompt_tokens_details": {"cached_tokens": None}}, Usage(input=4)),
+    ({"prompt_tokens": 4, "prompt_tokens_details": [1]}, Usage(input=4)),
+    (
+        litellm.Usage(
+            prompt_tokens=9,
+            completion_tokens=1,
+            total_tokens=10,
+            cache_read_input_tokens=3,
+            cache_creation_input_tokens=5,
+        ),
+        Usage(input=9, output=1, total=10, cache_read=3, cache_write=5),
+    ),
+]
+
+
+@pytest.mark.parametrize(("usage", "expected"), USAGES)
+def test_usage(usage: object, expected: Usage | None) -> None:
+    """What was not counted is unknown: all zeros are LiteLLM's; one beside a count, or of a detail, is a count."""
+    assert readers.CHAT.usage(SimpleNamespace(usage=usage)) == expected
+
+
+@pytest.mark.parametrize(
+    ("hidden", "cost", "model", "hit"),
+    [
+        ({}, None, "asked", None),
+        ({"response_cost": 0.5}, 0.5, "asked", None),
+        ({"response_cost": 0}, 0.0, "asked", None),
+        ({"response_cost": None}, None, "asked", None),
+        ({"response_cost": "0.5"}, None, "asked", None),
+        ({"cache_hit": True}, None, "asked", True),
+        ({"cache_hit": False}, None, "asked", None),
+        ({"provider_response_model": "answered"}, None, "answered", None),
+    ],
+)
+def test_what_litellm_hides_in_a_response(
+    hidden: dict[str, object], cost: float | None, model: str, *, hit: bool | None
+) -> None:
+    """Cost, cache and the provider's own name of the model come from `_hidden_params`."""
+    response = litellm.ModelResponse(model="asked")
+    response._hidden_params = hidden
+    assert readers.read_cost(response) == (None if cost is None else Cost(total=cost, source="litellm"))
+    read = readers.CHAT.response(response)
+    assert (read.model, read.cache_hit) == (model, hit)
+
+
+# --- streams ----------------------------------------------------------------------------------------------
+
+
+def chunk(delta: Delta | None = None, *, index: int = 0, finish_reason: str | None = None) -> ModelResponseStream:
+    choice = StreamingChoices(index=index, finish_reason=finish_reason, delta=delta or Delta())
+    return ModelResponseStream(id="an id", model="gpt-4o", choices=[choice])
+
+
+def fragment(index: int, arguments: str) -> Delta:
+    """Of a tool call."""
+    call = {"id": None, "index": index, "type": "function", "function": {"name": None, "arguments": arguments}}
+    return Delta(tool_calls=[call])
+
+
+@pytest.mark.parametrize(
+    ("given_", "output"),
+    [
+        (chunk(Delta(role="assistant", content="")), False),
+        (chunk(Delta(content=None)), False),
+        (chunk(finish_reason="stop"), False),
+        (chunk(Delta(content="a")), True),
+        (chunk(Delta(reasoning_content="a")), True),
+        (chunk(fragment(0, "")), True),
+        (chunk(Delta(function_call={"name": "f", "arguments": ""})), True),
+        (ModelResponseStream(choices=[]), False),
+    ],
+)
+def test_which_chunks_carry_output(given_: ModelResponseStream, *, output: bool) -> None:
+    """Text, reasoning and calls do; a role and a reason do not."""
+    assert readers.CHAT.chunks(None).add(given_) is output
+
+
+def test_a_chat_stream() -> None:
+    """Fragments are put together by choice and call; LiteLLM's stream knows what its chunks do not say."""
+    stream = SimpleNamespace(system_fingerprint="fp", _provider_response_model="gpt-4o-2024", chunks=[])
+    chunks = readers.CHAT.chunks(stream)
+    for each in (
+        chunk(Delta(role="assistant", content="")),
+        chunk(Delta(content="ab")),
+        chunk(Delta(content="c"), index=1),
+        chunk(fragment(0, "{")),
+        chunk(fragment(1, "{")),
+        chunk(fragment(0, "}")),
+        chunk(fragment(0, "{}"), index=1),
+        chunk(finish_reason="tool_calls"),
+    ):
+        chunks.add(each)
+    assert chunks.response() == Response(
+        id="an id",
+        model="gpt-4o-2024",
+        finish_reasons=("tool_calls", None),
+        choices_count=2,
+        content_length=3,
+        tool_calls_count=3,
+        system_fingerprint="fp",
+    )
+
+
+def test_a_stream_from_the_cache() -> None:
+    """LiteLLM plays cached answers as streams too."""
+    chunks = readers.CHAT.chunks(SimpleNamespace(custom_llm_provider="cached_response"))
+    chunks.add(chunk(Delta(content="a")))
+    assert chunks.response().cache_hit is True
+
+
+def reporting(read: int, written: int) -> ModelResponseStream:
+    usage = litellm.Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
+    return ModelResponseStream(choices=[], usage=usage)
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        ([], None),
+        ([chunk(Delta(content="a"))], None),
+        ([reporting(0, 0)], None),
+        (
+            [chunk(Delta(content="a")), reporting(3, 4)],
+            Usage(input=3, output=4, total=7),
+        ),
+        (
+            [
+                reporting(3, 1),
+                reporting(0, 9),
+            ],
+            Usage(input=3, output=9, total=9),
+        ),
+    ],
+    ids=["nothing", "no usage", "zeros", "at the end", "in parts"],
+)
+def test_usage_of_a_stream(kept: list[ModelResponseStream], expected: Usage | None) -> None:
+    """It is in the chunks that the provider sent; the input may come first and the output last."""
+    assert readers.CHAT.chunks(SimpleNamespace(chunks=kept)).usage() == expected
+
+
+def test_a_text_stream() -> None:
+    """It is made of a chat stream, in which are its usage and fingerprint."""
+    chat = SimpleNamespace(system_fingerprint="fp", chunks=[reporting(3, 4)])
+    chunks = readers.TEXT.chunks(SimpleNamespace(completion_stream=chat))
+    texts = [("ab", None), ("c", None), ("", "stop")]
+    outputs = [
+        chunks.add(
+            TextCompletionResponse(
+                id="an id", model="m", choices=[TextChoices(text=text, index=0, finish_reason=reason)], usage=None
+            )
+        )
+        for text, reason in texts
+    ]
+    assert outputs == [True, True, False]
+    assert chunks.response() == Response(
+        id="an id", model="m", finish_reasons=("stop",), choices_count=1, content_length=3, system_fingerprint="fp"
+    )
+    assert chunks.usage() == Usage(input=3, output=4, total=7)
+
+
+def test_a_stream_nobody_described() -> None:
+    """Its chunks are not looked at."""
+    chunks = readers.DEFAULT.chunks(object())
+    assert chunks.add(object()) is False
+    assert (chunks.response(), chunks.usage()) == (Response(), None)
+
+
+async def asynchronous() -> AsyncIterator[int]:
+    yield 1
+
+
+def test_what_a_stream_is() -> None:
+    """What gives one thing after another; a response that can be gone through is none."""
+    streams: list[object] = [iter([]), (each for each in ""), asynchronous()]
+    others: list[object] = [None, [], "text", {}, litellm.ModelResponse(), litellm.EmbeddingResponse(), Iterator]
+    assert [readers.is_stream(each) for each in streams] == [True] * 3
+    assert [readers.is_stream(each) for each in others] == [False] * 7
+
+
+@pytest.mark.parametrize(
+    ("breakdown", "cost"),
+    [
+        ({"total_cost": 0.5}, Cost(total=0.5, source="litellm")),
+        ({"total_cost": 0}, Cost(total=0.0, source="litellm")),
+        ({"total_cost": None}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_the_cost_of_a_stream(breakdown: object, cost: Cost | None) -> None:
+    """LiteLLM leaves it in its logging object, if it has one."""
+    assert readers.read_stream_cost(SimpleNamespace(cost_breakdown=breakdown)) == cost
+    assert readers.read_stream_cost(None) is None
+
+
+# --- target and route -------------------------------------------------------------------------------------
+
+
+def logging_of(**details: object) -> SimpleNamespace:
+    return SimpleNamespace(model_call_details=details, call_type="acompletion")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "target"),
+    [
+        ({}, Target()),
+        ({"model": None}, Target()),
+        ({"model": 5}, Target()),
+        ({"model": "openai/gpt-4o"}, Target(provider="openai", model="gpt-4o")),
+        ({"model": "gpt-4o"}, Target(provider="openai", model="gpt-4o")),
+        ({"model": "nobody knows"}, Target(model="nobody knows")),
+        ({"model": "nobody/knows"}, Target(model="nobody/knows")),
+        ({"model": "openrouter/openai/gpt-4o"}, Target(provider="openrouter", model="openai/gpt-4o")),
+        ({"model": "mine", "custom_llm_provider": "openai"}, Target(provider="openai", model="mine")),
+        (
+            {"model": "m/mine", "custom_llm_provider": litellm.LlmProviders.AZURE},
+            Target(provider="azure", model="m/mine"),
+        ),
+        ({"api_base": "https://user:key@example.com/v1?key=k"}, Target(address="example.com", port=443)),
+        ({"api_base": "http://example.com"}, Target(address="example.com", port=80)),
+        ({"api_base": "http://127.0.0.1:8080/v1"}, Target(address="127.0.0.1", port=8080)),
+        ({"api_base": "http://[::1]:8080"}, Target(address="::1", port=8080)),
+        ({"base_url": "example.com:1/v1"}, Target(address="example.com", port=1)),
+        ({"base_url": "example.com"}, Target(address="example.com")),
+        ({"api_base": ""}, Target()),
+        ({"api_base": "/a/path"}, Target()),
+    ],
+)
+def test_whom_the_parameters_name(parameters: Parameters, target: Target) -> None:
+    """LiteLLM's `provider/` is told from a slash in a name, and of a URL only host and port are read."""
+    assert readers.read_target(parameters, None) == target
+
+
+def test_what_litellm_resolved_comes_first() -> None:
+    """Its logging object knows whom it really asked; without that the parameters say it."""
+    parameters: Parameters = {"model": "an alias", "custom_llm_provider": "azure", "api_base": "http://alias"}
+    resolved = logging_of(
+        custom_llm_provider="openai", model="gpt-4o", additional_args={"api_base": "https://example.com:4/v1/chat"}
+    )
+    expected = Target(provider="openai", model="gpt-4o", address="example.com", port=4)
+    assert readers.read_target(parameters, resolved) == expected
+    for unresolved in (None, object(), logging_of(), logging_of(model="an alias", additional_args={})):
+        assert readers.read_target(parameters, unresolved) == Target(
+            provider="azure", model="an alias", address="alias", port=80
+        )
+
+
+def test_the_route() -> None:
+    """Ids and the Router's names for what it chose, from wherever they are."""
+    parameters: Parameters = {"litellm_call_id": "given", "metadata": {"model_group": "group", "secret": "sk-canary"}}
+    logging = logging_of(litellm_call_id="made", litellm_params={"model_info": {"id": "deployment"}})
+    assert readers.read_route(parameters, logging) == Route(
+        call_id="made", call_type="acompletion", model_group="group", model_id="deployment"
+    )
+    assert readers.read_route(parameters, None) == Route(call_id="given", model_group="group")
+    other: Parameters = {"litellm_metadata": {"model_group": "group"}, "model_info": {"id": "deployment"}}
+    assert readers.read_route(other, None) == Route(model_group="group", model_id="deployment")
+    assert readers.read_route({}, None) == Route()
+
+
+# --- failures ---------------------------------------------------------------------------------------------
+
+
+class About(TypedDict):
+    message: str
+    model: str
+    llm_provider: str
+
+
+ABOUT: About = {"message": "sk-canary", "model": "gpt-4o", "llm_provider": "openai"}
+
+
+def response_with(**headers: str) -> httpx.Response:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(429, headers=names, request=httpx.Request("POST", "http://localhost"))
+
+
+@pytest.mark.parametrize(
+    ("response", "retry_after", "request_id"),
+    [
+        (None, None, None),
+        (response_with(), None, None),
+        (response_with(retry_after="7"), 7.0, None),
+        (response_with(retry_after="0.5", x_request_id="r"), 0.5, "r"),
+        (response_with(retry_after="Wed, 21 Oct 2015 07:28:00 GMT", request_id="q"), None, "q"),
+    ],
+)
+def test_facts_of_an_exception(
+    response: httpx.Response | None, retry_after: float | None, request_id: str | None
+) -> None:
+    """Class, provider, status and the headers that help; nothing of what it says."""
+    error = exceptions.RateLimitError(**ABOUT, response=response)
+    read = readers.read_failure(error)
+    assert read == Failure(
+        type="RateLimitError",
+        ancestry=tuple(kind.__name__ for kind in exceptions.RateLimitError.__mro__),
+        provider="openai",
+        status_code=429,
+        retry_after=retry_after,
+        request_id=request_id,
+    )
+    assert "canary" not in repr(read)
+
+
+def test_an_exception_of_nobodys() -> None:
+    """What is not LiteLLM's has a class."""
+    assert readers.read_failure(KeyError("sk-canary")) == Failure(
+        type="KeyError", ancestry=("KeyError", "LookupError", "Exception", "BaseException", "object")
+    )
+
+
+def test_a_stream_that_broke_off_is_read_for_its_cause() -> None:
+    """LiteLLM wraps what broke a stream, and the class of the wrapper says less."""
+    cause = exceptions.RateLimitError(**ABOUT)
+    wrapped = exceptions.MidStreamFallbackError(**ABOUT, original_exception=cause)
+    assert readers.read_failure(wrapped) == readers.read_failure(cause)
+    assert readers.read_failure(exceptions.MidStreamFallbackError(**ABOUT)).type == "MidStreamFallbackError"
+
+
+# --- anything ---------------------------------------------------------------------------------------------
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MERGED = Vocabulary.merged(tuple(VOCABULARIES.values()))
+# Whatever a reader looks for, by where.
+PARAMETERS = (
+    *("model", "messages", "prompt", "input", "stream", "n", "seed", "stop", "temperature", "top_p", "top_k"),
+    *("max_tokens", "max_completion_tokens", "frequency_penalty", "presence_penalty", "service_tier", "tools"),
+    *("functions", "tool_choice", "reasoning_effort", "response_format", "dimensions", "encoding_format"),
+    *("api_base", "base_url", "custom_llm_provider", "metadata", "litellm_metadata", "model_info", "litellm_call_id"),
+)
+MESSAGE = ("role", "content", "tool_calls", "function_call", "reasoning_content")
+PART = ("type", "text")
+CHOICE = ("index", "finish_reason", "message", "delta", "text", "embedding")
+RESPONSE = (
+    *("id", "model", "choices", "data", "usage", "service_tier", "system_fingerprint"),
+    *("response_cost", "cache_hit", "provider_response_model"),
+)
+USAGE = ("prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details")
+DETAILS = ("custom_llm_provider", "model", "additional_args", "litellm_params", "litellm_call_id")
+HEADERS = ("retry-after", "x-request-id", "request-id")
+OTHERS = ("api_base", "model_group", "model_info", "id", "total_cost", "cached_tokens", "reasoning_tokens")
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["text", "user", "json_object", "auto", "stop", "http://example.com:1", "openai/gpt-4o", "7"])
+)
+KEYS = st.sampled_from([*PARAMETERS, *MESSAGE, *PART, *CHOICE, *RESPONSE, *USAGE, *DETAILS, *HEADERS, *OTHERS])
+JSON = SCALARS | st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=6
+)
+
+
+def holding(*names: str) -> st.SearchStrategy[dict[str, object]]:
+    """Some of these names, with anything under them."""
+    return st.fixed_dictionaries({}, optional=dict.fromkeys(names, JSON))
+
+
+def is_attribute(value: object) -> bool:
+    """Whether OpenTelemetry takes it as it is: a scalar, or several of one type."""
+    if isinstance(value, tuple):
+        return len({type(each) for each in value}) == 1 and is_attribute(value[0])
+    return type(value) in {str, bool, int, float}
+
+
+def check(read: Callable[[], Mapping[str, object]], *inputs: object) -> None:
+    """Readers may raise, for they are guarded. But they change nothing, and what they read is fit to be written."""
+    before = repr(inputs)
+    records: Mapping[str, object] = {}
+    with suppress(Exception):
+        records = read()
+    assert repr(inputs) == before
+    attributes: Attributes = {}
+    known = {"operation": "chat", "target": Target(), "timing": Timing(started_at=1), **records}
+    MERGED.write(Call(**known), attributes)  # type: ignore[arg-type]  # one record of each kind
+    assert {name: value for name, value in attributes.items() if not is_attribute(value)} == {}
+
+
+GOOD: Parameters = {
+    "model": "openai/gpt-4o",
+    "messages": [{"role": "user", "content": "hello"}],
+    "prompt": ["a", "b"],
+    "input": "a",
+    "temperature": 0.5,
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@UNHURRIED
+@given(name=st.sampled_from(PARAMETERS), value=JSON)
+def test_anything_for_a_parameter(shape: readers.Shape, name: str, value: object) -> None:
+    """A sound request with any one parameter replaced by anything."""
+    parameters = {**GOOD, name: value}
+    check(lambda: {"request": shape.request(parameters)}, parameters)
+    check(lambda: {"target": readers.read_target(parameters, None)}, parameters)
+    check(lambda: {"route": readers.read_route(parameters, None)}, parameters)
+
+
+@UNHURRIED
+@given(message=holding(*MESSAGE), part=holding(*PART))
+def test_anything_for_a_message(message: dict[str, object], part: dict[str, object]) -> None:
+    """Messages, and parts of messages, that hold anything."""
+    parameters: Parameters = {"messages": [{"role": "user", "content": [part]}, message]}
+    check(lambda: {"request": readers.CHAT.request(parameters)}, parameters)
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@UNHURRIED
+@given(response=holding(*RESPONSE), choice=holding(*CHOICE), message=holding(*MESSAGE), usage=holding(*USAGE))
+def test_anything_for_a_response(
+    shape: readers.Shape,
+    response: dict[str, object],
+    choice: dict[str, object],
+    message: dict[str, object],
+    usage: dict[str, object],
+) -> None:
+    """Responses, choices, messages and usages that hold anything."""
+    choices = [choice, {**choice, "message": message}]
+    for result in (response, {**response, "choices": choices, "data": choices, "usage": usage}):
+        hidden = SimpleNamespace(**result, _hidden_params=response)
+        check(lambda: {"response": shape.response(hidden)}, hidden)  # noqa: B023 - called at once
+        check(lambda: {"usage": shape.usage(result)}, result)  # noqa: B023
+        check(lambda: {"cost": readers.read_cost(hidden)}, hidden)  # noqa: B023
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@UNHURRIED
+@given(deltas=st.lists(holding(*MESSAGE), max_size=4), choice=holding(*CHOICE), usage=holding(*USAGE), fingerprint=JSON)
+def test_anything_for_a_chunk(
+    shape: readers.Shape,
+    deltas: list[dict[str, object]],
+    choice: dict[str, object],
+    usage: dict[str, object],
+    fingerprint: object,
+) -> None:
+    """Deltas, choices and usages that hold anything: a chunk that cannot be read leaves the others."""
+    given_ = [
+        *(SimpleNamespace(id="an id", choices=[{"index": 0, "delta": delta, **delta}]) for delta in deltas),
+        SimpleNamespace(choices=[choice], usage=usage),
+    ]
+    stream = SimpleNamespace(chunks=given_, system_fingerprint=fingerprint)
+    chunks = shape.chunks(stream)
+    for each in given_:
+        with suppress(Exception):
+            assert isinstance(chunks.add(each), bool)
+    came = Stream(outcome="completed", chunk_count=len(given_))
+    check(lambda: {"response": chunks.response(), "stream": came}, stream)
+    check(lambda: {"usage": chunks.usage(), "stream": came}, stream)
+
+
+@UNHURRIED
+@given(parameters=holding(*PARAMETERS), details=holding(*DETAILS), call_type=JSON, cost=JSON)
+def test_anything_for_a_logging_object(
+    parameters: dict[str, object], details: dict[str, object], call_type: object, cost: object
+) -> None:
+    """What LiteLLM keeps of a call, if it were anything."""
+    logging = SimpleNamespace(model_call_details=details, call_type=call_type, cost_breakdown={"total_cost": cost})
+    check(lambda: {"target": readers.read_target(parameters, logging)}, parameters, logging)
+    check(lambda: {"route": readers.read_route(parameters, logging)}, parameters, logging)
+    check(lambda: {"cost": readers.read_stream_cost(logging)}, logging)
+
+
+@UNHURRIED
+@given(status=JSON, provider=JSON, headers=holding(*HEADERS))
+def test_anything_for_an_exception(status: object, provider: object, headers: dict[str, object]) -> None:
+    """An exception's facts, if they were anything."""
+    error = RuntimeError("sk-canary")
+    vars(error).update(status_code=status, llm_provider=provider, litellm_response_headers=headers)
+    check(lambda: {"failure": readers.read_failure(error)}, vars(error))

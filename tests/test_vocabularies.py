@@ -1,0 +1,408 @@
+"""Every row of every vocabulary, and the conventions' names and types held against the conventions."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import litellm
+import pytest
+
+from agentops_otel_litellm.call import (
+    Call,
+    Cost,
+    Failure,
+    Request,
+    Response,
+    Route,
+    Stream,
+    Target,
+    Timing,
+    Usage,
+)
+from agentops_otel_litellm.operations import OPERATIONS
+from agentops_otel_litellm.vocabularies import VOCABULARIES, Table, Vocabulary
+from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
+from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+from conventions import EVENTS, MEMBERS, TYPES
+
+CALL = Call(
+    operation="chat",
+    target=Target(provider="azure", model="gpt-4o", address="example.com", port=443),
+    timing=Timing(started_at=1, duration=0.5),
+    route=Route(call_id="call", call_type="acompletion", model_group="group", model_id="deployment"),
+    request=Request(
+        model="azure/gpt-4o",
+        stream=True,
+        messages_count=1,
+        system_count=2,
+        developer_count=3,
+        user_count=4,
+        assistant_count=5,
+        tool_count=6,
+        function_count=7,
+        content_length=8,
+        modalities=("image", "text"),
+        inputs_count=9,
+        tools_count=10,
+        tool_choice="auto",
+        choice_count=11,
+        temperature=0.1,
+        top_p=0.2,
+        top_k=12,
+        max_tokens=13,
+        frequency_penalty=0.3,
+        presence_penalty=0.4,
+        seed=14,
+        stop_sequences=("a", "b"),
+        reasoning_level="low",
+        output_type="json",
+        service_tier="flex",
+        encoding_formats=("float",),
+        dimensions=15,
+    ),
+    response=Response(
+        id="response",
+        model="gpt-4o-2024",
+        finish_reasons=("stop", "stop"),
+        choices_count=16,
+        content_length=17,
+        tool_calls_count=18,
+        dimension_count=19,
+        service_tier="default",
+        system_fingerprint="fp",
+        cache_hit=True,
+    ),
+    usage=Usage(
+        input=20,
+        output=21,
+        total=22,
+        cache_read=23,
+        cache_write=24,
+        reasoning=25,
+        input_text=26,
+        input_image=27,
+        input_audio=28,
+        output_text=29,
+        output_image=30,
+        output_audio=31,
+    ),
+    cost=Cost(total=0.5, source="litellm"),
+    stream=Stream(
+        outcome="failed",
+        chunk_count=32,
+        first_chunk=1.1,
+        first_token=1.2,
+        last_chunk=1.3,
+        gaps=(0.1, 0.2),
+        duration=1.4,
+        longest_gap=1.5,
+        chunks_per_second=1.6,
+        tokens_per_second=1.7,
+    ),
+    failure=Failure(
+        type="RateLimitError",
+        ancestry=("RateLimitError", "Exception"),
+        provider="azure",
+        status_code=429,
+        retry_after=7.0,
+        request_id="request",
+        category="rate_limit",
+        message="RateLimitError: the rate limit was reached (HTTP 429, azure)",
+    ),
+)
+WRITTEN: dict[str, Attributes] = {
+    "gen_ai": {
+        "gen_ai.request.stream": True,
+        "gen_ai.request.max_tokens": 13,
+        "gen_ai.request.choice.count": 11,
+        "gen_ai.request.temperature": 0.1,
+        "gen_ai.request.top_p": 0.2,
+        "gen_ai.request.top_k": 12,
+        "gen_ai.request.frequency_penalty": 0.3,
+        "gen_ai.request.presence_penalty": 0.4,
+        "gen_ai.request.stop_sequences": ("a", "b"),
+        "gen_ai.request.seed": 14,
+        "gen_ai.request.reasoning.level": "low",
+        "gen_ai.request.encoding_formats": ("float",),
+        "gen_ai.output.type": "json",
+        "openai.request.service_tier": "flex",
+        "gen_ai.response.id": "response",
+        "gen_ai.response.model": "gpt-4o-2024",
+        "gen_ai.response.finish_reasons": ("stop", "stop"),
+        "gen_ai.embeddings.dimension.count": 19,
+        "openai.response.service_tier": "default",
+        "openai.response.system_fingerprint": "fp",
+        "gen_ai.response.time_to_first_chunk": 1.1,
+        "gen_ai.usage.input_tokens": 20,
+        "gen_ai.usage.output_tokens": 21,
+        "gen_ai.usage.cache_read.input_tokens": 23,
+        "gen_ai.usage.cache_write.input_tokens": 24,
+        "gen_ai.usage.reasoning.output_tokens": 25,
+        "gen_ai.usage.text.input_tokens": 26,
+        "gen_ai.usage.image.input_tokens": 27,
+        "gen_ai.usage.audio.input_tokens": 28,
+        "gen_ai.usage.text.output_tokens": 29,
+        "gen_ai.usage.image.output_tokens": 30,
+        "gen_ai.usage.audio.output_tokens": 31,
+        "gen_ai.usage.cost.amount": 0.5,
+        "gen_ai.usage.cost.currency": "USD",
+        "gen_ai.usage.cost.source": "local",
+        "error.type": "RateLimitError",
+        "gen_ai.provider.name": "azure.ai.openai",
+        "gen_ai.request.model": "gpt-4o",
+        "server.address": "example.com",
+        "server.port": 443,
+        "gen_ai.operation.name": "chat",
+    },
+    "llm": {
+        "llm.request.model": "azure/gpt-4o",
+        "llm.request.stream": True,
+        "llm.request.messages_count": 1,
+        "llm.request.messages.system_count": 2,
+        "llm.request.messages.developer_count": 3,
+        "llm.request.messages.user_count": 4,
+        "llm.request.messages.assistant_count": 5,
+        "llm.request.messages.tool_count": 6,
+        "llm.request.messages.function_count": 7,
+        "llm.request.content_length": 8,
+        "llm.request.modalities": ("image", "text"),
+        "llm.request.inputs_count": 9,
+        "llm.request.tools_count": 10,
+        "llm.request.tool_choice": "auto",
+        "llm.request.temperature": 0.1,
+        "llm.request.max_tokens": 13,
+        "llm.request.top_p": 0.2,
+        "llm.request.dimensions": 15,
+        "llm.response.id": "response",
+        "llm.response.model": "gpt-4o-2024",
+        "llm.response.choices_count": 16,
+        "llm.response.finish_reason": "stop",
+        "llm.response.content_length": 17,
+        "llm.response.tool_calls_count": 18,
+        "llm.cache.hit": True,
+        "llm.response.is_streaming": True,
+        "llm.response.stream_outcome": "failed",
+        "llm.response.time_to_first_token": 1.2,
+        "llm.response.chunk_count": 32,
+        "llm.response.chunks_per_second": 1.6,
+        "llm.response.tokens_per_second": 1.7,
+        "llm.response.stream_duration": 1.4,
+        "llm.response.longest_chunk_gap": 1.5,
+        "litellm.call_id": "call",
+        "litellm.call_type": "acompletion",
+        "litellm.model_group": "group",
+        "litellm.model_id": "deployment",
+        "llm.usage.prompt_tokens": 20,
+        "llm.usage.completion_tokens": 21,
+        "llm.usage.total_tokens": 22,
+        "llm.usage.cached_tokens": 23,
+        "llm.usage.reasoning_tokens": 25,
+        "llm.usage.cost": 0.5,
+        "agentops.cost.total": 0.5,
+        "agentops.cost.source": "litellm",
+        "llm.error.type": "RateLimitError",
+        "llm.error.message": "RateLimitError: the rate limit was reached (HTTP 429, azure)",
+        "llm.error.category": "rate_limit",
+        "llm.error.provider": "azure",
+        "llm.error.status_code": 429,
+        "llm.error.retry_after": 7.0,
+        "llm.error.request_id": "request",
+        "litellm.provider": "azure",
+        "llm.provider": "azure",
+        "llm.vendor": "litellm",
+    },
+}
+# `gen_ai.*` names that are not in the conventions → their types, and why they are here.
+PROPOSED = {
+    # The open proposal for cost: open-telemetry/semantic-conventions-genai, issue 287.
+    "gen_ai.usage.cost.amount": "double",
+    "gen_ai.usage.cost.currency": "string",
+    "gen_ai.usage.cost.source": "string",
+}
+OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.")
+KINDS: dict[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
+
+
+def written(vocabulary: Vocabulary, call: Call) -> Attributes:
+    attributes: Attributes = {}
+    vocabulary.write(call, attributes)
+    return attributes
+
+
+def kind(value: object) -> str:
+    """The conventions' name for the type of an attribute's value."""
+    if isinstance(value, tuple):
+        (member,) = {kind(each) for each in value}
+        return f"{member}[]"
+    return KINDS[type(value)]
+
+
+def test_nothing_is_unknown_of_the_whole_call() -> None:
+    """A field that is added to a record has to be added here, where every row is held against it."""
+    for record in (CALL, *(getattr(CALL, each.name) for each in fields(CALL) if each.name != "operation")):
+        assert vars(record).keys() == {each.name for each in fields(record)}
+
+
+@pytest.mark.parametrize("name", VOCABULARIES)
+def test_every_row_has_its_value(name: str) -> None:
+    """Of a call of which all is known, each row writes its attribute, and nothing else is written."""
+    vocabulary = VOCABULARIES[name]
+    assert written(vocabulary, CALL) == WRITTEN[name]
+    assert sorted(vocabulary) == sorted(WRITTEN[name])
+
+
+@pytest.mark.parametrize("name", VOCABULARIES)
+def test_of_a_call_that_just_began_only_what_is_known_is_written(name: str) -> None:
+    """What is not known is no attribute."""
+    bare = Call(operation="chat", target=Target(), timing=Timing(started_at=1))
+    known: dict[str, Attributes] = {"gen_ai": {"gen_ai.operation.name": "chat"}, "llm": {"llm.vendor": "litellm"}}
+    assert written(VOCABULARIES[name], bare) == known[name]
+
+
+def test_names_and_types_are_the_conventions() -> None:
+    """Each name of the conventions' vocabulary is theirs, or is proposed, and has the type they give it."""
+    given = {name: kind(value) for name, value in written(VOCABULARIES["gen_ai"], CALL).items()}
+    assert given == {name: PROPOSED.get(name) or TYPES[name] for name in given}
+    assert PROPOSED.keys() <= given.keys()
+    assert not PROPOSED.keys() & TYPES.keys()
+
+
+def test_names_of_our_own_are_in_namespaces_of_our_own() -> None:
+    """The other vocabulary has none of the conventions' names and namespaces."""
+    assert [name for name in VOCABULARIES["llm"] if not name.startswith(OUR_NAMESPACES)] == []
+
+
+def test_the_exception_event_is_the_conventions() -> None:
+    """An exception is logged as the conventions have it, without the stack trace, which quotes code and arguments."""
+    assert EXCEPTION_EVENT in EVENTS
+    assert written(EXCEPTION, CALL) == {
+        "exception.type": "RateLimitError",
+        "exception.message": "RateLimitError: the rate limit was reached (HTTP 429, azure)",
+    }
+    assert {TYPES[name] for name in EXCEPTION} == {"string"}
+
+
+def test_operations_have_the_conventions_names() -> None:
+    """Each operation that is described is one of the well-known ones."""
+    assert {row.name for row in OPERATIONS} <= MEMBERS["gen_ai.operation.name"]
+
+
+@pytest.mark.parametrize(
+    ("litellms", "conventions"),
+    [
+        (None, None),
+        ("openai", "openai"),
+        ("text-completion-openai", "openai"),
+        ("azure", "azure.ai.openai"),
+        ("azure_text", "azure.ai.openai"),
+        ("azure_ai", "azure.ai.inference"),
+        ("anthropic", "anthropic"),
+        ("anthropic_text", "anthropic"),
+        ("bedrock", "aws.bedrock"),
+        ("bedrock_converse", "aws.bedrock"),
+        ("cohere", "cohere"),
+        ("cohere_chat", "cohere"),
+        ("deepseek", "deepseek"),
+        ("gemini", "gcp.gemini"),
+        ("groq", "groq"),
+        ("mistral", "mistral_ai"),
+        ("codestral", "mistral_ai"),
+        ("text-completion-codestral", "mistral_ai"),
+        ("moonshot", "moonshot_ai"),
+        ("perplexity", "perplexity"),
+        ("vertex_ai", "gcp.vertex_ai"),
+        ("vertex_ai_beta", "gcp.vertex_ai"),
+        ("watsonx", "ibm.watsonx.ai"),
+        ("watsonx_text", "ibm.watsonx.ai"),
+        ("xai", "x_ai"),
+        ("ollama", "ollama"),
+        ("a provider of the app's", "a provider of the app's"),
+    ],
+)
+def test_providers_have_the_conventions_names(litellms: str | None, conventions: str | None) -> None:
+    """Where the conventions know a provider it has their name, else it keeps LiteLLM's."""
+    assert provider_name(litellms) == conventions
+
+
+def test_no_provider_of_litellms_gets_a_name_that_is_not_known() -> None:
+    """Any provider that is renamed gets a name of the conventions', and all they know but one are reached."""
+    names = {str(each.value): provider_name(each.value) for each in litellm.LlmProviders}
+    renamed = {name for litellms, name in names.items() if name != litellms}
+    assert renamed <= MEMBERS["gen_ai.provider.name"]
+    # LiteLLM says which of Google's endpoints it asks; this one is for those who do not know.
+    assert MEMBERS["gen_ai.provider.name"] - set(names.values()) == {"gcp.gen_ai"}
+
+
+@pytest.mark.parametrize(
+    ("litellms", "conventions", "of_all"),
+    [
+        ((), None, None),
+        (("stop",), ("stop",), "stop"),
+        (("length",), ("length",), "length"),
+        (("content_filter",), ("content_filter",), "content_filter"),
+        (("tool_calls",), ("tool_call",), "tool_calls"),
+        (("function_call",), ("tool_call",), "function_call"),
+        (("stop", "length"), ("stop", "length"), None),
+        (("stop", None), ("stop", "error"), None),
+        ((None,), ("error",), None),
+    ],
+)
+def test_finish_reasons(
+    litellms: tuple[str | None, ...], conventions: tuple[str, ...] | None, of_all: str | None
+) -> None:
+    """The convention has one for each choice, ours the one that all have, in LiteLLM's words."""
+    call = replace(CALL, response=Response(finish_reasons=litellms))
+    assert written(VOCABULARIES["gen_ai"], call).get("gen_ai.response.finish_reasons") == conventions
+    assert written(VOCABULARIES["llm"], call).get("llm.response.finish_reason") == of_all
+    assert set(conventions or ()) <= MEMBERS["gen_ai.response.finish_reasons"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "left_out"),
+    [
+        (Request(stream=False), "gen_ai.request.stream"),
+        (Request(choice_count=1), "gen_ai.request.choice.count"),
+        (Request(service_tier="auto"), "openai.request.service_tier"),
+    ],
+    ids=["no stream", "one choice", "any tier"],
+)
+def test_what_the_conventions_leave_out_at_its_default(request_: Request, left_out: str) -> None:
+    """What was asked for, but is what everybody gets, is not written."""
+    assert left_out not in written(VOCABULARIES["gen_ai"], replace(CALL, request=request_))
+
+
+def test_zero_and_false_are_known() -> None:
+    """Only what is unknown is absent: nothing, none and false are values."""
+    call = replace(CALL, request=Request(stream=False, temperature=0.0, seed=0), usage=Usage(input=0, reasoning=0))
+    merged = written(Vocabulary.merged(tuple(VOCABULARIES.values())), call)
+    expected = {
+        "llm.request.stream": False,
+        "gen_ai.request.temperature": 0.0,
+        "gen_ai.request.seed": 0,
+        "gen_ai.usage.input_tokens": 0,
+        "llm.usage.reasoning_tokens": 0,
+    }
+    assert {name: merged.get(name) for name in expected} == expected
+
+
+def test_merged_vocabularies_say_what_each_says() -> None:
+    """Merged, they write the same as one after the other, in whichever order."""
+    both = tuple(VOCABULARIES.values())
+    said = WRITTEN["gen_ai"] | WRITTEN["llm"]
+    assert len(said) == len(WRITTEN["gen_ai"]) + len(WRITTEN["llm"])
+    assert written(Vocabulary.merged(both), CALL) == said
+    assert written(Vocabulary.merged(both[::-1]), CALL) == said
+
+
+def test_the_first_of_merged_vocabularies_decides() -> None:
+    """Where two have the same attribute, the first one's row holds."""
+    first = Vocabulary(Table(Usage, {"tokens": "input"}))
+    second = Vocabulary(Table(Usage, {"tokens": "output", "all": "total"}))
+    assert written(Vocabulary.merged([first, second]), CALL) == {"tokens": 20, "all": 22}
+    assert written(Vocabulary.merged([second, first]), CALL) == {"tokens": 21, "all": 22}
+
+
+def test_a_row_about_nothing_is_refused() -> None:
+    """A row that names a field which its record does not have is found when the table is made."""
+    with pytest.raises(ValueError, match="Usage does not have"):
+        Table(Usage, {"tokens": "inputs"})
