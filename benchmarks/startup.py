@@ -32,7 +32,7 @@ def cpu_seconds(venv: Path, environment: Mapping[str, str]) -> float:
     """User and system time of one start."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     programs = venv.resolve() / "bin"
-    command = [programs / "opentelemetry-instrument", programs / "python", "-c", "pass"]
+    command: list[str | Path] = [programs / "opentelemetry-instrument", programs / "python", "-c", "pass"]
     subprocess.run(command, check=True, env=environment)  # noqa: S603 - what the user named
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

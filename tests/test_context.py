@@ -293,7 +293,7 @@ def test_a_suppressed_call_inside_a_provider_leaves_the_outer_call_alone(
     """What LiteLLM resolves for a call that is not to be seen is not taken for the call it was made in."""
 
     class Handler(litellm.CustomLLM):
-        def completion(self, *_args: object, **_kwargs: object) -> object:
+        def completion(self, *_args: object, **_kwargs: object) -> litellm.ModelResponse:
             with suppress_instrumentation():
                 SyncApp(provider).ask("completion")
             raise litellm.exceptions.APIError(500, "no", "mine", "model")
@@ -349,4 +349,4 @@ def test_a_finished_call_lets_go_of_what_the_app_passed(telemetry: Recorder, res
 def traced_by(telemetry: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of the test's own, traced as LiteLLM's are."""
     providers = telemetry.providers
-    return Tracing(Telemetry(list(VOCABULARIES.values()), **providers)).trace(function)  # type: ignore[arg-type]
+    return Tracing(Telemetry(list(VOCABULARIES.values()), **providers)).trace(function)

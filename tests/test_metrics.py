@@ -54,7 +54,7 @@ def points_of(*calls: Call, span_context: SpanContext = SAMPLED) -> list[Point]:
     recorder = Recorder()
     metrics = metrics_to(recorder)
     for call in calls:
-        metrics.put_aside(call, span_context)
+        metrics.defer(call, span_context)
     return recorder.points()
 
 
@@ -130,7 +130,7 @@ def test_series_do_not_grow_with_calls() -> None:
             request=Request(model=f"alias {number}", content_length=number, seed=number, stop_sequences=(str(number),)),
             response=Response(id=f"response {number}", model="gpt-4o-2024", system_fingerprint=str(number)),
         )
-        metrics.put_aside(call, span_of(number))
+        metrics.defer(call, span_of(number))
         if number % 100 == 0:  # before there are so many that a thread of ours takes some
             points = recorder.points()
             assert [(point.name, point.attributes) for point in points] == series
@@ -155,7 +155,7 @@ def test_another_instrument_records_all_the_same() -> None:
     """Each `Metrics` is collected, also where the meter has had one before: `instrument()` may come again."""
     recorder = Recorder()
     for _ in range(3):
-        metrics_to(recorder).put_aside(CALL, SAMPLED)
+        metrics_to(recorder).defer(CALL, SAMPLED)
         (point,) = recorder.points(DURATION)
         assert (point.count, point.sum) == (1, 2.0)
 
@@ -164,7 +164,7 @@ def test_every_reader_gets_every_value() -> None:
     """What one reader's collection records, the other's finds too."""
     readers = [InMemoryMetricReader(), InMemoryMetricReader()]
     provider = MeterProvider(readers, shutdown_on_exit=False)
-    Metrics(provider.get_meter("test")).put_aside(CALL, SAMPLED)
+    Metrics(provider.get_meter("test")).defer(CALL, SAMPLED)
     for reader in readers:
         data = reader.get_metrics_data()
         assert data is not None
@@ -204,10 +204,10 @@ def test_what_waits_too_long_is_recorded_by_a_thread() -> None:
     metrics, values = uncollected.metrics, [2.0, 11, 7, 0.5, 0.25, 0.75]
     fitting = metrics.WAITING_LIMIT // (len(values) + 1)
     for _ in range(fitting):
-        metrics.put_aside(CALL, SAMPLED)
+        metrics.defer(CALL, SAMPLED)
     assert uncollected.recorded == []
     for _ in range(fitting):
-        metrics.put_aside(CALL, SAMPLED)
+        metrics.defer(CALL, SAMPLED)
     uncollected.wait_for(fitting * len(values))
     assert [value for _, value, _ in uncollected.recorded[: len(values)]] == values
     assert {thread for _, _, thread in uncollected.recorded} == {"agentops-metrics"}
@@ -219,7 +219,7 @@ def test_the_thread_stays_for_the_next_time() -> None:
     gaps = (0.01,) * 2_000
     long = replace(CALL, stream=Stream(outcome="completed", chunk_count=2_001, first_chunk=0.1, gaps=gaps))
     for time in range(1, 4):
-        uncollected.metrics.put_aside(long, SAMPLED)
+        uncollected.metrics.defer(long, SAMPLED)
         uncollected.wait_for(2_004 * time)
     assert len(uncollected.recorded) == 2_004 * 3
     assert len(recorders() - before) == 1
@@ -230,5 +230,5 @@ def test_without_metrics_nothing_is_kept() -> None:
     before = recorders()
     metrics = Metrics(NoOpMeterProvider().get_meter("test"))
     for _ in range(2_000):
-        metrics.put_aside(CALL, SAMPLED)
+        metrics.defer(CALL, SAMPLED)
     assert recorders() == before

@@ -15,9 +15,9 @@ from litellm import exceptions
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Call, Cost, Failure, Response, Stream, StreamOutcome, Target, Timing, Usage
-from agentops_otel_litellm.processors.cost import settle_cost
+from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
-from agentops_otel_litellm.processors.stream import figure_stream
+from agentops_otel_litellm.processors.stream import add_stream_rates
 
 CALL = Call(operation="chat", target=Target(provider="openai", model="gpt-4o"), timing=Timing(started_at=1))
 
@@ -41,7 +41,7 @@ def streamed(
 
 
 def figures(call: Call) -> Stream:
-    stream = figure_stream(call).stream
+    stream = add_stream_rates(call).stream
     assert stream is not None
     return stream
 
@@ -52,7 +52,7 @@ def figures(call: Call) -> Stream:
 def test_the_figures_of_a_stream() -> None:
     """Rates are of the time between the first chunk and the last, in which one chunk less came than there are."""
     call = streamed(1.0, 1.5, 3.0, output=8)
-    assert figure_stream(call) == replace(
+    assert add_stream_rates(call) == replace(
         call,
         stream=Stream(
             outcome="completed",
@@ -89,7 +89,7 @@ def test_tokens_that_were_not_counted_have_no_rate() -> None:
 @pytest.mark.parametrize("call", [CALL, streamed(), streamed(outcome="abandoned", output=8)])
 def test_without_a_chunk_there_are_no_figures(call: Call) -> None:
     """A plain call, and a stream that was never read, are left as they are."""
-    assert figure_stream(call) == call
+    assert add_stream_rates(call) == call
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_reasons_that_litellm_lost(
 ) -> None:
     """The provider gave all of a stream that was read to its end; of one that was not, some did not come."""
     call = replace(streamed(1.0, 2.0, outcome=outcome), response=Response(id="r", finish_reasons=reasons))
-    assert figure_stream(call).response == Response(id="r", finish_reasons=kept)
+    assert add_stream_rates(call).response == Response(id="r", finish_reasons=kept)
 
 
 @settings(deadline=None)
@@ -296,4 +296,4 @@ def test_which_price_is_one(
 ) -> None:
     """A price needs tokens that were counted and a model that has one; only from the cache is an answer free."""
     call = replace(CALL, cost=cost, usage=usage, response=response)
-    assert settle_cost(call) == replace(call, cost=settled)
+    assert drop_unknown_cost(call) == replace(call, cost=settled)

@@ -414,7 +414,7 @@ def test_what_litellm_hides_in_a_response(
     """Cost, cache and the provider's own name of the model come from `_hidden_params`."""
     response = litellm.ModelResponse(model="asked")
     response._hidden_params = hidden
-    assert readers.read_cost(response) == (None if cost is None else Cost(total=cost, source="litellm"))
+    assert readers.CHAT.cost(response) == (None if cost is None else Cost(total=cost, source="litellm"))
     read = readers.CHAT.response(response)
     assert (read.model, read.cache_hit) == (model, hit)
 
@@ -448,7 +448,9 @@ def fragment(index: int, arguments: str) -> Delta:
 )
 def test_which_chunks_carry_output(given_: ModelResponseStream, *, output: bool) -> None:
     """Text, reasoning and calls do; a role and a reason do not."""
-    assert readers.CHAT.chunks(None).add(given_) is output
+    chunks = readers.CHAT.chunks(None)
+    chunks.add(given_, 0.5)
+    assert chunks.first_token == (0.5 if output else None)
 
 
 def test_a_chat_stream() -> None:
@@ -465,7 +467,7 @@ def test_a_chat_stream() -> None:
         chunk(fragment(0, "{}"), index=1),
         chunk(finish_reason="tool_calls"),
     ):
-        chunks.add(each)
+        chunks.add(each, 0.5)
     assert chunks.response() == Response(
         id="an id",
         model="gpt-4o-2024",
@@ -480,7 +482,7 @@ def test_a_chat_stream() -> None:
 def test_a_stream_from_the_cache() -> None:
     """LiteLLM plays cached answers as streams too."""
     chunks = readers.CHAT.chunks(SimpleNamespace(custom_llm_provider="cached_response"))
-    chunks.add(chunk(Delta(content="a")))
+    chunks.add(chunk(Delta(content="a")), 0.5)
     assert chunks.response().cache_hit is True
 
 
@@ -504,7 +506,7 @@ def reporting(read: int, written: int) -> ModelResponseStream:
                 reporting(3, 1),
                 reporting(0, 9),
             ],
-            Usage(input=3, output=9, total=9),
+            Usage(input=3, output=9, total=12),
         ),
     ],
     ids=["nothing", "no usage", "zeros", "at the end", "in parts"],
@@ -519,15 +521,10 @@ def test_a_text_stream() -> None:
     chat = SimpleNamespace(system_fingerprint="fp", chunks=[reporting(3, 4)])
     chunks = readers.TEXT.chunks(SimpleNamespace(completion_stream=chat))
     texts = [("ab", None), ("c", None), ("", "stop")]
-    outputs = [
-        chunks.add(
-            TextCompletionResponse(
-                id="an id", model="m", choices=[TextChoices(text=text, index=0, finish_reason=reason)], usage=None
-            )
-        )
-        for text, reason in texts
-    ]
-    assert outputs == [True, True, False]
+    for at, (text, reason) in enumerate(texts, start=1):
+        choices = [TextChoices(text=text, index=0, finish_reason=reason)]
+        chunks.add(TextCompletionResponse(id="an id", model="m", choices=choices, usage=None), at)
+    assert chunks.first_token == 1
     assert chunks.response() == Response(
         id="an id", model="m", finish_reasons=("stop",), choices_count=1, content_length=3, system_fingerprint="fp"
     )
@@ -537,8 +534,8 @@ def test_a_text_stream() -> None:
 def test_a_stream_nobody_described() -> None:
     """Its chunks are not looked at."""
     chunks = readers.DEFAULT.chunks(object())
-    assert chunks.add(object()) is False
-    assert (chunks.response(), chunks.usage()) == (Response(), None)
+    chunks.add(object(), 0.5)
+    assert (chunks.first_token, chunks.response(), chunks.usage()) == (None, Response(), None)
 
 
 async def asynchronous() -> AsyncIterator[int]:
@@ -565,8 +562,8 @@ def test_what_a_stream_is() -> None:
 )
 def test_the_cost_of_a_stream(breakdown: object, cost: Cost | None) -> None:
     """LiteLLM leaves it in its logging object, if it has one."""
-    assert readers.read_stream_cost(SimpleNamespace(cost_breakdown=breakdown)) == cost
-    assert readers.read_stream_cost(None) is None
+    assert readers.CHAT.stream_cost(SimpleNamespace(cost_breakdown=breakdown)) == cost
+    assert readers.CHAT.stream_cost(None) is None
 
 
 # --- target and route -------------------------------------------------------------------------------------
@@ -799,7 +796,7 @@ def test_anything_for_a_response(
         hidden = SimpleNamespace(**result, _hidden_params=response)
         check(lambda: {"response": shape.response(hidden)}, hidden)  # noqa: B023 - called at once
         check(lambda: {"usage": shape.usage(result)}, result)  # noqa: B023
-        check(lambda: {"cost": readers.read_cost(hidden)}, hidden)  # noqa: B023
+        check(lambda: {"cost": readers.CHAT.cost(hidden)}, hidden)  # noqa: B023
 
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
@@ -821,7 +818,7 @@ def test_anything_for_a_chunk(
     chunks = shape.chunks(stream)
     for each in given_:
         with suppress(Exception):
-            assert isinstance(chunks.add(each), bool)
+            chunks.add(each, 0.5)
     came = Stream(outcome="completed", chunk_count=len(given_))
     check(lambda: {"response": chunks.response(), "stream": came}, stream)
     check(lambda: {"usage": chunks.usage(), "stream": came}, stream)
@@ -836,7 +833,7 @@ def test_anything_for_a_logging_object(
     logging = SimpleNamespace(model_call_details=details, call_type=call_type, cost_breakdown={"total_cost": cost})
     check(lambda: {"target": readers.read_target(parameters, logging)}, parameters, logging)
     check(lambda: {"route": readers.read_route(parameters, logging)}, parameters, logging)
-    check(lambda: {"cost": readers.read_stream_cost(logging)}, logging)
+    check(lambda: {"cost": readers.CHAT.stream_cost(logging)}, logging)
 
 
 @UNHURRIED

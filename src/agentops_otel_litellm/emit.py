@@ -69,7 +69,7 @@ class Telemetry:
             with guarded:
                 call = processor(call)
         with guard("putting a call aside for the metrics"):
-            self._metrics.put_aside(call, span.get_span_context())
+            self._metrics.defer(call, span.get_span_context())
         if call.failure is not None:
             with guard("logging an exception"):
                 self._log_exception(span, call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -42,12 +43,13 @@ def tell(doing: str, error: Exception) -> None:
     if (place, kind) in _told:
         return
     _told.add((place, kind))
-    logger.warning(
-        "%s failed (%s at %s): some telemetry is missing, the call was not touched. Told once; please report it.",
-        doing[:1].upper() + doing[1:],
-        kind,
-        place,
-    )
+    with suppress(Exception):  # a handler of the app's may raise
+        logger.warning(
+            "%s failed (%s at %s): some telemetry is missing, the call was not touched. Told once; please report it.",
+            doing[:1].upper() + doing[1:],
+            kind,
+            place,
+        )
 
 
 def _place(traceback: TracebackType | None) -> str:

@@ -139,7 +139,7 @@ class Metrics:
         self._recorder: Thread | None = None
         self._starting = Lock()
 
-    def put_aside(self, call: Call, span_context: SpanContext) -> None:
+    def defer(self, call: Call, span_context: SpanContext) -> None:
         """Have the call's values recorded when metrics are next collected."""
         if not self._enabled:
             return

@@ -7,7 +7,7 @@ from dataclasses import replace
 from agentops_otel_litellm.call import Call
 
 
-def settle_cost(call: Call) -> Call:
+def drop_unknown_cost(call: Call) -> Call:
     """Drop a price that is none.
 
     Where the provider counted nothing, LiteLLM prices its own estimate; and its zero for tokens that were really

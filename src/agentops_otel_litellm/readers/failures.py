@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agentops_otel_litellm.call import Failure
-from agentops_otel_litellm.readers.values import integer, text
+from agentops_otel_litellm.readers.values import integer, number, text
 
 _STATUS_OF_NONE = 500
 # What the HTTP clients raise where there was no response, and so no status.
@@ -49,6 +49,6 @@ def _header(headers: Any, name: str) -> str | None:
 
 def _seconds(value: str | None) -> float | None:
     try:
-        return None if value is None else float(value)
+        return None if value is None else number(float(value))
     except ValueError:
         return None  # an HTTP date

@@ -8,6 +8,7 @@ from typing import Any
 from agentops_otel_litellm.call import Request
 from agentops_otel_litellm.readers.values import (
     Rows,
+    count,
     field,
     integer,
     members,
@@ -70,8 +71,8 @@ _CHAT = rows_for(
     Request,
     {
         **_SAMPLING,
-        "tools": ("tools_count", len),
-        "functions": ("tools_count", len),
+        "tools": ("tools_count", count),
+        "functions": ("tools_count", count),
         "tool_choice": ("tool_choice", _tool_choice),
         "reasoning_effort": ("reasoning_level", _reasoning_level),
         "response_format": ("output_type", _output_type),

@@ -49,7 +49,17 @@ class ChatChunks:
     So at first only what it holds is taken, before the app can change it.
     """
 
-    __slots__ = ("_calls", "_first_token", "_id", "_length", "_model", "_reasons", "_stream", "_unread")
+    __slots__ = (
+        "_calls",
+        "_first_token",
+        "_id",
+        "_length",
+        "_model",
+        "_reasons",
+        "_service_tier",
+        "_stream",
+        "_unread",
+    )
 
     UNREAD_LIMIT = 64
 
@@ -57,6 +67,7 @@ class ChatChunks:
         self._stream = stream
         self._id: str | None = None
         self._model: str | None = None
+        self._service_tier: str | None = None
         self._length = 0
         self._calls: set[tuple[int, int]] = set()
         self._reasons: dict[int, str | None] = {}
@@ -71,6 +82,7 @@ class ChatChunks:
     def add(self, chunk: Any, at: float, /) -> None:
         if self._id is None:
             self._id, self._model = text(field(chunk, "id")), model_name(field(chunk, "model"))
+            self._service_tier = text(field(chunk, "service_tier"))
         unread = self._unread
         for each in chunk.choices:
             choice = getattr(each, "__pydantic_extra__", None) or members(each)
@@ -109,6 +121,7 @@ class ChatChunks:
             choices_count=len(indexes),
             content_length=self._length,
             tool_calls_count=len(self._calls),
+            service_tier=self._service_tier,
             system_fingerprint=text(getattr(self._stream, "system_fingerprint", None)),
             cache_hit=True if getattr(self._stream, "custom_llm_provider", None) == "cached_response" else None,
         )
@@ -177,6 +190,8 @@ def _merged(reported: Sequence[Usage]) -> Usage:
             count = getattr(usage, name)
             if count or (count is not None and name not in counts):
                 counts[name] = count
+    if len(reported) > 1 and {"input", "output"} <= counts.keys():
+        counts["total"] = counts["input"] + counts["output"]  # each part's total is of that part
     return Usage(**counts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
+from math import isfinite
 from typing import Any
 
 # Name in LiteLLM → field of a record, and how the value is taken. What is not here is not read.
@@ -35,12 +36,14 @@ def rows_for(kind: type, rows: Rows) -> Rows:
 
 
 def taken(given: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
-    """Field → value, of what is given and has a row."""
+    """Field → value, of what is given and has a row. Where two names give one field, nothing and 0 yield."""
     values: dict[str, Any] = {}
     for name, value in given.items():
         if name in rows and value is not None:
             field, take = rows[name]
-            values[field] = take(value)
+            known = take(value)
+            if known or (known is not None and field not in values):
+                values[field] = known
     return values
 
 
@@ -62,11 +65,19 @@ def model_name(value: Any) -> str | None:
 
 
 def integer(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """An integer that OTLP can carry: it has 64 bits."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
 
 
 def number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """A finite number."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    return float(value) if known else None
+
+
+def count(value: Any) -> int | None:
+    """How many there are in a list."""
+    return len(value) if isinstance(value, list | tuple) else None
 
 
 def text(value: Any) -> str | None:

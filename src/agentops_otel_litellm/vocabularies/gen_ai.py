@@ -1,4 +1,5 @@
-"""OpenTelemetry's conventions for generative AI, with the names of semantic conventions 0.66b2.
+"""OpenTelemetry's conventions for generative AI: the names of semantic conventions 0.66b2, and for reasoning level,
+cache writes and the tokens of a modality those that the conventions have since got.
 
 Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open proposal
 (open-telemetry/semantic-conventions-genai, issue 287).

@@ -6,7 +6,7 @@ from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, R
 from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary, always
 
 
-def only(reasons: tuple[str | None, ...]) -> str | None:
+def common_reason(reasons: tuple[str | None, ...]) -> str | None:
     """The reason all choices ended for; `None` where they differ (`gen_ai.response.finish_reasons` has each)."""
     return reasons[0] if reasons and len(set(reasons)) == 1 else None
 
@@ -41,7 +41,7 @@ LLM = Vocabulary(
             "llm.response.id": "id",
             "llm.response.model": "model",
             "llm.response.choices_count": "choices_count",
-            "llm.response.finish_reason": ("finish_reasons", only),
+            "llm.response.finish_reason": ("finish_reasons", common_reason),
             "llm.response.content_length": "content_length",
             "llm.response.tool_calls_count": "tool_calls_count",
             "llm.cache.hit": "cache_hit",
