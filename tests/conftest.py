@@ -5,6 +5,7 @@ LiteLLM takes seconds to import, so all tests share one. What it sends out goes 
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 import pytest
 
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from recorder import Recorder
 from servers.openai_provider import OpenAIProvider
 
@@ -59,10 +61,12 @@ def told() -> Iterator[Told]:
 
 
 @pytest.fixture
-def telemetry() -> Recorder:
+def telemetry() -> Iterator[Recorder]:
     """What was recorded since the test began."""
     RECORDER.forget()
-    return RECORDER
+    yield RECORDER
+    if OPEN_STREAMS._streams:  # in a cycle, of a traceback say: it must not end in the next test
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -65,6 +65,7 @@ class Recorder:
         }
 
     def forget(self) -> None:
+        OPEN_STREAMS.settle()
         self._spans.clear()
         self._logs.clear()
         self._reader.get_metrics_data()
