@@ -70,7 +70,8 @@ next(stream)
 
 def output_of(program: str) -> list[str]:
     """The lines a program prints, which must end well and say nothing else."""
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    python = [sys.executable, "-W", "ignore::DeprecationWarning"]  # 3.12 warns of forks with threads
+    ran = subprocess.run([*python, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (ran.returncode, ran.stderr) == (0, "")
     return ran.stdout.splitlines()
 
