@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 WORKER = Path(__file__).with_name("worker.py")
 SUBJECTS = ("nothing", "floor", "ours", "ours, unsampled", "openinference", "openllmetry", "openlit")
-CHUNKS = 100
+CHUNKS = 400
 PAIRS = 10
 """Pairs of batches in a round."""
 
@@ -109,7 +109,7 @@ def show(title: str, table: Mapping[str, Cost]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--only", nargs="*", choices=SUBJECTS, default=SUBJECTS, metavar="SUBJECT")
     options = parser.parse_args(arguments)
     workers = {subject: Worker(subject) for subject in SUBJECTS if subject in options.only}
