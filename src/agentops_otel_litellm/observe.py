@@ -185,8 +185,9 @@ class Observation:
         failure: Failure | None = None
         stream: Stream | None = None
         answer: Answer = (None, None, None)
-        with _READING_ROUTE:
-            route = readers.read_route(self._parameters, self.logging)
+        if self._span.is_recording():  # only spans tell it: of a call that is not sampled there are only metrics
+            with _READING_ROUTE:
+                route = readers.read_route(self._parameters, self.logging)
         if error is not None:
             with _READING_EXCEPTION:
                 failure = readers.read_failure(error)

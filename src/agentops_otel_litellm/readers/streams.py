@@ -86,7 +86,9 @@ class ChatChunks:
         unread = self._unread
         for each in chunk.choices:
             choice = getattr(each, "__pydantic_extra__", None) or members(each)
-            unread.append((at, {**choice, **members(choice.get("delta"))}))
+            delta = choice.get("delta")
+            content = getattr(delta, "__pydantic_extra__", None) or members(delta)
+            unread.append((at, {**choice, **content}))
         if len(unread) >= self.UNREAD_LIMIT:
             self._read()
 
