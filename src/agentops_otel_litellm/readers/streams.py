@@ -86,9 +86,7 @@ class ChatChunks:
         unread = self._unread
         for each in chunk.choices:
             choice = getattr(each, "__pydantic_extra__", None) or members(each)
-            delta = choice.get("delta")
-            content = getattr(delta, "__pydantic_extra__", None) or members(delta)
-            unread.append((at, {**choice, **content}))
+            unread.append((at, {**choice, **members(choice.get("delta"))}))
         if len(unread) >= self.UNREAD_LIMIT:
             self._read()
 
