@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 WORKER = Path(__file__).with_name("worker.py")
 SUBJECTS = ("nothing", "floor", "ours", "ours, unsampled", "openinference", "openllmetry", "openlit")
-CHUNKS = 400
-PAIRS = 10
+CHUNKS = 100
+PAIRS = 20
 """Pairs of batches in a round."""
 
 CLOCKS = ("thread", "process")
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{subject}: not installed here, left out")
         workers.pop(subject).stop()
     show("A call", costs(workers, options.rounds, {"calls": 10, "characters": 100}))
-    show(f"A chunk, in streams of {CHUNKS}", costs(workers, options.rounds, {"streams": 1, "chunks": CHUNKS}))
+    show(f"A chunk, in streams of {CHUNKS}", costs(workers, options.rounds, {"chunks": CHUNKS}))
     sized: dict[str, Worker] = {subject: workers[subject] for subject in ("nothing", "ours") if subject in workers}
     long, many = {"calls": 10, "characters": 1_000_000}, {"calls": 10, "characters": 100, "messages": 200}
     show("A call with a prompt of 1,000,000 characters", costs(sized, options.rounds, long))

@@ -86,13 +86,25 @@ def call(order: dict[str, int]) -> None:
     litellm.completion(model="bench/model", messages=messages, temperature=0.5, max_tokens=100)
 
 
-def stream(_order: dict[str, int]) -> int:
+def stream(order: dict[str, int], received: Callable[[], None] = lambda: None) -> int:
+    """Nanoseconds of the thread's time that the chunks take which are neither the first nor the last: opening and
+    closing a stream are a call's cost.
+    """
     messages = [{"role": "user", "content": "x" * 100}]
-    return sum(1 for _ in litellm.completion(model="bench/model", messages=messages, stream=True))
+    chunks = iter(litellm.completion(model="bench/model", messages=messages, stream=True))
+    next(chunks)
+    started = time.thread_time_ns()
+    for _ in range(order.get("chunks", 3) - 2):
+        next(chunks)
+        received()
+    taken = time.thread_time_ns() - started
+    rest = list(chunks)
+    assert rest, "the last chunk was among those that were timed"
+    return taken
 
 
 Times = dict[str, float]
-Run = Callable[[dict[str, int]], object]
+Run = Callable[[dict[str, int]], int | None]
 Patches = dict[tuple[ModuleType, str], tuple[object, object]]
 PATCHED_MODULES = (litellm, litellm.main, litellm.utils)
 litellm.completion = litellm.main.completion  # LiteLLM would do so at the first use, and keep what it finds then
@@ -153,20 +165,19 @@ class Subject:
         instruments = dict.fromkeys(row.name for row in METRICS)
         duration, tokens, first, between = (meter.create_histogram(name) for name in instruments)
 
-        def made_by_hand(order: dict[str, int]) -> None:
+        def made_by_hand(order: dict[str, int]) -> int | None:
             span = tracer.start_span("chat model", kind=trace.SpanKind.CLIENT, attributes=at_start)
             context = trace.set_span_in_context(span)
             with trace.use_span(span):
-                count = run(order)
+                taken = stream(order, lambda: between.record(0.01, at_start, context)) if streamed else run(order)
             span.set_attributes(attributes)
             duration.record(0.1, at_start, context)
             tokens.record(10, {**at_start, "gen_ai.token.type": "input"}, context)
             tokens.record(5, {**at_start, "gen_ai.token.type": "output"}, context)
             if streamed:
                 first.record(0.1, at_start, context)
-                for _ in range(int(str(count)) - 1):
-                    between.record(0.01, at_start, context)
             span.end()
+            return taken
 
         return made_by_hand
 
@@ -193,12 +204,15 @@ class Subject:
     def _timed(self, order: dict[str, int], call: Run, stream: Run) -> Times:
         """CPU microseconds: `thread` of the calling thread, `process` with what is exported and collected after."""
         HANDLER.chunks = order.get("chunks", 0)
-        run, times = (stream, order["streams"]) if "streams" in order else (call, order["calls"])
-        units = times * order.get("chunks", 1)
         thread, process = time.thread_time_ns(), time.process_time_ns()
-        for _ in range(times):
-            run(order)
-        thread = time.thread_time_ns() - thread
+        if "chunks" in order:
+            units = order["chunks"]
+            thread = (stream(order) or 0) * units // (units - 2)
+        else:
+            units = order["calls"]
+            for _ in range(units):
+                call(order)
+            thread = time.thread_time_ns() - thread
         self.provider.force_flush()
         READER.collect()
         return {"thread": thread / 1e3 / units, "process": (time.process_time_ns() - process) / 1e3 / units}
