@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentops_otel_litellm.call import Request
@@ -92,7 +92,8 @@ def _streamed(parameters: Parameters) -> bool:
 
 
 def chat_request(parameters: Parameters) -> Request:
-    messages = [members(message) for message in parameters.get("messages") or ()]
+    given = parameters.get("messages") or ()
+    messages = [message if type(message) is dict else members(message) for message in given]
     length, modalities = measure([message.get("content") for message in messages])
     return Request(
         model=model_name(parameters.get("model")),
@@ -115,21 +116,18 @@ def _role_counts(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return counts
 
 
-def measure(contents: Iterable[Any]) -> tuple[int, tuple[str, ...] | None]:
+def measure(contents: Sequence[Any]) -> tuple[int, tuple[str, ...] | None]:
     """Characters of text, and the kinds of parts. Only lengths are taken: the cost is the number of messages."""
-    length = 0
-    kinds: set[str] = set()
-    for content in contents:
-        if isinstance(content, str):
-            length += len(content)
-            kinds.add("text")
-        elif isinstance(content, list | tuple):
-            for part in content:
-                kind = _PART_MODALITIES.get(field(part, "type"))
-                if kind is not None:
-                    kinds.add(kind)
-                if kind == "text":
-                    length += len(field(part, "text") or "")
+    texts = [content for content in contents if isinstance(content, str)]
+    length = sum(map(len, texts))
+    kinds = {"text"} if texts else set()
+    if len(texts) < len(contents):
+        for part in (part for content in contents if isinstance(content, list | tuple) for part in content):
+            kind = _PART_MODALITIES.get(field(part, "type"))
+            if kind is not None:
+                kinds.add(kind)
+            if kind == "text":
+                length += len(field(part, "text") or "")
     return length, tuple(sorted(kinds)) or None
 
 
