@@ -107,6 +107,7 @@ Times = dict[str, float]
 Run = Callable[[dict[str, int]], int | None]
 Patches = dict[tuple[ModuleType, str], tuple[object, object]]
 PATCHED_MODULES = (litellm, litellm.main, litellm.utils)
+litellm.disable_streaming_logging = True  # a thread of LiteLLM's for each chunk, which makes too much noise
 litellm.completion = litellm.main.completion  # LiteLLM would do so at the first use, and keep what it finds then
 
 

@@ -7,7 +7,7 @@ from operator import sub
 from typing import TYPE_CHECKING
 
 from agentops_otel_litellm.call import Stream, StreamOutcome
-from agentops_otel_litellm.guard import guard, tell
+from agentops_otel_litellm.guard import tell
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.readers import Chunks
@@ -41,10 +41,7 @@ class StreamedResponse:
 
     def timed(self, outcome: StreamOutcome, started: float) -> Stream:
         """Every instant in seconds since the call `started`."""
-        instants = self._instants
-        first_token: float | None = None
-        with guard("reading the last chunks"):
-            first_token = self.chunks.first_token
+        instants, first_token = self._instants, self.chunks.first_token
         return Stream(
             outcome=outcome,
             chunk_count=len(instants),
