@@ -97,7 +97,7 @@ def test_fragments_of_tool_calls_are_counted_as_calls(app: App, provider: OpenAI
     """Two tool calls in five fragments are two, and their first fragment is the first token."""
     fragments = ('{"ci', 'ty": ', '"Rome"}')
     provider.script(
-        Script(content=(), delay=0.02, tool_calls=(("1", "weather", fragments), ("2", "weather", fragments[1:])))
+        Script(content=(), delay=0.15, tool_calls=(("1", "weather", fragments), ("2", "weather", fragments[1:])))
     )
     app.read("completion")
     attributes = telemetry.attributes()
@@ -110,7 +110,7 @@ def test_fragments_of_tool_calls_are_counted_as_calls(app: App, provider: OpenAI
     )
     assert isinstance(first_chunk, float)
     assert isinstance(first_token, float)
-    assert first_chunk + 0.01 < first_token
+    assert first_chunk + 0.02 < first_token  # 0.15, but for how busy the machine is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
