@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from itertools import count
 from types import GeneratorType, TracebackType
 from typing import cast
@@ -167,6 +167,18 @@ def test_leaving_an_asynchronous_block_ends_the_span(
         asyncio.run(scenario())
     assert original.done == ["enter", exited]
     assert outcome(telemetry) == "closed"
+
+
+def test_an_exit_stack_asks_the_class(trace: Trace, telemetry: Recorder) -> None:
+    """It takes a stream that `with` takes, and not one that `with` does not."""
+    original = SyncStream()
+    stream = cast("SyncStream", trace(original))
+    with ExitStack() as stack:
+        assert stack.enter_context(stream) is stream
+    assert original.done == ["enter", "exit"]
+    assert outcome(telemetry) == "closed"
+    with ExitStack() as stack, pytest.raises((TypeError, AttributeError)):
+        stack.enter_context(cast("SyncStream", trace(iter(()))))
 
 
 def test_what_a_block_is_given_may_be_another_object(trace: Trace, telemetry: Recorder) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import MethodType, TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import wrapt
 
@@ -27,10 +27,12 @@ else:
 class where_offered:  # noqa: N801 - a decorator
     """A method that a wrapper has where its stream has it: wrapt's proxies are context managers, whatever they wrap."""
 
-    def __init__(self, method: Callable[..., object]) -> None:
+    def __init__(self, method: Callable[..., Any]) -> None:
         self._method = method
 
-    def __get__(self, wrapper: TracedStream, _kind: type) -> MethodType:
+    def __get__(self, wrapper: TracedStream | None, _kind: type) -> Callable[..., Any]:
+        if wrapper is None:  # asked of the class, as `ExitStack` does: it calls what it gets with the wrapper
+            return self._method
         getattr(wrapper.__wrapped__, self._method.__name__)
         return MethodType(self._method, wrapper)
 
@@ -112,7 +114,7 @@ class TracedIterator(TracedStream):
 
     def __next__(self) -> object:
         observation = self._self_observation
-        running = observation.enter()
+        running = observation.enter()  # as `with observation.running()` does: making that block costs for each chunk
         try:
             chunk = self.__wrapped__.__next__()
         except BaseException as error:
