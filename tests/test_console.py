@@ -373,9 +373,7 @@ def test_outcome(attributes: Attributes, expected: str, start: AppStart) -> None
 
 def _written(names: str, call: Call) -> Attributes:
     """The attributes of a call in a choice of vocabularies."""
-    attributes: Attributes = {}
-    Vocabulary.merged([VOCABULARIES[name] for name in names.split(",")]).write(call, attributes)
-    return attributes
+    return Vocabulary.merged([VOCABULARIES[name] for name in names.split(",")]).attributes(call)
 
 
 def _streamed(outcome: StreamOutcome | None) -> Call:

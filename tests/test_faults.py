@@ -24,7 +24,6 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Table, Vocabulary
-from agentops_otel_litellm.vocabularies.vocabulary import Attributes
 from conftest import Reinstrument, Told
 from recorder import Recorder
 from servers.openai_provider import OpenAIProvider
@@ -119,12 +118,9 @@ def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, 
         for row in [row for row, read in table.rows.items() if isinstance(read, tuple)]:
             break_it = Table(table.kind, {**table.rows, row: (table.rows[row][0], breaks)})
             broken = Vocabulary(*(break_it if each is table else each for each in VOCABULARIES[vocabulary].tables))
-            expected: Attributes = {}
-            VOCABULARIES[vocabulary].write(call, expected)
-            found: Attributes = {}
-            broken.write(call, found)
+            expected = VOCABULARIES[vocabulary].attributes(call)
             expected.pop(row, None)
-            assert found == expected
+            assert broken.attributes(call) == expected
     assert telemetry.spans() == []
     assert len(told.take()) == 1  # one place in the source: where `breaks` raises
 

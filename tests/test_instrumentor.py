@@ -129,7 +129,7 @@ def test_unsampled_calls_read_no_request(
     provider: OpenAIProvider, instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a call that is not sampled only the metrics remain."""
-    monkeypatch.setattr(vocabularies.Vocabulary, "write", lambda *_: None)
+    monkeypatch.setattr(vocabularies.Vocabulary, "attributes", lambda *_: {})
     with instrumented_with(Recorder(sampler=ALWAYS_OFF)) as recorder:
         litellm.completion(**chat(provider))
         assert recorder.spans() == []

@@ -39,7 +39,6 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Vocabulary
-from agentops_otel_litellm.vocabularies.vocabulary import Attributes
 
 SHAPES = {"chat": readers.CHAT, "text": readers.TEXT, "embedding": readers.EMBEDDING, "default": readers.DEFAULT}
 
@@ -746,9 +745,8 @@ def check(read: Callable[[], Mapping[str, object]], *inputs: object) -> None:
     with suppress(Exception):
         records = read()
     assert repr(inputs) == before
-    attributes: Attributes = {}
     known = {"operation": "chat", "target": Target(), "timing": Timing(started_at=1), **records}
-    MERGED.write(Call(**known), attributes)  # type: ignore[arg-type]  # one record of each kind
+    attributes = MERGED.attributes(Call(**known))  # type: ignore[arg-type]  # one record of each kind
     assert {name: value for name, value in attributes.items() if not is_attribute(value)} == {}
 
 

@@ -223,12 +223,6 @@ OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.")
 KINDS: dict[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
 
 
-def written(vocabulary: Vocabulary, call: Call) -> Attributes:
-    attributes: Attributes = {}
-    vocabulary.write(call, attributes)
-    return attributes
-
-
 def kind(value: object) -> str:
     """The conventions' name for the type of an attribute's value."""
     if isinstance(value, tuple):
@@ -247,7 +241,7 @@ def test_nothing_is_unknown_of_the_whole_call() -> None:
 def test_every_row_has_its_value(name: str) -> None:
     """Of a call of which all is known, each row writes its attribute, and nothing else is written."""
     vocabulary = VOCABULARIES[name]
-    assert written(vocabulary, CALL) == WRITTEN[name]
+    assert vocabulary.attributes(CALL) == WRITTEN[name]
     assert sorted(vocabulary) == sorted(WRITTEN[name])
 
 
@@ -256,12 +250,12 @@ def test_of_a_call_that_just_began_only_what_is_known_is_written(name: str) -> N
     """What is not known is no attribute."""
     bare = Call(operation="chat", target=Target(), timing=Timing(started_at=1))
     known: dict[str, Attributes] = {"gen_ai": {"gen_ai.operation.name": "chat"}, "llm": {"llm.vendor": "litellm"}}
-    assert written(VOCABULARIES[name], bare) == known[name]
+    assert VOCABULARIES[name].attributes(bare) == known[name]
 
 
 def test_names_and_types_are_the_conventions() -> None:
     """Each name of the conventions' vocabulary is theirs, or is proposed, and has the type they give it."""
-    given = {name: kind(value) for name, value in written(VOCABULARIES["gen_ai"], CALL).items()}
+    given = {name: kind(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
     assert given == {name: PROPOSED.get(name) or TYPES[name] for name in given}
     assert PROPOSED.keys() <= given.keys()
     assert not PROPOSED.keys() & TYPES.keys()
@@ -275,7 +269,7 @@ def test_names_of_our_own_are_in_namespaces_of_our_own() -> None:
 def test_the_exception_event_is_the_conventions() -> None:
     """An exception is logged as the conventions have it, without the stack trace, which quotes code and arguments."""
     assert EXCEPTION_EVENT in EVENTS
-    assert written(EXCEPTION, CALL) == {
+    assert EXCEPTION.attributes(CALL) == {
         "exception.type": "RateLimitError",
         "exception.message": "RateLimitError: the rate limit was reached (HTTP 429, azure)",
     }
@@ -352,8 +346,8 @@ def test_finish_reasons(
 ) -> None:
     """The convention has one for each choice, ours the one that all have, in LiteLLM's words."""
     call = replace(CALL, response=Response(finish_reasons=litellms))
-    assert written(VOCABULARIES["gen_ai"], call).get("gen_ai.response.finish_reasons") == conventions
-    assert written(VOCABULARIES["llm"], call).get("llm.response.finish_reason") == of_all
+    assert VOCABULARIES["gen_ai"].attributes(call).get("gen_ai.response.finish_reasons") == conventions
+    assert VOCABULARIES["llm"].attributes(call).get("llm.response.finish_reason") == of_all
     assert set(conventions or ()) <= MEMBERS["gen_ai.response.finish_reasons"]
 
 
@@ -368,13 +362,13 @@ def test_finish_reasons(
 )
 def test_what_the_conventions_leave_out_at_its_default(request_: Request, left_out: str) -> None:
     """What was asked for, but is what everybody gets, is not written."""
-    assert left_out not in written(VOCABULARIES["gen_ai"], replace(CALL, request=request_))
+    assert left_out not in VOCABULARIES["gen_ai"].attributes(replace(CALL, request=request_))
 
 
 def test_zero_and_false_are_known() -> None:
     """Only what is unknown is absent: nothing, none and false are values."""
     call = replace(CALL, request=Request(stream=False, temperature=0.0, seed=0), usage=Usage(input=0, reasoning=0))
-    merged = written(Vocabulary.merged(tuple(VOCABULARIES.values())), call)
+    merged = Vocabulary.merged(tuple(VOCABULARIES.values())).attributes(call)
     expected = {
         "llm.request.stream": False,
         "gen_ai.request.temperature": 0.0,
@@ -390,16 +384,16 @@ def test_merged_vocabularies_say_what_each_says() -> None:
     both = tuple(VOCABULARIES.values())
     said = WRITTEN["gen_ai"] | WRITTEN["llm"]
     assert len(said) == len(WRITTEN["gen_ai"]) + len(WRITTEN["llm"])
-    assert written(Vocabulary.merged(both), CALL) == said
-    assert written(Vocabulary.merged(both[::-1]), CALL) == said
+    assert Vocabulary.merged(both).attributes(CALL) == said
+    assert Vocabulary.merged(both[::-1]).attributes(CALL) == said
 
 
 def test_the_first_of_merged_vocabularies_decides() -> None:
     """Where two have the same attribute, the first one's row holds."""
     first = Vocabulary(Table(Usage, {"tokens": "input"}))
     second = Vocabulary(Table(Usage, {"tokens": "output", "all": "total"}))
-    assert written(Vocabulary.merged([first, second]), CALL) == {"tokens": 20, "all": 22}
-    assert written(Vocabulary.merged([second, first]), CALL) == {"tokens": 21, "all": 22}
+    assert Vocabulary.merged([first, second]).attributes(CALL) == {"tokens": 20, "all": 22}
+    assert Vocabulary.merged([second, first]).attributes(CALL) == {"tokens": 21, "all": 22}
 
 
 def test_a_row_about_nothing_is_refused() -> None:

@@ -17,7 +17,6 @@ from opentelemetry.trace import (
     get_tracer,
     set_span_in_context,
 )
-from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
@@ -50,13 +49,11 @@ class Telemetry:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
         the others wait until all is.
         """
-        attributes: dict[str, AttributeValue] = {}
-        self._at_start.write(call, attributes)
         return self._tracer.start_span(
             f"{call.operation} {call.target.model}" if call.target.model else call.operation,
             context=context,
             kind=SpanKind.CLIENT,
-            attributes=attributes,
+            attributes=self._at_start.attributes(call),
             start_time=call.timing.started_at,
         )
 
@@ -80,20 +77,16 @@ class Telemetry:
             span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
 
     def _write(self, span: Span, call: Call) -> None:
-        attributes: dict[str, AttributeValue] = {}
-        self._at_end.write(call, attributes)
-        span.set_attributes(attributes)
+        span.set_attributes(self._at_end.attributes(call))
         if call.failure is not None:
             span.set_status(Status(StatusCode.ERROR, call.failure.message))
 
     def _log_exception(self, span: Span, call: Call) -> None:
-        attributes: dict[str, AttributeValue] = {}
-        EXCEPTION.write(call, attributes)
         self._logger.emit(
             LogRecord(
                 event_name=EXCEPTION_EVENT,
                 severity_number=SeverityNumber.WARN,
-                attributes=attributes,
+                attributes=EXCEPTION.attributes(call),
                 context=set_span_in_context(span),
             )
         )

@@ -118,10 +118,10 @@ def _role_counts(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def measure(contents: Sequence[Any]) -> tuple[int, tuple[str, ...] | None]:
     """Characters of text, and the kinds of parts. Only lengths are taken: the cost is the number of messages."""
-    texts = [content for content in contents if isinstance(content, str)]
-    length = sum(map(len, texts))
-    kinds = {"text"} if texts else set()
-    if len(texts) < len(contents):
+    plain = [content for content in contents if isinstance(content, str)]
+    length = sum(map(len, plain))
+    kinds = {"text"} if plain else set()
+    if len(plain) < len(contents):
         for part in (part for content in contents if isinstance(content, list | tuple) for part in content):
             kind = _PART_MODALITIES.get(field(part, "type"))
             if kind is not None:
@@ -132,21 +132,21 @@ def measure(contents: Sequence[Any]) -> tuple[int, tuple[str, ...] | None]:
 
 
 def text_request(parameters: Parameters) -> Request:
-    count, length = _prompts(parameters.get("prompt"))
+    inputs, length = _prompts(parameters.get("prompt"))
     return Request(
         model=model_name(parameters.get("model")),
         stream=_streamed(parameters),
-        inputs_count=count,
+        inputs_count=inputs,
         content_length=length,
         **taken(parameters, _TEXT),
     )
 
 
 def embedding_request(parameters: Parameters) -> Request:
-    count, length = _prompts(parameters.get("input"))
+    inputs, length = _prompts(parameters.get("input"))
     return Request(
         model=model_name(parameters.get("model")),
-        inputs_count=count,
+        inputs_count=inputs,
         content_length=length,
         **taken(parameters, _EMBEDDING),
     )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.readers.responses import read_usage
-from agentops_otel_litellm.readers.values import field, members, model_name, number, text
-
-_NOTHING: Mapping[str, Any] = {}
-USAGE_FIELDS = tuple(each.name for each in fields(Usage))
+from agentops_otel_litellm.readers.values import NOTHING, field, members, model_name, number, text
 
 
 class LiteLLMStream(Protocol):
@@ -72,7 +69,7 @@ class ChatChunks:
     def _output(self, index: int, choice: Mapping[str, Any]) -> bool:
         """Whether the choice carried output, which is counted."""
         delta = choice.get("delta")
-        held = getattr(delta, "__pydantic_extra__", None) or _NOTHING
+        held = getattr(delta, "__pydantic_extra__", None) or NOTHING
         content = held.get("content")
         if content and held.get("tool_calls") is None and held.get("function_call") is None:
             self._length += len(content)  # nearly every chunk is such a one
@@ -164,9 +161,8 @@ def _merged(reported: Sequence[Usage]) -> Usage:
     """One usage from several: some providers count the input when they start and the output when they end."""
     counts: dict[str, int] = {}
     for usage in reported:
-        for name in USAGE_FIELDS:
-            count = getattr(usage, name)
-            if count or (count is not None and name not in counts):
+        for name, count in vars(usage).items():
+            if count or name not in counts:
                 counts[name] = count
     if len(reported) > 1 and {"input", "output"} <= counts.keys():
         counts["total"] = counts["input"] + counts["output"]  # each part's total is of that part

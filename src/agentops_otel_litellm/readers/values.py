@@ -11,7 +11,7 @@ from typing import Any
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
 
 _LONGEST_NAME = 256
-_NOTHING: dict[str, Any] = {}
+NOTHING: Mapping[str, Any] = {}
 
 
 def members(thing: Any) -> Mapping[str, Any]:
@@ -21,7 +21,7 @@ def members(thing: Any) -> Mapping[str, Any]:
     if isinstance(thing, dict):
         return thing
     extra: dict[str, Any] | None = getattr(thing, "__pydantic_extra__", None)
-    own: dict[str, Any] = getattr(thing, "__dict__", _NOTHING)
+    own: Mapping[str, Any] = getattr(thing, "__dict__", NOTHING)
     if not extra:
         return own
     return {**own, **extra} if own else extra

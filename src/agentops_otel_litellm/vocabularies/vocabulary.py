@@ -80,17 +80,19 @@ class Vocabulary:
     def __init__(self, *tables: Table) -> None:
         self.tables = tables
 
-    def write(self, call: Call, attributes: Attributes) -> None:
-        """Add everything this vocabulary says of `call`."""
+    def attributes(self, call: Call) -> Attributes:
+        """Everything this vocabulary says of `call`."""
         records = {"call": call, **vars(call)}
+        attributes: Attributes = {}
         with suppress(Exception):  # a broken row is found and told of below
             for table in self.tables:
                 if table.about in records:
                     table.write(records[table.about], attributes)
-            return
+            return attributes
         for table in self.tables:
             if table.about in records:
                 table.write_what_works(records[table.about], attributes)
+        return attributes
 
     @classmethod
     def merged(cls, vocabularies: Sequence[Vocabulary]) -> Vocabulary:
