@@ -379,6 +379,7 @@ def _written(names: str, call: Call) -> Attributes:
 def _streamed(outcome: StreamOutcome | None) -> Call:
     """A call that was answered at once, or in a stream with that outcome."""
     return Call(
+        name="chat",
         operation="chat",
         target=Target(provider="openai", model="gpt-4o"),
         timing=Timing(started_at=EPOCH),
@@ -440,7 +441,11 @@ def test_failure_in_any_vocabulary(names: str, expected: str, start: AppStart) -
     """A failed call is one in either."""
     app = start()
     failure = Failure(type="Timeout", ancestry=("Timeout",), status_code=408)
-    app.call(_written(names, Call(operation="chat", target=Target(), timing=Timing(started_at=1), failure=failure)))
+    app.call(
+        _written(
+            names, Call(name="chat", operation="chat", target=Target(), timing=Timing(started_at=1), failure=failure)
+        )
+    )
     assert app.printed()[1][101:] == expected
 
 

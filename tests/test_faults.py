@@ -17,7 +17,7 @@ from agentops_otel_litellm.call import (
     Failure,
     Request,
     Response,
-    Route,
+    Routing,
     Stream,
     Target,
     Timing,
@@ -28,16 +28,17 @@ from conftest import Reinstrument, Told
 from recorder import Recorder
 from servers.openai_provider import OpenAIProvider
 
-READERS = ("read_target", "read_route", "read_failure", "is_stream")
+READERS = ("read_target", "read_routing", "read_failure", "is_stream")
 
 
 def whole_call() -> Call:
     """A call with every record there is."""
     return Call(
+        name="chat",
         operation="chat",
         target=Target(provider="openai", model="gpt-4o", address="127.0.0.1", port=1),
         timing=Timing(started_at=1, duration=0.5),
-        route=Route(call_id="id", call_type="completion"),
+        routing=Routing(call_id="id", call_type="completion"),
         request=Request(model="gpt-4o", stream=True, choice_count=2, user_count=1),
         response=Response(id="r", model="gpt-4o", finish_reasons=("stop",)),
         usage=Usage(input=1, output=2, total=3),

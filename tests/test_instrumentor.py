@@ -192,7 +192,7 @@ def test_the_change_test(
     provider: OpenAIProvider, instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A new operation of a known shape, a new attribute and a new metric each take one row."""
-    operation = operations.Operation(name="understood", functions=("moderation", "rerank"), shape=readers.CHAT)
+    operation = operations.Operation(name="understood", functions=("rerank",), shape=readers.CHAT)
     attribute = vocabularies.Table(Usage, {"test.tokens": "total"})
     metric = metrics.Metric(
         name="test.total",
@@ -202,7 +202,7 @@ def test_the_change_test(
         values=lambda call: (call.usage.total or 0,) if call.usage else (),
     )
     extended = vocabularies.Vocabulary(*vocabularies.VOCABULARIES["llm"].tables, attribute)
-    monkeypatch.setattr(operations, "OPERATIONS", (*operations.OPERATIONS, operation))
+    monkeypatch.setattr(operations, "OPERATIONS", (operation, *operations.OPERATIONS))
     monkeypatch.setitem(vocabularies.VOCABULARIES, "llm", extended)
     monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, metric))
     with instrumented_with(Recorder()) as recorder:

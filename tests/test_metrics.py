@@ -12,16 +12,17 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanContext, TraceFlags
 
-from agentops_otel_litellm.call import Call, Failure, Request, Response, Route, Stream, Target, Timing, Usage
+from agentops_otel_litellm.call import Call, Failure, Request, Response, Routing, Stream, Target, Timing, Usage
 from agentops_otel_litellm.metrics import Metrics
 from conventions import MEMBERS, METRICS
 from recorder import Attributes, Point, Recorder
 
 CALL = Call(
+    name="chat",
     operation="chat",
     target=Target(provider="azure", model="gpt-4o", address="example.com", port=443),
     timing=Timing(started_at=1, duration=2.0),
-    route=Route(call_id="a call", call_type="completion", model_id="a deployment"),
+    routing=Routing(call_id="a call", call_type="completion", model_id="a deployment"),
     request=Request(model="azure/gpt-4o", content_length=5),
     response=Response(id="a response", model="gpt-4o-2024"),
     usage=Usage(input=11, output=7, total=18),
@@ -90,7 +91,7 @@ def test_only_the_duration_tells_failures_apart() -> None:
     assert found == {name: expected.get(name, DIMENSIONS) for name in found}
 
 
-BARE = Call(operation="chat", target=Target(), timing=Timing(started_at=1))
+BARE = Call(name="chat", operation="chat", target=Target(), timing=Timing(started_at=1))
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_series_do_not_grow_with_calls() -> None:
         call = replace(
             CALL,
             timing=Timing(started_at=number, duration=number / 100),
-            route=Route(call_id=f"call {number}", model_id=f"deployment {number}", model_group=f"group {number}"),
+            routing=Routing(call_id=f"call {number}", model_id=f"deployment {number}", model_group=f"group {number}"),
             request=Request(model=f"alias {number}", content_length=number, seed=number, stop_sequences=(str(number),)),
             response=Response(id=f"response {number}", model="gpt-4o-2024", system_fingerprint=str(number)),
         )

@@ -19,7 +19,9 @@ from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
 from agentops_otel_litellm.processors.stream import add_stream_rates
 
-CALL = Call(operation="chat", target=Target(provider="openai", model="gpt-4o"), timing=Timing(started_at=1))
+CALL = Call(
+    name="chat", operation="chat", target=Target(provider="openai", model="gpt-4o"), timing=Timing(started_at=1)
+)
 
 
 def streamed(

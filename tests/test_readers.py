@@ -32,7 +32,7 @@ from agentops_otel_litellm.call import (
     Failure,
     Request,
     Response,
-    Route,
+    Routing,
     Stream,
     Target,
     Timing,
@@ -621,13 +621,13 @@ def test_the_route() -> None:
     """Ids and the Router's names for what it chose, from wherever they are."""
     parameters: Parameters = {"litellm_call_id": "given", "metadata": {"model_group": "group", "secret": "sk-canary"}}
     logging = logging_of(litellm_call_id="made", litellm_params={"model_info": {"id": "deployment"}})
-    assert readers.read_route(parameters, logging) == Route(
+    assert readers.read_routing(parameters, logging) == Routing(
         call_id="made", call_type="acompletion", model_group="group", model_id="deployment"
     )
-    assert readers.read_route(parameters, None) == Route(call_id="given", model_group="group")
+    assert readers.read_routing(parameters, None) == Routing(call_id="given", model_group="group")
     other: Parameters = {"litellm_metadata": {"model_group": "group"}, "model_info": {"id": "deployment"}}
-    assert readers.read_route(other, None) == Route(model_group="group", model_id="deployment")
-    assert readers.read_route({}, None) == Route()
+    assert readers.read_routing(other, None) == Routing(model_group="group", model_id="deployment")
+    assert readers.read_routing({}, None) == Routing()
 
 
 # --- failures ---------------------------------------------------------------------------------------------
@@ -767,7 +767,7 @@ def test_anything_for_a_parameter(shape: readers.Shape, name: str, value: object
     parameters = {**GOOD, name: value}
     check(lambda: {"request": shape.request(parameters)}, parameters)
     check(lambda: {"target": readers.read_target(parameters, None)}, parameters)
-    check(lambda: {"route": readers.read_route(parameters, None)}, parameters)
+    check(lambda: {"routing": readers.read_routing(parameters, None)}, parameters)
 
 
 @UNHURRIED
@@ -830,7 +830,7 @@ def test_anything_for_a_logging_object(
     """What LiteLLM keeps of a call, if it were anything."""
     logging = SimpleNamespace(model_call_details=details, call_type=call_type, cost_breakdown={"total_cost": cost})
     check(lambda: {"target": readers.read_target(parameters, logging)}, parameters, logging)
-    check(lambda: {"route": readers.read_route(parameters, logging)}, parameters, logging)
+    check(lambda: {"routing": readers.read_routing(parameters, logging)}, parameters, logging)
     check(lambda: {"cost": readers.CHAT.stream_cost(logging)}, logging)
 
 

@@ -8,28 +8,42 @@ import litellm
 import pytest
 
 from agentops_otel_litellm.call import (
+    Attempt,
+    Attempts,
     Call,
     Cost,
     Failure,
     Request,
     Response,
-    Route,
+    Routing,
     Stream,
     Target,
     Timing,
     Usage,
 )
 from agentops_otel_litellm.operations import OPERATIONS
-from agentops_otel_litellm.vocabularies import VOCABULARIES, Table, Vocabulary
+from agentops_otel_litellm.vocabularies import VOCABULARIES, Table, Vocabulary, llm
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
 from agentops_otel_litellm.vocabularies.vocabulary import Attributes
 from conventions import EVENTS, MEMBERS, TYPES
 
+ATTEMPT = Attempt(
+    number=1,
+    model="gpt-4o",
+    provider="azure",
+    started=0.1,
+    duration=0.2,
+    failure=Failure(type="Timeout", ancestry=("Timeout",), message="Timeout: no answer came in time (azure)"),
+)
 CALL = Call(
+    name="chat",
     operation="chat",
     target=Target(provider="azure", model="gpt-4o", address="example.com", port=443),
     timing=Timing(started_at=1, duration=0.5),
-    route=Route(call_id="call", call_type="acompletion", model_group="group", model_id="deployment"),
+    routing=Routing(
+        call_id="call", call_type="acompletion", model_group="group", model_id="deployment", cooldown_time=60.0
+    ),
+    attempts=Attempts(made=(ATTEMPT,), retries=2, fallback_used=True),
     request=Request(
         model="azure/gpt-4o",
         stream=True,
@@ -192,6 +206,9 @@ WRITTEN: dict[str, Attributes] = {
         "litellm.call_type": "acompletion",
         "litellm.model_group": "group",
         "litellm.model_id": "deployment",
+        "litellm.cooldown_time": 60.0,
+        "llm.retry.count": 2,
+        "llm.fallback.used": True,
         "llm.usage.prompt_tokens": 20,
         "llm.usage.completion_tokens": 21,
         "llm.usage.total_tokens": 22,
@@ -220,6 +237,8 @@ PROPOSED = {
     "gen_ai.usage.cost.source": "string",
 }
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.")
+OUR_OPERATIONS: frozenset[str] = frozenset()
+"""Those the conventions have no name for."""
 KINDS: dict[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
 
 
@@ -233,7 +252,10 @@ def kind(value: object) -> str:
 
 def test_nothing_is_unknown_of_the_whole_call() -> None:
     """A field that is added to a record has to be added here, where every row is held against it."""
-    for record in (CALL, *(getattr(CALL, each.name) for each in fields(CALL) if each.name != "operation")):
+    for record in (
+        CALL,
+        *(getattr(CALL, each.name) for each in fields(CALL) if each.name not in {"name", "operation"}),
+    ):
         assert vars(record).keys() == {each.name for each in fields(record)}
 
 
@@ -248,7 +270,7 @@ def test_every_row_has_its_value(name: str) -> None:
 @pytest.mark.parametrize("name", VOCABULARIES)
 def test_of_a_call_that_just_began_only_what_is_known_is_written(name: str) -> None:
     """What is not known is no attribute."""
-    bare = Call(operation="chat", target=Target(), timing=Timing(started_at=1))
+    bare = Call(name="chat", operation="chat", target=Target(), timing=Timing(started_at=1))
     known: dict[str, Attributes] = {"gen_ai": {"gen_ai.operation.name": "chat"}, "llm": {"llm.vendor": "litellm"}}
     assert VOCABULARIES[name].attributes(bare) == known[name]
 
@@ -276,9 +298,22 @@ def test_the_exception_event_is_the_conventions() -> None:
     assert {TYPES[name] for name in EXCEPTION} == {"string"}
 
 
+def test_attempts_are_told_in_full() -> None:
+    """The event of an attempt has what is known of it."""
+    assert llm.ATTEMPT.attributes(ATTEMPT) == {
+        "litellm.attempt.number": 1,
+        "litellm.attempt.model": "gpt-4o",
+        "litellm.attempt.provider": "azure",
+        "litellm.attempt.duration": 0.2,
+        "litellm.attempt.error.type": "Timeout",
+        "litellm.attempt.error.message": "Timeout: no answer came in time (azure)",
+    }
+
+
 def test_operations_have_the_conventions_names() -> None:
-    """Each operation that is described is one of the well-known ones."""
-    assert {row.name for row in OPERATIONS} <= MEMBERS["gen_ai.operation.name"]
+    """An operation has the conventions' name, where they have one."""
+    named = {row.name for row in OPERATIONS if row.calls_a_model and row.name}
+    assert named <= MEMBERS["gen_ai.operation.name"] | OUR_OPERATIONS
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,34 @@ class Failure:
 
 
 @record
-class Route:
+class Attempt:
+    """One attempt of LiteLLM's to have the call served. Of one that failed before LiteLLM had turned to a provider
+    it is not known when it started.
+    """
+
+    number: int
+    """From 1."""
+    model: str | None = None
+    provider: str | None = None
+    started: float | None = None
+    """Seconds since the call started."""
+    duration: float | None = None
+    failure: Failure | None = None
+
+
+@record
+class Attempts:
+    """LiteLLM's attempts at the call. (An HTTP client may have retried beneath each: LiteLLM does not know.)"""
+
+    made: tuple[Attempt, ...]
+    retries: int | None = None
+    """Further attempts with the same model."""
+    fallback_used: bool | None = None
+    """Whether another model was turned to."""
+
+
+@record
+class Routing:
     """How LiteLLM carried the call."""
 
     call_id: str | None = None
@@ -165,17 +192,23 @@ class Route:
     """The LiteLLM function called, such as `acompletion`."""
     model_group: str | None = None
     model_id: str | None = None
+    """The Router's deployment."""
+    cooldown_time: float | None = None
+    """Seconds for which the Router sets the deployment aside, now that it has failed."""
 
 
 @record
 class Call:
     """One logical call: the whole of it, or as much as is known yet."""
 
-    operation: str
-    """`gen_ai.operation.name`."""
-    target: Target
+    name: str
+    """The operation, as in the name of the span."""
     timing: Timing
-    route: Route | None = None
+    operation: str | None = None
+    """`gen_ai.operation.name`. What LiteLLM does around calls, such as routing them, is no such operation."""
+    target: Target = Target()
+    attempts: Attempts | None = None
+    routing: Routing | None = None
     request: Request | None = None
     response: Response | None = None
     usage: Usage | None = None

@@ -25,6 +25,7 @@ from agentops_otel_litellm.processors import PIPELINE
 from agentops_otel_litellm.version import SCOPE, __version__
 from agentops_otel_litellm.vocabularies import Vocabulary
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT
+from agentops_otel_litellm.vocabularies.llm import ATTEMPT, ATTEMPT_EVENT
 
 
 class Telemetry:
@@ -50,9 +51,9 @@ class Telemetry:
         the others wait until all is.
         """
         return self._tracer.start_span(
-            f"{call.operation} {call.target.model}" if call.target.model else call.operation,
+            _span_name(call),
             context=context,
-            kind=SpanKind.CLIENT,
+            kind=SpanKind.INTERNAL if call.operation is None else SpanKind.CLIENT,
             attributes=self._at_start.attributes(call),
             start_time=call.timing.started_at,
         )
@@ -65,8 +66,9 @@ class Telemetry:
         for processor, guarded in self._pipeline:
             with guarded:
                 call = processor(call)
-        with guard("putting a call aside for the metrics"):
-            self._metrics.defer(call, span.get_span_context())
+        if call.operation is not None:  # what LiteLLM does around calls is no call
+            with guard("putting a call aside for the metrics"):
+                self._metrics.defer(call, span.get_span_context())
         if call.failure is not None:
             with guard("logging an exception"):
                 self._log_exception(span, call)
@@ -78,6 +80,11 @@ class Telemetry:
 
     def _write(self, span: Span, call: Call) -> None:
         span.set_attributes(self._at_end.attributes(call))
+        if call.attempts is not None:
+            with guard("writing attempts"):
+                for attempt in call.attempts.made:
+                    began = call.timing.started_at + int((attempt.started or 0) * 1e9)
+                    span.add_event(ATTEMPT_EVENT, ATTEMPT.attributes(attempt), began)
         if call.failure is not None:
             span.set_status(Status(StatusCode.ERROR, call.failure.message))
 
@@ -90,3 +97,9 @@ class Telemetry:
                 context=set_span_in_context(span),
             )
         )
+
+
+def _span_name(call: Call) -> str:
+    """`chat gpt-4o`, `route fast-models`."""
+    subject = call.target.model or (call.routing.model_group if call.routing else None)
+    return f"{call.name} {subject}" if subject else call.name

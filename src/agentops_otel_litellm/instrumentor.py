@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Collection
+from functools import partial
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 
-from agentops_otel_litellm import seams
+from agentops_otel_litellm import patches
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.seams import SEAMS, Seam
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 
 if TYPE_CHECKING:
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
-
-    from agentops_otel_litellm.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
     _tracer_provider: TracerProvider | None = None
     _meter_provider: MeterProvider | None = None
     _logger_provider: LoggerProvider | None = None
-    _tracing: Tracing | None = None
-    _hooked = False
+    _loaded = False
+    _hooked: frozenset[Seam] = frozenset()
 
     def instrumentation_dependencies(self) -> Collection[str]:
         return (LITELLM,)
@@ -57,41 +58,52 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._tracer_provider = tracer_provider
         self._meter_provider = meter_provider
         self._logger_provider = logger_provider
-        utils = sys.modules.get(seams.MODULE)
-        if utils is not None:
-            self._patch(utils)
-        elif not self._hooked:
-            # A hook cannot be taken back: it asks whether it is still wanted.
-            self._hooked = True
-            wrapt.register_post_import_hook(self._imported, seams.MODULE)
+        imported = [seam for seam in SEAMS if seam.module in sys.modules]
+        for seam in imported:
+            self._patch(seam, sys.modules[seam.module])
+        if imported:
+            with guard("instrumenting LiteLLM, which was imported before"):
+                patches.replace_aliases()
+        # A hook cannot be taken back: it asks whether it is still wanted.
+        for seam in SEAMS:
+            if seam not in imported and seam not in self._hooked:
+                self._hooked |= {seam}
+                wrapt.register_post_import_hook(partial(self._imported, seam), seam.module)
 
     def _uninstrument(self, **_kwargs: object) -> None:
-        if self._tracing is not None:
-            self._tracing.telemetry = None
-            seams.unpatch()
+        if not self._loaded:
+            return
+        from agentops_otel_litellm.tracing import TRACING
 
-    def _imported(self, utils: ModuleType) -> None:
+        TRACING.telemetry = None
+        self._loaded = False
+        patches.undo()
+
+    def _imported(self, seam: Seam, module: ModuleType) -> None:
         if self.is_instrumented_by_opentelemetry:
-            self._patch(utils)
+            self._patch(seam, module)
 
-    def _patch(self, utils: ModuleType) -> None:
+    def _patch(self, seam: Seam, module: ModuleType) -> None:
         with guard("instrumenting LiteLLM"):
-            # Only now: programs that never use LiteLLM do not pay for these.
-            from agentops_otel_litellm.emit import Telemetry
-            from agentops_otel_litellm.tracing import Tracing
-            from agentops_otel_litellm.vocabularies import VOCABULARIES
-
-            # In the registry's order, not the user's: samplers get to see what the first of them says.
-            names = Settings.from_environment().vocabularies(VOCABULARIES)
-            chosen = [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names]
-            # One for ever: a function traced before an `uninstrument()` may have stayed somewhere in the app.
-            self._tracing = self._tracing or Tracing()
-            self._tracing.telemetry = Telemetry(
-                chosen,
-                tracer_provider=self._tracer_provider,
-                meter_provider=self._meter_provider,
-                logger_provider=self._logger_provider,
-            )
-            missing = seams.patch(utils, self._tracing.trace, self._tracing.capture_logging)
-            for seam in missing:
+            self._load()
+            found = patches.patch(module, seam.name, resolve_name(seam.wrapper))
+            if seam.always and not found:
                 logger.warning("This LiteLLM has no %s: its calls are traced in part or not at all.", seam)
+
+    def _load(self) -> None:
+        """Make what traces, at the first of LiteLLM's modules: programs that never use it do not pay for this."""
+        if self._loaded:
+            return
+        from agentops_otel_litellm.emit import Telemetry
+        from agentops_otel_litellm.tracing import TRACING
+        from agentops_otel_litellm.vocabularies import VOCABULARIES
+
+        # In the registry's order, not the user's: samplers get to see what the first of them says.
+        names = Settings.from_environment().vocabularies(VOCABULARIES)
+        TRACING.telemetry = Telemetry(
+            [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names],
+            tracer_provider=self._tracer_provider,
+            meter_provider=self._meter_provider,
+            logger_provider=self._logger_provider,
+        )
+        self._loaded = True

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from threading import Lock
 from time import perf_counter, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from opentelemetry.context import Context, attach, create_key, detach, get_current
+from opentelemetry.context import (
+    _SUPPRESS_INSTRUMENTATION_KEY,
+    Context,
+    attach,
+    create_key,
+    detach,
+    get_current,
+)
 from opentelemetry.trace import set_span_in_context
 
 from agentops_otel_litellm import readers
+from agentops_otel_litellm.attempts import AttemptsSoFar
 from agentops_otel_litellm.call import (
     Call,
     Cost,
     Failure,
     Request,
     Response,
-    Route,
+    Routing,
     Stream,
     StreamOutcome,
     Target,
@@ -41,11 +50,23 @@ if TYPE_CHECKING:
 CURRENT = create_key("agentops_otel_litellm.observation")
 """Where an OpenTelemetry context holds the observation it is inside of."""
 
+
+def observation_in(context: Mapping[str, object]) -> Observation | None:
+    """The observation a context is inside of, if its call is still going on."""
+    observation = context.get(CURRENT)
+    return observation if isinstance(observation, Observation) and observation.open else None
+
+
+def is_suppressed(context: Mapping[str, object]) -> bool:
+    """What `is_instrumentation_enabled()` says, which looks for the context twice more."""
+    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))
+
+
 Answer = tuple[Response | None, Usage | None, Cost | None]
 
 _READING_REQUEST = guard("reading a request")
 _READING_TARGET = guard("reading the provider of a call")
-_READING_ROUTE = guard("reading how LiteLLM carried a call")
+_READING_ROUTING = guard("reading how LiteLLM carried a call")
 _READING_RESPONSE = guard("reading a response")
 _READING_USAGE = guard("reading a response's usage")
 _READING_COST = guard("reading a response's cost")
@@ -64,11 +85,14 @@ class Observation:
         "_operation",
         "_parameters",
         "_request",
+        "_route",
         "_span",
         "_started",
         "_started_at",
         "_streamed",
         "_telemetry",
+        "attempts",
+        "cooldown_time",
         "logging",
     )
 
@@ -86,8 +110,12 @@ class Observation:
         self._streamed: StreamedResponse | None = None
         self.logging: object = parameters.get("litellm_logging_obj")
         """LiteLLM's logging object of the call, once there is one."""
+        self.cooldown_time: float | None = None
+        """Seconds for which the Router has set the call's deployment aside."""
+        self._route = _route_in(context)
         self._started_at = time_ns()
         self._started = perf_counter()
+        self.attempts = AttemptsSoFar(self._started)
         self._span: Span = telemetry.start(self._begun(), context)
         self._context: Context | None = Context({**set_span_in_context(self._span, context), CURRENT: self})
         self._request: Request | None = None
@@ -99,6 +127,16 @@ class Observation:
     def open(self) -> bool:
         """Whether the call is still going on."""
         return not self._ending.locked()
+
+    @property
+    def calls_a_model(self) -> bool:
+        """Whether it is a call of its own; else it is what LiteLLM does around calls."""
+        return self._operation.calls_a_model
+
+    @property
+    def operation(self) -> str:
+        """The name of its operation."""
+        return self._operation.name
 
     def running(self) -> Running:
         """The block in which LiteLLM runs on the call's behalf."""
@@ -122,6 +160,13 @@ class Observation:
             self._end("completed")
         else:
             self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
+
+    def attempt_failed(self, error: BaseException, cause: object, asked: Mapping[str, object]) -> None:
+        """LiteLLM made `error` of `cause`; the parameters it `asked` with count where it had yet to turn to anyone."""
+        attempts = self.attempts
+        if attempts.is_news(error, cause):
+            target = self._target() if attempts.under_way else readers.read_target(asked, None)
+            attempts.fail(error, target, readers.read_failure(error))
 
     def returned(self, result: object) -> None:
         """LiteLLM gave its response."""
@@ -163,31 +208,46 @@ class Observation:
                 OPEN_STREAMS.discard(self)
                 if outcome == "abandoned":
                     duration = self._streamed.latest - self._started
-            self._telemetry.finish(self._span, self._ended(duration, outcome, result, error))
+            call = self._ended(duration, outcome, result, error)
+            self._tell_route(call)
+            self._telemetry.finish(self._span, call)
         self._release()
+
+    def _tell_route(self, call: Call) -> None:
+        """What the Router sends to one of its deployments is an attempt of the routed call."""
+        if self._route is not None and call.routing is not None and call.routing.model_group is not None:
+            ended = self._started + (call.timing.duration or 0)
+            self._route.attempts.add(call.target, call.failure, self._started, ended)
 
     def _release(self) -> None:
         """Let go of what the app passed: our own context refers to us, so only the garbage collector would."""
         self._parameters, self._request, self._streamed = {}, None, None
-        self._context = self.logging = None
+        self._context = self.logging = self._route = None
+        self.attempts = AttemptsSoFar(self._started)
 
     def _begun(self) -> Call:
         """The call as known when it starts."""
+        operation = self._operation
+        if operation.calls_a_model:
+            name, routing = operation.name, None
+        else:
+            name, routing = None, self._routing()
         return Call(
-            operation=self._operation.name,
+            name=operation.name,
+            operation=name,
             target=self._target(),
+            routing=routing,
             timing=Timing(started_at=self._started_at),
         )
 
     def _ended(self, duration: float, outcome: StreamOutcome, result: object, error: BaseException | None) -> Call:
         """The whole call. What cannot be read is absent, and what can be is not lost with it."""
-        route: Route | None = None
+        routing: Routing | None = None
         failure: Failure | None = None
         stream: Stream | None = None
         answer: Answer = (None, None, None)
         if self._span.is_recording():  # only spans tell it: of a call that is not sampled there are only metrics
-            with _READING_ROUTE:
-                route = readers.read_route(self._parameters, self.logging)
+            routing = self._routing()
         if error is not None:
             with _READING_EXCEPTION:
                 failure = readers.read_failure(error)
@@ -197,11 +257,14 @@ class Observation:
         elif error is None:
             answer = self._answer(result)
         response, usage, cost = answer
+        target = self._target()
         return Call(
-            operation=self._operation.name,
-            target=self._target(),
+            name=self._operation.name,
+            operation=self._operation.name if self._operation.calls_a_model else None,
+            target=target,
+            attempts=self.attempts.over(self._started + duration, target, failure),
             timing=Timing(started_at=self._started_at, duration=duration),
-            route=route,
+            routing=routing,
             request=self._request,
             response=response,
             usage=usage,
@@ -239,8 +302,20 @@ class Observation:
 
     def _target(self) -> Target:
         with _READING_TARGET:
-            return readers.read_target(self._parameters, self.logging)
+            return self._operation.shape.target(self._parameters, self.logging)
         return Target()
+
+    def _routing(self) -> Routing | None:
+        with _READING_ROUTING:
+            routing = self._operation.shape.routing(self._parameters, self.logging)
+            return replace(routing, cooldown_time=self.cooldown_time) if self.cooldown_time is not None else routing
+        return None
+
+
+def _route_in(context: Mapping[str, object]) -> Observation | None:
+    """The Router's call on whose behalf one is made right now."""
+    around = observation_in(context)
+    return around if around is not None and not around.calls_a_model else None
 
 
 class Running:

@@ -11,29 +11,44 @@ from agentops_otel_litellm import readers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A kind of operation: its `gen_ai.operation.name`, LiteLLM's functions for it, and how they are read."""
+    """A kind of operation: its name, LiteLLM's functions for it, and how they are read."""
 
-    name: str
+    name: str = ""
+    """Where it is empty: the function's."""
     functions: tuple[str, ...] = ()
-    """Without LiteLLM's leading `a`: `completion` stands for `acompletion` too."""
+    """Without LiteLLM's leading `a`: `completion` stands for `acompletion` too. Where LiteLLM has several functions of
+    one name, with their package: `vector_stores.search`.
+    """
     shape: readers.Shape = readers.DEFAULT
+    calls_a_model: bool = True
+    """Whether it is an operation of generative AI; else it is what LiteLLM does around such calls."""
 
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(name="chat", functions=("completion",), shape=readers.CHAT),
     Operation(name="text_completion", functions=("text_completion",), shape=readers.TEXT),
     Operation(name="embeddings", functions=("embedding",), shape=readers.EMBEDDING),
+    Operation(
+        name="route",
+        functions=("function_with_fallbacks", "async_function_with_fallbacks"),
+        shape=readers.ROUTE,
+        calls_a_model=False,
+    ),
+    Operation(
+        functions=("batch_completion", "batch_completion_models", "batch_completion_models_all_responses"),
+        shape=readers.BATCH,
+        calls_a_model=False,
+    ),
 )
-DEFAULT = Operation(name="")
+DEFAULT = Operation()
 
 
 def operation_of(function: Callable[..., object]) -> Operation:
     """The row of a LiteLLM function; an unknown one gets the default row under its own name."""
     name = _synchronous_name(function)
-    for row in OPERATIONS:
-        if name in row.functions:
-            return row
-    return replace(DEFAULT, name=name)
+    names = {name, f"{_package(function)}.{name}"}
+    row = next((row for row in OPERATIONS if not names.isdisjoint(row.functions)), DEFAULT)
+    return row if row.name else replace(row, name=name)
 
 
 def parameter_names(function: Callable[..., object]) -> tuple[str, ...]:
@@ -46,6 +61,11 @@ def parameter_names(function: Callable[..., object]) -> tuple[str, ...]:
     if twin is not None and any(each.kind is each.VAR_POSITIONAL for each in parameters.values()):
         parameters = inspect.signature(twin).parameters
     return tuple(parameters)
+
+
+def _package(function: Callable[..., object]) -> str:
+    """`litellm.vector_stores.main` → `vector_stores`."""
+    return function.__module__.removeprefix("litellm.").removesuffix(".main")
 
 
 def _synchronous_name(function: Callable[..., object]) -> str:

@@ -1,81 +1,92 @@
-"""Where LiteLLM is patched: the decorator that builds its functions, and the setup of their logging.
+"""Where LiteLLM is patched: one row for each place, and what is put around what is found there.
 
-`litellm.utils.client` decorates nearly every function of LiteLLM. Replaced as soon as `litellm.utils` has run, and
-so before `litellm` itself uses it, it traces all of them at their definition, and every `from litellm import …` in
-the app gets a traced one. Where litellm was imported before us, what it had built already is found and replaced.
-Nothing here imports litellm.
+The decorator `client` builds nearly every function of LiteLLM. Replaced as soon as `litellm.utils` has run, and so
+before LiteLLM itself uses it, it traces all of them at their definition, and every `from litellm import …` in the app
+gets a traced one. The other rows are what the decorator does not reach, and what LiteLLM does inside a call.
+
+The rows name modules and wrappers; reading them imports neither.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from functools import wraps
-from types import CodeType, FunctionType, ModuleType
-
-Function = Callable[..., object]
-Wrap = Callable[[Function], Function]
-
-MODULE = "litellm.utils"
-_originals: dict[Function, Function] = {}
-"""What we put in LiteLLM's place → what was there."""
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 
-def patch(utils: ModuleType, trace: Wrap, capture_logging: Wrap) -> list[str]:
-    """Put ours in the place of LiteLLM's functions, made and yet to be made; name the seams that are not there.
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """A function, method or class of LiteLLM, and what makes ours of it."""
 
-    `trace` wraps a function that the decorator built, `capture_logging` the one that sets up a call's logging.
-    """
-    missing = [
-        name for name in ("client", "function_setup") if not isinstance(getattr(utils, name, None), FunctionType)
-    ]
-    if "client" not in missing:
-        client: FunctionType = utils.__dict__["client"]
-        _replace_built(client, trace)
-        utils.__dict__["client"] = _instead(client, _tracing_decorator(client, trace))
-    if "function_setup" not in missing:
-        setup: Function = utils.__dict__["function_setup"]
-        utils.__dict__["function_setup"] = _instead(setup, capture_logging(setup))
-    return [f"{MODULE}.{name}" for name in missing]
+    module: str
+    name: str
+    """In the module, dotted: `Router.function_with_fallbacks`."""
+    wrapper: str
+    """A function of ours, as entry points are written: it is given LiteLLM's and gives back what takes its place."""
+    always: bool = True
+    """Whether every LiteLLM has it: one that lacks it is told of."""
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
 
 
-def unpatch() -> None:
-    """Put LiteLLM's own functions back wherever ours are found."""
-    for namespace, name, value in _functions():
-        if value in _originals:
-            namespace[name] = _originals[value]
+_TRACING = "agentops_otel_litellm.tracing:TRACING"
+_SIGNALS = "agentops_otel_litellm.signals"
+_THREADS = "agentops_otel_litellm.threads"
 
 
-def _instead(theirs: Function, ours: Function) -> Function:
-    _originals[ours] = theirs
-    return ours
+def _undecorated(module: str, *names: str) -> Iterator[Seam]:
+    """Functions that users call and the decorator does not build; which ones there are depends on the release."""
+    return (Seam(module, name, f"{_TRACING}.trace_undecorated", always=False) for name in names)
 
 
-def _tracing_decorator(client: Function, trace: Wrap) -> Function:
-    @wraps(client)
-    def tracing_client(original_function: Function) -> object:
-        decorated = client(original_function)
-        return _instead(decorated, trace(decorated)) if isinstance(decorated, FunctionType) else decorated
-
-    return tracing_client
-
-
-def _replace_built(client: FunctionType, trace: Wrap) -> None:
-    """Trace what the decorator has built already, under every name it goes by, in LiteLLM and in the app."""
-    built = {constant for constant in client.__code__.co_consts if isinstance(constant, CodeType)}
-    traced: dict[Function, Function] = {}
-    for namespace, name, value in _functions():
-        if value.__code__ in built:
-            if value not in traced:
-                traced[value] = _instead(value, trace(value))
-            namespace[name] = traced[value]
-
-
-def _functions() -> Iterator[tuple[dict[str, object], str, FunctionType]]:
-    """Every function that a module knows by a name."""
-    for module in list(sys.modules.values()):
-        namespace = getattr(module, "__dict__", None)
-        if isinstance(namespace, dict):
-            for name, value in list(namespace.items()):
-                if type(value) is FunctionType:
-                    yield namespace, name, value
+SEAMS: tuple[Seam, ...] = (
+    Seam("litellm.utils", "client", f"{_TRACING}.trace_built"),
+    Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
+    Seam("litellm.litellm_core_utils.litellm_logging", "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
+    Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
+    Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
+    Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
+    Seam("litellm.router", "Router.function_with_fallbacks", f"{_TRACING}.trace_routing"),
+    Seam("litellm.router", "Router.async_function_with_fallbacks", f"{_TRACING}.trace_routing"),
+    Seam(
+        "litellm.router_utils.cooldown_cache",
+        "CooldownCache.add_deployment_to_cooldown",
+        f"{_SIGNALS}:deployment_cools_down",
+    ),
+    Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
+    Seam("litellm.batch_completion.main", "ThreadPoolExecutor", f"{_THREADS}:carrying_executor"),
+    Seam(
+        "litellm.batch_completion.main",
+        "batch_completion_models_all_responses",
+        f"{_THREADS}:carrying_imports",
+        always=False,
+    ),
+    *_undecorated(
+        "litellm.batch_completion.main",
+        "batch_completion",
+        "batch_completion_models",
+        "batch_completion_models_all_responses",
+    ),
+    *_undecorated("litellm.main", "moderation"),
+    *_undecorated("litellm.batches.main", "cancel_batch", "acancel_batch"),
+    *_undecorated("litellm.fine_tuning.main", "list_fine_tuning_jobs", "alist_fine_tuning_jobs"),
+    *_undecorated(
+        "litellm.assistants.main",
+        "get_assistants",
+        "aget_assistants",
+        "create_assistants",
+        "acreate_assistants",
+        "delete_assistant",
+        "adelete_assistant",
+        "create_thread",
+        "acreate_thread",
+        "get_thread",
+        "aget_thread",
+        "add_message",
+        "a_add_message",
+        "get_messages",
+        "aget_messages",
+        "run_thread",
+        "arun_thread",
+    ),
+)

@@ -5,19 +5,24 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps
-from types import CoroutineType
+from types import CoroutineType, FunctionType
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, get_current
+from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.observe import CURRENT, Observation
+from agentops_otel_litellm.observe import Observation, is_suppressed, observation_in
 from agentops_otel_litellm.operations import Operation, operation_of, parameter_names
-from agentops_otel_litellm.seams import Function
+from agentops_otel_litellm.patches import built_by, in_place_of
 from agentops_otel_litellm.stream_wrapper import traced_stream
 
+Function = Callable[..., object]
+Belongs = Callable[[Mapping[str, object], Mapping[str, object]], bool]
+"""Whether LiteLLM calls a function, with these parameters, for what is going on in this context."""
+
 _TAKING_RESULT = guard("taking a result")
+_TAKING_FAILURE = guard("taking an attempt's failure")
 
 
 class Tracing:
@@ -26,9 +31,29 @@ class Tracing:
     def __init__(self, telemetry: Telemetry | None = None) -> None:
         self.telemetry = telemetry
 
-    def trace(self, function: Function) -> Function:
-        """A function that does what `function` does, and is seen doing it."""
-        observed = self._observer(function)
+    def trace_built(self, client: FunctionType) -> Function:
+        """LiteLLM's decorator; what it builds, and what it has built, is traced."""
+        built_by(client, self.trace)
+
+        @wraps(client)
+        def tracing_client(original_function: Function) -> object:
+            built = client(original_function)
+            return in_place_of(built, self.trace(built)) if isinstance(built, FunctionType) else built
+
+        return tracing_client
+
+    def trace_undecorated(self, function: Function) -> Function:
+        """One that the decorator has not built. The asynchronous ones tell their synchronous twins by a flag."""
+        flag = f"a{function.__name__}"
+        return self.trace(function, lambda kwargs, context: kwargs.get(flag) is True and _is_inside_a_call(context))
+
+    def trace_routing(self, function: Function) -> Function:
+        """The Router's way to its deployments, which it goes again for a fallback."""
+        return self.trace(function, _is_inside_a_route)
+
+    def trace(self, function: Function, belongs: Belongs | None = None) -> Function:
+        """A function that does what `function` does, and is seen doing it, unless it `belongs` to what is seen."""
+        observed = self._observer(function, belongs or _hands_logging_on)
 
         if inspect.iscoroutinefunction(function):
 
@@ -36,7 +61,11 @@ class Tracing:
             async def traced_async(*args: object, **kwargs: object) -> object:
                 observation = observed(args, kwargs)
                 if observation is None:
-                    return await function(*args, **kwargs)
+                    try:
+                        return await function(*args, **kwargs)
+                    except Exception as error:
+                        _tell_call(error, kwargs)
+                        raise
                 with observation.running():
                     result = await function(*args, **kwargs)
                 return _handed_on(observation, result)
@@ -47,30 +76,20 @@ class Tracing:
         def traced(*args: object, **kwargs: object) -> object:
             observation = observed(args, kwargs)
             if observation is None:
-                return function(*args, **kwargs)
+                try:
+                    return function(*args, **kwargs)
+                except Exception as error:
+                    _tell_call(error, kwargs)
+                    raise
             with observation.running():
                 result = function(*args, **kwargs)
             return _handed_on(observation, result)
 
         return traced
 
-    def capture_logging(self, function_setup: Function) -> Function:
-        """Tell the call that LiteLLM is setting up which logging object it got."""
-        taking = guard("taking LiteLLM's logging object")
-
-        @wraps(function_setup)
-        def captured_setup(*args: object, **kwargs: object) -> object:
-            made = function_setup(*args, **kwargs)
-            with taking:
-                context = get_current()
-                observation = context.get(CURRENT)
-                if isinstance(observation, Observation) and observation.open and not _is_suppressed(context):
-                    observation.logging = made[0] if isinstance(made, tuple) else None
-            return made
-
-        return captured_setup
-
-    def _observer(self, function: Function) -> Callable[[tuple[object, ...], dict[str, object]], Observation | None]:
+    def _observer(
+        self, function: Function, belongs: Belongs
+    ) -> Callable[[tuple[object, ...], dict[str, object]], Observation | None]:
         starting = guard("starting a span")
         operation: Operation | None = None
         names: tuple[str, ...] = ()
@@ -83,7 +102,7 @@ class Tracing:
                 return None
             with starting:
                 context = get_current()
-                if _is_suppressed(context) or _belongs(kwargs, context):
+                if is_suppressed(context) or belongs(kwargs, context):
                     return None
                 if operation is None:  # not before the first call: its module was not complete at its definition
                     names, operation = parameter_names(function), operation_of(function)
@@ -112,16 +131,32 @@ async def _awaited(observation: Observation, result: Coroutine[object, object, o
     return _handed_on(observation, value)
 
 
-def _is_suppressed(context: Mapping[str, object]) -> bool:
-    """What `is_instrumentation_enabled()` says, which looks for the context twice more."""
-    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))
+def _tell_call(error: Exception, kwargs: Mapping[str, object]) -> None:
+    """What LiteLLM called on behalf of a call has failed: an attempt of the call's, if nothing said so yet."""
+    with _TAKING_FAILURE:
+        context = get_current()
+        if not is_suppressed(context) and _hands_logging_on(kwargs, context):
+            observation = observation_in(context)
+            if observation is not None:
+                observation.attempt_failed(error, error.__cause__ or error.__context__, kwargs)
 
 
-def _belongs(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+def _hands_logging_on(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
     """Whether LiteLLM is calling itself on behalf of the call that is going on: it then hands its logging object
     on. (The object alone does not say so: the proxy makes one before the first call.)
     """
-    if kwargs.get("litellm_logging_obj") is None:
-        return False
-    current = context.get(CURRENT)
-    return isinstance(current, Observation) and current.open
+    return kwargs.get("litellm_logging_obj") is not None and _is_inside_a_call(context)
+
+
+def _is_inside_a_call(context: Mapping[str, object]) -> bool:
+    around = observation_in(context)
+    return around is not None and around.calls_a_model
+
+
+def _is_inside_a_route(_kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+    around = observation_in(context)
+    return around is not None and around.operation == "route"
+
+
+TRACING = Tracing()
+"""One for ever: a function traced before an `uninstrument()` may have stayed somewhere in the app."""

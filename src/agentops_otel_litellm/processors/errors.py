@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentops_otel_litellm.call import Call, Failure
+from agentops_otel_litellm.call import Attempt, Call, Failure
 
 # Exception class → category; the first of an exception's ancestors that is here decides.
 CATEGORIES = {
@@ -76,15 +76,30 @@ SENTENCES = {
 
 
 def categorise_failure(call: Call) -> Call:
+    """Say of the call's failure what kind it was, and of those of the attempts before it."""
+    if call.attempts is not None and any(attempt.failure for attempt in call.attempts.made):
+        made = tuple(map(_categorise_attempt, call.attempts.made))
+        call = replace(call, attempts=replace(call.attempts, made=made))
     failure = call.failure
     if failure is None:
         return call
+    began = call.stream is not None and call.stream.chunk_count > 0
+    return replace(call, failure=_categorised(failure, call.target.provider, began=began))
+
+
+def _categorise_attempt(attempt: Attempt) -> Attempt:
+    if attempt.failure is None:
+        return attempt
+    return replace(attempt, failure=_categorised(attempt.failure, attempt.provider))
+
+
+def _categorised(failure: Failure, provider: str | None, *, began: bool = False) -> Failure:
+    """`began`: whether the response had begun to come."""
     category = _category(failure)
-    if category in {"connection", "server_error"} and call.stream is not None and call.stream.chunk_count:
+    if category in {"connection", "server_error"} and began:
         category = "stream_interrupted"
-    provider = failure.provider or call.target.provider
-    known = replace(failure, category=category, provider=provider)
-    return replace(call, failure=replace(known, message=_message(known)))
+    known = replace(failure, category=category, provider=failure.provider or provider)
+    return replace(known, message=_message(known))
 
 
 def _category(failure: Failure) -> str | None:

@@ -5,20 +5,23 @@ content, change nothing, and never import litellm. They may raise on a shape the
 """
 
 from agentops_otel_litellm.readers.failures import read_failure
-from agentops_otel_litellm.readers.shapes import CHAT, DEFAULT, EMBEDDING, TEXT, Shape
+from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream
-from agentops_otel_litellm.readers.target import read_route, read_target
+from agentops_otel_litellm.readers.target import read_cooldown_time, read_routing, read_target
 
 __all__ = [
+    "BATCH",
     "CHAT",
     "DEFAULT",
     "EMBEDDING",
+    "ROUTE",
     "TEXT",
     "Chunks",
     "LiteLLMStream",
     "Shape",
     "is_stream",
+    "read_cooldown_time",
     "read_failure",
-    "read_route",
+    "read_routing",
     "read_target",
 ]

@@ -25,10 +25,16 @@ def read_failure(error: BaseException) -> Failure:
         type=type(error).__name__,
         ancestry=_names(told),
         provider=text(getattr(error, "llm_provider", None)),
-        status_code=integer(getattr(told, "status_code", None)),
+        status_code=_status(told),
         retry_after=_seconds(_header(headers, "retry-after")),
         request_id=_header(headers, "x-request-id") or _header(headers, "request-id"),
     )
+
+
+def _status(error: Any) -> int | None:
+    """The HTTP client's own exceptions have it in the response."""
+    status = getattr(error, "status_code", None)
+    return integer(getattr(getattr(error, "response", None), "status_code", None) if status is None else status)
 
 
 def _told_by_client(error: BaseException) -> BaseException:

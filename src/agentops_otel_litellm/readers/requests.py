@@ -165,3 +165,15 @@ def _prompts(given: Any) -> tuple[int | None, int | None]:
 
 def default_request(parameters: Parameters) -> Request:
     return Request(model=model_name(parameters.get("model")), stream=_streamed(parameters) or None)
+
+
+def batch_request(parameters: Parameters) -> Request:
+    """Several calls of one model, or one of several."""
+    given = parameters.get("messages") or ()
+    batches = given if given and isinstance(given[0], list | tuple) else (given,)
+    return Request(model=model_name(parameters.get("model")), inputs_count=len(batches))
+
+
+def no_request(_parameters: Parameters) -> Request:
+    """What was asked is told by the calls that come of it."""
+    return Request()

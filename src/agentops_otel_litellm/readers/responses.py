@@ -143,3 +143,18 @@ def read_cost(result: Any) -> Cost | None:
     """LiteLLM's own figure for a finished response: it honours custom prices, discounts and tiers."""
     total = number(_hidden(result).get("response_cost"))
     return None if total is None else Cost(total=total, source="litellm")
+
+
+# --- what LiteLLM does around calls: the answer is theirs, and is told once -----------------------------------
+
+
+def no_response(_result: Any) -> Response:
+    return Response()
+
+
+def no_usage(_result: Any) -> Usage | None:
+    return None
+
+
+def no_cost(_result: Any) -> Cost | None:
+    return None

@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agentops_otel_litellm.call import Cost, Request, Response, Usage
+from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
 from agentops_otel_litellm.readers import requests, responses, streams
+from agentops_otel_litellm.readers import target as targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """The readers of a kind of operation."""
 
+    target: Callable[[Mapping[str, Any], Any], Target] = targets.read_target
+    """From the parameters and LiteLLM's logging object; likewise below."""
+    routing: Callable[[Mapping[str, Any], Any], Routing] = targets.read_routing
     request: Callable[[Mapping[str, Any]], Request]
     response: Callable[[Any], Response]
     usage: Callable[[Any], Usage | None] = responses.read_usage
@@ -32,3 +36,19 @@ EMBEDDING = Shape(
     usage=responses.embedding_usage,
 )
 DEFAULT = Shape(request=requests.default_request, response=responses.default_response)
+ROUTE = Shape(
+    target=targets.no_target,
+    routing=targets.route_routing,
+    request=requests.no_request,
+    response=responses.no_response,
+    usage=responses.no_usage,
+    cost=responses.no_cost,
+    stream_cost=responses.no_cost,
+)
+BATCH = Shape(
+    routing=targets.no_routing,
+    request=requests.batch_request,
+    response=responses.no_response,
+    usage=responses.no_usage,
+    cost=responses.no_cost,
+)

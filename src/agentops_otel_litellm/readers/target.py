@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from agentops_otel_litellm.call import Route, Target
-from agentops_otel_litellm.readers.values import field, model_name, text
+from agentops_otel_litellm.call import Routing, Target
+from agentops_otel_litellm.readers.values import field, model_name, number, text
 
 Parameters = Mapping[str, Any]
 
@@ -75,14 +75,36 @@ def _resolved_url(details: Mapping[str, Any]) -> str | None:
     return None
 
 
-def read_route(parameters: Parameters, logging: Any) -> Route:
+def read_routing(parameters: Parameters, logging: Any) -> Routing:
     details = getattr(logging, "model_call_details", None) or {}
     litellm_params = details.get("litellm_params") or parameters
     metadata = parameters.get("metadata") or parameters.get("litellm_metadata")
     group = metadata.get("model_group") if isinstance(metadata, dict) else None
-    return Route(
+    return Routing(
         call_id=text(details.get("litellm_call_id")) or text(parameters.get("litellm_call_id")),
         call_type=text(getattr(logging, "call_type", None)),
         model_group=model_name(group),
         model_id=text(field(litellm_params.get("model_info") or {}, "id")),
+    )
+
+
+def no_target(_parameters: Parameters, _logging: Any) -> Target:
+    """A call that goes to several has none."""
+    return Target()
+
+
+def no_routing(_parameters: Parameters, _logging: Any) -> Routing:
+    """Each of its calls has one."""
+    return Routing()
+
+
+def route_routing(parameters: Parameters, _logging: Any) -> Routing:
+    """The Router is asked for a group of deployments, by the name that its user calls a model."""
+    return Routing(model_group=model_name(parameters.get("model")))
+
+
+def read_cooldown_time(arguments: Parameters) -> float | None:
+    """From the parameters of the method that sets a deployment aside: its cache has a default."""
+    return number(arguments.get("cooldown_time")) or number(
+        getattr(arguments.get("self"), "default_cooldown_time", None)
     )

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Route, Stream, Target, Usage
+from agentops_otel_litellm.call import (
+    Attempt,
+    Attempts,
+    Call,
+    Cost,
+    Failure,
+    Request,
+    Response,
+    Routing,
+    Stream,
+    Target,
+    Usage,
+)
 from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary, always
 
 
@@ -10,6 +22,26 @@ def common_reason(reasons: tuple[str | None, ...]) -> str | None:
     """The reason all choices ended for; `None` where they differ (`gen_ai.response.finish_reasons` has each)."""
     return reasons[0] if reasons and len(set(reasons)) == 1 else None
 
+
+ATTEMPT_EVENT = "litellm.attempt"
+ATTEMPT = Vocabulary(
+    Table(
+        Attempt,
+        {
+            "litellm.attempt.number": "number",
+            "litellm.attempt.model": "model",
+            "litellm.attempt.provider": "provider",
+            "litellm.attempt.duration": "duration",
+        },
+    ),
+    Table(
+        Failure,
+        {
+            "litellm.attempt.error.type": "type",
+            "litellm.attempt.error.message": "message",
+        },
+    ),
+)
 
 LLM = Vocabulary(
     Table(
@@ -61,12 +93,20 @@ LLM = Vocabulary(
         },
     ),
     Table(
-        Route,
+        Routing,
         {
             "litellm.call_id": "call_id",
             "litellm.call_type": "call_type",
             "litellm.model_group": "model_group",
             "litellm.model_id": "model_id",
+            "litellm.cooldown_time": "cooldown_time",
+        },
+    ),
+    Table(
+        Attempts,
+        {
+            "llm.retry.count": "retries",
+            "llm.fallback.used": "fallback_used",
         },
     ),
     Table(
@@ -109,7 +149,7 @@ LLM = Vocabulary(
     Table(
         Call,
         {
-            "llm.vendor": ("operation", always("litellm")),
+            "llm.vendor": ("name", always("litellm")),
         },
     ),
 )

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 
 Attributes = dict[str, AttributeValue]
@@ -34,7 +33,7 @@ class Table:
         """Raise a ValueError for a row that names a field which the record does not have."""
         self.kind = kind
         self.about = kind.__name__.lower()
-        """The field of a `Call` that holds the record; `call` is the call itself."""
+        """The field that holds such a record, in one that does."""
         self.rows = rows
         # By field: a call knows few of a record's fields. Its code runs on a cold cache, between two milliseconds of
         # LiteLLM's, so what counts is how much memory is touched.
@@ -80,9 +79,9 @@ class Vocabulary:
     def __init__(self, *tables: Table) -> None:
         self.tables = tables
 
-    def attributes(self, call: Call) -> Attributes:
-        """Everything this vocabulary says of `call`."""
-        records = {"call": call, **vars(call)}
+    def attributes(self, about: object) -> Attributes:
+        """Everything this vocabulary says of a record (a `Call`, say) and of the records it holds."""
+        records = {type(about).__name__.lower(): about, **vars(about)}
         attributes: Attributes = {}
         with suppress(Exception):  # a broken row is found and told of below
             for table in self.tables:

@@ -1,0 +1,86 @@
+"""Putting ours in the place of LiteLLM's, and LiteLLM's back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+Anything = Callable[..., Any]
+Wrapper = Callable[[Anything], Anything]
+
+_originals: dict[Any, Any] = {}
+"""What we put in LiteLLM's place → what was there."""
+_places: set[tuple[Any, str]] = set()
+"""Where we put it: modules and classes, and names in them."""
+_built: dict[CodeType, Wrapper] = {}
+"""The code of functions that a decorator of LiteLLM's builds → what is put around them."""
+
+
+def in_place_of(theirs: Anything, ours: Anything) -> Anything:
+    """`ours`, of which it is now known what it stands for."""
+    _originals[ours] = theirs
+    return ours
+
+
+def built_by(decorator: FunctionType, wrapper: Wrapper) -> None:
+    """Have the functions found that LiteLLM's decorator had built before us: their code is a constant of its own."""
+    for constant in decorator.__code__.co_consts:
+        if isinstance(constant, CodeType):
+            _built[constant] = wrapper
+
+
+def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
+    """Wrap what `module` has under the dotted `name`; whether it has that."""
+    owner, _, last = name.rpartition(".")
+    holder = getattr(module, owner, None) if owner else module
+    theirs = None if holder is None else vars(holder).get(last)
+    if not callable(theirs):
+        return False
+    _places.add((holder, last))
+    setattr(holder, last, in_place_of(theirs, wrapper(theirs)))
+    return True
+
+
+def replace_aliases() -> None:
+    """Have ours found under every other name of LiteLLM's, in LiteLLM and in the app: both may have imported it."""
+    ours = {theirs: ours for ours, theirs in _originals.items()}
+    for namespace, name, value in _functions():
+        if value in _originals:
+            continue
+        if value not in ours and value.__code__ in _built:
+            ours[value] = in_place_of(value, _built[value.__code__](value))
+        if value in ours:
+            namespace[name] = _last(value, ours)
+
+
+def undo() -> None:
+    """Put LiteLLM's own back wherever ours are found."""
+    for holder, name in _places:
+        found = vars(holder).get(name)
+        if found in _originals:
+            setattr(holder, name, _last(found, _originals))
+    for namespace, name, value in _functions():
+        if value in _originals:
+            namespace[name] = _last(value, _originals)
+    _originals.clear()
+    _places.clear()
+    _built.clear()
+
+
+def _last(value: Anything, replaced: dict[Any, Any]) -> Anything:
+    """What `value` was replaced by, in the end: a place may have been patched twice."""
+    while value in replaced:
+        value = replaced[value]
+    return value
+
+
+def _functions() -> Iterator[tuple[dict[str, Any], str, FunctionType]]:
+    """Every function that a module knows by a name."""
+    for module in list(sys.modules.values()):
+        namespace = getattr(module, "__dict__", None)
+        if isinstance(namespace, dict):
+            for name, value in list(namespace.items()):
+                if type(value) is FunctionType:
+                    yield namespace, name, value

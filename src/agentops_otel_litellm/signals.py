@@ -1,0 +1,142 @@
+"""What LiteLLM does inside a call, told to the call's observation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from opentelemetry.context import get_current
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.observe import Observation, is_suppressed, observation_in
+from agentops_otel_litellm.operations import parameter_names
+
+Function = Callable[..., Any]
+
+_TAKING_LOGGING = guard("taking LiteLLM's logging object")
+_TAKING_ATTEMPT = guard("taking an attempt")
+_TAKING_FAILURE = guard("taking an attempt's failure")
+_TAKING_COOLDOWN = guard("taking a deployment's cooldown")
+
+
+def _observed() -> Observation | None:
+    """The observation of the call that LiteLLM is working on, if it is seen."""
+    context = get_current()
+    observation = observation_in(context)
+    if observation is None or not observation.calls_a_model or is_suppressed(context):
+        return None
+    return observation
+
+
+def logging_object_made(function_setup: Function) -> Function:
+    """LiteLLM sets up the logging of a call: in that object it keeps what it resolves."""
+
+    @wraps(function_setup)
+    def told(*args: object, **kwargs: object) -> object:
+        made = function_setup(*args, **kwargs)
+        with _TAKING_LOGGING:
+            observation = _observed()
+            if observation is not None:
+                observation.logging = made[0] if isinstance(made, tuple) else None
+        return made
+
+    return told
+
+
+def attempt_begins(pre_call: Function) -> Function:
+    """LiteLLM turns to a provider."""
+
+    @wraps(pre_call)
+    def told(logging: object, *args: object, **kwargs: object) -> object:
+        result = pre_call(logging, *args, **kwargs)
+        with _TAKING_ATTEMPT:
+            observation = _observed()
+            if observation is not None:
+                observation.attempts.begin()
+        return result
+
+    return told
+
+
+def attempt_failed(exception_type: Function) -> Function:
+    """LiteLLM makes its own exception of one that ended an attempt; it may return that or raise it."""
+    names = parameter_names(exception_type)
+
+    def tell(error: BaseException, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        with _TAKING_FAILURE:
+            observation = _observed()
+            if observation is not None:
+                asked = {**dict(zip(names, args, strict=False)), **kwargs}
+                observation.attempt_failed(error, asked.get("original_exception"), asked)
+
+    @wraps(exception_type)
+    def told(*args: object, **kwargs: object) -> object:
+        try:
+            error = exception_type(*args, **kwargs)
+        except Exception as raised:
+            tell(raised, args, kwargs)
+            raise
+        if isinstance(error, BaseException):
+            tell(error, args, kwargs)
+        return error
+
+    return told
+
+
+def client_retries(sleep_for_retry: Function) -> Function:
+    """OpenAI's client, which LiteLLM also leaves its own `num_retries` to, waits before it tries again."""
+
+    @wraps(sleep_for_retry)
+    def told(*args: object, **kwargs: object) -> object:
+        _client_failed()
+        waited = sleep_for_retry(*args, **kwargs)
+        _client_tries_again()
+        return waited
+
+    return told
+
+
+def client_retries_async(sleep_for_retry: Function) -> Function:
+    """The same, of the asynchronous client."""
+
+    @wraps(sleep_for_retry)
+    async def told(*args: object, **kwargs: object) -> object:
+        _client_failed()
+        waited = await sleep_for_retry(*args, **kwargs)
+        _client_tries_again()
+        return waited
+
+    return told
+
+
+def _client_failed() -> None:
+    """The exception is being handled right now."""
+    with _TAKING_FAILURE:
+        observation, error = _observed(), sys.exc_info()[1]
+        if observation is not None and error is not None and observation.attempts.under_way:
+            observation.attempt_failed(error, None, {})
+
+
+def _client_tries_again() -> None:
+    with _TAKING_ATTEMPT:
+        observation = _observed()
+        if observation is not None:
+            observation.attempts.begin()
+
+
+def deployment_cools_down(add_deployment_to_cooldown: Function) -> Function:
+    """The Router sets the deployment aside that failed just now."""
+    names = parameter_names(add_deployment_to_cooldown)
+
+    @wraps(add_deployment_to_cooldown)
+    def told(*args: object, **kwargs: object) -> object:
+        with _TAKING_COOLDOWN:
+            observation = _observed()
+            if observation is not None:
+                observation.cooldown_time = readers.read_cooldown_time(dict(zip(names, args, strict=False)) | kwargs)
+        return add_deployment_to_cooldown(*args, **kwargs)
+
+    return told
