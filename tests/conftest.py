@@ -20,8 +20,10 @@ import pytest
 
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.tracing import TRACING
 from recorder import Recorder
 from servers.openai_provider import OpenAIProvider
+from servers.wire import WireProvider
 
 if TYPE_CHECKING:
     from apps import App
@@ -81,6 +83,19 @@ def provider(running_provider: OpenAIProvider) -> OpenAIProvider:
     return running_provider
 
 
+@pytest.fixture(scope="session")
+def running_wire() -> Iterator[WireProvider]:
+    with WireProvider() as server:
+        yield server
+
+
+@pytest.fixture
+def wire(running_wire: WireProvider) -> WireProvider:
+    """A provider of any kind."""
+    running_wire.reset()
+    return running_wire
+
+
 @pytest.fixture(params=["sync", "async"])
 def app(request: pytest.FixtureRequest, provider: OpenAIProvider) -> App:
     """The app in both styles."""
@@ -94,6 +109,7 @@ Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]
 
 @contextmanager
 def instrumented(recorder: Recorder) -> Iterator[Recorder]:
+    own = TRACING.telemetry
     LiteLLMInstrumentor().uninstrument()
     LiteLLMInstrumentor().instrument(**recorder.providers)
     try:
@@ -101,6 +117,7 @@ def instrumented(recorder: Recorder) -> Iterator[Recorder]:
     finally:
         LiteLLMInstrumentor().uninstrument()
         LiteLLMInstrumentor().instrument(**RECORDER.providers)
+        TRACING.telemetry = own  # and no other: it was made of what the test may have replaced for a while
 
 
 @pytest.fixture

@@ -1,0 +1,143 @@
+"""A provider of any kind: it gives each request what the test says, in the bytes of that provider's wire format."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+
+from . import LoopbackHandler, LoopbackServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a request gets, whole or in pieces."""
+
+    body: object = None
+    """Sent as JSON, or as it is where it is bytes."""
+    pieces: Sequence[bytes] | None = None
+    """Of a streamed body, each sent by itself."""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    first_delay: float = 0.0
+    """Seconds before anything is sent."""
+    delay: float = 0.0
+    """Seconds between pieces."""
+    cut_after: int | None = None
+    """Hang up after so many pieces."""
+
+    @property
+    def content_type(self) -> str:
+        return "application/json" if self.pieces is None else "text/event-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request, and how far its reply came; instants are of `time.perf_counter()`."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    """The request's, under lower-case names."""
+    data: bytes
+    received_at: float
+    piece_times: tuple[float, ...] = ()
+    cut: bool = False
+
+    @property
+    def body(self) -> dict[str, object]:
+        """The request's JSON."""
+        parsed: dict[str, object] = json.loads(self.data or b"{}")
+        return parsed
+
+
+def events(*messages: object, names: bool = False) -> list[bytes]:
+    """Server-sent events, one for each message; with `names`, named after the message's `type`."""
+    pieces = []
+    for message in messages:
+        name = f"event: {message['type']}\n" if names and isinstance(message, dict) else ""
+        text = message if isinstance(message, str) else json.dumps(message)
+        pieces.append(f"{name}data: {text}\n\n".encode())
+    return pieces
+
+
+class WireProvider(LoopbackServer):
+    """Replies by the end of the request's path, the first that was given and fits; anything else is a 404."""
+
+    def __init__(self) -> None:
+        super().__init__(_Handler)
+        self._lock = threading.Lock()
+        self.reset()
+
+    @property
+    def ledger(self) -> list[Exchange]:
+        """Exchanges in order of arrival; waits for those under way, ten seconds for each (`TimeoutError`)."""
+        return [exchange.result(timeout=10) for exchange in tuple(self._exchanges)]
+
+    def reset(self) -> None:
+        self._exchanges: list[Future[Exchange]] = []
+        self._replies: list[tuple[str, Reply, bool]] = []
+
+    def reply(self, path_end: str, reply: Reply) -> None:
+        """Requests to a path with that end get `reply` from now on."""
+        self._replies.append((path_end, reply, False))
+
+    def reply_once(self, path_end: str, reply: Reply) -> None:
+        """The next such request gets `reply`, before anything that holds from now on."""
+        self._replies.insert(sum(once for *_, once in self._replies), (path_end, reply, True))
+
+    def admit(self, exchange: Future[Exchange], path: str) -> Reply:
+        with self._lock:
+            self._exchanges.append(exchange)
+            for entry in self._replies:
+                path_end, reply, once = entry
+                if path.endswith(path_end):
+                    if once:
+                        self._replies.remove(entry)
+                    return reply
+        return Reply(status=404, body={"error": {"message": f"Unknown URL: {path}", "type": "not_found"}})
+
+
+class _Handler(LoopbackHandler):
+    server: WireProvider
+    exchange: Exchange
+
+    def answer(self) -> None:
+        self.exchange = Exchange(
+            method=self.command,
+            path=self.route,
+            query=self.path.partition("?")[2],
+            headers=self.received_headers,
+            data=self.read_body(),
+            received_at=time.perf_counter(),
+        )
+        entry: Future[Exchange] = Future()
+        try:
+            self._send(self.server.admit(entry, self.route))
+        except ConnectionError:
+            self.exchange = replace(self.exchange, cut=True)
+            self.close_connection = True
+        finally:
+            entry.set_result(self.exchange)
+
+    def _send(self, reply: Reply) -> None:
+        self.pause(reply.first_delay)
+        headers = {"content-type": reply.content_type, **reply.headers}
+        if reply.pieces is None:
+            body = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+            self.reply(reply.status, headers, body)
+            return
+        self.reply(reply.status, headers, None)
+        for number, piece in enumerate(reply.pieces):
+            if number:
+                self.pause(reply.delay)
+            if number == reply.cut_after:
+                self.hang_up()
+            times = (*self.exchange.piece_times, time.perf_counter())
+            self.send_chunk(piece)
+            self.exchange = replace(self.exchange, piece_times=times)
+        self.send_chunk(b"")
