@@ -24,6 +24,8 @@ class Seam:
     """A function of ours, as entry points are written: it is given LiteLLM's and gives back what takes its place."""
     always: bool = True
     """Whether every LiteLLM has it: one that lacks it is told of."""
+    moved_to: str = ""
+    """The module that later releases have it in, under a row of its own."""
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -39,6 +41,12 @@ def _undecorated(module: str, *names: str) -> Iterator[Seam]:
     return (Seam(module, name, f"{_TRACING}.trace_undecorated", always=False) for name in names)
 
 
+def _routing(module: str, name: str, moved_to: str = "") -> Iterator[Seam]:
+    """The two methods of the Router that go through retries and fallbacks."""
+    for method in ("function_with_fallbacks", "async_function_with_fallbacks"):
+        yield Seam(module, f"{name}.{method}", f"{_TRACING}.trace_routing", moved_to=moved_to)
+
+
 SEAMS: tuple[Seam, ...] = (
     Seam("litellm.utils", "client", f"{_TRACING}.trace_built"),
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
@@ -46,8 +54,8 @@ SEAMS: tuple[Seam, ...] = (
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
     Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
     Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
-    Seam("litellm.router", "Router.function_with_fallbacks", f"{_TRACING}.trace_routing"),
-    Seam("litellm.router", "Router.async_function_with_fallbacks", f"{_TRACING}.trace_routing"),
+    *_routing("litellm.router", "Router", moved_to="litellm.router_python_core"),
+    *_routing("litellm.router_python_core", "PythonCore"),
     Seam(
         "litellm.router_utils.cooldown_cache",
         "CooldownCache.add_deployment_to_cooldown",
