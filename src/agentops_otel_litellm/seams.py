@@ -35,7 +35,7 @@ _THREADS = "agentops_otel_litellm.threads"
 
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
-    """Functions that users call and the decorator does not build; which ones there are depends on the release."""
+    """Functions that users call and the decorator does not build; which ones those are depends on the release."""
     return (Seam(module, name, f"{_TRACING}.trace_undecorated", always=False) for name in names)
 
 
@@ -67,8 +67,26 @@ SEAMS: tuple[Seam, ...] = (
         "batch_completion_models",
         "batch_completion_models_all_responses",
     ),
-    *_undecorated("litellm.main", "moderation"),
-    *_undecorated("litellm.batches.main", "cancel_batch", "acancel_batch"),
+    *_undecorated("litellm.main", "moderation", "acount_tokens"),
+    *_undecorated(
+        "litellm.batches.main",
+        "cancel_batch",
+        "acancel_batch",
+        # The decorator has built these since 1.80; likewise the next.
+        "list_batches",
+        "alist_batches",
+    ),
+    *_undecorated(
+        "litellm.files.main",
+        "file_retrieve",
+        "afile_retrieve",
+        "file_list",
+        "afile_list",
+        "file_delete",
+        "afile_delete",
+        "file_content",
+        "afile_content",
+    ),
     *_undecorated("litellm.fine_tuning.main", "list_fine_tuning_jobs", "alist_fine_tuning_jobs"),
     *_undecorated(
         "litellm.assistants.main",
@@ -88,5 +106,7 @@ SEAMS: tuple[Seam, ...] = (
         "aget_messages",
         "run_thread",
         "arun_thread",
+        "run_thread_stream",
+        "arun_thread_stream",
     ),
 )

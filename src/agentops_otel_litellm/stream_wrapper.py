@@ -70,7 +70,8 @@ class TracedStream(ObjectProxy):
 
     @where_offered
     def __enter__(self) -> object:
-        entered = self.__wrapped__.__enter__()
+        with self._self_observation.running():
+            entered = self.__wrapped__.__enter__()
         return self if entered is self.__wrapped__ else entered
 
     @where_offered
@@ -84,7 +85,8 @@ class TracedStream(ObjectProxy):
 
     @where_offered
     async def __aenter__(self) -> object:
-        entered = await self.__wrapped__.__aenter__()
+        with self._self_observation.running():
+            entered = await self.__wrapped__.__aenter__()
         return self if entered is self.__wrapped__ else entered
 
     @where_offered
@@ -151,6 +153,7 @@ WRAPPERS: dict[tuple[bool, bool], type[TracedStream]] = {
     (True, False): TracedIterator,
     (False, True): TracedAsyncIterator,
     (True, True): TracedDualIterator,
+    (False, False): TracedStream,
 }
 
 
