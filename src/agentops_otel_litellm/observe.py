@@ -213,7 +213,7 @@ class Observation:
         self._end("abandoned")
 
     def disowned(self) -> None:
-        """The call is the parent's, of which this process is a fork."""
+        """The call is another's to tell of: of the process that this is a fork of, or of another function's."""
         self._ending.acquire(blocking=False)
         self._release()
 

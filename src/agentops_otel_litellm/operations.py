@@ -85,8 +85,13 @@ def operation_of(function: Callable[..., object]) -> Operation:
     """The row of a LiteLLM function; an unknown one gets the default row under its own name."""
     name = _name(function)
     qualified = f"{_package(function)}.{name}"
+    return operation_named(qualified if name in SAYING_LITTLE else name, qualified)
+
+
+def operation_named(name: str, qualified: str = "") -> Operation:
+    """The row of LiteLLM's functions of that name; it is their operation's, too, where the row has none."""
     row = next((row for row in OPERATIONS if not {name, qualified}.isdisjoint(row.functions)), DEFAULT)
-    return row if row.name else replace(row, name=qualified if name in SAYING_LITTLE else name)
+    return row if row.name else replace(row, name=name)
 
 
 def parameter_names(function: Callable[..., object]) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ class Seam:
 
 _TRACING = "agentops_otel_litellm.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.signals"
+_NATIVE = "agentops_otel_litellm.native"
 _THREADS = "agentops_otel_litellm.threads"
 
 
@@ -53,6 +54,8 @@ SEAMS: tuple[Seam, ...] = (
         "CooldownCache.add_deployment_to_cooldown",
         f"{_SIGNALS}:deployment_cools_down",
     ),
+    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_NATIVE}:trace_dispatch", always=False),
+    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_NATIVE}:trace_dispatch", always=False),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
     Seam("litellm.batch_completion.main", "ThreadPoolExecutor", f"{_THREADS}:carrying_executor"),
     Seam(

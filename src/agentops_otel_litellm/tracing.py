@@ -67,7 +67,7 @@ class Tracing:
                         raise
                 with observation.running():
                     result = await function(*args, **kwargs)
-                return _handed_on(observation, result)
+                return handed_on(observation, result)
 
             return traced_async
 
@@ -82,7 +82,7 @@ class Tracing:
                     raise
             with observation.running():
                 result = function(*args, **kwargs)
-            return _handed_on(observation, result)
+            return handed_on(observation, result)
 
         return traced
 
@@ -114,7 +114,7 @@ class Tracing:
         return observed
 
 
-def _handed_on(observation: Observation, result: object) -> object:
+def handed_on(observation: Observation, result: object) -> object:
     """What the app gets for LiteLLM's `result`: the same, or its stream in a wrapper."""
     with _TAKING_RESULT:
         if isinstance(result, CoroutineType):
@@ -136,14 +136,14 @@ async def _awaited(observation: Observation, result: Coroutine[object, object, o
     observation.resumes()
     with observation.running():
         value = await result
-    return _handed_on(observation, value)
+    return handed_on(observation, value)
 
 
 def _tell_call(error: Exception, kwargs: Mapping[str, object]) -> None:
     """What LiteLLM called on behalf of a call has failed: an attempt of the call's, if nothing said so yet."""
     with _TAKING_FAILURE:
         context = get_current()
-        if not is_suppressed(context) and _hands_logging_on(kwargs, context):
+        if not is_suppressed(context) and hands_logging_on(kwargs, context):
             observation = observation_in(context)
             if observation is not None:
                 observation.attempt_failed(error, error.__cause__ or error.__context__, kwargs)
@@ -151,12 +151,12 @@ def _tell_call(error: Exception, kwargs: Mapping[str, object]) -> None:
 
 def _is_called_on_behalf(operation: Operation, kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
     """What goes on around calls is called anew by its own functions; the calls that it makes are none of its own."""
-    return _hands_logging_on(kwargs, context) or (
+    return hands_logging_on(kwargs, context) or (
         not operation.calls_a_model and _is_inside_the_same(operation, kwargs, context)
     )
 
 
-def _hands_logging_on(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+def hands_logging_on(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
     """Whether LiteLLM is calling itself on behalf of the call that is going on: it then hands its logging object
     on. (The object alone does not say so: the proxy makes one before the first call.)
     """

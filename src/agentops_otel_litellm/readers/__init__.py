@@ -6,6 +6,7 @@ content, change nothing, and never import litellm. They may raise on a shape the
 
 from agentops_otel_litellm.readers.failures import read_failure
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, INTERACTION, JOB, PASSTHROUGH, RUN
+from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
 from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
@@ -30,10 +31,13 @@ __all__ = [
     "Chunks",
     "LiteLLMStream",
     "Shape",
+    "has_declined",
     "is_stream",
     "is_stream_manager",
     "read_cooldown_time",
     "read_failure",
+    "read_native_function",
+    "read_native_parameters",
     "read_routing",
     "read_target",
 ]

@@ -137,8 +137,8 @@ def job_response(result: Any) -> Response:
 
 
 def content_response(result: Any) -> Response:
-    """A file: LiteLLM has the HTTP client's response in its own."""
-    return http_response(getattr(result, "response", None))
+    """A file: its bytes, or what LiteLLM has the HTTP client's response in."""
+    return Response(size=len(result)) if isinstance(result, bytes) else http_response(getattr(result, "response", None))
 
 
 def http_request(parameters: Parameters) -> Request:

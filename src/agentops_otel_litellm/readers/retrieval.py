@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from agentops_otel_litellm.call import Cost, Request, Response, Usage
+from agentops_otel_litellm.call import Cost, Request, Response, Target, Usage
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_response, no_usage, read_cost
 from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.target import read_target
 from agentops_otel_litellm.readers.values import (
     count,
     field,
@@ -20,6 +21,7 @@ from agentops_otel_litellm.readers.values import (
     number,
     rows_for,
     taken,
+    text,
     texts,
 )
 
@@ -122,7 +124,15 @@ def search_cost(result: Any) -> Cost | None:
 
 
 RERANK = Shape(request=rerank_request, response=rerank_response, usage=rerank_usage)
-SEARCH = Shape(request=search_request, response=search_response, usage=no_usage, cost=search_cost)
+
+
+def search_target(parameters: Parameters, logging: Any) -> Target:
+    """A search asks no model: what LiteLLM calls one is where it looks for the price."""
+    target = read_target(parameters, logging)
+    return replace(target, provider=target.provider or text(parameters.get("search_provider")), model=None)
+
+
+SEARCH = Shape(target=search_target, request=search_request, response=search_response, usage=no_usage, cost=search_cost)
 RAG_QUERY = Shape(request=default_request, response=no_response, usage=no_usage, cost=no_cost, stream_cost=no_cost)
 """Its search, its reranking and its chat are calls of their own, and theirs is what they used."""
 OCR = Shape(request=ocr_request, response=ocr_response, usage=no_usage)
