@@ -1,4 +1,4 @@
-"""Every function that the installed LiteLLM builds has an operation, and the operation a name that says what is done."""
+"""Every function that the installed LiteLLM builds has an operation, whose name says what is done."""
 
 from __future__ import annotations
 
@@ -32,15 +32,21 @@ def watch(utils):
 
 wrapt.register_post_import_hook(watch, "litellm.utils")
 import litellm
-import litellm.assistants.main, litellm.batch_completion.main, litellm.batches.main, litellm.containers
-import litellm.evals.main, litellm.files.main, litellm.fine_tuning.main, litellm.google_genai
-import litellm.interactions, litellm.interactions.agents, litellm.passthrough.main, litellm.rag.main
-import litellm.realtime_api.main, litellm.sandbox.main, litellm.search.main, litellm.skills.main
-import litellm.vector_store_files.main, litellm.vector_stores.main, litellm.videos.main
+import litellm.assistants.main
+from importlib import import_module
+
+for package in (
+    "batches", "containers", "evals", "files", "fine_tuning", "google_genai", "interactions", "interactions.agents",
+    "passthrough", "rag", "realtime_api", "sandbox", "search", "skills", "vector_store_files", "vector_stores",
+):
+    try:  # not every release has each
+        import_module(f"litellm.{package}.main")
+    except ModuleNotFoundError:
+        pass
 
 undecorated = [
     getattr(litellm.assistants.main, name)
-    for name in ("aget_assistants", "a_add_message", "add_message", "arun_thread_stream", "run_thread_stream")
+    for name in ("aget_assistants", "a_add_message", "add_message", "arun_thread_stream")
 ]
 print(json.dumps([[each.__module__, each.__name__, operation_of(each).name] for each in built + undecorated]))
 """

@@ -72,7 +72,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(functions=("ocr",), shape=readers.OCR),
     Operation(functions=("rag.query",), shape=readers.RAG_QUERY, calls_a_model=False),
     Operation(functions=("interactions.create",), shape=readers.INTERACTION),
-    Operation(functions=("run_thread", "run_thread_stream"), shape=readers.RUN),
+    Operation(functions=("run_thread",), shape=readers.RUN),
     Operation(functions=("file_content", "retrieve_container_file_content"), shape=readers.FILE_CONTENT),
     Operation(functions=("llm_passthrough_route",), shape=readers.PASSTHROUGH),
     *(Operation(name=name, functions=(f"a{name}",)) for name in _ONLY_ASYNCHRONOUS),

@@ -109,7 +109,5 @@ SEAMS: tuple[Seam, ...] = (
         "aget_messages",
         "run_thread",
         "arun_thread",
-        "run_thread_stream",
-        "arun_thread_stream",
     ),
 )
