@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from importlib import import_module
+from typing import Any
 
 import litellm
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from apps import CALL_ID, AsyncCaller, Caller
-from expected import STREAMED, price, served, without_figures
+from apps import CALL_ID, AsyncCaller, Caller, SyncCaller
+from expected import FIGURES, STREAMED, price, served, without_figures
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider, events
 
@@ -41,7 +43,7 @@ BATCH = {
     "input_file_id": "file-1",
     "output_file_id": "file-2",
     "completion_window": "24h",
-    "status": "completed",
+    "status": "in_progress",  # of a completed one LiteLLM fetches the results in the background, to price them
     "created_at": 1,
     "request_counts": {"total": 5, "completed": 3, "failed": 2},
     # What the batch used, whoever asks how it went: no call that asks has used it.
@@ -53,7 +55,7 @@ BATCH = {
         "output_tokens_details": {"reasoning_tokens": 0},
     },
 }
-BATCH_TOLD = identified("batch_1", status="completed", requests_count=5, requests_completed=3, requests_failed=2)
+BATCH_TOLD = identified("batch_1", status="in_progress", requests_count=5, requests_completed=3, requests_failed=2)
 FILE = {
     "id": "file-1",
     "object": "file",
@@ -116,7 +118,7 @@ SKILL = {
     "latest_version": "1",
     "source": "custom",
 }
-Parameters = dict[str, object]
+Parameters = dict[str, Any]
 BATCH_ID: Parameters = {"batch_id": "batch_1"}
 FILE_ID: Parameters = {"file_id": "file-1"}
 TUNING_ID: Parameters = {"fine_tuning_job_id": "ftjob-1"}
@@ -135,6 +137,14 @@ INTERACTION = {
 INTERACTION_TOLD: Attributes = {
     **identified("int_1", status="completed", model="gemini-2.5-flash"),
     "gen_ai.response.model": "gemini-2.5-flash",
+}
+
+INTERACTION_USED: Attributes = {
+    "gen_ai.usage.input_tokens": 11,
+    "gen_ai.usage.output_tokens": 7,
+    "llm.usage.prompt_tokens": 11,
+    "llm.usage.completion_tokens": 7,
+    "llm.usage.total_tokens": 18,
 }
 
 Job = tuple[Parameters, str, object, Attributes]
@@ -343,7 +353,7 @@ def test_an_id_that_is_a_path_is_not_told(wire: WireProvider, telemetry: Recorde
 # --- interactions -----------------------------------------------------------------------------------------
 
 
-INTERACTED = {"model": "gemini/gemini-2.5-flash", "input": "Say hello."}
+INTERACTED: Parameters = {"model": "gemini/gemini-2.5-flash", "input": "Say hello."}
 
 
 def test_an_interaction_is_described_in_full(caller: Caller, wire: WireProvider, telemetry: Recorder) -> None:
@@ -356,31 +366,51 @@ def test_an_interaction_is_described_in_full(caller: Caller, wire: WireProvider,
         **served("interactions.create", "gemini", wire, model="gemini-2.5-flash", call_type=caller.name("create")),
         **asked(stream=False, content_length=len("Say hello.")),
         **INTERACTION_TOLD,
-        "gen_ai.usage.input_tokens": 11,
-        "gen_ai.usage.output_tokens": 7,
-        "llm.usage.prompt_tokens": 11,
-        "llm.usage.completion_tokens": 7,
-        "llm.usage.total_tokens": 18,
+        **INTERACTION_USED,
         **price(result._hidden_params["response_cost"]),  # type: ignore[attr-defined]  # LiteLLM's own
     }
 
 
-def test_a_streamed_interaction_is_seen_to_its_end(wire: WireProvider, telemetry: Recorder) -> None:
-    """Of a streamed interaction the chunks are counted, until the last."""
+def streamed(caller: Caller, module: object, function: str, **parameters: object) -> list[Any]:
+    """What comes of a stream, whichever way it is read."""
+    if isinstance(caller, SyncCaller):
+        return list(getattr(module, function)(**parameters))
+
+    async def scenario() -> list[Any]:
+        stream = await getattr(module, caller.name(function))(**parameters)
+        return [chunk async for chunk in (stream.aiter_bytes() if hasattr(stream, "aiter_bytes") else stream)]
+
+    return asyncio.run(scenario())
+
+
+def test_a_streamed_interaction_is_described_in_full(caller: Caller, wire: WireProvider, telemetry: Recorder) -> None:
+    """A streamed interaction has what its last event says, and the text of the others is measured."""
     pieces = events(
-        {"event_type": "interaction.start", "interaction": {**INTERACTION, "status": "in_progress"}},
-        {"event_type": "content.delta", "index": 0, "delta": {"type": "text", "text": "Hello!"}},
+        {"event_type": "interaction.start", "interaction": {**INTERACTION, "status": "in_progress", "usage": None}},
+        {"event_type": "content.delta", "index": 0, "delta": {"type": "text", "text": "Hel"}},
+        {"event_type": "content.delta", "index": 0, "delta": {"type": "text", "text": "lo!"}},
         {"event_type": "interaction.complete", "interaction": INTERACTION},
     )
     wire.reply("/interactions", Reply(pieces=pieces))
-    stream = litellm.interactions.create(
-        **INTERACTED, stream=True, api_key="sk-test", api_base=wire.url, litellm_call_id=CALL_ID
+    chunks = streamed(
+        caller,
+        litellm.interactions,
+        "create",
+        **INTERACTED,
+        stream=True,
+        api_key="sk-test",
+        api_base=wire.url,
+        litellm_call_id=CALL_ID,
     )
-    chunks = list(stream)
-    assert without_figures(telemetry.attributes()) == {
-        **served("interactions.create", "gemini", wire, model="gemini-2.5-flash", call_type="create"),
+    attributes = telemetry.attributes()
+    assert attributes.keys() >= FIGURES
+    assert {name: value for name, value in without_figures(attributes).items() if "cost" not in name} == {
+        **served("interactions.create", "gemini", wire, model="gemini-2.5-flash", call_type=caller.name("create")),
         **asked(content_length=len("Say hello.")),
         **STREAMED,
+        **INTERACTION_TOLD,
+        **INTERACTION_USED,
+        "llm.response.content_length": len("Hello!"),
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
     }
@@ -389,23 +419,11 @@ def test_a_streamed_interaction_is_seen_to_its_end(wire: WireProvider, telemetry
 # --- passing through --------------------------------------------------------------------------------------
 
 
-def test_what_is_passed_through_has_its_status(caller: Caller, wire: WireProvider, telemetry: Recorder) -> None:
-    """Of what is passed through to a provider's API the method, the status and the size are told, and no content."""
-    wire.reply("/v1/score", Reply(body={"secret": SECRET}))
-    result = caller.call(
-        litellm,
-        "llm_passthrough_route",
-        method="post",
-        endpoint="v1/score",
-        model="hosted_vllm/mine",
-        json={"text": SECRET},
-        api_base=wire.url,
-        litellm_call_id=CALL_ID,
-    )
-    assert result.json() == {"secret": SECRET}  # type: ignore[attr-defined]  # an HTTP client's response
-    (span,) = telemetry.spans()
-    assert span.name == "llm_passthrough_route mine"
-    assert telemetry.attributes() == {
+PASSED: Parameters = {"method": "post", "endpoint": "v1/score", "model": "hosted_vllm/mine", "litellm_call_id": CALL_ID}
+
+
+def told_of_passing(caller: Caller, wire: WireProvider) -> Attributes:
+    return {
         **served(
             "llm_passthrough_route",
             "hosted_vllm",
@@ -415,9 +433,36 @@ def test_what_is_passed_through_has_its_status(caller: Caller, wire: WireProvide
         ),
         **asked(http_method="POST"),
         "llm.response.http_status": 200,
-        "llm.response.size": len(result.content),  # type: ignore[attr-defined]  # an HTTP client's response
+    }
+
+
+def test_what_is_passed_through_has_its_status(caller: Caller, wire: WireProvider, telemetry: Recorder) -> None:
+    """Of what is passed through to a provider's API the method, the status and the size are told, and no content."""
+    wire.reply("/v1/score", Reply(body={"secret": SECRET}))
+    result: Any = caller.call(litellm, "llm_passthrough_route", **PASSED, json={"text": SECRET}, api_base=wire.url)
+    assert result.json() == {"secret": SECRET}
+    (span,) = telemetry.spans()
+    assert span.name == "llm_passthrough_route mine"
+    assert telemetry.attributes() == {
+        **told_of_passing(caller, wire),
+        "llm.response.size": len(result.content),
     }
     assert SECRET not in telemetry.everything()
+
+
+def test_what_is_passed_through_as_a_stream_is_seen_to_its_end(
+    caller: Caller, wire: WireProvider, telemetry: Recorder
+) -> None:
+    """A stream that is passed through has its status, and is over with its last byte, by whichever name it is read."""
+    wire.reply("/v1/score", Reply(pieces=[b"one", b"two"], delay=0.01))
+    chunks = streamed(caller, litellm, "llm_passthrough_route", **PASSED, json={"stream": True}, api_base=wire.url)
+    assert b"".join(chunks) == b"onetwo"
+    assert without_figures(telemetry.attributes()) == {
+        **told_of_passing(caller, wire),
+        "llm.response.is_streaming": True,
+        "llm.response.stream_outcome": "completed",
+        "llm.response.chunk_count": len(chunks),
+    }
 
 
 # --- asking with documents --------------------------------------------------------------------------------

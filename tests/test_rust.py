@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
@@ -119,6 +120,21 @@ def test_a_failure_in_rust_is_told(
     assert SECRET not in telemetry.everything()
 
 
+def test_what_was_imported_before_is_traced_in_rust(
+    wire: WireProvider,
+    telemetry: Recorder,
+    reading: Parameters,
+    instrumented_with: Callable[[Recorder], AbstractContextManager[Recorder]],
+) -> None:
+    """Instrumented late, Rust's functions are traced, and after that as they were."""
+    wire.reply("/ocr", Reply(body=PAGES))
+    with instrumented_with(Recorder()) as late:
+        litellm.ocr(**reading)
+        assert [span.name for span in late.spans()] == ["ocr mistral-ocr-latest"]
+    litellm.ocr(**reading)
+    assert [span.name for span in telemetry.spans()] == ["ocr mistral-ocr-latest"]
+
+
 def test_suppression_is_honoured(wire: WireProvider, telemetry: Recorder, reading: Parameters) -> None:
     """Where instrumentation is suppressed, nothing of Rust's is seen either."""
     wire.reply("/ocr", Reply(body=PAGES))
@@ -130,7 +146,7 @@ def test_suppression_is_honoured(wire: WireProvider, telemetry: Recorder, readin
 # --- what is in Rust where the app wishes so --------------------------------------------------------------
 
 
-MODEL = "claude-3-5-haiku-20241022"
+MODEL = "claude-haiku-4-5-20251001"
 ANSWER = {
     "id": "msg_1",
     "type": "message",

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from time import sleep
 from types import CoroutineType
 from typing import Any
@@ -238,6 +239,24 @@ def test_what_the_decorator_builds_is_left_to_it() -> None:
     assert [name for name, function in built.items() if TRACING.trace_undecorated(function) is not function] == []
     assert not built.keys() & UNDECORATED.keys()
     assert functions.keys() >= UNDECORATED.keys()
+
+
+def test_what_was_imported_before_is_one_span_too(
+    caller: Caller,
+    wire: WireProvider,
+    openai: Parameters,
+    telemetry: Recorder,
+    instrumented_with: Callable[[Recorder], AbstractContextManager[Recorder]],
+) -> None:
+    """Instrumented late, functions that are decorated and functions that are not make one span each."""
+    wire.reply("/cancel", Reply(body=BATCH))
+    wire.reply("/batch_1", Reply(body=BATCH))
+    with instrumented_with(Recorder()) as late:
+        caller.call(litellm, "cancel_batch", batch_id="batch_1", **openai)
+        caller.call(litellm, "retrieve_batch", batch_id="batch_1", **openai)
+        assert [span.name for span in late.spans()] == ["cancel_batch", "retrieve_batch"]
+    caller.call(litellm, "cancel_batch", batch_id="batch_1", **openai)
+    assert [span.name for span in telemetry.spans()] == ["cancel_batch"]
 
 
 # --- an assistant's run that streams ----------------------------------------------------------------------

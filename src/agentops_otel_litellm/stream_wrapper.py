@@ -53,7 +53,18 @@ class TracedStream(ObjectProxy):
         value: object = getattr(self.__wrapped__, name)
         if name in {"close", "aclose"} and callable(value):
             return self._self_closing(value)
+        if name == "aiter_bytes" and callable(value):
+            return self._self_iterated(value)
         return value
+
+    def _self_iterated(self, iterate: Callable[..., object]) -> Callable[..., object]:
+        """What gives the stream itself, by another name."""
+
+        def iterated(*args: object, **kwargs: object) -> object:
+            iterator = iterate(*args, **kwargs)
+            return self if iterator is self.__wrapped__ else iterator
+
+        return iterated
 
     def _self_closing(self, close: Callable[..., object]) -> Callable[..., object]:
         observation = self._self_observation

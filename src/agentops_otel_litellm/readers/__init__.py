@@ -5,7 +5,8 @@ content, change nothing, and never import litellm. They may raise on a shape the
 """
 
 from agentops_otel_litellm.readers.failures import read_failure
-from agentops_otel_litellm.readers.jobs import FILE_CONTENT, INTERACTION, JOB, PASSTHROUGH, RUN
+from agentops_otel_litellm.readers.interactions import INTERACTION
+from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
 from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
-from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.readers.requests import measure
+from agentops_otel_litellm.call import Request, Response
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.streams import DefaultChunks
 from agentops_otel_litellm.readers.values import (
     count,
     field,
@@ -158,40 +158,27 @@ def http_response(result: Any) -> Response:
     )
 
 
-# --- jobs that are the call -------------------------------------------------------------------------------------
+class PassedChunks(DefaultChunks):
+    """Bytes as they come."""
 
+    __slots__ = ("_stream",)
 
-_INTERACTED = rows_for(
-    Usage,
-    {
-        "total_input_tokens": ("input", integer),
-        "total_output_tokens": ("output", integer),
-        "total_tokens": ("total", integer),
-        "total_cached_tokens": ("cache_read", integer),
-        "total_reasoning_tokens": ("reasoning", integer),
-    },
-)
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
 
-
-def interaction_request(parameters: Parameters) -> Request:
-    given = parameters.get("input")
-    return Request(
-        model=model_name(parameters.get("model")),
-        stream=parameters.get("stream") is True,
-        content_length=measure([given])[0] if isinstance(given, str) else None,
-        tools_count=count(parameters.get("tools")),
-    )
-
-
-def interaction_usage(result: Any) -> Usage | None:
-    """LiteLLM writes zeros where the provider counted nothing."""
-    counts = taken(members(field(result, "usage")), _INTERACTED)
-    return Usage(**counts) if counts.get("input") or counts.get("output") else None
+    def response(self) -> Response:
+        return http_response(self._stream)
 
 
 JOB = Shape(request=job_request, response=job_response, usage=no_usage, cost=no_cost)
 RUN = Shape(request=job_request, response=job_response, cost=no_cost)
 """An assistant's: it is over when LiteLLM's function returns, and what it used is the call's."""
 FILE_CONTENT = Shape(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
-PASSTHROUGH = Shape(request=http_request, response=http_response, usage=no_usage, cost=no_cost)
-INTERACTION = Shape(request=interaction_request, response=job_response, usage=interaction_usage)
+PASSTHROUGH = Shape(
+    request=http_request,
+    response=http_response,
+    usage=no_usage,
+    cost=no_cost,
+    chunks=PassedChunks,
+    stream_cost=no_cost,
+)
