@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from time import sleep
 from types import CoroutineType
@@ -18,7 +18,7 @@ import litellm
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from agentops_otel_litellm.patches import is_built
+from agentops_otel_litellm import tracing
 from agentops_otel_litellm.seams import SEAMS
 from agentops_otel_litellm.tracing import TRACING
 from apps import Caller
@@ -231,14 +231,21 @@ def test_counting_at_the_providers_is_a_call(wire: WireProvider, telemetry: Reco
     assert telemetry.attributes() == model
 
 
-def test_what_the_decorator_builds_is_left_to_it() -> None:
-    """A function that later releases decorate is traced once there: its row is for those before."""
+def test_every_function_is_wrapped_once() -> None:
+    """A function that later releases decorate is traced once, there: its row is for the releases before."""
     rows = [seam for seam in SEAMS if seam.wrapper.endswith("trace_undecorated")]
     functions = {seam.name: getattr(sys.modules[seam.module], seam.name, None) for seam in rows}
-    built = {name: function for name, function in functions.items() if function is not None and is_built(function)}
-    assert [name for name, function in built.items() if TRACING.trace_undecorated(function) is not function] == []
-    assert not built.keys() & UNDECORATED.keys()
-    assert functions.keys() >= UNDECORATED.keys()
+    layers = {name: list(ours_of(function)) for name, function in functions.items() if function is not None}
+    assert {name: len(ours) for name, ours in layers.items()} == dict.fromkeys(layers, 1)
+    assert layers.keys() >= UNDECORATED.keys()
+
+
+def ours_of(function: Any) -> Iterator[object]:  # noqa: ANN401 - functions are told by what they wrap
+    """The functions of ours that one is wrapped in."""
+    while function is not None:
+        if function.__code__.co_filename == tracing.__file__:
+            yield function
+        function = getattr(function, "__wrapped__", None)
 
 
 def test_what_was_imported_before_is_one_span_too(
