@@ -28,7 +28,7 @@ from servers.openai_provider import OpenAIProvider
 from servers.wire import WireProvider
 
 if TYPE_CHECKING:
-    from apps import App
+    from apps import App, Caller
 
 SEEN = SeenOperations()
 RECORDER = Recorder(span_processors=[SEEN])
@@ -121,6 +121,14 @@ def app(request: pytest.FixtureRequest, provider: OpenAIProvider) -> App:
     from apps import AsyncApp, SyncApp
 
     return SyncApp(provider) if request.param == "sync" else AsyncApp(provider)
+
+
+@pytest.fixture(params=["sync", "async"])
+def caller(request: pytest.FixtureRequest) -> Caller:
+    """Whoever calls LiteLLM's functions, in both styles."""
+    from apps import AsyncCaller, SyncCaller
+
+    return SyncCaller() if request.param == "sync" else AsyncCaller()
 
 
 Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]

@@ -73,6 +73,24 @@ CALL = Call(
         service_tier="flex",
         encoding_formats=("float",),
         dimensions=15,
+        # Retrieval.
+        queries_count=100,
+        query_length=101,
+        documents_count=102,
+        document_kind="document_url",
+        pages_count=103,
+        max_results=104,
+        data_source_id="vs_1",
+        # Jobs and what providers keep.
+        resource_id="batch_1",
+        input_file_id="file_1",
+        files_count=105,
+        file_size=106,
+        endpoint="/v1/embeddings",
+        purpose="batch",
+        completion_window="24h",
+        page_size=107,
+        http_method="POST",
     ),
     response=Response(
         id="response",
@@ -85,6 +103,23 @@ CALL = Call(
         service_tier="default",
         system_fingerprint="fp",
         cache_hit=True,
+        # Retrieval.
+        results_count=108,
+        search_units=1.5,
+        pages_count=109,
+        # Jobs and what providers keep.
+        status="completed",
+        requests_count=110,
+        requests_completed=111,
+        requests_failed=112,
+        files_count=113,
+        files_completed=114,
+        files_failed=115,
+        size=116,
+        trained_tokens=117,
+        has_more=True,
+        deleted=True,
+        http_status=200,
     ),
     usage=Usage(
         input=20,
@@ -100,7 +135,7 @@ CALL = Call(
         output_image=30,
         output_audio=31,
     ),
-    cost=Cost(total=0.5, source="litellm"),
+    cost=Cost(total=0.5, source="litellm", per_call=True),
     stream=Stream(
         outcome="failed",
         chunk_count=32,
@@ -140,6 +175,9 @@ WRITTEN: dict[str, Attributes] = {
         "gen_ai.request.encoding_formats": ("float",),
         "gen_ai.output.type": "json",
         "openai.request.service_tier": "flex",
+        # Retrieval.
+        "gen_ai.data_source.id": "vs_1",
+        "gen_ai.retrieval.top_k": 104,
         "gen_ai.response.id": "response",
         "gen_ai.response.model": "gpt-4o-2024",
         "gen_ai.response.finish_reasons": ("stop", "stop"),
@@ -187,6 +225,24 @@ WRITTEN: dict[str, Attributes] = {
         "llm.request.max_tokens": 13,
         "llm.request.top_p": 0.2,
         "llm.request.dimensions": 15,
+        # Retrieval.
+        "llm.request.queries_count": 100,
+        "llm.request.query_length": 101,
+        "llm.request.documents_count": 102,
+        "llm.request.document_kind": "document_url",
+        "llm.request.pages_count": 103,
+        "llm.request.max_results": 104,
+        "llm.request.data_source_id": "vs_1",
+        # Jobs and what providers keep.
+        "llm.request.resource_id": "batch_1",
+        "llm.request.input_file_id": "file_1",
+        "llm.request.files_count": 105,
+        "llm.request.file_size": 106,
+        "llm.request.endpoint": "/v1/embeddings",
+        "llm.request.purpose": "batch",
+        "llm.request.completion_window": "24h",
+        "llm.request.page_size": 107,
+        "llm.request.http_method": "POST",
         "llm.response.id": "response",
         "llm.response.model": "gpt-4o-2024",
         "llm.response.choices_count": 16,
@@ -194,6 +250,23 @@ WRITTEN: dict[str, Attributes] = {
         "llm.response.content_length": 17,
         "llm.response.tool_calls_count": 18,
         "llm.cache.hit": True,
+        # Retrieval.
+        "llm.response.results_count": 108,
+        "llm.response.search_units": 1.5,
+        "llm.response.pages_count": 109,
+        # Jobs and what providers keep.
+        "llm.response.status": "completed",
+        "llm.response.requests_count": 110,
+        "llm.response.requests_completed": 111,
+        "llm.response.requests_failed": 112,
+        "llm.response.files_count": 113,
+        "llm.response.files_completed": 114,
+        "llm.response.files_failed": 115,
+        "llm.response.size": 116,
+        "llm.response.trained_tokens": 117,
+        "llm.response.has_more": True,
+        "llm.response.deleted": True,
+        "llm.response.http_status": 200,
         "llm.response.is_streaming": True,
         "llm.response.stream_outcome": "failed",
         "llm.response.time_to_first_token": 1.2,
@@ -237,7 +310,9 @@ PROPOSED = {
     "gen_ai.usage.cost.source": "string",
 }
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.")
-OUR_OPERATIONS: frozenset[str] = frozenset()
+OUR_OPERATIONS: frozenset[str] = frozenset(
+    {"search", "count_tokens", "create_sandbox", "run_code", "delete_sandbox", "code_interpreter_tool"}
+)
 """Those the conventions have no name for."""
 KINDS: dict[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
 

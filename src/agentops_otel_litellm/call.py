@@ -66,6 +66,33 @@ class Request:
     service_tier: str | None = None
     encoding_formats: tuple[str, ...] | None = None
     dimensions: int | None = None
+    # Retrieval: reranking, searching, reading documents.
+    queries_count: int | None = None
+    query_length: int | None = None
+    """Characters over all queries."""
+    documents_count: int | None = None
+    document_kind: str | None = None
+    """`document_url`, `image_url` or `file`."""
+    pages_count: int | None = None
+    """Pages of the document that the app asked for, where it asked for some only."""
+    max_results: int | None = None
+    """The most results that are to come, or the best so many of them."""
+    data_source_id: str | None = None
+    """The vector store."""
+    # Jobs and what providers keep: batches, files, fine-tuning, containers, assistants.
+    resource_id: str | None = None
+    """Of the object that is asked about: never a path or a URL, which name files."""
+    input_file_id: str | None = None
+    files_count: int | None = None
+    file_size: int | None = None
+    """Bytes to upload."""
+    endpoint: str | None = None
+    """Of the requests in a batch: `/v1/embeddings`."""
+    purpose: str | None = None
+    completion_window: str | None = None
+    page_size: int | None = None
+    """The most entries of a list to come."""
+    http_method: str | None = None
 
 
 @record
@@ -84,6 +111,30 @@ class Response:
     service_tier: str | None = None
     system_fingerprint: str | None = None
     cache_hit: bool | None = None
+    # Retrieval: reranking, searching, reading documents.
+    results_count: int | None = None
+    """Results or entries of a list."""
+    search_units: float | None = None
+    """What the provider bills for a reranking, by its own count."""
+    pages_count: int | None = None
+    """Pages read, by the provider's count."""
+    # Jobs and what providers keep: batches, files, fine-tuning, containers, assistants.
+    status: str | None = None
+    requests_count: int | None = None
+    """Of a batch; likewise below."""
+    requests_completed: int | None = None
+    requests_failed: int | None = None
+    files_count: int | None = None
+    """Of a vector store; likewise below."""
+    files_completed: int | None = None
+    files_failed: int | None = None
+    size: int | None = None
+    """Bytes of the file, the vector store or the document."""
+    trained_tokens: int | None = None
+    has_more: bool | None = None
+    """Whether the list goes on."""
+    deleted: bool | None = None
+    http_status: int | None = None
 
 
 @record
@@ -110,6 +161,8 @@ class Cost:
 
     total: float
     source: Literal["litellm", "genai_prices", "user"]
+    per_call: bool | None = None
+    """Whether it is the price of a call, whatever comes of it."""
 
 
 @record

@@ -33,11 +33,12 @@ class Seam:
 
 _TRACING = "agentops_otel_litellm.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.signals"
+_NATIVE = "agentops_otel_litellm.native"
 _THREADS = "agentops_otel_litellm.threads"
 
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
-    """Functions that users call and the decorator does not build; which ones there are depends on the release."""
+    """Functions that users call and the decorator does not build; which ones those are depends on the release."""
     return (Seam(module, name, f"{_TRACING}.trace_undecorated", always=False) for name in names)
 
 
@@ -61,6 +62,8 @@ SEAMS: tuple[Seam, ...] = (
         "CooldownCache.add_deployment_to_cooldown",
         f"{_SIGNALS}:deployment_cools_down",
     ),
+    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_NATIVE}:trace_dispatch", always=False),
+    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_NATIVE}:trace_dispatch", always=False),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
     Seam("litellm.batch_completion.main", "ThreadPoolExecutor", f"{_THREADS}:carrying_executor"),
     Seam(
@@ -75,8 +78,26 @@ SEAMS: tuple[Seam, ...] = (
         "batch_completion_models",
         "batch_completion_models_all_responses",
     ),
-    *_undecorated("litellm.main", "moderation"),
-    *_undecorated("litellm.batches.main", "cancel_batch", "acancel_batch"),
+    *_undecorated("litellm.main", "moderation", "acount_tokens"),
+    *_undecorated(
+        "litellm.batches.main",
+        "cancel_batch",
+        "acancel_batch",
+        # The decorator has built these since 1.80; likewise the next.
+        "list_batches",
+        "alist_batches",
+    ),
+    *_undecorated(
+        "litellm.files.main",
+        "file_retrieve",
+        "afile_retrieve",
+        "file_list",
+        "afile_list",
+        "file_delete",
+        "afile_delete",
+        "file_content",
+        "afile_content",
+    ),
     *_undecorated("litellm.fine_tuning.main", "list_fine_tuning_jobs", "alist_fine_tuning_jobs"),
     *_undecorated(
         "litellm.assistants.main",

@@ -5,8 +5,12 @@ content, change nothing, and never import litellm. They may raise on a shape the
 """
 
 from agentops_otel_litellm.readers.failures import read_failure
+from agentops_otel_litellm.readers.interactions import INTERACTION
+from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
+from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
+from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
-from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream
+from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.target import read_cooldown_time, read_routing, read_target
 
 __all__ = [
@@ -14,14 +18,27 @@ __all__ = [
     "CHAT",
     "DEFAULT",
     "EMBEDDING",
+    "FILE_CONTENT",
+    "INTERACTION",
+    "JOB",
+    "OCR",
+    "PASSTHROUGH",
+    "RAG_QUERY",
+    "RERANK",
     "ROUTE",
+    "RUN",
+    "SEARCH",
     "TEXT",
     "Chunks",
     "LiteLLMStream",
     "Shape",
+    "has_declined",
     "is_stream",
+    "is_stream_manager",
     "read_cooldown_time",
     "read_failure",
+    "read_native_function",
+    "read_native_parameters",
     "read_routing",
     "read_target",
 ]

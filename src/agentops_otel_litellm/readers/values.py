@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from math import isfinite
@@ -11,6 +12,8 @@ from typing import Any
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
 
 _LONGEST_NAME = 256
+_IDENTIFIER = re.compile(r"[\w.:;,=+-]{1,256}", re.ASCII)
+_KEYWORD = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -62,6 +65,17 @@ def model_name(value: Any) -> str | None:
         host, slash, path = url.partition("/")
         url = host.rpartition("@")[2] + slash + path
     return (prefix + separator + url)[:_LONGEST_NAME]
+
+
+def identifier(value: Any) -> str | None:
+    """A provider's id. What has slashes is a path or a URL, as some give for ids: they name files and carry keys."""
+    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+
+
+def keyword(value: Any) -> str | None:
+    """A word of a provider's, or of an enum of LiteLLM's: `in_progress`, `fine-tune`."""
+    known = text(value)
+    return known if known is not None and _KEYWORD.fullmatch(known) else None
 
 
 def integer(value: Any) -> int | None:
