@@ -66,6 +66,11 @@ class Request:
     service_tier: str | None = None
     encoding_formats: tuple[str, ...] | None = None
     dimensions: int | None = None
+    # The Responses API
+    previous_response_id: str | None = None
+    """The stored response that this one goes on from."""
+    response_id: str | None = None
+    """The stored response that is asked about."""
 
 
 @record
@@ -84,6 +89,11 @@ class Response:
     service_tier: str | None = None
     system_fingerprint: str | None = None
     cache_hit: bool | None = None
+    # The Responses API
+    status: str | None = None
+    """`completed`, or how else it stands with a response that the provider keeps: `queued`, `in_progress`,
+    `incomplete`, `failed` or `cancelled`.
+    """
 
 
 @record

@@ -32,6 +32,9 @@ class Seam:
 _TRACING = "agentops_otel_litellm.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.signals"
 _THREADS = "agentops_otel_litellm.threads"
+_MESSAGES = "litellm.llms.anthropic.pass_through.messages"
+_MESSAGES_BEFORE = "litellm.llms.anthropic.experimental_pass_through.messages"
+"""In older releases."""
 
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
@@ -44,6 +47,18 @@ SEAMS: tuple[Seam, ...] = (
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
     Seam("litellm.litellm_core_utils.litellm_logging", "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
+    Seam(
+        "litellm.google_genai.adapters.handler",
+        "GenerateContentToCompletionHandler._prepare_completion_kwargs",
+        f"{_SIGNALS}:request_translated",
+        always=False,
+    ),
+    Seam(
+        "litellm.responses.streaming_iterator",
+        "_estimate_usage_safely",
+        f"{_SIGNALS}:usage_estimated",
+        always=False,
+    ),
     Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
     Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
     Seam("litellm.router", "Router.function_with_fallbacks", f"{_TRACING}.trace_routing"),
@@ -68,6 +83,8 @@ SEAMS: tuple[Seam, ...] = (
         "batch_completion_models_all_responses",
     ),
     *_undecorated("litellm.main", "moderation"),
+    Seam(f"{_MESSAGES}.handler", "anthropic_messages_handler", f"{_TRACING}.trace", always=False),
+    Seam(f"{_MESSAGES_BEFORE}.handler", "anthropic_messages_handler", f"{_TRACING}.trace", always=False),
     *_undecorated("litellm.batches.main", "cancel_batch", "acancel_batch"),
     *_undecorated("litellm.fine_tuning.main", "list_fine_tuning_jobs", "alist_fine_tuning_jobs"),
     *_undecorated(

@@ -53,7 +53,7 @@ class Tracing:
 
     def trace(self, function: Function, belongs: Belongs | None = None) -> Function:
         """A function that does what `function` does, and is seen doing it, unless it `belongs` to what is seen."""
-        observed = self._observer(function, belongs or _hands_logging_on)
+        observed = self._observer(function, belongs or _continues_a_call)
 
         if inspect.iscoroutinefunction(function):
 
@@ -135,17 +135,18 @@ def _tell_call(error: Exception, kwargs: Mapping[str, object]) -> None:
     """What LiteLLM called on behalf of a call has failed: an attempt of the call's, if nothing said so yet."""
     with _TAKING_FAILURE:
         context = get_current()
-        if not is_suppressed(context) and _hands_logging_on(kwargs, context):
+        if not is_suppressed(context) and _continues_a_call(kwargs, context):
             observation = observation_in(context)
             if observation is not None:
                 observation.attempt_failed(error, error.__cause__ or error.__context__, kwargs)
 
 
-def _hands_logging_on(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
-    """Whether LiteLLM is calling itself on behalf of the call that is going on: it then hands its logging object
-    on. (The object alone does not say so: the proxy makes one before the first call.)
+def _continues_a_call(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+    """Whether LiteLLM is calling itself on behalf of the call that is going on. (Its logging object alone does not
+    say so: the proxy makes one before the first call.)
     """
-    return kwargs.get("litellm_logging_obj") is not None and _is_inside_a_call(context)
+    around = observation_in(context)
+    return around is not None and around.calls_a_model and around.is_continued_by(kwargs)
 
 
 def _is_inside_a_call(context: Mapping[str, object]) -> bool:

@@ -5,6 +5,9 @@ content, change nothing, and never import litellm. They may raise on a shape the
 """
 
 from agentops_otel_litellm.readers.failures import read_failure
+from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
+from agentops_otel_litellm.readers.messages import MESSAGES
+from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream
 from agentops_otel_litellm.readers.target import read_cooldown_time, read_routing, read_target
@@ -14,7 +17,12 @@ __all__ = [
     "CHAT",
     "DEFAULT",
     "EMBEDDING",
+    "GENERATE_CONTENT",
+    "GENERATE_CONTENT_STREAM",
+    "MESSAGES",
+    "RESPONSES",
     "ROUTE",
+    "STORED_RESPONSE",
     "TEXT",
     "Chunks",
     "LiteLLMStream",

@@ -81,6 +81,8 @@ GEN_AI = Vocabulary(
             "gen_ai.request.encoding_formats": "encoding_formats",
             "gen_ai.output.type": "output_type",
             "openai.request.service_tier": ("service_tier", lambda tier: None if tier == "auto" else tier),
+            # The Responses API
+            "gen_ai.request.previous_response.id": "previous_response_id",
         },
     ),
     Table(
@@ -92,6 +94,8 @@ GEN_AI = Vocabulary(
             "gen_ai.embeddings.dimension.count": "dimension_count",
             "openai.response.service_tier": "service_tier",
             "openai.response.system_fingerprint": "system_fingerprint",
+            # The Responses API
+            "gen_ai.response.status": "status",
         },
     ),
     Table(

@@ -65,6 +65,9 @@ LLM = Vocabulary(
             "llm.request.max_tokens": "max_tokens",
             "llm.request.top_p": "top_p",
             "llm.request.dimensions": "dimensions",
+            # The Responses API
+            "llm.request.previous_response_id": "previous_response_id",
+            "llm.request.response_id": "response_id",
         },
     ),
     Table(
@@ -77,6 +80,8 @@ LLM = Vocabulary(
             "llm.response.content_length": "content_length",
             "llm.response.tool_calls_count": "tool_calls_count",
             "llm.cache.hit": "cache_hit",
+            # The Responses API
+            "llm.response.status": "status",
         },
     ),
     Table(

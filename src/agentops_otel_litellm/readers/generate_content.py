@@ -1,0 +1,288 @@
+"""Google's generateContent → records. Its names are written in camel case on the wire, and in snake case in Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
+from agentops_otel_litellm.readers.prices import price_generated_content
+from agentops_otel_litellm.readers.requests import Parameters, conversation, reasoning_level
+from agentops_otel_litellm.readers.responses import cache_hit
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.sse import ServerSentEvents
+from agentops_otel_litellm.readers.streams import reported_usage, translated_chat
+from agentops_otel_litellm.readers.values import integer, members, model_name, number, rows_for, taken, text, texts
+
+_ROLES = {"user": "user", "model": "assistant", "function": "tool", "tool": "tool"}
+_PART_TYPES = {"image": "image", "audio": "input_audio", "video": "video_url"}
+_OUTPUT_TYPES = {"application/json": "json", "text/x.enum": "json", "text/plain": "text"}
+_SPOKEN_OR_SHOWN = {"AUDIO": "speech", "IMAGE": "image"}
+_TOOL_CHOICES = frozenset({"auto", "any", "none"})
+# Google's → a chat's. What is not here keeps Google's name.
+_FINISH_REASONS = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    **dict.fromkeys(
+        (
+            "SAFETY",
+            "RECITATION",
+            "LANGUAGE",
+            "BLOCKLIST",
+            "PROHIBITED_CONTENT",
+            "SPII",
+            "IMAGE_SAFETY",
+            "IMAGE_PROHIBITED_CONTENT",
+            "IMAGE_RECITATION",
+        ),
+        "content_filter",
+    ),
+}
+
+
+def _part_type(data: Mapping[str, Any]) -> str:
+    """`image/png` → the type of such a part in a chat."""
+    return _PART_TYPES.get((text(data.get("mimeType")) or "").partition("/")[0], "file")
+
+
+def _output_modality(asked: Any) -> str | None:
+    """The first that is not text, where the app asked for some."""
+    return next((_SPOKEN_OR_SHOWN[each] for each in texts(asked) or () if each in _SPOKEN_OR_SHOWN), None)
+
+
+_CONFIG = rows_for(
+    Request,
+    {
+        "temperature": ("temperature", number),
+        "topP": ("top_p", number),
+        "topK": ("top_k", lambda value: integer(int(value)) if number(value) is not None else None),
+        "maxOutputTokens": ("max_tokens", integer),
+        "candidateCount": ("choice_count", integer),
+        "stopSequences": ("stop_sequences", texts),
+        "presencePenalty": ("presence_penalty", number),
+        "frequencyPenalty": ("frequency_penalty", number),
+        "seed": ("seed", integer),
+        "responseMimeType": ("output_type", lambda kind: _OUTPUT_TYPES.get(text(kind) or "")),
+        "responseModalities": ("output_type", _output_modality),
+        "thinkingConfig": ("reasoning_level", lambda config: _thinking_level(_camel(config).get("thinkingLevel"))),
+    },
+)
+_COUNTS = rows_for(
+    Usage,
+    {
+        "promptTokenCount": ("input", integer),
+        "candidatesTokenCount": ("output", integer),
+        "totalTokenCount": ("total", integer),
+        "cachedContentTokenCount": ("cache_read", integer),
+        "thoughtsTokenCount": ("reasoning", integer),
+    },
+)
+_MODALITIES = rows_for(
+    Usage,
+    {
+        f"{part}{modality.upper()}": (f"{ours}_{modality}", integer)
+        for part, ours in (("prompt", "input"), ("candidates", "output"))
+        for modality in ("text", "image", "audio")
+    },
+)
+
+
+def _thinking_level(level: Any) -> str | None:
+    return reasoning_level((text(level) or "").lower())
+
+
+def _camel(thing: Any) -> Mapping[str, Any]:
+    """What a dict or a model holds, under the names of the wire."""
+    return {_camel_case(name): value for name, value in members(thing).items() if value is not None}
+
+
+def _camel_case(name: str) -> str:
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name) if "_" in name else name
+
+
+def _each(given: Any) -> Sequence[Any]:
+    """One or several."""
+    return given if isinstance(given, list | tuple) else () if given is None else (given,)
+
+
+def generate_content_request(parameters: Parameters) -> Request:
+    return _request(parameters, stream=False)
+
+
+def generate_content_stream_request(parameters: Parameters) -> Request:
+    """Of the function that streams, which is told by its name alone."""
+    return _request(parameters, stream=True)
+
+
+def _request(parameters: Parameters, *, stream: bool) -> Request:
+    config = _camel(parameters.get("config") or parameters.get("generationConfig"))
+    top = _camel({name: value for name, value in parameters.items() if name not in {"config", "contents"}})
+    instruction = top.get("systemInstruction") or config.get("systemInstruction")
+    messages = [_message(content) for content in _each(parameters.get("contents"))]
+    if instruction is not None:
+        messages.insert(0, {**_message(instruction), "role": "system"})
+    calling = _camel(_camel(top.get("toolConfig") or config.get("toolConfig")).get("functionCallingConfig"))
+    mode = (text(calling.get("mode")) or "").lower()
+    return Request(
+        model=model_name(parameters.get("model")),
+        stream=stream,
+        tools_count=_tools(top.get("tools") or config.get("tools")),
+        tool_choice=mode if mode in _TOOL_CHOICES else None,
+        **conversation(messages),
+        **taken(config, _CONFIG),
+    )
+
+
+def _message(content: Any) -> Mapping[str, Any]:
+    """A content, or what stands for one, as the message that it is in a chat."""
+    if isinstance(content, str):
+        return {"role": "user", "content": content}
+    known = _camel(content)
+    parts = _each(known.get("parts")) if "parts" in known else (content,)
+    return {
+        "role": _ROLES.get(text(known.get("role")) or "user"),
+        "content": [part for each in parts for part in _parts(each)],
+    }
+
+
+def _parts(part: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(part, str):
+        yield {"type": "text", "text": part}
+        return
+    known = _camel(part)
+    if "text" in known:
+        yield {"type": "text", "text": known["text"]}
+    for name in ("inlineData", "fileData"):
+        if name in known:
+            yield {"type": _part_type(_camel(known[name]))}
+
+
+def _tools(given: Any) -> int | None:
+    """A tool may declare several functions."""
+    if given is None:
+        return None
+    return sum(len(_camel(tool).get("functionDeclarations") or (tool,)) for tool in _each(given))
+
+
+def generate_content_response(result: Any) -> Response:
+    answer = _Answer()
+    answer.add(_camel(result))
+    return Response(**vars(answer.response()), cache_hit=cache_hit(result))
+
+
+def generate_content_usage(result: Any) -> Usage | None:
+    return _usage(_camel(_camel(result).get("usageMetadata")))
+
+
+def _usage(counted: Mapping[str, Any]) -> Usage | None:
+    """Google's candidates are without the thoughts, unless the total shows that they are not; ours are with them."""
+    known = taken(counted, _COUNTS)
+    if not known.get("input") and not known.get("output"):
+        return None
+    known["input"] = known.get("input", 0) + (integer(counted.get("toolUsePromptTokenCount")) or 0)
+    if known.get("reasoning") and known["input"] + known.get("output", 0) != known.get("total"):
+        known["output"] = known.get("output", 0) + known["reasoning"]
+    for part in ("prompt", "candidates"):
+        for detail in map(_camel, counted.get(f"{part}TokensDetails") or ()):
+            known |= taken({f"{part}{text(detail.get('modality'))}": detail.get("tokenCount")}, _MODALITIES)
+    return Usage(**known)
+
+
+class _Answer:
+    """What the candidates amount to: all at once, or as they come."""
+
+    __slots__ = ("_calls", "_id", "_length", "_model", "_reasons")
+
+    def __init__(self) -> None:
+        self._id: str | None = None
+        self._model: str | None = None
+        self._length = 0
+        self._calls = 0
+        self._reasons: dict[int, str | None] = {}
+
+    def add(self, response: Mapping[str, Any]) -> bool:
+        """Whether it carried output."""
+        self._id = text(response.get("responseId")) or self._id
+        self._model = model_name(response.get("modelVersion")) or self._model
+        output = False
+        for candidate in map(_camel, response.get("candidates") or ()):
+            index, reason = candidate.get("index", 0), text(candidate.get("finishReason"))
+            if reason is not None or index not in self._reasons:
+                self._reasons[index] = None if reason is None else _FINISH_REASONS.get(reason, reason)
+            for part in map(_camel, _camel(candidate.get("content")).get("parts") or ()):
+                written = part.get("text")
+                if written and not part.get("thought"):
+                    self._length += len(written)
+                self._calls += "functionCall" in part
+                output = output or bool(written or "functionCall" in part or "inlineData" in part)
+        return output
+
+    def response(self) -> Response:
+        reasons = tuple(self._reasons[index] for index in sorted(self._reasons))
+        return Response(
+            id=self._id,
+            model=self._model,
+            finish_reasons=("tool_calls",) if self._calls and reasons == ("stop",) else reasons or None,
+            choices_count=len(reasons),
+            content_length=self._length,
+            tool_calls_count=self._calls,
+        )
+
+
+class GenerateContentChunks:
+    """Pieces of a stream of responses, which each have a part of the candidates; the last has the whole usage."""
+
+    __slots__ = ("_answer", "_chat", "_events", "counted", "failure", "first_token")
+
+    def __init__(self, stream: Any) -> None:
+        self._chat = translated_chat(stream)
+        self._events = ServerSentEvents()
+        self._answer = _Answer()
+        self.counted: Mapping[str, Any] = {}
+        """Google's `usageMetadata`."""
+        self.failure: Failure | None = None
+        self.first_token: float | None = None
+
+    def add(self, chunk: Any, at: float, /) -> None:
+        for response in self._events.messages(chunk):
+            if self._answer.add(response) and self.first_token is None:
+                self.first_token = at
+            if "usageMetadata" in response:
+                self.counted = response["usageMetadata"]
+            if "error" in response:
+                self.failure = _failure(response["error"])
+
+    def response(self) -> Response:
+        return self._answer.response()
+
+    def usage(self) -> Usage | None:
+        return _usage(self.counted) if self._chat is None else reported_usage(self._chat)
+
+
+def _failure(error: Any) -> Failure:
+    """From what tells of an error: its status, and not its text."""
+    known = members(error)
+    status = text(known.get("status"))
+    kind = status if status is not None and re.fullmatch(r"[A-Z_]{1,64}", status) else "UNKNOWN"
+    return Failure(type=kind, ancestry=(kind,), status_code=integer(known.get("code")))
+
+
+def _price(told: Any, logging: Any) -> Cost | None:
+    chunked = isinstance(told, GenerateContentChunks)
+    return price_generated_content(told.counted if chunked else _camel(told).get("usageMetadata"), logging)
+
+
+GENERATE_CONTENT = Shape(
+    request=generate_content_request,
+    response=generate_content_response,
+    usage=generate_content_usage,
+    price=_price,
+)
+GENERATE_CONTENT_STREAM = Shape(
+    request=generate_content_stream_request,
+    response=generate_content_response,
+    usage=generate_content_usage,
+    chunks=GenerateContentChunks,
+    price=_price,
+)

@@ -1,0 +1,44 @@
+"""LiteLLM's price of what it has not priced when its function returns.
+
+Its callbacks do the same a moment later, when the span has ended.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from agentops_otel_litellm.call import Cost
+from agentops_otel_litellm.readers.streams import read_stream_cost
+from agentops_otel_litellm.readers.values import number
+
+
+def price_messages(usage: Any, logging: Any) -> Cost | None:
+    """Of Anthropic's `usage`, which has parts that are priced apart and that nothing else here tells of."""
+    return _worked_out(logging) or _priced(
+        _litellm().AnthropicConfig().calculate_usage(usage_object=usage, reasoning_content=None), logging
+    )
+
+
+def price_generated_content(usage: Any, logging: Any) -> Cost | None:
+    """Of Google's `usageMetadata`."""
+    return _worked_out(logging) or _priced(
+        _litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage}), logging
+    )
+
+
+def _worked_out(logging: Any) -> Cost | None:
+    """Where LiteLLM translated: of the response that came of it. A stream that has yet to be read it prices at 0."""
+    cost = read_stream_cost(logging)
+    return cost if cost is not None and cost.total else None
+
+
+def _litellm() -> Any:
+    return sys.modules["litellm"]
+
+
+def _priced(usage: Any, logging: Any) -> Cost | None:
+    """With the prices, discounts and tiers that hold for the call."""
+    response = _litellm().ModelResponse(model=logging.model, usage=usage)
+    total = number(logging._response_cost_calculator(result=response))
+    return None if total is None else Cost(total=total, source="litellm")
