@@ -190,6 +190,8 @@ class Observation:
     def attempt_failed(self, error: BaseException, cause: object, asked: Mapping[str, object]) -> None:
         """LiteLLM made `error` of `cause`; the parameters it `asked` with count where it had yet to turn to anyone."""
         attempts = self.attempts
+        if self._streamed is not None and not attempts.under_way:
+            return  # the stream's has failed already: LiteLLM makes its exception once for each that is to be told
         if attempts.is_news(error, cause):
             target = self._target() if attempts.under_way else readers.read_target(asked, None)
             attempts.fail(error, target, readers.read_failure(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
@@ -166,7 +166,7 @@ def _tools(given: Any) -> int | None:
 
 
 def generate_content_response(result: Any) -> Response:
-    answer = _Answer()
+    answer = _Answer(_camel)
     answer.add(_camel(result))
     return Response(**vars(answer.response()), cache_hit=cache_hit(result))
 
@@ -192,9 +192,10 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
 class _Answer:
     """What the candidates amount to: all at once, or as they come."""
 
-    __slots__ = ("_calls", "_id", "_length", "_model", "_reasons")
+    __slots__ = ("_calls", "_id", "_length", "_model", "_read", "_reasons")
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[Any], Mapping[str, Any]]) -> None:
+        self._read = read
         self._id: str | None = None
         self._model: str | None = None
         self._length = 0
@@ -205,12 +206,12 @@ class _Answer:
         """Whether it carried output."""
         self._id = text(response.get("responseId")) or self._id
         self._model = model_name(response.get("modelVersion")) or self._model
-        output = False
-        for candidate in map(_camel, response.get("candidates") or ()):
+        read, output = self._read, False
+        for candidate in map(read, response.get("candidates") or ()):
             index, reason = candidate.get("index", 0), text(candidate.get("finishReason"))
             if reason is not None or index not in self._reasons:
                 self._reasons[index] = None if reason is None else _FINISH_REASONS.get(reason, reason)
-            for part in map(_camel, _camel(candidate.get("content")).get("parts") or ()):
+            for part in map(read, read(candidate.get("content")).get("parts") or ()):
                 written = part.get("text")
                 if written and not part.get("thought"):
                     self._length += len(written)
@@ -238,7 +239,7 @@ class GenerateContentChunks:
     def __init__(self, stream: Any) -> None:
         self._chat = translated_chat(stream)
         self._events = ServerSentEvents()
-        self._answer = _Answer()
+        self._answer = _Answer(members)  # as on the wire
         self.counted: Mapping[str, Any] = {}
         """Google's `usageMetadata`."""
         self.failure: Failure | None = None

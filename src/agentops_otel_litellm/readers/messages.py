@@ -144,7 +144,18 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
 class MessagesChunks:
     """Pieces of a message's stream: bytes, of which a piece may be less than an event, or more."""
 
-    __slots__ = ("_calls", "_chat", "_events", "_id", "_length", "_model", "_reason", "counted", "failure", "first_token")
+    __slots__ = (
+        "_calls",
+        "_chat",
+        "_events",
+        "_id",
+        "_length",
+        "_model",
+        "_reason",
+        "counted",
+        "failure",
+        "first_token",
+    )
 
     def __init__(self, stream: Any) -> None:
         self._chat = translated_chat(stream)

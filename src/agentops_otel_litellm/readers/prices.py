@@ -23,7 +23,8 @@ def price_messages(usage: Any, logging: Any) -> Cost | None:
 def price_generated_content(usage: Any, logging: Any) -> Cost | None:
     """Of Google's `usageMetadata`."""
     return _worked_out(logging) or _priced(
-        _litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage}), logging
+        _litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage}),  # noqa: SLF001 - public since 1.90
+        logging,
     )
 
 
@@ -40,5 +41,5 @@ def _litellm() -> Any:
 def _priced(usage: Any, logging: Any) -> Cost | None:
     """With the prices, discounts and tiers that hold for the call."""
     response = _litellm().ModelResponse(model=logging.model, usage=usage)
-    total = number(logging._response_cost_calculator(result=response))
+    total = number(logging._response_cost_calculator(result=response))  # noqa: SLF001 - it had no other name
     return None if total is None else Cost(total=total, source="litellm")

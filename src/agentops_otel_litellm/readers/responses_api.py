@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agentops_otel_litellm.call import Request, Response, Usage
+from agentops_otel_litellm.call import Failure, Request, Response, Usage
 from agentops_otel_litellm.readers.requests import (
     Parameters,
     conversation,
@@ -63,7 +63,7 @@ _CUT_SHORT = {"max_output_tokens": "length", "max_tokens": "length", "content_fi
 def responses_request(parameters: Parameters) -> Request:
     """The instructions count as the system message that they are in a chat."""
     given, instructions = parameters.get("input"), parameters.get("instructions")
-    messages = [{"role": "system", "content": instructions}] if instructions else []
+    messages: list[Mapping[str, Any]] = [{"role": "system", "content": instructions}] if instructions else []
     if isinstance(given, str):
         messages.append({"role": "user", "content": given})
     elif isinstance(given, list | tuple):
@@ -141,7 +141,7 @@ class ResponsesChunks:
 
     __slots__ = ("_began", "_calls", "_ended", "_length", "_stream", "_usage", "first_token")
 
-    failure = None
+    failure: Failure | None = None
     _TEXT = "response.output_text.delta"
     _ITEM = "response.output_item.done"
     _BEGIN = "response.created"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from json import JSONDecoder
 from typing import Any
+
+_decode = JSONDecoder().raw_decode  # from a place in a text: a stream has thousands of events
 
 
 class ServerSentEvents:
@@ -16,20 +18,30 @@ class ServerSentEvents:
         self._begun: list[bytes] = []
         """Of a line whose end has yet to come."""
 
-    def messages(self, piece: Any) -> Iterator[Mapping[str, Any]]:
+    def messages(self, piece: Any) -> Sequence[Mapping[str, Any]]:
         """Of what came, which some of LiteLLM's streams have parsed already."""
         if isinstance(piece, Mapping):
-            yield piece
-            return
+            return (piece,)
         if isinstance(piece, str):
             piece = piece.encode()
-        whole, newline, begun = piece.rpartition(b"\n")
-        if newline and self._begun:
-            whole = b"".join((*self._begun, whole))
-            self._begun = []
-        if begun:
-            self._begun.append(begun)
-        if newline:
-            for line in whole.split(b"\n"):
-                if line.startswith((b"data: {", b"data:{")):
-                    yield json.loads(line[5:])
+        if self._begun or not piece.endswith(b"\n"):
+            whole, newline, begun = piece.rpartition(b"\n")
+            if newline:
+                piece, self._begun = b"".join((*self._begun, whole)), []
+            if begun:
+                self._begun.append(begun)
+            if not newline:
+                return ()
+        return _messages(piece.decode(errors="replace"))
+
+
+def _messages(lines: str) -> Sequence[Mapping[str, Any]]:
+    messages = []
+    at = lines.find("data:")
+    while at >= 0:
+        at += 6 if lines.startswith(" ", at + 5) else 5
+        if lines.startswith("{", at):
+            message, at = _decode(lines, at)
+            messages.append(message)
+        at = lines.find("data:", at)
+    return messages

@@ -46,7 +46,7 @@ class ChatChunks:
 
     __slots__ = ("_calls", "_id", "_length", "_model", "_reasons", "_service_tier", "_stream", "first_token")
 
-    failure = None
+    failure: Failure | None = None
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -135,7 +135,7 @@ class DefaultChunks:
     __slots__ = ()
 
     first_token: float | None = None
-    failure = None
+    failure: Failure | None = None
 
     def __init__(self, _stream: Any) -> None:
         pass
@@ -161,16 +161,18 @@ def _chat_stream(stream: Any) -> Any:
 
 
 def translated_chat(stream: Any) -> Any:
-    """The chat stream that LiteLLM translates as another's, if it does: the wrapper around it is a variable of a
-    generator's, which is gone once that has ended.
+    """What has the chunks of the chat stream that LiteLLM translates as another's, if it does: the other itself, or
+    what it has as a variable, if it is a generator; of one that has ended they are gone.
     """
+    if hasattr(stream, "chunks"):
+        return stream
     frame = getattr(stream, "gi_frame", None) or getattr(stream, "ag_frame", None)
     chat = getattr(frame.f_locals.get("self"), "completion_stream", None) if frame is not None else None
     return chat if hasattr(chat, "chunks") else None
 
 
 def reported_usage(stream: Any) -> Usage | None:
-    """From the chunks of a chat that the provider sent, which LiteLLM keeps; what it hands out last may be an estimate."""
+    """From a chat's chunks that the provider sent, which LiteLLM keeps; what it hands out last may be an estimate."""
     kept = getattr(stream, "chunks", None) or ()
     reported = [usage for chunk in kept if field(chunk, "usage") is not None and (usage := read_usage(chunk))]
     return merged(reported) if reported else None
