@@ -27,6 +27,7 @@ from servers.wire import WireProvider
 
 if TYPE_CHECKING:
     from apps import App
+    from callers import Caller
 
 RECORDER = Recorder()
 LiteLLMInstrumentor().instrument(**RECORDER.providers)
@@ -102,6 +103,14 @@ def app(request: pytest.FixtureRequest, provider: OpenAIProvider) -> App:
     from apps import AsyncApp, SyncApp
 
     return SyncApp(provider) if request.param == "sync" else AsyncApp(provider)
+
+
+@pytest.fixture(params=["sync", "async"])
+def caller(request: pytest.FixtureRequest, wire: WireProvider) -> Caller:
+    """Whoever calls the other functions, in both styles."""
+    from callers import Caller
+
+    return Caller(wire=wire, asynchronous=request.param == "async")
 
 
 Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]

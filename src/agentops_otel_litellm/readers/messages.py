@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
@@ -81,7 +81,7 @@ _WRITTEN = rows_for(Usage, {"thinking_tokens": ("reasoning", integer)})
 
 def messages_request(parameters: Parameters) -> Request:
     """The system prompt counts as the message that it is in a chat."""
-    messages = [members(message) for message in parameters.get("messages") or ()]
+    messages = [_message(message) for message in parameters.get("messages") or ()]
     system = parameters.get("system")
     if system:
         messages.insert(0, {"role": "system", "content": system})
@@ -96,6 +96,25 @@ def messages_request(parameters: Parameters) -> Request:
         **conversation(messages),
         **known,
     )
+
+
+def _message(given: Any) -> Mapping[str, Any]:
+    """With what tools put out, which is within blocks, beside them."""
+    message = members(given)
+    content = message.get("content")
+    if not isinstance(content, list | tuple):
+        return message
+    return {**message, "content": [block for each in content for block in _blocks(each)]}
+
+
+def _blocks(block: Any) -> Iterator[Any]:
+    yield block
+    if field(block, "type") == "tool_result":
+        content = field(block, "content")
+        if isinstance(content, str):
+            yield {"type": "text", "text": content}
+        else:
+            yield from content or ()
 
 
 def messages_response(result: Any) -> Response:
