@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.readers.messages import MessagesChunks
-from callers import Caller, rest
+from callers import Caller, Given, rest
 from expected import STREAMED, identity, without_figures
 from recorder import Attributes, Recorder, attributes_of
 from servers.wire import Reply, WireProvider, events
@@ -358,10 +358,10 @@ def test_a_call_of_the_apps_own_within_is_a_child(
     connection = {"api_base": wire.url, "api_key": "sk-test"}
 
     class Chained(litellm.CustomLLM):
-        def completion(self, *_args: object, **_kwargs: object) -> object:
+        def completion(self, *_args: Given, **_kwargs: Given) -> Given:
             return litellm.completion(**asked, **connection)
 
-        async def acompletion(self, *_args: object, **_kwargs: object) -> object:
+        async def acompletion(self, *_args: Given, **_kwargs: Given) -> Given:
             return await litellm.acompletion(**asked, **connection)
 
     answer_everything(wire)

@@ -254,6 +254,11 @@ class GenerateContentChunks:
             if "error" in response:
                 self.failure = _failure(response["error"])
 
+    @property
+    def translated(self) -> bool:
+        """Whether LiteLLM makes it of a chat's stream."""
+        return self._chat is not None
+
     def response(self) -> Response:
         return self._answer.response()
 
@@ -270,8 +275,9 @@ def _failure(error: Any) -> Failure:
 
 
 def _price(told: Any, logging: Any) -> Cost | None:
-    chunked = isinstance(told, GenerateContentChunks)
-    return price_generated_content(told.counted if chunked else _camel(told).get("usageMetadata"), logging)
+    if isinstance(told, GenerateContentChunks):
+        return price_generated_content(told.counted, logging, streamed=not told.translated)
+    return price_generated_content(_camel(told).get("usageMetadata"), logging, streamed=False)
 
 
 GENERATE_CONTENT = Shape(

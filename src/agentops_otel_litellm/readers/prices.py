@@ -15,17 +15,26 @@ from agentops_otel_litellm.readers.values import number
 
 def price_messages(usage: Any, logging: Any) -> Cost | None:
     """Of Anthropic's `usage`, which has parts that are priced apart and that nothing else here tells of."""
-    return _worked_out(logging) or _priced(
-        _litellm().AnthropicConfig().calculate_usage(usage_object=usage, reasoning_content=None), logging
-    )
+    worked_out = _worked_out(logging)
+    if worked_out is not None or not _is_as_sent(logging):
+        return worked_out
+    return _priced(_litellm().AnthropicConfig().calculate_usage(usage_object=usage, reasoning_content=None), logging)
 
 
-def price_generated_content(usage: Any, logging: Any) -> Cost | None:
-    """Of Google's `usageMetadata`."""
-    return _worked_out(logging) or _priced(
-        _litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage}),  # noqa: SLF001 - public since 1.90
-        logging,
-    )
+def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost | None:
+    """Of Google's `usageMetadata`: of a stream's, where that was not translated."""
+    worked_out = _worked_out(logging)
+    if worked_out is not None or not (streamed or _is_as_sent(logging)):
+        return worked_out
+    # The method has a public name since 1.90 only.
+    return _priced(_litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage}), logging)  # noqa: SLF001
+
+
+def _is_as_sent(logging: Any) -> bool:
+    """Whether the provider counted in this API: a translation leaves out what was cached. LiteLLM keeps what it got
+    from the provider where it hands it on.
+    """
+    return "httpx_response" in logging.model_call_details
 
 
 def _worked_out(logging: Any) -> Cost | None:
