@@ -9,6 +9,7 @@ from typing import Any
 
 import litellm
 import pytest
+from litellm.caching.caching import Cache
 from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.readers.messages import MessagesChunks
@@ -122,6 +123,22 @@ def test_a_streamed_message_is_described_in_full(claude: Caller, wire: WireProvi
         **counted(cache_write=True, reasoning=False),
         **PRICED,
     }
+
+
+def test_a_stream_that_litellm_puts_into_its_cache(
+    claude: Caller, wire: WireProvider, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LiteLLM wraps a stream that it is to keep a copy of; as much is read of it. From the cache it is as it was."""
+    monkeypatch.setattr(litellm, "cache", Cache())
+    stream_everything(wire)
+    for _ in range(2):
+        claude.call("messages", stream=True, caching=True, **CLAUDE)
+    bought, cached = map(attributes_of, telemetry.spans())
+    assert len(wire.ledger) == 1
+    for attributes in (bought, cached):
+        assert attributes.items() >= {**ANSWER, **counted(cache_write=True, reasoning=False)}.items()
+    assert bought["gen_ai.usage.cost.amount"] == pytest.approx(PRICE)
+    assert "gen_ai.usage.cost.amount" not in cached
 
 
 def test_the_first_token_is_the_first_delta(claude: Caller, wire: WireProvider, telemetry: Recorder) -> None:

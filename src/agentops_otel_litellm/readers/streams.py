@@ -164,11 +164,11 @@ def translated_chat(stream: Any) -> Any:
     """What has the chunks of the chat stream that LiteLLM translates as another's, if it does: the other itself, or
     what it has as a variable, if it is a generator; of one that has ended they are gone.
     """
-    if hasattr(stream, "chunks"):
+    if isinstance(getattr(stream, "chunks", None), list):
         return stream
     frame = getattr(stream, "gi_frame", None) or getattr(stream, "ag_frame", None)
     chat = getattr(frame.f_locals.get("self"), "completion_stream", None) if frame is not None else None
-    return chat if hasattr(chat, "chunks") else None
+    return chat if isinstance(getattr(chat, "chunks", None), list) else None
 
 
 def reported_usage(stream: Any) -> Usage | None:
