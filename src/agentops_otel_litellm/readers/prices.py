@@ -34,7 +34,7 @@ def _is_as_sent(logging: Any) -> bool:
     """Whether the provider counted in this API: a translation leaves out what was cached. LiteLLM keeps what it got
     from the provider where it hands it on.
     """
-    return "httpx_response" in logging.model_call_details
+    return "httpx_response" in (getattr(logging, "model_call_details", None) or ())
 
 
 def _worked_out(logging: Any) -> Cost | None:
