@@ -11,6 +11,8 @@ import pytest
 from litellm.types.google_genai.main import GenerateContentResponse
 from opentelemetry.trace import StatusCode
 
+from agentops_otel_litellm.call import Response, Usage
+from agentops_otel_litellm.readers.generate_content import generate_content_response, generate_content_usage
 from callers import Caller
 from expected import STREAMED, identity, without_figures
 from recorder import Attributes, Recorder, attributes_of
@@ -273,6 +275,18 @@ def test_tokens_are_counted_as_google_counts(
     assert (attributes.get("gen_ai.usage.input_tokens"), attributes.get("gen_ai.usage.output_tokens")) == told
     if usage is None:
         assert [name for name in attributes if "usage" in name or "cost" in name] == []
+
+
+def test_names_of_python_are_read_as_those_of_the_wire() -> None:
+    """Where Google's own package is installed, LiteLLM gives its models, whose names are in snake case."""
+    details = [{"modality": "TEXT", "token_count": INPUT}, {"modality": "DOCUMENT", "token_count": 1}]
+    usage = {"prompt_token_count": INPUT, "thoughts_token_count": REASONING, "prompt_tokens_details": details}
+    candidate = {"content": {"parts": [{"text": TEXT}]}, "finish_reason": "STOP", "index": 0}
+    result = {"response_id": "answer", "candidates": [candidate], "usage_metadata": usage, "model_version": None}
+    assert generate_content_usage(result) == Usage(input=INPUT, output=REASONING, reasoning=REASONING, input_text=INPUT)
+    assert generate_content_response(result) == Response(
+        id="answer", finish_reasons=("stop",), choices_count=1, content_length=len(TEXT), tool_calls_count=0
+    )
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
