@@ -143,7 +143,11 @@ def test_a_stream_that_litellm_puts_into_its_cache(
 
 def test_the_first_token_is_the_first_delta(claude: Caller, wire: WireProvider, telemetry: Recorder) -> None:
     """Three events come before the first that carries text."""
-    stream_everything(wire, delay=0.04)
+    stream_everything(wire)
+    claude.call("messages", stream=True, **CLAUDE)  # LiteLLM imports much at its first event
+    wire.reset()
+    telemetry.forget()
+    stream_everything(wire, delay=0.05)
     claude.call("messages", stream=True, **CLAUDE)
     attributes = telemetry.attributes()
     first_chunk, first_token = (
@@ -152,7 +156,7 @@ def test_the_first_token_is_the_first_delta(claude: Caller, wire: WireProvider, 
     )
     assert isinstance(first_chunk, float)
     assert isinstance(first_token, float)
-    assert first_chunk + 2 * 0.04 < first_token
+    assert first_chunk + 0.05 < first_token  # 0.15, but for how busy the machine is
 
 
 def test_a_stream_is_of_the_class_that_it_is_without_us(wire: WireProvider) -> None:
@@ -455,12 +459,12 @@ def test_a_stream_that_is_cut_has_failed(claude: Caller, wire: WireProvider, tel
 @pytest.mark.parametrize("outcome", ["closed", "abandoned", "cancelled"])
 def test_a_stream_that_is_not_read_on(wire: WireProvider, telemetry: Recorder, outcome: str) -> None:
     """A stream that the app closes, forgets or is cancelled in says as much as came; its end was not counted."""
-    stream_everything(wire, delay=0.05)
+    stream_everything(wire, delay=0.1)
 
     async def scenario() -> None:
         stream = await Caller(wire=wire, asynchronous=True).start("messages", stream=True, **CLAUDE)
-        for _ in range(4):
-            await anext(stream)
+        while PIECES[0].encode() not in await anext(stream):
+            pass
         if outcome == "closed":
             await stream.aclose()
         elif outcome == "cancelled":
