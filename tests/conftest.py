@@ -28,6 +28,7 @@ from servers.openai_provider import OpenAIProvider
 from servers.wire import WireProvider
 
 if TYPE_CHECKING:
+    from api_caller import ApiCaller
     from apps import App, Caller
 
 SEEN = SeenOperations()
@@ -129,6 +130,14 @@ def caller(request: pytest.FixtureRequest) -> Caller:
     from apps import AsyncCaller, SyncCaller
 
     return SyncCaller() if request.param == "sync" else AsyncCaller()
+
+
+@pytest.fixture(params=["sync", "async"])
+def api(request: pytest.FixtureRequest, wire: WireProvider) -> ApiCaller:
+    """Whoever calls the further APIs, in both styles."""
+    from api_caller import ApiCaller
+
+    return ApiCaller(wire=wire, asynchronous=request.param == "async")
 
 
 Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]

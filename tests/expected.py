@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from apps import CALL_ID
 from recorder import Attributes
-from servers.openai_provider import Exchange, OpenAIProvider
+from servers import LoopbackServer
+from servers.openai_provider import Exchange
 from servers.wire import WireProvider
 
 FIGURES = frozenset(
@@ -28,7 +29,7 @@ def without_figures(attributes: Attributes) -> Attributes:
     return {name: value for name, value in attributes.items() if name not in FIGURES}
 
 
-def identity(operation: str, function: str, model: str, provider: OpenAIProvider, *, of: str = "openai") -> Attributes:
+def identity(operation: str, function: str, model: str, provider: LoopbackServer, *, of: str = "openai") -> Attributes:
     """Whom a call of LiteLLM's `function` asked for `model`, in full; `of` is LiteLLM's provider."""
     return {
         "gen_ai.operation.name": operation,

@@ -36,8 +36,12 @@ class AttemptsSoFar:
             self._began = perf_counter()
 
     def is_news(self, error: object, cause: object = None) -> bool:
-        """Whether the error ends an attempt: LiteLLM's functions hand theirs on to the next, which may remake it."""
-        return self._error is None or self._error not in (error, cause)
+        """Whether the error ends an attempt: LiteLLM's functions hand theirs on to the next, which may remake it.
+
+        One that translates makes another of it, which it hands on.
+        """
+        translated = None if self.under_way else getattr(cause, "__context__", None)
+        return self._error is None or self._error not in (error, cause, translated)
 
     def fail(self, error: BaseException, target: Target, failure: Failure) -> None:
         """The attempt failed, or one did before LiteLLM had turned to a provider."""

@@ -93,6 +93,11 @@ class Request:
     page_size: int | None = None
     """The most entries of a list to come."""
     http_method: str | None = None
+    # The Responses API
+    previous_response_id: str | None = None
+    """The stored response that this one goes on from."""
+    response_id: str | None = None
+    """The stored response that is asked about."""
 
 
 @record
@@ -119,7 +124,6 @@ class Response:
     pages_count: int | None = None
     """Pages read, by the provider's count."""
     # Jobs and what providers keep: batches, files, fine-tuning, containers, assistants.
-    status: str | None = None
     requests_count: int | None = None
     """Of a batch; likewise below."""
     requests_completed: int | None = None
@@ -135,6 +139,8 @@ class Response:
     """Whether the list goes on."""
     deleted: bool | None = None
     http_status: int | None = None
+    status: str | None = None
+    """How it stands with what the provider runs or keeps: `completed`, `queued`, `in_progress`, `failed`, …"""
 
 
 @record

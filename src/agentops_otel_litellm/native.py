@@ -19,7 +19,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observe import Observation, Running, is_suppressed
 from agentops_otel_litellm.operations import operation_named
-from agentops_otel_litellm.tracing import TRACING, handed_on, hands_logging_on
+from agentops_otel_litellm.tracing import TRACING, continues_a_call, handed_on
 
 Function = Callable[..., Any]
 Parts = dict[str, Any]
@@ -87,7 +87,7 @@ class _NativeCalls:
         """The observation of a call of its own; none of a call that belongs to one, or is not to be seen."""
         with _STARTING:
             telemetry, context = TRACING.telemetry, get_current()
-            if telemetry is None or is_suppressed(context) or hands_logging_on(kwargs, context):
+            if telemetry is None or is_suppressed(context) or continues_a_call(kwargs, context):
                 return None
             parameters = readers.read_native_parameters(request, kwargs)
             return Observation(telemetry, operation_named(self._function), parameters, context)

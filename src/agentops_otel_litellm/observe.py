@@ -83,6 +83,7 @@ class Observation:
         "__weakref__",
         "_context",
         "_ending",
+        "_first_logging",
         "_forgotten",
         "_handed_on",
         "_operation",
@@ -97,6 +98,8 @@ class Observation:
         "attempts",
         "cooldown_time",
         "logging",
+        "translation",
+        "usage_is_estimated",
     )
 
     def __init__(
@@ -114,7 +117,12 @@ class Observation:
         self._handed_on: float | None = None
         self._forgotten: finalize[..., object] | None = None
         self.logging: object = parameters.get("litellm_logging_obj")
-        """LiteLLM's logging object of the call, once there is one."""
+        """LiteLLM's logging object of the call, once there is one; the last, where LiteLLM made several."""
+        self._first_logging = self.logging
+        self.translation: object = None
+        """The messages LiteLLM made of the app's, for a function of its own that it calls instead."""
+        self.usage_is_estimated = False
+        """Whether LiteLLM made up a usage, where the provider had counted nothing."""
         self.cooldown_time: float | None = None
         """Seconds for which the Router has set the call's deployment aside."""
         self._route = _route_in(context)
@@ -166,9 +174,29 @@ class Observation:
         else:
             self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
 
+    def set_up(self, logging: object) -> None:
+        """LiteLLM set up the logging of the call, or of another that it makes for it: the first knows what was called,
+        the last what came of it.
+        """
+        if self._first_logging is None:
+            self._first_logging = logging
+        self.logging = logging
+
+    def is_continued_by(self, kwargs: Mapping[str, object]) -> bool:
+        """Whether a call inside this one, with these parameters, is LiteLLM's next step of it, and no other's call.
+
+        LiteLLM hands its logging object on. Where it has none yet, it has done nothing but make that call; and where
+        it translates the app's request for another of its functions, the messages tell.
+        """
+        if kwargs.get("litellm_logging_obj") is not None or self.logging is None:
+            return True
+        return self.translation is not None and kwargs.get("messages") is self.translation
+
     def attempt_failed(self, error: BaseException, cause: object, asked: Mapping[str, object]) -> None:
         """LiteLLM made `error` of `cause`; the parameters it `asked` with count where it had yet to turn to anyone."""
         attempts = self.attempts
+        if self._streamed is not None and not attempts.under_way:
+            return  # the stream's has failed already: LiteLLM makes its exception once for each that is to be told
         if attempts.is_news(error, cause):
             target = self._target() if attempts.under_way else readers.read_target(asked, None)
             attempts.fail(error, target, readers.read_failure(error))
@@ -241,7 +269,8 @@ class Observation:
     def _release(self) -> None:
         """Let go of what the app passed: our own context refers to us, so only the garbage collector would."""
         self._parameters, self._request, self._streamed = {}, None, None
-        self._context = self.logging = self._route = self._forgotten = None
+        self._context = self.logging = self._first_logging = self.translation = None
+        self._route = self._forgotten = None
         self.attempts = AttemptsSoFar(self._started)
 
     def _begun(self) -> Call:
@@ -271,8 +300,11 @@ class Observation:
             with _READING_EXCEPTION:
                 failure = readers.read_failure(error)
         if self._streamed is not None:
+            chunks = self._streamed.chunks
+            if failure is None and chunks.failure is not None:
+                outcome, failure = "failed", chunks.failure
             stream = self._streamed.timed(outcome, self._started)
-            answer = self._streamed_answer(self._streamed.chunks, outcome)
+            answer = self._streamed_answer(chunks, outcome)
         elif outcome == "completed":
             answer = self._answer(result)
         response, usage, cost = answer
@@ -303,6 +335,8 @@ class Observation:
             usage = shape.usage(result)
         with _READING_COST:
             cost = shape.cost(result)
+            if usage is not None and not (cost and cost.total):
+                cost = shape.price(result, self.logging) or cost
         return response, usage, cost
 
     def _streamed_answer(self, chunks: readers.Chunks, outcome: StreamOutcome) -> Answer:
@@ -312,11 +346,15 @@ class Observation:
         cost: Cost | None = None
         with _READING_RESPONSE:
             response = chunks.response()
-        with _READING_USAGE:
-            usage = chunks.usage()
+        if not self.usage_is_estimated:
+            with _READING_USAGE:
+                usage = chunks.usage()
+        shape = self._operation.shape
         with _READING_COST:
             if usage is not None and outcome == "completed":
-                cost = self._operation.shape.stream_cost(self.logging)
+                cost = shape.stream_cost(self.logging)
+                if not (cost and cost.total):
+                    cost = shape.price(chunks, self.logging) or cost
         return response, usage, cost
 
     def _target(self) -> Target:
@@ -326,7 +364,7 @@ class Observation:
 
     def _routing(self) -> Routing | None:
         with _READING_ROUTING:
-            routing = self._operation.shape.routing(self._parameters, self.logging)
+            routing = self._operation.shape.routing(self._parameters, self._first_logging)
             return replace(routing, cooldown_time=self.cooldown_time) if self.cooldown_time is not None else routing
         return None
 

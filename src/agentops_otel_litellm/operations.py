@@ -54,6 +54,16 @@ SAYING_LITTLE = frozenset(
 OPERATIONS: tuple[Operation, ...] = (
     Operation(name="chat", functions=("completion",), shape=readers.CHAT),
     Operation(name="text_completion", functions=("text_completion",), shape=readers.TEXT),
+    Operation(name="chat", functions=("responses",), shape=readers.RESPONSES),
+    Operation(name="fetch_response", functions=("get_responses",), shape=readers.STORED_RESPONSE),
+    Operation(
+        functions=("cancel_responses", "delete_responses", "list_input_items"),
+        shape=readers.STORED_RESPONSE,
+    ),
+    Operation(functions=("compact_responses",), shape=readers.RESPONSES),
+    Operation(name="chat", functions=("anthropic_messages", "anthropic_messages_handler"), shape=readers.MESSAGES),
+    Operation(name="generate_content", functions=("generate_content",), shape=readers.GENERATE_CONTENT),
+    Operation(name="generate_content", functions=("generate_content_stream",), shape=readers.GENERATE_CONTENT_STREAM),
     Operation(name="embeddings", functions=("embedding",), shape=readers.EMBEDDING),
     Operation(
         name="route",

@@ -35,6 +35,9 @@ _TRACING = "agentops_otel_litellm.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.signals"
 _NATIVE = "agentops_otel_litellm.native"
 _THREADS = "agentops_otel_litellm.threads"
+_MESSAGES = "litellm.llms.anthropic.pass_through.messages"
+_MESSAGES_BEFORE = "litellm.llms.anthropic.experimental_pass_through.messages"
+"""In older releases."""
 
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
@@ -53,6 +56,18 @@ SEAMS: tuple[Seam, ...] = (
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
     Seam("litellm.litellm_core_utils.litellm_logging", "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
+    Seam(
+        "litellm.google_genai.adapters.handler",
+        "GenerateContentToCompletionHandler._prepare_completion_kwargs",
+        f"{_SIGNALS}:request_translated",
+        always=False,
+    ),
+    Seam(
+        "litellm.responses.streaming_iterator",
+        "_estimate_usage_safely",
+        f"{_SIGNALS}:usage_estimated",
+        always=False,
+    ),
     Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
     Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
     *_routing("litellm.router", "Router", moved_to="litellm.router_python_core"),
@@ -98,6 +113,8 @@ SEAMS: tuple[Seam, ...] = (
         "file_content",
         "afile_content",
     ),
+    Seam(f"{_MESSAGES}.handler", "anthropic_messages_handler", f"{_TRACING}.trace", always=False),
+    Seam(f"{_MESSAGES_BEFORE}.handler", "anthropic_messages_handler", f"{_TRACING}.trace", always=False),
     *_undecorated("litellm.fine_tuning.main", "list_fine_tuning_jobs", "alist_fine_tuning_jobs"),
     *_undecorated(
         "litellm.assistants.main",

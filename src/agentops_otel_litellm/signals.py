@@ -19,6 +19,8 @@ Function = Callable[..., Any]
 _TAKING_LOGGING = guard("taking LiteLLM's logging object")
 _TAKING_ATTEMPT = guard("taking an attempt")
 _TAKING_FAILURE = guard("taking an attempt's failure")
+_TAKING_TRANSLATION = guard("taking LiteLLM's translation of a request")
+_TAKING_ESTIMATE = guard("taking that LiteLLM estimates")
 _TAKING_COOLDOWN = guard("taking a deployment's cooldown")
 
 
@@ -40,8 +42,38 @@ def logging_object_made(function_setup: Function) -> Function:
         with _TAKING_LOGGING:
             observation = _observed()
             if observation is not None:
-                observation.logging = made[0] if isinstance(made, tuple) else None
+                observation.set_up(made[0] if isinstance(made, tuple) else None)
         return made
+
+    return told
+
+
+def request_translated(prepare_completion_kwargs: Function) -> Function:
+    """LiteLLM makes a chat of another kind of request, for a provider that has but chats."""
+
+    @wraps(prepare_completion_kwargs)
+    def told(*args: object, **kwargs: object) -> object:
+        made = prepare_completion_kwargs(*args, **kwargs)
+        with _TAKING_TRANSLATION:
+            observation = _observed()
+            if observation is not None:
+                observation.translation = made.get("messages")
+        return made
+
+    return told
+
+
+def usage_estimated(estimate_usage: Function) -> Function:
+    """LiteLLM makes up the usage that a stream ends with."""
+
+    @wraps(estimate_usage)
+    def told(*args: object, **kwargs: object) -> object:
+        estimate = estimate_usage(*args, **kwargs)
+        with _TAKING_ESTIMATE:
+            observation = _observed()
+            if observation is not None:
+                observation.usage_is_estimated = True
+        return estimate
 
     return told
 

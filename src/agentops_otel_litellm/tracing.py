@@ -143,7 +143,7 @@ def _tell_call(error: Exception, kwargs: Mapping[str, object]) -> None:
     """What LiteLLM called on behalf of a call has failed: an attempt of the call's, if nothing said so yet."""
     with _TAKING_FAILURE:
         context = get_current()
-        if not is_suppressed(context) and hands_logging_on(kwargs, context):
+        if not is_suppressed(context) and continues_a_call(kwargs, context):
             observation = observation_in(context)
             if observation is not None:
                 observation.attempt_failed(error, error.__cause__ or error.__context__, kwargs)
@@ -151,19 +151,17 @@ def _tell_call(error: Exception, kwargs: Mapping[str, object]) -> None:
 
 def _is_called_on_behalf(operation: Operation, kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
     """What goes on around calls is called anew by its own functions; the calls that it makes are none of its own."""
-    return hands_logging_on(kwargs, context) or (
+    return continues_a_call(kwargs, context) or (
         not operation.calls_a_model and _is_inside_the_same(operation, kwargs, context)
     )
 
 
-def hands_logging_on(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
-    """Whether LiteLLM is calling itself on behalf of the call that is going on: it then hands its logging object
-    on. (The object alone does not say so: the proxy makes one before the first call.)
+def continues_a_call(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+    """Whether LiteLLM is calling itself on behalf of the call that is going on. (Its logging object alone does not
+    say so: the proxy makes one before the first call.)
     """
-    if kwargs.get("litellm_logging_obj") is None:
-        return False
     around = observation_in(context)
-    return around is not None and around.calls_a_model
+    return around is not None and around.calls_a_model and around.is_continued_by(kwargs)
 
 
 def _is_inside_the_same(operation: Operation, _kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:

@@ -5,9 +5,12 @@ content, change nothing, and never import litellm. They may raise on a shape the
 """
 
 from agentops_otel_litellm.readers.failures import read_failure
+from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.interactions import INTERACTION
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
+from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
+from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
 from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
@@ -19,15 +22,20 @@ __all__ = [
     "DEFAULT",
     "EMBEDDING",
     "FILE_CONTENT",
+    "GENERATE_CONTENT",
+    "GENERATE_CONTENT_STREAM",
     "INTERACTION",
     "JOB",
+    "MESSAGES",
     "OCR",
     "PASSTHROUGH",
     "RAG_QUERY",
     "RERANK",
+    "RESPONSES",
     "ROUTE",
     "RUN",
     "SEARCH",
+    "STORED_RESPONSE",
     "TEXT",
     "Chunks",
     "LiteLLMStream",

@@ -17,7 +17,7 @@ def read_failure(error: BaseException) -> Failure:
     cause: Any = getattr(error, "original_exception", None)
     if cause is not None and type(error).__name__ == "MidStreamFallbackError":
         error = cause
-    told = _told_by_client(error)
+    told = _told_by_client(_translated(error))
     headers = getattr(error, "litellm_response_headers", None) or getattr(
         getattr(error, "response", None), "headers", None
     )
@@ -43,6 +43,19 @@ def _told_by_client(error: BaseException) -> BaseException:
     while beneath is not None and type(beneath).__module__.startswith("litellm."):
         beneath = beneath.__cause__ or beneath.__context__
     return beneath if beneath is not None and not _UNCONNECTED.isdisjoint(_names(beneath)) else error
+
+
+def _translated(error: BaseException) -> BaseException:
+    """The exception itself; but where LiteLLM translated a request, and made a status of 500 of an exception of its own
+    that it had told in a ValueError, that exception.
+    """
+    beneath: BaseException | None = error if getattr(error, "status_code", None) == _STATUS_OF_NONE else None
+    while beneath is not None:
+        cause = beneath.__cause__ or beneath.__context__
+        if type(beneath) is ValueError and type(cause).__module__.startswith("litellm."):
+            return cause or error
+        beneath = cause
+    return error
 
 
 def _names(error: BaseException) -> tuple[str, ...]:

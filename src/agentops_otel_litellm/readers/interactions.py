@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from agentops_otel_litellm.call import Request, Response, Usage
+from agentops_otel_litellm.call import Failure, Request, Response, Usage
 from agentops_otel_litellm.readers.jobs import job_response
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.values import count, field, integer, members, model_name, rows_for, taken
@@ -43,6 +43,8 @@ class InteractionChunks:
     """Events of an interaction: pieces of what is said, and the interaction itself as it goes."""
 
     __slots__ = ("_interaction", "_length", "first_token")
+
+    failure: Failure | None = None
 
     def __init__(self, _stream: Any) -> None:
         self._interaction: Any = None

@@ -26,6 +26,10 @@ _REASONING_LEVELS = frozenset({"none", "minimal", "low", "medium", "high", "xhig
 _TOOL_CHOICES = frozenset({"auto", "none", "required", "any"})
 _PART_MODALITIES = {
     "text": "text",
+    "input_text": "text",
+    "output_text": "text",
+    "input_image": "image",
+    "input_file": "file",
     "image_url": "image",
     "image": "image",
     "input_audio": "audio",
@@ -37,18 +41,18 @@ _ROLE_COUNTS = {role: f"{role}_count" for role in ("system", "developer", "user"
 _OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 
 
-def _tool_choice(value: Any) -> str | None:
+def tool_choice(value: Any) -> str | None:
     """Which of the known choices; naming one function or tool is `function`, whatever its name."""
     if isinstance(value, str):
         return value if value in _TOOL_CHOICES else None
     return "function" if isinstance(value, dict) else None
 
 
-def _reasoning_level(value: Any) -> str | None:
+def reasoning_level(value: Any) -> str | None:
     return value if isinstance(value, str) and value in _REASONING_LEVELS else None
 
 
-def _output_type(value: Any) -> str | None:
+def output_type(value: Any) -> str | None:
     """A pydantic model as `response_format` means JSON."""
     return "json" if isinstance(value, type) else _OUTPUT_TYPES.get(field(value, "type"))
 
@@ -73,9 +77,9 @@ _CHAT = rows_for(
         **_SAMPLING,
         "tools": ("tools_count", count),
         "functions": ("tools_count", count),
-        "tool_choice": ("tool_choice", _tool_choice),
-        "reasoning_effort": ("reasoning_level", _reasoning_level),
-        "response_format": ("output_type", _output_type),
+        "tool_choice": ("tool_choice", tool_choice),
+        "reasoning_effort": ("reasoning_level", reasoning_level),
+        "response_format": ("output_type", output_type),
     },
 )
 _EMBEDDING = rows_for(
@@ -87,23 +91,30 @@ _EMBEDDING = rows_for(
 )
 
 
-def _streamed(parameters: Parameters) -> bool:
+def streamed(parameters: Parameters) -> bool:
     return parameters.get("stream") is True
 
 
 def chat_request(parameters: Parameters) -> Request:
     given = parameters.get("messages") or ()
     messages = [message if type(message) is dict else members(message) for message in given]
-    length, modalities = measure([message.get("content") for message in messages])
     return Request(
         model=model_name(parameters.get("model")),
-        stream=_streamed(parameters),
-        messages_count=len(messages),
-        content_length=length,
-        modalities=modalities,
-        **_role_counts(messages),
+        stream=streamed(parameters),
+        **conversation(messages),
         **taken(parameters, _CHAT),
     )
+
+
+def conversation(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a request's messages amount to, by field."""
+    length, modalities = measure([message.get("content") for message in messages])
+    return {
+        "messages_count": len(messages),
+        "content_length": length,
+        "modalities": modalities,
+        **_role_counts(messages),
+    }
 
 
 def _role_counts(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -135,7 +146,7 @@ def text_request(parameters: Parameters) -> Request:
     inputs, length = _prompts(parameters.get("prompt"))
     return Request(
         model=model_name(parameters.get("model")),
-        stream=_streamed(parameters),
+        stream=streamed(parameters),
         inputs_count=inputs,
         content_length=length,
         **taken(parameters, _TEXT),
@@ -164,7 +175,7 @@ def _prompts(given: Any) -> tuple[int | None, int | None]:
 
 
 def default_request(parameters: Parameters) -> Request:
-    return Request(model=model_name(parameters.get("model")), stream=_streamed(parameters) or None)
+    return Request(model=model_name(parameters.get("model")), stream=streamed(parameters) or None)
 
 
 def batch_request(parameters: Parameters) -> Request:

@@ -80,7 +80,7 @@ def embedding_response(result: Any) -> Response:
     return Response(
         model=model_name(response.get("model")),
         dimension_count=len(vector) if isinstance(vector, list) else None,
-        cache_hit=_cache_hit(_hidden(result)),
+        cache_hit=cache_hit(result),
     )
 
 
@@ -89,7 +89,7 @@ def default_response(result: Any) -> Response:
     return Response(
         id=text(response.get("id")),
         model=model_name(response.get("model")),
-        cache_hit=_cache_hit(_hidden(result)),
+        cache_hit=cache_hit(result),
     )
 
 
@@ -100,7 +100,9 @@ _USAGE = rows_for(
     Usage,
     {
         "prompt_tokens": ("input", integer),
+        "input_tokens": ("input", integer),
         "completion_tokens": ("output", integer),
+        "output_tokens": ("output", integer),
         "total_tokens": ("total", integer),
     },
 )
@@ -109,6 +111,7 @@ _INPUT_DETAILS = rows_for(
     {
         "cached_tokens": ("cache_read", integer),
         "cache_creation_tokens": ("cache_write", integer),
+        "cache_write_tokens": ("cache_write", integer),
         "text_tokens": ("input_text", integer),
         "image_tokens": ("input_image", integer),
         "audio_tokens": ("input_audio", integer),
@@ -123,6 +126,13 @@ _OUTPUT_DETAILS = rows_for(
         "audio_tokens": ("output_audio", integer),
     },
 )
+# Under the names of chats and, below, of the Responses API: LiteLLM rewrites the one into the other in place.
+_DETAILS = (
+    ("prompt_tokens_details", _INPUT_DETAILS),
+    ("completion_tokens_details", _OUTPUT_DETAILS),
+    ("input_tokens_details", _INPUT_DETAILS),
+    ("output_tokens_details", _OUTPUT_DETAILS),
+)
 
 
 def read_usage(result: Any) -> Usage | None:
@@ -131,7 +141,7 @@ def read_usage(result: Any) -> Usage | None:
     counts = taken(usage, _USAGE)
     if not counts.get("input") and not counts.get("output"):
         return None
-    for name, rows in (("prompt_tokens_details", _INPUT_DETAILS), ("completion_tokens_details", _OUTPUT_DETAILS)):
+    for name, rows in _DETAILS:
         details = usage.get(name)
         if details is not None:
             counts.update(taken(members(details), rows))
@@ -148,6 +158,11 @@ def read_cost(result: Any) -> Cost | None:
     """LiteLLM's own figure for a finished response: it honours custom prices, discounts and tiers."""
     total = number(_hidden(result).get("response_cost"))
     return None if total is None else Cost(total=total, source="litellm")
+
+
+def no_price(_told: Any, _logging: Any) -> Cost | None:
+    """What LiteLLM has not priced by then stays unpriced."""
+    return None
 
 
 # --- what LiteLLM does around calls: the answer is theirs, and is told once -----------------------------------

@@ -26,6 +26,10 @@ class Shape:
     """Of a stream: made with LiteLLM's stream object."""
     stream_cost: Callable[[Any], Cost | None] = streams.read_stream_cost
     """Of a stream that was read to its end: from LiteLLM's logging object."""
+    price: Callable[[Any, Any], Cost | None] = responses.no_price
+    """Where neither gave one, or a zero, and the provider counted: from the response, or the stream's chunks, and
+    LiteLLM's logging object.
+    """
 
 
 CHAT = Shape(request=requests.chat_request, response=responses.chat_response, chunks=streams.ChatChunks)

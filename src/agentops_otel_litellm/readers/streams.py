@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeGuard
 
-from agentops_otel_litellm.call import Cost, Response, Usage
+from agentops_otel_litellm.call import Cost, Failure, Response, Usage
 from agentops_otel_litellm.readers.responses import read_usage
 from agentops_otel_litellm.readers.values import NOTHING, field, members, model_name, number, text
 
@@ -28,6 +28,9 @@ class Chunks(Protocol):
     first_token: float | None
     """The instant of the first chunk that carried output: text, reasoning or a tool call."""
 
+    failure: Failure | None
+    """What the provider said had gone wrong, in a stream that LiteLLM then ended as if nothing had."""
+
     def add(self, chunk: Any, at: float, /) -> None:
         """Take the chunk that came at that instant."""
 
@@ -42,6 +45,8 @@ class ChatChunks:
     """Chunks of a chat stream. Deltas of parallel choices and tool calls are told apart by their indexes."""
 
     __slots__ = ("_calls", "_id", "_length", "_model", "_reasons", "_service_tier", "_stream", "first_token")
+
+    failure: Failure | None = None
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -102,10 +107,7 @@ class ChatChunks:
         )
 
     def usage(self) -> Usage | None:
-        """From the chunks the provider sent, which LiteLLM keeps; what it hands out last may be an estimate."""
-        kept = getattr(self._stream, "chunks", None) or ()
-        reported = [usage for chunk in kept if field(chunk, "usage") is not None and (usage := read_usage(chunk))]
-        return _merged(reported) if reported else None
+        return reported_usage(self._stream)
 
 
 class TextChunks(ChatChunks):
@@ -133,6 +135,7 @@ class DefaultChunks:
     __slots__ = ()
 
     first_token: float | None = None
+    failure: Failure | None = None
 
     def __init__(self, _stream: Any) -> None:
         pass
@@ -157,7 +160,25 @@ def _chat_stream(stream: Any) -> Any:
     return beneath
 
 
-def _merged(reported: Sequence[Usage]) -> Usage:
+def translated_chat(stream: Any) -> Any:
+    """What has the chunks of the chat stream that LiteLLM translates as another's, if it does: the other itself, or
+    what it has as a variable, if it is a generator; of one that has ended they are gone.
+    """
+    if isinstance(getattr(stream, "chunks", None), list):
+        return stream
+    frame = getattr(stream, "gi_frame", None) or getattr(stream, "ag_frame", None)
+    chat = getattr(frame.f_locals.get("self"), "completion_stream", None) if frame is not None else None
+    return chat if isinstance(getattr(chat, "chunks", None), list) else None
+
+
+def reported_usage(stream: Any) -> Usage | None:
+    """From a chat's chunks that the provider sent, which LiteLLM keeps; what it hands out last may be an estimate."""
+    kept = getattr(stream, "chunks", None) or ()
+    reported = [usage for chunk in kept if field(chunk, "usage") is not None and (usage := read_usage(chunk))]
+    return merged(reported) if reported else None
+
+
+def merged(reported: Sequence[Usage]) -> Usage:
     """One usage from several: some providers count the input when they start and the output when they end."""
     counts: dict[str, int] = {}
     for usage in reported:

@@ -45,7 +45,7 @@ def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, s
         or _is_provider(prefix, len(getattr(litellm, "provider_list", ())))
         or _is_custom(prefix, litellm)
     ):
-        return provider or prefix, rest
+        return provider or prefix, rest.removeprefix("responses/").removeprefix("chat_completions/")
     if provider is None:
         known = getattr(litellm, "model_cost", {}).get(model)
         provider = text(known.get("litellm_provider")) if isinstance(known, dict) else None

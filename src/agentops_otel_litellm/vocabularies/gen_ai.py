@@ -84,6 +84,8 @@ GEN_AI = Vocabulary(
             # Retrieval.
             "gen_ai.data_source.id": "data_source_id",
             "gen_ai.retrieval.top_k": "max_results",
+            # The Responses API
+            "gen_ai.request.previous_response.id": "previous_response_id",
         },
     ),
     Table(
@@ -95,6 +97,8 @@ GEN_AI = Vocabulary(
             "gen_ai.embeddings.dimension.count": "dimension_count",
             "openai.response.service_tier": "service_tier",
             "openai.response.system_fingerprint": "system_fingerprint",
+            # The Responses API
+            "gen_ai.response.status": "status",
         },
     ),
     Table(

@@ -83,6 +83,9 @@ LLM = Vocabulary(
             "llm.request.completion_window": "completion_window",
             "llm.request.page_size": "page_size",
             "llm.request.http_method": "http_method",
+            # The Responses API
+            "llm.request.previous_response_id": "previous_response_id",
+            "llm.request.response_id": "response_id",
         },
     ),
     Table(

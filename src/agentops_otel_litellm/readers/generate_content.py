@@ -1,0 +1,196 @@
+"""Google's generateContent → records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agentops_otel_litellm.call import Cost, Failure, Response, Usage
+from agentops_otel_litellm.readers.generate_content_requests import (
+    camel,
+    generate_content_request,
+    generate_content_stream_request,
+)
+from agentops_otel_litellm.readers.prices import price_generated_content
+from agentops_otel_litellm.readers.responses import cache_hit
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.sse import ServerSentEvents
+from agentops_otel_litellm.readers.streams import reported_usage, translated_chat
+from agentops_otel_litellm.readers.values import integer, members, model_name, rows_for, taken, text
+
+# Google's → a chat's. What is not here keeps Google's name.
+_FINISH_REASONS = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    **dict.fromkeys(
+        (
+            "SAFETY",
+            "RECITATION",
+            "LANGUAGE",
+            "BLOCKLIST",
+            "PROHIBITED_CONTENT",
+            "SPII",
+            "IMAGE_SAFETY",
+            "IMAGE_PROHIBITED_CONTENT",
+            "IMAGE_RECITATION",
+        ),
+        "content_filter",
+    ),
+}
+
+
+_COUNTS = rows_for(
+    Usage,
+    {
+        "promptTokenCount": ("input", integer),
+        "candidatesTokenCount": ("output", integer),
+        "totalTokenCount": ("total", integer),
+        "cachedContentTokenCount": ("cache_read", integer),
+        "thoughtsTokenCount": ("reasoning", integer),
+    },
+)
+_MODALITIES = rows_for(
+    Usage,
+    {
+        f"{part}{modality.upper()}": (f"{ours}_{modality}", integer)
+        for part, ours in (("prompt", "input"), ("candidates", "output"))
+        for modality in ("text", "image", "audio")
+    },
+)
+
+
+def generate_content_response(result: Any) -> Response:
+    answer = _Answer(camel)
+    answer.add(camel(result))
+    return Response(**vars(answer.response()), cache_hit=cache_hit(result))
+
+
+def generate_content_usage(result: Any) -> Usage | None:
+    return _usage(_counted(result))
+
+
+def _counted(result: Any) -> Mapping[str, Any]:
+    """Google's `usageMetadata` as on the wire."""
+    counted = camel(camel(result).get("usageMetadata"))
+    return {name: list(map(camel, value)) if isinstance(value, list) else value for name, value in counted.items()}
+
+
+def _usage(counted: Mapping[str, Any]) -> Usage | None:
+    """Google's candidates are without the thoughts, unless the total shows that they are not; ours are with them."""
+    known = taken(counted, _COUNTS)
+    if not known.get("input") and not known.get("output"):
+        return None
+    known["input"] = known.get("input", 0) + (integer(counted.get("toolUsePromptTokenCount")) or 0)
+    if known.get("reasoning") and known["input"] + known.get("output", 0) != known.get("total"):
+        known["output"] = known.get("output", 0) + known["reasoning"]
+    for part in ("prompt", "candidates"):
+        for detail in counted.get(f"{part}TokensDetails") or ():
+            known |= taken({f"{part}{text(detail.get('modality'))}": detail.get("tokenCount")}, _MODALITIES)
+    return Usage(**known)
+
+
+class _Answer:
+    """What the candidates amount to: all at once, or as they come."""
+
+    __slots__ = ("_calls", "_id", "_length", "_model", "_read", "_reasons")
+
+    def __init__(self, read: Callable[[Any], Mapping[str, Any]]) -> None:
+        self._read = read
+        self._id: str | None = None
+        self._model: str | None = None
+        self._length = 0
+        self._calls = 0
+        self._reasons: dict[int, str | None] = {}
+
+    def add(self, response: Mapping[str, Any]) -> bool:
+        """Whether it carried output."""
+        self._id = text(response.get("responseId")) or self._id
+        self._model = model_name(response.get("modelVersion")) or self._model
+        read, output = self._read, False
+        for candidate in map(read, response.get("candidates") or ()):
+            index, reason = candidate.get("index", 0), text(candidate.get("finishReason"))
+            if reason is not None or index not in self._reasons:
+                self._reasons[index] = None if reason is None else _FINISH_REASONS.get(reason, reason)
+            for part in map(read, read(candidate.get("content")).get("parts") or ()):
+                written = part.get("text")
+                if written and not part.get("thought"):
+                    self._length += len(written)
+                self._calls += "functionCall" in part
+                output = output or bool(written or "functionCall" in part or "inlineData" in part)
+        return output
+
+    def response(self) -> Response:
+        reasons = tuple(self._reasons[index] for index in sorted(self._reasons))
+        return Response(
+            id=self._id,
+            model=self._model,
+            finish_reasons=("tool_calls",) if self._calls and reasons == ("stop",) else reasons or None,
+            choices_count=len(reasons),
+            content_length=self._length,
+            tool_calls_count=self._calls,
+        )
+
+
+class GenerateContentChunks:
+    """Pieces of a stream of responses, which each have a part of the candidates; the last has the whole usage."""
+
+    __slots__ = ("_answer", "_chat", "_events", "counted", "failure", "first_token")
+
+    def __init__(self, stream: Any) -> None:
+        self._chat = translated_chat(stream)
+        self._events = ServerSentEvents()
+        self._answer = _Answer(members)  # as on the wire
+        self.counted: Mapping[str, Any] = {}
+        """Google's `usageMetadata`."""
+        self.failure: Failure | None = None
+        self.first_token: float | None = None
+
+    def add(self, chunk: Any, at: float, /) -> None:
+        for response in self._events.messages(chunk):
+            if self._answer.add(response) and self.first_token is None:
+                self.first_token = at
+            if "usageMetadata" in response:
+                self.counted = response["usageMetadata"]
+            if "error" in response:
+                self.failure = _failure(response["error"])
+
+    @property
+    def translated(self) -> bool:
+        """Whether LiteLLM makes it of a chat's stream."""
+        return self._chat is not None
+
+    def response(self) -> Response:
+        return self._answer.response()
+
+    def usage(self) -> Usage | None:
+        return _usage(self.counted) if self._chat is None else reported_usage(self._chat)
+
+
+def _failure(error: Any) -> Failure:
+    """From what tells of an error: its status, and not its text."""
+    known = members(error)
+    status = text(known.get("status"))
+    kind = status if status is not None and re.fullmatch(r"[A-Z_]{1,64}", status) else "UNKNOWN"
+    return Failure(type=kind, ancestry=(kind,), status_code=integer(known.get("code")))
+
+
+def _price(told: Any, logging: Any) -> Cost | None:
+    if isinstance(told, GenerateContentChunks):
+        return price_generated_content(told.counted, logging, streamed=not told.translated)
+    return price_generated_content(_counted(told), logging, streamed=False)
+
+
+GENERATE_CONTENT = Shape(
+    request=generate_content_request,
+    response=generate_content_response,
+    usage=generate_content_usage,
+    price=_price,
+)
+GENERATE_CONTENT_STREAM = Shape(
+    request=generate_content_stream_request,
+    response=generate_content_response,
+    usage=generate_content_usage,
+    chunks=GenerateContentChunks,
+    price=_price,
+)

@@ -1,0 +1,124 @@
+"""What Google's generateContent is asked. Its names are in camel case on the wire, and in snake case in Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from agentops_otel_litellm.call import Request
+from agentops_otel_litellm.readers.requests import Parameters, conversation, reasoning_level
+from agentops_otel_litellm.readers.values import integer, members, model_name, number, rows_for, taken, text, texts
+
+_ROLES = {"user": "user", "model": "assistant", "function": "tool", "tool": "tool"}
+_PART_TYPES = {"image": "image", "audio": "input_audio", "video": "video_url"}
+_OUTPUT_TYPES = {"application/json": "json", "text/x.enum": "json", "text/plain": "text"}
+_SPOKEN_OR_SHOWN = {"AUDIO": "speech", "IMAGE": "image"}
+_TOOL_CHOICES = frozenset({"auto", "any", "none"})
+_BESIDE_CONFIG = ("systemInstruction", "system_instruction", "toolConfig", "tool_config", "tools")
+
+
+def _part_type(data: Mapping[str, Any]) -> str:
+    """`image/png` → the type of such a part in a chat."""
+    return _PART_TYPES.get((text(data.get("mimeType")) or "").partition("/")[0], "file")
+
+
+def _output_modality(asked: Any) -> str | None:
+    """The first that is not text, where the app asked for some."""
+    return next((_SPOKEN_OR_SHOWN[each] for each in texts(asked) or () if each in _SPOKEN_OR_SHOWN), None)
+
+
+_CONFIG = rows_for(
+    Request,
+    {
+        "temperature": ("temperature", number),
+        "topP": ("top_p", number),
+        "topK": ("top_k", lambda value: integer(int(value)) if number(value) is not None else None),
+        "maxOutputTokens": ("max_tokens", integer),
+        "candidateCount": ("choice_count", integer),
+        "stopSequences": ("stop_sequences", texts),
+        "presencePenalty": ("presence_penalty", number),
+        "frequencyPenalty": ("frequency_penalty", number),
+        "seed": ("seed", integer),
+        "responseMimeType": ("output_type", lambda kind: _OUTPUT_TYPES.get(text(kind) or "")),
+        "responseModalities": ("output_type", _output_modality),
+        "thinkingConfig": ("reasoning_level", lambda config: _thinking_level(camel(config).get("thinkingLevel"))),
+    },
+)
+
+
+def _thinking_level(level: Any) -> str | None:
+    return reasoning_level((text(level) or "").lower())
+
+
+def camel(thing: Any) -> Mapping[str, Any]:
+    """What a dict or a model holds, under the names of the wire."""
+    return {_camel_case(name): value for name, value in members(thing).items() if value is not None}
+
+
+def _camel_case(name: str) -> str:
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name) if "_" in name else name
+
+
+def _each(given: Any) -> Sequence[Any]:
+    """One or several."""
+    return given if isinstance(given, list | tuple) else () if given is None else (given,)
+
+
+def generate_content_request(parameters: Parameters) -> Request:
+    return _request(parameters, stream=False)
+
+
+def generate_content_stream_request(parameters: Parameters) -> Request:
+    """Of the function that streams, which is told by its name alone."""
+    return _request(parameters, stream=True)
+
+
+def _request(parameters: Parameters, *, stream: bool) -> Request:
+    config = camel(parameters.get("config") or parameters.get("generationConfig"))
+    top = camel({name: parameters[name] for name in _BESIDE_CONFIG if name in parameters})
+    instruction = top.get("systemInstruction") or config.get("systemInstruction")
+    messages = [_message(content) for content in _each(parameters.get("contents"))]
+    if instruction is not None:
+        messages.insert(0, {**_message(instruction), "role": "system"})
+    calling = camel(camel(top.get("toolConfig") or config.get("toolConfig")).get("functionCallingConfig"))
+    mode = (text(calling.get("mode")) or "").lower()
+    return Request(
+        model=model_name(parameters.get("model")),
+        stream=stream,
+        tools_count=_tools(top.get("tools") or config.get("tools")),
+        tool_choice=mode if mode in _TOOL_CHOICES else None,
+        **conversation(messages),
+        **taken(config, _CONFIG),
+    )
+
+
+def _message(content: Any) -> Mapping[str, Any]:
+    """A content, or what stands for one, as the message that it is in a chat."""
+    if isinstance(content, str):
+        return {"role": "user", "content": content}
+    known = camel(content)
+    parts = _each(known.get("parts")) if "parts" in known else (content,)
+    return {
+        "role": _ROLES.get(text(known.get("role")) or "user"),
+        "content": [part for each in parts for part in _parts(each)],
+    }
+
+
+def _parts(part: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(part, str):
+        yield {"type": "text", "text": part}
+        return
+    known = camel(part)
+    if "text" in known:
+        yield {"type": "text", "text": known["text"]}
+    for name in ("inlineData", "fileData"):
+        if name in known:
+            yield {"type": _part_type(camel(known[name]))}
+
+
+def _tools(given: Any) -> int | None:
+    """A tool may declare several functions."""
+    if given is None:
+        return None
+    return sum(len(camel(tool).get("functionDeclarations") or (tool,)) for tool in _each(given))

@@ -1,0 +1,250 @@
+"""Anthropic's Messages API → records. Its responses are dicts, its streams bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
+from agentops_otel_litellm.readers.prices import price_messages
+from agentops_otel_litellm.readers.requests import (
+    Parameters,
+    conversation,
+    output_type,
+    reasoning_level,
+    streamed,
+)
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.sse import ServerSentEvents
+from agentops_otel_litellm.readers.streams import reported_usage, translated_chat
+from agentops_otel_litellm.readers.values import (
+    count,
+    field,
+    integer,
+    members,
+    model_name,
+    number,
+    rows_for,
+    taken,
+    text,
+    texts,
+)
+
+# Anthropic's → a chat's. What is not here keeps Anthropic's name.
+_FINISH_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "refusal": "content_filter",
+}
+_TOOL_CHOICES = {"auto": "auto", "any": "any", "none": "none", "tool": "function"}
+# An error told within a stream, which has no status of its own → the status a refused request has.
+_STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+_REQUEST = rows_for(
+    Request,
+    {
+        "max_tokens": ("max_tokens", integer),
+        "temperature": ("temperature", number),
+        "top_p": ("top_p", number),
+        "top_k": ("top_k", integer),
+        "stop_sequences": ("stop_sequences", texts),
+        "tools": ("tools_count", count),
+        "tool_choice": ("tool_choice", lambda choice: _TOOL_CHOICES.get(field(choice, "type"))),
+        "output_config": ("reasoning_level", lambda config: reasoning_level(field(config, "effort"))),
+        "output_format": ("output_type", output_type),
+    },
+)
+_COUNTS = rows_for(
+    Usage,
+    {
+        "input_tokens": ("input", integer),
+        "cache_read_input_tokens": ("cache_read", integer),
+        "cache_creation_input_tokens": ("cache_write", integer),
+        "output_tokens": ("output", integer),
+    },
+)
+_WRITTEN = rows_for(Usage, {"thinking_tokens": ("reasoning", integer)})
+
+
+def messages_request(parameters: Parameters) -> Request:
+    """The system prompt counts as the message that it is in a chat."""
+    messages = [_message(message) for message in parameters.get("messages") or ()]
+    system = parameters.get("system")
+    if system:
+        messages.insert(0, {"role": "system", "content": system})
+    known = taken(parameters, _REQUEST)
+    if "output_type" not in known:
+        asked = output_type(field(parameters.get("output_config"), "format"))
+        if asked is not None:
+            known["output_type"] = asked
+    return Request(
+        model=model_name(parameters.get("model")),
+        stream=streamed(parameters),
+        **conversation(messages),
+        **known,
+    )
+
+
+def _message(given: Any) -> Mapping[str, Any]:
+    """With what tools put out, which is within blocks, beside them."""
+    message = members(given)
+    content = message.get("content")
+    if not isinstance(content, list | tuple):
+        return message
+    return {**message, "content": [block for each in content for block in _blocks(each)]}
+
+
+def _blocks(block: Any) -> Iterator[Any]:
+    yield block
+    if field(block, "type") == "tool_result":
+        content = field(block, "content")
+        if isinstance(content, str):
+            yield {"type": "text", "text": content}
+        else:
+            yield from content or ()
+
+
+def messages_response(result: Any) -> Response:
+    response = members(result)
+    length = calls = 0
+    for block in map(members, response.get("content") or ()):
+        length += len(block.get("text") or "")
+        calls += block.get("type") == "tool_use"
+    return Response(
+        id=text(response.get("id")),
+        model=model_name(response.get("model")),
+        finish_reasons=_finish_reasons(response.get("stop_reason")),
+        content_length=length,
+        tool_calls_count=calls,
+    )
+
+
+def _finish_reasons(reason: Any) -> tuple[str] | None:
+    known = text(reason)
+    return None if known is None else (_FINISH_REASONS.get(known, known),)
+
+
+def messages_usage(result: Any) -> Usage | None:
+    return _usage(_counted(field(result, "usage")))
+
+
+def _counted(usage: Any) -> Mapping[str, Any]:
+    """What Anthropic counted. Where LiteLLM translates, it begins a stream with zeros, which count nothing."""
+    known = members(usage)
+    return known if any(known.get(name) for name in _COUNTS) else {}
+
+
+def _usage(counted: Mapping[str, Any]) -> Usage | None:
+    """Anthropic's input is what was neither read from the cache nor written to it; ours is all of it."""
+    known = taken(counted, _COUNTS)
+    if not known:
+        return None
+    known |= taken(members(counted.get("output_tokens_details")), _WRITTEN)
+    if "input" in known:
+        known["input"] += known.get("cache_read", 0) + known.get("cache_write", 0)
+        if "output" in known:
+            known["total"] = known["input"] + known["output"]
+    return Usage(**known)
+
+
+class MessagesChunks:
+    """Pieces of a message's stream: bytes, of which a piece may be less than an event, or more."""
+
+    __slots__ = (
+        "_calls",
+        "_chat",
+        "_events",
+        "_id",
+        "_length",
+        "_model",
+        "_reason",
+        "counted",
+        "failure",
+        "first_token",
+    )
+
+    def __init__(self, stream: Any) -> None:
+        self._chat = translated_chat(stream)
+        self._events = ServerSentEvents()
+        self._id: str | None = None
+        self._model: str | None = None
+        self._reason: Any = None
+        self._length = 0
+        self._calls = 0
+        self.counted: dict[str, Any] = {}
+        """Anthropic's `usage`, of which each part of the stream tells what has changed."""
+        self.failure: Failure | None = None
+        self.first_token: float | None = None
+
+    def add(self, chunk: Any, at: float, /) -> None:
+        for event in self._events.messages(chunk):
+            kind = event.get("type")
+            if kind == "content_block_delta":
+                self._take_delta(event["delta"], at)
+            elif kind == "content_block_start":
+                self._calls += field(event.get("content_block"), "type") == "tool_use"
+            elif kind == "message_start":
+                message = members(event.get("message"))
+                self._id, self._model = text(message.get("id")), model_name(message.get("model"))
+                self.counted.update(_counted(message.get("usage")))
+            elif kind == "message_delta":
+                self._reason = field(event.get("delta"), "stop_reason")
+                self.counted.update(_counted(event.get("usage")))
+            elif kind == "error":
+                self.failure = _failure(event)
+
+    def _take_delta(self, delta: Mapping[str, Any], at: float) -> None:
+        content = delta.get("text")
+        if content:
+            self._length += len(content)
+        if self.first_token is None and (content or delta.get("thinking") or delta.get("partial_json")):
+            self.first_token = at
+
+    def response(self) -> Response:
+        return Response(
+            id=self._id,
+            model=self._model,
+            finish_reasons=_finish_reasons(self._reason),
+            content_length=self._length,
+            tool_calls_count=self._calls,
+        )
+
+    def usage(self) -> Usage | None:
+        """Anthropic counts what it has written when it ends: before, the count is of a beginning."""
+        if self._chat is not None:
+            return reported_usage(self._chat)
+        over = self._reason is not None
+        return _usage(self.counted if over else {**self.counted, "output_tokens": None})
+
+
+def _failure(event: Mapping[str, Any]) -> Failure:
+    """From the event that tells of an error: its kind, and not its text, which may quote the request."""
+    kind = text(field(event.get("error"), "type"))
+    known = kind if kind in _STATUSES else "api_error"
+    return Failure(type=known, ancestry=(known,), status_code=_STATUSES[known])
+
+
+def _price(told: Any, logging: Any) -> Cost | None:
+    return price_messages(told.counted if isinstance(told, MessagesChunks) else field(told, "usage"), logging)
+
+
+MESSAGES = Shape(
+    request=messages_request,
+    response=messages_response,
+    usage=messages_usage,
+    chunks=MessagesChunks,
+    price=_price,
+)

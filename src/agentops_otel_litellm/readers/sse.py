@@ -1,0 +1,47 @@
+"""Server-sent events as bytes, cut wherever the network cut them → the messages in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from json import JSONDecoder
+from typing import Any
+
+_decode = JSONDecoder().raw_decode  # from a place in a text: a stream has thousands of events
+
+
+class ServerSentEvents:
+    """Takes bytes piece by piece, and gives each message once its line is whole. A message is JSON on one line."""
+
+    __slots__ = ("_begun",)
+
+    def __init__(self) -> None:
+        self._begun: list[bytes] = []
+        """Of a line whose end has yet to come."""
+
+    def messages(self, piece: Any) -> Sequence[Mapping[str, Any]]:
+        """Of what came, which some of LiteLLM's streams have parsed already."""
+        if isinstance(piece, Mapping):
+            return (piece,)
+        if isinstance(piece, str):
+            piece = piece.encode()
+        if self._begun or not piece.endswith(b"\n"):
+            whole, newline, begun = piece.rpartition(b"\n")
+            if newline:
+                piece, self._begun = b"".join((*self._begun, whole)), []
+            if begun:
+                self._begun.append(begun)
+            if not newline:
+                return ()
+        return _messages(piece.decode(errors="replace"))
+
+
+def _messages(lines: str) -> Sequence[Mapping[str, Any]]:
+    messages = []
+    at = lines.find("data:")
+    while at >= 0:
+        at += 6 if lines.startswith(" ", at + 5) else 5
+        if lines.startswith("{", at):
+            message, at = _decode(lines, at)
+            messages.append(message)
+        at = lines.find("data:", at)
+    return messages

@@ -1,0 +1,73 @@
+"""LiteLLM's functions, called as an app calls them: synchronously or not, each to the end of what it gives."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeAlias
+
+import litellm
+from litellm import google_genai
+
+from apps import CALL_ID
+from servers.wire import WireProvider
+
+Given: TypeAlias = Any
+"""What LiteLLM gives: each function something else."""
+
+with warnings.catch_warnings():  # of LiteLLM's proxy, which it imports at the first stream of bytes
+    warnings.simplefilter("ignore")
+    import_module("litellm.proxy.pass_through_endpoints.streaming_handler")
+
+FUNCTIONS: dict[str, tuple[Callable[..., Given], Callable[..., Given]]] = {
+    "completion": (litellm.completion, litellm.acompletion),
+    "responses": (litellm.responses, litellm.aresponses),
+    "get_responses": (litellm.get_responses, litellm.aget_responses),
+    "delete_responses": (litellm.delete_responses, litellm.adelete_responses),
+    "cancel_responses": (litellm.cancel_responses, litellm.acancel_responses),
+    "list_input_items": (litellm.list_input_items, litellm.alist_input_items),
+    "compact_responses": (litellm.compact_responses, litellm.acompact_responses),
+    "messages": (litellm.anthropic.messages.create, litellm.anthropic.messages.acreate),
+    "generate_content": (google_genai.generate_content, google_genai.agenerate_content),
+    "generate_content_stream": (google_genai.generate_content_stream, google_genai.agenerate_content_stream),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiCaller:
+    """Calls LiteLLM in one of two styles; it reaches the test's provider."""
+
+    wire: WireProvider
+    asynchronous: bool
+
+    def name(self, function: str) -> str:
+        """What LiteLLM calls the function in this style."""
+        return f"a{function}" if self.asynchronous else function
+
+    def call(self, function: str, **parameters: object) -> Given:
+        """What it gives: of a stream, its chunks."""
+        if self.asynchronous:
+
+            async def play() -> Given:
+                result = await self.start(function, **parameters)
+                return await rest(result) if hasattr(type(result), "__anext__") else result
+
+            return asyncio.run(play())
+        result = self.start(function, **parameters)
+        if hasattr(type(result), "__next__"):
+            return list(result)
+        # LiteLLM gives asynchronous streams from synchronous functions, where it translates.
+        return asyncio.run(rest(result)) if hasattr(type(result), "__anext__") else result
+
+    def start(self, function: str, **parameters: object) -> Given:
+        """What it gives, and no more; in the asynchronous style an awaitable of that."""
+        connection = {"api_base": self.wire.url, "api_key": "sk-test", "litellm_call_id": CALL_ID}
+        return FUNCTIONS[function][self.asynchronous](**{**connection, **parameters})
+
+
+async def rest(stream: Given) -> list[Given]:
+    """The chunks that remain."""
+    return [chunk async for chunk in stream]
