@@ -84,6 +84,9 @@ class Response:
     service_tier: str | None = None
     system_fingerprint: str | None = None
     cache_hit: bool | None = None
+    # LiteLLM's cache
+    partial_cache_hit: bool | None = None
+    """Whether the cache had some of the answers, and the provider gave the rest."""
 
 
 @record
@@ -110,6 +113,17 @@ class Cost:
 
     total: float
     source: Literal["litellm", "genai_prices", "user"]
+
+
+@record
+class Saved:
+    """What an answer from LiteLLM's cache did not use and cost again: the tokens that the provider had counted for
+    it, and LiteLLM's price for those, in US dollars.
+    """
+
+    input: int | None = None
+    output: int | None = None
+    cost: float | None = None
 
 
 @record
@@ -215,3 +229,5 @@ class Call:
     cost: Cost | None = None
     stream: Stream | None = None
     failure: Failure | None = None
+    # LiteLLM's cache
+    saved: Saved | None = None

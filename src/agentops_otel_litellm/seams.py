@@ -53,6 +53,13 @@ SEAMS: tuple[Seam, ...] = (
         "CooldownCache.add_deployment_to_cooldown",
         f"{_SIGNALS}:deployment_cools_down",
     ),
+    *(
+        Seam("litellm.caching.caching_handler", f"LLMCachingHandler.{name}", f"{_SIGNALS}:cached_part_joined", always=False)
+        for name in (
+            "combine_cached_embedding_response_with_api_result",
+            "_combine_cached_embedding_response_with_api_result",
+        )
+    ),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
     Seam("litellm.batch_completion.main", "ThreadPoolExecutor", f"{_THREADS}:carrying_executor"),
     Seam(

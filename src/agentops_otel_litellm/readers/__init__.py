@@ -4,6 +4,7 @@ What arrives here is whatever the app passed and whatever the installed LiteLLM 
 content, change nothing, and never import litellm. They may raise on a shape they have not seen: callers guard them.
 """
 
+from agentops_otel_litellm.readers.cache import read_cache_hit
 from agentops_otel_litellm.readers.failures import read_failure
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream
@@ -20,6 +21,7 @@ __all__ = [
     "LiteLLMStream",
     "Shape",
     "is_stream",
+    "read_cache_hit",
     "read_cooldown_time",
     "read_failure",
     "read_routing",

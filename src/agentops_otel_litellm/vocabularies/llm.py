@@ -11,6 +11,7 @@ from agentops_otel_litellm.call import (
     Request,
     Response,
     Routing,
+    Saved,
     Stream,
     Target,
     Usage,
@@ -77,6 +78,7 @@ LLM = Vocabulary(
             "llm.response.content_length": "content_length",
             "llm.response.tool_calls_count": "tool_calls_count",
             "llm.cache.hit": "cache_hit",
+            "llm.cache.partial_hit": "partial_cache_hit",
         },
     ),
     Table(
@@ -125,6 +127,14 @@ LLM = Vocabulary(
             "llm.usage.cost": "total",
             "agentops.cost.total": "total",
             "agentops.cost.source": "source",
+        },
+    ),
+    Table(
+        Saved,  # not `*.usage.*`: what sums those up, or prices them, would count the tokens once more
+        {
+            "llm.cache.saved_prompt_tokens": "input",
+            "llm.cache.saved_completion_tokens": "output",
+            "llm.cache.saved_cost": "cost",
         },
     ),
     Table(
