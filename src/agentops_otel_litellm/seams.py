@@ -54,7 +54,12 @@ SEAMS: tuple[Seam, ...] = (
         f"{_SIGNALS}:deployment_cools_down",
     ),
     *(
-        Seam("litellm.caching.caching_handler", f"LLMCachingHandler.{name}", f"{_SIGNALS}:cached_part_joined", always=False)
+        Seam(
+            "litellm.caching.caching_handler",
+            f"LLMCachingHandler.{name}",
+            f"{_SIGNALS}:cached_part_joined",
+            always=False,
+        )
         for name in (
             "combine_cached_embedding_response_with_api_result",
             "_combine_cached_embedding_response_with_api_result",
