@@ -108,7 +108,7 @@ def being_stored() -> bool:
         tasks = asyncio.all_tasks()
     except RuntimeError:  # a synchronous app has none
         return False
-    return any("cache" in str(task.get_coro()) for task in tasks)
+    return any("cache_write" in str(task.get_coro()) for task in tasks)
 
 
 def twice(app: App, operation: str, **parameters: object) -> litellm.ModelResponse:
