@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ from apps import MESSAGES, App, AsyncApp, SyncApp
 from recorder import Recorder, attributes_of, seconds
 from servers.in_process import PROVIDER, InProcessProvider
 from servers.openai_provider import OpenAIProvider, Script
+from servers.wire import Reply, WireProvider, events
 
 Play = Callable[[Any], Awaitable[object]]
 """An app: what it returns, and what leaves it as an exception, is what it saw."""
@@ -62,7 +63,7 @@ UNANSWERED = {"outcome": None, "script": SLOW}
 ENDS: dict[Play, End] = {}
 
 
-def ends(*styles: type[App], **how: Any) -> Callable[[Play], Play]:
+def ends(*styles: type[App], **how: Any) -> Callable[[Play], Play]:  # noqa: ANN401 - the fields of an `End`
     """An app whose call ends like that."""
 
     def enter(play: Play) -> Play:
@@ -79,9 +80,9 @@ def told(chunk: litellm.ModelResponseStream | None) -> object:
     return type(chunk), choice.delta.content, choice.finish_reason
 
 
-async def opened(app: App, **parameters: object) -> litellm.CustomStreamWrapper:
+async def opened(app: App) -> litellm.CustomStreamWrapper:
     """A stream of which the first chunk was read."""
-    stream = await app.stream(**parameters)
+    stream = await app.stream()
     await app.next(stream)
     return stream
 
@@ -209,11 +210,11 @@ async def read_by_turns_in_tasks(app: AsyncApp) -> object:
 async def read_through_a_generator(app: App) -> object:
     stream = await app.stream()
 
-    def synchronously() -> Iterator[object]:
+    def synchronously() -> Generator[object, None, None]:
         for chunk in stream:
             yield told(chunk)
 
-    async def asynchronously() -> AsyncIterator[object]:
+    async def asynchronously() -> AsyncGenerator[object, None]:
         async for chunk in stream:
             yield told(chunk)
 
@@ -230,7 +231,14 @@ async def refused_before_it_began(app: App) -> object:
     return await app.stream()
 
 
-@ends(outcome="failed", error="APIConnectionError", category="stream_interrupted", chunks=2, reasons=ERROR, script=Script(cut_after=2))
+@ends(
+    outcome="failed",
+    error="APIConnectionError",
+    category="stream_interrupted",
+    chunks=2,
+    reasons=ERROR,
+    script=Script(cut_after=2),
+)
 async def cut(app: App) -> object:
     return [told(chunk) for chunk in await app.rest(await app.stream())]
 
@@ -316,11 +324,11 @@ async def lost_in_a_cycle(app: App) -> object:
 async def left_with_a_generator(app: App) -> object:
     stream = await app.stream()
 
-    def synchronously() -> Iterator[object]:
+    def synchronously() -> Generator[object, None, None]:
         for chunk in stream:
             yield told(chunk)
 
-    async def asynchronously() -> AsyncIterator[object]:
+    async def asynchronously() -> AsyncGenerator[object, None]:
         async for chunk in stream:
             yield told(chunk)
 
@@ -351,10 +359,10 @@ async def waited_for_too_long(app: AsyncApp) -> object:
 
 @ends(AsyncApp, **CANCELLED)
 async def read_in_a_scope_that_is_cancelled(app: AsyncApp) -> object:
-    seen = []
+    seen: list[object] = []
     with anyio.move_on_after(PATIENCE) as scope:
         async for chunk in await app.stream():
-            seen.append(told(chunk))
+            seen.append(told(chunk))  # noqa: PERF401 - it is cut off
     return scope.cancelled_caught, seen
 
 
@@ -421,7 +429,7 @@ class Seen:
     result: object
     errors: list[tuple[type[BaseException], str]]
     """The exception that left it, and what that came of; figures in their texts differ from one time to the next."""
-    requests: list[object]
+    requests: Sequence[object]
     """What the provider was asked."""
     context_restored: bool
     lasted: float
@@ -454,7 +462,7 @@ def play(app: App, scenario: Play) -> Seen:
 
 
 CASES = [
-    pytest.param(scenario, style, id=f"{scenario.__name__}-{style.style}")  # type: ignore[attr-defined]  # a function
+    pytest.param(scenario, style, id=f"{scenario.__name__}-{style.style}")
     for scenario, end in ENDS.items()
     for style in end.styles
 ]
@@ -513,3 +521,131 @@ def test_the_app_cannot_tell_and_the_span_can(
     assert 0 < seconds(span) <= traced.lasted + 0.02
     (duration,) = telemetry.points("gen_ai.client.operation.duration")
     assert (duration.count, duration.attributes.get("error.type")) == (1, end.error)
+
+
+BEGUN = b'data: {"id": "chatcmpl-1", "object": "chat.completion.chunk", "cho'
+OVERLOADED: dict[str, object] = {"error": {"message": "overloaded", "type": "server_error", "code": None}}
+
+
+@pytest.mark.parametrize("pieces", [[], [BEGUN], events(OVERLOADED)], ids=["before", "during", "instead"])
+@pytest.mark.parametrize("style", [SyncApp, AsyncApp])
+def test_a_stream_that_fails_at_its_first_chunk(  # noqa: PLR0913, PLR0917 - fixtures and cases
+    provider: OpenAIProvider,
+    wire: WireProvider,
+    telemetry: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    style: Callable[[OpenAIProvider], App],
+    pieces: list[bytes],
+) -> None:
+    """The connection is lost before one came or in the midst of it, or the provider sends an error instead."""
+    wire.reply("/chat/completions", Reply(pieces=[*pieces, b"never sent"], cut_after=len(pieces)))
+    app = style(provider)
+
+    async def scenario(app: App) -> object:
+        return [told(chunk) for chunk in await app.rest(await app.stream(api_base=wire.url))]
+
+    with monkeypatch.context() as without:
+        without.setattr(TRACING, "telemetry", None)
+        bare = play(app, scenario)
+    traced = play(app, scenario)
+    assert traced.errors == bare.errors != []
+    assert len(wire.ledger) == 2
+    attributes = telemetry.attributes()
+    assert attributes["llm.response.stream_outcome"] == "failed"
+    assert attributes["llm.response.chunk_count"] == 0
+    assert attributes["llm.error.category"] == "connection"
+    assert "gen_ai.response.finish_reasons" not in attributes
+
+
+AT_EXIT = """
+import asyncio, gc, os, sys
+import litellm
+from agentops_otel_litellm import LiteLLMInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+class Told(SpanExporter):
+    def export(self, spans):
+        for span in spans:
+            told = [span.attributes.get(name) for name in ("llm.response.stream_outcome", "error.type")]
+            os.write(1, f"{PLAYED}: {told[0]} {told[1]}\\n".encode())
+        return SpanExportResult.SUCCESS
+
+CALL = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "a"}], "api_key": "sk", "stream": True}
+list(litellm.completion(**CALL, mock_response="what LiteLLM imports late is imported once for all"))
+CALL["api_base"] = sys.argv[1]
+
+provider = TracerProvider()
+provider.add_span_processor(BatchSpanProcessor(Told()))
+LiteLLMInstrumentor().instrument(tracer_provider=provider)
+
+def leave_open():
+    global stream
+    stream = litellm.completion(**CALL)
+    next(stream)
+
+def exit_with_one_open():
+    leave_open()
+    sys.exit(3)
+
+def raise_with_one_open():
+    leave_open()
+    raise LookupError
+
+async def read():
+    global stream
+    stream = await litellm.acompletion(**CALL)
+    async for chunk in stream:
+        yield chunk
+
+async def exit_while_reading():
+    async for _ in read():
+        sys.exit(3)
+
+async def exit_while_another_reads():
+    async def all():
+        return [chunk async for chunk in read()]
+    CALL["api_base"] = sys.argv[2]
+    other = asyncio.create_task(all())
+    while "stream" not in globals():
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    sys.exit(3)
+
+def exit_in_a_loop():
+    asyncio.run(exit_while_reading())
+
+def exit_a_loop_that_reads():
+    asyncio.run(exit_while_another_reads())
+
+gc.freeze()  # or each child would go through all of LiteLLM's when it exits
+for play in (exit_with_one_open, raise_with_one_open, exit_in_a_loop, exit_a_loop_that_reads):
+    PLAYED = play.__name__
+    child = os.fork()
+    if not child:
+        sys.stderr = open(os.devnull, "w")
+        play()
+        sys.exit(0)
+    os.write(1, f"{PLAYED}: {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\\n".encode())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="one import of LiteLLM for all programs")
+def test_programs_that_exit_with_a_stream_open(provider: OpenAIProvider, running_wire: WireProvider) -> None:
+    """The span of what is open when a program ends is exported, and the program's exit is what it was."""
+    running_wire.reset()
+    chunk: dict[str, object] = {"id": "1", "object": "chat.completion.chunk", "choices": []}
+    running_wire.reply("/chat/completions", Reply(pieces=events(chunk, chunk), delay=5))
+    program = [sys.executable, "-W", "ignore", "-c", AT_EXIT, provider.base_url, running_wire.url]
+    ran = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines() == [
+        "exit_with_one_open: abandoned None",
+        "exit_with_one_open: 3",
+        "raise_with_one_open: abandoned None",
+        "raise_with_one_open: 1",
+        "exit_in_a_loop: abandoned None",
+        "exit_in_a_loop: 3",
+        "exit_a_loop_that_reads: cancelled CancelledError",
+        "exit_a_loop_that_reads: 3",
+    ]

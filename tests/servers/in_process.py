@@ -27,7 +27,9 @@ class InProcessProvider(litellm.CustomLLM):
         self.asked += 1
         yield from _chunks()
 
-    async def astreaming(self, *_args: object, **_kwargs: object) -> AsyncIterator[GenericStreamingChunk]:
+    async def astreaming(  # type: ignore[override]  # LiteLLM annotates it as if it were awaited
+        self, *_args: object, **_kwargs: object
+    ) -> AsyncIterator[GenericStreamingChunk]:
         self.asked += 1
         for chunk in _chunks():
             yield chunk
@@ -40,7 +42,7 @@ def _chunks() -> Iterator[GenericStreamingChunk]:
             text=piece,
             is_finished=last,
             finish_reason="stop" if last else "",
-            usage={"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18} if last else None,  # type: ignore[typeddict-item]  # as LiteLLM's documentation has it
+            usage={"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18} if last else None,
             index=0,
             tool_use=None,
         )
