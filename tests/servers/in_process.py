@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import litellm
@@ -32,6 +33,7 @@ class InProcessProvider(litellm.CustomLLM):
     ) -> AsyncIterator[GenericStreamingChunk]:
         self.asked += 1
         for chunk in _chunks():
+            await asyncio.sleep(0)  # where it can be cancelled
             yield chunk
 
 
