@@ -32,6 +32,7 @@ from expected import (
 )
 from recorder import Attributes, Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider, Script
+from servers.wire import Reply, WireProvider, events
 
 HIT: Attributes = {"llm.cache.hit": True, **price(0.0)}
 CALLBACKS = ("input_callback", "success_callback", "_async_success_callback")
@@ -414,3 +415,53 @@ def test_the_durations_of_hits_are_told_apart(provider: OpenAIProvider, telemetr
     twice(SyncApp(provider), "completion")
     durations = telemetry.points("gen_ai.client.operation.duration")
     assert sorted("llm.cache.hit" in point.attributes for point in durations) == [False, True]
+
+
+RESPONSE: dict[str, object] = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1,
+    "status": "completed",
+    "model": "gpt-4o-2024-08-06",
+    "output": [
+        {
+            "type": "message",
+            "id": "m",
+            "status": "completed",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "Hello", "annotations": []}],
+        }
+    ],
+    "usage": {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18},
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_any_other_operation_can_hit(app: App, wire: WireProvider, telemetry: Recorder, *, stream: bool) -> None:
+    """LiteLLM says of every kind of answer that it had it, of one that is replayed too."""
+    completed = {"type": "response.completed", "sequence_number": 1, "response": RESPONSE}
+    wire.reply("/responses", Reply(pieces=events(completed, names=True)) if stream else Reply(body=RESPONSE))
+
+    async def ask() -> None:
+        call = {"model": "openai/gpt-4o", "input": "Say hello.", "api_base": wire.url, "api_key": "sk"}
+        response: Any = await app.invoke("responses", **call, stream=stream)
+        if stream:
+            await app.rest(response)
+
+    async def scenario() -> None:
+        await ask()
+        await stored()
+        await ask()
+
+    app.run(scenario())
+    assert len(wire.ledger) == 1
+    first, hit = telemetry.spans()
+    assert "llm.cache.hit" not in attributes_of(first)
+    attributes = attributes_of(hit)
+    assert (attributes["llm.cache.hit"], attributes["gen_ai.usage.cost.amount"]) == (True, 0.0)
+    assert attributes.get("llm.response.stream_outcome") == ("completed" if stream else None)
+    assert [name for name in attributes if ".usage." in name and "cost" not in name] == []
+    assert hit.events == ()

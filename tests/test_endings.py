@@ -519,6 +519,8 @@ def test_the_app_cannot_tell_and_the_span_can(
     assert attributes.get("gen_ai.response.finish_reasons") == end.reasons
     assert span.status.status_code is (StatusCode.ERROR if end.error else StatusCode.UNSET)
     assert 0 < seconds(span) <= traced.lasted + 0.02
+    if end.outcome == "abandoned" and end.chunks == 1:  # over when its last chunk came
+        assert seconds(span) == pytest.approx(attributes["gen_ai.response.time_to_first_chunk"], abs=1e-6)
     (duration,) = telemetry.points("gen_ai.client.operation.duration")
     assert (duration.count, duration.attributes.get("error.type")) == (1, end.error)
 
