@@ -16,6 +16,7 @@ from uuid import uuid4
 import litellm
 import pytest
 from litellm.caching import caching_handler
+from litellm.types.caching import LiteLLMCacheType
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind
 
@@ -69,6 +70,8 @@ def local(_request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def disk(request: pytest.FixtureRequest) -> dict[str, Any]:
     pytest.importorskip("diskcache")
+    if "disk" not in {kind.value for kind in LiteLLMCacheType}:
+        pytest.skip("newer releases of LiteLLM have no cache on disk")
     directory: Path = request.getfixturevalue("tmp_path")
     return {"type": "disk", "disk_cache_dir": str(directory)}
 
@@ -165,9 +168,10 @@ def described(operation: str, app: App) -> Attributes:
 @pytest.mark.parametrize("operation", ["completion", "text_completion"])
 def test_a_hit_says_what_was_saved(app: App, provider: OpenAIProvider, telemetry: Recorder, operation: str) -> None:
     """Its tokens and their price are those that the provider had counted the first time, and are not counted again."""
-    twice(app, operation)
+    cost = twice(app, operation)._hidden_params["response_cost"]
     (exchange,) = provider.ledger
     first, hit = telemetry.spans()
+    assert cost in {attributes_of(first)["gen_ai.usage.cost.amount"], 0.0}  # which newer releases say of a hit
     assert attributes_of(hit) == {
         **described(operation, app),
         **answer(exchange),
@@ -175,7 +179,7 @@ def test_a_hit_says_what_was_saved(app: App, provider: OpenAIProvider, telemetry
         **HIT,
         "llm.cache.saved_prompt_tokens": 11,
         "llm.cache.saved_completion_tokens": 7,
-        "llm.cache.saved_cost": attributes_of(first)["gen_ai.usage.cost.amount"],
+        **({"llm.cache.saved_cost": cost} if cost else {}),
     }
     assert (hit.name, hit.kind, hit.parent, hit.events) == (first.name, SpanKind.CLIENT, None, ())
     assert sums(telemetry) == {"operation.duration": 1, "operation.duration of hits": 1, "token.usage": 11 + 7}
@@ -184,13 +188,14 @@ def test_a_hit_says_what_was_saved(app: App, provider: OpenAIProvider, telemetry
 @in_every_cache
 def test_a_hit_of_embeddings_is_one(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
     """LiteLLM keeps a synchronous answer whole, and of an asynchronous one each vector with its guess of tokens."""
-    twice(app, "embedding")
+    cost = twice(app, "embedding")._hidden_params.get("response_cost")
     (exchange,) = provider.ledger
     assert exchange.usage is not None
     first, hit = telemetry.spans()
+    assert cost in {attributes_of(first)["gen_ai.usage.cost.amount"], 0.0, None}
     saved: Attributes = {
         "llm.cache.saved_prompt_tokens": exchange.usage["prompt_tokens"],
-        "llm.cache.saved_cost": attributes_of(first)["gen_ai.usage.cost.amount"],
+        **({"llm.cache.saved_cost": cost} if cost else {}),
     }
     assert attributes_of(hit) == {
         **described("embedding", app),
