@@ -104,7 +104,8 @@ async def stored() -> None:
     deadline = time.perf_counter() + 5
     while being_stored() and time.perf_counter() < deadline:  # noqa: ASYNC110 - LiteLLM's tasks set no event
         await asyncio.sleep(0.005)
-    caching_handler.in_memory_cache_obj.flush_cache()
+    if hasattr(caching_handler, "in_memory_cache_obj"):  # older releases keep nothing
+        caching_handler.in_memory_cache_obj.flush_cache()
 
 
 def being_stored() -> bool:
