@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 from litellm import exceptions
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.call import Call, Cost, Failure, Response, Stream, StreamOutcome, Target, Timing, Usage
+from agentops_otel_litellm.call import (
+    Call,
+    Cost,
+    Failure,
+    Response,
+    Saved,
+    Stream,
+    StreamOutcome,
+    Target,
+    Timing,
+    Usage,
+)
+from agentops_otel_litellm.processors.cache import set_saved_apart
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
 from agentops_otel_litellm.processors.stream import add_stream_rates
@@ -299,3 +311,31 @@ def test_which_price_is_one(
     """A price needs tokens that were counted and a model that has one; only from the cache is an answer free."""
     call = replace(CALL, cost=cost, usage=usage, response=response)
     assert drop_unknown_cost(call) == replace(call, cost=settled)
+
+
+# --- cache ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cost", "usage", "saved"),
+    [
+        (PRICE, COUNTED, Saved(input=3, output=4, cost=0.25)),
+        (FREE, COUNTED, Saved(input=3, output=4)),  # LiteLLM does not know the model
+        (None, COUNTED, Saved(input=3, output=4)),
+        (PRICE, None, Saved()),  # LiteLLM's price for its own estimate
+        (None, None, None),
+    ],
+)
+def test_what_a_hit_saved(cost: Cost | None, usage: Usage | None, saved: Saved | None) -> None:
+    """What the answer had used and cost once was not used again, and a hit is free."""
+    call = replace(CALL, cost=cost, usage=usage, response=CACHED)
+    assert set_saved_apart(call) == replace(call, cost=FREE, usage=None, saved=saved)
+    replayed = replace(streamed(1.0, 2.0), cost=cost, usage=usage, response=CACHED)
+    assert set_saved_apart(replayed) == replace(replayed, cost=FREE, usage=None)
+
+
+@pytest.mark.parametrize("response", [None, Response(), Response(partial_cache_hit=True)])
+def test_what_is_no_hit_is_left_as_it_is(response: Response | None) -> None:
+    """A part from the cache has no usage: what there is is that of the rest."""
+    call = replace(CALL, cost=PRICE, usage=COUNTED, response=response)
+    assert set_saved_apart(call) is call

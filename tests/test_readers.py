@@ -482,7 +482,16 @@ def test_a_stream_from_the_cache() -> None:
     """LiteLLM plays cached answers as streams too."""
     chunks = readers.CHAT.chunks(SimpleNamespace(custom_llm_provider="cached_response"))
     chunks.add(chunk(Delta(content="a")), 0.5)
-    assert chunks.response().cache_hit is True
+    assert chunks.response() == Response(
+        id="an id", finish_reasons=(None,), choices_count=1, content_length=1, tool_calls_count=0, cache_hit=True
+    )
+
+
+def test_a_text_stream_from_the_cache() -> None:
+    """It may be made of the chunks of a chat."""
+    chunks = readers.TEXT.chunks(SimpleNamespace(custom_llm_provider="cached_response", chunks=[]))
+    chunks.add(chunk(Delta(content="ab")), 0.5)
+    assert (chunks.response().cache_hit, chunks.response().content_length, chunks.first_token) == (True, 2, 0.5)
 
 
 def reporting(read: int, written: int) -> ModelResponseStream:
@@ -615,6 +624,32 @@ def test_what_litellm_resolved_comes_first() -> None:
         assert readers.read_target(parameters, unresolved) == Target(
             provider="azure", model="an alias", address="alias", port=80
         )
+
+
+@pytest.mark.parametrize(
+    ("written", "provider", "resolved", "model"),
+    [
+        ("openai/gpt-4o", "openai", "openai/gpt-4o", "gpt-4o"),
+        ("gpt-4o", "openai", "openai/gpt-4o", "gpt-4o"),
+        ("openrouter/openrouter/auto", "openrouter", "openrouter/auto", "openrouter/auto"),
+        ("together_ai/org/model", "together_ai", "org/model", "org/model"),
+    ],
+)
+def test_the_model_of_a_cached_answer(written: str, provider: str, resolved: str, model: str) -> None:
+    """Of such LiteLLM has the name with the provider's before it; a model's own name may begin like that."""
+    logging = logging_of(custom_llm_provider=provider, model=resolved)
+    assert readers.read_target({"model": written}, logging) == Target(provider=provider, model=model)
+
+
+@pytest.mark.parametrize(
+    ("details", "hit"),
+    [({"cache_hit": True, "cache_duration_ms": 1.0}, True), ({"cache_hit": False}, False), ({}, False), (None, False)],
+)
+def test_what_litellm_notes_of_its_cache(details: dict[str, object] | None, *, hit: bool) -> None:
+    """Its logging object says whether the answer came from there; older releases have no such note."""
+    assert readers.read_cache_hit(SimpleNamespace(caching_details=details)) is hit
+    assert readers.read_cache_hit(SimpleNamespace()) is False
+    assert readers.read_cache_hit(None) is False
 
 
 def test_the_route() -> None:

@@ -16,6 +16,7 @@ from agentops_otel_litellm.call import (
     Request,
     Response,
     Routing,
+    Saved,
     Stream,
     Target,
     Timing,
@@ -122,6 +123,8 @@ CALL = Call(
         has_more=True,
         deleted=True,
         http_status=200,
+        # LiteLLM's cache
+        partial_cache_hit=True,
     ),
     usage=Usage(
         input=20,
@@ -160,6 +163,8 @@ CALL = Call(
         category="rate_limit",
         message="RateLimitError: the rate limit was reached (HTTP 429, azure)",
     ),
+    # LiteLLM's cache
+    saved=Saved(input=33, output=34, cost=0.6),
 )
 WRITTEN: dict[str, Attributes] = {
     "gen_ai": {
@@ -306,6 +311,11 @@ WRITTEN: dict[str, Attributes] = {
         "litellm.provider": "azure",
         "llm.provider": "azure",
         "llm.vendor": "litellm",
+        # LiteLLM's cache
+        "llm.cache.partial_hit": True,
+        "llm.cache.saved_prompt_tokens": 33,
+        "llm.cache.saved_completion_tokens": 34,
+        "llm.cache.saved_cost": 0.6,
     },
 }
 # `gen_ai.*` names that are not in the conventions → their types, and why they are here.

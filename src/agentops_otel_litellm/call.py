@@ -141,6 +141,9 @@ class Response:
     http_status: int | None = None
     status: str | None = None
     """How it stands with what the provider runs or keeps: `completed`, `queued`, `in_progress`, `failed`, …"""
+    # LiteLLM's cache
+    partial_cache_hit: bool | None = None
+    """Whether the cache had some of the answers, and the provider gave the rest."""
 
 
 @record
@@ -169,6 +172,17 @@ class Cost:
     source: Literal["litellm", "genai_prices", "user"]
     per_call: bool | None = None
     """Whether it is the price of a call, whatever comes of it."""
+
+
+@record
+class Saved:
+    """What an answer from LiteLLM's cache did not use and cost again: the tokens that the provider had counted for
+    it, and LiteLLM's price for those, in US dollars.
+    """
+
+    input: int | None = None
+    output: int | None = None
+    cost: float | None = None
 
 
 @record
@@ -274,3 +288,5 @@ class Call:
     cost: Cost | None = None
     stream: Stream | None = None
     failure: Failure | None = None
+    # LiteLLM's cache
+    saved: Saved | None = None

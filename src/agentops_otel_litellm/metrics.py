@@ -96,6 +96,8 @@ DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
     "gen_ai.response.model": lambda call: call.response.model if call.response else None,
     "server.address": lambda call: call.target.address,
     "server.port": lambda call: call.target.port,
+    # That an answer came from LiteLLM's cache: its milliseconds are not the provider's.
+    "llm.cache.hit": lambda call: call.response.cache_hit if call.response else None,
 }
 
 

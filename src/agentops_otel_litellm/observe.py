@@ -98,6 +98,7 @@ class Observation:
         "attempts",
         "cooldown_time",
         "logging",
+        "provided",
         "translation",
         "usage_is_estimated",
     )
@@ -125,6 +126,8 @@ class Observation:
         """Whether LiteLLM made up a usage, where the provider had counted nothing."""
         self.cooldown_time: float | None = None
         """Seconds for which the Router has set the call's deployment aside."""
+        self.provided: object = None
+        """The provider's part of a response of which LiteLLM's cache had the rest."""
         self._route = _route_in(context)
         self._started_at = time_ns()
         self._started = perf_counter()
@@ -262,6 +265,8 @@ class Observation:
 
     def _tell_route(self, call: Call) -> None:
         """What the Router sends to one of its deployments is an attempt of the routed call."""
+        if call.response is not None and call.response.cache_hit:
+            return  # nothing was sent
         if self._route is not None and call.routing is not None and call.routing.model_group is not None:
             ended = self._started + (call.timing.duration or 0)
             self._route.attempts.add(call.target, call.failure, self._started, ended)
@@ -270,7 +275,7 @@ class Observation:
         """Let go of what the app passed: our own context refers to us, so only the garbage collector would."""
         self._parameters, self._request, self._streamed = {}, None, None
         self._context = self.logging = self._first_logging = self.translation = None
-        self._route = self._forgotten = None
+        self._route = self._forgotten = self.provided = None
         self.attempts = AttemptsSoFar(self._started)
 
     def _begun(self) -> Call:
@@ -328,16 +333,22 @@ class Observation:
         response: Response | None = None
         usage: Usage | None = None
         cost: Cost | None = None
-        shape = self._operation.shape
+        shape, bought = self._operation.shape, result if self.provided is None else self.provided
         with _READING_RESPONSE:
-            response = shape.response(result)
+            response = self._marked(shape.response(result))
         with _READING_USAGE:
-            usage = shape.usage(result)
+            usage = shape.usage(bought)
         with _READING_COST:
-            cost = shape.cost(result)
+            cost = shape.cost(bought)
             if usage is not None and not (cost and cost.total):
-                cost = shape.price(result, self.logging) or cost
+                cost = shape.price(bought, self.logging) or cost
         return response, usage, cost
+
+    def _marked(self, response: Response) -> Response:
+        """With what else is known of LiteLLM's cache. Of a response with parts from it, it says they all are."""
+        if self.provided is not None:
+            return replace(response, cache_hit=None, partial_cache_hit=True)
+        return replace(response, cache_hit=True) if readers.read_cache_hit(self.logging) else response
 
     def _streamed_answer(self, chunks: readers.Chunks, outcome: StreamOutcome) -> Answer:
         """As far as it came; LiteLLM prices a stream at its end."""
@@ -345,7 +356,7 @@ class Observation:
         usage: Usage | None = None
         cost: Cost | None = None
         with _READING_RESPONSE:
-            response = chunks.response()
+            response = self._marked(chunks.response())
         if not self.usage_is_estimated:
             with _READING_USAGE:
                 usage = chunks.usage()

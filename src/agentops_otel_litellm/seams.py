@@ -79,6 +79,18 @@ SEAMS: tuple[Seam, ...] = (
     ),
     Seam("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_NATIVE}:trace_dispatch", always=False),
     Seam("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_NATIVE}:trace_dispatch", always=False),
+    *(
+        Seam(
+            "litellm.caching.caching_handler",
+            f"LLMCachingHandler.{name}",
+            f"{_SIGNALS}:cached_part_joined",
+            always=False,
+        )
+        for name in (
+            "combine_cached_embedding_response_with_api_result",
+            "_combine_cached_embedding_response_with_api_result",
+        )
+    ),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
     Seam("litellm.batch_completion.main", "ThreadPoolExecutor", f"{_THREADS}:carrying_executor"),
     Seam(

@@ -22,6 +22,7 @@ _TAKING_FAILURE = guard("taking an attempt's failure")
 _TAKING_TRANSLATION = guard("taking LiteLLM's translation of a request")
 _TAKING_ESTIMATE = guard("taking that LiteLLM estimates")
 _TAKING_COOLDOWN = guard("taking a deployment's cooldown")
+_TAKING_PART = guard("taking a partly cached response")
 
 
 def _observed() -> Observation | None:
@@ -170,5 +171,22 @@ def deployment_cools_down(add_deployment_to_cooldown: Function) -> Function:
             if observation is not None:
                 observation.cooldown_time = readers.read_cooldown_time(dict(zip(names, args, strict=False)) | kwargs)
         return add_deployment_to_cooldown(*args, **kwargs)
+
+    return told
+
+
+def cached_part_joined(combine: Function) -> Function:
+    """LiteLLM had some of the embeddings in its cache, and joins them with those that the provider gave."""
+    names = parameter_names(combine)
+
+    @wraps(combine)
+    def told(*args: object, **kwargs: object) -> object:
+        joined = combine(*args, **kwargs)
+        with _TAKING_PART:
+            observation = _observed()
+            given = {**dict(zip(names, args, strict=False)), **kwargs}.get("embedding_response")
+            if observation is not None and given is not None and joined is not given:
+                observation.provided = given
+        return joined
 
     return told

@@ -36,6 +36,7 @@ CATEGORIES = {
     "APIConnectionError": "connection",
     "ConnectionError": "connection",
     "TransportError": "connection",
+    "ClientConnectionError": "connection",
     "BadGatewayError": "server_error",
     "InternalServerError": "server_error",
     "ServiceUnavailableError": "server_error",

@@ -4,6 +4,7 @@ What arrives here is whatever the app passed and whatever the installed LiteLLM 
 content, change nothing, and never import litellm. They may raise on a shape they have not seen: callers guard them.
 """
 
+from agentops_otel_litellm.readers.cache import read_cache_hit
 from agentops_otel_litellm.readers.failures import read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.interactions import INTERACTION
@@ -43,6 +44,7 @@ __all__ = [
     "has_declined",
     "is_stream",
     "is_stream_manager",
+    "read_cache_hit",
     "read_cooldown_time",
     "read_failure",
     "read_native_function",

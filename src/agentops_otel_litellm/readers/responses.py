@@ -149,7 +149,12 @@ def read_usage(result: Any) -> Usage | None:
 
 
 def embedding_usage(result: Any) -> Usage | None:
-    """Embeddings have no output tokens: the zero LiteLLM writes there counts nothing."""
+    """Embeddings have no output tokens: the zero LiteLLM writes there counts nothing. Nor does the sum of those it has
+    in its cache one by one, where each has an equal share of the tokens it was counted with, or a guess.
+    """
+    hidden = _hidden(result)
+    if _cache_hit(hidden) and "cache_key" not in hidden:
+        return None
     usage = read_usage(result)
     return None if usage is None else replace(usage, output=None)
 

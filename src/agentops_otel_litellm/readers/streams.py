@@ -94,17 +94,22 @@ class ChatChunks:
 
     def response(self) -> Response:
         indexes = sorted(self._reasons)
+        cached = getattr(self._stream, "custom_llm_provider", None) == "cached_response"
         return Response(
             id=self._id,
-            model=model_name(getattr(self._stream, "_provider_response_model", None)) or self._model,
+            model=None if cached else self._response_model(),
             finish_reasons=tuple(self._reasons[index] for index in indexes),
             choices_count=len(indexes),
             content_length=self._length,
             tool_calls_count=len(self._calls),
             service_tier=self._service_tier,
             system_fingerprint=text(getattr(self._stream, "system_fingerprint", None)),
-            cache_hit=True if getattr(self._stream, "custom_llm_provider", None) == "cached_response" else None,
+            cache_hit=cached or None,
         )
+
+    def _response_model(self) -> str | None:
+        """The provider's name of it. (LiteLLM replays a cached answer under the name that was asked for.)"""
+        return model_name(getattr(self._stream, "_provider_response_model", None)) or self._model
 
     def usage(self) -> Usage | None:
         return reported_usage(self._stream)
@@ -116,12 +121,13 @@ class TextChunks(ChatChunks):
     __slots__ = ()
 
     def add(self, chunk: Any, at: float, /) -> None:
-        if self._id is None:
+        if self._id is None and getattr(self._stream, "chunks", None) is None:
             self._stream = _chat_stream(self._stream)
         super().add(chunk, at)
 
     def _output(self, _index: int, choice: Mapping[str, Any]) -> bool:
-        content = choice.get("text")
+        # Of an answer from its cache LiteLLM gives the chunks of a chat.
+        content = choice.get("text") if "text" in choice else field(choice.get("delta"), "content")
         self._length += len(content or "")
         return bool(content)
 

@@ -61,6 +61,10 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
     if written is not None and (model is None or provider is None):
         provider, stripped = _provider_and_model(written, provider)
         model = model or stripped
+    if model is not None and provider is not None and written is not None and model.startswith(f"{provider}/"):
+        # For an answer from its cache LiteLLM has the whole name.
+        stripped = _provider_and_model(written, provider)[1]
+        model = stripped if model == f"{provider}/{stripped}" else model
     url = _resolved_url(details) or text(parameters.get("api_base")) or text(parameters.get("base_url"))
     address, port = _host_and_port(url) if url else (None, None)
     return Target(provider=provider, model=model_name(model), address=address, port=port if address else None)

@@ -11,6 +11,7 @@ from agentops_otel_litellm.call import (
     Request,
     Response,
     Routing,
+    Saved,
     Stream,
     Target,
     Usage,
@@ -115,6 +116,7 @@ LLM = Vocabulary(
             "llm.response.has_more": "has_more",
             "llm.response.deleted": "deleted",
             "llm.response.http_status": "http_status",
+            "llm.cache.partial_hit": "partial_cache_hit",
         },
     ),
     Table(
@@ -163,6 +165,14 @@ LLM = Vocabulary(
             "llm.usage.cost": "total",
             "agentops.cost.total": "total",
             "agentops.cost.source": "source",
+        },
+    ),
+    Table(
+        Saved,  # not `*.usage.*`: what sums those up, or prices them, would count the tokens once more
+        {
+            "llm.cache.saved_prompt_tokens": "input",
+            "llm.cache.saved_completion_tokens": "output",
+            "llm.cache.saved_cost": "cost",
         },
     ),
     Table(
