@@ -10,6 +10,7 @@ from agentops_otel_litellm.readers.values import integer, number, text
 _STATUS_OF_NONE = 500
 # What the HTTP clients raise where there was no response, and so no status.
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
+_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id")
 
 
 def read_failure(error: BaseException) -> Failure:
@@ -27,7 +28,7 @@ def read_failure(error: BaseException) -> Failure:
         provider=text(getattr(error, "llm_provider", None)),
         status_code=_status(told),
         retry_after=_seconds(_header(headers, "retry-after")),
-        request_id=_header(headers, "x-request-id") or _header(headers, "request-id"),
+        request_id=next((found for name in _REQUEST_IDS if (found := _header(headers, name))), None),
     )
 
 
@@ -38,11 +39,17 @@ def _status(error: Any) -> int | None:
 
 
 def _told_by_client(error: BaseException) -> BaseException:
-    """The exception itself; but where LiteLLM has made a status of 500 of a lost connection, the HTTP client's."""
+    """The exception itself; but where LiteLLM has made a status of 500 of a lost connection, the HTTP client's.
+
+    Its `APIConnectionError` is what LiteLLM makes of every exception that it does not know: that one is told then.
+    """
     beneath: BaseException | None = error if getattr(error, "status_code", None) == _STATUS_OF_NONE else None
     while beneath is not None and type(beneath).__module__.startswith("litellm."):
         beneath = beneath.__cause__ or beneath.__context__
-    return beneath if beneath is not None and not _UNCONNECTED.isdisjoint(_names(beneath)) else error
+    if beneath is None:
+        return error
+    unknown = type(error).__name__ == "APIConnectionError"
+    return beneath if unknown or not _UNCONNECTED.isdisjoint(_names(beneath)) else error
 
 
 def _names(error: BaseException) -> tuple[str, ...]:

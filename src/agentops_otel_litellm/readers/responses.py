@@ -18,6 +18,29 @@ def _hidden(result: Any) -> Mapping[str, Any]:
     return members(hidden)
 
 
+# Providers whose name LiteLLM puts before that of the model, as it does in no other response.
+_PREFIXED = frozenset(
+    {
+        "azure_ai",
+        "clarifai",
+        "compactifai",
+        "databricks",
+        "fireworks_ai",
+        "ollama",
+        "ollama_chat",
+        "replicate",
+        "snowflake",
+    }
+)
+
+
+def _answering(response: Mapping[str, Any], hidden: Mapping[str, Any]) -> str | None:
+    """The model that answered, as its provider names it."""
+    name = model_name(hidden.get("provider_response_model")) or model_name(response.get("model"))
+    prefix, _, rest = (name or "").partition("/")
+    return rest if rest and prefix in _PREFIXED else name
+
+
 def _cache_hit(hidden: Mapping[str, Any]) -> bool | None:
     return True if hidden.get("cache_hit") is True else None
 
@@ -36,15 +59,21 @@ def chat_response(result: Any) -> Response:
     messages = [members(choice.get("message")) for choice in choices]
     return Response(
         id=text(response.get("id")),
-        model=model_name(hidden.get("provider_response_model")) or model_name(response.get("model")),
+        model=_answering(response, hidden),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
         content_length=measure([message.get("content") for message in messages])[0],
         tool_calls_count=_tool_calls(messages),
-        service_tier=text(response.get("service_tier")),
+        service_tier=served_tier(response.get("service_tier")),
         system_fingerprint=text(response.get("system_fingerprint")),
         cache_hit=_cache_hit(hidden),
     )
+
+
+def served_tier(value: Any) -> str | None:
+    """The tier a request was served at. `auto` is a wish: LiteLLM writes it where it does not know the tier's name."""
+    tier = text(value)
+    return None if tier == "auto" else tier
 
 
 def _tool_calls(messages: Sequence[Mapping[str, Any]]) -> int:
@@ -59,7 +88,7 @@ def text_response(result: Any) -> Response:
     choices = _choices(response)
     return Response(
         id=text(response.get("id")),
-        model=model_name(hidden.get("provider_response_model")) or model_name(response.get("model")),
+        model=_answering(response, hidden),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
         content_length=sum(len(choice.get("text") or "") for choice in choices),
@@ -69,13 +98,13 @@ def text_response(result: Any) -> Response:
 
 
 def embedding_response(result: Any) -> Response:
-    response = members(result)
+    response, hidden = members(result), _hidden(result)
     data = response.get("data")
     vector = field(data[0], "embedding") if data else None
     return Response(
-        model=model_name(response.get("model")),
+        model=_answering(response, hidden),
         dimension_count=len(vector) if isinstance(vector, list) else None,
-        cache_hit=_cache_hit(_hidden(result)),
+        cache_hit=_cache_hit(hidden),
     )
 
 
@@ -130,13 +159,39 @@ def read_usage(result: Any) -> Usage | None:
         details = usage.get(name)
         if details is not None:
             counts.update(taken(members(details), rows))
+    if "cache_creation_input_tokens" in usage:
+        _drop_assumed(counts)
     return Usage(**counts)
 
 
+def _drop_assumed(counts: dict[str, Any]) -> None:
+    """What LiteLLM adds to the counts of Anthropic's models, wherever they are hosted, and of Bedrock's.
+
+    They do not count by modality: what was not cached it calls text. And it counts the text of the reasoning by
+    itself, unless it was told; which of the two is not to be seen. Zeros of the cache it writes where nothing was said.
+    """
+    for name in ("input_text", "output_text", "reasoning"):
+        counts.pop(name, None)
+    for name in ("cache_read", "cache_write"):
+        if not counts.get(name):
+            counts.pop(name, None)
+
+
+# Providers that do not count what is embedded: LiteLLM counts words and the like.
+_UNCOUNTED_EMBEDDINGS = frozenset({"gemini", "huggingface", "sagemaker", "triton"})
+
+
 def embedding_usage(result: Any) -> Usage | None:
-    """Embeddings have no output tokens: the zero LiteLLM writes there counts nothing."""
+    """Embeddings have no output tokens: the zero LiteLLM writes there counts nothing.
+
+    Of an input that is not text Gemini does count the tokens, and by modality.
+    """
     usage = read_usage(result)
-    return None if usage is None else replace(usage, output=None)
+    if usage is None:
+        return None
+    if _hidden(result).get("custom_llm_provider") in _UNCOUNTED_EMBEDDINGS and usage.input_text is None:
+        return None
+    return replace(usage, output=None)
 
 
 def read_cost(result: Any) -> Cost | None:
