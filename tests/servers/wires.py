@@ -65,7 +65,12 @@ class Wire:
 
 def _tokens(said: Said, *details: str) -> dict[str, int]:
     """The tokens of input and output, and of what else the provider counts."""
-    known = {"cache_read": said.cached, "cache_write": said.written, "reasoning": said.reasoning}
+    known = {
+        "cache_read": said.cached,
+        "cache_write": said.written,
+        "reasoning": said.reasoning,
+        "output_text": said.visible,
+    }
     return {"input": said.input, "output": said.output, **{name: known[name] for name in details}}
 
 
@@ -255,7 +260,6 @@ def anthropic(said: Said) -> Wire:
         said=said,
         tokens=_tokens(said, "cache_read", "cache_write"),
         model=said.model,
-        id=said.id,
     )
 
 
@@ -288,7 +292,7 @@ def google(said: Said) -> Wire:
         stream=(":streamGenerateContent", Reply(pieces=events(*chunks))),
         refusal=_refusal(LIMITED, {"error": error}),
         said=said,
-        tokens=_tokens(said, "cache_read", "reasoning"),
+        tokens=_tokens(said, "cache_read", "reasoning", "output_text"),
         model=said.model,
         id=said.id,
     )
@@ -298,7 +302,7 @@ def google(said: Said) -> Wire:
 
 
 def cohere(said: Said, path: str) -> Wire:
-    """Version 2, which does not name the model."""
+    """Version 2, which does not name the model. Who does not accept server-sent events gets a line for each."""
     usage = {
         "billed_units": {"input_tokens": said.fresh, "output_tokens": said.output},
         "tokens": {"input_tokens": said.input, "output_tokens": said.output},
@@ -326,11 +330,10 @@ def cohere(said: Said, path: str) -> Wire:
     error = {"id": "req_1", "message": "You are using a Trial key: canary-echo."}
     return Wire(
         plain=(path, Reply(body=body)),
-        stream=(path, Reply(pieces=events(*messages, names=True))),
+        stream=(path, Reply(pieces=_lines(messages), headers={"content-type": "application/stream+json"})),
         refusal=_refusal(LIMITED, error),
         said=said,
         tokens=_tokens(said),
-        id=said.id,
     )
 
 

@@ -10,7 +10,7 @@ from agentops_otel_litellm.readers.values import integer, number, text
 _STATUS_OF_NONE = 500
 # What the HTTP clients raise where there was no response, and so no status.
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
-_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id")
+_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-kong-request-id")
 
 
 def read_failure(error: BaseException) -> Failure:
@@ -25,11 +25,17 @@ def read_failure(error: BaseException) -> Failure:
     return Failure(
         type=type(error).__name__,
         ancestry=_names(told),
-        provider=text(getattr(error, "llm_provider", None)),
+        provider=_provider(error),
         status_code=_status(told),
         retry_after=_seconds(_header(headers, "retry-after")),
         request_id=next((found for name in _REQUEST_IDS if (found := _header(headers, name))), None),
     )
+
+
+def _provider(error: Any) -> str | None:
+    """Where LiteLLM streams from Gemini it has one name for both of Google's services, and none of them is called so."""
+    name = text(getattr(error, "llm_provider", None))
+    return None if name == "vertex_ai_beta" else name
 
 
 def _status(error: Any) -> int | None:

@@ -161,7 +161,14 @@ def read_usage(result: Any) -> Usage | None:
             counts.update(taken(members(details), rows))
     if "cache_creation_input_tokens" in usage:
         _drop_assumed(counts)
+    if counts.get("cache_read") and "input_text" in counts:
+        kinds = {name: counts.get(name) or 0 for name in _INPUT_KINDS}
+        if sum(kinds.values()) == counts.get("input", 0) - counts["cache_read"]:  # of Gemini's what was cached is gone
+            counts = {name: count for name, count in counts.items() if name not in kinds}
     return Usage(**counts)
+
+
+_INPUT_KINDS = ("input_text", "input_image", "input_audio")
 
 
 def _drop_assumed(counts: dict[str, Any]) -> None:
