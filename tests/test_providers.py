@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import cast
 
@@ -16,7 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from apps import CALL_ID, App
 from expected import FIGURES, STREAMED, price, without_figures
-from recorder import Attributes, Recorder, attributes_of
+from recorder import Attributes, Recorder
 from servers import wires
 from servers.wire import Reply, WireProvider
 from servers.wires import Said, Wire
@@ -25,6 +26,7 @@ QUESTION = "canary-question"
 MESSAGES = [{"role": "user", "content": QUESTION}]
 USAGE: dict[str, object] = {"stream_options": {"include_usage": True}}
 KEY = "sk-canary-key"
+ADDRESSES = frozenset({"api_base", "aws_bedrock_runtime_endpoint"})
 
 # A name of the `tokens` of a wire → the attributes that tell it.
 TOKENS = {
@@ -317,19 +319,16 @@ def test_a_chat_says_what_its_provider_said(app: App, wire: WireProvider, teleme
 
 
 @EVERY
-def test_a_stream_says_what_a_plain_chat_does(
-    app: App, wire: WireProvider, telemetry: Recorder, row: Provider
-) -> None:
+def test_a_stream_says_what_a_plain_chat_does(app: App, wire: WireProvider, telemetry: Recorder, row: Provider) -> None:
     """Read to its end, a stream says what its provider said, in its own words, and how it came."""
     wire.reply(*row.wire.stream)
     chunks = read(app, wire, row)
-    plain, of_stream = row.wire.plain, row.wire.stream
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
     assert text == row.wire.said.text
     attributes = telemetry.attributes()
     measured = {name for name in attributes if name in FIGURES}
     wire.reset()
-    wire.reply(*plain)
+    wire.reply(*row.wire.plain)
     cost = ask(app, wire, row)._hidden_params["response_cost"]
     expected = {
         **request_facts(app.name("completion"), wire, row),
@@ -344,7 +343,6 @@ def test_a_stream_says_what_a_plain_chat_does(
     assert {"gen_ai.response.time_to_first_chunk", "llm.response.time_to_first_token"} <= measured
     streamed, _ = telemetry.spans()
     assert [event.name for event in streamed.events] == ["litellm.attempt"]
-    assert of_stream[1].pieces is not None
     assert "canary" not in telemetry.everything()
 
 
@@ -356,11 +354,9 @@ def test_a_refusal_says_what_its_provider_said(
     """A refusal has its kind, status, time to wait and request id; its text stays where it is."""
     refusal = row.wire.refusal
     wire.reply((row.wire.stream if stream else row.wire.plain)[0], refusal)
+    whole_app = read if stream else ask
     with pytest.raises(litellm.exceptions.openai.APIError) as raised:
-        if stream:
-            read(app, wire, row)
-        else:
-            ask(app, wire, row)
+        whole_app(app, wire, row)
     assert "canary-echo" in str(raised.value)
     error = getattr(raised.value, "original_exception", None) or raised.value
     kind, category = type(error).__name__, CATEGORIES[refusal.status]
@@ -384,4 +380,186 @@ def test_a_refusal_says_what_its_provider_said(
     assert span.status.status_code is StatusCode.ERROR
     assert [dict(event.attributes or {})["litellm.attempt.error.type"] for event in span.events] == [kind]
     assert chats(wire, row) == 1
+    assert "canary" not in telemetry.everything()
+
+
+@EVERY
+def test_a_provider_that_cannot_be_reached(app: App, wire: WireProvider, telemetry: Recorder, row: Provider) -> None:
+    """Whichever HTTP client LiteLLM uses, a connection that is refused is told as one, and has no status."""
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        given = {
+            name: value.replace(wire.url, nowhere) if name in ADDRESSES and isinstance(value, str) else value
+            for name, value in asked(wire, row).items()
+        }
+        with pytest.raises(litellm.exceptions.openai.APIError):
+            app.run(app.invoke("completion", **given))
+    attributes = telemetry.attributes()
+    assert attributes["llm.error.category"] == "connection"
+    assert "llm.error.status_code" not in attributes
+    assert attributes["gen_ai.provider.name"] == row.name
+    assert f"http://{attributes['server.address']}:{attributes['server.port']}" == nowhere
+    assert len(telemetry.spans()) == 1
+    assert "canary" not in telemetry.everything()
+
+
+@EVERY
+def test_a_response_that_litellm_cannot_read(app: App, wire: WireProvider, telemetry: Recorder, row: Provider) -> None:
+    """LiteLLM makes it a failed connection, a refusal or a failure of the provider's: it was none of them."""
+    wire.reply(row.wire.plain[0], Reply(body=b"<html>canary</html>"))
+    with pytest.raises(litellm.exceptions.openai.APIError) as raised:
+        ask(app, wire, row)
+    attributes = telemetry.attributes()
+    assert attributes["llm.error.type"] == type(raised.value).__name__
+    assert attributes["llm.error.category"] == "invalid_response"
+    assert attributes.get("llm.error.status_code") in {None, 200}
+    assert len(telemetry.spans()) == 1
+    assert "canary" not in telemetry.everything()
+
+
+# --- embeddings -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedder:
+    """One of LiteLLM's providers of embeddings."""
+
+    model: str
+    said: str
+    """The model, as in the response: the provider's, or what LiteLLM asked for."""
+    replies: tuple[tuple[str, object], ...]
+    """The end of a path and what is answered there, in the order in which they are asked for."""
+    connection: Callable[[str], dict[str, object]]
+    name: str
+    litellms: str
+    counted: bool = True
+    attempts: int = 1
+    """Those that LiteLLM tells of."""
+    told: Attributes = field(default_factory=dict)
+
+
+EMBEDDERS: dict[str, Embedder] = {
+    "openai": Embedder(
+        model="openai/text-embedding-3-small",
+        said="text-embedding-3-small-v1",
+        replies=(("/embeddings", wires.openai_embeddings("text-embedding-3-small-v1")),),
+        connection=keyed("/v1"),
+        name="openai",
+        litellms="openai",
+    ),
+    "azure": Embedder(
+        model="azure/our-deployment",
+        said="text-embedding-3-small",
+        replies=(("/deployments/our-deployment/embeddings", wires.openai_embeddings("text-embedding-3-small")),),
+        connection=on_azure,
+        name="azure.ai.openai",
+        litellms="azure",
+    ),
+    "mistral": Embedder(
+        model="mistral/mistral-embed",
+        said="mistral-embed-2312",
+        replies=(("/embeddings", wires.openai_embeddings("mistral-embed-2312")),),
+        connection=keyed("/v1"),
+        name="mistral_ai",
+        litellms="mistral",
+    ),
+    "cohere": Embedder(
+        model="cohere/embed-english-v3.0",
+        said="embed-english-v3.0",
+        replies=(("/v2/embed", wires.cohere_embeddings()),),
+        connection=keyed("/v2/embed"),
+        name="cohere",
+        litellms="cohere",
+        told={"gen_ai.usage.text.input_tokens": wires.COUNTED},
+    ),
+    "gemini": Embedder(
+        model="gemini/gemini-embedding-001",
+        said="gemini-embedding-001",
+        replies=((":batchEmbedContents", wires.gemini_embeddings()),),
+        connection=keyed(),
+        name="gcp.gemini",
+        litellms="gemini",
+        counted=False,
+    ),
+    "vertex_ai": Embedder(
+        model="vertex_ai/text-embedding-005",
+        said="text-embedding-005",
+        replies=((":predict", wires.vertex_embeddings()),),
+        connection=on_google_cloud,
+        name="gcp.vertex_ai",
+        litellms="vertex_ai",
+    ),
+    "bedrock": Embedder(
+        model="bedrock/amazon.titan-embed-text-v2:0",
+        said="amazon.titan-embed-text-v2:0",
+        replies=(("/invoke", wires.titan_embedding(4)), ("/invoke", wires.titan_embedding(wires.COUNTED - 4))),
+        connection=on_aws,
+        name="aws.bedrock",
+        litellms="bedrock",
+    ),
+    "huggingface": Embedder(
+        model="huggingface/our-model",
+        said="our-model",
+        replies=(("/our-model", wires.hugging_face_embeddings()),),
+        # Without the kind of input LiteLLM would ask the Hub for it.
+        connection=lambda url: {"api_base": f"{url}/our-model", "api_key": KEY, "input_type": "feature-extraction"},
+        name="huggingface",
+        litellms="huggingface",
+        counted=False,
+    ),
+    "ollama": Embedder(
+        model="ollama/nomic-embed-text",
+        said="nomic-embed-text",
+        replies=(("/api/embed", wires.ollama_embeddings("nomic-embed-text")),),
+        connection=lambda url: {"api_base": url},
+        name="ollama",
+        litellms="ollama",
+        attempts=0,
+    ),
+}
+
+
+@pytest.mark.parametrize("row", EMBEDDERS.values(), ids=EMBEDDERS.keys())
+def test_embeddings_say_what_their_provider_said(
+    app: App, wire: WireProvider, telemetry: Recorder, row: Embedder
+) -> None:
+    """Tokens are the provider's: where it counts none there are none, and so no price."""
+    for path, body in row.replies:
+        wire.reply_once(path, Reply(body=body))
+    wire.reply("/token", Reply(body={"access_token": "canary-token", "expires_in": 3600, "token_type": "Bearer"}))
+    given: dict[str, object] = {"model": row.model, "input": ["canary one", "canary two"], "litellm_call_id": CALL_ID}
+    connection = row.connection(wire.url)
+    result = cast("litellm.EmbeddingResponse", app.run(app.invoke("embedding", **given, **connection, max_retries=0)))
+    assert len(result.data) == len(wires.VECTORS)
+    cost = result._hidden_params["response_cost"]
+    counts = {
+        "gen_ai.usage.input_tokens": wires.COUNTED,
+        "llm.usage.prompt_tokens": wires.COUNTED,
+        "llm.usage.total_tokens": wires.COUNTED,
+        **(price(cost) if cost else {}),
+    }
+    assert telemetry.attributes() == {
+        "gen_ai.operation.name": "embeddings",
+        "gen_ai.provider.name": row.name,
+        "gen_ai.request.model": row.model.partition("/")[2],
+        "gen_ai.response.model": row.said,
+        "gen_ai.embeddings.dimension.count": len(wires.VECTORS[0]),
+        "llm.request.model": row.model,
+        "llm.request.inputs_count": 2,
+        "llm.request.content_length": len("canary onecanary two"),
+        "llm.response.model": row.said,
+        "llm.vendor": "litellm",
+        "llm.provider": row.litellms,
+        "litellm.provider": row.litellms,
+        "litellm.call_id": CALL_ID,
+        "litellm.call_type": app.name("embedding"),
+        "server.address": wire.address,
+        "server.port": wire.port,
+        **(counts if row.counted else {}),
+        **row.told,
+    }
+    (span,) = telemetry.spans()
+    assert span.kind is SpanKind.CLIENT
+    assert len(span.events) == row.attempts
     assert "canary" not in telemetry.everything()

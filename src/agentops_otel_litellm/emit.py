@@ -28,7 +28,6 @@ from agentops_otel_litellm.vocabularies import Vocabulary
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT
 from agentops_otel_litellm.vocabularies.llm import ATTEMPT, ATTEMPT_EVENT
 
-
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 

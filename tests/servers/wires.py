@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .event_stream import message
 from .wire import Reply, events
 
 JSON = dict[str, object]
-VECTORS = ([0.25, 0.5, 0.75], [0.125, 0.25, 0.375])
 LIMITED, REFUSED, MISSING = 429, 401, 404
 
 
@@ -321,9 +320,11 @@ def cohere(said: Said, path: str) -> Wire:
         {"id": said.id, "type": "message-start", "delta": opening},
         {"type": "content-start", "index": 0, "delta": begun},
     ]
-    for piece in said.pieces:
-        messages.append({"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": piece}}}})
     messages += [
+        *(
+            {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": piece}}}}
+            for piece in said.pieces
+        ),
         {"type": "content-end", "index": 0},
         {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": usage}},
     ]
@@ -352,9 +353,8 @@ def bedrock(said: Said) -> Wire:
     answer = {"message": {"content": [{"text": said.text}], "role": "assistant"}}
     body = {"metrics": {"latencyMs": 12}, "output": answer, "stopReason": "end_turn", "usage": usage}
     pieces = [message("messageStart", {"role": "assistant"})]
-    for piece in said.pieces:
-        pieces.append(message("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": piece}}))
     pieces += [
+        *(message("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": piece}}) for piece in said.pieces),
         message("contentBlockStop", {"contentBlockIndex": 0}),
         message("messageStop", {"stopReason": "end_turn"}),
         message("metadata", {"metrics": {"latencyMs": 12}, "usage": usage}),
@@ -405,3 +405,63 @@ def ollama_generate(said: Said) -> Wire:
 
 def ollama_chat(said: Said) -> Wire:
     return _ollama(said, "/api/chat", "message")
+
+
+# --- embeddings of two texts -------------------------------------------------------------------------------
+
+VECTORS = ([0.25, 0.5, 0.75], [0.125, 0.25, 0.375])
+COUNTED = 9
+"""Tokens of the two texts, where they are counted."""
+
+
+def openai_embeddings(model: str) -> JSON:
+    data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(VECTORS)]
+    return {
+        "object": "list",
+        "data": data,
+        "model": model,
+        "usage": {"prompt_tokens": COUNTED, "total_tokens": COUNTED},
+    }
+
+
+def cohere_embeddings() -> JSON:
+    return {
+        "id": "the-embeddings",
+        "embeddings": {"float": VECTORS},
+        "texts": ["canary", "canary"],
+        "response_type": "embeddings_by_type",
+        "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": COUNTED}},
+    }
+
+
+def gemini_embeddings() -> JSON:
+    """Without a count."""
+    return {"embeddings": [{"values": vector} for vector in VECTORS]}
+
+
+def vertex_embeddings() -> JSON:
+    """A count for each text."""
+    counts = (COUNTED - 5, 5)
+    embeddings = [
+        {"values": vector, "statistics": {"token_count": count, "truncated": False}}
+        for vector, count in zip(VECTORS, counts, strict=True)
+    ]
+    return {
+        "predictions": [{"embeddings": each} for each in embeddings],
+        "metadata": {"billableCharacterCount": 12},
+    }
+
+
+def titan_embedding(count: int) -> JSON:
+    """Of one text: LiteLLM asks for one after the other."""
+    return {"embedding": VECTORS[0], "embeddingsByType": {"float": VECTORS[0]}, "inputTextTokenCount": count}
+
+
+def hugging_face_embeddings() -> object:
+    """Bare vectors, without a count."""
+    return VECTORS
+
+
+def ollama_embeddings(model: str) -> JSON:
+    durations = {"total_duration": 9, "load_duration": 1}
+    return {"model": model, "embeddings": VECTORS, **durations, "prompt_eval_count": COUNTED}

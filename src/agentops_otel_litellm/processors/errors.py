@@ -53,6 +53,7 @@ CATEGORIES = {
 # Status code → category, for exceptions whose class says too little: LiteLLM's `APIError`, and its
 # `BadRequestError`, which it also raises for a 401 whose text it does not know.
 STATUS_CATEGORIES = {
+    200: "invalid_response",  # the provider said that all was well, and LiteLLM could not read what it said
     400: "invalid_request",
     401: "auth",
     402: "quota",
