@@ -236,7 +236,7 @@ def anthropic(said: Said) -> Wire:
     }
     shared = {"id": said.id, "type": "message", "role": "assistant", "model": said.model, "stop_sequence": None}
     body = {**shared, "content": [{"type": "text", "text": said.text}], "stop_reason": "end_turn", "usage": usage}
-    beginning = {**shared, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
+    beginning: JSON = {**shared, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
     messages: list[JSON] = [
         {"type": "message_start", "message": beginning},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
