@@ -37,7 +37,7 @@ class Parrot(CustomLLM):
         choice = litellm.Choices(message=litellm.Message(content="".join(PIECES)), finish_reason="length")
         response.choices, response.model = [choice], "grey-1"
         if self.usage is not None:
-            response.usage = litellm.Usage(**self.usage)  # type: ignore[attr-defined]  # LiteLLM sets it so
+            response.usage = litellm.Usage(prompt_tokens=11, completion_tokens=7, total_tokens=18)  # type: ignore[attr-defined]  # LiteLLM sets it so
         return response
 
     async def acompletion(self, *args: object, **kwargs: object) -> litellm.ModelResponse:
@@ -60,7 +60,7 @@ class Parrot(CustomLLM):
             "tool_use": None,
             "is_finished": last,
             "finish_reason": "length" if last else "",
-            "usage": self.usage if last else None,  # type: ignore[typeddict-item]  # it is one
+            "usage": self.usage if last else None,
             "index": 0,
         }
 
