@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import cast
 
@@ -281,8 +282,8 @@ def request_facts(function: str, wire: WireProvider, row: Provider) -> Attribute
 def answer_facts(row: Provider, response_id: str | None) -> Attributes:
     """What a span says of the answer."""
     wire = row.wire
-    assert response_id == wire.id or wire.id is None  # where there is none, or LiteLLM loses it, it makes one
-    model = row.wire.said.model
+    assert wire.id in {response_id, None}
+    model = wire.said.model
     told: Attributes = {
         "gen_ai.response.id": response_id,
         "gen_ai.response.model": model,
@@ -380,6 +381,77 @@ def test_a_refusal_says_what_its_provider_said(
     assert span.status.status_code is StatusCode.ERROR
     assert [dict(event.attributes or {})["litellm.attempt.error.type"] for event in span.events] == [kind]
     assert chats(wire, row) == 1
+    assert "canary" not in telemetry.everything()
+
+
+def thinking(row: Provider, path: str, thought: dict[str, object]) -> Provider:
+    """The provider, when its answer begins with a thought that it does not count apart; `path` leads to the parts."""
+    where, reply = row.wire.plain
+    body = deepcopy(reply.body)
+    parts = body
+    for name in path.split("."):
+        parts = cast("dict[str, object]", parts)[name]
+    cast("list[object]", parts).insert(0, thought)
+    return replace(row, wire=replace(row.wire, plain=(where, replace(reply, body=body))))
+
+
+THINKING = {
+    "anthropic": thinking(
+        PROVIDERS["anthropic"], "content", {"type": "thinking", "thinking": "canary, a thought", "signature": "s"}
+    ),
+    "bedrock": thinking(
+        PROVIDERS["bedrock"],
+        "output.message.content",
+        {"reasoningContent": {"reasoningText": {"text": "canary, a thought", "signature": "s"}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("row", THINKING.values(), ids=THINKING.keys())
+def test_what_litellm_counts_by_itself_is_not_told(
+    app: App, wire: WireProvider, telemetry: Recorder, row: Provider
+) -> None:
+    """LiteLLM counts the reasoning that it got to see; the provider counted nothing of the kind."""
+    wire.reply(*row.wire.plain)
+    result = ask(app, wire, row)
+    assert result.usage.completion_tokens_details.reasoning_tokens > 0  # type: ignore[attr-defined]  # it has a usage
+    told = {name for name in telemetry.attributes() if name.startswith(("gen_ai.usage", "llm.usage"))}
+    counted = {attribute for name in row.wire.tokens for attribute in TOKENS[name]}
+    assert told - set(price(0)) == counted | {"llm.usage.total_tokens"}
+    assert "canary" not in telemetry.everything()
+
+
+# A row → the variable in which LiteLLM looks for the provider's address.
+VARIABLES = {
+    "openai": "OPENAI_BASE_URL",
+    "azure": "AZURE_API_BASE",
+    "deepseek": "DEEPSEEK_API_BASE",
+    "groq": "GROQ_API_BASE",
+    "xai": "XAI_API_BASE",
+    "anthropic": "ANTHROPIC_API_BASE",
+    "gemini": "GEMINI_API_BASE",
+    "vertex_ai": "VERTEXAI_API_BASE",
+    "cohere": "COHERE_API_BASE",
+    "bedrock": "AWS_BEDROCK_RUNTIME_ENDPOINT",
+    "ollama": "OLLAMA_API_BASE",
+    "ollama_chat": "OLLAMA_API_BASE",
+}
+
+
+@pytest.mark.parametrize(("name", "variable"), VARIABLES.items())
+def test_the_server_that_litellm_finds(  # noqa: PLR0913, PLR0917 - fixtures and cases
+    app: App, wire: WireProvider, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch, name: str, variable: str
+) -> None:
+    """Where the app does not name the server, it is the one that LiteLLM turned to; a path and a query are not told."""
+    row = PROVIDERS[name]
+    given = asked(wire, row)
+    (address,) = ADDRESSES & given.keys()
+    monkeypatch.setenv(variable, str(given.pop(address)))
+    wire.reply(*row.wire.plain)
+    app.run(app.invoke("completion", **given))
+    attributes = telemetry.attributes()
+    assert chats(wire, row) == 1
+    assert (attributes["server.address"], attributes["server.port"]) == (wire.address, wire.port)
     assert "canary" not in telemetry.everything()
 
 

@@ -437,19 +437,25 @@ def test_usage_of_embeddings(provider: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "model"),
+    ("provider", "written", "model"),
     [
-        ("ollama/llama3.2", "llama3.2"),
-        ("fireworks_ai/accounts/us/models/m", "accounts/us/models/m"),
-        ("openai/gpt-oss-20b", "openai/gpt-oss-20b"),
-        ("ollama/", "ollama/"),
-        ("ollama", "ollama"),
+        ("ollama", "ollama/llama3.2", "llama3.2"),
+        ("fireworks_ai", "fireworks_ai/accounts/us/models/m", "accounts/us/models/m"),
+        ("groq", "openai/gpt-oss-20b", "openai/gpt-oss-20b"),
+        ("openai", "openai/gpt-oss-20b", "openai/gpt-oss-20b"),
+        ("ollama", "ollama/", "ollama/"),
+        ("ollama", "ollama", "ollama"),
+        (None, "ollama/llama3.2", "ollama/llama3.2"),
     ],
 )
-def test_the_model_that_answered(written: str, model: str) -> None:
+def test_the_model_that_answered(provider: str | None, written: str, model: str) -> None:
     """Before some LiteLLM puts the provider; before others it is in the name."""
-    assert readers.CHAT.response(litellm.ModelResponse(model=written)).model == model
-    assert readers.EMBEDDING.response(litellm.EmbeddingResponse(model=written)).model == model
+    for reader, response in (
+        (readers.CHAT, litellm.ModelResponse(model=written)),
+        (readers.EMBEDDING, litellm.EmbeddingResponse(model=written)),
+    ):
+        response._hidden_params["custom_llm_provider"] = provider
+        assert reader.response(response).model == model
 
 
 @pytest.mark.parametrize(("tier", "known"), [("auto", None), ("flex", "flex"), (None, None)])

@@ -56,10 +56,8 @@ class Wire:
     said: Said
     tokens: Mapping[str, int]
     """What the provider counts, by the convention's names."""
-    streamed_tokens: Mapping[str, int] | None = None
-    """The same of a stream, where it is not the same."""
-    model: str | None = None
     id: str | None = None
+    """As LiteLLM hands it on; where it makes one of its own there is none."""
 
 
 def _tokens(said: Said, *details: str) -> dict[str, int]:
@@ -143,7 +141,6 @@ def openai_like(  # noqa: PLR0913 - where the dialects differ
         refusal=refusal,
         said=said,
         tokens=_tokens(said, *details),
-        model=said.model,
         id=said.id,
     )
 
@@ -258,7 +255,6 @@ def anthropic(said: Said) -> Wire:
         refusal=_refusal(LIMITED, {"type": "error", "error": error, "request_id": "req_1"}, request_id="req_1"),
         said=said,
         tokens=_tokens(said, "cache_read", "cache_write"),
-        model=said.model,
     )
 
 
@@ -292,7 +288,6 @@ def google(said: Said) -> Wire:
         refusal=_refusal(LIMITED, {"error": error}),
         said=said,
         tokens=_tokens(said, "cache_read", "reasoning", "output_text"),
-        model=said.model,
         id=said.id,
     )
 
@@ -395,7 +390,6 @@ def _ollama(said: Said, path: str, piece_of: str) -> Wire:
         refusal=_refusal(MISSING, {"error": "model 'canary-echo' not found, try pulling it first"}),
         said=said,
         tokens=_tokens(said),
-        model=said.model,
     )
 
 

@@ -18,27 +18,14 @@ def _hidden(result: Any) -> Mapping[str, Any]:
     return members(hidden)
 
 
-# Providers whose name LiteLLM puts before that of the model, as it does in no other response.
-_PREFIXED = frozenset(
-    {
-        "azure_ai",
-        "clarifai",
-        "compactifai",
-        "databricks",
-        "fireworks_ai",
-        "ollama",
-        "ollama_chat",
-        "replicate",
-        "snowflake",
-    }
-)
-
-
 def _answering(response: Mapping[str, Any], hidden: Mapping[str, Any]) -> str | None:
-    """The model that answered, as its provider names it."""
+    """The model that answered, as its provider names it: before some LiteLLM puts its own name for the provider.
+
+    It does not for OpenAI, whose models others name so (`openai/gpt-oss-20b`).
+    """
     name = model_name(hidden.get("provider_response_model")) or model_name(response.get("model"))
     prefix, _, rest = (name or "").partition("/")
-    return rest if rest and prefix in _PREFIXED else name
+    return rest if rest and prefix == hidden.get("custom_llm_provider") != "openai" else name
 
 
 def _cache_hit(hidden: Mapping[str, Any]) -> bool | None:
@@ -160,7 +147,7 @@ def read_usage(result: Any) -> Usage | None:
         if details is not None:
             counts.update(taken(members(details), rows))
     if "cache_creation_input_tokens" in usage:
-        _drop_assumed(counts)
+        _read_as_anthropics(counts, usage)
     if counts.get("cache_read") and "input_text" in counts:
         kinds = {name: counts.get(name) or 0 for name in _INPUT_KINDS}
         if sum(kinds.values()) == counts.get("input", 0) - counts["cache_read"]:  # of Gemini's what was cached is gone
@@ -171,17 +158,18 @@ def read_usage(result: Any) -> Usage | None:
 _INPUT_KINDS = ("input_text", "input_image", "input_audio")
 
 
-def _drop_assumed(counts: dict[str, Any]) -> None:
-    """What LiteLLM adds to the counts of Anthropic's models, wherever they are hosted, and of Bedrock's.
+def _read_as_anthropics(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
+    """Of Anthropic's models, wherever they are hosted, and of Bedrock's LiteLLM tells more than was said.
 
     They do not count by modality: what was not cached it calls text. And it counts the text of the reasoning by
     itself, unless it was told; which of the two is not to be seen. Zeros of the cache it writes where nothing was said.
     """
     for name in ("input_text", "output_text", "reasoning"):
         counts.pop(name, None)
-    for name in ("cache_read", "cache_write"):
-        if not counts.get(name):
-            counts.pop(name, None)
+    for name, given in (("cache_read", "cache_read_input_tokens"), ("cache_write", "cache_creation_input_tokens")):
+        known = counts.pop(name, None) or integer(usage.get(given))
+        if known:
+            counts[name] = known
 
 
 # Providers that do not count what is embedded: LiteLLM counts words and the like.
