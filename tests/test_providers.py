@@ -20,7 +20,8 @@ from apps import CALL_ID, App
 from expected import FIGURES, STREAMED, price, without_figures
 from recorder import Attributes, Recorder
 from servers import wires
-from servers.wire import Reply, WireProvider
+from servers.event_stream import message
+from servers.wire import Reply, WireProvider, events
 from servers.wires import Said, Wire
 
 QUESTION = "canary-question"
@@ -381,6 +382,42 @@ def test_a_refusal_says_what_its_provider_said(
     assert span.status.status_code is StatusCode.ERROR
     assert [dict(event.attributes or {})["litellm.attempt.error.type"] for event in span.events] == [kind]
     assert chats(wire, row) == 1
+    assert "canary" not in telemetry.everything()
+
+
+# A row → how many pieces of its stream come, what comes then, and what kind of failure that is.
+INTERRUPTIONS: dict[str, tuple[int, list[bytes], str]] = {
+    "openai": (2, events({"error": {"message": "canary", "type": "server_error", "code": None}}), "stream_interrupted"),
+    "anthropic": (
+        4,
+        events({"type": "error", "error": {"type": "overloaded_error", "message": "canary"}}, names=True),
+        "stream_interrupted",
+    ),
+    "gemini": (
+        1,
+        events({"error": {"code": 503, "message": "canary", "status": "UNAVAILABLE"}}),
+        "stream_interrupted",
+    ),
+    "bedrock": (2, [message("throttlingException", {"message": "canary"}, of="exception")], "rate_limit"),
+}
+
+
+@pytest.mark.parametrize("name", INTERRUPTIONS)
+def test_a_stream_that_its_provider_breaks_off(app: App, wire: WireProvider, telemetry: Recorder, name: str) -> None:
+    """An error in the midst of a stream, as the provider writes it, is its failure; what had come is told."""
+    row, (count, error, category) = PROVIDERS[name], INTERRUPTIONS[name]
+    path, whole = row.wire.stream
+    assert whole.pieces is not None
+    wire.reply(path, replace(whole, pieces=[*whole.pieces[:count], *error]))
+    with pytest.raises(litellm.exceptions.openai.APIError):
+        read(app, wire, row)
+    attributes = telemetry.attributes()
+    assert attributes["llm.response.stream_outcome"] == "failed"
+    assert attributes["llm.error.category"] == category
+    assert attributes["gen_ai.response.finish_reasons"] == ("error",)
+    assert attributes["gen_ai.provider.name"] == row.name
+    assert [each for each in attributes if "cost" in each] == []
+    assert len(telemetry.spans()) == 1
     assert "canary" not in telemetry.everything()
 
 

@@ -11,9 +11,11 @@ _PRELUDE = struct.Struct(">II")
 _CHECKSUM = struct.Struct(">I")
 
 
-def message(kind: str, payload: object) -> bytes:
-    """One event: lengths and their checksum, headers, the payload as JSON, and the checksum of it all."""
-    names = {":event-type": kind, ":content-type": "application/json", ":message-type": "event"}
+def message(kind: str, payload: object, *, of: str = "event") -> bytes:
+    """One event, or `of` "exception" one that ends the stream: lengths and their checksum, headers, the payload as
+    JSON, and the checksum of it all.
+    """
+    names = {f":{of}-type": kind, ":content-type": "application/json", ":message-type": of}
     headers = b"".join(_header(name, value) for name, value in names.items())
     body = json.dumps(payload).encode()
     total = _PRELUDE.size + _CHECKSUM.size + len(headers) + len(body) + _CHECKSUM.size

@@ -102,7 +102,7 @@ def _categorise_attempt(attempt: Attempt) -> Attempt:
 def _categorised(failure: Failure, provider: str | None, *, began: bool = False) -> Failure:
     """`began`: whether the response had begun to come."""
     category = _category(failure)
-    if category in {"connection", "server_error"} and began:
+    if category in {"connection", "server_error", None} and began:
         category = "stream_interrupted"
     known = replace(failure, category=category, provider=failure.provider or provider)
     return replace(known, message=_message(known))
