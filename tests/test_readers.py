@@ -695,6 +695,7 @@ def test_whom_the_parameters_name(parameters: Parameters, target: Target) -> Non
         ("gemini-2.5-flash", "vertex_ai"),
         ("text-embedding-005", "vertex_ai"),
         ("embed-english-v3.0", "cohere"),
+        ("anthropic.claude-haiku-4-5-20251001-v1:0", "bedrock"),
         ("not-a-model", None),
     ],
 )

@@ -53,8 +53,10 @@ def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, s
 
 
 def _family(priced: str | None) -> str | None:
-    """The price map tells kinds of one provider's models apart: `vertex_ai-language-models`."""
-    return priced.partition("-")[0] if priced is not None and priced.endswith("models") else priced
+    """The price map tells kinds of one provider's models apart: `vertex_ai-language-models`, `bedrock_converse`."""
+    if priced is None:
+        return None
+    return priced.partition("-")[0] if priced.endswith("models") else priced.removesuffix("_converse")
 
 
 def read_target(parameters: Parameters, logging: Any) -> Target:
