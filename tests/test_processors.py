@@ -241,7 +241,8 @@ def test_every_category_is_in_the_table_above() -> None:
         (500, "server_error"),
         (503, "server_error"),
         (529, "server_error"),
-        (200, None),
+        (200, "invalid_response"),
+        (302, None),
         (None, None),
     ],
 )

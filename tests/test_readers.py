@@ -385,6 +385,36 @@ USAGES: list[tuple[object, Usage | None]] = [
         ),
         Usage(input=9, output=1, total=10, cache_read=3, cache_write=5),
     ),
+    (  # as LiteLLM makes it of Anthropic's, where nothing was cached
+        litellm.Usage(
+            prompt_tokens=9,
+            completion_tokens=5,
+            total_tokens=14,
+            cache_read_input_tokens=0,
+            cache_creation_input_tokens=0,
+            prompt_tokens_details=PromptTokensDetailsWrapper(cached_tokens=0, cache_creation_tokens=0, text_tokens=9),
+            completion_tokens_details=CompletionTokensDetailsWrapper(reasoning_tokens=3, text_tokens=2),
+        ),
+        Usage(input=9, output=5, total=14),
+    ),
+    (  # as LiteLLM makes it of Gemini's, where some was
+        litellm.Usage(
+            prompt_tokens=29,
+            completion_tokens=7,
+            total_tokens=36,
+            prompt_tokens_details=PromptTokensDetailsWrapper(cached_tokens=5, text_tokens=20, image_tokens=4),
+        ),
+        Usage(input=29, output=7, total=36, cache_read=5),
+    ),
+    (  # the same, where the kinds are of all that was sent
+        litellm.Usage(
+            prompt_tokens=29,
+            completion_tokens=7,
+            total_tokens=36,
+            prompt_tokens_details=PromptTokensDetailsWrapper(cached_tokens=5, text_tokens=25, image_tokens=4),
+        ),
+        Usage(input=29, output=7, total=36, cache_read=5, input_text=25, input_image=4),
+    ),
 ]
 
 
@@ -392,6 +422,61 @@ USAGES: list[tuple[object, Usage | None]] = [
 def test_usage(usage: object, expected: Usage | None) -> None:
     """What was not counted is unknown: all zeros are LiteLLM's; one beside a count, or of a detail, is a count."""
     assert readers.CHAT.usage(SimpleNamespace(usage=usage)) == expected
+
+
+@pytest.mark.parametrize("provider", ["gemini", "huggingface", "sagemaker", "triton", "openai"])
+def test_usage_of_embeddings(provider: str) -> None:
+    """Where the provider counts none LiteLLM does, and that is no count; but what Gemini counts by kind is its own."""
+    response = litellm.EmbeddingResponse(usage=litellm.Usage(prompt_tokens=9, total_tokens=9))
+    response._hidden_params["custom_llm_provider"] = provider
+    counted = Usage(input=9, total=9) if provider == "openai" else None
+    assert readers.EMBEDDING.usage(response) == counted
+    by_kind = PromptTokensDetailsWrapper(text_tokens=0, image_tokens=9)
+    response.usage = litellm.Usage(prompt_tokens=9, total_tokens=9, prompt_tokens_details=by_kind)
+    assert readers.EMBEDDING.usage(response) == Usage(input=9, total=9, input_text=0, input_image=9)
+
+
+@pytest.mark.parametrize(
+    ("provider", "written", "model"),
+    [
+        ("ollama", "ollama/llama3.2", "llama3.2"),
+        ("fireworks_ai", "fireworks_ai/accounts/us/models/m", "accounts/us/models/m"),
+        ("groq", "openai/gpt-oss-20b", "openai/gpt-oss-20b"),
+        ("openai", "openai/gpt-oss-20b", "openai/gpt-oss-20b"),
+        ("ollama", "ollama/", "ollama/"),
+        ("ollama", "ollama", "ollama"),
+        (None, "ollama/llama3.2", "ollama/llama3.2"),
+    ],
+)
+def test_the_model_that_answered(provider: str | None, written: str, model: str) -> None:
+    """Before some LiteLLM puts the provider; before others it is in the name."""
+    for reader, response in (
+        (readers.CHAT, litellm.ModelResponse(model=written)),
+        (readers.EMBEDDING, litellm.EmbeddingResponse(model=written)),
+    ):
+        response._hidden_params["custom_llm_provider"] = provider
+        assert reader.response(response).model == model
+
+
+@pytest.mark.parametrize(("tier", "known"), [("auto", None), ("flex", "flex"), (None, None)])
+def test_the_tier_that_served(tier: str | None, known: str | None) -> None:
+    """`auto` is a wish."""
+    assert readers.CHAT.response(SimpleNamespace(service_tier=tier)).service_tier == known
+    chunks = readers.CHAT.chunks(SimpleNamespace())
+    chunks.add(SimpleNamespace(id="an id", service_tier=tier, choices=[]), 0.5)
+    assert chunks.response().service_tier == known
+
+
+@pytest.mark.parametrize(
+    ("received", "intermittent", "known"),
+    [("stop", None, ("stop",)), (None, "stop", ("stop",)), (None, None, (None,))],
+)
+def test_a_reason_that_nobody_gave(received: str | None, intermittent: str | None, known: tuple[str | None]) -> None:
+    """LiteLLM ends every stream with `stop`: where the provider gave no reason that is none."""
+    stream = SimpleNamespace(received_finish_reason=received, intermittent_finish_reason=intermittent)
+    chunks = readers.CHAT.chunks(stream)
+    chunks.add(chunk(Delta(), finish_reason="stop"), 0.5)
+    assert chunks.response().finish_reasons == known
 
 
 @pytest.mark.parametrize(
@@ -610,6 +695,22 @@ def logging_of(**details: object) -> SimpleNamespace:
 def test_whom_the_parameters_name(parameters: Parameters, target: Target) -> None:
     """LiteLLM's `provider/` is told from a slash in a name, and of a URL only host and port are read."""
     assert readers.read_target(parameters, None) == target
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("gpt-4o", "openai"),
+        ("gemini-2.5-flash", "vertex_ai"),
+        ("text-embedding-005", "vertex_ai"),
+        ("embed-english-v3.0", "cohere"),
+        ("anthropic.claude-haiku-4-5-20251001-v1:0", "bedrock"),
+        ("not-a-model", None),
+    ],
+)
+def test_the_provider_by_the_price_map(model: str, provider: str | None) -> None:
+    """It knows bare names, and has kinds of models where their provider is asked for."""
+    assert readers.read_target({"model": model}, None) == Target(provider=provider, model=model)
 
 
 def test_what_litellm_resolved_comes_first() -> None:

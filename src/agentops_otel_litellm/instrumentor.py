@@ -99,9 +99,11 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         from agentops_otel_litellm.vocabularies import VOCABULARIES
 
         # In the registry's order, not the user's: samplers get to see what the first of them says.
-        names = Settings.from_environment().vocabularies(VOCABULARIES)
+        settings = Settings.from_environment()
+        names = settings.vocabularies(VOCABULARIES)
         TRACING.telemetry = Telemetry(
             [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names],
+            model_providers=dict(settings.model_providers),
             tracer_provider=self._tracer_provider,
             meter_provider=self._meter_provider,
             logger_provider=self._logger_provider,

@@ -21,6 +21,17 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
+def _pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """A comma-separated list of `name=value`; a name given twice has its last value."""
+    pairs: dict[str, str] = {}
+    for item in _names(text):
+        name, _, value = (part.strip() for part in item.partition("="))
+        if not name or not value:
+            raise ValueError("comma-separated pairs, as in `acme-=openai,our-claude=anthropic`")
+        pairs[name] = value
+    return tuple(pairs.items())
+
+
 def setting(
     variable: str,
     *,
@@ -44,6 +55,13 @@ class Settings:
         default=("gen_ai", "llm"),
         parse=_names,
         help="Attribute vocabularies to write, of {vocabularies}. By default OpenTelemetry's names and our own.",
+    )
+    model_providers: tuple[tuple[str, str], ...] = setting(
+        "AGENTOPS_MODEL_PROVIDERS",
+        default=(),
+        parse=_pairs,
+        help="Which provider models are of, by the beginning of their name, where LiteLLM does not know: "
+        "`acme-=openai,our-claude=anthropic`, before a table of our own.",
     )
     api_key: str | None = setting(
         "AGENTOPS_API_KEY",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.processors.attempts import count_retries
 from agentops_otel_litellm.processors.cache import set_saved_apart
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
+from agentops_otel_litellm.processors.provider import naming_provider
 from agentops_otel_litellm.processors.stream import add_stream_rates
 
 Processor = Callable[[Call], Call]
@@ -21,4 +22,10 @@ PIPELINE: tuple[Processor, ...] = (
     drop_unknown_cost,
 )
 
-__all__ = ["PIPELINE", "Processor"]
+
+def pipeline(model_providers: Mapping[str, str]) -> tuple[Processor, ...]:
+    """The processors, for a user who says of which provider the models with certain prefixes are."""
+    return naming_provider(model_providers), *PIPELINE
+
+
+__all__ = ["PIPELINE", "Processor", "pipeline"]

@@ -28,15 +28,17 @@ CATEGORIES = {
     "NotFoundError": "not_found",
     "Timeout": "timeout",
     "APITimeoutError": "timeout",
+    "ServerTimeoutError": "timeout",
     "TimeoutError": "timeout",
     "TimeoutException": "timeout",
     "JSONSchemaValidationError": "invalid_response",
     "APIResponseValidationError": "invalid_response",
+    "JSONDecodeError": "invalid_response",
     "MidStreamFallbackError": "stream_interrupted",
     "APIConnectionError": "connection",
+    "ClientConnectionError": "connection",
     "ConnectionError": "connection",
     "TransportError": "connection",
-    "ClientConnectionError": "connection",
     "BadGatewayError": "server_error",
     "InternalServerError": "server_error",
     "ServiceUnavailableError": "server_error",
@@ -51,6 +53,7 @@ CATEGORIES = {
 # Status code → category, for exceptions whose class says too little: LiteLLM's `APIError`, and its
 # `BadRequestError`, which it also raises for a 401 whose text it does not know.
 STATUS_CATEGORIES = {
+    200: "invalid_response",  # the provider said that all was well, and LiteLLM could not read what it said
     400: "invalid_request",
     401: "auth",
     402: "quota",
@@ -99,7 +102,7 @@ def _categorise_attempt(attempt: Attempt) -> Attempt:
 def _categorised(failure: Failure, provider: str | None, *, began: bool = False) -> Failure:
     """`began`: whether the response had begun to come."""
     category = _category(failure)
-    if category in {"connection", "server_error"} and began:
+    if category in {"connection", "server_error", None} and began:
         category = "stream_interrupted"
     known = replace(failure, category=category, provider=failure.provider or provider)
     return replace(known, message=_message(known))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice, pairwise
 from typing import Any
 
 from agentops_otel_litellm.call import Failure
 from agentops_otel_litellm.readers.values import integer, number, text
 
-_STATUS_OF_NONE = 500
-# What the HTTP clients raise where there was no response, and so no status.
+# What LiteLLM makes the status of a call that got no response, or none that it could read.
+_STATUSES_OF_NONE = frozenset({422, 500})
+# What the HTTP clients raise where there was no response, and so no status; and what reading one raises.
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
+_UNREADABLE = frozenset({"JSONDecodeError"})
+_DEEPEST = 16
+_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-kong-request-id")
 
 
 def read_failure(error: BaseException) -> Failure:
@@ -24,11 +30,17 @@ def read_failure(error: BaseException) -> Failure:
     return Failure(
         type=type(error).__name__,
         ancestry=_names(told),
-        provider=text(getattr(error, "llm_provider", None)),
+        provider=_provider(error),
         status_code=_status(told),
         retry_after=_seconds(_header(headers, "retry-after")),
-        request_id=_header(headers, "x-request-id") or _header(headers, "request-id"),
+        request_id=next((found for name in _REQUEST_IDS if (found := _header(headers, name))), None),
     )
+
+
+def _provider(error: Any) -> str | None:
+    """As LiteLLM says; but where it streams from Gemini it has one name for Google's two services, which is of none."""
+    name = text(getattr(error, "llm_provider", None))
+    return None if name == "vertex_ai_beta" else name
 
 
 def _status(error: Any) -> int | None:
@@ -38,23 +50,37 @@ def _status(error: Any) -> int | None:
 
 
 def _told_by_client(error: BaseException) -> BaseException:
-    """The exception itself; but where LiteLLM has made a status of 500 of a lost connection, the HTTP client's."""
-    beneath: BaseException | None = error if getattr(error, "status_code", None) == _STATUS_OF_NONE else None
-    while beneath is not None and type(beneath).__module__.startswith("litellm."):
-        beneath = beneath.__cause__ or beneath.__context__
-    return beneath if beneath is not None and not _UNCONNECTED.isdisjoint(_names(beneath)) else error
+    """The exception itself; but where LiteLLM has made a status of a lost connection or an unreadable response, the
+    one that was raised for that.
+
+    Its `APIConnectionError` is what LiteLLM makes of every exception that it does not know: that one is told then.
+    """
+    if getattr(error, "status_code", None) not in _STATUSES_OF_NONE:
+        return error
+    others = [each for each in islice(_causes(error), _DEEPEST) if not type(each).__module__.startswith("litellm.")]
+    if not others:
+        return error
+    told = next((each for each in others if type(each) is not Exception), others[0])  # LiteLLM raises those too
+    unknown = type(error).__name__ == "APIConnectionError"
+    return told if unknown or not (_UNCONNECTED | _UNREADABLE).isdisjoint(_names(told)) else error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """What an exception was raised for, and that one, and so on."""
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _translated(error: BaseException) -> BaseException:
     """The exception itself; but where LiteLLM translated a request, and made a status of 500 of an exception of its own
     that it had told in a ValueError, that exception.
     """
-    beneath: BaseException | None = error if getattr(error, "status_code", None) == _STATUS_OF_NONE else None
-    while beneath is not None:
-        cause = beneath.__cause__ or beneath.__context__
-        if type(beneath) is ValueError and type(cause).__module__.startswith("litellm."):
-            return cause or error
-        beneath = cause
+    if getattr(error, "status_code", None) in _STATUSES_OF_NONE:
+        for raised, cause in pairwise(islice(_causes(error), _DEEPEST)):
+            if type(raised) is ValueError and type(cause).__module__.startswith("litellm."):
+                return cause
     return error
 
 

@@ -18,6 +18,16 @@ def _hidden(result: Any) -> Mapping[str, Any]:
     return members(hidden)
 
 
+def _answering(response: Mapping[str, Any], hidden: Mapping[str, Any]) -> str | None:
+    """The model that answered, as its provider names it: before some LiteLLM puts its own name for the provider.
+
+    It does not for OpenAI, whose models others name so (`openai/gpt-oss-20b`).
+    """
+    name = model_name(hidden.get("provider_response_model")) or model_name(response.get("model"))
+    prefix, _, rest = (name or "").partition("/")
+    return rest if rest and prefix == hidden.get("custom_llm_provider") != "openai" else name
+
+
 def _cache_hit(hidden: Mapping[str, Any]) -> bool | None:
     return True if hidden.get("cache_hit") is True else None
 
@@ -41,15 +51,21 @@ def chat_response(result: Any) -> Response:
     messages = [members(choice.get("message")) for choice in choices]
     return Response(
         id=text(response.get("id")),
-        model=model_name(hidden.get("provider_response_model")) or model_name(response.get("model")),
+        model=_answering(response, hidden),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
         content_length=measure([message.get("content") for message in messages])[0],
         tool_calls_count=_tool_calls(messages),
-        service_tier=text(response.get("service_tier")),
+        service_tier=served_tier(response.get("service_tier")),
         system_fingerprint=text(response.get("system_fingerprint")),
         cache_hit=_cache_hit(hidden),
     )
+
+
+def served_tier(value: Any) -> str | None:
+    """The tier a request was served at. `auto` is a wish: LiteLLM writes it where it does not know the tier's name."""
+    tier = text(value)
+    return None if tier == "auto" else tier
 
 
 def _tool_calls(messages: Sequence[Mapping[str, Any]]) -> int:
@@ -64,7 +80,7 @@ def text_response(result: Any) -> Response:
     choices = _choices(response)
     return Response(
         id=text(response.get("id")),
-        model=model_name(hidden.get("provider_response_model")) or model_name(response.get("model")),
+        model=_answering(response, hidden),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
         content_length=sum(len(choice.get("text") or "") for choice in choices),
@@ -74,13 +90,13 @@ def text_response(result: Any) -> Response:
 
 
 def embedding_response(result: Any) -> Response:
-    response = members(result)
+    response, hidden = members(result), _hidden(result)
     data = response.get("data")
     vector = field(data[0], "embedding") if data else None
     return Response(
-        model=model_name(response.get("model")),
+        model=_answering(response, hidden),
         dimension_count=len(vector) if isinstance(vector, list) else None,
-        cache_hit=cache_hit(result),
+        cache_hit=_cache_hit(hidden),
     )
 
 
@@ -145,18 +161,51 @@ def read_usage(result: Any) -> Usage | None:
         details = usage.get(name)
         if details is not None:
             counts.update(taken(members(details), rows))
+    if "cache_creation_input_tokens" in usage:
+        _read_as_anthropics(counts, usage)
+    if counts.get("cache_read") and "input_text" in counts:
+        kinds = {name: counts.get(name) or 0 for name in _INPUT_KINDS}
+        if sum(kinds.values()) == counts.get("input", 0) - counts["cache_read"]:  # of Gemini's what was cached is gone
+            counts = {name: count for name, count in counts.items() if name not in kinds}
     return Usage(**counts)
+
+
+_INPUT_KINDS = ("input_text", "input_image", "input_audio")
+
+
+def _read_as_anthropics(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
+    """Of Anthropic's models, wherever they are hosted, and of Bedrock's LiteLLM tells more than was said.
+
+    They do not count by modality: what was not cached it calls text. And it counts the text of the reasoning by
+    itself, unless it was told; which of the two is not to be seen. Zeros of the cache it writes where nothing was said.
+    """
+    for name in ("input_text", "output_text", "reasoning"):
+        counts.pop(name, None)
+    for name, given in (("cache_read", "cache_read_input_tokens"), ("cache_write", "cache_creation_input_tokens")):
+        known = counts.pop(name, None) or integer(usage.get(given))
+        if known:
+            counts[name] = known
+
+
+# Providers that do not count what is embedded: LiteLLM counts words and the like.
+_UNCOUNTED_EMBEDDINGS = frozenset({"gemini", "huggingface", "sagemaker", "triton"})
 
 
 def embedding_usage(result: Any) -> Usage | None:
     """Embeddings have no output tokens: the zero LiteLLM writes there counts nothing. Nor does the sum of those it has
     in its cache one by one, where each has an equal share of the tokens it was counted with, or a guess.
+
+    Of an input that is not text Gemini does count the tokens, and by modality.
     """
     hidden = _hidden(result)
     if _cache_hit(hidden) and "cache_key" not in hidden:
         return None
     usage = read_usage(result)
-    return None if usage is None else replace(usage, output=None)
+    if usage is None:
+        return None
+    if hidden.get("custom_llm_provider") in _UNCOUNTED_EMBEDDINGS and usage.input_text is None:
+        return None
+    return replace(usage, output=None)
 
 
 def read_cost(result: Any) -> Cost | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
-from agentops_otel_litellm.readers.responses import read_usage
+from agentops_otel_litellm.readers.responses import read_usage, served_tier
 from agentops_otel_litellm.readers.values import NOTHING, field, members, model_name, number, text
 
 
@@ -61,7 +61,7 @@ class ChatChunks:
     def add(self, chunk: Any, at: float, /) -> None:
         if self._id is None:
             self._id, self._model = text(field(chunk, "id")), model_name(field(chunk, "model"))
-            self._service_tier = text(field(chunk, "service_tier"))
+            self._service_tier = served_tier(field(chunk, "service_tier"))
         reasons = self._reasons
         for each in chunk.choices:
             choice = getattr(each, "__pydantic_extra__", None) or members(each)
@@ -95,10 +95,11 @@ class ChatChunks:
     def response(self) -> Response:
         indexes = sorted(self._reasons)
         cached = getattr(self._stream, "custom_llm_provider", None) == "cached_response"
+        reasons = self._reasons if _says_why_it_ends(self._stream) else {}
         return Response(
             id=self._id,
             model=None if cached else self._response_model(),
-            finish_reasons=tuple(self._reasons[index] for index in indexes),
+            finish_reasons=tuple(reasons.get(index) for index in indexes),
             choices_count=len(indexes),
             content_length=self._length,
             tool_calls_count=len(self._calls),
@@ -154,6 +155,12 @@ class DefaultChunks:
 
     def usage(self) -> Usage | None:
         return None
+
+
+def _says_why_it_ends(stream: Any) -> bool:
+    """Whether the provider gave a reason, as far as LiteLLM's stream tells; else the one it hands out is its own."""
+    told = (getattr(stream, name, "") for name in ("received_finish_reason", "intermittent_finish_reason"))
+    return any(reason is not None for reason in told)
 
 
 def _chat_stream(stream: Any) -> Any:

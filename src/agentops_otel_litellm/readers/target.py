@@ -48,8 +48,15 @@ def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, s
         return provider or prefix, rest.removeprefix("responses/").removeprefix("chat_completions/")
     if provider is None:
         known = getattr(litellm, "model_cost", {}).get(model)
-        provider = text(known.get("litellm_provider")) if isinstance(known, dict) else None
+        provider = _family(text(known.get("litellm_provider"))) if isinstance(known, dict) else None
     return provider, model
+
+
+def _family(priced: str | None) -> str | None:
+    """The price map tells kinds of one provider's models apart: `vertex_ai-language-models`, `bedrock_converse`."""
+    if priced is None:
+        return None
+    return priced.partition("-")[0] if priced.endswith("models") else priced.removesuffix("_converse")
 
 
 def read_target(parameters: Parameters, logging: Any) -> Target:
