@@ -24,6 +24,8 @@ class Seam:
     """A function of ours, as entry points are written: it is given LiteLLM's and gives back what takes its place."""
     always: bool = True
     """Whether every LiteLLM has it: one that lacks it is told of."""
+    unless: str = ""
+    """A module that only those releases have which have it elsewhere."""
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -39,34 +41,38 @@ def _undecorated(module: str, *names: str) -> Iterator[Seam]:
     return (Seam(module, name, f"{_TRACING}.trace_undecorated", always=False) for name in names)
 
 
+def _retrying(module: str, *names: str) -> Iterator[Seam]:
+    """Functions that call another one again, and their asynchronous twins; older releases have fewer."""
+    for name in names:
+        yield Seam(module, name, f"{_SIGNALS}:call_is_retried", always=False)
+        yield Seam(module, f"a{name}", f"{_SIGNALS}:call_is_retried_async", always=False)
+
+
 SEAMS: tuple[Seam, ...] = (
     Seam("litellm.utils", "client", f"{_TRACING}.trace_built"),
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
     Seam("litellm.litellm_core_utils.litellm_logging", "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
+    *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
     Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
     Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
-    Seam("litellm.router", "Router.function_with_fallbacks", f"{_TRACING}.trace_routing"),
-    Seam("litellm.router", "Router.async_function_with_fallbacks", f"{_TRACING}.trace_routing"),
+    Seam(
+        "litellm.router",
+        "Router.async_function_with_fallbacks",
+        f"{_TRACING}.trace_routing",
+        unless="litellm.router_python_core",
+    ),
+    Seam("litellm.router_python_core", "PythonCore.async_function_with_fallbacks", f"{_TRACING}.trace_routing"),
     Seam(
         "litellm.router_utils.cooldown_cache",
         "CooldownCache.add_deployment_to_cooldown",
         f"{_SIGNALS}:deployment_cools_down",
     ),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
-    Seam("litellm.batch_completion.main", "ThreadPoolExecutor", f"{_THREADS}:carrying_executor"),
-    Seam(
-        "litellm.batch_completion.main",
-        "batch_completion_models_all_responses",
-        f"{_THREADS}:carrying_imports",
-        always=False,
-    ),
-    *_undecorated(
-        "litellm.batch_completion.main",
-        "batch_completion",
-        "batch_completion_models",
-        "batch_completion_models_all_responses",
-    ),
+    Seam("litellm.batch_completion.main", "litellm", f"{_THREADS}:carrying_completion"),
+    Seam("litellm.batch_completion.main", "batch_completion", f"{_TRACING}.trace_batch"),
+    Seam("litellm.batch_completion.main", "batch_completion_models", f"{_TRACING}.trace_batch"),
+    Seam("litellm.batch_completion.main", "batch_completion_models_all_responses", f"{_TRACING}.trace_batch"),
     *_undecorated("litellm.main", "moderation"),
     *_undecorated("litellm.batches.main", "cancel_batch", "acancel_batch"),
     *_undecorated("litellm.fine_tuning.main", "list_fine_tuning_jobs", "alist_fine_tuning_jobs"),

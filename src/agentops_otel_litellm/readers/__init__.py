@@ -4,7 +4,7 @@ What arrives here is whatever the app passed and whatever the installed LiteLLM 
 content, change nothing, and never import litellm. They may raise on a shape they have not seen: callers guard them.
 """
 
-from agentops_otel_litellm.readers.failures import read_failure
+from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream
 from agentops_otel_litellm.readers.target import read_cooldown_time, read_routing, read_target
@@ -20,6 +20,7 @@ __all__ = [
     "LiteLLMStream",
     "Shape",
     "is_stream",
+    "read_client_failure",
     "read_cooldown_time",
     "read_failure",
     "read_routing",

@@ -26,9 +26,17 @@ def read_failure(error: BaseException) -> Failure:
         ancestry=_names(told),
         provider=text(getattr(error, "llm_provider", None)),
         status_code=_status(told),
-        retry_after=_seconds(_header(headers, "retry-after")),
+        retry_after=_seconds(_header(headers, "retry-after")) or number(getattr(error, "cooldown_time", None)),
         request_id=_header(headers, "x-request-id") or _header(headers, "request-id"),
     )
+
+
+def read_client_failure(client: Any, error: BaseException) -> Failure:
+    """The facts of what OpenAI's `client` would make of its HTTP client's exception, were it to give up."""
+    response = getattr(error, "response", None)
+    if response is None:
+        return read_failure(error)
+    return read_failure(client._make_status_error("", body=None, response=response))  # noqa: SLF001 - it has no other
 
 
 def _status(error: Any) -> int | None:
