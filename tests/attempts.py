@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from time import perf_counter, time_ns
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -37,7 +38,7 @@ def untimed(attempts: Iterable[Attributes]) -> list[Attributes]:
 def expected(
     ledger: Sequence[Exchange], statuses: Iterable[int | None] | None = None, provider: str = "openai"
 ) -> list[Attributes]:
-    """An attempt for each request that reached the provider, failed where that said so: a ledger, or `statuses`, does."""
+    """An attempt for each request that the provider saw, failed where the ledger, or one of `statuses`, says so."""
     if statuses is None:
         statuses = [exchange.status for exchange in ledger if isinstance(exchange, openai_provider.Exchange)]
     told: list[Attributes] = []
@@ -69,7 +70,7 @@ def assert_times(span: ReadableSpan, ledger: Sequence[Exchange]) -> None:
     assert len(periods) == len(ledger)
     for (began, ended), exchange in zip(periods, ledger, strict=True):
         assert began - tolerance <= exchange.received_at <= ended + tolerance
-    for (_, ended), (began, _) in zip(periods, periods[1:], strict=False):
+    for (_, ended), (began, _) in pairwise(periods):
         assert ended <= began + tolerance
     assert span.start_time is not None
     assert span.end_time is not None

@@ -104,6 +104,16 @@ def app(request: pytest.FixtureRequest, provider: OpenAIProvider) -> App:
     return SyncApp(provider) if request.param == "sync" else AsyncApp(provider)
 
 
+@pytest.fixture
+def own_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM keeps callbacks in lists of several names, and copies them from one to the other."""
+    import litellm
+
+    for name, value in list(vars(litellm).items()):
+        if name.endswith(("callback", "callbacks")) and isinstance(value, list):
+            monkeypatch.setattr(litellm, name, list(value))
+
+
 Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]
 
 

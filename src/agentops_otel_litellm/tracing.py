@@ -51,8 +51,8 @@ class _Seen:
                 tries.try_failed(error, kwargs)
 
     def _tries_for(self, kwargs: Parameters) -> Observation | None:
-        """The call that LiteLLM tries once by calling itself. (An asynchronous function calls its synchronous twin, with
-        a flag, for the same try.)
+        """The call that LiteLLM tries once by calling itself. (Where an asynchronous function calls its synchronous
+        twin, which it does with a flag, that is the same try.)
         """
         if kwargs.get("litellm_logging_obj") is None or kwargs.get(self._flag) is True:
             return None
