@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import litellm
@@ -18,6 +18,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
+from agentops_otel_litellm import signals
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.tracing import Tracing
 from agentops_otel_litellm.vocabularies import VOCABULARIES
@@ -594,16 +595,21 @@ def test_a_call_that_was_retried_lets_go_of_what_the_app_passed(telemetry: Recor
     class Prompt:
         """Something that can be watched."""
 
+    class No(Exception):  # noqa: N818 - likewise
+        pass
+
+    errors: list[weakref.ref[No]] = []
+
     def tried(*, prompt: Prompt, again: bool = True, **_kwargs: object) -> object:
         if not again:
-            raise ValueError("no")
+            raise No
         try:
             return traced(prompt=prompt, again=False, litellm_logging_obj="one")
-        except ValueError:
+        except No as error:
+            errors.append(weakref.ref(error))
             return iter((1,))
 
-    providers = telemetry.providers
-    traced = Tracing(Telemetry(list(VOCABULARIES.values()), **providers)).trace(tried)
+    traced = traced_by(telemetry, tried)
     prompt = Prompt()
     watched = weakref.ref(prompt)
     gc.collect()
@@ -611,6 +617,7 @@ def test_a_call_that_was_retried_lets_go_of_what_the_app_passed(telemetry: Recor
     try:
         stream = cast("Iterator[int]", traced(prompt=prompt))
         del prompt
+        assert [error() for error in errors] == [None]
         assert next(stream) == 1
         assert list(stream) == []
         assert watched() is None
@@ -618,3 +625,33 @@ def test_a_call_that_was_retried_lets_go_of_what_the_app_passed(telemetry: Recor
         assert len(attempts_of(span)) == 1
     finally:
         gc.enable()
+
+
+def test_an_error_that_is_made_of_another_is_the_same_attempts(telemetry: Recorder) -> None:
+    """LiteLLM's functions may each make their own of what the one beneath them raised."""
+
+    def exception_type(model: str, original_exception: BaseException) -> Exception:
+        return RuntimeError(model, original_exception)
+
+    turn_to_provider = signals.attempt_begins(lambda _logging: None)
+    made = signals.attempt_failed(exception_type)
+
+    def tried(*, again: bool = True, **_kwargs: object) -> object:
+        if not again:
+            turn_to_provider("one")
+            raise made("m", made("m", original_exception=ValueError("no")))
+        try:
+            return traced(again=False, litellm_logging_obj="one")
+        except RuntimeError:
+            return "answer"
+
+    traced = traced_by(telemetry, tried)
+    assert traced() == "answer"
+    (span,) = telemetry.spans()
+    assert [each["error.type"] for each in attempts_of(span)] == ["RuntimeError"]
+
+
+def traced_by(telemetry: Recorder, function: Callable[..., object]) -> Callable[..., object]:
+    """A function of the test's own, traced as LiteLLM's are."""
+    providers = telemetry.providers
+    return Tracing(Telemetry(list(VOCABULARIES.values()), **providers)).trace(function)

@@ -115,9 +115,9 @@ def client_retries(sleep_for_retry: Function) -> Function:
 
     @wraps(sleep_for_retry)
     def told(client: object, *args: object, **kwargs: object) -> object:
-        _attempt_failed(client)
+        failed = _attempt_failed(client)
         waited = sleep_for_retry(client, *args, **kwargs)
-        _client_tries_again()
+        _tries_again(failed)
         return waited
 
     return told
@@ -128,26 +128,27 @@ def client_retries_async(sleep_for_retry: Function) -> Function:
 
     @wraps(sleep_for_retry)
     async def told(client: object, *args: object, **kwargs: object) -> object:
-        _attempt_failed(client)
+        failed = _attempt_failed(client)
         waited = await sleep_for_retry(client, *args, **kwargs)
-        _client_tries_again()
+        _tries_again(failed)
         return waited
 
     return told
 
 
-def _attempt_failed(client: object = None) -> None:
-    """With the exception that is being handled right now: LiteLLM's, or that of OpenAI's `client`."""
+def _attempt_failed(client: object = None) -> Observation | None:
+    """With the exception that is being handled right now: LiteLLM's, or that of OpenAI's `client`. Whose it was."""
     with _TAKING_FAILURE:
         observation, error = _observed(), sys.exc_info()[1]
         if observation is not None and error is not None and observation.attempts.under_way:
             failure = None if client is None else readers.read_client_failure(client, error)
             observation.attempt_failed(error, perf_counter(), failure)
+            return observation
+    return None
 
 
-def _client_tries_again() -> None:
+def _tries_again(observation: Observation | None) -> None:
     with _TAKING_ATTEMPT:
-        observation = _observed()
         if observation is not None:
             observation.attempts.begin()
 
