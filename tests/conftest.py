@@ -140,6 +140,16 @@ def api(request: pytest.FixtureRequest, wire: WireProvider) -> ApiCaller:
     return ApiCaller(wire=wire, asynchronous=request.param == "async")
 
 
+@pytest.fixture
+def own_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM keeps callbacks in lists of several names, and copies them from one to the other."""
+    import litellm
+
+    for name, value in list(vars(litellm).items()):
+        if name.endswith(("callback", "callbacks")) and isinstance(value, list):
+            monkeypatch.setattr(litellm, name, list(value))
+
+
 Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]
 
 

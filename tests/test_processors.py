@@ -12,13 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from litellm import exceptions
+from litellm.types.router import RouterRateLimitError
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import (
+    Attempt,
+    Attempts,
     Call,
     Cost,
     Failure,
     Response,
+    Routing,
     Saved,
     Stream,
     StreamOutcome,
@@ -26,6 +30,7 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
+from agentops_otel_litellm.processors.attempts import count_retries, name_deployment
 from agentops_otel_litellm.processors.cache import set_saved_apart
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
@@ -155,6 +160,7 @@ RESPONSE = httpx.Response(422, request=httpx.Request("POST", "http://localhost")
 FAILURES: list[tuple[BaseException, str | None, str]] = [
     (exceptions.AuthenticationError(**ABOUT), "auth", ": the credentials were refused"),
     (exceptions.RateLimitError(**ABOUT), "rate_limit", ": the rate limit was reached"),
+    (RouterRateLimitError(CANARY, 1.0, False, []), "rate_limit", ": the rate limit was reached"),  # noqa: FBT003 - theirs
     (exceptions.BudgetExceededError(2, 1, CANARY), "quota", ": the budget or quota is used up"),
     (
         exceptions.ContextWindowExceededError(**ABOUT),
@@ -165,6 +171,7 @@ FAILURES: list[tuple[BaseException, str | None, str]] = [
     (exceptions.NotFoundError(**ABOUT), "not_found", ": the model or resource does not exist"),
     (exceptions.Timeout(**ABOUT), "timeout", ": no answer came in time"),
     (TimeoutError(CANARY), "timeout", ": no answer came in time"),
+    (httpx.ReadTimeout(CANARY), "timeout", ": no answer came in time"),
     (
         exceptions.JSONSchemaValidationError(CANARY, "openai", CANARY, CANARY),
         "invalid_response",
@@ -173,6 +180,7 @@ FAILURES: list[tuple[BaseException, str | None, str]] = [
     (exceptions.MidStreamFallbackError(**ABOUT), "stream_interrupted", ": the stream was cut off"),
     (exceptions.APIConnectionError(**ABOUT), "connection", ": the provider could not be reached"),
     (ConnectionResetError(CANARY), "connection", ": the provider could not be reached"),
+    (httpx.ConnectError(CANARY), "connection", ": the provider could not be reached"),
     (exceptions.InternalServerError(**ABOUT), "server_error", ": the provider failed"),
     (exceptions.ServiceUnavailableError(**ABOUT), "server_error", ": the provider failed"),
     (
@@ -340,3 +348,56 @@ def test_what_is_no_hit_is_left_as_it_is(response: Response | None) -> None:
     """A part from the cache has no usage: what there is is that of the rest."""
     call = replace(CALL, cost=PRICE, usage=COUNTED, response=response)
     assert set_saved_apart(call) is call
+
+
+# --- attempts ---------------------------------------------------------------------------------------------
+
+
+def attempted(*asked: Attempt) -> Call:
+    return replace(CALL, attempts=Attempts(made=asked))
+
+
+@pytest.mark.parametrize(
+    ("asked", "retries", "fallback_used"),
+    [
+        ([("openai", "a", None)], None, None),
+        ([("openai", "a", None), ("openai", "a", None)], 1, False),
+        ([("openai", "a", None), ("openai", "b", None)], 0, True),
+        ([("openai", "a", None), ("azure", "a", None)], 0, True),
+        ([("openai", "a", None), ("openai", "a", None), ("openai", "b", None), ("openai", "b", None)], 2, True),
+        ([("openai", "a", "fast"), ("azure", "b", "fast")], 1, False),
+        ([("openai", "a", "fast"), ("openai", "a", "slow")], 0, True),
+    ],
+)
+def test_retries_and_fallbacks_are_counted(
+    asked: list[tuple[str, str, str | None]], retries: int | None, *, fallback_used: bool | None
+) -> None:
+    """A retry asks the same model, or the same group of the Router's; of a single attempt nothing is said."""
+    made = [
+        Attempt(number=number, provider=provider, model=model, model_group=group)
+        for number, (provider, model, group) in enumerate(asked, 1)
+    ]
+    counted = count_retries(attempted(*made)).attempts
+    assert counted == Attempts(made=tuple(made), retries=retries, fallback_used=fallback_used)
+
+
+def test_a_routed_call_has_the_deployment_it_came_to() -> None:
+    """The last one; a call of its own knows its deployment, and one without attempts came to none."""
+    made = [Attempt(number=1, model_id="one"), Attempt(number=2, model_id="two")]
+    routed = replace(attempted(*made), operation=None, routing=Routing(model_group="fast"))
+    assert name_deployment(routed).routing == Routing(model_group="fast", model_id="two")
+    for call in (replace(routed, operation="chat"), replace(routed, attempts=None), replace(routed, routing=None)):
+        assert name_deployment(call) is call
+
+
+def test_what_kind_of_failure_an_attempt_was() -> None:
+    """As of a call; that of the last one may have begun to answer, and one that is told already is left as it is."""
+    lost = Failure(type="APIConnectionError", ancestry=("APIConnectionError",))
+    known = replace(lost, category="stream_interrupted", message="told")
+    made = [Attempt(number=number, failure=failure) for number, failure in enumerate((lost, None, known, lost), 1)]
+    call = replace(streamed(1.0, 2.0, outcome="failed"), attempts=Attempts(made=tuple(made)))
+    attempts = categorise_failure(call).attempts
+    assert attempts is not None
+    categories = [attempt.failure.category if attempt.failure else None for attempt in attempts.made]
+    assert categories == ["connection", None, "stream_interrupted", "stream_interrupted"]
+    assert attempts.made[2] == made[2]

@@ -9,11 +9,13 @@ from typing import TypedDict
 
 import httpx
 import litellm
+import openai
 import pydantic
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litellm import exceptions
+from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import (
     CompletionTokensDetailsWrapper,
     Delta,
@@ -659,6 +661,22 @@ def test_the_cost_of_a_stream(breakdown: object, cost: Cost | None) -> None:
     assert readers.CHAT.stream_cost(None) is None
 
 
+def test_what_the_client_would_make_of_its_http_clients_exception() -> None:
+    """A status has the name that OpenAI's client has for it; a connection that broke has its own."""
+    client = openai.OpenAI(api_key="sk-canary")
+    response = httpx.Response(429, request=httpx.Request("POST", "http://127.0.0.1"), headers={"retry-after": "2"})
+    failure = readers.read_client_failure(
+        client, httpx.HTTPStatusError("", request=response.request, response=response)
+    )
+    assert (failure.type, failure.status_code, failure.retry_after) == ("RateLimitError", 429, 2.0)
+    assert readers.read_client_failure(client, httpx.ConnectError("")).type == "ConnectError"
+
+
+def test_the_router_says_how_long_to_wait() -> None:
+    """As providers do in a header."""
+    assert readers.read_failure(RouterRateLimitError("fast", 7.0, False, [])).retry_after == 7.0  # noqa: FBT003 - theirs
+
+
 # --- target and route -------------------------------------------------------------------------------------
 
 
@@ -763,6 +781,8 @@ def test_the_route() -> None:
     assert readers.read_routing(parameters, None) == Routing(call_id="given", model_group="group")
     other: Parameters = {"litellm_metadata": {"model_group": "group"}, "model_info": {"id": "deployment"}}
     assert readers.read_routing(other, None) == Routing(model_group="group", model_id="deployment")
+    both: Parameters = {"metadata": {"plan": "gold"}, "litellm_metadata": {"model_group": "group"}}
+    assert readers.read_routing(both, None) == Routing(model_group="group")
     assert readers.read_routing({}, None) == Routing()
 
 

@@ -2,69 +2,101 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from time import perf_counter
 
-from agentops_otel_litellm.call import Attempt, Attempts, Failure, Target
+from agentops_otel_litellm.call import Attempt, Attempts, Failure, Routing, Target
+
+_UNKNOWN_TARGET, _NO_ROUTING = Target(), Routing()
+
+
+@dataclass(slots=True)
+class Try:
+    """An attempt that may be under way. Instants are seconds on the monotonic clock."""
+
+    began: float
+    """When LiteLLM turned to a provider; of one that failed before it did, when that was."""
+    ended: float | None = None
+    reached: bool = True
+    """Whether LiteLLM turned to a provider."""
+    target: Target = _UNKNOWN_TARGET
+    routing: Routing = _NO_ROUTING
+    failure: Failure | None = None
+    needless: bool = False
+    """Whether LiteLLM's cache had the answer, after all."""
 
 
 class AttemptsSoFar:
-    """One after the other: an attempt begins when LiteLLM turns to a provider, and ends when it fails or the call ends.
+    """What LiteLLM tried for a call: one after the other, or, of a call that the Router carries, calls of their own.
 
-    Until it fails LiteLLM may turn to the provider several times, to upload and then to ask, say.
-    Instants are seconds on the monotonic clock.
+    An attempt begins when LiteLLM turns to a provider, and ends when it fails or the call ends. Until it fails LiteLLM
+    may turn to the provider several times, to upload and then to ask, say.
     """
 
-    __slots__ = ("_began", "_error", "_made", "_started")
+    __slots__ = ("_errors", "_made", "_now")
 
-    def __init__(self, started: float) -> None:
-        self._started = started
-        """When the call did."""
-        self._began: float | None = None
-        """When the attempt did that is under way, if one is."""
-        self._made: tuple[Attempt, ...] = ()
-        """Those that are over."""
-        self._error: object = None
-        """What the last attempt failed with."""
+    def __init__(self) -> None:
+        self._made: list[Try] = []
+        self._now: Try | None = None
+        """The one that is under way, if one is."""
+        self._errors: list[BaseException] = []
+        """What those made failed with. LiteLLM's functions hand their errors on, the first as well as the last."""
 
     @property
     def under_way(self) -> bool:
-        return self._began is not None
+        return self._now is not None
 
     def begin(self) -> None:
         """LiteLLM turns to a provider."""
-        if self._began is None:
-            self._began = perf_counter()
+        if self._now is None:
+            self._now = Try(perf_counter())
+            self._made.append(self._now)
 
-    def is_news(self, error: object, cause: object = None) -> bool:
-        """Whether the error ends an attempt: LiteLLM's functions hand theirs on to the next, which may remake it.
-
-        One that translates makes another of it, which it hands on.
-        """
-        translated = None if self.under_way else getattr(cause, "__context__", None)
-        return self._error is None or self._error not in (error, cause, translated)
-
-    def fail(self, error: BaseException, target: Target, failure: Failure) -> None:
+    def fail(self, error: BaseException, at: float, target: Target, failure: Failure) -> None:
         """The attempt failed, or one did before LiteLLM had turned to a provider."""
-        self._made += (self._attempt(self._began, perf_counter(), target, failure),)
-        self._began, self._error = None, error
+        failed = self._now
+        if failed is None:
+            failed = Try(at, reached=False)
+            self._made.append(failed)
+        failed.ended, failed.target, failed.failure = at, target, failure
+        self._now = None
+        self._errors.append(error)
 
-    def add(self, target: Target, failure: Failure | None, began: float, ended: float) -> None:
-        """One was made that is a call of its own."""
-        self._made += (self._attempt(began, ended, target, failure),)
+    def failed_with(self, error: BaseException) -> bool:
+        """Whether it is known that an attempt did."""
+        return any(each is error for each in self._errors)
 
-    def over(self, ended: float, target: Target, failure: Failure | None) -> Attempts | None:
+    def remade(self, error: object, into: BaseException) -> None:
+        """LiteLLM made another error of one; it means the same attempt."""
+        if error is not into and isinstance(error, BaseException) and self.failed_with(error):
+            self._errors.append(into)
+
+    def forget_errors(self) -> None:
+        """They hold on to all that LiteLLM was doing, and will not be handed on any more."""
+        self._errors.clear()
+
+    def add(self, began: float, target: Target, routing: Routing) -> Try:
+        """One is made that is a call of its own. Who makes it says how it ends."""
+        made = Try(began, target=target, routing=routing)
+        self._made.append(made)
+        return made
+
+    def over(self, started: float, ended: float, target: Target, failure: Failure | None) -> Attempts | None:
         """All of them, now that the call is over; `None` where LiteLLM made none, for it had the answer."""
-        made = self._made
-        if self._began is not None:
-            made += (self._attempt(self._began, ended, target, failure),)
-        return Attempts(made=made) if made else None
-
-    def _attempt(self, began: float | None, ended: float, target: Target, failure: Failure | None) -> Attempt:
-        return Attempt(
-            number=len(self._made) + 1,
-            model=target.model,
-            provider=target.provider,
-            started=None if began is None else began - self._started,
-            duration=None if began is None else ended - began,
-            failure=failure,
+        if self._now is not None:
+            self._now.ended, self._now.target, self._now.failure = ended, target, failure
+        tried = [each for each in self._made if not each.needless]
+        made = (
+            Attempt(
+                number=number,
+                model=each.target.model,
+                provider=each.target.provider,
+                model_group=each.routing.model_group,
+                model_id=each.routing.model_id,
+                started=each.began - started,
+                duration=(ended if each.ended is None else each.ended) - each.began if each.reached else None,
+                failure=each.failure,
+            )
+            for number, each in enumerate(tried, 1)
         )
+        return Attempts(made=tuple(made)) if tried else None

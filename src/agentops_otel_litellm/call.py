@@ -223,7 +223,7 @@ class Failure:
     provider: str | None = None
     status_code: int | None = None
     retry_after: float | None = None
-    """Seconds the provider asked to wait."""
+    """Seconds the provider, or the Router, asked to wait."""
     request_id: str | None = None
     category: str | None = None
     message: str | None = None
@@ -231,17 +231,19 @@ class Failure:
 
 @record
 class Attempt:
-    """One attempt of LiteLLM's to have the call served. Of one that failed before LiteLLM had turned to a provider
-    it is not known when it started.
-    """
+    """One attempt of LiteLLM's to have the call served."""
 
     number: int
     """From 1."""
     model: str | None = None
     provider: str | None = None
+    model_group: str | None = None
+    """The Router's; likewise below."""
+    model_id: str | None = None
     started: float | None = None
     """Seconds since the call started."""
     duration: float | None = None
+    """`None` where it failed before LiteLLM had turned to a provider."""
     failure: Failure | None = None
 
 
@@ -251,9 +253,9 @@ class Attempts:
 
     made: tuple[Attempt, ...]
     retries: int | None = None
-    """Further attempts with the same model."""
+    """Further attempts with the same model, or the same group of the Router's."""
     fallback_used: bool | None = None
-    """Whether another model was turned to."""
+    """Whether another one was turned to."""
 
 
 @record

@@ -64,25 +64,26 @@ class Telemetry:
             start_time=call.timing.started_at,
         )
 
-    def finish(self, span: Span, call: Call) -> None:
-        """Complete a call that is over and end its span, whatever goes wrong on the way.
+    def finish(self, span: Span, call: Call) -> Call:
+        """Complete a call that is over and end its span, whatever goes wrong on the way; the call as it was told.
 
         Of a call that was not sampled only the metrics are kept.
         """
         for processor, guarded in self._pipeline:
             with guarded:
                 call = processor(call)
-        if call.operation is not None:  # what LiteLLM does around calls is no call
+        if call.operation is not None:  # what LiteLLM does around calls is no call: its calls were counted and logged
             with guard("putting a call aside for the metrics"):
                 self._metrics.defer(call, span.get_span_context())
-        if call.failure is not None:
-            with guard("logging an exception"):
-                self._log_exception(span, call)
+            if call.failure is not None:
+                with guard("logging an exception"):
+                    self._log_exception(span, call)
         try:
             if span.is_recording():
                 self._write(span, call)
         finally:
             span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
+        return call
 
     def _write(self, span: Span, call: Call) -> None:
         span.set_attributes(self._at_end.attributes(call))

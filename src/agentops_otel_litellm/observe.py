@@ -21,7 +21,7 @@ from opentelemetry.context import (
 from opentelemetry.trace import set_span_in_context
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.attempts import AttemptsSoFar
+from agentops_otel_litellm.attempts import AttemptsSoFar, Try
 from agentops_otel_litellm.call import (
     Call,
     Cost,
@@ -89,7 +89,7 @@ class Observation:
         "_operation",
         "_parameters",
         "_request",
-        "_route",
+        "_routed",
         "_span",
         "_started",
         "_started_at",
@@ -128,12 +128,15 @@ class Observation:
         """Seconds for which the Router has set the call's deployment aside."""
         self.provided: object = None
         """The provider's part of a response of which LiteLLM's cache had the rest."""
-        self._route = _route_in(context)
         self._started_at = time_ns()
         self._started = perf_counter()
-        self.attempts = AttemptsSoFar(self._started)
+        self.attempts = AttemptsSoFar()
         self._span: Span = telemetry.start(self._begun(), context)
         self._context: Context | None = Context({**set_span_in_context(self._span, context), CURRENT: self})
+        self._routed: Try | None = None
+        route = _route_in(context)
+        if route is not None:
+            self._is_tried_for(route)
         self._request: Request | None = None
         if self._span.is_recording():
             with _READING_REQUEST:
@@ -195,14 +198,26 @@ class Observation:
             return True
         return self.translation is not None and kwargs.get("messages") is self.translation
 
-    def attempt_failed(self, error: BaseException, cause: object, asked: Mapping[str, object]) -> None:
-        """LiteLLM made `error` of `cause`; the parameters it `asked` with count where it had yet to turn to anyone."""
-        attempts = self.attempts
-        if self._streamed is not None and not attempts.under_way:
-            return  # the stream's has failed already: LiteLLM makes its exception once for each that is to be told
-        if attempts.is_news(error, cause):
-            target = self._target() if attempts.under_way else readers.read_target(asked, None)
-            attempts.fail(error, target, readers.read_failure(error))
+    def error_made(self, error: BaseException, of: object, at: float) -> None:
+        """LiteLLM made its own error of one that came at that instant: it ends the attempt that is under way."""
+        if self.attempts.under_way:
+            self.attempt_failed(error, at)
+        else:
+            self.attempts.remade(of, error)
+
+    def attempt_failed(self, error: BaseException, at: float, failure: Failure | None = None) -> None:
+        """The attempt that is under way did."""
+        self.attempts.fail(error, at, self._target(), failure or readers.read_failure(error))
+
+    def try_failed(self, error: BaseException, asked: Mapping[str, object]) -> None:
+        """LiteLLM called itself, to try this once, with the parameters it `asked` with: they count where it failed
+        before it turned to anyone.
+        """
+        attempts, now = self.attempts, perf_counter()
+        if attempts.under_way:
+            self.attempt_failed(error, now)
+        elif not attempts.failed_with(error):
+            attempts.fail(error, now, readers.read_target(asked, None), readers.read_failure(error))
 
     def returned(self, result: object) -> None:
         """LiteLLM gave its response."""
@@ -211,6 +226,7 @@ class Observation:
     def streams(self, stream: object) -> None:
         """LiteLLM gave a stream of which the app will read, or not."""
         self._streamed = StreamedResponse(self._operation.shape.chunks(stream), perf_counter())
+        self.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 
     def hands_on(self, rest: object) -> None:
@@ -259,24 +275,30 @@ class Observation:
                     latest = self._handed_on if self._streamed is None else self._streamed.latest
                     duration = (latest or self._started) - self._started
             call = self._ended(duration, outcome, result, error)
-            self._tell_route(call)
-            self._telemetry.finish(self._span, call)
+            call = self._telemetry.finish(self._span, call)
+            self._was_tried(call)
         self._release()
 
-    def _tell_route(self, call: Call) -> None:
-        """What the Router sends to one of its deployments is an attempt of the routed call."""
-        if call.response is not None and call.response.cache_hit:
-            return  # nothing was sent
-        if self._route is not None and call.routing is not None and call.routing.model_group is not None:
-            ended = self._started + (call.timing.duration or 0)
-            self._route.attempts.add(call.target, call.failure, self._started, ended)
+    def _is_tried_for(self, route: Observation) -> None:
+        """What the Router sends to one of its deployments is an attempt at the routed call. (What else is called on its
+        way, to choose one say, does not have a deployment's id.)
+        """
+        routing = self._routing()
+        if routing is not None and routing.model_id is not None:
+            self._routed = route.attempts.add(self._started, self._target(), routing)
+
+    def _was_tried(self, call: Call) -> None:
+        if self._routed is not None:
+            self._routed.ended = self._started + (call.timing.duration or 0)
+            self._routed.target, self._routed.failure = call.target, call.failure
+            self._routed.needless = call.response is not None and call.response.cache_hit is True
 
     def _release(self) -> None:
         """Let go of what the app passed: our own context refers to us, so only the garbage collector would."""
         self._parameters, self._request, self._streamed = {}, None, None
         self._context = self.logging = self._first_logging = self.translation = None
-        self._route = self._forgotten = self.provided = None
-        self.attempts = AttemptsSoFar(self._started)
+        self._forgotten = self._routed = self.provided = None
+        self.attempts = AttemptsSoFar()
 
     def _begun(self) -> Call:
         """The call as known when it starts."""
@@ -318,7 +340,7 @@ class Observation:
             name=self._operation.name,
             operation=self._operation.name if self._operation.calls_a_model else None,
             target=target,
-            attempts=self.attempts.over(self._started + duration, target, failure),
+            attempts=self.attempts.over(self._started, self._started + duration, target, failure),
             timing=Timing(started_at=self._started_at, duration=duration),
             routing=routing,
             request=self._request,
@@ -383,7 +405,7 @@ class Observation:
 def _route_in(context: Mapping[str, object]) -> Observation | None:
     """The Router's call on whose behalf one is made right now."""
     around = observation_in(context)
-    return around if around is not None and not around.calls_a_model else None
+    return around if around is not None and around.operation == "route" else None
 
 
 class Running:

@@ -67,7 +67,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(name="embeddings", functions=("embedding",), shape=readers.EMBEDDING),
     Operation(
         name="route",
-        functions=("function_with_fallbacks", "async_function_with_fallbacks"),
+        functions=("async_function_with_fallbacks",),
         shape=readers.ROUTE,
         calls_a_model=False,
     ),

@@ -41,7 +41,7 @@ def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
     owner, _, last = name.rpartition(".")
     holder = getattr(module, owner, None) if owner else module
     theirs = None if holder is None else vars(holder).get(last)
-    if not callable(theirs):
+    if not callable(theirs) and not isinstance(theirs, ModuleType):
         return False
     ours = wrapper(theirs)
     if ours is not theirs:

@@ -24,8 +24,8 @@ class Seam:
     """A function of ours, as entry points are written: it is given LiteLLM's and gives back what takes its place."""
     always: bool = True
     """Whether every LiteLLM has it: one that lacks it is told of."""
-    moved_to: str = ""
-    """The module that later releases have it in, under a row of its own."""
+    unless: str = ""
+    """A module that only those releases have which have it elsewhere."""
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -45,10 +45,11 @@ def _undecorated(module: str, *names: str) -> Iterator[Seam]:
     return (Seam(module, name, f"{_TRACING}.trace_undecorated", always=False) for name in names)
 
 
-def _routing(module: str, name: str, moved_to: str = "") -> Iterator[Seam]:
-    """The two methods of the Router that go through retries and fallbacks."""
-    for method in ("function_with_fallbacks", "async_function_with_fallbacks"):
-        yield Seam(module, f"{name}.{method}", f"{_TRACING}.trace_routing", moved_to=moved_to)
+def _retrying(module: str, *names: str) -> Iterator[Seam]:
+    """Functions that call another one again, and their asynchronous twins; older releases have fewer."""
+    for name in names:
+        yield Seam(module, name, f"{_SIGNALS}:call_is_retried", always=False)
+        yield Seam(module, f"a{name}", f"{_SIGNALS}:call_is_retried_async", always=False)
 
 
 SEAMS: tuple[Seam, ...] = (
@@ -68,10 +69,16 @@ SEAMS: tuple[Seam, ...] = (
         f"{_SIGNALS}:usage_estimated",
         always=False,
     ),
+    *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
     Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
     Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
-    *_routing("litellm.router", "Router", moved_to="litellm.router_python_core"),
-    *_routing("litellm.router_python_core", "PythonCore"),
+    Seam(
+        "litellm.router",
+        "Router.async_function_with_fallbacks",
+        f"{_TRACING}.trace_routing",
+        unless="litellm.router_python_core",
+    ),
+    Seam("litellm.router_python_core", "PythonCore.async_function_with_fallbacks", f"{_TRACING}.trace_routing"),
     Seam(
         "litellm.router_utils.cooldown_cache",
         "CooldownCache.add_deployment_to_cooldown",
@@ -92,19 +99,10 @@ SEAMS: tuple[Seam, ...] = (
         )
     ),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
-    Seam("litellm.batch_completion.main", "ThreadPoolExecutor", f"{_THREADS}:carrying_executor"),
-    Seam(
-        "litellm.batch_completion.main",
-        "batch_completion_models_all_responses",
-        f"{_THREADS}:carrying_imports",
-        always=False,
-    ),
-    *_undecorated(
-        "litellm.batch_completion.main",
-        "batch_completion",
-        "batch_completion_models",
-        "batch_completion_models_all_responses",
-    ),
+    Seam("litellm.batch_completion.main", "litellm", f"{_THREADS}:carrying_completion"),
+    Seam("litellm.batch_completion.main", "batch_completion", f"{_TRACING}.trace_batch"),
+    Seam("litellm.batch_completion.main", "batch_completion_models", f"{_TRACING}.trace_batch"),
+    Seam("litellm.batch_completion.main", "batch_completion_models_all_responses", f"{_TRACING}.trace_batch"),
     *_undecorated("litellm.main", "moderation", "acount_tokens"),
     *_undecorated(
         "litellm.batches.main",

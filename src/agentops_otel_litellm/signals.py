@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
+from time import perf_counter
 from typing import Any
 
 from opentelemetry.context import get_current
@@ -98,23 +99,46 @@ def attempt_failed(exception_type: Function) -> Function:
     """LiteLLM makes its own exception of one that ended an attempt; it may return that or raise it."""
     names = parameter_names(exception_type)
 
-    def tell(error: BaseException, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+    def tell(error: BaseException, args: tuple[object, ...], kwargs: dict[str, object], at: float) -> None:
         with _TAKING_FAILURE:
             observation = _observed()
             if observation is not None:
-                asked = {**dict(zip(names, args, strict=False)), **kwargs}
-                observation.attempt_failed(error, asked.get("original_exception"), asked)
+                given = {**dict(zip(names, args, strict=False)), **kwargs}
+                observation.error_made(error, given.get("original_exception"), at)
 
     @wraps(exception_type)
     def told(*args: object, **kwargs: object) -> object:
+        at = perf_counter()
         try:
             error = exception_type(*args, **kwargs)
         except Exception as raised:
-            tell(raised, args, kwargs)
+            tell(raised, args, kwargs, at)
             raise
         if isinstance(error, BaseException):
-            tell(error, args, kwargs)
+            tell(error, args, kwargs, at)
         return error
+
+    return told
+
+
+def call_is_retried(with_retries: Function) -> Function:
+    """LiteLLM tries a call again. It may not have liked the answer, of which nothing was made that it would map."""
+
+    @wraps(with_retries)
+    def told(*args: object, **kwargs: object) -> object:
+        _attempt_failed()
+        return with_retries(*args, **kwargs)
+
+    return told
+
+
+def call_is_retried_async(with_retries: Function) -> Function:
+    """The same, of an asynchronous call."""
+
+    @wraps(with_retries)
+    async def told(*args: object, **kwargs: object) -> object:
+        _attempt_failed()
+        return await with_retries(*args, **kwargs)
 
     return told
 
@@ -123,10 +147,10 @@ def client_retries(sleep_for_retry: Function) -> Function:
     """OpenAI's client, which LiteLLM also leaves its own `num_retries` to, waits before it tries again."""
 
     @wraps(sleep_for_retry)
-    def told(*args: object, **kwargs: object) -> object:
-        _client_failed()
-        waited = sleep_for_retry(*args, **kwargs)
-        _client_tries_again()
+    def told(client: object, *args: object, **kwargs: object) -> object:
+        failed = _attempt_failed(client)
+        waited = sleep_for_retry(client, *args, **kwargs)
+        _tries_again(failed)
         return waited
 
     return told
@@ -136,26 +160,28 @@ def client_retries_async(sleep_for_retry: Function) -> Function:
     """The same, of the asynchronous client."""
 
     @wraps(sleep_for_retry)
-    async def told(*args: object, **kwargs: object) -> object:
-        _client_failed()
-        waited = await sleep_for_retry(*args, **kwargs)
-        _client_tries_again()
+    async def told(client: object, *args: object, **kwargs: object) -> object:
+        failed = _attempt_failed(client)
+        waited = await sleep_for_retry(client, *args, **kwargs)
+        _tries_again(failed)
         return waited
 
     return told
 
 
-def _client_failed() -> None:
-    """The exception is being handled right now."""
+def _attempt_failed(client: object = None) -> Observation | None:
+    """With the exception that is being handled right now: LiteLLM's, or that of OpenAI's `client`. Whose it was."""
     with _TAKING_FAILURE:
         observation, error = _observed(), sys.exc_info()[1]
         if observation is not None and error is not None and observation.attempts.under_way:
-            observation.attempt_failed(error, None, {})
+            failure = None if client is None else readers.read_client_failure(client, error)
+            observation.attempt_failed(error, perf_counter(), failure)
+            return observation
+    return None
 
 
-def _client_tries_again() -> None:
+def _tries_again(observation: Observation | None) -> None:
     with _TAKING_ATTEMPT:
-        observation = _observed()
         if observation is not None:
             observation.attempts.begin()
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import wraps
-from types import FunctionType, SimpleNamespace
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
+import wrapt
 from opentelemetry.context import attach, detach, get_current
 
 Anything = Callable[..., Any]
+
+if TYPE_CHECKING:
+    ModuleProxy = wrapt.ObjectProxy[ModuleType]
+else:
+    ModuleProxy = wrapt.ObjectProxy  # not subscriptable before wrapt 2
 
 
 def carrying_function(run_async_function: Anything) -> Anything:
@@ -33,36 +37,32 @@ def carrying_function(run_async_function: Anything) -> Anything:
     return run_carrying
 
 
-def carrying_imports(function: FunctionType) -> Anything:
-    """A function that imports its pool when it is called: the same one, but that it imports ours."""
-
-    def importing(name: str, *args: Any, **kwargs: Any) -> object:  # noqa: ANN401 - they are passed on
-        imported: object = builtins.__import__(name, *args, **kwargs)
-        if name != "concurrent.futures":
-            return imported
-        return SimpleNamespace(futures=SimpleNamespace(ThreadPoolExecutor=carrying_executor(ThreadPoolExecutor)))
-
-    names = {**function.__globals__, "__builtins__": {**vars(builtins), "__import__": importing}}
-    own = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)
-    own.__kwdefaults__ = function.__kwdefaults__
-    return wraps(function)(own)
+def carrying_completion(litellm: ModuleType) -> object:
+    """LiteLLM as a module of its own knows it that has pools call `litellm.completion`, whichever pools those are."""
+    return _CarryingCompletion(litellm)
 
 
-def carrying_executor(executor: type[ThreadPoolExecutor]) -> type[ThreadPoolExecutor]:
-    """The pool in which LiteLLM makes several calls at once."""
+class _CarryingCompletion(ModuleProxy):
+    """LiteLLM in everything but that its `completion` runs in the context in which it was looked up."""
 
-    class CarryingExecutor(executor):  # type: ignore[valid-type,misc]  # whichever class LiteLLM uses
-        def submit(self, function: Anything, /, *args: object, **kwargs: object) -> Future[object]:
-            context = get_current()
+    # Not LiteLLM's own: what replaces something is to be told from what it replaces.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
-            def carried(*args: object, **kwargs: object) -> object:
-                token = attach(context)
-                try:
-                    return function(*args, **kwargs)
-                finally:
-                    detach(token)
+    def __getattr__(self, name: str) -> object:
+        value: object = getattr(self.__wrapped__, name)
+        return _carried(value) if name == "completion" and callable(value) else value
 
-            submitted: Future[object] = super().submit(carried, *args, **kwargs)
-            return submitted
 
-    return CarryingExecutor
+def _carried(function: Anything) -> Anything:
+    context = get_current()
+
+    @wraps(function)
+    def carried(*args: object, **kwargs: object) -> object:
+        token = attach(context)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            detach(token)
+
+    return carried

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from functools import wraps
+from functools import cached_property, wraps
 from types import CoroutineType, FunctionType
 
 from opentelemetry.context import get_current
@@ -18,11 +18,49 @@ from agentops_otel_litellm.patches import built_by, in_place_of, is_built
 from agentops_otel_litellm.stream_wrapper import traced_stream
 
 Function = Callable[..., object]
-Belongs = Callable[[Operation, Mapping[str, object], Mapping[str, object]], bool]
+Parameters = Mapping[str, object]
+Belongs = Callable[[Operation, Parameters, Parameters], bool]
 """Whether LiteLLM calls a function for an operation, with these parameters, for what is going on in this context."""
 
 _TAKING_RESULT = guard("taking a result")
 _TAKING_FAILURE = guard("taking an attempt's failure")
+
+
+class _Seen:
+    """A traced function: what it is, and what it is called for where its call belongs to one that is going on."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        self._flag = f"a{function.__name__}"
+
+    # Not before the first call: the module was not complete at the function's definition.
+
+    @cached_property
+    def operation(self) -> Operation:
+        return operation_of(self._function)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return parameter_names(self._function)
+
+    def failed(self, error: Exception, kwargs: Parameters) -> None:
+        """A try did, which need not have come to the provider."""
+        with _TAKING_FAILURE:
+            tries = self._tries_for(kwargs)
+            if tries is not None:
+                tries.try_failed(error, kwargs)
+
+    def _tries_for(self, kwargs: Parameters) -> Observation | None:
+        """The call that LiteLLM tries once by calling itself. (Where an asynchronous function calls its synchronous
+        twin, which it does with a flag, that is the same try.)
+        """
+        if kwargs.get("litellm_logging_obj") is None or kwargs.get(self._flag) is True:
+            return None
+        context = get_current()
+        observation = observation_in(context)
+        if observation is None or observation.operation != self.operation.name or is_suppressed(context):
+            return None
+        return observation
 
 
 class Tracing:
@@ -46,13 +84,18 @@ class Tracing:
         """One that the decorator has not built, in this release. The asynchronous ones call their synchronous twins."""
         return function if is_built(function) else self.trace(function, _is_inside_the_same)
 
+    def trace_batch(self, function: Function) -> Function:
+        """Several calls, one of which the app may have asked for."""
+        return self.trace(function, _makes_one_call)
+
     def trace_routing(self, function: Function) -> Function:
-        """The Router's way to its deployments, which it goes again for a fallback."""
-        return self.trace(function, _is_inside_the_same)
+        """The Router's way to its deployments, which it goes again for each fallback."""
+        return self.trace(function, _falls_back)
 
     def trace(self, function: Function, belongs: Belongs | None = None) -> Function:
         """A function that does what `function` does, and is seen doing it, unless it `belongs` to what is seen."""
-        observed = self._observer(function, belongs or _is_called_on_behalf)
+        seen = _Seen(function)
+        observed = self._observer(seen, belongs or _is_called_on_behalf)
 
         if inspect.iscoroutinefunction(function):
 
@@ -63,7 +106,7 @@ class Tracing:
                     try:
                         return await function(*args, **kwargs)
                     except Exception as error:
-                        _tell_call(error, kwargs)
+                        seen.failed(error, kwargs)
                         raise
                 with observation.running():
                     result = await function(*args, **kwargs)
@@ -78,7 +121,7 @@ class Tracing:
                 try:
                     return function(*args, **kwargs)
                 except Exception as error:
-                    _tell_call(error, kwargs)
+                    seen.failed(error, kwargs)
                     raise
             with observation.running():
                 result = function(*args, **kwargs)
@@ -87,15 +130,12 @@ class Tracing:
         return traced
 
     def _observer(
-        self, function: Function, belongs: Belongs
+        self, seen: _Seen, belongs: Belongs
     ) -> Callable[[tuple[object, ...], dict[str, object]], Observation | None]:
         starting = guard("starting a span")
-        operation: Operation | None = None
-        names: tuple[str, ...] = ()
 
         def observed(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | None:
             """The observation of a call of its own; none of a call that belongs to one, or is not to be seen."""
-            nonlocal operation, names
             telemetry = self.telemetry
             if telemetry is None:
                 return None
@@ -103,12 +143,10 @@ class Tracing:
                 context = get_current()
                 if is_suppressed(context):
                     return None
-                if operation is None:  # not before the first call: its module was not complete at its definition
-                    names, operation = parameter_names(function), operation_of(function)
-                if belongs(operation, kwargs, context):
+                if belongs(seen.operation, kwargs, context):
                     return None
-                parameters = {**dict(zip(names, args, strict=False)), **kwargs} if args else kwargs
-                return Observation(telemetry, operation, parameters, context)
+                parameters = {**dict(zip(seen.names, args, strict=False)), **kwargs} if args else kwargs
+                return Observation(telemetry, seen.operation, parameters, context)
             return None
 
         return observed
@@ -139,24 +177,14 @@ async def _awaited(observation: Observation, result: Coroutine[object, object, o
     return handed_on(observation, value)
 
 
-def _tell_call(error: Exception, kwargs: Mapping[str, object]) -> None:
-    """What LiteLLM called on behalf of a call has failed: an attempt of the call's, if nothing said so yet."""
-    with _TAKING_FAILURE:
-        context = get_current()
-        if not is_suppressed(context) and continues_a_call(kwargs, context):
-            observation = observation_in(context)
-            if observation is not None:
-                observation.attempt_failed(error, error.__cause__ or error.__context__, kwargs)
-
-
-def _is_called_on_behalf(operation: Operation, kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+def _is_called_on_behalf(operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
     """What goes on around calls is called anew by its own functions; the calls that it makes are none of its own."""
     return continues_a_call(kwargs, context) or (
         not operation.calls_a_model and _is_inside_the_same(operation, kwargs, context)
     )
 
 
-def continues_a_call(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+def continues_a_call(kwargs: Parameters, context: Parameters) -> bool:
     """Whether LiteLLM is calling itself on behalf of the call that is going on. (Its logging object alone does not
     say so: the proxy makes one before the first call.)
     """
@@ -164,9 +192,23 @@ def continues_a_call(kwargs: Mapping[str, object], context: Mapping[str, object]
     return around is not None and around.calls_a_model and around.is_continued_by(kwargs)
 
 
-def _is_inside_the_same(operation: Operation, _kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+def _is_inside_the_same(operation: Operation, _kwargs: Parameters, context: Parameters) -> bool:
     around = observation_in(context)
     return around is not None and around.operation == operation.name
+
+
+def _makes_one_call(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
+    """Whether it is how LiteLLM makes the call it was asked for, of a `model_list`."""
+    around = observation_in(context)
+    return "deployments" in kwargs and around is not None and around.calls_a_model
+
+
+def _falls_back(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
+    """Whether the Router turns to another group for the call that it is routing. (What chooses one may ask the Router
+    for an answer of its own.)
+    """
+    depth, around = kwargs.get("fallback_depth"), observation_in(context)
+    return isinstance(depth, int) and depth > 0 and around is not None and around.operation == "route"
 
 
 TRACING = Tracing()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.processors.attempts import count_retries
+from agentops_otel_litellm.processors.attempts import count_retries, name_deployment
 from agentops_otel_litellm.processors.cache import set_saved_apart
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
@@ -18,6 +18,7 @@ PIPELINE: tuple[Processor, ...] = (
     set_saved_apart,
     add_stream_rates,
     count_retries,
+    name_deployment,
     categorise_failure,
     drop_unknown_cost,
 )

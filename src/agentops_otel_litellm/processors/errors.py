@@ -15,6 +15,8 @@ CATEGORIES = {
     "AuthenticationError": "auth",
     "PermissionDeniedError": "auth",
     "RateLimitError": "rate_limit",
+    "RouterRateLimitError": "rate_limit",
+    "RouterRateLimitErrorBasic": "rate_limit",
     "BudgetExceededError": "quota",
     "PaymentRequiredError": "quota",
     "ContextWindowExceededError": "context_length",
@@ -84,23 +86,30 @@ SENTENCES = {
 def categorise_failure(call: Call) -> Call:
     """Say of the call's failure what kind it was, and of those of the attempts before it."""
     if call.attempts is not None and any(attempt.failure for attempt in call.attempts.made):
-        made = tuple(map(_categorise_attempt, call.attempts.made))
+        *before, last = call.attempts.made
+        made = (*map(_categorise_attempt, before), _categorise_attempt(last, began=_began(call)))
         call = replace(call, attempts=replace(call.attempts, made=made))
     failure = call.failure
     if failure is None:
         return call
-    began = call.stream is not None and call.stream.chunk_count > 0
-    return replace(call, failure=_categorised(failure, call.target.provider, began=began))
+    return replace(call, failure=_categorised(failure, call.target.provider, began=_began(call)))
 
 
-def _categorise_attempt(attempt: Attempt) -> Attempt:
+def _began(call: Call) -> bool:
+    """Whether the response had begun to come. (A stream's can only come of the last attempt.)"""
+    return call.stream is not None and call.stream.chunk_count > 0
+
+
+def _categorise_attempt(attempt: Attempt, *, began: bool = False) -> Attempt:
     if attempt.failure is None:
         return attempt
-    return replace(attempt, failure=_categorised(attempt.failure, attempt.provider))
+    return replace(attempt, failure=_categorised(attempt.failure, attempt.provider, began=began))
 
 
 def _categorised(failure: Failure, provider: str | None, *, began: bool = False) -> Failure:
-    """`began`: whether the response had begun to come."""
+    """`began`: whether the response had begun to come. (An attempt that was a call of its own has told what it was.)"""
+    if failure.message is not None:
+        return failure
     category = _category(failure)
     if category in {"connection", "server_error", None} and began:
         category = "stream_interrupted"

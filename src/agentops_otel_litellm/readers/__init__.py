@@ -5,7 +5,7 @@ content, change nothing, and never import litellm. They may raise on a shape the
 """
 
 from agentops_otel_litellm.readers.cache import read_cache_hit
-from agentops_otel_litellm.readers.failures import read_failure
+from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.interactions import INTERACTION
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
@@ -45,6 +45,7 @@ __all__ = [
     "is_stream",
     "is_stream_manager",
     "read_cache_hit",
+    "read_client_failure",
     "read_cooldown_time",
     "read_failure",
     "read_native_function",

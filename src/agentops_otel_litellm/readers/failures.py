@@ -32,9 +32,17 @@ def read_failure(error: BaseException) -> Failure:
         ancestry=_names(told),
         provider=_provider(error),
         status_code=_status(told),
-        retry_after=_seconds(_header(headers, "retry-after")),
+        retry_after=_seconds(_header(headers, "retry-after")) or number(getattr(error, "cooldown_time", None)),
         request_id=next((found for name in _REQUEST_IDS if (found := _header(headers, name))), None),
     )
+
+
+def read_client_failure(client: Any, error: BaseException) -> Failure:
+    """The facts of what OpenAI's `client` would make of its HTTP client's exception, were it to give up."""
+    response = getattr(error, "response", None)
+    if response is None:
+        return read_failure(error)
+    return read_failure(client._make_status_error("", body=None, response=response))  # noqa: SLF001 - it has no other
 
 
 def _provider(error: Any) -> str | None:

@@ -89,13 +89,14 @@ def _resolved_url(details: Mapping[str, Any]) -> str | None:
 def read_routing(parameters: Parameters, logging: Any) -> Routing:
     details = getattr(logging, "model_call_details", None) or {}
     litellm_params = details.get("litellm_params") or parameters
-    metadata = parameters.get("metadata") or parameters.get("litellm_metadata")
-    group = metadata.get("model_group") if isinstance(metadata, dict) else None
+    # The Router writes to the second where the first is the provider's, and the app's then.
+    places = (parameters.get("metadata"), parameters.get("litellm_metadata"))
+    groups = (place.get("model_group") for place in places if isinstance(place, dict))
     return Routing(
         call_id=text(details.get("litellm_call_id")) or text(parameters.get("litellm_call_id")),
         call_type=text(getattr(logging, "call_type", None)),
-        model_group=model_name(group),
-        model_id=text(field(litellm_params.get("model_info") or {}, "id")),
+        model_group=next(filter(None, map(model_name, groups)), None),
+        model_id=text(field(parameters.get("model_info") or litellm_params.get("model_info") or {}, "id")),
     )
 
 

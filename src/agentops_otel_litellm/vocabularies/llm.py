@@ -32,6 +32,8 @@ ATTEMPT = Vocabulary(
             "litellm.attempt.number": "number",
             "litellm.attempt.model": "model",
             "litellm.attempt.provider": "provider",
+            "litellm.attempt.model_group": "model_group",
+            "litellm.attempt.model_id": "model_id",
             "litellm.attempt.duration": "duration",
         },
     ),
