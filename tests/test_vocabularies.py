@@ -73,6 +73,19 @@ CALL = Call(
         service_tier="flex",
         encoding_formats=("float",),
         dimensions=15,
+        # images, audio, video
+        images_count=33,
+        size="1024x1024",
+        quality="high",
+        style="vivid",
+        output_format="png",
+        response_format="b64_json",
+        voice="alloy",
+        speed=1.25,
+        language="en",
+        file_size=34,
+        media_duration=4.0,
+        video_id="video",
     ),
     response=Response(
         id="response",
@@ -85,6 +98,22 @@ CALL = Call(
         service_tier="default",
         system_fingerprint="fp",
         cache_hit=True,
+        # images, audio, moderation, video, realtime sessions
+        images_count=35,
+        size="1024x1536",
+        content_size=36,
+        media_duration=3.5,
+        language="english",
+        words_count=37,
+        segments_count=38,
+        flagged=True,
+        flagged_categories=("hate", "violence"),
+        results_count=39,
+        status="queued",
+        progress=40,
+        turns_count=41,
+        close_code=1000,
+        closed_by="provider",
     ),
     usage=Usage(
         input=20,
@@ -99,8 +128,10 @@ CALL = Call(
         output_text=29,
         output_image=30,
         output_audio=31,
+        # audio
+        audio_seconds=3.25,
     ),
-    cost=Cost(total=0.5, source="litellm"),
+    cost=Cost(total=0.5, source="litellm", per_unit=True),
     stream=Stream(
         outcome="failed",
         chunk_count=32,
@@ -187,6 +218,19 @@ WRITTEN: dict[str, Attributes] = {
         "llm.request.max_tokens": 13,
         "llm.request.top_p": 0.2,
         "llm.request.dimensions": 15,
+        # images, audio, video
+        "llm.request.images_count": 33,
+        "llm.request.size": "1024x1024",
+        "llm.request.quality": "high",
+        "llm.request.style": "vivid",
+        "llm.request.output_format": "png",
+        "llm.request.response_format": "b64_json",
+        "llm.request.voice": "alloy",
+        "llm.request.speed": 1.25,
+        "llm.request.language": "en",
+        "llm.request.file_size": 34,
+        "llm.request.media_duration": 4.0,
+        "llm.request.video_id": "video",
         "llm.response.id": "response",
         "llm.response.model": "gpt-4o-2024",
         "llm.response.choices_count": 16,
@@ -194,6 +238,22 @@ WRITTEN: dict[str, Attributes] = {
         "llm.response.content_length": 17,
         "llm.response.tool_calls_count": 18,
         "llm.cache.hit": True,
+        # images, audio, moderation, video, realtime sessions
+        "llm.response.images_count": 35,
+        "llm.response.size": "1024x1536",
+        "llm.response.content_size": 36,
+        "llm.response.media_duration": 3.5,
+        "llm.response.language": "english",
+        "llm.response.words_count": 37,
+        "llm.response.segments_count": 38,
+        "llm.response.flagged": True,
+        "llm.response.flagged_categories": ("hate", "violence"),
+        "llm.response.results_count": 39,
+        "llm.response.status": "queued",
+        "llm.response.progress": 40,
+        "llm.response.turns_count": 41,
+        "llm.response.close_code": 1000,
+        "llm.response.closed_by": "provider",
         "llm.response.is_streaming": True,
         "llm.response.stream_outcome": "failed",
         "llm.response.time_to_first_token": 1.2,
@@ -214,6 +274,8 @@ WRITTEN: dict[str, Attributes] = {
         "llm.usage.total_tokens": 22,
         "llm.usage.cached_tokens": 23,
         "llm.usage.reasoning_tokens": 25,
+        # audio
+        "llm.usage.audio_seconds": 3.25,
         "llm.usage.cost": 0.5,
         "agentops.cost.total": 0.5,
         "agentops.cost.source": "litellm",
@@ -237,7 +299,19 @@ PROPOSED = {
     "gen_ai.usage.cost.source": "string",
 }
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.")
-OUR_OPERATIONS: frozenset[str] = frozenset()
+OUR_OPERATIONS: frozenset[str] = frozenset(
+    {
+        # images, audio, moderation, realtime sessions
+        "image_generation",
+        "speech",
+        "transcription",
+        "moderation",
+        "realtime",
+        "create_realtime_client_secret",
+        "create_realtime_transcription_session",
+        "realtime_calls",
+    }
+)
 """Those the conventions have no name for."""
 KINDS: dict[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
 

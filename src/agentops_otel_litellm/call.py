@@ -66,6 +66,26 @@ class Request:
     service_tier: str | None = None
     encoding_formats: tuple[str, ...] | None = None
     dimensions: int | None = None
+    # images, audio, video
+    images_count: int | None = None
+    """Images sent."""
+    size: str | None = None
+    """Of the image or video that is to be made, such as `1024x1024`."""
+    quality: str | None = None
+    style: str | None = None
+    output_format: str | None = None
+    """Of the image, such as `png`."""
+    response_format: str | None = None
+    """How the image, sound or transcript is to be given: `b64_json`, `mp3`, `verbose_json`."""
+    voice: str | None = None
+    speed: float | None = None
+    language: str | None = None
+    file_size: int | None = None
+    """Bytes of the sound that is to be transcribed."""
+    media_duration: float | None = None
+    """Seconds that the video is to last."""
+    video_id: str | None = None
+    """The video that is asked for."""
 
 
 @record
@@ -84,6 +104,33 @@ class Response:
     service_tier: str | None = None
     system_fingerprint: str | None = None
     cache_hit: bool | None = None
+    # images, audio, moderation, video, realtime sessions
+    images_count: int | None = None
+    """Images made."""
+    size: str | None = None
+    """Of the video."""
+    content_size: int | None = None
+    """Bytes of sound or video."""
+    media_duration: float | None = None
+    """Seconds that the sound or video lasts."""
+    language: str | None = None
+    words_count: int | None = None
+    segments_count: int | None = None
+    flagged: bool | None = None
+    """Whether any of the inputs was."""
+    flagged_categories: tuple[str, ...] | None = None
+    """Those that any input was flagged for, sorted."""
+    results_count: int | None = None
+    """Inputs judged, or entries of a list."""
+    status: str | None = None
+    """How far a video is, in the provider's words."""
+    progress: int | None = None
+    """The same in percent."""
+    turns_count: int | None = None
+    """Responses in a realtime session."""
+    close_code: int | None = None
+    """What the session's connection to the provider was closed with, where the provider closed it."""
+    closed_by: Literal["client", "provider"] | None = None
 
 
 @record
@@ -102,6 +149,9 @@ class Usage:
     output_text: int | None = None
     output_image: int | None = None
     output_audio: int | None = None
+    # audio
+    audio_seconds: float | None = None
+    """What the provider counts instead of tokens, where it bills by time."""
 
 
 @record
@@ -110,6 +160,8 @@ class Cost:
 
     total: float
     source: Literal["litellm", "genai_prices", "user"]
+    per_unit: bool | None = None
+    """Whether images, characters or seconds were bought: no tokens need to have been counted."""
 
 
 @record

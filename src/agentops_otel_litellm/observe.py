@@ -80,8 +80,10 @@ class Observation:
 
     __slots__ = (
         "__weakref__",
+        "_answered",
         "_context",
         "_ending",
+        "_kept_back",
         "_operation",
         "_parameters",
         "_request",
@@ -108,6 +110,8 @@ class Observation:
         self._parameters = parameters
         self._ending = Lock()
         self._streamed: StreamedResponse | None = None
+        self._answered: Answer | None = None
+        self._kept_back: BaseException | None = None
         self.logging: object = parameters.get("litellm_logging_obj")
         """LiteLLM's logging object of the call, once there is one."""
         self.cooldown_time: float | None = None
@@ -168,9 +172,16 @@ class Observation:
             target = self._target() if attempts.under_way else readers.read_target(asked, None)
             attempts.fail(error, target, readers.read_failure(error))
 
+    def answered(self, answer: object, error: BaseException | None) -> None:
+        """LiteLLM has an answer, or an error, that it will keep to itself."""
+        if answer is not None:
+            self._answered = self._answer(answer)
+        self._kept_back = error
+
     def returned(self, result: object) -> None:
         """LiteLLM gave its response."""
-        self._end("completed", result=result)
+        error = self._kept_back
+        self._end("completed" if error is None else "failed", result=result, error=error)
 
     def streams(self, stream: object) -> None:
         """LiteLLM gave a stream of which the app will read, or not."""
@@ -222,7 +233,7 @@ class Observation:
     def _release(self) -> None:
         """Let go of what the app passed: our own context refers to us, so only the garbage collector would."""
         self._parameters, self._request, self._streamed = {}, None, None
-        self._context = self.logging = self._route = None
+        self._context = self.logging = self._route = self._answered = self._kept_back = None
         self.attempts = AttemptsSoFar(self._started)
 
     def _begun(self) -> Call:
@@ -254,6 +265,8 @@ class Observation:
         if self._streamed is not None:
             stream = self._streamed.timed(outcome, self._started)
             answer = self._streamed_answer(self._streamed.chunks, outcome)
+        elif self._answered is not None:
+            answer = self._answered
         elif error is None:
             answer = self._answer(result)
         response, usage, cost = answer

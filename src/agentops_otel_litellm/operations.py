@@ -39,6 +39,30 @@ OPERATIONS: tuple[Operation, ...] = (
         shape=readers.BATCH,
         calls_a_model=False,
     ),
+    # images, audio, moderation, video, realtime sessions
+    Operation(name="image_generation", functions=("image_generation",), shape=readers.IMAGE),
+    Operation(functions=("image_edit", "image_variation"), shape=readers.IMAGE),
+    Operation(name="speech", functions=("speech",), shape=readers.SPEECH),
+    Operation(name="transcription", functions=("transcription",), shape=readers.TRANSCRIPTION),
+    Operation(name="moderation", functions=("moderation",), shape=readers.MODERATION),
+    Operation(
+        functions=(
+            "video_generation",
+            "video_status",
+            "video_content",
+            "video_remix",
+            "video_list",
+            "video_edit",
+            "video_extension",
+            "video_create_character",
+            "video_get_character",
+        ),
+        shape=readers.VIDEO,
+    ),
+    Operation(name="realtime", functions=("_arealtime",), shape=readers.REALTIME),
+    Operation(name="create_realtime_client_secret", functions=("acreate_realtime_client_secret",)),
+    Operation(name="create_realtime_transcription_session", functions=("acreate_realtime_transcription_session",)),
+    Operation(name="realtime_calls", functions=("arealtime_calls",)),
 )
 DEFAULT = Operation()
 

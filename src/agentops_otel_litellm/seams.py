@@ -53,6 +53,13 @@ SEAMS: tuple[Seam, ...] = (
         "CooldownCache.add_deployment_to_cooldown",
         f"{_SIGNALS}:deployment_cools_down",
     ),
+    Seam(
+        "litellm.litellm_core_utils.realtime_streaming",
+        "RealTimeStreaming.bidirectional_forward",
+        f"{_SIGNALS}:session_ends",
+        always=False,
+    ),
+    Seam("websockets.asyncio.client", "connect.__aenter__", f"{_SIGNALS}:session_refused", always=False),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
     Seam("litellm.batch_completion.main", "ThreadPoolExecutor", f"{_THREADS}:carrying_executor"),
     Seam(

@@ -20,6 +20,7 @@ _TAKING_LOGGING = guard("taking LiteLLM's logging object")
 _TAKING_ATTEMPT = guard("taking an attempt")
 _TAKING_FAILURE = guard("taking an attempt's failure")
 _TAKING_COOLDOWN = guard("taking a deployment's cooldown")
+_TAKING_SESSION = guard("taking a realtime session")
 
 
 def _observed() -> Observation | None:
@@ -138,5 +139,38 @@ def deployment_cools_down(add_deployment_to_cooldown: Function) -> Function:
             if observation is not None:
                 observation.cooldown_time = readers.read_cooldown_time(dict(zip(names, args, strict=False)) | kwargs)
         return add_deployment_to_cooldown(*args, **kwargs)
+
+    return told
+
+
+def session_ends(bidirectional_forward: Function) -> Function:
+    """LiteLLM passes on what the app and the provider say to each other in a realtime session, until one hangs up."""
+
+    @wraps(bidirectional_forward)
+    async def told(session: object, *args: object, **kwargs: object) -> object:
+        try:
+            return await bidirectional_forward(session, *args, **kwargs)
+        finally:
+            with _TAKING_SESSION:
+                observation = _observed()
+                if observation is not None:
+                    observation.answered(session, readers.read_session_end(session))
+
+    return told
+
+
+def session_refused(connect: Function) -> Function:
+    """LiteLLM tells the app's socket that the provider refused the connection of a session, and nobody else."""
+
+    @wraps(connect)
+    async def told(*args: object, **kwargs: object) -> object:
+        try:
+            return await connect(*args, **kwargs)
+        except Exception as error:
+            with _TAKING_SESSION:
+                observation = _observed()
+                if observation is not None and observation.operation == "realtime":
+                    observation.answered(None, error)
+            raise
 
     return told

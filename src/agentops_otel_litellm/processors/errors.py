@@ -32,6 +32,7 @@ CATEGORIES = {
     "JSONSchemaValidationError": "invalid_response",
     "APIResponseValidationError": "invalid_response",
     "MidStreamFallbackError": "stream_interrupted",
+    "ConnectionClosedError": "stream_interrupted",
     "APIConnectionError": "connection",
     "ConnectionError": "connection",
     "BadGatewayError": "server_error",

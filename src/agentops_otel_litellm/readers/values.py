@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from math import isfinite
@@ -11,6 +12,8 @@ from typing import Any
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
 
 _LONGEST_NAME = 256
+_WORD = re.compile(r"[\w.:+-]{1,64}", re.ASCII)
+_IDENTIFIER = re.compile(r"[\w.:+/=-]{1,256}", re.ASCII)
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -92,3 +95,30 @@ def texts(value: Any) -> tuple[str, ...] | None:
     if isinstance(value, str):
         return (value,)
     return tuple(item for item in value if isinstance(item, str)) or None if isinstance(value, Sequence) else None
+
+
+def word(value: Any) -> str | None:
+    """A choice by its name, such as `1024x1024` or `verbose_json`: one word. What is longer could be content."""
+    known = text(value)
+    return known if known is not None and _WORD.fullmatch(known) else None
+
+
+def identifier(value: Any) -> str | None:
+    """What a provider calls a thing of the app's: not a URL, which carries keys, and nothing with a space in it."""
+    known = text(value)
+    return known if known is not None and "://" not in known and _IDENTIFIER.fullmatch(known) else None
+
+
+def quantity(value: Any) -> float | None:
+    """A number, or a string that is one: OpenAI's videos last `"4"` seconds."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    return number(value)
+
+
+def length(value: Any) -> int | None:
+    """Characters of a text, where it is one."""
+    return len(value) if isinstance(value, str) else None
