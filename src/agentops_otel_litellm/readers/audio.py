@@ -20,6 +20,9 @@ from agentops_otel_litellm.readers.values import count, field, length, members, 
 
 Parameters = Mapping[str, Any]
 
+_TELLING_LANGUAGE = frozenset({"openai", "azure"})
+"""Those whose responses LiteLLM hands on as they are."""
+
 _SPEECH = rows_for(
     Request,
     {
@@ -43,7 +46,6 @@ _TRANSCRIPT = rows_for(
     {
         "text": ("content_length", length),
         "duration": ("media_duration", number),
-        "language": ("language", word),
         "words": ("words_count", count),
         "segments": ("segments_count", count),
     },
@@ -94,7 +96,14 @@ def _size(file: Any) -> int | None:
 
 
 def transcription_response(result: Any) -> Response:
-    return replace(default_response(result), **taken(members(result), _TRANSCRIPT))
+    """For a provider that does not tell the language, LiteLLM says English."""
+    transcript, hidden = members(result), getattr(result, "_hidden_params", None)
+    told = field(hidden, "custom_llm_provider") in _TELLING_LANGUAGE
+    return replace(
+        default_response(result),
+        language=word(transcript.get("language")) if told else None,
+        **taken(transcript, _TRANSCRIPT),
+    )
 
 
 SPEECH = Shape(request=speech_request, response=speech_response, usage=no_usage, cost=speech_cost)
