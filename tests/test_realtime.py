@@ -120,16 +120,15 @@ async def answering(connection: ServerConnection) -> None:
         await connection.send(json.dumps(turn(number)))
 
 
-async def session(socket: ClientSocket, server: Server, **parameters: object) -> int:
+async def session(socket: ClientSocket, server: Server, model: str = MODEL) -> int:
     """LiteLLM's part; the port of the provider."""
     port: int = server.sockets[0].getsockname()[1]
     await litellm._arealtime(
-        model=MODEL,
+        model=model,
         websocket=socket,
         api_base=f"http://127.0.0.1:{port}",
         api_key="sk-test",
         litellm_call_id=CALL_ID,
-        **parameters,
     )
     return port
 
@@ -299,6 +298,24 @@ def test_a_provider_that_cannot_be_reached(telemetry: Recorder) -> None:
     assert telemetry.attributes()["llm.error.category"] == "connection"
 
 
+def test_a_url_that_is_none(telemetry: Recorder) -> None:
+    """A session that LiteLLM cannot even try to connect is a failure, although nothing is raised."""
+
+    async def scenario() -> None:
+        await litellm._arealtime(
+            model="azure/gpt-realtime",
+            websocket=ClientSocket(),
+            api_base="http://127.0.0.1:9",
+            api_key="sk-test",
+            api_version="2024-10-01-preview",
+        )
+
+    asyncio.run(scenario())
+    (span,) = telemetry.spans()
+    assert span.status.status_code is StatusCode.ERROR
+    assert telemetry.attributes()["error.type"] == "InvalidURI"  # Azure's is taken as it is
+
+
 def test_a_session_that_the_proxy_cancels(telemetry: Recorder) -> None:
     """A cancelled session ends its span, with what was used until then."""
 
@@ -327,6 +344,43 @@ def test_a_session_that_the_proxy_cancels(telemetry: Recorder) -> None:
     attributes = telemetry.attributes()
     assert attributes["llm.error.category"] == "cancelled"
     assert attributes["gen_ai.usage.input_tokens"] == 20
+
+
+def test_a_provider_with_a_protocol_of_its_own(telemetry: Recorder) -> None:
+    """Of Gemini's sessions LiteLLM makes OpenAI's; what Gemini counted is told."""
+    counted = {
+        "promptTokenCount": 20,
+        "responseTokenCount": 10,
+        "totalTokenCount": 30,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 20}],
+        "responseTokensDetails": [{"modality": "TEXT", "tokenCount": 10}],
+    }
+
+    async def gemini(connection: ServerConnection) -> None:
+        await connection.recv()
+        await connection.send(json.dumps({"setupComplete": {}}))
+        await connection.recv()
+        for content in (
+            {"modelTurn": {"role": "model", "parts": [{"text": CANARY}]}},
+            {"generationComplete": True},
+        ):
+            await connection.send(json.dumps({"serverContent": content}))
+        await connection.send(json.dumps({"serverContent": {"turnComplete": True}, "usageMetadata": counted}))
+        await connection.wait_closed()
+
+    async def scenario() -> None:
+        async with serve(gemini, "127.0.0.1", 0) as server:
+            await session(ClientSocket(leaves_after=1), server, model="gemini/gemini-2.0-flash-live-001")
+
+    asyncio.run(scenario())
+    (span,) = telemetry.spans()
+    assert (span.name, span.status.status_code) == ("realtime gemini-2.0-flash-live-001", StatusCode.UNSET)
+    attributes = telemetry.attributes()
+    assert attributes["gen_ai.provider.name"] == "gcp.gemini"
+    assert attributes["llm.response.turns_count"] == 1
+    assert attributes["gen_ai.usage.input_tokens"] == 20
+    assert attributes["gen_ai.usage.output_tokens"] == 10
+    assert CANARY not in telemetry.everything()
 
 
 def test_a_session_that_only_transcribes(telemetry: Recorder) -> None:
@@ -363,9 +417,12 @@ def test_other_connections_of_the_apps_are_its_own(wire: WireProvider, telemetry
                 pass
 
     class Connecting(CustomLogger):
-        def log_pre_api_call(self, *_args: object) -> None:
+        connected = False
+
+        def log_pre_api_call(self, *_args: object, **_kwargs: object) -> None:
             with ThreadPoolExecutor() as threads:
                 threads.submit(copy_context().run, asyncio.run, connect()).result()
+            self.connected = True
 
     async def scenario() -> None:
         await litellm.amoderation(
@@ -378,6 +435,7 @@ def test_other_connections_of_the_apps_are_its_own(wire: WireProvider, telemetry
         asyncio.run(scenario())
     finally:
         litellm.callbacks.remove(logger)
+    assert logger.connected
     (span,) = telemetry.spans()
     assert span.status.status_code is StatusCode.UNSET
 

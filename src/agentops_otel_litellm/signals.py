@@ -167,10 +167,29 @@ def session_refused(connect: Function) -> Function:
         try:
             return await connect(*args, **kwargs)
         except Exception as error:
-            with _TAKING_SESSION:
-                observation = _observed()
-                if observation is not None and observation.operation == "realtime":
-                    observation.answered(None, error)
+            _tell_session(error)
             raise
 
     return told
+
+
+def session_misdirected(make_connection: Function) -> Function:
+    """The same of a connection that cannot even be tried, for its URL is none."""
+
+    @wraps(make_connection)
+    def told(*args: object, **kwargs: object) -> object:
+        try:
+            return make_connection(*args, **kwargs)
+        except Exception as error:
+            _tell_session(error)
+            raise
+
+    return told
+
+
+def _tell_session(error: Exception) -> None:
+    """Callbacks may have connections of their own, in any operation but this."""
+    with _TAKING_SESSION:
+        observation = _observed()
+        if observation is not None and observation.operation == "realtime":
+            observation.answered(None, error)
