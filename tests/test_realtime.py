@@ -346,6 +346,7 @@ def test_a_session_that_the_proxy_cancels(telemetry: Recorder) -> None:
     assert attributes["gen_ai.usage.input_tokens"] == 20
 
 
+@pytest.mark.filterwarnings("ignore:websockets.exceptions.InvalidStatusCode:DeprecationWarning")  # LiteLLM's own
 def test_a_provider_with_a_protocol_of_its_own(telemetry: Recorder) -> None:
     """Of Gemini's sessions LiteLLM makes OpenAI's; what Gemini counted is told."""
     counted = {
