@@ -260,6 +260,24 @@ def test_a_session_that_breaks_off(telemetry: Recorder) -> None:
     assert CANARY not in telemetry.everything()
 
 
+@pytest.mark.filterwarnings("ignore:websockets.* deprecated:DeprecationWarning")  # that LiteLLM uses it
+@pytest.mark.parametrize("model", [MODEL, "gemini/gemini-2.0-flash-live-001"])
+def test_a_session_that_is_refused_whichever_way_litellm_connects(model: str, telemetry: Recorder) -> None:
+    """Some of LiteLLM's providers enter the connection, others await it."""
+
+    def refuse(connection: ServerConnection, _request: object) -> object:
+        return connection.respond(HTTPStatus.FORBIDDEN, f"No, {CANARY}\n")
+
+    async def scenario() -> None:
+        async with serve(answering, "127.0.0.1", 0, process_request=refuse) as server:
+            await session(ClientSocket(), server, model=model)
+
+    asyncio.run(scenario())
+    (span,) = telemetry.spans()
+    assert span.status.status_code is StatusCode.ERROR
+    assert telemetry.attributes()["llm.error.status_code"] == 403
+
+
 @pytest.mark.parametrize(("status", "category"), [(401, "auth"), (429, "rate_limit"), (503, "server_error")])
 def test_a_session_that_is_refused(status: int, category: str, telemetry: Recorder) -> None:
     """LiteLLM tells only the app's socket that the provider refused; the span says what kind of refusal it was."""
@@ -346,7 +364,7 @@ def test_a_session_that_the_proxy_cancels(telemetry: Recorder) -> None:
     assert attributes["gen_ai.usage.input_tokens"] == 20
 
 
-@pytest.mark.filterwarnings("ignore:websockets.exceptions.InvalidStatusCode:DeprecationWarning")  # LiteLLM's own
+@pytest.mark.filterwarnings("ignore:websockets.* deprecated:DeprecationWarning")  # that LiteLLM uses it
 def test_a_provider_with_a_protocol_of_its_own(telemetry: Recorder) -> None:
     """Of Gemini's sessions LiteLLM makes OpenAI's; what Gemini counted is told."""
     counted = {

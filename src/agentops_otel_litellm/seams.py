@@ -60,7 +60,7 @@ SEAMS: tuple[Seam, ...] = (
         always=False,
     ),
     Seam("websockets.asyncio.client", "connect.__init__", f"{_SIGNALS}:session_misdirected", always=False),
-    Seam("websockets.asyncio.client", "connect.__aenter__", f"{_SIGNALS}:session_refused", always=False),
+    Seam("websockets.asyncio.client", "connect.__await__", f"{_SIGNALS}:session_refused", always=False),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
     Seam("litellm.batch_completion.main", "ThreadPoolExecutor", f"{_THREADS}:carrying_executor"),
     Seam(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import wraps
 from typing import Any
 
@@ -159,13 +159,16 @@ def session_ends(bidirectional_forward: Function) -> Function:
     return told
 
 
-def session_refused(connect: Function) -> Function:
-    """LiteLLM tells the app's socket that the provider refused the connection of a session, and nobody else."""
+def session_refused(connecting: Function) -> Function:
+    """LiteLLM tells the app's socket that the provider refused the connection of a session, and nobody else.
 
-    @wraps(connect)
-    async def told(*args: object, **kwargs: object) -> object:
+    Whether it awaits its client's `connect()` or enters it, this is the method that tries.
+    """
+
+    @wraps(connecting)
+    def told(*args: object, **kwargs: object) -> Generator[object, object, object]:
         try:
-            return await connect(*args, **kwargs)
+            return (yield from connecting(*args, **kwargs))
         except Exception as error:
             _tell_session(error)
             raise
