@@ -161,7 +161,6 @@ def test_images_of_azure_have_a_price_of_their_own(style: str, wire: WireProvide
         prompt=PROMPT,
         size="1024x1024",
         quality="standard",
-        style="vivid",
         api_version="2024-02-01",
         **connection(wire, version=""),
     )
@@ -176,10 +175,17 @@ def test_images_of_azure_have_a_price_of_their_own(style: str, wire: WireProvide
         "llm.request.content_length": len(PROMPT),
         "llm.request.size": "1024x1024",
         "llm.request.quality": "standard",
-        "llm.request.style": "vivid",
         "llm.response.images_count": 1,
         **price(cost),
     }
+
+
+def test_a_style_is_told(wire: WireProvider, telemetry: Recorder) -> None:
+    """Where a model has styles, the one asked for is told."""
+    wire.reply("/images/generations", images(MADE))
+    invoke("sync", "image_generation", model="recraft/recraftv3", prompt=PROMPT, style="vector", **connection(wire))
+    (exchange,) = wire.ledger
+    assert telemetry.attributes()["llm.request.style"] == exchange.body["style"] == "vector"
 
 
 @BOTH_STYLES
