@@ -120,3 +120,38 @@ class AsyncApp(App):
 
     def name(self, function: str) -> str:
         return f"a{function}"
+
+
+class Caller(ABC):
+    """Calls a function of any of LiteLLM's modules in one of two styles."""
+
+    prefix = ""
+
+    @abstractmethod
+    def name(self, function: str) -> str:
+        """What LiteLLM calls the function in this style."""
+
+    @abstractmethod
+    def call(self, module: object, function: str, *args: object, **parameters: object) -> object:
+        """Call it, and give its result."""
+
+
+class SyncCaller(Caller):
+    def name(self, function: str) -> str:
+        return function
+
+    def call(self, module: object, function: str, *args: object, **parameters: object) -> object:
+        return getattr(module, function)(*args, **parameters)
+
+
+class AsyncCaller(Caller):
+    prefix = "async_"
+
+    def name(self, function: str) -> str:
+        return "a_add_message" if function == "add_message" else f"a{function}"
+
+    def call(self, module: object, function: str, *args: object, **parameters: object) -> object:
+        async def scenario() -> object:
+            return await getattr(module, self.name(function))(*args, **parameters)
+
+        return asyncio.run(scenario())

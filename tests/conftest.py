@@ -18,18 +18,37 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import pytest
 
+import operations_table
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.tracing import TRACING
+from operations_table import SeenOperations
 from recorder import Recorder
 from servers.openai_provider import OpenAIProvider
 from servers.wire import WireProvider
 
 if TYPE_CHECKING:
-    from apps import App
+    from apps import App, Caller
 
-RECORDER = Recorder()
+SEEN = SeenOperations()
+RECORDER = Recorder(span_processors=[SEEN])
 LiteLLMInstrumentor().instrument(**RECORDER.providers)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-operations", action="store_true", help="write the page of what is captured")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Hold the page of what is captured against what the tests saw, when all of them have run."""
+    text = operations_table.page(SEEN.facts)
+    if session.config.getoption("--write-operations"):
+        operations_table.PAGE.write_text(text, "utf-8")
+    elif (
+        exitstatus == 0 and operations_table.is_due(session.config) and operations_table.PAGE.read_text("utf-8") != text
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        print("\ndocs/operations.md is out of date: pytest --write-operations writes it.")  # noqa: T201
 
 
 class Told(logging.Handler):
@@ -102,6 +121,14 @@ def app(request: pytest.FixtureRequest, provider: OpenAIProvider) -> App:
     from apps import AsyncApp, SyncApp
 
     return SyncApp(provider) if request.param == "sync" else AsyncApp(provider)
+
+
+@pytest.fixture(params=["sync", "async"])
+def caller(request: pytest.FixtureRequest) -> Caller:
+    """Whoever calls LiteLLM's functions, in both styles."""
+    from apps import AsyncCaller, SyncCaller
+
+    return SyncCaller() if request.param == "sync" else AsyncCaller()
 
 
 Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from apps import CALL_ID
 from recorder import Attributes
 from servers.openai_provider import Exchange, OpenAIProvider
+from servers.wire import WireProvider
 
 FIGURES = frozenset(
     {
@@ -17,6 +18,10 @@ FIGURES = frozenset(
     }
 )
 """Measured, so never twice the same."""
+
+
+PROVIDER_NAMES = {"gemini": "gcp.gemini", "mistral": "mistral_ai"}
+"""LiteLLM's → the conventions', where they differ."""
 
 
 def without_figures(attributes: Attributes) -> Attributes:
@@ -105,3 +110,23 @@ def price(amount: float) -> Attributes:
         "agentops.cost.total": amount,
         "agentops.cost.source": "litellm",
     }
+
+
+def served(
+    operation: str, by: str, wire: WireProvider, *, model: str | None = None, call_type: str | None = None
+) -> Attributes:
+    """Whom a call asked: `by` is LiteLLM's provider, `model` is without it; `call_type` as LiteLLM's logging has it."""
+    known: Attributes = {
+        "gen_ai.operation.name": operation,
+        "gen_ai.provider.name": PROVIDER_NAMES.get(by, by),
+        "llm.vendor": "litellm",
+        "llm.provider": by,
+        "litellm.provider": by,
+        "server.address": wire.address,
+        "server.port": wire.port,
+    }
+    if model is not None:
+        known |= {"gen_ai.request.model": model, "llm.request.model": f"{by}/{model}"}
+    if call_type is not None:
+        known |= {"litellm.call_id": CALL_ID, "litellm.call_type": call_type}
+    return known

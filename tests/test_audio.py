@@ -57,7 +57,7 @@ def test_a_speech_is_described_in_full(style: str, wire: WireProvider, telemetry
         "llm.request.voice": "alloy",
         "llm.request.response_format": "mp3",
         "llm.request.speed": 1.25,
-        "llm.response.content_size": len(SOUND),
+        "llm.response.size": len(SOUND),
         **price(cost),
     }
 
@@ -90,7 +90,7 @@ def test_speech_of_other_providers(  # noqa: PLR0913, PLR0917 - fixtures and par
         "gen_ai.output.type": "speech",
         "llm.request.content_length": len(TEXT),
         "llm.request.voice": "alloy",
-        "llm.response.content_size": len(SOUND),
+        "llm.response.size": len(SOUND),
         **(price(cost) if cost else {}),
     }
 

@@ -85,7 +85,7 @@ def test_an_image_generation_is_described_in_full(style: str, wire: WireProvider
         "gen_ai.output.type": "image",
         "gen_ai.request.choice.count": 2,
         "llm.request.content_length": len(PROMPT),
-        "llm.request.size": "auto",
+        "llm.request.resolution": "auto",
         "llm.request.quality": "high",
         "llm.request.output_format": "webp",
         "llm.response.images_count": 2,
@@ -116,7 +116,7 @@ def test_an_edit_is_described_in_full(style: str, wire: WireProvider, telemetry:
         "gen_ai.output.type": "image",
         "llm.request.content_length": len(PROMPT),
         "llm.request.images_count": 2,
-        "llm.request.size": "1024x1536",
+        "llm.request.resolution": "1024x1536",
         "llm.response.images_count": 1,
         **TOKENS,
         **price(result._hidden_params["response_cost"]),
@@ -144,7 +144,7 @@ def test_a_variation_is_described_in_full(style: str, wire: WireProvider, teleme
         "gen_ai.output.type": "image",
         "gen_ai.request.choice.count": 2,
         "llm.request.images_count": 1,
-        "llm.request.size": "256x256",
+        "llm.request.resolution": "256x256",
         "llm.request.response_format": "url",
         "llm.response.images_count": 1,
     }
@@ -173,7 +173,7 @@ def test_images_of_azure_have_a_price_of_their_own(style: str, wire: WireProvide
         **identity("image_generation", call_type(style, "image_generation"), "azure/dall-e-3", wire),
         "gen_ai.output.type": "image",
         "llm.request.content_length": len(PROMPT),
-        "llm.request.size": "1024x1024",
+        "llm.request.resolution": "1024x1024",
         "llm.request.quality": "standard",
         "llm.response.images_count": 1,
         **price(cost),
@@ -247,7 +247,7 @@ def test_a_prompt_in_the_wrong_place_is_not_told(wire: WireProvider, telemetry: 
         **connection(wire),
     )
     attributes = telemetry.attributes()
-    assert not {"llm.request.size", "llm.request.quality"} & attributes.keys()
+    assert not {"llm.request.resolution", "llm.request.quality"} & attributes.keys()
     assert CANARY not in telemetry.everything()
 
 

@@ -31,9 +31,9 @@ STATE: Attributes = {
     "llm.response.status": "queued",
     "llm.response.progress": 30,
     "llm.response.media_duration": 4.0,
-    "llm.response.size": "720x1280",
+    "llm.response.resolution": "720x1280",
 }
-ASKED_FOR: Attributes = {"llm.request.video_id": "video_123"}
+ASKED_FOR: Attributes = {"llm.request.resource_id": "video_123"}
 PROMPTED: Attributes = {"llm.request.content_length": len(PROMPT)}
 Parameters = dict[str, object]
 
@@ -43,14 +43,14 @@ OPERATIONS: dict[str, tuple[Parameters, str, object, Attributes]] = {
         {"model": "openai/sora-2", "prompt": PROMPT, "seconds": "8", "size": "1280x720", "input_reference": FILM},
         "/videos",
         QUEUED,
-        {**PROMPTED, "llm.request.media_duration": 8.0, "llm.request.size": "1280x720", **STATE},
+        {**PROMPTED, "llm.request.media_duration": 8.0, "llm.request.resolution": "1280x720", **STATE},
     ),
     "video_status": ({"video_id": "video_123"}, "/videos/video_123", QUEUED, {**ASKED_FOR, **STATE}),
     "video_content": (
         {"video_id": "video_123"},
         "/videos/video_123/content",
         FILM,
-        {**ASKED_FOR, "llm.response.content_size": len(FILM)},
+        {**ASKED_FOR, "llm.response.size": len(FILM)},
     ),
     "video_remix": (
         {"video_id": "video_123", "prompt": PROMPT},
@@ -152,5 +152,5 @@ def test_what_is_no_id_is_not_told(video_id: str, wire: WireProvider, telemetry:
     """A text or a URL in the place of an id stays where it is."""
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever LiteLLM or the provider says of it
         invoke("sync", "video_status", video_id=video_id, **connection(wire))
-    assert "llm.request.video_id" not in telemetry.attributes()
+    assert "llm.request.resource_id" not in telemetry.attributes()
     assert CANARY not in telemetry.everything()

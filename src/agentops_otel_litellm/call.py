@@ -66,10 +66,37 @@ class Request:
     service_tier: str | None = None
     encoding_formats: tuple[str, ...] | None = None
     dimensions: int | None = None
+    # Retrieval: reranking, searching, reading documents.
+    queries_count: int | None = None
+    query_length: int | None = None
+    """Characters over all queries."""
+    documents_count: int | None = None
+    document_kind: str | None = None
+    """`document_url`, `image_url` or `file`."""
+    pages_count: int | None = None
+    """Pages of the document that the app asked for, where it asked for some only."""
+    max_results: int | None = None
+    """The most results that are to come, or the best so many of them."""
+    data_source_id: str | None = None
+    """The vector store."""
+    # Jobs and what providers keep: batches, files, fine-tuning, containers, assistants.
+    resource_id: str | None = None
+    """Of the object that is asked about: never a path or a URL, which name files."""
+    input_file_id: str | None = None
+    files_count: int | None = None
+    file_size: int | None = None
+    """Bytes to upload, of the sound that is to be transcribed also."""
+    endpoint: str | None = None
+    """Of the requests in a batch: `/v1/embeddings`."""
+    purpose: str | None = None
+    completion_window: str | None = None
+    page_size: int | None = None
+    """The most entries of a list to come."""
+    http_method: str | None = None
     # images, audio, video
     images_count: int | None = None
     """Images sent."""
-    size: str | None = None
+    resolution: str | None = None
     """Of the image or video that is to be made, such as `1024x1024`."""
     quality: str | None = None
     style: str | None = None
@@ -80,12 +107,8 @@ class Request:
     voice: str | None = None
     speed: float | None = None
     language: str | None = None
-    file_size: int | None = None
-    """Bytes of the sound that is to be transcribed."""
     media_duration: float | None = None
     """Seconds that the video is to last."""
-    video_id: str | None = None
-    """The video that is asked for."""
 
 
 @record
@@ -104,13 +127,35 @@ class Response:
     service_tier: str | None = None
     system_fingerprint: str | None = None
     cache_hit: bool | None = None
+    # Retrieval: reranking, searching, reading documents.
+    results_count: int | None = None
+    """Results, inputs judged, or entries of a list."""
+    search_units: float | None = None
+    """What the provider bills for a reranking, by its own count."""
+    pages_count: int | None = None
+    """Pages read, by the provider's count."""
+    # Jobs and what providers keep: batches, files, fine-tuning, containers, assistants.
+    status: str | None = None
+    requests_count: int | None = None
+    """Of a batch; likewise below."""
+    requests_completed: int | None = None
+    requests_failed: int | None = None
+    files_count: int | None = None
+    """Of a vector store; likewise below."""
+    files_completed: int | None = None
+    files_failed: int | None = None
+    size: int | None = None
+    """Bytes of the file, the vector store, the document, the sound or the video."""
+    trained_tokens: int | None = None
+    has_more: bool | None = None
+    """Whether the list goes on."""
+    deleted: bool | None = None
+    http_status: int | None = None
     # images, audio, moderation, video, realtime sessions
     images_count: int | None = None
     """Images made."""
-    size: str | None = None
+    resolution: str | None = None
     """Of the video."""
-    content_size: int | None = None
-    """Bytes of sound or video."""
     media_duration: float | None = None
     """Seconds that the sound or video lasts."""
     language: str | None = None
@@ -120,12 +165,8 @@ class Response:
     """Whether any of the inputs was."""
     flagged_categories: tuple[str, ...] | None = None
     """Those that any input was flagged for, sorted."""
-    results_count: int | None = None
-    """Inputs judged, or entries of a list."""
-    status: str | None = None
-    """How far a video is, in the provider's words."""
     progress: int | None = None
-    """The same in percent."""
+    """Percent."""
     turns_count: int | None = None
     """Responses in a realtime session."""
     close_code: int | None = None
@@ -161,7 +202,7 @@ class Cost:
     total: float
     source: Literal["litellm", "genai_prices", "user"]
     per_unit: bool | None = None
-    """Whether images, characters or seconds were bought: no tokens need to have been counted."""
+    """Whether calls, images, characters or seconds were bought: no tokens need to have been counted."""
 
 
 @record

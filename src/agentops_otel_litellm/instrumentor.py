@@ -87,7 +87,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         with guard("instrumenting LiteLLM"):
             self._load()
             found = patches.patch(module, seam.name, resolve_name(seam.wrapper))
-            if seam.always and not found:
+            if seam.always and not found and seam.moved_to not in sys.modules:
                 logger.warning("This LiteLLM has no %s: its calls are traced in part or not at all.", seam)
 
     def _load(self) -> None:

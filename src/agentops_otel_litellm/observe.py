@@ -8,6 +8,7 @@ from threading import Lock
 from time import perf_counter, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 from opentelemetry.context import (
     _SUPPRESS_INSTRUMENTATION_KEY,
@@ -83,6 +84,8 @@ class Observation:
         "_answered",
         "_context",
         "_ending",
+        "_forgotten",
+        "_handed_on",
         "_kept_back",
         "_operation",
         "_parameters",
@@ -110,6 +113,8 @@ class Observation:
         self._parameters = parameters
         self._ending = Lock()
         self._streamed: StreamedResponse | None = None
+        self._handed_on: float | None = None
+        self._forgotten: finalize[..., object] | None = None
         self._answered: Answer | None = None
         self._kept_back: BaseException | None = None
         self.logging: object = parameters.get("litellm_logging_obj")
@@ -188,6 +193,19 @@ class Observation:
         self._streamed = StreamedResponse(self._operation.shape.chunks(stream), perf_counter())
         OPEN_STREAMS.add(self)
 
+    def hands_on(self, rest: object) -> None:
+        """LiteLLM gave something that does the rest, such as a coroutine, which the app will use, or not."""
+        self._handed_on = perf_counter()
+        self._forgotten = finalize(rest, OPEN_STREAMS.forget, self)
+        self._forgotten.atexit = False
+        OPEN_STREAMS.add(self)
+
+    def resumes(self) -> None:
+        """The app uses it."""
+        if self._forgotten is not None:
+            self._forgotten.detach()
+        OPEN_STREAMS.discard(self)
+
     def received(self, token: Token[Context] | None, chunk: object) -> None:
         """The stream, entered with `token`, gave `chunk` just now."""
         now = perf_counter()
@@ -202,11 +220,11 @@ class Observation:
         self._end("closed")
 
     def abandoned(self) -> None:
-        """Nobody will ask for another chunk: the call was over when the last one came."""
+        """Nobody will ask for another chunk, or for any: the call was over at the last sign of life."""
         self._end("abandoned")
 
     def disowned(self) -> None:
-        """The call is the parent's, of which this process is a fork."""
+        """The call is another's to tell of: of the process that this is a fork of, or of another function's."""
         self._ending.acquire(blocking=False)
         self._release()
 
@@ -215,10 +233,11 @@ class Observation:
             return
         duration = perf_counter() - self._started
         with _ENDING_SPAN:
-            if self._streamed is not None:
+            if self._streamed is not None or self._handed_on is not None:
                 OPEN_STREAMS.discard(self)
                 if outcome == "abandoned":
-                    duration = self._streamed.latest - self._started
+                    latest = self._handed_on if self._streamed is None else self._streamed.latest
+                    duration = (latest or self._started) - self._started
             call = self._ended(duration, outcome, result, error)
             self._tell_route(call)
             self._telemetry.finish(self._span, call)
@@ -233,7 +252,8 @@ class Observation:
     def _release(self) -> None:
         """Let go of what the app passed: our own context refers to us, so only the garbage collector would."""
         self._parameters, self._request, self._streamed = {}, None, None
-        self._context = self.logging = self._route = self._answered = self._kept_back = None
+        self._context = self.logging = self._route = self._forgotten = None
+        self._answered = self._kept_back = None
         self.attempts = AttemptsSoFar(self._started)
 
     def _begun(self) -> Call:
@@ -267,7 +287,7 @@ class Observation:
             answer = self._streamed_answer(self._streamed.chunks, outcome)
         elif self._answered is not None:
             answer = self._answered
-        elif error is None:
+        elif outcome == "completed":
             answer = self._answer(result)
         response, usage, cost = answer
         target = self._target()

@@ -24,6 +24,36 @@ class Operation:
     """Whether it is an operation of generative AI; else it is what LiteLLM does around such calls."""
 
 
+_JOBS = (
+    *("create_batch", "retrieve_batch", "list_batches", "cancel_batch"),
+    *("create_file", "file_retrieve", "file_list", "file_delete"),
+    *("create_fine_tuning_job", "retrieve_fine_tuning_job", "list_fine_tuning_jobs", "cancel_fine_tuning_job"),
+    *("vector_stores.create", "vector_stores.retrieve", "vector_stores.list", "vector_stores.update"),
+    *("vector_stores.delete", "vector_store_files.create", "vector_store_files.retrieve", "vector_store_files.list"),
+    *("vector_store_files.update", "vector_store_files.delete", "vector_store_files.retrieve_content"),
+    *("create_container", "retrieve_container", "list_containers", "delete_container"),
+    *("upload_container_file", "retrieve_container_file", "list_container_files", "delete_container_file"),
+    *("create_eval", "get_eval", "list_evals", "update_eval", "delete_eval", "cancel_eval"),
+    *("create_run", "get_run", "list_runs", "cancel_run", "delete_run"),
+    *("create_skill", "get_skill", "list_skills", "delete_skill"),
+    *("create_assistants", "get_assistants", "delete_assistant"),
+    *("create_thread", "get_thread", "add_message", "get_messages"),
+    *("interactions.get", "interactions.delete", "interactions.cancel"),
+    *("interactions.agents.create", "interactions.agents.get", "interactions.agents.list"),
+    *("interactions.agents.delete", "interactions.agents.list_versions"),
+    "rag.ingest",
+)
+"""What providers run or keep for the app: set up, asked about and taken down."""
+_ONLY_ASYNCHRONOUS = (
+    *("create_sandbox", "run_code", "delete_sandbox", "code_interpreter_tool", "count_tokens"),
+    *("create_realtime_client_secret", "create_realtime_transcription_session", "realtime_calls"),
+)
+SAYING_LITTLE = frozenset(
+    {"create", "retrieve", "get", "list", "update", "delete", "cancel", "search", "query", "ingest"}
+    | {"list_versions", "retrieve_content"}
+)
+"""Names of functions that need their package's to say what is created, listed or searched."""
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation(name="chat", functions=("completion",), shape=readers.CHAT),
     Operation(name="text_completion", functions=("text_completion",), shape=readers.TEXT),
@@ -39,6 +69,17 @@ OPERATIONS: tuple[Operation, ...] = (
         shape=readers.BATCH,
         calls_a_model=False,
     ),
+    Operation(functions=("rerank",), shape=readers.RERANK),
+    Operation(name="search", functions=("search.search",), shape=readers.SEARCH),
+    Operation(functions=("vector_stores.search",), shape=readers.SEARCH),
+    Operation(functions=("ocr",), shape=readers.OCR),
+    Operation(functions=("rag.query",), shape=readers.RAG_QUERY, calls_a_model=False),
+    Operation(functions=("interactions.create",), shape=readers.INTERACTION),
+    Operation(functions=("run_thread",), shape=readers.RUN),
+    Operation(functions=("file_content", "retrieve_container_file_content"), shape=readers.FILE_CONTENT),
+    Operation(functions=("llm_passthrough_route",), shape=readers.PASSTHROUGH),
+    *(Operation(name=name, functions=(f"a{name}",)) for name in _ONLY_ASYNCHRONOUS),
+    Operation(functions=_JOBS, shape=readers.JOB),
     # images, audio, moderation, video, realtime sessions
     Operation(name="image_generation", functions=("image_generation",), shape=readers.IMAGE),
     Operation(functions=("image_edit", "image_variation"), shape=readers.IMAGE),
@@ -60,18 +101,20 @@ OPERATIONS: tuple[Operation, ...] = (
         shape=readers.VIDEO,
     ),
     Operation(name="realtime", functions=("_arealtime",), shape=readers.REALTIME),
-    Operation(name="create_realtime_client_secret", functions=("acreate_realtime_client_secret",)),
-    Operation(name="create_realtime_transcription_session", functions=("acreate_realtime_transcription_session",)),
-    Operation(name="realtime_calls", functions=("arealtime_calls",)),
 )
 DEFAULT = Operation()
 
 
 def operation_of(function: Callable[..., object]) -> Operation:
     """The row of a LiteLLM function; an unknown one gets the default row under its own name."""
-    name = _synchronous_name(function)
-    names = {name, f"{_package(function)}.{name}"}
-    row = next((row for row in OPERATIONS if not names.isdisjoint(row.functions)), DEFAULT)
+    name = _name(function)
+    qualified = f"{_package(function)}.{name}"
+    return operation_named(qualified if name in SAYING_LITTLE else name, qualified)
+
+
+def operation_named(name: str, qualified: str = "") -> Operation:
+    """The row of LiteLLM's functions of that name; it is their operation's, too, where the row has none."""
+    row = next((row for row in OPERATIONS if not {name, qualified}.isdisjoint(row.functions)), DEFAULT)
     return row if row.name else replace(row, name=name)
 
 
@@ -87,6 +130,23 @@ def parameter_names(function: Callable[..., object]) -> tuple[str, ...]:
     return tuple(parameters)
 
 
+def _name(function: Callable[..., object]) -> str:
+    """What LiteLLM calls the function, without the `a` of the asynchronous ones."""
+    made_for = _made_for(function)
+    return made_for or _synchronous_name(function)
+
+
+def _made_for(function: Callable[..., object]) -> str | None:
+    """The endpoint that LiteLLM's factory made the function for: it gives all that it makes one name."""
+    original = inspect.unwrap(function)
+    cells = getattr(original, "__closure__", None) or ()
+    closed_over = dict(zip(original.__code__.co_freevars, cells, strict=False)) if cells else {}
+    twin, endpoint = closed_over.get("sync_func"), closed_over.get("endpoint_name")
+    if twin is not None:
+        return _made_for(twin.cell_contents)
+    return endpoint.cell_contents if endpoint is not None else None
+
+
 def _package(function: Callable[..., object]) -> str:
     """`litellm.vector_stores.main` → `vector_stores`."""
     return function.__module__.removeprefix("litellm.").removesuffix(".main")
@@ -94,11 +154,16 @@ def _package(function: Callable[..., object]) -> str:
 
 def _synchronous_name(function: Callable[..., object]) -> str:
     """`aembedding` → `embedding`, where the module has that too: `anthropic_messages` keeps its `a`."""
-    return function.__name__ if _twin(function) is None else function.__name__[1:]
+    twin = _twin(function)
+    return function.__name__ if twin is None else twin.__name__
 
 
 def _twin(function: Callable[..., object]) -> Callable[..., object] | None:
     """The synchronous function that an asynchronous one is named after."""
-    name, original = function.__name__, inspect.unwrap(function)
-    twin = getattr(original, "__globals__", {}).get(name[1:]) if name.startswith("a") else None
-    return twin if callable(twin) else None
+    namespace = getattr(inspect.unwrap(function), "__globals__", {})
+    for prefix in ("a_", "a"):
+        name = function.__name__.removeprefix(prefix)
+        twin = namespace.get(name) if name != function.__name__ else None
+        if inspect.isfunction(twin) and twin.__name__ == name:
+            return twin
+    return None

@@ -31,6 +31,11 @@ def built_by(decorator: FunctionType, wrapper: Wrapper) -> None:
             _built[constant] = wrapper
 
 
+def is_built(function: Anything) -> bool:
+    """Whether a decorator of LiteLLM's has built the function, or the one that ours stands for."""
+    return any(getattr(each, "__code__", None) in _built for each in (function, _originals.get(function)))
+
+
 def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
     """Wrap what `module` has under the dotted `name`; whether it has that."""
     owner, _, last = name.rpartition(".")
@@ -38,8 +43,10 @@ def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
     theirs = None if holder is None else vars(holder).get(last)
     if not callable(theirs):
         return False
-    _places.add((holder, last))
-    setattr(holder, last, in_place_of(theirs, wrapper(theirs)))
+    ours = wrapper(theirs)
+    if ours is not theirs:
+        _places.add((holder, last))
+        setattr(holder, last, in_place_of(theirs, ours))
     return True
 
 

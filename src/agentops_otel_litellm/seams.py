@@ -24,6 +24,8 @@ class Seam:
     """A function of ours, as entry points are written: it is given LiteLLM's and gives back what takes its place."""
     always: bool = True
     """Whether every LiteLLM has it: one that lacks it is told of."""
+    moved_to: str = ""
+    """The module that later releases have it in, under a row of its own."""
 
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
@@ -31,12 +33,19 @@ class Seam:
 
 _TRACING = "agentops_otel_litellm.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.signals"
+_NATIVE = "agentops_otel_litellm.native"
 _THREADS = "agentops_otel_litellm.threads"
 
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
-    """Functions that users call and the decorator does not build; which ones there are depends on the release."""
+    """Functions that users call and the decorator does not build; which ones those are depends on the release."""
     return (Seam(module, name, f"{_TRACING}.trace_undecorated", always=False) for name in names)
+
+
+def _routing(module: str, name: str, moved_to: str = "") -> Iterator[Seam]:
+    """The two methods of the Router that go through retries and fallbacks."""
+    for method in ("function_with_fallbacks", "async_function_with_fallbacks"):
+        yield Seam(module, f"{name}.{method}", f"{_TRACING}.trace_routing", moved_to=moved_to)
 
 
 SEAMS: tuple[Seam, ...] = (
@@ -46,13 +55,15 @@ SEAMS: tuple[Seam, ...] = (
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
     Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
     Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
-    Seam("litellm.router", "Router.function_with_fallbacks", f"{_TRACING}.trace_routing"),
-    Seam("litellm.router", "Router.async_function_with_fallbacks", f"{_TRACING}.trace_routing"),
+    *_routing("litellm.router", "Router", moved_to="litellm.router_python_core"),
+    *_routing("litellm.router_python_core", "PythonCore"),
     Seam(
         "litellm.router_utils.cooldown_cache",
         "CooldownCache.add_deployment_to_cooldown",
         f"{_SIGNALS}:deployment_cools_down",
     ),
+    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_NATIVE}:trace_dispatch", always=False),
+    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_NATIVE}:trace_dispatch", always=False),
     Seam(
         "litellm.litellm_core_utils.realtime_streaming",
         "RealTimeStreaming.bidirectional_forward",
@@ -75,8 +86,26 @@ SEAMS: tuple[Seam, ...] = (
         "batch_completion_models",
         "batch_completion_models_all_responses",
     ),
-    *_undecorated("litellm.main", "moderation"),
-    *_undecorated("litellm.batches.main", "cancel_batch", "acancel_batch"),
+    *_undecorated("litellm.main", "moderation", "acount_tokens"),
+    *_undecorated(
+        "litellm.batches.main",
+        "cancel_batch",
+        "acancel_batch",
+        # The decorator has built these since 1.80; likewise the next.
+        "list_batches",
+        "alist_batches",
+    ),
+    *_undecorated(
+        "litellm.files.main",
+        "file_retrieve",
+        "afile_retrieve",
+        "file_list",
+        "afile_list",
+        "file_delete",
+        "afile_delete",
+        "file_content",
+        "afile_content",
+    ),
     *_undecorated("litellm.fine_tuning.main", "list_fine_tuning_jobs", "alist_fine_tuning_jobs"),
     *_undecorated(
         "litellm.assistants.main",

@@ -53,7 +53,18 @@ class TracedStream(ObjectProxy):
         value: object = getattr(self.__wrapped__, name)
         if name in {"close", "aclose"} and callable(value):
             return self._self_closing(value)
+        if name == "aiter_bytes" and callable(value):
+            return self._self_iterated(value)
         return value
+
+    def _self_iterated(self, iterate: Callable[..., object]) -> Callable[..., object]:
+        """What gives the stream itself, by another name."""
+
+        def iterated(*args: object, **kwargs: object) -> object:
+            iterator = iterate(*args, **kwargs)
+            return self if iterator is self.__wrapped__ else iterator
+
+        return iterated
 
     def _self_closing(self, close: Callable[..., object]) -> Callable[..., object]:
         observation = self._self_observation
@@ -70,7 +81,8 @@ class TracedStream(ObjectProxy):
 
     @where_offered
     def __enter__(self) -> object:
-        entered = self.__wrapped__.__enter__()
+        with self._self_observation.running():
+            entered = self.__wrapped__.__enter__()
         return self if entered is self.__wrapped__ else entered
 
     @where_offered
@@ -84,7 +96,8 @@ class TracedStream(ObjectProxy):
 
     @where_offered
     async def __aenter__(self) -> object:
-        entered = await self.__wrapped__.__aenter__()
+        with self._self_observation.running():
+            entered = await self.__wrapped__.__aenter__()
         return self if entered is self.__wrapped__ else entered
 
     @where_offered
@@ -151,6 +164,7 @@ WRAPPERS: dict[tuple[bool, bool], type[TracedStream]] = {
     (True, False): TracedIterator,
     (False, True): TracedAsyncIterator,
     (True, True): TracedDualIterator,
+    (False, False): TracedStream,
 }
 
 

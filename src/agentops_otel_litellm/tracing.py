@@ -14,12 +14,12 @@ from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observe import Observation, is_suppressed, observation_in
 from agentops_otel_litellm.operations import Operation, operation_of, parameter_names
-from agentops_otel_litellm.patches import built_by, in_place_of
+from agentops_otel_litellm.patches import built_by, in_place_of, is_built
 from agentops_otel_litellm.stream_wrapper import traced_stream
 
 Function = Callable[..., object]
-Belongs = Callable[[Mapping[str, object], Mapping[str, object]], bool]
-"""Whether LiteLLM calls a function, with these parameters, for what is going on in this context."""
+Belongs = Callable[[Operation, Mapping[str, object], Mapping[str, object]], bool]
+"""Whether LiteLLM calls a function for an operation, with these parameters, for what is going on in this context."""
 
 _TAKING_RESULT = guard("taking a result")
 _TAKING_FAILURE = guard("taking an attempt's failure")
@@ -43,17 +43,16 @@ class Tracing:
         return tracing_client
 
     def trace_undecorated(self, function: Function) -> Function:
-        """One that the decorator has not built. The asynchronous ones tell their synchronous twins by a flag."""
-        flag = f"a{function.__name__}"
-        return self.trace(function, lambda kwargs, context: kwargs.get(flag) is True and _is_inside_a_call(context))
+        """One that the decorator has not built, in this release. The asynchronous ones call their synchronous twins."""
+        return function if is_built(function) else self.trace(function, _is_inside_the_same)
 
     def trace_routing(self, function: Function) -> Function:
         """The Router's way to its deployments, which it goes again for a fallback."""
-        return self.trace(function, _is_inside_a_route)
+        return self.trace(function, _is_inside_the_same)
 
     def trace(self, function: Function, belongs: Belongs | None = None) -> Function:
         """A function that does what `function` does, and is seen doing it, unless it `belongs` to what is seen."""
-        observed = self._observer(function, belongs or _hands_logging_on)
+        observed = self._observer(function, belongs or _is_called_on_behalf)
 
         if inspect.iscoroutinefunction(function):
 
@@ -68,7 +67,7 @@ class Tracing:
                         raise
                 with observation.running():
                     result = await function(*args, **kwargs)
-                return _handed_on(observation, result)
+                return handed_on(observation, result)
 
             return traced_async
 
@@ -83,7 +82,7 @@ class Tracing:
                     raise
             with observation.running():
                 result = function(*args, **kwargs)
-            return _handed_on(observation, result)
+            return handed_on(observation, result)
 
         return traced
 
@@ -102,10 +101,12 @@ class Tracing:
                 return None
             with starting:
                 context = get_current()
-                if is_suppressed(context) or belongs(kwargs, context):
+                if is_suppressed(context):
                     return None
                 if operation is None:  # not before the first call: its module was not complete at its definition
                     names, operation = parameter_names(function), operation_of(function)
+                if belongs(operation, kwargs, context):
+                    return None
                 parameters = {**dict(zip(names, args, strict=False)), **kwargs} if args else kwargs
                 return Observation(telemetry, operation, parameters, context)
             return None
@@ -113,11 +114,17 @@ class Tracing:
         return observed
 
 
-def _handed_on(observation: Observation, result: object) -> object:
+def handed_on(observation: Observation, result: object) -> object:
     """What the app gets for LiteLLM's `result`: the same, or its stream in a wrapper."""
     with _TAKING_RESULT:
         if isinstance(result, CoroutineType):
-            return _awaited(observation, result)
+            awaited = _awaited(observation, result)
+            observation.hands_on(awaited)
+            return awaited
+        if readers.is_stream_manager(result):
+            managed = traced_stream(result, observation)
+            observation.hands_on(managed)
+            return managed
         if readers.is_stream(result):
             observation.streams(result)
             return traced_stream(result, observation)
@@ -126,36 +133,42 @@ def _handed_on(observation: Observation, result: object) -> object:
 
 
 async def _awaited(observation: Observation, result: Coroutine[object, object, object]) -> object:
+    observation.resumes()
     with observation.running():
         value = await result
-    return _handed_on(observation, value)
+    return handed_on(observation, value)
 
 
 def _tell_call(error: Exception, kwargs: Mapping[str, object]) -> None:
     """What LiteLLM called on behalf of a call has failed: an attempt of the call's, if nothing said so yet."""
     with _TAKING_FAILURE:
         context = get_current()
-        if not is_suppressed(context) and _hands_logging_on(kwargs, context):
+        if not is_suppressed(context) and hands_logging_on(kwargs, context):
             observation = observation_in(context)
             if observation is not None:
                 observation.attempt_failed(error, error.__cause__ or error.__context__, kwargs)
 
 
-def _hands_logging_on(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+def _is_called_on_behalf(operation: Operation, kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+    """What goes on around calls is called anew by its own functions; the calls that it makes are none of its own."""
+    return hands_logging_on(kwargs, context) or (
+        not operation.calls_a_model and _is_inside_the_same(operation, kwargs, context)
+    )
+
+
+def hands_logging_on(kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
     """Whether LiteLLM is calling itself on behalf of the call that is going on: it then hands its logging object
     on. (The object alone does not say so: the proxy makes one before the first call.)
     """
-    return kwargs.get("litellm_logging_obj") is not None and _is_inside_a_call(context)
-
-
-def _is_inside_a_call(context: Mapping[str, object]) -> bool:
+    if kwargs.get("litellm_logging_obj") is None:
+        return False
     around = observation_in(context)
     return around is not None and around.calls_a_model
 
 
-def _is_inside_a_route(_kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
+def _is_inside_the_same(operation: Operation, _kwargs: Mapping[str, object], context: Mapping[str, object]) -> bool:
     around = observation_in(context)
-    return around is not None and around.operation == "route"
+    return around is not None and around.operation == operation.name
 
 
 TRACING = Tracing()

@@ -7,10 +7,14 @@ content, change nothing, and never import litellm. They may raise on a shape the
 from agentops_otel_litellm.readers.audio import SPEECH, TRANSCRIPTION
 from agentops_otel_litellm.readers.failures import read_failure
 from agentops_otel_litellm.readers.images import IMAGE
+from agentops_otel_litellm.readers.interactions import INTERACTION
+from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.moderation import MODERATION
+from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
 from agentops_otel_litellm.readers.realtime import REALTIME, read_session_end
+from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
-from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream
+from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.target import read_cooldown_time, read_routing, read_target
 from agentops_otel_litellm.readers.video import VIDEO
 
@@ -19,10 +23,19 @@ __all__ = [
     "CHAT",
     "DEFAULT",
     "EMBEDDING",
+    "FILE_CONTENT",
     "IMAGE",
+    "INTERACTION",
+    "JOB",
     "MODERATION",
+    "OCR",
+    "PASSTHROUGH",
+    "RAG_QUERY",
     "REALTIME",
+    "RERANK",
     "ROUTE",
+    "RUN",
+    "SEARCH",
     "SPEECH",
     "TEXT",
     "TRANSCRIPTION",
@@ -30,9 +43,13 @@ __all__ = [
     "Chunks",
     "LiteLLMStream",
     "Shape",
+    "has_declined",
     "is_stream",
+    "is_stream_manager",
     "read_cooldown_time",
     "read_failure",
+    "read_native_function",
+    "read_native_parameters",
     "read_routing",
     "read_session_end",
     "read_target",

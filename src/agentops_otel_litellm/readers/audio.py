@@ -16,7 +16,7 @@ from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, no_usage, read_cost, read_unit_cost
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.tokens import read_tokens
-from agentops_otel_litellm.readers.values import count, field, length, members, number, rows_for, taken, text, word
+from agentops_otel_litellm.readers.values import count, field, keyword, length, members, number, rows_for, taken, text
 
 Parameters = Mapping[str, Any]
 
@@ -27,8 +27,8 @@ _SPEECH = rows_for(
     Request,
     {
         "input": ("content_length", length),
-        "voice": ("voice", word),
-        "response_format": ("response_format", word),
+        "voice": ("voice", keyword),
+        "response_format": ("response_format", keyword),
         "speed": ("speed", number),
     },
 )
@@ -36,8 +36,8 @@ _TRANSCRIPTION = rows_for(
     Request,
     {
         "prompt": ("content_length", length),
-        "language": ("language", word),
-        "response_format": ("response_format", word),
+        "language": ("language", keyword),
+        "response_format": ("response_format", keyword),
         "temperature": ("temperature", number),
     },
 )
@@ -59,7 +59,7 @@ def speech_request(parameters: Parameters) -> Request:
 def speech_response(result: Any) -> Response:
     """Of the sound only the size, and that only where the HTTP client has read it."""
     content = field(field(result, "response"), "_content")
-    return replace(default_response(result), content_size=len(content) if isinstance(content, bytes) else None)
+    return replace(default_response(result), size=len(content) if isinstance(content, bytes) else None)
 
 
 def speech_cost(result: Any) -> Cost | None:
@@ -101,7 +101,7 @@ def transcription_response(result: Any) -> Response:
     told = field(hidden, "custom_llm_provider") in _TELLING_LANGUAGE
     return replace(
         default_response(result),
-        language=word(transcript.get("language")) if told else None,
+        language=keyword(transcript.get("language")) if told else None,
         **taken(transcript, _TRANSCRIPT),
     )
 

@@ -11,7 +11,7 @@ from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, read_unit_cost
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.tokens import read_tokens
-from agentops_otel_litellm.readers.values import count, field, integer, length, rows_for, taken, word
+from agentops_otel_litellm.readers.values import count, field, integer, keyword, length, rows_for, taken
 
 Parameters = Mapping[str, Any]
 
@@ -20,11 +20,11 @@ _REQUEST = rows_for(
     {
         "prompt": ("content_length", length),
         "n": ("choice_count", integer),
-        "size": ("size", word),
-        "quality": ("quality", word),
-        "style": ("style", word),
-        "output_format": ("output_format", word),
-        "response_format": ("response_format", word),
+        "size": ("resolution", keyword),
+        "quality": ("quality", keyword),
+        "style": ("style", keyword),
+        "output_format": ("output_format", keyword),
+        "response_format": ("response_format", keyword),
     },
 )
 

@@ -11,7 +11,7 @@ from agentops_otel_litellm.readers.requests import default_request, measure
 from agentops_otel_litellm.readers.responses import default_response, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.target import read_target
-from agentops_otel_litellm.readers.values import field, members, word
+from agentops_otel_litellm.readers.values import field, keyword, members
 
 Parameters = Mapping[str, Any]
 
@@ -51,7 +51,9 @@ def moderation_response(result: Any) -> Response:
 def _flagged(judged: Mapping[str, Any]) -> list[str]:
     """`self-harm/intent` is also `self_harm_intent` to LiteLLM, which may have both."""
     categories = members(judged.get("categories"))
-    names = [word(name.replace("-", "_").replace("/", "_")) for name, flagged in categories.items() if flagged is True]
+    names = [
+        keyword(name.replace("-", "_").replace("/", "_")) for name, flagged in categories.items() if flagged is True
+    ]
     return [name for name in names if name is not None]
 
 

@@ -22,6 +22,11 @@ def _cache_hit(hidden: Mapping[str, Any]) -> bool | None:
     return True if hidden.get("cache_hit") is True else None
 
 
+def cache_hit(result: Any) -> bool | None:
+    """Whether LiteLLM had the answer."""
+    return _cache_hit(_hidden(result))
+
+
 def _choices(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [members(choice) for choice in response.get("choices") or ()]
 

@@ -181,3 +181,8 @@ def is_stream(result: Any) -> TypeGuard[LiteLLMStream]:
     """Iterators are streams; finished responses are at most iterable."""
     kind = type(result)  # asked directly: the abstract classes of iterators take 10 µs to say it
     return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
+
+
+def is_stream_manager(result: Any) -> TypeGuard[LiteLLMStream]:
+    """What OpenAI's client gives for an assistant's run that streams: nothing is sent before it is entered."""
+    return type(result).__name__ in {"AssistantStreamManager", "AsyncAssistantStreamManager"}

@@ -12,8 +12,8 @@ from typing import Any
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
 
 _LONGEST_NAME = 256
-_WORD = re.compile(r"[\w.:+-]{1,64}", re.ASCII)
-_IDENTIFIER = re.compile(r"[\w.:+/=-]{1,256}", re.ASCII)
+_IDENTIFIER = re.compile(r"[\w.:;,=+-]{1,256}", re.ASCII)
+_KEYWORD = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 NOTHING: Mapping[str, Any] = {}
 
 
@@ -67,6 +67,17 @@ def model_name(value: Any) -> str | None:
     return (prefix + separator + url)[:_LONGEST_NAME]
 
 
+def identifier(value: Any) -> str | None:
+    """A provider's id. What has slashes is a path or a URL, as some give for ids: they name files and carry keys."""
+    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+
+
+def keyword(value: Any) -> str | None:
+    """A word of a provider's, or of an enum of LiteLLM's: `in_progress`, `fine-tune`."""
+    known = text(value)
+    return known if known is not None and _KEYWORD.fullmatch(known) else None
+
+
 def integer(value: Any) -> int | None:
     """An integer that OTLP can carry: it has 64 bits."""
     return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
@@ -95,18 +106,6 @@ def texts(value: Any) -> tuple[str, ...] | None:
     if isinstance(value, str):
         return (value,)
     return tuple(item for item in value if isinstance(item, str)) or None if isinstance(value, Sequence) else None
-
-
-def word(value: Any) -> str | None:
-    """A choice by its name, such as `1024x1024` or `verbose_json`: one word. What is longer could be content."""
-    known = text(value)
-    return known if known is not None and _WORD.fullmatch(known) else None
-
-
-def identifier(value: Any) -> str | None:
-    """What a provider calls a thing of the app's: not a URL, which carries keys, and nothing with a space in it."""
-    known = text(value)
-    return known if known is not None and "://" not in known and _IDENTIFIER.fullmatch(known) else None
 
 
 def quantity(value: Any) -> float | None:

@@ -14,12 +14,12 @@ from agentops_otel_litellm.readers.values import (
     count,
     identifier,
     integer,
+    keyword,
     length,
     members,
     quantity,
     rows_for,
     taken,
-    word,
 )
 
 Parameters = Mapping[str, Any]
@@ -29,8 +29,8 @@ _REQUEST = rows_for(
     {
         "prompt": ("content_length", length),
         "seconds": ("media_duration", quantity),
-        "size": ("size", word),
-        "video_id": ("video_id", identifier),
+        "size": ("resolution", keyword),
+        "video_id": ("resource_id", identifier),
     },
 )
 _RESPONSE = rows_for(
@@ -38,8 +38,8 @@ _RESPONSE = rows_for(
     {
         "data": ("results_count", count),
         "seconds": ("media_duration", quantity),
-        "size": ("size", word),
-        "status": ("status", word),
+        "size": ("resolution", keyword),
+        "status": ("status", keyword),
         "progress": ("progress", integer),
     },
 )
@@ -52,7 +52,7 @@ def video_request(parameters: Parameters) -> Request:
 def video_response(result: Any) -> Response:
     """A video's state, a list of them, or the bytes of one."""
     if isinstance(result, bytes):
-        return Response(content_size=len(result))
+        return Response(size=len(result))
     return replace(default_response(result), **taken(members(result), _RESPONSE))
 
 

@@ -81,6 +81,9 @@ GEN_AI = Vocabulary(
             "gen_ai.request.encoding_formats": "encoding_formats",
             "gen_ai.output.type": "output_type",
             "openai.request.service_tier": ("service_tier", lambda tier: None if tier == "auto" else tier),
+            # Retrieval.
+            "gen_ai.data_source.id": "data_source_id",
+            "gen_ai.retrieval.top_k": "max_results",
         },
     ),
     Table(

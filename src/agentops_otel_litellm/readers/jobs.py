@@ -1,0 +1,184 @@
+"""What providers run or keep for the app, and what became of it: batches, files, fine-tuning, vector stores,
+containers, evaluations, assistants. Ids, states, counts and sizes are taken; names and contents are not.
+
+Asking about a job is not the job: the tokens that a finished batch reports were not used by the call that asks, and
+would be counted again by the next that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+
+from agentops_otel_litellm.call import Request, Response
+from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.streams import DefaultChunks
+from agentops_otel_litellm.readers.values import (
+    count,
+    field,
+    identifier,
+    integer,
+    keyword,
+    members,
+    model_name,
+    rows_for,
+    taken,
+)
+
+Parameters = Mapping[str, Any]
+
+# The first of these that was given is what is asked about; the ones after it are what that belongs to.
+_IDS = (
+    "run_id",
+    "file_id",
+    "batch_id",
+    "fine_tuning_job_id",
+    "eval_id",
+    "skill_id",
+    "assistant_id",
+    "thread_id",
+    "container_id",
+    "interaction_id",
+)
+_HTTP_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+
+def file_size(given: Any) -> int | None:
+    """Bytes of what is uploaded, where they are in memory: as they are, in a buffer, or after their name."""
+    if isinstance(given, tuple) and len(given) > 1:
+        given = given[1]
+    if isinstance(given, bytes | bytearray):
+        return len(given)
+    return given.getbuffer().nbytes if isinstance(given, BytesIO) else None
+
+
+def _http_method(given: Any) -> str | None:
+    return given.upper() if isinstance(given, str) and given.upper() in _HTTP_METHODS else None
+
+
+def _endpoint(given: Any) -> str | None:
+    """`/v1/embeddings`: a path of the provider's API, with nothing in it that is the app's."""
+    return keyword(given.strip("/").replace("/", ".")) and given if isinstance(given, str) else None
+
+
+_ASKED = rows_for(
+    Request,
+    {
+        "vector_store_id": ("data_source_id", identifier),
+        "input_file_id": ("input_file_id", identifier),
+        "training_file": ("input_file_id", identifier),
+        "file_ids": ("files_count", count),
+        "files": ("files_count", count),
+        "file": ("file_size", file_size),
+        "file_data": ("file_size", file_size),
+        "endpoint": ("endpoint", _endpoint),
+        "purpose": ("purpose", keyword),
+        "completion_window": ("completion_window", keyword),
+        "limit": ("page_size", integer),
+        "tools": ("tools_count", count),
+        "messages": ("messages_count", count),
+    },
+)
+_ANSWERED = rows_for(
+    Response,
+    {
+        "status": ("status", keyword),
+        "bytes": ("size", integer),
+        "usage_bytes": ("size", integer),
+        "trained_tokens": ("trained_tokens", integer),
+        "data": ("results_count", count),
+        "has_more": ("has_more", lambda value: value if isinstance(value, bool) else None),
+        "deleted": ("deleted", lambda value: value if isinstance(value, bool) else None),
+    },
+)
+_REQUESTS = rows_for(
+    Response,
+    {
+        "total": ("requests_count", integer),
+        "completed": ("requests_completed", integer),
+        "failed": ("requests_failed", integer),
+    },
+)
+_FILES = rows_for(
+    Response,
+    {
+        "total": ("files_count", integer),
+        "completed": ("files_completed", integer),
+        "failed": ("files_failed", integer),
+    },
+)
+
+
+def job_request(parameters: Parameters) -> Request:
+    ids = (identifier(parameters.get(name)) for name in _IDS)
+    return Request(
+        model=model_name(parameters.get("model")),
+        stream=parameters.get("stream") is True or None,
+        resource_id=next((known for known in ids if known is not None), None),
+        **taken(parameters, _ASKED),
+    )
+
+
+def job_response(result: Any) -> Response:
+    response = members(result)
+    return Response(
+        id=identifier(response.get("id")),
+        model=model_name(response.get("model")),
+        cache_hit=cache_hit(result),
+        **taken(response, _ANSWERED),
+        **taken(members(response.get("request_counts")), _REQUESTS),
+        **taken(members(response.get("file_counts")), _FILES),
+    )
+
+
+# --- bytes that come as they are --------------------------------------------------------------------------------
+
+
+def content_response(result: Any) -> Response:
+    """A file: its bytes, or what LiteLLM has the HTTP client's response in."""
+    return Response(size=len(result)) if isinstance(result, bytes) else http_response(getattr(result, "response", None))
+
+
+def http_request(parameters: Parameters) -> Request:
+    """What is passed through to the provider's API. The path is the app's, and may name anything."""
+    return Request(
+        model=model_name(parameters.get("model")),
+        http_method=_http_method(parameters.get("method")),
+    )
+
+
+def http_response(result: Any) -> Response:
+    """What the provider answered; its size where it is all here."""
+    content = field(result, "_content")
+    return Response(
+        http_status=integer(getattr(result, "status_code", None)),
+        size=len(content) if isinstance(content, bytes) else None,
+    )
+
+
+class PassedChunks(DefaultChunks):
+    """Bytes as they come."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def response(self) -> Response:
+        return http_response(self._stream)
+
+
+JOB = Shape(request=job_request, response=job_response, usage=no_usage, cost=no_cost)
+RUN = Shape(request=job_request, response=job_response, cost=no_cost)
+"""An assistant's: it is over when LiteLLM's function returns, and what it used is the call's."""
+FILE_CONTENT = Shape(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
+PASSTHROUGH = Shape(
+    request=http_request,
+    response=http_response,
+    usage=no_usage,
+    cost=no_cost,
+    chunks=PassedChunks,
+    stream_cost=no_cost,
+)

@@ -1,0 +1,121 @@
+"""Every function that the installed LiteLLM builds has an operation, whose name says what is done."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+
+import pytest
+
+from agentops_otel_litellm.operations import DEFAULT, OPERATIONS, SAYING_LITTLE, operation_named
+
+# In a process of its own: the decorator is watched from before LiteLLM uses it.
+WALK = """
+import json, logging, os, warnings
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+warnings.simplefilter("ignore")
+import wrapt
+from agentops_otel_litellm.operations import operation_of
+
+built = []
+
+def watch(utils):
+    decorator = utils.client
+
+    def client(function):
+        built.append(decorator(function))
+        return built[-1]
+
+    utils.client = client
+
+wrapt.register_post_import_hook(watch, "litellm.utils")
+import litellm
+import litellm.assistants.main
+from importlib import import_module
+
+for package in (
+    "batches", "containers", "evals", "files", "fine_tuning", "google_genai", "interactions", "interactions.agents",
+    "passthrough", "rag", "realtime_api", "sandbox", "search", "skills", "vector_store_files", "vector_stores",
+):
+    try:  # not every release has each
+        import_module(f"litellm.{package}.main")
+    except ModuleNotFoundError:
+        pass
+
+undecorated = [
+    getattr(litellm.assistants.main, name)
+    for name in ("aget_assistants", "a_add_message", "add_message", "arun_thread_stream")
+]
+print(json.dumps([[each.__module__, each.__name__, operation_of(each).name] for each in built + undecorated]))
+"""
+
+
+@pytest.fixture(scope="module")
+def named() -> list[tuple[str, str, str]]:
+    """Module, function and operation."""
+    ran = subprocess.run([sys.executable, "-c", WALK], capture_output=True, text=True, timeout=120, check=True)
+    return [tuple(each) for each in json.loads(ran.stdout.splitlines()[-1])]
+
+
+def test_no_name_says_too_little(named: list[tuple[str, str, str]]) -> None:
+    """No operation is called a bare verb, or what LiteLLM's factory calls everything it makes."""
+    assert len(named) > 40
+    bare = {name for *_, name in named if name in SAYING_LITTLE - {"search"} or "endpoint_func" in name}
+    assert bare == set()
+    assert {module for module, _, name in named if name == "search"} <= {"litellm.search.main"}
+
+
+def test_no_two_functions_share_a_name_that_are_not_twins(named: list[tuple[str, str, str]]) -> None:
+    """An operation that has its name from its function is of one module: there are its two functions, if two."""
+    given = {row.name for row in OPERATIONS if row.name}
+    places = defaultdict(set)
+    for module, _, name in named:
+        if name not in given:
+            places[name].add(module)
+    # LiteLLM has these twice itself: built by hand, which is what it exports, and by its factory.
+    twice = {"list_container_files", "upload_container_file"}
+    assert {name for name, modules in places.items() if len(modules) > 1} <= twice
+
+
+def test_a_function_and_its_twin_are_one_operation(named: list[tuple[str, str, str]]) -> None:
+    """The asynchronous function of a pair has the operation of the synchronous one."""
+    operations = {(module, function): name for module, function, name in named}
+    pairs = [
+        (name, operations[module, function[1:]])
+        for (module, function), name in operations.items()
+        if function.startswith("a") and (module, function[1:]) in operations
+    ]
+    assert len(pairs) > 15
+    assert [pair for pair in pairs if pair[0] != pair[1]] == []
+
+
+def test_the_name_of_an_asynchronous_function_loses_its_a(named: list[tuple[str, str, str]]) -> None:
+    """Also where LiteLLM writes it otherwise, and where there is no synchronous one."""
+    operations = {(module.removeprefix("litellm."), function): name for module, function, name in named}
+    assert operations["assistants.main", "aget_assistants"] == "get_assistants"
+    assert operations["assistants.main", "a_add_message"] == operations["assistants.main", "add_message"]
+    assert operations["assistants.main", "arun_thread_stream"] == "run_thread_stream"
+    if ("sandbox.main", "arun_code") in operations:
+        assert operations["sandbox.main", "arun_code"] == "run_code"
+
+
+def test_every_function_is_in_one_row() -> None:
+    """No function is described twice: the first row would hide the second."""
+    functions = [function for row in OPERATIONS for function in row.functions]
+    assert sorted(functions) == sorted(set(functions))
+
+
+@pytest.mark.parametrize("function", [function for row in OPERATIONS for function in row.functions])
+def test_every_row_is_found_by_its_functions(function: str) -> None:
+    """A function's row is found by its name, and gives the operation that, or its own."""
+    row = next(row for row in OPERATIONS if function in row.functions)
+    found = operation_named(function)
+    assert (found.name, found.shape) == (row.name or function, row.shape)
+
+
+def test_an_unknown_function_has_an_operation() -> None:
+    """A function that no row describes is an operation by its own name."""
+    operation = operation_named("something_new")
+    assert (operation.name, operation.shape) == ("something_new", DEFAULT.shape)
