@@ -96,6 +96,17 @@ CALL = Call(
         http_method="POST",
         previous_response_id="previous",
         response_id="stored",
+        # images, audio, video
+        images_count=33,
+        resolution="1024x1024",
+        quality="high",
+        style="vivid",
+        output_format="png",
+        response_format="b64_json",
+        voice="alloy",
+        speed=1.25,
+        language="en",
+        media_duration=4.0,
     ),
     response=Response(
         id="response",
@@ -127,6 +138,19 @@ CALL = Call(
         http_status=200,
         # LiteLLM's cache
         partial_cache_hit=True,
+        # images, audio, moderation, video, realtime sessions
+        images_count=35,
+        resolution="1024x1536",
+        media_duration=3.5,
+        language="english",
+        words_count=37,
+        segments_count=38,
+        flagged=True,
+        flagged_categories=("hate", "violence"),
+        progress=40,
+        turns_count=41,
+        close_code=1000,
+        closed_by="provider",
     ),
     usage=Usage(
         input=20,
@@ -141,8 +165,10 @@ CALL = Call(
         output_text=29,
         output_image=30,
         output_audio=31,
+        # audio
+        audio_seconds=3.25,
     ),
-    cost=Cost(total=0.5, source="litellm", per_call=True),
+    cost=Cost(total=0.5, source="litellm", per_unit=True),
     stream=Stream(
         outcome="failed",
         chunk_count=32,
@@ -256,6 +282,17 @@ WRITTEN: dict[str, Attributes] = {
         "llm.request.http_method": "POST",
         "llm.request.previous_response_id": "previous",
         "llm.request.response_id": "stored",
+        # images, audio, video
+        "llm.request.images_count": 33,
+        "llm.request.resolution": "1024x1024",
+        "llm.request.quality": "high",
+        "llm.request.style": "vivid",
+        "llm.request.output_format": "png",
+        "llm.request.response_format": "b64_json",
+        "llm.request.voice": "alloy",
+        "llm.request.speed": 1.25,
+        "llm.request.language": "en",
+        "llm.request.media_duration": 4.0,
         "llm.response.id": "response",
         "llm.response.model": "gpt-4o-2024",
         "llm.response.choices_count": 16,
@@ -280,6 +317,19 @@ WRITTEN: dict[str, Attributes] = {
         "llm.response.has_more": True,
         "llm.response.deleted": True,
         "llm.response.http_status": 200,
+        # images, audio, moderation, video, realtime sessions
+        "llm.response.images_count": 35,
+        "llm.response.resolution": "1024x1536",
+        "llm.response.media_duration": 3.5,
+        "llm.response.language": "english",
+        "llm.response.words_count": 37,
+        "llm.response.segments_count": 38,
+        "llm.response.flagged": True,
+        "llm.response.flagged_categories": ("hate", "violence"),
+        "llm.response.progress": 40,
+        "llm.response.turns_count": 41,
+        "llm.response.close_code": 1000,
+        "llm.response.closed_by": "provider",
         "llm.response.is_streaming": True,
         "llm.response.stream_outcome": "failed",
         "llm.response.time_to_first_token": 1.2,
@@ -300,6 +350,8 @@ WRITTEN: dict[str, Attributes] = {
         "llm.usage.total_tokens": 22,
         "llm.usage.cached_tokens": 23,
         "llm.usage.reasoning_tokens": 25,
+        # audio
+        "llm.usage.audio_seconds": 3.25,
         "llm.usage.cost": 0.5,
         "agentops.cost.total": 0.5,
         "agentops.cost.source": "litellm",
@@ -329,7 +381,22 @@ PROPOSED = {
 }
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.")
 OUR_OPERATIONS: frozenset[str] = frozenset(
-    {"search", "count_tokens", "create_sandbox", "run_code", "delete_sandbox", "code_interpreter_tool"}
+    {
+        "search",
+        "count_tokens",
+        "create_sandbox",
+        "run_code",
+        "delete_sandbox",
+        "code_interpreter_tool",
+        "image_generation",
+        "speech",
+        "transcription",
+        "moderation",
+        "realtime",
+        "create_realtime_client_secret",
+        "create_realtime_transcription_session",
+        "realtime_calls",
+    }
 )
 """Those the conventions have no name for."""
 KINDS: dict[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}

@@ -85,7 +85,7 @@ class Request:
     input_file_id: str | None = None
     files_count: int | None = None
     file_size: int | None = None
-    """Bytes to upload."""
+    """Bytes to upload, of the sound that is to be transcribed also."""
     endpoint: str | None = None
     """Of the requests in a batch: `/v1/embeddings`."""
     purpose: str | None = None
@@ -98,6 +98,22 @@ class Request:
     """The stored response that this one goes on from."""
     response_id: str | None = None
     """The stored response that is asked about."""
+    # images, audio, video
+    images_count: int | None = None
+    """Images sent."""
+    resolution: str | None = None
+    """Of the image or video that is to be made, such as `1024x1024`."""
+    quality: str | None = None
+    style: str | None = None
+    output_format: str | None = None
+    """Of the image, such as `png`."""
+    response_format: str | None = None
+    """How the image, sound or transcript is to be given: `b64_json`, `mp3`, `verbose_json`."""
+    voice: str | None = None
+    speed: float | None = None
+    language: str | None = None
+    media_duration: float | None = None
+    """Seconds that the video is to last."""
 
 
 @record
@@ -118,7 +134,7 @@ class Response:
     cache_hit: bool | None = None
     # Retrieval: reranking, searching, reading documents.
     results_count: int | None = None
-    """Results or entries of a list."""
+    """Results, inputs judged, or entries of a list."""
     search_units: float | None = None
     """What the provider bills for a reranking, by its own count."""
     pages_count: int | None = None
@@ -133,7 +149,7 @@ class Response:
     files_completed: int | None = None
     files_failed: int | None = None
     size: int | None = None
-    """Bytes of the file, the vector store or the document."""
+    """Bytes of the file, the vector store, the document, the sound or the video."""
     trained_tokens: int | None = None
     has_more: bool | None = None
     """Whether the list goes on."""
@@ -144,6 +160,27 @@ class Response:
     # LiteLLM's cache
     partial_cache_hit: bool | None = None
     """Whether the cache had some of the answers, and the provider gave the rest."""
+    # images, audio, moderation, video, realtime sessions
+    images_count: int | None = None
+    """Images made."""
+    resolution: str | None = None
+    """Of the video."""
+    media_duration: float | None = None
+    """Seconds that the sound or video lasts."""
+    language: str | None = None
+    words_count: int | None = None
+    segments_count: int | None = None
+    flagged: bool | None = None
+    """Whether any of the inputs was."""
+    flagged_categories: tuple[str, ...] | None = None
+    """Those that any input was flagged for, sorted."""
+    progress: int | None = None
+    """Percent."""
+    turns_count: int | None = None
+    """Responses in a realtime session."""
+    close_code: int | None = None
+    """What the session's connection to the provider was closed with, where the provider closed it."""
+    closed_by: Literal["client", "provider"] | None = None
 
 
 @record
@@ -162,6 +199,9 @@ class Usage:
     output_text: int | None = None
     output_image: int | None = None
     output_audio: int | None = None
+    # audio
+    audio_seconds: float | None = None
+    """What the provider counts instead of tokens, where it bills by time."""
 
 
 @record
@@ -170,8 +210,8 @@ class Cost:
 
     total: float
     source: Literal["litellm", "genai_prices", "user"]
-    per_call: bool | None = None
-    """Whether it is the price of a call, whatever comes of it."""
+    per_unit: bool | None = None
+    """Whether calls, images, characters or seconds were bought: no tokens need to have been counted."""
 
 
 @record

@@ -81,11 +81,13 @@ class Observation:
 
     __slots__ = (
         "__weakref__",
+        "_answered",
         "_context",
         "_ending",
         "_first_logging",
         "_forgotten",
         "_handed_on",
+        "_kept_back",
         "_operation",
         "_parameters",
         "_request",
@@ -117,6 +119,8 @@ class Observation:
         self._streamed: StreamedResponse | None = None
         self._handed_on: float | None = None
         self._forgotten: finalize[..., object] | None = None
+        self._answered: Answer | None = None
+        self._kept_back: BaseException | None = None
         self.logging: object = parameters.get("litellm_logging_obj")
         """LiteLLM's logging object of the call, once there is one; the last, where LiteLLM made several."""
         self._first_logging = self.logging
@@ -219,9 +223,16 @@ class Observation:
         elif not attempts.failed_with(error):
             attempts.fail(error, now, readers.read_target(asked, None), readers.read_failure(error))
 
+    def answered(self, answer: object, error: BaseException | None) -> None:
+        """LiteLLM has an answer, or an error, that it will keep to itself."""
+        if answer is not None:
+            self._answered = self._answer(answer)
+        self._kept_back = error
+
     def returned(self, result: object) -> None:
         """LiteLLM gave its response."""
-        self._end("completed", result=result)
+        error = self._kept_back
+        self._end("completed" if error is None else "failed", result=result, error=error)
 
     def streams(self, stream: object) -> None:
         """LiteLLM gave a stream of which the app will read, or not."""
@@ -298,6 +309,7 @@ class Observation:
         self._parameters, self._request, self._streamed = {}, None, None
         self._context = self.logging = self._first_logging = self.translation = None
         self._forgotten = self._routed = self.provided = None
+        self._answered = self._kept_back = None
         self.attempts = AttemptsSoFar()
 
     def _begun(self) -> Call:
@@ -332,6 +344,8 @@ class Observation:
                 outcome, failure = "failed", chunks.failure
             stream = self._streamed.timed(outcome, self._started)
             answer = self._streamed_answer(chunks, outcome)
+        elif self._answered is not None:
+            answer = self._answered
         elif outcome == "completed":
             answer = self._answer(result)
         response, usage, cost = answer

@@ -44,7 +44,10 @@ _JOBS = (
     "rag.ingest",
 )
 """What providers run or keep for the app: set up, asked about and taken down."""
-_ONLY_ASYNCHRONOUS = ("create_sandbox", "run_code", "delete_sandbox", "code_interpreter_tool", "count_tokens")
+_ONLY_ASYNCHRONOUS = (
+    *("create_sandbox", "run_code", "delete_sandbox", "code_interpreter_tool", "count_tokens"),
+    *("create_realtime_client_secret", "create_realtime_transcription_session", "realtime_calls"),
+)
 SAYING_LITTLE = frozenset(
     {"create", "retrieve", "get", "list", "update", "delete", "cancel", "search", "query", "ingest"}
     | {"list_versions", "retrieve_content"}
@@ -87,6 +90,27 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(functions=("llm_passthrough_route",), shape=readers.PASSTHROUGH),
     *(Operation(name=name, functions=(f"a{name}",)) for name in _ONLY_ASYNCHRONOUS),
     Operation(functions=_JOBS, shape=readers.JOB),
+    # images, audio, moderation, video, realtime sessions
+    Operation(name="image_generation", functions=("image_generation",), shape=readers.IMAGE),
+    Operation(functions=("image_edit", "image_variation"), shape=readers.IMAGE),
+    Operation(name="speech", functions=("speech",), shape=readers.SPEECH),
+    Operation(name="transcription", functions=("transcription",), shape=readers.TRANSCRIPTION),
+    Operation(name="moderation", functions=("moderation",), shape=readers.MODERATION),
+    Operation(
+        functions=(
+            "video_generation",
+            "video_status",
+            "video_content",
+            "video_remix",
+            "video_list",
+            "video_edit",
+            "video_extension",
+            "video_create_character",
+            "video_get_character",
+        ),
+        shape=readers.VIDEO,
+    ),
+    Operation(name="realtime", functions=("_arealtime",), shape=readers.REALTIME),
 )
 DEFAULT = Operation()
 

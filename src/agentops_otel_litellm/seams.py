@@ -98,6 +98,14 @@ SEAMS: tuple[Seam, ...] = (
             "_combine_cached_embedding_response_with_api_result",
         )
     ),
+    Seam(
+        "litellm.litellm_core_utils.realtime_streaming",
+        "RealTimeStreaming.bidirectional_forward",
+        f"{_SIGNALS}:session_ends",
+        always=False,
+    ),
+    Seam("websockets.asyncio.client", "connect.__init__", f"{_SIGNALS}:session_misdirected", always=False),
+    Seam("websockets.asyncio.client", "connect.__await__", f"{_SIGNALS}:session_refused", always=False),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
     Seam("litellm.batch_completion.main", "litellm", f"{_THREADS}:carrying_completion"),
     Seam("litellm.batch_completion.main", "batch_completion", f"{_TRACING}.trace_batch"),

@@ -24,5 +24,5 @@ def drop_unknown_cost(call: Call) -> Call:
 
 
 def _is_counted(call: Call) -> bool | None:
-    flat = call.cost is not None and call.cost.per_call
+    flat = call.cost is not None and call.cost.per_unit
     return flat or call.usage is not None or any(getattr(call.response, billed, None) is not None for billed in _BILLED)

@@ -37,6 +37,7 @@ CATEGORIES = {
     "APIResponseValidationError": "invalid_response",
     "JSONDecodeError": "invalid_response",
     "MidStreamFallbackError": "stream_interrupted",
+    "ConnectionClosedError": "stream_interrupted",
     "APIConnectionError": "connection",
     "ClientConnectionError": "connection",
     "ConnectionError": "connection",

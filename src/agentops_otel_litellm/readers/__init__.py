@@ -4,18 +4,23 @@ What arrives here is whatever the app passed and whatever the installed LiteLLM 
 content, change nothing, and never import litellm. They may raise on a shape they have not seen: callers guard them.
 """
 
+from agentops_otel_litellm.readers.audio import SPEECH, TRANSCRIPTION
 from agentops_otel_litellm.readers.cache import read_cache_hit
 from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
+from agentops_otel_litellm.readers.images import IMAGE
 from agentops_otel_litellm.readers.interactions import INTERACTION
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.messages import MESSAGES
+from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
+from agentops_otel_litellm.readers.realtime import REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
 from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.target import read_cooldown_time, read_routing, read_target
+from agentops_otel_litellm.readers.video import VIDEO
 
 __all__ = [
     "BATCH",
@@ -25,19 +30,25 @@ __all__ = [
     "FILE_CONTENT",
     "GENERATE_CONTENT",
     "GENERATE_CONTENT_STREAM",
+    "IMAGE",
     "INTERACTION",
     "JOB",
     "MESSAGES",
+    "MODERATION",
     "OCR",
     "PASSTHROUGH",
     "RAG_QUERY",
+    "REALTIME",
     "RERANK",
     "RESPONSES",
     "ROUTE",
     "RUN",
     "SEARCH",
+    "SPEECH",
     "STORED_RESPONSE",
     "TEXT",
+    "TRANSCRIPTION",
+    "VIDEO",
     "Chunks",
     "LiteLLMStream",
     "Shape",
@@ -51,5 +62,6 @@ __all__ = [
     "read_native_function",
     "read_native_parameters",
     "read_routing",
+    "read_session_end",
     "read_target",
 ]

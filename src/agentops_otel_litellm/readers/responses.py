@@ -219,6 +219,12 @@ def no_price(_told: Any, _logging: Any) -> Cost | None:
     return None
 
 
+def read_unit_cost(result: Any) -> Cost | None:
+    """The same, of what is sold by the image or by the second: LiteLLM prices that from the response."""
+    cost = read_cost(result)
+    return None if cost is None else replace(cost, per_unit=True)
+
+
 # --- what LiteLLM does around calls: the answer is theirs, and is told once -----------------------------------
 
 

@@ -120,7 +120,7 @@ def rerank_usage(result: Any) -> Usage | None:
 def search_cost(result: Any) -> Cost | None:
     """Searches have a price each."""
     cost = read_cost(result)
-    return None if cost is None else replace(cost, per_call=True)
+    return None if cost is None else replace(cost, per_unit=True)
 
 
 RERANK = Shape(request=rerank_request, response=rerank_response, usage=rerank_usage)

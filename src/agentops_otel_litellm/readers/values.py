@@ -106,3 +106,18 @@ def texts(value: Any) -> tuple[str, ...] | None:
     if isinstance(value, str):
         return (value,)
     return tuple(item for item in value if isinstance(item, str)) or None if isinstance(value, Sequence) else None
+
+
+def quantity(value: Any) -> float | None:
+    """A number, or a string that is one: OpenAI's videos last `"4"` seconds."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    return number(value)
+
+
+def length(value: Any) -> int | None:
+    """Characters of a text, where it is one."""
+    return len(value) if isinstance(value, str) else None

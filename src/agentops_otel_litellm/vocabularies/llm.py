@@ -89,6 +89,17 @@ LLM = Vocabulary(
             # The Responses API
             "llm.request.previous_response_id": "previous_response_id",
             "llm.request.response_id": "response_id",
+            # images, audio, video
+            "llm.request.images_count": "images_count",
+            "llm.request.resolution": "resolution",
+            "llm.request.quality": "quality",
+            "llm.request.style": "style",
+            "llm.request.output_format": "output_format",
+            "llm.request.response_format": "response_format",
+            "llm.request.voice": "voice",
+            "llm.request.speed": "speed",
+            "llm.request.language": "language",
+            "llm.request.media_duration": "media_duration",
         },
     ),
     Table(
@@ -119,6 +130,19 @@ LLM = Vocabulary(
             "llm.response.deleted": "deleted",
             "llm.response.http_status": "http_status",
             "llm.cache.partial_hit": "partial_cache_hit",
+            # images, audio, moderation, video, realtime sessions
+            "llm.response.images_count": "images_count",
+            "llm.response.resolution": "resolution",
+            "llm.response.media_duration": "media_duration",
+            "llm.response.language": "language",
+            "llm.response.words_count": "words_count",
+            "llm.response.segments_count": "segments_count",
+            "llm.response.flagged": "flagged",
+            "llm.response.flagged_categories": "flagged_categories",
+            "llm.response.progress": "progress",
+            "llm.response.turns_count": "turns_count",
+            "llm.response.close_code": "close_code",
+            "llm.response.closed_by": "closed_by",
         },
     ),
     Table(
@@ -159,6 +183,8 @@ LLM = Vocabulary(
             "llm.usage.total_tokens": "total",
             "llm.usage.cached_tokens": "cache_read",
             "llm.usage.reasoning_tokens": "reasoning",
+            # audio
+            "llm.usage.audio_seconds": "audio_seconds",
         },
     ),
     Table(

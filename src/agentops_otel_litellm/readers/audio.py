@@ -1,0 +1,115 @@
+"""Texts spoken, and sound transcribed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from agentops_otel_litellm.call import Cost, Request, Response
+from agentops_otel_litellm.readers.requests import default_request
+from agentops_otel_litellm.readers.responses import default_response, no_usage, read_cost, read_unit_cost
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.tokens import read_tokens
+from agentops_otel_litellm.readers.values import count, field, keyword, length, members, number, rows_for, taken, text
+
+Parameters = Mapping[str, Any]
+
+_TELLING_LANGUAGE = frozenset({"openai", "azure"})
+"""Those whose responses LiteLLM hands on as they are."""
+
+_SPEECH = rows_for(
+    Request,
+    {
+        "input": ("content_length", length),
+        "voice": ("voice", keyword),
+        "response_format": ("response_format", keyword),
+        "speed": ("speed", number),
+    },
+)
+_TRANSCRIPTION = rows_for(
+    Request,
+    {
+        "prompt": ("content_length", length),
+        "language": ("language", keyword),
+        "response_format": ("response_format", keyword),
+        "temperature": ("temperature", number),
+    },
+)
+_TRANSCRIPT = rows_for(
+    Response,
+    {
+        "text": ("content_length", length),
+        "duration": ("media_duration", number),
+        "words": ("words_count", count),
+        "segments": ("segments_count", count),
+    },
+)
+
+
+def speech_request(parameters: Parameters) -> Request:
+    return replace(default_request(parameters), output_type="speech", **taken(parameters, _SPEECH))
+
+
+def speech_response(result: Any) -> Response:
+    """Of the sound only the size, and that only where the HTTP client has read it."""
+    content = field(field(result, "response"), "_content")
+    return replace(default_response(result), size=len(content) if isinstance(content, bytes) else None)
+
+
+def speech_cost(result: Any) -> Cost | None:
+    """A price by the character is one. By tokens it is of LiteLLM's estimate: providers do not count those."""
+    cost, hidden = read_cost(result), getattr(result, "_hidden_params", None)
+    name, prices = text(field(hidden, "litellm_model_name")), getattr(sys.modules.get("litellm"), "model_cost", {})
+    if cost is None or name is None:
+        return cost
+    price = prices.get(name) or prices.get(name.partition("/")[2])
+    return replace(cost, per_unit=field(price, "input_cost_per_character") is not None)
+
+
+def transcription_request(parameters: Parameters) -> Request:
+    return replace(
+        default_request(parameters),
+        file_size=_size(parameters.get("file")),
+        **taken(parameters, _TRANSCRIPTION),
+    )
+
+
+def _size(file: Any) -> int | None:
+    """Bytes of what LiteLLM takes for a file, where that is told without reading it."""
+    content = file[1] if isinstance(file, tuple) and len(file) > 1 else file
+    if isinstance(content, bytes | bytearray):
+        return len(content)
+    if isinstance(content, BytesIO):
+        return content.getbuffer().nbytes
+    with suppress(OSError, ValueError):  # not there, or not a file of the system's
+        if isinstance(content, os.PathLike):
+            return Path(content).stat().st_size
+        if hasattr(content, "fileno"):
+            return os.fstat(content.fileno()).st_size
+    return None
+
+
+def transcription_response(result: Any) -> Response:
+    """For a provider that does not tell the language, LiteLLM says English."""
+    transcript, hidden = members(result), getattr(result, "_hidden_params", None)
+    told = field(hidden, "custom_llm_provider") in _TELLING_LANGUAGE
+    return replace(
+        default_response(result),
+        language=keyword(transcript.get("language")) if told else None,
+        **taken(transcript, _TRANSCRIPT),
+    )
+
+
+SPEECH = Shape(request=speech_request, response=speech_response, usage=no_usage, cost=speech_cost)
+TRANSCRIPTION = Shape(
+    request=transcription_request,
+    response=transcription_response,
+    usage=read_tokens,
+    cost=read_unit_cost,
+)

@@ -1,0 +1,51 @@
+"""Images made, edited and varied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agentops_otel_litellm.call import Request, Response
+from agentops_otel_litellm.readers.requests import default_request
+from agentops_otel_litellm.readers.responses import default_response, read_unit_cost
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.tokens import read_tokens
+from agentops_otel_litellm.readers.values import count, field, integer, keyword, length, rows_for, taken
+
+Parameters = Mapping[str, Any]
+
+_REQUEST = rows_for(
+    Request,
+    {
+        "prompt": ("content_length", length),
+        "n": ("choice_count", integer),
+        "size": ("resolution", keyword),
+        "quality": ("quality", keyword),
+        "style": ("style", keyword),
+        "output_format": ("output_format", keyword),
+        "response_format": ("response_format", keyword),
+    },
+)
+
+
+def image_request(parameters: Parameters) -> Request:
+    return replace(
+        default_request(parameters),
+        images_count=_sent(parameters.get("image")),
+        output_type="image",
+        **taken(parameters, _REQUEST),
+    )
+
+
+def _sent(image: Any) -> int | None:
+    """Only a list is several: a tuple is a file, with its name and type."""
+    return len(image) if isinstance(image, list) else None if image is None else 1
+
+
+def image_response(result: Any) -> Response:
+    """How many there are. What LiteLLM says of their size and quality may be its own guess."""
+    return replace(default_response(result), images_count=count(field(result, "data")))
+
+
+IMAGE = Shape(request=image_request, response=image_response, usage=read_tokens, cost=read_unit_cost)

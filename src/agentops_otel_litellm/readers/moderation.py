@@ -1,0 +1,65 @@
+"""Inputs judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agentops_otel_litellm.call import Request, Response, Target
+from agentops_otel_litellm.readers.requests import default_request, measure
+from agentops_otel_litellm.readers.responses import default_response, no_usage
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.target import read_target
+from agentops_otel_litellm.readers.values import field, keyword, members
+
+Parameters = Mapping[str, Any]
+
+
+def moderation_target(parameters: Parameters, logging: Any) -> Target:
+    """LiteLLM has everything moderated by OpenAI's client, whatever the model is called."""
+    target = read_target(parameters, logging)
+    return target if target.provider is not None else replace(target, provider="openai")
+
+
+def moderation_request(parameters: Parameters) -> Request:
+    """A text, several, or the parts of one that has pictures in it."""
+    request, given = default_request(parameters), parameters.get("input")
+    if given is None:
+        return request
+    inputs = given if isinstance(given, list | tuple) else [given]
+    if inputs and all(field(each, "type") is not None for each in inputs):
+        inputs = [inputs]
+    length, modalities = measure(inputs)
+    return replace(request, inputs_count=len(inputs), content_length=length, modalities=modalities)
+
+
+def moderation_response(result: Any) -> Response:
+    response = default_response(result)
+    results = field(result, "results")
+    if not isinstance(results, list):
+        return response
+    judged = [members(each) for each in results]
+    return replace(
+        response,
+        results_count=len(judged),
+        flagged=any(each.get("flagged") is True for each in judged),
+        flagged_categories=tuple(sorted({name for each in judged for name in _flagged(each)})) or None,
+    )
+
+
+def _flagged(judged: Mapping[str, Any]) -> list[str]:
+    """`self-harm/intent` is also `self_harm_intent` to LiteLLM, which may have both."""
+    categories = members(judged.get("categories"))
+    names = [
+        keyword(name.replace("-", "_").replace("/", "_")) for name, flagged in categories.items() if flagged is True
+    ]
+    return [name for name in names if name is not None]
+
+
+MODERATION = Shape(
+    target=moderation_target,
+    request=moderation_request,
+    response=moderation_response,
+    usage=no_usage,
+)

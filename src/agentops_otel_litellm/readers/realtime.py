@@ -1,0 +1,83 @@
+"""Realtime sessions: what LiteLLM passed on between an app and a provider until one of them hung up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agentops_otel_litellm.call import Cost, Response, Usage
+from agentops_otel_litellm.readers.requests import default_request
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.tokens import read_tokens
+from agentops_otel_litellm.readers.values import integer, members, model_name, number, text
+
+_TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
+
+
+def read_session_end(session: Any) -> BaseException | None:
+    """What the provider's end of the connection failed with, if it did."""
+    connection = getattr(session, "backend_ws", None)
+    if getattr(connection, "close_code", None) is None:
+        return None
+    end = getattr(getattr(connection, "protocol", None), "close_exc", None)
+    well = end is None or any(kind.__name__ == "ConnectionClosedOK" for kind in type(end).__mro__)
+    return None if well else end
+
+
+def session_response(session: Any) -> Response:
+    """From LiteLLM's session, and at its very end: LiteLLM itself then closes what the provider has not closed."""
+    if session is None:
+        return Response()
+    told = _session(session)
+    code = integer(getattr(getattr(session, "backend_ws", None), "close_code", None))
+    return Response(
+        id=text(told.get("id")),
+        model=model_name(told.get("model")),
+        turns_count=len(_messages(session, "response.done")),
+        close_code=code,
+        closed_by="client" if code is None else "provider",
+    )
+
+
+def _messages(session: Any, kind: str) -> list[Mapping[str, Any]]:
+    """Those of the provider's messages that LiteLLM keeps: how the session began, and each of its responses."""
+    kept = getattr(session, "messages", None) or ()
+    return [message for each in kept if (message := members(each)).get("type") == kind]
+
+
+def _session(session: Any) -> Mapping[str, Any]:
+    created = _messages(session, "session.created")
+    return members(created[0].get("session")) if created else {}
+
+
+def session_usage(session: Any) -> Usage | None:
+    """The sum over the responses; of a session that only transcribes, over the transcripts."""
+    turns = [message.get("response") for message in _messages(session, "response.done")]
+    reported = [usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_tokens(each))]
+    sums: dict[str, Any] = {}
+    for usage in reported:
+        for name, count in vars(usage).items():
+            sums[name] = sums.get(name, 0) + count
+    return Usage(**sums) if sums else None
+
+
+def session_cost(session: Any) -> Cost | None:
+    """What LiteLLM prices the session at. It has yet to do so for itself: it logs sessions in the background."""
+    processor = getattr(sys.modules.get("litellm.cost_calculator"), "RealtimeAPITokenUsageProcessor", None)
+    price = getattr(getattr(session, "logging_obj", None), "_response_cost_calculator", None)
+    messages = getattr(session, "messages", None)
+    if processor is None or price is None or not messages:
+        return None
+    usage = processor.collect_and_combine_usage_from_realtime_stream_results(results=messages)
+    total = number(price(result=processor.create_logging_realtime_object(usage=usage, results=messages)))
+    return None if total is None else Cost(total=total, source="litellm")
+
+
+REALTIME = Shape(
+    request=lambda parameters: replace(default_request(parameters), stream=None),
+    response=session_response,
+    usage=session_usage,
+    cost=session_cost,
+)

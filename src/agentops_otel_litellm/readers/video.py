@@ -1,0 +1,59 @@
+"""Videos asked for, waited for and fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agentops_otel_litellm.call import Request, Response
+from agentops_otel_litellm.readers.requests import default_request
+from agentops_otel_litellm.readers.responses import default_response, no_usage, read_unit_cost
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.values import (
+    count,
+    identifier,
+    integer,
+    keyword,
+    length,
+    members,
+    quantity,
+    rows_for,
+    taken,
+)
+
+Parameters = Mapping[str, Any]
+
+_REQUEST = rows_for(
+    Request,
+    {
+        "prompt": ("content_length", length),
+        "seconds": ("media_duration", quantity),
+        "size": ("resolution", keyword),
+        "video_id": ("resource_id", identifier),
+    },
+)
+_RESPONSE = rows_for(
+    Response,
+    {
+        "data": ("results_count", count),
+        "seconds": ("media_duration", quantity),
+        "size": ("resolution", keyword),
+        "status": ("status", keyword),
+        "progress": ("progress", integer),
+    },
+)
+
+
+def video_request(parameters: Parameters) -> Request:
+    return replace(default_request(parameters), **taken(parameters, _REQUEST))
+
+
+def video_response(result: Any) -> Response:
+    """A video's state, a list of them, or the bytes of one."""
+    if isinstance(result, bytes):
+        return Response(size=len(result))
+    return replace(default_response(result), **taken(members(result), _RESPONSE))
+
+
+VIDEO = Shape(request=video_request, response=video_response, usage=no_usage, cost=read_unit_cost)
