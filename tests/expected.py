@@ -46,6 +46,14 @@ def identity(operation: str, function: str, model: str, provider: LoopbackServer
     }
 
 
+def identified(id_: str, **others: object) -> Attributes:
+    """What is said of an answer with that id."""
+    told: Attributes = {
+        f"llm.{'job' if name == 'status' else 'response'}.{name}": each for name, each in others.items()
+    }
+    return {"gen_ai.response.id": id_, "llm.response.id": id_, **told}
+
+
 CHAT_REQUEST: Attributes = {
     "llm.request.stream": False,
     "llm.request.messages_count": 2,

@@ -12,20 +12,11 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from apps import CALL_ID, AsyncCaller, Caller, SyncCaller
-from expected import FIGURES, STREAMED, price, served, without_figures
+from expected import FIGURES, STREAMED, identified, price, served, without_figures
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider, events
 
 SECRET = "confidential.jsonl"
-
-
-def identified(id_: str, **others: object) -> Attributes:
-    """What is said of an answer with that id."""
-    return {
-        "gen_ai.response.id": id_,
-        "llm.response.id": id_,
-        **{f"llm.response.{name}": value for name, value in others.items()},
-    }
 
 
 def asked(**parameters: object) -> Attributes:

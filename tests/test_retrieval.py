@@ -128,7 +128,7 @@ STORED_TOLD: Attributes = {
     "gen_ai.response.id": "vs_1",
     "llm.response.id": "vs_1",
     "llm.response.size": 12,
-    "llm.response.status": "completed",
+    "llm.job.status": "completed",
     "llm.response.files_count": 3,
     "llm.response.files_completed": 2,
     "llm.response.files_failed": 1,
@@ -145,7 +145,7 @@ KEPT_TOLD: Attributes = {
     "gen_ai.response.id": "file-1",
     "llm.response.id": "file-1",
     "llm.response.size": 7,
-    "llm.response.status": "in_progress",
+    "llm.job.status": "in_progress",
 }
 FOUND = {
     "object": "vector_store.search_results.page",

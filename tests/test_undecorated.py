@@ -22,7 +22,7 @@ from agentops_otel_litellm import tracing
 from agentops_otel_litellm.seams import SEAMS
 from agentops_otel_litellm.tracing import TRACING
 from apps import Caller
-from expected import served
+from expected import identified, served
 from recorder import Attributes, Recorder, seconds
 from servers.wire import Reply, WireProvider
 
@@ -34,12 +34,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 def listed(entry: object) -> dict[str, object]:
     return {"object": "list", "data": [entry], "has_more": False, "first_id": "a", "last_id": "z"}
-
-
-def identified(id_: str, **others: object) -> Attributes:
-    """What is said of an answer with that id."""
-    told: Attributes = {f"llm.response.{name}": value for name, value in others.items()}
-    return {"gen_ai.response.id": id_, "llm.response.id": id_, **told}
 
 
 def asking(id_: str) -> Attributes:

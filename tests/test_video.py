@@ -28,7 +28,7 @@ CHARACTER = {"id": "char_1", "object": "character", "created_at": 1_700_000_000,
 STATE: Attributes = {
     "gen_ai.response.model": "sora-2-2025-10-06",
     "llm.response.model": "sora-2-2025-10-06",
-    "llm.response.status": "queued",
+    "llm.job.status": "queued",
     "llm.response.progress": 30,
     "llm.response.media_duration": 4.0,
     "llm.response.resolution": "720x1280",

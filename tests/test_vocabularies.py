@@ -125,6 +125,7 @@ CALL = Call(
         pages_count=109,
         # Jobs and what providers keep.
         status="completed",
+        job_status="validating",
         requests_count=110,
         requests_completed=111,
         requests_failed=112,
@@ -306,6 +307,7 @@ WRITTEN: dict[str, Attributes] = {
         "llm.response.pages_count": 109,
         # Jobs and what providers keep.
         "llm.response.status": "completed",
+        "llm.job.status": "validating",
         "llm.response.requests_count": 110,
         "llm.response.requests_completed": 111,
         "llm.response.requests_failed": 112,

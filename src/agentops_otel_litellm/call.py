@@ -155,8 +155,11 @@ class Response:
     """Whether the list goes on."""
     deleted: bool | None = None
     http_status: int | None = None
+    job_status: str | None = None
+    """How it stands with what the provider runs or keeps: `completed`, `validating`, `processed`, …"""
+    # The Responses API
     status: str | None = None
-    """How it stands with what the provider runs or keeps: `completed`, `queued`, `in_progress`, `failed`, …"""
+    """`completed`, or `queued`, `in_progress`, `incomplete`, `failed`, `cancelled`."""
     # LiteLLM's cache
     partial_cache_hit: bool | None = None
     """Whether the cache had some of the answers, and the provider gave the rest."""

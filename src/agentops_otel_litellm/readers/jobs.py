@@ -84,7 +84,7 @@ _ASKED = rows_for(
 _ANSWERED = rows_for(
     Response,
     {
-        "status": ("status", keyword),
+        "status": ("job_status", keyword),
         "bytes": ("size", integer),
         "usage_bytes": ("size", integer),
         "trained_tokens": ("trained_tokens", integer),

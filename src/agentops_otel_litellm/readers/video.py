@@ -39,7 +39,7 @@ _RESPONSE = rows_for(
         "data": ("results_count", count),
         "seconds": ("media_duration", quantity),
         "size": ("resolution", keyword),
-        "status": ("status", keyword),
+        "status": ("job_status", keyword),
         "progress": ("progress", integer),
     },
 )

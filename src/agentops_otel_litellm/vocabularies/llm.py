@@ -118,6 +118,7 @@ LLM = Vocabulary(
             "llm.response.pages_count": "pages_count",
             # Jobs and what providers keep.
             "llm.response.status": "status",
+            "llm.job.status": "job_status",
             "llm.response.requests_count": "requests_count",
             "llm.response.requests_completed": "requests_completed",
             "llm.response.requests_failed": "requests_failed",
