@@ -35,8 +35,10 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.logging_objects import KNOWN
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.streamed_response import StreamedResponse
+from agentops_otel_litellm.suppression import standing_aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,6 +112,8 @@ class Observation:
         self._streamed: StreamedResponse | None = None
         self.logging: object = parameters.get("litellm_logging_obj")
         """LiteLLM's logging object of the call, once there is one."""
+        if self.logging is not None:
+            KNOWN.add(self.logging)
         self.cooldown_time: float | None = None
         """Seconds for which the Router has set the call's deployment aside."""
         self._route = _route_in(context)
@@ -117,7 +121,10 @@ class Observation:
         self._started = perf_counter()
         self.attempts = AttemptsSoFar(self._started)
         self._span: Span = telemetry.start(self._begun(), context)
-        self._context: Context | None = Context({**set_span_in_context(self._span, context), CURRENT: self})
+        around: Mapping[str, object] = set_span_in_context(self._span, context)
+        if operation.calls_a_model:
+            around = standing_aside(around)
+        self._context: Context | None = Context({**around, CURRENT: self})
         self._request: Request | None = None
         if self._span.is_recording():
             with _READING_REQUEST:
@@ -137,6 +144,10 @@ class Observation:
     def operation(self) -> str:
         """The name of its operation."""
         return self._operation.name
+
+    def has(self, span: Span) -> bool:
+        """Whether the span is its own."""
+        return span is self._span
 
     def running(self) -> Running:
         """The block in which LiteLLM runs on the call's behalf."""

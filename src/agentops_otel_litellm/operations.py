@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -48,6 +49,16 @@ def operation_of(function: Callable[..., object]) -> Operation:
     name = _synchronous_name(function)
     names = {name, f"{_package(function)}.{name}"}
     row = next((row for row in OPERATIONS if not names.isdisjoint(row.functions)), DEFAULT)
+    return row if row.name else replace(row, name=name)
+
+
+def operation_logged_as(call_type: object) -> Operation:
+    """The row of the LiteLLM function that a logging object is for, by the name it has there."""
+    name = str.__str__(call_type) if isinstance(call_type, str) else "unknown"
+    function = getattr(sys.modules.get("litellm"), name, None)
+    if inspect.isfunction(function):
+        return operation_of(function)
+    row = next((row for row in OPERATIONS if name in row.functions), DEFAULT)
     return row if row.name else replace(row, name=name)
 
 

@@ -32,6 +32,10 @@ class Seam:
 _TRACING = "agentops_otel_litellm.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.signals"
 _THREADS = "agentops_otel_litellm.threads"
+_BACKSTOP = "agentops_otel_litellm.backstop"
+_CALLBACK_CONTEXT = "agentops_otel_litellm.callback_context"
+_SUPPRESSION = "agentops_otel_litellm.suppression"
+_LOGGING = "litellm.litellm_core_utils.litellm_logging"
 
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
@@ -42,7 +46,7 @@ def _undecorated(module: str, *names: str) -> Iterator[Seam]:
 SEAMS: tuple[Seam, ...] = (
     Seam("litellm.utils", "client", f"{_TRACING}.trace_built"),
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
-    Seam("litellm.litellm_core_utils.litellm_logging", "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
+    Seam(_LOGGING, "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
     Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
     Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
@@ -61,6 +65,15 @@ SEAMS: tuple[Seam, ...] = (
         f"{_THREADS}:carrying_imports",
         always=False,
     ),
+    Seam(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:made_in_a_call"),
+    Seam(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.pre_call", f"{_CALLBACK_CONTEXT}:input_callbacks"),
+    Seam(_LOGGING, "Logging.post_call", f"{_CALLBACK_CONTEXT}:input_callbacks"),
+    Seam("openai._legacy_response", "to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing", always=False),
+    Seam("openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing", always=False),
     *_undecorated(
         "litellm.batch_completion.main",
         "batch_completion",

@@ -12,6 +12,7 @@ from opentelemetry.context import get_current
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.logging_objects import KNOWN
 from agentops_otel_litellm.observe import Observation, is_suppressed, observation_in
 from agentops_otel_litellm.operations import Operation, operation_of, parameter_names
 from agentops_otel_litellm.patches import built_by, in_place_of
@@ -102,7 +103,10 @@ class Tracing:
                 return None
             with starting:
                 context = get_current()
-                if is_suppressed(context) or belongs(kwargs, context):
+                if is_suppressed(context):
+                    _leave_unseen(kwargs)
+                    return None
+                if belongs(kwargs, context):
                     return None
                 if operation is None:  # not before the first call: its module was not complete at its definition
                     names, operation = parameter_names(function), operation_of(function)
@@ -111,6 +115,13 @@ class Tracing:
             return None
 
         return observed
+
+
+def _leave_unseen(kwargs: Mapping[str, object]) -> None:
+    """The call that LiteLLM's logging object is for is not to be seen: the proxy makes the object before the call."""
+    logging = kwargs.get("litellm_logging_obj")
+    if logging is not None:
+        KNOWN.add(logging)
 
 
 def _handed_on(observation: Observation, result: object) -> object:
