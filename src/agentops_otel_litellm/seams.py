@@ -34,6 +34,7 @@ _SIGNALS = "agentops_otel_litellm.signals"
 _THREADS = "agentops_otel_litellm.threads"
 _BACKSTOP = "agentops_otel_litellm.backstop"
 _CALLBACK_CONTEXT = "agentops_otel_litellm.callback_context"
+_COEXISTENCE = "agentops_otel_litellm.coexistence"
 _SUPPRESSION = "agentops_otel_litellm.suppression"
 _LOGGING = "litellm.litellm_core_utils.litellm_logging"
 
@@ -65,6 +66,9 @@ SEAMS: tuple[Seam, ...] = (
         f"{_THREADS}:carrying_imports",
         always=False,
     ),
+    Seam(_LOGGING, "_init_custom_logger_compatible_class", "agentops_otel_litellm.callback:agentops_callback"),
+    Seam("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:otel_callback", always=False),
+    Seam("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:otel_callback", always=False),
     Seam(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:made_in_a_call"),
     Seam(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:logged"),
     Seam(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:logged"),

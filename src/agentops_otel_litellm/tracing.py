@@ -10,6 +10,7 @@ from types import CoroutineType, FunctionType
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
+from agentops_otel_litellm.coexistence import look_around
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.logging_objects import KNOWN
@@ -109,6 +110,7 @@ class Tracing:
                 if belongs(kwargs, context):
                     return None
                 if operation is None:  # not before the first call: its module was not complete at its definition
+                    look_around()
                     names, operation = parameter_names(function), operation_of(function)
                 parameters = {**dict(zip(names, args, strict=False)), **kwargs} if args else kwargs
                 return Observation(telemetry, operation, parameters, context)

@@ -1,0 +1,162 @@
+"""An app that calls models in every way, traced by us and by one of the instrumentations of OpenAI's client.
+
+    python nested_app.py <instrumentation> <first|last> <the provider's URL>
+
+It prints a JSON object: what was done → the spans that came of it, as they ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+logging.disable(logging.CRITICAL)
+
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+NAME, ORDER, URL = sys.argv[1:]
+MODULES = {
+    "openllmetry": ("opentelemetry.instrumentation.openai", "OpenAIInstrumentor"),
+    "openai-v2": ("opentelemetry.instrumentation.openai_v2", "OpenAIInstrumentor"),
+    "openai-v2-latest": ("opentelemetry.instrumentation.openai_v2", "OpenAIInstrumentor"),
+    "genai-openai": ("opentelemetry.instrumentation.genai.openai", "OpenAIInstrumentor"),
+    "agentops": ("agentops.instrumentation.providers.openai.instrumentor", "OpenaiInstrumentor"),
+    "http": ("opentelemetry.instrumentation.httpx", "HTTPXClientInstrumentor"),
+    "aiohttp": ("opentelemetry.instrumentation.aiohttp_client", "AioHttpClientInstrumentor"),
+    "ours": ("agentops_otel_litellm", "LiteLLMInstrumentor"),
+}
+if NAME == "openai-v2-latest":
+    os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"
+
+EXPORTER = InMemorySpanExporter()
+PROVIDER = TracerProvider()
+PROVIDER.add_span_processor(SimpleSpanProcessor(EXPORTER))
+trace.set_tracer_provider(PROVIDER)
+
+
+def instrument(name: str) -> None:
+    module, instrumentor = MODULES[name]
+    getattr(importlib.import_module(module), instrumentor)().instrument(tracer_provider=PROVIDER)
+
+
+for name in ("http", "aiohttp", *(("ours", NAME) if ORDER == "first" else (NAME, "ours"))):
+    instrument(name)
+
+import litellm
+import openai
+from litellm.integrations.custom_logger import CustomLogger
+from litellm.litellm_core_utils.thread_pool_executor import executor
+
+litellm.suppress_debug_info = True
+MESSAGES: list[Any] = [{"role": "user", "content": "Say hello."}]
+CALL: dict[str, Any] = {"model": "openai/gpt-4o", "messages": MESSAGES, "api_base": URL, "api_key": "sk-test"}
+STREAM: dict[str, Any] = {**CALL, "stream": True}
+EMBEDDING: dict[str, Any] = {**CALL, "model": "openai/text-embedding-3-small", "input": ["one"]}
+del EMBEDDING["messages"]
+TEXT: dict[str, Any] = {**CALL, "model": "text-completion-openai/gpt-3.5-turbo-instruct", "prompt": "Say hello."}
+del TEXT["messages"]
+
+
+def direct(*, raw: bool = False) -> None:
+    """A call of OpenAI's client that LiteLLM has no part in."""
+    completions = openai.OpenAI(base_url=URL, api_key="sk-test").chat.completions
+    (completions.with_raw_response if raw else completions).create(model="gpt-4o-mini", messages=MESSAGES)
+
+
+async def direct_async() -> None:
+    completions = openai.AsyncOpenAI(base_url=URL, api_key="sk-test").chat.completions
+    await completions.with_raw_response.create(model="gpt-4o-mini", messages=MESSAGES)
+
+
+class Judge(CustomLogger):
+    """A callback that asks a model through OpenAI's client."""
+
+    def log_success_event(self, *_args: object, **_kwargs: object) -> None:
+        direct(raw=True)
+
+    def log_failure_event(self, *_args: object, **_kwargs: object) -> None:
+        direct(raw=True)
+
+    async def async_log_success_event(self, *_args: object, **_kwargs: object) -> None:
+        direct()
+
+    async def async_log_failure_event(self, *_args: object, **_kwargs: object) -> None:
+        direct()
+
+
+async def stream_async() -> None:
+    async for _chunk in await litellm.acompletion(**STREAM):
+        pass
+
+
+async def judged_async() -> None:
+    litellm.callbacks = [Judge()]
+    await litellm.acompletion(**CALL)
+    await asyncio.sleep(0.3)
+
+
+def judged() -> None:
+    litellm.callbacks = [Judge()]
+    litellm.completion(**CALL)
+    executor.submit(int).result()
+
+
+def judged_failure() -> None:
+    litellm.callbacks = [Judge()]
+    try:
+        litellm.completion(**{**CALL, "model": "openai/unknown", "max_retries": 0})
+    except openai.APIError:
+        return
+
+
+DONE: dict[str, Callable[[], object]] = {
+    "chat": lambda: litellm.completion(**CALL),
+    "chat, async": lambda: asyncio.run(litellm.acompletion(**CALL)),
+    "stream": lambda: list(litellm.completion(**STREAM)),
+    "stream, async": lambda: asyncio.run(stream_async()),
+    "embedding": lambda: litellm.embedding(**EMBEDDING),
+    "embedding, async": lambda: asyncio.run(litellm.aembedding(**EMBEDDING)),
+    "text": lambda: litellm.text_completion(**TEXT),
+    "direct": direct,
+    "direct, raw": lambda: direct(raw=True),
+    "direct, async": lambda: asyncio.run(direct_async()),
+    "callback": judged,
+    "callback, async": lambda: asyncio.run(judged_async()),
+    "callback of a failure": judged_failure,
+}
+
+
+def told(spans: list[ReadableSpan]) -> list[dict[str, object]]:
+    """Whose each span is, and the name of the one above it."""
+    names = {span.context.span_id: span.name for span in spans if span.context}
+    return [
+        {
+            "name": span.name,
+            "by": span.instrumentation_scope.name if span.instrumentation_scope else None,
+            "above": names.get(span.parent.span_id, "?") if span.parent else None,
+        }
+        for span in spans
+    ]
+
+
+results: dict[str, object] = {}
+for what, do in DONE.items():
+    litellm.callbacks = []
+    for callbacks in (litellm.success_callback, litellm.failure_callback, litellm.input_callback):
+        callbacks.clear()
+    litellm._async_success_callback.clear()
+    litellm._async_failure_callback.clear()
+    do()
+    results[what] = told(list(EXPORTER.get_finished_spans()))
+    EXPORTER.clear()
+print(json.dumps(results))
