@@ -2,18 +2,20 @@
 
     python nested_app.py <instrumentation> <first|last> <the provider's URL>
 
-It prints a JSON object: what was done → the spans that came of it, as they ended.
+It writes a JSON object: what was done → the spans that came of it, as they ended.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -55,7 +57,6 @@ for name in ("http", "aiohttp", *(("ours", NAME) if ORDER == "first" else (NAME,
 import litellm
 import openai
 from litellm.integrations.custom_logger import CustomLogger
-from litellm.litellm_core_utils.thread_pool_executor import executor
 
 litellm.suppress_debug_info = True
 MESSAGES: list[Any] = [{"role": "user", "content": "Say hello."}]
@@ -79,60 +80,72 @@ async def direct_async() -> None:
 
 
 class Judge(CustomLogger):
-    """A callback that asks a model through OpenAI's client."""
+    """A callback that asks a model through OpenAI's client, once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
 
     def log_success_event(self, *_args: object, **_kwargs: object) -> None:
         direct(raw=True)
+        self.asked.set()
 
-    def log_failure_event(self, *_args: object, **_kwargs: object) -> None:
-        direct(raw=True)
+    log_failure_event = log_success_event
 
     async def async_log_success_event(self, *_args: object, **_kwargs: object) -> None:
         direct()
+        self.asked.set()
 
-    async def async_log_failure_event(self, *_args: object, **_kwargs: object) -> None:
-        direct()
+    async_log_failure_event = async_log_success_event
 
 
-async def stream_async() -> None:
+def judged(**parameters: Any) -> None:  # noqa: ANN401 - whatever LiteLLM takes
+    judge = Judge()
+    litellm.callbacks = [judge]
+    with contextlib.suppress(openai.APIError):
+        litellm.completion(**CALL | parameters)
+    judge.asked.wait(5)
+
+
+async def judged_async(**parameters: Any) -> None:  # noqa: ANN401 - whatever LiteLLM takes
+    judge = Judge()
+    litellm.callbacks = [judge]
+    with contextlib.suppress(openai.APIError):
+        await litellm.acompletion(**CALL | parameters)
+    await asyncio.to_thread(judge.asked.wait, 5)
+
+
+async def read_async() -> None:
     async for _chunk in await litellm.acompletion(**STREAM):
         pass
 
 
-async def judged_async() -> None:
-    litellm.callbacks = [Judge()]
-    await litellm.acompletion(**CALL)
-    await asyncio.sleep(0.3)
+def run(scenario: Coroutine[object, object, object]) -> None:
+    """With time for LiteLLM's worker, which is a task of the loop."""
+
+    async def whole() -> None:
+        await scenario
+        await asyncio.sleep(0.05)
+
+    asyncio.run(whole())
 
 
-def judged() -> None:
-    litellm.callbacks = [Judge()]
-    litellm.completion(**CALL)
-    executor.submit(int).result()
-
-
-def judged_failure() -> None:
-    litellm.callbacks = [Judge()]
-    try:
-        litellm.completion(**{**CALL, "model": "openai/unknown", "max_retries": 0})
-    except openai.APIError:
-        return
-
-
+LOST: dict[str, Any] = {"api_base": f"{URL}/nowhere", "max_retries": 0}
 DONE: dict[str, Callable[[], object]] = {
     "chat": lambda: litellm.completion(**CALL),
-    "chat, async": lambda: asyncio.run(litellm.acompletion(**CALL)),
+    "chat, async": lambda: run(litellm.acompletion(**CALL)),
     "stream": lambda: list(litellm.completion(**STREAM)),
-    "stream, async": lambda: asyncio.run(stream_async()),
+    "stream, async": lambda: run(read_async()),
     "embedding": lambda: litellm.embedding(**EMBEDDING),
-    "embedding, async": lambda: asyncio.run(litellm.aembedding(**EMBEDDING)),
+    "embedding, async": lambda: run(litellm.aembedding(**EMBEDDING)),
     "text": lambda: litellm.text_completion(**TEXT),
     "direct": direct,
     "direct, raw": lambda: direct(raw=True),
-    "direct, async": lambda: asyncio.run(direct_async()),
+    "direct, async": lambda: run(direct_async()),
     "callback": judged,
-    "callback, async": lambda: asyncio.run(judged_async()),
-    "callback of a failure": judged_failure,
+    "callback, async": lambda: run(judged_async()),
+    "callback of a failure": lambda: judged(**LOST),
+    "callback of a failure, async": lambda: run(judged_async(**LOST)),
 }
 
 
@@ -159,4 +172,4 @@ for what, do in DONE.items():
     do()
     results[what] = told(list(EXPORTER.get_finished_spans()))
     EXPORTER.clear()
-print(json.dumps(results))
+sys.stdout.write(json.dumps(results))

@@ -98,9 +98,9 @@ def _learn(key: str, data: str, module: ModuleType) -> None:
     nobody reads it, and one for all calls does.
     """
     with guard("having OpenTelemetry's GenAI instrumentations stand aside"):
-        kind = getattr(module, data)
-        silent = type(data, (kind,), {"merge": lambda *_data, **_how: None})
-        _standing_aside[getattr(module, key)] = silent()
+        name, kind = getattr(module, key, None), getattr(module, data, None)
+        if name is not None and kind is not None:  # earlier releases do not ask
+            _standing_aside[name] = type(data, (kind,), {"merge": lambda *_data, **_how: None})()
 
 
 for _module, (_key, _data) in _UTIL_GENAI.items():
