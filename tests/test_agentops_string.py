@@ -10,9 +10,11 @@ from collections.abc import Iterator
 
 import litellm
 import pytest
+from litellm.caching.dual_cache import DualCache
 from litellm.integrations.agentops import AgentOps
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils import litellm_logging
+from litellm.proxy.utils import ProxyLogging
 from opentelemetry import trace
 
 from agentops_otel_litellm import LiteLLMInstrumentor
@@ -77,7 +79,7 @@ def test_a_call_is_one_span_and_nobody_is_asked_for_a_token(
     provider = trace.get_tracer_provider()
     app.ask("completion")
     app.read("completion")
-    settle(app)
+    settle()
     assert [span.name for span in telemetry.spans()] == ["chat gpt-4o"] * 2
     assert trace.get_tracer_provider() is provider
     made = {type(each) for name in LISTS for each in getattr(litellm, name) if not isinstance(each, str)}
@@ -88,7 +90,18 @@ def test_a_call_is_one_span_and_nobody_is_asked_for_a_token(
 def test_a_name_given_with_a_call(app: App, telemetry: Recorder) -> None:
     """Also where it is a parameter."""
     app.ask("completion", success_callback=["agentops"], callbacks=["agentops"])
-    settle(app)
+    settle()
+    assert [span.name for span in telemetry.spans()] == ["chat gpt-4o"]
+
+
+def test_the_proxys_configuration(app: App, telemetry: Recorder) -> None:
+    """The proxy makes callbacks of the names in its YAML when it starts."""
+    litellm.callbacks.append("agentops")
+    ProxyLogging(user_api_key_cache=DualCache())._init_litellm_callbacks()  # type: ignore[arg-type]  # any cache
+    made = [each for each in litellm.callbacks if isinstance(each, AgentOps)]
+    assert made == [resolved()]
+    app.ask("completion")
+    settle()
     assert [span.name for span in telemetry.spans()] == ["chat gpt-4o"]
 
 

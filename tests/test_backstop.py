@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -19,7 +20,7 @@ from litellm.litellm_core_utils.thread_pool_executor import executor
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
 
-from apps import CALL_ID, MESSAGES, App, AsyncApp, SyncApp
+from apps import CALL_ID, MESSAGES, App, SyncApp
 from conftest import Reinstrument
 from expected import CHAT_REQUEST, EMBEDDING_REQUEST, answer, identity, price, tokens
 from recorder import Attributes, Recorder, attributes_of, seconds
@@ -144,6 +145,33 @@ def test_a_stream_that_was_not_seen(
     assert ("gen_ai.usage.cost.amount" in attributes) is usage
 
 
+KEPT: dict[str, Callable[[str], Callable[..., Any]]] = {
+    "partial": kept,
+    "class": lambda function: type("App", (), {"ask": staticmethod(kept(function).func)})().ask,  # type: ignore[attr-defined]
+    "dictionary": lambda function: {"ask": kept(function)}["ask"],
+}
+
+
+@pytest.mark.parametrize("place", KEPT)
+@pytest.mark.parametrize("stream", [False, True])
+def test_wherever_it_was_kept(app: App, telemetry: Recorder, place: str, *, stream: bool) -> None:
+    """One span, also where a function of LiteLLM's that is traced does part of the work."""
+    function = KEPT[place](app.name("completion"))
+
+    async def scenario() -> None:
+        result = function(**call(app.provider, stream=stream))
+        answer = await result if inspect.isawaitable(result) else result
+        if stream:
+            await app.rest(answer)
+        if app.style == "async":
+            await asyncio.sleep(0.05)
+
+    app.run(scenario())
+    wait_for_spans(telemetry)
+    settle()
+    assert [span.name for span in telemetry.spans()] == ["chat gpt-4o"]
+
+
 class Callback(CustomLogger):
     """One of the app's: with it LiteLLM runs both of its handlers."""
 
@@ -215,13 +243,12 @@ def test_a_call_that_was_seen_is_told_of_once(
     monkeypatch.setattr(litellm, "success_callback", [callback])
     with pytest.raises(litellm.RateLimitError) if status == 429 else nullcontext():
         app.read("completion") if stream else app.ask("completion")
-    settle(app)
+    settle()
     assert len(telemetry.spans()) == 1
 
 
-def settle(app: App) -> None:
+def settle() -> None:
     """Have LiteLLM's handlers run that wait to."""
-    del app
     executor.submit(time.sleep, 0).result(timeout=10)
     time.sleep(0.05)
 
@@ -238,7 +265,7 @@ def test_what_is_not_to_be_seen_is_not(provider: OpenAIProvider, telemetry: Reco
             assert ([chunk async for chunk in stream] if function == "acompletion" else list(stream)) != []
 
     asyncio.run(scenario())
-    settle(AsyncApp(provider))
+    settle()
     assert telemetry.spans() == []
 
 
