@@ -1,4 +1,4 @@
-"""An app that calls models in every way, traced by us and by one of the instrumentations of OpenAI's client.
+"""An app that calls models in every way, traced by us and by one of the instrumentations of a provider's client.
 
     python nested_app.py <instrumentation> <first|last> <the provider's URL>
 
@@ -33,6 +33,9 @@ MODULES = {
     "openai-v2-latest": ("opentelemetry.instrumentation.openai_v2", "OpenAIInstrumentor"),
     "genai-openai": ("opentelemetry.instrumentation.genai.openai", "OpenAIInstrumentor"),
     "agentops": ("agentops.instrumentation.providers.openai.instrumentor", "OpenaiInstrumentor"),
+    "openllmetry-anthropic": ("opentelemetry.instrumentation.anthropic", "AnthropicInstrumentor"),
+    "genai-anthropic": ("opentelemetry.instrumentation.genai.anthropic", "AnthropicInstrumentor"),
+    "agentops-anthropic": ("agentops.instrumentation.providers.anthropic.instrumentor", "AnthropicInstrumentor"),
     "http": ("opentelemetry.instrumentation.httpx", "HTTPXClientInstrumentor"),
     "aiohttp": ("opentelemetry.instrumentation.aiohttp_client", "AioHttpClientInstrumentor"),
     "ours": ("agentops_otel_litellm", "LiteLLMInstrumentor"),
@@ -60,7 +63,14 @@ from litellm.integrations.custom_logger import CustomLogger
 
 litellm.suppress_debug_info = True
 MESSAGES: list[Any] = [{"role": "user", "content": "Say hello."}]
-CALL: dict[str, Any] = {"model": "openai/gpt-4o", "messages": MESSAGES, "api_base": URL, "api_key": "sk-test"}
+ANTHROPIC = NAME.endswith("anthropic")
+MODEL = "claude-haiku-4-5" if ANTHROPIC else "gpt-4o-mini"
+CALL: dict[str, Any] = {
+    "model": f"anthropic/{MODEL}" if ANTHROPIC else "openai/gpt-4o",
+    "messages": MESSAGES,
+    "api_base": URL,
+    "api_key": "sk-test",
+}
 STREAM: dict[str, Any] = {**CALL, "stream": True}
 EMBEDDING: dict[str, Any] = {**CALL, "model": "openai/text-embedding-3-small", "input": ["one"]}
 del EMBEDDING["messages"]
@@ -68,19 +78,31 @@ TEXT: dict[str, Any] = {**CALL, "model": "text-completion-openai/gpt-3.5-turbo-i
 del TEXT["messages"]
 
 
+def client(*, asynchronous: bool = False) -> Any:  # noqa: ANN401 - two clients of two kinds
+    """The part of the provider's own client that takes messages."""
+    if ANTHROPIC:
+        anthropic: Any = importlib.import_module("anthropic")
+        kind: Any = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
+        return kind(base_url=URL, api_key="sk-test").messages
+    kind = openai.AsyncOpenAI if asynchronous else openai.OpenAI
+    return kind(base_url=URL, api_key="sk-test").chat.completions
+
+
+ASKED: dict[str, Any] = {"model": MODEL, "messages": MESSAGES, "max_tokens": 9}
+
+
 def direct(*, raw: bool = False) -> None:
-    """A call of OpenAI's client that LiteLLM has no part in."""
-    completions = openai.OpenAI(base_url=URL, api_key="sk-test").chat.completions
-    (completions.with_raw_response if raw else completions).create(model="gpt-4o-mini", messages=MESSAGES)
+    """A call of the provider's client that LiteLLM has no part in."""
+    messages = client()
+    (messages.with_raw_response if raw else messages).create(**ASKED)
 
 
 async def direct_async() -> None:
-    completions = openai.AsyncOpenAI(base_url=URL, api_key="sk-test").chat.completions
-    await completions.with_raw_response.create(model="gpt-4o-mini", messages=MESSAGES)
+    await client(asynchronous=True).create(**ASKED)
 
 
 class Judge(CustomLogger):
-    """A callback that asks a model through OpenAI's client, once."""
+    """A callback that asks a model through the provider's client."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,11 +156,6 @@ LOST: dict[str, Any] = {"api_base": f"{URL}/nowhere", "max_retries": 0}
 DONE: dict[str, Callable[[], object]] = {
     "chat": lambda: litellm.completion(**CALL),
     "chat, async": lambda: run(litellm.acompletion(**CALL)),
-    "stream": lambda: list(litellm.completion(**STREAM)),
-    "stream, async": lambda: run(read_async()),
-    "embedding": lambda: litellm.embedding(**EMBEDDING),
-    "embedding, async": lambda: run(litellm.aembedding(**EMBEDDING)),
-    "text": lambda: litellm.text_completion(**TEXT),
     "direct": direct,
     "direct, raw": lambda: direct(raw=True),
     "direct, async": lambda: run(direct_async()),
@@ -147,6 +164,15 @@ DONE: dict[str, Callable[[], object]] = {
     "callback of a failure": lambda: judged(**LOST),
     "callback of a failure, async": lambda: run(judged_async(**LOST)),
 }
+OF_OPENAI: dict[str, Callable[[], object]] = {
+    "stream": lambda: list(litellm.completion(**STREAM)),
+    "stream, async": lambda: run(read_async()),
+    "embedding": lambda: litellm.embedding(**EMBEDDING),
+    "embedding, async": lambda: run(litellm.aembedding(**EMBEDDING)),
+    "text": lambda: litellm.text_completion(**TEXT),
+}
+if not ANTHROPIC:
+    DONE |= OF_OPENAI
 
 
 def told(spans: list[ReadableSpan]) -> list[dict[str, object]]:

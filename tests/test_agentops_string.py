@@ -96,6 +96,7 @@ def test_a_name_given_with_a_call(app: App, telemetry: Recorder) -> None:
 
 def test_the_proxys_configuration(app: App, telemetry: Recorder) -> None:
     """The proxy makes callbacks of the names in its YAML when it starts."""
+    pytest.importorskip("litellm.proxy.proxy_server", reason="needs litellm[proxy]", exc_type=ImportError)
     litellm.callbacks.append("agentops")
     ProxyLogging(user_api_key_cache=DualCache())._init_litellm_callbacks()  # type: ignore[arg-type]  # any cache
     made = [each for each in litellm.callbacks if isinstance(each, AgentOps)]
