@@ -75,10 +75,10 @@ def test_litellms_own_callback_writes_on_its_own_spans(
     assert line == TWICE.format("LiteLLM's callback 'otel'", "Take it out of LiteLLM's callbacks.")
 
 
-async def called_and_logged(app: App) -> None:
+async def called_and_logged(app: App, **parameters: object) -> None:
     """A chat, and time for LiteLLM's worker, which is a task of the loop."""
     try:
-        await app.call()
+        await app.call(**parameters)  # type: ignore[arg-type]  # none is the operation
     finally:
         if app.style == "async":
             await asyncio.sleep(0.1)

@@ -21,7 +21,7 @@ from agentops_otel_litellm.call import Call, Cost, Request, Response, Routing, U
 from agentops_otel_litellm.callback_context import AsTheApp
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.logging_objects import KNOWN
+from agentops_otel_litellm.logging_objects import KNOWN, know
 from agentops_otel_litellm.observe import is_suppressed, observation_in
 from agentops_otel_litellm.operations import Operation, operation_logged_as, parameter_names
 from agentops_otel_litellm.tracing import TRACING
@@ -46,7 +46,7 @@ def made_in_a_call(init: Function) -> Function:
         with _LOOKING:
             context = get_current()
             if context and (is_suppressed(context) or _is_inside_a_call(context)):
-                KNOWN.add(logging)
+                know(logging)
 
     return told
 
@@ -97,7 +97,7 @@ def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since
     with _claiming:
         if logging in KNOWN:
             return
-        KNOWN.add(logging)
+        know(logging)
     timing = readers.logged_timing(logging, given.get("start_time"), given.get("end_time"))
     if timing is None or timing.started_at < since * 1e9 or not readers.was_made(logging):
         return

@@ -35,7 +35,7 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.logging_objects import KNOWN
+from agentops_otel_litellm.logging_objects import know
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.streamed_response import StreamedResponse
 from agentops_otel_litellm.suppression import standing_aside
@@ -113,7 +113,7 @@ class Observation:
         self.logging: object = parameters.get("litellm_logging_obj")
         """LiteLLM's logging object of the call, once there is one."""
         if self.logging is not None:
-            KNOWN.add(self.logging)
+            know(self.logging)
         self.cooldown_time: float | None = None
         """Seconds for which the Router has set the call's deployment aside."""
         self._route = _route_in(context)

@@ -11,16 +11,19 @@ from types import ModuleType
 from typing import Any
 
 import wrapt
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context, create_key, get_current
 
 from agentops_otel_litellm.guard import guard
 
 Function = Callable[..., Any]
 
+_IN_A_CALL = create_key("agentops_otel_litellm.in_a_call")
 _OURS = "agentops_otel_litellm"
-_LANGUAGE_MODEL = "suppress_language_model_instrumentation"
-_standing_aside: dict[str, object] = {_LANGUAGE_MODEL: _OURS}
-"""What a context holds that has them stand aside. OpenLLMetry's and those like it ask whether there is anything."""
+_standing_aside: dict[str, object] = {
+    _IN_A_CALL: _OURS,
+    "suppress_language_model_instrumentation": _OURS,  # OpenLLMetry's and those like it ask whether there is anything
+}
+"""What a context holds that has them stand aside."""
 
 _UTIL_GENAI = {
     "opentelemetry.util.genai._inference_invocation": ("CLIENT_INFERENCE_CONTEXT_KEY", "InferenceData"),
@@ -38,7 +41,7 @@ def standing_aside(context: Mapping[str, object]) -> dict[str, object]:
 
 def not_standing_aside(context: Context) -> Context:
     """The context as it was outside the call: the app's code that LiteLLM runs makes calls of its own."""
-    if context.get(_LANGUAGE_MODEL) is not _OURS:
+    if _IN_A_CALL not in context:
         return context
     ours = _standing_aside
     return Context({name: value for name, value in context.items() if name not in ours or value is not ours[name]})
@@ -80,7 +83,7 @@ def _either(theirs: Function, bare: Function) -> Function:
 
 
 def _chosen(theirs: Function, bare: Function) -> Function:
-    return bare if get_current().get(_LANGUAGE_MODEL) is _OURS else theirs
+    return bare if _IN_A_CALL in get_current() else theirs
 
 
 def _uninstrumented(method: Any) -> Function:  # noqa: ANN401 - whatever was put around it

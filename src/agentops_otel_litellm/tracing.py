@@ -13,7 +13,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.coexistence import look_around
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.logging_objects import KNOWN
+from agentops_otel_litellm.logging_objects import know
 from agentops_otel_litellm.observe import Observation, is_suppressed, observation_in
 from agentops_otel_litellm.operations import Operation, operation_of, parameter_names
 from agentops_otel_litellm.patches import built_by, in_place_of
@@ -123,7 +123,7 @@ def _leave_unseen(kwargs: Mapping[str, object]) -> None:
     """The call that LiteLLM's logging object is for is not to be seen: the proxy makes the object before the call."""
     logging = kwargs.get("litellm_logging_obj")
     if logging is not None:
-        KNOWN.add(logging)
+        know(logging)
 
 
 def _handed_on(observation: Observation, result: object) -> object:
