@@ -102,21 +102,22 @@ async def direct_async() -> None:
 
 
 class Judge(CustomLogger):
-    """A callback that asks a model through the provider's client."""
+    """A callback that asks a model through the provider's client when it is told of its own call, however late."""
 
     def __init__(self) -> None:
         super().__init__()
         self.asked = threading.Event()
+        self.call: dict[str, Any] = {**CALL, "litellm_call_id": f"judged-{id(self)}"}
 
-    def log_success_event(self, *_args: object, **_kwargs: object) -> None:
-        direct(raw=True)
-        self.asked.set()
+    def log_success_event(self, kwargs: dict[str, Any], *_args: object, **_others: object) -> None:
+        if kwargs["litellm_call_id"] == self.call["litellm_call_id"]:
+            direct(raw=True)
+            self.asked.set()
 
     log_failure_event = log_success_event
 
-    async def async_log_success_event(self, *_args: object, **_kwargs: object) -> None:
-        direct()
-        self.asked.set()
+    async def async_log_success_event(self, kwargs: dict[str, Any], *_args: object, **_others: object) -> None:
+        self.log_success_event(kwargs)
 
     async_log_failure_event = async_log_success_event
 
@@ -125,16 +126,16 @@ def judged(**parameters: Any) -> None:  # noqa: ANN401 - whatever LiteLLM takes
     judge = Judge()
     litellm.callbacks = [judge]
     with contextlib.suppress(openai.APIError):
-        litellm.completion(**CALL | parameters)
-    judge.asked.wait(5)
+        litellm.completion(**judge.call | parameters)
+    judge.asked.wait(10)
 
 
 async def judged_async(**parameters: Any) -> None:  # noqa: ANN401 - whatever LiteLLM takes
     judge = Judge()
     litellm.callbacks = [judge]
     with contextlib.suppress(openai.APIError):
-        await litellm.acompletion(**CALL | parameters)
-    await asyncio.to_thread(judge.asked.wait, 5)
+        await litellm.acompletion(**judge.call | parameters)
+    await asyncio.to_thread(judge.asked.wait, 10)
 
 
 async def read_async() -> None:
