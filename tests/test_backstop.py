@@ -222,6 +222,12 @@ def test_both_handlers_make_one_span(provider: OpenAIProvider, telemetry: Record
     assert [span.name for span in telemetry.spans()] == ["pass_through_endpoint gpt-4o"]
 
 
+def test_an_answer_from_the_cache(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """LiteLLM says so when it logs it."""
+    unseen(provider, "cached").success_handler(litellm.ModelResponse(model="gpt-4o"), now(), now(), cache_hit=True)
+    assert telemetry.attributes()["llm.cache.hit"] is True
+
+
 def test_what_the_proxy_turned_away_was_no_call(provider: OpenAIProvider, telemetry: Recorder) -> None:
     """The proxy logs as a failure what never went to a provider."""
     logging = unseen(provider, "turned away")

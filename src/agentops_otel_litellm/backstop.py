@@ -106,14 +106,13 @@ def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since
     operation = operation_logged_as(getattr(logging, "call_type", None))
     parameters = readers.logged_parameters(logging)
     target = operation.shape.target(parameters, logging)
-    call = Call(name=operation.name, operation=operation.name, target=target, timing=timing)
-    span = telemetry.start(call, context)
-    call = _with_request(call, operation, logging, parameters)
+    begun = Call(name=operation.name, operation=operation.name, target=target, timing=timing)
+    call = _with_request(begun, operation, logging, parameters)
     if isinstance(error, BaseException):
         call = replace(call, failure=readers.read_failure(error))
     else:
-        call = _with_answer(call, operation, logging, readers.logged_result(logging, given.get("result")))
-    telemetry.finish(span, call)
+        call = _with_answer(call, operation, logging, given)
+    telemetry.finish(telemetry.start(begun, context), call)
 
 
 def _with_request(call: Call, operation: Operation, logging: object, parameters: Mapping[str, Any]) -> Call:
@@ -126,14 +125,17 @@ def _with_request(call: Call, operation: Operation, logging: object, parameters:
     return replace(call, request=request, routing=routing)
 
 
-def _with_answer(call: Call, operation: Operation, logging: object, result: object) -> Call:
+def _with_answer(call: Call, operation: Operation, logging: object, given: Mapping[str, Any]) -> Call:
     """What LiteLLM does not log stays unknown: its attempts, and how a stream came."""
+    result = readers.logged_result(logging, given.get("result"))
     response: Response | None = None
     usage: Usage | None = None
     cost: Cost | None = None
     shape = readers.response_shape(result, operation.shape)
     with _READING_RESPONSE:
         response = shape.response(result)
+        if given.get("cache_hit") is True:
+            response = replace(response, cache_hit=True)
     with _READING_USAGE:
         usage = readers.logged_usage(logging, result, shape)
         cost = readers.logged_cost(logging, usage)
