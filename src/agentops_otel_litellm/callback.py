@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache, wraps
+from pkgutil import resolve_name
 from types import FunctionType
 from typing import Any
 
@@ -44,24 +45,24 @@ def _callback() -> object:
 @cache
 def _callback_class() -> type:
     """A subclass of LiteLLM's, which looks for its own by class, with the silence of the class all callbacks have."""
-    from litellm.integrations.agentops import AgentOps
-    from litellm.integrations.custom_logger import CustomLogger
+    own: Any = resolve_name("litellm.integrations.agentops:AgentOps")
+    silent: Any = resolve_name("litellm.integrations.custom_logger:CustomLogger")
 
-    class AgentOpsLiteLLMCallback(AgentOps):
+    class AgentOpsLiteLLMCallback(own):  # type: ignore[misc]  # LiteLLM's, whichever is installed
         """Does nothing: LiteLLM's functions are traced."""
 
         def __init__(self) -> None:
-            CustomLogger.__init__(self)  # and not AgentOps's, which asks for a token and sets OpenTelemetry up
+            silent.__init__(self)  # and not its own, which asks for a token and sets OpenTelemetry up
             self.callback_name = NAME
 
-    for kind in AgentOps.__mro__[: AgentOps.__mro__.index(CustomLogger)]:
+    for kind in own.__mro__[: own.__mro__.index(silent)]:
         for name, member in vars(kind).items():
             if not name.startswith("__") and isinstance(member, _MEMBERS):
-                setattr(AgentOpsLiteLLMCallback, name, getattr(CustomLogger, name, _silent(member)))
+                setattr(AgentOpsLiteLLMCallback, name, getattr(silent, name, _nothing(member)))
     return AgentOpsLiteLLMCallback
 
 
-def _silent(method: object) -> object:
+def _nothing(method: object) -> object:
     """Nothing, in the style of the method."""
     if isinstance(method, property):
         return None
