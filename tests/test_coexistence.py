@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from agentops_otel_litellm import coexistence
 from agentops_otel_litellm.coexistence import look_around
 from apps import MESSAGES, App
-from conftest import Told
+from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of
 from servers.openai_provider import Script
 from test_agentops_string import LISTS
@@ -112,16 +112,19 @@ def test_a_callback_by_name_is_told_of_once(
     assert told.take() == []
 
 
-def test_a_callback_that_was_there_before(app: App, telemetry: Recorder, told: Told) -> None:
-    """It is found at the first call."""
-    callback = litellms_own(telemetry)
+def test_a_callback_that_was_there_before(
+    app: App, telemetry: Recorder, told: Told, instrumented_with: Reinstrument
+) -> None:
+    """It is found at the first call, and not looked for again."""
+    litellm.success_callback.append(litellms_own(telemetry))
     assert len(told.take()) == 1
     coexistence._told.clear()
-    litellm.success_callback.append(callback)
-    look_around()
-    look_around()
-    assert len(told.take()) == 1
-    del app
+    with instrumented_with(Recorder()):
+        app.ask("completion")
+        assert len(told.take()) == 1
+        coexistence._told.clear()
+        app.ask("embedding")
+        assert told.take() == []
 
 
 def test_another_instrumentation_is_told_of(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
