@@ -14,7 +14,6 @@ from litellm.caching.dual_cache import DualCache
 from litellm.integrations.agentops import AgentOps
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils import litellm_logging
-from litellm.proxy.utils import ProxyLogging
 from opentelemetry import trace
 
 from agentops_otel_litellm import LiteLLMInstrumentor
@@ -97,6 +96,8 @@ def test_a_name_given_with_a_call(app: App, telemetry: Recorder) -> None:
 def test_the_proxys_configuration(app: App, telemetry: Recorder) -> None:
     """The proxy makes callbacks of the names in its YAML when it starts."""
     pytest.importorskip("litellm.proxy.proxy_server", reason="needs litellm[proxy]", exc_type=ImportError)
+    from litellm.proxy.utils import ProxyLogging
+
     litellm.callbacks.append("agentops")
     ProxyLogging(user_api_key_cache=DualCache())._init_litellm_callbacks()  # type: ignore[arg-type]  # any cache
     made = [each for each in litellm.callbacks if isinstance(each, AgentOps)]
