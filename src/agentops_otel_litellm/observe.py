@@ -36,8 +36,10 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.logging_objects import know
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.streamed_response import StreamedResponse
+from agentops_otel_litellm.suppression import standing_aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -123,6 +125,8 @@ class Observation:
         self._kept_back: BaseException | None = None
         self.logging: object = parameters.get("litellm_logging_obj")
         """LiteLLM's logging object of the call, once there is one; the last, where LiteLLM made several."""
+        if self.logging is not None:
+            know(self.logging)
         self._first_logging = self.logging
         self.translation: object = None
         """The messages LiteLLM made of the app's, for a function of its own that it calls instead."""
@@ -136,7 +140,10 @@ class Observation:
         self._started = perf_counter()
         self.attempts = AttemptsSoFar()
         self._span: Span = telemetry.start(self._begun(), context)
-        self._context: Context | None = Context({**set_span_in_context(self._span, context), CURRENT: self})
+        around: Mapping[str, object] = set_span_in_context(self._span, context)
+        if operation.calls_a_model:
+            around = standing_aside(around)
+        self._context: Context | None = Context({**around, CURRENT: self})
         self._routed: Try | None = None
         route = _route_in(context)
         if route is not None:
@@ -160,6 +167,10 @@ class Observation:
     def operation(self) -> str:
         """The name of its operation."""
         return self._operation.name
+
+    def has(self, span: Span) -> bool:
+        """Whether the span is its own."""
+        return span is self._span
 
     def running(self) -> Running:
         """The block in which LiteLLM runs on the call's behalf."""

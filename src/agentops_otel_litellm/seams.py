@@ -38,6 +38,11 @@ _THREADS = "agentops_otel_litellm.threads"
 _MESSAGES = "litellm.llms.anthropic.pass_through.messages"
 _MESSAGES_BEFORE = "litellm.llms.anthropic.experimental_pass_through.messages"
 """In older releases."""
+_BACKSTOP = "agentops_otel_litellm.backstop"
+_CALLBACK_CONTEXT = "agentops_otel_litellm.callback_context"
+_COEXISTENCE = "agentops_otel_litellm.coexistence"
+_SUPPRESSION = "agentops_otel_litellm.suppression"
+_LOGGING = "litellm.litellm_core_utils.litellm_logging"
 
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
@@ -55,7 +60,7 @@ def _retrying(module: str, *names: str) -> Iterator[Seam]:
 SEAMS: tuple[Seam, ...] = (
     Seam("litellm.utils", "client", f"{_TRACING}.trace_built"),
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
-    Seam("litellm.litellm_core_utils.litellm_logging", "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
+    Seam(_LOGGING, "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
     Seam(
         "litellm.google_genai.adapters.handler",
@@ -112,6 +117,18 @@ SEAMS: tuple[Seam, ...] = (
     Seam("litellm.batch_completion.main", "batch_completion_models", f"{_TRACING}.trace_batch"),
     Seam("litellm.batch_completion.main", "batch_completion_models_all_responses", f"{_TRACING}.trace_batch"),
     *_undecorated("litellm.main", "moderation", "acount_tokens"),
+    Seam(_LOGGING, "_init_custom_logger_compatible_class", "agentops_otel_litellm.callback:agentops_callback"),
+    Seam("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:otel_callback", always=False),
+    Seam("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:otel_callback", always=False),
+    Seam(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:made_in_a_call"),
+    Seam(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.pre_call", f"{_CALLBACK_CONTEXT}:input_callbacks"),
+    Seam(_LOGGING, "Logging.post_call", f"{_CALLBACK_CONTEXT}:input_callbacks"),
+    Seam("openai._legacy_response", "to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing", always=False),
+    Seam("openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing", always=False),
     *_undecorated(
         "litellm.batches.main",
         "cancel_batch",

@@ -10,8 +10,10 @@ from types import CoroutineType, FunctionType
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
+from agentops_otel_litellm.coexistence import look_around
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.logging_objects import know
 from agentops_otel_litellm.observe import Observation, is_suppressed, observation_in
 from agentops_otel_litellm.operations import Operation, operation_of, parameter_names
 from agentops_otel_litellm.patches import built_by, in_place_of, is_built
@@ -37,6 +39,7 @@ class _Seen:
 
     @cached_property
     def operation(self) -> Operation:
+        look_around()
         return operation_of(self._function)
 
     @cached_property
@@ -142,6 +145,7 @@ class Tracing:
             with starting:
                 context = get_current()
                 if is_suppressed(context):
+                    _leave_unseen(kwargs)
                     return None
                 if belongs(seen.operation, kwargs, context):
                     return None
@@ -150,6 +154,13 @@ class Tracing:
             return None
 
         return observed
+
+
+def _leave_unseen(kwargs: Parameters) -> None:
+    """The call that LiteLLM's logging object is for is not to be seen: the proxy makes the object before the call."""
+    logging = kwargs.get("litellm_logging_obj")
+    if logging is not None:
+        know(logging)
 
 
 def handed_on(observation: Observation, result: object) -> object:

@@ -11,6 +11,16 @@ from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GEN
 from agentops_otel_litellm.readers.images import IMAGE
 from agentops_otel_litellm.readers.interactions import INTERACTION
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
+from agentops_otel_litellm.readers.logged import (
+    is_over,
+    logged_cost,
+    logged_parameters,
+    logged_result,
+    logged_timing,
+    logged_usage,
+    response_shape,
+    was_made,
+)
 from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
@@ -53,8 +63,14 @@ __all__ = [
     "LiteLLMStream",
     "Shape",
     "has_declined",
+    "is_over",
     "is_stream",
     "is_stream_manager",
+    "logged_cost",
+    "logged_parameters",
+    "logged_result",
+    "logged_timing",
+    "logged_usage",
     "read_cache_hit",
     "read_client_failure",
     "read_cooldown_time",
@@ -64,4 +80,6 @@ __all__ = [
     "read_routing",
     "read_session_end",
     "read_target",
+    "response_shape",
+    "was_made",
 ]
