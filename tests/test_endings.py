@@ -529,7 +529,11 @@ BEGUN = b'data: {"id": "chatcmpl-1", "object": "chat.completion.chunk", "cho'
 OVERLOADED: dict[str, object] = {"error": {"message": "overloaded", "type": "server_error", "code": None}}
 
 
-@pytest.mark.parametrize("pieces", [[], [BEGUN], events(OVERLOADED)], ids=["before", "during", "instead"])
+@pytest.mark.parametrize(
+    ("pieces", "category"),
+    [([], "connection"), ([BEGUN], "connection"), (events(OVERLOADED), "stream_interrupted")],
+    ids=["before", "during", "instead"],
+)
 @pytest.mark.parametrize("style", [SyncApp, AsyncApp])
 def test_a_stream_that_fails_at_its_first_chunk(  # noqa: PLR0913, PLR0917 - fixtures and cases
     provider: OpenAIProvider,
@@ -538,6 +542,7 @@ def test_a_stream_that_fails_at_its_first_chunk(  # noqa: PLR0913, PLR0917 - fix
     monkeypatch: pytest.MonkeyPatch,
     style: Callable[[OpenAIProvider], App],
     pieces: list[bytes],
+    category: str,
 ) -> None:
     """The connection is lost before one came or in the midst of it, or the provider sends an error instead."""
     wire.reply("/chat/completions", Reply(pieces=[*pieces, b"never sent"], cut_after=len(pieces)))
@@ -555,7 +560,7 @@ def test_a_stream_that_fails_at_its_first_chunk(  # noqa: PLR0913, PLR0917 - fix
     attributes = telemetry.attributes()
     assert attributes["llm.response.stream_outcome"] == "failed"
     assert attributes["llm.response.chunk_count"] == 0
-    assert attributes["llm.error.category"] == "connection"
+    assert attributes["llm.error.category"] == category
     assert "gen_ai.response.finish_reasons" not in attributes
 
 
