@@ -21,10 +21,10 @@ import anyio
 import litellm
 import pytest
 from opentelemetry.context import attach, detach, get_current, set_value
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from agentops_otel_litellm.tracing import TRACING
 from apps import MESSAGES, App, AsyncApp, SyncApp
 from recorder import Recorder, attributes_of, seconds
 from servers.in_process import PROVIDER, InProcessProvider
@@ -489,15 +489,13 @@ def nothing_left() -> Iterator[None]:
 def test_the_app_cannot_tell_and_the_span_can(
     provider: OpenAIProvider,
     telemetry: Recorder,
-    monkeypatch: pytest.MonkeyPatch,
     scenario: Play,
     style: Callable[[OpenAIProvider], App],
 ) -> None:
     """It gets the same, the same exception leaves it, the same requests are made; and one span says how it ended."""
     end = ENDS[scenario]
     provider.script(end.script)
-    with monkeypatch.context() as without:
-        without.setattr(TRACING, "telemetry", None)
+    with suppress_instrumentation():
         bare = play(style(provider), scenario)
     assert telemetry.spans() == []
     provider.reset()
@@ -539,7 +537,6 @@ def test_a_stream_that_fails_at_its_first_chunk(  # noqa: PLR0913, PLR0917 - fix
     provider: OpenAIProvider,
     wire: WireProvider,
     telemetry: Recorder,
-    monkeypatch: pytest.MonkeyPatch,
     style: Callable[[OpenAIProvider], App],
     pieces: list[bytes],
     category: str,
@@ -551,8 +548,7 @@ def test_a_stream_that_fails_at_its_first_chunk(  # noqa: PLR0913, PLR0917 - fix
     async def scenario(app: App) -> object:
         return [told(chunk) for chunk in await app.rest(await app.stream(api_base=wire.url))]
 
-    with monkeypatch.context() as without:
-        without.setattr(TRACING, "telemetry", None)
+    with suppress_instrumentation():
         bare = play(app, scenario)
     traced = play(app, scenario)
     assert traced.errors == bare.errors != []

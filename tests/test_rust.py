@@ -10,11 +10,14 @@ from typing import Any
 
 import litellm
 import pytest
+from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.sdk.trace import Span, SpanProcessor
 from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.operations import operation_named
 from apps import CALL_ID, MESSAGES, Caller
+from conftest import Reinstrument
 from expected import price, served
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider, events
@@ -329,6 +332,26 @@ def test_what_rust_declines_is_one_span(
     (span,) = telemetry.spans()
     assert (span.parent, span.status.status_code) == (None, StatusCode.UNSET)
     assert telemetry.attributes()["litellm.call_id"] == CALL_ID
+
+
+class Started(SpanProcessor):
+    """Counts the spans that are started."""
+
+    count = 0
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - its own names
+        self.count += 1
+
+
+def test_what_rust_declines_leaves_no_span_open(
+    declining: ModuleType, wire: WireProvider, instrumented_with: Reinstrument, asking: Parameters
+) -> None:
+    """The span that was started for Rust is the one that ends: samplers are asked once, and nothing stays open."""
+    wire.reply("/messages", Reply(body=ANSWER))
+    started = Started()
+    with instrumented_with(Recorder(span_processors=[started])) as recorder:
+        message_async(declining, asking)
+        assert (started.count, len(recorder.spans())) == (1, 1)
 
 
 def test_what_is_left_to_python_is_one_span(wire: WireProvider, telemetry: Recorder, asking: Parameters) -> None:

@@ -27,12 +27,18 @@ class Seam:
     unless: str = ""
     """A module that only those releases have which have it elsewhere."""
 
+    @property
+    def is_litellms(self) -> bool:
+        """Whether it is in LiteLLM itself, and not in what it is built on."""
+        return self.module.startswith("litellm.")
+
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
 
 
 _TRACING = "agentops_otel_litellm.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.signals"
+_SESSIONS = "agentops_otel_litellm.sessions"
 _NATIVE = "agentops_otel_litellm.native"
 _THREADS = "agentops_otel_litellm.threads"
 _MESSAGES = "litellm.llms.anthropic.pass_through.messages"
@@ -61,6 +67,7 @@ SEAMS: tuple[Seam, ...] = (
     Seam("litellm.utils", "client", f"{_TRACING}.trace_built"),
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
     Seam(_LOGGING, "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
+    Seam(_LOGGING, "Logging.post_call", f"{_SIGNALS}:attempt_answered"),
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
     Seam(
         "litellm.google_genai.adapters.handler",
@@ -106,11 +113,11 @@ SEAMS: tuple[Seam, ...] = (
     Seam(
         "litellm.litellm_core_utils.realtime_streaming",
         "RealTimeStreaming.bidirectional_forward",
-        f"{_SIGNALS}:session_ends",
+        f"{_SESSIONS}:session_ends",
         always=False,
     ),
-    Seam("websockets.asyncio.client", "connect.__init__", f"{_SIGNALS}:session_misdirected", always=False),
-    Seam("websockets.asyncio.client", "connect.__await__", f"{_SIGNALS}:session_refused", always=False),
+    Seam("websockets.asyncio.client", "connect.__init__", f"{_SESSIONS}:session_misdirected", always=False),
+    Seam("websockets.asyncio.client", "connect.__await__", f"{_SESSIONS}:session_refused", always=False),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
     Seam("litellm.batch_completion.main", "litellm", f"{_THREADS}:carrying_completion"),
     Seam("litellm.batch_completion.main", "batch_completion", f"{_TRACING}.trace_batch"),

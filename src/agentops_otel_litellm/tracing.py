@@ -51,7 +51,7 @@ class _Seen:
         with _TAKING_FAILURE:
             tries = self._tries_for(kwargs)
             if tries is not None:
-                tries.try_failed(error, kwargs)
+                tries.account.try_failed(error, kwargs)
 
     def _tries_for(self, kwargs: Parameters) -> Observation | None:
         """The call that LiteLLM tries once by calling itself. (Where an asynchronous function calls its synchronous
@@ -77,8 +77,8 @@ class Tracing:
         built_by(client, self.trace)
 
         @wraps(client)
-        def tracing_client(original_function: Function) -> object:
-            built = client(original_function)
+        def tracing_client(*args: object, **kwargs: object) -> object:
+            built = client(*args, **kwargs)
             return in_place_of(built, self.trace(built)) if isinstance(built, FunctionType) else built
 
         return tracing_client
@@ -200,7 +200,7 @@ def continues_a_call(kwargs: Parameters, context: Parameters) -> bool:
     say so: the proxy makes one before the first call.)
     """
     around = observation_in(context)
-    return around is not None and around.calls_a_model and around.is_continued_by(kwargs)
+    return around is not None and around.calls_a_model and around.account.is_continued_by(kwargs)
 
 
 def _is_inside_the_same(operation: Operation, _kwargs: Parameters, context: Parameters) -> bool:
