@@ -269,7 +269,11 @@ def test_a_stream_of_rusts_is_what_it_was(
     messages: ModuleType, wire: WireProvider, telemetry: Recorder, asking: Parameters
 ) -> None:
     """A traced stream passes for Rust's own, and is over when it is closed."""
-    from litellm.rust_bridge.streams import Stream, SyncStream
+    try:
+        from litellm.rust_bridge.streams import Stream, SyncStream
+    except ImportError:  # which newer releases have here
+        from litellm.rust_bridge.execution import AsyncStream as Stream
+        from litellm.rust_bridge.execution import SyncStream
 
     wire.reply("/messages", Reply(pieces=PIECES, delay=0.01))
     stream = messages.anthropic_messages_handler(**asking, stream=True)
@@ -304,15 +308,11 @@ def test_a_refusal_in_rust_is_told(
 @pytest.fixture
 def declining(messages: ModuleType) -> Iterator[ModuleType]:
     """Rust as it is where it does not carry a call: which calls those are depends on the release."""
-    from litellm.rust_bridge.bindings import native_exception_types
+    from litellm.rust_bridge import _native
     from litellm.rust_bridge.messages.entrypoints import NATIVE_AMESSAGES
 
-    types = native_exception_types()
-    assert types is not None
-    declined, _ = types
-
     async def decline(request: object) -> Any:  # noqa: ANN401, ARG001 - as Rust's
-        raise declined("not this one")
+        raise _native.RustBridgeDeclined("not this one")
 
     NATIVE_AMESSAGES.override(decline)  # what LiteLLM has for tests
     yield messages

@@ -35,9 +35,12 @@ _TRACING = "agentops_otel_litellm.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.signals"
 _NATIVE = "agentops_otel_litellm.native"
 _THREADS = "agentops_otel_litellm.threads"
-_MESSAGES = "litellm.llms.anthropic.pass_through.messages"
-_MESSAGES_BEFORE = "litellm.llms.anthropic.experimental_pass_through.messages"
-"""In older releases."""
+_MESSAGES = (
+    "litellm.llms.anthropic.messages.native",
+    "litellm.llms.anthropic.pass_through.messages",
+    "litellm.llms.anthropic.experimental_pass_through.messages",
+)
+"""Where Anthropic's messages are; the newest releases have them first."""
 
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
@@ -131,8 +134,10 @@ SEAMS: tuple[Seam, ...] = (
         "file_content",
         "afile_content",
     ),
-    Seam(f"{_MESSAGES}.handler", "anthropic_messages_handler", f"{_TRACING}.trace", always=False),
-    Seam(f"{_MESSAGES_BEFORE}.handler", "anthropic_messages_handler", f"{_TRACING}.trace", always=False),
+    *(
+        Seam(f"{package}.handler", "anthropic_messages_handler", f"{_TRACING}.trace", always=False)
+        for package in _MESSAGES
+    ),
     *_undecorated("litellm.fine_tuning.main", "list_fine_tuning_jobs", "alist_fine_tuning_jobs"),
     *_undecorated(
         "litellm.assistants.main",
