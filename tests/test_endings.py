@@ -40,6 +40,7 @@ STALLED, SLOW = Script(delay=2), Script(first_delay=2)
 PATIENCE = 0.3
 """Seconds in which LiteLLM has turned to the provider, and the first chunk has come, however busy the machine is."""
 ERROR = ("error",)
+ROLE = int(releases.ROLES_ARE_CHUNKS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class End:
     category: str | None = None
 
 
-COMPLETED = {"outcome": "completed", "chunks": 6, "reasons": ("stop",)}
+COMPLETED = {"outcome": "completed", "chunks": ROLE + 5, "reasons": ("stop",)}
 CUT_OFF = {"chunks": 1, "reasons": ERROR}
 STUCK = {**CUT_OFF, "script": STALLED}
 CANCELLED = {"outcome": "cancelled", "error": "CancelledError", "category": "cancelled", **STUCK}
@@ -247,7 +248,7 @@ async def refused_before_it_began(app: App) -> object:
     outcome="failed",
     error="APIConnectionError",
     category="stream_interrupted",
-    chunks=2,
+    chunks=ROLE + 1,
     reasons=ERROR,
     script=Script(cut_after=2),
 )
