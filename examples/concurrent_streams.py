@@ -20,7 +20,7 @@ async def ask(question: str, provider: dict[str, str]) -> str:
         stream_options={"include_usage": True},
         **provider,
     )
-    return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+    return "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
 
 
 async def main() -> None:

@@ -34,7 +34,7 @@ with serve() as api_base:
         stream_options={"include_usage": True},
         **provider,
     )
-    print("stream:   ", "".join(chunk.choices[0].delta.content or "" for chunk in stream))
+    print("stream:   ", "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices))
 
     weather = [{"role": "user", "content": "What is the weather in Oslo?"}]
     called = litellm.completion(model="openai/gpt-4o", messages=weather, tools=TOOLS, **provider)

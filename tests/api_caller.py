@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeAlias
-
-import litellm
-from litellm import google_genai
 
 from apps import CALL_ID
 from servers.wire import WireProvider
@@ -22,18 +18,12 @@ with warnings.catch_warnings():  # of LiteLLM's proxy, which it imports at the f
     warnings.simplefilter("ignore")
     import_module("litellm.proxy.pass_through_endpoints.streaming_handler")
 
-FUNCTIONS: dict[str, tuple[Callable[..., Given], Callable[..., Given]]] = {
-    "completion": (litellm.completion, litellm.acompletion),
-    "responses": (litellm.responses, litellm.aresponses),
-    "get_responses": (litellm.get_responses, litellm.aget_responses),
-    "delete_responses": (litellm.delete_responses, litellm.adelete_responses),
-    "cancel_responses": (litellm.cancel_responses, litellm.acancel_responses),
-    "list_input_items": (litellm.list_input_items, litellm.alist_input_items),
-    "compact_responses": (litellm.compact_responses, litellm.acompact_responses),
-    "messages": (litellm.anthropic.messages.create, litellm.anthropic.messages.acreate),
-    "generate_content": (google_genai.generate_content, google_genai.agenerate_content),
-    "generate_content_stream": (google_genai.generate_content_stream, google_genai.agenerate_content_stream),
+ELSEWHERE: dict[str, tuple[str, str]] = {
+    "messages": ("litellm.anthropic_interface.messages", "create"),
+    "generate_content": ("litellm.google_genai", "generate_content"),
+    "generate_content_stream": ("litellm.google_genai", "generate_content_stream"),
 }
+"""Where LiteLLM has them that are not in its first module; no release has all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +55,8 @@ class ApiCaller:
     def start(self, function: str, **parameters: object) -> Given:
         """What it gives, and no more; in the asynchronous style an awaitable of that."""
         connection = {"api_base": self.wire.url, "api_key": "sk-test", "litellm_call_id": CALL_ID}
-        return FUNCTIONS[function][self.asynchronous](**{**connection, **parameters})
+        module, name = ELSEWHERE.get(function, ("litellm", function))
+        return getattr(import_module(module), self.name(name))(**{**connection, **parameters})
 
 
 async def rest(stream: Given) -> list[Given]:

@@ -19,6 +19,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 import pytest
 
 import operations_table
+import releases
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.tracing import TRACING
@@ -38,6 +39,14 @@ LiteLLMInstrumentor().instrument(**RECORDER.providers)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-operations", action="store_true", help="write the page of what is captured")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this release of LiteLLM cannot do."""
+    for item in items:
+        lack = releases.lack_of(item.nodeid)
+        if lack is not None:
+            item.add_marker(pytest.mark.skip(reason=f"before {lack.until} LiteLLM {lack.reason}"))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

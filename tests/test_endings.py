@@ -24,6 +24,7 @@ from opentelemetry.context import attach, detach, get_current, set_value
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import StatusCode
 
+import releases
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from apps import MESSAGES, App, AsyncApp, SyncApp
 from recorder import Recorder, attributes_of, seconds
@@ -39,6 +40,7 @@ STALLED, SLOW = Script(delay=2), Script(first_delay=2)
 PATIENCE = 0.3
 """Seconds in which LiteLLM has turned to the provider, and the first chunk has come, however busy the machine is."""
 ERROR = ("error",)
+ROLE = int(releases.ROLES_ARE_CHUNKS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +57,17 @@ class End:
     category: str | None = None
 
 
-COMPLETED = {"outcome": "completed", "chunks": 6, "reasons": ("stop",)}
+COMPLETED = {"outcome": "completed", "chunks": ROLE + 5, "reasons": ("stop",)}
 CUT_OFF = {"chunks": 1, "reasons": ERROR}
 STUCK = {**CUT_OFF, "script": STALLED}
 CANCELLED = {"outcome": "cancelled", "error": "CancelledError", "category": "cancelled", **STUCK}
 UNANSWERED = {"outcome": None, "script": SLOW}
+STALLED_TOO_LONG = {
+    "outcome": "failed",
+    "error": "Timeout" if releases.TIMEOUTS_OF_STREAMS else "APIConnectionError",
+    "category": "timeout",
+    **STUCK,
+}
 ENDS: dict[Play, End] = {}
 
 
@@ -96,7 +104,12 @@ async def returned(app: App) -> object:
     return type(response), response.choices[0].message.content
 
 
-@ends(outcome=None, script=Script(status=401), error="BadRequestError", category="auth")
+@ends(
+    outcome=None,
+    script=Script(status=401),
+    error="AuthenticationError" if releases.CLASSES_OF_REFUSALS else "BadRequestError",
+    category="auth",
+)
 async def refused(app: App) -> object:
     return await app.call()
 
@@ -235,7 +248,7 @@ async def refused_before_it_began(app: App) -> object:
     outcome="failed",
     error="APIConnectionError",
     category="stream_interrupted",
-    chunks=2,
+    chunks=ROLE + 1,
     reasons=ERROR,
     script=Script(cut_after=2),
 )
@@ -243,12 +256,12 @@ async def cut(app: App) -> object:
     return [told(chunk) for chunk in await app.rest(await app.stream())]
 
 
-@ends(outcome="failed", error="APIConnectionError", category="timeout", **STUCK)
+@ends(**STALLED_TOO_LONG)
 async def stalled_beyond_the_timeout(app: App) -> object:
     return [told(chunk) for chunk in await app.rest(await app.stream(timeout=PATIENCE))]
 
 
-@ends(outcome="failed", error="APIConnectionError", category="timeout", **STUCK)
+@ends(**STALLED_TOO_LONG)
 async def stalled_beyond_the_stream_timeout(app: App) -> object:
     connection = {"model": "openai/gpt-4o", "api_base": app.provider.base_url, "api_key": "sk", "max_retries": 0}
     deployment = {"model_name": "fast", "litellm_params": {**connection, "stream_timeout": PATIENCE}}
@@ -283,8 +296,9 @@ async def closed_before_it_was_read(app: AsyncApp) -> object:
     return await (await app.stream()).aclose()
 
 
-@ends(outcome="abandoned", **CUT_OFF)
-async def closed_where_nothing_can_be(app: App) -> object:
+@ends(outcome="closed" if releases.STREAMS_ARE_BLOCKS else "abandoned", **CUT_OFF)
+async def closed_synchronously(app: App) -> object:
+    """Which older releases of LiteLLM refuse."""
     with closing(await opened(app)):  # type: ignore[type-var]  # just that
         return "inside"
 

@@ -14,6 +14,7 @@ from litellm import exceptions
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.trace import StatusCode
 
+import releases
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.call import Call, Failure, Target, Timing
 from agentops_otel_litellm.processors.errors import categorise_failure
@@ -55,7 +56,7 @@ CASES = {
     ),
     "a refused key in other words": Case(
         script=Script(status=401),
-        error="BadRequestError",
+        error="AuthenticationError" if releases.CLASSES_OF_REFUSALS else "BadRequestError",
         said=facts("auth", 401),
         sentence="the credentials were refused (HTTP 401, openai)",
     ),
@@ -97,7 +98,7 @@ CASES = {
     ),
     "not there": Case(
         script=Script(status=404),
-        error="BadRequestError",
+        error="NotFoundError" if releases.CLASSES_OF_REFUSALS else "BadRequestError",
         said=facts("not_found", 404),
         sentence="the model or resource does not exist (HTTP 404, openai)",
     ),

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litellm import exceptions
+from litellm.llms.base_llm.chat.transformation import BaseLLMException
 from litellm.types.router import RouterRateLimitError
 from litellm.types.utils import (
     CompletionTokensDetailsWrapper,
@@ -835,6 +836,16 @@ def test_an_exception_of_nobodys() -> None:
     assert readers.read_failure(KeyError("sk-canary")) == Failure(
         type="KeyError", ancestry=("KeyError", "LookupError", "Exception", "BaseException", "object")
     )
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 429])
+@pytest.mark.parametrize("kind", [exceptions.BadRequestError, exceptions.APIConnectionError])
+def test_the_status_of_a_refusal_is_the_providers(kind: type[Exception], status: int) -> None:
+    """Where LiteLLM does not know the words of a refusal, it may make a status of its own."""
+    error = kind(**ABOUT)
+    error.__cause__ = BaseLLMException(status_code=status, message="refused")
+    failure = readers.read_failure(error)
+    assert (failure.type, failure.status_code) == (kind.__name__, status)
 
 
 def test_a_stream_that_broke_off_is_read_for_its_cause() -> None:

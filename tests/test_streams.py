@@ -8,11 +8,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import litellm
 import pytest
 from opentelemetry.trace import StatusCode
 
+import releases
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.stream_wrapper import TracedStream
 from apps import App, AsyncApp, SyncApp
@@ -200,6 +202,8 @@ def test_the_wrapper_offers_nothing_of_its_own(app: App) -> None:
 
 def test_a_stream_that_is_no_context_manager_does_not_become_one(app: App, telemetry: Recorder) -> None:
     """`with stream:` fails as it does without us, and its span still ends."""
+    if releases.STREAMS_ARE_BLOCKS:
+        pytest.skip("LiteLLM's streams are context managers")
 
     async def scenario() -> None:
         stream = await app.stream()
@@ -212,6 +216,25 @@ def test_a_stream_that_is_no_context_manager_does_not_become_one(app: App, telem
 
     app.run(scenario())
     assert telemetry.attributes()["llm.response.stream_outcome"] == "completed"
+
+
+@pytest.mark.skipif(not releases.STREAMS_ARE_BLOCKS, reason="LiteLLM's streams are no context managers")
+def test_a_stream_that_is_a_context_manager_is_closed_by_it(app: App, telemetry: Recorder) -> None:
+    """Its block is given the traced stream itself, and its end is the span's."""
+
+    async def scenario() -> None:
+        stream: Any = await app.stream()
+        if app.style == "sync":
+            with stream as entered:
+                await app.next(entered)
+        else:
+            async with stream as entered:
+                await app.next(entered)
+        assert entered is stream
+
+    app.run(scenario())
+    attributes = telemetry.attributes()
+    assert (attributes["llm.response.stream_outcome"], attributes["llm.response.chunk_count"]) == ("closed", 1)
 
 
 @pytest.mark.parametrize("operation", ["completion", "text_completion"])

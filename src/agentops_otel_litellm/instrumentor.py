@@ -90,6 +90,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             self._patch(seam, module)
 
     def _patch(self, seam: Seam, module: ModuleType) -> None:
+        if module.__name__ != seam.module:
+            return  # its name before LiteLLM moved it; the one it has now is another seam's
         with guard("instrumenting LiteLLM"):
             self._load()
             found = patches.patch(module, seam.name, resolve_name(seam.wrapper))

@@ -17,6 +17,9 @@ from agentops_otel_litellm.readers.values import (
 # What LiteLLM makes the status of a call that got no response, or none that it could read.
 _STATUSES_OF_NONE = frozenset({422, 500})
 # What the HTTP clients raise where there was no response, and so no status; and what reading one raises.
+# What LiteLLM makes of the others, in a release that does not know the words of the provider's text.
+_STATUSES_OF_ANY = frozenset({400, 500})
+_PROVIDERS = ("litellm.llms.", "openai")
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
 _UNREADABLE = frozenset({"JSONDecodeError"})
 _DEEPEST = 16
@@ -28,7 +31,7 @@ def read_failure(error: BaseException) -> Failure:
     cause: Any = getattr(error, "original_exception", None)
     if cause is not None and type(error).__name__ == "MidStreamFallbackError":
         error = cause
-    told = _told_by_client(_translated(error))
+    told = _told_by_client(_with_own_status(_translated(error)))
     headers = getattr(error, "litellm_response_headers", None) or getattr(
         getattr(error, "response", None), "headers", None
     )
@@ -76,6 +79,22 @@ def _told_by_client(error: BaseException) -> BaseException:
     told = next((each for each in others if type(each) is not Exception), others[0])  # LiteLLM raises those too
     unknown = type(error).__name__ == "APIConnectionError"
     return told if unknown or not (_UNCONNECTED | _UNREADABLE).isdisjoint(_names(told)) else error
+
+
+def _with_own_status(error: BaseException) -> BaseException:
+    """The exception itself; but where LiteLLM has made a status of its own of the provider's, the one that has that.
+
+    The text decides in older releases: a 401 in words that they do not know is a bad request with a 400.
+    """
+    if getattr(error, "status_code", None) not in _STATUSES_OF_ANY:
+        return error
+    for cause in islice(_causes(error), _DEEPEST):
+        if not type(cause).__module__.startswith(_PROVIDERS):
+            break
+        status = _status(cause)
+        if status is not None and status not in _STATUSES_OF_NONE:
+            return cause if status != _status(error) else error
+    return error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

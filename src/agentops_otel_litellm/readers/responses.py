@@ -171,7 +171,7 @@ def read_usage(result: Any) -> Usage | None:
         details = usage.get(name)
         if details is not None:
             counts.update(taken(members(details), rows))
-    if "cache_creation_input_tokens" in usage:
+    if usage.get("cache_creation_input_tokens") is not None:
         _read_as_anthropics(counts, usage)
     if counts.get("cache_read") and "input_text" in counts:
         kinds = {name: counts.get(name) or 0 for name in _INPUT_KINDS}

@@ -117,8 +117,13 @@ class ChatChunks:
         )
 
     def _response_model(self) -> str | None:
-        """The provider's name of it. (LiteLLM replays a cached answer under the name that was asked for.)"""
-        return model_name(getattr(self._stream, "_provider_response_model", None)) or self._model
+        """The provider's name of it. (LiteLLM replays a cached answer under the name that was asked for, and older
+        releases give that name to every chunk: they do not keep the provider's.)
+        """
+        if not hasattr(self._stream, "_provider_response_model"):
+            asked = model_name(getattr(self._stream, "model", None))
+            return None if self._model == asked else self._model
+        return model_name(self._stream._provider_response_model) or self._model  # noqa: SLF001 - it has no other
 
     def usage(self) -> Usage | None:
         return reported_usage(self._stream)

@@ -1,0 +1,319 @@
+"""What LiteLLM does by itself in one release and not in another.
+
+Expectations depend on the facts; what a release cannot do at all is a row of `LACKS`, whose tests are skipped. The
+suite runs on 1.72, 1.80, 1.106 and 1.109: what came in between is dated by the release after the last without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from packaging.version import Version
+
+RELEASE = Version(version("litellm"))
+
+
+def since(release: str) -> bool:
+    """Whether this release of LiteLLM is that one or a later one."""
+    return Version(release) <= RELEASE
+
+
+HITS_OF_MESSAGES = since("1.107")
+"""LiteLLM says of a cached stream of messages that it is one."""
+STREAMS_ARE_BLOCKS = since("1.107")
+"""A chat's stream has `close`, and can be entered with `with`."""
+CLASSES_OF_REFUSALS = since("1.107")
+"""The status of a refusal makes its class; before, words of the provider's text did, and the rest were bad requests."""
+TIMEOUTS_OF_STREAMS = since("1.107")
+"""A stream that stalls ends with a timeout, and not with LiteLLM's class for what it does not know."""
+GEMINIS_CACHED_TEXT = since("1.107")
+"""What Gemini had cached counts among the text of the input, as Gemini says; before it was taken off."""
+FINGERPRINTS_OF_GROQS_STREAMS = since("1.107")
+"""They come through."""
+STREAMS_NAME_THEIR_MODEL = since("1.81")
+"""A chat's stream knows what its provider calls the model; before, the chunks say what was asked for."""
+ROLES_ARE_CHUNKS = since("1.81")
+"""A chunk that says no more than whose words will follow is handed on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lack:
+    """Something that LiteLLM did not do before a release, and the tests that need it."""
+
+    until: str
+    reason: str
+    tests: Mapping[str, tuple[str, ...]]
+    """`module::function` → words, of which the case's name has one; without words, every case."""
+
+    def of(self, test: str, case: str) -> bool:
+        """Whether it is felt by a test's case in this release."""
+        words = None if since(self.until) else self.tests.get(test)
+        return words is not None and (not words or any(word in case for word in words))
+
+
+LACKS: tuple[Lack, ...] = (
+    Lack(
+        until="1.81",
+        reason="ends a stream that was cut off as if it were complete",
+        tests={
+            "test_attempts::test_a_stream_that_was_cut_is_one_failed_attempt": ("async",),
+            "test_endings::test_the_app_cannot_tell_and_the_span_can": ("cut-async",),
+            "test_generate_content::test_a_stream_that_is_cut_has_failed": ("gemini", "translated"),
+            "test_messages::test_a_stream_that_is_cut_has_failed": (),
+            "test_providers::test_a_stream_that_its_provider_breaks_off": ("gemini",),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="has streams that cannot be closed",
+        tests={
+            "test_cache::test_a_replayed_stream_that_was_not_read_to_its_end": ("close",),
+            "test_many_streams::test_ten_thousand_streams_leave_nothing": (),
+            "test_endings::test_the_app_cannot_tell_and_the_span_can": (
+                "closed-",
+                "closed_twice",
+                "closed_by_a_block",
+                "closed_before_it_was_read",
+                "closed_after_its_end",
+            ),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="has other errors for streams that stall",
+        tests={"test_endings::test_the_app_cannot_tell_and_the_span_can": ("stalled",)},
+    ),
+    Lack(
+        until="1.81",
+        reason="heeds a policy of retries in its Router alone",
+        tests={"test_attempts::test_retries": ("by a policy",)},
+    ),
+    Lack(
+        until="1.81",
+        reason="does not say that it turns to a provider for speech and for images",
+        tests={
+            "test_audio::test_a_refusal_is_told_once": ("speech",),
+            "test_images::test_a_refusal_is_told_once": ("async-image_generation",),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="has no price for it, or another",
+        tests={
+            "test_audio::test_a_provider_with_a_wire_format_of_its_own": (),
+            "test_calls::test_positional_arguments_are_read": ("text_completion",),
+            "test_generate_content::test_generated_content_is_described_in_full": (),
+            "test_generate_content::test_streamed_content_is_described_in_full": (),
+            "test_jobs::test_an_interaction_is_described_in_full": (),
+            "test_messages::test_a_streamed_message_is_described_in_full": (),
+            "test_readme::test_the_picture_is_what_the_console_prints": (),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="keeps less in its cache: neither streams of responses and messages, nor parts of embeddings",
+        tests={
+            "test_cache::test_any_other_operation_can_hit": ("-True",),
+            "test_cache::test_embeddings_that_are_cached_in_part": (),
+            "test_messages::test_a_stream_that_litellm_puts_into_its_cache": (),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="does not know the parameter for models that it does not know, or drops it",
+        tests={
+            "test_calls::test_what_was_asked_is_told": ("effort and tier",),
+            "test_images::test_an_image_generation_is_described_in_full": (),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="asks elsewhere",
+        tests={
+            "test_calls::test_a_function_nobody_described_is_traced": ("rerank",),
+            "test_messages::test_a_translated_message_is_one_call": ("openai",),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="leaves errors as its HTTP client made them",
+        tests={
+            "test_contents::test_nothing_that_is_said_is_told": ("messages-anthropic",),
+            "test_jobs::test_a_refusal_is_told": ("get_eval", "get_skill", "interactions.get", "retrieve_container"),
+            "test_messages::test_a_refusal_is_categorised": ("anthropic",),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="has no such function",
+        tests={"test_jobs::test_a_job_is_described_in_full": ("_eval", "_run", "interactions.agents")},
+    ),
+    Lack(
+        until="1.81",
+        reason="loses what the provider counted, or did not count, where it translates",
+        tests={
+            "test_generate_content::test_translated_content_is_one_call": ("streamed",),
+            "test_messages::test_a_translated_message_is_one_call": ("groq",),
+            "test_messages::test_a_translated_stream_whose_tokens_the_provider_did_not_count": ("sync",),
+            "test_jobs::test_what_is_passed_through_as_a_stream_is_seen_to_its_end": (),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="has messages of another kind",
+        tests={
+            "test_messages::test_a_message_is_described_in_full": (),
+            "test_messages::test_a_stream_is_of_the_class_that_it_is_without_us": (),
+            "test_messages::test_a_call_of_the_apps_own_within_is_a_child": ("sync",),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="cannot reach Vertex AI at a port, nor tell which model answered for Google",
+        tests={
+            "test_providers::test_a_chat_says_what_its_provider_said": ("gemini", "vertex_ai"),
+            "test_providers::test_a_stream_says_what_a_plain_chat_does": ("gemini", "vertex_ai"),
+            "test_providers::test_a_provider_that_cannot_be_reached": ("vertex_ai",),
+            "test_providers::test_a_refusal_says_what_its_provider_said": ("vertex_ai",),
+            "test_providers::test_a_response_that_litellm_cannot_read": ("vertex_ai",),
+            "test_providers::test_embeddings_say_what_their_provider_said": ("vertex_ai",),
+            "test_providers::test_the_server_that_litellm_finds": ("vertex_ai",),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="loses the headers, the class and the counts of Bedrock",
+        tests={
+            "test_providers::test_a_refusal_says_what_its_provider_said": ("bedrock",),
+            "test_providers::test_a_response_that_litellm_cannot_read": ("bedrock",),
+            "test_providers::test_what_litellm_counts_by_itself_is_not_told": ("bedrock",),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="tries again at the provider's client alone",
+        tests={"test_attempts::test_retries_of_litellms_own": ("openai", "async-anthropic")},
+    ),
+    Lack(
+        until="1.80",
+        reason="loses what was counted of sound",
+        tests={
+            "test_audio::test_a_transcription_is_described_in_full": (),
+            "test_audio::test_tokens_of_sound_are_told": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="does not have the provider",
+        tests={
+            "test_audio::test_speech_of_other_providers": ("elevenlabs",),
+            "test_images::test_a_style_is_told": (),
+            "test_images::test_images_of_google_are_described_in_full": (),
+            "test_messages::test_a_call_of_the_apps_own_within_is_a_child": (),
+            "test_provider_detection::test_the_providers_are_litellms": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="does not price what its cache gives, and gives it other names",
+        tests={
+            "test_cache::test_a_hit_of_embeddings_is_one": ("async",),
+            "test_cache::test_a_hit_says_what_was_saved": (),
+            "test_cache::test_a_replayed_stream_is_a_hit": ("text_completion",),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="cannot read such responses with any release of OpenAI's package",
+        tests={
+            "test_cache::test_any_other_operation_can_hit": (),
+            "test_contents::test_nothing_that_is_said_is_told": ("responses",),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="has no such function",
+        tests={
+            "test_contents::test_nothing_that_is_said_is_told": ("generate_content",),
+            "test_jobs::test_a_job_is_described_in_full": ("container", "skill", "interactions"),
+            "test_jobs::test_a_question_about_documents_is_made_of_calls": (),
+            "test_jobs::test_a_streamed_interaction_is_described_in_full": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="has one error for all that goes wrong where it translates messages",
+        tests={
+            "test_contents::test_nothing_that_is_said_is_told": ("messages",),
+            "test_messages::test_a_refusal_is_categorised": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="logs nothing of files and batches",
+        tests={"test_jobs::test_a_job_is_described_in_full": ("file_", "list_batches")},
+    ),
+    Lack(
+        until="1.80",
+        reason="lacks classes of exceptions",
+        tests={
+            "test_failures::test_every_exception_of_litellms_has_its_category": (),
+            "test_processors::test_every_category_is_in_the_table_above": (),
+            "test_readers::test_a_stream_that_broke_off_is_read_for_its_cause": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="edits images by a way of its own, and counts them where nobody did",
+        tests={
+            "test_images::test_a_refusal_is_told_once": ("image_edit",),
+            "test_images::test_what_the_provider_did_not_count_is_unknown": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="moderates at OpenAI's own address alone",
+        tests={
+            "test_moderation::test_a_harmless_input_is_not_flagged": (),
+            "test_moderation::test_a_moderation_by_whichever_model": (),
+            "test_moderation::test_a_moderation_is_described_in_full": (),
+            "test_moderation::test_a_refusal_is_told_once": (),
+            "test_moderation::test_a_text_with_a_picture_is_one_input": (),
+            "test_moderation::test_inputs_stay_where_they_are": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="cannot reach Gemini at a port, nor Bedrock and Cohere at all",
+        tests={
+            "test_providers::test_a_chat_says_what_its_provider_said": ("bedrock", "cohere"),
+            "test_providers::test_a_stream_says_what_a_plain_chat_does": ("bedrock", "cohere"),
+            "test_providers::test_a_stream_that_its_provider_breaks_off": ("bedrock", "cohere"),
+            "test_providers::test_a_provider_that_cannot_be_reached": ("bedrock", "cohere", "gemini"),
+            "test_providers::test_a_refusal_says_what_its_provider_said": ("gemini",),
+            "test_providers::test_a_response_that_litellm_cannot_read": ("gemini",),
+            "test_providers::test_embeddings_say_what_their_provider_said": ("gemini", "async-ollama"),
+            "test_providers::test_the_server_that_litellm_finds": ("bedrock", "cohere", "gemini"),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="cannot connect with a release of websockets that has its new client",
+        tests={
+            "test_realtime::test_a_provider_that_cannot_be_reached": (),
+            "test_realtime::test_a_session_that_breaks_off": (),
+            "test_realtime::test_a_session_that_is_refused": (),
+            "test_realtime::test_a_session_that_is_refused_whichever_way_litellm_connects": (),
+            "test_realtime::test_a_session_that_the_provider_ends": (),
+        },
+    ),
+)
+
+
+def lack_of(node: str) -> Lack | None:
+    """What keeps a test, of which this is pytest's id, from being possible in this release."""
+    name, _, case = node.partition("[")
+    test = name.rpartition("/")[2].replace(".py::", "::")
+    return next((lack for lack in LACKS if lack.of(test, case)), None)
