@@ -22,8 +22,6 @@ class Try:
     target: Target = _UNKNOWN_TARGET
     routing: Routing = _NO_ROUTING
     failure: Failure | None = None
-    answered: bool = False
-    """Whether its provider has answered, be it with a refusal."""
     needless: bool = False
     """Whether LiteLLM's cache had the answer, after all."""
 
@@ -48,20 +46,8 @@ class AttemptsSoFar:
     def under_way(self) -> bool:
         return self._now is not None
 
-    @property
-    def waiting(self) -> bool:
-        """Whether the one that is under way has yet to be answered."""
-        return self._now is not None and not self._now.answered
-
-    def answered(self) -> None:
-        """The provider has answered: what is asked of one from now on, is asked by others, by the app's hooks say."""
-        if self._now is not None:
-            self._now.answered = True
-
     def begin(self) -> None:
         """LiteLLM turns to a provider."""
-        if self._now is not None:
-            self._now.answered = False
         if self._now is None:
             self._now = Try(perf_counter())
             self._made.append(self._now)

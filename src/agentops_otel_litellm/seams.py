@@ -98,7 +98,6 @@ _CALLS = (
 _SIGNALLED = (
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
     Seam(_LOGGING, "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
-    Seam(_LOGGING, "Logging.post_call", f"{_SIGNALS}:attempt_answered"),
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
     *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
     Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),

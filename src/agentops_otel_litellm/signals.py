@@ -103,20 +103,6 @@ def attempt_begins(pre_call: Function) -> Function:
     return told
 
 
-def attempt_answered(post_call: Function) -> Function:
-    """The provider has answered LiteLLM."""
-
-    @wraps(post_call)
-    def told(*args: object, **kwargs: object) -> object:
-        with _TAKING_ATTEMPT:
-            account = _account()
-            if account is not None:
-                account.attempts.answered()
-        return post_call(*args, **kwargs)
-
-    return told
-
-
 def attempt_failed(exception_type: Function) -> Function:
     """LiteLLM makes its own exception of one that ended an attempt; it may return that or raise it."""
     names = parameter_names(exception_type)
@@ -197,11 +183,11 @@ def _attempt_failed(client: object = None) -> AttemptsSoFar | None:
         account, error = _account(), sys.exc_info()[1]
         if account is None or error is None:
             return None
-        attempts = account.attempts
-        if attempts.under_way if client is None else attempts.waiting:
-            failure = None if client is None else readers.read_client_failure(client, error)
-            account.attempt_failed(error, perf_counter(), failure)
-            return attempts
+        if not account.attempts.under_way or not (client is None or readers.asks(client, account.target())):
+            return None  # a callback may have a client of its own
+        failure = None if client is None else readers.read_client_failure(client, error)
+        account.attempt_failed(error, perf_counter(), failure)
+        return account.attempts
     return None
 
 

@@ -29,7 +29,7 @@ from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPON
 from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
-from agentops_otel_litellm.readers.target import is_of_a_tool, read_cooldown_time, read_routing, read_target
+from agentops_otel_litellm.readers.target import asks, is_of_a_tool, read_cooldown_time, read_routing, read_target
 from agentops_otel_litellm.readers.video import VIDEO
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "Chunks",
     "LiteLLMStream",
     "Shape",
+    "asks",
     "has_declined",
     "is_of_a_tool",
     "is_over",

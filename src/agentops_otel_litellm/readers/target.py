@@ -122,6 +122,12 @@ def read_cooldown_time(arguments: Parameters) -> float | None:
     )
 
 
+def asks(client: Any, target: Target) -> bool:
+    """Whether OpenAI's `client` asks the server that LiteLLM has turned to, as far as that is known."""
+    url = getattr(client, "base_url", None)
+    return url is None or target.address is None or _host_and_port(str(url)) == (target.address, target.port)
+
+
 def is_of_a_tool(logging: Any) -> bool:
     """Whether LiteLLM logs with the object what it calls on a model's behalf, and not the call of the model."""
     return str(getattr(logging, "call_type", "")).endswith(("_mcp_tool", "_mcp_tools"))
