@@ -198,7 +198,9 @@ class Account:
             name=self._operation.name,
             operation=self._operation.name if self._operation.calls_a_model else None,
             target=target,
-            attempts=self.attempts.over(self.started, self.started + duration, target, failure),
+            attempts=self.attempts.over(self.started, self.started + duration, target, failure)
+            if self.is_told
+            else None,
             timing=Timing(started_at=self.started_at, duration=duration),
             routing=self.routing() if self.is_told else None,
             request=self._request,
