@@ -371,7 +371,7 @@ async def waited_for_too_long(app: AsyncApp) -> object:
     return await asyncio.wait_for(app.next(stream), 0.05)
 
 
-@ends(AsyncApp, **CANCELLED)
+@ends(AsyncApp, **{**CANCELLED, "chunks": ROLE})
 async def read_in_a_scope_that_is_cancelled(app: AsyncApp) -> object:
     seen: list[object] = []
     with anyio.move_on_after(PATIENCE) as scope:
@@ -380,7 +380,7 @@ async def read_in_a_scope_that_is_cancelled(app: AsyncApp) -> object:
     return scope.cancelled_caught, seen
 
 
-@ends(AsyncApp, **CANCELLED)
+@ends(AsyncApp, **{**CANCELLED, "chunks": ROLE})
 async def read_in_a_group_that_fails(app: AsyncApp) -> object:
     async def read() -> None:
         await app.rest(await app.stream())
@@ -404,7 +404,7 @@ async def read_in_a_group_that_fails(app: AsyncApp) -> object:
     return kinds
 
 
-@ends(AsyncApp, **CANCELLED)
+@ends(AsyncApp, **{**CANCELLED, "chunks": ROLE})
 async def left_to_the_end_of_its_loop(app: AsyncApp) -> object:
     async def read() -> None:
         await app.rest(await app.stream())

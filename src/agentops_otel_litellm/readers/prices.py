@@ -9,8 +9,8 @@ import sys
 from typing import Any
 
 from agentops_otel_litellm.call import Cost
-from agentops_otel_litellm.readers.streams import read_stream_cost
-from agentops_otel_litellm.readers.values import number
+from agentops_otel_litellm.readers.streams import ChatChunks, read_stream_cost
+from agentops_otel_litellm.readers.values import field, number
 
 
 def price_messages(usage: Any, logging: Any) -> Cost | None:
@@ -28,6 +28,17 @@ def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost
         return worked_out
     # The method has a public name since 1.90 only.
     return _priced(_litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage}), logging)  # noqa: SLF001
+
+
+def price_chat(told: Any, logging: Any) -> Cost | None:
+    """Of a stream of a chat. Newer releases, where the method has a public name, have priced it when it ends."""
+    if not isinstance(told, ChatChunks) or hasattr(logging, "response_cost_calculator"):
+        return None
+    reported = [usage for chunk in told.kept if (usage := field(chunk, "usage")) is not None]
+    if len(reported) > 1:  # the sum loses the parts that are priced apart
+        sums = sys.modules["litellm.litellm_core_utils.streaming_handler"].calculate_total_usage(chunks=told.kept)
+        return _priced(sums, logging)
+    return _priced(reported[0], logging) if reported else None
 
 
 def _is_as_sent(logging: Any) -> bool:
