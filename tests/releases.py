@@ -32,6 +32,7 @@ GEMINIS_CACHED_TEXT = since("1.107")
 """What Gemini had cached counts among the text of the input, as Gemini says; before it was taken off."""
 FINGERPRINTS_OF_GROQS_STREAMS = since("1.107")
 """They come through."""
+MODULE_OF_RUSTS_STREAMS, RUSTS_STREAM = ("execution", "AsyncStream") if since("1.107") else ("streams", "Stream")
 STREAMS_NAME_THEIR_MODEL = since("1.81")
 """A chat's stream knows what its provider calls the model; before, the chunks say what was asked for."""
 ROLES_ARE_CHUNKS = since("1.81")

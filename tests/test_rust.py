@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import StatusCode
 
+import releases
 from agentops_otel_litellm.operations import operation_named
 from apps import CALL_ID, MESSAGES, Caller
 from expected import price, served
@@ -269,15 +271,11 @@ def test_a_stream_of_rusts_is_what_it_was(
     messages: ModuleType, wire: WireProvider, telemetry: Recorder, asking: Parameters
 ) -> None:
     """A traced stream passes for Rust's own, and is over when it is closed."""
-    try:
-        from litellm.rust_bridge.streams import Stream, SyncStream
-    except ImportError:  # which newer releases have here
-        from litellm.rust_bridge.execution import AsyncStream as Stream
-        from litellm.rust_bridge.execution import SyncStream
+    streams = import_module(f"litellm.rust_bridge.{releases.MODULE_OF_RUSTS_STREAMS}")
 
     wire.reply("/messages", Reply(pieces=PIECES, delay=0.01))
     stream = messages.anthropic_messages_handler(**asking, stream=True)
-    assert isinstance(stream, SyncStream)
+    assert isinstance(stream, streams.SyncStream)
     next(stream)
     stream.close()
     assert telemetry.attributes()["llm.response.stream_outcome"] == "closed"
@@ -285,7 +283,7 @@ def test_a_stream_of_rusts_is_what_it_was(
 
     async def scenario() -> None:
         stream = await messages.anthropic_messages(**asking, stream=True)
-        assert isinstance(stream, Stream)
+        assert isinstance(stream, getattr(streams, releases.RUSTS_STREAM))
         await anext(stream)
         await stream.aclose()
 
