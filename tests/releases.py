@@ -140,10 +140,11 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(
         until="1.81",
-        reason="asks elsewhere",
+        reason="asks elsewhere, or again",
         tests={
             "test_calls::test_a_function_nobody_described_is_traced": ("rerank",),
             "test_messages::test_a_translated_message_is_one_call": ("openai",),
+            "test_messages::test_a_refusal_is_categorised": ("429-RateLimitError-rate_limit-openai",),
         },
     ),
     Lack(
@@ -218,6 +219,21 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(
         until="1.81",
+        reason="loses what these providers count in a stream, or cannot price it",
+        tests={
+            "test_providers::test_a_stream_says_what_a_plain_chat_does": (
+                "anthropic",
+                "azure",
+                "deepseek",
+                "groq",
+                "huggingface",
+                "mistral",
+                "xai",
+            ),
+        },
+    ),
+    Lack(
+        until="1.81",
         reason="hands on the first fragment of a call of a tool as the first chunk",
         tests={"test_streams::test_fragments_of_tool_calls_are_counted_as_calls": ()},
     ),
@@ -250,7 +266,6 @@ LACKS: tuple[Lack, ...] = (
         reason="counts and names less, or more, than these providers say",
         tests={
             "test_providers::test_a_chat_says_what_its_provider_said": ("anthropic", "groq"),
-            "test_providers::test_a_stream_says_what_a_plain_chat_does": ("anthropic", "groq", "azure"),
             "test_providers::test_a_refusal_says_what_its_provider_said": ("xai",),
             "test_readers::test_the_provider_by_the_price_map": ("claude-haiku",),
             "test_readers::test_the_same_response_as_a_dict_is_the_same": (),

@@ -35,10 +35,7 @@ def price_chat(told: Any, logging: Any) -> Cost | None:
     if not isinstance(told, ChatChunks) or hasattr(logging, "response_cost_calculator"):
         return None
     reported = [usage for chunk in told.kept if (usage := field(chunk, "usage")) is not None]
-    if len(reported) > 1:  # the sum loses the parts that are priced apart
-        sums = sys.modules["litellm.litellm_core_utils.streaming_handler"].calculate_total_usage(chunks=told.kept)
-        return _priced(sums, logging)
-    return _priced(reported[0], logging) if reported else None
+    return _priced(reported[0], logging) if len(reported) == 1 else None  # of several, none says all
 
 
 def _is_as_sent(logging: Any) -> bool:
