@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import releases
 from apps import CALL_ID
 from recorder import Attributes
 from servers import LoopbackServer
@@ -54,6 +55,7 @@ def identified(id_: str, **others: object) -> Attributes:
     return {"gen_ai.response.id": id_, "llm.response.id": id_, **told}
 
 
+MODELS = frozenset({"gen_ai.response.model", "llm.response.model"})
 CHAT_REQUEST: Attributes = {
     "llm.request.stream": False,
     "llm.request.messages_count": 2,
@@ -87,6 +89,12 @@ def answer(exchange: Exchange, *, finish: str = "stop") -> Attributes:
         "llm.response.choices_count": 1,
         "llm.response.content_length": len("Hello, world!"),
     }
+
+
+def streamed_answer(exchange: Exchange) -> Attributes:
+    """The same, as the chunks of a stream say it."""
+    said = answer(exchange)
+    return said if releases.STREAMS_NAME_THEIR_MODEL else {name: said[name] for name in said if name not in MODELS}
 
 
 def tokens(exchange: Exchange) -> Attributes:

@@ -68,6 +68,8 @@ STALLED_TOO_LONG = {
     "category": "timeout",
     **STUCK,
 }
+CANCELLED_AT_ONCE = {**CANCELLED, "chunks": ROLE, "reasons": ERROR if ROLE else None}
+"""Where the provider has stalled once it had said no more than its role."""
 ENDS: dict[Play, End] = {}
 
 
@@ -371,7 +373,7 @@ async def waited_for_too_long(app: AsyncApp) -> object:
     return await asyncio.wait_for(app.next(stream), 0.05)
 
 
-@ends(AsyncApp, **CANCELLED)
+@ends(AsyncApp, **CANCELLED_AT_ONCE)
 async def read_in_a_scope_that_is_cancelled(app: AsyncApp) -> object:
     seen: list[object] = []
     with anyio.move_on_after(PATIENCE) as scope:
@@ -380,7 +382,7 @@ async def read_in_a_scope_that_is_cancelled(app: AsyncApp) -> object:
     return scope.cancelled_caught, seen
 
 
-@ends(AsyncApp, **CANCELLED)
+@ends(AsyncApp, **CANCELLED_AT_ONCE)
 async def read_in_a_group_that_fails(app: AsyncApp) -> object:
     async def read() -> None:
         await app.rest(await app.stream())
@@ -404,7 +406,7 @@ async def read_in_a_group_that_fails(app: AsyncApp) -> object:
     return kinds
 
 
-@ends(AsyncApp, **CANCELLED)
+@ends(AsyncApp, **CANCELLED_AT_ONCE)
 async def left_to_the_end_of_its_loop(app: AsyncApp) -> object:
     async def read() -> None:
         await app.rest(await app.stream())

@@ -11,11 +11,14 @@ import litellm
 import pytest
 from opentelemetry.trace import StatusCode
 
+import releases
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from apps import App, AsyncApp
 from recorder import Recorder, attributes_of, seconds
 from servers.openai_provider import OpenAIProvider, Script
 
+ROLE = int(releases.ROLES_ARE_CHUNKS)
+"""How many chunks there are that say no more than a role."""
 Ending = Callable[[App], Awaitable[None]]
 AsyncEnding = Callable[[litellm.CustomStreamWrapper], Awaitable[None]]
 
@@ -82,16 +85,16 @@ async def read_beyond_the_end(app: App) -> None:
     assert await app.rest(stream) == []
 
 
-# How the app leaves a stream of six chunks → its outcome, its status, and how many chunks it had.
+# How the app leaves a stream of five chunks and the role's → its outcome, its status, and how many chunks it had.
 ENDINGS: dict[Ending, tuple[str, StatusCode, int]] = {
-    read_to_the_end: ("completed", StatusCode.UNSET, 6),
-    read_beyond_the_end: ("completed", StatusCode.UNSET, 6),
+    read_to_the_end: ("completed", StatusCode.UNSET, 5 + ROLE),
+    read_beyond_the_end: ("completed", StatusCode.UNSET, 5 + ROLE),
     break_out: ("abandoned", StatusCode.UNSET, 2),
     lose_in_a_cycle: ("abandoned", StatusCode.UNSET, 2),
     leave_to_the_exit: ("abandoned", StatusCode.UNSET, 2),
     raise_between_chunks: ("abandoned", StatusCode.UNSET, 2),
     never_iterate: ("abandoned", StatusCode.UNSET, 0),
-    be_cut: ("failed", StatusCode.ERROR, 2),
+    be_cut: ("failed", StatusCode.ERROR, ROLE + 1),
 }
 
 
@@ -114,7 +117,7 @@ def test_however_a_stream_ends_its_span_does_once(app: App, telemetry: Recorder,
     assert ("error.type" in attributes) == (status is StatusCode.ERROR)
     if count == 2:
         assert attributes["gen_ai.response.finish_reasons"] == ("error",)
-        assert attributes["llm.response.content_length"] == len("Hello")
+        assert attributes["llm.response.content_length"] == len("Hello" if ROLE else "Hello, ")
 
 
 async def close(stream: litellm.CustomStreamWrapper) -> None:
@@ -171,7 +174,7 @@ def test_an_asynchronous_stream_can_also_be_closed_and_cancelled(
     assert attributes.get("llm.error.category") == ("cancelled" if error else None)
     assert attributes["gen_ai.response.finish_reasons"] == ("error",)
     assert attributes["llm.response.chunk_count"] == 2
-    assert attributes["llm.response.content_length"] == len("Hello")
+    assert attributes["llm.response.content_length"] == len("Hello" if ROLE else "Hello, ")
 
 
 def test_an_abandoned_stream_is_over_when_its_last_chunk_came(app: App, telemetry: Recorder) -> None:

@@ -10,8 +10,8 @@ from copy import copy
 from typing import Any
 
 from agentops_otel_litellm.call import Cost
-from agentops_otel_litellm.readers.streams import read_stream_cost
-from agentops_otel_litellm.readers.values import number
+from agentops_otel_litellm.readers.streams import ChatChunks, read_stream_cost
+from agentops_otel_litellm.readers.values import field, number
 
 
 def price_messages(usage: Any, logging: Any) -> Cost | None:
@@ -29,6 +29,14 @@ def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost
         return worked_out
     # The method has a public name since 1.90 only.
     return _priced(_litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage}), logging)  # noqa: SLF001
+
+
+def price_chat(told: Any, logging: Any) -> Cost | None:
+    """Of a stream of a chat. Newer releases, where the method has a public name, have priced it when it ends."""
+    if not isinstance(told, ChatChunks) or hasattr(logging, "response_cost_calculator"):
+        return None
+    reported = [usage for chunk in told.kept if (usage := field(chunk, "usage")) is not None]
+    return _priced(reported[0], logging) if len(reported) == 1 else None  # of several, none says all
 
 
 def _is_as_sent(logging: Any) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
-from agentops_otel_litellm.readers import requests, responses, streams
+from agentops_otel_litellm.readers import prices, requests, responses, streams
 from agentops_otel_litellm.readers import target as targets
 
 
@@ -32,8 +32,18 @@ class Shape:
     """
 
 
-CHAT = Shape(request=requests.chat_request, response=responses.chat_response, chunks=streams.ChatChunks)
-TEXT = Shape(request=requests.text_request, response=responses.text_response, chunks=streams.TextChunks)
+CHAT = Shape(
+    request=requests.chat_request,
+    response=responses.chat_response,
+    chunks=streams.ChatChunks,
+    price=prices.price_chat,
+)
+TEXT = Shape(
+    request=requests.text_request,
+    response=responses.text_response,
+    chunks=streams.TextChunks,
+    price=prices.price_chat,
+)
 EMBEDDING = Shape(
     request=requests.embedding_request,
     response=responses.embedding_response,

@@ -116,6 +116,11 @@ class ChatChunks:
             cache_hit=cached or None,
         )
 
+    @property
+    def kept(self) -> list[Any]:
+        """LiteLLM's own list of the chunks that it got."""
+        return getattr(self._stream, "chunks", None) or []
+
     def _response_model(self) -> str | None:
         """The provider's name of it. (LiteLLM replays a cached answer under the name that was asked for, and older
         releases give that name to every chunk: they do not keep the provider's.)
