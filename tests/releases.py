@@ -1,7 +1,7 @@
 """What LiteLLM does by itself in one release and not in another.
 
 Expectations depend on the facts; what a release cannot do at all is a row of `LACKS`, whose tests are skipped. The
-suite runs on 1.72, 1.80, 1.106 and 1.109: what came in between is dated by the release after the last that lacked it.
+suite runs on 1.72, 1.80, 1.106 and 1.109: what came in between is dated by the release after the last without it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ GEMINIS_CACHED_TEXT = since("1.107")
 """What Gemini had cached counts among the text of the input, as Gemini says; before it was taken off."""
 FINGERPRINTS_OF_GROQS_STREAMS = since("1.107")
 """They come through."""
-MODULE_OF_RUSTS_STREAMS, RUSTS_STREAM = ("execution", "AsyncStream") if since("1.107") else ("streams", "Stream")
 STREAMS_NAME_THEIR_MODEL = since("1.81")
 """A chat's stream knows what its provider calls the model; before, the chunks say what was asked for."""
 ROLES_ARE_CHUNKS = since("1.81")

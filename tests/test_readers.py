@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import httpx
 import litellm
@@ -27,6 +27,7 @@ from litellm.types.utils import (
     TextChoices,
     TextCompletionResponse,
 )
+from openai import OpenAI
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import (
@@ -287,7 +288,7 @@ READ_COUNTED = Usage(
 def test_a_chat_response() -> None:
     """Choices, lengths and tool calls are counted, old function calls among them."""
     response = litellm.ModelResponse(
-        id="an id",
+        id="an-id",
         model="gpt-4o-2024",
         choices=[
             litellm.Choices(finish_reason="tool_calls", message=litellm.Message(content="abc", tool_calls=[TOOL_CALL])),
@@ -301,7 +302,7 @@ def test_a_chat_response() -> None:
         service_tier="flex",
     )
     assert readers.CHAT.response(response) == Response(
-        id="an id",
+        id="an-id",
         model="gpt-4o-2024",
         finish_reasons=("tool_calls", "length"),
         choices_count=2,
@@ -316,7 +317,7 @@ def test_a_chat_response() -> None:
 def test_the_same_response_as_a_dict_is_the_same() -> None:
     """A response that somebody dumped says as much as the object."""
     response = litellm.ModelResponse(
-        id="an id",
+        id="an-id",
         model="gpt-4o",
         choices=[litellm.Choices(finish_reason="stop", message=litellm.Message(content="abc"))],
         usage=COUNTED,
@@ -330,7 +331,7 @@ def test_the_same_response_as_a_dict_is_the_same() -> None:
 def test_a_text_response() -> None:
     """It has no roles and no tools."""
     response = TextCompletionResponse(
-        id="an id",
+        id="an-id",
         model="instruct",
         choices=[
             TextChoices(text="abc", finish_reason="stop", index=0),
@@ -339,7 +340,7 @@ def test_a_text_response() -> None:
         usage=COUNTED,
     )
     assert readers.TEXT.response(response) == Response(
-        id="an id", model="instruct", finish_reasons=("stop", "length"), choices_count=2, content_length=3
+        id="an-id", model="instruct", finish_reasons=("stop", "length"), choices_count=2, content_length=3
     )
     assert readers.TEXT.usage(response) == READ_COUNTED
 
@@ -358,8 +359,8 @@ def test_an_embedding_response(vector: list[float] | str, dimensions: int | None
 
 def test_a_response_nobody_described() -> None:
     """Its id and model are read where it has some, and its usage."""
-    response = SimpleNamespace(id="an id", model="m", choices=[1], usage={"prompt_tokens": 1, "completion_tokens": 2})
-    assert readers.DEFAULT.response(response) == Response(id="an id", model="m")
+    response = SimpleNamespace(id="an-id", model="m", choices=[1], usage={"prompt_tokens": 1, "completion_tokens": 2})
+    assert readers.DEFAULT.response(response) == Response(id="an-id", model="m")
     assert readers.DEFAULT.usage(response) == Usage(input=1, output=2)
     assert readers.DEFAULT.response(b"sound") == Response()
     assert readers.DEFAULT.usage(b"sound") is None
@@ -466,7 +467,7 @@ def test_the_tier_that_served(tier: str | None, known: str | None) -> None:
     """`auto` is a wish."""
     assert readers.CHAT.response(SimpleNamespace(service_tier=tier)).service_tier == known
     chunks = readers.CHAT.chunks(SimpleNamespace())
-    chunks.add(SimpleNamespace(id="an id", service_tier=tier, choices=[]), 0.5)
+    chunks.add(SimpleNamespace(id="an-id", service_tier=tier, choices=[]), 0.5)
     assert chunks.response().service_tier == known
 
 
@@ -511,7 +512,7 @@ def test_what_litellm_hides_in_a_response(
 
 def chunk(delta: Delta | None = None, *, index: int = 0, finish_reason: str | None = None) -> ModelResponseStream:
     choice = StreamingChoices(index=index, finish_reason=finish_reason, delta=delta or Delta())
-    return ModelResponseStream(id="an id", model="gpt-4o", choices=[choice])
+    return ModelResponseStream(id="an-id", model="gpt-4o", choices=[choice])
 
 
 def fragment(index: int, arguments: str) -> Delta:
@@ -556,7 +557,7 @@ def test_a_chat_stream() -> None:
     ):
         chunks.add(each, 0.5)
     assert chunks.response() == Response(
-        id="an id",
+        id="an-id",
         model="gpt-4o-2024",
         finish_reasons=("tool_calls", None),
         choices_count=2,
@@ -571,7 +572,7 @@ def test_a_stream_from_the_cache() -> None:
     chunks = readers.CHAT.chunks(SimpleNamespace(custom_llm_provider="cached_response"))
     chunks.add(chunk(Delta(content="a")), 0.5)
     assert chunks.response() == Response(
-        id="an id", finish_reasons=(None,), choices_count=1, content_length=1, tool_calls_count=0, cache_hit=True
+        id="an-id", finish_reasons=(None,), choices_count=1, content_length=1, tool_calls_count=0, cache_hit=True
     )
 
 
@@ -619,10 +620,10 @@ def test_a_text_stream() -> None:
     texts = [("ab", None), ("c", None), ("", "stop")]
     for at, (text, reason) in enumerate(texts, start=1):
         choices = [TextChoices(text=text, index=0, finish_reason=reason)]
-        chunks.add(TextCompletionResponse(id="an id", model="m", choices=choices, usage=None), at)
+        chunks.add(TextCompletionResponse(id="an-id", model="m", choices=choices, usage=None), at)
     assert chunks.first_token == 1
     assert chunks.response() == Response(
-        id="an id", model="m", finish_reasons=("stop",), choices_count=1, content_length=3, system_fingerprint="fp"
+        id="an-id", model="m", finish_reasons=("stop",), choices_count=1, content_length=3, system_fingerprint="fp"
     )
     assert chunks.usage() == Usage(input=3, output=4, total=7)
 
@@ -840,7 +841,7 @@ def test_an_exception_of_nobodys() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 429])
 @pytest.mark.parametrize("kind", [exceptions.BadRequestError, exceptions.APIConnectionError])
-def test_the_status_of_a_refusal_is_the_providers(kind: Callable[..., Exception], status: int) -> None:
+def test_the_status_of_a_refusal_is_the_providers(kind: type[Any], status: int) -> None:
     """Where LiteLLM does not know the words of a refusal, it may make a status of its own."""
     error = kind(**ABOUT)
     error.__cause__ = BaseLLMException(status_code=status, message="refused")
@@ -976,7 +977,7 @@ def test_anything_for_a_chunk(
 ) -> None:
     """Deltas, choices and usages that hold anything: a chunk that cannot be read leaves the others."""
     given_ = [
-        *(SimpleNamespace(id="an id", choices=[{"index": 0, "delta": delta, **delta}]) for delta in deltas),
+        *(SimpleNamespace(id="an-id", choices=[{"index": 0, "delta": delta, **delta}]) for delta in deltas),
         SimpleNamespace(choices=[choice], usage=usage),
     ]
     stream = SimpleNamespace(chunks=given_, system_fingerprint=fingerprint)
@@ -1008,3 +1009,17 @@ def test_anything_for_an_exception(status: object, provider: object, headers: di
     error = RuntimeError("sk-canary")
     vars(error).update(status_code=status, llm_provider=provider, litellm_response_headers=headers)
     check(lambda: {"failure": readers.read_failure(error)}, vars(error))
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "asked"),
+    [
+        ("http://example.com/v1/", Target(address="example.com", port=80), True),
+        ("https://example.com/v1/", Target(address="example.com", port=80), False),
+        ("http://other.example.com", Target(address="example.com", port=80), False),
+        ("http://example.com", Target(), True),
+    ],
+)
+def test_whom_a_client_asks(url: str, target: Target, *, asked: bool) -> None:
+    """A client of the app's own, in a callback say, asks another server than the call's."""
+    assert readers.asks(OpenAI(api_key="sk-test", base_url=url), target) is asked

@@ -454,7 +454,7 @@ WAYS: dict[str, Way] = {
         },
         "text-x",
     ),
-    "aresponses": ("openai/gpt-4o", {"input": "a"}, "responses", "/responses", RESPONSE, "gpt-4o"),
+    "aresponses": ("openai/gpt-4o", {"input": "a"}, "chat", "/responses", RESPONSE, "gpt-4o"),
     "aimage_generation": ("openai/image-x", {"prompt": "a"}, "image_generation", "/generations", IMAGE, "image-x"),
     "image_generation": ("openai/image-x", {"prompt": "a"}, "image_generation", "/generations", IMAGE, "image-x"),
     "embedding": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
@@ -58,17 +58,22 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._tracer_provider = tracer_provider
         self._meter_provider = meter_provider
         self._logger_provider = logger_provider
-        imported = [seam for seam in SEAMS if seam.module in sys.modules]
-        for seam in imported:
-            self._patch(seam, sys.modules[seam.module])
-        if imported:
+        late = self._patch_or_watch([seam for seam in SEAMS if seam.is_litellms])
+        if late:
             with guard("instrumenting LiteLLM, which was imported before"):
                 patches.replace_aliases()
+
+    def _patch_or_watch(self, seams: Sequence[Seam]) -> bool:
+        """Patch what is imported, and have the rest patched when it is. Whether anything was."""
+        imported = [seam for seam in seams if seam.module in sys.modules]
+        for seam in imported:
+            self._patch(seam, sys.modules[seam.module])
         # A hook cannot be taken back: it asks whether it is still wanted.
-        for seam in SEAMS:
+        for seam in seams:
             if seam not in imported and seam not in self._hooked:
                 self._hooked |= {seam}
                 wrapt.register_post_import_hook(partial(self._imported, seam), seam.module)
+        return bool(imported)
 
     def _uninstrument(self, **_kwargs: object) -> None:
         if not self._loaded:
@@ -77,7 +82,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
 
         TRACING.telemetry = None
         self._loaded = False
-        patches.undo()
+        with guard("putting LiteLLM's functions back"):
+            patches.undo()
 
     def _imported(self, seam: Seam, module: ModuleType) -> None:
         if self.is_instrumented_by_opentelemetry:
@@ -111,3 +117,5 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             logger_provider=self._logger_provider,
         )
         self._loaded = True
+        # What LiteLLM builds on, others may use without it: there it is left alone.
+        self._patch_or_watch([seam for seam in SEAMS if not seam.is_litellms])

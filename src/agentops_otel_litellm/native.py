@@ -33,79 +33,112 @@ def trace_dispatch(run: Function) -> Function:
 
     @wraps(run)
     def dispatched(dispatcher: object, *args: object, **parts: Any) -> object:  # noqa: ANN401 - whatever LiteLLM's are
-        return run(dispatcher, *args, **_traced_part(_traced, dispatcher, parts))
+        call = _to_trace(dispatcher, parts)
+        if call is not None:
+            parts["native"] = call.trying(parts["native"])
+            parts["python"] = call.instead(parts["python"])
+        return run(dispatcher, *args, **parts)
 
     @wraps(run)
     async def dispatched_async(dispatcher: object, *args: object, **parts: Any) -> object:  # noqa: ANN401 - (the same)
-        return await run(dispatcher, *args, **_traced_part(_traced_async, dispatcher, parts))
+        call = _to_trace(dispatcher, parts)
+        if call is not None:
+            parts["native"] = call.trying_async(parts["native"])
+            parts["python"] = call.instead(parts["python"])
+        return await run(dispatcher, *args, **parts)
 
     return dispatched_async if inspect.iscoroutinefunction(run) else dispatched
 
 
-def _traced_part(traced: Function, dispatcher: object, parts: Parts) -> Parts:
+def _to_trace(dispatcher: object, parts: Parts) -> _NativeCall | None:
     with _DISPATCHING:
-        if TRACING.telemetry is not None and callable(parts.get("native")):
-            call = _NativeCalls(readers.read_native_function(dispatcher), has_python=callable(parts.get("python")))
-            return {**parts, "native": traced(parts["native"], call)}
-    return parts
+        if TRACING.telemetry is not None and callable(parts.get("native")) and "python" in parts:
+            return _NativeCall(readers.read_native_function(dispatcher))
+    return None
 
 
-def _traced(native: Function, calls: _NativeCalls) -> Function:
-    def traced(binding: object, request: object, args: object, kwargs: Mapping[str, object]) -> object:
-        observation = calls.observed(request, kwargs)
-        if observation is None:
-            return native(binding, request, args, kwargs)
-        with calls.running(observation):
-            result = native(binding, request, args, kwargs)
-        return handed_on(observation, result)
+class _NativeCall:
+    """A call that goes to Rust first. Where that declines, it goes on as one of the Python function."""
 
-    return traced
+    __slots__ = ("_declined", "_function")
 
-
-def _traced_async(native: Function, calls: _NativeCalls) -> Function:
-    async def traced(binding: object, request: object, args: object, kwargs: Mapping[str, object]) -> object:
-        observation = calls.observed(request, kwargs)
-        if observation is None:
-            return await native(binding, request, args, kwargs)
-        with calls.running(observation):
-            result = await native(binding, request, args, kwargs)
-        return handed_on(observation, result)
-
-    return traced
-
-
-class _NativeCalls:
-    """Calls of one of LiteLLM's functions that go to Rust first."""
-
-    __slots__ = ("_function", "_has_python")
-
-    def __init__(self, function: str, *, has_python: bool) -> None:
+    def __init__(self, function: str) -> None:
         self._function = function
-        self._has_python = has_python
+        self._declined: Observation | None = None
 
-    def observed(self, request: object, kwargs: Mapping[str, object]) -> Observation | None:
+    def trying(self, native: Function) -> Function:
+        """The native function, which is given LiteLLM's binding, the request, and the app's arguments."""
+
+        def traced(*given: object, **named: object) -> object:
+            observation = self._observed(given)
+            if observation is None:
+                return native(*given, **named)
+            with _Trying(observation, self):
+                result = native(*given, **named)
+            return handed_on(observation, result)
+
+        return traced
+
+    def trying_async(self, native: Function) -> Function:
+        """The same of one that is awaited."""
+
+        async def traced_async(*given: object, **named: object) -> object:
+            observation = self._observed(given)
+            if observation is None:
+                return await native(*given, **named)
+            with _Trying(observation, self):
+                result = await native(*given, **named)
+            return handed_on(observation, result)
+
+        return traced_async
+
+    def instead(self, python: object) -> object:
+        """The Python function, where there is one."""
+        if not callable(python):
+            return python
+
+        def traced(*args: object, **kwargs: object) -> object:
+            observation = self._declined
+            if observation is None:
+                return python(*args, **kwargs)
+            with observation.running():
+                result = python(*args, **kwargs)
+            return handed_on(observation, result)
+
+        return traced
+
+    def declined(self, observation: Observation) -> None:
+        """Nothing has been done for the call yet."""
+        observation.account.start_over()
+        self._declined = observation
+
+    def _observed(self, given: tuple[object, ...]) -> Observation | None:
         """The observation of a call of its own; none of a call that belongs to one, or is not to be seen."""
         with _STARTING:
             telemetry, context = TRACING.telemetry, get_current()
-            if telemetry is None or is_suppressed(context) or continues_a_call(kwargs, context):
+            _binding, request, _args, kwargs, *_ = given
+            if telemetry is None or is_suppressed(context) or not isinstance(kwargs, Mapping):
+                return None
+            if continues_a_call(kwargs, context):
                 return None
             parameters = readers.read_native_parameters(request, kwargs)
             return Observation(telemetry, operation_named(self._function), parameters, context)
         return None
 
-    def running(self, observation: Observation) -> Running:
-        return _Trying(observation) if self._has_python else observation.running()
-
 
 class _Trying(Running):
-    """Rust is tried: where it declines, there was no call yet."""
+    """Rust is tried for a call."""
 
-    __slots__ = ()
+    __slots__ = ("_call",)
+
+    def __init__(self, observation: Observation, call: _NativeCall) -> None:
+        super().__init__(observation)
+        self._call = call
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         declined = readers.has_declined(error)
         if declined:
-            self._observation.disowned()
+            self._call.declined(self._observation)
         super().__exit__(kind, None if declined else error, traceback)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -125,6 +126,16 @@ def operation_of(function: Callable[..., object]) -> Operation:
 def operation_named(name: str, qualified: str = "") -> Operation:
     """The row of LiteLLM's functions of that name; it is their operation's, too, where the row has none."""
     row = next((row for row in OPERATIONS if not {name, qualified}.isdisjoint(row.functions)), DEFAULT)
+    return row if row.name else replace(row, name=name)
+
+
+def operation_logged_as(call_type: object) -> Operation:
+    """The row of the LiteLLM function that a logging object is for, by the name it has there."""
+    name = str.__str__(call_type) if isinstance(call_type, str) else "unknown"
+    function = getattr(sys.modules.get("litellm"), name, None)
+    if inspect.isfunction(function):
+        return operation_of(function)
+    row = next((row for row in OPERATIONS if name in row.functions), DEFAULT)
     return row if row.name else replace(row, name=name)
 
 

@@ -40,10 +40,13 @@ def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
     """Wrap what `module` has under the dotted `name`; whether it has that."""
     owner, _, last = name.rpartition(".")
     holder = getattr(module, owner, None) if owner else module
-    theirs = None if holder is None else vars(holder).get(last)
-    if not callable(theirs) and not isinstance(theirs, ModuleType):
+    theirs: Any = None if holder is None else vars(holder).get(last)
+    if isinstance(theirs, staticmethod | classmethod):
+        ours: Any = type(theirs)(wrapper(theirs.__func__))
+    elif callable(theirs) or isinstance(theirs, ModuleType):
+        ours = wrapper(theirs)
+    else:
         return False
-    ours = wrapper(theirs)
     if ours is not theirs:
         _places.add((holder, last))
         setattr(holder, last, in_place_of(theirs, ours))
@@ -65,8 +68,8 @@ def replace_aliases() -> None:
 def undo() -> None:
     """Put LiteLLM's own back wherever ours are found."""
     for holder, name in _places:
-        found = vars(holder).get(name)
-        if found in _originals:
+        found: Any = vars(holder).get(name)
+        if found.__hash__ is not None and found in _originals:  # the app may have put anything there
             setattr(holder, name, _last(found, _originals))
     for namespace, name, value in _functions():
         if value in _originals:

@@ -27,14 +27,26 @@ class Seam:
     unless: str = ""
     """A module that only those releases have which have it elsewhere."""
 
+    @property
+    def is_litellms(self) -> bool:
+        """Whether it is in LiteLLM itself, and not in what it is built on."""
+        return self.module.startswith("litellm.")
+
     def __str__(self) -> str:
         return f"{self.module}.{self.name}"
 
 
 _TRACING = "agentops_otel_litellm.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.signals"
+_SESSIONS = "agentops_otel_litellm.sessions"
 _NATIVE = "agentops_otel_litellm.native"
 _THREADS = "agentops_otel_litellm.threads"
+_BACKSTOP = "agentops_otel_litellm.backstop"
+_CALLBACK_CONTEXT = "agentops_otel_litellm.callback_context"
+_COEXISTENCE = "agentops_otel_litellm.coexistence"
+_SUPPRESSION = "agentops_otel_litellm.suppression"
+_CACHING = "litellm.caching.caching_handler"
+_LOGGING = "litellm.litellm_core_utils.litellm_logging"
 _MESSAGES = (
     "litellm.llms.anthropic.messages.native",
     "litellm.llms.anthropic.pass_through.messages",
@@ -48,6 +60,11 @@ def _undecorated(module: str, *names: str) -> Iterator[Seam]:
     return (Seam(module, name, f"{_TRACING}.trace_undecorated", always=False) for name in names)
 
 
+def _twins(*names: str) -> Iterator[str]:
+    """Functions, and their asynchronous twins."""
+    return (twin for name in names for twin in (name, f"a{name}"))
+
+
 def _retrying(module: str, *names: str) -> Iterator[Seam]:
     """Functions that call another one again, and their asynchronous twins; older releases have fewer."""
     for name in names:
@@ -55,40 +72,43 @@ def _retrying(module: str, *names: str) -> Iterator[Seam]:
         yield Seam(module, f"a{name}", f"{_SIGNALS}:call_is_retried_async", always=False)
 
 
-SEAMS: tuple[Seam, ...] = (
+# The functions that users call: the decorator builds nearly all of them.
+_CALLS = (
     Seam("litellm.utils", "client", f"{_TRACING}.trace_built"),
+    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_NATIVE}:trace_dispatch", always=False),
+    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_NATIVE}:trace_dispatch", always=False),
+    *(
+        Seam(f"{package}.handler", "anthropic_messages_handler", f"{_TRACING}.trace", always=False)
+        for package in _MESSAGES
+    ),
+    *_undecorated("litellm.main", "moderation", "acount_tokens"),
+    # The decorator has built some of these since 1.80; likewise the next.
+    *_undecorated("litellm.batches.main", "cancel_batch", "acancel_batch", "list_batches", "alist_batches"),
+    *_undecorated("litellm.files.main", *_twins("file_retrieve", "file_list", "file_delete", "file_content")),
+    *_undecorated("litellm.fine_tuning.main", *_twins("list_fine_tuning_jobs")),
+    *_undecorated(
+        "litellm.assistants.main",
+        *_twins("get_assistants", "create_assistants", "delete_assistant", "create_thread", "get_thread"),
+        *_twins("get_messages", "run_thread"),
+        "add_message",
+        "a_add_message",
+    ),
+)
+# What LiteLLM does inside a call.
+_SIGNALLED = (
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
-    Seam("litellm.litellm_core_utils.litellm_logging", "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
+    Seam(_LOGGING, "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
+    *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
+    Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
+    Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
     Seam(
         "litellm.google_genai.adapters.handler",
         "GenerateContentToCompletionHandler._prepare_completion_kwargs",
         f"{_SIGNALS}:request_translated",
         always=False,
     ),
-    Seam(
-        "litellm.responses.streaming_iterator",
-        "_estimate_usage_safely",
-        f"{_SIGNALS}:usage_estimated",
-        always=False,
-    ),
-    *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
-    Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
-    Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
-    Seam(
-        "litellm.router",
-        "Router.async_function_with_fallbacks",
-        f"{_TRACING}.trace_routing",
-        unless="litellm.router_python_core",
-    ),
-    Seam("litellm.router_python_core", "PythonCore.async_function_with_fallbacks", f"{_TRACING}.trace_routing"),
-    Seam(
-        "litellm.router_utils.cooldown_cache",
-        "CooldownCache.add_deployment_to_cooldown",
-        f"{_SIGNALS}:deployment_cools_down",
-    ),
-    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_NATIVE}:trace_dispatch", always=False),
-    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_NATIVE}:trace_dispatch", always=False),
+    Seam("litellm.responses.streaming_iterator", "_estimate_usage_safely", f"{_SIGNALS}:usage_estimated", always=False),
     *(
         Seam(
             "litellm.caching.caching_handler",
@@ -104,58 +124,49 @@ SEAMS: tuple[Seam, ...] = (
     Seam(
         "litellm.litellm_core_utils.realtime_streaming",
         "RealTimeStreaming.bidirectional_forward",
-        f"{_SIGNALS}:session_ends",
+        f"{_SESSIONS}:session_ends",
         always=False,
     ),
-    Seam("websockets.asyncio.client", "connect.__init__", f"{_SIGNALS}:session_misdirected", always=False),
-    Seam("websockets.asyncio.client", "connect.__await__", f"{_SIGNALS}:session_refused", always=False),
+    Seam("websockets.asyncio.client", "connect.__init__", f"{_SESSIONS}:session_misdirected", always=False),
+    Seam("websockets.asyncio.client", "connect.__await__", f"{_SESSIONS}:session_refused", always=False),
+)
+# What LiteLLM does around calls.
+_AROUND = (
+    Seam(
+        "litellm.router",
+        "Router.async_function_with_fallbacks",
+        f"{_TRACING}.trace_routing",
+        unless="litellm.router_python_core",
+    ),
+    Seam("litellm.router_python_core", "PythonCore.async_function_with_fallbacks", f"{_TRACING}.trace_routing"),
+    Seam(
+        "litellm.router_utils.cooldown_cache",
+        "CooldownCache.add_deployment_to_cooldown",
+        f"{_SIGNALS}:deployment_cools_down",
+    ),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
     Seam("litellm.batch_completion.main", "litellm", f"{_THREADS}:carrying_completion"),
     Seam("litellm.batch_completion.main", "batch_completion", f"{_TRACING}.trace_batch"),
     Seam("litellm.batch_completion.main", "batch_completion_models", f"{_TRACING}.trace_batch"),
     Seam("litellm.batch_completion.main", "batch_completion_models_all_responses", f"{_TRACING}.trace_batch"),
-    *_undecorated("litellm.main", "moderation", "acount_tokens"),
-    *_undecorated(
-        "litellm.batches.main",
-        "cancel_batch",
-        "acancel_batch",
-        # The decorator has built these since 1.80; likewise the next.
-        "list_batches",
-        "alist_batches",
-    ),
-    *_undecorated(
-        "litellm.files.main",
-        "file_retrieve",
-        "afile_retrieve",
-        "file_list",
-        "afile_list",
-        "file_delete",
-        "afile_delete",
-        "file_content",
-        "afile_content",
-    ),
-    *(
-        Seam(f"{package}.handler", "anthropic_messages_handler", f"{_TRACING}.trace", always=False)
-        for package in _MESSAGES
-    ),
-    *_undecorated("litellm.fine_tuning.main", "list_fine_tuning_jobs", "alist_fine_tuning_jobs"),
-    *_undecorated(
-        "litellm.assistants.main",
-        "get_assistants",
-        "aget_assistants",
-        "create_assistants",
-        "acreate_assistants",
-        "delete_assistant",
-        "adelete_assistant",
-        "create_thread",
-        "acreate_thread",
-        "get_thread",
-        "aget_thread",
-        "add_message",
-        "a_add_message",
-        "get_messages",
-        "aget_messages",
-        "run_thread",
-        "arun_thread",
-    ),
 )
+# What LiteLLM logs when a call is over, and the callbacks that it runs then.
+_LOGGED = (
+    Seam(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:made_in_a_call"),
+    Seam(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:logged"),
+    Seam(_LOGGING, "Logging.pre_call", f"{_CALLBACK_CONTEXT}:input_callbacks"),
+    Seam(_LOGGING, "Logging.post_call", f"{_CALLBACK_CONTEXT}:input_callbacks"),
+    Seam(_LOGGING, "_init_custom_logger_compatible_class", "agentops_otel_litellm.callback:agentops_callback"),
+)
+# Others that trace the same.
+_OTHERS = (
+    Seam("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:otel_callback", always=False),
+    Seam("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:otel_callback", always=False),
+    Seam("openai._legacy_response", "to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing", always=False),
+    Seam("openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing", always=False),
+)
+
+SEAMS: tuple[Seam, ...] = (*_CALLS, *_SIGNALLED, *_AROUND, *_LOGGED, *_OTHERS)

@@ -32,6 +32,13 @@ def _pairs(text: str) -> tuple[tuple[str, str], ...]:
     return tuple(pairs.items())
 
 
+def _switch(text: str) -> bool:
+    """As OpenTelemetry writes its own."""
+    if text.lower() not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text.lower() == "true"
+
+
 def setting(
     variable: str,
     *,
@@ -82,6 +89,12 @@ class Settings:
         parse=str,
         help="Where the exporter `agentops` sends spans: the full URL.",
     )
+    litellm_builtin: bool = setting(
+        "AGENTOPS_LITELLM_BUILTIN",
+        default=False,
+        parse=_switch,
+        help="Whether `agentops` among LiteLLM's callbacks is LiteLLM's own, which exports every call once more.",
+    )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -127,6 +140,8 @@ def shown(value: object) -> str:
     """A setting's value as one would write it in its variable: nothing, where it has none."""
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

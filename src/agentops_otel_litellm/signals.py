@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import wraps
 from time import perf_counter
 from typing import Any
@@ -11,6 +11,8 @@ from typing import Any
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
+from agentops_otel_litellm.account import Account
+from agentops_otel_litellm.attempts import AttemptsSoFar
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observe import Observation, is_suppressed, observation_in
 from agentops_otel_litellm.operations import parameter_names
@@ -24,16 +26,21 @@ _TAKING_TRANSLATION = guard("taking LiteLLM's translation of a request")
 _TAKING_ESTIMATE = guard("taking that LiteLLM estimates")
 _TAKING_COOLDOWN = guard("taking a deployment's cooldown")
 _TAKING_PART = guard("taking a partly cached response")
-_TAKING_SESSION = guard("taking a realtime session")
 
 
-def _observed() -> Observation | None:
+def observed() -> Observation | None:
     """The observation of the call that LiteLLM is working on, if it is seen."""
     context = get_current()
     observation = observation_in(context)
     if observation is None or not observation.calls_a_model or is_suppressed(context):
         return None
     return observation
+
+
+def _account() -> Account | None:
+    """What is known of that call."""
+    observation = observed()
+    return None if observation is None else observation.account
 
 
 def logging_object_made(function_setup: Function) -> Function:
@@ -43,9 +50,9 @@ def logging_object_made(function_setup: Function) -> Function:
     def told(*args: object, **kwargs: object) -> object:
         made = function_setup(*args, **kwargs)
         with _TAKING_LOGGING:
-            observation = _observed()
-            if observation is not None:
-                observation.set_up(made[0] if isinstance(made, tuple) else None)
+            account = _account()
+            if account is not None and isinstance(made, tuple) and not readers.is_of_a_tool(made[0]):
+                account.set_up(made[0])
         return made
 
     return told
@@ -58,9 +65,9 @@ def request_translated(prepare_completion_kwargs: Function) -> Function:
     def told(*args: object, **kwargs: object) -> object:
         made = prepare_completion_kwargs(*args, **kwargs)
         with _TAKING_TRANSLATION:
-            observation = _observed()
-            if observation is not None:
-                observation.translation = made.get("messages")
+            account = _account()
+            if account is not None:
+                account.translation = made.get("messages")
         return made
 
     return told
@@ -73,9 +80,9 @@ def usage_estimated(estimate_usage: Function) -> Function:
     def told(*args: object, **kwargs: object) -> object:
         estimate = estimate_usage(*args, **kwargs)
         with _TAKING_ESTIMATE:
-            observation = _observed()
-            if observation is not None:
-                observation.usage_is_estimated = True
+            account = _account()
+            if account is not None:
+                account.usage_is_estimated = True
         return estimate
 
     return told
@@ -88,9 +95,9 @@ def attempt_begins(pre_call: Function) -> Function:
     def told(logging: object, *args: object, **kwargs: object) -> object:
         result = pre_call(logging, *args, **kwargs)
         with _TAKING_ATTEMPT:
-            observation = _observed()
-            if observation is not None:
-                observation.attempts.begin()
+            account = _account()
+            if account is not None:
+                account.attempts.begin()
         return result
 
     return told
@@ -102,10 +109,10 @@ def attempt_failed(exception_type: Function) -> Function:
 
     def tell(error: BaseException, args: tuple[object, ...], kwargs: dict[str, object], at: float) -> None:
         with _TAKING_FAILURE:
-            observation = _observed()
-            if observation is not None:
+            account = _account()
+            if account is not None:
                 given = {**dict(zip(names, args, strict=False)), **kwargs}
-                observation.error_made(error, given.get("original_exception"), at)
+                account.error_made(error, given.get("original_exception"), at)
 
     @wraps(exception_type)
     def told(*args: object, **kwargs: object) -> object:
@@ -170,21 +177,24 @@ def client_retries_async(sleep_for_retry: Function) -> Function:
     return told
 
 
-def _attempt_failed(client: object = None) -> Observation | None:
+def _attempt_failed(client: object = None) -> AttemptsSoFar | None:
     """With the exception that is being handled right now: LiteLLM's, or that of OpenAI's `client`. Whose it was."""
     with _TAKING_FAILURE:
-        observation, error = _observed(), sys.exc_info()[1]
-        if observation is not None and error is not None and observation.attempts.under_way:
-            failure = None if client is None else readers.read_client_failure(client, error)
-            observation.attempt_failed(error, perf_counter(), failure)
-            return observation
+        account, error = _account(), sys.exc_info()[1]
+        if account is None or error is None:
+            return None
+        if not account.attempts.under_way or not (client is None or readers.asks(client, account.target())):
+            return None  # a callback may have a client of its own
+        failure = None if client is None else readers.read_client_failure(client, error)
+        account.attempt_failed(error, perf_counter(), failure)
+        return account.attempts
     return None
 
 
-def _tries_again(observation: Observation | None) -> None:
+def _tries_again(attempts: AttemptsSoFar | None) -> None:
     with _TAKING_ATTEMPT:
-        if observation is not None:
-            observation.attempts.begin()
+        if attempts is not None:
+            attempts.begin()
 
 
 def deployment_cools_down(add_deployment_to_cooldown: Function) -> Function:
@@ -194,9 +204,9 @@ def deployment_cools_down(add_deployment_to_cooldown: Function) -> Function:
     @wraps(add_deployment_to_cooldown)
     def told(*args: object, **kwargs: object) -> object:
         with _TAKING_COOLDOWN:
-            observation = _observed()
-            if observation is not None:
-                observation.cooldown_time = readers.read_cooldown_time(dict(zip(names, args, strict=False)) | kwargs)
+            account = _account()
+            if account is not None:
+                account.cooldown_time = readers.read_cooldown_time(dict(zip(names, args, strict=False)) | kwargs)
         return add_deployment_to_cooldown(*args, **kwargs)
 
     return told
@@ -210,65 +220,10 @@ def cached_part_joined(combine: Function) -> Function:
     def told(*args: object, **kwargs: object) -> object:
         joined = combine(*args, **kwargs)
         with _TAKING_PART:
-            observation = _observed()
+            account = _account()
             given = {**dict(zip(names, args, strict=False)), **kwargs}.get("embedding_response")
-            if observation is not None and given is not None and joined is not given:
-                observation.provided = given
+            if account is not None and given is not None and joined is not given:
+                account.provided = given
         return joined
 
     return told
-
-
-def session_ends(bidirectional_forward: Function) -> Function:
-    """LiteLLM passes on what the app and the provider say to each other in a realtime session, until one hangs up."""
-
-    @wraps(bidirectional_forward)
-    async def told(session: object, *args: object, **kwargs: object) -> object:
-        try:
-            return await bidirectional_forward(session, *args, **kwargs)
-        finally:
-            with _TAKING_SESSION:
-                observation = _observed()
-                if observation is not None:
-                    observation.answered(session, readers.read_session_end(session))
-
-    return told
-
-
-def session_refused(connecting: Function) -> Function:
-    """LiteLLM tells the app's socket that the provider refused the connection of a session, and nobody else.
-
-    Whether it awaits its client's `connect()` or enters it, this is the method that tries.
-    """
-
-    @wraps(connecting)
-    def told(*args: object, **kwargs: object) -> Generator[object, object, object]:
-        try:
-            return (yield from connecting(*args, **kwargs))
-        except Exception as error:
-            _tell_session(error)
-            raise
-
-    return told
-
-
-def session_misdirected(make_connection: Function) -> Function:
-    """The same of a connection that cannot even be tried, for its URL is none."""
-
-    @wraps(make_connection)
-    def told(*args: object, **kwargs: object) -> object:
-        try:
-            return make_connection(*args, **kwargs)
-        except Exception as error:
-            _tell_session(error)
-            raise
-
-    return told
-
-
-def _tell_session(error: Exception) -> None:
-    """Callbacks may have connections of their own, in any operation but this."""
-    with _TAKING_SESSION:
-        observation = _observed()
-        if observation is not None and observation.operation == "realtime":
-            observation.answered(None, error)

@@ -67,14 +67,12 @@ class TracedStream(ObjectProxy):
         return iterated
 
     def _self_closing(self, close: Callable[..., object]) -> Callable[..., object]:
-        observation = self._self_observation
-
         def closing(*args: object, **kwargs: object) -> object:
-            with observation.running():
+            with self._self_observation.running():
                 closed = close(*args, **kwargs)
             if inspect.isawaitable(closed):
-                return _closed(observation, closed)
-            observation.closed()
+                return self._self_closed(closed)
+            self._self_observation.closed()
             return closed
 
         return closing
@@ -104,19 +102,19 @@ class TracedStream(ObjectProxy):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool | None:
-        return await _closed(self._self_observation, self.__wrapped__.__aexit__(kind, error, traceback))
+        return await self._self_closed(self.__wrapped__.__aexit__(kind, error, traceback))
+
+    async def _self_closed(self, closing: Awaitable[Result]) -> Result:
+        """Nobody else may hold this wrapper by then: without it, the stream would be taken for forgotten."""
+        with self._self_observation.running():
+            result = await closing
+        self._self_observation.closed()
+        return result
 
     def __del__(self) -> None:
         observation = getattr(self, "_self_observation", None)
         if observation is not None:
             OPEN_STREAMS.forget(observation)
-
-
-async def _closed(observation: Observation, closing: Awaitable[Result]) -> Result:
-    with observation.running():
-        result = await closing
-    observation.closed()
-    return result
 
 
 class TracedIterator(TracedStream):

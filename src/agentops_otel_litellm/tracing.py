@@ -10,8 +10,10 @@ from types import CoroutineType, FunctionType
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
+from agentops_otel_litellm.coexistence import look_around
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.logging_objects import know
 from agentops_otel_litellm.observe import Observation, is_suppressed, observation_in
 from agentops_otel_litellm.operations import Operation, operation_of, parameter_names
 from agentops_otel_litellm.patches import built_by, in_place_of, is_built
@@ -37,6 +39,7 @@ class _Seen:
 
     @cached_property
     def operation(self) -> Operation:
+        look_around()
         return operation_of(self._function)
 
     @cached_property
@@ -48,7 +51,7 @@ class _Seen:
         with _TAKING_FAILURE:
             tries = self._tries_for(kwargs)
             if tries is not None:
-                tries.try_failed(error, kwargs)
+                tries.account.try_failed(error, kwargs)
 
     def _tries_for(self, kwargs: Parameters) -> Observation | None:
         """The call that LiteLLM tries once by calling itself. (Where an asynchronous function calls its synchronous
@@ -74,8 +77,8 @@ class Tracing:
         built_by(client, self.trace)
 
         @wraps(client)
-        def tracing_client(original_function: Function) -> object:
-            built = client(original_function)
+        def tracing_client(*args: object, **kwargs: object) -> object:
+            built = client(*args, **kwargs)
             return in_place_of(built, self.trace(built)) if isinstance(built, FunctionType) else built
 
         return tracing_client
@@ -142,6 +145,7 @@ class Tracing:
             with starting:
                 context = get_current()
                 if is_suppressed(context):
+                    _leave_unseen(kwargs)
                     return None
                 if belongs(seen.operation, kwargs, context):
                     return None
@@ -150,6 +154,13 @@ class Tracing:
             return None
 
         return observed
+
+
+def _leave_unseen(kwargs: Parameters) -> None:
+    """The call that LiteLLM's logging object is for is not to be seen: the proxy makes the object before the call."""
+    logging = kwargs.get("litellm_logging_obj")
+    if logging is not None:
+        know(logging)
 
 
 def handed_on(observation: Observation, result: object) -> object:
@@ -189,7 +200,7 @@ def continues_a_call(kwargs: Parameters, context: Parameters) -> bool:
     say so: the proxy makes one before the first call.)
     """
     around = observation_in(context)
-    return around is not None and around.calls_a_model and around.is_continued_by(kwargs)
+    return around is not None and around.calls_a_model and around.account.is_continued_by(kwargs)
 
 
 def _is_inside_the_same(operation: Operation, _kwargs: Parameters, context: Parameters) -> bool:

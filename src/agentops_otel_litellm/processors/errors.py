@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agentops_otel_litellm.call import Attempt, Call, Failure
+from agentops_otel_litellm.call import Attempt, Call, Failure, Stream
 
 # Exception class → category; the first of an exception's ancestors that is here decides.
 CATEGORIES = {
@@ -88,31 +88,29 @@ def categorise_failure(call: Call) -> Call:
     """Say of the call's failure what kind it was, and of those of the attempts before it."""
     if call.attempts is not None and any(attempt.failure for attempt in call.attempts.made):
         *before, last = call.attempts.made
-        made = (*map(_categorise_attempt, before), _categorise_attempt(last, began=_began(call)))
+        made = (*map(_categorise_attempt, before), _categorise_attempt(last, call.stream))
         call = replace(call, attempts=replace(call.attempts, made=made))
     failure = call.failure
     if failure is None:
         return call
-    return replace(call, failure=_categorised(failure, call.target.provider, began=_began(call)))
+    return replace(call, failure=_categorised(failure, call.target.provider, call.stream))
 
 
-def _began(call: Call) -> bool:
-    """Whether the response had begun to come. (A stream's can only come of the last attempt.)"""
-    return call.stream is not None and call.stream.chunk_count > 0
-
-
-def _categorise_attempt(attempt: Attempt, *, began: bool = False) -> Attempt:
+def _categorise_attempt(attempt: Attempt, stream: Stream | None = None) -> Attempt:
+    """A stream can only come of the last attempt."""
     if attempt.failure is None:
         return attempt
-    return replace(attempt, failure=_categorised(attempt.failure, attempt.provider, began=began))
+    return replace(attempt, failure=_categorised(attempt.failure, attempt.provider, stream))
 
 
-def _categorised(failure: Failure, provider: str | None, *, began: bool = False) -> Failure:
-    """`began`: whether the response had begun to come. (An attempt that was a call of its own has told what it was.)"""
+def _categorised(failure: Failure, provider: str | None, stream: Stream | None) -> Failure:
+    """An attempt that was a call of its own has told what it was."""
     if failure.message is not None:
         return failure
     category = _category(failure)
-    if category in {"connection", "server_error", None} and began:
+    if stream is not None and (
+        category is None or (category in {"connection", "server_error"} and stream.chunk_count > 0)
+    ):
         category = "stream_interrupted"
     known = replace(failure, category=category, provider=failure.provider or provider)
     return replace(known, message=_message(known))

@@ -11,6 +11,16 @@ from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GEN
 from agentops_otel_litellm.readers.images import IMAGE
 from agentops_otel_litellm.readers.interactions import INTERACTION
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
+from agentops_otel_litellm.readers.logged import (
+    is_over,
+    logged_cost,
+    logged_parameters,
+    logged_result,
+    logged_timing,
+    logged_usage,
+    response_shape,
+    was_made,
+)
 from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
@@ -19,7 +29,7 @@ from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPON
 from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
-from agentops_otel_litellm.readers.target import read_cooldown_time, read_routing, read_target
+from agentops_otel_litellm.readers.target import asks, is_of_a_tool, read_cooldown_time, read_routing, read_target
 from agentops_otel_litellm.readers.video import VIDEO
 
 __all__ = [
@@ -52,9 +62,17 @@ __all__ = [
     "Chunks",
     "LiteLLMStream",
     "Shape",
+    "asks",
     "has_declined",
+    "is_of_a_tool",
+    "is_over",
     "is_stream",
     "is_stream_manager",
+    "logged_cost",
+    "logged_parameters",
+    "logged_result",
+    "logged_timing",
+    "logged_usage",
     "read_cache_hit",
     "read_client_failure",
     "read_cooldown_time",
@@ -64,4 +82,6 @@ __all__ = [
     "read_routing",
     "read_session_end",
     "read_target",
+    "response_shape",
+    "was_made",
 ]

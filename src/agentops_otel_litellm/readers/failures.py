@@ -7,7 +7,12 @@ from itertools import islice, pairwise
 from typing import Any
 
 from agentops_otel_litellm.call import Failure
-from agentops_otel_litellm.readers.values import integer, number, text
+from agentops_otel_litellm.readers.values import (
+    identifier,
+    integer,
+    number,
+    text,
+)
 
 # What LiteLLM makes the status of a call that got no response, or none that it could read.
 _STATUSES_OF_NONE = frozenset({422, 500})
@@ -36,7 +41,7 @@ def read_failure(error: BaseException) -> Failure:
         provider=_provider(error),
         status_code=_status(told),
         retry_after=_seconds(_header(headers, "retry-after")) or number(getattr(error, "cooldown_time", None)),
-        request_id=next((found for name in _REQUEST_IDS if (found := _header(headers, name))), None),
+        request_id=identifier(next((found for name in _REQUEST_IDS if (found := _header(headers, name))), None)),
     )
 
 

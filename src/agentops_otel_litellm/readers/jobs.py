@@ -60,7 +60,8 @@ def _http_method(given: Any) -> str | None:
 
 def _endpoint(given: Any) -> str | None:
     """`/v1/embeddings`: a path of the provider's API, with nothing in it that is the app's."""
-    return keyword(given.strip("/").replace("/", ".")) and given if isinstance(given, str) else None
+    path = given.strip("/") if isinstance(given, str) else ""
+    return f"/{path}" if keyword(path.replace("/", ".")) else None
 
 
 _ASKED = rows_for(

@@ -6,6 +6,7 @@ Its callbacks do the same a moment later, when the span has ended.
 from __future__ import annotations
 
 import sys
+from copy import copy
 from typing import Any
 
 from agentops_otel_litellm.call import Cost
@@ -56,7 +57,9 @@ def _litellm() -> Any:
 
 
 def _priced(usage: Any, logging: Any) -> Cost | None:
-    """With the prices, discounts and tiers that hold for the call."""
+    """With the prices, discounts and tiers that hold for the call. LiteLLM writes down how it got there: on a copy."""
     response = _litellm().ModelResponse(model=logging.model, usage=usage)
+    logging = copy(logging)
+    logging.model_call_details = dict(logging.model_call_details)
     total = number(logging._response_cost_calculator(result=response))  # noqa: SLF001 - it had no other name
     return None if total is None else Cost(total=total, source="litellm")

@@ -11,12 +11,12 @@ from agentops_otel_litellm.readers.values import (
     count,
     field,
     integer,
+    keyword,
     members,
     model_name,
     number,
     rows_for,
     taken,
-    text,
     texts,
 )
 
@@ -68,7 +68,7 @@ _SAMPLING: Rows = {
     "n": ("choice_count", integer),
     "seed": ("seed", integer),
     "stop": ("stop_sequences", texts),
-    "service_tier": ("service_tier", text),
+    "service_tier": ("service_tier", keyword),
 }
 _TEXT = rows_for(Request, _SAMPLING)
 _CHAT = rows_for(

@@ -8,7 +8,17 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.readers.requests import measure
-from agentops_otel_litellm.readers.values import field, integer, members, model_name, number, rows_for, taken, text
+from agentops_otel_litellm.readers.values import (
+    field,
+    identifier,
+    integer,
+    keyword,
+    members,
+    model_name,
+    number,
+    rows_for,
+    taken,
+)
 
 
 def _hidden(result: Any) -> Mapping[str, Any]:
@@ -42,7 +52,7 @@ def _choices(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _finish_reasons(choices: Sequence[Mapping[str, Any]]) -> tuple[str | None, ...]:
-    return tuple([text(choice.get("finish_reason")) for choice in choices])
+    return tuple([keyword(choice.get("finish_reason")) for choice in choices])
 
 
 def chat_response(result: Any) -> Response:
@@ -50,21 +60,21 @@ def chat_response(result: Any) -> Response:
     choices = _choices(response)
     messages = [members(choice.get("message")) for choice in choices]
     return Response(
-        id=text(response.get("id")),
+        id=identifier(response.get("id")),
         model=_answering(response, hidden),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
         content_length=measure([message.get("content") for message in messages])[0],
         tool_calls_count=_tool_calls(messages),
         service_tier=served_tier(response.get("service_tier")),
-        system_fingerprint=text(response.get("system_fingerprint")),
+        system_fingerprint=identifier(response.get("system_fingerprint")),
         cache_hit=_cache_hit(hidden),
     )
 
 
 def served_tier(value: Any) -> str | None:
     """The tier a request was served at. `auto` is a wish: LiteLLM writes it where it does not know the tier's name."""
-    tier = text(value)
+    tier = keyword(value)
     return None if tier == "auto" else tier
 
 
@@ -79,12 +89,12 @@ def text_response(result: Any) -> Response:
     response, hidden = members(result), _hidden(result)
     choices = _choices(response)
     return Response(
-        id=text(response.get("id")),
+        id=identifier(response.get("id")),
         model=_answering(response, hidden),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
         content_length=sum(len(choice.get("text") or "") for choice in choices),
-        system_fingerprint=text(response.get("system_fingerprint")),
+        system_fingerprint=identifier(response.get("system_fingerprint")),
         cache_hit=_cache_hit(hidden),
     )
 
@@ -103,7 +113,7 @@ def embedding_response(result: Any) -> Response:
 def default_response(result: Any) -> Response:
     response = members(result)
     return Response(
-        id=text(response.get("id")),
+        id=identifier(response.get("id")),
         model=model_name(response.get("model")),
         cache_hit=cache_hit(result),
     )

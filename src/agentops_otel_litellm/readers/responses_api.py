@@ -20,7 +20,9 @@ from agentops_otel_litellm.readers.streams import reported_usage
 from agentops_otel_litellm.readers.values import (
     count,
     field,
+    identifier,
     integer,
+    keyword,
     members,
     model_name,
     number,
@@ -41,18 +43,18 @@ _REQUEST = rows_for(
         "reasoning_effort": ("reasoning_level", reasoning_level),
         "text": ("output_type", lambda asked: output_type(field(asked, "format"))),
         "text_format": ("output_type", output_type),
-        "service_tier": ("service_tier", text),
-        "previous_response_id": ("previous_response_id", text),
+        "service_tier": ("service_tier", keyword),
+        "previous_response_id": ("previous_response_id", identifier),
     },
 )
-_STORED = rows_for(Request, {"response_id": ("response_id", text)})
+_STORED = rows_for(Request, {"response_id": ("response_id", identifier)})
 _RESPONSE = rows_for(
     Response,
     {
-        "id": ("id", text),
+        "id": ("id", identifier),
         "model": ("model", model_name),
-        "status": ("status", text),
-        "service_tier": ("service_tier", text),
+        "status": ("status", keyword),
+        "service_tier": ("service_tier", keyword),
     },
 )
 # Items of the output that ask the app for something. (What other tools do, the provider does.)

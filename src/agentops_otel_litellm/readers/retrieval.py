@@ -16,12 +16,12 @@ from agentops_otel_litellm.readers.values import (
     field,
     identifier,
     integer,
+    keyword,
     members,
     model_name,
     number,
     rows_for,
     taken,
-    text,
     texts,
 )
 
@@ -129,7 +129,7 @@ RERANK = Shape(request=rerank_request, response=rerank_response, usage=rerank_us
 def search_target(parameters: Parameters, logging: Any) -> Target:
     """A search asks no model: what LiteLLM calls one is where it looks for the price."""
     target = read_target(parameters, logging)
-    return replace(target, provider=target.provider or text(parameters.get("search_provider")), model=None)
+    return replace(target, provider=target.provider or keyword(parameters.get("search_provider")), model=None)
 
 
 SEARCH = Shape(target=search_target, request=search_request, response=search_response, usage=no_usage, cost=search_cost)

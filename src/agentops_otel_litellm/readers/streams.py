@@ -8,7 +8,15 @@ from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
 from agentops_otel_litellm.readers.responses import read_usage, served_tier
-from agentops_otel_litellm.readers.values import NOTHING, field, members, model_name, number, text
+from agentops_otel_litellm.readers.values import (
+    NOTHING,
+    field,
+    identifier,
+    keyword,
+    members,
+    model_name,
+    number,
+)
 
 
 class LiteLLMStream(Protocol):
@@ -60,14 +68,14 @@ class ChatChunks:
 
     def add(self, chunk: Any, at: float, /) -> None:
         if self._id is None:
-            self._id, self._model = text(field(chunk, "id")), model_name(field(chunk, "model"))
+            self._id, self._model = identifier(field(chunk, "id")), model_name(field(chunk, "model"))
             self._service_tier = served_tier(field(chunk, "service_tier"))
         reasons = self._reasons
         for each in chunk.choices:
             choice = getattr(each, "__pydantic_extra__", None) or members(each)
             index, reason = choice.get("index", 0), choice.get("finish_reason")
             if reason is not None or index not in reasons:
-                reasons[index] = text(reason)
+                reasons[index] = keyword(reason)
             if self._output(index, choice) and self.first_token is None:
                 self.first_token = at
 
@@ -104,7 +112,7 @@ class ChatChunks:
             content_length=self._length,
             tool_calls_count=len(self._calls),
             service_tier=self._service_tier,
-            system_fingerprint=text(getattr(self._stream, "system_fingerprint", None)),
+            system_fingerprint=identifier(getattr(self._stream, "system_fingerprint", None)),
             cache_hit=cached or None,
         )
 

@@ -73,7 +73,7 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
         stripped = _provider_and_model(written, provider)[1]
         model = stripped if model == f"{provider}/{stripped}" else model
     url = _resolved_url(details) or text(parameters.get("api_base")) or text(parameters.get("base_url"))
-    address, port = _host_and_port(url) if url else (None, None)
+    address, port = _host_and_port(url.partition("?")[0]) if url else (None, None)
     return Target(provider=provider, model=model_name(model), address=address, port=port if address else None)
 
 
@@ -120,3 +120,14 @@ def read_cooldown_time(arguments: Parameters) -> float | None:
     return number(arguments.get("cooldown_time")) or number(
         getattr(arguments.get("self"), "default_cooldown_time", None)
     )
+
+
+def asks(client: Any, target: Target) -> bool:
+    """Whether OpenAI's `client` asks the server that LiteLLM has turned to, as far as that is known."""
+    url = getattr(client, "base_url", None)
+    return url is None or target.address is None or _host_and_port(str(url)) == (target.address, target.port)
+
+
+def is_of_a_tool(logging: Any) -> bool:
+    """Whether LiteLLM logs with the object what it calls on a model's behalf, and not the call of the model."""
+    return str(getattr(logging, "call_type", "")).endswith(("_mcp_tool", "_mcp_tools"))

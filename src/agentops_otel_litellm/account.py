@@ -1,0 +1,263 @@
+"""Account: what is known of a call while it happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter, time_ns
+from typing import TYPE_CHECKING
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.attempts import AttemptsSoFar
+from agentops_otel_litellm.call import (
+    Call,
+    Cost,
+    Failure,
+    Request,
+    Response,
+    Routing,
+    Stream,
+    StreamOutcome,
+    Target,
+    Timing,
+    Usage,
+)
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.logging_objects import know
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agentops_otel_litellm.operations import Operation
+    from agentops_otel_litellm.streamed_response import StreamedResponse
+
+Answer = tuple[Response | None, Usage | None, Cost | None]
+
+_READING_REQUEST = guard("reading a request")
+_READING_TARGET = guard("reading the provider of a call")
+_READING_ROUTING = guard("reading how LiteLLM carried a call")
+_READING_RESPONSE = guard("reading a response")
+_READING_USAGE = guard("reading a response's usage")
+_READING_COST = guard("reading a response's cost")
+_READING_EXCEPTION = guard("reading an exception")
+
+
+class Account:
+    """What LiteLLM was given for a call and what it has let on since, read as the operation's shape says.
+
+    What cannot be read is absent, and what can be is not lost with it.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_first_logging",
+        "_operation",
+        "_parameters",
+        "_request",
+        "attempts",
+        "cooldown_time",
+        "error",
+        "is_told",
+        "logging",
+        "provided",
+        "started",
+        "started_at",
+        "translation",
+        "usage_is_estimated",
+    )
+
+    def __init__(self, operation: Operation, parameters: Mapping[str, object]) -> None:
+        self._operation = operation
+        self._parameters = parameters
+        self._request: Request | None = None
+        self._answer: Answer | None = None
+        self.logging: object = parameters.get("litellm_logging_obj")
+        """LiteLLM's logging object of the call, once there is one; the last, where LiteLLM made several."""
+        if self.logging is not None:
+            know(self.logging)
+        self._first_logging = self.logging
+        self.translation: object = None
+        """The messages LiteLLM made of the app's, for a function of its own that it calls instead."""
+        self.usage_is_estimated = False
+        """Whether LiteLLM made up a usage, where the provider had counted nothing."""
+        self.cooldown_time: float | None = None
+        """Seconds for which the Router has set the call's deployment aside."""
+        self.provided: object = None
+        """The provider's part of a response of which LiteLLM's cache had the rest."""
+        self.error: BaseException | None = None
+        """What went wrong that LiteLLM will keep to itself."""
+        self.attempts = AttemptsSoFar()
+        self.is_told = False
+        """Whether a span tells of the call. Of one that is not sampled there are only metrics."""
+        self.started_at = time_ns()
+        self.started = perf_counter()
+
+    def let_go(self) -> None:
+        """Of what the app passed and LiteLLM made of it: the call is over."""
+        self._parameters, self._request, self._answer = {}, None, None
+        self.logging = self._first_logging = self.translation = self.provided = self.error = None
+        self.attempts = AttemptsSoFar()
+
+    def read_request(self) -> None:
+        """Before LiteLLM gets to change what the app passed."""
+        with _READING_REQUEST:
+            self._request = self._operation.shape.request(self._parameters)
+
+    def set_up(self, logging: object) -> None:
+        """LiteLLM set up the logging of the call, or of another that it makes for it: the first knows what was called,
+        the last what came of it.
+        """
+        if self._first_logging is None:
+            self._first_logging = logging
+        self.logging = logging
+
+    def start_over(self) -> None:
+        """LiteLLM turns to another function of its own for the call, with nothing but what it was given."""
+        self.logging = self._first_logging = self._parameters.get("litellm_logging_obj")
+
+    def is_continued_by(self, kwargs: Mapping[str, object]) -> bool:
+        """Whether a call inside this one, with these parameters, is LiteLLM's next step of it, and no other's call.
+
+        LiteLLM hands its logging object on. Where it has none yet, it has done nothing but make that call; and where
+        it translates the app's request for another of its functions, the messages tell.
+        """
+        if kwargs.get("litellm_logging_obj") is not None or self.logging is None:
+            return True
+        return self.translation is not None and kwargs.get("messages") is self.translation
+
+    def error_made(self, error: BaseException, of: object, at: float) -> None:
+        """LiteLLM made its own error of one that came at that instant: it ends the attempt that is under way."""
+        if self.attempts.under_way:
+            self.attempt_failed(error, at)
+        else:
+            self.attempts.remade(of, error)
+
+    def attempt_failed(self, error: BaseException, at: float, failure: Failure | None = None) -> None:
+        """The attempt that is under way did."""
+        self.attempts.fail(error, at, self.target(), failure or readers.read_failure(error))
+
+    def try_failed(self, error: BaseException, asked: Mapping[str, object]) -> None:
+        """LiteLLM called itself, to try this once, with the parameters it `asked` with: they count where it failed
+        before it turned to anyone.
+        """
+        attempts, now = self.attempts, perf_counter()
+        if attempts.under_way:
+            self.attempt_failed(error, now)
+        elif not attempts.failed_with(error):
+            attempts.fail(error, now, readers.read_target(asked, None), readers.read_failure(error))
+
+    def answered(self, answer: object, error: BaseException | None) -> None:
+        """LiteLLM has an answer, or an error, that it will keep to itself."""
+        if answer is not None:
+            self._answer = self._read(answer)
+        self.error = error
+
+    def begun(self) -> Call:
+        """The call as known when it starts."""
+        operation = self._operation
+        if operation.calls_a_model:
+            name, routing = operation.name, None
+        else:
+            name, routing = None, self.routing()
+        return Call(
+            name=operation.name,
+            operation=name,
+            target=self.target(),
+            routing=routing,
+            timing=Timing(started_at=self.started_at),
+        )
+
+    def ended(
+        self,
+        duration: float,
+        outcome: StreamOutcome,
+        *,
+        result: object,
+        streamed: StreamedResponse | None,
+        error: BaseException | None,
+    ) -> Call:
+        """The whole call."""
+        failure: Failure | None = None
+        stream: Stream | None = None
+        answer: Answer = (None, None, None)
+        if error is not None:
+            with _READING_EXCEPTION:
+                failure = readers.read_failure(error)
+        if streamed is not None:
+            chunks = streamed.chunks
+            if failure is None and chunks.failure is not None:
+                outcome, failure = "failed", chunks.failure
+            stream = streamed.timed(outcome, self.started)
+            answer = self._read_stream(chunks, outcome)
+        elif self._answer is not None:
+            answer = self._answer
+        elif outcome == "completed":
+            answer = self._read(result)
+        response, usage, cost = answer
+        target = self.target()
+        return Call(
+            name=self._operation.name,
+            operation=self._operation.name if self._operation.calls_a_model else None,
+            target=target,
+            attempts=self.attempts.over(self.started, self.started + duration, target, failure)
+            if self.is_told
+            else None,
+            timing=Timing(started_at=self.started_at, duration=duration),
+            routing=self.routing() if self.is_told else None,
+            request=self._request,
+            response=response,
+            usage=usage,
+            cost=cost,
+            stream=stream,
+            failure=failure,
+        )
+
+    def _read(self, result: object) -> Answer:
+        response: Response | None = None
+        usage: Usage | None = None
+        cost: Cost | None = None
+        shape, bought = self._operation.shape, result if self.provided is None else self.provided
+        with _READING_RESPONSE:
+            response = self._marked(shape.response(result))
+        with _READING_USAGE:
+            usage = shape.usage(bought)
+        with _READING_COST:
+            cost = self._priced(shape.cost(bought), usage, bought)
+        return response, usage, cost
+
+    def _marked(self, response: Response) -> Response:
+        """With what else is known of LiteLLM's cache. Of a response with parts from it, it says they all are."""
+        if self.provided is not None:
+            return replace(response, cache_hit=None, partial_cache_hit=True)
+        return replace(response, cache_hit=True) if readers.read_cache_hit(self.logging) else response
+
+    def _read_stream(self, chunks: readers.Chunks, outcome: StreamOutcome) -> Answer:
+        """As far as it came; LiteLLM prices a stream at its end."""
+        response: Response | None = None
+        usage: Usage | None = None
+        cost: Cost | None = None
+        with _READING_RESPONSE:
+            response = self._marked(chunks.response())
+        if not self.usage_is_estimated:
+            with _READING_USAGE:
+                usage = chunks.usage()
+        with _READING_COST:
+            if usage is not None and outcome == "completed":
+                cost = self._priced(self._operation.shape.stream_cost(self.logging), usage, chunks)
+        return response, usage, cost
+
+    def _priced(self, cost: Cost | None, usage: Usage | None, told: object) -> Cost | None:
+        """LiteLLM has a price for it, or is asked for one, which takes it a millisecond."""
+        if usage is None or (cost and cost.total) or not self.is_told:
+            return cost
+        return self._operation.shape.price(told, self.logging) or cost
+
+    def target(self) -> Target:
+        with _READING_TARGET:
+            return self._operation.shape.target(self._parameters, self.logging)
+        return Target()
+
+    def routing(self) -> Routing | None:
+        with _READING_ROUTING:
+            routing = self._operation.shape.routing(self._parameters, self._first_logging)
+            return replace(routing, cooldown_time=self.cooldown_time) if self.cooldown_time is not None else routing
+        return None

@@ -1,0 +1,87 @@
+"""What LiteLLM's logging object says of a call that nobody saw being made, in the shapes of one that was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from agentops_otel_litellm.call import Cost, Timing, Usage
+from agentops_otel_litellm.readers.shapes import CHAT, TEXT, Shape
+from agentops_otel_litellm.readers.values import field, integer, number
+
+Parameters = Mapping[str, Any]
+
+_NO_PROVIDER = "litellm_no_upstream_llm_call"
+_PASSED_THROUGH = "pass_through_endpoint"
+_ASSEMBLED = ("complete_streaming_response", "async_complete_streaming_response")
+_SHAPES = {"ModelResponse": CHAT, "TextCompletionResponse": TEXT}
+
+
+def _details(logging: Any) -> Mapping[str, Any]:
+    details = getattr(logging, "model_call_details", None)
+    return details if isinstance(details, dict) else {}
+
+
+def was_made(logging: Any) -> bool:
+    """Whether it was a call at all: the proxy also logs what it turned away, and what it would ask."""
+    return not _details(logging).get(_NO_PROVIDER) and getattr(logging, "raw_request_only", None) is not True
+
+
+def is_over(logging: Any) -> bool:
+    """Whether LiteLLM has logged the end: of a stream, it logs parts before."""
+    if getattr(logging, "stream", None) is not True or getattr(logging, "call_type", None) == _PASSED_THROUGH:
+        return True
+    details = _details(logging)
+    return any(details.get(name) is not None for name in _ASSEMBLED)
+
+
+def logged_result(logging: Any, result: Any) -> Any:
+    """The response that LiteLLM logged as `result`, or that it assembled of a stream's chunks."""
+    details = _details(logging)
+    return next((whole for name in _ASSEMBLED if (whole := details.get(name)) is not None), result)
+
+
+def logged_parameters(logging: Any) -> Parameters:
+    """The parameters of LiteLLM's function, as far as they are kept."""
+    details = _details(logging)
+    parameters = {
+        **(details.get("optional_params") or {}),
+        "messages": details.get("messages"),
+        "input": details.get("input"),
+        "stream": getattr(logging, "stream", None) is True,
+        "metadata": (details.get("litellm_params") or {}).get("metadata"),
+    }
+    if not details.get("custom_llm_provider"):
+        parameters["model"] = details.get("model")  # nothing was made of what the app wrote
+    return parameters
+
+
+def logged_timing(logging: Any, start_time: Any, end_time: Any) -> Timing | None:
+    """LiteLLM's clock is the wall's; it hands the instants to its handlers, or keeps them."""
+    began = start_time or getattr(logging, "start_time", None)
+    ended = end_time or _details(logging).get("end_time")
+    if not isinstance(began, datetime):
+        return None
+    duration = ended.timestamp() - began.timestamp() if isinstance(ended, datetime) else None
+    return Timing(started_at=int(began.timestamp() * 1e9), duration=duration if duration and duration > 0 else None)
+
+
+def response_shape(result: Any, shape: Shape) -> Shape:
+    """The shape of what was logged: LiteLLM logs as a chat what several operations give."""
+    return _SHAPES.get(type(result).__name__, shape)
+
+
+def logged_usage(logging: Any, result: Any, shape: Shape) -> Usage | None:
+    """What the provider counted. LiteLLM counts itself where a stream did not say; it counts no cached tokens."""
+    usage = shape.usage(result)
+    if usage is None or getattr(logging, "stream", None) is not True or type(result).__name__ not in _SHAPES:
+        return usage
+    details = field(field(result, "usage"), "prompt_tokens_details")
+    return usage if integer(field(details, "cached_tokens")) is not None else None
+
+
+def logged_cost(logging: Any, usage: Usage | None) -> Cost | None:
+    """What LiteLLM priced the call at: an estimated usage too, without a word."""
+    total = number(_details(logging).get("response_cost"))
+    return None if total is None or usage is None else Cost(total=total, source="litellm")

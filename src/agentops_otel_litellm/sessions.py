@@ -1,0 +1,70 @@
+"""Realtime sessions: LiteLLM returns nothing from one and swallows what goes wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import wraps
+from typing import Any
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.signals import observed
+
+Function = Callable[..., Any]
+
+_TAKING_SESSION = guard("taking a realtime session")
+
+
+def session_ends(bidirectional_forward: Function) -> Function:
+    """LiteLLM passes on what the app and the provider say to each other in a realtime session, until one hangs up."""
+
+    @wraps(bidirectional_forward)
+    async def told(session: object, *args: object, **kwargs: object) -> object:
+        try:
+            return await bidirectional_forward(session, *args, **kwargs)
+        finally:
+            with _TAKING_SESSION:
+                observation = observed()
+                if observation is not None:
+                    observation.account.answered(session, readers.read_session_end(session))
+
+    return told
+
+
+def session_refused(connecting: Function) -> Function:
+    """LiteLLM tells the app's socket that the provider refused the connection of a session, and nobody else.
+
+    Whether it awaits its client's `connect()` or enters it, this is the method that tries.
+    """
+
+    @wraps(connecting)
+    def told(*args: object, **kwargs: object) -> Generator[object, object, object]:
+        try:
+            return (yield from connecting(*args, **kwargs))
+        except Exception as error:
+            _tell_session(error)
+            raise
+
+    return told
+
+
+def session_misdirected(make_connection: Function) -> Function:
+    """The same of a connection that cannot even be tried, for its URL is none."""
+
+    @wraps(make_connection)
+    def told(*args: object, **kwargs: object) -> object:
+        try:
+            return make_connection(*args, **kwargs)
+        except Exception as error:
+            _tell_session(error)
+            raise
+
+    return told
+
+
+def _tell_session(error: Exception) -> None:
+    """Callbacks may have connections of their own, in any operation but this."""
+    with _TAKING_SESSION:
+        observation = observed()
+        if observation is not None and observation.operation == "realtime":
+            observation.account.answered(None, error)

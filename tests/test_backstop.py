@@ -1,0 +1,287 @@
+"""Calls that no observation saw: their spans are written afterwards, from what LiteLLM logs."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import litellm
+import litellm.main
+import pytest
+from litellm.integrations.custom_logger import CustomLogger
+from litellm.litellm_core_utils.litellm_logging import Logging
+from litellm.litellm_core_utils.thread_pool_executor import executor
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.trace import SpanKind, StatusCode
+
+from apps import CALL_ID, MESSAGES, App, SyncApp
+from conftest import Reinstrument
+from expected import CHAT_REQUEST, EMBEDDING_REQUEST, answer, identity, price, tokens
+from recorder import Attributes, Recorder, attributes_of, seconds
+from servers.openai_provider import OpenAIProvider, Script
+
+
+def kept(function: str) -> Callable[..., Any]:
+    """LiteLLM's function as it was before it was instrumented, where nobody looks: in a partial."""
+    unseen: Callable[..., Any] = getattr(litellm.main, function).__wrapped__
+    return partial(unseen)
+
+
+def call(provider: OpenAIProvider, **parameters: object) -> dict[str, object]:
+    return {"model": "openai/gpt-4o", "messages": MESSAGES, **SyncApp(provider).connection, **parameters}
+
+
+def now() -> datetime:
+    """As LiteLLM says it: in local time."""
+    return datetime.now()  # noqa: DTZ005 - that is how
+
+
+def wait_for_spans(telemetry: Recorder, count: int = 1) -> None:
+    """LiteLLM logs on threads of its own."""
+    deadline = time.monotonic() + 10
+    while len(telemetry.spans()) < count and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def without(attributes: Attributes, *names: str) -> Attributes:
+    return {name: value for name, value in attributes.items() if name not in names}
+
+
+def test_a_chat_that_was_not_seen(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """It is told of as one that was, but for what LiteLLM does not keep: the model as the app wrote it."""
+    result = kept("completion")(**call(provider))
+    wait_for_spans(telemetry)
+    (exchange,) = provider.ledger
+    assert telemetry.attributes() == without(
+        {
+            **identity("chat", "completion", "openai/gpt-4o", provider),
+            **CHAT_REQUEST,
+            **answer(exchange),
+            "llm.response.tool_calls_count": 0,
+            **tokens(exchange),
+            **price(result._hidden_params["response_cost"]),
+        },
+        "llm.request.model",
+    )
+
+
+def test_an_embedding_that_was_not_seen(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """So is an embedding."""
+    result = kept("embedding")(
+        model="openai/text-embedding-3-small", input=["one", "two"], **SyncApp(provider).connection
+    )
+    wait_for_spans(telemetry)
+    (exchange,) = provider.ledger
+    assert exchange.usage is not None
+    assert telemetry.attributes() == without(
+        {
+            **identity("embeddings", "embedding", "openai/text-embedding-3-small", provider),
+            **EMBEDDING_REQUEST,
+            "gen_ai.response.model": "text-embedding-3-small-2024-08-06",
+            "llm.response.model": "text-embedding-3-small-2024-08-06",
+            "gen_ai.embeddings.dimension.count": 8,
+            "gen_ai.usage.input_tokens": exchange.usage["prompt_tokens"],
+            "llm.usage.prompt_tokens": exchange.usage["prompt_tokens"],
+            "llm.usage.total_tokens": exchange.usage["total_tokens"],
+            **price(result._hidden_params["response_cost"]),
+        },
+        "llm.request.model",
+    )
+
+
+def test_it_lasts_as_long_and_belongs_where_it_was_made(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """Its span is dated by LiteLLM's clock and is a child of the app's; it is counted once."""
+    provider.script(Script(first_delay=0.1))
+    before = time.time_ns()
+    with telemetry.tracer_provider.get_tracer("app").start_as_current_span("app") as app:
+        kept("completion")(**call(provider))
+    wait_for_spans(telemetry, 2)
+    span = telemetry.span()
+    assert (span.name, span.kind, span.status.status_code) == ("chat gpt-4o", SpanKind.CLIENT, StatusCode.UNSET)
+    assert span.parent is not None
+    assert span.parent.span_id == app.get_span_context().span_id
+    assert span.start_time is not None
+    assert before <= span.start_time < before + 1e9
+    assert 0.1 <= seconds(span) < 5
+    assert [point.count for point in telemetry.points("gen_ai.client.operation.duration")] == [1]
+
+
+def test_a_failure_that_was_not_seen(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """A call that failed is told of with its error."""
+    provider.script(Script(status=429))
+    with pytest.raises(litellm.RateLimitError):
+        kept("completion")(**call(provider))
+    wait_for_spans(telemetry)
+    span = telemetry.span()
+    assert span.status.status_code is StatusCode.ERROR
+    assert attributes_of(span)["error.type"] == "RateLimitError"
+    assert attributes_of(span)["llm.error.category"] == "rate_limit"
+    assert "gen_ai.usage.input_tokens" not in attributes_of(span)
+
+
+@pytest.mark.parametrize("usage", [True, False])
+def test_a_stream_that_was_not_seen(
+    provider: OpenAIProvider,
+    telemetry: Recorder,
+    usage: bool,  # noqa: FBT001 - one of two
+) -> None:
+    """A stream is told of once, at its end, with the tokens that the provider counted and never LiteLLM's estimate."""
+    options = {"stream_options": {"include_usage": True}} if usage else {}
+    stream = kept("completion")(**call(provider, stream=True, **options))
+    assert type(stream) is litellm.CustomStreamWrapper
+    list(stream)
+    wait_for_spans(telemetry)
+    (exchange,) = provider.ledger
+    attributes = telemetry.attributes()
+    assert attributes["gen_ai.request.stream"] is True
+    assert attributes["gen_ai.response.id"] == exchange.response_id
+    assert attributes.get("gen_ai.usage.input_tokens") == (exchange.usage["prompt_tokens"] if exchange.usage else None)
+    assert ("gen_ai.usage.cost.amount" in attributes) is usage
+
+
+KEPT: dict[str, Callable[[str], Callable[..., Any]]] = {
+    "partial": kept,
+    "class": lambda function: type("App", (), {"ask": staticmethod(kept(function).func)})().ask,  # type: ignore[attr-defined]
+    "dictionary": lambda function: {"ask": kept(function)}["ask"],
+}
+
+
+@pytest.mark.parametrize("place", KEPT)
+@pytest.mark.parametrize("stream", [False, True])
+def test_wherever_it_was_kept(app: App, telemetry: Recorder, place: str, *, stream: bool) -> None:
+    """One span, also where a function of LiteLLM's that is traced does part of the work."""
+    function = KEPT[place](app.name("completion"))
+
+    async def scenario() -> None:
+        result = function(**call(app.provider, stream=stream))
+        answer = await result if inspect.isawaitable(result) else result
+        if stream:
+            await app.rest(answer)
+        if app.style == "async":
+            await asyncio.sleep(0.05)
+
+    app.run(scenario())
+    wait_for_spans(telemetry)
+    settle()
+    assert [span.name for span in telemetry.spans()] == ["chat gpt-4o"]
+
+
+class Callback(CustomLogger):
+    """One of the app's: with it LiteLLM runs both of its handlers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def log_success_event(self, *_args: object, **_kwargs: object) -> None:
+        self.told.append("sync")
+
+    async def async_log_success_event(self, *_args: object, **_kwargs: object) -> None:
+        self.told.append("async")
+
+
+def unseen(provider: OpenAIProvider, handler: str) -> Logging:
+    """A logging object of the app's own, as the proxy has one for a request it passes through."""
+    logging = Logging(
+        model="gpt-4o",
+        messages=MESSAGES,
+        stream=False,
+        call_type="pass_through_endpoint",
+        start_time=now(),
+        litellm_call_id=CALL_ID,
+        function_id=handler,
+    )
+    logging.update_environment_variables(
+        model="gpt-4o",
+        user="",
+        optional_params={},
+        litellm_params={"api_base": provider.base_url},
+        custom_llm_provider="openai",
+    )
+    return logging
+
+
+def test_both_handlers_make_one_span(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """LiteLLM logs some calls twice, synchronously and asynchronously."""
+    logging, result = unseen(provider, "both"), litellm.ModelResponse(model="gpt-4o")
+
+    async def both() -> None:
+        await asyncio.gather(
+            logging.async_success_handler(result, now(), now()),
+            asyncio.to_thread(logging.success_handler, result, now(), now()),
+        )
+
+    asyncio.run(both())
+    logging.success_handler(result, now(), now())
+    assert [span.name for span in telemetry.spans()] == ["pass_through_endpoint gpt-4o"]
+
+
+def test_an_answer_from_the_cache(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """LiteLLM says so when it logs it."""
+    unseen(provider, "cached").success_handler(litellm.ModelResponse(model="gpt-4o"), now(), now(), cache_hit=True)
+    assert telemetry.attributes()["llm.cache.hit"] is True
+
+
+def test_what_the_proxy_turned_away_was_no_call(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """The proxy logs as a failure what never went to a provider."""
+    logging = unseen(provider, "turned away")
+    logging.model_call_details["litellm_no_upstream_llm_call"] = True
+    logging.failure_handler(ValueError("no key"), "")
+    asyncio.run(logging.async_failure_handler(ValueError("no key"), ""))
+    assert telemetry.spans() == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("status", [200, 429])
+def test_a_call_that_was_seen_is_told_of_once(
+    app: App, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch, status: int, *, stream: bool
+) -> None:
+    """Whatever LiteLLM logs of it, and whichever way."""
+    app.provider.script(Script(status=status))
+    callback = Callback()
+    monkeypatch.setattr(litellm, "callbacks", [callback])
+    monkeypatch.setattr(litellm, "success_callback", [callback])
+    with pytest.raises(litellm.RateLimitError) if status == 429 else nullcontext():
+        app.read("completion") if stream else app.ask("completion")
+    settle()
+    assert len(telemetry.spans()) == 1
+
+
+def settle() -> None:
+    """Have LiteLLM's handlers run that wait to."""
+    executor.submit(time.sleep, 0).result(timeout=10)
+    time.sleep(0.05)
+
+
+@pytest.mark.parametrize("function", ["completion", "acompletion"])
+def test_what_is_not_to_be_seen_is_not(provider: OpenAIProvider, telemetry: Recorder, function: str) -> None:
+    """Nor is a call inside `suppress_instrumentation()`, seen or not."""
+
+    async def scenario() -> None:
+        for called in (kept(function), getattr(litellm, function)):
+            with suppress_instrumentation():
+                result = called(**call(provider, stream=True))
+                stream = await result if asyncio.iscoroutine(result) else result
+            assert ([chunk async for chunk in stream] if function == "acompletion" else list(stream)) != []
+
+    asyncio.run(scenario())
+    settle()
+    assert telemetry.spans() == []
+
+
+def test_what_was_called_uninstrumented_is_not_seen(provider: OpenAIProvider, instrumented_with: Reinstrument) -> None:
+    """Though LiteLLM logs it once it is instrumented again."""
+    from agentops_otel_litellm import LiteLLMInstrumentor
+
+    with instrumented_with(Recorder()) as recorder:
+        LiteLLMInstrumentor().uninstrument()
+        logging = unseen(provider, "early")
+        LiteLLMInstrumentor().instrument(**recorder.providers)
+        logging.success_handler(litellm.ModelResponse(model="gpt-4o"), None, None)
+        assert recorder.spans() == []
