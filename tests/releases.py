@@ -24,6 +24,8 @@ HITS_OF_MESSAGES = since("1.107")
 """LiteLLM says of a cached stream of messages that it is one."""
 STREAMS_ARE_BLOCKS = since("1.107")
 """A chat's stream has `close`, and can be entered with `with`."""
+CHATS_ARE_CREATED = not since("1.107")
+"""By the method `create` of OpenAI's client; newer releases have another way to its HTTP client."""
 CLASSES_OF_REFUSALS = since("1.107")
 """The status of a refusal makes its class; before, words of the provider's text did, and the rest were bad requests."""
 TIMEOUTS_OF_STREAMS = since("1.107")
