@@ -24,6 +24,8 @@ HITS_OF_MESSAGES = since("1.107")
 """LiteLLM says of a cached stream of messages that it is one."""
 STREAMS_ARE_BLOCKS = since("1.107")
 """A chat's stream has `close`, and can be entered with `with`."""
+CHATS_ARE_CREATED = not since("1.107")
+"""By the method `create` of OpenAI's client; newer releases have another way to its HTTP client."""
 CLASSES_OF_REFUSALS = since("1.107")
 """The status of a refusal makes its class; before, words of the provider's text did, and the rest were bad requests."""
 TIMEOUTS_OF_STREAMS = since("1.107")
@@ -32,7 +34,6 @@ GEMINIS_CACHED_TEXT = since("1.107")
 """What Gemini had cached counts among the text of the input, as Gemini says; before it was taken off."""
 FINGERPRINTS_OF_GROQS_STREAMS = since("1.107")
 """They come through."""
-MODULE_OF_RUSTS_STREAMS, RUSTS_STREAM = ("execution", "AsyncStream") if since("1.107") else ("streams", "Stream")
 STREAMS_NAME_THEIR_MODEL = since("1.81")
 """A chat's stream knows what its provider calls the model; before, the chunks say what was asked for."""
 ROLES_ARE_CHUNKS = since("1.81")
@@ -140,11 +141,12 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(
         until="1.81",
-        reason="asks elsewhere, or again",
+        reason="asks elsewhere, or again, or with a client that it has closed",
         tests={
             "test_calls::test_a_function_nobody_described_is_traced": ("rerank",),
             "test_messages::test_a_translated_message_is_one_call": ("openai",),
             "test_messages::test_a_refusal_is_categorised": ("429-RateLimitError-rate_limit-openai",),
+            "test_instrumentor::test_the_change_test": (),
         },
     ),
     Lack(
@@ -270,6 +272,35 @@ LACKS: tuple[Lack, ...] = (
             "test_readers::test_the_provider_by_the_price_map": ("claude-haiku",),
             "test_readers::test_the_same_response_as_a_dict_is_the_same": (),
             "test_vocabularies::test_no_provider_of_litellms_gets_a_name_that_is_not_known": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="hands on no chunk that says no more than what was counted",
+        tests={"test_context::test_of_an_unsampled_call_only_the_metrics_remain": ("True",)},
+    ),
+    Lack(
+        until="1.81",
+        reason="has a callback for AgentOps that sets the global provider",
+        tests={"test_agentops_string::test_where_it_is_not_instrumented": ()},
+    ),
+    Lack(
+        until="1.80",
+        reason="runs its synchronous callbacks in no context",
+        tests={
+            "test_backstop::test_it_lasts_as_long_and_belongs_where_it_was_made": (),
+            "test_coexistence::test_a_callback_is_the_apps": ("sync-success",),
+            "test_suppression::test_what_is_found": ("sync-the app's",),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="has other callbacks for OpenTelemetry, which set the global provider and export at once",
+        tests={
+            "test_coexistence::test_a_callback_by_name_is_told_of_once": (),
+            "test_coexistence::test_a_callback_that_was_there_before": (),
+            "test_coexistence::test_langfuse_is_one_of_them": (),
+            "test_coexistence::test_litellms_own_callback_writes_on_its_own_spans": (),
         },
     ),
     Lack(

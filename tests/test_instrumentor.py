@@ -18,8 +18,9 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import agentops_otel_litellm
-from agentops_otel_litellm import LiteLLMInstrumentor, metrics, operations, readers, vocabularies
+from agentops_otel_litellm import LiteLLMInstrumentor, metrics, operations, patches, readers, vocabularies
 from agentops_otel_litellm.call import Usage
+from agentops_otel_litellm.seams import SEAMS
 from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider, Script
@@ -63,6 +64,21 @@ def test_late_instrument_and_uninstrument(provider: OpenAIProvider, instrumented
             LiteLLMInstrumentor().instrument()
     finally:
         del sys.modules[app.__name__]
+
+
+def test_a_module_under_two_names_is_patched_once(
+    instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LiteLLM moves modules, and goes on to give them under the names that they had."""
+    module, name = next(
+        (module, seam.module)
+        for seam in SEAMS
+        if seam.name == "anthropic_messages_handler" and (module := sys.modules.get(seam.module)) is not None
+    )
+    former = next(seam.module for seam in SEAMS if seam.name == "anthropic_messages_handler" and seam.module != name)
+    monkeypatch.setitem(sys.modules, former, module)
+    with instrumented_with(Recorder()):
+        assert patches._originals[module.anthropic_messages_handler] not in patches._originals
 
 
 def test_instrumenting_twice_does_nothing_twice(provider: OpenAIProvider, telemetry: Recorder, told: Told) -> None:

@@ -51,6 +51,20 @@ def made_in_a_call(init: Function) -> Function:
     return told
 
 
+def copied(scoped_copy: Function) -> Function:
+    """LiteLLM makes a copy of a logging object, to log one attempt or check with: it is of the same call."""
+
+    @wraps(scoped_copy)
+    def told(logging: object, *args: object, **kwargs: object) -> object:
+        made = scoped_copy(logging, *args, **kwargs)
+        with _LOOKING:
+            if logging in KNOWN:
+                know(made)
+        return made
+
+    return told
+
+
 def logged(handler: Function) -> Function:
     """One of the methods with which LiteLLM logs that a call has succeeded or failed, and runs callbacks."""
     names = parameter_names(handler)[1:]

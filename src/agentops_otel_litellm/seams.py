@@ -153,6 +153,8 @@ _AROUND = (
 # What LiteLLM logs when a call is over, and the callbacks that it runs then.
 _LOGGED = (
     Seam(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:made_in_a_call"),
+    Seam(_LOGGING, "Logging.attempt_scoped_copy", f"{_BACKSTOP}:copied", always=False),
+    Seam(_LOGGING, "Logging.guardrail_scoped_copy", f"{_BACKSTOP}:copied", always=False),
     Seam(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:logged"),
     Seam(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:logged"),
     Seam(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:logged"),
