@@ -16,6 +16,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import Span, SpanProcessor
 from opentelemetry.trace import StatusCode
 
+import releases
 from agentops_otel_litellm.operations import operation_named
 from apps import CALL_ID, MESSAGES, Caller
 from conftest import Reinstrument
