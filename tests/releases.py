@@ -1,7 +1,7 @@
 """What LiteLLM does by itself in one release and not in another.
 
 Expectations depend on the facts; what a release cannot do at all is a row of `LACKS`, whose tests are skipped. The
-suite runs on 1.72, 1.80, 1.106 and 1.109: what came in between is dated by the release after the last that lacked it.
+suite runs on 1.72, 1.80, 1.106 and 1.109: what came in between is dated by the release after the last without it.
 """
 
 from __future__ import annotations

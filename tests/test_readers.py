@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import httpx
 import litellm
@@ -841,7 +841,7 @@ def test_an_exception_of_nobodys() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 429])
 @pytest.mark.parametrize("kind", [exceptions.BadRequestError, exceptions.APIConnectionError])
-def test_the_status_of_a_refusal_is_the_providers(kind: Callable[..., Exception], status: int) -> None:
+def test_the_status_of_a_refusal_is_the_providers(kind: type[Any], status: int) -> None:
     """Where LiteLLM does not know the words of a refusal, it may make a status of its own."""
     error = kind(**ABOUT)
     error.__cause__ = BaseLLMException(status_code=status, message="refused")
