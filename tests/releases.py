@@ -20,8 +20,6 @@ def since(release: str) -> bool:
     return Version(release) <= RELEASE
 
 
-HITS_OF_MESSAGES = since("1.107")
-"""LiteLLM says of a cached stream of messages that it is one."""
 STREAMS_ARE_BLOCKS = since("1.107")
 """A chat's stream has `close`, and can be entered with `with`."""
 CHATS_ARE_CREATED = not since("1.107")
