@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from agentops_otel_litellm.call import Cost, Request, Response, Target, Usage
+from agentops_otel_litellm.call import Request, Response, Target, Usage
 from agentops_otel_litellm.readers.requests import default_request
-from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_response, no_usage, read_cost
+from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_response, no_usage, read_unit_cost
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.target import read_target
 from agentops_otel_litellm.readers.values import (
@@ -117,12 +117,6 @@ def rerank_usage(result: Any) -> Usage | None:
     return Usage(input=read, output=written, total=total or None) if read else None
 
 
-def search_cost(result: Any) -> Cost | None:
-    """Searches have a price each."""
-    cost = read_cost(result)
-    return None if cost is None else replace(cost, per_unit=True)
-
-
 RERANK = Shape(request=rerank_request, response=rerank_response, usage=rerank_usage)
 
 
@@ -132,7 +126,9 @@ def search_target(parameters: Parameters, logging: Any) -> Target:
     return replace(target, provider=target.provider or keyword(parameters.get("search_provider")), model=None)
 
 
-SEARCH = Shape(target=search_target, request=search_request, response=search_response, usage=no_usage, cost=search_cost)
+SEARCH = Shape(
+    target=search_target, request=search_request, response=search_response, usage=no_usage, cost=read_unit_cost
+)
 RAG_QUERY = Shape(request=default_request, response=no_response, usage=no_usage, cost=no_cost, stream_cost=no_cost)
 """Its search, its reranking and its chat are calls of their own, and theirs is what they used."""
 OCR = Shape(request=ocr_request, response=ocr_response, usage=no_usage)
