@@ -15,7 +15,6 @@ from agentops_otel_litellm.call import (
     Request,
     Response,
     Routing,
-    Stream,
     StreamOutcome,
     Target,
     Timing,
@@ -177,39 +176,35 @@ class Account:
     ) -> Call:
         """The whole call."""
         failure: Failure | None = None
-        stream: Stream | None = None
-        answer: Answer = (None, None, None)
         if error is not None:
             with _READING_EXCEPTION:
                 failure = readers.read_failure(error)
-        if streamed is not None:
-            chunks = streamed.chunks
-            if failure is None and chunks.failure is not None:
-                outcome, failure = "failed", chunks.failure
-            stream = streamed.timed(outcome, self.started)
-            answer = self._read_stream(chunks, outcome)
-        elif self._answer is not None:
-            answer = self._answer
-        elif outcome == "completed":
-            answer = self._read(result)
-        response, usage, cost = answer
-        target = self.target()
+        if failure is None and streamed is not None and streamed.chunks.failure is not None:
+            outcome, failure = "failed", streamed.chunks.failure
+        response, usage, cost = self._answer_at_end(outcome, result, streamed)
+        target, ended = self.target(), self.started + duration
         return Call(
             name=self._operation.name,
             operation=self._operation.name if self._operation.calls_a_model else None,
             target=target,
-            attempts=self.attempts.over(self.started, self.started + duration, target, failure)
-            if self.is_told
-            else None,
+            attempts=self.attempts.over(self.started, ended, target, failure) if self.is_told else None,
             timing=Timing(started_at=self.started_at, duration=duration),
             routing=self.routing() if self.is_told else None,
             request=self._request,
             response=response,
             usage=usage,
             cost=cost,
-            stream=stream,
+            stream=None if streamed is None else streamed.timed(outcome, self.started),
             failure=failure,
         )
+
+    def _answer_at_end(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
+        """What came, in whichever way it did."""
+        if streamed is not None:
+            return self._read_stream(streamed.chunks, outcome)
+        if self._answer is not None:
+            return self._answer
+        return self._read(result) if outcome == "completed" else (None, None, None)
 
     def _read(self, result: object) -> Answer:
         response: Response | None = None

@@ -14,7 +14,7 @@ from functools import wraps
 from threading import Lock
 from typing import Any
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Call, Cost, Request, Response, Routing, Usage
@@ -22,8 +22,8 @@ from agentops_otel_litellm.callback_context import AsTheApp
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.logging_objects import KNOWN, know
-from agentops_otel_litellm.observe import is_suppressed, observation_in
-from agentops_otel_litellm.operations import Operation, operation_logged_as, parameter_names
+from agentops_otel_litellm.observe import call_in, is_suppressed
+from agentops_otel_litellm.operations import Operation, by_name, operation_logged_as, parameter_names
 from agentops_otel_litellm.tracing import TRACING
 
 Function = Callable[..., Any]
@@ -45,7 +45,7 @@ def made_in_a_call(init: Function) -> Function:
         init(logging, *args, **kwargs)
         with _LOOKING:
             context = get_current()
-            if context and (is_suppressed(context) or _is_inside_a_call(context)):
+            if context and (is_suppressed(context) or call_in(context) is not None):
                 know(logging)
 
     return told
@@ -70,12 +70,12 @@ def logged(handler: Function) -> Function:
     names = parameter_names(handler)[1:]
     since = time.time()
 
-    def tell(logging: object, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
+    def tell(logging: object, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         telemetry = TRACING.telemetry
         if telemetry is None or logging in KNOWN:
             return
         with _WRITING:
-            _tell(telemetry, logging, {**dict(zip(names, args, strict=False)), **kwargs}, since)
+            _tell(telemetry, logging, by_name(names, args, kwargs), since)
 
     if inspect.iscoroutinefunction(handler):
 
@@ -98,11 +98,6 @@ def logged(handler: Function) -> Function:
     return told
 
 
-def _is_inside_a_call(context: Context) -> bool:
-    around = observation_in(context)
-    return around is not None and around.calls_a_model
-
-
 def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since: float) -> None:
     """Write the span of a call that began after LiteLLM was instrumented. LiteLLM may log its end several times."""
     context, error = get_current(), given.get("exception")
@@ -115,7 +110,7 @@ def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since
     timing = readers.logged_timing(logging, given.get("start_time"), given.get("end_time"))
     if timing is None or timing.started_at < since * 1e9 or not readers.was_made(logging):
         return
-    if is_suppressed(context) or _is_inside_a_call(context):
+    if is_suppressed(context) or call_in(context) is not None:
         return
     operation = operation_logged_as(getattr(logging, "call_type", None))
     parameters = readers.logged_parameters(logging)

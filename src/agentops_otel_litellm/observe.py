@@ -49,6 +49,12 @@ def observation_in(context: Mapping[str, object]) -> Observation | None:
     return observation if isinstance(observation, Observation) and observation.open else None
 
 
+def call_in(context: Mapping[str, object]) -> Observation | None:
+    """The same, where it is of a call of a model, and not of what LiteLLM does around calls."""
+    observation = observation_in(context)
+    return observation if observation is not None and observation.calls_a_model else None
+
+
 def is_suppressed(context: Mapping[str, object]) -> bool:
     """What `is_instrumentation_enabled()` says, which looks for the context twice more."""
     return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))

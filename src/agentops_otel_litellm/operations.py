@@ -151,6 +151,11 @@ def parameter_names(function: Callable[..., object]) -> tuple[str, ...]:
     return tuple(parameters)
 
 
+def by_name(names: tuple[str, ...], args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
+    """All arguments of a call by the names of its parameters."""
+    return {**dict(zip(names, args, strict=False)), **kwargs} if args else kwargs
+
+
 def _name(function: Callable[..., object]) -> str:
     """What LiteLLM calls the function, without the `a` of the asynchronous ones."""
     made_for = _made_for(function)

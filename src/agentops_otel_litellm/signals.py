@@ -14,8 +14,8 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.account import Account
 from agentops_otel_litellm.attempts import AttemptsSoFar
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.observe import Observation, is_suppressed, observation_in
-from agentops_otel_litellm.operations import parameter_names
+from agentops_otel_litellm.observe import Observation, call_in, is_suppressed
+from agentops_otel_litellm.operations import by_name, parameter_names
 
 Function = Callable[..., Any]
 
@@ -31,10 +31,7 @@ _TAKING_PART = guard("taking a partly cached response")
 def observed() -> Observation | None:
     """The observation of the call that LiteLLM is working on, if it is seen."""
     context = get_current()
-    observation = observation_in(context)
-    if observation is None or not observation.calls_a_model or is_suppressed(context):
-        return None
-    return observation
+    return None if is_suppressed(context) else call_in(context)
 
 
 def _account() -> Account | None:
@@ -111,7 +108,7 @@ def attempt_failed(exception_type: Function) -> Function:
         with _TAKING_FAILURE:
             account = _account()
             if account is not None:
-                given = {**dict(zip(names, args, strict=False)), **kwargs}
+                given = by_name(names, args, kwargs)
                 account.error_made(error, given.get("original_exception"), at)
 
     @wraps(exception_type)
@@ -206,7 +203,7 @@ def deployment_cools_down(add_deployment_to_cooldown: Function) -> Function:
         with _TAKING_COOLDOWN:
             account = _account()
             if account is not None:
-                account.cooldown_time = readers.read_cooldown_time(dict(zip(names, args, strict=False)) | kwargs)
+                account.cooldown_time = readers.read_cooldown_time(by_name(names, args, kwargs))
         return add_deployment_to_cooldown(*args, **kwargs)
 
     return told
@@ -221,7 +218,7 @@ def cached_part_joined(combine: Function) -> Function:
         joined = combine(*args, **kwargs)
         with _TAKING_PART:
             account = _account()
-            given = {**dict(zip(names, args, strict=False)), **kwargs}.get("embedding_response")
+            given = by_name(names, args, kwargs).get("embedding_response")
             if account is not None and given is not None and joined is not given:
                 account.provided = given
         return joined

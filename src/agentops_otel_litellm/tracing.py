@@ -14,8 +14,8 @@ from agentops_otel_litellm.coexistence import look_around
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.logging_objects import know
-from agentops_otel_litellm.observe import Observation, is_suppressed, observation_in
-from agentops_otel_litellm.operations import Operation, operation_of, parameter_names
+from agentops_otel_litellm.observe import Observation, call_in, is_suppressed, observation_in
+from agentops_otel_litellm.operations import Operation, by_name, operation_of, parameter_names
 from agentops_otel_litellm.patches import built_by, in_place_of, is_built
 from agentops_otel_litellm.stream_wrapper import traced_stream
 
@@ -149,8 +149,7 @@ class Tracing:
                     return None
                 if belongs(seen.operation, kwargs, context):
                     return None
-                parameters = {**dict(zip(seen.names, args, strict=False)), **kwargs} if args else kwargs
-                return Observation(telemetry, seen.operation, parameters, context)
+                return Observation(telemetry, seen.operation, by_name(seen.names, args, kwargs), context)
             return None
 
         return observed
@@ -199,8 +198,8 @@ def continues_a_call(kwargs: Parameters, context: Parameters) -> bool:
     """Whether LiteLLM is calling itself on behalf of the call that is going on. (Its logging object alone does not
     say so: the proxy makes one before the first call.)
     """
-    around = observation_in(context)
-    return around is not None and around.calls_a_model and around.account.is_continued_by(kwargs)
+    around = call_in(context)
+    return around is not None and around.account.is_continued_by(kwargs)
 
 
 def _is_inside_the_same(operation: Operation, _kwargs: Parameters, context: Parameters) -> bool:
@@ -210,8 +209,7 @@ def _is_inside_the_same(operation: Operation, _kwargs: Parameters, context: Para
 
 def _makes_one_call(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
     """Whether it is how LiteLLM makes the call it was asked for, of a `model_list`."""
-    around = observation_in(context)
-    return "deployments" in kwargs and around is not None and around.calls_a_model
+    return "deployments" in kwargs and call_in(context) is not None
 
 
 def _falls_back(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
@@ -59,10 +59,4 @@ ROUTE = Shape(
     cost=responses.no_cost,
     stream_cost=responses.no_cost,
 )
-BATCH = Shape(
-    routing=targets.no_routing,
-    request=requests.batch_request,
-    response=responses.no_response,
-    usage=responses.no_usage,
-    cost=responses.no_cost,
-)
+BATCH = replace(ROUTE, target=targets.read_target, routing=targets.no_routing, request=requests.batch_request)
