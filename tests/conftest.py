@@ -21,8 +21,8 @@ import pytest
 import operations_table
 import releases
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
-from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from agentops_otel_litellm.tracing import TRACING
+from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.seams.tracing import TRACING
 from operations_table import SeenOperations
 from recorder import Recorder
 from servers.openai_provider import OpenAIProvider

@@ -11,8 +11,8 @@ from types import FunctionType
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from agentops_otel_litellm import patches
 from agentops_otel_litellm.operations import DEFAULT, operation_of
+from agentops_otel_litellm.seams import patches
 from agentops_otel_litellm.version import SCOPE
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"

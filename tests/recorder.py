@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind
 
-from agentops_otel_litellm.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
 
 Attributes = dict[str, object]
 

@@ -18,9 +18,9 @@ from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from agentops_otel_litellm import signals
 from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.tracing import Tracing
+from agentops_otel_litellm.seams import signals
+from agentops_otel_litellm.seams.tracing import Tracing
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 from apps import MESSAGES, App, AsyncApp, SyncApp
 from attempts import assert_times, attempts_of, counted, expected, untimed

@@ -20,8 +20,8 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agentops_otel_litellm import coexistence
-from agentops_otel_litellm.coexistence import look_around
+from agentops_otel_litellm.callbacks import coexistence
+from agentops_otel_litellm.callbacks.coexistence import look_around
 from apps import MESSAGES, App
 from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of

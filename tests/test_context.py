@@ -26,7 +26,7 @@ import releases
 from agentops_otel_litellm import operations, readers
 from agentops_otel_litellm.call import Request
 from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.tracing import Tracing
+from agentops_otel_litellm.seams.tracing import Tracing
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 from apps import MESSAGES, App, AsyncApp, SyncApp
 from conftest import Reinstrument

@@ -18,9 +18,9 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import agentops_otel_litellm
-from agentops_otel_litellm import LiteLLMInstrumentor, metrics, operations, patches, readers, vocabularies
+from agentops_otel_litellm import LiteLLMInstrumentor, metrics, operations, readers, vocabularies
 from agentops_otel_litellm.call import Usage
-from agentops_otel_litellm.seams import SEAMS
+from agentops_otel_litellm.seams import SEAMS, patches
 from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider, Script

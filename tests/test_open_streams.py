@@ -8,7 +8,7 @@ import sys
 SETUP = """
 import os, sys
 from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.tracing import Tracing
+from agentops_otel_litellm.seams.tracing import Tracing
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider

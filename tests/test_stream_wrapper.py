@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.tracing import Tracing
+from agentops_otel_litellm.seams.tracing import Tracing
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 from recorder import Recorder, attributes_of
 

@@ -16,7 +16,7 @@ from opentelemetry.trace import StatusCode
 
 import releases
 from agentops_otel_litellm import LiteLLMInstrumentor
-from agentops_otel_litellm.stream_wrapper import TracedStream
+from agentops_otel_litellm.observing.stream_wrapper import TracedStream
 from apps import App, AsyncApp, SyncApp
 from conftest import RECORDER
 from expected import CHAT_REQUEST, STREAMED, TEXT_REQUEST, identity, price, streamed_answer, tokens, without_figures

@@ -18,9 +18,8 @@ import litellm
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from agentops_otel_litellm import tracing
-from agentops_otel_litellm.seams import SEAMS
-from agentops_otel_litellm.tracing import TRACING
+from agentops_otel_litellm.seams import SEAMS, tracing
+from agentops_otel_litellm.seams.tracing import TRACING
 from apps import Caller
 from expected import identified, served
 from recorder import Attributes, Recorder, seconds
@@ -405,7 +404,7 @@ def test_a_stream_from_a_coroutine_outlives_it(telemetry: Recorder) -> None:
 AT_EXIT = """
 import sys
 from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.tracing import Tracing
+from agentops_otel_litellm.seams.tracing import Tracing
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor

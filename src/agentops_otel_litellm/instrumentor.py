@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 
-from agentops_otel_litellm import patches
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.seams import SEAMS, Seam
+from agentops_otel_litellm.seams import SEAMS, Seam, patches
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
     def _uninstrument(self, **_kwargs: object) -> None:
         if not self._loaded:
             return
-        from agentops_otel_litellm.tracing import TRACING
+        from agentops_otel_litellm.seams.tracing import TRACING
 
         TRACING.telemetry = None
         self._loaded = False
@@ -103,7 +102,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         if self._loaded:
             return
         from agentops_otel_litellm.emit import Telemetry
-        from agentops_otel_litellm.tracing import TRACING
+        from agentops_otel_litellm.seams.tracing import TRACING
         from agentops_otel_litellm.vocabularies import VOCABULARIES
 
         # In the registry's order, not the user's: samplers get to see what the first of them says.

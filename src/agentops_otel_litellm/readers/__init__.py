@@ -6,6 +6,13 @@ content, change nothing, and never import litellm. They may raise on a shape the
 
 from agentops_otel_litellm.readers.audio import SPEECH, TRANSCRIPTION
 from agentops_otel_litellm.readers.cache import read_cache_hit
+from agentops_otel_litellm.readers.continuation import (
+    is_by_twin,
+    is_fallback,
+    is_of_model_list,
+    read_logging_object,
+    read_messages,
+)
 from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.images import IMAGE
@@ -64,7 +71,10 @@ __all__ = [
     "Shape",
     "asks",
     "has_declined",
+    "is_by_twin",
+    "is_fallback",
     "is_of_a_tool",
+    "is_of_model_list",
     "is_over",
     "is_stream",
     "is_stream_manager",
@@ -77,6 +87,8 @@ __all__ = [
     "read_client_failure",
     "read_cooldown_time",
     "read_failure",
+    "read_logging_object",
+    "read_messages",
     "read_native_function",
     "read_native_parameters",
     "read_routing",

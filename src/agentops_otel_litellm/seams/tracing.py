@@ -10,14 +10,14 @@ from types import CoroutineType, FunctionType
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.coexistence import look_around
+from agentops_otel_litellm.callbacks.coexistence import look_around
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.logging_objects import know
-from agentops_otel_litellm.observe import Observation, call_in, is_suppressed, observation_in
+from agentops_otel_litellm.observing.logging_objects import know
+from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed, observation_in
+from agentops_otel_litellm.observing.stream_wrapper import traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_of, parameter_names
-from agentops_otel_litellm.patches import built_by, in_place_of, is_built
-from agentops_otel_litellm.stream_wrapper import traced_stream
+from agentops_otel_litellm.seams.patches import built_by, in_place_of, is_built
 
 Function = Callable[..., object]
 Parameters = Mapping[str, object]
@@ -33,7 +33,6 @@ class _Seen:
 
     def __init__(self, function: Function) -> None:
         self._function = function
-        self._flag = f"a{function.__name__}"
 
     # Not before the first call: the module was not complete at the function's definition.
 
@@ -57,7 +56,7 @@ class _Seen:
         """The call that LiteLLM tries once by calling itself. (Where an asynchronous function calls its synchronous
         twin, which it does with a flag, that is the same try.)
         """
-        if kwargs.get("litellm_logging_obj") is None or kwargs.get(self._flag) is True:
+        if readers.read_logging_object(kwargs) is None or readers.is_by_twin(kwargs, self._function.__name__):
             return None
         context = get_current()
         observation = observation_in(context)
@@ -157,7 +156,7 @@ class Tracing:
 
 def _leave_unseen(kwargs: Parameters) -> None:
     """The call that LiteLLM's logging object is for is not to be seen: the proxy makes the object before the call."""
-    logging = kwargs.get("litellm_logging_obj")
+    logging = readers.read_logging_object(kwargs)
     if logging is not None:
         know(logging)
 
@@ -209,15 +208,15 @@ def _is_inside_the_same(operation: Operation, _kwargs: Parameters, context: Para
 
 def _makes_one_call(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
     """Whether it is how LiteLLM makes the call it was asked for, of a `model_list`."""
-    return "deployments" in kwargs and call_in(context) is not None
+    return readers.is_of_model_list(kwargs) and call_in(context) is not None
 
 
 def _falls_back(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
     """Whether the Router turns to another group for the call that it is routing. (What chooses one may ask the Router
     for an answer of its own.)
     """
-    depth, around = kwargs.get("fallback_depth"), observation_in(context)
-    return isinstance(depth, int) and depth > 0 and around is not None and around.operation == "route"
+    around = observation_in(context)
+    return readers.is_fallback(kwargs) and around is not None and around.operation == "route"
 
 
 TRACING = Tracing()

@@ -11,10 +11,10 @@ from typing import Any
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.account import Account
-from agentops_otel_litellm.attempts import AttemptsSoFar
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.observe import Observation, call_in, is_suppressed
+from agentops_otel_litellm.observing.account import Account
+from agentops_otel_litellm.observing.attempts import AttemptsSoFar
+from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed
 from agentops_otel_litellm.operations import by_name, parameter_names
 
 Function = Callable[..., Any]
@@ -64,7 +64,7 @@ def request_translated(prepare_completion_kwargs: Function) -> Function:
         with _TAKING_TRANSLATION:
             account = _account()
             if account is not None:
-                account.translation = made.get("messages")
+                account.translation = readers.read_messages(made)
         return made
 
     return told

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import cache, wraps
 from typing import Any
 
-from agentops_otel_litellm import callback as callback_module
+from agentops_otel_litellm.callbacks import agentops as callback_module
 from agentops_otel_litellm.guard import guard
 
 logger = logging.getLogger(__name__)

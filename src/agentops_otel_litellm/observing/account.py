@@ -7,7 +7,6 @@ from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.attempts import AttemptsSoFar
 from agentops_otel_litellm.call import (
     Call,
     Cost,
@@ -21,13 +20,14 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.logging_objects import know
+from agentops_otel_litellm.observing.attempts import AttemptsSoFar
+from agentops_otel_litellm.observing.logging_objects import know
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from agentops_otel_litellm.observing.streamed_response import StreamedResponse
     from agentops_otel_litellm.operations import Operation
-    from agentops_otel_litellm.streamed_response import StreamedResponse
 
 Answer = tuple[Response | None, Usage | None, Cost | None]
 
@@ -69,7 +69,7 @@ class Account:
         self._parameters = parameters
         self._request: Request | None = None
         self._answer: Answer | None = None
-        self.logging: object = parameters.get("litellm_logging_obj")
+        self.logging: object = readers.read_logging_object(parameters)
         """LiteLLM's logging object of the call, once there is one; the last, where LiteLLM made several."""
         if self.logging is not None:
             know(self.logging)
@@ -111,7 +111,7 @@ class Account:
 
     def start_over(self) -> None:
         """LiteLLM turns to another function of its own for the call, with nothing but what it was given."""
-        self.logging = self._first_logging = self._parameters.get("litellm_logging_obj")
+        self.logging = self._first_logging = readers.read_logging_object(self._parameters)
 
     def is_continued_by(self, kwargs: Mapping[str, object]) -> bool:
         """Whether a call inside this one, with these parameters, is LiteLLM's next step of it, and no other's call.
@@ -119,9 +119,9 @@ class Account:
         LiteLLM hands its logging object on. Where it has none yet, it has done nothing but make that call; and where
         it translates the app's request for another of its functions, the messages tell.
         """
-        if kwargs.get("litellm_logging_obj") is not None or self.logging is None:
+        if readers.read_logging_object(kwargs) is not None or self.logging is None:
             return True
-        return self.translation is not None and kwargs.get("messages") is self.translation
+        return self.translation is not None and readers.read_messages(kwargs) is self.translation
 
     def error_made(self, error: BaseException, of: object, at: float) -> None:
         """LiteLLM made its own error of one that came at that instant: it ends the attempt that is under way."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import wrapt
 
-from agentops_otel_litellm.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.readers import LiteLLMStream
 
 if TYPE_CHECKING:
-    from agentops_otel_litellm.observe import Observation
+    from agentops_otel_litellm.observing.observation import Observation
 
 Result = TypeVar("Result")
 

@@ -36,15 +36,16 @@ class Seam:
         return f"{self.module}.{self.name}"
 
 
-_TRACING = "agentops_otel_litellm.tracing:TRACING"
-_SIGNALS = "agentops_otel_litellm.signals"
-_SESSIONS = "agentops_otel_litellm.sessions"
-_NATIVE = "agentops_otel_litellm.native"
-_THREADS = "agentops_otel_litellm.threads"
-_BACKSTOP = "agentops_otel_litellm.backstop"
-_CALLBACK_CONTEXT = "agentops_otel_litellm.callback_context"
-_COEXISTENCE = "agentops_otel_litellm.coexistence"
-_SUPPRESSION = "agentops_otel_litellm.suppression"
+_TRACING = "agentops_otel_litellm.seams.tracing:TRACING"
+_SIGNALS = "agentops_otel_litellm.seams.signals"
+_SESSIONS = "agentops_otel_litellm.seams.sessions"
+_NATIVE = "agentops_otel_litellm.seams.native"
+_THREADS = "agentops_otel_litellm.seams.threads"
+_BACKSTOP = "agentops_otel_litellm.callbacks.backstop"
+_CALLBACK_CONTEXT = "agentops_otel_litellm.callbacks.context"
+_CALLBACK = "agentops_otel_litellm.callbacks.agentops"
+_COEXISTENCE = "agentops_otel_litellm.callbacks.coexistence"
+_SUPPRESSION = "agentops_otel_litellm.observing.suppression"
 _CACHING = "litellm.caching.caching_handler"
 _LOGGING = "litellm.litellm_core_utils.litellm_logging"
 _MESSAGES = (
@@ -161,7 +162,7 @@ _LOGGED = (
     Seam(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:logged"),
     Seam(_LOGGING, "Logging.pre_call", f"{_CALLBACK_CONTEXT}:input_callbacks"),
     Seam(_LOGGING, "Logging.post_call", f"{_CALLBACK_CONTEXT}:input_callbacks"),
-    Seam(_LOGGING, "_init_custom_logger_compatible_class", "agentops_otel_litellm.callback:agentops_callback"),
+    Seam(_LOGGING, "_init_custom_logger_compatible_class", f"{_CALLBACK}:agentops_callback"),
 )
 # Others that trace the same.
 _OTHERS = (

@@ -19,16 +19,16 @@ from opentelemetry.context import (
 )
 from opentelemetry.trace import set_span_in_context
 
-from agentops_otel_litellm.account import Account
-from agentops_otel_litellm.attempts import Try
 from agentops_otel_litellm.call import (
     Call,
     StreamOutcome,
 )
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from agentops_otel_litellm.streamed_response import StreamedResponse
-from agentops_otel_litellm.suppression import standing_aside
+from agentops_otel_litellm.observing.account import Account
+from agentops_otel_litellm.observing.attempts import Try
+from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.observing.streamed_response import StreamedResponse
+from agentops_otel_litellm.observing.suppression import standing_aside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,8 +17,8 @@ from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_context
 
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.observe import CURRENT, Observation
-from agentops_otel_litellm.suppression import not_standing_aside
+from agentops_otel_litellm.observing.observation import CURRENT, Observation
+from agentops_otel_litellm.observing.suppression import not_standing_aside
 
 _MAKING_CONTEXT = guard("making the context of callbacks")
 

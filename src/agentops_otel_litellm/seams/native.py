@@ -17,9 +17,9 @@ from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.observe import Observation, Running, is_suppressed
+from agentops_otel_litellm.observing.observation import Observation, Running, is_suppressed
 from agentops_otel_litellm.operations import operation_named
-from agentops_otel_litellm.tracing import TRACING, continues_a_call, handed_on
+from agentops_otel_litellm.seams.tracing import TRACING, continues_a_call, handed_on
 
 Function = Callable[..., Any]
 Parts = dict[str, Any]

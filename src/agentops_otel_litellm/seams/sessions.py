@@ -8,7 +8,7 @@ from typing import Any
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.signals import observed
+from agentops_otel_litellm.seams.signals import observed
 
 Function = Callable[..., Any]
 
