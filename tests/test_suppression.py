@@ -74,7 +74,7 @@ class Looks(CustomLogger):
         self.found: list[object] = []
 
     def log_success_event(self, kwargs: dict[str, object], *_args: object, **_others: object) -> None:
-        if kwargs["model"] == "model":  # LiteLLM's worker may have logs left of other tests
+        if kwargs["model"] == "looked-at":  # LiteLLM's worker may have logs left of other tests
             self.found.append(get_current().get(LANGUAGE_MODEL))
 
     async def async_log_success_event(self, kwargs: dict[str, object], *_args: object, **_others: object) -> None:
@@ -100,7 +100,7 @@ def test_what_is_found(app: App, monkeypatch: pytest.MonkeyPatch, apps: str | No
     monkeypatch.setattr(litellm, "success_callback", [])
     monkeypatch.setattr(litellm, "_async_success_callback", [])
     token = attach(set_value(LANGUAGE_MODEL, apps) if apps else get_current())
-    app.run(called_and_logged(app, model="mine/model"))
+    app.run(called_and_logged(app, model="mine/looked-at"))
     detach(token)
     settle()
     assert inside == [apps or "agentops_otel_litellm"]
