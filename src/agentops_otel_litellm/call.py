@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from agentops_otel_litellm.content import Content
 from agentops_otel_litellm.record import record
 
 StreamOutcome = Literal["completed", "closed", "abandoned", "cancelled", "failed"]
@@ -335,3 +336,5 @@ class Call:
     failure: Failure | None = None
     # LiteLLM's cache
     saved: Saved | None = None
+    content: Content | None = None
+    """What was said, where the user wants that told."""

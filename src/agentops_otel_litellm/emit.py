@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
 from opentelemetry.context import Context
@@ -23,12 +22,13 @@ from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.processors import pipeline
+from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE, __version__
 from agentops_otel_litellm.vocabularies import Vocabulary
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT
 from agentops_otel_litellm.vocabularies.llm import ATTEMPT, ATTEMPT_EVENT
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
+_DEFAULTS = Settings()
 
 
 class Telemetry:
@@ -38,19 +38,23 @@ class Telemetry:
         self,
         vocabularies: Sequence[Vocabulary],
         *,
-        model_providers: Mapping[str, str] = _NOTHING,
+        settings: Settings = _DEFAULTS,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
     ) -> None:
+        self._capture = settings.content
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
-        self._pipeline = [
-            (processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(model_providers)
-        ]
+        self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(settings)]
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider))
+
+    @property
+    def captures_content(self) -> bool:
+        """Whether calls are to be given what was said."""
+        return self._capture.anywhere
 
     def start(self, call: Call, context: Context) -> Span:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;

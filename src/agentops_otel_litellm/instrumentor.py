@@ -110,7 +110,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         names = settings.vocabularies(VOCABULARIES)
         TRACING.telemetry = Telemetry(
             [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names],
-            model_providers=dict(settings.model_providers),
+            settings=settings,
             tracer_provider=self._tracer_provider,
             meter_provider=self._meter_provider,
             logger_provider=self._logger_provider,

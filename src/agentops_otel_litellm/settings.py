@@ -39,6 +39,38 @@ def _switch(text: str) -> bool:
     return text.lower() == "true"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentCapture:
+    """Where what was said is told: nowhere, unless the user asks for it."""
+
+    on_spans: bool = False
+    in_events: bool = False
+
+    @property
+    def anywhere(self) -> bool:
+        return self.on_spans or self.in_events
+
+    def __str__(self) -> str:
+        return next(name for name, capture in _CAPTURES.items() if capture == self)
+
+
+_CAPTURES = {
+    "NO_CONTENT": ContentCapture(),
+    "SPAN_ONLY": ContentCapture(on_spans=True),
+    "EVENT_ONLY": ContentCapture(in_events=True),
+    "SPAN_AND_EVENT": ContentCapture(on_spans=True, in_events=True),
+    # As earlier releases of OpenTelemetry's instrumentations had it.
+    "TRUE": ContentCapture(on_spans=True),
+    "FALSE": ContentCapture(),
+}
+
+
+def _capture(text: str) -> ContentCapture:
+    if text.upper() not in _CAPTURES:
+        raise ValueError("one of NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT")
+    return _CAPTURES[text.upper()]
+
+
 def setting(
     variable: str,
     *,
@@ -55,7 +87,7 @@ def setting(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What AGENTOPS_* variables say. The OTEL_* ones are OpenTelemetry's and are read by it."""
+    """What AGENTOPS_* variables say, and the OTEL_* ones that instrumentations read: the SDK reads the others."""
 
     semconv: tuple[str, ...] = setting(
         "AGENTOPS_SEMCONV",
@@ -94,6 +126,13 @@ class Settings:
         default=False,
         parse=_switch,
         help="Whether `agentops` among LiteLLM's callbacks is LiteLLM's own, which exports every call once more.",
+    )
+    content: ContentCapture = setting(  # noqa: RUF009 - it is frozen
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+        default=_CAPTURES["NO_CONTENT"],
+        parse=_capture,
+        help="Whether prompts, answers, tools and the like are told, and where: `NO_CONTENT`, `SPAN_ONLY`, "
+        "`EVENT_ONLY` or `SPAN_AND_EVENT`; `true` is `SPAN_ONLY`.",
     )
 
     @classmethod

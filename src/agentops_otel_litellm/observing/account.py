@@ -19,6 +19,7 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
+from agentops_otel_litellm.content import Content, Message
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
 from agentops_otel_litellm.observing.logging_objects import know
@@ -34,6 +35,7 @@ Answer = tuple[Response | None, Usage | None, Cost | None]
 _READING_REQUEST = guard("reading a request")
 _READING_TARGET = guard("reading the provider of a call")
 _READING_ROUTING = guard("reading how LiteLLM carried a call")
+_READING_CONTENT = guard("reading what was said")
 _READING_RESPONSE = guard("reading a response")
 _READING_USAGE = guard("reading a response's usage")
 _READING_COST = guard("reading a response's cost")
@@ -48,6 +50,7 @@ class Account:
 
     __slots__ = (
         "_answer",
+        "_content",
         "_first_logging",
         "_operation",
         "_parameters",
@@ -69,6 +72,7 @@ class Account:
         self._parameters = parameters
         self._request: Request | None = None
         self._answer: Answer | None = None
+        self._content: Content | None = None
         self.logging: object = readers.read_logging_object(parameters)
         """LiteLLM's logging object of the call, once there is one; the last, where LiteLLM made several."""
         if self.logging is not None:
@@ -92,7 +96,7 @@ class Account:
 
     def let_go(self) -> None:
         """Of what the app passed and LiteLLM made of it: the call is over."""
-        self._parameters, self._request, self._answer = {}, None, None
+        self._parameters, self._request, self._answer, self._content = {}, None, None, None
         self.logging = self._first_logging = self.translation = self.provided = self.error = None
         self.attempts = AttemptsSoFar()
 
@@ -100,6 +104,20 @@ class Account:
         """Before LiteLLM gets to change what the app passed."""
         with _READING_REQUEST:
             self._request = self._operation.shape.request(self._parameters)
+
+    def read_content(self) -> None:
+        """The same of what is said, where content is wanted."""
+        readers_of = self._operation.shape.content
+        if readers_of is not None:
+            with _READING_CONTENT:
+                self._content = readers_of.asked(self._parameters)
+
+    def transcript(self) -> readers.Transcript | None:
+        """What a stream is to be written down with, where content is wanted."""
+        if self._content is None or self._operation.shape.content is None:
+            return None
+        make = self._operation.shape.content.transcript
+        return None if make is None else make()
 
     def set_up(self, logging: object) -> None:
         """LiteLLM set up the logging of the call, or of another that it makes for it: the first knows what was called,
@@ -196,6 +214,7 @@ class Account:
             cost=cost,
             stream=None if streamed is None else streamed.timed(outcome, self.started),
             failure=failure,
+            content=None if self._content is None else self._said(self._content, result, streamed),
         )
 
     def _answer_at_end(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
@@ -205,6 +224,18 @@ class Account:
         if self._answer is not None:
             return self._answer
         return self._read(result) if outcome == "completed" else (None, None, None)
+
+    def _said(self, asked: Content, result: object, streamed: StreamedResponse | None) -> Content:
+        """All that was said, as far as it came."""
+        with _READING_CONTENT:
+            output: tuple[Message, ...] | None = None
+            answered = self._operation.shape.content.answered if self._operation.shape.content else None
+            if streamed is not None:
+                output = streamed.said()
+            elif result is not None and answered is not None:
+                output = answered(result)
+            return replace(asked, output=output)
+        return asked
 
     def _read(self, result: object) -> Answer:
         response: Response | None = None

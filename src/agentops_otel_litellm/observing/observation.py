@@ -108,6 +108,8 @@ class Observation:
         if self._span.is_recording():
             self.account.is_told = True
             self.account.read_request()
+            if telemetry.captures_content:
+                self.account.read_content()
 
     @property
     def open(self) -> bool:
@@ -158,7 +160,9 @@ class Observation:
 
     def streams(self, stream: object) -> None:
         """LiteLLM gave a stream of which the app will read, or not."""
-        self._streamed = StreamedResponse(self._operation.shape.chunks(stream), perf_counter())
+        self._streamed = StreamedResponse(
+            self._operation.shape.chunks(stream), perf_counter(), self.account.transcript()
+        )
         self.account.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 

@@ -7,22 +7,27 @@ from operator import sub
 from typing import TYPE_CHECKING
 
 from agentops_otel_litellm.call import Stream, StreamOutcome
-from agentops_otel_litellm.guard import tell
+from agentops_otel_litellm.guard import guard, tell
 
 if TYPE_CHECKING:
-    from agentops_otel_litellm.readers import Chunks
+    from agentops_otel_litellm.content import Message
+    from agentops_otel_litellm.readers import Chunks, Transcript
+
+_READING_CONTENT = guard("reading what a chunk says")
 
 
 class StreamedResponse:
-    """The instants of a stream's chunks, and the reader that adds the chunks up. No chunk is kept.
+    """The instants of a stream's chunks, and the reader that adds the chunks up. No chunk is kept, and what they
+    say only where content is wanted.
 
     Instants are seconds on the monotonic clock.
     """
 
-    __slots__ = ("_instants", "_returned", "chunks")
+    __slots__ = ("_instants", "_returned", "_transcript", "chunks")
 
-    def __init__(self, chunks: Chunks, returned: float) -> None:
+    def __init__(self, chunks: Chunks, returned: float, transcript: Transcript | None = None) -> None:
         self.chunks = chunks
+        self._transcript = transcript
         self._returned = returned
         self._instants = array("d")
 
@@ -33,6 +38,16 @@ class StreamedResponse:
             self.chunks.add(chunk, at)
         except Exception as fault:  # noqa: BLE001 - whatever it is, it is ours
             tell("reading a chunk", fault)
+        if self._transcript is not None:
+            self._write_down(chunk, self._transcript)
+
+    def _write_down(self, chunk: object, transcript: Transcript) -> None:
+        with _READING_CONTENT:
+            transcript.add(chunk)
+
+    def said(self) -> tuple[Message, ...] | None:
+        """The answers as far as they came, where they were written down."""
+        return None if self._transcript is None else self._transcript.messages()
 
     @property
     def latest(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.processors.attempts import count_retries, name_deployment
@@ -11,6 +11,7 @@ from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
 from agentops_otel_litellm.processors.provider import naming_provider
 from agentops_otel_litellm.processors.stream import add_stream_rates
+from agentops_otel_litellm.settings import Settings
 
 Processor = Callable[[Call], Call]
 
@@ -24,9 +25,9 @@ PIPELINE: tuple[Processor, ...] = (
 )
 
 
-def pipeline(model_providers: Mapping[str, str]) -> tuple[Processor, ...]:
-    """The processors, for a user who says of which provider the models with certain prefixes are."""
-    return naming_provider(model_providers), *PIPELINE
+def pipeline(settings: Settings) -> tuple[Processor, ...]:
+    """The processors, as the user has set them."""
+    return naming_provider(dict(settings.model_providers)), *PIPELINE
 
 
 __all__ = ["PIPELINE", "Processor", "pipeline"]

@@ -6,6 +6,7 @@ content, change nothing, and never import litellm. They may raise on a shape the
 
 from agentops_otel_litellm.readers.audio import SPEECH, TRANSCRIPTION
 from agentops_otel_litellm.readers.cache import read_cache_hit
+from agentops_otel_litellm.readers.content import Transcript
 from agentops_otel_litellm.readers.continuation import (
     is_by_twin,
     is_fallback,
@@ -69,6 +70,7 @@ __all__ = [
     "Chunks",
     "LiteLLMStream",
     "Shape",
+    "Transcript",
     "asks",
     "has_declined",
     "is_by_twin",

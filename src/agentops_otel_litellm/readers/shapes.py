@@ -9,6 +9,7 @@ from typing import Any
 from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
 from agentops_otel_litellm.readers import prices, requests, responses, streams
 from agentops_otel_litellm.readers import target as targets
+from agentops_otel_litellm.readers.content import CHAT_CONTENT, TEXT_CONTENT, ContentReaders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class Shape:
     """Where neither gave one, or a zero, and the provider counted: from the response, or the stream's chunks, and
     LiteLLM's logging object.
     """
+    content: ContentReaders | None = None
+    """Where something is said."""
 
 
 CHAT = Shape(
@@ -37,12 +40,14 @@ CHAT = Shape(
     response=responses.chat_response,
     chunks=streams.ChatChunks,
     price=prices.price_chat,
+    content=CHAT_CONTENT,
 )
 TEXT = Shape(
     request=requests.text_request,
     response=responses.text_response,
     chunks=streams.TextChunks,
     price=prices.price_chat,
+    content=TEXT_CONTENT,
 )
 EMBEDDING = Shape(
     request=requests.embedding_request,

@@ -7,7 +7,12 @@ Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open prop
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from functools import partial
+
 from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Stream, Target, Usage
+from agentops_otel_litellm.content import Content, Message
 from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary, always
 
 # LiteLLM's provider → `gen_ai.provider.name`. What is not here keeps LiteLLM's name.
@@ -50,6 +55,20 @@ def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:
     if not reasons:
         return None
     return tuple("error" if reason is None else FINISH_REASONS.get(reason, reason) for reason in reasons)
+
+
+# A record's known fields are the convention's JSON object.
+_as_json = partial(json.dumps, default=vars, ensure_ascii=False, separators=(",", ":"))
+
+
+def messages(said: Iterable[Message]) -> str:
+    """The convention's JSON of messages."""
+    return _as_json([{**vars(message), **_finished(message)} for message in said])
+
+
+def _finished(message: Message) -> dict[str, str]:
+    reason = message.finish_reason
+    return {} if reason is None else {"finish_reason": FINISH_REASONS.get(reason, reason)}
 
 
 EXCEPTION_EVENT = "gen_ai.client.operation.exception"
@@ -135,6 +154,15 @@ GEN_AI = Vocabulary(
         Failure,
         {
             "error.type": "type",
+        },
+    ),
+    Table(
+        Content,
+        {
+            "gen_ai.system_instructions": ("instructions", _as_json),
+            "gen_ai.input.messages": ("input", messages),
+            "gen_ai.output.messages": ("output", messages),
+            "gen_ai.tool.definitions": ("tools", _as_json),
         },
     ),
     Table(

@@ -1,0 +1,222 @@
+"""What is said in chats: OpenAI's messages, which LiteLLM makes of every provider's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agentops_otel_litellm.content import Content, Message, Modality, Part, Tool
+from agentops_otel_litellm.readers.content.draft import Draft
+from agentops_otel_litellm.readers.content.parts import (
+    blob,
+    media,
+    plain,
+    reasoning_parts,
+    stored_file,
+    text_parts,
+    tool_call,
+    tool_result,
+)
+from agentops_otel_litellm.readers.values import field, keyword, members, text
+
+Parameters = Mapping[str, Any]
+
+
+def chat_asked(parameters: Parameters) -> Content:
+    """The conversation so far, and the tools. Instructions are messages of it."""
+    return Content(
+        input=tuple(map(_message, parameters.get("messages") or ())),
+        tools=tuple(map(tool, parameters.get("tools") or parameters.get("functions") or ())) or None,
+    )
+
+
+def text_asked(parameters: Parameters) -> Content:
+    """Each prompt of a text completion is a message of its own."""
+    prompt = parameters.get("prompt")
+    prompts = prompt if isinstance(prompt, list | tuple) else (prompt,)
+    return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)))
+
+
+def chat_answered(result: Any) -> tuple[Message, ...]:
+    return tuple(
+        _answer(members(choice.get("message")), choice) for choice in map(members, field(result, "choices") or ())
+    )
+
+
+def text_answered(result: Any) -> tuple[Message, ...]:
+    return tuple(
+        Message(
+            role="assistant",
+            parts=text_parts(choice.get("text")),
+            finish_reason=keyword(choice.get("finish_reason")),
+        )
+        for choice in map(members, field(result, "choices") or ())
+    )
+
+
+def _answer(message: Mapping[str, Any], choice: Mapping[str, Any]) -> Message:
+    return Message(
+        role=text(message.get("role")) or "assistant",
+        parts=_parts(message),
+        finish_reason=keyword(choice.get("finish_reason")),
+    )
+
+
+def _message(given: Any) -> Message:
+    message = members(given)
+    role = text(message.get("role")) or "user"
+    if role in {"tool", "function"}:
+        result = message.get("content")
+        called = message.get("tool_call_id") or message.get("name")
+        return Message(role="tool", parts=(tool_result(called, _texts(result)),), name=text(message.get("name")))
+    return Message(role=role, parts=_parts(message), name=text(message.get("name")))
+
+
+def _texts(content: Any) -> Any:
+    """What a tool put out, of which the parts are texts."""
+    if not isinstance(content, list | tuple):
+        return content
+    return "".join(text(field(part, "text")) or "" for part in content)
+
+
+def _parts(message: Mapping[str, Any]) -> tuple[Part, ...]:
+    """Reasoning, then what was said, then tool calls: the order in which models write."""
+    content = message.get("content")
+    said = text_parts(content) if not isinstance(content, list | tuple) else tuple(map(content_part, content))
+    return (
+        *reasoning_parts(message.get("reasoning_content")),
+        *said,
+        *((Part(type="refusal", content=text(message["refusal"])),) if text(message.get("refusal")) else ()),
+        *((_spoken(message["audio"]),) if message.get("audio") else ()),
+        *(media("image", field(field(image, "image_url"), "url")) for image in message.get("images") or ()),
+        *map(_called, message.get("tool_calls") or ()),
+        *((_called({"function": message["function_call"]}),) if message.get("function_call") else ()),
+    )
+
+
+def _called(call: Any) -> Part:
+    function = members(field(call, "function"))
+    return tool_call(field(call, "id"), function.get("name"), function.get("arguments"))
+
+
+def _spoken(audio: Any) -> Part:
+    """A sound: one that the model makes also comes in writing, and one that is sent again is named by its id."""
+    transcript = text(field(audio, "transcript"))
+    if transcript is not None:
+        return Part(type="text", content=transcript)
+    known = field(audio, "data")
+    return blob("audio", known) if known else stored_file("audio", field(audio, "id"))
+
+
+def content_part(given: Any) -> Part:
+    """One of the parts that a message's content may be a list of."""
+    if isinstance(given, str):
+        return Part(type="text", content=given)
+    part = members(given)
+    read = _CONTENT_PARTS.get(part.get("type") or "")
+    return Part(type="unknown", name=keyword(part.get("type"))) if read is None else read(part)
+
+
+def _text(part: Mapping[str, Any]) -> Part:
+    return Part(type="text", content=text(part.get("text")) or "")
+
+
+def _reasoning(part: Mapping[str, Any]) -> Part:
+    return Part(type="reasoning", content=text(part.get("thinking") or part.get("text")) or "")
+
+
+def _refusal(part: Mapping[str, Any]) -> Part:
+    return Part(type="refusal", content=text(part.get("refusal")) or "")
+
+
+def _sound(part: Mapping[str, Any]) -> Part:
+    sound = members(part.get("input_audio"))
+    kind = keyword(sound.get("format"))
+    return blob("audio", sound.get("data"), f"audio/{kind}" if kind else None)
+
+
+def _file(part: Mapping[str, Any]) -> Part:
+    file = members(part.get("file"))
+    if file.get("file_data"):
+        return media("document", file["file_data"], text(file.get("format")))
+    return stored_file("document", file.get("file_id"), text(file.get("format")))
+
+
+def _url(name: str, modality: Modality) -> Callable[[Mapping[str, Any]], Part]:
+    def read(part: Mapping[str, Any]) -> Part:
+        given = part.get(name)
+        return media(modality, given if isinstance(given, str) else field(given, "url"))
+
+    return read
+
+
+_CONTENT_PARTS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
+    "text": _text,
+    "input_text": _text,
+    "output_text": _text,
+    "thinking": _reasoning,
+    "reasoning": _reasoning,
+    "refusal": _refusal,
+    "image_url": _url("image_url", "image"),
+    "video_url": _url("video_url", "video"),
+    "input_audio": _sound,
+    "file": _file,
+}
+
+
+def tool(given: Any) -> Tool:
+    """A tool, or one of the functions that tools were before."""
+    known = members(given)
+    function = members(known.get("function") or (known if "name" in known and "type" not in known else None))
+    kind = keyword(known.get("type")) or "function"
+    return Tool(
+        type=kind,
+        name=text(function.get("name") or known.get("name")) or kind,
+        description=text(function.get("description")),
+        parameters=plain(function.get("parameters")),
+    )
+
+
+class ChatTranscript:
+    """A chat's stream, written down. Deltas of parallel choices and tool calls are told apart by their indexes."""
+
+    __slots__ = ("_draft",)
+
+    def __init__(self) -> None:
+        self._draft = Draft()
+
+    def add(self, chunk: Any) -> None:
+        for choice in map(members, field(chunk, "choices") or ()):
+            index = choice.get("index") or 0
+            self._draft.finish(index, keyword(choice.get("finish_reason")))
+            self._add(index, choice)
+
+    def _add(self, index: int, choice: Mapping[str, Any]) -> None:
+        delta, draft = members(choice.get("delta")), self._draft
+        draft.say(index, "reasoning", delta.get("reasoning_content"))
+        draft.say(index, "text", delta.get("content"))
+        draft.say(index, "refusal", delta.get("refusal"))
+        draft.say(index, "text", field(delta.get("audio"), "transcript"))
+        for image in delta.get("images") or ():
+            draft.add(index, media("image", field(field(image, "image_url"), "url")))
+        for call in map(members, delta.get("tool_calls") or ()):
+            function = members(call.get("function"))
+            draft.call(index, call.get("index") or 0, call.get("id"), function.get("name"), function.get("arguments"))
+        if delta.get("function_call") is not None:
+            function = members(delta["function_call"])
+            draft.call(index, -1, None, function.get("name"), function.get("arguments"))
+
+    def messages(self) -> tuple[Message, ...]:
+        return self._draft.messages()
+
+
+class TextTranscript(ChatTranscript):
+    """A text completion's stream. Of an answer from its cache LiteLLM gives the chunks of a chat."""
+
+    __slots__ = ()
+
+    def _add(self, index: int, choice: Mapping[str, Any]) -> None:
+        if "text" in choice:
+            self._draft.say(index, "text", choice["text"])
+        else:
+            super()._add(index, choice)

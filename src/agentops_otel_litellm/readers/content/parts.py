@@ -1,0 +1,84 @@
+"""Pieces of messages, as all families of them are made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from math import isfinite
+from typing import Any
+
+from agentops_otel_litellm.content import Json, Modality, Part
+from agentops_otel_litellm.readers.values import members, text
+
+_DEEPEST = 32
+
+
+def text_parts(value: Any) -> tuple[Part, ...]:
+    """A string that says something."""
+    known = text(value)
+    return () if known is None else (Part(type="text", content=known),)
+
+
+def reasoning_parts(value: Any) -> tuple[Part, ...]:
+    known = text(value)
+    return () if known is None else (Part(type="reasoning", content=known),)
+
+
+def tool_call(call_id: Any, name: Any, arguments: Any) -> Part:
+    return Part(type="tool_call", id=text(call_id), name=text(name) or "", arguments=parsed(arguments))
+
+
+def tool_result(call_id: Any, result: Any) -> Part:
+    return Part(type="tool_call_response", id=text(call_id), response=parsed(result, strings=True))
+
+
+def media(modality: Modality, url: Any, mime_type: str | None = None) -> Part:
+    """By reference. Of what is sent with the message, base64 in a `data:` URL, only kind and size are told."""
+    known = text(url) or ""
+    if not known.startswith("data:"):
+        return Part(type="uri", modality=modality, mime_type=mime_type, uri=known)
+    head, _, data = known.removeprefix("data:").partition(",")
+    return blob(modality, data, head.partition(";")[0] or mime_type)
+
+
+def blob(modality: Modality, data: Any, mime_type: str | None = None) -> Part:
+    """What is sent with the message."""
+    return Part(type="blob", modality=modality, mime_type=mime_type, size=len(data) if isinstance(data, str) else None)
+
+
+def stored_file(modality: Modality, file_id: Any, mime_type: str | None = None) -> Part:
+    """What the provider keeps."""
+    return Part(type="file", modality=modality, mime_type=mime_type, file_id=text(file_id) or "")
+
+
+def parsed(value: Any, *, strings: bool = False) -> Json:
+    """What a string of JSON says; the string, where it is none, or where all `strings` are meant as such."""
+    if not isinstance(value, str):
+        return plain(value)
+    if strings:
+        return str.__str__(value)
+    try:
+        return plain(json.loads(value))
+    except (ValueError, RecursionError):
+        return str.__str__(value)
+
+
+def plain(value: Any, depth: int = _DEEPEST) -> Json:
+    """A copy of what JSON can say of a value: what it cannot is left out."""
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, str):
+        return str.__str__(value)
+    if depth and isinstance(value, list | tuple):
+        return [plain(each, depth - 1) for each in value]
+    if depth and (isinstance(value, dict) or hasattr(type(value), "model_fields")):
+        return {str(name): plain(each, depth - 1) for name, each in members(value).items()}
+    return None
+
+
+def joined(parts: Iterable[tuple[Part, ...]]) -> Iterator[Part]:
+    """One after the other."""
+    for each in parts:
+        yield from each

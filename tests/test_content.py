@@ -1,0 +1,190 @@
+"""What is said in a call is told where the user asks for it, whole, in order, and as the conventions have it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.seams.tracing import TRACING
+from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.vocabularies import VOCABULARIES
+from apps import App
+from recorder import Recorder
+from servers.openai_provider import Script
+
+CONTENT = {
+    "gen_ai.system_instructions",
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.tool.definitions",
+}
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+CONVERSATION: list[dict[str, Any]] = [
+    {"role": "system", "content": "Be brief."},
+    {
+        "role": "user",
+        "name": "ada",
+        "content": [
+            {"type": "text", "text": "What is this?"},
+            {"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}},
+            {"type": "image_url", "image_url": {"url": "https://example.com/cat.png"}},
+            {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+            {"type": "file", "file": {"file_id": "file-1"}},
+        ],
+    },
+    {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"at": "cat.png"}'}},
+            {"id": "call_2", "type": "function", "function": {"name": "look", "arguments": '{"at": '}},
+        ],
+    },
+    {"role": "tool", "tool_call_id": "call_1", "content": "a cat"},
+    {
+        "role": "tool",
+        "tool_call_id": "call_2",
+        "content": [{"type": "text", "text": "a "}, {"type": "text", "text": "dog"}],
+    },
+]
+TOLD = [
+    {"role": "system", "parts": [{"type": "text", "content": "Be brief."}]},
+    {
+        "role": "user",
+        "name": "ada",
+        "parts": [
+            {"type": "text", "content": "What is this?"},
+            {"type": "blob", "modality": "image", "mime_type": "image/png", "size": 12},
+            {"type": "uri", "modality": "image", "uri": "https://example.com/cat.png"},
+            {"type": "blob", "modality": "audio", "mime_type": "audio/wav", "size": 8},
+            {"type": "file", "modality": "document", "file_id": "file-1"},
+        ],
+    },
+    {
+        "role": "assistant",
+        "parts": [
+            {"type": "tool_call", "id": "call_1", "name": "look", "arguments": {"at": "cat.png"}},
+            {"type": "tool_call", "id": "call_2", "name": "look", "arguments": '{"at": '},
+        ],
+    },
+    {"role": "tool", "parts": [{"type": "tool_call_response", "id": "call_1", "response": "a cat"}]},
+    {"role": "tool", "parts": [{"type": "tool_call_response", "id": "call_2", "response": "a dog"}]},
+]
+SCHEMA = {"type": "object", "properties": {"at": {"type": "string"}}}
+TOOLS = [{"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": SCHEMA}}]
+CALLS = (("call_1", "look", ('{"at": ', '"cat.png"}')), ("call_2", "look", ("{}",)))
+
+SAID_AND_CALLED: tuple[dict[str, Any], ...] = (
+    {"type": "text", "content": "Let me."},
+    {"type": "tool_call", "id": "call_1", "name": "look", "arguments": {"at": "cat.png"}},
+    {"type": "tool_call", "id": "call_2", "name": "look", "arguments": {}},
+)
+
+
+@pytest.fixture
+def captured(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """LiteLLM, instrumented by somebody who wants content on the spans."""
+    settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"})
+    monkeypatch.setattr(
+        TRACING, "telemetry", Telemetry(list(VOCABULARIES.values()), settings=settings, **telemetry.providers)
+    )
+    return telemetry
+
+
+def said(recorder: Recorder) -> dict[str, Any]:
+    """The content on the one span, by the last part of its attribute's name."""
+    attributes = recorder.attributes()
+    return {name: json.loads(str(attributes[name])) for name in CONTENT if name in attributes}
+
+
+def answers(*parts: dict[str, Any], finish_reason: str | None = "stop") -> list[dict[str, Any]]:
+    """What the one choice says."""
+    ended = {} if finish_reason is None else {"finish_reason": finish_reason}
+    return [{"role": "assistant", "parts": list(parts), **ended}]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_conversation_is_told_whole(app: App, captured: Recorder, streamed: bool) -> None:  # noqa: FBT001 - a row
+    """Every message, part and tool, in order; media by reference."""
+    app.provider.script(Script(content=("Let ", "me."), tool_calls=CALLS))
+    (app.read if streamed else app.ask)("completion", messages=CONVERSATION, tools=TOOLS)
+    assert said(captured) == {
+        "gen_ai.input.messages": TOLD,
+        "gen_ai.output.messages": answers(*SAID_AND_CALLED, finish_reason="tool_call"),
+        "gen_ai.tool.definitions": [
+            {"type": "function", "name": "look", "description": "Looks.", "parameters": SCHEMA}
+        ],
+    }
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_each_choice_is_told(app: App, captured: Recorder, streamed: bool) -> None:  # noqa: FBT001 - a row
+    """With all of its tool calls. (Of a stream LiteLLM gives the app but one of their finish reasons.)"""
+    app.provider.script(Script(content=("Let ", "me."), tool_calls=CALLS))
+    (app.read if streamed else app.ask)("completion", n=3)
+    choices = said(captured)["gen_ai.output.messages"]
+    (parts,) = (each["parts"] for each in answers(*SAID_AND_CALLED))
+    assert [choice["parts"] for choice in choices] == [parts] * 3
+    assert {choice["finish_reason"] for choice in choices if not streamed or "finish_reason" in choice} == {"tool_call"}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_text_completion_is_told(app: App, captured: Recorder, streamed: bool) -> None:  # noqa: FBT001 - a row
+    """Each prompt is a message."""
+    (app.read if streamed else app.ask)("text_completion", prompt="Say hello.")
+    assert said(captured) == {
+        "gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": "Say hello."}]}],
+        "gen_ai.output.messages": answers({"type": "text", "content": "Hello, world!"}),
+    }
+
+
+def test_of_an_interrupted_stream_what_came_is_told(app: App, captured: Recorder) -> None:
+    """It has no finish reason, and a tool call may end in the middle of its arguments."""
+    app.provider.script(Script(content=("Let ",), tool_calls=CALLS, delay=0.01))
+
+    async def scenario() -> None:
+        stream = await app.stream(messages=CONVERSATION)
+        while chunk := await app.next(stream):
+            (call,) = chunk.choices[0].delta.tool_calls or (None,)
+            if call is not None and getattr(call, "function").arguments:  # noqa: B009 - the other kind has none
+                break
+
+    app.run(scenario())
+    assert said(captured)["gen_ai.output.messages"] == answers(
+        {"type": "text", "content": "Let "},
+        {"type": "tool_call", "id": "call_1", "name": "look", "arguments": '{"at": '},
+        finish_reason=None,
+    )
+
+
+def test_a_failed_call_has_what_was_asked(app: App, captured: Recorder) -> None:
+    """And no answer."""
+    app.provider.script(Script(status=500))
+    with pytest.raises(Exception, match="error"):
+        app.ask("completion", messages=CONVERSATION[:1])
+    assert said(captured) == {"gen_ai.input.messages": TOLD[:1]}
+
+
+def test_what_was_said_is_told_as_it_was_when_the_call_began(app: App, captured: Recorder) -> None:
+    """The app may change its messages while it reads the answer."""
+
+    async def scenario() -> None:
+        mine = [{"role": "user", "content": [{"type": "text", "text": "Before"}]}]
+        stream = await app.stream(messages=mine)
+        mine[0]["content"][0]["text"] = "After"  # type: ignore[index]  # it is a list
+        mine.append({"role": "user", "content": "After"})
+        await app.rest(stream)
+
+    app.run(scenario())
+    assert said(captured)["gen_ai.input.messages"] == [
+        {"role": "user", "parts": [{"type": "text", "content": "Before"}]}
+    ]
+
+
+def test_nothing_is_told_unless_asked_for(app: App, telemetry: Recorder) -> None:
+    """Content is off by default."""
+    app.ask("completion", messages=CONVERSATION, tools=TOOLS)
+    assert said(telemetry) == {}
