@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opentelemetry._logs import SeverityNumber
 
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.seams.tracing import TRACING
@@ -84,20 +86,53 @@ SAID_AND_CALLED: tuple[dict[str, Any], ...] = (
 )
 
 
+Capture = Callable[..., Recorder]
+
+
 @pytest.fixture
-def captured(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    """LiteLLM, instrumented by somebody who wants content on the spans."""
-    settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"})
-    monkeypatch.setattr(
-        TRACING, "telemetry", Telemetry(list(VOCABULARIES.values()), settings=settings, **telemetry.providers)
-    )
-    return telemetry
+def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Capture:
+    """LiteLLM, instrumented by somebody who wants to be told what is said."""
+
+    def capturing(mode: str, *, emit_event: str = "") -> Recorder:
+        settings = Settings.from_environment(
+            {
+                "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode,
+                "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT": emit_event,
+            }
+        )
+        vocabularies = list(VOCABULARIES.values())
+        monkeypatch.setattr(TRACING, "telemetry", Telemetry(vocabularies, settings=settings, **telemetry.providers))
+        return telemetry
+
+    return capturing
+
+
+@pytest.fixture
+def captured(capture: Capture) -> Recorder:
+    """The same, who wants it on spans."""
+    return capture("SPAN_ONLY")
 
 
 def said(recorder: Recorder) -> dict[str, Any]:
-    """The content on the one span, by the last part of its attribute's name."""
+    """The content on the one span."""
     attributes = recorder.attributes()
     return {name: json.loads(str(attributes[name])) for name in CONTENT if name in attributes}
+
+
+def details(recorder: Recorder) -> list[dict[str, Any]]:
+    """The attributes of the events, each of which belongs to the one span."""
+    records = [log.log_record for log in recorder.logs()]
+    assert {(record.event_name, record.severity_number) for record in records} <= {
+        ("gen_ai.client.inference.operation.details", SeverityNumber.DEBUG)
+    }
+    span = recorder.span().context
+    assert {(record.trace_id, record.span_id) for record in records} <= {(span.trace_id, span.span_id)}
+    return [plain(dict(record.attributes or {})) for record in records]
+
+
+def plain(attributes: object) -> Any:  # noqa: ANN401 - JSON is anything
+    """Lists for the tuples that the SDK makes of them."""
+    return json.loads(json.dumps(attributes))
 
 
 def answers(*parts: dict[str, Any], finish_reason: str | None = "stop") -> list[dict[str, Any]]:
@@ -184,7 +219,39 @@ def test_what_was_said_is_told_as_it_was_when_the_call_began(app: App, captured:
     ]
 
 
-def test_nothing_is_told_unless_asked_for(app: App, telemetry: Recorder) -> None:
-    """Content is off by default."""
-    app.ask("completion", messages=CONVERSATION, tools=TOOLS)
-    assert said(telemetry) == {}
+@pytest.mark.parametrize(
+    ("mode", "emit_event", "on_span", "events", "in_event"),
+    [
+        ("", "", False, 0, False),
+        ("NO_CONTENT", "", False, 0, False),
+        ("NO_CONTENT", "true", False, 1, False),
+        ("SPAN_ONLY", "", True, 0, False),
+        ("true", "", True, 0, False),
+        ("SPAN_ONLY", "true", True, 1, False),
+        ("EVENT_ONLY", "", False, 1, True),
+        ("EVENT_ONLY", "false", False, 0, False),
+        ("span_and_event", "", True, 1, True),
+    ],
+)
+@pytest.mark.parametrize("app", ["sync"], indirect=True)
+def test_what_is_said_is_told_where_it_is_asked_for(  # noqa: PLR0913 - a row
+    app: App, capture: Capture, mode: str, emit_event: str, *, on_span: bool, events: int, in_event: bool
+) -> None:
+    """On spans as JSON, in events as a structure, and by default nowhere; an event says what its span says."""
+    recorder = capture(mode, emit_event=emit_event)
+    app.ask("completion", messages=CONVERSATION[:1], tools=TOOLS)
+    told = {
+        "gen_ai.input.messages": TOLD[:1],
+        "gen_ai.output.messages": answers({"type": "text", "content": "Hello, world!"}),
+        "gen_ai.tool.definitions": [
+            {"type": "function", "name": "look", "description": "Looks.", "parameters": SCHEMA}
+        ],
+    }
+    assert said(recorder) == (told if on_span else {})
+    (*found,) = details(recorder)
+    facts = {
+        name: value
+        for name, value in recorder.attributes().items()
+        if name in set(VOCABULARIES["gen_ai"]) and name not in CONTENT
+    }
+    assert found == [plain({**facts, **(told if in_event else {})})] * events

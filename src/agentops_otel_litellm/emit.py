@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
 from opentelemetry.context import Context
@@ -25,7 +26,7 @@ from agentops_otel_litellm.processors import pipeline
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE, __version__
 from agentops_otel_litellm.vocabularies import Vocabulary
-from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT
+from agentops_otel_litellm.vocabularies.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTION, EXCEPTION_EVENT, INFERENCE
 from agentops_otel_litellm.vocabularies.llm import ATTEMPT, ATTEMPT_EVENT
 
 _DEFAULTS = Settings()
@@ -43,7 +44,9 @@ class Telemetry:
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
     ) -> None:
-        self._capture = settings.content
+        self._emits_event = settings.emits_event
+        self._tells_on_spans = settings.content.on_spans
+        self._tells_in_events = settings.content.in_events and settings.emits_event
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
         self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(settings)]
@@ -54,7 +57,7 @@ class Telemetry:
     @property
     def captures_content(self) -> bool:
         """Whether calls are to be given what was said."""
-        return self._capture.anywhere
+        return self._tells_on_spans or self._tells_in_events
 
     def start(self, call: Call, context: Context) -> Span:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
@@ -84,7 +87,10 @@ class Telemetry:
                     self._log_exception(span, call)
         try:
             if span.is_recording():
-                self._write(span, call)
+                if self._emits_event and call.operation in INFERENCE:
+                    with guard("logging a call's details"):
+                        self._log_details(span, call)
+                self._write(span, call if self._tells_on_spans else without_content(call))
         finally:
             span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
         return call
@@ -99,6 +105,17 @@ class Telemetry:
         if call.failure is not None:
             span.set_status(Status(StatusCode.ERROR, call.failure.message))
 
+    def _log_details(self, span: Span, call: Call) -> None:
+        told = call if self._tells_in_events else without_content(call)
+        self._logger.emit(
+            LogRecord(
+                event_name=DETAILS_EVENT,
+                severity_number=SeverityNumber.DEBUG,
+                attributes=DETAILS.attributes(told),
+                context=set_span_in_context(span),
+            )
+        )
+
     def _log_exception(self, span: Span, call: Call) -> None:
         self._logger.emit(
             LogRecord(
@@ -108,6 +125,11 @@ class Telemetry:
                 context=set_span_in_context(span),
             )
         )
+
+
+def without_content(call: Call) -> Call:
+    """For where what was said is not to be told."""
+    return call if call.content is None else replace(call, content=None)
 
 
 def _span_name(call: Call) -> str:

@@ -46,10 +46,6 @@ class ContentCapture:
     on_spans: bool = False
     in_events: bool = False
 
-    @property
-    def anywhere(self) -> bool:
-        return self.on_spans or self.in_events
-
     def __str__(self) -> str:
         return next(name for name, capture in _CAPTURES.items() if capture == self)
 
@@ -134,6 +130,17 @@ class Settings:
         help="Whether prompts, answers, tools and the like are told, and where: `NO_CONTENT`, `SPAN_ONLY`, "
         "`EVENT_ONLY` or `SPAN_AND_EVENT`; `true` is `SPAN_ONLY`.",
     )
+    emit_event: bool | None = setting(
+        "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT",
+        default=None,
+        parse=_switch,
+        help="Whether each call of a model is also told as an event, `gen_ai.client.inference.operation.details`; by "
+        "default where what was said is told in events.",
+    )
+
+    @property
+    def emits_event(self) -> bool:
+        return self.content.in_events if self.emit_event is None else self.emit_event
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

@@ -8,12 +8,11 @@ Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open prop
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from functools import partial
+from typing import Any
 
 from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Stream, Target, Usage
-from agentops_otel_litellm.content import Content, Message
-from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary, always
+from agentops_otel_litellm.content import Content, Message, Part, Tool
+from agentops_otel_litellm.vocabularies.vocabulary import Convert, Table, Vocabulary, always
 
 # LiteLLM's provider → `gen_ai.provider.name`. What is not here keeps LiteLLM's name.
 PROVIDERS = {
@@ -57,18 +56,27 @@ def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:
     return tuple("error" if reason is None else FINISH_REASONS.get(reason, reason) for reason in reasons)
 
 
-# A record's known fields are the convention's JSON object.
-_as_json = partial(json.dumps, default=vars, ensure_ascii=False, separators=(",", ":"))
+def _structure(said: Any) -> Any:  # noqa: ANN401 - JSON is anything
+    """What records, and what is made of them, are in JSON: a record's known fields are the convention's object."""
+    if isinstance(said, tuple | list):
+        return [_structure(each) for each in said]
+    if isinstance(said, Message):
+        return {**_members(said), **_finished(said)}
+    return _members(said) if isinstance(said, Part | Tool) else said
 
 
-def messages(said: Iterable[Message]) -> str:
-    """The convention's JSON of messages."""
-    return _as_json([{**vars(message), **_finished(message)} for message in said])
+def _members(record: object) -> dict[str, Any]:
+    return {name: _structure(known) for name, known in vars(record).items()}
 
 
 def _finished(message: Message) -> dict[str, str]:
     reason = message.finish_reason
     return {} if reason is None else {"finish_reason": FINISH_REASONS.get(reason, reason)}
+
+
+def _text(said: Any) -> str:  # noqa: ANN401 - (the same)
+    """The same as a span has it."""
+    return json.dumps(_structure(said), ensure_ascii=False, separators=(",", ":"))
 
 
 EXCEPTION_EVENT = "gen_ai.client.operation.exception"
@@ -81,6 +89,19 @@ EXCEPTION = Vocabulary(
         },
     ),
 )
+
+
+def _content(write: Convert) -> Table:
+    return Table(
+        Content,
+        {
+            "gen_ai.system_instructions": ("instructions", write),
+            "gen_ai.input.messages": ("input", write),
+            "gen_ai.output.messages": ("output", write),
+            "gen_ai.tool.definitions": ("tools", write),
+        },
+    )
+
 
 GEN_AI = Vocabulary(
     Table(
@@ -156,15 +177,7 @@ GEN_AI = Vocabulary(
             "error.type": "type",
         },
     ),
-    Table(
-        Content,
-        {
-            "gen_ai.system_instructions": ("instructions", _as_json),
-            "gen_ai.input.messages": ("input", messages),
-            "gen_ai.output.messages": ("output", messages),
-            "gen_ai.tool.definitions": ("tools", _as_json),
-        },
-    ),
+    _content(_text),
     Table(
         Target,
         {
@@ -181,3 +194,9 @@ GEN_AI = Vocabulary(
         },
     ),
 )
+
+DETAILS_EVENT = "gen_ai.client.inference.operation.details"
+DETAILS = Vocabulary(*(_content(_structure) if table.kind is Content else table for table in GEN_AI.tables))
+"""All that a span says; what was said, in structure."""
+INFERENCE = frozenset({"chat", "text_completion", "generate_content"})
+"""The operations whose details are told."""
