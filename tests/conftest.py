@@ -31,6 +31,7 @@ from servers.wire import WireProvider
 if TYPE_CHECKING:
     from api_caller import ApiCaller
     from apps import App, Caller
+    from captured import Capture
 
 SEEN = SeenOperations()
 RECORDER = Recorder(span_processors=[SEEN])
@@ -179,3 +180,21 @@ def instrumented(recorder: Recorder) -> Iterator[Recorder]:
 def instrumented_with() -> Reinstrument:
     """A block in which LiteLLM is instrumented with other providers."""
     return instrumented
+
+
+@pytest.fixture
+def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Capture:
+    """LiteLLM, instrumented by somebody who wants to be told what is said."""
+    from captured import telling
+
+    def capturing(mode: str, *, emit_event: str = "") -> Recorder:
+        monkeypatch.setattr(TRACING, "telemetry", telling(telemetry, mode, emit_event))
+        return telemetry
+
+    return capturing
+
+
+@pytest.fixture
+def captured(capture: Capture) -> Recorder:
+    """The same, who wants it on spans."""
+    return capture("SPAN_ONLY")

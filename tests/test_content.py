@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from opentelemetry._logs import SeverityNumber
 
-from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.seams.tracing import TRACING
-from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 from apps import App
+from captured import CONTENT, Capture, answers, details, plain, said
 from recorder import Recorder
 from servers.openai_provider import Script
 
-CONTENT = {
-    "gen_ai.system_instructions",
-    "gen_ai.input.messages",
-    "gen_ai.output.messages",
-    "gen_ai.tool.definitions",
-}
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 CONVERSATION: list[dict[str, Any]] = [
     {"role": "system", "content": "Be brief."},
@@ -84,61 +73,6 @@ SAID_AND_CALLED: tuple[dict[str, Any], ...] = (
     {"type": "tool_call", "id": "call_1", "name": "look", "arguments": {"at": "cat.png"}},
     {"type": "tool_call", "id": "call_2", "name": "look", "arguments": {}},
 )
-
-
-Capture = Callable[..., Recorder]
-
-
-@pytest.fixture
-def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Capture:
-    """LiteLLM, instrumented by somebody who wants to be told what is said."""
-
-    def capturing(mode: str, *, emit_event: str = "") -> Recorder:
-        settings = Settings.from_environment(
-            {
-                "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode,
-                "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT": emit_event,
-            }
-        )
-        vocabularies = list(VOCABULARIES.values())
-        monkeypatch.setattr(TRACING, "telemetry", Telemetry(vocabularies, settings=settings, **telemetry.providers))
-        return telemetry
-
-    return capturing
-
-
-@pytest.fixture
-def captured(capture: Capture) -> Recorder:
-    """The same, who wants it on spans."""
-    return capture("SPAN_ONLY")
-
-
-def said(recorder: Recorder) -> dict[str, Any]:
-    """The content on the one span."""
-    attributes = recorder.attributes()
-    return {name: json.loads(str(attributes[name])) for name in CONTENT if name in attributes}
-
-
-def details(recorder: Recorder) -> list[dict[str, Any]]:
-    """The attributes of the events, each of which belongs to the one span."""
-    records = [log.log_record for log in recorder.logs()]
-    assert {(record.event_name, record.severity_number) for record in records} <= {
-        ("gen_ai.client.inference.operation.details", SeverityNumber.DEBUG)
-    }
-    span = recorder.span().context
-    assert {(record.trace_id, record.span_id) for record in records} <= {(span.trace_id, span.span_id)}
-    return [plain(dict(record.attributes or {})) for record in records]
-
-
-def plain(attributes: object) -> Any:  # noqa: ANN401 - JSON is anything
-    """Lists for the tuples that the SDK makes of them."""
-    return json.loads(json.dumps(attributes))
-
-
-def answers(*parts: dict[str, Any], finish_reason: str | None = "stop") -> list[dict[str, Any]]:
-    """What the one choice says."""
-    ended = {} if finish_reason is None else {"finish_reason": finish_reason}
-    return [{"role": "assistant", "parts": list(parts), **ended}]
 
 
 @pytest.mark.parametrize("streamed", [False, True])

@@ -6,7 +6,7 @@ content, change nothing, and never import litellm. They may raise on a shape the
 
 from agentops_otel_litellm.readers.audio import SPEECH, TRANSCRIPTION
 from agentops_otel_litellm.readers.cache import read_cache_hit
-from agentops_otel_litellm.readers.content import Transcript
+from agentops_otel_litellm.readers.content.content_readers import Transcript
 from agentops_otel_litellm.readers.continuation import (
     is_by_twin,
     is_fallback,

@@ -7,38 +7,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
+from agentops_otel_litellm.readers.content.generate_content import GENERATE_CONTENT_CONTENT
+from agentops_otel_litellm.readers.finish_reasons import GOOGLE
 from agentops_otel_litellm.readers.generate_content_requests import (
-    camel,
     generate_content_request,
     generate_content_stream_request,
 )
+from agentops_otel_litellm.readers.google import camel
 from agentops_otel_litellm.readers.prices import price_generated_content
 from agentops_otel_litellm.readers.responses import cache_hit
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.streams import reported_usage, translated_chat
 from agentops_otel_litellm.readers.values import integer, members, model_name, rows_for, taken, text
-
-# Google's → a chat's. What is not here keeps Google's name.
-_FINISH_REASONS = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    **dict.fromkeys(
-        (
-            "SAFETY",
-            "RECITATION",
-            "LANGUAGE",
-            "BLOCKLIST",
-            "PROHIBITED_CONTENT",
-            "SPII",
-            "IMAGE_SAFETY",
-            "IMAGE_PROHIBITED_CONTENT",
-            "IMAGE_RECITATION",
-        ),
-        "content_filter",
-    ),
-}
-
 
 _COUNTS = rows_for(
     Usage,
@@ -111,7 +92,7 @@ class _Answer:
         for candidate in map(read, response.get("candidates") or ()):
             index, reason = candidate.get("index", 0), text(candidate.get("finishReason"))
             if reason is not None or index not in self._reasons:
-                self._reasons[index] = None if reason is None else _FINISH_REASONS.get(reason, reason)
+                self._reasons[index] = None if reason is None else GOOGLE.get(reason, reason)
             for part in map(read, read(candidate.get("content")).get("parts") or ()):
                 written = part.get("text")
                 if written and not part.get("thought"):
@@ -186,6 +167,7 @@ GENERATE_CONTENT = Shape(
     response=generate_content_response,
     usage=generate_content_usage,
     price=_price,
+    content=GENERATE_CONTENT_CONTENT,
 )
 GENERATE_CONTENT_STREAM = Shape(
     request=generate_content_stream_request,
@@ -193,4 +175,5 @@ GENERATE_CONTENT_STREAM = Shape(
     usage=generate_content_usage,
     chunks=GenerateContentChunks,
     price=_price,
+    content=GENERATE_CONTENT_CONTENT,
 )

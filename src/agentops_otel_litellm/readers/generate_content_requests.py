@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Request
+from agentops_otel_litellm.readers.google import ROLES, camel, each_of, generate_config
 from agentops_otel_litellm.readers.requests import Parameters, conversation, reasoning_level
-from agentops_otel_litellm.readers.values import integer, members, model_name, number, rows_for, taken, text, texts
+from agentops_otel_litellm.readers.values import integer, model_name, number, rows_for, taken, text, texts
 
-_ROLES = {"user": "user", "model": "assistant", "function": "tool", "tool": "tool"}
 _PART_TYPES = {"image": "image", "audio": "input_audio", "video": "video_url"}
 _OUTPUT_TYPES = {"application/json": "json", "text/x.enum": "json", "text/plain": "text"}
 _SPOKEN_OR_SHOWN = {"AUDIO": "speech", "IMAGE": "image"}
 _TOOL_CHOICES = frozenset({"auto", "any", "none"})
-_BESIDE_CONFIG = ("systemInstruction", "system_instruction", "toolConfig", "tool_config", "tools")
 
 
 def _part_type(data: Mapping[str, Any]) -> str:
@@ -51,20 +49,6 @@ def _thinking_level(level: Any) -> str | None:
     return reasoning_level((text(level) or "").lower())
 
 
-def camel(thing: Any) -> Mapping[str, Any]:
-    """What a dict or a model holds, under the names of the wire."""
-    return {_camel_case(name): value for name, value in members(thing).items() if value is not None}
-
-
-def _camel_case(name: str) -> str:
-    return re.sub(r"_(\w)", lambda found: found[1].upper(), name) if "_" in name else name
-
-
-def _each(given: Any) -> Sequence[Any]:
-    """One or several."""
-    return given if isinstance(given, list | tuple) else () if given is None else (given,)
-
-
 def generate_content_request(parameters: Parameters) -> Request:
     return _request(parameters, stream=False)
 
@@ -75,18 +59,17 @@ def generate_content_stream_request(parameters: Parameters) -> Request:
 
 
 def _request(parameters: Parameters, *, stream: bool) -> Request:
-    config = camel(parameters.get("config") or parameters.get("generationConfig"))
-    top = camel({name: parameters[name] for name in _BESIDE_CONFIG if name in parameters})
-    instruction = top.get("systemInstruction") or config.get("systemInstruction")
-    messages = [_message(content) for content in _each(parameters.get("contents"))]
+    config = generate_config(parameters)
+    instruction = config.get("systemInstruction")
+    messages = [_message(content) for content in each_of(parameters.get("contents"))]
     if instruction is not None:
         messages.insert(0, {**_message(instruction), "role": "system"})
-    calling = camel(camel(top.get("toolConfig") or config.get("toolConfig")).get("functionCallingConfig"))
+    calling = camel(camel(config.get("toolConfig")).get("functionCallingConfig"))
     mode = (text(calling.get("mode")) or "").lower()
     return Request(
         model=model_name(parameters.get("model")),
         stream=stream,
-        tools_count=_tools(top.get("tools") or config.get("tools")),
+        tools_count=_tools(config.get("tools")),
         tool_choice=mode if mode in _TOOL_CHOICES else None,
         **conversation(messages),
         **taken(config, _CONFIG),
@@ -98,9 +81,9 @@ def _message(content: Any) -> Mapping[str, Any]:
     if isinstance(content, str):
         return {"role": "user", "content": content}
     known = camel(content)
-    parts = _each(known.get("parts")) if "parts" in known else (content,)
+    parts = each_of(known.get("parts")) if "parts" in known else (content,)
     return {
-        "role": _ROLES.get(text(known.get("role")) or "user"),
+        "role": ROLES.get(text(known.get("role")) or "user"),
         "content": [part for each in parts for part in _parts(each)],
     }
 
@@ -121,4 +104,4 @@ def _tools(given: Any) -> int | None:
     """A tool may declare several functions."""
     if given is None:
         return None
-    return sum(len(camel(tool).get("functionDeclarations") or (tool,)) for tool in _each(given))
+    return sum(len(camel(tool).get("functionDeclarations") or (tool,)) for tool in each_of(given))

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
+from agentops_otel_litellm.readers.content.messages import MESSAGES_CONTENT
+from agentops_otel_litellm.readers.finish_reasons import ANTHROPIC
 from agentops_otel_litellm.readers.prices import price_messages
 from agentops_otel_litellm.readers.requests import (
     Parameters,
@@ -30,15 +32,6 @@ from agentops_otel_litellm.readers.values import (
     texts,
 )
 
-# Anthropic's → a chat's. What is not here keeps Anthropic's name.
-_FINISH_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-}
 _TOOL_CHOICES = {"auto": "auto", "any": "any", "none": "none", "tool": "function"}
 # An error told within a stream, which has no status of its own → the status a refused request has.
 _STATUSES = {
@@ -134,7 +127,7 @@ def messages_response(result: Any) -> Response:
 
 def _finish_reasons(reason: Any) -> tuple[str] | None:
     known = text(reason)
-    return None if known is None else (_FINISH_REASONS.get(known, known),)
+    return None if known is None else (ANTHROPIC.get(known, known),)
 
 
 def messages_usage(result: Any) -> Usage | None:
@@ -247,4 +240,5 @@ MESSAGES = Shape(
     usage=messages_usage,
     chunks=MessagesChunks,
     price=_price,
+    content=MESSAGES_CONTENT,
 )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Failure, Request, Response, Usage
+from agentops_otel_litellm.readers.content.responses import RESPONSES_CONTENT, STORED_RESPONSE_CONTENT
+from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
 from agentops_otel_litellm.readers.requests import (
     Parameters,
     conversation,
@@ -59,7 +61,6 @@ _RESPONSE = rows_for(
 )
 # Items of the output that ask the app for something. (What other tools do, the provider does.)
 _CALLS = frozenset({"function_call", "custom_tool_call"})
-_CUT_SHORT = {"max_output_tokens": "length", "max_tokens": "length", "content_filter": "content_filter"}
 
 
 def responses_request(parameters: Parameters) -> Request:
@@ -134,7 +135,7 @@ def _finish_reasons(response: Mapping[str, Any], calls: int | None) -> tuple[str
         return ("tool_calls",) if calls else ("stop",)
     if status == "incomplete":
         reason = text(field(response.get("incomplete_details"), "reason"))
-        return None if reason is None else (_CUT_SHORT.get(reason, reason),)
+        return None if reason is None else (INCOMPLETE_RESPONSE.get(reason, reason),)
     return None
 
 
@@ -197,6 +198,17 @@ class ResponsesChunks:
         return self._usage if chat is None or self._usage is None else reported_usage(chat)
 
 
-RESPONSES = Shape(request=responses_request, response=responses_response, chunks=ResponsesChunks)
-STORED_RESPONSE = Shape(request=stored_request, response=stored_response, usage=no_usage, cost=no_cost)
+RESPONSES = Shape(
+    request=responses_request,
+    response=responses_response,
+    chunks=ResponsesChunks,
+    content=RESPONSES_CONTENT,
+)
+STORED_RESPONSE = Shape(
+    request=stored_request,
+    response=stored_response,
+    usage=no_usage,
+    cost=no_cost,
+    content=STORED_RESPONSE_CONTENT,
+)
 """What a stored response took was told when it was made."""

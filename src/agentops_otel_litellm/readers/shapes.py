@@ -9,7 +9,8 @@ from typing import Any
 from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
 from agentops_otel_litellm.readers import prices, requests, responses, streams
 from agentops_otel_litellm.readers import target as targets
-from agentops_otel_litellm.readers.content import CHAT_CONTENT, TEXT_CONTENT, ContentReaders
+from agentops_otel_litellm.readers.content.chat import CHAT_CONTENT, TEXT_CONTENT
+from agentops_otel_litellm.readers.content.content_readers import ContentReaders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

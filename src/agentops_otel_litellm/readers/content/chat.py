@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agentops_otel_litellm.content import Content, Message, Modality, Part, Tool
+from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
 from agentops_otel_litellm.readers.content.draft import Draft
 from agentops_otel_litellm.readers.content.parts import (
     blob,
@@ -19,10 +20,8 @@ from agentops_otel_litellm.readers.content.parts import (
 )
 from agentops_otel_litellm.readers.values import field, keyword, members, text
 
-Parameters = Mapping[str, Any]
 
-
-def chat_asked(parameters: Parameters) -> Content:
+def _chat_asked(parameters: Parameters) -> Content:
     """The conversation so far, and the tools. Instructions are messages of it."""
     return Content(
         input=tuple(map(_message, parameters.get("messages") or ())),
@@ -30,20 +29,20 @@ def chat_asked(parameters: Parameters) -> Content:
     )
 
 
-def text_asked(parameters: Parameters) -> Content:
+def _text_asked(parameters: Parameters) -> Content:
     """Each prompt of a text completion is a message of its own."""
     prompt = parameters.get("prompt")
     prompts = prompt if isinstance(prompt, list | tuple) else (prompt,)
     return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)))
 
 
-def chat_answered(result: Any) -> tuple[Message, ...]:
+def _chat_answered(result: Any) -> tuple[Message, ...]:
     return tuple(
         _answer(members(choice.get("message")), choice) for choice in map(members, field(result, "choices") or ())
     )
 
 
-def text_answered(result: Any) -> tuple[Message, ...]:
+def _text_answered(result: Any) -> tuple[Message, ...]:
     return tuple(
         Message(
             role="assistant",
@@ -177,7 +176,7 @@ def tool(given: Any) -> Tool:
     )
 
 
-class ChatTranscript:
+class _ChatTranscript:
     """A chat's stream, written down. Deltas of parallel choices and tool calls are told apart by their indexes."""
 
     __slots__ = ("_draft",)
@@ -210,7 +209,7 @@ class ChatTranscript:
         return self._draft.messages()
 
 
-class TextTranscript(ChatTranscript):
+class _TextTranscript(_ChatTranscript):
     """A text completion's stream. Of an answer from its cache LiteLLM gives the chunks of a chat."""
 
     __slots__ = ()
@@ -220,3 +219,7 @@ class TextTranscript(ChatTranscript):
             self._draft.say(index, "text", choice["text"])
         else:
             super()._add(index, choice)
+
+
+CHAT_CONTENT = ContentReaders(asked=_chat_asked, answered=_chat_answered, transcript=_ChatTranscript)
+TEXT_CONTENT = ContentReaders(asked=_text_asked, answered=_text_answered, transcript=_TextTranscript)

@@ -14,6 +14,7 @@ class _Piece:
     """A part in the making. Fragments are joined once, at the end."""
 
     type: PartType
+    key: object = None
     fragments: list[str] = field(default_factory=list)
     id: str | None = None
     name: str | None = None
@@ -41,14 +42,14 @@ class Draft:
     def __init__(self) -> None:
         self._choices: dict[int, _Choice] = {}
 
-    def say(self, index: int, kind: PartType, fragment: Any) -> None:
-        """Add to what is being said, or begin a part of another kind."""
+    def say(self, index: int, kind: PartType, fragment: Any, key: object = None) -> None:
+        """Add to what is being said, or begin a part of another kind, or of another key, where the API has those."""
         if not isinstance(fragment, str) or not fragment:
             return
         pieces = self._choice(index).pieces
         last = pieces[-1] if pieces else None
-        if not isinstance(last, _Piece) or last.type != kind:
-            last = _Piece(kind)
+        if not isinstance(last, _Piece) or (last.type, last.key) != (kind, key):
+            last = _Piece(kind, key)
             pieces.append(last)
         last.fragments.append(fragment)
 

@@ -1,0 +1,167 @@
+"""What is said through Anthropic's Messages API: messages of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agentops_otel_litellm.content import Content, Message, Modality, Part, Tool
+from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
+from agentops_otel_litellm.readers.content.draft import Draft
+from agentops_otel_litellm.readers.content.parts import blob, media, plain, stored_file, tool_call, tool_result
+from agentops_otel_litellm.readers.finish_reasons import ANTHROPIC
+from agentops_otel_litellm.readers.sse import ServerSentEvents
+from agentops_otel_litellm.readers.values import field, keyword, members, text
+
+
+def _asked(parameters: Parameters) -> Content:
+    return Content(
+        instructions=_blocks(parameters.get("system")) or None,
+        input=tuple(map(_message, parameters.get("messages") or ())),
+        tools=tuple(map(_tool, parameters.get("tools") or ())) or None,
+    )
+
+
+def _answered(result: Any) -> tuple[Message, ...]:
+    response = members(result)
+    return (
+        Message(
+            role=text(response.get("role")) or "assistant",
+            parts=_blocks(response.get("content")),
+            finish_reason=_finish_reason(response.get("stop_reason")),
+        ),
+    )
+
+
+def _finish_reason(reason: Any) -> str | None:
+    known = keyword(reason)
+    return None if known is None else ANTHROPIC.get(known, known)
+
+
+def _message(given: Any) -> Message:
+    """Results of tools come in messages of the user's; where there is nothing else, the message is the tool's."""
+    message = members(given)
+    parts = _blocks(message.get("content"))
+    results = bool(parts) and all(part.type == "tool_call_response" for part in parts)
+    return Message(role="tool" if results else text(message.get("role")) or "user", parts=parts)
+
+
+def _blocks(content: Any) -> tuple[Part, ...]:
+    if isinstance(content, str):
+        return (Part(type="text", content=content),) if content else ()
+    return tuple(map(block_part, content or ()))
+
+
+def block_part(given: Any) -> Part:
+    block = members(given)
+    kind = block.get("type") or ""
+    read = _BLOCKS.get(kind)
+    if read is not None:
+        return read(block)
+    if kind.endswith("_tool_result"):  # of a tool that the provider runs
+        return tool_result(block.get("tool_use_id"), block.get("content"))
+    return Part(type="unknown", name=keyword(kind))
+
+
+def _text(block: Mapping[str, Any]) -> Part:
+    return Part(type="text", content=text(block.get("text")) or "")
+
+
+def _thinking(block: Mapping[str, Any]) -> Part:
+    """What is redacted is encrypted: that there was something is all there is to tell."""
+    return Part(type="reasoning", content=text(block.get("thinking")) or "")
+
+
+def _called(block: Mapping[str, Any]) -> Part:
+    return tool_call(block.get("id"), block.get("name"), block.get("input"))
+
+
+def _result(block: Mapping[str, Any]) -> Part:
+    content = block.get("content")
+    if isinstance(content, list | tuple):
+        texts = [text(field(each, "text")) for each in content if field(each, "type") == "text"]
+        content = "".join(filter(None, texts)) if len(texts) == len(content) else [vars(block_part(e)) for e in content]
+    return tool_result(block.get("tool_use_id"), content)
+
+
+def _medium(modality: Modality) -> Callable[[Mapping[str, Any]], Part]:
+    def read(block: Mapping[str, Any]) -> Part:
+        source = members(block.get("source"))
+        kind = source.get("type")
+        mime_type = text(source.get("media_type"))
+        if kind == "url":
+            return media(modality, source.get("url"), mime_type)
+        if kind == "file":
+            return stored_file(modality, source.get("file_id"), mime_type)
+        if kind == "text":
+            return Part(type="text", content=text(source.get("data")) or "")
+        return blob(modality, source.get("data"), mime_type)
+
+    return read
+
+
+_BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
+    "text": _text,
+    "thinking": _thinking,
+    "redacted_thinking": _thinking,
+    "tool_use": _called,
+    "server_tool_use": _called,
+    "tool_result": _result,
+    "image": _medium("image"),
+    "document": _medium("document"),
+}
+
+
+def _tool(given: Any) -> Tool:
+    """A tool of the app's is a function; the others are of kinds that Anthropic knows."""
+    known = members(given)
+    kind = keyword(known.get("type")) or "custom"
+    return Tool(
+        type="function" if kind == "custom" else kind,
+        name=text(known.get("name")) or kind,
+        description=text(known.get("description")),
+        parameters=plain(known.get("input_schema")),
+    )
+
+
+class _Transcript:
+    """A message's stream, written down. Each block has an index; a tool's input comes as pieces of JSON."""
+
+    __slots__ = ("_draft", "_events")
+
+    def __init__(self) -> None:
+        self._draft = Draft()
+        self._events = ServerSentEvents()
+
+    def add(self, chunk: Any) -> None:
+        for event in self._events.messages(chunk):
+            kind = event.get("type")
+            if kind == "content_block_delta":
+                self._delta(event.get("index"), members(event.get("delta")))
+            elif kind == "content_block_start":
+                self._begin(event.get("index"), members(event.get("content_block")))
+            elif kind == "message_start":
+                self._draft.finish(0, None)
+            elif kind == "message_delta":
+                self._draft.finish(0, _finish_reason(field(event.get("delta"), "stop_reason")))
+
+    def _begin(self, block: Any, given: Mapping[str, Any]) -> None:
+        kind = given.get("type")
+        if kind in {"tool_use", "server_tool_use"}:
+            self._draft.call(0, block, given.get("id"), given.get("name"), None)
+        elif kind in {"text", "thinking"}:
+            self._delta(block, given)
+        else:
+            self._draft.add(0, block_part(given))
+
+    def _delta(self, block: Any, delta: Mapping[str, Any]) -> None:
+        self._draft.say(0, "text", delta.get("text"), block)
+        self._draft.say(0, "reasoning", delta.get("thinking"), block)
+        if "partial_json" in delta:
+            self._draft.call(0, block, None, None, delta["partial_json"])
+
+    def messages(self) -> tuple[Message, ...]:
+        return self._draft.messages()
+
+
+MESSAGES_CONTENT = ContentReaders(asked=_asked, answered=_answered, transcript=_Transcript)

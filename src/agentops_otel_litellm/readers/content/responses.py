@@ -1,0 +1,168 @@
+"""What is said through the Responses API: items, of which messages are one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from agentops_otel_litellm.content import Content, Message, Part, Tool
+from agentops_otel_litellm.readers.content.chat import content_part
+from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
+from agentops_otel_litellm.readers.content.draft import Draft
+from agentops_otel_litellm.readers.content.parts import media, plain, text_parts, tool_call, tool_result
+from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
+from agentops_otel_litellm.readers.values import field, keyword, members, text
+
+# Items that call a tool, and where they say with what: the provider's own tools each have a name for it.
+_ARGUMENTS = {
+    "function_call": "arguments",
+    "custom_tool_call": "input",
+    "mcp_call": "arguments",
+    "web_search_call": "action",
+    "file_search_call": "queries",
+    "code_interpreter_call": "code",
+    "computer_call": "action",
+    "local_shell_call": "action",
+}
+
+
+def _asked(parameters: Parameters) -> Content:
+    given = parameters.get("input")
+    items = given if isinstance(given, list | tuple) else () if given is None else (given,)
+    return Content(
+        instructions=text_parts(parameters.get("instructions")) or None,
+        input=tuple(map(_item, items)),
+        tools=tuple(map(_tool, parameters.get("tools") or ())) or None,
+    )
+
+
+def _stored(_parameters: Parameters) -> Content:
+    """Nothing is said: an answer of earlier is asked for."""
+    return Content()
+
+
+def _item(given: Any) -> Message:
+    """An item of the input as the message that it is in a chat."""
+    if isinstance(given, str):
+        return Message(role="user", parts=text_parts(given))
+    item = members(given)
+    kind = text(item.get("type")) or "message"
+    if kind == "message":
+        return Message(role=text(item.get("role")) or "user", parts=_content(item.get("content")))
+    if kind.endswith("_output"):
+        return Message(role="tool", parts=(tool_result(item.get("call_id"), _put_out(item.get("output"))),))
+    return Message(role="assistant", parts=tuple(_said(item)))
+
+
+def _content(content: Any) -> tuple[Part, ...]:
+    return text_parts(content) if isinstance(content, str) else tuple(map(_part, content or ()))
+
+
+def _part(given: Any) -> Part:
+    part = members(given)
+    if part.get("type") == "input_image":
+        return media("image", part.get("image_url")) if part.get("image_url") else _file(part, "image")
+    return _file(part, "document") if part.get("type") == "input_file" else content_part(part)
+
+
+def _file(part: Mapping[str, Any], modality: Any) -> Part:
+    data = part.get("file_data") or part.get("file_url")
+    known = text(part.get("file_id"))
+    return media(modality, data) if data else Part(type="file", modality=modality, file_id=known or "")
+
+
+def _put_out(output: Any) -> Any:
+    """What a tool put out, of which the parts are texts."""
+    parts = output if isinstance(output, list | tuple) else None
+    if parts is None or any(field(part, "text") is None for part in parts):
+        return output
+    return "".join(field(part, "text") for part in parts)
+
+
+def _answered(result: Any) -> tuple[Message, ...] | None:
+    """All items of the output are one answer. What else LiteLLM gives (of a deletion, say) says nothing."""
+    response = members(result)
+    if "output" not in response:
+        return None
+    items = list(map(members, response.get("output") or ()))
+    parts = tuple(part for item in items for part in _said(item))
+    return (Message(role="assistant", parts=parts, finish_reason=_finish_reason(response, items)),)
+
+
+def _finish_reason(response: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> str | None:
+    status = text(response.get("status"))
+    if status == "completed":
+        calls = any(item.get("type") in {"function_call", "custom_tool_call"} for item in items)
+        return "tool_calls" if calls else "stop"
+    reason = keyword(field(response.get("incomplete_details"), "reason"))
+    return None if reason is None else INCOMPLETE_RESPONSE.get(reason, reason)
+
+
+def _said(item: Mapping[str, Any]) -> Iterator[Part]:
+    """What an item of the model's says, or does."""
+    kind = text(item.get("type")) or ""
+    if kind == "message":
+        yield from _content(item.get("content"))
+    elif kind == "reasoning":
+        for each in (*(item.get("summary") or ()), *(item.get("content") or ())):
+            yield Part(type="reasoning", content=text(field(each, "text")) or "")
+    elif kind == "image_generation_call":
+        yield Part(type="blob", modality="image", size=len(item.get("result") or ""))
+    elif kind in _ARGUMENTS:
+        name = text(item.get("name")) or kind.removesuffix("_call")
+        yield tool_call(item.get("call_id") or item.get("id"), name, item.get(_ARGUMENTS[kind]))
+    else:
+        yield Part(type="unknown", name=keyword(kind))
+
+
+def _tool(given: Any) -> Tool:
+    known = members(given)
+    kind = keyword(known.get("type")) or "function"
+    return Tool(
+        type=kind,
+        name=text(known.get("name") or known.get("server_label")) or kind,
+        description=text(known.get("description")),
+        parameters=plain(known.get("parameters")),
+    )
+
+
+class _Transcript:
+    """A response's stream, written down. The last event has all of it: until it has come, the deltas are what came."""
+
+    __slots__ = ("_draft", "_whole")
+
+    _SAYS: Mapping[str, Any] = {
+        "response.output_text.delta": "text",
+        "response.refusal.delta": "refusal",
+        "response.reasoning_summary_text.delta": "reasoning",
+        "response.reasoning_text.delta": "reasoning",
+    }
+    _CALLS = frozenset({"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"})
+    _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+    def __init__(self) -> None:
+        self._draft = Draft()
+        self._whole: tuple[Message, ...] | None = None
+
+    def add(self, chunk: Any) -> None:
+        event = members(chunk)
+        kind = text(event.get("type")) or ""
+        if kind in self._SAYS:
+            self._draft.say(0, self._SAYS[kind], event.get("delta"), event.get("output_index"))
+        elif kind in self._CALLS:
+            self._draft.call(0, event.get("output_index"), None, None, event.get("delta"))
+        elif kind == "response.output_item.added":
+            item = members(event.get("item"))
+            if item.get("type") in {"function_call", "custom_tool_call"}:
+                self._draft.call(0, event.get("output_index"), item.get("call_id"), item.get("name"), None)
+        elif kind == "response.created":
+            self._draft.finish(0, None)
+        elif kind in self._ENDS:
+            self._whole = _answered(event.get("response"))
+
+    def messages(self) -> tuple[Message, ...]:
+        return self._draft.messages() if self._whole is None else self._whole
+
+
+RESPONSES_CONTENT = ContentReaders(asked=_asked, answered=_answered, transcript=_Transcript)
+STORED_RESPONSE_CONTENT = ContentReaders(asked=_stored, answered=_answered)

@@ -1,0 +1,63 @@
+"""Content that was captured: what is said, on spans and in events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry._logs import SeverityNumber
+
+from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.vocabularies import VOCABULARIES
+from recorder import Recorder
+
+CONTENT = {
+    "gen_ai.system_instructions",
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.tool.definitions",
+}
+
+Capture = Callable[..., Recorder]
+"""What makes LiteLLM tell what is said: given the mode, and `emit_event`."""
+
+
+def telling(recorder: Recorder, mode: str, emit_event: str = "") -> Telemetry:
+    """The telemetry of somebody who wants content there, in all vocabularies."""
+    settings = Settings.from_environment(
+        {
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode,
+            "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT": emit_event,
+        }
+    )
+    return Telemetry(list(VOCABULARIES.values()), settings=settings, **recorder.providers)
+
+
+def said(recorder: Recorder) -> dict[str, Any]:
+    """The content on the one span."""
+    attributes = recorder.attributes()
+    return {name: json.loads(str(attributes[name])) for name in CONTENT if name in attributes}
+
+
+def details(recorder: Recorder) -> list[dict[str, Any]]:
+    """The attributes of the events, each of which belongs to the one span."""
+    records = [log.log_record for log in recorder.logs()]
+    assert {(record.event_name, record.severity_number) for record in records} <= {
+        ("gen_ai.client.inference.operation.details", SeverityNumber.DEBUG)
+    }
+    span = recorder.span().context
+    assert {(record.trace_id, record.span_id) for record in records} <= {(span.trace_id, span.span_id)}
+    return [plain(dict(record.attributes or {})) for record in records]
+
+
+def plain(attributes: object) -> Any:  # noqa: ANN401 - JSON is anything
+    """Lists for the tuples that the SDK makes of them."""
+    return json.loads(json.dumps(attributes))
+
+
+def answers(*parts: dict[str, Any], finish_reason: str | None = "stop") -> list[dict[str, Any]]:
+    """What the one choice says."""
+    ended = {} if finish_reason is None else {"finish_reason": finish_reason}
+    return [{"role": "assistant", "parts": list(parts), **ended}]
