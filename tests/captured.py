@@ -21,17 +21,12 @@ CONTENT = {
 }
 
 Capture = Callable[..., Recorder]
-"""What makes LiteLLM tell what is said: given the mode, and `emit_event`."""
+"""What makes LiteLLM tell what is said: given the mode, and other variables."""
 
 
-def telling(recorder: Recorder, mode: str, emit_event: str = "") -> Telemetry:
+def telling(recorder: Recorder, mode: str, **environment: str) -> Telemetry:
     """The telemetry of somebody who wants content there, in all vocabularies."""
-    settings = Settings.from_environment(
-        {
-            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode,
-            "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT": emit_event,
-        }
-    )
+    settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode, **environment})
     return Telemetry(list(VOCABULARIES.values()), settings=settings, **recorder.providers)
 
 

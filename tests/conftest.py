@@ -187,8 +187,8 @@ def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Capture:
     """LiteLLM, instrumented by somebody who wants to be told what is said."""
     from captured import telling
 
-    def capturing(mode: str, *, emit_event: str = "") -> Recorder:
-        monkeypatch.setattr(TRACING, "telemetry", telling(telemetry, mode, emit_event))
+    def capturing(mode: str, **environment: str) -> Recorder:
+        monkeypatch.setattr(TRACING, "telemetry", telling(telemetry, mode, **environment))
         return telemetry
 
     return capturing

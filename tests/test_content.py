@@ -172,7 +172,7 @@ def test_what_is_said_is_told_where_it_is_asked_for(  # noqa: PLR0913 - a row
     app: App, capture: Capture, mode: str, emit_event: str, *, on_span: bool, events: int, in_event: bool
 ) -> None:
     """On spans as JSON, in events as a structure, and by default nowhere; an event says what its span says."""
-    recorder = capture(mode, emit_event=emit_event)
+    recorder = capture(mode, OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT=emit_event)
     app.ask("completion", messages=CONVERSATION[:1], tools=TOOLS)
     told = {
         "gen_ai.input.messages": TOLD[:1],

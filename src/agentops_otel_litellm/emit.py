@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
 from opentelemetry.context import Context
@@ -23,6 +22,7 @@ from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.processors import pipeline
+from agentops_otel_litellm.processors.content import leave_content_out
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE, __version__
 from agentops_otel_litellm.vocabularies import Vocabulary
@@ -46,7 +46,7 @@ class Telemetry:
     ) -> None:
         self._emits_event = settings.emits_event
         self._tells_on_spans = settings.content.on_spans
-        self._tells_in_events = settings.content.in_events and settings.emits_event
+        self._tells_in_events = settings.tells_in_events
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
         self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(settings)]
@@ -90,7 +90,7 @@ class Telemetry:
                 if self._emits_event and call.operation in INFERENCE:
                     with guard("logging a call's details"):
                         self._log_details(span, call)
-                self._write(span, call if self._tells_on_spans else without_content(call))
+                self._write(span, call if self._tells_on_spans else leave_content_out(call))
         finally:
             span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
         return call
@@ -106,7 +106,7 @@ class Telemetry:
             span.set_status(Status(StatusCode.ERROR, call.failure.message))
 
     def _log_details(self, span: Span, call: Call) -> None:
-        told = call if self._tells_in_events else without_content(call)
+        told = call if self._tells_in_events else leave_content_out(call)
         self._logger.emit(
             LogRecord(
                 event_name=DETAILS_EVENT,
@@ -125,11 +125,6 @@ class Telemetry:
                 context=set_span_in_context(span),
             )
         )
-
-
-def without_content(call: Call) -> Call:
-    """For where what was said is not to be told."""
-    return call if call.content is None else replace(call, content=None)
 
 
 def _span_name(call: Call) -> str:

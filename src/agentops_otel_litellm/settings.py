@@ -67,6 +67,25 @@ def _capture(text: str) -> ContentCapture:
     return _CAPTURES[text.upper()]
 
 
+REDACTED = ("key", "token", "email", "phone", "card")
+"""Kinds of what can be taken out of what is told."""
+
+
+def _kinds(text: str) -> tuple[str, ...]:
+    names = _names(text.lower())
+    if names == ("none",):
+        return ()
+    if not set(names) <= set(REDACTED):
+        raise ValueError(f"a comma-separated choice of {', '.join(REDACTED)}, or none")
+    return names
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError("a number of characters, 1 or more")
+    return int(text)
+
+
 def setting(
     variable: str,
     *,
@@ -137,6 +156,40 @@ class Settings:
         help="Whether each call of a model is also told as an event, `gen_ai.client.inference.operation.details`; by "
         "default where what was said is told in events.",
     )
+
+    redact: tuple[str, ...] = setting(
+        "AGENTOPS_REDACT",
+        default=REDACTED,
+        parse=_kinds,
+        help="What is taken out of what is told: any of `key`, `token`, `email`, `phone`, `card`, or `none`.",
+    )
+    redactor: str | None = setting(
+        "AGENTOPS_REDACTOR",
+        default=None,
+        parse=str,
+        help="A function of yours that takes a text and gives it redacted, `package.module:function`.",
+    )
+    part_limit: int = setting(
+        "AGENTOPS_CONTENT_PART_LIMIT",
+        default=32_768,
+        parse=_size,
+        help="Characters told of a part of a message.",
+    )
+    call_limit: int = setting(
+        "AGENTOPS_CONTENT_CALL_LIMIT",
+        default=262_144,
+        parse=_size,
+        help="Characters told of all that is said in a call; of a conversation that is longer, the end.",
+    )
+
+    @property
+    def tells_content(self) -> bool:
+        """Whether what is said is told anywhere."""
+        return self.content.on_spans or self.tells_in_events
+
+    @property
+    def tells_in_events(self) -> bool:
+        return self.content.in_events and self.emits_event
 
     @property
     def emits_event(self) -> bool:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.processors.attempts import count_retries, name_deployment
 from agentops_otel_litellm.processors.cache import set_saved_apart
+from agentops_otel_litellm.processors.content import editing, leave_content_out
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
 from agentops_otel_litellm.processors.provider import naming_provider
+from agentops_otel_litellm.processors.redaction import redactors
 from agentops_otel_litellm.processors.stream import add_stream_rates
 from agentops_otel_litellm.settings import Settings
 
@@ -27,7 +29,15 @@ PIPELINE: tuple[Processor, ...] = (
 
 def pipeline(settings: Settings) -> tuple[Processor, ...]:
     """The processors, as the user has set them."""
-    return naming_provider(dict(settings.model_providers)), *PIPELINE
+    return naming_provider(dict(settings.model_providers)), *PIPELINE, content_processor(settings)
+
+
+def content_processor(settings: Settings) -> Processor:
+    """What makes content fit to be told."""
+    if not settings.tells_content:
+        return leave_content_out
+    own = redactors(settings)
+    return leave_content_out if own is None else editing(own, settings.part_limit, settings.call_limit)
 
 
 __all__ = ["PIPELINE", "Processor", "pipeline"]

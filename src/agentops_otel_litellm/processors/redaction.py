@@ -1,0 +1,146 @@
+"""What is taken out of what was said: secrets and personal data, and whatever the user's function finds.
+
+A rule's pattern is looked for in texts of any length, on the app's thread: each begins with something rare, and none
+can backtrack.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pkgutil import resolve_name
+
+from agentops_otel_litellm.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+ENTRY_POINTS = "agentops_otel_litellm_redactor"
+"""The group of the entry points by which installed packages bring redactors of their own: all are used."""
+
+Redactor = Callable[[str], str]
+"""Given a text, gives it without what is not to be told. Where it raises, all that was said is dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a kind of secret looks like, and how to tell it from what only looks alike."""
+
+    pattern: re.Pattern[str]
+    """What it calls `before` stays."""
+    is_one: Callable[[str], bool] = bool
+
+
+def _digits(found: str) -> list[int]:
+    return [int(digit) for digit in found if digit.isdecimal()]
+
+
+def _has_card_checksum(found: str) -> bool:
+    """Luhn's: every second digit from the right, doubled, adds up to a multiple of ten."""
+    digits = _digits(found)
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return 13 <= len(digits) <= 19 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0  # noqa: PLR2004 - ISO 7812
+
+
+def _has_phone_length(found: str) -> bool:
+    return 8 <= len(_digits(found)) <= 15  # noqa: PLR2004 - E.164
+
+
+_KEYS = (
+    r"(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic, OpenRouter, LiteLLM, Langfuse
+    r"|(?:sk|pk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}"  # Stripe, and those that write likewise
+    r"|(?:AKIA|ASIA)[A-Z0-9]{16}"  # AWS
+    r"|AIza[A-Za-z0-9_-]{35}"  # Google
+    r"|gsk_[A-Za-z0-9]{20,}"  # Groq
+    r"|xai-[A-Za-z0-9_-]{20,}"
+    r"|hf_[A-Za-z0-9]{20,}"  # Hugging Face
+    r"|gh[opsur]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
+    r"|glpat-[A-Za-z0-9_-]{20,}"
+    r"|xox[abeprs]-[A-Za-z0-9-]{10,}"  # Slack
+    r"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"  # SendGrid
+    r"|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{30,}"
+)
+RULES: Mapping[str, Rule] = {
+    # Also what follows a name that says so: `api_key=…`, `"password": "…"`.
+    "key": Rule(
+        pattern=re.compile(
+            rf"(?<![A-Za-z0-9_-])(?:{_KEYS})"
+            r"""|(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)["']?\s{0,3}[:=]\s{0,3}["']?)"""
+            r"""[^\s"',;}]{6,}"""
+            r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[A-Za-z0-9+/=\s\\:,-]{16,}"
+        ),
+    ),
+    # JSON web tokens, what `Authorization` carries, and credentials in URLs.
+    "token": Rule(
+        pattern=re.compile(
+            r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
+            r"|(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/=-]{16,}"
+            r"|(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)"
+        ),
+    ),
+    "email": Rule(
+        pattern=re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![\w-])"),
+    ),
+    # With a country's code, or in the ways in which only phone numbers are written.
+    "phone": Rule(
+        pattern=re.compile(
+            r"(?<![\w+.-])\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-])"
+            r"|(?<![\w+.-])(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-])"
+        ),
+        is_one=_has_phone_length,
+    ),
+    "card": Rule(
+        pattern=re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])"),
+        is_one=_has_card_checksum,
+    ),
+}
+
+
+def redactor(kinds: Collection[str]) -> Redactor:
+    """One that takes out what is of these kinds, of `RULES`, and says in its place of which kind it was."""
+    chosen = [(kind, rule) for kind, rule in RULES.items() if kind in kinds]
+
+    def redact(text: str) -> str:
+        for kind, rule in chosen:
+            text = rule.pattern.sub(_marking(kind, rule), text)
+        return text
+
+    return redact
+
+
+def _marking(kind: str, rule: Rule) -> Callable[[re.Match[str]], str]:
+    def mark(found: re.Match[str]) -> str:
+        if not rule.is_one(found[0]):
+            return found[0]
+        return f"{found.groupdict().get('before') or ''}[{kind}]"
+
+    return mark
+
+
+def redactors(settings: Settings) -> tuple[Redactor, ...] | None:
+    """The built-in one, then the user's own; `None`, and a line in the log, where one of those cannot be had."""
+    try:
+        return (redactor(settings.redact), *_own(settings))
+    except _NotToBeHad as reason:
+        logger.warning("%s. Nothing of what is said is told.", reason)
+        return None
+
+
+class _NotToBeHad(Exception):  # noqa: N818 - it is no error of ours
+    pass
+
+
+def _own(settings: Settings) -> Iterator[Redactor]:
+    named = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
+    if settings.redactor:
+        named["AGENTOPS_REDACTOR"] = settings.redactor
+    for name, reference in named.items():
+        try:
+            own = resolve_name(reference)
+        except Exception as fault:
+            raise _NotToBeHad(f"The redactor {name}={reference!r} cannot be loaded ({type(fault).__name__})") from fault
+        if not callable(own):
+            raise _NotToBeHad(f"The redactor {name}={reference!r} is not a function, as `module:function` names one")
+        yield own

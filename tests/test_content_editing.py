@@ -1,0 +1,135 @@
+"""What may be told of what was said: shortened to the limits, redacted, and nothing where that fails."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agentops_otel_litellm.call import Call, Timing
+from agentops_otel_litellm.content import Content, Json, Message, Part, Tool
+from agentops_otel_litellm.processors.content import LONGEST_SECRET, editing, length
+from agentops_otel_litellm.processors.redaction import Redactor, redactor
+from agentops_otel_litellm.settings import REDACTED
+from apps import App
+from captured import Capture, said
+from conftest import Told
+
+
+def edited(
+    content: Content, *, part: int = 1_000, call: int = 10_000, redact: Redactor | None = None
+) -> Content | None:
+    edit = editing([redact or redactor(REDACTED)], part, call)
+    return edit(Call(name="chat", timing=Timing(started_at=0), content=content)).content
+
+
+def asked(*texts: str) -> Content:
+    return Content(input=tuple(Message(role="user", parts=(Part(type="text", content=text),)) for text in texts))
+
+
+def told(content: Content | None) -> list[str | None]:
+    assert content is not None
+    return [part.content for message in content.input or () for part in message.parts]
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    """How much is missing is told; a text that just fits is whole."""
+    assert told(edited(asked("a" * 1_000, "b" * 1_001))) == ["a" * 1_000, "b" * 1_000 + "… [1 characters left out]"]
+
+
+@pytest.mark.parametrize("before", [0, 990, 999, 1_000, 1_000 + LONGEST_SECRET - 10])
+def test_a_secret_at_the_limit_is_not_half_told(before: int) -> None:
+    """Nor does one come into view when what is before it gets shorter."""
+    secret = f"sk-{'x' * 40}"
+    mails = "somebody@example.com "
+    (text,) = told(edited(asked((mails * before)[: before - 1] + " " + secret + " " * 20_000)))
+    assert text is not None
+    assert "sk-x" not in text
+    assert text.endswith("characters left out]")
+
+
+def test_all_that_is_said_is_edited() -> None:
+    """Texts, names, arguments, results and schemas, at any depth."""
+    secret = "ada@example.com"
+    deep: Json = {secret: [1, None, True, {"to": secret}]}
+    content = Content(
+        instructions=(Part(type="text", content=secret),),
+        input=(Message(role=secret, name=secret, parts=(Part(type="uri", modality="image", uri=secret),)),),
+        output=(
+            Message(
+                role="assistant",
+                parts=(
+                    Part(type="tool_call", id=secret, name=secret, arguments=deep),
+                    Part(type="tool_call_response", id="call", response=secret),
+                ),
+            ),
+        ),
+        tools=(Tool(type="function", name=secret, description=secret, parameters=deep),),
+    )
+    fit = edited(content)
+    assert "ada" not in repr(fit)
+    assert length(fit) == length(content) - 13 * (len(secret) - len("[email]"))
+    assert fit is not None
+    assert fit.tools is not None
+    assert fit.tools[0].parameters == {"[email]": [1, None, True, {"to": "[email]"}]}
+
+
+def test_a_structure_that_is_too_long_is_cut_as_text() -> None:
+    """It is JSON's beginning, in a string: the attribute stays JSON."""
+    numbers: Json = {"numbers": ["one"] * 1_000}
+    content = Content(input=(Message(role="tool", parts=(Part(type="tool_call_response", response=numbers),)),))
+    fit = edited(content)
+    assert fit is not None
+    assert fit.input is not None
+    (response,) = (part.response for part in fit.input[0].parts)
+    assert isinstance(response, str)
+    assert response.startswith('{"numbers": ["one", "one", ')
+    assert response.endswith(f"… [{len(json.dumps(numbers)) - 1_000} characters left out]")
+
+
+def test_of_a_long_conversation_the_end_is_told() -> None:
+    """The answer and the instructions come first, then the newest messages; all others say what they lack."""
+    content = Content(
+        instructions=(Part(type="text", content="i" * 100),),
+        output=(Message(role="assistant", parts=(Part(type="text", content="o" * 100),)),),
+        tools=(Tool(type="function", name="look", description="d" * 100),),
+        input=asked("1" * 100, "2" * 100, "3" * 100).input,
+    )
+    fit = edited(content, call=450)
+    assert told(fit) == ["… [100 characters left out]", "2" * 50 + "… [50 characters left out]", "3" * 100]
+    assert fit is not None
+    assert (fit.instructions, fit.output, fit.tools) == (content.instructions, content.output, content.tools)
+    assert edited(content, call=10_000) == content
+
+
+def test_halves_of_characters_are_replaced() -> None:
+    """No exporter could write them."""
+    assert told(edited(asked("\ud83d half, 👍 whole"))) == ["? half, 👍 whole"]
+
+
+def test_where_a_redactor_fails_nothing_is_told(
+    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: Told
+) -> None:
+    """The rest of the span is there, and so is the answer; it is told once."""
+
+    def fails(_text: str) -> str:
+        raise RuntimeError("of the user's")
+
+    monkeypatch.setattr("test_content_editing.fails", fails, raising=False)
+    recorder = capture("SPAN_AND_EVENT", AGENTOPS_REDACTOR="test_content_editing:fails")
+    for _ in range(2):
+        assert app.ask().choices[0].message.content == "Hello, world!"
+    assert all("gen_ai.usage.input_tokens" in (span.attributes or {}) for span in recorder.spans())
+    assert "Say hello." not in recorder.everything()
+    (line,) = told.take()
+    assert line.startswith("Editing what was said, which is left out failed (RuntimeError at ")
+
+
+@pytest.mark.parametrize("app", ["sync"], indirect=True)
+def test_the_limits_and_the_rules_are_settings(app: App, capture: Capture) -> None:
+    """What is told is still JSON."""
+    recorder = capture("SPAN_ONLY", AGENTOPS_CONTENT_PART_LIMIT="10", AGENTOPS_REDACT="card")
+    app.ask(messages=[{"role": "user", "content": "a@b.cd 4111 1111 1111 1111"}])
+    assert said(recorder)["gen_ai.input.messages"] == [
+        {"role": "user", "parts": [{"type": "text", "content": "a@b.cd [ca… [16 characters left out]"}]}
+    ]

@@ -1,0 +1,211 @@
+"""No secret of the built-in kinds survives, whatever surrounds it; ordinary text is as it was."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import sys
+from random import Random
+from types import ModuleType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentops_otel_litellm.processors.redaction import RULES, redactor, redactors
+from agentops_otel_litellm.settings import REDACTED, Settings
+from conftest import Told
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+CAPITALS_AND_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+SECRETS = 1_000
+"""Of each kind."""
+
+
+def _some(random: Random, letters: str, least: int, most: int) -> str:
+    return "".join(random.choices(letters, k=random.randint(least, most)))
+
+
+def _word(random: Random, least: int, most: int) -> str:
+    return _some(random, LETTERS + "0123456789", least, most)
+
+
+def a_key(random: Random) -> str:
+    name = random.choice(["password", "API_KEY", "client_secret", "apikey", "access_key"])
+    return random.choice(
+        [
+            f"sk-{_word(random, 20, 60)}",
+            f"sk-ant-api03-{_word(random, 40, 90)}-{_word(random, 6, 6)}",
+            f"sk-proj-{_word(random, 20, 80)}_{_word(random, 10, 20)}",
+            f"sk_live_{_word(random, 24, 24)}",
+            f"AKIA{_some(random, CAPITALS_AND_DIGITS, 16, 16)}",
+            f"AIza{_word(random, 35, 35)}",
+            f"gsk_{_word(random, 48, 52)}",
+            f"xai-{_word(random, 40, 80)}",
+            f"hf_{_word(random, 34, 34)}",
+            f"ghp_{_word(random, 36, 36)}",
+            f"github_pat_{_word(random, 22, 22)}_{_word(random, 40, 59)}",
+            f"glpat-{_word(random, 20, 20)}",
+            f"xoxb-{random.randrange(10**11)}-{_word(random, 24, 24)}",
+            f"SG.{_word(random, 22, 22)}.{_word(random, 43, 43)}",
+            f"{name}=⟨{_word(random, 8, 40)}⟩",
+            f'"{name}": "⟨{_word(random, 8, 40)}⟩"',
+            f"-----BEGIN RSA PRIVATE KEY-----\n⟨{base64.b64encode(random.randbytes(600)).decode()}⟩",
+        ]
+    )
+
+
+def a_token(random: Random) -> str:
+    def part() -> str:
+        return base64.urlsafe_b64encode(random.randbytes(random.randint(20, 60))).decode().rstrip("=")
+
+    header = base64.urlsafe_b64encode(json.dumps({"alg": "HS256", "kid": _word(random, 2, 8)}).encode())
+    return random.choice(
+        [
+            f"{header.decode().rstrip('=')}.{part()}.{part()}",
+            f"Bearer ⟨{part()}⟩",
+            f"Basic ⟨{base64.b64encode(random.randbytes(18)).decode()}⟩",
+            f"https://{_word(random, 3, 12)}:⟨{_word(random, 8, 20)}⟩@example.com/",
+        ]
+    )
+
+
+def an_email(random: Random) -> str:
+    local = random.choice(["{}", "{}.{}", "{}+{}", "{}_{}"]).format(_word(random, 2, 12), _word(random, 2, 12))
+    return f"{local}@{_word(random, 2, 12)}.{random.choice(['com', 'org', 'co.uk', 'museum', 'x1.io'])}"
+
+
+def a_phone_number(random: Random) -> str:
+    def digits(count: int) -> str:
+        return "".join(random.choices("0123456789", k=count))
+
+    return random.choice(
+        [
+            f"+1 {digits(3)} {digits(3)} {digits(4)}",
+            f"+49 {digits(3)} {digits(4)} {digits(3)}",
+            f"+44-{digits(4)}-{digits(3)}-{digits(3)}",
+            f"+{digits(2).replace('0', '3')}{digits(10)}",
+            f"+1 ({digits(3)}) {digits(3)}-{digits(4)}",
+            f"({digits(3)}) {digits(3)}-{digits(4)}",
+            f"{digits(3)}-{digits(3)}-{digits(4)}",
+            f"{digits(3)}.{digits(3)}.{digits(4)}",
+        ]
+    )
+
+
+def a_card_number(random: Random) -> str:
+    length = random.choice([13, 15, 16, 16, 16, 19])
+    digits = [int(digit) for digit in random.choice(["4", "51", "37", "6011"])]
+    digits += random.choices(range(10), k=length - 1 - len(digits))
+    total = sum(sum(divmod(2 * digit, 10)) if at % 2 == 0 else digit for at, digit in enumerate(digits[::-1]))
+    number = "".join(map(str, [*digits, -total % 10]))
+    gap = random.choice(["", " ", "-"])
+    return gap.join(number[at : at + 4] for at in range(0, length, 4))
+
+
+KINDS = {"key": a_key, "token": a_token, "email": an_email, "phone": a_phone_number, "card": a_card_number}
+SURROUNDINGS = ["{}", "It is {}.", "use {}, please", '{{"it": "{}"}}', "({})", "it's\n{}\nthere", "<{}>", "«{}»"]
+
+
+def revealing(secret: str) -> str:
+    """The part of it that must not be there any more: what is in angle brackets, or all of it."""
+    marked = re.search(r"⟨(.*)⟩", secret, re.DOTALL)
+    return marked[1] if marked else secret
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_secret_survives(kind: str) -> None:
+    """Alone and in sentences, JSON and brackets; also where it is the only kind that is looked for."""
+    random = Random(kind)
+    for redact in (redactor(REDACTED), redactor([kind])):
+        for _ in range(SECRETS):
+            secret = KINDS[kind](random)
+            text = random.choice(SURROUNDINGS).format(re.sub("[⟨⟩]", "", secret))
+            assert revealing(secret) in text
+            assert revealing(secret) not in redact(text), text
+
+
+ORDINARY = [
+    "The quick brown fox, 12 of 345, on 2026-11-23 at 18:22:53.123456.",
+    "Order 1234567890123456 of 9 items at 19.99, invoice 2024-0042-17.",
+    "Version 3.11.7, ISBN 978-3-16-148410-0, UUID 550e8400-e29b-41d4-a716-446655440000.",
+    "def sort(items): return sorted(items, key=lambda item: item.name)",
+    "ask-me-anything-about-task-management; risk-adjusted returns; desk-based research",
+    "She said the secret is to listen. The password is changed by the admin. A token of love.",
+    "https://example.com/a/b?page=2#top and http://localhost:8080/path",
+    "@alice mentioned #topic; a@b; x @ y; 5 + 49 = 54; +1 for that",
+    "3.14159265358979323846 and 6.02214076e23 and 0x1F and 1_000_000",
+    "日本語のテキスト, émigré, Ελλάδα, 👍🏽, and a tab\tand\nnew lines.",
+    "The bearer of this letter; basic understanding of economics; Bearer bonds.",
+    "call_abc123, chatcmpl-9xYz, msg_01ABC, file-1, gpt-4o-2024-08-06, claude-sonnet-4-6",
+]
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_ordinary_text_is_as_it_was(text: str) -> None:
+    """What only looks a little like a secret is told: words with `sk-` in them, dates, numbers without a checksum."""
+    assert redactor(REDACTED)(text) == text
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.characters(categories=["L", "Zs", "Po"], exclude_characters="@:=/\"'"), max_size=200))
+def test_words_are_as_they_were(text: str) -> None:
+    """Letters, spaces and punctuation of any script."""
+    assert redactor(REDACTED)(text) == text
+
+
+@pytest.mark.parametrize("character", ["a", "1", " ", "+", "@", "-", ".", "a@", "1-", "sk-", "(1", "://a:", "=' "])
+def test_no_text_takes_for_ever(character: str) -> None:
+    """A text that nearly fits everywhere is read as quickly as another: the patterns do not go back. (Were one
+    quadratic, this would take minutes.)
+    """
+    assert len(redactor(REDACTED)(character * 200_000)) > 0
+
+
+def test_each_kind_can_be_switched() -> None:
+    """A kind that is not chosen is told."""
+    assert set(RULES) == set(REDACTED) == set(KINDS)
+    assert redactor(["email"])("ada@example.com, +1 212 555 0100") == "[email], +1 212 555 0100"
+    assert redactor(())("ada@example.com") == "ada@example.com"
+
+
+@pytest.mark.parametrize(
+    ("given_", "used"),
+    [
+        ("", REDACTED),
+        ("none", ()),
+        ("email, CARD", ("email", "card")),
+        ("email,faces", REDACTED),
+        ("none,key", REDACTED),
+    ],
+)
+def test_the_setting(given_: str, used: tuple[str, ...], told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be used is told of, and then everything is redacted."""
+    monkeypatch.setattr("agentops_otel_litellm.settings._told", set())
+    assert Settings.from_environment({"AGENTOPS_REDACT": given_}).redact == used
+    assert len(told.take()) == ("faces" in given_ or given_ == "none,key")
+
+
+def test_a_redactor_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the last word."""
+    module = ModuleType("their_rules")
+    module.redact = lambda text: text.replace("[email]", "somebody")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "their_rules", module)
+    found = redactors(Settings.from_environment({"AGENTOPS_REDACTOR": "their_rules:redact"}))
+    assert found is not None
+    text = "from ada@example.com"
+    for each in found:
+        text = each(text)
+    assert text == "from somebody"
+
+
+@pytest.mark.parametrize("reference", ["no_such_module:redact", "json:no_such_function", "json:__name__", "not a name"])
+def test_a_redactor_that_cannot_be_had(reference: str, told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told of by name, and nothing that is said is told."""
+    with caplog.at_level(logging.WARNING):
+        assert redactors(Settings.from_environment({"AGENTOPS_REDACTOR": reference})) is None
+    (line,) = told.take()
+    assert f"AGENTOPS_REDACTOR={reference!r}" in line
+    assert "Nothing of what is said is told." in line
