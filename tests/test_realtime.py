@@ -19,7 +19,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from apps import CALL_ID
-from expected import price
+from expected import price, served
 from media import CANARY
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider
@@ -533,5 +533,101 @@ def test_what_is_refused_before_a_session(function: str, wire: WireProvider, tel
 
     with pytest.raises(Exception):  # noqa: B017, PT011 - they differ
         asyncio.run(scenario())
+    assert telemetry.attributes()["llm.error.category"] == "auth"
+    assert CANARY not in telemetry.everything()
+
+
+# --- letting an app's own client in to a session ----------------------------------------------------------------
+
+
+admitting = pytest.mark.skipif(
+    not hasattr(litellm, "acreate_realtime_client_secret"), reason="this LiteLLM lets nobody in to a session"
+)
+KEY = {"value": CANARY, "expires_at": 1}
+# LiteLLM's function → its parameters, the end of the path it asks, the answer, and what the span says of them.
+ADMISSIONS: dict[str, tuple[dict[str, Any], str, Reply, Attributes]] = {
+    "create_realtime_client_secret": (
+        {
+            "session": {
+                "type": "realtime",
+                "model": "gpt-realtime",
+                "instructions": f"Say {CANARY}.",
+                "tools": [{"type": "function", "name": CANARY}],
+            },
+        },
+        "/client_secrets",
+        Reply(body={**KEY, "session": SESSION}),
+        {
+            "llm.request.model": "gpt-realtime",
+            "llm.request.tools_count": 1,
+            "llm.request.content_length": len(f"Say {CANARY}."),
+            "gen_ai.request.model": "gpt-realtime",
+            "gen_ai.response.id": "sess_1",
+            "gen_ai.response.model": "gpt-realtime-2025-08-28",
+            "llm.response.id": "sess_1",
+            "llm.response.model": "gpt-realtime-2025-08-28",
+        },
+    ),
+    "create_realtime_transcription_session": (
+        {"transcription_session": {"input_audio_transcription": {"model": "whisper-1", "prompt": CANARY}}},
+        "/transcription_sessions",
+        Reply(body={"id": "sess_2", "client_secret": KEY, "input_audio_transcription": {"model": "whisper-1"}}),
+        {
+            "llm.request.model": "whisper-1",
+            "gen_ai.request.model": "whisper-1",
+            "gen_ai.response.id": "sess_2",
+            "gen_ai.response.model": "whisper-1",
+            "llm.response.id": "sess_2",
+            "llm.response.model": "whisper-1",
+        },
+    ),
+    "realtime_calls": (
+        {"model": "openai/gpt-realtime", "openai_ephemeral_key": CANARY, "sdp_body": f"v=0 {CANARY}".encode()},
+        "/realtime/calls",
+        Reply(
+            body=f"v=0 {CANARY}".encode(),
+            status=201,
+            headers={"location": "/v1/realtime/calls/rtc_1", "content-type": "application/sdp"},
+        ),
+        {
+            "llm.request.model": "openai/gpt-realtime",
+            "gen_ai.request.model": "gpt-realtime",
+            "gen_ai.response.id": "rtc_1",
+            "llm.response.id": "rtc_1",
+        },
+    ),
+}
+
+
+@admitting
+@pytest.mark.parametrize("function", ADMISSIONS)
+def test_how_a_client_is_let_in_is_told_without_the_key(wire: WireProvider, telemetry: Recorder, function: str) -> None:
+    """What an app asks for its own client has the session's or the call's id and model, and never the secret."""
+    parameters, path_end, reply, told = ADMISSIONS[function]
+    wire.reply(path_end, reply)
+    result = asyncio.run(
+        getattr(litellm, f"a{function}")(**parameters, api_key="sk-test", api_base=wire.url, litellm_call_id=CALL_ID)
+    )
+    assert CANARY in result.text
+    (span,) = telemetry.spans()
+    assert (span.name.partition(" ")[0], span.kind) == (function, SpanKind.CLIENT)
+    assert telemetry.attributes() == {
+        **served(function, "openai", wire, call_type=f"a{function}"),
+        **told,
+        "llm.response.http_status": reply.status,
+        "llm.response.size": len(result.content),
+    }
+    assert CANARY not in telemetry.everything()
+
+
+@admitting
+@pytest.mark.parametrize("function", ADMISSIONS)
+def test_a_client_that_is_not_let_in(wire: WireProvider, telemetry: Recorder, function: str) -> None:
+    """Where the provider refuses, the call's one span has failed and says why."""
+    wire.reply("", Reply(status=401, body={"error": {"message": CANARY}}))
+    with pytest.raises(Exception, match=CANARY):
+        asyncio.run(getattr(litellm, f"a{function}")(**ADMISSIONS[function][0], api_key="sk-test", api_base=wire.url))
+    (span,) = telemetry.spans()
+    assert span.status.status_code is StatusCode.ERROR
     assert telemetry.attributes()["llm.error.category"] == "auth"
     assert CANARY not in telemetry.everything()

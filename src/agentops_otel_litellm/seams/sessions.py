@@ -13,20 +13,27 @@ from agentops_otel_litellm.seams.signals import observed
 Function = Callable[..., Any]
 
 _TAKING_SESSION = guard("taking a realtime session")
+_SESSIONS = frozenset({"realtime", "responses_websocket"})
 
 
 def session_ends(bidirectional_forward: Function) -> Function:
-    """LiteLLM passes on what the app and the provider say to each other in a realtime session, until one hangs up."""
+    """LiteLLM passes on what the app and the provider say to each other in a session, until one hangs up.
+
+    Of a session of responses it gives back what the provider failed with.
+    """
 
     @wraps(bidirectional_forward)
     async def told(session: object, *args: object, **kwargs: object) -> object:
+        failure: object = None
         try:
-            return await bidirectional_forward(session, *args, **kwargs)
+            failure = await bidirectional_forward(session, *args, **kwargs)
         finally:
             with _TAKING_SESSION:
                 observation = observed()
                 if observation is not None:
-                    observation.account.answered(session, readers.read_session_end(session))
+                    told_of = failure if isinstance(failure, BaseException) else None
+                    observation.account.answered(session, readers.read_session_end(session) or told_of)
+        return failure
 
     return told
 
@@ -66,5 +73,5 @@ def _tell_session(error: Exception) -> None:
     """Callbacks may have connections of their own, in any operation but this."""
     with _TAKING_SESSION:
         observation = observed()
-        if observation is not None and observation.operation == "realtime":
+        if observation is not None and observation.operation in _SESSIONS:
             observation.account.answered(None, error)

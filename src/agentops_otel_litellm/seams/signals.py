@@ -14,7 +14,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.account import Account
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
-from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed
+from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed, observation_in
 from agentops_otel_litellm.operations import by_name, parameter_names
 
 Function = Callable[..., Any]
@@ -40,6 +40,13 @@ def _account() -> Account | None:
     return None if observation is None else observation.account
 
 
+def _account_around(logging: object) -> Account | None:
+    """The same of what goes on around calls, where LiteLLM logs that itself, by the object that it has set up for it."""
+    context = get_current()
+    around = None if is_suppressed(context) else observation_in(context)
+    return around.account if around is not None and around.account.is_logged_with(logging) else None
+
+
 def logging_object_made(function_setup: Function) -> Function:
     """LiteLLM sets up the logging of a call: in that object it keeps what it resolves."""
 
@@ -47,9 +54,10 @@ def logging_object_made(function_setup: Function) -> Function:
     def told(*args: object, **kwargs: object) -> object:
         made = function_setup(*args, **kwargs)
         with _TAKING_LOGGING:
-            account = _account()
-            if account is not None and isinstance(made, tuple) and not readers.is_of_a_tool(made[0]):
-                account.set_up(made[0])
+            if isinstance(made, tuple) and not readers.is_of_a_tool(made[0]):
+                account = _account() or _account_around(made[0])
+                if account is not None:
+                    account.set_up(made[0])
         return made
 
     return told
