@@ -68,7 +68,7 @@ def page(seen: Mapping[str, set[str]]) -> str:
     described = set()
     for function in traced_functions():
         row = operation_of(function)
-        functions[row.name].add(function.__name__)
+        functions[row.name].add(_name(function, row.name))
         if row.shape is not DEFAULT.shape:
             described.add(row.name)
     lines = [
@@ -80,6 +80,12 @@ def page(seen: Mapping[str, set[str]]) -> str:
         facts = ("✓" if fact in seen.get(operation, ()) else "" for fact in _FACTS)
         lines.append(f"| {', '.join(sorted(names))} | `{operation}` | {traced} | {' | '.join(facts)} |")
     return _HEAD.format(release=version("litellm")) + "\n".join(lines) + "\n"
+
+
+def _name(function: FunctionType, operation: str) -> str:
+    """What LiteLLM exports the function as: all that its factory makes have the same two names."""
+    made = function.__name__.removesuffix("endpoint_func")
+    return function.__name__ if made == function.__name__ else f"{'a' if made else ''}{operation}"
 
 
 def traced_functions() -> Iterator[FunctionType]:

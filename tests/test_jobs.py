@@ -208,10 +208,10 @@ JOBS: dict[str, Job] = {
         {**asked(resource_id="cntr_1"), **identified("cntr_1", status="running")},
     ),
     "list_containers": (
-        {},
+        {"limit": 2},
         "/containers",
         listed(CONTAINER),
-        {"llm.response.results_count": 1, "llm.response.has_more": False},
+        {**asked(page_size=2), "llm.response.results_count": 1, "llm.response.has_more": False},
     ),
     "delete_container": (
         CONTAINER_ID,
@@ -257,10 +257,10 @@ JOBS: dict[str, Job] = {
     ),
     "get_eval": (EVALUATION_ID, "/eval_1", EVALUATION, {**asked(resource_id="eval_1"), **identified("eval_1")}),
     "list_evals": (
-        {},
+        {"limit": 2},
         "/evals",
         listed(EVALUATION),
-        {"llm.response.results_count": 1, "llm.response.has_more": False},
+        {**asked(page_size=2), "llm.response.results_count": 1, "llm.response.has_more": False},
     ),
     "update_eval": (
         {**EVALUATION_ID, "name": SECRET},
@@ -638,7 +638,7 @@ def event_loop() -> Iterator[None]:
 def test_a_document_that_is_taken_in_is_made_of_calls(
     caller: Caller, wire: WireProvider, telemetry: Recorder, *, failing: bool
 ) -> None:
-    """A document is uploaded and put in a store by calls of their own. How that went LiteLLM tells by its answer only."""
+    """Calls of their own upload a document and put it in a store. How that went LiteLLM says in its answer only."""
     refusal = Reply(status=403, body={"error": {"message": SECRET}})
     wire.reply("/vs_1/files", refusal if failing else Reply(body={"id": "file-1", "object": "vector_store.file"}))
     wire.reply("/files", Reply(body=FILE))

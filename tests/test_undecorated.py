@@ -136,7 +136,12 @@ UNDECORATED: dict[str, tuple[Parameters, str, object, Attributes]] = {
             **MODEL,
         },
     ),
-    "get_assistants": ({}, "/assistants", listed(ASSISTANT), ENTRIES),
+    "get_assistants": (
+        {"limit": 2},
+        "/assistants",
+        listed(ASSISTANT),
+        {"llm.request.page_size": 2, **ENTRIES},
+    ),
     "delete_assistant": (
         {"assistant_id": "asst_1"},
         "/asst_1",

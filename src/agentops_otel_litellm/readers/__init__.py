@@ -36,7 +36,7 @@ from agentops_otel_litellm.readers.native import has_declined, read_native_funct
 from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
 from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET
-from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH
+from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
 from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
@@ -75,6 +75,7 @@ __all__ = [
     "SANDBOX",
     "SEARCH",
     "SPEECH",
+    "STORED_CONTENT",
     "STORED_RESPONSE",
     "TEXT",
     "TOKEN_COUNT",

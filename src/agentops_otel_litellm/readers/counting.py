@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
@@ -12,14 +13,13 @@ from agentops_otel_litellm.readers.values import count, integer, keyword, member
 
 
 def counting_request(parameters: Parameters) -> Request:
-    given, system = parameters.get("messages") or (), parameters.get("system")
-    messages = [members(message) for message in given]
-    if system:
-        messages.insert(0, {"role": "system", "content": system})
+    system = parameters.get("system")
+    messages: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
+    messages += map(members, parameters.get("messages") or ())
     return Request(
         model=model_name(parameters.get("model")),
         tools_count=count(parameters.get("tools")),
-        **conversation(messages),
+        **(conversation(messages) if messages else {}),
     )
 
 

@@ -41,7 +41,7 @@ def _account() -> Account | None:
 
 
 def _account_around(logging: object) -> Account | None:
-    """The same of what goes on around calls, where LiteLLM logs that itself, by the object that it has set up for it."""
+    """The same of what goes on around calls, where LiteLLM logs that, too, with the object that it has set up."""
     context = get_current()
     around = None if is_suppressed(context) else observation_in(context)
     return around.account if around is not None and around.account.is_logged_with(logging) else None
