@@ -341,7 +341,7 @@ GEMINIS: dict[str, Job] = {
     "interactions.get": (INTERACTION_ID, "/int_1", INTERACTION, {**asked(resource_id="int_1"), **INTERACTION_TOLD}),
     "interactions.cancel": (
         INTERACTION_ID,
-        "/int_1:cancel",
+        "cancel",
         {"id": "int_1", "status": "cancelled"},
         {**asked(resource_id="int_1"), **identified("int_1", status="cancelled")},
     ),

@@ -481,68 +481,9 @@ def test_other_connections_of_the_apps_are_its_own(
     assert span.status.status_code is StatusCode.UNSET
 
 
-# LiteLLM's function → its parameters, where it asks, and the name of its operation.
-OVER_HTTP: dict[str, tuple[dict[str, object], str, str]] = {
-    "acreate_realtime_client_secret": (
-        {"session": {"type": "realtime", "model": "gpt-realtime", "instructions": CANARY}},
-        "/realtime/client_secrets",
-        "create_realtime_client_secret",
-    ),
-    "acreate_realtime_transcription_session": (
-        {},
-        "/realtime/transcription_sessions",
-        "create_realtime_transcription_session",
-    ),
-    "arealtime_calls": (
-        {"openai_ephemeral_key": f"ek_{CANARY}", "sdp_body": CANARY.encode()},
-        "/realtime/calls",
-        "realtime_calls",
-    ),
-}
-
-
-@pytest.mark.parametrize("function", OVER_HTTP)
-def test_what_is_asked_before_a_session(function: str, wire: WireProvider, telemetry: Recorder) -> None:
-    """Secrets and calls for clients that connect by themselves have a span each, which holds no secret."""
-    parameters, path, operation = OVER_HTTP[function]
-    wire.reply(path, Reply(body={"id": f"sess_{CANARY}", "value": f"ek_{CANARY}", "expires_at": 1, "session": SESSION}))
-
-    async def scenario() -> Any:  # noqa: ANN401 - it is LiteLLM's to say
-        return await getattr(litellm, function)(
-            model=MODEL, api_base=wire.url, api_key="sk-test", litellm_call_id=CALL_ID, **parameters
-        )
-
-    assert asyncio.run(scenario()).status_code == 200
-    assert len(wire.ledger) == 1
-    assert telemetry.attributes() == {
-        **identity(wire.port),
-        "gen_ai.operation.name": operation,
-        "litellm.call_type": function,
-    }
-    assert CANARY not in telemetry.everything()
-
-
-@pytest.mark.parametrize("function", OVER_HTTP)
-def test_what_is_refused_before_a_session(function: str, wire: WireProvider, telemetry: Recorder) -> None:
-    """A refusal is a failure of the one span."""
-    parameters, path, _ = OVER_HTTP[function]
-    wire.reply(path, Reply(status=401, body={"error": {"message": CANARY}}))
-
-    async def scenario() -> Any:  # noqa: ANN401 - it is LiteLLM's to say
-        return await getattr(litellm, function)(model=MODEL, api_base=wire.url, api_key="sk-test", **parameters)
-
-    with pytest.raises(Exception):  # noqa: B017, PT011 - they differ
-        asyncio.run(scenario())
-    assert telemetry.attributes()["llm.error.category"] == "auth"
-    assert CANARY not in telemetry.everything()
-
-
 # --- letting an app's own client in to a session ----------------------------------------------------------------
 
 
-admitting = pytest.mark.skipif(
-    not hasattr(litellm, "acreate_realtime_client_secret"), reason="this LiteLLM lets nobody in to a session"
-)
 KEY = {"value": CANARY, "expires_at": 1}
 # LiteLLM's function → its parameters, the end of the path it asks, the answer, and what the span says of them.
 ADMISSIONS: dict[str, tuple[dict[str, Any], str, Reply, Attributes]] = {
@@ -599,7 +540,6 @@ ADMISSIONS: dict[str, tuple[dict[str, Any], str, Reply, Attributes]] = {
 }
 
 
-@admitting
 @pytest.mark.parametrize("function", ADMISSIONS)
 def test_how_a_client_is_let_in_is_told_without_the_key(wire: WireProvider, telemetry: Recorder, function: str) -> None:
     """What an app asks for its own client has the session's or the call's id and model, and never the secret."""
@@ -620,7 +560,6 @@ def test_how_a_client_is_let_in_is_told_without_the_key(wire: WireProvider, tele
     assert CANARY not in telemetry.everything()
 
 
-@admitting
 @pytest.mark.parametrize("function", ADMISSIONS)
 def test_a_client_that_is_not_let_in(wire: WireProvider, telemetry: Recorder, function: str) -> None:
     """Where the provider refuses, the call's one span has failed and says why."""

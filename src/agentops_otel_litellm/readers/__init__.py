@@ -35,7 +35,7 @@ from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
 from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
-from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET
+from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, session_of_turns
 from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
 from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
@@ -110,5 +110,6 @@ __all__ = [
     "read_session_end",
     "read_target",
     "response_shape",
+    "session_of_turns",
     "was_made",
 ]

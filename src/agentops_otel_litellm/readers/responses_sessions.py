@@ -6,8 +6,9 @@ Where the provider has no such socket, LiteLLM has every response made by a call
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
@@ -20,6 +21,16 @@ from agentops_otel_litellm.readers.values import integer, members, model_name, n
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
+def session_of_turns(session: Any, turns: Iterable[Any]) -> Any:
+    """A session as those releases have it that keep the events of all of its responses."""
+    events = [event for turn in turns for event in getattr(turn, "events", ())]
+    return SimpleNamespace(
+        messages=events,
+        backend_ws=getattr(session, "backend_ws", None),
+        logging_obj=getattr(session, "logging_obj", None),
+    )
+
+
 def socket_response(session: Any) -> Response:
     """From LiteLLM's session, at its end: by then both sides have been closed, by whichever was the first."""
     turns = _turns(session)
@@ -27,7 +38,7 @@ def socket_response(session: Any) -> Response:
     by_provider = getattr(getattr(connection, "protocol", None), "close_rcvd_then_sent", None)
     return Response(
         model=model_name(turns[-1].get("model")) if turns else None,
-        turns_count=None if session is None else len(turns),
+        turns_count=None if getattr(session, "messages", None) is None else len(turns),
         close_code=integer(getattr(connection, "close_code", None)) if by_provider else None,
         closed_by=None if by_provider is None else "provider" if by_provider else "client",
     )

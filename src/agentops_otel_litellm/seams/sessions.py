@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import wraps
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
@@ -13,6 +14,8 @@ from agentops_otel_litellm.seams.signals import observed
 Function = Callable[..., Any]
 
 _TAKING_SESSION = guard("taking a realtime session")
+_TURNS: WeakKeyDictionary[object, list[object]] = WeakKeyDictionary()
+"""Of the sessions that go on and do not keep theirs."""
 _SESSIONS = frozenset({"realtime", "responses_websocket"})
 
 
@@ -32,8 +35,22 @@ def session_ends(bidirectional_forward: Function) -> Function:
                 observation = observed()
                 if observation is not None:
                     told_of = failure if isinstance(failure, BaseException) else None
-                    observation.account.answered(session, readers.read_session_end(session) or told_of)
+                    turns = _TURNS.pop(session, None)
+                    seen = session if turns is None else readers.session_of_turns(session, turns)
+                    observation.account.answered(seen, readers.read_session_end(session) or told_of)
         return failure
+
+    return told
+
+
+def turn_ends(log_turn: Function) -> Function:
+    """LiteLLM logs a response of a session, and keeps no more of it, in the releases that have this."""
+
+    @wraps(log_turn)
+    def told(session: object, turn: object, *args: object, **kwargs: object) -> object:
+        with _TAKING_SESSION:
+            _TURNS.setdefault(session, []).append(turn)
+        return log_turn(session, turn, *args, **kwargs)
 
     return told
 
