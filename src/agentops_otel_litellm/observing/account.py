@@ -108,7 +108,6 @@ class Account:
         if self._first_logging is None:
             self._first_logging = logging
         self.logging = logging
-        know(logging)
 
     def is_logged_with(self, logging: object) -> bool:
         """Whether the object is LiteLLM's for the very function that was called, and not for one that this calls."""

@@ -14,6 +14,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.account import Account
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
+from agentops_otel_litellm.observing.logging_objects import know
 from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed, observation_in
 from agentops_otel_litellm.operations import by_name, parameter_names
 
@@ -44,7 +45,10 @@ def _account_around(logging: object) -> Account | None:
     """The same of what goes on around calls, where LiteLLM logs that, too, with the object that it has set up."""
     context = get_current()
     around = None if is_suppressed(context) else observation_in(context)
-    return around.account if around is not None and around.account.is_logged_with(logging) else None
+    if around is None or not around.account.is_logged_with(logging):
+        return None
+    know(logging)
+    return around.account
 
 
 def logging_object_made(function_setup: Function) -> Function:
