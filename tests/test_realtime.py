@@ -145,17 +145,19 @@ def play(socket_of: Callable[[], ClientSocket], provider: Provider, **options: A
     return asyncio.run(scenario())
 
 
-def identity(port: int) -> Attributes:
+def identity(
+    port: int, operation: str = "realtime", function: str = "_arealtime", model: str = "gpt-realtime"
+) -> Attributes:
     return {
-        "gen_ai.operation.name": "realtime",
+        "gen_ai.operation.name": operation,
         "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-realtime",
-        "llm.request.model": MODEL,
+        "gen_ai.request.model": model,
+        "llm.request.model": f"openai/{model}",
         "llm.vendor": "litellm",
         "llm.provider": "openai",
         "litellm.provider": "openai",
         "litellm.call_id": CALL_ID,
-        "litellm.call_type": "_arealtime",
+        "litellm.call_type": function,
         "server.address": "127.0.0.1",
         "server.port": port,
     }

@@ -28,7 +28,7 @@ from expected import price
 from media import CANARY
 from recorder import Attributes, Recorder
 from servers.wire import WireProvider
-from test_realtime import Provider
+from test_realtime import Provider, identity
 from wire_formats import CACHE_READ, INPUT, OUTPUT, REASONING, TEXT, response, stream_everything
 
 streaming = pytest.importorskip("litellm.responses.streaming_iterator")
@@ -132,22 +132,6 @@ def _play(asks: int, provider: Provider, **options: Any) -> tuple[ClientSocket, 
     return asyncio.run(scenario())
 
 
-def identity(port: int) -> Attributes:
-    return {
-        "gen_ai.operation.name": "responses_websocket",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-4o",
-        "llm.request.model": MODEL,
-        "llm.vendor": "litellm",
-        "llm.provider": "openai",
-        "litellm.provider": "openai",
-        "litellm.call_id": CALL_ID,
-        "litellm.call_type": "_aresponses_websocket",
-        "server.address": "127.0.0.1",
-        "server.port": port,
-    }
-
-
 def used(turns: int) -> Attributes:
     """What so many equal answers used."""
     return {
@@ -184,7 +168,7 @@ def test_a_session_of_responses_is_one_span(play: Play, telemetry: Recorder) -> 
     assert isinstance(paid, float)
     assert paid == pytest.approx(cost(2), rel=1e-12)
     assert attributes == {
-        **identity(port),
+        **identity(port, "responses_websocket", "_aresponses_websocket", "gpt-4o"),
         "gen_ai.response.model": "gpt-4o-2024-08-06",
         "llm.response.model": "gpt-4o-2024-08-06",
         "llm.response.turns_count": 2,
