@@ -21,7 +21,8 @@ _HEAD = """\
 
 Every function of LiteLLM is traced, whichever way it is imported. This page is made by the tests, of the spans they
 saw with LiteLLM {release}: `pytest --write-operations` writes it. *Default* are functions that nobody has described:
-their spans have a name, a model, a duration and an outcome.
+their spans have a name, a model, a duration and an outcome. Where a cell is empty there is nothing of the kind, or the
+calls that the function makes tell it.
 
 """
 _TRACED = ("traced", "traced_async")

@@ -49,6 +49,7 @@ COUNTED: Attributes = {
     "llm.usage.completion_tokens": 5,
     "llm.usage.cached_tokens": 8,
 }
+PAID = price((31 - 8) * 0.5 + 8 * 0.125 + 5 * 0.25)
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 # What is judged → what the span says of it.
 INPUTS: dict[str, tuple[object, Attributes]] = {
@@ -65,6 +66,18 @@ INPUTS: dict[str, tuple[object, Attributes]] = {
 }
 
 
+@pytest.fixture
+def priced() -> Iterator[None]:
+    """LiteLLM has a price for decisions from its map alone."""
+    prices = {"input_cost_per_token": 0.5, "cache_read_input_token_cost": 0.125, "output_cost_per_token": 0.25}
+    models = {"hosted_vllm/decider": "hosted_vllm", "gpt-decide": "openai"}
+    litellm.register_model({model: {"litellm_provider": provider, **prices} for model, provider in models.items()})
+    yield
+    for model in models:
+        del litellm.model_cost[model]
+
+
+@pytest.mark.usefixtures("priced")
 @pytest.mark.parametrize("case", INPUTS)
 def test_decisions_in_openais_words_are_described_in_full(
     caller: Caller, wire: WireProvider, telemetry: Recorder, case: str
@@ -92,6 +105,7 @@ def test_decisions_in_openais_words_are_described_in_full(
         "gen_ai.usage.reasoning.output_tokens": 2,
         "llm.usage.reasoning_tokens": 2,
         "llm.usage.total_tokens": 36,
+        **PAID,
         "gen_ai.response.model": "gpt-decide-2026",
         "llm.response.model": "gpt-decide-2026",
         "llm.response.results_count": 2,
@@ -107,15 +121,6 @@ DECIDED = {
     "urgent": {"type": "noul", "noul": 0.9},
     "topic": {"type": "choice", "choice": SECRET, "confidence": 0.8, "probabilities": {SECRET: 0.8, "other": 0.2}},
 }
-
-
-@pytest.fixture
-def priced() -> Iterator[None]:
-    """LiteLLM has a price for decisions from its map alone."""
-    price_of_it = {"litellm_provider": "hosted_vllm", "input_cost_per_token": 0.5, "output_cost_per_token": 0.25}
-    litellm.register_model({"hosted_vllm/decider": price_of_it})
-    yield
-    del litellm.model_cost["hosted_vllm/decider"]
 
 
 # What the provider counts → what the span says of it.
@@ -148,7 +153,7 @@ def test_decisions_in_system_ones_words_are_described_in_full(
         "llm.request.questions_count": 2,
         "llm.response.results_count": 2,
         **told,
-        **(price(31 * 0.5 + 5 * 0.25) if counted else {}),
+        **(PAID if counted else {}),
         "gen_ai.response.model": "decider-1",
         "llm.response.model": "decider-1",
     }
