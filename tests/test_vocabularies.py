@@ -108,6 +108,9 @@ CALL = Call(
         speed=1.25,
         language="en",
         media_duration=4.0,
+        # agents and decisions
+        agent_id="asst_1",
+        questions_count=42,
     ),
     response=Response(
         id="response",
@@ -153,6 +156,11 @@ CALL = Call(
         turns_count=41,
         close_code=1000,
         closed_by="provider",
+        # sandboxes and token counters
+        code_failed=True,
+        error_length=43,
+        tokens_counted=44,
+        tokenizer="anthropic_api",
     ),
     usage=Usage(
         input=20,
@@ -237,6 +245,7 @@ WRITTEN: dict[str, Attributes] = {
         "gen_ai.data_source.id": "vs_1",
         "gen_ai.retrieval.top_k": 104,
         "gen_ai.request.previous_response.id": "previous",
+        "gen_ai.agent.id": "asst_1",
         "gen_ai.response.id": "response",
         "gen_ai.response.model": "gpt-4o-2024",
         "gen_ai.response.finish_reasons": ("stop", "stop"),
@@ -316,6 +325,9 @@ WRITTEN: dict[str, Attributes] = {
         "llm.request.speed": 1.25,
         "llm.request.language": "en",
         "llm.request.media_duration": 4.0,
+        # agents and decisions
+        "llm.request.agent_id": "asst_1",
+        "llm.request.questions_count": 42,
         "llm.response.id": "response",
         "llm.response.model": "gpt-4o-2024",
         "llm.response.choices_count": 16,
@@ -354,6 +366,11 @@ WRITTEN: dict[str, Attributes] = {
         "llm.response.turns_count": 41,
         "llm.response.close_code": 1000,
         "llm.response.closed_by": "provider",
+        # sandboxes and token counters
+        "llm.response.code_failed": True,
+        "llm.response.error_length": 43,
+        "llm.response.tokens_counted": 44,
+        "llm.response.tokenizer": "anthropic_api",
         "llm.response.is_streaming": True,
         "llm.response.stream_outcome": "failed",
         "llm.response.time_to_first_token": 1.2,
@@ -420,6 +437,7 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
         "create_realtime_client_secret",
         "create_realtime_transcription_session",
         "realtime_calls",
+        "responses_websocket",
     }
 )
 """Those the conventions have no name for."""

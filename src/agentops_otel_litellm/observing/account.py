@@ -127,6 +127,10 @@ class Account:
             self._first_logging = logging
         self.logging = logging
 
+    def is_logged_with(self, logging: object) -> bool:
+        """Whether the object is LiteLLM's for the very function that was called, and not for one that this calls."""
+        return self.logging is None and self._operation.is_logged_as(getattr(logging, "call_type", None))
+
     def start_over(self) -> None:
         """LiteLLM turns to another function of its own for the call, with nothing but what it was given."""
         self.logging = self._first_logging = readers.read_logging_object(self._parameters)

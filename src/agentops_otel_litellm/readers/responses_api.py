@@ -20,6 +20,7 @@ from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.streams import reported_usage
 from agentops_otel_litellm.readers.values import (
+    boolean,
     count,
     field,
     identifier,
@@ -57,6 +58,15 @@ _RESPONSE = rows_for(
         "model": ("model", model_name),
         "status": ("status", keyword),
         "service_tier": ("service_tier", keyword),
+    },
+)
+_KEPT = rows_for(
+    Response,
+    {
+        **_RESPONSE,
+        "data": ("results_count", count),
+        "has_more": ("has_more", boolean),
+        "deleted": ("deleted", boolean),
     },
 )
 # Items of the output that ask the app for something. (What other tools do, the provider does.)
@@ -108,9 +118,9 @@ def responses_response(result: Any) -> Response:
 
 
 def stored_response(result: Any) -> Response:
-    """Of a response itself; of what else LiteLLM gives it is only known which it is about."""
+    """A response itself, a list of what was put in, or that there is neither any more."""
     known = members(result)
-    return responses_response(result) if "output" in known else Response(**taken(known, _RESPONSE))
+    return responses_response(result) if "output" in known else Response(**taken(known, _KEPT))
 
 
 def _output(items: Any) -> tuple[int | None, int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from agentops_otel_litellm.call import Usage
@@ -43,6 +44,15 @@ _DETAILS = (
     ("output_token_details", _OUTPUT),
     ("completion_tokens_details", _OUTPUT),
 )
+
+
+def summed(parts: Iterable[Usage]) -> Usage | None:
+    """What several answers of one session used, where any of them tells."""
+    sums: dict[str, Any] = {}
+    for usage in parts:
+        for name, count in vars(usage).items():
+            sums[name] = sums.get(name, 0) + count
+    return Usage(**sums) if sums else None
 
 
 def read_tokens(result: Any) -> Usage | None:

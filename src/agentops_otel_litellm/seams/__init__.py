@@ -128,6 +128,18 @@ _SIGNALLED = (
         f"{_SESSIONS}:session_ends",
         always=False,
     ),
+    Seam(
+        "litellm.responses.streaming_iterator",
+        "ResponsesWebSocketStreaming.bidirectional_forward",
+        f"{_SESSIONS}:session_ends",
+        always=False,
+    ),
+    Seam(
+        "litellm.responses.streaming_iterator",
+        "ResponsesWebSocketStreaming._log_turn",
+        f"{_SESSIONS}:turn_ends",
+        always=False,
+    ),
     Seam("websockets.asyncio.client", "connect.__init__", f"{_SESSIONS}:session_misdirected", always=False),
     Seam("websockets.asyncio.client", "connect.__await__", f"{_SESSIONS}:session_refused", always=False),
 )

@@ -14,7 +14,8 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.account import Account
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
-from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed
+from agentops_otel_litellm.observing.logging_objects import know
+from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed, observation_in
 from agentops_otel_litellm.operations import by_name, parameter_names
 
 Function = Callable[..., Any]
@@ -40,6 +41,16 @@ def _account() -> Account | None:
     return None if observation is None else observation.account
 
 
+def _account_around(logging: object) -> Account | None:
+    """The same of what goes on around calls, where LiteLLM logs that, too, with the object that it has set up."""
+    context = get_current()
+    around = None if is_suppressed(context) else observation_in(context)
+    if around is None or not around.account.is_logged_with(logging):
+        return None
+    know(logging)
+    return around.account
+
+
 def logging_object_made(function_setup: Function) -> Function:
     """LiteLLM sets up the logging of a call: in that object it keeps what it resolves."""
 
@@ -47,9 +58,10 @@ def logging_object_made(function_setup: Function) -> Function:
     def told(*args: object, **kwargs: object) -> object:
         made = function_setup(*args, **kwargs)
         with _TAKING_LOGGING:
-            account = _account()
-            if account is not None and isinstance(made, tuple) and not readers.is_of_a_tool(made[0]):
-                account.set_up(made[0])
+            if isinstance(made, tuple) and not readers.is_of_a_tool(made[0]):
+                account = _account() or _account_around(made[0])
+                if account is not None:
+                    account.set_up(made[0])
         return made
 
     return told

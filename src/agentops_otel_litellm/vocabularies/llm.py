@@ -100,6 +100,9 @@ LLM = Vocabulary(
             "llm.request.speed": "speed",
             "llm.request.language": "language",
             "llm.request.media_duration": "media_duration",
+            # agents and decisions
+            "llm.request.agent_id": "agent_id",
+            "llm.request.questions_count": "questions_count",
         },
     ),
     Table(
@@ -144,6 +147,11 @@ LLM = Vocabulary(
             "llm.response.turns_count": "turns_count",
             "llm.response.close_code": "close_code",
             "llm.response.closed_by": "closed_by",
+            # sandboxes and token counters
+            "llm.response.code_failed": "code_failed",
+            "llm.response.error_length": "error_length",
+            "llm.response.tokens_counted": "tokens_counted",
+            "llm.response.tokenizer": "tokenizer",
         },
     ),
     Table(
