@@ -20,6 +20,7 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.observing.answers import Answer, Answers, step_in
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
 from agentops_otel_litellm.observing.logging_objects import know
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
     from agentops_otel_litellm.observing.streamed_response import StreamedResponse
     from agentops_otel_litellm.operations import Operation
-
-Answer = tuple[Response | None, Usage | None, Cost | None]
 
 _READING_REQUEST = guard("reading a request")
 _READING_TARGET = guard("reading the provider of a call")
@@ -52,6 +51,7 @@ class Account:
         "_operation",
         "_parameters",
         "_request",
+        "answers",
         "attempts",
         "cooldown_time",
         "error",
@@ -84,6 +84,8 @@ class Account:
         """The provider's part of a response of which LiteLLM's cache had the rest."""
         self.error: BaseException | None = None
         """What went wrong that LiteLLM will keep to itself."""
+        self.answers: Answers | None = None
+        """Those that LiteLLM had on its way, where it called itself or another call was made."""
         self.attempts = AttemptsSoFar()
         self.is_told = False
         """Whether a span tells of the call. Of one that is not sampled there are only metrics."""
@@ -94,6 +96,7 @@ class Account:
         """Of what the app passed and LiteLLM made of it: the call is over."""
         self._parameters, self._request, self._answer = {}, None, None
         self.logging = self._first_logging = self.translation = self.provided = self.error = None
+        self.answers = None
         self.attempts = AttemptsSoFar()
 
     def read_request(self) -> None:
@@ -150,6 +153,28 @@ class Account:
             self._answer = self._read(answer)
         self.error = error
 
+    def answers_now(self) -> Answers:
+        if self.answers is None:
+            self.answers = Answers(self._read_own)
+        return self.answers
+
+    def keeps(self, answer: object, context: Mapping[str, object]) -> None:
+        """LiteLLM has an answer, in that context, and something else is given for it, or it is refused."""
+        step = step_in(context, self)
+        if step is not None:
+            step.keeps(answer)
+        elif not self.answers_now().has_own:
+            self.answers_now().replace(self._operation.shape, answer)
+        self.answers_now().is_replaced = True
+
+    def turns_to_a_provider(self) -> None:
+        """LiteLLM does, for an attempt that is under way or a new one: an answer was the end of the last."""
+        answers = self.answers
+        if answers is not None and answers.unfollowed is not None:
+            self.attempts.end(answers.unfollowed, self.target())
+            answers.unfollowed = None
+        self.attempts.begin()
+
     def begun(self) -> Call:
         """The call as known when it starts."""
         operation = self._operation
@@ -181,7 +206,12 @@ class Account:
                 failure = readers.read_failure(error)
         if failure is None and streamed is not None and streamed.chunks.failure is not None:
             outcome, failure = "failed", streamed.chunks.failure
-        response, usage, cost = self._answer_at_end(outcome, result, streamed)
+        response, usage, cost = answer = self._answer_at_end(outcome, result, streamed)
+        if self.answers is not None:
+            with _READING_RESPONSE:
+                failed = outcome == "failed" and streamed is None
+                given = result if streamed is None else streamed.stream
+                response, usage, cost = self.answers.settled(answer, given, failed=failed)
         target, ended = self.target(), self.started + duration
         return Call(
             name=self._operation.name,
@@ -217,6 +247,22 @@ class Account:
             usage = shape.usage(bought)
         with _READING_COST:
             cost = self._priced(shape.cost(bought), usage, bought)
+        return response, usage, cost
+
+    def _read_own(self, shape: Shape, given: object) -> Answer:
+        """One of several answers; of a stream, when it is over."""
+        response: Response | None = None
+        usage: Usage | None = None
+        cost: Cost | None = None
+        chunks = shape.chunks(given) if readers.is_stream(given) else None
+        with _READING_RESPONSE:
+            response = shape.response(given) if chunks is None else None
+        with _READING_USAGE:
+            usage = shape.usage(given) if chunks is None else chunks.usage()
+        with _READING_COST:
+            if usage is not None and self.is_told:
+                cost = (None if chunks is not None else shape.cost(given)) or shape.price(chunks or given, self.logging)
+                cost = cost or readers.price_answer(chunks or given, self.logging)
         return response, usage, cost
 
     def _marked(self, response: Response) -> Response:

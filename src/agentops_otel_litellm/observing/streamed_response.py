@@ -19,10 +19,11 @@ class StreamedResponse:
     Instants are seconds on the monotonic clock.
     """
 
-    __slots__ = ("_instants", "_returned", "chunks")
+    __slots__ = ("_instants", "_returned", "chunks", "stream")
 
-    def __init__(self, chunks: Chunks, returned: float) -> None:
+    def __init__(self, stream: object, chunks: Chunks, returned: float) -> None:
         self.chunks = chunks
+        self.stream = stream
         self._returned = returned
         self._instants = array("d")
 

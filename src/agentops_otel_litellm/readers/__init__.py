@@ -10,8 +10,10 @@ from agentops_otel_litellm.readers.continuation import (
     is_by_twin,
     is_fallback,
     is_of_model_list,
+    read_id,
     read_logging_object,
     read_messages,
+    unwrapped,
 )
 from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
@@ -31,6 +33,7 @@ from agentops_otel_litellm.readers.logged import (
 from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
+from agentops_otel_litellm.readers.prices import price_answer
 from agentops_otel_litellm.readers.realtime import REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
 from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
@@ -83,10 +86,12 @@ __all__ = [
     "logged_result",
     "logged_timing",
     "logged_usage",
+    "price_answer",
     "read_cache_hit",
     "read_client_failure",
     "read_cooldown_time",
     "read_failure",
+    "read_id",
     "read_logging_object",
     "read_messages",
     "read_native_function",
@@ -95,5 +100,6 @@ __all__ = [
     "read_session_end",
     "read_target",
     "response_shape",
+    "unwrapped",
     "was_made",
 ]

@@ -31,6 +31,11 @@ class Shape:
     LiteLLM's logging object.
     """
 
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether what is given may tell of tokens."""
+        return self.usage is not responses.no_usage
+
 
 CHAT = Shape(
     request=requests.chat_request,
