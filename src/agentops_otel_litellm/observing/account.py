@@ -199,7 +199,7 @@ class Account:
         streamed: StreamedResponse | None,
         error: BaseException | None,
     ) -> Call:
-        """The whole call."""
+        """The whole call, of which `result` is what the app gets, where that is no stream."""
         failure: Failure | None = None
         if error is not None:
             with _READING_EXCEPTION:
@@ -209,9 +209,10 @@ class Account:
         response, usage, cost = answer = self._answer_at_end(outcome, result, streamed)
         if self.answers is not None:
             with _READING_RESPONSE:
+                if streamed is None:
+                    self.answers.give(result)
                 failed = outcome == "failed" and streamed is None
-                given = result if streamed is None else streamed.stream
-                response, usage, cost = self.answers.settled(answer, given, failed=failed)
+                response, usage, cost = self.answers.settled(answer, failed=failed)
         target, ended = self.target(), self.started + duration
         return Call(
             name=self._operation.name,
@@ -249,7 +250,7 @@ class Account:
             cost = self._priced(shape.cost(bought), usage, bought)
         return response, usage, cost
 
-    def _read_own(self, shape: Shape, given: object) -> Answer:
+    def _read_own(self, shape: readers.Shape, given: object) -> Answer:
         """One of several answers; of a stream, when it is over."""
         response: Response | None = None
         usage: Usage | None = None

@@ -54,13 +54,25 @@ class _Own:
 class Answers:
     """Those of one call, and those of other calls that may be given for them."""
 
-    __slots__ = ("_ids_of_others", "_of_others", "_own", "_read", "is_replaced", "unfollowed")
+    __slots__ = (
+        "_gives_anothers",
+        "_ids_of_others",
+        "_of_others",
+        "_own",
+        "_read",
+        "is_replaced",
+        "steps_under_way",
+        "unfollowed",
+    )
 
     def __init__(self, read: Callable[[readers.Shape, object], Answer]) -> None:
         self._read = read
         self._own: list[_Own] = []
         self._of_others: list[object] = []
         self._ids_of_others: set[str] = set()
+        self._gives_anothers = False
+        self.steps_under_way = 0
+        """Where one is, at the end: in a thread that LiteLLM did not wait for. It will still have an answer."""
         self.is_replaced = False
         """Whether something else was given for an answer of the call's own."""
         self.unfollowed: float | None = None
@@ -107,10 +119,16 @@ class Answers:
     def has_own(self) -> bool:
         return bool(self._own)
 
-    def settled(self, last: Answer, given: object, *, failed: bool) -> Answer:
-        """What there is to tell of the call, of which `given` is the result, and `last` what that says."""
+    def give(self, result: object) -> None:
+        """The app gets that."""
+        self._gives_anothers = self.is_of_another(result)
+
+    def settled(self, last: Answer, *, failed: bool) -> Answer:
+        """What there is to tell of the call, whose result says `last`."""
         response = last[0]
-        anothers = self.is_of_another(given) or (response is not None and response.id in self._ids_of_others)
+        anothers = self._gives_anothers or (response is not None and response.id in self._ids_of_others)
+        if self.steps_under_way:
+            return response, None, None
         if not (self._own and (self.is_replaced or failed or len(self._own) > 1)):
             return (response, None, None) if anothers else last
         for own in self._own:
@@ -143,20 +161,23 @@ class Step:
         self._account, self._shape = account, shape
         around = context.get(_STEP)
         self._around = around if isinstance(around, Step) else None
-        self._context = Context({**context, _STEP: self})
+        self._context: Context | None = Context({**context, _STEP: self})
         self._failed, self._kwargs = failed, kwargs
         self.is_answered = False
 
     def __enter__(self) -> None:
-        self._token: Token[Context] = attach(self._context)
+        self._account.answers_now().steps_under_way += 1
+        self._token: Token[Context] | None = None if self._context is None else attach(self._context)
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        if get_current() is self._context:
+        if self._token is not None and get_current() is self._context:
             detach(self._token)
+        self._account.answers_now().steps_under_way -= 1
         if isinstance(error, Exception):
             self._failed(error, self._kwargs)
+        self._context, self._token, self._kwargs = None, None, {}  # the context refers to the step
 
     def gave(self, result: object) -> object:
         """The same."""

@@ -164,7 +164,9 @@ class Observation:
     def streams(self, stream: object) -> None:
         """LiteLLM gave a stream of which the app will read, or not."""
         self._gave(stream)
-        self._streamed = StreamedResponse(stream, self._operation.shape.chunks(stream), perf_counter())
+        if self.account.answers is not None:
+            self.account.answers.give(stream)
+        self._streamed = StreamedResponse(self._operation.shape.chunks(stream), perf_counter())
         self.account.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 

@@ -19,11 +19,10 @@ class StreamedResponse:
     Instants are seconds on the monotonic clock.
     """
 
-    __slots__ = ("_instants", "_returned", "chunks", "stream")
+    __slots__ = ("_instants", "_returned", "chunks")
 
-    def __init__(self, stream: object, chunks: Chunks, returned: float) -> None:
+    def __init__(self, chunks: Chunks, returned: float) -> None:
         self.chunks = chunks
-        self.stream = stream
         self._returned = returned
         self._instants = array("d")
 
