@@ -158,14 +158,14 @@ class Account:
             self.answers = Answers(self._read_own)
         return self.answers
 
-    def keeps(self, answer: object, context: Mapping[str, object]) -> None:
-        """LiteLLM has an answer, in that context, and something else is given for it, or it is refused."""
-        step = step_in(context, self)
+    def keeps(self, answer: object, context: Mapping[str, object], *, refused: bool = False) -> None:
+        """LiteLLM has an answer, in that context, that the app will not get: another is given for it, or none."""
+        step, answers = step_in(context, self), self.answers_now()
         if step is not None:
             step.keeps(answer)
-        elif not self.answers_now().has_own:
-            self.answers_now().replace(self._operation.shape, answer)
-        self.answers_now().is_replaced = True
+        elif not answers.has_last:
+            answers.keep(self._operation.shape, answer)
+        answers.drop_last(refused=refused)
 
     def turns_to_a_provider(self) -> None:
         """LiteLLM does, for an attempt that is under way or a new one: an answer was the end of the last."""
@@ -209,10 +209,12 @@ class Account:
         response, usage, cost = answer = self._answer_at_end(outcome, result, streamed)
         if self.answers is not None:
             with _READING_RESPONSE:
-                if streamed is None:
-                    self.answers.give(result)
+                if outcome == "completed" and streamed is None:
+                    self.answers.end_with(self._operation.shape, result)
                 failed = outcome == "failed" and streamed is None
                 response, usage, cost = self.answers.settled(answer, failed=failed)
+        if readers.is_mocked(self._parameters):
+            usage = cost = None
         target, ended = self.target(), self.started + duration
         return Call(
             name=self._operation.name,

@@ -49,6 +49,8 @@ class _Own:
     shape: readers.Shape
     given: object
     read: Answer | None = None
+    is_refused: bool = False
+    """Whether LiteLLM did not like it, and may try again."""
 
 
 class Answers:
@@ -88,11 +90,10 @@ class Answers:
             for own in self._own:
                 self._take(own)
 
-    def replace(self, shape: readers.Shape, given: object) -> None:
-        """LiteLLM has an answer, and something else is given for it. (It may be another call's, which was given for
-        the call's own before.)
+    def keep(self, shape: readers.Shape, given: object) -> None:
+        """LiteLLM has an answer that the app will not get. (It may be another call's, which was given for the call's
+        own before.)
         """
-        self.is_replaced = True
         if not self.is_of_another(given):
             self._own.append(_Own(shape, given))
             self._take(self._own[-1])
@@ -115,13 +116,27 @@ class Answers:
         given = readers.unwrapped(given)
         return any(each is given for each in self._of_others) or readers.read_id(given) in self._ids_of_others
 
+    def drop_last(self, *, refused: bool) -> None:
+        """LiteLLM did not like it, or gives something else for it."""
+        if not refused:
+            self.is_replaced = True
+        elif self._own:
+            self._own[-1].is_refused = True
+
     @property
-    def has_own(self) -> bool:
-        return bool(self._own)
+    def has_last(self) -> bool:
+        """Whether what LiteLLM has right now was taken already, with what came of a step."""
+        return bool(self._own) and not self._own[-1].is_refused
 
     def give(self, result: object) -> None:
         """The app gets that."""
         self._gives_anothers = self.is_of_another(result)
+
+    def end_with(self, shape: readers.Shape, result: object) -> None:
+        """The app gets that, which is no stream. It came in no step, where LiteLLM tried again by itself."""
+        self.give(result)
+        if self._own and self._own[-1].is_refused:
+            self.add(shape, result)
 
     def settled(self, last: Answer, *, failed: bool) -> Answer:
         """What there is to tell of the call, whose result says `last`."""
@@ -129,7 +144,7 @@ class Answers:
         anothers = self._gives_anothers or (response is not None and response.id in self._ids_of_others)
         if self.steps_under_way:
             return response, None, None
-        if not (self._own and (self.is_replaced or failed or len(self._own) > 1)):
+        if not self._own or not (self.is_replaced or failed or len(self._own) > 1):
             return (response, None, None) if anothers else last
         for own in self._own:
             self._take(own, at_end=True)
@@ -191,10 +206,10 @@ class Step:
         return self._account is account
 
     def keeps(self, answer: object) -> None:
-        """LiteLLM has an answer, and something else is given for it."""
+        """LiteLLM has an answer that the app will not get."""
         if not self.is_answered:
-            self._account.answers_now().replace(self._shape, answer)
-        self.is_answered = self._account.answers_now().is_replaced = True
+            self._account.answers_now().keep(self._shape, answer)
+        self.is_answered = True
         self._is_answered_for()
 
     def _is_answered_for(self) -> None:

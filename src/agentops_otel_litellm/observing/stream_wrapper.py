@@ -175,9 +175,7 @@ WRAPPERS: dict[tuple[bool, bool], type[TracedStream]] = {
 }
 
 
-def traced_stream(
-    stream: LiteLLMStream, observation: Observation, whole: TracedStream | None = None
-) -> TracedStream:
+def traced_stream(stream: LiteLLMStream, observation: Observation, whole: TracedStream | None = None) -> TracedStream:
     """The wrapper that iterates as `stream` does."""
     kind = type(stream)
     return WRAPPERS[hasattr(kind, "__next__"), hasattr(kind, "__anext__")](stream, observation, whole)

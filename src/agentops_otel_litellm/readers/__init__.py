@@ -9,6 +9,7 @@ from agentops_otel_litellm.readers.cache import read_cache_hit
 from agentops_otel_litellm.readers.continuation import (
     is_by_twin,
     is_fallback,
+    is_mocked,
     is_of_model_list,
     read_id,
     read_logging_object,
@@ -76,6 +77,7 @@ __all__ = [
     "has_declined",
     "is_by_twin",
     "is_fallback",
+    "is_mocked",
     "is_of_a_tool",
     "is_of_model_list",
     "is_over",

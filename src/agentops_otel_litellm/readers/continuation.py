@@ -27,6 +27,11 @@ def read_messages(parameters: Parameters) -> Any:
     return parameters.get("messages")
 
 
+def is_mocked(parameters: Parameters) -> bool:
+    """Whether the app tells LiteLLM what to answer, which then asks nobody, and makes up what was counted."""
+    return bool(parameters.get("mock_response") or parameters.get("mock_tool_calls"))
+
+
 def read_id(result: Any) -> str | None:
     """What the provider calls its answer, which no other has."""
     return identifier(members(result).get("id"))

@@ -167,7 +167,8 @@ def answer_judged(post_call_processing: Function) -> Function:
             with _TAKING_ANSWER:
                 account = _account()
                 if account is not None:
-                    account.keeps(by_name(names, args, kwargs).get("original_response"), get_current())
+                    answer = by_name(names, args, kwargs).get("original_response")
+                    account.keeps(answer, get_current(), refused=True)
             raise
 
     return told
