@@ -211,7 +211,7 @@ class Account:
             with _READING_RESPONSE:
                 if outcome == "completed" and streamed is None:
                     self.answers.end_with(self._operation.shape, result)
-                failed = outcome == "failed" and streamed is None
+                failed = outcome != "completed" and streamed is None
                 response, usage, cost = self.answers.settled(answer, failed=failed)
         if readers.is_mocked(self._parameters):
             usage = cost = None

@@ -63,7 +63,7 @@ class Answers:
         "_own",
         "_read",
         "is_replaced",
-        "steps_under_way",
+        "steps",
         "unfollowed",
     )
 
@@ -73,8 +73,10 @@ class Answers:
         self._of_others: list[object] = []
         self._ids_of_others: set[str] = set()
         self._gives_anothers = False
-        self.steps_under_way = 0
-        """Where one is, at the end: in a thread that LiteLLM did not wait for. It will still have an answer."""
+        self.steps: set[Step] = set()
+        """Those under way. Where one is, at the end, it is in a thread that LiteLLM did not wait for, and will still
+        have an answer. (A count could be lost between threads.)
+        """
         self.is_replaced = False
         """Whether something else was given for an answer of the call's own."""
         self.unfollowed: float | None = None
@@ -82,7 +84,7 @@ class Answers:
 
     def add(self, shape: readers.Shape, given: object) -> None:
         """LiteLLM has an answer. It may change what it has, once there is another."""
-        if not shape.counts_tokens or self.is_of_another(given):
+        if self.is_of_another(given):
             return
         self._own.append(_Own(shape, given))
         self.unfollowed = perf_counter()
@@ -142,7 +144,7 @@ class Answers:
         """What there is to tell of the call, whose result says `last`."""
         response = last[0]
         anothers = self._gives_anothers or (response is not None and response.id in self._ids_of_others)
-        if self.steps_under_way:
+        if self.steps:
             return response, None, None
         if not self._own or not (self.is_replaced or failed or len(self._own) > 1):
             return (response, None, None) if anothers else last
@@ -174,14 +176,13 @@ class Step:
         self, account: Account, shape: readers.Shape, context: Context, failed: Failed, kwargs: Mapping[str, object]
     ) -> None:
         self._account, self._shape = account, shape
-        around = context.get(_STEP)
-        self._around = around if isinstance(around, Step) else None
+        self._around = step_in(context, account)
         self._context: Context | None = Context({**context, _STEP: self})
         self._failed, self._kwargs = failed, kwargs
         self.is_answered = False
 
     def __enter__(self) -> None:
-        self._account.answers_now().steps_under_way += 1
+        self._account.answers_now().steps.add(self)
         self._token: Token[Context] | None = None if self._context is None else attach(self._context)
 
     def __exit__(
@@ -189,14 +190,14 @@ class Step:
     ) -> None:
         if self._token is not None and get_current() is self._context:
             detach(self._token)
-        self._account.answers_now().steps_under_way -= 1
+        self._account.answers_now().steps.discard(self)
         if isinstance(error, Exception):
             self._failed(error, self._kwargs)
         self._context, self._token, self._kwargs = None, None, {}  # the context refers to the step
 
     def gave(self, result: object) -> object:
         """The same."""
-        if not self.is_answered and not isinstance(result, CoroutineType):
+        if self._shape.counts_tokens and not self.is_answered and not isinstance(result, CoroutineType):
             with _TAKING_ANSWER:
                 self._account.answers_now().add(self._shape, result)
                 self._is_answered_for()

@@ -60,6 +60,7 @@ def is_suppressed(context: Mapping[str, object]) -> bool:
     return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))
 
 
+_TAKING_ANSWER = guard("taking what a call within another gave")
 _ENDING_SPAN = guard("ending a span")
 _CANCELLATIONS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
@@ -234,7 +235,9 @@ class Observation:
 
     def _gave(self, result: object) -> None:
         """That may be given as the answer to the call that this one is made in."""
-        if self._inside is not None and self._inside.open:
+        if self._inside is None or not self._inside.open:
+            return
+        with _TAKING_ANSWER:
             self._inside.account.answers_now().come_of_another(result)
 
     def _was_tried(self, call: Call) -> None:

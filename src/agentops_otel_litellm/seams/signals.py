@@ -146,7 +146,7 @@ def follow_ups_made(call_hooks: Function) -> Function:
         answer = by_name(names, args, kwargs).get("response")
         try:
             given = await call_hooks(*args, **kwargs)
-        except Exception:
+        except BaseException:
             tell(answer, replaced=True)
             raise
         tell(answer, replaced=given is not None and given is not answer)
