@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import litellm
 import pytest
@@ -301,6 +301,15 @@ class AsksAtLast(AsksItself):
         return None if depth(request_data) else await self.async_run_agentic_loop()
 
 
+class Judges(AsksItself):
+    """Asks what another model thinks of an answer, and leaves it as it is."""
+
+    async def async_should_run_agentic_loop(self, **given: Given) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
+        if not depth(given["kwargs"]):
+            await self.async_run_agentic_loop()
+        return False, {}
+
+
 class Edits(CustomLogger):
     """Gives a copy of the answer, as what takes something out of it does."""
 
@@ -467,6 +476,13 @@ CASES: dict[str, Case] = {
         parameters={**OPENAI, **CHATS},
         callback=AsksAtLast,
         replies=[(CHAT, chat("lookup")), (CHAT, chat())],
+        spans=(GPT, GPT),
+    ),
+    "a callback that asks what to think of it": Case(
+        function="acompletion",
+        parameters={**OPENAI, **CHATS},
+        callback=Judges,
+        replies=[(CHAT, chat()), (CHAT, chat())],
         spans=(GPT, GPT),
     ),
     "a web search for a chat": Case(
@@ -731,6 +747,59 @@ def test_a_follow_up_tells_of_its_own_answer(wire: WireProvider, telemetry: Reco
         for each in map(attributes_of, (call, follow_up))
     ]
     assert told == [("chatcmpl-0", ("tool_call",), 1), ("chatcmpl-1", ("stop",), 10)]
+
+
+@pytest.mark.usefixtures("own_callbacks")
+def test_a_stream_that_is_closed_in_its_follow_up(wire: WireProvider, telemetry: Recorder) -> None:
+    """What the provider had counted for the first answer stays known."""
+    case = CASES["a follow-up of a message's stream"]
+    for number, (path, reply) in enumerate(case.replies):
+        wire.reply_once(path, reply(Turn(number)))
+    litellm.callbacks = [AsksAgain()]
+
+    async def scenario() -> None:
+        parameters = {**case.parameters, "api_base": wire.url, "api_key": "sk-test"}
+        stream = cast("Any", await litellm.anthropic_messages(**parameters))
+        begun = 0
+        async for chunk in stream:
+            begun += chunk.count(b"event: message_start")
+            if begun > 1:
+                break
+        await stream.aclose()
+
+    asyncio.run(scenario())
+    call = attributes_of(telemetry.spans()[-1])
+    told = [call.get(f"gen_ai.{name}") for name in ("response.id", "usage.input_tokens", "usage.output_tokens")]
+    assert told == ["msg_0", 1, 2]
+
+
+@pytest.mark.parametrize("function", ["completion", "acompletion"])
+def test_a_handler_of_the_apps_that_calls_litellm(
+    wire: WireProvider, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    """It gives the answer of a call that tells of itself."""
+    wire.reply(CHAT, chat()(Turn(0)))
+    asked: Parameters = {**OPENAI, **CHATS, "api_base": f"{wire.url}/v1", "api_key": "sk-test"}
+
+    class Hands(litellm.CustomLLM):
+        def completion(self, *_args: Given, **_kwargs: Given) -> Given:
+            return litellm.completion(**asked)
+
+        async def acompletion(self, *_args: Given, **_kwargs: Given) -> Given:
+            return await litellm.acompletion(**asked)
+
+    monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "hands", "custom_handler": Hands()}])
+
+    async def scenario() -> Given:
+        result = getattr(litellm, function)(model="hands/on", messages=QUESTION)
+        return await result if function == "acompletion" else result
+
+    result = asyncio.run(scenario())
+    assert result.choices[0].message.content == "Nothing."
+    inner, outer = (attributes_of(span) for span in telemetry.spans())
+    assert (inner["gen_ai.usage.input_tokens"], inner["gen_ai.usage.output_tokens"]) == (1, 2)
+    assert outer["gen_ai.response.id"] == inner["gen_ai.response.id"]
+    assert [name for name in outer if "usage" in name or "cost" in name] == []
 
 
 @pytest.mark.usefixtures("own_callbacks")
