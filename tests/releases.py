@@ -56,6 +56,32 @@ class Lack:
 LACKS: tuple[Lack, ...] = (
     Lack(
         until="1.81",
+        reason="makes no follow-ups, searches no files for a model and judges no answer by a schema of one call",
+        tests={
+            f"test_inner_calls::test_{name}": (
+                "follow-up",
+                "asks by itself",
+                "what to think",
+                "web search",
+                "advisor",
+                "files searched",
+                "refused",
+            )
+            for name in ("the_sums_over_spans_are_the_providers", "the_app_gets_what_it_gets_without_us")
+        }
+        | {
+            "test_inner_calls::test_a_follow_up_tells_of_its_own_answer": (),
+            "test_inner_calls::test_a_stream_that_is_closed_in_its_follow_up": (),
+            "test_inner_calls::test_what_one_of_several_answers_did_not_count_is_not_known": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="has no price for the model that is asked, and lets no callback change an answer",
+        tests={"test_inner_calls::test_the_sums_over_spans_are_the_providers": ("asks at last", "edited, aresponses")},
+    ),
+    Lack(
+        until="1.81",
         reason="ends a stream that was cut off as if it were complete",
         tests={
             "test_attempts::test_a_stream_that_was_cut_is_one_failed_attempt": ("async",),

@@ -377,12 +377,19 @@ def test_retries_and_fallbacks_are_counted(
     asked: list[tuple[str, str, str | None]], retries: int | None, *, fallback_used: bool | None
 ) -> None:
     """A retry asks the same model, or the same group of the Router's; of a single attempt nothing is said."""
+    failure = Failure(type="Timeout", ancestry=("Timeout",))
     made = [
-        Attempt(number=number, provider=provider, model=model, model_group=group)
+        Attempt(number=number, provider=provider, model=model, model_group=group, failure=failure)
         for number, (provider, model, group) in enumerate(asked, 1)
     ]
     counted = count_retries(attempted(*made)).attempts
     assert counted == Attempts(made=tuple(made), retries=retries, fallback_used=fallback_used)
+
+
+def test_what_follows_an_answer_is_no_retry() -> None:
+    """LiteLLM has a tool run for the model, and asks it again."""
+    call = attempted(Attempt(number=1, model="a"), Attempt(number=2, model="a"))
+    assert count_retries(call) is call
 
 
 def test_a_routed_call_has_the_deployment_it_came_to() -> None:

@@ -21,6 +21,7 @@ from agentops_otel_litellm.call import (
 )
 from agentops_otel_litellm.content import Content, Message
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.observing.answers import Answer, Answers, step_in
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
 from agentops_otel_litellm.observing.logging_objects import know
 
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
     from agentops_otel_litellm.observing.streamed_response import StreamedResponse
     from agentops_otel_litellm.operations import Operation
-
-Answer = tuple[Response | None, Usage | None, Cost | None]
 
 _READING_REQUEST = guard("reading a request")
 _READING_TARGET = guard("reading the provider of a call")
@@ -55,6 +54,7 @@ class Account:
         "_operation",
         "_parameters",
         "_request",
+        "answers",
         "attempts",
         "cooldown_time",
         "error",
@@ -88,6 +88,8 @@ class Account:
         """The provider's part of a response of which LiteLLM's cache had the rest."""
         self.error: BaseException | None = None
         """What went wrong that LiteLLM will keep to itself."""
+        self.answers: Answers | None = None
+        """Those that LiteLLM had on its way, where it called itself or another call was made."""
         self.attempts = AttemptsSoFar()
         self.is_told = False
         """Whether a span tells of the call. Of one that is not sampled there are only metrics."""
@@ -98,6 +100,7 @@ class Account:
         """Of what the app passed and LiteLLM made of it: the call is over."""
         self._parameters, self._request, self._answer, self._content = {}, None, None, None
         self.logging = self._first_logging = self.translation = self.provided = self.error = None
+        self.answers = None
         self.attempts = AttemptsSoFar()
 
     def read_request(self) -> None:
@@ -172,6 +175,28 @@ class Account:
             self._answer = self._read(answer)
         self.error = error
 
+    def answers_now(self) -> Answers:
+        if self.answers is None:
+            self.answers = Answers(self._read_own)
+        return self.answers
+
+    def keeps(self, answer: object, context: Mapping[str, object], *, refused: bool = False) -> None:
+        """LiteLLM has an answer, in that context, that the app will not get: another is given for it, or none."""
+        step, answers = step_in(context, self), self.answers_now()
+        if step is not None:
+            step.keeps(answer)
+        elif not answers.has_last:
+            answers.keep(self._operation.shape, answer)
+        answers.drop_last(refused=refused)
+
+    def turns_to_a_provider(self) -> None:
+        """LiteLLM does, for an attempt that is under way or a new one: an answer was the end of the last."""
+        answers = self.answers
+        if answers is not None and answers.unfollowed is not None:
+            self.attempts.end(answers.unfollowed, self.target())
+            answers.unfollowed = None
+        self.attempts.begin()
+
     def begun(self) -> Call:
         """The call as known when it starts."""
         operation = self._operation
@@ -196,14 +221,22 @@ class Account:
         streamed: StreamedResponse | None,
         error: BaseException | None,
     ) -> Call:
-        """The whole call."""
+        """The whole call, of which `result` is what the app gets, where that is no stream."""
         failure: Failure | None = None
         if error is not None:
             with _READING_EXCEPTION:
                 failure = readers.read_failure(error)
         if failure is None and streamed is not None and streamed.chunks.failure is not None:
             outcome, failure = "failed", streamed.chunks.failure
-        response, usage, cost = self._answer_at_end(outcome, result, streamed)
+        response, usage, cost = answer = self._answer_at_end(outcome, result, streamed)
+        if self.answers is not None:
+            with _READING_RESPONSE:
+                if outcome == "completed" and streamed is None:
+                    self.answers.end_with(self._operation.shape, result)
+                failed = outcome != "completed" and streamed is None
+                response, usage, cost = self.answers.settled(answer, failed=failed)
+        if readers.is_mocked(self._parameters):
+            usage = cost = None
         target, ended = self.target(), self.started + duration
         return Call(
             name=self._operation.name,
@@ -252,6 +285,22 @@ class Account:
             usage = shape.usage(bought)
         with _READING_COST:
             cost = self._priced(shape.cost(bought), usage, bought)
+        return response, usage, cost
+
+    def _read_own(self, shape: readers.Shape, given: object) -> Answer:
+        """One of several answers; of a stream, when it is over."""
+        response: Response | None = None
+        usage: Usage | None = None
+        cost: Cost | None = None
+        chunks = shape.chunks(given) if readers.is_stream(given) else None
+        with _READING_RESPONSE:
+            response = shape.response(given) if chunks is None else None
+        with _READING_USAGE:
+            usage = shape.usage(given) if chunks is None else chunks.usage()
+        with _READING_COST:
+            if usage is not None and self.is_told:
+                cost = (None if chunks is not None else shape.cost(given)) or shape.price(chunks or given, self.logging)
+                cost = cost or readers.price_answer(chunks or given, self.logging)
         return response, usage, cost
 
     def _marked(self, response: Response) -> Response:

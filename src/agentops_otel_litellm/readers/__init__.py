@@ -10,9 +10,12 @@ from agentops_otel_litellm.readers.content.content_readers import Transcript
 from agentops_otel_litellm.readers.continuation import (
     is_by_twin,
     is_fallback,
+    is_mocked,
     is_of_model_list,
+    read_id,
     read_logging_object,
     read_messages,
+    unwrapped,
 )
 from agentops_otel_litellm.readers.counting import TOKEN_COUNT
 from agentops_otel_litellm.readers.decisions import DECISIONS
@@ -34,6 +37,7 @@ from agentops_otel_litellm.readers.logged import (
 from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
+from agentops_otel_litellm.readers.prices import price_answer
 from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
 from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, session_of_turns
@@ -90,6 +94,7 @@ __all__ = [
     "has_declined",
     "is_by_twin",
     "is_fallback",
+    "is_mocked",
     "is_of_a_tool",
     "is_of_model_list",
     "is_over",
@@ -100,10 +105,12 @@ __all__ = [
     "logged_result",
     "logged_timing",
     "logged_usage",
+    "price_answer",
     "read_cache_hit",
     "read_client_failure",
     "read_cooldown_time",
     "read_failure",
+    "read_id",
     "read_logging_object",
     "read_messages",
     "read_native_function",
@@ -113,5 +120,6 @@ __all__ = [
     "read_target",
     "response_shape",
     "session_of_turns",
+    "unwrapped",
     "was_made",
 ]

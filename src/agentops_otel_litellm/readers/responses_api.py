@@ -152,7 +152,7 @@ def _finish_reasons(response: Mapping[str, Any], calls: int | None) -> tuple[str
 class ResponsesChunks:
     """Events of a response's stream. The last has the whole response; until it has come, the deltas are counted."""
 
-    __slots__ = ("_began", "_calls", "_ended", "_length", "_stream", "_usage", "first_token")
+    __slots__ = ("_began", "_calls", "_ended", "_length", "_usage", "first_token", "stream")
 
     failure: Failure | None = None
     _TEXT = "response.output_text.delta"
@@ -161,7 +161,7 @@ class ResponsesChunks:
     _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
     def __init__(self, stream: Any) -> None:
-        self._stream = stream
+        self.stream = stream
         self._began = Response()
         self._ended: Response | None = None
         self._usage: Usage | None = None
@@ -190,21 +190,25 @@ class ResponsesChunks:
 
     def response(self) -> Response:
         if self._ended is None:
-            self._end_by_failure()
+            self._end_as_kept()
         if self._ended is not None:
-            hit = getattr(self._stream, "_completed_response_cache_hit", None)
+            hit = getattr(self.stream, "_completed_response_cache_hit", None)
             return self._ended if hit is not True else Response(**{**vars(self._ended), "cache_hit": True})
         return Response(**{**vars(self._began), "content_length": self._length, "tool_calls_count": self._calls})
 
-    def _end_by_failure(self) -> None:
-        """LiteLLM makes an exception of the event of a failure, and keeps the event."""
-        last = members(getattr(self._stream, "completed_response", None))
-        if text(last.get("type")) == "response.failed":
+    def _end_as_kept(self) -> None:
+        """LiteLLM keeps the last event: of the one that is for a failure it makes an exception, and of a response that
+        it goes on from the app may get none.
+        """
+        last = members(getattr(self.stream, "completed_response", None))
+        if text(last.get("type")) in self._ENDS:
             self._end(last)
 
     def usage(self) -> Usage | None:
         """What LiteLLM made of a chat's stream ends with an estimate where the provider counted nothing."""
-        chat = getattr(self._stream, "litellm_custom_stream_wrapper", None)
+        if self._ended is None:
+            self._end_as_kept()
+        chat = getattr(self.stream, "litellm_custom_stream_wrapper", None)
         return self._usage if chat is None or self._usage is None else reported_usage(chat)
 
 

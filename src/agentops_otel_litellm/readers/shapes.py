@@ -35,6 +35,11 @@ class Shape:
     content: ContentReaders | None = None
     """Where something is said."""
 
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether what is given may tell of tokens."""
+        return self.usage is not responses.no_usage
+
 
 CHAT = Shape(
     request=requests.chat_request,

@@ -55,6 +55,15 @@ _MESSAGES = (
 )
 """Where Anthropic's messages are; the newest releases have them first."""
 
+_AGENTIC = (
+    ("litellm.main", "maybe_run_chat_completion_agentic_loop"),
+    ("litellm.utils", "async_post_call_success_deployment_hook"),
+    ("litellm.llms.openai.openai", "OpenAIChatCompletion._call_agentic_completion_hooks_openai"),
+    ("litellm.llms.custom_httpx.llm_http_handler", "BaseLLMHTTPHandler._call_agentic_chat_completion_hooks"),
+    ("litellm.llms.custom_httpx.llm_http_handler", "BaseLLMHTTPHandler._call_agentic_completion_hooks"),
+)
+"""Where LiteLLM has callbacks make more of an answer."""
+
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
     """Functions that users call and the decorator does not build; which ones those are depends on the release."""
@@ -100,6 +109,8 @@ _SIGNALLED = (
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
     Seam(_LOGGING, "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
+    Seam("litellm.utils", "post_call_processing", f"{_SIGNALS}:answer_judged", always=False),
+    *(Seam(module, name, f"{_SIGNALS}:follow_ups_made", always=False) for module, name in _AGENTIC),
     *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
     Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
     Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),

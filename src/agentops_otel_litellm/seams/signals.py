@@ -22,6 +22,7 @@ Function = Callable[..., Any]
 
 _TAKING_LOGGING = guard("taking LiteLLM's logging object")
 _TAKING_ATTEMPT = guard("taking an attempt")
+_TAKING_ANSWER = guard("taking an answer that is not given")
 _TAKING_FAILURE = guard("taking an attempt's failure")
 _TAKING_TRANSLATION = guard("taking LiteLLM's translation of a request")
 _TAKING_ESTIMATE = guard("taking that LiteLLM estimates")
@@ -105,8 +106,8 @@ def attempt_begins(pre_call: Function) -> Function:
         result = pre_call(logging, *args, **kwargs)
         with _TAKING_ATTEMPT:
             account = _account()
-            if account is not None:
-                account.attempts.begin()
+            if account is not None and not readers.is_of_a_tool(logging):
+                account.turns_to_a_provider()
         return result
 
     return told
@@ -134,6 +135,53 @@ def attempt_failed(exception_type: Function) -> Function:
         if isinstance(error, BaseException):
             tell(error, args, kwargs, at)
         return error
+
+    return told
+
+
+def follow_ups_made(call_hooks: Function) -> Function:
+    """LiteLLM has callbacks look at an answer: where one gives another for it, the first was asked for all the same.
+
+    What a callback gives may be of a call that it had LiteLLM make, which has told of itself.
+    """
+    names = parameter_names(call_hooks)
+
+    def tell(answer: object, replaced: bool) -> None:  # noqa: FBT001 - what became of it
+        with _TAKING_ANSWER:
+            context = get_current()
+            observation = observed()
+            if replaced and answer is not None and observation is not None:
+                observation.account.keeps(answer, context)
+
+    @wraps(call_hooks)
+    async def told(*args: object, **kwargs: object) -> object:
+        answer = by_name(names, args, kwargs).get("response")
+        try:
+            given = await call_hooks(*args, **kwargs)
+        except BaseException:
+            tell(answer, replaced=True)
+            raise
+        tell(answer, replaced=given is not None and given is not answer)
+        return given
+
+    return told
+
+
+def answer_judged(post_call_processing: Function) -> Function:
+    """LiteLLM holds an answer against the app's rules and schemas: one that it refuses was given, too."""
+    names = parameter_names(post_call_processing)
+
+    @wraps(post_call_processing)
+    def told(*args: object, **kwargs: object) -> object:
+        try:
+            return post_call_processing(*args, **kwargs)
+        except Exception:
+            with _TAKING_ANSWER:
+                account = _account()
+                if account is not None:
+                    answer = by_name(names, args, kwargs).get("original_response")
+                    account.keeps(answer, get_current(), refused=True)
+            raise
 
     return told
 
