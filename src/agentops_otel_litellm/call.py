@@ -229,6 +229,14 @@ class Saved:
 
 
 @record
+class Estimate:
+    """Tokens as LiteLLM estimates them, where the provider counted none."""
+
+    input: int | None = None
+    output: int | None = None
+
+
+@record
 class Timing:
     """When it happened: `started_at` in nanoseconds since the epoch, `duration` in seconds."""
 
@@ -335,3 +343,5 @@ class Call:
     failure: Failure | None = None
     # LiteLLM's cache
     saved: Saved | None = None
+    # usage that nobody counted
+    estimate: Estimate | None = None

@@ -34,11 +34,12 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class Telemetry:
     """Calls → spans, metrics and events, in the vocabularies given."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of has names
         self,
         vocabularies: Sequence[Vocabulary],
         *,
         model_providers: Mapping[str, str] = _NOTHING,
+        estimates: bool = False,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
@@ -46,7 +47,8 @@ class Telemetry:
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
         self._pipeline = [
-            (processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(model_providers)
+            (processor, guard(f"the processor {processor.__name__}"))
+            for processor in pipeline(model_providers, estimates=estimates)
         ]
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)

@@ -10,7 +10,7 @@ from typing import Any
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.tokens import read_tokens
+from agentops_otel_litellm.readers.tokens import read_media_usage
 from agentops_otel_litellm.readers.values import integer, members, model_name, number, text
 
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
@@ -55,7 +55,7 @@ def _session(session: Any) -> Mapping[str, Any]:
 def session_usage(session: Any) -> Usage | None:
     """The sum over the responses; of a session that only transcribes, over the transcripts."""
     turns = [message.get("response") for message in _messages(session, "response.done")]
-    reported = [usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_tokens(each))]
+    reported = [usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_media_usage(each))]
     sums: dict[str, Any] = {}
     for usage in reported:
         for name, count in vars(usage).items():

@@ -14,9 +14,10 @@ from agentops_otel_litellm.readers.requests import (
     streamed,
     tool_choice,
 )
-from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage, read_usage
+from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.streams import reported_usage
+from agentops_otel_litellm.readers.tokens import read_usage
 from agentops_otel_litellm.readers.values import (
     count,
     field,
