@@ -51,12 +51,12 @@ _AGENTS = {"azure_ai": "agents/", "bedrock": "agentcore/", "vertex_ai": "agent_e
 def read_counted(usage: Usage, logging: Any) -> Usage | None:
     """What of the usage the provider has counted, as far as LiteLLM's logging object tells."""
     details = getattr(logging, "model_call_details", None) or NOTHING
-    provider = details.get("custom_llm_provider")
-    if provider in _COUNTED:
-        return _COUNTED[provider](usage, details)
-    if provider in _AGENTS and _AGENTS[provider] in (text(details.get("model")) or ""):
-        return None
-    return usage
+    provider: str | None = text(details.get("custom_llm_provider"))
+    counted = _COUNTED.get(provider or "")
+    if counted is not None:
+        return counted(usage, details)
+    agents = _AGENTS.get(provider or "")
+    return None if agents is not None and agents in (text(details.get("model")) or "") else usage
 
 
 def read_estimate(usage: Any) -> Estimate | None:

@@ -136,7 +136,11 @@ def embedding_usage(result: Any) -> Usage | None:
     usage = read_usage(result)
     if usage is None:
         return None
-    if hidden.get("custom_llm_provider") in _UNCOUNTED_EMBEDDINGS and usage.input_text is None and usage.input_image is None:
+    if (
+        hidden.get("custom_llm_provider") in _UNCOUNTED_EMBEDDINGS
+        and usage.input_text is None
+        and usage.input_image is None
+    ):
         return None
     return replace(usage, output=None)
 
