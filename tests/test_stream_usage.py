@@ -15,6 +15,7 @@ import pytest
 from litellm import Router
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
+import releases
 from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE
 from apps import App
 from conftest import Reinstrument
@@ -93,7 +94,7 @@ def test_the_stream_is_counted_and_the_same(  # noqa: PLR0913, PLR0917 - fixture
     assert metered == {"input": usage["prompt_tokens"], "output": usage["completion_tokens"]}
     rebuilt, before = (cast("Any", litellm.stream_chunk_builder(deepcopy(each))) for each in (chunks, plain))
     assert rebuilt.choices == before.choices
-    if operation == "completion":  # LiteLLM has the count, where it would have had an estimate
+    if operation == "completion" and releases.STREAMS_KEEP_COUNTS:  # where LiteLLM would have had an estimate
         assert (rebuilt.usage.prompt_tokens, rebuilt.usage.completion_tokens) == (metered["input"], metered["output"])
 
 
@@ -184,7 +185,12 @@ def test_a_routed_stream(
         }
         for name in ("gpt-4o", "gpt-4o-mini")
     ]
-    routed = Router(model_list=cast("Any", deployments), fallbacks=[{"gpt-4o": ["gpt-4o-mini"]}], num_retries=0)
+    routed = Router(
+        model_list=cast("Any", deployments),
+        fallbacks=[{"gpt-4o": ["gpt-4o-mini"]}],
+        num_retries=0,
+        disable_cooldowns=True,
+    )
 
     async def scenario() -> list[Any]:
         parameters: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi."}]}
@@ -198,7 +204,6 @@ def test_a_routed_stream(
     provider.scripts([refusal, Script(), refusal, Script()])
     plain = app.run(scenario())
     telemetry.forget()
-    routed.cooldown_cache.cache.flush_cache()
     wanted()
     assert seen(app.run(scenario())) == seen(plain)
     *_, exchange = provider.ledger

@@ -114,14 +114,23 @@ class _KeepingCount:
 
     def __call__(self, chunk: object) -> object:
         stream = self._stream()
-        made = self._create(stream, chunk)
+        try:
+            shown = self._create(stream, chunk)
+        except StopIteration:  # the chunk was not expected any more
+            self._keep(stream, chunk)
+            raise
+        if shown is None:
+            self._keep(stream, chunk)
+        return shown
+
+    @staticmethod
+    def _keep(stream: StreamObject | None, chunk: object) -> None:
         with _HIDING:
             usage = getattr(chunk, "usage", None)
-            if stream is not None and made is None and usage is not None and not getattr(chunk, "choices", None):
+            if stream is not None and usage is not None and not getattr(chunk, "choices", None):
                 counted = stream.model_response_creator()
                 counted.usage = sys.modules["litellm"].Usage(**usage.model_dump())  # type: ignore[attr-defined]  # it has
                 stream.chunks.append(counted)
-        return made
 
 
 STREAM_USAGE = StreamUsage()
