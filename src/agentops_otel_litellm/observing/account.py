@@ -229,7 +229,7 @@ class Account:
 
     def _counted(self, usage: Usage | None) -> Usage | None:
         """What the provider counted of it: for some that do not, LiteLLM does."""
-        counted = None if usage is None else readers.read_counted(usage, self.logging)
+        counted = None if usage is None else self._operation.shape.counted(usage, self.logging)
         if counted is None:
             self._estimate = readers.estimate_of(usage)
         return counted

@@ -13,7 +13,7 @@ from agentops_otel_litellm.readers.continuation import (
     read_logging_object,
     read_messages,
 )
-from agentops_otel_litellm.readers.estimates import estimate_of, read_counted, read_estimate
+from agentops_otel_litellm.readers.estimates import estimate_of, read_estimate
 from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.images import IMAGE
@@ -88,7 +88,6 @@ __all__ = [
     "read_cache_hit",
     "read_client_failure",
     "read_cooldown_time",
-    "read_counted",
     "read_estimate",
     "read_failure",
     "read_logging_object",

@@ -59,6 +59,22 @@ def read_counted(usage: Usage, logging: Any) -> Usage | None:
     return None if agents is not None and agents in (text(details.get("model")) or "") else usage
 
 
+_ANTHROPICS = frozenset({"anthropic", "bedrock"})
+
+
+def read_counted_anew(usage: Usage, logging: Any) -> Usage | None:
+    """The same, where LiteLLM may have counted once more for another API than the provider's: it makes zeros of what
+    Anthropic's models and Bedrock did not count, and text of what was not cached. (Of chats `read_usage` sees to that.)
+    """
+    counted = read_counted(usage, logging)
+    details = getattr(logging, "model_call_details", None) or NOTHING
+    by_anthropic = details.get("custom_llm_provider") in _ANTHROPICS or "claude" in (text(details.get("model")) or "")
+    if counted is None or not by_anthropic:
+        return counted
+    read, written = counted.cache_read or None, counted.cache_write or None
+    return replace(counted, input_text=None, output_text=None, reasoning=None, cache_read=read, cache_write=written)
+
+
 def read_estimate(usage: Any) -> Estimate | None:
     """Of a `usage` that LiteLLM worked out."""
     return estimate_of(read_usage({"usage": usage}))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Failure, Request, Response, Usage
+from agentops_otel_litellm.readers.estimates import read_counted_anew
 from agentops_otel_litellm.readers.requests import (
     Parameters,
     conversation,
@@ -198,6 +199,11 @@ class ResponsesChunks:
         return self._usage if chat is None or self._usage is None else reported_usage(chat)
 
 
-RESPONSES = Shape(request=responses_request, response=responses_response, chunks=ResponsesChunks)
+RESPONSES = Shape(
+    request=responses_request,
+    response=responses_response,
+    counted=read_counted_anew,
+    chunks=ResponsesChunks,
+)
 STORED_RESPONSE = Shape(request=stored_request, response=stored_response, usage=no_usage, cost=no_cost)
 """What a stored response took was told when it was made."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
-from agentops_otel_litellm.readers import prices, requests, responses, streams, tokens
+from agentops_otel_litellm.readers import estimates, prices, requests, responses, streams, tokens
 from agentops_otel_litellm.readers import target as targets
 
 
@@ -21,6 +21,8 @@ class Shape:
     request: Callable[[Mapping[str, Any]], Request]
     response: Callable[[Any], Response]
     usage: Callable[[Any], Usage | None] = tokens.read_usage
+    counted: Callable[[Usage, Any], Usage | None] = estimates.read_counted
+    """What of that the provider has counted: from the usage, and LiteLLM's logging object."""
     cost: Callable[[Any], Cost | None] = responses.read_cost
     chunks: Callable[[Any], streams.Chunks] = streams.DefaultChunks
     """Of a stream: made with LiteLLM's stream object."""
