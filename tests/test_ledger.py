@@ -454,6 +454,11 @@ CASES |= {
         {"input": RANKED_TOKENS, "total": RANKED_TOKENS},
     ),
     "rerank by searches": rerank("cohere/rerank-english-v3.0", {"meta": {"billed_units": {"search_units": UNITS}}}, {}),
+    "rerank by nobody": replace(
+        rerank("huggingface/our-model", {}, {}),
+        reply=Reply(body=[{"index": 1, "score": 0.9}, {"index": 0, "score": 0.1}]),
+        connection=keyed(),
+    ),
     "moderation": Case(
         function="moderation",
         parameters={"input": "Hello."},
@@ -528,6 +533,37 @@ def test_what_nobody_counted_is_not_told(wire: WireProvider, telemetry: Recorder
     check(telemetry, {})
     if not row.function.startswith(("image", "transcription")):  # sold by the piece
         assert [name for name in telemetry.attributes() if "cost" in name] == []
+
+
+# --- streams that are cut ---------------------------------------------------------------------------------
+
+READ = ("input", "cache_read", "cache_write", "input_text")
+"""What a provider has counted when it begins to answer."""
+CUT = {
+    "streamed chat of openai": (2, ()),
+    "streamed chat of anthropic": (5, READ),
+    "streamed chat of gemini": (1, READ),
+    "streamed messages": (5, READ),
+    "streamed generate_content": (1, READ),
+    "streamed responses": (6, ()),
+}
+"""After how many pieces, and what is known by then."""
+
+
+@pytest.mark.parametrize("case", CUT)
+def test_what_a_cut_stream_had_written_is_not_known(
+    wire: WireProvider, telemetry: Recorder, api: ApiCaller, case: str
+) -> None:
+    """Providers that count as they go had counted the input; how much they wrote in the end nobody says."""
+    row, (pieces, known) = CASES[case], CUT[case]
+    if row.only_async:
+        api = replace(api, asynchronous=True)
+    with suppress(Exception):
+        row.call(api, replace(row.reply, cut_after=pieces))
+    check(telemetry, {kind: count for kind, count in row.counts.items() if kind in known})
+    (span,) = telemetry.spans()
+    assert attributes_of(span)["llm.response.stream_outcome"] == "failed"
+    assert attempts(telemetry) == row.requests(wire)
 
 
 # --- embeddings, of every provider ------------------------------------------------------------------------

@@ -35,6 +35,7 @@ def _by_ollama(usage: Usage, _details: Mapping[str, Any]) -> Usage | None:
 # Providers for which LiteLLM counts where they do not → what of a usage they have counted.
 _COUNTED: Mapping[str, Callable[[Usage, Mapping[str, Any]], Usage | None]] = {
     "a2a": _nothing,
+    "a2a_agent": _nothing,
     "langflow": _nothing,
     "langgraph": _nothing,
     "ollama": _by_ollama,
