@@ -535,6 +535,26 @@ def test_what_nobody_counted_is_not_told(wire: WireProvider, telemetry: Recorder
         assert [name for name in telemetry.attributes() if "cost" in name] == []
 
 
+MOCKED: dict[str, dict[str, object]] = {
+    "completion": {"messages": QUESTION, "mock_response": "Hello."},
+    "responses": {"input": "Say hello.", "mock_response": "Hello."},
+    "embedding": {"input": ["one"], "mock_response": [0.5]},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize("function", MOCKED)
+def test_what_litellm_answers_itself_nobody_counted(
+    wire: WireProvider, telemetry: Recorder, api: ApiCaller, function: str, *, stream: bool
+) -> None:
+    """An answer that the app gives LiteLLM to hand out takes no tokens, and costs nothing that is known."""
+    streaming = {} if function == "embedding" else {"stream": stream}
+    api.call(function, model="openai/gpt-4o", **MOCKED[function], **streaming)
+    assert wire.ledger == []
+    check(telemetry, {})
+    assert [name for name in telemetry.attributes() if "cost" in name] == []
+
+
 # --- streams that are cut ---------------------------------------------------------------------------------
 
 READ = ("input", "cache_read", "cache_write", "input_text")

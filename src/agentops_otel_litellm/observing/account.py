@@ -229,6 +229,8 @@ class Account:
 
     def _counted(self, usage: Usage | None) -> Usage | None:
         """What the provider counted of it: for some that do not, LiteLLM does."""
+        if readers.is_made_up(self._parameters):
+            return None
         counted = None if usage is None else self._operation.shape.counted(usage, self.logging)
         if counted is None:
             self._estimate = readers.estimate_of(usage)
@@ -247,10 +249,11 @@ class Account:
         cost: Cost | None = None
         with _READING_RESPONSE:
             response = self._marked(chunks.response())
-        if not self.usage_is_estimated:
+        made_up = readers.is_made_up(self._parameters)
+        if not (made_up or self.usage_is_estimated):
             with _READING_USAGE:
                 usage = chunks.usage()
-        if usage is None and self.worked_out is not None:
+        if usage is None and not made_up and self.worked_out is not None:
             with _READING_USAGE:
                 self._estimate = readers.read_estimate(self.worked_out)
         with _READING_COST:

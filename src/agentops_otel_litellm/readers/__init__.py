@@ -13,7 +13,7 @@ from agentops_otel_litellm.readers.continuation import (
     read_logging_object,
     read_messages,
 )
-from agentops_otel_litellm.readers.estimates import estimate_of, read_estimate
+from agentops_otel_litellm.readers.estimates import estimate_of, is_made_up, read_estimate
 from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.images import IMAGE
@@ -75,6 +75,7 @@ __all__ = [
     "has_declined",
     "is_by_twin",
     "is_fallback",
+    "is_made_up",
     "is_of_a_tool",
     "is_of_model_list",
     "is_over",

@@ -49,6 +49,11 @@ _COUNTED: Mapping[str, Callable[[Usage, Mapping[str, Any]], Usage | None]] = {
 _AGENTS = {"azure_ai": "agents/", "bedrock": "agentcore/", "vertex_ai": "agent_engine/"}
 
 
+def is_made_up(parameters: Mapping[str, Any]) -> bool:
+    """Whether the app gave LiteLLM the answer to hand out: no provider is asked, and LiteLLM makes up a usage."""
+    return parameters.get("mock_response") is not None
+
+
 def read_counted(usage: Usage, logging: Any) -> Usage | None:
     """What of the usage the provider has counted, as far as LiteLLM's logging object tells."""
     details = getattr(logging, "model_call_details", None) or NOTHING
