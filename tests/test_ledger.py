@@ -312,7 +312,7 @@ def translated(function: str, name: str, *, stream: bool) -> Case:
 
 # What LiteLLM loses of the counts when it translates a plain response.
 LOST = {
-    "messages": ("reasoning", "output_text"),
+    "messages": ("reasoning", "input_text", "output_text"),
     "generate_content": ("cache_read", "cache_write", "reasoning"),
 }
 
