@@ -9,7 +9,7 @@ from hypothesis import given
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.readers.tokens import read_tokens
+from agentops_otel_litellm.readers.tokens import read_media_usage
 from agentops_otel_litellm.readers.values import identifier, keyword, length, quantity
 from test_readers import JSON, UNHURRIED, check, holding
 
@@ -149,7 +149,7 @@ def test_lengths(value: object, read: int | None) -> None:
 )
 def test_usage(usage: object, read: Usage | None) -> None:
     """What was counted, in either wording; zeros that stand for nothing are unknown."""
-    assert read_tokens({"usage": usage}) == read
+    assert read_media_usage({"usage": usage}) == read
 
 
 @pytest.mark.parametrize("shape", SHAPES)

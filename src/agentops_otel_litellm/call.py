@@ -244,6 +244,14 @@ class Saved:
 
 
 @record
+class Estimate:
+    """Tokens as LiteLLM estimates them, where the provider counted none."""
+
+    input: int | None = None
+    output: int | None = None
+
+
+@record
 class Timing:
     """When it happened: `started_at` in nanoseconds since the epoch, `duration` in seconds."""
 
@@ -352,3 +360,5 @@ class Call:
     saved: Saved | None = None
     content: Content | None = None
     """What was said, where the user wants that told."""
+    # usage that nobody counted
+    estimate: Estimate | None = None

@@ -10,6 +10,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import (
     Call,
     Cost,
+    Estimate,
     Failure,
     Request,
     Response,
@@ -50,6 +51,7 @@ class Account:
     __slots__ = (
         "_answer",
         "_content",
+        "_estimate",
         "_first_logging",
         "_operation",
         "_parameters",
@@ -65,6 +67,7 @@ class Account:
         "started_at",
         "translation",
         "usage_is_estimated",
+        "worked_out",
     )
 
     def __init__(self, operation: Operation, parameters: Mapping[str, object]) -> None:
@@ -82,6 +85,9 @@ class Account:
         """The messages LiteLLM made of the app's, for a function of its own that it calls instead."""
         self.usage_is_estimated = False
         """Whether LiteLLM made up a usage, where the provider had counted nothing."""
+        self.worked_out: object = None
+        """The usage of a stream that LiteLLM came to: it makes up what the provider did not count."""
+        self._estimate: Estimate | None = None
         self.cooldown_time: float | None = None
         """Seconds for which the Router has set the call's deployment aside."""
         self.provided: object = None
@@ -101,6 +107,7 @@ class Account:
         self._parameters, self._request, self._answer, self._content = {}, None, None, None
         self.logging = self._first_logging = self.translation = self.provided = self.error = None
         self.answers = None
+        self.worked_out = self._estimate = None
         self.attempts = AttemptsSoFar()
 
     def read_request(self) -> None:
@@ -252,6 +259,7 @@ class Account:
             stream=None if streamed is None else streamed.timed(outcome, self.started),
             failure=failure,
             content=None if self._content is None else self._said(self._content, result, streamed),
+            estimate=self._estimate,
         )
 
     def _answer_at_end(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
@@ -282,7 +290,7 @@ class Account:
         with _READING_RESPONSE:
             response = self._marked(shape.response(result))
         with _READING_USAGE:
-            usage = shape.usage(bought)
+            usage = self._counted(shape.usage(bought))
         with _READING_COST:
             cost = self._priced(shape.cost(bought), usage, bought)
         return response, usage, cost
@@ -303,6 +311,15 @@ class Account:
                 cost = cost or readers.price_answer(chunks or given, self.logging)
         return response, usage, cost
 
+    def _counted(self, usage: Usage | None) -> Usage | None:
+        """What the provider counted of it: for some that do not, LiteLLM does."""
+        if readers.is_mocked(self._parameters):
+            return None
+        counted = None if usage is None else self._operation.shape.counted(usage, self.logging)
+        if counted is None:
+            self._estimate = readers.estimate_of(usage)
+        return counted
+
     def _marked(self, response: Response) -> Response:
         """With what else is known of LiteLLM's cache. Of a response with parts from it, it says they all are."""
         if self.provided is not None:
@@ -316,9 +333,13 @@ class Account:
         cost: Cost | None = None
         with _READING_RESPONSE:
             response = self._marked(chunks.response())
-        if not self.usage_is_estimated:
+        made_up = readers.is_mocked(self._parameters)
+        if not (made_up or self.usage_is_estimated):
             with _READING_USAGE:
                 usage = chunks.usage()
+        if usage is None and not made_up and self.worked_out is not None:
+            with _READING_USAGE:
+                self._estimate = readers.read_estimate(self.worked_out)
         with _READING_COST:
             if usage is not None and outcome == "completed":
                 cost = self._priced(self._operation.shape.stream_cost(self.logging), usage, chunks)

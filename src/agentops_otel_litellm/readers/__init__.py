@@ -19,6 +19,7 @@ from agentops_otel_litellm.readers.continuation import (
 )
 from agentops_otel_litellm.readers.counting import TOKEN_COUNT
 from agentops_otel_litellm.readers.decisions import DECISIONS
+from agentops_otel_litellm.readers.estimates import estimate_of, read_estimate
 from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.images import IMAGE
@@ -91,6 +92,7 @@ __all__ = [
     "Shape",
     "Transcript",
     "asks",
+    "estimate_of",
     "has_declined",
     "is_by_twin",
     "is_fallback",
@@ -109,6 +111,7 @@ __all__ = [
     "read_cache_hit",
     "read_client_failure",
     "read_cooldown_time",
+    "read_estimate",
     "read_failure",
     "read_id",
     "read_logging_object",

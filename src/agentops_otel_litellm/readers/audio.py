@@ -11,7 +11,7 @@ from agentops_otel_litellm.call import Cost, Request, Response
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, no_usage, read_cost, read_unit_cost
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.tokens import read_tokens
+from agentops_otel_litellm.readers.tokens import read_media_usage
 from agentops_otel_litellm.readers.values import (
     count,
     field,
@@ -99,6 +99,6 @@ SPEECH = Shape(request=speech_request, response=speech_response, usage=no_usage,
 TRANSCRIPTION = Shape(
     request=transcription_request,
     response=transcription_response,
-    usage=read_tokens,
+    usage=read_media_usage,
     cost=read_unit_cost,
 )

@@ -15,7 +15,7 @@ from agentops_otel_litellm.readers.jobs import http_response
 from agentops_otel_litellm.readers.requests import Parameters, default_request
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.tokens import read_tokens, summed
+from agentops_otel_litellm.readers.tokens import read_media_usage, summed
 from agentops_otel_litellm.readers.values import count, field, identifier, integer, length, members, model_name, number
 
 _LONGEST_ANSWER = 65_536
@@ -62,7 +62,7 @@ def _session(session: Any) -> Mapping[str, Any]:
 def session_usage(session: Any) -> Usage | None:
     """The sum over the responses; of a session that only transcribes, over the transcripts."""
     turns = [message.get("response") for message in _messages(session, "response.done")]
-    return summed(usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_tokens(each)))
+    return summed(usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_media_usage(each)))
 
 
 def session_cost(session: Any) -> Cost | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from agentops_otel_litellm.call import Failure, Request, Response, Usage
 from agentops_otel_litellm.readers.content.responses import RESPONSES_CONTENT, STORED_RESPONSE_CONTENT
+from agentops_otel_litellm.readers.estimates import read_counted_anew
 from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
 from agentops_otel_litellm.readers.requests import (
     Parameters,
@@ -16,9 +17,10 @@ from agentops_otel_litellm.readers.requests import (
     streamed,
     tool_choice,
 )
-from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage, read_usage
+from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.streams import reported_usage
+from agentops_otel_litellm.readers.tokens import read_usage
 from agentops_otel_litellm.readers.values import (
     boolean,
     count,
@@ -215,6 +217,7 @@ class ResponsesChunks:
 RESPONSES = Shape(
     request=responses_request,
     response=responses_response,
+    counted=read_counted_anew,
     chunks=ResponsesChunks,
     content=RESPONSES_CONTENT,
 )

@@ -13,6 +13,7 @@ from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_respo
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.target import read_target
 from agentops_otel_litellm.readers.values import (
+    NOTHING,
     count,
     field,
     identifier,
@@ -23,6 +24,7 @@ from agentops_otel_litellm.readers.values import (
     number,
     rows_for,
     taken,
+    text,
     texts,
 )
 
@@ -81,9 +83,15 @@ def ocr_request(parameters: Parameters) -> Request:
     )
 
 
+def _meta(result: Any) -> Mapping[str, Any]:
+    """What the provider counted. Hugging Face's server counts nothing: LiteLLM makes up tokens, and a unit."""
+    asked = text(field(getattr(result, "_hidden_params", None), "litellm_model_name")) or ""
+    return NOTHING if asked.startswith("huggingface/") else members(field(result, "meta"))
+
+
 def rerank_response(result: Any) -> Response:
     response = members(result)
-    billed = members(field(response.get("meta"), "billed_units"))
+    billed = members(_meta(result).get("billed_units"))
     return Response(
         id=identifier(response.get("id")),
         results_count=count(response.get("results")),
@@ -115,8 +123,8 @@ def content_response(result: Any) -> Response:
 
 
 def rerank_usage(result: Any) -> Usage | None:
-    """What the provider counted: some say only how many tokens there were, which all went in."""
-    meta = members(field(result, "meta"))
+    """Some say only how many tokens there were, which all went in."""
+    meta = _meta(result)
     tokens, billed = members(meta.get("tokens")), members(meta.get("billed_units"))
     total = integer(billed.get("total_tokens"))
     read = integer(tokens.get("input_tokens")) or total

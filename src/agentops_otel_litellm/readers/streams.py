@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
-from agentops_otel_litellm.readers.responses import read_usage, served_tier
+from agentops_otel_litellm.readers.responses import served_tier
+from agentops_otel_litellm.readers.tokens import read_usage
 from agentops_otel_litellm.readers.values import (
     NOTHING,
     field,

@@ -40,6 +40,7 @@ _TRACING = "agentops_otel_litellm.seams.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.seams.signals"
 _SESSIONS = "agentops_otel_litellm.seams.sessions"
 _NATIVE = "agentops_otel_litellm.seams.native"
+_STREAM_USAGE = "agentops_otel_litellm.seams.stream_usage:STREAM_USAGE"
 _THREADS = "agentops_otel_litellm.seams.threads"
 _BACKSTOP = "agentops_otel_litellm.callbacks.backstop"
 _CALLBACK_CONTEXT = "agentops_otel_litellm.callbacks.context"
@@ -121,6 +122,12 @@ _SIGNALLED = (
         always=False,
     ),
     Seam("litellm.responses.streaming_iterator", "_estimate_usage_safely", f"{_SIGNALS}:usage_estimated", always=False),
+    Seam(
+        "litellm.litellm_core_utils.streaming_chunk_builder_utils",
+        "ChunkProcessor.calculate_usage",
+        f"{_SIGNALS}:usage_worked_out",
+        always=False,
+    ),
     *(
         Seam(
             "litellm.caching.caching_handler",
@@ -153,6 +160,22 @@ _SIGNALLED = (
     ),
     Seam("websockets.asyncio.client", "connect.__init__", f"{_SESSIONS}:session_misdirected", always=False),
     Seam("websockets.asyncio.client", "connect.__await__", f"{_SESSIONS}:session_refused", always=False),
+)
+# What LiteLLM asks of providers, and how it shows what comes of it: changed where a setting says so.
+_CHANGED = (
+    Seam("litellm.utils", "get_optional_params", f"{_STREAM_USAGE}.asking", always=False),
+    Seam(
+        "litellm.llms.openai.openai",
+        "OpenAIChatCompletion.get_stream_options",
+        f"{_STREAM_USAGE}.asked_anyway",
+        always=False,
+    ),
+    Seam(
+        "litellm.litellm_core_utils.streaming_handler",
+        "CustomStreamWrapper.__init__",
+        f"{_STREAM_USAGE}.hiding",
+        always=False,
+    ),
 )
 # What LiteLLM does around calls.
 _AROUND = (
@@ -195,4 +218,4 @@ _OTHERS = (
     Seam("openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing", always=False),
 )
 
-SEAMS: tuple[Seam, ...] = (*_CALLS, *_SIGNALLED, *_AROUND, *_LOGGED, *_OTHERS)
+SEAMS: tuple[Seam, ...] = (*_CALLS, *_SIGNALLED, *_CHANGED, *_AROUND, *_LOGGED, *_OTHERS)

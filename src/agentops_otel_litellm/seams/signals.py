@@ -92,8 +92,23 @@ def usage_estimated(estimate_usage: Function) -> Function:
         with _TAKING_ESTIMATE:
             account = _account()
             if account is not None:
-                account.usage_is_estimated = True
+                account.usage_is_estimated, account.worked_out = True, estimate
         return estimate
+
+    return told
+
+
+def usage_worked_out(calculate_usage: Function) -> Function:
+    """LiteLLM works out the usage of a stream that is over: from what the provider counted, or else by itself."""
+
+    @wraps(calculate_usage)
+    def told(*args: object, **kwargs: object) -> object:
+        usage = calculate_usage(*args, **kwargs)
+        with _TAKING_ESTIMATE:
+            account = _account()
+            if account is not None:
+                account.worked_out = usage
+        return usage
 
     return told
 

@@ -1,4 +1,7 @@
-"""Names of our own: `llm.*`, `litellm.*` and `agentops.cost.*`, for what the conventions do not cover."""
+"""Names of our own: `llm.*`, `litellm.*`, `agentops.cost.*` and `agentops.usage.*`.
+
+They are for what the conventions do not cover.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from agentops_otel_litellm.call import (
     Attempts,
     Call,
     Cost,
+    Estimate,
     Failure,
     Request,
     Response,
@@ -235,6 +239,14 @@ LLM = Vocabulary(
         Call,
         {
             "llm.vendor": ("name", always("litellm")),
+        },
+    ),
+    # usage that nobody counted
+    Table(
+        Estimate,  # not `*.usage.*` of the conventions or of `llm`: what sums those up would take it for counted
+        {
+            "agentops.usage.estimated.input_tokens": "input",
+            "agentops.usage.estimated.output_tokens": "output",
         },
     ),
 )
