@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
 from agentops_otel_litellm import LiteLLMInstrumentor
-from agentops_otel_litellm.metrics import METRICS
+from agentops_otel_litellm.vocabularies.metrics import RELEASED
 
 PEERS = {
     "openinference": "openinference.instrumentation.litellm",
@@ -163,7 +163,7 @@ class Subject:
         attributes = dict(EXPORTER.newest.attributes or {})
         at_start = {name: value for name, value in attributes.items() if name in METRIC_ATTRIBUTES}
         tracer, meter = self.provider.get_tracer("floor"), self.meters.get_meter("floor")
-        instruments = dict.fromkeys(row.name for row in METRICS)
+        instruments = dict.fromkeys(row.name for row in RELEASED)
         duration, tokens, first, between = (meter.create_histogram(name) for name in instruments)
 
         def made_by_hand(order: dict[str, int]) -> int | None:

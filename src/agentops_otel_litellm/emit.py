@@ -27,6 +27,7 @@ from agentops_otel_litellm.version import SCOPE, __version__
 from agentops_otel_litellm.vocabularies import Vocabulary
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT
 from agentops_otel_litellm.vocabularies.llm import ATTEMPT, ATTEMPT_EVENT
+from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -34,11 +35,12 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class Telemetry:
     """Calls → spans, metrics and events, in the vocabularies given."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is written, and where to
         self,
         vocabularies: Sequence[Vocabulary],
         *,
         model_providers: Mapping[str, str] = _NOTHING,
+        metrics: Sequence[Metric] = METRICS,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
@@ -50,7 +52,7 @@ class Telemetry:
         ]
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
-        self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider))
+        self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics)
 
     def start(self, call: Call, context: Context) -> Span:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
@@ -72,12 +74,12 @@ class Telemetry:
         for processor, guarded in self._pipeline:
             with guarded:
                 call = processor(call)
-        if call.operation is not None:  # what LiteLLM does around calls is no call: its calls were counted and logged
-            with guard("putting a call aside for the metrics"):
-                self._metrics.defer(call, span.get_span_context())
-            if call.failure is not None:
-                with guard("logging an exception"):
-                    self._log_exception(span, call)
+        with guard("putting a call aside for the metrics"):
+            self._metrics.defer(call, span.get_span_context())
+        # What LiteLLM does around calls is no call: the exceptions of its calls were logged.
+        if call.operation is not None and call.failure is not None:
+            with guard("logging an exception"):
+                self._log_exception(span, call)
         try:
             if span.is_recording():
                 self._write(span, call)

@@ -9,14 +9,16 @@ from agentops_otel_litellm.processors.attempts import count_retries, name_deploy
 from agentops_otel_litellm.processors.cache import set_saved_apart
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
+from agentops_otel_litellm.processors.finish_reasons import drop_lost_reasons
 from agentops_otel_litellm.processors.provider import naming_provider
-from agentops_otel_litellm.processors.stream import add_stream_rates
+from agentops_otel_litellm.processors.stream import add_stream_figures
 
 Processor = Callable[[Call], Call]
 
 PIPELINE: tuple[Processor, ...] = (
     set_saved_apart,
-    add_stream_rates,
+    drop_lost_reasons,
+    add_stream_figures,
     count_retries,
     name_deployment,
     categorise_failure,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
-from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.call import Attempt, Call
 
 
 def count_retries(call: Call) -> Call:
@@ -17,10 +16,16 @@ def count_retries(call: Call) -> Call:
     attempts = call.attempts
     if attempts is None or len(attempts.made) == 1:
         return call
-    asked = [attempt.model_group or (attempt.provider, attempt.model) for attempt in attempts.made]
-    fallbacks = sum(before != after for before, after in pairwise(asked))
-    counted = replace(attempts, retries=len(asked) - 1 - fallbacks, fallback_used=fallbacks > 0)
+    made = [attempts.made[0]]
+    for attempt in attempts.made[1:]:
+        made.append(replace(attempt, kind="retry" if _asked(attempt) == _asked(made[-1]) else "fallback"))
+    kinds = [attempt.kind for attempt in made]
+    counted = replace(attempts, made=tuple(made), retries=kinds.count("retry"), fallback_used="fallback" in kinds)
     return replace(call, attempts=counted)
+
+
+def _asked(attempt: Attempt) -> object:
+    return attempt.model_group or (attempt.provider, attempt.model)
 
 
 def name_deployment(call: Call) -> Call:
