@@ -23,29 +23,29 @@ Attributes = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A histogram's data point, under the name and unit of its metric."""
+class Measured:
+    """A data point, under the name and unit of its metric."""
 
     name: str
     unit: str
     attributes: Attributes
-    count: int
-    sum: float
-    bounds: tuple[float, ...]
-    counts: tuple[int, ...]
-    """How many values are in the buckets, one more than there are bounds."""
     exemplar_trace_ids: frozenset[int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Total:
-    """A counter's data point, likewise."""
+class Point(Measured):
+    """A histogram's."""
 
-    name: str
-    unit: str
-    attributes: Attributes
+    count: int
+    sum: float
+    bounds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total(Measured):
+    """A counter's."""
+
     value: float
-    exemplar_trace_ids: frozenset[int | None]
 
 
 class Providers(TypedDict):
@@ -117,7 +117,6 @@ class Recorder:
                         count=point.count,
                         sum=point.sum,
                         bounds=tuple(point.explicit_bounds),
-                        counts=tuple(point.bucket_counts),
                         exemplar_trace_ids=frozenset(exemplar.trace_id for exemplar in point.exemplars),
                     )
                     for point in metric.data.data_points
