@@ -266,8 +266,10 @@ def test_attempts_of_calls_that_are_not_sampled(
     """They are counted, and so are tokens and cost."""
     monkeypatch.setattr(litellm, "num_retries", None)  # LiteLLM sets it for good
     with instrumented_with(Recorder(sampler=ALWAYS_OFF)) as recorder:
-        provider.scripts([Script(status=500)] * 3)
-        answers = app.ask("completion", fallbacks=["openai/gpt-4o-mini"]), app.ask("completion", num_retries=2)
+        answers = []
+        for fails, asked in ((1, {"fallbacks": ["openai/gpt-4o-mini"]}), (2, {"num_retries": 2})):
+            provider.scripts([Script(status=500)] * fails)
+            answers.append(app.ask("completion", **asked))
         points, totals = recorder.measured()
         assert recorder.spans() == []
     sums: Counter[str] = Counter()
