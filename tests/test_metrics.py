@@ -47,6 +47,7 @@ from conventions import MEMBERS, METRICS
 from conventions import NEWEST_METRICS as NEWEST_CONVENTIONS
 from conventions import Metric as Convention
 from recorder import Attributes, Point, Recorder, Total
+from servers.in_process import PROVIDER, InProcessProvider
 from servers.openai_provider import OpenAIProvider, Script
 
 CALL = Call(
@@ -421,6 +422,29 @@ def test_series_do_not_grow_with_calls() -> None:
     assert set(counts.values()) == {10_000}
     assert attempts == 10_000
     assert "collection" not in recorder.everything()  # what only starts the recording is not exported
+
+
+def test_series_do_not_grow_with_users_and_keys(
+    instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor with what else an app says of itself: a hundred calls of its own are in the series of one."""
+    monkeypatch.setattr(litellm, "custom_provider_map", InProcessProvider().map)
+    with instrumented_with(Recorder()) as recorder:
+        of_one: set[tuple[str, frozenset[tuple[str, object]]]] = set()
+        for number in range(101):
+            asked: dict[str, Any] = {
+                "litellm_call_id": f"call-{number}",
+                "user": f"user-{number}",
+                "api_key": f"sk-{number}",
+                "metadata": {"user_api_key_alias": f"alias-{number}", "session_id": f"session-{number}"},
+                "temperature": number / 100,
+            }
+            list(litellm.completion(f"{PROVIDER}/model", MESSAGES, stream=True, **asked))
+            if number == 0:
+                of_one = series([each for kind in recorder.measured() for each in kind])
+        points, totals = recorder.measured()
+    assert series([*points, *totals]) == of_one
+    assert [point.count for point in points if point.name == DURATION] == [100]
 
 
 def test_names_that_an_app_makes_up_are_told_apart_up_to_a_limit() -> None:

@@ -84,7 +84,11 @@ class Plan:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        asked: dict[str, Any] = {"model": f"openai/{self.model}", **dict(self.kind.asks)}
+        asked: dict[str, Any] = {
+            "model": f"openai/{self.model}",
+            "user": f"user of {self.prompt}",
+            **dict(self.kind.asks),
+        }
         if self.kind.embeds:
             return {**asked, "input": [self.prompt]}
         if self.kind.streams:
@@ -282,6 +286,10 @@ def test_spans_metrics_and_the_ledger_agree(telemetry: Recorder, monkeypatch: py
     assert len(failed) == counted["failures"] == len(fail)
     assert counted["attempts"] == sum(len(span.events) for span in ended) == len(ledger)
     assert counted["active_streams"] == 0
+
+    values = {value for each in (*points, *totals) for value in each.attributes.values()}
+    assert len(values) < 40  # operations, models, errors and the like, and no plan's
+    assert not any("plan" in str(value) for value in values)
 
     requests = Counter(provider.plan_of(exchange.body).prompt for exchange in ledger)
     hits = [plan for plan in made if plan.kind.hits and requests[plan.prompt] == 1]
