@@ -11,7 +11,8 @@ from pathlib import Path
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
     unit: str
-    buckets: Sequence[float]
+    buckets: Sequence[float] | None
+    """`None` is a counter."""
     attributes: Sequence[str]
 
 
@@ -24,4 +25,5 @@ TYPES: Mapping[str, str] = {
 MEMBERS: Mapping[str, frozenset[str]] = {name: frozenset(members) for name, members in _FACTS["enums"].items()}
 """Attribute → its well-known values."""
 METRICS: Mapping[str, Metric] = {name: Metric(**facts) for name, facts in _FACTS["metrics"].items()}
+NEWEST_METRICS: Mapping[str, Metric] = {name: Metric(**facts) for name, facts in _FACTS["newest_metrics"].items()}
 EVENTS: frozenset[str] = frozenset(_FACTS["events"])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import Counter, MeterProvider
 from opentelemetry.sdk.metrics import Histogram as HistogramInstrument
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import AggregationTemporality, Histogram, InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import AggregationTemporality, Histogram, InMemoryMetricReader, Metric, Sum
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -23,16 +23,29 @@ Attributes = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A histogram's data point, under the name and unit of its metric."""
+class Measured:
+    """A data point, under the name and unit of its metric."""
 
     name: str
     unit: str
     attributes: Attributes
+    exemplar_trace_ids: frozenset[int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point(Measured):
+    """A histogram's."""
+
     count: int
     sum: float
     bounds: tuple[float, ...]
-    exemplar_trace_ids: frozenset[int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total(Measured):
+    """A counter's."""
+
+    value: float
 
 
 class Providers(TypedDict):
@@ -47,7 +60,7 @@ class Recorder:
     def __init__(self, *, sampler: Sampler = ALWAYS_ON, span_processors: Sequence[SpanProcessor] = ()) -> None:
         self._spans = InMemorySpanExporter()
         self._logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # untyped upstream
-        self._reader = InMemoryMetricReader({HistogramInstrument: AggregationTemporality.DELTA})
+        self._reader = InMemoryMetricReader(dict.fromkeys((HistogramInstrument, Counter), AggregationTemporality.DELTA))
         self.tracer_provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
         for processor in (SimpleSpanProcessor(self._spans), *span_processors):
             self.tracer_provider.add_span_processor(processor)
@@ -85,26 +98,46 @@ class Recorder:
         return attributes_of(self.span())
 
     def points(self, name: str | None = None) -> list[Point]:
-        """What was recorded since this was last asked, of all metrics or of one."""
+        """What histograms have recorded since this was last asked, all of them or one."""
+        return [point for point in self.measured()[0] if name in {None, point.name}]
+
+    def measured(self) -> tuple[list[Point], list[Total]]:
+        """What histograms have recorded, and by how much counters have grown, since either was last asked; and, of what
+        goes up and down, how much there is.
+        """
+        points: list[Point] = []
+        totals: list[Total] = []
+        for metric in self._metrics():
+            common = {"name": metric.name, "unit": metric.unit or ""}
+            if isinstance(metric.data, Histogram):
+                points += [
+                    Point(
+                        **common,
+                        attributes=dict(point.attributes or {}),
+                        count=point.count,
+                        sum=point.sum,
+                        bounds=tuple(point.explicit_bounds),
+                        exemplar_trace_ids=frozenset(exemplar.trace_id for exemplar in point.exemplars),
+                    )
+                    for point in metric.data.data_points
+                ]
+            elif isinstance(metric.data, Sum):
+                totals += [
+                    Total(
+                        **common,
+                        attributes=dict(point.attributes or {}),
+                        value=point.value,
+                        exemplar_trace_ids=frozenset(exemplar.trace_id for exemplar in point.exemplars),
+                    )
+                    for point in metric.data.data_points
+                ]
+        return points, totals
+
+    def _metrics(self) -> Iterator[Metric]:
         data = self._reader.get_metrics_data()
-        if data is None:
-            return []
-        return [
-            Point(
-                name=metric.name,
-                unit=metric.unit or "",
-                attributes=dict(point.attributes or {}),
-                count=point.count,
-                sum=point.sum,
-                bounds=tuple(point.explicit_bounds),
-                exemplar_trace_ids=frozenset(exemplar.trace_id for exemplar in point.exemplars),
-            )
-            for of_resource in data.resource_metrics
-            for of_scope in of_resource.scope_metrics
-            for metric in of_scope.metrics
-            if name in {None, metric.name} and isinstance(metric.data, Histogram)
-            for point in metric.data.data_points
-        ]
+        for of_resource in data.resource_metrics if data is not None else ():
+            for of_scope in of_resource.scope_metrics:
+                yield from of_scope.metrics
 
     def logs(self) -> list[ReadableLogRecord]:
         return list(self._logs.get_finished_logs())

@@ -262,6 +262,7 @@ def test_of_an_unsampled_call_only_the_metrics_remain(
     assert counts == {
         "gen_ai.client.operation.duration": 1,
         "gen_ai.client.token.usage": 2,
+        "gen_ai.client.operation.cost": 1,
         **({"gen_ai.client.operation.time_to_first_chunk": 1} if stream else {}),
         **({"gen_ai.client.operation.time_per_output_chunk": 5 + releases.ROLES_ARE_CHUNKS} if stream else {}),
     }

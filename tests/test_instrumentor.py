@@ -18,9 +18,10 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import agentops_otel_litellm
-from agentops_otel_litellm import LiteLLMInstrumentor, metrics, operations, readers, vocabularies
+from agentops_otel_litellm import LiteLLMInstrumentor, operations, readers, vocabularies
 from agentops_otel_litellm.call import Usage
 from agentops_otel_litellm.seams import SEAMS, patches
+from agentops_otel_litellm.vocabularies import metrics
 from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider, Script
@@ -215,7 +216,7 @@ def test_the_change_test(
         unit="{token}",
         description="",
         buckets=(1.0,),
-        values=lambda call: (call.usage.total or 0,) if call.usage else (),
+        measure=lambda call: (metrics.Measurement(call.usage.total or 0),) if call.usage else (),
     )
     extended = vocabularies.Vocabulary(*vocabularies.VOCABULARIES["llm"].tables, attribute)
     monkeypatch.setattr(operations, "OPERATIONS", (operation, *operations.OPERATIONS))

@@ -7,7 +7,7 @@ Durations are seconds on the monotonic clock; money is US dollars; tokens are as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 from agentops_otel_litellm.content import Content
@@ -269,13 +269,17 @@ class Stream:
     first_token: float | None = None
     """The first chunk that carried output: text, reasoning, or a tool call."""
     last_chunk: float | None = None
-    gaps: Sequence[float] = ()
-    """Seconds between one chunk and the next, in order."""
+    gaps: Mapping[float, int] | None = None
+    """Seconds between one chunk and the next → how often there were so many."""
     duration: float | None = None
     """From the first chunk to the last."""
     longest_gap: float | None = None
     chunks_per_second: float | None = None
     tokens_per_second: float | None = None
+    gap_p50: float | None = None
+    """So many percent of the gaps are not longer; likewise below."""
+    gap_p95: float | None = None
+    gap_p99: float | None = None
 
 
 @record
@@ -311,6 +315,8 @@ class Attempt:
     duration: float | None = None
     """`None` where it failed before LiteLLM had turned to a provider."""
     failure: Failure | None = None
+    kind: Literal["retry", "fallback"] | None = None
+    """What it is to the one before it: a retry has the same model, or the same group of the Router's."""
 
 
 @record

@@ -28,6 +28,7 @@ from agentops_otel_litellm.version import SCOPE, __version__
 from agentops_otel_litellm.vocabularies import Vocabulary
 from agentops_otel_litellm.vocabularies.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTION, EXCEPTION_EVENT, INFERENCE
 from agentops_otel_litellm.vocabularies.llm import ATTEMPT, ATTEMPT_EVENT
+from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
 
 _DEFAULTS = Settings()
 
@@ -35,11 +36,12 @@ _DEFAULTS = Settings()
 class Telemetry:
     """Calls → spans, metrics and events, in the vocabularies given."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is written, and where to
         self,
         vocabularies: Sequence[Vocabulary],
         *,
         settings: Settings = _DEFAULTS,
+        metrics: Sequence[Metric] = METRICS,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
@@ -52,7 +54,7 @@ class Telemetry:
         self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(settings)]
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
-        self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider))
+        self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics)
 
     @property
     def captures_content(self) -> bool:
@@ -79,12 +81,12 @@ class Telemetry:
         for processor, guarded in self._pipeline:
             with guarded:
                 call = processor(call)
-        if call.operation is not None:  # what LiteLLM does around calls is no call: its calls were counted and logged
-            with guard("putting a call aside for the metrics"):
-                self._metrics.defer(call, span.get_span_context())
-            if call.failure is not None:
-                with guard("logging an exception"):
-                    self._log_exception(span, call)
+        with guard("putting a call aside for the metrics"):
+            self._metrics.defer(call, span.get_span_context())
+        # What LiteLLM does around calls is no call: the exceptions of its calls were logged.
+        if call.operation is not None and call.failure is not None:
+            with guard("logging an exception"):
+                self._log_exception(span, call)
         try:
             if span.is_recording():
                 if self._emits_event and call.operation in INFERENCE:

@@ -262,3 +262,8 @@ def shown(value: object) -> str:
 def sdk_is_disabled(environment: Mapping[str, str] = os.environ) -> bool:
     """OpenTelemetry's own switch; any value but `true` leaves it on, as the specification has it."""
     return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def wants_newest_conventions(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the conventions of generative AI are to be the newest, by OpenTelemetry's switch, a list."""
+    return "gen_ai_latest_experimental" in _names(environment.get("OTEL_SEMCONV_STABILITY_OPT_IN", ""))

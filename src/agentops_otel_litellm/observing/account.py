@@ -249,7 +249,7 @@ class Account:
             name=self._operation.name,
             operation=self._operation.name if self._operation.calls_a_model else None,
             target=target,
-            attempts=self.attempts.over(self.started, ended, target, failure) if self.is_told else None,
+            attempts=self.attempts.over(self.started, ended, target, failure),
             timing=Timing(started_at=self.started_at, duration=duration),
             routing=self.routing() if self.is_told else None,
             request=self._request,

@@ -205,6 +205,13 @@ class Observation:
         """Nobody will ask for another chunk, or for any: the call was over at the last sign of life."""
         self._end("abandoned")
 
+    def so_far(self) -> Call | None:
+        """The call as known, where it is one of a model and its stream has not ended. Asked by any thread."""
+        if self._streamed is None or not self.calls_a_model:
+            return None
+        call = self.account.begun()
+        return call if self.open else None
+
     def disowned(self) -> None:
         """The call is another's to tell of: of the process that this is a fork of, or of another function's."""
         self._ending.acquire(blocking=False)

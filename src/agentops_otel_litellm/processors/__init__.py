@@ -10,9 +10,10 @@ from agentops_otel_litellm.processors.cache import set_saved_apart
 from agentops_otel_litellm.processors.content import editing, leave_content_out
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
+from agentops_otel_litellm.processors.finish_reasons import drop_lost_reasons
 from agentops_otel_litellm.processors.provider import naming_provider
 from agentops_otel_litellm.processors.redaction import redactors
-from agentops_otel_litellm.processors.stream import add_stream_rates
+from agentops_otel_litellm.processors.stream import add_stream_figures, add_stream_rates
 from agentops_otel_litellm.processors.usage import (
     drop_count_of_a_beginning,
     drop_estimate,
@@ -25,7 +26,8 @@ Processor = Callable[[Call], Call]
 PIPELINE: tuple[Processor, ...] = (
     drop_count_of_a_beginning,
     set_saved_apart,
-    add_stream_rates,
+    drop_lost_reasons,
+    add_stream_figures,
     count_retries,
     name_deployment,
     categorise_failure,

@@ -169,6 +169,9 @@ LLM = Vocabulary(
             "llm.response.tokens_per_second": "tokens_per_second",
             "llm.response.stream_duration": "duration",
             "llm.response.longest_chunk_gap": "longest_gap",
+            "llm.response.chunk_gap_p50": "gap_p50",
+            "llm.response.chunk_gap_p95": "gap_p95",
+            "llm.response.chunk_gap_p99": "gap_p99",
         },
     ),
     Table(
