@@ -22,6 +22,8 @@ from opentelemetry.trace import (
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.metrics import Metrics
+from agentops_otel_litellm.observing.trace_cost import TraceCost
+from agentops_otel_litellm.prices.background import PackagePrices
 from agentops_otel_litellm.processors import pipeline
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE, __version__
@@ -49,7 +51,11 @@ class Telemetry:
         self._tells_in_events = settings.content.in_events and settings.emits_event
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
-        self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(settings)]
+        self._package_prices = PackagePrices(live=settings.live_prices)
+        self._pipeline = [
+            (processor, guard(f"the processor {processor.__name__}"))
+            for processor in pipeline(settings, self._package_prices.price)
+        ]
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider))
@@ -63,6 +69,7 @@ class Telemetry:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
         the others wait until all is.
         """
+        self._package_prices.prepare()
         return self._tracer.start_span(
             _span_name(call),
             context=context,
@@ -71,7 +78,7 @@ class Telemetry:
             start_time=call.timing.started_at,
         )
 
-    def finish(self, span: Span, call: Call) -> Call:
+    def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
         """Complete a call that is over and end its span, whatever goes wrong on the way; the call as it was told.
 
         Of a call that was not sampled only the metrics are kept.
@@ -79,6 +86,9 @@ class Telemetry:
         for processor, guarded in self._pipeline:
             with guarded:
                 call = processor(call)
+        if trace_cost is not None:
+            with guard("adding up what a trace costs"):
+                call = trace_cost.over(span, call)
         if call.operation is not None:  # what LiteLLM does around calls is no call: its calls were counted and logged
             with guard("putting a call aside for the metrics"):
                 self._metrics.defer(call, span.get_span_context())

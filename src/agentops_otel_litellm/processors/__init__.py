@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.call import Call, Cost
+from agentops_otel_litellm.prices.user import read_prices
 from agentops_otel_litellm.processors.attempts import count_retries, name_deployment
 from agentops_otel_litellm.processors.cache import set_saved_apart
-from agentops_otel_litellm.processors.cost import drop_unknown_cost
+from agentops_otel_litellm.processors.cost import drop_unknown_cost, pricing_as_the_user_says, pricing_unmapped
 from agentops_otel_litellm.processors.errors import categorise_failure
 from agentops_otel_litellm.processors.provider import naming_provider
 from agentops_otel_litellm.processors.stream import add_stream_rates
@@ -25,9 +26,10 @@ PIPELINE: tuple[Processor, ...] = (
 )
 
 
-def pipeline(settings: Settings) -> tuple[Processor, ...]:
-    """The processors, as the user has set them."""
-    return naming_provider(dict(settings.model_providers)), *PIPELINE
+def pipeline(settings: Settings, price_unmapped: Callable[[Call], Cost | None]) -> tuple[Processor, ...]:
+    """The processors, as the user has set them, and with what knows prices that LiteLLM does not."""
+    own = () if settings.prices is None else (pricing_as_the_user_says(read_prices(settings.prices)),)
+    return naming_provider(dict(settings.model_providers)), *own, *PIPELINE, pricing_unmapped(price_unmapped)
 
 
 __all__ = ["PIPELINE", "Processor", "pipeline"]

@@ -32,6 +32,7 @@ from agentops_otel_litellm.readers.logged import (
 from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
+from agentops_otel_litellm.readers.prices import itemised
 from agentops_otel_litellm.readers.realtime import REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
 from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
@@ -80,6 +81,7 @@ __all__ = [
     "is_over",
     "is_stream",
     "is_stream_manager",
+    "itemised",
     "logged_cost",
     "logged_parameters",
     "logged_result",

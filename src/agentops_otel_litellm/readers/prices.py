@@ -1,17 +1,20 @@
-"""LiteLLM's price of what it has not priced when its function returns.
+"""LiteLLM's price of what it has not priced when its function returns, and how it got to a price.
 
-Its callbacks do the same a moment later, when the span has ended.
+Its callbacks price the rest a moment later, when the span has ended.
 """
 
 from __future__ import annotations
 
 import sys
 from copy import copy
+from dataclasses import replace
+from math import isclose
 from typing import Any
 
-from agentops_otel_litellm.call import Cost
+from agentops_otel_litellm.call import Cost, Usage
+from agentops_otel_litellm.readers.responses import read_usage
 from agentops_otel_litellm.readers.streams import ChatChunks, read_stream_cost
-from agentops_otel_litellm.readers.values import field, number
+from agentops_otel_litellm.readers.values import field, members, number, text
 
 
 def price_messages(usage: Any, logging: Any) -> Cost | None:
@@ -62,4 +65,88 @@ def _priced(usage: Any, logging: Any) -> Cost | None:
     logging = copy(logging)
     logging.model_call_details = dict(logging.model_call_details)
     total = number(logging._response_cost_calculator(result=response))  # noqa: SLF001 - it had no other name
-    return None if total is None else Cost(total=total, source="litellm")
+    return None if total is None else itemised(Cost(total=total, source="litellm"), read_usage(response), logging)
+
+
+# --- how LiteLLM got there ----------------------------------------------------------------------------------
+
+
+def itemised(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
+    """The cost with its parts, where LiteLLM wrote them down and they add up to it. Releases before 1.80 do not.
+
+    A side that was counted and cost nothing may be a free one. Or the provider stated the price of the whole, which
+    LiteLLM puts on one side.
+    """
+    told = members(getattr(logging, "cost_breakdown", None))
+    total = number(told.get("total_cost"))
+    if usage is None or total is None or not _equal(total, cost.total):
+        return cost
+    sides = [number(told.get(name)) or 0.0 for name in ("input_cost", "output_cost", "tool_usage_cost")]
+    of_input, of_output, of_tools = sides
+    if (usage.input and not of_input) or (usage.output and not of_output):
+        return cost
+    share = _share(sum(sides), cost.total, told)
+    if share is None:
+        return cost
+    parts: dict[str, Any] = {
+        "input": None if usage.input is None else of_input * share,
+        "output": None if usage.output is None else of_output * share,
+        "tools": of_tools * share or None,
+    }
+    details = {name: number(told.get(theirs)) for name, theirs in _DETAILS.items()}
+    known = {name: amount * share for name, amount in details.items() if amount}
+    if known.get("cache_read", 0) + known.get("cache_write", 0) <= of_input * share + _EXACT:
+        parts |= {name: known.get(name) for name in ("cache_read", "cache_write")}
+    if known.get("reasoning", 0) <= of_output * share + _EXACT:
+        parts["reasoning"] = known.get("reasoning")
+    return replace(cost, **parts, **_price_map(logging))
+
+
+_EXACT = 1e-12
+_DETAILS = {
+    "cache_read": "cache_read_cost",
+    "cache_write": "cache_creation_cost",
+    "reasoning": "reasoning_cost",
+}
+
+
+def _equal(one: float, other: float) -> bool:
+    return isclose(one, other, rel_tol=0, abs_tol=_EXACT)
+
+
+def _share(gross: float, total: float, told: Any) -> float | None:
+    """What is left of each part after discounts and margins; `None` where there is more to the total than that."""
+    if _equal(gross, total):
+        return 1.0
+    discount, margin = (number(told.get(name)) or 0.0 for name in ("discount_percent", "margin_percent"))
+    share = (1 - discount) * (1 + margin)
+    return share if _equal(gross * share, total) else None
+
+
+def _price_map(logging: Any) -> dict[str, Any]:
+    """Where LiteLLM's price map is from, if the price is; recent releases know."""
+    tell = getattr(sys.modules.get("litellm.litellm_core_utils.get_model_cost_map"), _TELLS_SOURCE, None)
+    if tell is None or _is_priced_by_app(logging):
+        return {}
+    told = tell()
+    if told.get("source") != "remote":
+        return {"price_map": "bundled" if told.get("source") == "local" else None}
+    loaded_at = text(told.get("loaded_at"))
+    return {"price_map": "remote", "price_map_date": None if loaded_at is None else loaded_at.partition("T")[0]}
+
+
+_TELLS_SOURCE = "get_model_cost_map_source_info"
+
+
+def _is_priced_by_app(logging: Any) -> bool:
+    """Whether the app gave LiteLLM the price: with the call, with the deployment, or for good."""
+    parameters = getattr(logging, "litellm_params", None)
+    is_custom = getattr(sys.modules["litellm.litellm_core_utils.litellm_logging"], "use_custom_pricing_for_model", None)
+    if is_custom is None or is_custom(parameters):
+        return True
+    registered = getattr(sys.modules["litellm.utils"], "_runtime_registered_model_cost", None)
+    if registered is None:
+        return True
+    model, provider = logging.model, field(getattr(logging, "model_call_details", None), "custom_llm_provider")
+    names = (model, f"{provider}/{model}")
+    return any("cost" in price for name in names if name in registered for price in registered[name])
