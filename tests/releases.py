@@ -36,6 +36,12 @@ STREAMS_NAME_THEIR_MODEL = since("1.81")
 """A chat's stream knows what its provider calls the model; before, the chunks say what was asked for."""
 ROLES_ARE_CHUNKS = since("1.81")
 """A chunk that says no more than whose words will follow is handed on."""
+COSTS_HAVE_SIDES = since("1.73")
+"""LiteLLM writes down what of a price is for the input and what for the output."""
+COSTS_HAVE_DETAILS = since("1.81")
+"""And what of those is for the cache and for reasoning."""
+PRICE_MAPS_HAVE_SOURCES = since("1.81")
+"""It knows whether it fetched its price map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

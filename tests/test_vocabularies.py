@@ -170,7 +170,21 @@ CALL = Call(
         # audio
         audio_seconds=3.25,
     ),
-    cost=Cost(total=0.5, source="litellm", per_unit=True),
+    cost=Cost(
+        total=0.5,
+        source="litellm",
+        per_unit=True,
+        # its parts
+        input=0.3,
+        output=0.15,
+        tools=0.05,
+        cache_read=0.01,
+        cache_write=0.02,
+        reasoning=0.04,
+        # where its prices are from
+        price_map="remote",
+        price_map_date="2026-11-23",
+    ),
     stream=Stream(
         outcome="failed",
         chunk_count=32,
@@ -207,6 +221,8 @@ CALL = Call(
         ),
         tools=(Tool(type="function", name="look", parameters={"type": "object"}),),
     ),
+    # cost
+    trace_cost=1.25,
 )
 WRITTEN: dict[str, Attributes] = {
     "gen_ai": {
@@ -379,6 +395,15 @@ WRITTEN: dict[str, Attributes] = {
         "llm.usage.cost": 0.5,
         "agentops.cost.total": 0.5,
         "agentops.cost.source": "litellm",
+        "agentops.cost.input": 0.3,
+        "agentops.cost.output": 0.15,
+        "agentops.cost.tools": 0.05,
+        "agentops.cost.cache_read": 0.01,
+        "agentops.cost.cache_write": 0.02,
+        "agentops.cost.reasoning": 0.04,
+        "agentops.cost.price_map": "remote",
+        "agentops.cost.price_map_date": "2026-11-23",
+        "agentops.trace.cost": 1.25,
         "llm.error.type": "RateLimitError",
         "llm.error.message": "RateLimitError: the rate limit was reached (HTTP 429, azure)",
         "llm.error.category": "rate_limit",
@@ -403,7 +428,7 @@ PROPOSED = {
     "gen_ai.usage.cost.currency": "string",
     "gen_ai.usage.cost.source": "string",
 }
-OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.")
+OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.", "agentops.trace.")
 OUR_OPERATIONS: frozenset[str] = frozenset(
     {
         "search",

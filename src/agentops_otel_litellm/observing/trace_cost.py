@@ -12,8 +12,8 @@ from agentops_otel_litellm.call import Call
 
 BILLED = frozenset(
     {
-        *("chat", "text_completion", "generate_content", "embeddings", "rerank", "search", "ocr", "realtime"),
-        *("image_generation", "image_edit", "image_variation", "speech", "transcription", "video_generation"),
+        *("chat", "text_completion", "generate_content", "embeddings", "rerank", "search", "vector_stores.search", "ocr"),
+        *("image_generation", "image_edit", "image_variation", "speech", "transcription", "video_generation", "realtime"),
     }
 )
 """Operations that cost something, in tokens or otherwise."""

@@ -79,17 +79,17 @@ def itemised(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
     """
     told = members(getattr(logging, "cost_breakdown", None))
     total = number(told.get("total_cost"))
-    if usage is None or total is None or not _equal(total, cost.total):
+    if usage is None or usage.input is None or total is None or not _equal(total, cost.total):
         return cost
     sides = [number(told.get(name)) or 0.0 for name in ("input_cost", "output_cost", "tool_usage_cost")]
     of_input, of_output, of_tools = sides
-    if (usage.input and not of_input) or (usage.output and not of_output):
+    if bool(usage.input) != bool(of_input) or bool(usage.output) != bool(of_output):
         return cost
     share = _share(sum(sides), cost.total, told)
     if share is None:
         return cost
     parts: dict[str, Any] = {
-        "input": None if usage.input is None else of_input * share,
+        "input": of_input * share,
         "output": None if usage.output is None else of_output * share,
         "tools": of_tools * share or None,
     }

@@ -17,7 +17,7 @@ Tally = dict[str, float]
 
 
 class TraceCosts:
-    """What the calls of each trace cost. Those that cost something last are kept, of the others the figures."""
+    """What the calls of each trace cost. Those that went on last are kept, of the others the figures."""
 
     def __init__(self) -> None:
         self._spent: OrderedDict[int, float] = OrderedDict()
@@ -31,9 +31,9 @@ class TraceCosts:
             self._forgotten += 1
 
     def line(self, calls: float) -> str | None:
-        """What a trace costs, where there are several and they are more than a call each."""
+        """What a trace costs, where there are several, of several calls."""
         traces = self._forgotten + len(self._spent)
-        if not 1 < traces < calls:
+        if not 1 < traces < calls or not self._sum:
             return None
         return f"({traces:,} traces, {dollars(self._sum / traces)} each on average, {dollars(self._most)} at most)"
 
@@ -46,8 +46,7 @@ class Totals:
         self._traces = TraceCosts()
 
     def add(self, model: str, used: Tally, trace_id: int) -> None:
-        if "cost" in used:
-            self._traces.add(trace_id, used["cost"])
+        self._traces.add(trace_id, used.get("cost", 0))
         if model not in self._used and len(self._used) >= MODELS_KEPT:
             model = "other models"
         self._used[model] = _sum(self._used.get(model, {}), used)
