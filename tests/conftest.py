@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 for variable in [name for name in os.environ if name.startswith(("OTEL_", "AGENTOPS_", "LITELLM_", "OPENAI_"))]:
     del os.environ[variable]
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-# As where the extra `prices` is not installed: on a thread of its own, it would price one test's calls and not another's.
+# As where the extra `prices` is not installed: imported on a thread, it would price one test's calls, not another's.
 sys.modules["genai_prices"] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
 
 import pytest

@@ -173,7 +173,9 @@ def priced(amount: float, exchange: Exchange) -> Attributes:
         ("reasoning", "completion_tokens_details", "reasoning_tokens"),
     ):
         counts[name] = cast("dict[str, int]", usage.get(details, {})).get(count)
-    return price(amount, str(exchange.body["model"]), **{name: count for name, count in counts.items() if isinstance(count, int)})
+    return price(
+        amount, str(exchange.body["model"]), **{name: count for name, count in counts.items() if isinstance(count, int)}
+    )
 
 
 def served(

@@ -12,8 +12,9 @@ from agentops_otel_litellm.call import Call
 
 BILLED = frozenset(
     {
-        *("chat", "text_completion", "generate_content", "embeddings", "rerank", "search", "vector_stores.search", "ocr"),
-        *("image_generation", "image_edit", "image_variation", "speech", "transcription", "video_generation", "realtime"),
+        *("chat", "text_completion", "generate_content", "embeddings", "rerank", "search", "ocr"),
+        *("image_generation", "image_edit", "image_variation", "speech", "transcription"),
+        *("video_generation", "vector_stores.search", "realtime"),
     }
 )
 """Operations that cost something, in tokens or otherwise."""

@@ -147,6 +147,7 @@ def _is_priced_by_app(logging: Any) -> bool:
     registered = getattr(sys.modules["litellm.utils"], "_runtime_registered_model_cost", None)
     if registered is None:
         return True
-    model, provider = logging.model, field(getattr(logging, "model_call_details", None), "custom_llm_provider")
+    model = getattr(logging, "model", None)
+    provider = field(getattr(logging, "model_call_details", None), "custom_llm_provider")
     names = (model, f"{provider}/{model}")
     return any("cost" in price for name in names if name in registered for price in registered[name])
