@@ -361,7 +361,7 @@ def test_a_price_map_that_was_fetched_has_its_day(
 
     day = today()
     try:
-        maps.get_model_cost_map(f"{wire.url}/prices.json")
+        monkeypatch.setattr(litellm, "model_cost", maps.get_model_cost_map(f"{wire.url}/prices.json"))
         app.ask()
     finally:
         vars(maps._cost_map_source_info).update(before)

@@ -30,7 +30,7 @@ def test_the_example_is_a_file_of_prices(tmp_path: Path, told: Told) -> None:
 
 
 def test_the_commands_do_what_they_say(tmp_path: Path) -> None:
-    """The example's prices are those of the example's calls: 14 tokens of input and 6 of output, and 2 of embeddings."""
+    """The prices are those of the program: of 14 tokens of input and 6 of output, and of 2 that were embedded."""
     (tmp_path / "prices.json").write_text(PRICES, "utf-8")
     prices = str(tmp_path / "prices.json")
     shown = launch("python", "examples/quickstart.py", PATH=str(LAUNCHER.parent), AGENTOPS_PRICES=prices).stderr

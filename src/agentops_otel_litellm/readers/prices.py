@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import sys
 from copy import copy
-from dataclasses import replace
-from math import isclose
-from typing import Any
+from typing import Any, Literal
 
 from agentops_otel_litellm.call import Cost, Usage
 from agentops_otel_litellm.readers.responses import read_usage
@@ -77,77 +75,91 @@ def itemised(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
     A side that was counted and cost nothing may be a free one. Or the provider stated the price of the whole, which
     LiteLLM puts on one side.
     """
-    told = members(getattr(logging, "cost_breakdown", None))
-    total = number(told.get("total_cost"))
-    if usage is None or usage.input is None or total is None or not _equal(total, cost.total):
+    told = getattr(logging, "cost_breakdown", None)
+    if not told or usage is None or usage.input is None or cost.source != "litellm":
         return cost
-    sides = [number(told.get(name)) or 0.0 for name in ("input_cost", "output_cost", "tool_usage_cost")]
-    of_input, of_output, of_tools = sides
+    of_input, of_output, of_tools = [number(told.get(name)) or 0.0 for name in _SIDES]
     if bool(usage.input) != bool(of_input) or bool(usage.output) != bool(of_output):
         return cost
-    share = _share(sum(sides), cost.total, told)
+    share = _share(of_input + of_output + of_tools, cost.total, told)
     if share is None:
         return cost
-    parts: dict[str, Any] = {
-        "input": of_input * share,
-        "output": None if usage.output is None else of_output * share,
-        "tools": of_tools * share or None,
-    }
-    details = {name: number(told.get(theirs)) for name, theirs in _DETAILS.items()}
-    known = {name: amount * share for name, amount in details.items() if amount}
-    if known.get("cache_read", 0) + known.get("cache_write", 0) <= of_input * share + _EXACT:
-        parts |= {name: known.get(name) for name in ("cache_read", "cache_write")}
-    if known.get("reasoning", 0) <= of_output * share + _EXACT:
-        parts["reasoning"] = known.get("reasoning")
-    return replace(cost, **parts, **_price_map(logging))
+    read, written, reasoning = [(number(told.get(name)) or 0.0) * share or None for name in _DETAILS]
+    if (read or 0.0) + (written or 0.0) > of_input * share + _EXACT:
+        read = written = None
+    if (reasoning or 0.0) > of_output * share + _EXACT:
+        reasoning = None
+    price_map, price_map_date = (None, None) if _is_priced_by_app(logging) else _price_map()
+    return Cost(
+        total=cost.total,
+        source="litellm",
+        per_unit=cost.per_unit,
+        input=of_input * share,
+        output=None if usage.output is None else of_output * share,
+        tools=of_tools * share or None,
+        cache_read=read,
+        cache_write=written,
+        reasoning=reasoning,
+        price_map=price_map,
+        price_map_date=price_map_date,
+    )
 
 
 _EXACT = 1e-12
-_DETAILS = {
-    "cache_read": "cache_read_cost",
-    "cache_write": "cache_creation_cost",
-    "reasoning": "reasoning_cost",
-}
-
-
-def _equal(one: float, other: float) -> bool:
-    return isclose(one, other, rel_tol=0, abs_tol=_EXACT)
+_SIDES = ("input_cost", "output_cost", "tool_usage_cost")
+_DETAILS = ("cache_read_cost", "cache_creation_cost", "reasoning_cost")
 
 
 def _share(gross: float, total: float, told: Any) -> float | None:
-    """What is left of each part after discounts and margins; `None` where there is more to the total than that."""
-    if _equal(gross, total):
+    """What is left of each part after discounts and margins; `None` where it is of another total, or there is more to
+    the total than that.
+    """
+    known = number(told.get("total_cost"))
+    if known is None or abs(known - total) > _EXACT:
+        return None
+    if abs(gross - total) <= _EXACT:
         return 1.0
-    discount, margin = (number(told.get(name)) or 0.0 for name in ("discount_percent", "margin_percent"))
-    share = (1 - discount) * (1 + margin)
-    return share if _equal(gross * share, total) else None
+    share = (1 - (number(told.get("discount_percent")) or 0.0)) * (1 + (number(told.get("margin_percent")) or 0.0))
+    return share if abs(gross * share - total) <= _EXACT else None
 
 
-def _price_map(logging: Any) -> dict[str, Any]:
-    """Where LiteLLM's price map is from, if the price is; recent releases know."""
-    tell = getattr(sys.modules.get("litellm.litellm_core_utils.get_model_cost_map"), _TELLS_SOURCE, None)
-    if tell is None or _is_priced_by_app(logging):
-        return {}
-    told = tell()
-    if told.get("source") != "remote":
-        return {"price_map": "bundled" if told.get("source") == "local" else None}
-    loaded_at = text(told.get("loaded_at"))
-    return {"price_map": "remote", "price_map_date": None if loaded_at is None else loaded_at.partition("T")[0]}
+# --- where LiteLLM's prices are from ------------------------------------------------------------------------
+
+_Source = tuple[Literal["remote", "bundled"] | None, str | None]
+_known_source: tuple[Any, _Source] = (None, (None, None))
+"""LiteLLM's price map, and where it is from: LiteLLM takes ten microseconds to say, and when it fetches one anew it
+puts that in the place of the other.
+"""
 
 
-_TELLS_SOURCE = "get_model_cost_map_source_info"
+def _price_map() -> _Source:
+    """Whether LiteLLM fetched its price map, and when; recent releases know."""
+    global _known_source  # noqa: PLW0603 - it is one for the process, as LiteLLM's map is
+    prices = _litellm().model_cost
+    if _known_source[0] is not prices:
+        _known_source = (prices, _read_source())
+    return _known_source[1]
+
+
+def _read_source() -> _Source:
+    module = sys.modules.get("litellm.litellm_core_utils.get_model_cost_map")
+    tell = getattr(module, "get_model_cost_map_source_info", None)
+    told = members(tell()) if tell is not None else {}
+    if told.get("source") == "remote":
+        loaded_at = text(told.get("loaded_at"))
+        return "remote", None if loaded_at is None else loaded_at.partition("T")[0]
+    return "bundled" if told.get("source") == "local" else None, None
 
 
 def _is_priced_by_app(logging: Any) -> bool:
-    """Whether the app gave LiteLLM the price: with the call, with the deployment, or for good."""
-    parameters = getattr(logging, "litellm_params", None)
-    is_custom = getattr(sys.modules["litellm.litellm_core_utils.litellm_logging"], "use_custom_pricing_for_model", None)
-    if is_custom is None or is_custom(parameters):
-        return True
+    """Whether the app gave LiteLLM the price: with the call, with the deployment, or for good. So it is where that
+    cannot be told.
+    """
     registered = getattr(sys.modules["litellm.utils"], "_runtime_registered_model_cost", None)
-    if registered is None:
+    if registered is None or getattr(logging, "custom_pricing", True):
         return True
-    model = getattr(logging, "model", None)
-    provider = field(getattr(logging, "model_call_details", None), "custom_llm_provider")
-    names = (model, f"{provider}/{model}")
-    return any("cost" in price for name in names if name in registered for price in registered[name])
+    parameters, details = members(logging.litellm_params), members(logging.model_call_details)
+    models = [members(parameters.get(name)).get("model_info") for name in ("metadata", "litellm_metadata")]
+    names = (logging.model, f"{details.get('custom_llm_provider')}/{logging.model}")
+    models += [registered.get(name) for name in names]
+    return any("cost" in name and value is not None for model in models if model for name, value in model.items())
