@@ -140,9 +140,9 @@ def price(amount: float, *models: str, **tokens: int) -> Attributes:
 def parts(*models: str, **tokens: int) -> Attributes:
     rates = next(litellm.model_cost[model] for model in models if model in litellm.model_cost)
     each = {
-        "cache_read": rates.get("cache_read_input_token_cost", rates["input_cost_per_token"]),
-        "cache_write": rates.get("cache_creation_input_token_cost", rates["input_cost_per_token"]),
-        "reasoning": rates.get("output_cost_per_reasoning_token", rates["output_cost_per_token"]),
+        "cache_read": rates.get("cache_read_input_token_cost") or rates["input_cost_per_token"],
+        "cache_write": rates.get("cache_creation_input_token_cost") or rates["input_cost_per_token"],
+        "reasoning": rates.get("output_cost_per_reasoning_token") or rates["output_cost_per_token"],
     }
     costs = {name: tokens.get(name, 0) * rate for name, rate in each.items()}
     fresh = tokens["input"] - tokens.get("cache_read", 0) - tokens.get("cache_write", 0)

@@ -127,7 +127,7 @@ def test_a_sum_that_is_not_known(
     provider.script(first)
     deployments = [
         {"model_name": name, "litellm_params": {"model": model, "api_base": provider.base_url, "api_key": "sk-test"}}
-        for name, model in (("fast", "openai/gpt-4o"), ("unknown", "openai/mine"))
+        for name, model in (("fast", "openai/gpt-4o"), ("unknown", "openai/nobody-knows"))
     ]
     app.run(ask(app, Router(model_list=cast("Any", deployments), num_retries=0), **parameters))
     spans = telemetry.spans()
