@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 for variable in [name for name in os.environ if name.startswith(("OTEL_", "AGENTOPS_", "LITELLM_", "OPENAI_"))]:
     del os.environ[variable]
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+# As where the extra `prices` is not installed: imported on a thread, it would price one test's calls, not another's.
+sys.modules["genai_prices"] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
 
 import pytest
 

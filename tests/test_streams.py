@@ -20,7 +20,7 @@ from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.observing.stream_wrapper import TracedStream
 from apps import App, AsyncApp, SyncApp
 from conftest import RECORDER
-from expected import CHAT_REQUEST, STREAMED, TEXT_REQUEST, identity, price, streamed_answer, tokens, without_figures
+from expected import CHAT_REQUEST, STREAMED, TEXT_REQUEST, identity, priced, streamed_answer, tokens, without_figures
 from recorder import Recorder, attributes_of, seconds
 from servers.openai_provider import OpenAIProvider, Script
 
@@ -42,7 +42,7 @@ def test_a_chat_stream_is_described_in_full(app: App, provider: OpenAIProvider, 
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
         **tokens(exchange),
-        **price(price_of_a_plain_call),
+        **priced(price_of_a_plain_call, exchange),
     }
     assert telemetry.span().status.status_code is StatusCode.UNSET
 
@@ -65,7 +65,7 @@ def test_a_text_stream_is_described_in_full(
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
         **tokens(exchange),
-        **price(price_of_a_plain_call),
+        **priced(price_of_a_plain_call, exchange),
     }
 
 

@@ -179,7 +179,21 @@ CALL = Call(
         # audio
         audio_seconds=3.25,
     ),
-    cost=Cost(total=0.5, source="litellm", per_unit=True),
+    cost=Cost(
+        total=0.5,
+        source="litellm",
+        per_unit=True,
+        # its parts
+        input=0.3,
+        output=0.15,
+        tools=0.05,
+        cache_read=0.01,
+        cache_write=0.02,
+        reasoning=0.04,
+        # where its prices are from
+        price_map="remote",
+        price_map_date="2026-11-23",
+    ),
     stream=Stream(
         outcome="failed",
         chunk_count=32,
@@ -221,6 +235,8 @@ CALL = Call(
     ),
     # usage that nobody counted
     estimate=Estimate(input=35, output=36),
+    # cost
+    trace_cost=1.25,
 )
 WRITTEN: dict[str, Attributes] = {
     "gen_ai": {
@@ -405,6 +421,15 @@ WRITTEN: dict[str, Attributes] = {
         "llm.usage.cost": 0.5,
         "agentops.cost.total": 0.5,
         "agentops.cost.source": "litellm",
+        "agentops.cost.input": 0.3,
+        "agentops.cost.output": 0.15,
+        "agentops.cost.tools": 0.05,
+        "agentops.cost.cache_read": 0.01,
+        "agentops.cost.cache_write": 0.02,
+        "agentops.cost.reasoning": 0.04,
+        "agentops.cost.price_map": "remote",
+        "agentops.cost.price_map_date": "2026-11-23",
+        "agentops.trace.cost": 1.25,
         "llm.error.type": "RateLimitError",
         "llm.error.message": "RateLimitError: the rate limit was reached (HTTP 429, azure)",
         "llm.error.category": "rate_limit",
@@ -432,7 +457,7 @@ PROPOSED = {
     "gen_ai.usage.cost.currency": "string",
     "gen_ai.usage.cost.source": "string",
 }
-OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.", "agentops.usage.")
+OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.", "agentops.trace.", "agentops.usage.")
 OUR_OPERATIONS: frozenset[str] = frozenset(
     {
         "search",
@@ -468,7 +493,7 @@ def test_nothing_is_unknown_of_the_whole_call() -> None:
     """A field that is added to a record has to be added here, where every row is held against it."""
     for record in (
         CALL,
-        *(getattr(CALL, each.name) for each in fields(CALL) if each.name not in {"name", "operation"}),
+        *(getattr(CALL, each.name) for each in fields(CALL) if each.name not in {"name", "operation", "trace_cost"}),
     ):
         assert vars(record).keys() == {each.name for each in fields(record)}
 

@@ -230,6 +230,22 @@ class Cost:
     source: Literal["litellm", "genai_prices", "user"]
     per_unit: bool | None = None
     """Whether calls, images, characters or seconds were bought: no tokens need to have been counted."""
+    # its parts
+    input: float | None = None
+    """What is paid for input: with output and tools, the total."""
+    output: float | None = None
+    tools: float | None = None
+    """What the provider's own tools cost, such as a search of the web."""
+    cache_read: float | None = None
+    """A part of what the input costs, as is the next."""
+    cache_write: float | None = None
+    reasoning: float | None = None
+    """A part of what the output costs."""
+    # where its prices are from
+    price_map: Literal["remote", "bundled"] | None = None
+    """Whether the prices were fetched or are those that came with the package, LiteLLM or another."""
+    price_map_date: str | None = None
+    """When they were fetched: `2026-11-23`."""
 
 
 @record
@@ -368,3 +384,6 @@ class Call:
     """What was said, where the user wants that told."""
     # usage that nobody counted
     estimate: Estimate | None = None
+    # cost
+    trace_cost: float | None = None
+    """What the calls beneath this one cost, and itself, where it is the first of its trace in this process."""

@@ -21,6 +21,8 @@ from opentelemetry.trace import (
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.metrics import Metrics
+from agentops_otel_litellm.observing.trace_cost import TraceCost
+from agentops_otel_litellm.prices.background import PackagePrices
 from agentops_otel_litellm.processors import pipeline
 from agentops_otel_litellm.processors.content import leave_content_out
 from agentops_otel_litellm.settings import Settings
@@ -51,7 +53,11 @@ class Telemetry:
         self._tells_in_events = settings.tells_in_events
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
-        self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(settings)]
+        self._package_prices = PackagePrices(live=settings.live_prices)
+        self._pipeline = [
+            (processor, guard(f"the processor {processor.__name__}"))
+            for processor in pipeline(settings, self._package_prices.price)
+        ]
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics)
@@ -65,6 +71,7 @@ class Telemetry:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
         the others wait until all is.
         """
+        self._package_prices.prepare()
         return self._tracer.start_span(
             _span_name(call),
             context=context,
@@ -73,7 +80,7 @@ class Telemetry:
             start_time=call.timing.started_at,
         )
 
-    def finish(self, span: Span, call: Call) -> Call:
+    def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
         """Complete a call that is over and end its span, whatever goes wrong on the way; the call as it was told.
 
         Of a call that was not sampled only the metrics are kept.
@@ -81,6 +88,9 @@ class Telemetry:
         for processor, guarded in self._pipeline:
             with guarded:
                 call = processor(call)
+        if trace_cost is not None:
+            with guard("adding up what a trace costs"):
+                call = trace_cost.over(span, call)
         with guard("putting a call aside for the metrics"):
             self._metrics.defer(call, span.get_span_context())
         # What LiteLLM does around calls is no call: the exceptions of its calls were logged.

@@ -156,6 +156,19 @@ class Settings:
         help="Whether each call of a model is also told as an event, `gen_ai.client.inference.operation.details`; by "
         "default where what was said is told in events.",
     )
+    prices: str | None = setting(
+        "AGENTOPS_PRICES",
+        default=None,
+        parse=str,
+        help="Your own prices, before LiteLLM's: the path of a JSON file in the shape of LiteLLM's price map.",
+    )
+    live_prices: bool = setting(
+        "AGENTOPS_LIVE_PRICES",
+        default=False,
+        parse=_switch,
+        help="Whether genai-prices, the extra `prices`, keeps the prices of models that LiteLLM does not know fresh: "
+        "it fetches them every hour.",
+    )
 
     redact: tuple[str, ...] = setting(
         "AGENTOPS_REDACT",

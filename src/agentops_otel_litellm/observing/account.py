@@ -347,9 +347,11 @@ class Account:
 
     def _priced(self, cost: Cost | None, usage: Usage | None, told: object) -> Cost | None:
         """LiteLLM has a price for it, or is asked for one, which takes it a millisecond."""
-        if usage is None or (cost and cost.total) or not self.is_told:
+        if usage is None or not self.is_told:
             return cost
-        return self._operation.shape.price(told, self.logging) or cost
+        if cost is None or not cost.total:
+            cost = self._operation.shape.price(told, self.logging) or cost
+        return cost and readers.itemised(cost, usage, self.logging)
 
     def target(self) -> Target:
         with _READING_TARGET:

@@ -209,6 +209,14 @@ LLM = Vocabulary(
             "llm.usage.cost": "total",
             "agentops.cost.total": "total",
             "agentops.cost.source": "source",
+            "agentops.cost.input": "input",
+            "agentops.cost.output": "output",
+            "agentops.cost.tools": "tools",
+            "agentops.cost.cache_read": "cache_read",
+            "agentops.cost.cache_write": "cache_write",
+            "agentops.cost.reasoning": "reasoning",
+            "agentops.cost.price_map": "price_map",
+            "agentops.cost.price_map_date": "price_map_date",
         },
     ),
     Table(
@@ -242,6 +250,8 @@ LLM = Vocabulary(
         Call,
         {
             "llm.vendor": ("name", always("litellm")),
+            # cost
+            "agentops.trace.cost": "trace_cost",
         },
     ),
     # usage that nobody counted
