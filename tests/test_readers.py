@@ -812,7 +812,7 @@ def response_with(**headers: str) -> httpx.Response:
         (response_with(), None, None),
         (response_with(retry_after="7"), 7.0, None),
         (response_with(retry_after="0.5", x_request_id="r"), 0.5, "r"),
-        (response_with(retry_after="Wed, 21 Oct 2015 07:28:00 GMT", request_id="q"), None, "q"),
+        (response_with(retry_after="Wed, 21 Oct 2015 07:28:00 GMT", request_id="q"), 0.0, "q"),
     ],
 )
 def test_facts_of_an_exception(
@@ -828,6 +828,7 @@ def test_facts_of_an_exception(
         status_code=429,
         retry_after=retry_after,
         request_id=request_id,
+        exception="litellm.exceptions.RateLimitError",
     )
     assert "canary" not in repr(read)
 
@@ -835,7 +836,9 @@ def test_facts_of_an_exception(
 def test_an_exception_of_nobodys() -> None:
     """What is not LiteLLM's has a class."""
     assert readers.read_failure(KeyError("sk-canary")) == Failure(
-        type="KeyError", ancestry=("KeyError", "LookupError", "Exception", "BaseException", "object")
+        type="KeyError",
+        ancestry=("KeyError", "LookupError", "Exception", "BaseException", "object"),
+        exception="KeyError",
     )
 
 

@@ -191,6 +191,10 @@ CALL = Call(
         request_id="request",
         category="rate_limit",
         message="RateLimitError: the rate limit was reached (HTTP 429, azure)",
+        # Errors
+        exception="litellm.exceptions.RateLimitError",
+        code="rate_limit_exceeded",
+        retryable=True,
     ),
     # LiteLLM's cache
     saved=Saved(input=33, output=34, cost=0.6),
@@ -372,6 +376,8 @@ WRITTEN: dict[str, Attributes] = {
         "llm.cache.saved_prompt_tokens": 33,
         "llm.cache.saved_completion_tokens": 34,
         "llm.cache.saved_cost": 0.6,
+        # Errors
+        "llm.error.retryable": True,
     },
 }
 # `gen_ai.*` names that are not in the conventions → their types, and why they are here.
@@ -454,7 +460,7 @@ def test_the_exception_event_is_the_conventions() -> None:
     """An exception is logged as the conventions have it, without the stack trace, which quotes code and arguments."""
     assert EXCEPTION_EVENT in EVENTS
     assert EXCEPTION.attributes(CALL) == {
-        "exception.type": "RateLimitError",
+        "exception.type": "litellm.exceptions.RateLimitError",
         "exception.message": "RateLimitError: the rate limit was reached (HTTP 429, azure)",
     }
     assert {TYPES[name] for name in EXCEPTION} == {"string"}

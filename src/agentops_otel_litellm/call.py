@@ -270,6 +270,13 @@ class Failure:
     request_id: str | None = None
     category: str | None = None
     message: str | None = None
+    # Errors
+    exception: str | None = None
+    """The class with its module: `litellm.exceptions.RateLimitError`."""
+    code: str | None = None
+    """The provider's own, such as `insufficient_quota`. It could be anything, so it is not told."""
+    retryable: bool | None = None
+    """Whether the same request may do better if it is sent again."""
 
 
 @record

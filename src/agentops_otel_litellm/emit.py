@@ -75,7 +75,7 @@ class Telemetry:
         if call.operation is not None:  # what LiteLLM does around calls is no call: its calls were counted and logged
             with guard("putting a call aside for the metrics"):
                 self._metrics.defer(call, span.get_span_context())
-            if call.failure is not None:
+            if call.failure is not None and call.failure.category != "cancelled":  # which is the app's own doing
                 with guard("logging an exception"):
                     self._log_exception(span, call)
         try:
