@@ -214,6 +214,15 @@ def test_chat_requests(parameters: Parameters, expected: Request) -> None:
         ("response_format", {"type": "text"}, "output_type", "text"),
         ("response_format", {"type": "an invention"}, "output_type", None),
         ("response_format", Schema, "output_type", "json"),
+        ("guardrailConfig", {"guardrailIdentifier": "gr1", "trace": "enabled"}, "guardrail_id", "gr1"),
+        (
+            "guardrailConfig",
+            {"guardrailIdentifier": "arn:aws:bedrock:us-east-1:1:guardrail/gr1"},
+            "guardrail_id",
+            "gr1",
+        ),
+        ("guardrailConfig", {"guardrailIdentifier": ["gr1"]}, "guardrail_id", None),
+        ("guardrailConfig", "gr1", "guardrail_id", None),
     ],
 )
 def test_choices_of_a_chat(name: str, given_: object, field: str, read: object) -> None:

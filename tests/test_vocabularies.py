@@ -26,6 +26,7 @@ from agentops_otel_litellm.operations import OPERATIONS
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Table, Vocabulary, llm
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
 from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+from conformance import PROPOSED, kind_of
 from conventions import EVENTS, MEMBERS, TYPES
 
 ATTEMPT = Attempt(
@@ -107,6 +108,8 @@ CALL = Call(
         speed=1.25,
         language="en",
         media_duration=4.0,
+        # Bedrock
+        guardrail_id="gr1",
     ),
     response=Response(
         id="response",
@@ -219,6 +222,8 @@ WRITTEN: dict[str, Attributes] = {
         "gen_ai.data_source.id": "vs_1",
         "gen_ai.retrieval.top_k": 104,
         "gen_ai.request.previous_response.id": "previous",
+        # Bedrock
+        "aws.bedrock.guardrail.id": "gr1",
         "gen_ai.response.id": "response",
         "gen_ai.response.model": "gpt-4o-2024",
         "gen_ai.response.finish_reasons": ("stop", "stop"),
@@ -380,13 +385,6 @@ WRITTEN: dict[str, Attributes] = {
         "llm.error.retryable": True,
     },
 }
-# `gen_ai.*` names that are not in the conventions → their types, and why they are here.
-PROPOSED = {
-    # The open proposal for cost: open-telemetry/semantic-conventions-genai, issue 287.
-    "gen_ai.usage.cost.amount": "double",
-    "gen_ai.usage.cost.currency": "string",
-    "gen_ai.usage.cost.source": "string",
-}
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.")
 OUR_OPERATIONS: frozenset[str] = frozenset(
     {
@@ -407,15 +405,6 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
     }
 )
 """Those the conventions have no name for."""
-KINDS: dict[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
-
-
-def kind(value: object) -> str:
-    """The conventions' name for the type of an attribute's value."""
-    if isinstance(value, tuple):
-        (member,) = {kind(each) for each in value}
-        return f"{member}[]"
-    return KINDS[type(value)]
 
 
 def test_nothing_is_unknown_of_the_whole_call() -> None:
@@ -445,7 +434,7 @@ def test_of_a_call_that_just_began_only_what_is_known_is_written(name: str) -> N
 
 def test_names_and_types_are_the_conventions() -> None:
     """Each name of the conventions' vocabulary is theirs, or is proposed, and has the type they give it."""
-    given = {name: kind(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
+    given = {name: kind_of(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
     assert given == {name: PROPOSED.get(name) or TYPES[name] for name in given}
     assert PROPOSED.keys() <= given.keys()
     assert not PROPOSED.keys() & TYPES.keys()

@@ -114,6 +114,8 @@ class Request:
     language: str | None = None
     media_duration: float | None = None
     """Seconds that the video is to last."""
+    # Bedrock
+    guardrail_id: str | None = None
 
 
 @record

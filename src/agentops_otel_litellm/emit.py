@@ -86,6 +86,7 @@ class Telemetry:
         return call
 
     def _write(self, span: Span, call: Call) -> None:
+        span.update_name(_span_name(call))  # a fallback is to another model
         span.set_attributes(self._at_end.attributes(call))
         if call.attempts is not None:
             with guard("writing attempts"):

@@ -89,6 +89,8 @@ GEN_AI = Vocabulary(
             "gen_ai.retrieval.top_k": "max_results",
             # The Responses API
             "gen_ai.request.previous_response.id": "previous_response_id",
+            # Bedrock
+            "aws.bedrock.guardrail.id": "guardrail_id",
         },
     ),
     Table(
