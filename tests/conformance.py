@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # untyped upstream
+from jsonschema import Draft202012Validator
 
 from agentops_otel_litellm.operations import OPERATIONS
 from conventions import DEPRECATED, EVENTS, LATEST_METRICS, MEMBERS, METRICS, REFINEMENTS, SCHEMAS, SPANS, TYPES, Metric

@@ -66,7 +66,7 @@ METRICS: Mapping[str, Metric] = {name: Metric(**facts) for name, facts in _FACTS
 LATEST_METRICS: Mapping[str, Metric] = {name: Metric(**facts) for name, facts in _FACTS["latest_metrics"].items()}
 """Those that are to take their place."""
 EVENTS: Mapping[str, Event] = {name: Event(**facts) for name, facts in _FACTS["events"].items()}
-SCHEMAS: Mapping[str, object] = {
+SCHEMAS: Mapping[str, Mapping[str, object]] = {
     name: json.loads(_DATA.joinpath("schemas", file).read_text("utf-8")) for name, file in _FACTS["schemas"].items()
 }
 """Attribute of content → the JSON schema of its value."""
