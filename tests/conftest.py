@@ -26,6 +26,7 @@ import releases
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.seams.tracing import TRACING
+from conformance import EMITTED, Emitted
 from operations_table import SeenOperations
 from recorder import Recorder
 from servers.openai_provider import OpenAIProvider
@@ -93,6 +94,14 @@ def told() -> Iterator[Told]:
     for name in Told.LOGGERS:
         logging.getLogger(name).removeHandler(told)
     assert told.take() == []
+
+
+@pytest.fixture(autouse=True)
+def emitted() -> Iterator[Emitted]:
+    """What is held against the conventions."""
+    yield EMITTED
+    RECORDER.collect()
+    assert EMITTED.take() == []
 
 
 @pytest.fixture

@@ -312,11 +312,11 @@ def test_a_suppressed_call_inside_a_provider_leaves_the_outer_call_alone(
 def test_a_loop_closed_over_a_pending_call(telemetry: Recorder) -> None:
     """The garbage collector ends such a call in a foreign context, which it leaves as it is, without a word."""
 
-    async def acompletion(**_kwargs: object) -> None:
+    async def promise(**_kwargs: object) -> None:
         await asyncio.sleep(3600)
 
     loop = asyncio.new_event_loop()
-    task = loop.create_task(traced_by(telemetry, acompletion)())
+    task = loop.create_task(traced_by(telemetry, promise)())
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own warning

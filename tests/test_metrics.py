@@ -43,8 +43,7 @@ from agentops_otel_litellm.vocabularies import metrics as rows
 from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST
 from apps import MESSAGES, App
 from conftest import Reinstrument
-from conventions import MEMBERS, METRICS
-from conventions import NEWEST_METRICS as NEWEST_CONVENTIONS
+from conventions import LATEST_METRICS, MEMBERS, METRICS
 from conventions import Metric as Convention
 from recorder import Attributes, Point, Recorder, Total
 from servers.in_process import PROVIDER, InProcessProvider
@@ -116,6 +115,10 @@ def test_a_streamed_call_has_all_metrics() -> None:
     ]
 
 
+NEWEST_CONVENTIONS = {
+    "gen_ai.client.operation.duration": METRICS["gen_ai.client.operation.duration"],  # of what is no inference
+    **{name: each for name, each in LATEST_METRICS.items() if name.startswith("gen_ai.client.")},
+}
 FAILED = replace(CALL, failure=Failure(type="Timeout", ancestry=("Timeout",), message="said"))
 EMBEDDINGS = replace(CALL, name="embeddings", operation="embeddings", stream=None)
 COUNTED_IN_FULL = replace(
@@ -137,7 +140,7 @@ def test_units_buckets_and_attributes_are_the_conventions(
         assert each.unit == convention.unit
         assert each.attributes.keys() <= set(convention.attributes)
         bounds = each.bounds if isinstance(each, Point) else None
-        assert bounds == (None if convention.buckets is None else tuple(convention.buckets))
+        assert bounds == (None if convention.instrument == "counter" else tuple(convention.buckets))
     for name in ("gen_ai.token.type", "gen_ai.token.modality"):
         assert {each.attributes[name] for each in (*points, *totals) if name in each.attributes} <= MEMBERS[name]
 

@@ -35,7 +35,7 @@ from agentops_otel_litellm.call import (
 from agentops_otel_litellm.processors.attempts import count_retries, name_deployment
 from agentops_otel_litellm.processors.cache import set_saved_apart
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
-from agentops_otel_litellm.processors.errors import categorise_failure
+from agentops_otel_litellm.processors.errors import RETRYABLE, categorise_failure
 from agentops_otel_litellm.processors.finish_reasons import drop_lost_reasons
 from agentops_otel_litellm.processors.stream import add_stream_figures
 from agentops_otel_litellm.processors.usage import (
@@ -258,9 +258,16 @@ def test_an_exception_has_its_category_and_its_sentence(error: BaseException, ca
     assert CANARY in str(error)
     read = readers.read_failure(error)
     status = getattr(error, "status_code", None)
+    if category == "cancelled":
+        assert categorised(read) == replace(read, category=category, message=f"{type(error).__name__}{said}")
+        return
     facts = "openai" if status is None else f"HTTP {status}, openai"
     assert categorised(read) == replace(
-        read, category=category, message=f"{type(error).__name__}{said} ({facts})", provider="openai"
+        read,
+        category=category,
+        message=f"{type(error).__name__}{said} ({facts})",
+        provider="openai",
+        retryable=RETRYABLE.get(category or ""),
     )
 
 
@@ -278,7 +285,7 @@ def test_every_category_is_in_the_table_above() -> None:
         (403, "auth"),
         (404, "not_found"),
         (408, "timeout"),
-        (418, None),
+        (418, "invalid_request"),
         (422, "invalid_request"),
         (429, "rate_limit"),
         (500, "server_error"),
@@ -286,7 +293,7 @@ def test_every_category_is_in_the_table_above() -> None:
         (529, "server_error"),
         (200, "invalid_response"),
         (302, None),
-        (None, None),
+        (None, "server_error"),
     ],
 )
 def test_where_the_class_says_nothing_the_status_does(status: int | None, category: str | None) -> None:

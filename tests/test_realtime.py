@@ -326,6 +326,7 @@ def test_a_session_that_is_refused(status: int, category: str, telemetry: Record
         "llm.error.type": "InvalidStatus",
         "llm.error.status_code": status,
         "llm.error.category": category,
+        "llm.error.retryable": category != "auth",
         "llm.error.provider": "openai",
         "llm.error.message": span.status.description,
     }

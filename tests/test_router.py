@@ -245,6 +245,7 @@ def test_no_deployment_is_available(app: App, provider: OpenAIProvider, telemetr
         "error.type": "RouterRateLimitError",
         "llm.error.type": "RouterRateLimitError",
         "llm.error.category": "rate_limit",
+        "llm.error.retryable": True,
         "llm.error.message": message if status is None else f"{message} (HTTP {status})",
         "llm.error.retry_after": error.cooldown_time,
         **({} if status is None else {"llm.error.status_code": status}),

@@ -28,6 +28,7 @@ from agentops_otel_litellm.operations import OPERATIONS
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Table, Vocabulary, llm
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
 from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+from conformance import PROPOSED, kind_of
 from conventions import EVENTS, MEMBERS, TYPES
 
 ATTEMPT = Attempt(
@@ -112,6 +113,8 @@ CALL = Call(
         # agents and decisions
         agent_id="asst_1",
         questions_count=42,
+        # Bedrock
+        guardrail_id="gr1",
     ),
     response=Response(
         id="response",
@@ -218,6 +221,10 @@ CALL = Call(
         request_id="request",
         category="rate_limit",
         message="RateLimitError: the rate limit was reached (HTTP 429, azure)",
+        # Errors
+        exception="litellm.exceptions.RateLimitError",
+        code="rate_limit_exceeded",
+        retryable=True,
     ),
     # LiteLLM's cache
     saved=Saved(input=33, output=34, cost=0.6),
@@ -235,6 +242,7 @@ CALL = Call(
     ),
     # usage that nobody counted
     estimate=Estimate(input=35, output=36),
+    answered_by_another=True,
     # cost
     trace_cost=1.25,
 )
@@ -268,6 +276,8 @@ WRITTEN: dict[str, Attributes] = {
         "gen_ai.retrieval.top_k": 104,
         "gen_ai.request.previous_response.id": "previous",
         "gen_ai.agent.id": "asst_1",
+        # Bedrock
+        "aws.bedrock.guardrail.id": "gr1",
         "gen_ai.response.id": "response",
         "gen_ai.response.model": "gpt-4o-2024",
         "gen_ai.response.finish_reasons": ("stop", "stop"),
@@ -448,14 +458,9 @@ WRITTEN: dict[str, Attributes] = {
         # usage that nobody counted
         "agentops.usage.estimated.input_tokens": 35,
         "agentops.usage.estimated.output_tokens": 36,
+        # Errors
+        "llm.error.retryable": True,
     },
-}
-# `gen_ai.*` names that are not in the conventions → their types, and why they are here.
-PROPOSED = {
-    # The open proposal for cost: open-telemetry/semantic-conventions-genai, issue 287.
-    "gen_ai.usage.cost.amount": "double",
-    "gen_ai.usage.cost.currency": "string",
-    "gen_ai.usage.cost.source": "string",
 }
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.", "agentops.trace.", "agentops.usage.")
 OUR_OPERATIONS: frozenset[str] = frozenset(
@@ -478,22 +483,13 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
     }
 )
 """Those the conventions have no name for."""
-KINDS: dict[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
-
-
-def kind(value: object) -> str:
-    """The conventions' name for the type of an attribute's value."""
-    if isinstance(value, tuple):
-        (member,) = {kind(each) for each in value}
-        return f"{member}[]"
-    return KINDS[type(value)]
 
 
 def test_nothing_is_unknown_of_the_whole_call() -> None:
     """A field that is added to a record has to be added here, where every row is held against it."""
     for record in (
         CALL,
-        *(getattr(CALL, each.name) for each in fields(CALL) if each.name not in {"name", "operation", "trace_cost"}),
+        *(getattr(CALL, each.name) for each in fields(CALL) if each.name not in {"name", "operation", "trace_cost", "answered_by_another"}),
     ):
         assert vars(record).keys() == {each.name for each in fields(record)}
 
@@ -518,7 +514,7 @@ def test_names_and_types_are_the_conventions() -> None:
     """Each name of the conventions' vocabulary is theirs, or is proposed, and has the type they give it: on a span,
     what may be anything is a string of JSON.
     """
-    given = {name: kind(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
+    given = {name: kind_of(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
     assert given == {name: PROPOSED.get(name) or TYPES[name].replace("any", "string") for name in given}
     assert PROPOSED.keys() <= given.keys()
     assert not PROPOSED.keys() & TYPES.keys()
@@ -533,7 +529,7 @@ def test_the_exception_event_is_the_conventions() -> None:
     """An exception is logged as the conventions have it, without the stack trace, which quotes code and arguments."""
     assert EXCEPTION_EVENT in EVENTS
     assert EXCEPTION.attributes(CALL) == {
-        "exception.type": "RateLimitError",
+        "exception.type": "litellm.exceptions.RateLimitError",
         "exception.message": "RateLimitError: the rate limit was reached (HTTP 429, azure)",
     }
     assert {TYPES[name] for name in EXCEPTION} == {"string"}

@@ -120,6 +120,8 @@ class Request:
     """The provider's agent or assistant that is asked, or asked about."""
     questions_count: int | None = None
     """Questions to be decided."""
+    # Bedrock
+    guardrail_id: str | None = None
 
 
 @record
@@ -313,6 +315,13 @@ class Failure:
     request_id: str | None = None
     category: str | None = None
     message: str | None = None
+    # Errors
+    exception: str | None = None
+    """The class with its module: `litellm.exceptions.RateLimitError`."""
+    code: str | None = None
+    """The provider's own, such as `insufficient_quota`. It could be anything, so it is not told."""
+    retryable: bool | None = None
+    """Whether the same request may do better if it is sent again."""
 
 
 @record
@@ -384,6 +393,8 @@ class Call:
     """What was said, where the user wants that told."""
     # usage that nobody counted
     estimate: Estimate | None = None
+    answered_by_another: bool | None = None
+    """Whether the answer is another call's, made within this one, which tells what it took."""
     # cost
     trace_cost: float | None = None
     """What the calls beneath this one cost, and itself, where it is the first of its trace in this process."""

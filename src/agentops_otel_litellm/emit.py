@@ -93,8 +93,7 @@ class Telemetry:
                 call = trace_cost.over(span, call)
         with guard("putting a call aside for the metrics"):
             self._metrics.defer(call, span.get_span_context())
-        # What LiteLLM does around calls is no call: the exceptions of its calls were logged.
-        if call.operation is not None and call.failure is not None:
+        if _has_failed(call):
             with guard("logging an exception"):
                 self._log_exception(span, call)
         try:
@@ -108,6 +107,7 @@ class Telemetry:
         return call
 
     def _write(self, span: Span, call: Call) -> None:
+        span.update_name(_span_name(call))  # a fallback is to another model
         span.set_attributes(self._at_end.attributes(call))
         if call.attempts is not None:
             with guard("writing attempts"):
@@ -137,6 +137,11 @@ class Telemetry:
                 context=set_span_in_context(span),
             )
         )
+
+
+def _has_failed(call: Call) -> bool:
+    """Whether it is a failure of its own: what LiteLLM does around calls is no call, and the app cancels."""
+    return call.operation is not None and call.failure is not None and call.failure.category != "cancelled"
 
 
 def _span_name(call: Call) -> str:

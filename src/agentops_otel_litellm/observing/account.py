@@ -260,6 +260,7 @@ class Account:
             failure=failure,
             content=None if self._content is None else self._said(self._content, result, streamed),
             estimate=self._estimate,
+            answered_by_another=self.answers.is_anothers if self.answers is not None else None,
         )
 
     def _answer_at_end(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:

@@ -78,6 +78,8 @@ def _has_a_price(call: Call) -> bool:
     """Whether a call without a price was bought, so that nobody knows what it cost."""
     if call.usage is not None:
         return True
+    if call.answered_by_another:
+        return False
     if call.failure is not None and (call.stream is None or not call.stream.chunk_count):
         return False
     return call.operation in BILLED

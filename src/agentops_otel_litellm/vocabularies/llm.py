@@ -237,6 +237,7 @@ LLM = Vocabulary(
             "llm.error.status_code": "status_code",
             "llm.error.retry_after": "retry_after",
             "llm.error.request_id": "request_id",
+            "llm.error.retryable": "retryable",
         },
     ),
     Table(
