@@ -485,11 +485,18 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
 """Those the conventions have no name for."""
 
 
+NO_RECORDS = {"name", "operation", "trace_cost", "answered_by_another"}
+
+
 def test_nothing_is_unknown_of_the_whole_call() -> None:
     """A field that is added to a record has to be added here, where every row is held against it."""
     for record in (
         CALL,
-        *(getattr(CALL, each.name) for each in fields(CALL) if each.name not in {"name", "operation", "trace_cost", "answered_by_another"}),
+        *(
+            getattr(CALL, each.name)
+            for each in fields(CALL)
+            if each.name not in {"name", "operation", "trace_cost", "answered_by_another"}
+        ),
     ):
         assert vars(record).keys() == {each.name for each in fields(record)}
 
