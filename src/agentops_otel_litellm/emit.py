@@ -28,8 +28,11 @@ from agentops_otel_litellm.version import SCOPE, __version__
 from agentops_otel_litellm.vocabularies import Vocabulary
 from agentops_otel_litellm.vocabularies.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTION, EXCEPTION_EVENT, INFERENCE
 from agentops_otel_litellm.vocabularies.llm import ATTEMPT, ATTEMPT_EVENT
+from agentops_otel_litellm.vocabularies.vocabulary import UNLIMITED
 
 _DEFAULTS = Settings()
+_USUAL_LIMIT = 128
+"""The specification's, where it cannot be known."""
 
 
 class Telemetry:
@@ -49,6 +52,7 @@ class Telemetry:
         self._tells_in_events = settings.tells_in_events
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
+        self._names = frozenset(self._at_start)
         self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(settings)]
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
@@ -96,7 +100,8 @@ class Telemetry:
         return call
 
     def _write(self, span: Span, call: Call) -> None:
-        span.set_attributes(self._at_end.attributes(call))
+        room = UNLIMITED if call.content is None else _room(span) - len(self._others_on(span))
+        span.set_attributes(self._at_end.attributes(call, room))
         if call.attempts is not None:
             with guard("writing attempts"):
                 for attempt in call.attempts.made:
@@ -104,6 +109,10 @@ class Telemetry:
                     span.add_event(ATTEMPT_EVENT, ATTEMPT.attributes(attempt), began)
         if call.failure is not None:
             span.set_status(Status(StatusCode.ERROR, call.failure.message))
+
+    def _others_on(self, span: Span) -> set[str]:
+        """Attributes that are not ours: what is said must not take their place."""
+        return set(getattr(span, "attributes", None) or ()) - self._names
 
     def _log_details(self, span: Span, call: Call) -> None:
         told = call if self._tells_in_events else leave_content_out(call)
@@ -125,6 +134,12 @@ class Telemetry:
                 context=set_span_in_context(span),
             )
         )
+
+
+def _room(span: Span) -> int:
+    """How many attributes the SDK lets a span have: it evicts the first ones of more."""
+    limit = getattr(getattr(span, "_limits", None), "max_span_attributes", _USUAL_LIMIT)
+    return UNLIMITED if limit is None else int(limit)
 
 
 def _span_name(call: Call) -> str:

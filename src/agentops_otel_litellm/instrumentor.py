@@ -103,13 +103,11 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             return
         from agentops_otel_litellm.emit import Telemetry
         from agentops_otel_litellm.seams.tracing import TRACING
-        from agentops_otel_litellm.vocabularies import VOCABULARIES
+        from agentops_otel_litellm.vocabularies import chosen
 
-        # In the registry's order, not the user's: samplers get to see what the first of them says.
         settings = Settings.from_environment()
-        names = settings.vocabularies(VOCABULARIES)
         TRACING.telemetry = Telemetry(
-            [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names],
+            chosen(settings),
             settings=settings,
             tracer_provider=self._tracer_provider,
             meter_provider=self._meter_provider,

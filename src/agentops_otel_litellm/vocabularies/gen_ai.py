@@ -104,6 +104,7 @@ def _content(write: Convert) -> Table:
 
 
 GEN_AI = Vocabulary(
+    _content(_text),
     Table(
         Request,
         {
@@ -177,7 +178,6 @@ GEN_AI = Vocabulary(
             "error.type": "type",
         },
     ),
-    _content(_text),
     Table(
         Target,
         {
