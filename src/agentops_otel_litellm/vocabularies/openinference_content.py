@@ -30,7 +30,7 @@ Attributes = Mapping[str, AttributeValue]
 def input_messages(content: Content, room: int) -> Attributes:
     opening, latest = opening_and_latest(content)
     begun = fitting(map(_message, opening), room // 2)
-    rest = fitting(map(_message, latest), room - sum(map(len, numbered(begun))))
+    rest = fitting(map(_message, latest), room - len(numbered(begun)))
     return numbered([*begun, *reversed(rest)])
 
 
