@@ -11,11 +11,13 @@ from typing import Any
 import litellm
 import openinference.semconv.trace as conventions
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 
 from agentops_otel_litellm.call import Call, Request, Target, Timing
-from agentops_otel_litellm.content import Content, Message, Part
+from agentops_otel_litellm.content import Content, Message, Part, Tool
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.operations import OPERATIONS
 from agentops_otel_litellm.seams.tracing import TRACING
@@ -218,6 +220,7 @@ def said(*parts: Part, role: str = "user") -> Attributes:
                 "document.document.mime_type": "application/pdf",
             },
         ),
+        (Part(type="uri", uri="gs://x"), {"type": "text", "text": "gs://x"}),
         (Part(type="file", modality="document", file_id="f"), {"type": "text", "text": "[document f]"}),
     ],
 )
@@ -254,6 +257,60 @@ def test_results_of_tools_are_messages_of_their_own() -> None:
             {"role": "user", "content": "So?"},
         ]
     }
+
+
+def test_the_whole_conversation_is_one_value() -> None:
+    """In OpenAI's words, whichever API it was in; a tool that gave nothing has said nothing."""
+    content = Content(
+        input=(
+            Message(role="user", name="ada", parts=(Part(type="text", content="a"), Part(type="uri", uri="gs://x"))),
+            Message(
+                role="assistant",
+                parts=(
+                    Part(type="reasoning", content="b"),
+                    Part(type="refusal", content="c"),
+                    Part(type="tool_call", id="1", name="look"),
+                ),
+            ),
+            Message(role="tool", parts=(Part(type="tool_call_response", id="1"),)),
+        ),
+        output=(Message(role="assistant", parts=(Part(type="text", content="d"),)), Message(role="assistant")),
+    )
+    written = OPENINFERENCE.attributes(Call(name="chat", timing=Timing(started_at=1), content=content))
+    assert json.loads(str(written["input.value"]))["messages"] == [
+        {"role": "user", "name": "ada", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "gs://x"}]},
+        {
+            "role": "assistant",
+            "reasoning_content": "b",
+            "content": [{"type": "text", "text": "c"}],
+            "tool_calls": [{"id": "1", "type": "function", "function": {"name": "look", "arguments": ""}}],
+        },
+        {"role": "tool", "tool_call_id": "1", "content": None},
+    ]
+    assert json.loads(str(written["output.value"]))["messages"] == [
+        {"role": "assistant", "content": "d"},
+        {"role": "assistant", "content": None},
+    ]
+
+
+@given(room=st.integers(0, 60), length=st.integers(0, 40))
+def test_what_does_not_fit_is_left_out(room: int, length: int) -> None:
+    """However much room there is: messages are numbered from 0 on, the last is there before any other, and no more
+    attributes are written than have room.
+    """
+    messages = tuple(
+        Message(role="user", parts=tuple(Part(type="text", content=f"{number}") for _ in range(number % 3 + 1)))
+        for number in range(length)
+    )
+    content = Content(input=messages, tools=tuple(Tool(type="function", name=f"{number}") for number in range(5)))
+    call = Call(name="chat", timing=Timing(started_at=1), content=content)
+    written = OPENINFERENCE.attributes(call, room)
+    assert len(written) <= max(room, 1)
+    found = indices(dict(written), "llm.input_messages")
+    assert found == list(range(len(found)))
+    if found and room > 20:
+        last = [value for name, value in written.items() if name.startswith(f"llm.input_messages.{found[-1]}.")]
+        assert str(length - 1) in last
 
 
 def conversation(length: int) -> Iterator[dict[str, Any]]:

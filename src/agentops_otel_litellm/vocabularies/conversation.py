@@ -33,7 +33,7 @@ class Turn:
     def text(self) -> str | None:
         """All of it, where it is but text."""
         if self.result is not None:
-            return as_text(self.result.response)
+            return None if self.result.response is None else as_text(self.result.response)
         return self.said[0].content if len(self.said) == 1 and self.said[0].type == "text" else None
 
 

@@ -81,7 +81,7 @@ def _said(part: Part, place: str) -> Group:
         return {f"{content}.type": kind, f"{content}.{kind}.{kind}.url": where, **told}
     if part.type == "reasoning":
         return {f"{content}.type": "reasoning", f"{content}.text": part.content or ""}
-    text = (part.content or "") if part.type in SAID else placeholder(part)
+    text = (part.content or "") if part.type in SAID else where or placeholder(part)
     return {f"{content}.type": "text", f"{content}.text": text}
 
 
