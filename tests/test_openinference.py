@@ -399,7 +399,6 @@ def test_a_long_conversation_evicts_nothing_that_matters(
 
 def test_attributes_of_others_keep_their_place(provider: OpenAIProvider, told: Told) -> None:
     """What a span processor of the app's puts on the span when it starts is not evicted by what is said."""
-
     marks = {f"app.mark.{number}": "a" for number in range(20)}
 
     class Marking(SpanProcessor):
