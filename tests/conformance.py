@@ -52,6 +52,8 @@ class Log:
 # --- what the conventions leave to us ---------------------------------------------------------------------
 
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.")
+# Those of a vocabulary of others, which is held against its own list of names; and of what tests themselves write.
+OTHERS_NAMESPACES = ("openinference.", "input.", "output.", "embedding.", "reranker.", "retrieval.", "app.", "acme.")
 OUR_NAMES = frozenset({"session.id", "user.id"})
 """Of the conventions for other things than generative AI."""
 # Names under `gen_ai.` that are of an open proposal: open-telemetry/semantic-conventions-genai, issue 287.
@@ -272,7 +274,7 @@ def _type_of(name: str) -> str | None:
         return known
     if name.startswith("gen_ai.prompt.variable."):
         return "string"
-    return "" if name.startswith(OUR_NAMESPACES) or name in OUR_NAMES else None
+    return "" if name.startswith((*OUR_NAMESPACES, *OTHERS_NAMESPACES)) or name in OUR_NAMES else None
 
 
 def _is(kind: str, value: object) -> bool:

@@ -391,14 +391,15 @@ def _streamed(outcome: StreamOutcome | None) -> Call:
     )
 
 
-@pytest.mark.parametrize("names", ["gen_ai", "llm", "gen_ai,llm", "llm,gen_ai"])
+@pytest.mark.parametrize("names", ["gen_ai", "llm", "openinference", "gen_ai,llm", "llm,gen_ai"])
 def test_any_vocabulary(names: str, start: AppStart) -> None:
     """Each figure is told by whichever vocabulary has it, in the line and in the totals."""
     app = start(width=100)
     app.call(_written(names, _streamed("completed")))
     outcome = "ok" if "llm" in names else ""
     call = "chat gpt-4o" if "gen_ai" in names else "chat"  # the span's name, which is whole in truth
-    figures = "openai             1.24 s     310 ms     1,204→145  $0.000268"
+    first = "" if names == "openinference" else "310 ms"
+    figures = f"openai             1.24 s     {first:6}     1,204→145  $0.000268"
     assert app.printed()[1:] == [f"{call:28}{figures}  {outcome}".rstrip()]
     assert app.totals()[1].split() == ["1", "call", "1,204→145", "$0.000268"]
 

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from types import ModuleType
 
 import litellm
@@ -19,7 +20,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import agentops_otel_litellm
 from agentops_otel_litellm import LiteLLMInstrumentor, operations, readers, vocabularies
-from agentops_otel_litellm.call import Usage
+from agentops_otel_litellm.call import Call, Usage
 from agentops_otel_litellm.seams import SEAMS, patches
 from agentops_otel_litellm.vocabularies import metrics
 from conformance import Emitted
@@ -37,7 +38,15 @@ def chat(provider: OpenAIProvider, **parameters: object) -> dict[str, object]:
 
 def test_public_names() -> None:
     """What the package offers at its top."""
-    assert agentops_otel_litellm.__all__ == ["LiteLLMInstrumentor", "__version__"]
+    records = {each.name for each in fields(Call)} - {"name", "operation"}
+    assert {name.lower() for name in agentops_otel_litellm.__all__} == {
+        *("litellminstrumentor", "__version__", "call", *records, "attempt", "message", "part", "tool"),
+        *("vocabularies", "vocabulary", "table", "several", "always"),
+    }
+    assert all(getattr(agentops_otel_litellm, name) is not None for name in agentops_otel_litellm.__all__)
+    assert dir(agentops_otel_litellm) == sorted(agentops_otel_litellm.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'canary'"):
+        getattr(agentops_otel_litellm, "canary")  # noqa: B009 - type checkers know that it is not there
 
 
 def test_importing_us_imports_neither_litellm_nor_the_sdk() -> None:

@@ -1,9 +1,71 @@
 """OpenTelemetry for LiteLLM: every call traced, measured and priced, with no change to the app.
 
-Importing this imports neither litellm nor the OpenTelemetry SDK.
+Importing this imports neither litellm nor the OpenTelemetry SDK; what a vocabulary or a processor of a user's is made
+of is imported when it is asked for.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
 from agentops_otel_litellm.version import __version__
 
-__all__ = ["LiteLLMInstrumentor", "__version__"]
+if TYPE_CHECKING:
+    from agentops_otel_litellm.call import (
+        Attempt,
+        Attempts,
+        Call,
+        Cost,
+        Failure,
+        Request,
+        Response,
+        Routing,
+        Saved,
+        Stream,
+        Target,
+        Timing,
+        Usage,
+    )
+    from agentops_otel_litellm.content import Content, Message, Part, Tool
+    from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary, always
+
+__all__ = [
+    "VOCABULARIES",
+    "Attempt",
+    "Attempts",
+    "Call",
+    "Content",
+    "Cost",
+    "Failure",
+    "LiteLLMInstrumentor",
+    "Message",
+    "Part",
+    "Request",
+    "Response",
+    "Routing",
+    "Saved",
+    "Several",
+    "Stream",
+    "Table",
+    "Target",
+    "Timing",
+    "Tool",
+    "Usage",
+    "Vocabulary",
+    "__version__",
+    "always",
+]
+_HOMES = ("call", "content", "vocabularies")
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        for home in _HOMES:
+            module = import_module(f"{__name__}.{home}")
+            if name in vars(module):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

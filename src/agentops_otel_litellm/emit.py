@@ -31,8 +31,11 @@ from agentops_otel_litellm.vocabularies import Vocabulary
 from agentops_otel_litellm.vocabularies.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTION, EXCEPTION_EVENT, INFERENCE
 from agentops_otel_litellm.vocabularies.llm import ATTEMPT, ATTEMPT_EVENT
 from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
+from agentops_otel_litellm.vocabularies.vocabulary import UNLIMITED
 
 _DEFAULTS = Settings()
+_USUAL_LIMIT = 128
+"""The specification's, where it cannot be known."""
 
 
 class Telemetry:
@@ -58,6 +61,7 @@ class Telemetry:
             (processor, guard(f"the processor {processor.__name__}"))
             for processor in pipeline(settings, self._package_prices.price)
         ]
+        self._names = frozenset(self._at_start)
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics)
@@ -108,7 +112,8 @@ class Telemetry:
 
     def _write(self, span: Span, call: Call) -> None:
         span.update_name(_span_name(call))  # a fallback is to another model
-        span.set_attributes(self._at_end.attributes(call))
+        room = UNLIMITED if call.content is None else _room(span) - len(self._others_on(span))
+        span.set_attributes(self._at_end.attributes(call, room))
         if call.attempts is not None:
             with guard("writing attempts"):
                 for attempt in call.attempts.made:
@@ -116,6 +121,10 @@ class Telemetry:
                     span.add_event(ATTEMPT_EVENT, ATTEMPT.attributes(attempt), began)
         if call.failure is not None:
             span.set_status(Status(StatusCode.ERROR, call.failure.message))
+
+    def _others_on(self, span: Span) -> set[str]:
+        """Attributes that are not ours: what is said must not take their place."""
+        return set(getattr(span, "attributes", None) or ()) - self._names
 
     def _log_details(self, span: Span, call: Call) -> None:
         told = call if self._tells_in_events else leave_content_out(call)
@@ -142,6 +151,12 @@ class Telemetry:
 def _has_failed(call: Call) -> bool:
     """Whether it is a failure of its own: what LiteLLM does around calls is no call, and the app cancels."""
     return call.operation is not None and call.failure is not None and call.failure.category != "cancelled"
+
+
+def _room(span: Span) -> int:
+    """How many attributes the SDK lets a span have: it evicts the first ones of more."""
+    limit = getattr(getattr(span, "_limits", None), "max_span_attributes", _USUAL_LIMIT)
+    return UNLIMITED if limit is None else int(limit)
 
 
 def _span_name(call: Call) -> str:

@@ -106,15 +106,13 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         from agentops_otel_litellm.emit import Telemetry
         from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.seams.tracing import TRACING
-        from agentops_otel_litellm.vocabularies import VOCABULARIES
+        from agentops_otel_litellm.vocabularies import chosen
         from agentops_otel_litellm.vocabularies.metrics import METRICS
         from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST_METRICS
 
-        # In the registry's order, not the user's: samplers get to see what the first of them says.
         settings = Settings.from_environment()
-        names = settings.vocabularies(VOCABULARIES)
         TRACING.telemetry = Telemetry(
-            [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names],
+            chosen(settings),
             settings=settings,
             metrics=NEWEST_METRICS if wants_newest_conventions() else METRICS,
             tracer_provider=self._tracer_provider,

@@ -108,7 +108,8 @@ class Settings:
         "AGENTOPS_SEMCONV",
         default=("gen_ai", "llm"),
         parse=_names,
-        help="Attribute vocabularies to write, of {vocabularies}. By default OpenTelemetry's names and our own.",
+        help="Attribute vocabularies to write, of {vocabularies}, and those of installed packages. By default "
+        "OpenTelemetry's names and our own.",
     )
     model_providers: tuple[tuple[str, str], ...] = setting(
         "AGENTOPS_MODEL_PROVIDERS",

@@ -105,6 +105,7 @@ def _content(write: Convert) -> Table:
 
 
 GEN_AI = Vocabulary(
+    _content(_text),
     Table(
         Request,
         {
@@ -184,7 +185,6 @@ GEN_AI = Vocabulary(
             "error.type": "type",
         },
     ),
-    _content(_text),
     Table(
         Target,
         {

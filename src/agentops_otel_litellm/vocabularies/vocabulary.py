@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from opentelemetry.util.types import AttributeValue
@@ -13,8 +14,31 @@ from agentops_otel_litellm.guard import guard
 
 Attributes = dict[str, AttributeValue]
 Convert = Callable[[Any], AttributeValue | None]
-Row = str | tuple[str, Convert]
 Value = TypeVar("Value")
+
+UNLIMITED = sys.maxsize
+WRITTEN = (
+    "content",
+    *("request", "response", "stream", "saved", "attempts", "routing"),
+    *("cost", "usage", "failure", "target", "call"),
+)
+"""Records, in the order in which they are written: of a span that has too many attributes, the first are evicted."""
+_OTHERS = WRITTEN.index("cost")
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A row that gives any number of attributes: `Several(names_of_tools)` as the row `llm.tools`, say, gives
+    `llm.tools.0.tool.name` and so on.
+
+    The function is given the record, and how many attributes there is room for; it says what comes after
+    `llm.tools.`, and the values.
+    """
+
+    write: Callable[[Any, int], Mapping[str, AttributeValue]]
+
+
+Row = str | tuple[str, Convert] | Several
 
 
 def always(value: Value) -> Callable[[object], Value]:
@@ -26,21 +50,29 @@ class Table:
     """The rows about one kind of record: `Table(Usage, {"llm.usage.total_tokens": "total"})`.
 
     A row is the name of a field, or that and a function of the field's value. The attribute is left out where the
-    field is not known, and where the function answers `None`.
+    field is not known, and where the function answers `None`. Where not all that rows of `Several` attributes say has
+    room, those further down go first.
     """
 
-    def __init__(self, kind: type, rows: Mapping[str, Row]) -> None:
-        """Raise a ValueError for a row that names a field which the record does not have."""
+    def __init__(self, kind: type, rows: Mapping[str, Row], *, of: Collection[str] | None = None) -> None:
+        """Raise a ValueError for a row that names a field which the record does not have.
+
+        `of` are the operations of whose calls alone the table tells, by the names that calls have.
+        """
         self.kind = kind
         self.about = kind.__name__.lower()
         """The field that holds such a record, in one that does."""
+        self.of = None if of is None else frozenset(of)
         self.rows = rows
+        self.several = {attribute: row for attribute, row in rows.items() if isinstance(row, Several)}
         # By field: a call knows few of a record's fields. Its code runs on a cold cache, between two milliseconds of
         # LiteLLM's, so what counts is how much memory is touched.
         self._copied: dict[str, tuple[str, ...]] = {}
         self._converted: dict[str, tuple[tuple[str, Convert], ...]] = {}
         known = {field.name for field in fields(kind)}
         for attribute, row in rows.items():
+            if isinstance(row, Several):
+                continue
             name = row if isinstance(row, str) else row[0]
             if name not in known:
                 raise ValueError(f"{attribute} is to be {name!r}, which {kind.__name__} does not have")
@@ -65,6 +97,8 @@ class Table:
     def write_what_works(self, record: object, attributes: Attributes) -> None:
         """The same, where a row is broken: it is told of, and loses its own attribute and no other."""
         for attribute, row in self.rows.items():
+            if isinstance(row, Several):
+                continue
             name, convert = (row, None) if isinstance(row, str) else row
             with guard(f"working out the attribute {attribute}"):
                 known = vars(record).get(name)
@@ -72,36 +106,77 @@ class Table:
                 if value is not None:
                     attributes[attribute] = value
 
+    def write_out(self, record: object, room: int) -> Attributes:
+        """What the rows of `Several` attributes say, in their order, as far as there is room."""
+        found: list[Attributes] = []
+        for attribute, several in reversed(self.several.items()):
+            with guard(f"working out the attributes {attribute}"):
+                if room > 0:
+                    said = several.write(record, room)
+                    found.append({f"{attribute}.{name}": value for name, value in said.items()})
+                    room -= len(said)
+        return {name: value for each in reversed(found) for name, value in each.items()}
+
 
 class Vocabulary:
-    """Tables, in the order their attributes are written: of a span that has too many, the first are evicted first."""
+    """Tables, in whichever order: their attributes are written in that of `WRITTEN`."""
 
     def __init__(self, *tables: Table) -> None:
-        self.tables = tables
+        self.tables = tuple(sorted(tables, key=_place))
+        self._several = tuple(table for table in self.tables if table.several)
 
-    def attributes(self, about: object) -> Attributes:
-        """Everything this vocabulary says of a record (a `Call`, say) and of the records it holds."""
+    def attributes(self, about: object, room: int = UNLIMITED) -> Attributes:
+        """Everything this vocabulary says of a record (a `Call`, say) and of the records it holds.
+
+        Of what takes several attributes there is as much as there is `room` for, beside all others.
+        """
         records = {type(about).__name__.lower(): about, **vars(about)}
+        attributes = self._single(records)
+        several: Attributes = {}
+        for table in reversed(self._several):
+            if _tells_of(table, records):
+                left = room - len(attributes) - len(several)
+                several = {**table.write_out(records[table.about], left), **several}
+        return {**several, **attributes} if several else attributes
+
+    def _single(self, records: Mapping[str, object]) -> Attributes:
         attributes: Attributes = {}
         with suppress(Exception):  # a broken row is found and told of below
             for table in self.tables:
-                if table.about in records:
+                if _tells_of(table, records):
                     table.write(records[table.about], attributes)
             return attributes
         for table in self.tables:
-            if table.about in records:
+            if _tells_of(table, records):
                 table.write_what_works(records[table.about], attributes)
         return attributes
 
     @classmethod
     def merged(cls, vocabularies: Sequence[Vocabulary]) -> Vocabulary:
         """One that says what all of them say. Where two have the same attribute, the first of them decides."""
-        rows: dict[type, dict[str, Row]] = {}
+        rows: dict[tuple[type, frozenset[str] | None], dict[str, Row]] = {}
         for vocabulary in reversed(vocabularies):
             for table in vocabulary.tables:
-                rows.setdefault(table.kind, {}).update(table.rows)
-        return cls(*(Table(kind, each) for kind, each in rows.items()))
+                for (_, of), others in rows.items():
+                    if table.of is None or (of is not None and of <= table.of):
+                        _take_out(table.rows, others)
+                rows.setdefault((table.kind, table.of), {}).update(table.rows)
+        return cls(*(Table(kind, each, of=of) for (kind, of), each in rows.items()))
 
     def __iter__(self) -> Iterator[str]:
-        """The attribute names."""
+        """The attribute names; of what takes several, what they begin with."""
         return (name for table in self.tables for name in table.rows)
+
+
+def _place(table: Table) -> tuple[int, bool]:
+    """Where a table's turn is. One that tells of some operations alone knows better than one that tells of all."""
+    return WRITTEN.index(table.about) if table.about in WRITTEN else _OTHERS, table.of is not None
+
+
+def _tells_of(table: Table, records: Mapping[str, object]) -> bool:
+    return table.about in records and (table.of is None or records.get("name") in table.of)
+
+
+def _take_out(names: Mapping[str, object], rows: dict[str, Row]) -> None:
+    for name in names.keys() & rows.keys():
+        del rows[name]

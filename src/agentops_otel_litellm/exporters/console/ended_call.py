@@ -15,14 +15,17 @@ from agentops_otel_litellm.exporters.console.totals import Tally, spent
 # What a line says → the attributes that tell it, the best first.
 ATTRIBUTES = {
     "operation": ("gen_ai.operation.name",),
-    "model": ("gen_ai.request.model", "llm.request.model", "gen_ai.response.model", "llm.response.model"),
+    "model": (
+        *("gen_ai.request.model", "llm.request.model", "gen_ai.response.model", "llm.response.model"),
+        *("llm.model_name", "embedding.model_name", "reranker.model_name"),
+    ),
     "provider": ("gen_ai.provider.name", "llm.provider"),
     "first token": ("llm.response.time_to_first_token",),
     "first chunk": ("gen_ai.response.time_to_first_chunk",),
-    "input": ("gen_ai.usage.input_tokens", "llm.usage.prompt_tokens"),
-    "output": ("gen_ai.usage.output_tokens", "llm.usage.completion_tokens"),
-    "cost": ("gen_ai.usage.cost.amount", "llm.usage.cost"),
     "trace cost": ("agentops.trace.cost",),
+    "input": ("gen_ai.usage.input_tokens", "llm.usage.prompt_tokens", "llm.token_count.prompt"),
+    "output": ("gen_ai.usage.output_tokens", "llm.usage.completion_tokens", "llm.token_count.completion"),
+    "cost": ("gen_ai.usage.cost.amount", "llm.usage.cost", "llm.cost.total"),
     "error": ("error.type", "llm.error.type"),
     "error status": ("llm.error.status_code",),
     "stream outcome": ("llm.response.stream_outcome",),

@@ -1,0 +1,52 @@
+"""An agent that calls models in every way a backend must show: `python agent_app.py <the provider's URL>`.
+
+It knows of no tracing but for the span of its own task.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Any
+
+import litellm
+from opentelemetry import trace
+
+URL = sys.argv[1]
+CONNECTION: dict[str, Any] = {"api_base": f"{URL}/v1", "api_key": "sk-test", "max_retries": 0}
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+TOOLS = [{"type": "function", "function": {"name": "weather", "description": "Tells it.", "parameters": SCHEMA}}]
+ASKED: list[dict[str, Any]] = [
+    {"role": "system", "content": "Be brief."},
+    {
+        "role": "user",
+        "content": [
+            {"type": "text", "text": "What is the weather here?"},
+            {"type": "image_url", "image_url": {"url": "https://example.com/rome.png"}},
+        ],
+    },
+]
+
+
+def main() -> None:
+    with trace.get_tracer("agent").start_as_current_span("answer"):
+        chosen = litellm.completion("openai/gpt-4o", ASKED, tools=TOOLS, temperature=0.5, **CONNECTION)
+        call = chosen.choices[0].message.tool_calls[0]
+        result = {"role": "tool", "tool_call_id": call.id, "name": "weather", "content": "sunny"}
+        conversation = [*ASKED, chosen.choices[0].message.model_dump(exclude_none=True), result]
+        litellm.completion("openai/gpt-4o", conversation, tools=TOOLS, **CONNECTION)
+        stream = litellm.completion(
+            "openai/gpt-4o", [{"role": "user", "content": "Say more."}], stream=True, **CONNECTION
+        )
+        told = ""
+        while told != "It is ":
+            told += next(stream).choices[0].delta.content or ""
+        stream.completion_stream.close()
+        del stream
+    litellm.embedding("openai/text-embedding-3-small", ["one", "two"], **CONNECTION)
+    with contextlib.suppress(litellm.RateLimitError):
+        litellm.completion("openai/gpt-4o-mini", [{"role": "user", "content": "Again?"}], **CONNECTION)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""Real backends: what their pages in `docs` say to run, run, and an agent whose calls they are to show."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from servers.wire import Reply, WireProvider, events
+from test_zero_code import environment
+
+Found = TypeVar("Found")
+
+TESTS = Path(__file__).parent
+PATIENCE = 120.0
+"""Seconds that a backend may take to start, or to take in what it was sent: the machine may be busy."""
+
+USAGE = {
+    "prompt_tokens": 40,
+    "completion_tokens": 12,
+    "total_tokens": 52,
+    "prompt_tokens_details": {"cached_tokens": 8},
+    "completion_tokens_details": {"reasoning_tokens": 5},
+}
+PRICE = (40 - 8) * 2.5e-6 + 8 * 1.25e-6 + 12 * 1e-5
+"""US dollars, of gpt-4o."""
+CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
+ANSWERS: tuple[dict[str, object], ...] = (
+    {"content": "Let me look.", "reasoning_content": "The picture shows Rome.", "tool_calls": [CALL]},
+    {"content": "It is sunny."},
+)
+
+
+def blocks(page: str) -> list[str]:
+    """What a page says to run."""
+    text = (TESTS.parent / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+
+
+@contextmanager
+def agents_provider() -> Iterator[WireProvider]:
+    """What `agent_app.py` is answered."""
+    with WireProvider() as provider:
+        for answer in ANSWERS:
+            reason = "tool_calls" if "tool_calls" in answer else "stop"
+            choice = {"index": 0, "message": {"role": "assistant", **answer}, "finish_reason": reason}
+            body = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o-2024-08-06"}
+            provider.reply_once("/chat/completions", Reply(body={**body, "choices": [choice], "usage": USAGE}))
+        provider.reply_once("/chat/completions", Reply(pieces=events(*map(_chunk, ("It ", "is ", "warm"))), delay=0.1))
+        provider.reply("/chat/completions", Reply(status=429, body={"error": {"message": "Slow down."}}))
+        data = [{"object": "embedding", "index": index, "embedding": [0.1, 0.2]} for index in (0, 1)]
+        usage = {"prompt_tokens": 2, "total_tokens": 2}
+        body = {"object": "list", "data": data, "model": "text-embedding-3-small", "usage": usage}
+        provider.reply("/embeddings", Reply(body=body))
+        yield provider
+
+
+def _chunk(piece: str) -> dict[str, object]:
+    choice = {"index": 0, "delta": {"role": "assistant", "content": piece}, "finish_reason": None}
+    return {"id": "chatcmpl-3", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o", "choices": [choice]}
+
+
+def run_agent(block: str, ports: Mapping[str, int]) -> None:
+    """Run the agent as a page says, with the backend at other ports than the page's."""
+    with agents_provider() as provider:
+        command = block.replace("python agent.py", f"{sys.executable} {TESTS / 'agent_app.py'} {provider.url}")
+        assert command != block
+        done = subprocess.run(
+            ["/bin/sh", "-ec", _at(command, ports)],
+            env=environment(
+                PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}", OTEL_EXPORTER_OTLP_TIMEOUT="60"
+            ),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert "export" not in done.stderr, done.stderr
+
+
+@contextmanager
+def serving(block: str, directory: Path, ports: Mapping[str, int], health: str, **variables: str) -> Iterator[None]:
+    """A backend that is started as a page says, in a directory of its own, at other ports than the page's."""
+    program = block.split(maxsplit=1)[0]
+    executable = os.environ.get(program.upper()) or shutil.which(program)
+    if executable is None:
+        pytest.skip(f"{program} is not installed: `tox -e {program}`, or its path in {program.upper()}")
+    kept = {name: value for name, value in environment(**variables).items() if name != "PYTHONPATH"}
+    with (directory / "log").open("w") as log:
+        server = subprocess.Popen(
+            ["/bin/sh", "-ec", _at(block, ports)],
+            cwd=directory,
+            env={**kept, "PATH": f"{Path(executable).parent}:{os.environ['PATH']}", "HOME": str(directory)},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        until(lambda: server.poll() is not None or answers(_at(health, ports)), "start")
+        assert server.poll() is None, (directory / "log").read_text()
+        yield
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+
+def _at(text: str, ports: Mapping[str, int]) -> str:
+    for page, real in ports.items():
+        text = re.sub(rf"\b{page}\b", str(real), text)
+    return text
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def fetched(url: str, body: object = None) -> Any:  # noqa: ANN401 - JSON is anything
+    """What a backend's API says."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"content-type": "application/json"})
+
+    def ask() -> list[Any]:
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            return [json.load(response)]
+        return []  # a server that has just started may hang up
+
+    return until(ask, "answer")[0]
+
+
+def until(find: Callable[[], Found], what: str) -> Found:
+    """What is found, as soon as there is anything."""
+    end = time.monotonic() + PATIENCE
+    while not (found := find()):
+        assert time.monotonic() < end, f"it took too long to {what}"
+        time.sleep(0.2)
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,87 @@
+"""MLflow shows what an agent did: run as `docs/mlflow.md` says, and read back through its API: `tox -e mlflow`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends import PRICE, blocks, fetched, free_port, run_agent, serving, until
+
+TRACES = 3
+LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"}
+"""Seven processes fewer, and none that tells others of its use."""
+
+
+@pytest.fixture(scope="module")
+def traces(tmp_path_factory: pytest.TempPathFactory) -> Any:  # noqa: ANN401 - a generator
+    """What an MLflow that has been told all has, in the order in which the traces began."""
+    serve, run = blocks("mlflow.md")
+    ports = {"5000": free_port()}
+    directory: Path = tmp_path_factory.mktemp("mlflow")
+    url = f"http://127.0.0.1:{ports['5000']}"
+    place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}}
+
+    def all_of_them() -> list[dict[str, Any]]:
+        found = fetched(f"{url}/api/3.0/mlflow/traces/search", {"locations": [place]}).get("traces", [])
+        return found if len(found) >= TRACES else []
+
+    with serving(serve, directory, ports, "http://127.0.0.1:5000/health", **LEAN):
+        run_agent(run, ports)
+        infos = sorted(until(all_of_them, "take the traces in"), key=lambda trace: str(trace["request_time"]))
+        got = [fetched(f"{url}/api/3.0/mlflow/traces/get?trace_id={info['trace_id']}")["trace"] for info in infos]
+        yield [
+            {**info, "spans": [plain_span(span) for span in trace["spans"]]}
+            for info, trace in zip(infos, got, strict=True)
+        ]
+
+
+def plain_span(span: dict[str, Any]) -> dict[str, Any]:
+    attributes = {each["key"]: plain(each["value"]) for each in span["attributes"]}
+    return {"name": span["name"], **{name.removeprefix("mlflow."): value for name, value in attributes.items()}}
+
+
+def plain(value: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON is anything
+    """OTLP's way to write a value, undone."""
+    ((kind, inner),) = value.items()
+    if kind == "kvlist_value":
+        return {each["key"]: plain(each["value"]) for each in inner.get("values", ())}
+    if kind == "array_value":
+        return [plain(each) for each in inner.get("values", ())]
+    return int(inner) if kind == "int_value" else inner
+
+
+def test_every_root_is_a_trace(traces: list[dict[str, Any]]) -> None:
+    """With its calls, each of its kind; and what failed is marked."""
+    assert [trace["state"] for trace in traces] == ["OK", "OK", "ERROR"]
+    assert [[(span["name"], span.get("spanType")) for span in trace["spans"]] for trace in traces] == [
+        [("answer", None), *[("chat gpt-4o", "LLM")] * 3],
+        [("embeddings text-embedding-3-small", "EMBEDDING")],
+        [("chat gpt-4o-mini", "LLM")],
+    ]
+
+
+def test_tokens_and_costs_are_the_providers(traces: list[dict[str, Any]]) -> None:
+    """Of each call; MLflow's own figure of the cost is LiteLLM's."""
+    _, first, second, third = traces[0]["spans"]
+    usage = {"input_tokens": 40, "output_tokens": 12, "total_tokens": 52, "cache_read_input_tokens": 8}
+    assert [span.get("chat.tokenUsage") for span in (first, second, third)] == [usage, usage, None]
+    costs = [span["llm.cost"]["total_cost"] if "llm.cost" in span else None for span in (first, second, third)]
+    assert costs == pytest.approx([PRICE, PRICE, None])
+    assert [span.get("llm.cost.total") for span in (first, second, third)] == pytest.approx([PRICE, PRICE, None])
+
+
+def test_the_conversation_is_there_in_order(traces: list[dict[str, Any]]) -> None:
+    """As messages that MLflow shows as a chat."""
+    _, first, second, third = traces[0]["spans"]
+    assert [message["role"] for message in second["spanInputs"]["messages"]] == ["system", "user", "assistant", "tool"]
+    assert second["spanInputs"]["messages"][1]["content"] == [
+        {"type": "text", "text": "What is the weather here?"},
+        {"type": "image_url", "image_url": {"url": "https://example.com/rome.png"}},
+    ]
+    (answer,) = first["spanOutputs"]["messages"]
+    assert (answer["content"], answer["reasoning_content"]) == ("Let me look.", "The picture shows Rome.")
+    assert answer["tool_calls"][0]["function"] == {"name": "weather", "arguments": '{"city":"Rome"}'}
+    assert (second["spanOutputs"], third["spanOutputs"]) == ("It is sunny.", "It is ")
+    assert [tool["name"] for tool in first["chat.tools"]] == ["weather"]

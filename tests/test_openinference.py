@@ -1,0 +1,444 @@
+"""OpenInference's names, held against its own package, and conversations message by message."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import litellm
+import openinference.semconv.trace as conventions
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import Span, SpanProcessor
+
+from agentops_otel_litellm.call import Call, Request, Target, Timing
+from agentops_otel_litellm.content import Content, Message, Part, Tool
+from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.operations import OPERATIONS
+from agentops_otel_litellm.seams.tracing import TRACING
+from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.vocabularies import VOCABULARIES, Vocabulary, openinference
+from agentops_otel_litellm.vocabularies.openinference import OPENINFERENCE, provider_name
+from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+from conftest import Told
+from recorder import Recorder, attributes_of
+from servers.openai_provider import OpenAIProvider, Script
+from test_vocabularies import CALL
+
+TOKENS = {
+    "llm.token_count.prompt": 20,
+    "llm.token_count.completion": 21,
+    "llm.token_count.total": 22,
+    "llm.token_count.prompt_details.cache_read": 23,
+    "llm.token_count.prompt_details.cache_write": 24,
+    "llm.token_count.prompt_details.audio": 28,
+    "llm.token_count.completion_details.reasoning": 25,
+    "llm.token_count.completion_details.audio": 31,
+    "llm.cost.prompt": 0.3,
+    "llm.cost.prompt_details.cache_read": 0.01,
+    "llm.cost.prompt_details.cache_write": 0.02,
+    "llm.cost.completion": 0.15,
+    "llm.cost.completion_details.reasoning": 0.04,
+    "llm.cost.total": 0.5,
+}
+MODEL = {
+    "openinference.span.kind": "LLM",
+    "llm.model_name": "gpt-4o",
+    "llm.request.model_name": "gpt-4o",
+    "llm.response.model_name": "gpt-4o-2024",
+    "llm.finish_reason": "stop",
+    "llm.provider": "azure",
+    "llm.system": "openai",
+    "llm.invocation_parameters": (
+        '{"stream":true,"temperature":0.1,"top_p":0.2,"top_k":12,"max_tokens":13,"n":11,"frequency_penalty":0.3,'
+        '"presence_penalty":0.4,"seed":14,"stop":["a","b"],"reasoning_effort":"low","service_tier":"flex",'
+        '"tool_choice":"auto"}'
+    ),
+}
+ANSWERED = Content(
+    input=(Message(role="user", parts=(Part(type="text", content="Say hello."),)),),
+    output=(Message(role="assistant", parts=(Part(type="text", content="Hello."),)),),
+)
+# Operation → a call of which all is known, and what is written of it.
+WRITTEN: dict[str, tuple[Call, Attributes]] = {
+    "chat": (
+        CALL,
+        {
+            "llm.input_messages.0.message.role": "system",
+            "llm.input_messages.0.message.content": "Be brief.",
+            "llm.input_messages.1.message.role": "user",
+            "llm.input_messages.1.message.contents.0.message_content.type": "image",
+            "llm.input_messages.1.message.contents.0.message_content.image.image.url": "https://example.com/cat",
+            "llm.tools.0.tool.json_schema": (
+                '{"type":"function","function":{"name":"look","parameters":{"type":"object"}}}'
+            ),
+            "llm.output_messages.0.message.role": "assistant",
+            "llm.output_messages.0.message.tool_calls.0.tool_call.id": "call",
+            "llm.output_messages.0.message.tool_calls.0.tool_call.function.name": "look",
+            "llm.output_messages.0.message.tool_calls.0.tool_call.function.arguments": '{"é":[1]}',
+            "input.value": (
+                '{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":'
+                '[{"type":"image_url","image_url":{"url":"https://example.com/cat"}}]}]}'
+            ),
+            "input.mime_type": "application/json",
+            "output.value": (
+                '{"messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"call","type":"function",'
+                '"function":{"name":"look","arguments":"{\\"é\\":[1]}"}}]}]}'
+            ),
+            "output.mime_type": "application/json",
+            **MODEL,
+            **TOKENS,
+        },
+    ),
+    "text_completion": (
+        replace(CALL, name="text_completion", content=ANSWERED),
+        {
+            "llm.prompts.0.prompt.text": "Say hello.",
+            "llm.choices.0.completion.text": "Hello.",
+            "input.value": '{"messages":[{"role":"user","content":"Say hello."}]}',
+            "input.mime_type": "application/json",
+            "output.value": "Hello.",
+            "output.mime_type": "text/plain",
+            **MODEL,
+            **TOKENS,
+        },
+    ),
+    "embeddings": (
+        replace(CALL, name="embeddings", content=None),
+        {
+            "openinference.span.kind": "EMBEDDING",
+            "embedding.model_name": "gpt-4o",
+            "embedding.invocation_parameters": '{"dimensions":15,"encoding_format":["float"]}',
+            **TOKENS,
+        },
+    ),
+    "rerank": (
+        replace(CALL, name="rerank", content=None),
+        {
+            "openinference.span.kind": "RERANKER",
+            "reranker.model_name": "gpt-4o",
+            "reranker.top_k": 104,
+            **TOKENS,
+        },
+    ),
+    "route": (
+        Call(name="route", target=Target(model="gpt-4o"), timing=Timing(started_at=1), request=Request(stream=True)),
+        {"openinference.span.kind": "CHAIN"},
+    ),
+}
+NAMES = {
+    value
+    for name, group in vars(conventions).items()
+    if name.endswith("Attributes")
+    for value in vars(group).values()
+    if isinstance(value, str) and not value.startswith("\n")
+}
+
+
+def values(name: str) -> set[str]:
+    """What one of the conventions' attributes may be."""
+    return {each.value for each in getattr(conventions, name)}
+
+
+def is_the_conventions(name: str) -> bool:
+    """Whether a name is theirs: between its numbers, it is one of theirs, or theirs one after the other."""
+    return all(_is_theirs(piece) for piece in re.split(r"\.\d+\.", name))
+
+
+def _is_theirs(piece: str) -> bool:
+    return piece in NAMES or any(
+        piece.startswith(f"{name}.") and _is_theirs(piece.removeprefix(f"{name}.")) for name in NAMES
+    )
+
+
+@pytest.mark.parametrize("operation", WRITTEN)
+def test_what_is_written_of_an_operation(operation: str) -> None:
+    """Of a call of which all is known, each row writes what it says, and nothing else is written."""
+    call, written = WRITTEN[operation]
+    assert OPENINFERENCE.attributes(call) == written
+
+
+def test_every_name_is_the_conventions() -> None:
+    """And every row is among those that were tried."""
+    written = {name for _, attributes in WRITTEN.values() for name in attributes}
+    assert {name for name in written if not is_the_conventions(name)} == set()
+    assert {row for row in OPENINFERENCE if not any(f"{name}.".startswith(f"{row}.") for name in written)} == set()
+    assert not is_the_conventions("llm.input_messages.0.message.canary")
+
+
+def test_kinds_and_mime_types_are_the_conventions() -> None:
+    """Each operation has a kind, those that are not of models or for them none of their own."""
+    names = {row.name for row in OPERATIONS} | {name for row in OPERATIONS for name in row.functions}
+    assert openinference._KINDS.keys() <= names
+    assert set(openinference._KINDS.values()) <= values("OpenInferenceSpanKindValues")
+    assert OPENINFERENCE.attributes(replace(CALL, name="create_file"))["openinference.span.kind"] == "UNKNOWN"
+    assert values("OpenInferenceMimeTypeValues") == {"text/plain", "application/json"}
+
+
+def test_providers_and_systems_are_the_conventions() -> None:
+    """Any provider of LiteLLM's that is renamed gets a name of theirs."""
+    known = {str(each.value) for each in litellm.LlmProviders}
+    renamed = {provider_name(provider) for provider in known if provider_name(provider) != provider}
+    assert renamed <= values("OpenInferenceLLMProviderValues")
+    assert set(openinference._PROVIDERS.values()) <= values("OpenInferenceLLMProviderValues")
+    assert set(openinference._SYSTEMS.values()) == values("OpenInferenceLLMSystemValues") - {"typesafe"}
+
+
+def said(*parts: Part, role: str = "user") -> Attributes:
+    """What is written of a message, without what all messages begin with."""
+    content = Content(input=(Message(role=role, parts=parts),))
+    written = OPENINFERENCE.attributes(Call(name="chat", timing=Timing(started_at=1), content=content))
+    prefix = "llm.input_messages.0.message."
+    return {name.removeprefix(prefix): value for name, value in written.items() if name.startswith(prefix)}
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        (Part(type="reasoning", content="So"), {"type": "reasoning", "text": "So"}),
+        (Part(type="refusal", content="No"), {"type": "text", "text": "No"}),
+        (Part(type="unknown", name="canvas"), {"type": "text", "text": "[canvas]"}),
+        (
+            Part(type="blob", modality="image", mime_type="image/png", size=12),
+            {"type": "text", "text": "[image/png, 12 characters of base64]"},
+        ),
+        (
+            Part(type="blob", modality="image", mime_type="image/png", content="QQ=="),
+            {"type": "image", "image.image.url": "data:image/png;base64,QQ=="},
+        ),
+        (Part(type="uri", modality="image", uri="https://x"), {"type": "image", "image.image.url": "https://x"}),
+        (
+            Part(type="uri", modality="audio", uri="https://x", mime_type="audio/wav"),
+            {"type": "audio", "audio.audio.url": "https://x", "audio.audio.mime_type": "audio/wav"},
+        ),
+        (Part(type="uri", modality="video", uri="https://x"), {"type": "video", "video.video.url": "https://x"}),
+        (
+            Part(type="uri", modality="document", uri="https://x", mime_type="application/pdf"),
+            {
+                "type": "document",
+                "document.document.url": "https://x",
+                "document.document.mime_type": "application/pdf",
+            },
+        ),
+        (Part(type="uri", uri="gs://x"), {"type": "text", "text": "gs://x"}),
+        (Part(type="file", modality="document", file_id="f"), {"type": "text", "text": "[document f]"}),
+    ],
+)
+def test_parts(part: Part, told: Attributes) -> None:
+    """Each kind of thing that may be said, in the conventions' names; what was left out says what it was."""
+    written = said(part)
+    assert written == {"role": "user", **{f"contents.0.message_content.{name}": each for name, each in told.items()}}
+    assert all(is_the_conventions(f"message.{name}") for name in written)
+
+
+def test_results_of_tools_are_messages_of_their_own() -> None:
+    """In order; those that came in one message too, before what else it says."""
+    results = (
+        Part(type="tool_call_response", id="1", response={"sun": True}),
+        Part(type="tool_call_response", id="2", response="rain"),
+        Part(type="text", content="So?"),
+    )
+    content = Content(input=(Message(role="user", parts=results),))
+    written = OPENINFERENCE.attributes(Call(name="chat", timing=Timing(started_at=1), content=content))
+    assert {name: value for name, value in written.items() if name.startswith("llm.")} == {
+        "llm.input_messages.0.message.role": "tool",
+        "llm.input_messages.0.message.tool_call_id": "1",
+        "llm.input_messages.0.message.content": '{"sun":true}',
+        "llm.input_messages.1.message.role": "tool",
+        "llm.input_messages.1.message.tool_call_id": "2",
+        "llm.input_messages.1.message.content": "rain",
+        "llm.input_messages.2.message.role": "user",
+        "llm.input_messages.2.message.content": "So?",
+    }
+    assert json.loads(str(written["input.value"])) == {
+        "messages": [
+            {"role": "tool", "tool_call_id": "1", "content": '{"sun":true}'},
+            {"role": "tool", "tool_call_id": "2", "content": "rain"},
+            {"role": "user", "content": "So?"},
+        ]
+    }
+
+
+def test_the_whole_conversation_is_one_value() -> None:
+    """In OpenAI's words, whichever API it was in; a tool that gave nothing has said nothing."""
+    content = Content(
+        input=(
+            Message(role="user", name="ada", parts=(Part(type="text", content="a"), Part(type="uri", uri="gs://x"))),
+            Message(
+                role="assistant",
+                parts=(
+                    Part(type="reasoning", content="b"),
+                    Part(type="refusal", content="c"),
+                    Part(type="tool_call", id="1", name="look"),
+                ),
+            ),
+            Message(role="tool", parts=(Part(type="tool_call_response", id="1"),)),
+        ),
+        output=(Message(role="assistant", parts=(Part(type="text", content="d"),)), Message(role="assistant")),
+    )
+    written = OPENINFERENCE.attributes(Call(name="chat", timing=Timing(started_at=1), content=content))
+    assert json.loads(str(written["input.value"]))["messages"] == [
+        {"role": "user", "name": "ada", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "gs://x"}]},
+        {
+            "role": "assistant",
+            "reasoning_content": "b",
+            "content": [{"type": "text", "text": "c"}],
+            "tool_calls": [{"id": "1", "type": "function", "function": {"name": "look", "arguments": ""}}],
+        },
+        {"role": "tool", "tool_call_id": "1", "content": None},
+    ]
+    assert json.loads(str(written["output.value"]))["messages"] == [
+        {"role": "assistant", "content": "d"},
+        {"role": "assistant", "content": None},
+    ]
+
+
+@given(room=st.integers(0, 60), length=st.integers(0, 40))
+def test_what_does_not_fit_is_left_out(room: int, length: int) -> None:
+    """However much room there is: messages are numbered from 0 on, the last is there before any other, and no more
+    attributes are written than have room.
+    """
+    messages = tuple(
+        Message(role="user", parts=tuple(Part(type="text", content=f"{number}") for _ in range(number % 3 + 1)))
+        for number in range(length)
+    )
+    content = Content(input=messages, tools=tuple(Tool(type="function", name=f"{number}") for number in range(5)))
+    call = Call(name="chat", timing=Timing(started_at=1), content=content)
+    written = OPENINFERENCE.attributes(call, room)
+    assert len(written) <= max(room, 1)
+    found = indices(dict(written), "llm.input_messages")
+    assert found == list(range(len(found)))
+    if found and room > 20:
+        last = [value for name, value in written.items() if name.startswith(f"llm.input_messages.{found[-1]}.")]
+        assert str(length - 1) in last
+
+
+def conversation(length: int) -> Iterator[dict[str, Any]]:
+    """An agent's, in which every message of the model's calls two tools."""
+    yield {"role": "system", "content": "Be brief."}
+    for number in range(length // 4):
+        calls = [
+            {"id": f"call_{number}_{each}", "type": "function", "function": {"name": each, "arguments": "{}"}}
+            for each in ("look", "listen")
+        ]
+        yield {"role": "user", "content": [{"type": "text", "text": f"{number}"}, {"type": "text", "text": "?"}]}
+        yield {"role": "assistant", "content": None, "tool_calls": calls}
+        yield from ({"role": "tool", "tool_call_id": call["id"], "content": f"{number}"} for call in calls)
+
+
+TOOLS = [{"type": "function", "function": {"name": f"tool_{number}", "parameters": {}}} for number in range(40)]
+CALLS = (("call_a", "look", ("{}",)), ("call_b", "listen", ("{}",)))
+CORE = ("usage", "cost", "failure", "target", "call")
+
+
+def asked(provider: OpenAIProvider, recorder: Recorder, content: str) -> dict[str, object]:
+    """The span's attributes after 500 messages."""
+    settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": content})
+    own = TRACING.telemetry
+    TRACING.telemetry = Telemetry(list(VOCABULARIES.values()), settings=settings, **recorder.providers)
+    try:
+        litellm.completion(
+            "openai/gpt-4o",
+            list(conversation(500)),
+            tools=TOOLS,
+            api_base=provider.base_url,
+            api_key="sk-test",
+            litellm_call_id="the-call",
+        )
+    finally:
+        TRACING.telemetry = own
+    return attributes_of(recorder.span())
+
+
+def indices(attributes: dict[str, object], prefix: str) -> list[int]:
+    """The numbers that messages have, in the order of their attributes."""
+    found = (re.match(rf"{prefix}\.(\d+)\.", name) for name in attributes)
+    return list(dict.fromkeys(int(each[1]) for each in found if each))
+
+
+@pytest.mark.parametrize("limit", [None, 64, 1000])
+def test_a_long_conversation_evicts_nothing_that_matters(
+    provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch, told: Told, limit: int | None
+) -> None:
+    """Of 500 messages the end is told one by one, as far as there is room beside all facts: the SDK has none to evict,
+    unless there are too many facts already; then those that matter are there.
+    """
+    provider.script(Script(content=(), tool_calls=CALLS))
+    facts = asked(provider, Recorder(), "NO_CONTENT")
+    if limit is not None:
+        monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", str(limit))
+    found = asked(provider, Recorder(), "SPAN_ONLY")
+    core = {
+        name
+        for vocabulary in VOCABULARIES.values()
+        for table in vocabulary.tables
+        if table.about in CORE
+        for name in table.rows
+    }
+    ids = {"gen_ai.response.id", "llm.response.id", "server.port"}
+    known = {name: value for name, value in facts.items() if name not in ids and (limit != 64 or name in core)}
+    assert {name: found.get(name) for name in known} == known
+    assert len(known) > 20
+    assert len(found) <= (limit or 128)
+    warnings = told.take()
+    if limit == 64:
+        assert len(facts) > 50  # and with what was said in four values, in the conventions' way, there is no more room
+        return
+    assert warnings == []
+    assert found["llm.input_messages.0.message.content"] == "Be brief."
+    messages = indices(found, "llm.input_messages")
+    assert messages == list(range(len(messages)))
+    last = f"llm.input_messages.{messages[-1]}.message"
+    assert (found[f"{last}.content"], found[f"{last}.tool_call_id"]) == ("124", "call_124_listen")
+    assert indices(found, "llm.output_messages") == [0]
+    assert found["llm.output_messages.0.message.tool_calls.1.tool_call.id"] == "call_b"
+    assert indices(found, "llm.tools")[0] == 0
+    assert len(found) > (limit or 128) - 8  # no more than a message is left out for want of room
+    assert len(json.loads(str(found["input.value"]))["messages"]) == 501
+
+
+def test_attributes_of_others_keep_their_place(provider: OpenAIProvider, told: Told) -> None:
+    """What a span processor of the app's puts on the span when it starts is not evicted by what is said."""
+    marks = {f"app.mark.{number}": "a" for number in range(20)}
+
+    class Marking(SpanProcessor):
+        def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's
+            span.set_attributes(marks)
+
+    provider.script(Script(content=(), tool_calls=CALLS))
+    found = asked(provider, Recorder(span_processors=[Marking()]), "SPAN_ONLY")
+    assert marks.items() <= found.items()
+    assert told.take() == []
+
+
+def test_all_vocabularies_together_fit_a_span(provider: OpenAIProvider) -> None:
+    """Of an ordinary call, without what was said, they leave room for it."""
+    assert len(asked(provider, Recorder(), "NO_CONTENT")) < 90
+    assert len(Vocabulary.merged(list(VOCABULARIES.values())).attributes(CALL, 0)) < 230
+
+
+def test_beside_our_own_names() -> None:
+    """Of a chat, `llm.provider` is what OpenInference's readers look for, of what they do not look at it for it is
+    LiteLLM's name, which `litellm.provider` always is.
+    """
+    merged = Vocabulary.merged(list(VOCABULARIES.values()))
+    target = Target(provider="vertex_ai", model="gemini-2.5-flash")
+    told = {
+        name: merged.attributes(Call(name=name, target=target, timing=Timing(started_at=1)))
+        for name in ("chat", "embeddings")
+    }
+    assert {name: (said["llm.provider"], said["litellm.provider"]) for name, said in told.items()} == {
+        "chat": ("google", "vertex_ai"),
+        "embeddings": ("vertex_ai", "vertex_ai"),
+    }
+
+
+def test_no_name_is_the_beginning_of_another() -> None:
+    """Phoenix makes a tree of all names: a leaf that is a branch too would lose one of them."""
+    written = set(Vocabulary.merged(list(VOCABULARIES.values())).attributes(CALL))
+    assert [name for name in written if any(other.startswith(f"{name}.") for other in written)] == []

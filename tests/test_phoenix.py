@@ -1,0 +1,147 @@
+"""Arize's Phoenix shows what an agent did: run as `docs/phoenix.md` says, and read back through its API.
+
+Phoenix is a server with many dependencies, so it has an environment of its own: `tox -e phoenix`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends import PRICE, blocks, fetched, free_port, run_agent, serving, until
+
+INSTRUCTED = {"0.message.role": "system", "0.message.content": "Be brief."}
+SHOWN = {
+    "1.message.role": "user",
+    "1.message.contents.0.message_content.type": "text",
+    "1.message.contents.0.message_content.text": "What is the weather here?",
+    "1.message.contents.1.message_content.type": "image",
+    "1.message.contents.1.message_content.image.image.url": "https://example.com/rome.png",
+}
+CHOSEN = {
+    "message.role": "assistant",
+    "message.contents.0.message_content.type": "reasoning",
+    "message.contents.0.message_content.text": "The picture shows Rome.",
+    "message.contents.1.message_content.type": "text",
+    "message.contents.1.message_content.text": "Let me look.",
+    "message.tool_calls.0.tool_call.id": "call_1",
+    "message.tool_calls.0.tool_call.function.name": "weather",
+    "message.tool_calls.0.tool_call.function.arguments": '{"city":"Rome"}',
+}
+RESULT = {
+    "3.message.role": "tool",
+    "3.message.name": "weather",
+    "3.message.content": "sunny",
+    "3.message.tool_call_id": "call_1",
+}
+ASKED_AGAIN = {**INSTRUCTED, **SHOWN, **{f"2.{name}": value for name, value in CHOSEN.items()}, **RESULT}
+TOKENS = {
+    "prompt": 40,
+    "completion": 12,
+    "total": 52,
+    "prompt_details.cache_read": 8,
+    "completion_details.reasoning": 5,
+}
+SPANS = 6
+
+
+def under(span: dict[str, Any], prefix: str) -> dict[str, Any]:
+    """Its attributes that begin with that."""
+    return {
+        name.removeprefix(f"{prefix}."): value
+        for name, value in span["attributes"].items()
+        if name.startswith(f"{prefix}.")
+    }
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Any:  # noqa: ANN401 - a generator
+    """A Phoenix that has been told all."""
+    serve, run = blocks("phoenix.md")
+    ports = {"6006": free_port()}
+    directory: Path = tmp_path_factory.mktemp("phoenix")
+    variables = {
+        "PHOENIX_HOST": "127.0.0.1",
+        "PHOENIX_PORT": str(ports["6006"]),
+        "PHOENIX_GRPC_PORT": str(free_port()),
+        "PHOENIX_WORKING_DIR": str(directory),
+        "PHOENIX_TELEMETRY_ENABLED": "false",
+    }
+    with serving(serve, directory, ports, "http://127.0.0.1:6006/healthz", **variables):
+        run_agent(run, ports)
+        yield f"http://127.0.0.1:{ports['6006']}"
+
+
+@pytest.fixture(scope="module")
+def spans(url: str) -> list[dict[str, Any]]:
+    """In the order in which they began."""
+
+    def all_of_them() -> list[dict[str, Any]]:
+        projects = {project["name"] for project in fetched(f"{url}/v1/projects")["data"]}
+        found = fetched(f"{url}/v1/projects/my-agent/spans?limit=100")["data"] if "my-agent" in projects else []
+        return found if len(found) >= SPANS else []
+
+    return sorted(until(all_of_them, "take the spans in"), key=lambda span: str(span["start_time"]))
+
+
+def test_every_call_is_a_span_of_its_kind(spans: list[dict[str, Any]]) -> None:
+    """One trace per root, and what failed says why."""
+    assert [(span["name"], span["span_kind"], span["status_code"]) for span in spans] == [
+        ("answer", "UNKNOWN", "UNSET"),
+        ("chat gpt-4o", "LLM", "UNSET"),
+        ("chat gpt-4o", "LLM", "UNSET"),
+        ("chat gpt-4o", "LLM", "UNSET"),
+        ("embeddings text-embedding-3-small", "EMBEDDING", "UNSET"),
+        ("chat gpt-4o-mini", "LLM", "ERROR"),
+    ]
+    root, first, second, third, embedding, failed = spans
+    assert {span["parent_id"] for span in (first, second, third)} == {root["context"]["span_id"]}
+    assert [span["parent_id"] for span in (root, embedding, failed)] == [None] * 3
+    assert len({span["context"]["trace_id"] for span in spans}) == 3
+    assert failed["status_message"] == "RateLimitError: the rate limit was reached (HTTP 429, openai)"
+
+
+def test_the_conversation_is_there_in_order(spans: list[dict[str, Any]]) -> None:
+    """With the picture, the reasoning, the tool's call and its result, and as much of the stream as came."""
+    _, first, second, third, _, failed = spans
+    said = [(under(span, "llm.input_messages"), under(span, "llm.output_messages")) for span in (first, second)]
+    assert said == [
+        ({**INSTRUCTED, **SHOWN}, {f"0.{name}": value for name, value in CHOSEN.items()}),
+        (ASKED_AGAIN, {"0.message.role": "assistant", "0.message.content": "It is sunny."}),
+    ]
+    assert under(third, "llm.output_messages") == {"0.message.role": "assistant", "0.message.content": "It is "}
+    assert third["attributes"]["output.value"] == "It is "
+    assert under(failed, "llm.input_messages") == {"0.message.role": "user", "0.message.content": "Again?"}
+    assert under(failed, "llm.output_messages") == {}
+    assert list(under(first, "llm.tools")) == ["0.tool.json_schema"]
+
+
+def test_tokens_are_the_providers(spans: list[dict[str, Any]]) -> None:
+    """And where it counted none, there are none."""
+    _, first, second, third, embedding, failed = spans
+    assert [under(span, "llm.token_count") for span in (first, second, third, embedding, failed)] == [
+        TOKENS,
+        TOKENS,
+        {},
+        {"prompt": 2, "total": 2},
+        {},
+    ]
+    assert embedding["attributes"]["embedding.model_name"] == "text-embedding-3-small"
+    assert first["attributes"]["llm.invocation_parameters"] == '{"stream":false,"temperature":0.5}'
+
+
+def test_costs_are_the_providers(url: str, spans: list[dict[str, Any]]) -> None:
+    """Phoenix's own figure is LiteLLM's."""
+    assert [span["attributes"].get("llm.cost.total") for span in spans[1:4]] == pytest.approx([PRICE, PRICE, None])
+    projects = fetched(f"{url}/v1/projects")["data"]
+    (project,) = (each["id"] for each in projects if each["name"] == "my-agent")
+    query = "query ($id: ID!) { node(id: $id) { ... on Project { costSummary { total { cost tokens } } } } }"
+
+    def total() -> Any:  # noqa: ANN401 - JSON is anything
+        found = fetched(f"{url}/graphql", {"query": query, "variables": {"id": project}})
+        summary = found["data"]["node"]["costSummary"]["total"]
+        return summary if (summary["tokens"] or 0) >= 104 else None
+
+    assert until(total, "work the costs out") == {"cost": pytest.approx(2 * PRICE), "tokens": 104}
