@@ -47,6 +47,9 @@ class Telemetry:
         self._emits_event = settings.emits_event
         self._tells_on_spans = settings.content.on_spans
         self._tells_in_events = settings.tells_in_events
+        self.metadata_keys = settings.metadata_keys
+        """Names of what calls are to be given of the app's metadata; likewise below, of baggage."""
+        self.baggage_keys = settings.baggage_keys
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
         self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(settings)]
@@ -81,7 +84,7 @@ class Telemetry:
                 call = processor(call)
         if call.operation is not None:  # what LiteLLM does around calls is no call: its calls were counted and logged
             with guard("putting a call aside for the metrics"):
-                self._metrics.defer(call, span.get_span_context())
+                self._metrics.defer(leave_content_out(call), span.get_span_context())
             if call.failure is not None:
                 with guard("logging an exception"):
                     self._log_exception(span, call)

@@ -169,6 +169,20 @@ class Settings:
         parse=str,
         help="A function of yours that takes a text and gives it redacted, `package.module:function`.",
     )
+    metadata_keys: tuple[str, ...] = setting(
+        "AGENTOPS_METADATA_KEYS",
+        default=(),
+        parse=_names,
+        help="Names in LiteLLM's `metadata=` (and OpenInference's) whose values are told, as `litellm.metadata.*`: "
+        "`tenant,feature`.",
+    )
+    baggage_keys: tuple[str, ...] = setting(
+        "AGENTOPS_BAGGAGE_KEYS",
+        default=("session.id", "user.id"),
+        parse=_names,
+        help="Names in OpenTelemetry's baggage whose values are told: `session.id`, `user.id` and "
+        "`gen_ai.conversation.id` as such, others as `litellm.metadata.*`.",
+    )
     part_limit: int = setting(
         "AGENTOPS_CONTENT_PART_LIMIT",
         default=32_768,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import (
+    App,
     Call,
     Cost,
     Failure,
@@ -25,7 +26,9 @@ from agentops_otel_litellm.observing.attempts import AttemptsSoFar
 from agentops_otel_litellm.observing.logging_objects import know
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.context import Context
 
     from agentops_otel_litellm.observing.streamed_response import StreamedResponse
     from agentops_otel_litellm.operations import Operation
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 Answer = tuple[Response | None, Usage | None, Cost | None]
 
 _READING_REQUEST = guard("reading a request")
+_READING_APP = guard("reading what the app says that a call is for")
 _READING_TARGET = guard("reading the provider of a call")
 _READING_ROUTING = guard("reading how LiteLLM carried a call")
 _READING_CONTENT = guard("reading what was said")
@@ -50,6 +54,7 @@ class Account:
 
     __slots__ = (
         "_answer",
+        "_app",
         "_content",
         "_first_logging",
         "_operation",
@@ -73,6 +78,7 @@ class Account:
         self._request: Request | None = None
         self._answer: Answer | None = None
         self._content: Content | None = None
+        self._app: App | None = None
         self.logging: object = readers.read_logging_object(parameters)
         """LiteLLM's logging object of the call, once there is one; the last, where LiteLLM made several."""
         if self.logging is not None:
@@ -97,6 +103,7 @@ class Account:
     def let_go(self) -> None:
         """Of what the app passed and LiteLLM made of it: the call is over."""
         self._parameters, self._request, self._answer, self._content = {}, None, None, None
+        self._app = None
         self.logging = self._first_logging = self.translation = self.provided = self.error = None
         self.attempts = AttemptsSoFar()
 
@@ -104,6 +111,11 @@ class Account:
         """Before LiteLLM gets to change what the app passed."""
         with _READING_REQUEST:
             self._request = self._operation.shape.request(self._parameters)
+
+    def read_app(self, context: Context, metadata_keys: Sequence[str], baggage_keys: Sequence[str]) -> None:
+        """What the app says that the call is for, in its parameters or in the OpenTelemetry context around it."""
+        with _READING_APP:
+            self._app = readers.read_app(self._parameters, context, metadata_keys, baggage_keys)
 
     def read_content(self) -> None:
         """The same of what is said, where content is wanted."""
@@ -214,6 +226,7 @@ class Account:
             cost=cost,
             stream=None if streamed is None else streamed.timed(outcome, self.started),
             failure=failure,
+            app=self._app,
             content=None if self._content is None else self._said(self._content, result, streamed),
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Stream, Target, Usage
+from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
 from agentops_otel_litellm.content import Content, Message, Part, Tool
 from agentops_otel_litellm.vocabularies.vocabulary import Convert, Table, Vocabulary, always
 
@@ -178,6 +178,14 @@ GEN_AI = Vocabulary(
         },
     ),
     _content(_text),
+    Table(
+        App,
+        {
+            "session.id": "session_id",
+            "user.id": "user_id",
+            "gen_ai.conversation.id": "conversation_id",
+        },
+    ),
     Table(
         Target,
         {

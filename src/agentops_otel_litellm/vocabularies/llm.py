@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentops_otel_litellm.call import (
+    App,
     Attempt,
     Attempts,
     Call,
@@ -221,6 +222,21 @@ LLM = Vocabulary(
         {
             "litellm.provider": "provider",
             "llm.provider": "provider",
+        },
+    ),
+    Table(
+        App,
+        {
+            "litellm.metadata.*": "metadata",
+            "litellm.metadata.tags": "tags",
+            "litellm.metadata.user_api_key_alias": "key_alias",
+            "litellm.metadata.user_api_key_user_id": "key_user_id",
+            "litellm.metadata.team_id": "team_id",
+            "litellm.metadata.team_alias": "team_alias",
+            "litellm.metadata.org_id": "organization_id",
+            "litellm.metadata.org_alias": "organization_alias",
+            "litellm.metadata.project_id": "project_id",
+            "litellm.metadata.project_alias": "project_alias",
         },
     ),
     Table(

@@ -26,7 +26,8 @@ class Table:
     """The rows about one kind of record: `Table(Usage, {"llm.usage.total_tokens": "total"})`.
 
     A row is the name of a field, or that and a function of the field's value. The attribute is left out where the
-    field is not known, and where the function answers `None`.
+    field is not known, and where the function answers `None`. A name that ends in `.*` is of as many attributes as the
+    field, a mapping, has members; other rows come first.
     """
 
     def __init__(self, kind: type, rows: Mapping[str, Row]) -> None:
@@ -39,12 +40,15 @@ class Table:
         # LiteLLM's, so what counts is how much memory is touched.
         self._copied: dict[str, tuple[str, ...]] = {}
         self._converted: dict[str, tuple[tuple[str, Convert], ...]] = {}
+        self._spread: dict[str, str] = {}
         known = {field.name for field in fields(kind)}
         for attribute, row in rows.items():
             name = row if isinstance(row, str) else row[0]
             if name not in known:
                 raise ValueError(f"{attribute} is to be {name!r}, which {kind.__name__} does not have")
-            if isinstance(row, str):
+            if attribute.endswith(".*"):
+                self._spread[name] = attribute[:-1]
+            elif isinstance(row, str):
                 self._copied[name] = (*self._copied.get(name, ()), attribute)
             else:
                 self._converted[name] = (*self._converted.get(name, ()), (attribute, row[1]))
@@ -61,6 +65,8 @@ class Table:
                     value = convert(known)
                     if value is not None:
                         attributes[attribute] = value
+        for name, prefix in self._spread.items():
+            _spread(vars(record).get(name), prefix, attributes)
 
     def write_what_works(self, record: object, attributes: Attributes) -> None:
         """The same, where a row is broken: it is told of, and loses its own attribute and no other."""
@@ -68,9 +74,18 @@ class Table:
             name, convert = (row, None) if isinstance(row, str) else row
             with guard(f"working out the attribute {attribute}"):
                 known = vars(record).get(name)
+                if attribute.endswith(".*"):
+                    _spread(known, attribute[:-1], attributes)
+                    continue
                 value = known if convert is None or known is None else convert(known)
                 if value is not None:
                     attributes[attribute] = value
+
+
+def _spread(members: Mapping[str, AttributeValue] | None, prefix: str, attributes: Attributes) -> None:
+    """Add an attribute for each of them, where there is none of that name."""
+    for name, known in (members or {}).items():
+        attributes.setdefault(prefix + name, known)
 
 
 class Vocabulary:
