@@ -1,4 +1,4 @@
-"""What the app says that a call is for: whose it is, of which session, and whatever its owner wants told of metadata."""
+"""What the app says that a call is for: whose it is, of which session, and what of its metadata is to be told."""
 
 from __future__ import annotations
 
@@ -173,7 +173,8 @@ def test_a_routed_call_and_its_route_say_whose_they_are(provider: OpenAIProvider
     router = litellm.Router([{"model_name": "fast", "litellm_params": deployment}])  # type: ignore[list-item]
     router.completion("fast", MESSAGES, metadata={"session_id": "s-1", "trace_user_id": "ann"})  # type: ignore[arg-type]
     spans = {span.kind: told(attributes_of(span)) for span in telemetry.spans()}
-    assert spans == dict.fromkeys((SpanKind.CLIENT, SpanKind.INTERNAL), {"session.id": "s-1", "user.id": "ann"})
+    whose = {"session.id": "s-1", "user.id": "ann"}
+    assert spans == {SpanKind.CLIENT: whose, SpanKind.INTERNAL: whose}
 
 
 @UNHURRIED

@@ -156,7 +156,13 @@ class Settings:
         help="Whether each call of a model is also told as an event, `gen_ai.client.inference.operation.details`; by "
         "default where what was said is told in events.",
     )
-
+    completion_hook: str | None = setting(
+        "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK",
+        default=None,
+        parse=str,
+        help="The entry point (`opentelemetry_genai_completion_hook`) that is given what is said, as it may be told: "
+        "`upload` writes it to `OTEL_INSTRUMENTATION_GENAI_UPLOAD_BASE_PATH`. It needs the extra `upload`.",
+    )
     redact: tuple[str, ...] = setting(
         "AGENTOPS_REDACT",
         default=REDACTED,
@@ -199,7 +205,7 @@ class Settings:
     @property
     def tells_content(self) -> bool:
         """Whether what is said is told anywhere."""
-        return self.content.on_spans or self.tells_in_events
+        return self.content.on_spans or self.tells_in_events or self.completion_hook is not None
 
     @property
     def tells_in_events(self) -> bool:

@@ -119,9 +119,7 @@ def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since
     begun = Call(name=operation.name, operation=operation.name, target=target, timing=timing)
     call = _with_request(begun, operation, logging, parameters)
     with _READING_APP:
-        call = replace(
-            call, app=readers.read_app(parameters, context, telemetry.metadata_keys, telemetry.baggage_keys)
-        )
+        call = replace(call, app=readers.read_app(parameters, context, telemetry.metadata_keys, telemetry.baggage_keys))
     if isinstance(error, BaseException):
         call = replace(call, failure=readers.read_failure(error))
     else:

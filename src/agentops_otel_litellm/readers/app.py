@@ -1,7 +1,7 @@
 """What the app says that a call is for: in LiteLLM's parameters, and in the OpenTelemetry context around the call.
 
-Only what is listed here, or what the user of this package lists, is told of metadata: keys, e-mail addresses and headers
-are there as well.
+Of metadata only what is listed here, or what the user of this package lists, is told: keys, e-mail addresses and
+headers are there as well.
 """
 
 from __future__ import annotations
