@@ -23,7 +23,7 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.content import Content, Message, Part, Tool
+from agentops_otel_litellm.content import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.operations import OPERATIONS
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Table, Vocabulary, llm
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
@@ -207,6 +207,10 @@ CALL = Call(
             ),
         ),
         tools=(Tool(type="function", name="look", parameters={"type": "object"}),),
+        texts=("one", "two"),
+        query=("Which?", "Where?"),
+        documents=(Document(content="Rome"), Document(content={"é": 1})),
+        results=(Document(id="file-1", index=1, score=0.5, title="Rome", uri="https://example.com", content="Roma"),),
     ),
     app=App(
         session_id="session",
@@ -281,6 +285,10 @@ WRITTEN: dict[str, Attributes] = {
         "server.address": "example.com",
         "server.port": 443,
         "gen_ai.operation.name": "chat",
+        "gen_ai.retrieval.query.text": "Which?\nWhere?",
+        "gen_ai.retrieval.documents": (
+            '[{"id":"file-1","index":1,"score":0.5,"title":"Rome","uri":"https://example.com","content":"Roma"}]'
+        ),
         "session.id": "session",
         "user.id": "user",
         "gen_ai.conversation.id": "conversation",
@@ -413,6 +421,8 @@ WRITTEN: dict[str, Attributes] = {
         "llm.cache.saved_prompt_tokens": 33,
         "llm.cache.saved_completion_tokens": 34,
         "llm.cache.saved_cost": 0.6,
+        "llm.request.inputs": ("one", "two"),
+        "llm.request.documents": '[{"content":"Rome"},{"content":{"é":1}}]',
         "litellm.metadata.plan": "gold",
         "litellm.metadata.tags": ("a", "b"),
         "litellm.metadata.user_api_key_alias": "key",

@@ -44,6 +44,9 @@ class Hook:
         self._hook: CompletionHook = load_completion_hook()
 
     def tell(self, content: Content, span: Span, log_record: LogRecord | None) -> None:
+        """Texts and documents that are nobody's messages are not for hooks."""
+        if not (content.input or content.output or content.instructions or content.tools):
+            return
         self._hook.on_completion(
             inputs=[_input(each) for each in content.input or ()],
             outputs=[_output(each) for each in content.output or ()],

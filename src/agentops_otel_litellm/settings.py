@@ -202,6 +202,20 @@ class Settings:
         help="Characters told of all that is said in a call; of a conversation that is longer, the end.",
     )
 
+    capture_media: bool = setting(
+        "AGENTOPS_CAPTURE_MEDIA",
+        default=False,
+        parse=_switch,
+        help="Whether images, sounds and files that are sent or come as base64 are told as such; else only their kind "
+        "and size are.",
+    )
+    media_limit: int = setting(
+        "AGENTOPS_CONTENT_MEDIA_LIMIT",
+        default=1_048_576,
+        parse=_size,
+        help="Characters of base64 told of one of them; of what is longer, none are.",
+    )
+
     @property
     def tells_content(self) -> bool:
         """Whether what is said is told anywhere."""

@@ -20,7 +20,7 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.content import Content, Message
+from agentops_otel_litellm.content import Content
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
 from agentops_otel_litellm.observing.logging_objects import know
@@ -241,13 +241,16 @@ class Account:
     def _said(self, asked: Content, result: object, streamed: StreamedResponse | None) -> Content:
         """All that was said, as far as it came."""
         with _READING_CONTENT:
-            output: tuple[Message, ...] | None = None
-            answered = self._operation.shape.content.answered if self._operation.shape.content else None
             if streamed is not None:
-                output = streamed.said()
-            elif result is not None and answered is not None:
-                output = answered(result)
-            return replace(asked, output=output)
+                return replace(asked, output=streamed.said())
+            readers_of = self._operation.shape.content
+            if result is not None and readers_of is not None:
+                answered, found = readers_of.answered, readers_of.found
+                return replace(
+                    asked,
+                    output=answered(result) if answered else None,
+                    results=found(result) if found else None,
+                )
         return asked
 
     def _read(self, result: object) -> Answer:

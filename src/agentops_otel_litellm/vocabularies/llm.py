@@ -17,6 +17,8 @@ from agentops_otel_litellm.call import (
     Target,
     Usage,
 )
+from agentops_otel_litellm.content import Content
+from agentops_otel_litellm.vocabularies.gen_ai import as_json
 from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary, always
 
 
@@ -222,6 +224,13 @@ LLM = Vocabulary(
         {
             "litellm.provider": "provider",
             "llm.provider": "provider",
+        },
+    ),
+    Table(
+        Content,
+        {
+            "llm.request.inputs": "texts",
+            "llm.request.documents": ("documents", as_json),
         },
     ),
     Table(
