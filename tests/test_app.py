@@ -39,7 +39,7 @@ PROXY = {
     "user_api_key_project_id": "project-1",
     "user_api_key_project_alias": "the-project",
 }
-TOLD_OF_PROXY = {
+TOLD_OF_PROXY: Attributes = {
     "user.id": "the-end-user",
     "litellm.metadata.user_api_key_alias": "the-key",
     "litellm.metadata.user_api_key_user_id": "the-owner",
@@ -170,8 +170,8 @@ def test_a_stream_and_a_failure_say_whose_they_are(app: App, telemetry: Recorder
 def test_a_routed_call_and_its_route_say_whose_they_are(provider: OpenAIProvider, telemetry: Recorder) -> None:
     """The Router hands on what it was given."""
     deployment = {"model": "openai/gpt-4o", "api_base": provider.base_url, "api_key": "sk-test"}
-    router = litellm.Router([{"model_name": "fast", "litellm_params": deployment}])  # type: ignore[list-item]
-    router.completion("fast", MESSAGES, metadata={"session_id": "s-1", "trace_user_id": "ann"})  # type: ignore[arg-type]
+    router = litellm.Router([{"model_name": "fast", "litellm_params": deployment}])
+    router.completion("fast", MESSAGES, metadata={"session_id": "s-1", "trace_user_id": "ann"})
     spans = {span.kind: told(attributes_of(span)) for span in telemetry.spans()}
     whose = {"session.id": "s-1", "user.id": "ann"}
     assert spans == {SpanKind.CLIENT: whose, SpanKind.INTERNAL: whose}

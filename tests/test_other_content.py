@@ -262,7 +262,7 @@ def _texts(value: object) -> list[str]:
     if isinstance(value, dict):
         return [each for name in value if name in {"content", *NAMES} for each in _texts(value[name])]
     if isinstance(value, list | tuple):
-        return [each for item in value for each in _texts(item)] if not isinstance(value, dict) else []
+        return [each for item in value for each in _texts(item)]
     if isinstance(value, str):
         return [value] if len(value) > 5 else []
     return []
