@@ -82,6 +82,10 @@ ASKED: dict[str, tuple[dict[str, Any], Attributes]] = {
         {"metadata": {"user_api_key_alias": "made up"}, "litellm_metadata": PROXY},
         TOLD_OF_PROXY,
     ),
+    "halves of characters": (
+        {"user": "\ud83d", "metadata": {"tags": ["a\udc4d"]}},
+        {"user.id": "?", "litellm.metadata.tags": ("a?",)},
+    ),
     "what is too long": ({"user": "u" * 1_000}, {"user.id": "u" * 256}),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import product
 from typing import Any
 
@@ -26,7 +27,7 @@ _MOST_TAGS = 64
 def told(value: Any) -> str | None:
     """A name or an identifier, cut to a bearable length. Some apps number their users."""
     if isinstance(value, str):
-        return str.__str__(value)[:_LONGEST] or None
+        return _short(value) or None
     number = integer(value)
     return None if number is None else str(number)
 
@@ -34,7 +35,13 @@ def told(value: Any) -> str | None:
 def tags(value: Any) -> tuple[str, ...] | None:
     if not isinstance(value, list | tuple):
         return None
-    return tuple(tag[:_LONGEST] for tag in value[:_MOST_TAGS] if isinstance(tag, str)) or None
+    return tuple(_short(tag) for tag in value[:_MOST_TAGS] if isinstance(tag, str)) or None
+
+
+def _short(text: str) -> str:
+    """Without halves of characters, which no exporter can write."""
+    short = str.__str__(text)[:_LONGEST]
+    return short if short.isascii() else short.encode("utf-8", "replace").decode("utf-8")
 
 
 def _conversation(value: Any) -> str | None:
@@ -139,8 +146,9 @@ def _named(given: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
 
 def _openinference(context: Context) -> Iterator[Mapping[str, Any]]:
     """Its metadata, which it keeps as JSON."""
-    text = context.get("metadata")
-    given = json.loads(text) if isinstance(text, str) else None
+    given: Any = None
+    with suppress(TypeError, ValueError):  # it is another's
+        given = json.loads(context.get("metadata", ""))
     if isinstance(given, dict):
         yield given
 
