@@ -21,7 +21,8 @@ _HEAD = """\
 
 Every function of LiteLLM is traced, whichever way it is imported. This page is made by the tests, of the spans they
 saw with LiteLLM {release}: `pytest --write-operations` writes it. *Default* are functions that nobody has described:
-their spans have a name, a model, a duration and an outcome.
+their spans have a name, a model, a duration and an outcome. Where a cell is empty there is nothing of the kind, or the
+calls that the function makes tell it.
 
 """
 _TRACED = ("traced", "traced_async")
@@ -68,7 +69,7 @@ def page(seen: Mapping[str, set[str]]) -> str:
     described = set()
     for function in traced_functions():
         row = operation_of(function)
-        functions[row.name].add(function.__name__)
+        functions[row.name].add(_name(function, row.name))
         if row.shape is not DEFAULT.shape:
             described.add(row.name)
     lines = [
@@ -80,6 +81,12 @@ def page(seen: Mapping[str, set[str]]) -> str:
         facts = ("✓" if fact in seen.get(operation, ()) else "" for fact in _FACTS)
         lines.append(f"| {', '.join(sorted(names))} | `{operation}` | {traced} | {' | '.join(facts)} |")
     return _HEAD.format(release=version("litellm")) + "\n".join(lines) + "\n"
+
+
+def _name(function: FunctionType, operation: str) -> str:
+    """What LiteLLM exports the function as: all that its factory makes have the same two names."""
+    made = function.__name__.removesuffix("endpoint_func")
+    return function.__name__ if made == function.__name__ else f"{'a' if made else ''}{operation}"
 
 
 def traced_functions() -> Iterator[FunctionType]:

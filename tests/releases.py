@@ -34,6 +34,8 @@ FINGERPRINTS_OF_GROQS_STREAMS = since("1.107")
 """They come through."""
 STREAMS_NAME_THEIR_MODEL = since("1.81")
 """A chat's stream knows what its provider calls the model; before, the chunks say what was asked for."""
+STREAMS_KEEP_COUNTS = since("1.81")
+"""What a provider counted is found with the chunks of its stream, also where the app did not ask."""
 ROLES_ARE_CHUNKS = since("1.81")
 """A chunk that says no more than whose words will follow is handed on."""
 
@@ -54,6 +56,32 @@ class Lack:
 
 
 LACKS: tuple[Lack, ...] = (
+    Lack(
+        until="1.81",
+        reason="makes no follow-ups, searches no files for a model and judges no answer by a schema of one call",
+        tests={
+            f"test_inner_calls::test_{name}": (
+                "follow-up",
+                "asks by itself",
+                "what to think",
+                "web search",
+                "advisor",
+                "files searched",
+                "refused",
+            )
+            for name in ("the_sums_over_spans_are_the_providers", "the_app_gets_what_it_gets_without_us")
+        }
+        | {
+            "test_inner_calls::test_a_follow_up_tells_of_its_own_answer": (),
+            "test_inner_calls::test_a_stream_that_is_closed_in_its_follow_up": (),
+            "test_inner_calls::test_what_one_of_several_answers_did_not_count_is_not_known": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="has no price for the model that is asked, and lets no callback change an answer",
+        tests={"test_inner_calls::test_the_sums_over_spans_are_the_providers": ("asks at last", "edited, aresponses")},
+    ),
     Lack(
         until="1.81",
         reason="ends a stream that was cut off as if it were complete",
@@ -173,6 +201,11 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(
         until="1.81",
+        reason="does not know OpenAI's word for a container's file that is deleted",
+        tests={"test_jobs::test_a_job_is_described_in_full": ("delete_container_file",)},
+    ),
+    Lack(
+        until="1.81",
         reason="loses what the provider counted, or did not count, where it translates",
         tests={
             "test_generate_content::test_translated_content_is_one_call": ("streamed",),
@@ -202,6 +235,7 @@ LACKS: tuple[Lack, ...] = (
             "test_providers::test_a_chat_says_what_its_provider_said": ("gemini", "vertex_ai"),
             "test_providers::test_a_stream_says_what_a_plain_chat_does": ("gemini", "vertex_ai"),
             "test_providers::test_a_provider_that_cannot_be_reached": ("vertex_ai",),
+            "test_stream_usage::test_only_who_supports_it_is_asked": ("vertex_ai",),
             "test_providers::test_a_refusal_says_what_its_provider_said": ("vertex_ai",),
             "test_providers::test_a_response_that_litellm_cannot_read": ("vertex_ai",),
             "test_providers::test_embeddings_say_what_their_provider_said": ("vertex_ai",),
@@ -218,9 +252,51 @@ LACKS: tuple[Lack, ...] = (
         },
     ),
     Lack(
+        until="1.80",
+        reason="loses too much of what providers count for each number to be found",
+        tests={"test_ledger": ()},
+    ),
+    Lack(
+        until="1.81",
+        reason="loses, or adds to, what these providers count, and ends cut streams as if they were complete",
+        tests={
+            "test_ledger::test_tokens_are_those_that_the_provider_counted": (
+                "vertex_ai",
+                "image_generation",
+                "moderation",
+                "plain messages of gemini",
+                "plain responses of anthropic",
+                "plain responses of bedrock",
+                "streamed chat of deepseek",
+                "streamed chat of groq",
+                "streamed chat of huggingface",
+                "streamed chat of mistral",
+                "streamed chat of xai",
+                "streamed generate_content of openai",
+                "streamed messages of",
+                "streamed responses of",
+                "streamed text]",
+            ),
+            "test_ledger::test_what_nobody_counted_is_not_told": ("vertex_ai", "responses of bedrock"),
+            "test_ledger::test_what_a_cut_stream_had_written_is_not_known": (),
+            "test_ledger::test_tokens_of_embeddings": ("vertex_ai",),
+            "test_ledger::test_tokens_of_a_session": (),
+            "test_ledger::test_the_metric_is_the_sum_over_the_spans": (),
+        },
+    ),
+    Lack(
         until="1.81",
         reason="loses what these providers count in a stream, or cannot price it",
         tests={
+            "test_stream_usage::test_only_who_supports_it_is_asked": (
+                "deepseek",
+                "groq",
+                "huggingface",
+                "mistral",
+                "xai",
+            ),
+            "test_stream_usage::test_the_stream_is_counted_and_the_same": ("choices",),
+            "test_stream_usage::test_a_translated_stream_is_asked_as_litellm_does": (),
             "test_providers::test_a_stream_says_what_a_plain_chat_does": (
                 "anthropic",
                 "azure",
@@ -267,6 +343,7 @@ LACKS: tuple[Lack, ...] = (
         tests={
             "test_providers::test_a_chat_says_what_its_provider_said": ("anthropic", "groq"),
             "test_providers::test_a_refusal_says_what_its_provider_said": ("xai",),
+            "test_stream_usage::test_only_who_supports_it_is_asked": ("anthropic",),
             "test_readers::test_the_provider_by_the_price_map": ("claude-haiku",),
             "test_readers::test_the_same_response_as_a_dict_is_the_same": (),
             "test_vocabularies::test_no_provider_of_litellms_gets_a_name_that_is_not_known": (),
@@ -348,7 +425,9 @@ LACKS: tuple[Lack, ...] = (
         tests={
             "test_contents::test_nothing_that_is_said_is_told": ("generate_content",),
             "test_jobs::test_a_job_is_described_in_full": ("container", "skill", "interactions"),
+            "test_jobs::test_a_document_that_is_taken_in_is_made_of_calls": (),
             "test_jobs::test_a_question_about_documents_is_made_of_calls": (),
+            "test_jobs::test_an_interaction_with_an_agent_says_with_which": (),
             "test_jobs::test_a_streamed_interaction_is_described_in_full": (),
         },
     ),
@@ -407,6 +486,7 @@ LACKS: tuple[Lack, ...] = (
             "test_providers::test_a_response_that_litellm_cannot_read": ("gemini",),
             "test_providers::test_embeddings_say_what_their_provider_said": ("gemini", "async-ollama"),
             "test_providers::test_the_server_that_litellm_finds": ("bedrock", "cohere", "gemini"),
+            "test_stream_usage::test_only_who_supports_it_is_asked": ("bedrock", "cohere", "gemini"),
         },
     ),
     Lack(

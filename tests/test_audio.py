@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 
 import pytest
 from litellm.types.llms.openai import HttpxBinaryResponseContent
@@ -252,8 +253,10 @@ def test_a_transcript_that_is_no_json(response_format: str, wire: WireProvider, 
     assert attributes["llm.request.response_format"] == response_format
 
 
-def test_the_size_of_a_file_is_told_where_it_need_not_be_read(tmp_path: Path) -> None:
-    """Bytes, tuples, files in memory, open files and paths have a size; what is not there or says nothing has none."""
+def test_the_size_of_a_file_is_told_where_it_need_not_be_sought(tmp_path: Path) -> None:
+    """Bytes, tuples, files in memory and open files have a size. What is only a path, goes to the disk when asked, or
+    is no file of the disk's has none, and stays as it is.
+    """
     path = tmp_path / f"{CANARY}.wav"
     path.write_bytes(RECORDING)
     in_memory = BytesIO(RECORDING)
@@ -267,12 +270,15 @@ def test_the_size_of_a_file_is_told_where_it_need_not_be_read(tmp_path: Path) ->
         return readers.TRANSCRIPTION.request({"file": file}).file_size
 
     with path.open("rb") as opened:
-        known = [RECORDING, bytearray(RECORDING), FILE, (*FILE, "audio/wav"), in_memory, opened, ("a", opened), path]
+        known = [RECORDING, bytearray(RECORDING), FILE, (*FILE, "audio/wav"), in_memory, opened, ("a", opened)]
         assert [size(file) for file in known] == [len(RECORDING)] * len(known)
         assert opened.tell() == 0
     assert in_memory.tell() == 3
-    unknown = [None, "a string", Reader(), tmp_path / "missing.wav", opened, ("a",), 5]
-    assert [size(file) for file in unknown] == [None] * len(unknown)
+    with SpooledTemporaryFile() as spooled, Path("/dev/null").open("rb") as device:
+        spooled.write(RECORDING)
+        unknown = [None, "a string", Reader(), path, opened, ("a",), 5, spooled, device]
+        assert [size(file) for file in unknown] == [None] * len(unknown)
+        assert spooled._rolled is False  # type: ignore[attr-defined]  # nobody else knows
 
 
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
@@ -13,7 +14,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from apps import CALL_ID, AsyncCaller, Caller, SyncCaller
 from expected import FIGURES, STREAMED, identified, price, served, without_figures
-from recorder import Attributes, Recorder
+from recorder import Attributes, Recorder, attributes_of
 from servers.wire import Reply, WireProvider, events
 
 SECRET = "confidential.jsonl"
@@ -116,6 +117,9 @@ TUNING_ID: Parameters = {"fine_tuning_job_id": "ftjob-1"}
 CONTAINER_ID: Parameters = {"container_id": "cntr_1"}
 EVALUATION_ID: Parameters = {"eval_id": "eval_1"}
 SKILL_ID: Parameters = {"skill_id": "skill_1"}
+AGENT_NAME: Parameters = {"name": "analyst"}
+AGENT = {"id": "analyst", "base_agent": "waverunner", "system_instruction": SECRET}
+AGENT_ASKED: Attributes = {**asked(agent_id="analyst"), "gen_ai.agent.id": "analyst"}
 INTERACTION_ID: Parameters = {"interaction_id": "int_1"}
 INTERACTION = {
     "id": "int_1",
@@ -204,10 +208,10 @@ JOBS: dict[str, Job] = {
         {**asked(resource_id="cntr_1"), **identified("cntr_1", status="running")},
     ),
     "list_containers": (
-        {},
+        {"limit": 2},
         "/containers",
         listed(CONTAINER),
-        {"llm.response.results_count": 1, "llm.response.has_more": False},
+        {**asked(page_size=2), "llm.response.results_count": 1, "llm.response.has_more": False},
     ),
     "delete_container": (
         CONTAINER_ID,
@@ -233,6 +237,18 @@ JOBS: dict[str, Job] = {
         b"123",
         {**asked(resource_id="cfile_1"), "llm.response.size": 3},
     ),
+    "upload_container_file": (
+        {**CONTAINER_ID, "file": (SECRET, b"nine byte")},
+        "/files",
+        CONTAINED,
+        {**asked(resource_id="cntr_1", file_size=9), **identified("cfile_1", size=9)},
+    ),
+    "containers.delete_container_file": (
+        {**CONTAINER_ID, "file_id": "cfile_1"},
+        "/cfile_1",
+        {"id": "cfile_1", "object": "container.file.deleted", "deleted": True},
+        {**asked(resource_id="cfile_1"), **identified("cfile_1", deleted=True)},
+    ),
     "create_eval": (
         {"data_source_config": {"type": "custom"}, "testing_criteria": []},
         "/evals",
@@ -241,10 +257,28 @@ JOBS: dict[str, Job] = {
     ),
     "get_eval": (EVALUATION_ID, "/eval_1", EVALUATION, {**asked(resource_id="eval_1"), **identified("eval_1")}),
     "list_evals": (
-        {},
+        {"limit": 2},
         "/evals",
         listed(EVALUATION),
-        {"llm.response.results_count": 1, "llm.response.has_more": False},
+        {**asked(page_size=2), "llm.response.results_count": 1, "llm.response.has_more": False},
+    ),
+    "update_eval": (
+        {**EVALUATION_ID, "name": SECRET},
+        "/eval_1",
+        EVALUATION,
+        {**asked(resource_id="eval_1"), **identified("eval_1")},
+    ),
+    "cancel_eval": (
+        EVALUATION_ID,
+        "/cancel",
+        {"id": "eval_1", "object": "eval", "status": "cancelled"},
+        {**asked(resource_id="eval_1"), **identified("eval_1", status="cancelled")},
+    ),
+    "delete_eval": (
+        EVALUATION_ID,
+        "/eval_1",
+        {"eval_id": "eval_1", "object": "eval.deleted", "deleted": True},
+        {**asked(resource_id="eval_1"), **identified("eval_1", deleted=True)},
     ),
     "create_run": (
         {**EVALUATION_ID, "data_source": {"type": "completions"}},
@@ -258,6 +292,28 @@ JOBS: dict[str, Job] = {
         RUN,
         {**asked(resource_id="run_1"), **identified("run_1", status="queued")},
     ),
+    "list_runs": (
+        {**EVALUATION_ID, "limit": 2},
+        "/runs",
+        listed(RUN, RUN, more=True),
+        {
+            **asked(resource_id="eval_1", page_size=2),
+            "llm.response.results_count": 2,
+            "llm.response.has_more": True,
+        },
+    ),
+    "cancel_run": (
+        {**EVALUATION_ID, "run_id": "run_1"},
+        "/cancel",
+        {"id": "run_1", "object": "eval.run", "status": "cancelled"},
+        {**asked(resource_id="run_1"), **identified("run_1", status="cancelled")},
+    ),
+    "delete_run": (
+        {**EVALUATION_ID, "run_id": "run_1"},
+        "/run_1",
+        {"run_id": "run_1", "object": "eval.run.deleted", "deleted": True},
+        {**asked(resource_id="run_1"), **identified("run_1", deleted=True)},
+    ),
 }
 ANTHROPICS: dict[str, Job] = {
     "list_skills": (
@@ -266,12 +322,50 @@ ANTHROPICS: dict[str, Job] = {
         {"data": [SKILL], "has_more": True},
         {**asked(page_size=2), "llm.response.results_count": 1, "llm.response.has_more": True},
     ),
+    "create_skill": (
+        {"files": [("mine/SKILL.md", SECRET.encode(), "text/markdown")], "display_title": SECRET},
+        "/skills",
+        SKILL,
+        {**asked(files_count=1), **identified("skill_1")},
+    ),
     "get_skill": (SKILL_ID, "/skill_1", SKILL, {**asked(resource_id="skill_1"), **identified("skill_1")}),
+    "delete_skill": (
+        SKILL_ID,
+        "/skill_1",
+        {"id": "skill_1", "type": "skill_deleted"},
+        {**asked(resource_id="skill_1"), **identified("skill_1", deleted=True)},
+    ),
 }
 GEMINIS: dict[str, Job] = {
     # What it used was counted when it was created.
     "interactions.get": (INTERACTION_ID, "/int_1", INTERACTION, {**asked(resource_id="int_1"), **INTERACTION_TOLD}),
-    "interactions.agents.list": ({}, "/agents", {"agents": [{"name": "a", "id": "a"}]}, {}),
+    "interactions.cancel": (
+        INTERACTION_ID,
+        "cancel",
+        {"id": "int_1", "status": "cancelled"},
+        {**asked(resource_id="int_1"), **identified("int_1", status="cancelled")},
+    ),
+    "interactions.delete": (
+        INTERACTION_ID,
+        "/int_1",
+        {},
+        {**asked(resource_id="int_1"), **identified("int_1", deleted=True)},
+    ),
+    "interactions.agents.create": (
+        {**AGENT_NAME, "base_agent": "waverunner", "instructions": SECRET},
+        "/agents",
+        AGENT,
+        {**AGENT_ASKED, **identified("analyst")},
+    ),
+    "interactions.agents.get": (AGENT_NAME, "/analyst", AGENT, {**AGENT_ASKED, **identified("analyst")}),
+    "interactions.agents.list": ({}, "/agents", {"agents": [AGENT]}, {"llm.response.results_count": 1}),
+    "interactions.agents.delete": (AGENT_NAME, "/analyst", {}, {**AGENT_ASKED, "llm.response.deleted": True}),
+    "interactions.agents.list_versions": (
+        AGENT_NAME,
+        "/versions",
+        {"agentVersions": [AGENT, AGENT], "nextPageToken": SECRET},
+        {**AGENT_ASKED, "llm.response.results_count": 2, "llm.response.has_more": True},
+    ),
 }
 EVERY = {
     **{operation: (("openai", "/v1"), job) for operation, job in JOBS.items()},
@@ -372,6 +466,28 @@ def streamed(caller: Caller, module: object, function: str, **parameters: object
         return [chunk async for chunk in (stream.aiter_bytes() if hasattr(stream, "aiter_bytes") else stream)]
 
     return asyncio.run(scenario())
+
+
+def test_an_interaction_with_an_agent_says_with_which(caller: Caller, wire: WireProvider, telemetry: Recorder) -> None:
+    """An interaction may be with an agent, and has no model then."""
+    wire.reply("/interactions", Reply(body={"id": "int_1", "object": "interaction", "status": "in_progress"}))
+    caller.call(
+        litellm.interactions,
+        "create",
+        agent="analyst",
+        input=SECRET,
+        background=True,
+        custom_llm_provider="gemini",
+        api_key="sk-test",
+        api_base=wire.url,
+        litellm_call_id=CALL_ID,
+    )
+    assert telemetry.attributes() == {
+        **served("interactions.create", "gemini", wire, call_type=caller.name("create")),
+        **asked(stream=False, content_length=len(SECRET)),
+        **AGENT_ASKED,
+        **identified("int_1", status="in_progress"),
+    }
 
 
 def test_a_streamed_interaction_is_described_in_full(caller: Caller, wire: WireProvider, telemetry: Recorder) -> None:
@@ -505,6 +621,63 @@ def test_a_question_about_documents_is_made_of_calls(wire: WireProvider, telemet
         assert span.parent is not None
         assert span.parent.span_id == query.context.span_id
     assert [name for name in query.attributes or {} if "usage" in name or "cost" in name] == []
+
+
+@pytest.fixture
+def event_loop() -> Iterator[None]:
+    """LiteLLM's synchronous function wants one that does not run."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.mark.usefixtures("event_loop")
+@pytest.mark.parametrize("failing", [False, True], ids=["well", "refused"])
+def test_a_document_that_is_taken_in_is_made_of_calls(
+    caller: Caller, wire: WireProvider, telemetry: Recorder, *, failing: bool
+) -> None:
+    """Calls of their own upload a document and put it in a store. How that went LiteLLM says in its answer only."""
+    refusal = Reply(status=403, body={"error": {"message": SECRET}})
+    wire.reply("/vs_1/files", refusal if failing else Reply(body={"id": "file-1", "object": "vector_store.file"}))
+    wire.reply("/files", Reply(body=FILE))
+    options = {
+        "vector_store": {
+            "custom_llm_provider": "openai",
+            "vector_store_id": "vs_1",
+            "api_key": "sk-test",
+            "api_base": f"{wire.url}/v1",
+        }
+    }
+    result: Any = caller.call(
+        import_module("litellm.rag.main"),
+        "ingest",
+        ingest_options=options,
+        file_data=(SECRET, b"twelve bytes", "text/plain"),
+        litellm_call_id=CALL_ID,
+    )
+    assert result["status"] == ("failed" if failing else "completed")
+    *parts, whole = telemetry.spans()
+    assert [span.name for span in parts] == ["create_file", "vector_store_files.create"]
+    assert [exchange.path for exchange in wire.ledger] == ["/v1/files", "/v1/vector_stores/vs_1/files"]
+    assert whole.context is not None
+    for span in parts:
+        assert span.parent is not None
+        assert span.parent.span_id == whole.context.span_id
+    assert (whole.name, whole.kind) == ("rag.ingest", SpanKind.INTERNAL)
+    assert attributes_of(whole) == {
+        "gen_ai.provider.name": "openai",
+        "gen_ai.data_source.id": "vs_1",
+        "litellm.call_id": CALL_ID,
+        "litellm.call_type": caller.name("ingest"),
+        "litellm.provider": "openai",
+        "llm.provider": "openai",
+        "llm.vendor": "litellm",
+        **asked(file_size=12, data_source_id="vs_1"),
+        **identified(result["id"], status=result["status"]),
+    }
+    assert SECRET not in telemetry.everything()
 
 
 # --- refusals ---------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The readers of images, sound, video, moderation and sessions, given anything at all."""
+"""The readers of what is neither chats nor texts nor embeddings, given anything at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.readers.tokens import read_tokens
+from agentops_otel_litellm.readers.tokens import read_media_usage
 from agentops_otel_litellm.readers.values import identifier, keyword, length, quantity
 from test_readers import JSON, UNHURRIED, check, holding
 
@@ -20,14 +20,30 @@ SHAPES = (
     readers.MODERATION,
     readers.VIDEO,
     readers.REALTIME,
+    readers.ADMISSION,
+    readers.CONNECTION,
+    readers.RESPONSES_SOCKET,
+    readers.SANDBOX,
+    readers.CODE,
+    readers.TOKEN_COUNT,
+    readers.DECISIONS,
+    readers.AGENT,
+    readers.DELETED_INTERACTION,
+    readers.JOB,
+    readers.INGESTION,
+    readers.STORED_CONTENT,
 )
 PARAMETERS = (
     *("model", "prompt", "input", "image", "file", "stream", "n", "size", "quality", "style", "output_format"),
     *("response_format", "voice", "speed", "language", "temperature", "seconds", "video_id"),
+    *("session", "transcription_session", "provider", "container", "code", "messages", "system", "tools", "state"),
+    *("questions", "images", "assets", "audio", "videos", "name", "ingest_options", "file_data", "file_id", "files"),
 )
 RESPONSE = (
     *("id", "model", "data", "text", "duration", "language", "words", "segments", "results", "usage", "status"),
     *("progress", "seconds", "size", "response", "_content", "_hidden_params", "messages", "backend_ws", "logging_obj"),
+    *("error", "stdout", "stderr", "answers", "total_tokens", "tokenizer_type", "model_used", "headers", "status_code"),
+    *("agents", "agent_versions", "next_page_token", "success", "deleted", "content", "type", "has_more"),
 )
 JUDGEMENT = ("flagged", "categories")
 COUNTED = (
@@ -133,7 +149,7 @@ def test_lengths(value: object, read: int | None) -> None:
 )
 def test_usage(usage: object, read: Usage | None) -> None:
     """What was counted, in either wording; zeros that stand for nothing are unknown."""
-    assert read_tokens({"usage": usage}) == read
+    assert read_media_usage({"usage": usage}) == read
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -20,6 +20,7 @@ from agentops_otel_litellm.call import (
     Attempts,
     Call,
     Cost,
+    Estimate,
     Failure,
     Response,
     Routing,
@@ -35,6 +36,11 @@ from agentops_otel_litellm.processors.cache import set_saved_apart
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import categorise_failure
 from agentops_otel_litellm.processors.stream import add_stream_rates
+from agentops_otel_litellm.processors.usage import (
+    drop_count_of_a_beginning,
+    drop_estimate,
+    drop_needless_estimate,
+)
 
 CALL = Call(
     name="chat", operation="chat", target=Target(provider="openai", model="gpt-4o"), timing=Timing(started_at=1)
@@ -377,12 +383,19 @@ def test_retries_and_fallbacks_are_counted(
     asked: list[tuple[str, str, str | None]], retries: int | None, *, fallback_used: bool | None
 ) -> None:
     """A retry asks the same model, or the same group of the Router's; of a single attempt nothing is said."""
+    failure = Failure(type="Timeout", ancestry=("Timeout",))
     made = [
-        Attempt(number=number, provider=provider, model=model, model_group=group)
+        Attempt(number=number, provider=provider, model=model, model_group=group, failure=failure)
         for number, (provider, model, group) in enumerate(asked, 1)
     ]
     counted = count_retries(attempted(*made)).attempts
     assert counted == Attempts(made=tuple(made), retries=retries, fallback_used=fallback_used)
+
+
+def test_what_follows_an_answer_is_no_retry() -> None:
+    """LiteLLM has a tool run for the model, and asks it again."""
+    call = attempted(Attempt(number=1, model="a"), Attempt(number=2, model="a"))
+    assert count_retries(call) is call
 
 
 def test_a_routed_call_has_the_deployment_it_came_to() -> None:
@@ -405,3 +418,49 @@ def test_what_kind_of_failure_an_attempt_was() -> None:
     categories = [attempt.failure.category if attempt.failure else None for attempt in attempts.made]
     assert categories == ["connection", None, "stream_interrupted", "stream_interrupted"]
     assert attempts.made[2] == made[2]
+
+
+COUNTED = Usage(input=5, output=7, total=12, cache_read=1, reasoning=2, output_text=3, output_image=4, output_audio=1)
+ESTIMATED = replace(CALL, estimate=Estimate(input=5, output=7))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reasons", "whole"),
+    [
+        ("completed", None, True),
+        ("completed", ("stop",), True),
+        ("closed", ("stop",), True),
+        ("closed", None, False),
+        ("closed", (), False),
+        ("abandoned", (None,), False),
+        ("failed", ("stop", None), False),
+        ("cancelled", None, False),
+    ],
+)
+def test_the_count_of_a_beginning_is_dropped(
+    outcome: StreamOutcome, reasons: tuple[str | None, ...] | None, *, whole: bool
+) -> None:
+    """Of a stream that was cut before it said why it ends, only what was read is known."""
+    call = replace(streamed(1.0, outcome=outcome), usage=COUNTED, response=Response(finish_reasons=reasons))
+    assert drop_count_of_a_beginning(call).usage == (COUNTED if whole else Usage(input=5, cache_read=1))
+
+
+@pytest.mark.parametrize("call", [CALL, streamed(1.0, outcome="failed"), replace(CALL, usage=COUNTED)])
+def test_what_is_whole_or_unknown_stays(call: Call) -> None:
+    """There is nothing to drop of a plain call, nor of one that nobody counted."""
+    assert drop_count_of_a_beginning(call) == call
+
+
+@pytest.mark.parametrize(
+    ("call", "kept"),
+    [
+        (ESTIMATED, True),
+        (replace(ESTIMATED, response=Response(id="r")), True),
+        (replace(ESTIMATED, usage=COUNTED), False),
+        (replace(ESTIMATED, response=Response(cache_hit=True)), False),
+    ],
+)
+def test_an_estimate_is_told_where_nobody_counted(call: Call, *, kept: bool) -> None:
+    """It is needless where there is a count, or where nothing was used; and nobody is told who did not ask."""
+    assert drop_needless_estimate(call) == (call if kept else replace(call, estimate=None))
+    assert drop_estimate(call) == replace(call, estimate=None)

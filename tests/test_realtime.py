@@ -19,7 +19,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from apps import CALL_ID
-from expected import price
+from expected import price, served
 from media import CANARY
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider
@@ -145,17 +145,19 @@ def play(socket_of: Callable[[], ClientSocket], provider: Provider, **options: A
     return asyncio.run(scenario())
 
 
-def identity(port: int) -> Attributes:
+def identity(
+    port: int, operation: str = "realtime", function: str = "_arealtime", model: str = "gpt-realtime"
+) -> Attributes:
     return {
-        "gen_ai.operation.name": "realtime",
+        "gen_ai.operation.name": operation,
         "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-realtime",
-        "llm.request.model": MODEL,
+        "gen_ai.request.model": model,
+        "llm.request.model": f"openai/{model}",
         "llm.vendor": "litellm",
         "llm.provider": "openai",
         "litellm.provider": "openai",
         "litellm.call_id": CALL_ID,
-        "litellm.call_type": "_arealtime",
+        "litellm.call_type": function,
         "server.address": "127.0.0.1",
         "server.port": port,
     }
@@ -481,57 +483,92 @@ def test_other_connections_of_the_apps_are_its_own(
     assert span.status.status_code is StatusCode.UNSET
 
 
-# LiteLLM's function → its parameters, where it asks, and the name of its operation.
-OVER_HTTP: dict[str, tuple[dict[str, object], str, str]] = {
-    "acreate_realtime_client_secret": (
-        {"session": {"type": "realtime", "model": "gpt-realtime", "instructions": CANARY}},
-        "/realtime/client_secrets",
-        "create_realtime_client_secret",
+# --- letting an app's own client in to a session ----------------------------------------------------------------
+
+
+KEY = {"value": CANARY, "expires_at": 1}
+# LiteLLM's function → its parameters, the end of the path it asks, the answer, and what the span says of them.
+ADMISSIONS: dict[str, tuple[dict[str, Any], str, Reply, Attributes]] = {
+    "create_realtime_client_secret": (
+        {
+            "session": {
+                "type": "realtime",
+                "model": "gpt-realtime",
+                "instructions": f"Say {CANARY}.",
+                "tools": [{"type": "function", "name": CANARY}],
+            },
+        },
+        "/client_secrets",
+        Reply(body={**KEY, "session": SESSION}),
+        {
+            "llm.request.model": "gpt-realtime",
+            "llm.request.tools_count": 1,
+            "llm.request.content_length": len(f"Say {CANARY}."),
+            "gen_ai.request.model": "gpt-realtime",
+            "gen_ai.response.id": "sess_1",
+            "gen_ai.response.model": "gpt-realtime-2025-08-28",
+            "llm.response.id": "sess_1",
+            "llm.response.model": "gpt-realtime-2025-08-28",
+        },
     ),
-    "acreate_realtime_transcription_session": (
-        {},
-        "/realtime/transcription_sessions",
-        "create_realtime_transcription_session",
+    "create_realtime_transcription_session": (
+        {"transcription_session": {"input_audio_transcription": {"model": "whisper-1", "prompt": CANARY}}},
+        "/transcription_sessions",
+        Reply(body={"id": "sess_2", "client_secret": KEY, "input_audio_transcription": {"model": "whisper-1"}}),
+        {
+            "llm.request.model": "whisper-1",
+            "gen_ai.request.model": "whisper-1",
+            "gen_ai.response.id": "sess_2",
+            "gen_ai.response.model": "whisper-1",
+            "llm.response.id": "sess_2",
+            "llm.response.model": "whisper-1",
+        },
     ),
-    "arealtime_calls": (
-        {"openai_ephemeral_key": f"ek_{CANARY}", "sdp_body": CANARY.encode()},
+    "realtime_calls": (
+        {"model": "openai/gpt-realtime", "openai_ephemeral_key": CANARY, "sdp_body": f"v=0 {CANARY}".encode()},
         "/realtime/calls",
-        "realtime_calls",
+        Reply(
+            body=f"v=0 {CANARY}".encode(),
+            status=201,
+            headers={"location": "/v1/realtime/calls/rtc_1", "content-type": "application/sdp"},
+        ),
+        {
+            "llm.request.model": "openai/gpt-realtime",
+            "gen_ai.request.model": "gpt-realtime",
+            "gen_ai.response.id": "rtc_1",
+            "llm.response.id": "rtc_1",
+        },
     ),
 }
 
 
-@pytest.mark.parametrize("function", OVER_HTTP)
-def test_what_is_asked_before_a_session(function: str, wire: WireProvider, telemetry: Recorder) -> None:
-    """Secrets and calls for clients that connect by themselves have a span each, which holds no secret."""
-    parameters, path, operation = OVER_HTTP[function]
-    wire.reply(path, Reply(body={"id": f"sess_{CANARY}", "value": f"ek_{CANARY}", "expires_at": 1, "session": SESSION}))
-
-    async def scenario() -> Any:  # noqa: ANN401 - it is LiteLLM's to say
-        return await getattr(litellm, function)(
-            model=MODEL, api_base=wire.url, api_key="sk-test", litellm_call_id=CALL_ID, **parameters
-        )
-
-    assert asyncio.run(scenario()).status_code == 200
-    assert len(wire.ledger) == 1
+@pytest.mark.parametrize("function", ADMISSIONS)
+def test_how_a_client_is_let_in_is_told_without_the_key(wire: WireProvider, telemetry: Recorder, function: str) -> None:
+    """What an app asks for its own client has the session's or the call's id and model, and never the secret."""
+    parameters, path_end, reply, told = ADMISSIONS[function]
+    wire.reply(path_end, reply)
+    result = asyncio.run(
+        getattr(litellm, f"a{function}")(**parameters, api_key="sk-test", api_base=wire.url, litellm_call_id=CALL_ID)
+    )
+    assert CANARY in result.text
+    (span,) = telemetry.spans()
+    assert (span.name.partition(" ")[0], span.kind) == (function, SpanKind.CLIENT)
     assert telemetry.attributes() == {
-        **identity(wire.port),
-        "gen_ai.operation.name": operation,
-        "litellm.call_type": function,
+        **served(function, "openai", wire, call_type=f"a{function}"),
+        **told,
+        "llm.response.http_status": reply.status,
+        "llm.response.size": len(result.content),
     }
     assert CANARY not in telemetry.everything()
 
 
-@pytest.mark.parametrize("function", OVER_HTTP)
-def test_what_is_refused_before_a_session(function: str, wire: WireProvider, telemetry: Recorder) -> None:
-    """A refusal is a failure of the one span."""
-    parameters, path, _ = OVER_HTTP[function]
-    wire.reply(path, Reply(status=401, body={"error": {"message": CANARY}}))
-
-    async def scenario() -> Any:  # noqa: ANN401 - it is LiteLLM's to say
-        return await getattr(litellm, function)(model=MODEL, api_base=wire.url, api_key="sk-test", **parameters)
-
-    with pytest.raises(Exception):  # noqa: B017, PT011 - they differ
-        asyncio.run(scenario())
+@pytest.mark.parametrize("function", ADMISSIONS)
+def test_a_client_that_is_not_let_in(wire: WireProvider, telemetry: Recorder, function: str) -> None:
+    """Where the provider refuses, the call's one span has failed and says why."""
+    wire.reply("", Reply(status=401, body={"error": {"message": CANARY}}))
+    with pytest.raises(Exception, match=CANARY):
+        asyncio.run(getattr(litellm, f"a{function}")(**ADMISSIONS[function][0], api_key="sk-test", api_base=wire.url))
+    (span,) = telemetry.spans()
+    assert span.status.status_code is StatusCode.ERROR
     assert telemetry.attributes()["llm.error.category"] == "auth"
     assert CANARY not in telemetry.everything()

@@ -21,6 +21,7 @@ from wire_formats import (
     OUTPUT,
     PATHS,
     PIECES,
+    RESPONSES_USAGE,
     TEXT,
     answer_everything,
     chat_events,
@@ -485,11 +486,15 @@ ABOUT_STORED: dict[str, tuple[dict[str, object], str, Attributes]] = {
             "llm.response.tool_calls_count": 0,
         },
     ),
-    "delete_responses": ({"id": STORED, "object": "response", "deleted": True}, "delete_responses", {}),
+    "delete_responses": (
+        {"id": STORED, "object": "response", "deleted": True},
+        "delete_responses",
+        {"llm.response.deleted": True},
+    ),
     "list_input_items": (
         {"object": "list", "data": [MESSAGE_ITEM], "first_id": "msg_1", "last_id": "msg_1", "has_more": False},
         "list_input_items",
-        {},
+        {"llm.response.results_count": 1, "llm.response.has_more": False},
     ),
 }
 
@@ -521,4 +526,30 @@ def test_what_is_done_with_a_stored_response(
         "server.address": wire.address,
         "server.port": wire.port,
         **told,
+    }
+
+
+@pytest.mark.skipif(not hasattr(litellm, "compact_responses"), reason="this LiteLLM does not compact")
+def test_a_conversation_that_is_compacted_is_described_in_full(
+    api: ApiCaller, wire: WireProvider, telemetry: Recorder
+) -> None:
+    """To have a conversation made shorter is a call of a model's: it has what was asked, counted and priced."""
+    compacted = {"type": "compaction", "id": "cmp_1", "encrypted_content": "opaque"}
+    answer = {"id": "resp_1", "object": "response.compaction", "created_at": 1, "output": [compacted]}
+    wire.reply("/compact", Reply(body={**answer, "usage": RESPONSES_USAGE}))
+    result = api.call("compact_responses", instructions="Be brief.", **GPT)
+    (span,) = telemetry.spans()
+    assert span.name == "compact_responses gpt-4o"
+    assert attributes_of(span) == {
+        **identity("compact_responses", api.name("compact_responses"), "openai/gpt-4o", wire),
+        **REQUEST,
+        "llm.request.messages_count": 2,
+        "llm.request.messages.system_count": 1,
+        "llm.request.content_length": len("Be brief.Say hello."),
+        "gen_ai.response.id": result.id,
+        "llm.response.id": result.id,
+        "llm.response.content_length": 0,
+        "llm.response.tool_calls_count": 0,
+        **counted(),
+        **price(result._hidden_params["response_cost"]),
     }

@@ -222,7 +222,12 @@ STORES: dict[str, tuple[dict[str, object], str, object, Attributes]] = {
         {**STORE, "file_id": "file-1"},
         "/file-1/content",
         PARTS,
-        {**STORE_ASKED, "llm.request.resource_id": "file-1"},
+        {
+            **STORE_ASKED,
+            "llm.request.resource_id": "file-1",
+            "llm.response.results_count": 1,
+            "llm.response.content_length": len("t"),
+        },
     ),
     "vector_store_files.update": (
         {**STORE, "file_id": "file-1", "attributes": {"a": "b"}},

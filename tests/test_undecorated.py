@@ -39,6 +39,11 @@ def asking(id_: str) -> Attributes:
     return {"llm.request.resource_id": id_}
 
 
+ASKING_ASSISTANT: Attributes = {
+    **asking("asst_1"),
+    "llm.request.agent_id": "asst_1",
+    "gen_ai.agent.id": "asst_1",
+}
 ENTRIES: Attributes = {"llm.response.results_count": 1, "llm.response.has_more": False}
 MODEL: Attributes = {"gen_ai.response.model": "gpt-4o", "llm.response.model": "gpt-4o"}
 BATCH = {
@@ -107,6 +112,7 @@ RUN_USED: Attributes = {
 }
 THREAD_ID: Parameters = {"thread_id": "thread_1"}
 RUN_IDS: Parameters = {**THREAD_ID, "assistant_id": "asst_1"}
+TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object", "properties": {}}}}
 # Function → its parameters, the end of the path it asks, the answer, and what the span says of them.
 UNDECORATED: dict[str, tuple[Parameters, str, object, Attributes]] = {
     "cancel_batch": (
@@ -130,12 +136,17 @@ UNDECORATED: dict[str, tuple[Parameters, str, object, Attributes]] = {
             **MODEL,
         },
     ),
-    "get_assistants": ({}, "/assistants", listed(ASSISTANT), ENTRIES),
+    "get_assistants": (
+        {"limit": 2},
+        "/assistants",
+        listed(ASSISTANT),
+        {"llm.request.page_size": 2, **ENTRIES},
+    ),
     "delete_assistant": (
         {"assistant_id": "asst_1"},
         "/asst_1",
         {"id": "asst_1", "object": "assistant.deleted", "deleted": True},
-        {**asking("asst_1"), **identified("asst_1", deleted=True)},
+        {**ASKING_ASSISTANT, **identified("asst_1", deleted=True)},
     ),
     "create_thread": (
         {"messages": [{"role": "user", "content": "Hi."}]},
@@ -155,7 +166,7 @@ UNDECORATED: dict[str, tuple[Parameters, str, object, Attributes]] = {
         RUN_IDS,
         "/runs",
         RUN,
-        {**asking("asst_1"), **identified("run_1", status="completed"), **MODEL, **RUN_USED},
+        {**ASKING_ASSISTANT, **identified("run_1", status="completed"), **MODEL, **RUN_USED},
     ),
 }
 
@@ -206,22 +217,45 @@ def test_a_synchronous_moderation_is_one_call(wire: WireProvider, openai: Parame
 
 
 @pytest.mark.skipif(not hasattr(litellm, "acount_tokens"), reason="this LiteLLM does not count at providers'")
-def test_counting_at_the_providers_is_a_call(wire: WireProvider, telemetry: Recorder) -> None:
-    """To have a provider count tokens is a call, and uses none."""
-    wire.reply("/count_tokens", Reply(body={"input_tokens": 14}))
+@pytest.mark.parametrize(
+    ("reply", "tokenizer"),
+    [(Reply(body={"input_tokens": 14}), "anthropic_api"), (Reply(status=500, body={}), "local_tokenizer")],
+    ids=["by the provider", "by LiteLLM, since the provider did not"],
+)
+def test_tokens_that_are_counted_beforehand(
+    wire: WireProvider, telemetry: Recorder, reply: Reply, tokenizer: str
+) -> None:
+    """To have tokens counted is a call that uses none. LiteLLM counts itself where the provider does not, and how many
+    there are is told with who says so.
+    """
+    wire.reply("/count_tokens", reply)
     counted = asyncio.run(
         litellm.acount_tokens(
             model="anthropic/claude-3-5-haiku-20241022",
             messages=[{"role": "user", "content": "Hi."}],
+            system="Be brief.",
+            tools=[TOOL],
             api_key="sk-test",
             api_base=wire.url,
         )
     )
-    assert counted.total_tokens == 14
+    assert type(counted).__name__ == "TokenCountResponse"
+    assert (counted.total_tokens == 14) is (tokenizer == "anthropic_api")
     (span,) = telemetry.spans()
     assert span.name == "count_tokens claude-3-5-haiku-20241022"
-    model: Attributes = served("count_tokens", "anthropic", wire, model="claude-3-5-haiku-20241022")
-    assert telemetry.attributes() == model
+    assert telemetry.attributes() == {
+        **served("count_tokens", "anthropic", wire, model="claude-3-5-haiku-20241022"),
+        "llm.request.messages_count": 2,
+        "llm.request.messages.system_count": 1,
+        "llm.request.messages.user_count": 1,
+        "llm.request.content_length": len("Be brief.Hi."),
+        "llm.request.modalities": ("text",),
+        "llm.request.tools_count": 1,
+        "gen_ai.response.model": "claude-3-5-haiku-20241022",
+        "llm.response.model": "claude-3-5-haiku-20241022",
+        "llm.response.tokens_counted": counted.total_tokens,
+        "llm.response.tokenizer": tokenizer,
+    }
 
 
 def test_every_function_is_wrapped_once() -> None:
@@ -273,7 +307,7 @@ STREAMED_RUN = [
 TOLD_OF_RUN: Attributes = {
     "gen_ai.request.stream": True,
     "llm.request.stream": True,
-    **asking("asst_1"),
+    **ASKING_ASSISTANT,
 }
 
 

@@ -63,7 +63,7 @@ OPERATIONS: dict[str, tuple[Parameters, str, object, Attributes]] = {
         {"limit": 2, "custom_llm_provider": "openai"},
         "/videos",
         {"object": "list", "data": [QUEUED, QUEUED]},
-        {"llm.response.results_count": 2},
+        {"llm.request.page_size": 2, "llm.response.results_count": 2},
     ),
     "video_edit": (
         {"video_id": "video_123", "prompt": PROMPT},
@@ -77,8 +77,18 @@ OPERATIONS: dict[str, tuple[Parameters, str, object, Attributes]] = {
         QUEUED,
         {**ASKED_FOR, **PROMPTED, "llm.request.media_duration": 4.0, **STATE},
     ),
-    "video_create_character": ({"name": CANARY, "video": FILM}, "/videos/characters", CHARACTER, {}),
-    "video_get_character": ({"character_id": "char_1"}, "/videos/characters/char_1", CHARACTER, {}),
+    "video_create_character": (
+        {"name": CANARY, "video": FILM},
+        "/videos/characters",
+        CHARACTER,
+        {"llm.request.file_size": len(FILM)},
+    ),
+    "video_get_character": (
+        {"character_id": "char_1"},
+        "/videos/characters/char_1",
+        CHARACTER,
+        {"llm.request.resource_id": "char_1"},
+    ),
 }
 UNNAMED = {"litellm.call_type"}
 """LiteLLM calls the operations something else here and there."""

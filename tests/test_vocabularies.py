@@ -13,6 +13,7 @@ from agentops_otel_litellm.call import (
     Attempts,
     Call,
     Cost,
+    Estimate,
     Failure,
     Request,
     Response,
@@ -109,6 +110,9 @@ CALL = Call(
         speed=1.25,
         language="en",
         media_duration=4.0,
+        # agents and decisions
+        agent_id="asst_1",
+        questions_count=42,
     ),
     response=Response(
         id="response",
@@ -154,6 +158,11 @@ CALL = Call(
         turns_count=41,
         close_code=1000,
         closed_by="provider",
+        # sandboxes and token counters
+        code_failed=True,
+        error_length=43,
+        tokens_counted=44,
+        tokenizer="anthropic_api",
     ),
     usage=Usage(
         input=20,
@@ -227,6 +236,8 @@ CALL = Call(
         project_id="project",
         project_alias="project's",
     ),
+    # usage that nobody counted
+    estimate=Estimate(input=35, output=36),
 )
 WRITTEN: dict[str, Attributes] = {
     "gen_ai": {
@@ -257,6 +268,7 @@ WRITTEN: dict[str, Attributes] = {
         "gen_ai.data_source.id": "vs_1",
         "gen_ai.retrieval.top_k": 104,
         "gen_ai.request.previous_response.id": "previous",
+        "gen_ai.agent.id": "asst_1",
         "gen_ai.response.id": "response",
         "gen_ai.response.model": "gpt-4o-2024",
         "gen_ai.response.finish_reasons": ("stop", "stop"),
@@ -343,6 +355,9 @@ WRITTEN: dict[str, Attributes] = {
         "llm.request.speed": 1.25,
         "llm.request.language": "en",
         "llm.request.media_duration": 4.0,
+        # agents and decisions
+        "llm.request.agent_id": "asst_1",
+        "llm.request.questions_count": 42,
         "llm.response.id": "response",
         "llm.response.model": "gpt-4o-2024",
         "llm.response.choices_count": 16,
@@ -381,6 +396,11 @@ WRITTEN: dict[str, Attributes] = {
         "llm.response.turns_count": 41,
         "llm.response.close_code": 1000,
         "llm.response.closed_by": "provider",
+        # sandboxes and token counters
+        "llm.response.code_failed": True,
+        "llm.response.error_length": 43,
+        "llm.response.tokens_counted": 44,
+        "llm.response.tokenizer": "anthropic_api",
         "llm.response.is_streaming": True,
         "llm.response.stream_outcome": "failed",
         "llm.response.time_to_first_token": 1.2,
@@ -433,6 +453,9 @@ WRITTEN: dict[str, Attributes] = {
         "litellm.metadata.org_alias": "organization's",
         "litellm.metadata.project_id": "project",
         "litellm.metadata.project_alias": "project's",
+        # usage that nobody counted
+        "agentops.usage.estimated.input_tokens": 35,
+        "agentops.usage.estimated.output_tokens": 36,
     },
 }
 SPREAD = {"litellm.metadata.plan": "litellm.metadata.*"}
@@ -444,7 +467,7 @@ PROPOSED = {
     "gen_ai.usage.cost.currency": "string",
     "gen_ai.usage.cost.source": "string",
 }
-OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.")
+OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.", "agentops.usage.")
 OUR_OPERATIONS: frozenset[str] = frozenset(
     {
         "search",
@@ -461,6 +484,7 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
         "create_realtime_client_secret",
         "create_realtime_transcription_session",
         "realtime_calls",
+        "responses_websocket",
     }
 )
 """Those the conventions have no name for."""

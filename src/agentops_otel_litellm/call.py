@@ -115,6 +115,11 @@ class Request:
     language: str | None = None
     media_duration: float | None = None
     """Seconds that the video is to last."""
+    # agents and decisions
+    agent_id: str | None = None
+    """The provider's agent or assistant that is asked, or asked about."""
+    questions_count: int | None = None
+    """Questions to be decided."""
 
 
 @record
@@ -185,6 +190,15 @@ class Response:
     close_code: int | None = None
     """What the session's connection to the provider was closed with, where the provider closed it."""
     closed_by: Literal["client", "provider"] | None = None
+    # sandboxes and token counters
+    code_failed: bool | None = None
+    """Whether the code that was run ended with an error of its own."""
+    error_length: int | None = None
+    """Characters that the code wrote to its standard error."""
+    tokens_counted: int | None = None
+    """What a token counter was asked for: nobody has used them."""
+    tokenizer: str | None = None
+    """What counted them: `anthropic_api`, or LiteLLM's own `local_tokenizer`."""
 
 
 @record
@@ -227,6 +241,14 @@ class Saved:
     input: int | None = None
     output: int | None = None
     cost: float | None = None
+
+
+@record
+class Estimate:
+    """Tokens as LiteLLM estimates them, where the provider counted none."""
+
+    input: int | None = None
+    output: int | None = None
 
 
 @record
@@ -362,3 +384,5 @@ class Call:
     content: Content | None = None
     """What was said, where the user wants that told."""
     app: App | None = None
+    # usage that nobody counted
+    estimate: Estimate | None = None

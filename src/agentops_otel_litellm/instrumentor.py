@@ -77,9 +77,11 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
     def _uninstrument(self, **_kwargs: object) -> None:
         if not self._loaded:
             return
+        from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.seams.tracing import TRACING
 
         TRACING.telemetry = None
+        STREAM_USAGE.wanted = False
         self._loaded = False
         with guard("putting LiteLLM's functions back"):
             patches.undo()
@@ -102,6 +104,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         if self._loaded:
             return
         from agentops_otel_litellm.emit import Telemetry
+        from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.seams.tracing import TRACING
         from agentops_otel_litellm.vocabularies import VOCABULARIES
 
@@ -115,6 +118,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             meter_provider=self._meter_provider,
             logger_provider=self._logger_provider,
         )
+        STREAM_USAGE.wanted = settings.stream_usage
         self._loaded = True
         # What LiteLLM builds on, others may use without it: there it is left alone.
         self._patch_or_watch([seam for seam in SEAMS if not seam.is_litellms])

@@ -24,6 +24,11 @@ class Operation:
     calls_a_model: bool = True
     """Whether it is an operation of generative AI; else it is what LiteLLM does around such calls."""
 
+    def is_logged_as(self, call_type: object) -> bool:
+        """Whether LiteLLM logs one of the functions by that name."""
+        bare = {function.rpartition(".")[2] for function in self.functions}
+        return isinstance(call_type, str) and not bare.isdisjoint({call_type, call_type.removeprefix("a")})
+
 
 _JOBS = (
     *("create_batch", "retrieve_batch", "list_batches", "cancel_batch"),
@@ -31,7 +36,7 @@ _JOBS = (
     *("create_fine_tuning_job", "retrieve_fine_tuning_job", "list_fine_tuning_jobs", "cancel_fine_tuning_job"),
     *("vector_stores.create", "vector_stores.retrieve", "vector_stores.list", "vector_stores.update"),
     *("vector_stores.delete", "vector_store_files.create", "vector_store_files.retrieve", "vector_store_files.list"),
-    *("vector_store_files.update", "vector_store_files.delete", "vector_store_files.retrieve_content"),
+    *("vector_store_files.update", "vector_store_files.delete"),
     *("create_container", "retrieve_container", "list_containers", "delete_container"),
     *("upload_container_file", "retrieve_container_file", "list_container_files", "delete_container_file"),
     *("create_eval", "get_eval", "list_evals", "update_eval", "delete_eval", "cancel_eval"),
@@ -39,16 +44,17 @@ _JOBS = (
     *("create_skill", "get_skill", "list_skills", "delete_skill"),
     *("create_assistants", "get_assistants", "delete_assistant"),
     *("create_thread", "get_thread", "add_message", "get_messages"),
-    *("interactions.get", "interactions.delete", "interactions.cancel"),
-    *("interactions.agents.create", "interactions.agents.get", "interactions.agents.list"),
-    *("interactions.agents.delete", "interactions.agents.list_versions"),
-    "rag.ingest",
+    *("interactions.get", "interactions.cancel"),
 )
 """What providers run or keep for the app: set up, asked about and taken down."""
-_ONLY_ASYNCHRONOUS = (
-    *("create_sandbox", "run_code", "delete_sandbox", "code_interpreter_tool", "count_tokens"),
-    *("create_realtime_client_secret", "create_realtime_transcription_session", "realtime_calls"),
-)
+_AGENTS = ("create", "get", "list", "delete", "list_versions")
+_ONLY_ASYNCHRONOUS = {
+    **dict.fromkeys(("create_sandbox", "delete_sandbox"), readers.SANDBOX),
+    **dict.fromkeys(("run_code", "code_interpreter_tool"), readers.CODE),
+    "count_tokens": readers.TOKEN_COUNT,
+    **dict.fromkeys(("create_realtime_client_secret", "create_realtime_transcription_session"), readers.ADMISSION),
+    "realtime_calls": readers.CONNECTION,
+}
 SAYING_LITTLE = frozenset(
     {"create", "retrieve", "get", "list", "update", "delete", "cancel", "search", "query", "ingest"}
     | {"list_versions", "retrieve_content"}
@@ -83,13 +89,18 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(functions=("rerank",), shape=readers.RERANK),
     Operation(name="search", functions=("search.search",), shape=readers.SEARCH),
     Operation(functions=("vector_stores.search",), shape=readers.SEARCH),
+    Operation(functions=("vector_store_files.retrieve_content",), shape=readers.STORED_CONTENT),
     Operation(functions=("ocr",), shape=readers.OCR),
     Operation(functions=("rag.query",), shape=readers.RAG_QUERY, calls_a_model=False),
+    Operation(functions=("rag.ingest",), shape=readers.INGESTION, calls_a_model=False),
     Operation(functions=("interactions.create",), shape=readers.INTERACTION),
+    Operation(functions=("interactions.delete",), shape=readers.DELETED_INTERACTION),
+    Operation(functions=tuple(f"interactions.agents.{name}" for name in _AGENTS), shape=readers.AGENT),
+    Operation(functions=("decisions", "systemone"), shape=readers.DECISIONS),
     Operation(functions=("run_thread",), shape=readers.RUN),
     Operation(functions=("file_content", "retrieve_container_file_content"), shape=readers.FILE_CONTENT),
     Operation(functions=("llm_passthrough_route",), shape=readers.PASSTHROUGH),
-    *(Operation(name=name, functions=(f"a{name}",)) for name in _ONLY_ASYNCHRONOUS),
+    *(Operation(name=name, functions=(f"a{name}",), shape=shape) for name, shape in _ONLY_ASYNCHRONOUS.items()),
     Operation(functions=_JOBS, shape=readers.JOB),
     # images, audio, moderation, video, realtime sessions
     Operation(name="image_generation", functions=("image_generation",), shape=readers.IMAGE),
@@ -112,6 +123,7 @@ OPERATIONS: tuple[Operation, ...] = (
         shape=readers.VIDEO,
     ),
     Operation(name="realtime", functions=("_arealtime",), shape=readers.REALTIME),
+    Operation(name="responses_websocket", functions=("_aresponses_websocket",), shape=readers.RESPONSES_SOCKET),
 )
 DEFAULT = Operation()
 

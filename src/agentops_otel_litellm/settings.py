@@ -229,6 +229,21 @@ class Settings:
     def emits_event(self) -> bool:
         return self.content.in_events if self.emit_event is None else self.emit_event
 
+    stream_usage: bool = setting(
+        "AGENTOPS_STREAM_USAGE",
+        default=False,
+        parse=_switch,
+        help="Whether providers are asked to count the tokens of streams where the app did not ask. What it sees of a "
+        "stream stays the same; a server that does not know `stream_options` may refuse the request.",
+    )
+    estimate_usage: bool = setting(
+        "AGENTOPS_ESTIMATE_USAGE",
+        default=False,
+        parse=_switch,
+        help="Whether LiteLLM's own estimate is told where a provider counted no tokens: on the span, as "
+        "`agentops.usage.estimated.*`, and nowhere else.",
+    )
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read every variable; one that cannot be used is told of, and its default is used."""

@@ -45,6 +45,8 @@ class Exchange:
     """The request's, under lower-case names."""
     data: bytes
     received_at: float
+    reply: Reply | None = None
+    """What it got."""
     piece_times: tuple[float, ...] = ()
     cut: bool = False
 
@@ -117,7 +119,9 @@ class _Handler(LoopbackHandler):
         )
         entry: Future[Exchange] = Future()
         try:
-            self._send(self.server.admit(entry, self.route))
+            reply = self.server.admit(entry, self.route)
+            self.exchange = replace(self.exchange, reply=reply)
+            self._send(reply)
         except ConnectionError:
             self.exchange = replace(self.exchange, cut=True)
             self.close_connection = True

@@ -11,6 +11,7 @@ from agentops_otel_litellm.call import (
     App,
     Call,
     Cost,
+    Estimate,
     Failure,
     Request,
     Response,
@@ -22,6 +23,7 @@ from agentops_otel_litellm.call import (
 )
 from agentops_otel_litellm.content import Content
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.observing.answers import Answer, Answers, step_in
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
 from agentops_otel_litellm.observing.logging_objects import know
 
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 
     from agentops_otel_litellm.observing.streamed_response import StreamedResponse
     from agentops_otel_litellm.operations import Operation
-
-Answer = tuple[Response | None, Usage | None, Cost | None]
 
 _READING_REQUEST = guard("reading a request")
 _READING_APP = guard("reading what the app says that a call is for")
@@ -56,10 +56,12 @@ class Account:
         "_answer",
         "_app",
         "_content",
+        "_estimate",
         "_first_logging",
         "_operation",
         "_parameters",
         "_request",
+        "answers",
         "attempts",
         "cooldown_time",
         "error",
@@ -70,6 +72,7 @@ class Account:
         "started_at",
         "translation",
         "usage_is_estimated",
+        "worked_out",
     )
 
     def __init__(self, operation: Operation, parameters: Mapping[str, object]) -> None:
@@ -88,12 +91,17 @@ class Account:
         """The messages LiteLLM made of the app's, for a function of its own that it calls instead."""
         self.usage_is_estimated = False
         """Whether LiteLLM made up a usage, where the provider had counted nothing."""
+        self.worked_out: object = None
+        """The usage of a stream that LiteLLM came to: it makes up what the provider did not count."""
+        self._estimate: Estimate | None = None
         self.cooldown_time: float | None = None
         """Seconds for which the Router has set the call's deployment aside."""
         self.provided: object = None
         """The provider's part of a response of which LiteLLM's cache had the rest."""
         self.error: BaseException | None = None
         """What went wrong that LiteLLM will keep to itself."""
+        self.answers: Answers | None = None
+        """Those that LiteLLM had on its way, where it called itself or another call was made."""
         self.attempts = AttemptsSoFar()
         self.is_told = False
         """Whether a span tells of the call. Of one that is not sampled there are only metrics."""
@@ -105,6 +113,8 @@ class Account:
         self._parameters, self._request, self._answer, self._content = {}, None, None, None
         self._app = None
         self.logging = self._first_logging = self.translation = self.provided = self.error = None
+        self.answers = None
+        self.worked_out = self._estimate = None
         self.attempts = AttemptsSoFar()
 
     def read_request(self) -> None:
@@ -138,6 +148,10 @@ class Account:
         if self._first_logging is None:
             self._first_logging = logging
         self.logging = logging
+
+    def is_logged_with(self, logging: object) -> bool:
+        """Whether the object is LiteLLM's for the very function that was called, and not for one that this calls."""
+        return self.logging is None and self._operation.is_logged_as(getattr(logging, "call_type", None))
 
     def start_over(self) -> None:
         """LiteLLM turns to another function of its own for the call, with nothing but what it was given."""
@@ -180,6 +194,28 @@ class Account:
             self._answer = self._read(answer)
         self.error = error
 
+    def answers_now(self) -> Answers:
+        if self.answers is None:
+            self.answers = Answers(self._read_own)
+        return self.answers
+
+    def keeps(self, answer: object, context: Mapping[str, object], *, refused: bool = False) -> None:
+        """LiteLLM has an answer, in that context, that the app will not get: another is given for it, or none."""
+        step, answers = step_in(context, self), self.answers_now()
+        if step is not None:
+            step.keeps(answer)
+        elif not answers.has_last:
+            answers.keep(self._operation.shape, answer)
+        answers.drop_last(refused=refused)
+
+    def turns_to_a_provider(self) -> None:
+        """LiteLLM does, for an attempt that is under way or a new one: an answer was the end of the last."""
+        answers = self.answers
+        if answers is not None and answers.unfollowed is not None:
+            self.attempts.end(answers.unfollowed, self.target())
+            answers.unfollowed = None
+        self.attempts.begin()
+
     def begun(self) -> Call:
         """The call as known when it starts."""
         operation = self._operation
@@ -204,14 +240,22 @@ class Account:
         streamed: StreamedResponse | None,
         error: BaseException | None,
     ) -> Call:
-        """The whole call."""
+        """The whole call, of which `result` is what the app gets, where that is no stream."""
         failure: Failure | None = None
         if error is not None:
             with _READING_EXCEPTION:
                 failure = readers.read_failure(error)
         if failure is None and streamed is not None and streamed.chunks.failure is not None:
             outcome, failure = "failed", streamed.chunks.failure
-        response, usage, cost = self._answer_at_end(outcome, result, streamed)
+        response, usage, cost = answer = self._answer_at_end(outcome, result, streamed)
+        if self.answers is not None:
+            with _READING_RESPONSE:
+                if outcome == "completed" and streamed is None:
+                    self.answers.end_with(self._operation.shape, result)
+                failed = outcome != "completed" and streamed is None
+                response, usage, cost = self.answers.settled(answer, failed=failed)
+        if readers.is_mocked(self._parameters):
+            usage = cost = None
         target, ended = self.target(), self.started + duration
         return Call(
             name=self._operation.name,
@@ -228,6 +272,7 @@ class Account:
             failure=failure,
             app=self._app,
             content=None if self._content is None else self._said(self._content, result, streamed),
+            estimate=self._estimate,
         )
 
     def _answer_at_end(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
@@ -261,10 +306,35 @@ class Account:
         with _READING_RESPONSE:
             response = self._marked(shape.response(result))
         with _READING_USAGE:
-            usage = shape.usage(bought)
+            usage = self._counted(shape.usage(bought))
         with _READING_COST:
             cost = self._priced(shape.cost(bought), usage, bought)
         return response, usage, cost
+
+    def _read_own(self, shape: readers.Shape, given: object) -> Answer:
+        """One of several answers; of a stream, when it is over."""
+        response: Response | None = None
+        usage: Usage | None = None
+        cost: Cost | None = None
+        chunks = shape.chunks(given) if readers.is_stream(given) else None
+        with _READING_RESPONSE:
+            response = shape.response(given) if chunks is None else None
+        with _READING_USAGE:
+            usage = shape.usage(given) if chunks is None else chunks.usage()
+        with _READING_COST:
+            if usage is not None and self.is_told:
+                cost = (None if chunks is not None else shape.cost(given)) or shape.price(chunks or given, self.logging)
+                cost = cost or readers.price_answer(chunks or given, self.logging)
+        return response, usage, cost
+
+    def _counted(self, usage: Usage | None) -> Usage | None:
+        """What the provider counted of it: for some that do not, LiteLLM does."""
+        if readers.is_mocked(self._parameters):
+            return None
+        counted = None if usage is None else self._operation.shape.counted(usage, self.logging)
+        if counted is None:
+            self._estimate = readers.estimate_of(usage)
+        return counted
 
     def _marked(self, response: Response) -> Response:
         """With what else is known of LiteLLM's cache. Of a response with parts from it, it says they all are."""
@@ -279,9 +349,13 @@ class Account:
         cost: Cost | None = None
         with _READING_RESPONSE:
             response = self._marked(chunks.response())
-        if not self.usage_is_estimated:
+        made_up = readers.is_mocked(self._parameters)
+        if not (made_up or self.usage_is_estimated):
             with _READING_USAGE:
                 usage = chunks.usage()
+        if usage is None and not made_up and self.worked_out is not None:
+            with _READING_USAGE:
+                self._estimate = readers.read_estimate(self.worked_out)
         with _READING_COST:
             if usage is not None and outcome == "completed":
                 cost = self._priced(self._operation.shape.stream_cost(self.logging), usage, chunks)

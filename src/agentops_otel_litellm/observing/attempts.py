@@ -52,6 +52,12 @@ class AttemptsSoFar:
             self._now = Try(perf_counter())
             self._made.append(self._now)
 
+    def end(self, at: float, target: Target) -> None:
+        """The attempt that is under way, if one is, has been answered: LiteLLM will ask something else."""
+        if self._now is not None:
+            self._now.ended, self._now.target = at, target
+            self._now = None
+
     def fail(self, error: BaseException, at: float, target: Target, failure: Failure) -> None:
         """The attempt failed, or one did before LiteLLM had turned to a provider."""
         failed = self._now

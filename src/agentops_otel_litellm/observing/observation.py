@@ -60,6 +60,7 @@ def is_suppressed(context: Mapping[str, object]) -> bool:
     return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))
 
 
+_TAKING_ANSWER = guard("taking what a call within another gave")
 _ENDING_SPAN = guard("ending a span")
 _CANCELLATIONS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
@@ -73,6 +74,7 @@ class Observation:
         "_ending",
         "_forgotten",
         "_handed_on",
+        "_inside",
         "_operation",
         "_routed",
         "_span",
@@ -102,9 +104,12 @@ class Observation:
         if operation.calls_a_model:
             around = standing_aside(around)
         self._context: Context | None = Context({**around, CURRENT: self})
-        route = _route_in(context)
-        if route is not None:
-            self._is_tried_for(route)
+        outside = observation_in(context)
+        self._inside: Observation | None = None
+        if outside is not None:
+            self._inside = outside if outside.calls_a_model else outside._inside  # noqa: SLF001 - another of the kind
+            if outside.operation == "route":
+                self._is_tried_for(outside)
         if self._span.is_recording():
             self.account.is_told = True
             self.account.read_request()
@@ -157,10 +162,14 @@ class Observation:
     def returned(self, result: object) -> None:
         """LiteLLM gave its response."""
         error = self.account.error
+        self._gave(result)
         self._end("completed" if error is None else "failed", result=result, error=error)
 
     def streams(self, stream: object) -> None:
         """LiteLLM gave a stream of which the app will read, or not."""
+        self._gave(stream)
+        if self.account.answers is not None:
+            self.account.answers.give(stream)
         self._streamed = StreamedResponse(
             self._operation.shape.chunks(stream), perf_counter(), self.account.transcript()
         )
@@ -216,6 +225,8 @@ class Observation:
             call = account.ended(duration, outcome, result=result, streamed=streamed, error=error)
             call = self._telemetry.finish(self._span, call)
             self._was_tried(call)
+            if self._inside is not None and self._inside.account.answers is not None:
+                self._inside.account.answers.come_of_another_as(call.response)
         self._release()
 
     def _is_tried_for(self, route: Observation) -> None:
@@ -227,6 +238,13 @@ class Observation:
         if routing is not None and routing.model_id is not None:
             self._routed = route.account.attempts.add(account.started, account.target(), routing)
 
+    def _gave(self, result: object) -> None:
+        """That may be given as the answer to the call that this one is made in."""
+        if self._inside is None or not self._inside.open:
+            return
+        with _TAKING_ANSWER:
+            self._inside.account.answers_now().come_of_another(result)
+
     def _was_tried(self, call: Call) -> None:
         if self._routed is not None:
             self._routed.ended = self.account.started + (call.timing.duration or 0)
@@ -235,14 +253,8 @@ class Observation:
 
     def _release(self) -> None:
         """Let go of what the app passed: our own context refers to us, so only the garbage collector would."""
-        self._context = self._streamed = self._forgotten = self._routed = None
+        self._context = self._streamed = self._forgotten = self._routed = self._inside = None
         self.account.let_go()
-
-
-def _route_in(context: Mapping[str, object]) -> Observation | None:
-    """The Router's call on whose behalf one is made right now."""
-    around = observation_in(context)
-    return around if around is not None and around.operation == "route" else None
 
 
 class Running:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import MethodType, TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import wrapt
 
+from agentops_otel_litellm import readers
 from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.readers import LiteLLMStream
 
@@ -45,9 +46,17 @@ class TracedStream(ObjectProxy):
 
     __wrapped__: LiteLLMStream
 
-    def __init__(self, stream: LiteLLMStream, observation: Observation) -> None:
+    def __init__(self, stream: LiteLLMStream, observation: Observation, whole: TracedStream | None = None) -> None:
         super().__init__(stream)
         self._self_observation = observation
+        self._self_whole = whole
+        """The stream that this is the iterator of, where that is not the stream itself."""
+
+    def _self_of(self, iterator: object) -> object:
+        """What iterates as `iterator` does, which the stream gave: streams are iterators, but for some of LiteLLM's."""
+        if iterator is self.__wrapped__:
+            return self
+        return traced_stream(iterator, self._self_observation, self) if readers.is_stream(iterator) else iterator
 
     def __getattr__(self, name: str) -> object:
         value: object = getattr(self.__wrapped__, name)
@@ -113,7 +122,7 @@ class TracedStream(ObjectProxy):
 
     def __del__(self) -> None:
         observation = getattr(self, "_self_observation", None)
-        if observation is not None:
+        if observation is not None and self._self_whole is None:
             OPEN_STREAMS.forget(observation)
 
 
@@ -121,7 +130,7 @@ class TracedIterator(TracedStream):
     """For streams that are iterated."""
 
     def __iter__(self) -> Iterator[object]:
-        return self
+        return cast("Iterator[object]", self._self_of(self.__wrapped__.__iter__()))
 
     def __next__(self) -> object:
         observation = self._self_observation
@@ -139,7 +148,7 @@ class TracedAsyncIterator(TracedStream):
     """For streams that are iterated asynchronously."""
 
     def __aiter__(self) -> AsyncIterator[object]:
-        return self
+        return cast("AsyncIterator[object]", self._self_of(self.__wrapped__.__aiter__()))
 
     async def __anext__(self) -> object:
         observation = self._self_observation
@@ -166,7 +175,7 @@ WRAPPERS: dict[tuple[bool, bool], type[TracedStream]] = {
 }
 
 
-def traced_stream(stream: LiteLLMStream, observation: Observation) -> TracedStream:
+def traced_stream(stream: LiteLLMStream, observation: Observation, whole: TracedStream | None = None) -> TracedStream:
     """The wrapper that iterates as `stream` does."""
     kind = type(stream)
-    return WRAPPERS[hasattr(kind, "__next__"), hasattr(kind, "__anext__")](stream, observation)
+    return WRAPPERS[hasattr(kind, "__next__"), hasattr(kind, "__anext__")](stream, observation, whole)

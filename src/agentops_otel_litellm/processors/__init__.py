@@ -13,11 +13,17 @@ from agentops_otel_litellm.processors.errors import categorise_failure
 from agentops_otel_litellm.processors.provider import naming_provider
 from agentops_otel_litellm.processors.redaction import redactors
 from agentops_otel_litellm.processors.stream import add_stream_rates
+from agentops_otel_litellm.processors.usage import (
+    drop_count_of_a_beginning,
+    drop_estimate,
+    drop_needless_estimate,
+)
 from agentops_otel_litellm.settings import Settings
 
 Processor = Callable[[Call], Call]
 
 PIPELINE: tuple[Processor, ...] = (
+    drop_count_of_a_beginning,
     set_saved_apart,
     add_stream_rates,
     count_retries,
@@ -29,10 +35,15 @@ PIPELINE: tuple[Processor, ...] = (
 
 def pipeline(settings: Settings) -> tuple[Processor, ...]:
     """The processors, as the user has set them."""
-    return naming_provider(dict(settings.model_providers)), *PIPELINE, content_processor(settings)
+    return (
+        naming_provider(dict(settings.model_providers)),
+        *PIPELINE,
+        drop_needless_estimate if settings.estimate_usage else drop_estimate,
+        _content_processor(settings),
+    )
 
 
-def content_processor(settings: Settings) -> Processor:
+def _content_processor(settings: Settings) -> Processor:
     """What makes content fit to be told."""
     if not settings.tells_content:
         return leave_content_out

@@ -5,22 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.call import Attempt, Call
 
 
 def count_retries(call: Call) -> Call:
-    """An attempt at the model of the one before is a retry, one at another model a fallback; the Router, which asks
-    groups of models, retries within a group.
+    """After one that failed, an attempt at the model of the one before is a retry, one at another model a fallback; the
+    Router, which asks groups of models, retries within a group. After one that did not, LiteLLM asked something else.
 
     A single attempt says nothing: the HTTP client may have made several of it.
     """
     attempts = call.attempts
     if attempts is None or len(attempts.made) == 1:
         return call
-    asked = [attempt.model_group or (attempt.provider, attempt.model) for attempt in attempts.made]
-    fallbacks = sum(before != after for before, after in pairwise(asked))
-    counted = replace(attempts, retries=len(asked) - 1 - fallbacks, fallback_used=fallbacks > 0)
+    again = [
+        (_asked(before) == _asked(after)) for before, after in pairwise(attempts.made) if before.failure is not None
+    ]
+    if not again:
+        return call
+    counted = replace(attempts, retries=sum(again), fallback_used=not all(again))
     return replace(call, attempts=counted)
+
+
+def _asked(attempt: Attempt) -> object:
+    return attempt.model_group or (attempt.provider, attempt.model)
 
 
 def name_deployment(call: Call) -> Call:

@@ -11,14 +11,20 @@ from agentops_otel_litellm.readers.content.content_readers import Transcript
 from agentops_otel_litellm.readers.continuation import (
     is_by_twin,
     is_fallback,
+    is_mocked,
     is_of_model_list,
+    read_id,
     read_logging_object,
     read_messages,
+    unwrapped,
 )
+from agentops_otel_litellm.readers.counting import TOKEN_COUNT
+from agentops_otel_litellm.readers.decisions import DECISIONS
+from agentops_otel_litellm.readers.estimates import estimate_of, read_estimate
 from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.images import IMAGE
-from agentops_otel_litellm.readers.interactions import INTERACTION
+from agentops_otel_litellm.readers.interactions import AGENT, DELETED_INTERACTION, INTERACTION
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.logged import (
     is_over,
@@ -33,23 +39,33 @@ from agentops_otel_litellm.readers.logged import (
 from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
-from agentops_otel_litellm.readers.realtime import REALTIME, read_session_end
+from agentops_otel_litellm.readers.prices import price_answer
+from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
-from agentops_otel_litellm.readers.retrieval import OCR, RAG_QUERY, RERANK, SEARCH
+from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, session_of_turns
+from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
+from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.target import asks, is_of_a_tool, read_cooldown_time, read_routing, read_target
 from agentops_otel_litellm.readers.video import VIDEO
 
 __all__ = [
+    "ADMISSION",
+    "AGENT",
     "BATCH",
     "CHAT",
+    "CODE",
+    "CONNECTION",
+    "DECISIONS",
     "DEFAULT",
+    "DELETED_INTERACTION",
     "EMBEDDING",
     "FILE_CONTENT",
     "GENERATE_CONTENT",
     "GENERATE_CONTENT_STREAM",
     "IMAGE",
+    "INGESTION",
     "INTERACTION",
     "JOB",
     "MESSAGES",
@@ -60,12 +76,16 @@ __all__ = [
     "REALTIME",
     "RERANK",
     "RESPONSES",
+    "RESPONSES_SOCKET",
     "ROUTE",
     "RUN",
+    "SANDBOX",
     "SEARCH",
     "SPEECH",
+    "STORED_CONTENT",
     "STORED_RESPONSE",
     "TEXT",
+    "TOKEN_COUNT",
     "TRANSCRIPTION",
     "VIDEO",
     "Chunks",
@@ -73,9 +93,11 @@ __all__ = [
     "Shape",
     "Transcript",
     "asks",
+    "estimate_of",
     "has_declined",
     "is_by_twin",
     "is_fallback",
+    "is_mocked",
     "is_of_a_tool",
     "is_of_model_list",
     "is_over",
@@ -86,11 +108,14 @@ __all__ = [
     "logged_result",
     "logged_timing",
     "logged_usage",
+    "price_answer",
     "read_app",
     "read_cache_hit",
     "read_client_failure",
     "read_cooldown_time",
+    "read_estimate",
     "read_failure",
+    "read_id",
     "read_logging_object",
     "read_messages",
     "read_native_function",
@@ -99,5 +124,7 @@ __all__ = [
     "read_session_end",
     "read_target",
     "response_shape",
+    "session_of_turns",
+    "unwrapped",
     "was_made",
 ]

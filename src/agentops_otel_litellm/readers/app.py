@@ -146,9 +146,9 @@ def _named(given: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
 
 def _openinference(context: Context) -> Iterator[Mapping[str, Any]]:
     """Its metadata, which it keeps as JSON."""
-    given: Any = None
-    with suppress(TypeError, ValueError):  # it is another's
-        given = json.loads(context.get("metadata", ""))
+    text, given = context.get("metadata"), None
+    with suppress(ValueError):  # it is another's
+        given = json.loads(text) if isinstance(text, str) else None
     if isinstance(given, dict):
         yield given
 

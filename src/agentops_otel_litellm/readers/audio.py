@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response
@@ -16,8 +12,19 @@ from agentops_otel_litellm.readers.content.media import SPEECH_CONTENT, TRANSCRI
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, no_usage, read_cost, read_unit_cost
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.tokens import read_tokens
-from agentops_otel_litellm.readers.values import count, field, keyword, length, members, number, rows_for, taken, text
+from agentops_otel_litellm.readers.tokens import read_media_usage
+from agentops_otel_litellm.readers.values import (
+    count,
+    field,
+    file_size,
+    keyword,
+    length,
+    members,
+    number,
+    rows_for,
+    taken,
+    text,
+)
 
 Parameters = Mapping[str, Any]
 
@@ -36,6 +43,7 @@ _SPEECH = rows_for(
 _TRANSCRIPTION = rows_for(
     Request,
     {
+        "file": ("file_size", file_size),
         "prompt": ("content_length", length),
         "language": ("language", keyword),
         "response_format": ("response_format", keyword),
@@ -74,26 +82,7 @@ def speech_cost(result: Any) -> Cost | None:
 
 
 def transcription_request(parameters: Parameters) -> Request:
-    return replace(
-        default_request(parameters),
-        file_size=_size(parameters.get("file")),
-        **taken(parameters, _TRANSCRIPTION),
-    )
-
-
-def _size(file: Any) -> int | None:
-    """Bytes of what LiteLLM takes for a file, where that is told without reading it."""
-    content = file[1] if isinstance(file, tuple) and len(file) > 1 else file
-    if isinstance(content, bytes | bytearray):
-        return len(content)
-    if isinstance(content, BytesIO):
-        return content.getbuffer().nbytes
-    with suppress(OSError, ValueError):  # not there, or not a file of the system's
-        if isinstance(content, os.PathLike):
-            return Path(content).stat().st_size
-        if hasattr(content, "fileno"):
-            return os.fstat(content.fileno()).st_size
-    return None
+    return replace(default_request(parameters), **taken(parameters, _TRANSCRIPTION))
 
 
 def transcription_response(result: Any) -> Response:
@@ -113,7 +102,7 @@ SPEECH = Shape(
 TRANSCRIPTION = Shape(
     request=transcription_request,
     response=transcription_response,
-    usage=read_tokens,
+    usage=read_media_usage,
     cost=read_unit_cost,
     content=TRANSCRIPTION_CONTENT,
 )

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import wrapt
+
+from agentops_otel_litellm.readers.values import identifier, members
+
 Parameters = Mapping[str, Any]
 
 
@@ -21,6 +25,21 @@ def is_by_twin(parameters: Parameters, function: str) -> bool:
 def read_messages(parameters: Parameters) -> Any:
     """What is to be answered. Only ever asked whether it is the very same object."""
     return parameters.get("messages")
+
+
+def is_mocked(parameters: Parameters) -> bool:
+    """Whether the app tells LiteLLM what to answer, which then asks nobody, and makes up what was counted."""
+    return bool(parameters.get("mock_response") or parameters.get("mock_tool_calls"))
+
+
+def read_id(result: Any) -> str | None:
+    """What the provider calls its answer, which no other has."""
+    return identifier(members(result).get("id"))
+
+
+def unwrapped(result: Any) -> Any:
+    """LiteLLM's, where ours is around it."""
+    return result.__wrapped__ if isinstance(result, wrapt.ObjectProxy) else result
 
 
 def is_of_model_list(parameters: Parameters) -> bool:

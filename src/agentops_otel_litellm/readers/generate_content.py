@@ -19,7 +19,7 @@ from agentops_otel_litellm.readers.responses import cache_hit
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.streams import reported_usage, translated_chat
-from agentops_otel_litellm.readers.values import integer, members, model_name, rows_for, taken, text
+from agentops_otel_litellm.readers.values import identifier, integer, members, model_name, rows_for, taken, text
 
 _COUNTS = rows_for(
     Usage,
@@ -86,7 +86,7 @@ class _Answer:
 
     def add(self, response: Mapping[str, Any]) -> bool:
         """Whether it carried output."""
-        self._id = text(response.get("responseId")) or self._id
+        self._id = identifier(response.get("responseId")) or self._id
         self._model = model_name(response.get("modelVersion")) or self._model
         read, output = self._read, False
         for candidate in map(read, response.get("candidates") or ()):

@@ -11,7 +11,7 @@ from agentops_otel_litellm.readers.content.media import IMAGE_CONTENT
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, read_unit_cost
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.tokens import read_tokens
+from agentops_otel_litellm.readers.tokens import read_media_usage
 from agentops_otel_litellm.readers.values import count, field, integer, keyword, length, rows_for, taken
 
 Parameters = Mapping[str, Any]
@@ -50,5 +50,9 @@ def image_response(result: Any) -> Response:
 
 
 IMAGE = Shape(
-    request=image_request, response=image_response, usage=read_tokens, cost=read_unit_cost, content=IMAGE_CONTENT
+    request=image_request,
+    response=image_response,
+    usage=read_media_usage,
+    cost=read_unit_cost,
+    content=IMAGE_CONTENT,
 )

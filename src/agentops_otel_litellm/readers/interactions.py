@@ -1,4 +1,7 @@
-"""Interactions with a model or an agent, by Google's API for them: a call that the provider keeps as it keeps a job."""
+"""Interactions with a model or an agent, by Google's API for them: a call that the provider keeps as it keeps a job.
+
+And the agents themselves, which are kept, too. An agent's name is its id: no other name will reach it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,34 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from agentops_otel_litellm.call import Failure, Request, Response, Usage
-from agentops_otel_litellm.readers.jobs import job_response
+from agentops_otel_litellm.call import Failure, Request, Response, Target, Usage
+from agentops_otel_litellm.readers.jobs import job_request, job_response
+from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.values import count, field, integer, members, model_name, rows_for, taken
+from agentops_otel_litellm.readers.target import read_target
+from agentops_otel_litellm.readers.values import (
+    boolean,
+    count,
+    field,
+    identifier,
+    integer,
+    members,
+    model_name,
+    rows_for,
+    taken,
+)
 
+Parameters = Mapping[str, Any]
+
+_ENDED = rows_for(Response, {"success": ("deleted", boolean)})
+_AGENTS = rows_for(
+    Response,
+    {
+        "agents": ("results_count", count),
+        "agent_versions": ("results_count", count),
+        "next_page_token": ("has_more", lambda token: True if token else None),
+    },
+)
 _COUNTED = rows_for(
     Usage,
     {
@@ -23,13 +49,15 @@ _COUNTED = rows_for(
 )
 
 
-def interaction_request(parameters: Mapping[str, Any]) -> Request:
+def interaction_request(parameters: Parameters) -> Request:
+    """Of a model, or of an agent."""
     given = parameters.get("input")
     return Request(
         model=model_name(parameters.get("model")),
         stream=parameters.get("stream") is True,
         content_length=len(given) if isinstance(given, str) else None,
         tools_count=count(parameters.get("tools")),
+        agent_id=identifier(parameters.get("agent")),
     )
 
 
@@ -67,6 +95,25 @@ class InteractionChunks:
         return interaction_usage(self._interaction)
 
 
+def interaction_deleted(result: Any) -> Response:
+    return replace(job_response(result), **taken(members(result), _ENDED))
+
+
+def agent_target(parameters: Parameters, logging: Any) -> Target:
+    """What LiteLLM has for the model is the agent's name."""
+    return replace(read_target(parameters, logging), model=None)
+
+
+def agent_request(parameters: Parameters) -> Request:
+    return Request(agent_id=identifier(parameters.get("name")))
+
+
+def agent_response(result: Any) -> Response:
+    return replace(job_response(result), **taken(members(result), _AGENTS))
+
+
 INTERACTION = Shape(
     request=interaction_request, response=job_response, usage=interaction_usage, chunks=InteractionChunks
 )
+DELETED_INTERACTION = Shape(request=job_request, response=interaction_deleted, usage=no_usage, cost=no_cost)
+AGENT = Shape(target=agent_target, request=agent_request, response=agent_response, usage=no_usage, cost=no_cost)

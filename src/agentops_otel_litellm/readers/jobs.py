@@ -8,7 +8,6 @@ would be counted again by the next that does.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from io import BytesIO
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
@@ -16,8 +15,10 @@ from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.streams import DefaultChunks
 from agentops_otel_litellm.readers.values import (
+    boolean,
     count,
     field,
+    file_size,
     identifier,
     integer,
     keyword,
@@ -42,16 +43,9 @@ _IDS = (
     "container_id",
     "interaction_id",
 )
+# What is deleted has its id under its own name.
+_ANSWERED_IDS = ("id", "run_id", "eval_id")
 _HTTP_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
-
-
-def file_size(given: Any) -> int | None:
-    """Bytes of what is uploaded, where they are in memory: as they are, in a buffer, or after their name."""
-    if isinstance(given, tuple) and len(given) > 1:
-        given = given[1]
-    if isinstance(given, bytes | bytearray):
-        return len(given)
-    return given.getbuffer().nbytes if isinstance(given, BytesIO) else None
 
 
 def _http_method(given: Any) -> str | None:
@@ -80,6 +74,7 @@ _ASKED = rows_for(
         "limit": ("page_size", integer),
         "tools": ("tools_count", count),
         "messages": ("messages_count", count),
+        "assistant_id": ("agent_id", identifier),
     },
 )
 _ANSWERED = rows_for(
@@ -90,8 +85,9 @@ _ANSWERED = rows_for(
         "usage_bytes": ("size", integer),
         "trained_tokens": ("trained_tokens", integer),
         "data": ("results_count", count),
-        "has_more": ("has_more", lambda value: value if isinstance(value, bool) else None),
-        "deleted": ("deleted", lambda value: value if isinstance(value, bool) else None),
+        "has_more": ("has_more", boolean),
+        "deleted": ("deleted", boolean),
+        "type": ("deleted", lambda kind: True if kind == "skill_deleted" else None),
     },
 )
 _REQUESTS = rows_for(
@@ -125,7 +121,7 @@ def job_request(parameters: Parameters) -> Request:
 def job_response(result: Any) -> Response:
     response = members(result)
     return Response(
-        id=identifier(response.get("id")),
+        id=next(filter(None, (identifier(response.get(name)) for name in _ANSWERED_IDS)), None),
         model=model_name(response.get("model")),
         cache_hit=cache_hit(result),
         **taken(response, _ANSWERED),

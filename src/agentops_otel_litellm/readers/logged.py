@@ -75,6 +75,8 @@ def response_shape(result: Any, shape: Shape) -> Shape:
 def logged_usage(logging: Any, result: Any, shape: Shape) -> Usage | None:
     """What the provider counted. LiteLLM counts itself where a stream did not say; it counts no cached tokens."""
     usage = shape.usage(result)
+    if usage is not None:
+        usage = shape.counted(usage, logging)
     if usage is None or getattr(logging, "stream", None) is not True or type(result).__name__ not in _SHAPES:
         return usage
     details = field(field(result, "usage"), "prompt_tokens_details")

@@ -22,6 +22,7 @@ from agentops_otel_litellm.readers.streams import reported_usage, translated_cha
 from agentops_otel_litellm.readers.values import (
     count,
     field,
+    identifier,
     integer,
     members,
     model_name,
@@ -117,7 +118,7 @@ def messages_response(result: Any) -> Response:
         length += len(block.get("text") or "")
         calls += block.get("type") == "tool_use"
     return Response(
-        id=text(response.get("id")),
+        id=identifier(response.get("id")),
         model=model_name(response.get("model")),
         finish_reasons=_finish_reasons(response.get("stop_reason")),
         content_length=length,
@@ -191,7 +192,7 @@ class MessagesChunks:
                 self._calls += field(event.get("content_block"), "type") == "tool_use"
             elif kind == "message_start":
                 message = members(event.get("message"))
-                self._id, self._model = text(message.get("id")), model_name(message.get("model"))
+                self._id, self._model = identifier(message.get("id")), model_name(message.get("model"))
                 self.counted.update(_counted(message.get("usage")))
             elif kind == "message_delta":
                 self._reason = field(event.get("delta"), "stop_reason")

@@ -35,8 +35,21 @@ def price_chat(told: Any, logging: Any) -> Cost | None:
     """Of a stream of a chat. Newer releases, where the method has a public name, have priced it when it ends."""
     if not isinstance(told, ChatChunks) or hasattr(logging, "response_cost_calculator"):
         return None
+    return _price_kept(told, logging)
+
+
+def _price_kept(told: ChatChunks, logging: Any) -> Cost | None:
     reported = [usage for chunk in told.kept if (usage := field(chunk, "usage")) is not None]
     return _priced(reported[0], logging) if len(reported) == 1 else None  # of several, none says all
+
+
+def price_answer(told: Any, logging: Any) -> Cost | None:
+    """Of one of several responses, or streams, that LiteLLM has not priced by itself."""
+    if isinstance(told, ChatChunks):
+        return _price_kept(told, logging)
+    ended = field(getattr(told, "stream", None), "completed_response")
+    response = told if ended is None else field(ended, "response")
+    return _total(response, logging) if hasattr(response, "usage") else None
 
 
 def _is_as_sent(logging: Any) -> bool:
@@ -58,7 +71,10 @@ def _litellm() -> Any:
 
 def _priced(usage: Any, logging: Any) -> Cost | None:
     """With the prices, discounts and tiers that hold for the call. LiteLLM writes down how it got there: on a copy."""
-    response = _litellm().ModelResponse(model=logging.model, usage=usage)
+    return _total(_litellm().ModelResponse(model=logging.model, usage=usage), logging)
+
+
+def _total(response: Any, logging: Any) -> Cost | None:
     logging = copy(logging)
     logging.model_call_details = dict(logging.model_call_details)
     total = number(logging._response_cost_calculator(result=response))  # noqa: SLF001 - it had no other name

@@ -1,18 +1,25 @@
-"""Realtime sessions: what LiteLLM passed on between an app and a provider until one of them hung up."""
+"""Realtime sessions: what LiteLLM passed on between an app and a provider until one of them hung up, and how an app's
+own client is let in to one.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from agentops_otel_litellm.call import Cost, Response, Usage
-from agentops_otel_litellm.readers.requests import default_request
+from agentops_otel_litellm.call import Cost, Request, Response, Usage
+from agentops_otel_litellm.readers.jobs import http_response
+from agentops_otel_litellm.readers.requests import Parameters, default_request
+from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.tokens import read_tokens
-from agentops_otel_litellm.readers.values import integer, members, model_name, number, text
+from agentops_otel_litellm.readers.tokens import read_media_usage, summed
+from agentops_otel_litellm.readers.values import count, field, identifier, integer, length, members, model_name, number
 
+_LONGEST_ANSWER = 65_536
+"""Bytes; what lets an app's client in to a session has two thousand."""
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
 
@@ -33,7 +40,7 @@ def session_response(session: Any) -> Response:
     told = _session(session)
     code = integer(getattr(getattr(session, "backend_ws", None), "close_code", None))
     return Response(
-        id=text(told.get("id")),
+        id=identifier(told.get("id")),
         model=model_name(told.get("model")),
         turns_count=len(_messages(session, "response.done")),
         close_code=code,
@@ -55,12 +62,7 @@ def _session(session: Any) -> Mapping[str, Any]:
 def session_usage(session: Any) -> Usage | None:
     """The sum over the responses; of a session that only transcribes, over the transcripts."""
     turns = [message.get("response") for message in _messages(session, "response.done")]
-    reported = [usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_tokens(each))]
-    sums: dict[str, Any] = {}
-    for usage in reported:
-        for name, count in vars(usage).items():
-            sums[name] = sums.get(name, 0) + count
-    return Usage(**sums) if sums else None
+    return summed(usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_media_usage(each)))
 
 
 def session_cost(session: Any) -> Cost | None:
@@ -81,3 +83,51 @@ REALTIME = Shape(
     usage=session_usage,
     cost=session_cost,
 )
+
+
+# --- sessions that the app's own client will have with the provider ---------------------------------------------
+
+
+def admission_request(parameters: Parameters) -> Request:
+    """The model is given as such, or as that of the session."""
+    session = members(parameters.get("session"))
+    transcription = members(field(parameters.get("transcription_session"), "input_audio_transcription"))
+    given = session.get("model") or parameters.get("model") or transcription.get("model")
+    return Request(
+        model=model_name(given),
+        tools_count=count(session.get("tools")),
+        content_length=length(session.get("instructions")),
+    )
+
+
+def admission_response(result: Any) -> Response:
+    """The provider's answer has the secret that opens the session: only the session's id and model are read."""
+    answer = members(_parsed(result))
+    session = members(answer.get("session")) or answer
+    transcription = members(session.get("input_audio_transcription"))
+    return replace(
+        http_response(result),
+        id=identifier(session.get("id")),
+        model=model_name(session.get("model") or transcription.get("model")),
+    )
+
+
+def _parsed(result: Any) -> Any:
+    content = field(result, "_content")
+    if not isinstance(content, bytes) or len(content) > _LONGEST_ANSWER:
+        return None
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def connection_response(result: Any) -> Response:
+    """The provider's part of how the two will connect; what it calls the call is the end of the call's own URL."""
+    location = field(result, "headers")
+    path = location.get("location") if isinstance(location, Mapping) else None
+    return replace(http_response(result), id=identifier(path.rpartition("/")[2]) if isinstance(path, str) else None)
+
+
+ADMISSION = Shape(request=admission_request, response=admission_response, usage=no_usage, cost=no_cost)
+CONNECTION = replace(ADMISSION, response=connection_response)

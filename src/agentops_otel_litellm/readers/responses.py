@@ -8,16 +8,14 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.readers.requests import measure
+from agentops_otel_litellm.readers.tokens import read_usage
 from agentops_otel_litellm.readers.values import (
     field,
     identifier,
-    integer,
     keyword,
     members,
     model_name,
     number,
-    rows_for,
-    taken,
 )
 
 
@@ -122,90 +120,15 @@ def default_response(result: Any) -> Response:
 # --- usage and cost ---------------------------------------------------------------------------------------
 
 
-_USAGE = rows_for(
-    Usage,
-    {
-        "prompt_tokens": ("input", integer),
-        "input_tokens": ("input", integer),
-        "completion_tokens": ("output", integer),
-        "output_tokens": ("output", integer),
-        "total_tokens": ("total", integer),
-    },
-)
-_INPUT_DETAILS = rows_for(
-    Usage,
-    {
-        "cached_tokens": ("cache_read", integer),
-        "cache_creation_tokens": ("cache_write", integer),
-        "cache_write_tokens": ("cache_write", integer),
-        "text_tokens": ("input_text", integer),
-        "image_tokens": ("input_image", integer),
-        "audio_tokens": ("input_audio", integer),
-    },
-)
-_OUTPUT_DETAILS = rows_for(
-    Usage,
-    {
-        "reasoning_tokens": ("reasoning", integer),
-        "text_tokens": ("output_text", integer),
-        "image_tokens": ("output_image", integer),
-        "audio_tokens": ("output_audio", integer),
-    },
-)
-# Under the names of chats and, below, of the Responses API: LiteLLM rewrites the one into the other in place.
-_DETAILS = (
-    ("prompt_tokens_details", _INPUT_DETAILS),
-    ("completion_tokens_details", _OUTPUT_DETAILS),
-    ("input_tokens_details", _INPUT_DETAILS),
-    ("output_tokens_details", _OUTPUT_DETAILS),
-)
-
-
-def read_usage(result: Any) -> Usage | None:
-    """What the provider counted. LiteLLM writes zeros where the provider sent nothing: all zeros are unknown."""
-    usage = members(field(result, "usage"))
-    counts = taken(usage, _USAGE)
-    if not counts.get("input") and not counts.get("output"):
-        return None
-    for name, rows in _DETAILS:
-        details = usage.get(name)
-        if details is not None:
-            counts.update(taken(members(details), rows))
-    if usage.get("cache_creation_input_tokens") is not None:
-        _read_as_anthropics(counts, usage)
-    if counts.get("cache_read") and "input_text" in counts:
-        kinds = {name: counts.get(name) or 0 for name in _INPUT_KINDS}
-        if sum(kinds.values()) == counts.get("input", 0) - counts["cache_read"]:  # of Gemini's what was cached is gone
-            counts = {name: count for name, count in counts.items() if name not in kinds}
-    return Usage(**counts)
-
-
-_INPUT_KINDS = ("input_text", "input_image", "input_audio")
-
-
-def _read_as_anthropics(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
-    """Of Anthropic's models, wherever they are hosted, and of Bedrock's LiteLLM tells more than was said.
-
-    They do not count by modality: what was not cached it calls text. And it counts the text of the reasoning by
-    itself, unless it was told; which of the two is not to be seen. Zeros of the cache it writes where nothing was said.
-    """
-    for name in ("input_text", "output_text", "reasoning"):
-        counts.pop(name, None)
-    for name, given in (("cache_read", "cache_read_input_tokens"), ("cache_write", "cache_creation_input_tokens")):
-        known = counts.pop(name, None) or integer(usage.get(given))
-        if known:
-            counts[name] = known
-
-
-# Providers that do not count what is embedded: LiteLLM counts words and the like.
-_UNCOUNTED_EMBEDDINGS = frozenset({"gemini", "huggingface", "sagemaker", "triton"})
+# Providers that do not count what is embedded, or not always: LiteLLM counts words and the like.
+_UNCOUNTED_EMBEDDINGS = frozenset({"cohere", "gemini", "huggingface", "sagemaker", "triton"})
 
 
 def embedding_usage(result: Any) -> Usage | None:
     """Embeddings have no output tokens: the zero LiteLLM writes there counts nothing. Nor does the sum of those it has
     in its cache one by one, where each has an equal share of the tokens it was counted with, or a guess.
 
-    Of an input that is not text Gemini does count the tokens, and by modality.
+    What is counted by modality the provider has counted: Gemini, what is not text; Cohere, nearly always.
     """
     hidden = _hidden(result)
     if _cache_hit(hidden) and "cache_key" not in hidden:
@@ -213,7 +136,11 @@ def embedding_usage(result: Any) -> Usage | None:
     usage = read_usage(result)
     if usage is None:
         return None
-    if hidden.get("custom_llm_provider") in _UNCOUNTED_EMBEDDINGS and usage.input_text is None:
+    if (
+        hidden.get("custom_llm_provider") in _UNCOUNTED_EMBEDDINGS
+        and usage.input_text is None
+        and usage.input_image is None
+    ):
         return None
     return replace(usage, output=None)
 

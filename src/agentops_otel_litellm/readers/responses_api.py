@@ -7,6 +7,7 @@ from typing import Any
 
 from agentops_otel_litellm.call import Failure, Request, Response, Usage
 from agentops_otel_litellm.readers.content.responses import RESPONSES_CONTENT, STORED_RESPONSE_CONTENT
+from agentops_otel_litellm.readers.estimates import read_counted_anew
 from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
 from agentops_otel_litellm.readers.requests import (
     Parameters,
@@ -16,10 +17,12 @@ from agentops_otel_litellm.readers.requests import (
     streamed,
     tool_choice,
 )
-from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage, read_usage
+from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.streams import reported_usage
+from agentops_otel_litellm.readers.tokens import read_usage
 from agentops_otel_litellm.readers.values import (
+    boolean,
     count,
     field,
     identifier,
@@ -57,6 +60,15 @@ _RESPONSE = rows_for(
         "model": ("model", model_name),
         "status": ("status", keyword),
         "service_tier": ("service_tier", keyword),
+    },
+)
+_KEPT = rows_for(
+    Response,
+    {
+        **_RESPONSE,
+        "data": ("results_count", count),
+        "has_more": ("has_more", boolean),
+        "deleted": ("deleted", boolean),
     },
 )
 # Items of the output that ask the app for something. (What other tools do, the provider does.)
@@ -108,9 +120,9 @@ def responses_response(result: Any) -> Response:
 
 
 def stored_response(result: Any) -> Response:
-    """Of a response itself; of what else LiteLLM gives it is only known which it is about."""
+    """A response itself, a list of what was put in, or that there is neither any more."""
     known = members(result)
-    return responses_response(result) if "output" in known else Response(**taken(known, _RESPONSE))
+    return responses_response(result) if "output" in known else Response(**taken(known, _KEPT))
 
 
 def _output(items: Any) -> tuple[int | None, int | None]:
@@ -142,7 +154,7 @@ def _finish_reasons(response: Mapping[str, Any], calls: int | None) -> tuple[str
 class ResponsesChunks:
     """Events of a response's stream. The last has the whole response; until it has come, the deltas are counted."""
 
-    __slots__ = ("_began", "_calls", "_ended", "_length", "_stream", "_usage", "first_token")
+    __slots__ = ("_began", "_calls", "_ended", "_length", "_usage", "first_token", "stream")
 
     failure: Failure | None = None
     _TEXT = "response.output_text.delta"
@@ -151,7 +163,7 @@ class ResponsesChunks:
     _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
     def __init__(self, stream: Any) -> None:
-        self._stream = stream
+        self.stream = stream
         self._began = Response()
         self._ended: Response | None = None
         self._usage: Usage | None = None
@@ -180,27 +192,32 @@ class ResponsesChunks:
 
     def response(self) -> Response:
         if self._ended is None:
-            self._end_by_failure()
+            self._end_as_kept()
         if self._ended is not None:
-            hit = getattr(self._stream, "_completed_response_cache_hit", None)
+            hit = getattr(self.stream, "_completed_response_cache_hit", None)
             return self._ended if hit is not True else Response(**{**vars(self._ended), "cache_hit": True})
         return Response(**{**vars(self._began), "content_length": self._length, "tool_calls_count": self._calls})
 
-    def _end_by_failure(self) -> None:
-        """LiteLLM makes an exception of the event of a failure, and keeps the event."""
-        last = members(getattr(self._stream, "completed_response", None))
-        if text(last.get("type")) == "response.failed":
+    def _end_as_kept(self) -> None:
+        """LiteLLM keeps the last event: of the one that is for a failure it makes an exception, and of a response that
+        it goes on from the app may get none.
+        """
+        last = members(getattr(self.stream, "completed_response", None))
+        if text(last.get("type")) in self._ENDS:
             self._end(last)
 
     def usage(self) -> Usage | None:
         """What LiteLLM made of a chat's stream ends with an estimate where the provider counted nothing."""
-        chat = getattr(self._stream, "litellm_custom_stream_wrapper", None)
+        if self._ended is None:
+            self._end_as_kept()
+        chat = getattr(self.stream, "litellm_custom_stream_wrapper", None)
         return self._usage if chat is None or self._usage is None else reported_usage(chat)
 
 
 RESPONSES = Shape(
     request=responses_request,
     response=responses_response,
+    counted=read_counted_anew,
     chunks=ResponsesChunks,
     content=RESPONSES_CONTENT,
 )

@@ -8,11 +8,13 @@ from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target, Usage
 from agentops_otel_litellm.readers.content.retrieval import OCR_CONTENT, RERANK_CONTENT, SEARCH_CONTENT
-from agentops_otel_litellm.readers.requests import default_request
+from agentops_otel_litellm.readers.jobs import job_request, job_response
+from agentops_otel_litellm.readers.requests import default_request, measure
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_response, no_usage, read_unit_cost
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.target import read_target
 from agentops_otel_litellm.readers.values import (
+    NOTHING,
     count,
     field,
     identifier,
@@ -23,6 +25,7 @@ from agentops_otel_litellm.readers.values import (
     number,
     rows_for,
     taken,
+    text,
     texts,
 )
 
@@ -81,9 +84,15 @@ def ocr_request(parameters: Parameters) -> Request:
     )
 
 
+def _meta(result: Any) -> Mapping[str, Any]:
+    """What the provider counted. Hugging Face's server counts nothing: LiteLLM makes up tokens, and a unit."""
+    asked = text(field(getattr(result, "_hidden_params", None), "litellm_model_name")) or ""
+    return NOTHING if asked.startswith("huggingface/") else members(field(result, "meta"))
+
+
 def rerank_response(result: Any) -> Response:
     response = members(result)
-    billed = members(field(response.get("meta"), "billed_units"))
+    billed = members(_meta(result).get("billed_units"))
     return Response(
         id=identifier(response.get("id")),
         results_count=count(response.get("results")),
@@ -108,9 +117,15 @@ def ocr_response(result: Any) -> Response:
     )
 
 
+def content_response(result: Any) -> Response:
+    """What the parts of a file in a vector store say."""
+    parts = field(result, "content")
+    return Response(results_count=count(parts), content_length=None if parts is None else measure([parts])[0])
+
+
 def rerank_usage(result: Any) -> Usage | None:
-    """What the provider counted: some say only how many tokens there were, which all went in."""
-    meta = members(field(result, "meta"))
+    """Some say only how many tokens there were, which all went in."""
+    meta = _meta(result)
     tokens, billed = members(meta.get("tokens")), members(meta.get("billed_units"))
     total = integer(billed.get("total_tokens"))
     read = integer(tokens.get("input_tokens")) or total
@@ -127,6 +142,21 @@ def search_target(parameters: Parameters, logging: Any) -> Target:
     return replace(target, provider=target.provider or keyword(parameters.get("search_provider")), model=None)
 
 
+def _store(parameters: Parameters) -> Mapping[str, Any]:
+    """Where what is ingested goes."""
+    return members(field(parameters.get("ingest_options"), "vector_store"))
+
+
+def ingestion_target(parameters: Parameters, logging: Any) -> Target:
+    """LiteLLM takes OpenAI's where none is named."""
+    target, store = read_target(parameters, logging), _store(parameters)
+    return replace(target, provider=target.provider or keyword(store.get("custom_llm_provider", "openai")))
+
+
+def ingestion_request(parameters: Parameters) -> Request:
+    return replace(job_request(parameters), data_source_id=identifier(_store(parameters).get("vector_store_id")))
+
+
 SEARCH = Shape(
     target=search_target,
     request=search_request,
@@ -135,6 +165,11 @@ SEARCH = Shape(
     cost=read_unit_cost,
     content=SEARCH_CONTENT,
 )
+STORED_CONTENT = Shape(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
 RAG_QUERY = Shape(request=default_request, response=no_response, usage=no_usage, cost=no_cost, stream_cost=no_cost)
 """Its search, its reranking and its chat are calls of their own, and theirs is what they used."""
+INGESTION = Shape(
+    target=ingestion_target, request=ingestion_request, response=job_response, usage=no_usage, cost=no_cost
+)
+"""Likewise what is read, embedded and uploaded to be searched."""
 OCR = Shape(request=ocr_request, response=ocr_response, usage=no_usage, content=OCR_CONTENT)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
-from agentops_otel_litellm.readers import prices, requests, responses, streams
+from agentops_otel_litellm.readers import estimates, prices, requests, responses, streams, tokens
 from agentops_otel_litellm.readers import target as targets
 from agentops_otel_litellm.readers.content.chat import CHAT_CONTENT, TEXT_CONTENT
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders
@@ -23,7 +23,9 @@ class Shape:
     routing: Callable[[Mapping[str, Any], Any], Routing] = targets.read_routing
     request: Callable[[Mapping[str, Any]], Request]
     response: Callable[[Any], Response]
-    usage: Callable[[Any], Usage | None] = responses.read_usage
+    usage: Callable[[Any], Usage | None] = tokens.read_usage
+    counted: Callable[[Usage, Any], Usage | None] = estimates.read_counted
+    """What of that the provider has counted: from the usage, and LiteLLM's logging object."""
     cost: Callable[[Any], Cost | None] = responses.read_cost
     chunks: Callable[[Any], streams.Chunks] = streams.DefaultChunks
     """Of a stream: made with LiteLLM's stream object."""
@@ -35,6 +37,11 @@ class Shape:
     """
     content: ContentReaders | None = None
     """Where something is said."""
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether what is given may tell of tokens."""
+        return self.usage is not responses.no_usage
 
 
 CHAT = Shape(

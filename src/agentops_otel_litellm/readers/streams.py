@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
-from agentops_otel_litellm.readers.responses import read_usage, served_tier
+from agentops_otel_litellm.readers.responses import served_tier
+from agentops_otel_litellm.readers.tokens import read_usage
 from agentops_otel_litellm.readers.values import (
     NOTHING,
     field,
@@ -22,6 +23,8 @@ from agentops_otel_litellm.readers.values import (
 class LiteLLMStream(Protocol):
     """Whichever class a stream is of, it has some of these."""
 
+    def __iter__(self) -> object: ...
+    def __aiter__(self) -> object: ...
     def __next__(self) -> object: ...
     def __anext__(self) -> Awaitable[object]: ...
     def __enter__(self) -> object: ...

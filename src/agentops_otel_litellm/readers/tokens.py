@@ -1,20 +1,24 @@
-"""Usage as OpenAI's endpoints of images, sound and realtime sessions count it → Usage."""
+"""Usage as OpenAI counts it, which is how LiteLLM hands on nearly everyone's → Usage.
+
+The names are those of chats, of the Responses API, and of images, sound and realtime sessions: LiteLLM rewrites the
+one into the other, some of it in place.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Usage
 from agentops_otel_litellm.readers.values import field, integer, members, number, rows_for, taken
 
-# LiteLLM also gives some of it in the words of chats.
 _COUNTS = rows_for(
     Usage,
     {
-        "input_tokens": ("input", integer),
         "prompt_tokens": ("input", integer),
-        "output_tokens": ("output", integer),
+        "input_tokens": ("input", integer),
         "completion_tokens": ("output", integer),
+        "output_tokens": ("output", integer),
         "total_tokens": ("total", integer),
     },
 )
@@ -22,6 +26,8 @@ _INPUT = rows_for(
     Usage,
     {
         "cached_tokens": ("cache_read", integer),
+        "cache_creation_tokens": ("cache_write", integer),
+        "cache_write_tokens": ("cache_write", integer),
         "text_tokens": ("input_text", integer),
         "image_tokens": ("input_image", integer),
         "audio_tokens": ("input_audio", integer),
@@ -30,23 +36,71 @@ _INPUT = rows_for(
 _OUTPUT = rows_for(
     Usage,
     {
+        "reasoning_tokens": ("reasoning", integer),
         "text_tokens": ("output_text", integer),
         "image_tokens": ("output_image", integer),
         "audio_tokens": ("output_audio", integer),
     },
 )
-# Images have `…_tokens_details`, sound and sessions `…_token_details`; what was not sent is null in either.
 _DETAILS = (
+    ("prompt_tokens_details", _INPUT),
     ("input_tokens_details", _INPUT),
     ("input_token_details", _INPUT),
+    ("completion_tokens_details", _OUTPUT),
     ("output_tokens_details", _OUTPUT),
     ("output_token_details", _OUTPUT),
-    ("completion_tokens_details", _OUTPUT),
 )
+_INPUT_KINDS = ("input_text", "input_image", "input_audio")
 
 
-def read_tokens(result: Any) -> Usage | None:
-    """What the provider counted: tokens, or seconds of sound. LiteLLM writes zeros where the provider sent nothing."""
+def summed(parts: Iterable[Usage]) -> Usage | None:
+    """What several answers of one session used, where any of them tells."""
+    sums: dict[str, Any] = {}
+    for usage in parts:
+        for name, count in vars(usage).items():
+            sums[name] = sums.get(name, 0) + count
+    return Usage(**sums) if sums else None
+
+
+def read_usage(result: Any) -> Usage | None:
+    """What the provider counted of a text. LiteLLM writes zeros where the provider sent nothing: all zeros are
+    unknown, and so is an input of none, which there is not.
+    """
+    usage = members(field(result, "usage"))
+    counts = taken(usage, _COUNTS)
+    if not counts.get("input"):
+        if not counts.get("output"):
+            return None
+        counts = {"output": counts["output"]}
+    for name, rows in _DETAILS:
+        details = usage.get(name)
+        if details is not None:
+            counts.update(taken(members(details), rows))
+    if usage.get("cache_creation_input_tokens") is not None:
+        _read_as_anthropics(counts, usage)
+    if counts.get("cache_read") and "input_text" in counts:
+        kinds = {name: counts.get(name) or 0 for name in _INPUT_KINDS}
+        if sum(kinds.values()) == counts.get("input", 0) - counts["cache_read"]:  # of Gemini's what was cached is gone
+            counts = {name: count for name, count in counts.items() if name not in kinds}
+    return Usage(**counts)
+
+
+def _read_as_anthropics(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
+    """Of Anthropic's models, wherever they are hosted, and of Bedrock's LiteLLM tells more than was said.
+
+    They do not count by modality: what was not cached it calls text. And it counts the text of the reasoning by
+    itself, unless it was told; which of the two is not to be seen. Zeros of the cache it writes where nothing was said.
+    """
+    for name in ("input_text", "output_text", "reasoning"):
+        counts.pop(name, None)
+    for name, given in (("cache_read", "cache_read_input_tokens"), ("cache_write", "cache_creation_input_tokens")):
+        known = counts.pop(name, None) or integer(usage.get(given))
+        if known:
+            counts[name] = known
+
+
+def read_media_usage(result: Any) -> Usage | None:
+    """What the provider counted of images and sound: tokens, or seconds. LiteLLM fills in every zero that can be."""
     usage = members(field(result, "usage"))
     seconds = number(usage.get("seconds"))
     if seconds:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
+from io import BufferedRandom, BufferedReader, BytesIO, FileIO
 from math import isfinite
+from stat import S_ISREG
 from typing import Any
 
 # Name in LiteLLM → field of a record, and how the value is taken. What is not here is not read.
@@ -89,6 +93,10 @@ def number(value: Any) -> float | None:
     return float(value) if known else None
 
 
+def boolean(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
 def count(value: Any) -> int | None:
     """How many there are in a list."""
     return len(value) if isinstance(value, list | tuple) else None
@@ -121,3 +129,21 @@ def quantity(value: Any) -> float | None:
 def length(value: Any) -> int | None:
     """Characters of a text, where it is one."""
     return len(value) if isinstance(value, str) else None
+
+
+def file_size(given: Any) -> int | None:
+    """Bytes of what is uploaded: as they are, in a buffer, in an open file, or any of these after a name.
+
+    It is known of what is open without going to the disk. A path would have to be looked up there, on the app's thread,
+    and a file that spools to the disk goes there when it is asked for its descriptor: these have none.
+    """
+    content = given[1] if isinstance(given, tuple) and len(given) > 1 else given
+    if isinstance(content, bytes | bytearray):
+        return len(content)
+    if isinstance(content, BytesIO):
+        return content.getbuffer().nbytes
+    if isinstance(content, BufferedReader | BufferedRandom | FileIO):
+        with suppress(OSError, ValueError):  # closed, or not a file of the system's
+            told = os.fstat(content.fileno())
+            return told.st_size if S_ISREG(told.st_mode) else None
+    return None

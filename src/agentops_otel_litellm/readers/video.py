@@ -13,6 +13,7 @@ from agentops_otel_litellm.readers.responses import default_response, no_usage, 
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.values import (
     count,
+    file_size,
     identifier,
     integer,
     keyword,
@@ -32,6 +33,9 @@ _REQUEST = rows_for(
         "seconds": ("media_duration", quantity),
         "size": ("resolution", keyword),
         "video_id": ("resource_id", identifier),
+        "character_id": ("resource_id", identifier),
+        "video": ("file_size", file_size),
+        "limit": ("page_size", integer),
     },
 )
 _RESPONSE = rows_for(

@@ -40,6 +40,7 @@ _TRACING = "agentops_otel_litellm.seams.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.seams.signals"
 _SESSIONS = "agentops_otel_litellm.seams.sessions"
 _NATIVE = "agentops_otel_litellm.seams.native"
+_STREAM_USAGE = "agentops_otel_litellm.seams.stream_usage:STREAM_USAGE"
 _THREADS = "agentops_otel_litellm.seams.threads"
 _BACKSTOP = "agentops_otel_litellm.callbacks.backstop"
 _CALLBACK_CONTEXT = "agentops_otel_litellm.callbacks.context"
@@ -54,6 +55,15 @@ _MESSAGES = (
     "litellm.llms.anthropic.experimental_pass_through.messages",
 )
 """Where Anthropic's messages are; the newest releases have them first."""
+
+_AGENTIC = (
+    ("litellm.main", "maybe_run_chat_completion_agentic_loop"),
+    ("litellm.utils", "async_post_call_success_deployment_hook"),
+    ("litellm.llms.openai.openai", "OpenAIChatCompletion._call_agentic_completion_hooks_openai"),
+    ("litellm.llms.custom_httpx.llm_http_handler", "BaseLLMHTTPHandler._call_agentic_chat_completion_hooks"),
+    ("litellm.llms.custom_httpx.llm_http_handler", "BaseLLMHTTPHandler._call_agentic_completion_hooks"),
+)
+"""Where LiteLLM has callbacks make more of an answer."""
 
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
@@ -100,6 +110,8 @@ _SIGNALLED = (
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
     Seam(_LOGGING, "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
     Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
+    Seam("litellm.utils", "post_call_processing", f"{_SIGNALS}:answer_judged", always=False),
+    *(Seam(module, name, f"{_SIGNALS}:follow_ups_made", always=False) for module, name in _AGENTIC),
     *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
     Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
     Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
@@ -110,6 +122,12 @@ _SIGNALLED = (
         always=False,
     ),
     Seam("litellm.responses.streaming_iterator", "_estimate_usage_safely", f"{_SIGNALS}:usage_estimated", always=False),
+    Seam(
+        "litellm.litellm_core_utils.streaming_chunk_builder_utils",
+        "ChunkProcessor.calculate_usage",
+        f"{_SIGNALS}:usage_worked_out",
+        always=False,
+    ),
     *(
         Seam(
             "litellm.caching.caching_handler",
@@ -128,8 +146,36 @@ _SIGNALLED = (
         f"{_SESSIONS}:session_ends",
         always=False,
     ),
+    Seam(
+        "litellm.responses.streaming_iterator",
+        "ResponsesWebSocketStreaming.bidirectional_forward",
+        f"{_SESSIONS}:session_ends",
+        always=False,
+    ),
+    Seam(
+        "litellm.responses.streaming_iterator",
+        "ResponsesWebSocketStreaming._log_turn",
+        f"{_SESSIONS}:turn_ends",
+        always=False,
+    ),
     Seam("websockets.asyncio.client", "connect.__init__", f"{_SESSIONS}:session_misdirected", always=False),
     Seam("websockets.asyncio.client", "connect.__await__", f"{_SESSIONS}:session_refused", always=False),
+)
+# What LiteLLM asks of providers, and how it shows what comes of it: changed where a setting says so.
+_CHANGED = (
+    Seam("litellm.utils", "get_optional_params", f"{_STREAM_USAGE}.asking", always=False),
+    Seam(
+        "litellm.llms.openai.openai",
+        "OpenAIChatCompletion.get_stream_options",
+        f"{_STREAM_USAGE}.asked_anyway",
+        always=False,
+    ),
+    Seam(
+        "litellm.litellm_core_utils.streaming_handler",
+        "CustomStreamWrapper.__init__",
+        f"{_STREAM_USAGE}.hiding",
+        always=False,
+    ),
 )
 # What LiteLLM does around calls.
 _AROUND = (
@@ -172,4 +218,4 @@ _OTHERS = (
     Seam("openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing", always=False),
 )
 
-SEAMS: tuple[Seam, ...] = (*_CALLS, *_SIGNALLED, *_AROUND, *_LOGGED, *_OTHERS)
+SEAMS: tuple[Seam, ...] = (*_CALLS, *_SIGNALLED, *_CHANGED, *_AROUND, *_LOGGED, *_OTHERS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import wraps
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
@@ -13,20 +14,43 @@ from agentops_otel_litellm.seams.signals import observed
 Function = Callable[..., Any]
 
 _TAKING_SESSION = guard("taking a realtime session")
+_TURNS: WeakKeyDictionary[object, list[object]] = WeakKeyDictionary()
+"""Of the sessions that go on and do not keep theirs."""
+_SESSIONS = frozenset({"realtime", "responses_websocket"})
 
 
 def session_ends(bidirectional_forward: Function) -> Function:
-    """LiteLLM passes on what the app and the provider say to each other in a realtime session, until one hangs up."""
+    """LiteLLM passes on what the app and the provider say to each other in a session, until one hangs up.
+
+    Of a session of responses it gives back what the provider failed with.
+    """
 
     @wraps(bidirectional_forward)
     async def told(session: object, *args: object, **kwargs: object) -> object:
+        failure: object = None
         try:
-            return await bidirectional_forward(session, *args, **kwargs)
+            failure = await bidirectional_forward(session, *args, **kwargs)
         finally:
             with _TAKING_SESSION:
                 observation = observed()
                 if observation is not None:
-                    observation.account.answered(session, readers.read_session_end(session))
+                    told_of = failure if isinstance(failure, BaseException) else None
+                    turns = _TURNS.pop(session, None)
+                    seen = session if turns is None else readers.session_of_turns(session, turns)
+                    observation.account.answered(seen, readers.read_session_end(session) or told_of)
+        return failure
+
+    return told
+
+
+def turn_ends(log_turn: Function) -> Function:
+    """LiteLLM logs a response of a session, and keeps no more of it, in the releases that have this."""
+
+    @wraps(log_turn)
+    def told(session: object, turn: object, *args: object, **kwargs: object) -> object:
+        with _TAKING_SESSION:
+            _TURNS.setdefault(session, []).append(turn)
+        return log_turn(session, turn, *args, **kwargs)
 
     return told
 
@@ -66,5 +90,5 @@ def _tell_session(error: Exception) -> None:
     """Callbacks may have connections of their own, in any operation but this."""
     with _TAKING_SESSION:
         observation = observed()
-        if observation is not None and observation.operation == "realtime":
+        if observation is not None and observation.operation in _SESSIONS:
             observation.account.answered(None, error)

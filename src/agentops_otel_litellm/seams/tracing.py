@@ -7,12 +7,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import cached_property, wraps
 from types import CoroutineType, FunctionType
 
-from opentelemetry.context import get_current
+from opentelemetry.context import Context, get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.callbacks.coexistence import look_around
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.observing.answers import Step
 from agentops_otel_litellm.observing.logging_objects import know
 from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed, observation_in
 from agentops_otel_litellm.observing.stream_wrapper import traced_stream
@@ -51,6 +52,15 @@ class _Seen:
             tries = self._tries_for(kwargs)
             if tries is not None:
                 tries.account.try_failed(error, kwargs)
+
+    def step(self, kwargs: Parameters, context: Context) -> Step | None:
+        """What LiteLLM does for a model's call by calling this function. (An asynchronous one that calls its twin has
+        not got any further.)
+        """
+        around = call_in(context)
+        if around is None or readers.is_by_twin(kwargs, self._function.__name__):
+            return None
+        return Step(around.account, self.operation.shape, context, self.failed, kwargs)
 
     def _tries_for(self, kwargs: Parameters) -> Observation | None:
         """The call that LiteLLM tries once by calling itself. (Where an asynchronous function calls its synchronous
@@ -105,11 +115,11 @@ class Tracing:
             async def traced_async(*args: object, **kwargs: object) -> object:
                 observation = observed(args, kwargs)
                 if observation is None:
-                    try:
-                        return await function(*args, **kwargs)
-                    except Exception as error:
-                        seen.failed(error, kwargs)
-                        raise
+                    return await function(*args, **kwargs)
+                if isinstance(observation, Step):
+                    with observation:
+                        result = await function(*args, **kwargs)
+                    return observation.gave(result)
                 with observation.running():
                     result = await function(*args, **kwargs)
                 return handed_on(observation, result)
@@ -120,11 +130,11 @@ class Tracing:
         def traced(*args: object, **kwargs: object) -> object:
             observation = observed(args, kwargs)
             if observation is None:
-                try:
-                    return function(*args, **kwargs)
-                except Exception as error:
-                    seen.failed(error, kwargs)
-                    raise
+                return function(*args, **kwargs)
+            if isinstance(observation, Step):
+                with observation:
+                    result = function(*args, **kwargs)
+                return observation.gave(result)
             with observation.running():
                 result = function(*args, **kwargs)
             return handed_on(observation, result)
@@ -133,11 +143,13 @@ class Tracing:
 
     def _observer(
         self, seen: _Seen, belongs: Belongs
-    ) -> Callable[[tuple[object, ...], dict[str, object]], Observation | None]:
+    ) -> Callable[[tuple[object, ...], dict[str, object]], Observation | Step | None]:
         starting = guard("starting a span")
 
-        def observed(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | None:
-            """The observation of a call of its own; none of a call that belongs to one, or is not to be seen."""
+        def observed(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | Step | None:
+            """The observation of a call of its own, or a step of one that is going on; nothing of what is neither, or
+            is not to be seen.
+            """
             telemetry = self.telemetry
             if telemetry is None:
                 return None
@@ -147,7 +159,7 @@ class Tracing:
                     _leave_unseen(kwargs)
                     return None
                 if belongs(seen.operation, kwargs, context):
-                    return None
+                    return seen.step(kwargs, context)
                 return Observation(telemetry, seen.operation, by_name(seen.names, args, kwargs), context)
             return None
 

@@ -129,6 +129,8 @@ GEN_AI = Vocabulary(
             "gen_ai.retrieval.top_k": "max_results",
             # The Responses API
             "gen_ai.request.previous_response.id": "previous_response_id",
+            # agents
+            "gen_ai.agent.id": "agent_id",
         },
     ),
     Table(

@@ -1,4 +1,7 @@
-"""Names of our own: `llm.*`, `litellm.*` and `agentops.cost.*`, for what the conventions do not cover."""
+"""Names of our own: `llm.*`, `litellm.*`, `agentops.cost.*` and `agentops.usage.*`.
+
+They are for what the conventions do not cover.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from agentops_otel_litellm.call import (
     Attempts,
     Call,
     Cost,
+    Estimate,
     Failure,
     Request,
     Response,
@@ -103,6 +107,9 @@ LLM = Vocabulary(
             "llm.request.speed": "speed",
             "llm.request.language": "language",
             "llm.request.media_duration": "media_duration",
+            # agents and decisions
+            "llm.request.agent_id": "agent_id",
+            "llm.request.questions_count": "questions_count",
         },
     ),
     Table(
@@ -147,6 +154,11 @@ LLM = Vocabulary(
             "llm.response.turns_count": "turns_count",
             "llm.response.close_code": "close_code",
             "llm.response.closed_by": "closed_by",
+            # sandboxes and token counters
+            "llm.response.code_failed": "code_failed",
+            "llm.response.error_length": "error_length",
+            "llm.response.tokens_counted": "tokens_counted",
+            "llm.response.tokenizer": "tokenizer",
         },
     ),
     Table(
@@ -252,6 +264,14 @@ LLM = Vocabulary(
         Call,
         {
             "llm.vendor": ("name", always("litellm")),
+        },
+    ),
+    # usage that nobody counted
+    Table(
+        Estimate,  # not `*.usage.*` of the conventions or of `llm`: what sums those up would take it for counted
+        {
+            "agentops.usage.estimated.input_tokens": "input",
+            "agentops.usage.estimated.output_tokens": "output",
         },
     ),
 )

@@ -1,0 +1,36 @@
+"""Tokens counted beforehand: nobody has used them, and they are no usage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agentops_otel_litellm.call import Request, Response
+from agentops_otel_litellm.readers.requests import Parameters, conversation
+from agentops_otel_litellm.readers.responses import no_cost, no_usage
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.values import count, integer, keyword, members, model_name
+
+
+def counting_request(parameters: Parameters) -> Request:
+    system = parameters.get("system")
+    messages: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
+    messages += map(members, parameters.get("messages") or ())
+    return Request(
+        model=model_name(parameters.get("model")),
+        tools_count=count(parameters.get("tools")),
+        **(conversation(messages) if messages else {}),
+    )
+
+
+def counting_response(result: Any) -> Response:
+    """Where the provider did not count, LiteLLM does, and says so by the tokenizer alone."""
+    told = members(result)
+    return Response(
+        model=model_name(told.get("model_used")),
+        tokens_counted=integer(told.get("total_tokens")),
+        tokenizer=keyword(told.get("tokenizer_type")),
+    )
+
+
+TOKEN_COUNT = Shape(request=counting_request, response=counting_response, usage=no_usage, cost=no_cost)

@@ -1,0 +1,71 @@
+"""Decisions: questions about a text, answered with probabilities. In OpenAI's words, or in System One's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agentops_otel_litellm.call import Request, Response, Usage
+from agentops_otel_litellm.readers.requests import measure
+from agentops_otel_litellm.readers.responses import default_response
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.tokens import read_usage
+from agentops_otel_litellm.readers.values import count, field, integer, members, model_name, rows_for, taken
+
+Parameters = Mapping[str, Any]
+
+_MEDIA = (("images", "image"), ("assets", "image"), ("audio", "audio"), ("videos", "video"))
+_CACHED = rows_for(
+    Usage,
+    {
+        "cached_tokens": ("cache_read", integer),
+        "cache_write_tokens": ("cache_write", integer),
+    },
+)
+
+
+def decisions_request(parameters: Parameters) -> Request:
+    """The text is OpenAI's `input` or System One's `state`, which may be any JSON: that has no length of its own."""
+    length, kinds = _judged(parameters.get("input") or parameters.get("state"))
+    kinds |= {kind for name, kind in _MEDIA if parameters.get(name)}
+    return Request(
+        model=model_name(parameters.get("model")),
+        content_length=length,
+        modalities=tuple(sorted(kinds)) or None,
+        images_count=count(parameters.get("images")),
+        questions_count=_entries(parameters.get("questions")),
+    )
+
+
+def _judged(given: Any) -> tuple[int | None, set[str]]:
+    if isinstance(given, str):
+        return len(given), {"text"}
+    if not isinstance(given, list | tuple):
+        return None, set()
+    contents: Sequence[Any] = [field(message, "content") for message in given]
+    if None in contents:
+        return None, set()
+    length, kinds = measure(contents)
+    return length, set(kinds or ())
+
+
+def _entries(given: Any) -> int | None:
+    """OpenAI has lists where System One has names."""
+    return len(given) if isinstance(given, Mapping) else count(given)
+
+
+def decisions_response(result: Any) -> Response:
+    return replace(default_response(result), results_count=_entries(field(result, "answers")))
+
+
+def decisions_usage(result: Any) -> Usage | None:
+    """System One's has the details among the rest. A zero there LiteLLM writes where nothing was said, too."""
+    usage = read_usage(result)
+    if usage is None:
+        return None
+    counts = {**vars(usage), **taken(members(field(result, "usage")), _CACHED)}
+    return Usage(**{name: count for name, count in counts.items() if count or name in {"input", "output"}})
+
+
+DECISIONS = Shape(request=decisions_request, response=decisions_response, usage=decisions_usage)

@@ -1,0 +1,60 @@
+"""Code that a model wrote, run in a sandbox: it and what it puts out are measured, never copied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agentops_otel_litellm.call import Request, Response, Target
+from agentops_otel_litellm.readers.responses import no_cost, no_usage
+from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.target import read_target
+from agentops_otel_litellm.readers.values import count, field, identifier, keyword, length, members, rows_for, taken
+
+Parameters = Mapping[str, Any]
+
+_REQUEST = rows_for(
+    Request,
+    {
+        "code": ("content_length", length),
+        "container": ("resource_id", lambda given: identifier(field(given, "id") or given)),
+    },
+)
+_RESPONSE = rows_for(
+    Response,
+    {
+        "id": ("id", identifier),
+        "stdout": ("content_length", length),
+        "stderr": ("error_length", length),
+        "results": ("results_count", count),
+    },
+)
+
+
+def sandbox_target(parameters: Parameters, logging: Any) -> Target:
+    """No model is asked: what LiteLLM has for one is what is done."""
+    target = read_target(parameters, logging)
+    return replace(target, provider=target.provider or keyword(parameters.get("provider")), model=None)
+
+
+def sandbox_request(parameters: Parameters) -> Request:
+    return Request(**taken(parameters, _REQUEST))
+
+
+def sandbox_response(result: Any) -> Response:
+    """A sandbox, or whether there is one no more."""
+    return Response(deleted=result) if isinstance(result, bool) else Response(**taken(members(result), _RESPONSE))
+
+
+def code_response(result: Any) -> Response:
+    """What came of the code. It has no exit code: either it ended with an error, or it did not."""
+    told = members(result)
+    return Response(
+        code_failed=told["error"] is not None if "error" in told else None,
+        **taken(told, _RESPONSE),
+    )
+
+
+SANDBOX = Shape(target=sandbox_target, request=sandbox_request, response=sandbox_response, usage=no_usage, cost=no_cost)
+CODE = replace(SANDBOX, response=code_response)

@@ -1,0 +1,158 @@
+"""AGENTOPS_ESTIMATE_USAGE: what LiteLLM estimates where nobody counted, under a name of its own and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+from litellm.litellm_core_utils import streaming_chunk_builder_utils
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from api_caller import ApiCaller
+from apps import App
+from conftest import Reinstrument
+from recorder import Attributes, Recorder, attributes_of
+from servers.openai_provider import OpenAIProvider, Script
+from servers.wire import Reply, WireProvider
+from test_cache import cache, read_twice  # noqa: F401 - a fixture
+from test_ledger import uncounted
+from test_providers import PROVIDERS, ask
+from wire_formats import response_events
+
+INPUT, OUTPUT = "agentops.usage.estimated.input_tokens", "agentops.usage.estimated.output_tokens"
+ASKED: dict[str, Any] = {"stream_options": {"include_usage": True}}
+UNCOUNTED = Script(usage=None)
+
+
+@pytest.fixture
+def estimating(instrumented_with: Reinstrument) -> Iterator[Recorder]:
+    """What is recorded where the variable says so."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AGENTOPS_ESTIMATE_USAGE", "true")
+        with instrumented_with(Recorder()) as recorder:
+            environment.undo()
+            yield recorder
+
+
+def of_tokens(recorder: Recorder) -> Attributes:
+    """All that is said of tokens and of money: the metrics say nothing."""
+    assert {point.name for point in recorder.points()} & {"gen_ai.client.token.usage"} == set()
+    return {
+        name: value
+        for name, value in recorder.attributes().items()
+        if "usage" in name or "cost" in name or "tokens" in name.rpartition(".")[2].split("_")
+    }
+
+
+def litellms(app: App, operation: str) -> Attributes:
+    """The estimate that LiteLLM shows who asked a provider in vain for a count."""
+    usage = cast("Any", app.read(operation, **ASKED)[-1]).usage
+    assert usage.prompt_tokens > 0
+    return {INPUT: usage.prompt_tokens, OUTPUT: usage.completion_tokens}
+
+
+def test_the_estimate_is_litellms(app: App, provider: OpenAIProvider, estimating: Recorder) -> None:
+    """Of a stream that nobody counted the span has what LiteLLM estimates: no count, no price, and no metric."""
+    provider.script(UNCOUNTED)
+    expected = litellms(app, "completion")
+    assert of_tokens(estimating) == expected
+    estimating.forget()
+    app.read()  # and of one of which the app wants no count LiteLLM makes an estimate, or none
+    assert of_tokens(estimating) in ({}, expected)
+
+
+def test_the_estimate_of_a_text(app: App, provider: OpenAIProvider, estimating: Recorder) -> None:
+    """LiteLLM makes one of completed texts also."""
+    provider.script(UNCOUNTED)
+    app.read("text_completion", **ASKED)
+    known = of_tokens(estimating)
+    assert known.keys() == {INPUT, OUTPUT}
+    assert all(isinstance(count, int) and count > 0 for count in known.values())
+
+
+def test_the_estimate_of_a_response(api: ApiCaller, wire: WireProvider, estimating: Recorder) -> None:
+    """So it does of the Responses API, where it hands its estimate to the app as the usage."""
+    wire.reply("/responses", Reply(pieces=response_events(usage=None)))
+    usage = api.call("responses", model="openai/gpt-4o", input="Say hello.", stream=True)[-1].response.usage
+    if usage is None:
+        pytest.skip("this LiteLLM estimates none")
+    assert of_tokens(estimating) == {INPUT: usage.input_tokens, OUTPUT: usage.output_tokens}
+
+
+def test_the_estimate_of_a_plain_chat(app: App, wire: WireProvider, estimating: Recorder) -> None:
+    """Of some providers' plain chats LiteLLM makes one, which looks like a count."""
+    path, reply = PROVIDERS["ollama_chat"].wire.plain
+    wire.reply(path, uncounted(reply))
+    usage = cast("Any", ask(app, wire, PROVIDERS["ollama_chat"])).usage
+    assert of_tokens(estimating) == {INPUT: usage.prompt_tokens, OUTPUT: usage.completion_tokens}
+
+
+def test_it_is_off_by_default(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """Nobody who did not ask is told."""
+    provider.script(UNCOUNTED)
+    app.read("completion", **ASKED)
+    assert of_tokens(telemetry) == {}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+def test_what_is_counted_is_not_estimated(
+    app: App, provider: OpenAIProvider, estimating: Recorder, *, stream: bool
+) -> None:
+    """Where there is a count there is no estimate."""
+    if stream:
+        app.read("completion", **ASKED)
+    else:
+        app.ask()
+    assert len(provider.ledger) == 1
+    attributes = estimating.attributes()
+    assert attributes["gen_ai.usage.input_tokens"] == 11
+    assert not {INPUT, OUTPUT} & attributes.keys()
+
+
+def test_where_litellm_has_none_there_is_none(app: App, provider: OpenAIProvider, estimating: Recorder) -> None:
+    """LiteLLM makes zeros of a plain chat that was not counted: they are no estimate."""
+    provider.script(UNCOUNTED)
+    result = app.ask()
+    assert result.usage.prompt_tokens == 0  # type: ignore[attr-defined]  # it has one
+    assert of_tokens(estimating) == {}
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_cached_answer_is_not_estimated(app: App, provider: OpenAIProvider, estimating: Recorder) -> None:
+    """What LiteLLM had in its cache took no tokens; it counts them all the same."""
+    provider.script(UNCOUNTED)
+    read_twice(app, "completion", **ASKED)
+    assert len(provider.ledger) == 1
+    _, hit = map(attributes_of, estimating.spans())
+    assert hit["llm.cache.hit"] is True
+    assert not {INPUT, OUTPUT} & hit.keys()
+
+
+def test_nothing_is_counted_on_our_behalf(
+    app: App, provider: OpenAIProvider, estimating: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LiteLLM's tokenizers work as often as without us: a plain chat gives them nothing to do, a stream its end."""
+    counted: list[object] = []
+    count = streaming_chunk_builder_utils.token_counter
+
+    def counting(*args: Any, **kwargs: Any) -> int:  # noqa: ANN401 - LiteLLM's
+        counted.append(kwargs)
+        return count(*args, **kwargs)
+
+    monkeypatch.setattr(streaming_chunk_builder_utils, "token_counter", counting)
+    provider.script(UNCOUNTED)
+    with_us = [_counted_by(app, counted, **parameters) for parameters in ({}, ASKED)]
+    assert len(estimating.spans()) == 4
+    with suppress_instrumentation():
+        assert [_counted_by(app, counted, **parameters) for parameters in ({}, ASKED)] == with_us
+    assert len(estimating.spans()) == 4
+
+
+def _counted_by(app: App, counted: list[object], **parameters: Any) -> int:  # noqa: ANN401 - LiteLLM's
+    """How often LiteLLM counts for a plain chat and a stream."""
+    counted.clear()
+    app.ask()
+    assert counted == []
+    app.read(**parameters)
+    return len(counted)
