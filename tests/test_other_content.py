@@ -8,11 +8,13 @@ from typing import Any
 
 import litellm
 import pytest
+from opentelemetry.trace import SpanKind
 
-from apps import Caller
+from apps import Caller, SyncApp
 from captured import Capture, answers, faults, said
 from media import connection
 from recorder import Recorder
+from servers.openai_provider import OpenAIProvider
 from servers.wire import Reply, WireProvider
 from test_images import images
 from test_moderation import judged, verdict
@@ -268,6 +270,7 @@ def _texts(value: object) -> list[str]:
     return []
 
 
+REFUSED = Reply(status=400, body={"error": {"message": "no", "type": "x"}})
 MESSAGES = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": SCAN}}]}]
 
 
@@ -292,7 +295,7 @@ def test_media_are_told_where_they_are_asked_for(  # noqa: PLR0913, PLR0917 - fi
         AGENTOPS_CONTENT_PART_LIMIT="20",
         AGENTOPS_CONTENT_CALL_LIMIT="60",
     )
-    wire.reply("/chat/completions", Reply(status=400, body={"error": {"message": "no", "type": "x"}}))
+    wire.reply("/chat/completions", REFUSED)
     with pytest.raises(litellm.BadRequestError):
         caller.call(litellm, "completion", model="openai/gpt-4o", messages=MESSAGES, **connection(wire))
     assert said(recorder)["gen_ai.input.messages"] == asks(part)
@@ -305,9 +308,10 @@ def test_what_is_no_base64_is_not_told_as_media(
 ) -> None:
     """It may be a text, which nobody has redacted."""
     recorder = capture("SPAN_ONLY", AGENTOPS_CAPTURE_MEDIA="true")
-    wire.reply("/moderations", JUDGED)
-    parts = [{"type": "image_url", "image_url": {"url": data}}]
-    caller.call(litellm, "moderation", model="openai/omni-moderation-latest", input=parts, **connection(wire))
+    wire.reply("/chat/completions", REFUSED)
+    messages = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": data}}]}]
+    with pytest.raises(litellm.BadRequestError):
+        caller.call(litellm, "completion", model="openai/gpt-4o", messages=messages, **connection(wire))
     ((part,),) = (message["parts"] for message in said(recorder)["gen_ai.input.messages"])
     assert "content" not in part
 
@@ -320,3 +324,13 @@ def test_the_schemas_find_faults() -> None:
     for part in ({"type": "text"}, {"type": "uri", "modality": "image"}, {"type": "tool_call", "id": "a"}):
         assert list(faults({"gen_ai.output.messages": [{"role": "assistant", "parts": [part]}]})) != []
     assert list(faults({"gen_ai.input.messages": asks(blob(12), {"type": "refusal", "content": "No."})})) == []
+
+
+def test_a_batch_is_told_by_its_calls(provider: OpenAIProvider, captured: Recorder) -> None:
+    """Each says its own; what is around them says nothing again."""
+    asked = [[{"role": "user", "content": each}] for each in ("One?", "Two?")]
+    litellm.batch_completion("openai/gpt-4o", asked, **SyncApp(provider).connection)
+    said = [(span.kind, (span.attributes or {}).get("gen_ai.input.messages")) for span in captured.spans()]
+    assert [each for kind, each in said if kind is SpanKind.INTERNAL] == [None]
+    calls = [json.loads(str(each)) for kind, each in said if kind is SpanKind.CLIENT]
+    assert sorted(calls, key=str) == [asks(text("One?")), asks(text("Two?"))]
