@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
 from agentops_otel_litellm import LiteLLMInstrumentor
-from agentops_otel_litellm.metrics import METRICS
+from agentops_otel_litellm.vocabularies.metrics import RELEASED
 
 PEERS = {
     "openinference": "openinference.instrumentation.litellm",
@@ -163,8 +163,9 @@ class Subject:
         attributes = dict(EXPORTER.newest.attributes or {})
         at_start = {name: value for name, value in attributes.items() if name in METRIC_ATTRIBUTES}
         tracer, meter = self.provider.get_tracer("floor"), self.meters.get_meter("floor")
-        instruments = dict.fromkeys(row.name for row in METRICS)
+        instruments = dict.fromkeys(row.name for row in RELEASED)
         duration, tokens, first, between = (meter.create_histogram(name) for name in instruments)
+        cost, attempts = meter.create_histogram("cost"), meter.create_counter("attempts")
 
         def made_by_hand(order: dict[str, int]) -> int | None:
             span = tracer.start_span("chat model", kind=trace.SpanKind.CLIENT, attributes=at_start)
@@ -175,6 +176,9 @@ class Subject:
             duration.record(0.1, at_start, context)
             tokens.record(10, {**at_start, "gen_ai.token.type": "input"}, context)
             tokens.record(5, {**at_start, "gen_ai.token.type": "output"}, context)
+            attempts.add(1, at_start, context)
+            if "gen_ai.usage.cost.amount" in attributes:
+                cost.record(0.1, at_start, context)
             if streamed:
                 first.record(0.1, at_start, context)
             span.end()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -13,6 +12,7 @@ from opentelemetry._logs import SeverityNumber
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.vocabularies import VOCABULARIES
+from conventions import SCHEMAS
 from recorder import Recorder
 
 CONTENT = {
@@ -60,43 +60,39 @@ def answers(*parts: dict[str, Any], finish_reason: str | None = "stop") -> list[
     return [{"role": "assistant", "parts": list(parts), **ended}]
 
 
-_SCHEMAS = json.loads(Path(__file__).with_name("data").joinpath("content_schemas.json").read_text("utf-8"))
-SCHEMAS: Mapping[str, Draft202012Validator] = {
-    name: Draft202012Validator({**schema, "$defs": _SCHEMAS["$defs"]})
-    for name, schema in _SCHEMAS["attributes"].items()
-}
-"""Attribute → what the conventions say of the JSON in it."""
+_MESSAGES = "gen_ai.output.messages"
+MESSAGES = frozenset({"gen_ai.input.messages", _MESSAGES})
+
+
+def _definitions(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    definitions: Mapping[str, Any] = schema["$defs"]
+    return definitions
+
+
 PARTS: Mapping[str, Draft202012Validator] = {
     definition["properties"]["type"]["const"]: Draft202012Validator(
-        {"$ref": f"#/$defs/{name}", "$defs": _SCHEMAS["$defs"]}
+        {**definition, "$defs": _definitions(SCHEMAS[_MESSAGES])}
     )
-    for name, definition in _SCHEMAS["$defs"].items()
+    for name, definition in _definitions(SCHEMAS[_MESSAGES]).items()
     if name.endswith("Part") and "const" in definition["properties"]["type"]
 }
-"""The same of a part of a message, by its type. (The schemas of attributes allow any other part, of any type.)"""
+"""The type of a message's part → what the conventions say of it. (Their schemas of messages allow parts of any other
+type, and with that anything for a part.)"""
 
 
 def faults(attributes: Mapping[str, Any]) -> Iterator[str]:
-    """What the conventions would not have so, of the content there is, in structure."""
-    for name in SCHEMAS.keys() & attributes.keys():
-        value = attributes[name]
-        yield from (f"{name}: {error.message}" for error in SCHEMAS[name].iter_errors(value))
-        for part in _parts(name, value):
+    """What the conventions would not have so, of the parts there are, in structure."""
+    for name in MESSAGES & attributes.keys():
+        for part in (part for message in attributes[name] for part in message["parts"]):
             omitted = part["type"] == "blob" and "content" not in part  # of which only the kind and the size are told
             if part["type"] in PARTS and not omitted:
                 yield from (f"{name}: {error.message}" for error in PARTS[part["type"]].iter_errors(part))
 
 
-def _parts(name: str, value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - (the same)
-    if name == "gen_ai.system_instructions":
-        return list(value)
-    return [part for message in value for part in message.get("parts", ())]
-
-
 def told(recorder: Recorder) -> Iterator[dict[str, Any]]:
-    """What each span and each event has of such attributes, in structure."""
+    """The messages that each span and each event has, in structure."""
     for span in recorder.spans():
         known = dict(span.attributes or {})
-        yield {name: json.loads(str(known[name])) for name in SCHEMAS.keys() & known.keys()}
+        yield {name: json.loads(str(known[name])) for name in MESSAGES & known.keys()}
     for log in recorder.logs():
-        yield plain({name: each for name, each in (log.log_record.attributes or {}).items() if name in SCHEMAS})
+        yield plain({name: each for name, each in (log.log_record.attributes or {}).items() if name in MESSAGES})

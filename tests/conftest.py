@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 for variable in [name for name in os.environ if name.startswith(("OTEL_", "AGENTOPS_", "LITELLM_", "OPENAI_"))]:
     del os.environ[variable]
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+# As where the extra `prices` is not installed: imported on a thread, it would price one test's calls, not another's.
+sys.modules["genai_prices"] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
 
 import pytest
 
@@ -23,6 +26,7 @@ import releases
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.seams.tracing import TRACING
+from conformance import EMITTED, Emitted
 from operations_table import SeenOperations
 from recorder import Recorder
 from servers.openai_provider import OpenAIProvider
@@ -90,6 +94,14 @@ def told() -> Iterator[Told]:
     for name in Told.LOGGERS:
         logging.getLogger(name).removeHandler(told)
     assert told.take() == []
+
+
+@pytest.fixture(autouse=True)
+def emitted() -> Iterator[Emitted]:
+    """What is held against the conventions."""
+    yield EMITTED
+    RECORDER.collect()
+    assert EMITTED.take() == []
 
 
 @pytest.fixture
@@ -184,7 +196,7 @@ def instrumented_with() -> Reinstrument:
 
 @pytest.fixture
 def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Capture]:
-    """LiteLLM, instrumented by somebody who wants to be told what is said; all of it is as the conventions have it."""
+    """LiteLLM, instrumented by somebody who wants to be told what is said; its parts are as the conventions have them."""
     from captured import faults, telling, told
 
     def capturing(mode: str, **environment: str) -> Recorder:

@@ -1,27 +1,72 @@
-"""OpenTelemetry's conventions as data: what tests hold names, types, units and buckets against."""
+"""OpenTelemetry's conventions as data: what tests hold names, types, levels, units and buckets against."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+Levels = Mapping[str, str]
+"""Attribute → how it is required: `required`, `conditionally_required: If available.`, `recommended`, `opt_in`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
+    instrument: str
     unit: str
     buckets: Sequence[float]
-    attributes: Sequence[str]
+    """None where the conventions leave them open."""
+    attributes: Levels
 
 
-_FACTS = json.loads(Path(__file__).with_name("data").joinpath("semantic_conventions.json").read_text("utf-8"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpanType:
+    kind: str
+    name: str
+    """Such as `{gen_ai.operation.name} {gen_ai.request.model}`."""
+    operations: Sequence[str]
+    attributes: Levels
+    sampling_relevant: Sequence[str]
+    """Attributes that are to be there from the start, if they are at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refinement:
+    """What is different in spans of one type, where they are of one provider."""
+
+    of: str
+    attributes: Levels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    severity: str | None
+    attributes: Levels = field(default_factory=dict)
+    attributes_of: str | None = None
+    """The type of span that has the same."""
+
+
+_DATA = Path(__file__).with_name("data")
+_FACTS = json.loads(_DATA.joinpath("semantic_conventions.json").read_text("utf-8"))
 
 TYPES: Mapping[str, str] = {
     name: kind for group in ("released", "added") for kind, names in _FACTS[group].items() for name in names
 }
 """Attribute → its type, in the conventions' own terms."""
+DEPRECATED: Mapping[str, str] = _FACTS["deprecated"]
+"""Attribute → the one that is to be used instead."""
 MEMBERS: Mapping[str, frozenset[str]] = {name: frozenset(members) for name, members in _FACTS["enums"].items()}
 """Attribute → its well-known values."""
+SPANS: Mapping[str, SpanType] = {name: SpanType(**facts) for name, facts in _FACTS["spans"].items()}
+REFINEMENTS: Mapping[str, Refinement] = {name: Refinement(**facts) for name, facts in _FACTS["refinements"].items()}
+"""By `gen_ai.provider.name`."""
 METRICS: Mapping[str, Metric] = {name: Metric(**facts) for name, facts in _FACTS["metrics"].items()}
-EVENTS: frozenset[str] = frozenset(_FACTS["events"])
+"""Those of the release."""
+LATEST_METRICS: Mapping[str, Metric] = {name: Metric(**facts) for name, facts in _FACTS["latest_metrics"].items()}
+"""Those that are to take their place."""
+EVENTS: Mapping[str, Event] = {name: Event(**facts) for name, facts in _FACTS["events"].items()}
+SCHEMAS: Mapping[str, Mapping[str, object]] = {
+    name: json.loads(_DATA.joinpath("schemas", file).read_text("utf-8")) for name, file in _FACTS["schemas"].items()
+}
+"""Attribute of content → the JSON schema of its value."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import litellm
+import pytest
+
 import releases
 from apps import CALL_ID
 from recorder import Attributes
@@ -17,6 +22,9 @@ FIGURES = frozenset(
         "llm.response.tokens_per_second",
         "llm.response.stream_duration",
         "llm.response.longest_chunk_gap",
+        "llm.response.chunk_gap_p50",
+        "llm.response.chunk_gap_p95",
+        "llm.response.chunk_gap_p99",
     }
 )
 """Measured, so never twice the same."""
@@ -117,9 +125,11 @@ def tokens(exchange: Exchange) -> Attributes:
     }
 
 
-def price(amount: float) -> Attributes:
-    """LiteLLM's own figure."""
-    return {
+def price(amount: float, *models: str, **tokens: int) -> Attributes:
+    """LiteLLM's own figure; and, of the first of the `models` that is in its price map, what each kind of `tokens` is
+    at those prices: `input` and `output` and what they include.
+    """
+    told: Attributes = {
         "gen_ai.usage.cost.amount": amount,
         "gen_ai.usage.cost.currency": "USD",
         "gen_ai.usage.cost.source": "local",
@@ -127,6 +137,48 @@ def price(amount: float) -> Attributes:
         "agentops.cost.total": amount,
         "agentops.cost.source": "litellm",
     }
+    return told | parts(*models, **tokens) if models else told
+
+
+def parts(*models: str, **tokens: int) -> Attributes:
+    rates = next(litellm.model_cost[model] for model in models if model in litellm.model_cost)
+    each = {
+        "cache_read": rates.get("cache_read_input_token_cost") or rates["input_cost_per_token"],
+        "cache_write": rates.get("cache_creation_input_token_cost") or rates["input_cost_per_token"],
+        "reasoning": rates.get("output_cost_per_reasoning_token") or rates["output_cost_per_token"],
+    }
+    costs = {name: tokens.get(name, 0) * rate for name, rate in each.items()}
+    fresh = tokens["input"] - tokens.get("cache_read", 0) - tokens.get("cache_write", 0)
+    sides = {"input": fresh * rates["input_cost_per_token"] + costs["cache_read"] + costs["cache_write"]}
+    if "output" in tokens:
+        visible = tokens["output"] - tokens.get("reasoning", 0)
+        sides["output"] = visible * rates["output_cost_per_token"] + costs["reasoning"]
+    return shares(**sides, **{name: cost for name, cost in costs.items() if cost})
+
+
+def shares(**costs: float) -> Attributes:
+    """The parts of a price, to the last digits, as far as this release of LiteLLM writes them down."""
+    told: Attributes = {
+        f"agentops.cost.{name}": pytest.approx(cost, rel=0, abs=1e-12)
+        for name, cost in costs.items()
+        if (releases.COSTS_HAVE_SIDES if name in {"input", "output"} else releases.COSTS_HAVE_DETAILS)
+    }
+    return told | ({"agentops.cost.price_map": "bundled"} if releases.PRICE_MAPS_HAVE_SOURCES else {})
+
+
+def priced(amount: float, exchange: Exchange) -> Attributes:
+    """The same, of what OpenAI's server counted."""
+    usage = exchange.usage
+    assert usage is not None
+    counts = {"input": usage["prompt_tokens"], "output": usage.get("completion_tokens")}
+    for name, details, count in (
+        ("cache_read", "prompt_tokens_details", "cached_tokens"),
+        ("reasoning", "completion_tokens_details", "reasoning_tokens"),
+    ):
+        counts[name] = cast("dict[str, int]", usage.get(details, {})).get(count)
+    return price(
+        amount, str(exchange.body["model"]), **{name: count for name, count in counts.items() if isinstance(count, int)}
+    )
 
 
 def served(

@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
-from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, LogRecordExportResult, SimpleLogRecordProcessor
+from opentelemetry.sdk.metrics import Counter, MeterProvider
 from opentelemetry.sdk.metrics import Histogram as HistogramInstrument
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import AggregationTemporality, Histogram, InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Histogram,
+    InMemoryMetricReader,
+    Metric,
+    MetricsData,
+    Sum,
+)
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind
 
+import conformance
 from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.version import SCOPE
+from conformance import EMITTED
 
 Attributes = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A histogram's data point, under the name and unit of its metric."""
+class Measured:
+    """A data point, under the name and unit of its metric."""
 
     name: str
     unit: str
     attributes: Attributes
+    exemplar_trace_ids: frozenset[int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point(Measured):
+    """A histogram's."""
+
     count: int
     sum: float
     bounds: tuple[float, ...]
-    exemplar_trace_ids: frozenset[int | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total(Measured):
+    """A counter's."""
+
+    value: float
 
 
 class Providers(TypedDict):
@@ -41,19 +64,32 @@ class Providers(TypedDict):
     logger_provider: LoggerProvider
 
 
+class _Spans(InMemorySpanExporter):
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        EMITTED.add(map(_span, filter(_is_ours, spans)))
+        return super().export(spans)
+
+
+class _Logs(InMemoryLogRecordExporter):
+    def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
+        EMITTED.add(map(_log, filter(_is_ours, batch)))
+        return super().export(batch)
+
+
 class Recorder:
     """Tracer, meter and logger providers, and what they were given since `forget`."""
 
     def __init__(self, *, sampler: Sampler = ALWAYS_ON, span_processors: Sequence[SpanProcessor] = ()) -> None:
-        self._spans = InMemorySpanExporter()
-        self._logs = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]  # untyped upstream
-        self._reader = InMemoryMetricReader({HistogramInstrument: AggregationTemporality.DELTA})
+        self._spans = _Spans()
+        self._logs = _Logs()  # type: ignore[no-untyped-call]  # untyped upstream
+        self._reader = InMemoryMetricReader(dict.fromkeys((HistogramInstrument, Counter), AggregationTemporality.DELTA))
         self.tracer_provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
         for processor in (SimpleSpanProcessor(self._spans), *span_processors):
             self.tracer_provider.add_span_processor(processor)
         self.meter_provider = MeterProvider([self._reader], shutdown_on_exit=False)
         self.logger_provider = LoggerProvider(shutdown_on_exit=False)
         self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self._logs))
+        EMITTED.collecting.append(self.collect)
 
     @property
     def providers(self) -> Providers:
@@ -68,7 +104,15 @@ class Recorder:
         OPEN_STREAMS.settle()
         self._spans.clear()
         self._logs.clear()
-        self._reader.get_metrics_data()
+        self.collect()
+        EMITTED.look()
+
+    def collect(self) -> MetricsData | None:
+        """What was recorded since this was last asked."""
+        data = self._reader.get_metrics_data()
+        if data is not None:
+            EMITTED.add(_points(data))
+        return data
 
     def spans(self) -> list[ReadableSpan]:
         """Finished spans, in the order in which they ended."""
@@ -85,33 +129,53 @@ class Recorder:
         return attributes_of(self.span())
 
     def points(self, name: str | None = None) -> list[Point]:
-        """What was recorded since this was last asked, of all metrics or of one."""
-        data = self._reader.get_metrics_data()
-        if data is None:
-            return []
-        return [
-            Point(
-                name=metric.name,
-                unit=metric.unit or "",
-                attributes=dict(point.attributes or {}),
-                count=point.count,
-                sum=point.sum,
-                bounds=tuple(point.explicit_bounds),
-                exemplar_trace_ids=frozenset(exemplar.trace_id for exemplar in point.exemplars),
-            )
-            for of_resource in data.resource_metrics
-            for of_scope in of_resource.scope_metrics
-            for metric in of_scope.metrics
-            if name in {None, metric.name} and isinstance(metric.data, Histogram)
-            for point in metric.data.data_points
-        ]
+        """What histograms have recorded since this was last asked, all of them or one."""
+        return [point for point in self.measured()[0] if name in {None, point.name}]
+
+    def measured(self) -> tuple[list[Point], list[Total]]:
+        """What histograms have recorded, and by how much counters have grown, since either was last asked; and, of what
+        goes up and down, how much there is.
+        """
+        points: list[Point] = []
+        totals: list[Total] = []
+        for metric in self._metrics():
+            common = {"name": metric.name, "unit": metric.unit or ""}
+            if isinstance(metric.data, Histogram):
+                points += [
+                    Point(
+                        **common,
+                        attributes=dict(point.attributes or {}),
+                        count=point.count,
+                        sum=point.sum,
+                        bounds=tuple(point.explicit_bounds),
+                        exemplar_trace_ids=frozenset(exemplar.trace_id for exemplar in point.exemplars),
+                    )
+                    for point in metric.data.data_points
+                ]
+            elif isinstance(metric.data, Sum):
+                totals += [
+                    Total(
+                        **common,
+                        attributes=dict(point.attributes or {}),
+                        value=point.value,
+                        exemplar_trace_ids=frozenset(exemplar.trace_id for exemplar in point.exemplars),
+                    )
+                    for point in metric.data.data_points
+                ]
+        return points, totals
+
+    def _metrics(self) -> Iterator[Metric]:
+        data = self.collect()
+        for of_resource in data.resource_metrics if data is not None else ():
+            for of_scope in of_resource.scope_metrics:
+                yield from of_scope.metrics
 
     def logs(self) -> list[ReadableLogRecord]:
         return list(self._logs.get_finished_logs())
 
     def everything(self) -> str:
         """All of it as text, for searching."""
-        data = self._reader.get_metrics_data()
+        data = self.collect()
         spans = [span.to_json() for span in self.spans()]
         logs = [record.to_json() for record in self.logs()]
         return "\n".join([*spans, *logs, data.to_json() if data is not None else ""])
@@ -126,3 +190,44 @@ def seconds(span: ReadableSpan) -> float:
     assert span.start_time is not None
     assert span.end_time is not None
     return (span.end_time - span.start_time) / 1e9
+
+
+def _is_ours(of_scope: ReadableSpan | ReadableLogRecord) -> bool:
+    return of_scope.instrumentation_scope is not None and of_scope.instrumentation_scope.name == SCOPE
+
+
+def _span(span: ReadableSpan) -> conformance.Span:
+    return conformance.Span(
+        name=span.name,
+        kind=span.kind.name,
+        status=span.status.status_code.name,
+        attributes=attributes_of(span),
+        events=[(event.name, dict(event.attributes or {})) for event in span.events],
+    )
+
+
+def _log(readable: ReadableLogRecord) -> conformance.Log:
+    record = readable.log_record
+    severity = record.severity_number
+    return conformance.Log(
+        name=record.event_name or "",
+        severity=severity.name if severity is not None else "",
+        attributes=dict(record.attributes or {}),
+    )
+
+
+def _points(data: MetricsData) -> Iterator[conformance.Point]:
+    return (
+        conformance.Point(
+            name=metric.name,
+            kind=type(metric.data).__name__.lower(),
+            unit=metric.unit or "",
+            attributes=dict(point.attributes or {}),
+            bounds=getattr(point, "explicit_bounds", ()),
+        )
+        for of_resource in data.resource_metrics
+        for of_scope in of_resource.scope_metrics
+        if of_scope.scope.name == SCOPE
+        for metric in of_scope.metrics
+        for point in metric.data.data_points
+    )

@@ -38,6 +38,12 @@ STREAMS_KEEP_COUNTS = since("1.81")
 """What a provider counted is found with the chunks of its stream, also where the app did not ask."""
 ROLES_ARE_CHUNKS = since("1.81")
 """A chunk that says no more than whose words will follow is handed on."""
+COSTS_HAVE_SIDES = since("1.73")
+"""LiteLLM writes down what of a price is for the input and what for the output."""
+COSTS_HAVE_DETAILS = since("1.81")
+"""And what of those is for the cache and for reasoning."""
+PRICE_MAPS_HAVE_SOURCES = since("1.81")
+"""It knows whether it fetched its price map."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +87,30 @@ LACKS: tuple[Lack, ...] = (
         until="1.80",
         reason="has no price for the model that is asked, and lets no callback change an answer",
         tests={"test_inner_calls::test_the_sums_over_spans_are_the_providers": ("asks at last", "edited, aresponses")},
+    ),
+    Lack(
+        until="1.81",
+        reason="asks some providers elsewhere, prices some streams when they are over, and charges nothing for caches",
+        tests={
+            "test_cost::test_a_chat_costs_what_litellm_says": ("gemini", "vertex_ai"),
+            "test_cost::test_a_stream_costs_what_litellm_says": ("azure", "anthropic", "gemini", "vertex_ai"),
+            "test_cost::test_other_kinds_of_chats_cost_what_litellm_says": ("messages",),
+            "test_cost::test_discounts_and_margins_are_in_every_part": (),
+            "test_cost::test_prices_the_app_registered": (),
+        },
+    ),
+    Lack(
+        until="1.73",
+        reason="has neither the operation, the provider, the prices nor the margins",
+        tests={
+            "test_cost::test_a_chat_costs_what_litellm_says": ("cohere", "bedrock"),
+            "test_cost::test_a_stream_costs_what_litellm_says": (),
+            "test_cost::test_other_kinds_of_chats_cost_what_litellm_says": (),
+            "test_cost::test_what_is_sold_otherwise_costs_what_litellm_says": ("pages",),
+            "test_cost::test_a_margin_by_the_call_is_in_no_part": (),
+            "test_cost::test_the_price_of_a_tier": (),
+            "test_trace_cost::test_calls_within_a_call_are_added_to_it": (),
+        },
     ),
     Lack(
         until="1.81",

@@ -188,7 +188,7 @@ def test_tokens_of_sound_are_told(style: str, wire: WireProvider, telemetry: Rec
         "llm.usage.prompt_tokens": 14,
         "llm.usage.completion_tokens": 45,
         "llm.usage.total_tokens": 59,
-        **price(result._hidden_params["response_cost"]),
+        **price(result._hidden_params["response_cost"], "gpt-4o-transcribe", input=14, output=45),
     }
 
 

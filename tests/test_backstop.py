@@ -22,7 +22,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from apps import CALL_ID, MESSAGES, App, SyncApp
 from conftest import Reinstrument
-from expected import CHAT_REQUEST, EMBEDDING_REQUEST, answer, identity, price, tokens
+from expected import CHAT_REQUEST, EMBEDDING_REQUEST, answer, identity, priced, tokens
 from recorder import Attributes, Recorder, attributes_of, seconds
 from servers.openai_provider import OpenAIProvider, Script
 
@@ -65,7 +65,7 @@ def test_a_chat_that_was_not_seen(provider: OpenAIProvider, telemetry: Recorder)
             **answer(exchange),
             "llm.response.tool_calls_count": 0,
             **tokens(exchange),
-            **price(result._hidden_params["response_cost"]),
+            **priced(result._hidden_params["response_cost"], exchange),
         },
         "llm.request.model",
     )
@@ -89,7 +89,7 @@ def test_an_embedding_that_was_not_seen(provider: OpenAIProvider, telemetry: Rec
             "gen_ai.usage.input_tokens": exchange.usage["prompt_tokens"],
             "llm.usage.prompt_tokens": exchange.usage["prompt_tokens"],
             "llm.usage.total_tokens": exchange.usage["total_tokens"],
-            **price(result._hidden_params["response_cost"]),
+            **priced(result._hidden_params["response_cost"], exchange),
         },
         "llm.request.model",
     )

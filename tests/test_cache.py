@@ -142,7 +142,8 @@ def sums(telemetry: Recorder) -> Counter[str]:
     for point in telemetry.points():
         hit = " of hits" if point.attributes.get("llm.cache.hit") else ""
         amount = point.count if point.unit == "s" else int(point.sum)
-        values[f"{point.name.removeprefix('gen_ai.client.')}{hit}"] += amount
+        if point.unit != "USD":
+            values[f"{point.name.removeprefix('gen_ai.client.')}{hit}"] += amount
     return values
 
 
@@ -402,7 +403,8 @@ def test_a_routed_call_that_hits(app: App, provider: OpenAIProvider, telemetry: 
     assert route.context is not None
     assert call.parent.span_id == route.context.span_id
     assert (call.events, route.events) == ((), ())
-    assert [name for name in attributes_of(route) if "cost" in name or "usage" in name] == []
+    told = {name: value for name, value in attributes_of(route).items() if "cost" in name or "usage" in name}
+    assert told == {"agentops.trace.cost": 0.0}
 
 
 def test_a_fallbacks_answer_is_a_hit_for_the_call(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
@@ -421,6 +423,30 @@ def test_the_durations_of_hits_are_told_apart(provider: OpenAIProvider, telemetr
     twice(SyncApp(provider), "completion")
     durations = telemetry.points("gen_ai.client.operation.duration")
     assert sorted("llm.cache.hit" in point.attributes for point in durations) == [False, True]
+
+
+@pytest.mark.parametrize("operation", ["completion", "text_completion"])
+def test_what_hits_saved_is_counted(app: App, provider: OpenAIProvider, telemetry: Recorder, operation: str) -> None:
+    """Hits, and the tokens and the money that they saved, which are those of the call that was paid for."""
+    twice(app, operation)
+    paid, hit = (attributes_of(span) for span in telemetry.spans())
+    points, totals = telemetry.measured()
+    costs = {point.attributes.get("llm.cache.hit"): (point.count, point.sum) for point in points if point.unit == "USD"}
+    assert costs == {None: (1, paid["gen_ai.usage.cost.amount"]), True: (1, 0.0)}
+    saved = {
+        (total.name.removeprefix("litellm.client.cache."), total.attributes.get("gen_ai.token.type")): total.value
+        for total in totals
+        if ".cache." in total.name and total.attributes["llm.cache.hit"]
+    }
+    usage = provider.ledger[0].usage
+    assert usage is not None
+    assert saved == {
+        ("hits", None): 1,
+        ("saved_cost", None): paid["gen_ai.usage.cost.amount"],
+        ("saved_tokens", "input"): usage["prompt_tokens"],
+        ("saved_tokens", "output"): usage["completion_tokens"],
+    }
+    assert hit["llm.cache.saved_cost"] == saved["saved_cost", None]
 
 
 RESPONSE: dict[str, object] = {

@@ -18,7 +18,7 @@ from expected import (
     TEXT_REQUEST,
     answer,
     identity,
-    price,
+    priced,
     tokens,
 )
 from recorder import Attributes, Recorder
@@ -51,7 +51,7 @@ def test_a_chat_is_described_in_full(app: App, provider: OpenAIProvider, telemet
         **answer(exchange),
         "llm.response.tool_calls_count": 0,
         **tokens(exchange),
-        **price(result._hidden_params["response_cost"]),
+        **priced(result._hidden_params["response_cost"], exchange),
     }
 
 
@@ -68,7 +68,7 @@ def test_a_text_completion_is_described_in_full(
         **TEXT_REQUEST,
         **answer(exchange),
         **tokens(exchange),
-        **price(result._hidden_params["response_cost"]),
+        **priced(result._hidden_params["response_cost"], exchange),
     }
 
 
@@ -88,7 +88,7 @@ def test_an_embedding_is_described_in_full(app: App, provider: OpenAIProvider, t
         "gen_ai.usage.input_tokens": exchange.usage["prompt_tokens"],
         "llm.usage.prompt_tokens": exchange.usage["prompt_tokens"],
         "llm.usage.total_tokens": exchange.usage["total_tokens"],
-        **price(result._hidden_params["response_cost"]),
+        **priced(result._hidden_params["response_cost"], exchange),
     }
 
 
@@ -201,7 +201,7 @@ def test_tool_calls_are_counted(app: App, provider: OpenAIProvider, telemetry: R
         "llm.response.content_length": 0,
         "llm.response.tool_calls_count": 2,
         **tokens(exchange),
-        **price(result._hidden_params["response_cost"]),
+        **priced(result._hidden_params["response_cost"], exchange),
     }
 
 
@@ -219,7 +219,7 @@ def test_several_choices_are_told_apart(app: App, provider: OpenAIProvider, tele
         "llm.response.content_length": 2 * len("Hello, world!"),
         "llm.response.tool_calls_count": 0,
         **tokens(exchange),
-        **price(result._hidden_params["response_cost"]),
+        **priced(result._hidden_params["response_cost"], exchange),
     }
 
 

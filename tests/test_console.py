@@ -611,6 +611,32 @@ def test_unpriced_calls(start: AppStart) -> None:
     ]
 
 
+def test_what_traces_cost(start: AppStart) -> None:
+    """Where calls belong together, what that costs is told; a route has the sum of its calls, which is in no total."""
+    app = start(width=100)
+    for calls in (1, 2):
+        route = app.start("route smart", None, SpanKind.INTERNAL)
+        for _ in range(calls):
+            app.call(CHAT, route)
+        route.set_attributes({"llm.vendor": "litellm", "agentops.trace.cost": calls * 0.0002676})
+        app.end(route)
+    routes = [line.split() for line in app.printed() if line.startswith("route")]
+    assert [[word for word in words if word.startswith("$")] for words in routes] == [["$0.000268"], ["$0.000535"]]
+    assert [line.split() for line in app.totals()[1:2]] == [["3", "calls", "3,612→435", "$0.000803"]]
+
+
+def test_the_line_about_traces(start: AppStart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many traces there were, a few are remembered; the figures are of all."""
+    monkeypatch.setattr(totals, "TRACES_KEPT", 2)
+    app = start(width=100)
+    for _ in range(5):
+        route = app.start("route smart", None, SpanKind.INTERNAL)
+        for _ in range(2):
+            app.call(CHAT, route)
+        app.end(route)
+    assert app.totals()[-1] == "(5 traces, $0.000535 each on average, $0.000535 at most)"
+
+
 def test_many_models(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
     """The most expensive models are listed, the others counted, and only so many are kept apart."""
     monkeypatch.setattr(totals, "MODELS_KEPT", 11)

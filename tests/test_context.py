@@ -262,6 +262,7 @@ def test_of_an_unsampled_call_only_the_metrics_remain(
     assert counts == {
         "gen_ai.client.operation.duration": 1,
         "gen_ai.client.token.usage": 2,
+        "gen_ai.client.operation.cost": 1,
         **({"gen_ai.client.operation.time_to_first_chunk": 1} if stream else {}),
         **({"gen_ai.client.operation.time_per_output_chunk": 5 + releases.ROLES_ARE_CHUNKS} if stream else {}),
     }
@@ -311,11 +312,11 @@ def test_a_suppressed_call_inside_a_provider_leaves_the_outer_call_alone(
 def test_a_loop_closed_over_a_pending_call(telemetry: Recorder) -> None:
     """The garbage collector ends such a call in a foreign context, which it leaves as it is, without a word."""
 
-    async def acompletion(**_kwargs: object) -> None:
+    async def promise(**_kwargs: object) -> None:
         await asyncio.sleep(3600)
 
     loop = asyncio.new_event_loop()
-    task = loop.create_task(traced_by(telemetry, acompletion)())
+    task = loop.create_task(traced_by(telemetry, promise)())
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # asyncio's own warning

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import socket
 from dataclasses import dataclass
+from pathlib import Path
+from traceback import extract_tb
 
 import litellm
 import openai
@@ -14,10 +15,9 @@ from litellm import exceptions
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.trace import StatusCode
 
+import agentops_otel_litellm
 import releases
 from agentops_otel_litellm import LiteLLMInstrumentor
-from agentops_otel_litellm.call import Call, Failure, Target, Timing
-from agentops_otel_litellm.processors.errors import categorise_failure
 from apps import App, AsyncApp, SyncApp
 from conftest import RECORDER
 from recorder import Attributes, Recorder, attributes_of
@@ -34,9 +34,10 @@ class Case:
     sentence: str
 
 
-def facts(category: str, status: int, **more: object) -> Attributes:
+def facts(category: str, status: int, *, retryable: bool = False, **more: object) -> Attributes:
     return {
         "llm.error.category": category,
+        "llm.error.retryable": retryable,
         "llm.error.status_code": status,
         "llm.error.provider": "openai",
         **{f"llm.error.{name}": value for name, value in more.items()},
@@ -45,6 +46,7 @@ def facts(category: str, status: int, **more: object) -> Attributes:
 
 KNOWN_KEY_ERROR = "Incorrect API key provided: sk-1"
 LIMITED = {"retry-after": "7", "x-request-id": "req-1"}
+UNTIL = {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "date": "Wed, 21 Oct 2026 07:27:30 GMT"}
 TOO_LONG = "This model's maximum context length is 10 tokens."
 REFUSED = "Your request was rejected as a result of our safety system: content_policy_violation"
 CASES = {
@@ -69,14 +71,32 @@ CASES = {
     "too often": Case(
         script=Script(status=429, headers=LIMITED),
         error="RateLimitError",
-        said=facts("rate_limit", 429, retry_after=7.0, request_id="req-1"),
+        said=facts("rate_limit", 429, retryable=True, retry_after=7.0, request_id="req-1"),
         sentence="the rate limit was reached (HTTP 429, openai)",
     ),
     "too often, until a date": Case(
-        script=Script(status=429, headers={"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"}),
+        script=Script(status=429, headers=UNTIL),
         error="RateLimitError",
-        said=facts("rate_limit", 429),
+        said=facts("rate_limit", 429, retryable=True, retry_after=30.0),
         sentence="the rate limit was reached (HTTP 429, openai)",
+    ),
+    "not paid for": Case(
+        script=Script(status=429, error_code="insufficient_quota"),
+        error="RateLimitError",
+        said=facts("quota", 429),
+        sentence="the budget or quota is used up (HTTP 429, openai)",
+    ),
+    "in conflict": Case(
+        script=Script(status=409),
+        error="BadRequestError",
+        said=facts("invalid_request", 409, retryable=True),
+        sentence="the request was refused as invalid (HTTP 409, openai)",
+    ),
+    "broken, and not to be asked again": Case(
+        script=Script(status=500, headers={"x-should-retry": "false"}),
+        error="InternalServerError",
+        said=facts("server_error", 500),
+        sentence="the provider failed (HTTP 500, openai)",
     ),
     "too long": Case(
         script=Script(status=400, error_code="context_length_exceeded", error_message=TOO_LONG),
@@ -105,19 +125,19 @@ CASES = {
     "broken": Case(
         script=Script(status=500),
         error="InternalServerError",
-        said=facts("server_error", 500),
+        said=facts("server_error", 500, retryable=True),
         sentence="the provider failed (HTTP 500, openai)",
     ),
     "overloaded": Case(
         script=Script(status=503),
         error="ServiceUnavailableError",
-        said=facts("server_error", 503),
+        said=facts("server_error", 503, retryable=True),
         sentence="the provider failed (HTTP 503, openai)",
     ),
     "too slow": Case(
         script=Script(first_delay=1),
         error="Timeout",
-        said=facts("timeout", 408),
+        said=facts("timeout", 408, retryable=True),
         sentence="no answer came in time (HTTP 408, openai)",
     ),
 }
@@ -145,7 +165,7 @@ def test_a_failure_is_told(app: App, provider: OpenAIProvider, telemetry: Record
         **case.said,
     }
     (record,) = telemetry.logs()
-    assert_is_event(record, {"exception.type": case.error, "exception.message": message})
+    assert_is_event(record, {"exception.type": f"litellm.exceptions.{case.error}", "exception.message": message})
     assert span.context is not None
     assert (record.log_record.trace_id, record.log_record.span_id) == (span.context.trace_id, span.context.span_id)
 
@@ -208,6 +228,7 @@ def test_a_model_of_no_provider(app: App, telemetry: Recorder) -> None:
         "error.type": "BadRequestError",
         "llm.error.type": "BadRequestError",
         "llm.error.category": "invalid_request",
+        "llm.error.retryable": False,
         "llm.error.status_code": 400,
         "llm.error.message": "BadRequestError: the request was refused as invalid (HTTP 400)",
     }
@@ -215,14 +236,30 @@ def test_a_model_of_no_provider(app: App, telemetry: Recorder) -> None:
 
 
 def traits(error: BaseException) -> dict[str, object]:
-    """What an app can see of an exception, but for what names the call."""
+    """What an app can see of an exception, but for what names the call; of what it was raised for also."""
     seen = {name: str(value) for name, value in vars(error).items() if name not in {"litellm_debug_info", "request"}}
-    return {"type": type(error), "text": str(error), "args": error.args, **seen}
+    frames = extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if OURS in Path(frame.filename).parents]
+    return {
+        "type": type(error),
+        "text": str(error),
+        "args": error.args,
+        "cause": error.__cause__ and traits(error.__cause__),
+        "context": error.__context__ and traits(error.__context__),
+        "suppressed": error.__suppress_context__,
+        "notes": getattr(error, "__notes__", None),
+        "frames": [f"{Path(frame.filename).name}:{frame.name}" for frame in frames if frame not in ours],
+        "deeper for us": len(ours) > 4,
+        **seen,
+    }
+
+
+OURS = Path(agentops_otel_litellm.__file__).parent
 
 
 def test_the_apps_exception_is_the_one_it_gets_without_us(app: App, provider: OpenAIProvider) -> None:
-    """Class, text, attributes and cause are as LiteLLM made them."""
-    provider.script(Script(status=429, headers={"retry-after": "7"}))
+    """Class, text, attributes, causes and traceback are LiteLLM's, but for a frame where we stood between."""
+    provider.script(Script(status=429, headers={"retry-after": "7", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}))
 
     def fail() -> dict[str, object]:
         with pytest.raises(litellm.RateLimitError) as raised:
@@ -237,11 +274,28 @@ def test_the_apps_exception_is_the_one_it_gets_without_us(app: App, provider: Op
         LiteLLMInstrumentor().instrument(**RECORDER.providers)
 
 
+def test_an_exception_passes_as_it_is(provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What LiteLLM lets through is the very object that was raised, and nothing is hung on it."""
+    error = KeyboardInterrupt("mine")
+
+    def interrupted(*_args: object, **_kwargs: object) -> None:
+        raise error from ValueError("before")
+
+    monkeypatch.setattr(litellm.main.openai_chat_completions, "completion", interrupted)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        SyncApp(provider).ask("completion")
+    assert raised.value is error
+    assert (error.args, vars(error), type(error.__cause__)) == (("mine",), {}, ValueError)
+    assert error.__context__ is None
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_what_ends_the_program_passes(
     provider: OpenAIProvider, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
 ) -> None:
-    """Interrupts and exits end the span as cancelled, and reach the app as they are."""
+    """Interrupts and exits end the span as cancelled, and reach the app as they are: they are no fault of a provider's,
+    and nobody is warned of them.
+    """
     interrupt = kind()
 
     def interrupted(*_args: object, **_kwargs: object) -> None:
@@ -255,9 +309,9 @@ def test_what_ends_the_program_passes(
         "error.type": kind.__name__,
         "llm.error.type": kind.__name__,
         "llm.error.category": "cancelled",
-        "llm.error.provider": "openai",
-        "llm.error.message": f"{kind.__name__}: the call was cancelled (openai)",
+        "llm.error.message": f"{kind.__name__}: the call was cancelled",
     }
+    assert telemetry.logs() == []
 
 
 def test_a_cancelled_call_is_told(provider: OpenAIProvider, telemetry: Recorder) -> None:
@@ -278,55 +332,7 @@ def test_a_cancelled_call_is_told(provider: OpenAIProvider, telemetry: Recorder)
     assert attributes["error.type"] == "CancelledError"
     assert attributes["llm.error.category"] == "cancelled"
     assert telemetry.span().status.status_code is StatusCode.ERROR
-
-
-# LiteLLM's exception → category, where its class alone decides.
-CATEGORIES = {
-    "APIConnectionError": "connection",
-    "APIResponseValidationError": "invalid_response",
-    "AuthenticationError": "auth",
-    "BadGatewayError": "server_error",
-    "BlockedPiiEntityError": "content_filter",
-    "BudgetExceededError": "quota",
-    "ContentPolicyViolationError": "content_filter",
-    "ContextWindowExceededError": "context_length",
-    "GuardrailRaisedException": "content_filter",
-    "InternalServerError": "server_error",
-    "JSONSchemaValidationError": "invalid_response",
-    "MidStreamFallbackError": "stream_interrupted",
-    "NotFoundError": "not_found",
-    "PermissionDeniedError": "auth",
-    "RateLimitError": "rate_limit",
-    "RejectedRequestError": "content_filter",
-    "ServiceUnavailableError": "server_error",
-    "Timeout": "timeout",
-    "UnprocessableEntityError": "invalid_request",
-}
-# The same with a status code of 400, where it does not.
-BY_STATUS = {"BadRequestError", "InvalidRequestError", "LiteLLMUnknownProvider", "UnsupportedParamsError"}
-NO_CATEGORY = {"APIError", "MockException", "OpenAIError"}
-"""Whatever they are raised for, their class does not say."""
-
-
-def category(name: str, status: int | None) -> str | None:
-    ancestry = tuple(kind.__name__ for kind in getattr(exceptions, name).__mro__)
-    failure = Failure(type=name, ancestry=ancestry, status_code=status)
-    failed = categorise_failure(
-        Call(name="chat", operation="chat", target=Target(), timing=Timing(started_at=0), failure=failure)
-    ).failure
-    assert failed is not None
-    return failed.category
-
-
-def test_every_exception_of_litellms_has_its_category() -> None:
-    """Of all its exception classes, old and new, only those known to be too general have no category."""
-    names = {
-        name
-        for name, kind in inspect.getmembers(exceptions, inspect.isclass)
-        if issubclass(kind, BaseException) and kind.__module__ == exceptions.__name__
-    }
-    by_class = {name: category(name, None) for name in names}
-    assert {name: by_class[name] for name in CATEGORIES} == CATEGORIES
-    uncategorised = {name for name in names if by_class[name] is None}
-    assert {category(name, 400) for name in uncategorised - NO_CATEGORY} == {"invalid_request"}
-    assert uncategorised >= BY_STATUS
+    assert "llm.error.provider" not in attributes
+    assert telemetry.logs() == []
+    (duration,) = telemetry.points("gen_ai.client.operation.duration")
+    assert duration.attributes["error.type"] == "CancelledError"

@@ -13,7 +13,7 @@ from opentelemetry.trace import StatusCode
 from agentops_otel_litellm.call import Response, Usage
 from agentops_otel_litellm.readers.generate_content import generate_content_response, generate_content_usage
 from api_caller import ApiCaller
-from expected import STREAMED, identity, without_figures
+from expected import STREAMED, identity, parts, without_figures
 from recorder import Attributes, Recorder, attributes_of
 from servers.wire import Reply, WireProvider, events
 from wire_formats import (
@@ -65,6 +65,7 @@ PRICED: Attributes = {
     "gen_ai.usage.cost.currency": "USD",
     "gen_ai.usage.cost.source": "local",
     "agentops.cost.source": "litellm",
+    **parts("gemini/gemini-2.5-flash", input=INPUT, cache_read=CACHE_READ, output=OUTPUT, reasoning=REASONING),
 }
 COUNTED: Attributes = {**counted(), "gen_ai.usage.text.input_tokens": INPUT}
 

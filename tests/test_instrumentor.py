@@ -18,9 +18,11 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import agentops_otel_litellm
-from agentops_otel_litellm import LiteLLMInstrumentor, metrics, operations, readers, vocabularies
+from agentops_otel_litellm import LiteLLMInstrumentor, operations, readers, vocabularies
 from agentops_otel_litellm.call import Usage
 from agentops_otel_litellm.seams import SEAMS, patches
+from agentops_otel_litellm.vocabularies import metrics
+from conformance import Emitted
 from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider, Script
@@ -204,7 +206,7 @@ def test_nothing_secret_is_told(
 
 
 def test_the_change_test(
-    provider: OpenAIProvider, instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch
+    provider: OpenAIProvider, instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch, emitted: Emitted
 ) -> None:
     """A new operation of a known shape, a new attribute and a new metric each take one row."""
     operation = operations.Operation(name="understood", functions=("rerank",), shape=readers.CHAT)
@@ -214,7 +216,7 @@ def test_the_change_test(
         unit="{token}",
         description="",
         buckets=(1.0,),
-        values=lambda call: (call.usage.total or 0,) if call.usage else (),
+        measure=lambda call: (metrics.Measurement(call.usage.total or 0),) if call.usage else (),
     )
     extended = vocabularies.Vocabulary(*vocabularies.VOCABULARIES["llm"].tables, attribute)
     monkeypatch.setattr(operations, "OPERATIONS", (operation, *operations.OPERATIONS))
@@ -228,3 +230,9 @@ def test_the_change_test(
         assert attributes_of(chat_span)["test.tokens"] == 18
         assert rerank_span.name == "understood rerank"
         assert recorder.points("test.total")[0].sum == 18
+    assert {finding.split(" has ")[0] for finding in emitted.take()} == {
+        "Span 'chat gpt-4o'",
+        "Span 'understood rerank'",
+        "Point 'test.total' is neither the conventions' nor ours",
+        "Point 'gen_ai.client.operation.duration'",
+    }

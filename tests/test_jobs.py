@@ -452,7 +452,12 @@ def test_an_interaction_is_described_in_full(caller: Caller, wire: WireProvider,
         **asked(stream=False, content_length=len("Say hello.")),
         **INTERACTION_TOLD,
         **INTERACTION_USED,
-        **price(result._hidden_params["response_cost"]),  # type: ignore[attr-defined]  # LiteLLM's own
+        **price(
+            result._hidden_params["response_cost"],  # type: ignore[attr-defined]  # LiteLLM's own
+            "gemini/gemini-2.5-flash",
+            input=11,
+            output=7,
+        ),
     }
 
 

@@ -14,7 +14,7 @@ from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.readers.messages import MessagesChunks
 from api_caller import ApiCaller, Given, rest
-from expected import STREAMED, identity, without_figures
+from expected import STREAMED, identity, parts, without_figures
 from recorder import Attributes, Recorder, attributes_of
 from servers.wire import Reply, WireProvider, events
 from wire_formats import (
@@ -67,6 +67,7 @@ PRICED: Attributes = {
     "gen_ai.usage.cost.currency": "USD",
     "gen_ai.usage.cost.source": "local",
     "agentops.cost.source": "litellm",
+    **parts("claude-sonnet-4-6", input=11, cache_read=4, cache_write=2, output=7),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from typing import TypedDict
@@ -34,8 +35,9 @@ from agentops_otel_litellm.call import (
 from agentops_otel_litellm.processors.attempts import count_retries, name_deployment
 from agentops_otel_litellm.processors.cache import set_saved_apart
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
-from agentops_otel_litellm.processors.errors import categorise_failure
-from agentops_otel_litellm.processors.stream import add_stream_rates
+from agentops_otel_litellm.processors.errors import RETRYABLE, categorise_failure
+from agentops_otel_litellm.processors.finish_reasons import drop_lost_reasons
+from agentops_otel_litellm.processors.stream import add_stream_figures
 from agentops_otel_litellm.processors.usage import (
     drop_count_of_a_beginning,
     drop_estimate,
@@ -60,13 +62,13 @@ def streamed(
             first_chunk=instants[0] if instants else None,
             first_token=first_token,
             last_chunk=instants[-1] if instants else None,
-            gaps=tuple(after - before for before, after in pairwise(instants)),
+            gaps=Counter(after - before for before, after in pairwise(instants)),
         ),
     )
 
 
 def figures(call: Call) -> Stream:
-    stream = add_stream_rates(call).stream
+    stream = add_stream_figures(call).stream
     assert stream is not None
     return stream
 
@@ -77,18 +79,21 @@ def figures(call: Call) -> Stream:
 def test_the_figures_of_a_stream() -> None:
     """Rates are of the time between the first chunk and the last, in which one chunk less came than there are."""
     call = streamed(1.0, 1.5, 3.0, output=8)
-    assert add_stream_rates(call) == replace(
+    assert add_stream_figures(call) == replace(
         call,
         stream=Stream(
             outcome="completed",
             chunk_count=3,
             first_chunk=1.0,
             last_chunk=3.0,
-            gaps=(0.5, 1.5),
+            gaps={0.5: 1, 1.5: 1},
             duration=2.0,
             longest_gap=1.5,
             chunks_per_second=1.0,
             tokens_per_second=4.0,
+            gap_p50=0.5,
+            gap_p95=1.5,
+            gap_p99=1.5,
         ),
     )
 
@@ -114,7 +119,7 @@ def test_tokens_that_were_not_counted_have_no_rate() -> None:
 @pytest.mark.parametrize("call", [CALL, streamed(), streamed(outcome="abandoned", output=8)])
 def test_without_a_chunk_there_are_no_figures(call: Call) -> None:
     """A plain call, and a stream that was never read, are left as they are."""
-    assert add_stream_rates(call) == call
+    assert add_stream_figures(call) == call
 
 
 @pytest.mark.parametrize(
@@ -132,7 +137,26 @@ def test_reasons_that_litellm_lost(
 ) -> None:
     """The provider gave all of a stream that was read to its end; of one that was not, some did not come."""
     call = replace(streamed(1.0, 2.0, outcome=outcome), response=Response(id="r", finish_reasons=reasons))
-    assert add_stream_rates(call).response == Response(id="r", finish_reasons=kept)
+    assert drop_lost_reasons(call) == replace(call, response=Response(id="r", finish_reasons=kept))
+
+
+@pytest.mark.parametrize(
+    ("gaps", "percentiles"),
+    [
+        ({0.25: 1}, (0.25, 0.25, 0.25)),
+        ({0.25: 1, 0.5: 1}, (0.25, 0.5, 0.5)),
+        ({0.25: 99, 4.0: 1}, (0.25, 0.25, 0.25)),
+        ({0.25: 98, 4.0: 2}, (0.25, 0.25, 4.0)),
+        ({0.5: 1, 0.25: 94, 4.0: 5}, (0.25, 0.5, 4.0)),
+        ({float(length): 1 for length in range(100, 0, -1)}, (50.0, 95.0, 99.0)),
+        ({float(length): 10**6 for length in range(1, 101)}, (50.0, 95.0, 99.0)),
+    ],
+)
+def test_percentiles_are_gaps_that_there_were(gaps: dict[float, int], percentiles: tuple[float, ...]) -> None:
+    """So many percent of them are not longer."""
+    stream = Stream(outcome="completed", chunk_count=sum(gaps.values()) + 1, first_chunk=0, last_chunk=1, gaps=gaps)
+    told = figures(replace(CALL, stream=stream))
+    assert (told.gap_p50, told.gap_p95, told.gap_p99) == percentiles
 
 
 @settings(deadline=None)
@@ -144,7 +168,8 @@ def test_reasons_that_litellm_lost(
 def test_figures_are_never_negative(instants: list[float], output: int | None, outcome: StreamOutcome) -> None:
     """Whatever came when: figures are known or not, and what is known is not below nothing."""
     stream = figures(streamed(*instants, outcome=outcome, output=output))
-    given = (stream.duration, stream.longest_gap, stream.chunks_per_second, stream.tokens_per_second)
+    percentiles = (stream.gap_p50, stream.gap_p95, stream.gap_p99)
+    given = (stream.duration, stream.longest_gap, stream.chunks_per_second, stream.tokens_per_second, *percentiles)
     assert all(figure is None or figure >= 0 for figure in given)
     assert (stream.chunks_per_second is None) == (len(set(instants)) < 2)
 
@@ -233,9 +258,16 @@ def test_an_exception_has_its_category_and_its_sentence(error: BaseException, ca
     assert CANARY in str(error)
     read = readers.read_failure(error)
     status = getattr(error, "status_code", None)
+    if category == "cancelled":
+        assert categorised(read) == replace(read, category=category, message=f"{type(error).__name__}{said}")
+        return
     facts = "openai" if status is None else f"HTTP {status}, openai"
     assert categorised(read) == replace(
-        read, category=category, message=f"{type(error).__name__}{said} ({facts})", provider="openai"
+        read,
+        category=category,
+        message=f"{type(error).__name__}{said} ({facts})",
+        provider="openai",
+        retryable=RETRYABLE.get(category or ""),
     )
 
 
@@ -253,7 +285,7 @@ def test_every_category_is_in_the_table_above() -> None:
         (403, "auth"),
         (404, "not_found"),
         (408, "timeout"),
-        (418, None),
+        (418, "invalid_request"),
         (422, "invalid_request"),
         (429, "rate_limit"),
         (500, "server_error"),
@@ -261,7 +293,7 @@ def test_every_category_is_in_the_table_above() -> None:
         (529, "server_error"),
         (200, "invalid_response"),
         (302, None),
-        (None, None),
+        (None, "server_error"),
     ],
 )
 def test_where_the_class_says_nothing_the_status_does(status: int | None, category: str | None) -> None:
@@ -389,7 +421,17 @@ def test_retries_and_fallbacks_are_counted(
         for number, (provider, model, group) in enumerate(asked, 1)
     ]
     counted = count_retries(attempted(*made)).attempts
-    assert counted == Attempts(made=tuple(made), retries=retries, fallback_used=fallback_used)
+    assert counted is not None
+    kinds = [attempt.kind for attempt in counted.made]
+    assert kinds[0] is None
+    assert counted == Attempts(
+        made=tuple(replace(attempt, kind=kind) for attempt, kind in zip(made, kinds, strict=True)),
+        retries=retries,
+        fallback_used=fallback_used,
+    )
+    if len(asked) > 1:
+        assert kinds.count("retry") == retries
+        assert kinds.count("fallback") == len(asked) - 1 - kinds.count("retry")
 
 
 def test_what_follows_an_answer_is_no_retry() -> None:

@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 import releases
 from apps import CALL_ID, App
-from expected import FIGURES, MODELS, STREAMED, price, without_figures
+from expected import FIGURES, MODELS, STREAMED, price, shares, without_figures
 from recorder import Attributes, Recorder
 from servers import wires
 from servers.event_stream import message
@@ -108,7 +108,7 @@ WITHOUT_AN_END = dict.fromkeys(
         "llm.response.finish_reason",
         "llm.usage.total_tokens",
         *(name for names in TOKENS.values() for name in names),
-        *price(0),
+        *price(0, "gpt-4o", input=1, output=1),
     )
 )
 OF_GEMINI: Attributes = {"gen_ai.usage.text.input_tokens": Said(model="").input} if releases.GEMINIS_CACHED_TEXT else {}
@@ -308,6 +308,16 @@ def answer_facts(row: Provider, response_id: str | None) -> Attributes:
     return told | row.told
 
 
+def charged(cost: float, row: Provider) -> Attributes:
+    """What a span says of the price, where LiteLLM has one."""
+    if not cost:
+        return {}
+    said, asked = row.wire.said.model, row.model.partition("/")[2]
+    names = (f"{row.litellms}/{said}", said, f"{row.litellms}/{asked}", asked)
+    counted = {name: count for name, count in row.wire.tokens.items() if name != "output_text"}
+    return price(cost, *names, **counted)
+
+
 @EVERY
 def test_a_chat_says_what_its_provider_said(app: App, wire: WireProvider, telemetry: Recorder, row: Provider) -> None:
     """Of every provider a chat is one span with what was asked, answered, counted and priced, and nothing else."""
@@ -318,7 +328,7 @@ def test_a_chat_says_what_its_provider_said(app: App, wire: WireProvider, teleme
     assert telemetry.attributes() == {
         **request_facts(app.name("completion"), wire, row),
         **answer_facts(row, result.id),
-        **(price(cost) if cost else {}),
+        **charged(cost, row),
     }
     (span,) = telemetry.spans()
     assert (span.name, span.kind) == (f"chat {row.model.partition('/')[2]}", SpanKind.CLIENT)
@@ -345,7 +355,7 @@ def test_a_stream_says_what_a_plain_chat_does(app: App, wire: WireProvider, tele
         **answer_facts(row, next(chunk.id for chunk in chunks if chunk.id)),
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
-        **(price(cost) if cost else {}),
+        **charged(cost, row),
         **({} if releases.STREAMS_NAME_THEIR_MODEL else dict.fromkeys(MODELS)),
         **row.told_of_streams,
     }
@@ -654,7 +664,7 @@ def test_embeddings_say_what_their_provider_said(
         "gen_ai.usage.input_tokens": wires.COUNTED,
         "llm.usage.prompt_tokens": wires.COUNTED,
         "llm.usage.total_tokens": wires.COUNTED,
-        **(price(cost) if cost else {}),
+        **({**price(cost), **shares(input=cost)} if cost else {}),
     }
     assert telemetry.attributes() == {
         "gen_ai.operation.name": "embeddings",

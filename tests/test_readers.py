@@ -214,6 +214,15 @@ def test_chat_requests(parameters: Parameters, expected: Request) -> None:
         ("response_format", {"type": "text"}, "output_type", "text"),
         ("response_format", {"type": "an invention"}, "output_type", None),
         ("response_format", Schema, "output_type", "json"),
+        ("guardrailConfig", {"guardrailIdentifier": "gr1", "trace": "enabled"}, "guardrail_id", "gr1"),
+        (
+            "guardrailConfig",
+            {"guardrailIdentifier": "arn:aws:bedrock:us-east-1:1:guardrail/gr1"},
+            "guardrail_id",
+            "gr1",
+        ),
+        ("guardrailConfig", {"guardrailIdentifier": ["gr1"]}, "guardrail_id", None),
+        ("guardrailConfig", "gr1", "guardrail_id", None),
     ],
 )
 def test_choices_of_a_chat(name: str, given_: object, field: str, read: object) -> None:
@@ -812,7 +821,7 @@ def response_with(**headers: str) -> httpx.Response:
         (response_with(), None, None),
         (response_with(retry_after="7"), 7.0, None),
         (response_with(retry_after="0.5", x_request_id="r"), 0.5, "r"),
-        (response_with(retry_after="Wed, 21 Oct 2015 07:28:00 GMT", request_id="q"), None, "q"),
+        (response_with(retry_after="Wed, 21 Oct 2015 07:28:00 GMT", request_id="q"), 0.0, "q"),
     ],
 )
 def test_facts_of_an_exception(
@@ -828,6 +837,7 @@ def test_facts_of_an_exception(
         status_code=429,
         retry_after=retry_after,
         request_id=request_id,
+        exception="litellm.exceptions.RateLimitError",
     )
     assert "canary" not in repr(read)
 
@@ -835,7 +845,9 @@ def test_facts_of_an_exception(
 def test_an_exception_of_nobodys() -> None:
     """What is not LiteLLM's has a class."""
     assert readers.read_failure(KeyError("sk-canary")) == Failure(
-        type="KeyError", ancestry=("KeyError", "LookupError", "Exception", "BaseException", "object")
+        type="KeyError",
+        ancestry=("KeyError", "LookupError", "Exception", "BaseException", "object"),
+        exception="KeyError",
     )
 
 

@@ -34,6 +34,8 @@ ASKED = json.dumps(
     }
 )
 
+PARTS = frozenset({"agentops.cost.input", "agentops.cost.output", "agentops.cost.price_map"})
+
 
 def turn(number: int) -> dict[str, object]:
     """A response's end, with its usage."""
@@ -205,12 +207,16 @@ def test_a_session_is_one_span_from_its_start_to_its_end(telemetry: Recorder) ->
     cost = attributes["agentops.cost.total"]
     assert isinstance(cost, float)
     assert cost > 0
+    told = {name: each for name, each in attributes.items() if name in PARTS}
+    sides = [each for each in told.values() if isinstance(each, float)]
+    assert not told or sum(sides) == pytest.approx(cost, rel=0, abs=1e-12)
     assert attributes == {
         **identity(port),
         **answered(2),
         "llm.response.closed_by": "client",
         **TOKENS,
         **price(cost),
+        **told,
     }
     assert CANARY not in telemetry.everything()
 
@@ -320,6 +326,7 @@ def test_a_session_that_is_refused(status: int, category: str, telemetry: Record
         "llm.error.type": "InvalidStatus",
         "llm.error.status_code": status,
         "llm.error.category": category,
+        "llm.error.retryable": category != "auth",
         "llm.error.provider": "openai",
         "llm.error.message": span.status.description,
     }

@@ -15,12 +15,14 @@ from expected import STREAMED, identity, price, without_figures
 from recorder import Attributes, Recorder, attributes_of
 from servers.wire import Reply, WireProvider
 from wire_formats import (
+    CACHE_READ,
     CALL_ITEM,
     INPUT,
     MESSAGE_ITEM,
     OUTPUT,
     PATHS,
     PIECES,
+    REASONING,
     RESPONSES_USAGE,
     TEXT,
     answer_everything,
@@ -59,6 +61,9 @@ def said(result: litellm.ResponsesAPIResponse) -> Attributes:
     }
 
 
+USED = {"input": INPUT, "cache_read": CACHE_READ, "output": OUTPUT, "reasoning": REASONING}
+
+
 def test_a_response_is_described_in_full(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """A response has the attributes that follow from what was asked, answered, counted and priced, and no others."""
     answer_everything(wire)
@@ -72,7 +77,7 @@ def test_a_response_is_described_in_full(api: ApiCaller, wire: WireProvider, tel
         **REQUEST,
         **said(result),
         **counted(),
-        **price(result._hidden_params["response_cost"]),
+        **price(result._hidden_params["response_cost"], "gpt-4o", **USED),
     }
 
 
@@ -95,7 +100,7 @@ def test_a_streamed_response_is_described_in_full(api: ApiCaller, wire: WireProv
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
         **counted(),
-        **price(price_of_a_plain_call),
+        **price(price_of_a_plain_call, "gpt-4o", **USED),
     }
 
 

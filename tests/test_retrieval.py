@@ -11,7 +11,7 @@ from litellm.types.rerank import RerankResponse
 from opentelemetry.trace import SpanKind, StatusCode
 
 from apps import CALL_ID, Caller
-from expected import price, served
+from expected import price, served, shares
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider
 
@@ -75,6 +75,9 @@ def test_a_reranking_is_described_in_full(caller: Caller, wire: WireProvider, te
         "llm.response.results_count": 2,
         **told,
         **(price(result._hidden_params["response_cost"]) if priced else {}),
+        **(
+            shares(input=result._hidden_params["response_cost"]) if priced and "llm.usage.prompt_tokens" in told else {}
+        ),
     }
     (span,) = telemetry.spans()
     assert (span.name, span.kind) == (f"rerank {name}", SpanKind.CLIENT)

@@ -12,6 +12,7 @@ from agentops_otel_litellm import settings, vocabularies
 from agentops_otel_litellm.call import Usage
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.settings import Settings, setting
+from conformance import Emitted
 from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider
@@ -63,6 +64,7 @@ def test_a_vocabulary_is_one_line(
     instrumented_with: Reinstrument,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    emitted: Emitted,
 ) -> None:
     """One in the registry can be chosen, and is in the table of settings."""
     mine = vocabularies.Vocabulary(vocabularies.Table(Usage, {"mine.tokens": "total"}))
@@ -73,6 +75,7 @@ def test_a_vocabulary_is_one_line(
         litellm.completion("openai/gpt-4o", messages, api_base=provider.base_url, api_key="sk-a-key")
         monkeypatch.delenv("AGENTOPS_SEMCONV")
         assert attributes_of(recorder.span())["mine.tokens"] == 18
+    assert emitted.take() != []  # which is of nobody's conventions
     from agentops_otel_litellm.__main__ import main
 
     main(["settings"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import litellm
 import pytest
@@ -19,7 +20,7 @@ from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.observing.stream_wrapper import TracedStream
 from apps import App, AsyncApp, SyncApp
 from conftest import RECORDER
-from expected import CHAT_REQUEST, STREAMED, TEXT_REQUEST, identity, price, streamed_answer, tokens, without_figures
+from expected import CHAT_REQUEST, STREAMED, TEXT_REQUEST, identity, priced, streamed_answer, tokens, without_figures
 from recorder import Recorder, attributes_of, seconds
 from servers.openai_provider import OpenAIProvider, Script
 
@@ -41,7 +42,7 @@ def test_a_chat_stream_is_described_in_full(app: App, provider: OpenAIProvider, 
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
         **tokens(exchange),
-        **price(price_of_a_plain_call),
+        **priced(price_of_a_plain_call, exchange),
     }
     assert telemetry.span().status.status_code is StatusCode.UNSET
 
@@ -64,7 +65,7 @@ def test_a_text_stream_is_described_in_full(
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
         **tokens(exchange),
-        **price(price_of_a_plain_call),
+        **priced(price_of_a_plain_call, exchange),
     }
 
 
@@ -157,6 +158,56 @@ def test_time_is_measured_from_the_request(app: App, provider: OpenAIProvider, t
     assert attributes["llm.response.chunks_per_second"] == pytest.approx((len(seen) - 1) / lasted)
     assert attributes["llm.response.tokens_per_second"] == pytest.approx(7 / lasted)
     assert seconds(telemetry.span()) >= exchange.chunk_times[-1] - exchange.received_at
+
+
+DELAYS = (0.01, 0.01, 0.02, 0.01, 0.04, 0.01, 0.07, 0.01)
+SLOW = Script(first_delay=0.1, delays=DELAYS, content=("piece",) * (len(DELAYS) - 1))
+
+
+def rank(values: list[float], percent: int) -> float:
+    """The percentile by nearest rank."""
+    return sorted(values)[math.ceil(len(values) * percent / 100) - 1]
+
+
+def test_figures_are_the_delays_that_the_provider_made(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """Each figure is within 5 ms or 5 % of what it was by the provider's clock. A busy machine may hold up a chunk, so
+    that one of several streams has to be.
+    """
+
+    async def scenario() -> float:
+        asked_at = time.perf_counter()
+        await app.rest(await app.stream())
+        return asked_at
+
+    for _ in range(5):
+        telemetry.forget()
+        provider.reset()
+        provider.script(SLOW)
+        asked_at = app.run(scenario())
+        (exchange,) = provider.ledger
+        sent = exchange.chunk_times if releases.ROLES_ARE_CHUNKS else exchange.chunk_times[1:]
+        gaps = [after - before for before, after in pairwise(sent)]
+        assert len(exchange.chunk_times) == len(DELAYS) + 1
+        truth = {
+            "gen_ai.response.time_to_first_chunk": sent[0] - asked_at,
+            "llm.response.time_to_first_token": exchange.chunk_times[1] - asked_at,
+            "llm.response.stream_duration": sent[-1] - sent[0],
+            "llm.response.longest_chunk_gap": max(gaps),
+            "llm.response.chunk_gap_p50": rank(gaps, 50),
+            "llm.response.chunk_gap_p95": rank(gaps, 95),
+            "llm.response.chunk_gap_p99": rank(gaps, 99),
+        }
+        told = {name: cast("float", telemetry.attributes()[name]) for name in truth}
+        assert telemetry.attributes()["llm.response.chunk_count"] == len(sent)
+        assert all(truth[name] >= 0.01 for name in truth)
+        (between,) = telemetry.points("gen_ai.client.operation.time_per_output_chunk")
+        assert between.count == len(gaps)
+        assert between.sum == pytest.approx(told["llm.response.stream_duration"])
+        off = {name: (told[name], truth[name]) for name in truth if abs(told[name] - truth[name]) > 0.005}
+        off = {name: (is_, was) for name, (is_, was) in off.items() if abs(is_ - was) > 0.05 * was}
+        if not off:
+            break
+    assert off == {}
 
 
 def beneath(stream: litellm.CustomStreamWrapper) -> object:

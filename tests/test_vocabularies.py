@@ -29,6 +29,7 @@ from agentops_otel_litellm.operations import OPERATIONS
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Table, Vocabulary, llm
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
 from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+from conformance import PROPOSED, kind_of
 from conventions import EVENTS, MEMBERS, TYPES
 
 ATTEMPT = Attempt(
@@ -113,6 +114,8 @@ CALL = Call(
         # agents and decisions
         agent_id="asst_1",
         questions_count=42,
+        # Bedrock
+        guardrail_id="gr1",
     ),
     response=Response(
         id="response",
@@ -180,18 +183,35 @@ CALL = Call(
         # audio
         audio_seconds=3.25,
     ),
-    cost=Cost(total=0.5, source="litellm", per_unit=True),
+    cost=Cost(
+        total=0.5,
+        source="litellm",
+        per_unit=True,
+        # its parts
+        input=0.3,
+        output=0.15,
+        tools=0.05,
+        cache_read=0.01,
+        cache_write=0.02,
+        reasoning=0.04,
+        # where its prices are from
+        price_map="remote",
+        price_map_date="2026-11-23",
+    ),
     stream=Stream(
         outcome="failed",
         chunk_count=32,
         first_chunk=1.1,
         first_token=1.2,
         last_chunk=1.3,
-        gaps=(0.1, 0.2),
+        gaps={0.1: 2, 0.2: 1},
         duration=1.4,
         longest_gap=1.5,
         chunks_per_second=1.6,
         tokens_per_second=1.7,
+        gap_p50=1.8,
+        gap_p95=1.9,
+        gap_p99=2.1,
     ),
     failure=Failure(
         type="RateLimitError",
@@ -202,6 +222,10 @@ CALL = Call(
         request_id="request",
         category="rate_limit",
         message="RateLimitError: the rate limit was reached (HTTP 429, azure)",
+        # Errors
+        exception="litellm.exceptions.RateLimitError",
+        code="rate_limit_exceeded",
+        retryable=True,
     ),
     # LiteLLM's cache
     saved=Saved(input=33, output=34, cost=0.6),
@@ -238,6 +262,9 @@ CALL = Call(
     ),
     # usage that nobody counted
     estimate=Estimate(input=35, output=36),
+    answered_by_another=True,
+    # cost
+    trace_cost=1.25,
 )
 WRITTEN: dict[str, Attributes] = {
     "gen_ai": {
@@ -269,6 +296,8 @@ WRITTEN: dict[str, Attributes] = {
         "gen_ai.retrieval.top_k": 104,
         "gen_ai.request.previous_response.id": "previous",
         "gen_ai.agent.id": "asst_1",
+        # Bedrock
+        "aws.bedrock.guardrail.id": "gr1",
         "gen_ai.response.id": "response",
         "gen_ai.response.model": "gpt-4o-2024",
         "gen_ai.response.finish_reasons": ("stop", "stop"),
@@ -409,6 +438,9 @@ WRITTEN: dict[str, Attributes] = {
         "llm.response.tokens_per_second": 1.7,
         "llm.response.stream_duration": 1.4,
         "llm.response.longest_chunk_gap": 1.5,
+        "llm.response.chunk_gap_p50": 1.8,
+        "llm.response.chunk_gap_p95": 1.9,
+        "llm.response.chunk_gap_p99": 2.1,
         "litellm.call_id": "call",
         "litellm.call_type": "acompletion",
         "litellm.model_group": "group",
@@ -426,6 +458,15 @@ WRITTEN: dict[str, Attributes] = {
         "llm.usage.cost": 0.5,
         "agentops.cost.total": 0.5,
         "agentops.cost.source": "litellm",
+        "agentops.cost.input": 0.3,
+        "agentops.cost.output": 0.15,
+        "agentops.cost.tools": 0.05,
+        "agentops.cost.cache_read": 0.01,
+        "agentops.cost.cache_write": 0.02,
+        "agentops.cost.reasoning": 0.04,
+        "agentops.cost.price_map": "remote",
+        "agentops.cost.price_map_date": "2026-11-23",
+        "agentops.trace.cost": 1.25,
         "llm.error.type": "RateLimitError",
         "llm.error.message": "RateLimitError: the rate limit was reached (HTTP 429, azure)",
         "llm.error.category": "rate_limit",
@@ -456,18 +497,13 @@ WRITTEN: dict[str, Attributes] = {
         # usage that nobody counted
         "agentops.usage.estimated.input_tokens": 35,
         "agentops.usage.estimated.output_tokens": 36,
+        # Errors
+        "llm.error.retryable": True,
     },
 }
 SPREAD = {"litellm.metadata.plan": "litellm.metadata.*"}
 """What is written → the row it is one of several of."""
-# `gen_ai.*` names that are not in the conventions → their types, and why they are here.
-PROPOSED = {
-    # The open proposal for cost: open-telemetry/semantic-conventions-genai, issue 287.
-    "gen_ai.usage.cost.amount": "double",
-    "gen_ai.usage.cost.currency": "string",
-    "gen_ai.usage.cost.source": "string",
-}
-OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.", "agentops.usage.")
+OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.", "agentops.trace.", "agentops.usage.")
 OUR_OPERATIONS: frozenset[str] = frozenset(
     {
         "search",
@@ -488,22 +524,17 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
     }
 )
 """Those the conventions have no name for."""
-KINDS: dict[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
-
-
-def kind(value: object) -> str:
-    """The conventions' name for the type of an attribute's value."""
-    if isinstance(value, tuple):
-        (member,) = {kind(each) for each in value}
-        return f"{member}[]"
-    return KINDS[type(value)]
 
 
 def test_nothing_is_unknown_of_the_whole_call() -> None:
     """A field that is added to a record has to be added here, where every row is held against it."""
     for record in (
         CALL,
-        *(getattr(CALL, each.name) for each in fields(CALL) if each.name not in {"name", "operation"}),
+        *(
+            getattr(CALL, each.name)
+            for each in fields(CALL)
+            if each.name not in {"name", "operation", "trace_cost", "answered_by_another"}
+        ),
     ):
         assert vars(record).keys() == {each.name for each in fields(record)}
 
@@ -528,7 +559,7 @@ def test_names_and_types_are_the_conventions() -> None:
     """Each name of the conventions' vocabulary is theirs, or is proposed, and has the type they give it: on a span,
     what may be anything is a string of JSON.
     """
-    given = {name: kind(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
+    given = {name: kind_of(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
     assert given == {name: PROPOSED.get(name) or TYPES[name].replace("any", "string") for name in given}
     assert PROPOSED.keys() <= given.keys()
     assert not PROPOSED.keys() & TYPES.keys()
@@ -543,7 +574,7 @@ def test_the_exception_event_is_the_conventions() -> None:
     """An exception is logged as the conventions have it, without the stack trace, which quotes code and arguments."""
     assert EXCEPTION_EVENT in EVENTS
     assert EXCEPTION.attributes(CALL) == {
-        "exception.type": "RateLimitError",
+        "exception.type": "litellm.exceptions.RateLimitError",
         "exception.message": "RateLimitError: the rate limit was reached (HTTP 429, azure)",
     }
     assert {TYPES[name] for name in EXCEPTION} == {"string"}

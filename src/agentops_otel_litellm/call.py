@@ -7,7 +7,7 @@ Durations are seconds on the monotonic clock; money is US dollars; tokens are as
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 from agentops_otel_litellm.content import Content
@@ -120,6 +120,8 @@ class Request:
     """The provider's agent or assistant that is asked, or asked about."""
     questions_count: int | None = None
     """Questions to be decided."""
+    # Bedrock
+    guardrail_id: str | None = None
 
 
 @record
@@ -230,6 +232,22 @@ class Cost:
     source: Literal["litellm", "genai_prices", "user"]
     per_unit: bool | None = None
     """Whether calls, images, characters or seconds were bought: no tokens need to have been counted."""
+    # its parts
+    input: float | None = None
+    """What is paid for input: with output and tools, the total."""
+    output: float | None = None
+    tools: float | None = None
+    """What the provider's own tools cost, such as a search of the web."""
+    cache_read: float | None = None
+    """A part of what the input costs, as is the next."""
+    cache_write: float | None = None
+    reasoning: float | None = None
+    """A part of what the output costs."""
+    # where its prices are from
+    price_map: Literal["remote", "bundled"] | None = None
+    """Whether the prices were fetched or are those that came with the package, LiteLLM or another."""
+    price_map_date: str | None = None
+    """When they were fetched: `2026-11-23`."""
 
 
 @record
@@ -269,13 +287,17 @@ class Stream:
     first_token: float | None = None
     """The first chunk that carried output: text, reasoning, or a tool call."""
     last_chunk: float | None = None
-    gaps: Sequence[float] = ()
-    """Seconds between one chunk and the next, in order."""
+    gaps: Mapping[float, int] | None = None
+    """Seconds between one chunk and the next → how often there were so many."""
     duration: float | None = None
     """From the first chunk to the last."""
     longest_gap: float | None = None
     chunks_per_second: float | None = None
     tokens_per_second: float | None = None
+    gap_p50: float | None = None
+    """So many percent of the gaps are not longer; likewise below."""
+    gap_p95: float | None = None
+    gap_p99: float | None = None
 
 
 @record
@@ -293,6 +315,13 @@ class Failure:
     request_id: str | None = None
     category: str | None = None
     message: str | None = None
+    # Errors
+    exception: str | None = None
+    """The class with its module: `litellm.exceptions.RateLimitError`."""
+    code: str | None = None
+    """The provider's own, such as `insufficient_quota`. It could be anything, so it is not told."""
+    retryable: bool | None = None
+    """Whether the same request may do better if it is sent again."""
 
 
 @record
@@ -311,6 +340,8 @@ class Attempt:
     duration: float | None = None
     """`None` where it failed before LiteLLM had turned to a provider."""
     failure: Failure | None = None
+    kind: Literal["retry", "fallback"] | None = None
+    """What it is to the one before it: a retry has the same model, or the same group of the Router's."""
 
 
 @record
@@ -386,3 +417,8 @@ class Call:
     app: App | None = None
     # usage that nobody counted
     estimate: Estimate | None = None
+    answered_by_another: bool | None = None
+    """Whether the answer is another call's, made within this one, which tells what it took."""
+    # cost
+    trace_cost: float | None = None
+    """What the calls beneath this one cost, and itself, where it is the first of its trace in this process."""

@@ -23,6 +23,8 @@ from opentelemetry.trace import (
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.metrics import Metrics
+from agentops_otel_litellm.observing.trace_cost import TraceCost
+from agentops_otel_litellm.prices.background import PackagePrices
 from agentops_otel_litellm.processors import pipeline
 from agentops_otel_litellm.processors.content import leave_content_out
 from agentops_otel_litellm.settings import Settings
@@ -30,6 +32,7 @@ from agentops_otel_litellm.version import SCOPE, __version__
 from agentops_otel_litellm.vocabularies import Vocabulary
 from agentops_otel_litellm.vocabularies.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTION, EXCEPTION_EVENT, INFERENCE
 from agentops_otel_litellm.vocabularies.llm import ATTEMPT, ATTEMPT_EVENT
+from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.completion_hook import Hook
@@ -42,11 +45,12 @@ _DEFAULTS = Settings()
 class Telemetry:
     """Calls → spans, metrics and events, in the vocabularies given."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is written, and where to
         self,
         vocabularies: Sequence[Vocabulary],
         *,
         settings: Settings = _DEFAULTS,
+        metrics: Sequence[Metric] = METRICS,
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
@@ -60,10 +64,14 @@ class Telemetry:
         self.baggage_keys = settings.baggage_keys
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
-        self._pipeline = [(processor, guard(f"the processor {processor.__name__}")) for processor in pipeline(settings)]
+        self._package_prices = PackagePrices(live=settings.live_prices)
+        self._pipeline = [
+            (processor, guard(f"the processor {processor.__name__}"))
+            for processor in pipeline(settings, self._package_prices.price)
+        ]
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
-        self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider))
+        self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics)
 
     @property
     def captures_content(self) -> bool:
@@ -74,6 +82,7 @@ class Telemetry:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
         the others wait until all is.
         """
+        self._package_prices.prepare()
         return self._tracer.start_span(
             _span_name(call),
             context=context,
@@ -82,7 +91,7 @@ class Telemetry:
             start_time=call.timing.started_at,
         )
 
-    def finish(self, span: Span, call: Call) -> Call:
+    def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
         """Complete a call that is over and end its span, whatever goes wrong on the way; the call as it was told.
 
         Of a call that was not sampled only the metrics are kept.
@@ -90,12 +99,14 @@ class Telemetry:
         for processor, guarded in self._pipeline:
             with guarded:
                 call = processor(call)
-        if call.operation is not None:  # what LiteLLM does around calls is no call: its calls were counted and logged
-            with guard("putting a call aside for the metrics"):
-                self._metrics.defer(leave_content_out(call), span.get_span_context())
-            if call.failure is not None:
-                with guard("logging an exception"):
-                    self._log_exception(span, call)
+        if trace_cost is not None:
+            with guard("adding up what a trace costs"):
+                call = trace_cost.over(span, call)
+        with guard("putting a call aside for the metrics"):
+            self._metrics.defer(leave_content_out(call), span.get_span_context())
+        if _has_failed(call):
+            with guard("logging an exception"):
+                self._log_exception(span, call)
         try:
             if span.is_recording():
                 self._tell_details(span, call)
@@ -105,6 +116,7 @@ class Telemetry:
         return call
 
     def _write(self, span: Span, call: Call) -> None:
+        span.update_name(_span_name(call))  # a fallback is to another model
         span.set_attributes(self._at_end.attributes(call))
         if call.attempts is not None:
             with guard("writing attempts"):
@@ -163,6 +175,11 @@ def _hook(settings: Settings) -> Hook | None:
     with guard("loading the completion hook"):
         return Hook()
     return None
+
+
+def _has_failed(call: Call) -> bool:
+    """Whether it is a failure of its own: what LiteLLM does around calls is no call, and the app cancels."""
+    return call.operation is not None and call.failure is not None and call.failure.category != "cancelled"
 
 
 def _span_name(call: Call) -> str:

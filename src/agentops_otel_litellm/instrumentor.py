@@ -14,7 +14,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.seams import SEAMS, Seam, patches
-from agentops_otel_litellm.settings import Settings, sdk_is_disabled
+from agentops_otel_litellm.settings import Settings, sdk_is_disabled, wants_newest_conventions
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -107,6 +107,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.seams.tracing import TRACING
         from agentops_otel_litellm.vocabularies import VOCABULARIES
+        from agentops_otel_litellm.vocabularies.metrics import METRICS
+        from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST_METRICS
 
         # In the registry's order, not the user's: samplers get to see what the first of them says.
         settings = Settings.from_environment()
@@ -114,6 +116,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         TRACING.telemetry = Telemetry(
             [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names],
             settings=settings,
+            metrics=NEWEST_METRICS if wants_newest_conventions() else METRICS,
             tracer_provider=self._tracer_provider,
             meter_provider=self._meter_provider,
             logger_provider=self._logger_provider,

@@ -1,4 +1,4 @@
-"""The metrics: one row each, recorded from finished calls on the thread that exports them.
+"""Metrics: what calls contribute, recorded on the thread that exports it.
 
 Recording a value costs the SDK 10 to 20 µs, and a streamed call has one for each of its chunks. So a finished call
 is only put aside here, and its values are recorded when the metrics are collected: the aggregates are the same,
@@ -8,98 +8,26 @@ and the app's thread has paid for an append.
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from threading import Event, Lock, Thread
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.metrics import CallbackOptions, Histogram, Meter, NoOpMeter, Observation
+from opentelemetry.metrics import CallbackOptions, Meter, NoOpMeter, Observation
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.version import SCOPE
-from agentops_otel_litellm.vocabularies.gen_ai import provider_name
+from agentops_otel_litellm.vocabularies.metrics import METRICS, Dimensions, Metric
 
-SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-TOKENS = tuple(float(4**power) for power in range(14))
-
-Attributes = Mapping[str, AttributeValue]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """A histogram, and what a finished call contributes to it. Rows may share an instrument by its name."""
-
-    name: str
-    unit: str
-    description: str
-    buckets: Sequence[float]
-    values: Callable[[Call], Iterable[float]]
-    attributes: Attributes = field(default_factory=dict)
-    """In addition to those every metric carries."""
-    of_failures: bool = False
-    """Whether `error.type` is among them."""
-
-
-def _known(value: float | None) -> tuple[float, ...]:
-    return () if value is None else (value,)
-
-
-def _tokens(kind: str, count: Callable[[Call], int | None]) -> Metric:
-    return Metric(
-        name="gen_ai.client.token.usage",
-        unit="{token}",
-        description="Tokens used, as the provider counted them.",
-        buckets=TOKENS,
-        values=lambda call: _known(count(call)),
-        attributes={"gen_ai.token.type": kind},
-    )
-
-
-METRICS: tuple[Metric, ...] = (
-    Metric(
-        name="gen_ai.client.operation.duration",
-        unit="s",
-        description="Duration of a call, a stream's until its end.",
-        buckets=SECONDS,
-        values=lambda call: _known(call.timing.duration),
-        of_failures=True,
-    ),
-    _tokens("input", lambda call: call.usage.input if call.usage else None),
-    _tokens("output", lambda call: call.usage.output if call.usage else None),
-    Metric(
-        name="gen_ai.client.operation.time_to_first_chunk",
-        unit="s",
-        description="Time from the request to the first chunk of a stream.",
-        buckets=SECONDS,
-        values=lambda call: _known(call.stream.first_chunk) if call.stream else (),
-    ),
-    Metric(
-        name="gen_ai.client.operation.time_per_output_chunk",
-        unit="s",
-        description="Time from one chunk of a stream to the next.",
-        buckets=SECONDS,
-        values=lambda call: call.stream.gaps if call.stream else (),
-    ),
-)
-
-# What every metric carries. Low cardinality only: nothing that names a call, a user or a key.
-DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
-    "gen_ai.operation.name": lambda call: call.operation,
-    "gen_ai.provider.name": lambda call: provider_name(call.target.provider),
-    "gen_ai.request.model": lambda call: call.target.model,
-    "gen_ai.response.model": lambda call: call.response.model if call.response else None,
-    "server.address": lambda call: call.target.address,
-    "server.port": lambda call: call.target.port,
-    # That an answer came from LiteLLM's cache: its milliseconds are not the provider's.
-    "llm.cache.hit": lambda call: call.response.cache_hit if call.response else None,
-}
-
+Record = Callable[..., None]
+"""An instrument's `record` or `add`: `(value, attributes, context=context)`."""
+Attributes = dict[str, AttributeValue]
 
 _INSTANCES = count(1)
 
@@ -110,21 +38,20 @@ class Metrics:
     WAITING_LIMIT = 1_024
     """Values put aside before a thread is asked to record them: collections can be minutes apart."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, meter: Meter, rows: Sequence[Metric] = METRICS) -> None:
         self._enabled = not isinstance(meter, NoOpMeter)
-        self._rows: list[tuple[Metric, Histogram]] = []
+        self._names = _Names()
         self._start_empty()
-        instruments: dict[str, Histogram] = {}
-        for row in METRICS:
+        self._recorded: list[tuple[Metric, Record]] = []
+        instruments: dict[str, Record] = {}
+        for row in rows:
+            if row.instrument == "open streams":
+                self._observe_open_streams(meter, row)
+                continue
             if row.name not in instruments:
-                instruments[row.name] = meter.create_histogram(
-                    row.name,
-                    unit=row.unit,
-                    description=row.description,
-                    explicit_bucket_boundaries_advisory=row.buckets,
-                )
-            self._rows.append((row, instruments[row.name]))
-        # Collection runs the callbacks of observable instruments first, then reads the histograms. This one
+                instruments[row.name] = _instrument(meter, row)
+            self._recorded.append((row, instruments[row.name]))
+        # Collection runs the callbacks of observable instruments first, then reads the others. This one
         # never has a value, so it is never exported. A meter that has one of that name already would take no
         # notice of our callback: after another `instrument()` nothing would be recorded any more.
         meter.create_observable_gauge(f"{SCOPE}.collection_{next(_INSTANCES)}", callbacks=[self._collecting])
@@ -146,7 +73,7 @@ class Metrics:
         if not self._enabled:
             return
         self._waiting.append((call, span_context))
-        self._waiting_values += len(METRICS) + (len(call.stream.gaps) if call.stream else 0)
+        self._waiting_values += len(self._recorded) + (call.stream.chunk_count if call.stream else 0)
         if self._waiting_values > self.WAITING_LIMIT:
             self._wake_recorder()
 
@@ -174,13 +101,71 @@ class Metrics:
         return ()
 
     def _record(self, call: Call, span_context: SpanContext) -> None:
-        shared = {name: value for name, read in DIMENSIONS.items() if (value := read(call)) is not None}
         # Only the span's identity is kept until now: it is all that an exemplar needs.
         context = trace.set_span_in_context(NonRecordingSpan(span_context), otel_context.Context())
-        for row, histogram in self._rows:
+        is_route = call.operation is None
+        for row, record in self._recorded:
+            if is_route and not row.of_routes:
+                continue
             with guard(f"recording the metric {row.name}"):
-                attributes = {**shared, **row.attributes}
-                if row.of_failures and call.failure is not None:
-                    attributes["error.type"] = call.failure.type
-                for value in row.values(call):
-                    histogram.record(value, attributes, context=context)
+                for attributes, value, times in self._measured(row, call):
+                    for _ in range(times):
+                        record(value, attributes, context=context)
+
+    def _measured(self, row: Metric, call: Call) -> Iterator[tuple[Attributes, float, int]]:
+        measured = tuple(row.measure(call))
+        if not measured:
+            return
+        known = {name: value for name, read in row.dimensions.items() if (value := read(call)) is not None}
+        shared = self._names.bounded(known)
+        for value, dimensions, times in measured:
+            yield {**shared, **self._names.bounded(dimensions)} if dimensions else shared, value, times
+
+    def _observe_open_streams(self, meter: Meter, row: Metric) -> None:
+        """Have the streams counted at each collection, and those that are no more be 0. They are all the process's:
+        it does not matter whose callback it is.
+        """
+        known: dict[frozenset[tuple[str, AttributeValue]], Attributes] = {}
+
+        def observe(_options: CallbackOptions) -> Iterable[Observation]:
+            open_: Counter[object] = Counter()
+            with guard(f"observing the metric {row.name}"):
+                for call in OPEN_STREAMS.calls():
+                    for attributes, value, times in self._measured(row, call):
+                        key = frozenset(attributes.items())
+                        known.setdefault(key, attributes)
+                        open_[key] += int(value) * times
+            return [Observation(open_[key], attributes) for key, attributes in known.items()]
+
+        meter.create_observable_up_down_counter(row.name, [observe], row.unit, row.description)
+
+
+def _instrument(meter: Meter, row: Metric) -> Record:
+    if row.instrument == "counter":
+        return meter.create_counter(row.name, row.unit, row.description).add
+    return meter.create_histogram(
+        row.name, row.unit, row.description, explicit_bucket_boundaries_advisory=row.buckets
+    ).record
+
+
+class _Names:
+    """The values that dimensions have had. What an app passes for a model may be anything, and each makes a series for
+    as long as the process lives: so many are told apart, and further ones are `_OTHER`.
+    """
+
+    LIMIT = 500
+    OTHER = "_OTHER"
+
+    def __init__(self) -> None:
+        self._seen: dict[str, set[str]] = {}
+
+    def bounded(self, dimensions: Dimensions) -> Attributes:
+        return {name: self._known(name, value) for name, value in dimensions.items()}
+
+    def _known(self, name: str, value: AttributeValue) -> AttributeValue:
+        if not isinstance(value, str):
+            return value
+        seen = self._seen.setdefault(name, set())
+        if len(seen) < self.LIMIT:
+            seen.add(value)
+        return value if value in seen else self.OTHER

@@ -163,6 +163,20 @@ class Settings:
         help="The entry point (`opentelemetry_genai_completion_hook`) that is given what is said, as it may be told: "
         "`upload` writes it to `OTEL_INSTRUMENTATION_GENAI_UPLOAD_BASE_PATH`. It needs the extra `upload`.",
     )
+    prices: str | None = setting(
+        "AGENTOPS_PRICES",
+        default=None,
+        parse=str,
+        help="Your own prices, before LiteLLM's: the path of a JSON file in the shape of LiteLLM's price map.",
+    )
+    live_prices: bool = setting(
+        "AGENTOPS_LIVE_PRICES",
+        default=False,
+        parse=_switch,
+        help="Whether genai-prices, the extra `prices`, keeps the prices of models that LiteLLM does not know fresh: "
+        "it fetches them every hour.",
+    )
+
     redact: tuple[str, ...] = setting(
         "AGENTOPS_REDACT",
         default=REDACTED,
@@ -296,3 +310,8 @@ def shown(value: object) -> str:
 def sdk_is_disabled(environment: Mapping[str, str] = os.environ) -> bool:
     """OpenTelemetry's own switch; any value but `true` leaves it on, as the specification has it."""
     return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def wants_newest_conventions(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the conventions of generative AI are to be the newest, by OpenTelemetry's switch, a list."""
+    return "gen_ai_latest_experimental" in _names(environment.get("OTEL_SEMCONV_STABILITY_OPT_IN", ""))

@@ -51,6 +51,8 @@ class Script:
     """Seconds before the response, its headers included."""
     delay: float = 0.0
     """Seconds between chunks."""
+    delays: tuple[float, ...] = ()
+    """The same, one after the other, as long as there are any."""
     cut_after: int | None = None
     """Hang up after so many chunks; 0 is before anything is sent, and cuts a plain response too."""
     model: str | None = None
@@ -111,14 +113,18 @@ class OpenAIProvider(LoopbackServer):
         self._queue: deque[Script] = deque()
         self._script = Script()
 
-    def admit(self, exchange: Future[Exchange], route: str) -> tuple[Script, int]:
+    def scripted(self, _body: JSON) -> Script:
+        """What a request with that body gets."""
+        return self._queue.popleft() if self._queue else self._script
+
+    def admit(self, exchange: Future[Exchange], route: str, body: JSON) -> tuple[Script, int]:
         """Enter a request, whose exchange is to follow, and give it its script and its number."""
         with self._lock:  # queued scripts go to requests in the order of the ledger
             self._exchanges.append(exchange)
             if route != _EMBEDDINGS and route not in _COMPLETIONS:
                 script = Script(status=404, error_message=f"Unknown URL: {route}", error_code="unknown_url")
             else:
-                script = self._queue.popleft() if self._queue else self._script
+                script = self.scripted(body)
             return script, next(self._numbers)
 
 
@@ -139,7 +145,7 @@ class _Handler(LoopbackHandler):
             finished_at=now,
         )
         entry: Future[Exchange] = Future()
-        script, number = self.server.admit(entry, self.route)
+        script, number = self.server.admit(entry, self.route, self.exchange.body)
         try:
             self._play(script, number)
         except ConnectionError:
@@ -173,8 +179,9 @@ class _Handler(LoopbackHandler):
         self.exchange = replace(self.exchange, status=200)
         self.reply(200, {"content-type": "text/event-stream", **script.headers}, None)
         for chunk in chunks:
-            if self.exchange.chunk_times:
-                self.pause(script.delay)
+            number = len(self.exchange.chunk_times)
+            if number:
+                self.pause(script.delays[number - 1] if number <= len(script.delays) else script.delay)
             times = (*self.exchange.chunk_times, time.perf_counter())
             self.send_chunk(f"data: {json.dumps(chunk)}\n\n".encode())
             self.exchange = replace(self.exchange, chunk_times=times, usage=_usage_of(chunk))

@@ -11,8 +11,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, Metric, NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+import conformance
+from agentops_otel_litellm.version import SCOPE
+from conformance import EMITTED
 
 from . import LoopbackHandler, LoopbackServer
 
@@ -65,6 +70,7 @@ class ReceivedPoint:
     bucket_counts: tuple[int, ...] = ()
     value: float | None = None
     exemplar_trace_ids: tuple[str, ...] = ()
+    scope: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +82,7 @@ class ReceivedLog:
     attributes: Attributes
     trace_id: str
     span_id: str
+    scope: str
 
 
 class OTLPReceiver(LoopbackServer):
@@ -111,11 +118,17 @@ class OTLPReceiver(LoopbackServer):
                 return self.status
             match request.path:
                 case "/v1/traces":
-                    self.spans.extend(_spans(ExportTraceServiceRequest.FromString(request.body)))
+                    spans = [*_spans(ExportTraceServiceRequest.FromString(request.body))]
+                    self.spans.extend(spans)
+                    EMITTED.add(_emitted_span(each) for each in spans if each.scope == SCOPE)
                 case "/v1/metrics":
-                    self.metrics.extend(_points(ExportMetricsServiceRequest.FromString(request.body)))
+                    points = [*_points(ExportMetricsServiceRequest.FromString(request.body))]
+                    self.metrics.extend(points)
+                    EMITTED.add(_emitted_point(each) for each in points if each.scope == SCOPE)
                 case "/v1/logs":
-                    self.logs.extend(_logs(ExportLogsServiceRequest.FromString(request.body)))
+                    logs = [*_logs(ExportLogsServiceRequest.FromString(request.body))]
+                    self.logs.extend(logs)
+                    EMITTED.add(_emitted_log(each) for each in logs if each.scope == SCOPE)
                 case _:
                     return 404
             self._arrival.notify_all()
@@ -159,13 +172,14 @@ def _points(export: ExportMetricsServiceRequest) -> Iterator[ReceivedPoint]:
         for of_scope in of_resource.scope_metrics:
             for metric in of_scope.metrics:
                 for histogram_point in metric.histogram.data_points:
-                    yield _histogram_point(metric, histogram_point)
+                    yield _histogram_point(metric, histogram_point, of_scope.scope.name)
                 for point in (*metric.sum.data_points, *metric.gauge.data_points):
-                    yield _number_point(metric, point)
+                    yield _number_point(metric, point, of_scope.scope.name)
 
 
-def _histogram_point(metric: Metric, point: HistogramDataPoint) -> ReceivedPoint:
+def _histogram_point(metric: Metric, point: HistogramDataPoint, scope: str) -> ReceivedPoint:
     return ReceivedPoint(
+        scope=scope,
         name=metric.name,
         unit=metric.unit,
         kind="histogram",
@@ -178,8 +192,9 @@ def _histogram_point(metric: Metric, point: HistogramDataPoint) -> ReceivedPoint
     )
 
 
-def _number_point(metric: Metric, point: NumberDataPoint) -> ReceivedPoint:
+def _number_point(metric: Metric, point: NumberDataPoint, scope: str) -> ReceivedPoint:
     return ReceivedPoint(
+        scope=scope,
         name=metric.name,
         unit=metric.unit,
         kind=metric.WhichOneof("data") or "",
@@ -201,7 +216,38 @@ def _logs(export: ExportLogsServiceRequest) -> Iterator[ReceivedLog]:
                     attributes=_attributes(record.attributes),
                     trace_id=record.trace_id.hex(),
                     span_id=record.span_id.hex(),
+                    scope=of_scope.scope.name,
                 )
+
+
+def _emitted_span(span: ReceivedSpan) -> conformance.Span:
+    return conformance.Span(
+        name=span.name,
+        kind=span.kind,
+        status=span.status,
+        attributes=_with_tuples(span.attributes),
+        events=[(name, _with_tuples(attributes)) for name, attributes in span.events],
+    )
+
+
+def _emitted_point(point: ReceivedPoint) -> conformance.Point:
+    return conformance.Point(
+        name=point.name,
+        kind=point.kind,
+        unit=point.unit,
+        attributes=_with_tuples(point.attributes),
+        bounds=point.bounds,
+    )
+
+
+def _emitted_log(log: ReceivedLog) -> conformance.Log:
+    severity = SeverityNumber.Name(log.severity_number).removeprefix("SEVERITY_NUMBER_")
+    return conformance.Log(name=log.event_name, severity=severity, attributes=_with_tuples(log.attributes))
+
+
+def _with_tuples(attributes: Attributes) -> Attributes:
+    """Arrays as the SDK has them."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in attributes.items()}
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> Attributes:

@@ -261,7 +261,7 @@ class Account:
             name=self._operation.name,
             operation=self._operation.name if self._operation.calls_a_model else None,
             target=target,
-            attempts=self.attempts.over(self.started, ended, target, failure) if self.is_told else None,
+            attempts=self.attempts.over(self.started, ended, target, failure),
             timing=Timing(started_at=self.started_at, duration=duration),
             routing=self.routing() if self.is_told else None,
             request=self._request,
@@ -273,6 +273,7 @@ class Account:
             app=self._app,
             content=None if self._content is None else self._said(self._content, result, streamed),
             estimate=self._estimate,
+            answered_by_another=self.answers.is_anothers if self.answers is not None else None,
         )
 
     def _answer_at_end(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
@@ -363,9 +364,11 @@ class Account:
 
     def _priced(self, cost: Cost | None, usage: Usage | None, told: object) -> Cost | None:
         """LiteLLM has a price for it, or is asked for one, which takes it a millisecond."""
-        if usage is None or (cost and cost.total) or not self.is_told:
+        if usage is None or not self.is_told:
             return cost
-        return self._operation.shape.price(told, self.logging) or cost
+        if cost is None or not cost.total:
+            cost = self._operation.shape.price(told, self.logging) or cost
+        return cost and readers.itemised(cost, usage, self.logging)
 
     def target(self) -> Target:
         with _READING_TARGET:

@@ -62,6 +62,7 @@ class Answers:
         "_of_others",
         "_own",
         "_read",
+        "is_anothers",
         "is_replaced",
         "steps",
         "unfollowed",
@@ -79,6 +80,8 @@ class Answers:
         """
         self.is_replaced = False
         """Whether something else was given for an answer of the call's own."""
+        self.is_anothers = False
+        """Whether all there is to tell is told by another call, whose answer is this one's: known once it is over."""
         self.unfollowed: float | None = None
         """When the last came, if LiteLLM has not turned to a provider again."""
 
@@ -147,6 +150,7 @@ class Answers:
         if self.steps:
             return response, None, None
         if not self._own or not (self.is_replaced or failed or len(self._own) > 1):
+            self.is_anothers = anothers
             return (response, None, None) if anothers else last
         for own in self._own:
             self._take(own, at_end=True)

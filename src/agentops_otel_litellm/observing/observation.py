@@ -29,6 +29,7 @@ from agentops_otel_litellm.observing.attempts import Try
 from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.observing.streamed_response import StreamedResponse
 from agentops_otel_litellm.observing.suppression import standing_aside
+from agentops_otel_litellm.observing.trace_cost import TraceCost, trace_cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,6 +82,7 @@ class Observation:
         "_streamed",
         "_telemetry",
         "account",
+        "trace_cost",
     )
 
     def __init__(
@@ -100,10 +102,15 @@ class Observation:
         self.account = Account(operation, parameters)
         """What is known of the call."""
         self._span: Span = telemetry.start(self.account.begun(), context)
-        around: Mapping[str, object] = set_span_in_context(self._span, context)
+        around = context.get(CURRENT)
+        self.trace_cost: TraceCost | None = trace_cost_of(
+            self._span, context, around.trace_cost if isinstance(around, Observation) else None
+        )
+        """What is spent in the trace, where the first span of it is ours."""
+        inside: Mapping[str, object] = set_span_in_context(self._span, context)
         if operation.calls_a_model:
-            around = standing_aside(around)
-        self._context: Context | None = Context({**around, CURRENT: self})
+            inside = standing_aside(inside)
+        self._context: Context | None = Context({**inside, CURRENT: self})
         outside = observation_in(context)
         self._inside: Observation | None = None
         if outside is not None:
@@ -206,9 +213,18 @@ class Observation:
         """Nobody will ask for another chunk, or for any: the call was over at the last sign of life."""
         self._end("abandoned")
 
+    def so_far(self) -> Call | None:
+        """The call as known, where it is one of a model and its stream has not ended. Asked by any thread."""
+        if self._streamed is None or not self.calls_a_model:
+            return None
+        call = self.account.begun()
+        return call if self.open else None
+
     def disowned(self) -> None:
         """The call is another's to tell of: of the process that this is a fork of, or of another function's."""
         self._ending.acquire(blocking=False)
+        if self.trace_cost is not None:
+            self.trace_cost.left_out(self._span)
         self._release()
 
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
@@ -223,7 +239,7 @@ class Observation:
                     latest = self._handed_on if streamed is None else streamed.latest
                     duration = (latest or account.started) - account.started
             call = account.ended(duration, outcome, result=result, streamed=streamed, error=error)
-            call = self._telemetry.finish(self._span, call)
+            call = self._telemetry.finish(self._span, call, self.trace_cost)
             self._was_tried(call)
             if self._inside is not None and self._inside.account.answers is not None:
                 self._inside.account.answers.come_of_another_as(call.response)

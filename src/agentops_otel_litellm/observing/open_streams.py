@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import atexit
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Thread
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from agentops_otel_litellm.call import Call
 
 
 class OpenStream(Protocol):
@@ -18,6 +23,9 @@ class OpenStream(Protocol):
 
     def disowned(self) -> None:
         """It is another process's to end."""
+
+    def so_far(self) -> Call | None:
+        """The call as known, where it is one of a model and its stream has not ended."""
 
 
 class OpenStreams:
@@ -62,8 +70,20 @@ class OpenStreams:
     def close(self) -> None:
         """The interpreter exits: what is still open is over, and its spans can still be exported."""
         self.settle()
-        for stream in list(self._streams):
+        for stream in self._open():
             stream.abandoned()
+
+    def calls(self) -> Iterator[Call]:
+        """Those, as far as they are known, of whose streams the app is reading."""
+        for stream in self._open():
+            call = stream.so_far()
+            if call is not None:
+                yield call
+
+    def _open(self) -> list[OpenStream]:
+        while True:
+            with suppress(RuntimeError):  # another thread opened or ended one meanwhile
+                return list(self._streams)
 
     def after_fork(self) -> None:
         """In the child: the parent ends the streams it has, and its thread stayed there."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from array import array
-from operator import sub
 from typing import TYPE_CHECKING
 
 from agentops_otel_litellm.call import Stream, StreamOutcome
 from agentops_otel_litellm.guard import guard, tell
+from agentops_otel_litellm.observing.instants import Instants
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.content import Message
@@ -29,12 +28,12 @@ class StreamedResponse:
         self.chunks = chunks
         self._transcript = transcript
         self._returned = returned
-        self._instants = array("d")
+        self._instants = Instants()
 
     def add(self, chunk: object, at: float) -> None:
         """Take the chunk that came at that instant."""
-        self._instants.append(at)
         try:  # not a guard: entering one costs as much as all of the rest
+            self._instants.add(at)
             self.chunks.add(chunk, at)
         except Exception as fault:  # noqa: BLE001 - whatever it is, it is ours
             tell("reading a chunk", fault)
@@ -52,16 +51,18 @@ class StreamedResponse:
     @property
     def latest(self) -> float:
         """The instant of the last sign of life."""
-        return self._instants[-1] if self._instants else self._returned
+        latest = self._instants.latest
+        return self._returned if latest is None else latest
 
     def timed(self, outcome: StreamOutcome, started: float) -> Stream:
         """Every instant in seconds since the call `started`."""
-        instants, first_token = self._instants, self.chunks.first_token
+        instants = self._instants
+        first, first_token, latest = instants.first, self.chunks.first_token, instants.latest
         return Stream(
             outcome=outcome,
             chunk_count=len(instants),
-            first_chunk=instants[0] - started if instants else None,
+            first_chunk=None if first is None else first - started,
             first_token=None if first_token is None else first_token - started,
-            last_chunk=instants[-1] - started if instants else None,
-            gaps=array("d", map(sub, instants[1:], instants)),
+            last_chunk=None if latest is None else latest - started,
+            gaps=instants.gaps(),
         )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.call import Call, Cost
+from agentops_otel_litellm.prices.user import read_prices
 from agentops_otel_litellm.processors.attempts import count_retries, name_deployment
 from agentops_otel_litellm.processors.cache import set_saved_apart
 from agentops_otel_litellm.processors.content import editing, leave_content_out
-from agentops_otel_litellm.processors.cost import drop_unknown_cost
+from agentops_otel_litellm.processors.cost import drop_unknown_cost, pricing_as_the_user_says, pricing_unmapped
 from agentops_otel_litellm.processors.errors import categorise_failure
+from agentops_otel_litellm.processors.finish_reasons import drop_lost_reasons
 from agentops_otel_litellm.processors.provider import naming_provider
 from agentops_otel_litellm.processors.redaction import redactors
-from agentops_otel_litellm.processors.stream import add_stream_rates
+from agentops_otel_litellm.processors.stream import add_stream_figures
 from agentops_otel_litellm.processors.usage import (
     drop_count_of_a_beginning,
     drop_estimate,
@@ -23,9 +25,9 @@ from agentops_otel_litellm.settings import Settings
 Processor = Callable[[Call], Call]
 
 PIPELINE: tuple[Processor, ...] = (
-    drop_count_of_a_beginning,
     set_saved_apart,
-    add_stream_rates,
+    drop_lost_reasons,
+    add_stream_figures,
     count_retries,
     name_deployment,
     categorise_failure,
@@ -33,11 +35,15 @@ PIPELINE: tuple[Processor, ...] = (
 )
 
 
-def pipeline(settings: Settings) -> tuple[Processor, ...]:
-    """The processors, as the user has set them."""
+def pipeline(settings: Settings, price_unmapped: Callable[[Call], Cost | None]) -> tuple[Processor, ...]:
+    """The processors, as the user has set them, and with what knows prices that LiteLLM does not."""
+    own = () if settings.prices is None else (pricing_as_the_user_says(read_prices(settings.prices)),)
     return (
         naming_provider(dict(settings.model_providers)),
+        drop_count_of_a_beginning,
+        *own,
         *PIPELINE,
+        pricing_unmapped(price_unmapped),
         drop_needless_estimate if settings.estimate_usage else drop_estimate,
         _content_processor(settings),
     )

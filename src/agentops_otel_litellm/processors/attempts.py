@@ -17,13 +17,18 @@ def count_retries(call: Call) -> Call:
     attempts = call.attempts
     if attempts is None or len(attempts.made) == 1:
         return call
-    again = [
-        (_asked(before) == _asked(after)) for before, after in pairwise(attempts.made) if before.failure is not None
-    ]
-    if not again:
+    made = [attempts.made[0], *(_of_a_kind(before, after) for before, after in pairwise(attempts.made))]
+    kinds = [attempt.kind for attempt in made if attempt.kind is not None]
+    if not kinds:
         return call
-    counted = replace(attempts, retries=sum(again), fallback_used=not all(again))
+    counted = replace(attempts, made=tuple(made), retries=kinds.count("retry"), fallback_used="fallback" in kinds)
     return replace(call, attempts=counted)
+
+
+def _of_a_kind(before: Attempt, after: Attempt) -> Attempt:
+    if before.failure is None:
+        return after
+    return replace(after, kind="retry" if _asked(before) == _asked(after) else "fallback")
 
 
 def _asked(attempt: Attempt) -> object:

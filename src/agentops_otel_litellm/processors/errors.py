@@ -1,4 +1,4 @@
-"""What kind of failure it was, and a sentence for people that quotes nobody.
+"""What kind of failure it was, whether to try again, and a sentence for people that quotes nobody.
 
 A provider's error text repeats prompts and keys, so none of it is used: the message is put together from the
 category, the status code and the provider's name.
@@ -6,14 +6,33 @@ category, the status code and the provider's name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from agentops_otel_litellm.call import Attempt, Call, Failure, Stream
+
+# The provider's own code → category: it tells more than the class that LiteLLM makes of it.
+CODE_CATEGORIES = {
+    "billing_hard_limit_reached": "quota",
+    "billing_not_active": "quota",
+    "insufficient_quota": "quota",  # with a status of 429, as if it were a matter of waiting
+    "context_length_exceeded": "context_length",
+    "content_filter": "content_filter",
+    "content_policy_violation": "content_filter",
+    "ResponsibleAIPolicyViolation": "content_filter",
+    "invalid_api_key": "auth",
+    "model_not_found": "not_found",
+}
 
 # Exception class → category; the first of an exception's ancestors that is here decides.
 CATEGORIES = {
     "AuthenticationError": "auth",
     "PermissionDeniedError": "auth",
+    "NoCredentialsError": "auth",
+    "PartialCredentialsError": "auth",
+    "CredentialRetrievalError": "auth",
+    "ClientAuthenticationError": "auth",
+    "GoogleAuthError": "auth",
     "RateLimitError": "rate_limit",
     "RouterRateLimitError": "rate_limit",
     "RouterRateLimitErrorBasic": "rate_limit",
@@ -27,6 +46,7 @@ CATEGORIES = {
     "BlockedPiiEntityError": "content_filter",
     "ModifyResponseException": "content_filter",
     "SensitiveDataRouteException": "content_filter",
+    "ContentFilterFinishReasonError": "content_filter",
     "NotFoundError": "not_found",
     "Timeout": "timeout",
     "APITimeoutError": "timeout",
@@ -36,17 +56,28 @@ CATEGORIES = {
     "JSONSchemaValidationError": "invalid_response",
     "APIResponseValidationError": "invalid_response",
     "JSONDecodeError": "invalid_response",
+    "DecodingError": "invalid_response",
+    "TooManyRedirects": "invalid_response",
+    "LengthFinishReasonError": "invalid_response",
     "MidStreamFallbackError": "stream_interrupted",
     "ConnectionClosedError": "stream_interrupted",
+    "WebSocketConnectionClosedError": "stream_interrupted",
     "APIConnectionError": "connection",
     "ClientConnectionError": "connection",
+    "ClientPayloadError": "connection",
     "ConnectionError": "connection",
+    "RequestError": "connection",
+    "SSLError": "connection",
     "TransportError": "connection",
+    "gaierror": "connection",
     "BadGatewayError": "server_error",
     "InternalServerError": "server_error",
     "ServiceUnavailableError": "server_error",
     "UnprocessableEntityError": "invalid_request",
     "ModelNotMappedError": "invalid_request",
+    "InvalidURL": "invalid_request",
+    "LocalProtocolError": "invalid_request",  # a header that is none: a key with a line break, say
+    "UnsupportedProtocol": "invalid_request",
     "CancelledError": "cancelled",
     "GeneratorExit": "cancelled",
     "KeyboardInterrupt": "cancelled",
@@ -54,18 +85,42 @@ CATEGORIES = {
 }
 
 # Status code → category, for exceptions whose class says too little: LiteLLM's `APIError`, and its
-# `BadRequestError`, which it also raises for a 401 whose text it does not know.
+# `BadRequestError`, which it also raises for a 401 whose text it does not know. See `_of_status` for the others.
 STATUS_CATEGORIES = {
     200: "invalid_response",  # the provider said that all was well, and LiteLLM could not read what it said
-    400: "invalid_request",
     401: "auth",
     402: "quota",
     403: "auth",
     404: "not_found",
     408: "timeout",
-    422: "invalid_request",
+    410: "not_found",
     429: "rate_limit",
 }
+
+# The same as `CATEGORIES`, for classes that are raised for anything and came without a status.
+GENERAL_CATEGORIES = {
+    "BadRequestError": "invalid_request",
+    "APIError": "server_error",  # told by the provider in an answer that began well
+    "OpenAIError": "invalid_request",  # the client cannot be made, or not be used, as it is asked to
+}
+
+# Category → whether the same request may do better if it is sent again. It agrees with LiteLLM's `_should_retry`,
+# which knows only the status, but for a quota told with a 429. What the app cancelled is for the app to say.
+RETRYABLE = {
+    "auth": False,
+    "rate_limit": True,
+    "quota": False,
+    "context_length": False,
+    "content_filter": False,
+    "not_found": False,
+    "timeout": True,
+    "invalid_response": True,
+    "stream_interrupted": True,
+    "connection": True,
+    "server_error": True,
+    "invalid_request": False,
+}
+RETRYABLE_STATUSES = frozenset({409})  # somebody else was at it: a conflict, or a lock
 
 SENTENCES = {
     "auth": "the credentials were refused",
@@ -112,19 +167,39 @@ def _categorised(failure: Failure, provider: str | None, stream: Stream | None) 
         category is None or (category in {"connection", "server_error"} and stream.chunk_count > 0)
     ):
         category = "stream_interrupted"
-    known = replace(failure, category=category, provider=failure.provider or provider)
+    if category is None and failure.status_code is None:
+        category = _of_class(failure, GENERAL_CATEGORIES)
+    known = replace(
+        failure,
+        exception=failure.exception or failure.type,
+        category=category,
+        provider=None if category == "cancelled" else failure.provider or provider,  # it was nobody's but the app's
+        retryable=_retryable(failure, category),
+    )
     return replace(known, message=_message(known))
 
 
 def _category(failure: Failure) -> str | None:
-    for name in failure.ancestry:
-        category = CATEGORIES.get(name)
-        if category is not None:
-            return category
-    status = failure.status_code
+    known = CODE_CATEGORIES.get(failure.code or "") or _of_class(failure, CATEGORIES)
+    return known or _of_status(failure.status_code)
+
+
+def _of_class(failure: Failure, categories: Mapping[str, str]) -> str | None:
+    return next((categories[name] for name in failure.ancestry if name in categories), None)
+
+
+def _of_status(status: int | None) -> str | None:
     if status is None:
         return None
-    return "server_error" if status >= 500 else STATUS_CATEGORIES.get(status)  # noqa: PLR2004 - 5xx
+    family = {4: "invalid_request", 5: "server_error"}.get(status // 100)
+    return STATUS_CATEGORIES.get(status, family)
+
+
+def _retryable(failure: Failure, category: str | None) -> bool | None:
+    """As the provider says, else as it is with such failures."""
+    if failure.retryable is not None:
+        return failure.retryable
+    return failure.status_code in RETRYABLE_STATUSES or RETRYABLE.get(category or "")
 
 
 def _message(failure: Failure) -> str:

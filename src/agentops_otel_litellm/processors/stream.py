@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import replace
+from itertools import accumulate
 
 from agentops_otel_litellm.call import Call
 
 
-def add_stream_rates(call: Call) -> Call:
-    """Add duration and rates: of two chunks or more, and where they did not all come in one instant."""
-    stream, response = call.stream, call.response
-    if stream is None or stream.first_chunk is None or stream.last_chunk is None:
+def add_stream_figures(call: Call) -> Call:
+    """Add what takes two chunks or more; the rates, where those did not all come in one instant."""
+    stream = call.stream
+    if stream is None or stream.first_chunk is None or stream.last_chunk is None or not stream.gaps:
         return call
-    if response is not None and stream.outcome == "completed" and None in (response.finish_reasons or ()):
-        # The provider gave them all, and LiteLLM lost one on the way (it does with several choices): not known.
-        response = replace(response, finish_reasons=None)
-    duration = stream.last_chunk - stream.first_chunk if stream.chunk_count > 1 else None
+    duration = stream.last_chunk - stream.first_chunk
+    p50, p95, p99 = _percentiles(stream.gaps, 0.5, 0.95, 0.99)
     output = call.usage.output if call.usage else None
     return replace(
         call,
-        response=response,
         stream=replace(
             stream,
             duration=duration,
-            longest_gap=max(stream.gaps, default=None),
+            longest_gap=max(stream.gaps),
             chunks_per_second=(stream.chunk_count - 1) / duration if duration else None,
             tokens_per_second=output / duration if duration and output is not None else None,
+            gap_p50=p50,
+            gap_p95=p95,
+            gap_p99=p99,
         ),
     )
+
+
+def _percentiles(gaps: Mapping[float, int], *shares: float) -> list[float]:
+    """By nearest rank: each is a gap that there was."""
+    lengths = sorted(gaps)
+    ranks = list(accumulate(map(gaps.__getitem__, lengths)))
+    return [lengths[bisect_left(ranks, share * ranks[-1])] for share in shares]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from itertools import islice, pairwise
+from time import time
 from typing import Any
 
 from agentops_otel_litellm.call import Failure
-from agentops_otel_litellm.readers.values import (
-    identifier,
-    integer,
-    number,
-    text,
-)
+from agentops_otel_litellm.readers.values import field, identifier, integer, keyword, number, quantity, text
 
 # What LiteLLM makes the status of a call that got no response, or none that it could read.
 _STATUSES_OF_NONE = frozenset({422, 500})
@@ -23,6 +22,9 @@ _PROVIDERS = ("litellm.llms.", "openai")
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
 _UNREADABLE = frozenset({"JSONDecodeError"})
 _DEEPEST = 16
+# Classes can be made while an app runs, and called anything.
+_CLASS = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
+_QUALIFIED = re.compile(r"[\w.<>]{1,250}", re.ASCII)
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-kong-request-id")
 
 
@@ -35,13 +37,17 @@ def read_failure(error: BaseException) -> Failure:
     headers = getattr(error, "litellm_response_headers", None) or getattr(
         getattr(error, "response", None), "headers", None
     )
+    kind = next(each for each in type(error).__mro__ if _CLASS.fullmatch(each.__name__))
     return Failure(
-        type=type(error).__name__,
+        type=kind.__name__,
         ancestry=_names(told),
         provider=_provider(error),
         status_code=_status(told),
-        retry_after=_seconds(_header(headers, "retry-after")) or number(getattr(error, "cooldown_time", None)),
+        retry_after=_retry_after(headers, error),
         request_id=identifier(next((found for name in _REQUEST_IDS if (found := _header(headers, name))), None)),
+        exception=_qualified(kind),
+        code=_code(error),
+        retryable={"true": True, "false": False}.get(_header(headers, "x-should-retry") or ""),
     )
 
 
@@ -55,14 +61,15 @@ def read_client_failure(client: Any, error: BaseException) -> Failure:
 
 def _provider(error: Any) -> str | None:
     """As LiteLLM says; but where it streams from Gemini it has one name for Google's two services, which is of none."""
-    name = text(getattr(error, "llm_provider", None))
+    name = keyword(getattr(error, "llm_provider", None))
     return None if name == "vertex_ai_beta" else name
 
 
 def _status(error: Any) -> int | None:
     """The HTTP client's own exceptions have it in the response."""
     status = getattr(error, "status_code", None)
-    return integer(getattr(getattr(error, "response", None), "status_code", None) if status is None else status)
+    known = integer(getattr(getattr(error, "response", None), "status_code", None) if status is None else status)
+    return known if known is not None and 100 <= known < 1000 else None  # noqa: PLR2004 - three digits
 
 
 def _told_by_client(error: BaseException) -> BaseException:
@@ -124,8 +131,41 @@ def _header(headers: Any, name: str) -> str | None:
     return text(headers.get(name)) if hasattr(headers, "get") else None
 
 
-def _seconds(value: str | None) -> float | None:
-    try:
-        return None if value is None else number(float(value))
-    except ValueError:
-        return None  # an HTTP date
+def _qualified(kind: type) -> str:
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    return name if kind.__module__ != "builtins" and _QUALIFIED.fullmatch(name) else kind.__name__
+
+
+def _code(error: BaseException) -> str | None:
+    """The provider's, from the body of its answer: LiteLLM may keep that only where it was first raised. What was
+    raised before, for another answer, has another status, or comes after one that has a body.
+    """
+    for raised in islice((error, *islice(_causes(error), _DEEPEST)), _DEEPEST):
+        if _status(raised) != _status(error):
+            break
+        body = getattr(raised, "body", None)
+        if isinstance(body, dict):
+            told = body.get("error")
+            return keyword(field(told if isinstance(told, dict) else body, "code"))
+    return None
+
+
+def _retry_after(headers: Any, error: BaseException) -> float | None:
+    """Seconds from when the provider answered. OpenAI says milliseconds, too; and the Router sets deployments aside."""
+    milliseconds = quantity(_header(headers, "retry-after-ms"))
+    if milliseconds is not None and milliseconds >= 0:
+        return milliseconds / 1000
+    told = _header(headers, "retry-after")
+    seconds = quantity(told)
+    if seconds is None:
+        until, now = _instant(told), _instant(_header(headers, "date"))
+        seconds = None if until is None else max(until - (time() if now is None else now), 0.0)
+    known = seconds if seconds is not None and seconds >= 0 else None
+    return number(getattr(error, "cooldown_time", None)) if known is None else known
+
+
+def _instant(date: str | None) -> float | None:
+    """Of an HTTP date, in seconds since the epoch."""
+    with suppress(ValueError, TypeError, OverflowError):
+        return None if date is None else parsedate_to_datetime(date).timestamp()
+    return None

@@ -10,6 +10,7 @@ from agentops_otel_litellm.readers.values import (
     Rows,
     count,
     field,
+    identifier,
     integer,
     keyword,
     members,
@@ -57,6 +58,12 @@ def output_type(value: Any) -> str | None:
     return "json" if isinstance(value, type) else _OUTPUT_TYPES.get(field(value, "type"))
 
 
+def guardrail_id(value: Any) -> str | None:
+    """Of Bedrock's `guardrailConfig`: the id alone, also where the app names the whole resource, with its account."""
+    given = field(value, "guardrailIdentifier")
+    return identifier(given.rpartition("/")[2]) if isinstance(given, str) else None
+
+
 _SAMPLING: Rows = {
     "max_tokens": ("max_tokens", integer),
     "max_completion_tokens": ("max_tokens", integer),
@@ -80,6 +87,7 @@ _CHAT = rows_for(
         "tool_choice": ("tool_choice", tool_choice),
         "reasoning_effort": ("reasoning_level", reasoning_level),
         "response_format": ("output_type", output_type),
+        "guardrailConfig": ("guardrail_id", guardrail_id),
     },
 )
 _EMBEDDING = rows_for(

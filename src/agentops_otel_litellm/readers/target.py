@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agentops_otel_litellm.call import Routing, Target
-from agentops_otel_litellm.readers.values import field, model_name, number, text
+from agentops_otel_litellm.readers.values import field, keyword, model_name, number, text
 
 Parameters = Mapping[str, Any]
 
@@ -62,7 +62,7 @@ def _family(priced: str | None) -> str | None:
 def read_target(parameters: Parameters, logging: Any) -> Target:
     """The provider, model and server: what LiteLLM resolved (in its `logging` object), else what the app wrote."""
     details = getattr(logging, "model_call_details", None) or {}
-    provider = text(details.get("custom_llm_provider")) or text(parameters.get("custom_llm_provider"))
+    provider = keyword(details.get("custom_llm_provider")) or keyword(parameters.get("custom_llm_provider"))
     model = text(details.get("model")) if "custom_llm_provider" in details else None
     written = text(parameters.get("model"))
     if written is not None and (model is None or provider is None):

@@ -79,12 +79,13 @@ def as_json(said: Any) -> str:  # noqa: ANN401 - (the same)
     return json.dumps(_structure(said), ensure_ascii=False, separators=(",", ":"))
 
 
+# Without the recommended `exception.stacktrace`: Python's quotes the exception's text, and the app's source.
 EXCEPTION_EVENT = "gen_ai.client.operation.exception"
 EXCEPTION = Vocabulary(
     Table(
         Failure,
         {
-            "exception.type": "type",
+            "exception.type": "exception",
             "exception.message": "message",
         },
     ),
@@ -118,6 +119,8 @@ GEN_AI = Vocabulary(
             "gen_ai.request.top_k": "top_k",
             "gen_ai.request.frequency_penalty": "frequency_penalty",
             "gen_ai.request.presence_penalty": "presence_penalty",
+            # Strings of the app's, told although content is not: the conventions recommend them, as they do the other
+            # parameters, and warn of no content in them. What they hold to be content is opt-in.
             "gen_ai.request.stop_sequences": "stop_sequences",
             "gen_ai.request.seed": "seed",
             "gen_ai.request.reasoning.level": "reasoning_level",
@@ -131,6 +134,8 @@ GEN_AI = Vocabulary(
             "gen_ai.request.previous_response.id": "previous_response_id",
             # agents
             "gen_ai.agent.id": "agent_id",
+            # Bedrock
+            "aws.bedrock.guardrail.id": "guardrail_id",
         },
     ),
     Table(

@@ -172,6 +172,9 @@ LLM = Vocabulary(
             "llm.response.tokens_per_second": "tokens_per_second",
             "llm.response.stream_duration": "duration",
             "llm.response.longest_chunk_gap": "longest_gap",
+            "llm.response.chunk_gap_p50": "gap_p50",
+            "llm.response.chunk_gap_p95": "gap_p95",
+            "llm.response.chunk_gap_p99": "gap_p99",
         },
     ),
     Table(
@@ -209,6 +212,14 @@ LLM = Vocabulary(
             "llm.usage.cost": "total",
             "agentops.cost.total": "total",
             "agentops.cost.source": "source",
+            "agentops.cost.input": "input",
+            "agentops.cost.output": "output",
+            "agentops.cost.tools": "tools",
+            "agentops.cost.cache_read": "cache_read",
+            "agentops.cost.cache_write": "cache_write",
+            "agentops.cost.reasoning": "reasoning",
+            "agentops.cost.price_map": "price_map",
+            "agentops.cost.price_map_date": "price_map_date",
         },
     ),
     Table(
@@ -229,6 +240,7 @@ LLM = Vocabulary(
             "llm.error.status_code": "status_code",
             "llm.error.retry_after": "retry_after",
             "llm.error.request_id": "request_id",
+            "llm.error.retryable": "retryable",
         },
     ),
     Table(
@@ -264,6 +276,8 @@ LLM = Vocabulary(
         Call,
         {
             "llm.vendor": ("name", always("litellm")),
+            # cost
+            "agentops.trace.cost": "trace_cost",
         },
     ),
     # usage that nobody counted

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.exporters.console.figures import duration, printable
+from agentops_otel_litellm.exporters.console.figures import dollars, duration, printable
 from agentops_otel_litellm.exporters.console.line import Line, Styled
 from agentops_otel_litellm.exporters.console.totals import Tally, spent
 
@@ -22,6 +22,7 @@ ATTRIBUTES = {
     "input": ("gen_ai.usage.input_tokens", "llm.usage.prompt_tokens"),
     "output": ("gen_ai.usage.output_tokens", "llm.usage.completion_tokens"),
     "cost": ("gen_ai.usage.cost.amount", "llm.usage.cost"),
+    "trace cost": ("agentops.trace.cost",),
     "error": ("error.type", "llm.error.type"),
     "error status": ("llm.error.status_code",),
     "stream outcome": ("llm.response.stream_outcome",),
@@ -41,6 +42,7 @@ class EndedCall:
         self._attributes = span.attributes or {}
         self._told_by_llm = self._text("told by llm") is not None
         self.model = self._text("model")
+        self.trace_id = span.context.trace_id
         self.outcome = self._outcome()
         self.is_group = span.kind is SpanKind.INTERNAL  # a route or a batch: the calls beneath it are counted
 
@@ -55,6 +57,8 @@ class EndedCall:
             "1st token": duration(self._number("first token" if self._told_by_llm else "first chunk")),
             **spent(self.used()),
         }
+        if self.is_group:  # its figure is of the calls beneath it, and in no total
+            figures["cost"] = dollars(self._number("trace cost"))
         return Line(indent=indent, call=call, figures=figures, outcome=self.outcome)
 
     def used(self) -> Tally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
@@ -9,9 +10,32 @@ from agentops_otel_litellm.exporters.console.figures import dollars, tokens
 from agentops_otel_litellm.exporters.console.line import GAP, Line
 
 MODELS_KEPT, MODELS_SHOWN = 1_000, 8
+TRACES_KEPT = 1_000
 
 Tally = dict[str, float]
 """What one call used, or several: calls, failed, unpriced, input, output, cost. Absent is unknown."""
+
+
+class TraceCosts:
+    """What the calls of each trace cost. Those that went on last are kept, of the others the figures."""
+
+    def __init__(self) -> None:
+        self._spent: OrderedDict[int, float] = OrderedDict()
+        self._forgotten, self._sum, self._most = 0, 0.0, 0.0
+
+    def add(self, trace_id: int, cost: float) -> None:
+        self._spent[trace_id] = spent = self._spent.pop(trace_id, 0) + cost
+        self._sum, self._most = self._sum + cost, max(self._most, spent)
+        if len(self._spent) > TRACES_KEPT:
+            self._spent.popitem(last=False)
+            self._forgotten += 1
+
+    def line(self, calls: float) -> str | None:
+        """What a trace costs, where there are several, of several calls."""
+        traces = self._forgotten + len(self._spent)
+        if not 1 < traces < calls or not self._sum:
+            return None
+        return f"({traces:,} traces, {dollars(self._sum / traces)} each on average, {dollars(self._most)} at most)"
 
 
 class Totals:
@@ -19,8 +43,10 @@ class Totals:
 
     def __init__(self) -> None:
         self._used: dict[str, Tally] = {}
+        self._traces = TraceCosts()
 
-    def add(self, model: str, used: Tally) -> None:
+    def add(self, model: str, used: Tally, trace_id: int) -> None:
+        self._traces.add(trace_id, used.get("cost", 0))
         if model not in self._used and len(self._used) >= MODELS_KEPT:
             model = "other models"
         self._used[model] = _sum(self._used.get(model, {}), used)
@@ -38,6 +64,9 @@ class Totals:
                 yield _line(f"{GAP}{used[model]['calls']:,} {model}", used[model])
             if len(ranked) > MODELS_SHOWN:
                 yield Line(call=[(f"{GAP}{len(ranked) - MODELS_SHOWN:,} more", "dim")])
+        traces = self._traces.line(total["calls"]) if total else None
+        if traces is not None:
+            yield Line(call=[(traces, "dim")])
         if total.get("unpriced"):
             yield Line(call=[(f"({_calls(total['unpriced'])} without a known price)", "dim")])
 

@@ -1,0 +1,66 @@
+"""The prices of the package genai-prices, for models that LiteLLM has no price of.
+
+The package takes a quarter of a second to import, so a thread of its own imports it when it is first wanted. Until
+then what it would be asked is not known.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from threading import Lock, Thread
+from typing import TYPE_CHECKING
+
+from agentops_otel_litellm.guard import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agentops_otel_litellm.call import Call, Cost
+
+logger = logging.getLogger(__name__)
+
+PACKAGE = "genai_prices"
+
+
+class PackagePrices:
+    """Asks the package, where it is installed; where the prices are to be `live` it keeps them fresh, too."""
+
+    def __init__(self, *, live: bool = False, url: str | None = None) -> None:
+        self._live, self._url = live, url
+        self._price: Callable[[Call], Cost | None] | None = None
+        self._asked = Lock()
+
+    def prepare(self) -> None:
+        """A call begins: by its end, live prices are wanted."""
+        if self._live:
+            self._load_once()
+
+    def price(self, call: Call) -> Cost | None:
+        """What the call costs, as far as is known by now."""
+        if self._price is None:
+            self._load_once()
+            return None
+        return self._price(call)
+
+    def _load_once(self) -> None:
+        if self._asked.acquire(blocking=False):
+            with suppress(RuntimeError):  # the program is ending
+                Thread(target=self._load, name="agentops-prices", daemon=True).start()
+
+    def _load(self) -> None:
+        with guard("importing genai-prices"):
+            try:
+                from agentops_otel_litellm.prices import package
+            except ModuleNotFoundError as error:
+                if error.name != PACKAGE:
+                    raise
+                if self._live:
+                    logger.warning(
+                        "AGENTOPS_LIVE_PRICES needs the package genai-prices, which is not installed: "
+                        'pip install "agentops-otel-litellm[prices]".'
+                    )
+                return
+            self._price = package.price
+            if self._live:
+                package.keep_fresh(self._url)

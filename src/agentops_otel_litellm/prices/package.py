@@ -1,0 +1,76 @@
+"""What the package genai-prices says that a call costs. It is imported here and nowhere else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timezone
+from math import isclose
+
+from genai_prices import UpdatePrices, Usage, calc_price
+from genai_prices.data_snapshot import DataSnapshot
+from genai_prices.types import PriceCalculation
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+from agentops_otel_litellm import call as calls
+from agentops_otel_litellm.call import Call, Cost
+
+# LiteLLM's provider → the package's, where it does not know LiteLLM's name.
+PROVIDERS = {
+    "codestral": "mistral",
+    "fireworks_ai": "fireworks",
+    "voyage": "voyageai",
+}
+# A field of `Usage` → the package's.
+COUNTS = {
+    "input": "input_tokens",
+    "output": "output_tokens",
+    "cache_read": "cache_read_tokens",
+    "cache_write": "cache_write_tokens",
+    "input_audio": "input_audio_tokens",
+    "output_audio": "output_audio_tokens",
+}
+_ORDINARY_TIERS = frozenset({None, "default", "standard"})
+
+
+def price(call: Call) -> Cost | None:
+    """`None` where the package does not know the provider, the model or what its tokens cost."""
+    usage, provider, response = call.usage, call.target.provider, call.response
+    if usage is None or provider is None or (response and response.service_tier not in _ORDINARY_TIERS):
+        return None
+    counts = {theirs: count for ours, theirs in COUNTS.items() if (count := getattr(usage, ours)) is not None}
+    at = datetime.fromtimestamp(call.timing.started_at / 1e9, timezone.utc)
+    for model in (response.model if response else None, call.target.model):
+        with suppress(LookupError, ValueError):  # it does not know them, or the counts contradict each other
+            if model is not None:
+                of = PROVIDERS.get(provider, provider)
+                return _cost(calc_price(Usage(**counts), model, provider_id=of, genai_request_timestamp=at), usage)
+    return None
+
+
+def _cost(priced: PriceCalculation, usage: calls.Usage) -> Cost | None:
+    """In our terms. Of some models the package knows no price, and adds up nothing."""
+    prices = priced.model_price
+    if (usage.input and prices.input_mtok is None) or (usage.output and prices.output_mtok is None):
+        return None
+    total, of_input, of_output = map(float, (priced.total_price, priced.input_price, priced.output_price))
+    cost = Cost(total=total, source="genai_prices", price_map="bundled")
+    if priced.auto_update_timestamp is not None:
+        cost = replace(cost, price_map="remote", price_map_date=priced.auto_update_timestamp.date().isoformat())
+    if isclose(of_input + of_output, total, rel_tol=0, abs_tol=1e-12):
+        cost = replace(cost, input=of_input, output=of_output)
+    return cost
+
+
+class _Unseen(UpdatePrices):
+    """The package's own updater, whose requests are not the app's."""
+
+    def fetch(self) -> DataSnapshot | None:
+        with suppress_instrumentation():
+            return super().fetch()
+
+
+def keep_fresh(url: str | None = None) -> None:
+    """Have the package fetch prices now, and every hour, from its own list or from `url`."""
+    updater = _Unseen() if url is None else _Unseen(url=url)
+    updater.start()

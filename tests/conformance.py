@@ -1,0 +1,397 @@
+"""Everything that the tests make us emit, held against the conventions.
+
+Recorders and OTLP receivers put aside what they get; when a test is over all of it is looked through, and the test
+fails where there is a finding. What the conventions leave to us is in tables here, with reasons.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+
+from agentops_otel_litellm.operations import OPERATIONS
+from conventions import DEPRECATED, EVENTS, LATEST_METRICS, MEMBERS, METRICS, REFINEMENTS, SCHEMAS, SPANS, TYPES, Metric
+
+Attributes = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    name: str
+    kind: str
+    """Such as `CLIENT`."""
+    status: str
+    """`UNSET`, `OK` or `ERROR`."""
+    attributes: Attributes
+    events: Sequence[tuple[str, Attributes]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    name: str
+    kind: str
+    """`histogram`, `sum` or `gauge`."""
+    unit: str
+    attributes: Attributes
+    bounds: Sequence[float] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    name: str
+    severity: str
+    attributes: Attributes
+
+
+# --- what the conventions leave to us ---------------------------------------------------------------------
+
+OUR_NAMESPACES = ("llm.", "litellm.", "agentops.")
+OUR_NAMES = frozenset({"session.id", "user.id"})
+"""Of the conventions for other things than generative AI."""
+# Names under `gen_ai.` that are of an open proposal: open-telemetry/semantic-conventions-genai, issue 287.
+PROPOSED = {
+    "gen_ai.usage.cost.amount": "double",
+    "gen_ai.usage.cost.currency": "string",
+    "gen_ai.usage.cost.source": "string",
+}
+PROPOSED_METRICS = {"gen_ai.client.operation.cost"}
+# The dimensions of metrics that are not the conventions'. None may have as many values as there are calls or users.
+OUR_DIMENSIONS = {
+    "llm.cache.hit": "an answer from LiteLLM's cache takes no time of the provider's",
+}
+KEYWORD = r"[A-Za-z0-9_.-]{1,64}"
+RENAMED = (
+    *("azure", "bedrock", "codestral", "cohere_", "gemini", "mistral", "moonshot", "vertex", "watsonx", "xai"),
+    *("text-completion-", "anthropic_"),
+)
+"""How the names begin that LiteLLM has for providers that the conventions know."""
+OTHER_REASONS = frozenset({"MALFORMED_FUNCTION_CALL", "pause_turn"})
+"""What providers say for which the conventions have no word."""
+FUNCTIONS_OF_TESTS = frozenset({"<lambda>", "promise", "returning", "tried"})
+"""They are in the place of LiteLLM's, and ask no provider."""
+LOGGED = frozenset({"pass_through_endpoint"})
+"""What LiteLLM says it was, in its log, where no function of its own was called."""
+
+
+@cache
+def documented_operations() -> frozenset[str]:
+    page = Path(__file__).parents[1].joinpath("docs", "operations.md").read_text("utf-8")
+    functions = frozenset(name for row in OPERATIONS for name in row.functions)  # those written in Rust as well
+    return LOGGED | functions | frozenset(re.findall(r"\| `(\w[\w.]*)` \|", page))
+
+
+# Attribute → whether a value that is not well-known is one we have told of.
+CUSTOM_VALUES: Mapping[str, Callable[[str], bool]] = {
+    # What the conventions have no operation for is told by LiteLLM's name of it: docs/operations.md lists them.
+    "gen_ai.operation.name": lambda name: name in FUNCTIONS_OF_TESTS or name in documented_operations(),
+    # Providers that the conventions do not know keep LiteLLM's name, or the app's, for one of its own.
+    "gen_ai.provider.name": lambda name: re.fullmatch(KEYWORD, name) is not None and not name.startswith(RENAMED),
+    # Likewise, what else a provider says why it stopped.
+    "gen_ai.response.finish_reasons": lambda reason: reason in OTHER_REASONS,
+}
+WAITING_FOR_FACTS: Mapping[str, Callable[[Attributes], bool]] = {
+    # LiteLLM fails before it knows of which provider a model is, or it knows no such provider.
+    "gen_ai.provider.name": lambda known: (
+        ("error.type" in known and "llm.provider" not in known)
+        or known.get("gen_ai.operation.name") in FUNCTIONS_OF_TESTS
+    ),
+    # The conventions require it of every call of Bedrock's; few are made with a guardrail.
+    "aws.bedrock.guardrail.id": lambda _: True,
+}
+"""Required attribute → whether it cannot be known, of a call of which all this is."""
+
+
+Condition = Callable[["Span"], bool]
+# Attribute → whether the condition holds under which the conventions require it. `None`: it is a matter of the app's
+# request, which a span does not tell; whole-span comparisons do.
+CONDITIONS: Mapping[str, Condition | None] = {
+    "error.type": lambda span: span.status == "ERROR",
+    "gen_ai.conversation.id": None,
+    "gen_ai.data_source.id": lambda span: "llm.request.data_source_id" in span.attributes,
+    "gen_ai.output.type": None,
+    "gen_ai.prompt.name": None,
+    "gen_ai.prompt.version": None,
+    "gen_ai.provider.name": lambda span: "llm.provider" in span.attributes,
+    "gen_ai.request.choice.count": None,
+    "gen_ai.request.model": lambda span: "llm.request.model" in span.attributes,
+    "gen_ai.request.seed": None,
+    "gen_ai.request.stream": lambda span: (
+        span.attributes.get("llm.request.stream") is True or "llm.response.is_streaming" in span.attributes
+    ),
+    "gen_ai.request.stream_cursor": None,
+    "gen_ai.request.top_k": None,
+    "openai.request.service_tier": None,
+    "openai.response.service_tier": None,
+    "server.port": lambda span: "server.address" in span.attributes,
+}
+# Attribute → whether its value is one that the conventions want told.
+WORTH_TELLING: Mapping[str, Callable[[object], bool]] = {
+    "gen_ai.request.choice.count": lambda count: count != 1,
+    "gen_ai.request.stream": lambda stream: stream is True,
+    "openai.request.service_tier": lambda tier: tier != "auto",
+    "server.address": lambda address: not re.search(r"[/?@\s]", str(address)),
+}
+PARTS = {
+    "gen_ai.usage.cache_read.input_tokens": "gen_ai.usage.input_tokens",
+    "gen_ai.usage.cache_write.input_tokens": "gen_ai.usage.input_tokens",
+    "gen_ai.usage.reasoning.output_tokens": "gen_ai.usage.output_tokens",
+}
+"""A count → the count that it is a part of."""
+
+
+# --- the rules --------------------------------------------------------------------------------------------
+
+
+def of_span(span: Span) -> Iterator[str]:
+    """What is wrong with it."""
+    yield from of_attributes(span.attributes, content=str)
+    yield from _of_operation(span)
+    if span.status == "OK":
+        yield "has the status OK, which is the app's to set"
+    if "error.type" in span.attributes and span.status != "ERROR":
+        yield "has an error.type, but not the status ERROR"
+    for name, attributes in span.events:
+        if name not in EVENTS and not name.startswith(OUR_NAMESPACES):
+            yield f"has an event {name}, which is neither the conventions' nor ours"
+        for finding in of_attributes(attributes, content=str):
+            yield f"has an event {name} that {finding}"
+
+
+def _of_operation(span: Span) -> Iterator[str]:
+    operation = span.attributes.get("gen_ai.operation.name")
+    if operation in FUNCTIONS_OF_TESTS:
+        return
+    if operation is None:
+        if span.kind != "INTERNAL":
+            yield f"is of no operation, but {span.kind}"
+        return
+    name = next((name for name, each in SPANS.items() if operation in each.operations), None)
+    kind = "client" if name is None else SPANS[name].kind
+    pattern = "{gen_ai.operation.name} {gen_ai.request.model}" if name is None else SPANS[name].name
+    if span.kind != kind.upper():
+        yield f"is {span.kind}, and not {kind.upper()}"
+    called = re.sub(r"\{([\w.]+)\}", lambda found: str(span.attributes.get(found[1], "")), pattern).strip()
+    if span.name != called:
+        yield f"is to be called {called!r}"
+    if name is not None:
+        yield from _of_levels(span, name)
+
+
+def _of_levels(span: Span, name: str) -> Iterator[str]:
+    """Whether what is required is there."""
+    levels = dict(SPANS[name].attributes)
+    refinement = REFINEMENTS.get(str(span.attributes.get("gen_ai.provider.name")))
+    if refinement is not None and refinement.of == name:
+        levels |= refinement.attributes
+    for attribute, level in levels.items():
+        if attribute in span.attributes:
+            continue
+        if level == "required":
+            excused = WAITING_FOR_FACTS.get(attribute)
+            if excused is None or not excused(span.attributes):
+                yield f"lacks {attribute}, which is required"
+        elif level.startswith("conditionally_required"):
+            condition = CONDITIONS[attribute]
+            if condition is not None and condition(span):
+                yield f"lacks {attribute}, which is {level}"
+
+
+def of_attributes(attributes: Attributes, *, content: type) -> Iterator[str]:
+    """What is wrong with names and values. Content is a JSON text, or is structured, as `content` says."""
+    for name, value in attributes.items():
+        kind = _type_of(name)
+        if name in DEPRECATED:
+            yield f"has {name}, which is deprecated: it is {DEPRECATED[name]} now"
+        elif kind is None:
+            yield f"has {name}, which is neither the conventions' nor in a namespace of ours"
+        elif kind == "any":
+            yield from _of_content(name, value, content)
+        elif not _is(kind, value):
+            yield f"has {name} of {value!r}, which is not of the type {kind or 'of any attribute'}"
+        else:
+            yield from _of_value(name, value)
+    for part, whole in PARTS.items():
+        if part in attributes and whole in attributes and _exceeds(attributes[part], attributes[whole]):
+            yield f"has more {part} than {whole}"
+
+
+def _of_value(name: str, value: object) -> Iterator[str]:
+    if value in {"", ()}:
+        yield f"has {name}, which says nothing"
+    if name in WORTH_TELLING and not WORTH_TELLING[name](value):
+        yield f"has {name} of {value!r}, which is not to be told"
+    if name in MEMBERS:
+        for each in value if isinstance(value, tuple) else (value,):
+            if each not in MEMBERS[name] and not _is_documented(name, str(each)):
+                yield f"has {name} of {each!r}, which is neither well-known nor documented"
+    if "_tokens" in name and isinstance(value, int | float) and value < 0:
+        yield f"has {name} of {value}"
+
+
+def _is_documented(name: str, value: str) -> bool:
+    documented = CUSTOM_VALUES.get(name)
+    return documented is not None and documented(value)
+
+
+def _of_content(name: str, value: object, content: type) -> Iterator[str]:
+    if content is str:
+        try:
+            value = json.loads(value) if isinstance(value, str) else value
+        except ValueError:
+            yield f"has {name}, which is no JSON"
+            return
+        if isinstance(value, tuple):
+            yield f"has {name} as an array, and not as JSON"
+            return
+    for error in _validator(name).iter_errors(_listed(value)):
+        yield f"has {name} that is not to its schema, at {error.json_path}"  # not what it is: that is content
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(SCHEMAS.get(name, True))
+
+
+def _listed(value: object) -> object:
+    """The SDK has tuples, JSON has lists."""
+    if isinstance(value, Mapping):
+        return {name: _listed(each) for name, each in value.items()}
+    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _type_of(name: str) -> str | None:
+    """The conventions' type; of names of ours, the empty text; of others, `None`."""
+    known = TYPES.get(name) or PROPOSED.get(name)
+    if known is not None:
+        return known
+    if name.startswith("gen_ai.prompt.variable."):
+        return "string"
+    return "" if name.startswith(OUR_NAMESPACES) or name in OUR_NAMES else None
+
+
+def _is(kind: str, value: object) -> bool:
+    return kind_of(value) == kind if kind else kind_of(value) is not None
+
+
+KINDS: Mapping[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
+
+
+def kind_of(value: object) -> str | None:
+    """The conventions' name for the type of an attribute's value, where it has one."""
+    if isinstance(value, tuple):
+        kinds = {KINDS.get(type(each)) for each in value} or {"string"}
+        return f"{kinds.pop()}[]" if len(kinds) == 1 and None not in kinds else None
+    return KINDS.get(type(value))
+
+
+def _exceeds(part: object, whole: object) -> bool:
+    return isinstance(part, int) and isinstance(whole, int) and part > whole
+
+
+def of_point(point: Point) -> Iterator[str]:
+    """What is wrong with it."""
+    yield from of_attributes(point.attributes, content=str)
+    metric = METRICS.get(point.name) or LATEST_METRICS.get(point.name)
+    if metric is None:
+        if point.name not in PROPOSED_METRICS and not point.name.startswith(OUR_NAMESPACES):
+            yield "is neither the conventions' nor ours"
+        if not point.unit:
+            yield "has no unit"
+    else:
+        yield from _of_metric(point, metric)
+
+
+def _of_metric(point: Point, metric: Metric) -> Iterator[str]:
+    instrument = {"histogram": "histogram", "counter": "sum"}[metric.instrument]
+    if point.kind != instrument:
+        yield f"is a {point.kind}, and not a {instrument}"
+    if point.unit != metric.unit:
+        yield f"is in {point.unit!r}, and not in {metric.unit!r}"
+    if metric.buckets and tuple(point.bounds) != tuple(metric.buckets):
+        yield "has other buckets"
+    for name in point.attributes:
+        if name not in metric.attributes and name not in OUR_DIMENSIONS:
+            yield f"has {name}, which is no dimension of it"
+    for name, level in metric.attributes.items():
+        excused = WAITING_FOR_FACTS.get(name)
+        required = level == "required" or name == "gen_ai.provider.name"  # as all that is measured involves one
+        if required and name not in point.attributes and not (excused and excused(point.attributes)):
+            yield f"lacks {name}, which is required"
+    if "server.address" in point.attributes and "server.port" not in point.attributes:
+        yield "lacks server.port, which is required with the address"
+
+
+def of_log(log: Log) -> Iterator[str]:
+    """What is wrong with it."""
+    yield from of_attributes(log.attributes, content=object)
+    event = EVENTS.get(log.name)
+    if event is None:
+        if not log.name.startswith(OUR_NAMESPACES):
+            yield "is neither the conventions' nor ours"
+        return
+    if event.severity is not None and log.severity != event.severity:
+        yield f"is of severity {log.severity}, and not {event.severity}"
+    if "exception.type" in event.attributes and not log.attributes.keys() & {"exception.type", "exception.message"}:
+        yield "has neither exception.type nor exception.message"
+    levels = event.attributes if event.attributes_of is None else SPANS[event.attributes_of].attributes
+    for name, level in levels.items():
+        if level == "required" and name not in log.attributes:
+            yield f"lacks {name}, which is required"
+
+
+# --- all that is emitted ----------------------------------------------------------------------------------
+
+
+Item = Span | Point | Log
+
+
+class Emitted:
+    """What was emitted since the last test, wherever it went."""
+
+    def __init__(self) -> None:
+        self._items: list[Item] = []
+        self._findings: dict[str, None] = {}
+        self._types: dict[str, str] = {}
+        self.collecting: list[Callable[[], object]] = []
+        """What there is to be asked for the metrics that nobody has collected."""
+
+    def add(self, items: Iterable[Item]) -> None:
+        self._items.extend(items)
+
+    def look(self) -> None:
+        """At what there is now, which then need not be kept."""
+        items, self._items = self._items, []
+        for item in items:
+            for finding in self._of(item):
+                self._findings[f"{type(item).__name__} {item.name!r} {finding}"] = None
+
+    def take(self) -> list[str]:
+        """The findings since the last time; a test that does not take them fails."""
+        asked, self.collecting = self.collecting, []
+        for collect in asked:
+            collect()
+        self.look()
+        findings, self._findings = list(self._findings), {}
+        return findings
+
+    def _of(self, item: Item) -> Iterator[str]:
+        match item:
+            case Span():
+                yield from of_span(item)
+            case Point():
+                yield from of_point(item)
+            case Log():
+                yield from of_log(item)
+        for name, value in item.attributes.items():  # of ours too: whoever writes one, it has one type
+            kind = kind_of(value)
+            if kind is not None and self._types.setdefault(name, kind) != kind:
+                yield f"has {name} as {kind}, which is {self._types[name]} elsewhere"
+
+
+EMITTED = Emitted()
