@@ -196,7 +196,7 @@ def instrumented_with() -> Reinstrument:
 
 @pytest.fixture
 def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Capture]:
-    """LiteLLM, instrumented by somebody who wants to be told what is said; its parts are as the conventions have them."""
+    """LiteLLM, instrumented by somebody who wants to be told what is said, in parts as the conventions have them."""
     from captured import faults, telling, told
 
     def capturing(mode: str, **environment: str) -> Recorder:

@@ -123,7 +123,7 @@ class Own:
     def on_completion(self, *, span: Span | None = None, log_record: LogRecord | None = None, **said: object) -> None:
         assert span is not None
         assert span.is_recording()
-        span.set_attribute("own", value=True)
+        span.set_attribute("llm.own", value=True)
         self.calls.append({**said, "log_record": log_record})
 
 
@@ -150,7 +150,7 @@ def test_a_hook_of_the_users_is_called(app: App, capture: Capture, monkeypatch: 
     assert call["outputs"][0].parts == [TextPart(content="Hello, world!")]
     assert (call["system_instruction"], call["tool_definitions"], call["log_record"]) == ([], None, None)
     attributes = recorder.attributes()
-    assert attributes["own"] is True
+    assert attributes["llm.own"] is True
     assert not CONTENT & attributes.keys()
 
 

@@ -326,7 +326,8 @@ def test_the_schemas_of_parts_find_faults() -> None:
 def test_a_batch_is_told_by_its_calls(provider: OpenAIProvider, captured: Recorder) -> None:
     """Each says its own; what is around them says nothing again."""
     asked = [[{"role": "user", "content": each}] for each in ("One?", "Two?")]
-    litellm.batch_completion("openai/gpt-4o", asked, **SyncApp(provider).connection)
+    connected: dict[str, Any] = SyncApp(provider).connection
+    litellm.batch_completion("openai/gpt-4o", asked, **connected)
     said = [(span.kind, (span.attributes or {}).get("gen_ai.input.messages")) for span in captured.spans()]
     assert [each for kind, each in said if kind is SpanKind.INTERNAL] == [None]
     calls = [json.loads(str(each)) for kind, each in said if kind is SpanKind.CLIENT]
