@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.seams import signals
+from agentops_otel_litellm.seams import tries
 from agentops_otel_litellm.seams.tracing import Tracing
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 from apps import MESSAGES, App, AsyncApp, SyncApp
@@ -633,8 +633,8 @@ def test_an_error_that_is_made_of_another_is_the_same_attempts(telemetry: Record
     def exception_type(model: str, original_exception: BaseException) -> Exception:
         return RuntimeError(model, original_exception)
 
-    turn_to_provider = signals.attempt_begins(lambda _logging: None)
-    made = signals.attempt_failed(exception_type)
+    turn_to_provider = tries.attempt_begins(lambda _logging: None)
+    made = tries.attempt_failed(exception_type)
 
     def tried(*, again: bool = True, **_kwargs: object) -> object:
         if not again:

@@ -210,12 +210,12 @@ def test_retries_are_one_call(app: App, provider: OpenAIProvider, telemetry: Rec
 
 
 def test_fallbacks_are_one_call(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
-    """So does a fallback to another model."""
+    """So does a fallback to another model, whose name the span has in the end."""
     provider.scripts([Script(status=500)])
     app.ask("completion", fallbacks=["openai/gpt-4o-mini"])
     assert [exchange.body["model"] for exchange in provider.ledger] == ["gpt-4o", "gpt-4o-mini"]
     (span,) = telemetry.spans()
-    assert span.name == "chat gpt-4o"
+    assert span.name == "chat gpt-4o-mini"
     assert span.status.status_code is trace.StatusCode.UNSET
     attributes = attributes_of(span)
     assert attributes["llm.request.model"] == "openai/gpt-4o"

@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from apps import CALL_ID, Caller
-from expected import price, served
+from expected import price, served, shares
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider
 
@@ -49,7 +49,9 @@ COUNTED: Attributes = {
     "llm.usage.completion_tokens": 5,
     "llm.usage.cached_tokens": 8,
 }
-PAID = price((31 - 8) * 0.5 + 8 * 0.125 + 5 * 0.25)
+PARTS = shares(input=(31 - 8) * 0.5 + 8 * 0.125, cache_read=8 * 0.125, output=5 * 0.25)
+PARTS.pop("agentops.cost.price_map", None)  # the price is the app's
+PAID = price((31 - 8) * 0.5 + 8 * 0.125 + 5 * 0.25) | PARTS
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 # What is judged → what the span says of it.
 INPUTS: dict[str, tuple[object, Attributes]] = {

@@ -530,7 +530,7 @@ CASES: dict[str, Case] = {
             function=function,
             parameters={**OPENAI, **BRIDGED},
             replies=[(CHAT, chat("litellm_file_search")), ("/search", found), (CHAT, chat())],
-            spans=("vector_stores.search 1", "chat gpt-4o 2"),
+            spans=("retrieval vs_1 1", "chat gpt-4o 2"),
         )
         for function in ("responses", "aresponses")
     },
@@ -538,14 +538,14 @@ CASES: dict[str, Case] = {
         function="aresponses",
         parameters={**OPENAI, **BRIDGED},
         replies=[(CHAT, chat("litellm_file_search")), ("/search", found), (CHAT, chat())],
-        spans=("vector_stores.search 1", "chat gpt-4o 2", "route fast 1"),
+        spans=("retrieval vs_1 1", "chat gpt-4o 2", "route fast 1"),
         routed=True,
     ),
     "files searched, and no answer": Case(
         function="aresponses",
         parameters={**OPENAI, **BRIDGED},
         replies=[(CHAT, chat("litellm_file_search")), ("/search", found), (CHAT, refusal)],
-        spans=("vector_stores.search 1", "chat gpt-4o 2"),
+        spans=("retrieval vs_1 1", "chat gpt-4o 2"),
         fails=True,
     ),
     "tools of a gateway for a chat": Case(

@@ -616,7 +616,7 @@ def test_a_question_about_documents_is_made_of_calls(wire: WireProvider, telemet
     )
     search, chat, query = telemetry.spans()
     assert [(span.name.partition(" ")[0], span.kind) for span in (search, chat, query)] == [
-        ("vector_stores.search", SpanKind.CLIENT),
+        ("retrieval", SpanKind.CLIENT),
         ("chat", SpanKind.CLIENT),
         ("rag.query", SpanKind.INTERNAL),
     ]

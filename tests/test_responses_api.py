@@ -556,5 +556,5 @@ def test_a_conversation_that_is_compacted_is_described_in_full(
         "llm.response.content_length": 0,
         "llm.response.tool_calls_count": 0,
         **counted(),
-        **price(result._hidden_params["response_cost"]),
+        **price(result._hidden_params["response_cost"], "gpt-4o", **USED),
     }

@@ -174,7 +174,7 @@ def test_a_session_of_responses_is_one_span(play: Play, telemetry: Recorder) -> 
         "llm.response.turns_count": 2,
         "llm.response.closed_by": "client",
         **used(2),
-        **price(paid),
+        **price(paid, "gpt-4o", input=2 * INPUT, cache_read=2 * CACHE_READ, output=2 * OUTPUT, reasoning=2 * REASONING),
     }
     assert CANARY not in telemetry.everything()
 

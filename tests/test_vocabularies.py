@@ -526,6 +526,9 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
 """Those the conventions have no name for."""
 
 
+NO_RECORDS = {"name", "operation", "trace_cost", "answered_by_another"}
+
+
 def test_nothing_is_unknown_of_the_whole_call() -> None:
     """A field that is added to a record has to be added here, where every row is held against it."""
     for record in (

@@ -183,6 +183,8 @@ def _has_failed(call: Call) -> bool:
 
 
 def _span_name(call: Call) -> str:
-    """`chat gpt-4o`, `route fast-models`."""
+    """`chat gpt-4o`, `route fast-models`, `retrieval vs_1`."""
     subject = call.target.model or (call.routing.model_group if call.routing else None)
+    if call.operation == "retrieval" and call.request is not None:
+        subject = call.request.data_source_id
     return f"{call.name} {subject}" if subject else call.name

@@ -88,7 +88,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(functions=("rerank",), shape=readers.RERANK),
     Operation(name="search", functions=("search.search",), shape=readers.SEARCH),
-    Operation(functions=("vector_stores.search",), shape=readers.SEARCH),
+    Operation(name="retrieval", functions=("vector_stores.search",), shape=readers.SEARCH),
     Operation(functions=("vector_store_files.retrieve_content",), shape=readers.STORED_CONTENT),
     Operation(functions=("ocr",), shape=readers.OCR),
     Operation(functions=("rag.query",), shape=readers.RAG_QUERY, calls_a_model=False),

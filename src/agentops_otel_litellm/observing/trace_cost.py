@@ -14,7 +14,7 @@ BILLED = frozenset(
     {
         *("chat", "text_completion", "generate_content", "embeddings", "rerank", "search", "ocr"),
         *("image_generation", "image_edit", "image_variation", "speech", "transcription"),
-        *("video_generation", "vector_stores.search", "realtime"),
+        *("video_generation", "retrieval", "realtime"),
     }
 )
 """Operations that cost something, in tokens or otherwise."""

@@ -38,6 +38,7 @@ class Seam:
 
 _TRACING = "agentops_otel_litellm.seams.tracing:TRACING"
 _SIGNALS = "agentops_otel_litellm.seams.signals"
+_TRIES = "agentops_otel_litellm.seams.tries"
 _SESSIONS = "agentops_otel_litellm.seams.sessions"
 _NATIVE = "agentops_otel_litellm.seams.native"
 _STREAM_USAGE = "agentops_otel_litellm.seams.stream_usage:STREAM_USAGE"
@@ -79,8 +80,8 @@ def _twins(*names: str) -> Iterator[str]:
 def _retrying(module: str, *names: str) -> Iterator[Seam]:
     """Functions that call another one again, and their asynchronous twins; older releases have fewer."""
     for name in names:
-        yield Seam(module, name, f"{_SIGNALS}:call_is_retried", always=False)
-        yield Seam(module, f"a{name}", f"{_SIGNALS}:call_is_retried_async", always=False)
+        yield Seam(module, name, f"{_TRIES}:call_is_retried", always=False)
+        yield Seam(module, f"a{name}", f"{_TRIES}:call_is_retried_async", always=False)
 
 
 # The functions that users call: the decorator builds nearly all of them.
@@ -108,13 +109,13 @@ _CALLS = (
 # What LiteLLM does inside a call.
 _SIGNALLED = (
     Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
-    Seam(_LOGGING, "Logging.pre_call", f"{_SIGNALS}:attempt_begins"),
-    Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_SIGNALS}:attempt_failed"),
+    Seam(_LOGGING, "Logging.pre_call", f"{_TRIES}:attempt_begins"),
+    Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_TRIES}:attempt_failed"),
     Seam("litellm.utils", "post_call_processing", f"{_SIGNALS}:answer_judged", always=False),
     *(Seam(module, name, f"{_SIGNALS}:follow_ups_made", always=False) for module, name in _AGENTIC),
     *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
-    Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries", always=False),
-    Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_SIGNALS}:client_retries_async", always=False),
+    Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_TRIES}:client_retries", always=False),
+    Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_TRIES}:client_retries_async", always=False),
     Seam(
         "litellm.google_genai.adapters.handler",
         "GenerateContentToCompletionHandler._prepare_completion_kwargs",
@@ -189,7 +190,7 @@ _AROUND = (
     Seam(
         "litellm.router_utils.cooldown_cache",
         "CooldownCache.add_deployment_to_cooldown",
-        f"{_SIGNALS}:deployment_cools_down",
+        f"{_TRIES}:deployment_cools_down",
     ),
     Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
     Seam("litellm.batch_completion.main", "litellm", f"{_THREADS}:carrying_completion"),

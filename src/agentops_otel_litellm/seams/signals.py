@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import wraps
-from time import perf_counter
 from typing import Any
 
 from opentelemetry.context import get_current
@@ -13,7 +11,6 @@ from opentelemetry.context import get_current
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.account import Account
-from agentops_otel_litellm.observing.attempts import AttemptsSoFar
 from agentops_otel_litellm.observing.logging_objects import know
 from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed, observation_in
 from agentops_otel_litellm.operations import by_name, parameter_names
@@ -21,12 +18,9 @@ from agentops_otel_litellm.operations import by_name, parameter_names
 Function = Callable[..., Any]
 
 _TAKING_LOGGING = guard("taking LiteLLM's logging object")
-_TAKING_ATTEMPT = guard("taking an attempt")
 _TAKING_ANSWER = guard("taking an answer that is not given")
-_TAKING_FAILURE = guard("taking an attempt's failure")
 _TAKING_TRANSLATION = guard("taking LiteLLM's translation of a request")
 _TAKING_ESTIMATE = guard("taking that LiteLLM estimates")
-_TAKING_COOLDOWN = guard("taking a deployment's cooldown")
 _TAKING_PART = guard("taking a partly cached response")
 
 
@@ -36,7 +30,7 @@ def observed() -> Observation | None:
     return None if is_suppressed(context) else call_in(context)
 
 
-def _account() -> Account | None:
+def account_observed() -> Account | None:
     """What is known of that call."""
     observation = observed()
     return None if observation is None else observation.account
@@ -60,7 +54,7 @@ def logging_object_made(function_setup: Function) -> Function:
         made = function_setup(*args, **kwargs)
         with _TAKING_LOGGING:
             if isinstance(made, tuple) and not readers.is_of_a_tool(made[0]):
-                account = _account() or _account_around(made[0])
+                account = account_observed() or _account_around(made[0])
                 if account is not None:
                     account.set_up(made[0])
         return made
@@ -75,7 +69,7 @@ def request_translated(prepare_completion_kwargs: Function) -> Function:
     def told(*args: object, **kwargs: object) -> object:
         made = prepare_completion_kwargs(*args, **kwargs)
         with _TAKING_TRANSLATION:
-            account = _account()
+            account = account_observed()
             if account is not None:
                 account.translation = readers.read_messages(made)
         return made
@@ -90,7 +84,7 @@ def usage_estimated(estimate_usage: Function) -> Function:
     def told(*args: object, **kwargs: object) -> object:
         estimate = estimate_usage(*args, **kwargs)
         with _TAKING_ESTIMATE:
-            account = _account()
+            account = account_observed()
             if account is not None:
                 account.usage_is_estimated, account.worked_out = True, estimate
         return estimate
@@ -105,51 +99,10 @@ def usage_worked_out(calculate_usage: Function) -> Function:
     def told(*args: object, **kwargs: object) -> object:
         usage = calculate_usage(*args, **kwargs)
         with _TAKING_ESTIMATE:
-            account = _account()
+            account = account_observed()
             if account is not None:
                 account.worked_out = usage
         return usage
-
-    return told
-
-
-def attempt_begins(pre_call: Function) -> Function:
-    """LiteLLM turns to a provider."""
-
-    @wraps(pre_call)
-    def told(logging: object, *args: object, **kwargs: object) -> object:
-        result = pre_call(logging, *args, **kwargs)
-        with _TAKING_ATTEMPT:
-            account = _account()
-            if account is not None and not readers.is_of_a_tool(logging):
-                account.turns_to_a_provider()
-        return result
-
-    return told
-
-
-def attempt_failed(exception_type: Function) -> Function:
-    """LiteLLM makes its own exception of one that ended an attempt; it may return that or raise it."""
-    names = parameter_names(exception_type)
-
-    def tell(error: BaseException, args: tuple[object, ...], kwargs: dict[str, object], at: float) -> None:
-        with _TAKING_FAILURE:
-            account = _account()
-            if account is not None:
-                given = by_name(names, args, kwargs)
-                account.error_made(error, given.get("original_exception"), at)
-
-    @wraps(exception_type)
-    def told(*args: object, **kwargs: object) -> object:
-        at = perf_counter()
-        try:
-            error = exception_type(*args, **kwargs)
-        except Exception as raised:
-            tell(raised, args, kwargs, at)
-            raise
-        if isinstance(error, BaseException):
-            tell(error, args, kwargs, at)
-        return error
 
     return told
 
@@ -192,94 +145,11 @@ def answer_judged(post_call_processing: Function) -> Function:
             return post_call_processing(*args, **kwargs)
         except Exception:
             with _TAKING_ANSWER:
-                account = _account()
+                account = account_observed()
                 if account is not None:
                     answer = by_name(names, args, kwargs).get("original_response")
                     account.keeps(answer, get_current(), refused=True)
             raise
-
-    return told
-
-
-def call_is_retried(with_retries: Function) -> Function:
-    """LiteLLM tries a call again. It may not have liked the answer, of which nothing was made that it would map."""
-
-    @wraps(with_retries)
-    def told(*args: object, **kwargs: object) -> object:
-        _attempt_failed()
-        return with_retries(*args, **kwargs)
-
-    return told
-
-
-def call_is_retried_async(with_retries: Function) -> Function:
-    """The same, of an asynchronous call."""
-
-    @wraps(with_retries)
-    async def told(*args: object, **kwargs: object) -> object:
-        _attempt_failed()
-        return await with_retries(*args, **kwargs)
-
-    return told
-
-
-def client_retries(sleep_for_retry: Function) -> Function:
-    """OpenAI's client, which LiteLLM also leaves its own `num_retries` to, waits before it tries again."""
-
-    @wraps(sleep_for_retry)
-    def told(client: object, *args: object, **kwargs: object) -> object:
-        failed = _attempt_failed(client)
-        waited = sleep_for_retry(client, *args, **kwargs)
-        _tries_again(failed)
-        return waited
-
-    return told
-
-
-def client_retries_async(sleep_for_retry: Function) -> Function:
-    """The same, of the asynchronous client."""
-
-    @wraps(sleep_for_retry)
-    async def told(client: object, *args: object, **kwargs: object) -> object:
-        failed = _attempt_failed(client)
-        waited = await sleep_for_retry(client, *args, **kwargs)
-        _tries_again(failed)
-        return waited
-
-    return told
-
-
-def _attempt_failed(client: object = None) -> AttemptsSoFar | None:
-    """With the exception that is being handled right now: LiteLLM's, or that of OpenAI's `client`. Whose it was."""
-    with _TAKING_FAILURE:
-        account, error = _account(), sys.exc_info()[1]
-        if account is None or error is None:
-            return None
-        if not account.attempts.under_way or not (client is None or readers.asks(client, account.target())):
-            return None  # a callback may have a client of its own
-        failure = None if client is None else readers.read_client_failure(client, error)
-        account.attempt_failed(error, perf_counter(), failure)
-        return account.attempts
-    return None
-
-
-def _tries_again(attempts: AttemptsSoFar | None) -> None:
-    with _TAKING_ATTEMPT:
-        if attempts is not None:
-            attempts.begin()
-
-
-def deployment_cools_down(add_deployment_to_cooldown: Function) -> Function:
-    """The Router sets the deployment aside that failed just now."""
-    names = parameter_names(add_deployment_to_cooldown)
-
-    @wraps(add_deployment_to_cooldown)
-    def told(*args: object, **kwargs: object) -> object:
-        with _TAKING_COOLDOWN:
-            account = _account()
-            if account is not None:
-                account.cooldown_time = readers.read_cooldown_time(by_name(names, args, kwargs))
-        return add_deployment_to_cooldown(*args, **kwargs)
 
     return told
 
@@ -292,7 +162,7 @@ def cached_part_joined(combine: Function) -> Function:
     def told(*args: object, **kwargs: object) -> object:
         joined = combine(*args, **kwargs)
         with _TAKING_PART:
-            account = _account()
+            account = account_observed()
             given = by_name(names, args, kwargs).get("embedding_response")
             if account is not None and given is not None and joined is not given:
                 account.provided = given
