@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from jsonschema import Draft202012Validator
 from opentelemetry._logs import SeverityNumber
 
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.vocabularies import VOCABULARIES
+from conventions import SCHEMAS
 from recorder import Recorder
 
 CONTENT = {
@@ -56,3 +58,41 @@ def answers(*parts: dict[str, Any], finish_reason: str | None = "stop") -> list[
     """What the one choice says."""
     ended = {} if finish_reason is None else {"finish_reason": finish_reason}
     return [{"role": "assistant", "parts": list(parts), **ended}]
+
+
+_MESSAGES = "gen_ai.output.messages"
+MESSAGES = frozenset({"gen_ai.input.messages", _MESSAGES})
+
+
+def _definitions(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    definitions: Mapping[str, Any] = schema["$defs"]
+    return definitions
+
+
+PARTS: Mapping[str, Draft202012Validator] = {
+    definition["properties"]["type"]["const"]: Draft202012Validator(
+        {**definition, "$defs": _definitions(SCHEMAS[_MESSAGES])}
+    )
+    for name, definition in _definitions(SCHEMAS[_MESSAGES]).items()
+    if name.endswith("Part") and "const" in definition["properties"]["type"]
+}
+"""The type of a message's part → what the conventions say of it. (Their schemas of messages allow parts of any other
+type, and with that anything for a part.)"""
+
+
+def faults(attributes: Mapping[str, Any]) -> Iterator[str]:
+    """What the conventions would not have so, of the parts there are, in structure."""
+    for name in MESSAGES & attributes.keys():
+        for part in (part for message in attributes[name] for part in message["parts"]):
+            omitted = part["type"] == "blob" and "content" not in part  # of which only the kind and the size are told
+            if part["type"] in PARTS and not omitted:
+                yield from (f"{name}: {error.message}" for error in PARTS[part["type"]].iter_errors(part))
+
+
+def told(recorder: Recorder) -> Iterator[dict[str, Any]]:
+    """The messages that each span and each event has, in structure."""
+    for span in recorder.spans():
+        known = dict(span.attributes or {})
+        yield {name: json.loads(str(known[name])) for name in MESSAGES & known.keys()}
+    for log in recorder.logs():
+        yield plain({name: each for name, each in (log.log_record.attributes or {}).items() if name in MESSAGES})

@@ -195,15 +195,16 @@ def instrumented_with() -> Reinstrument:
 
 
 @pytest.fixture
-def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Capture:
-    """LiteLLM, instrumented by somebody who wants to be told what is said."""
-    from captured import telling
+def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Capture]:
+    """LiteLLM, instrumented by somebody who wants to be told what is said, in parts as the conventions have them."""
+    from captured import faults, telling, told
 
     def capturing(mode: str, **environment: str) -> Recorder:
         monkeypatch.setattr(TRACING, "telemetry", telling(telemetry, mode, **environment))
         return telemetry
 
-    return capturing
+    yield capturing
+    assert [fault for attributes in told(telemetry) for fault in faults(attributes)] == []
 
 
 @pytest.fixture

@@ -361,6 +361,8 @@ LACKS: tuple[Lack, ...] = (
         until="1.80",
         reason="has neither searches nor stores",
         tests={
+            "test_other_content::test_nothing_of_it_is_told_otherwise": ("vector store",),
+            "test_other_content::test_what_is_said_is_told": ("vector store",),
             "test_retrieval::test_a_refusal_is_told": ("search", "vector_stores"),
             "test_retrieval::test_a_reranking_is_described_in_full": ("nothing, of", "tokens of a model"),
             "test_retrieval::test_a_search_is_described_in_full": (),
@@ -501,6 +503,8 @@ LACKS: tuple[Lack, ...] = (
             "test_moderation::test_a_refusal_is_told_once": (),
             "test_moderation::test_a_text_with_a_picture_is_one_input": (),
             "test_moderation::test_inputs_stay_where_they_are": (),
+            "test_other_content::test_nothing_of_it_is_told_otherwise": ("moderated",),
+            "test_other_content::test_what_is_said_is_told": ("moderated",),
             "test_undecorated::test_a_synchronous_moderation_is_one_call": (),
         },
     ),

@@ -306,6 +306,6 @@ def test_sound_and_texts_stay_where_they_are(
 ) -> None:
     """Neither what is spoken nor files and their names are in the one span, the metrics or the events."""
     wire.reply(PATHS[operation], REPLIES[operation])
-    invoke(style, operation, **OPERATIONS[operation], user=CANARY, **connection(wire))
+    invoke(style, operation, **OPERATIONS[operation], metadata={"note": CANARY}, **connection(wire))
     assert len(telemetry.spans()) == 1
     assert CANARY not in telemetry.everything()

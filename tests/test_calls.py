@@ -158,7 +158,7 @@ ASKED: dict[str, tuple[dict[str, object], Attributes]] = {
     "text": ({"response_format": {"type": "text"}}, {"gen_ai.output.type": "text"}),
     "one choice": ({"n": 1}, {}),
     "not a stream": ({"stream": False}, {}),
-    "the user's name": ({"user": "ann", "metadata": {"plan": "gold"}}, {}),
+    "the user's name": ({"user": "ann", "metadata": {"plan": "gold"}}, {"user.id": "ann"}),
 }
 
 

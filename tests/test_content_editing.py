@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agentops_otel_litellm.call import Call, Timing
-from agentops_otel_litellm.content import Content, Json, Message, Part, Tool
+from agentops_otel_litellm.content import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.processors.content import LONGEST_SECRET, editing, length
 from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.settings import REDACTED
@@ -65,10 +65,14 @@ def test_all_that_is_said_is_edited() -> None:
             ),
         ),
         tools=(Tool(type="function", name=secret, description=secret, parameters=deep),),
+        texts=(secret, secret),
+        query=(secret,),
+        documents=(Document(content=deep),),
+        results=(Document(id=secret, index=1, score=0.5, title=secret, uri=secret, content=secret),),
     )
     fit = edited(content)
     assert "ada" not in repr(fit)
-    assert length(fit) == length(content) - 13 * (len(secret) - len("[email]"))
+    assert length(fit) == length(content) - 22 * (len(secret) - len("[email]"))
     assert fit is not None
     assert fit.tools is not None
     assert fit.tools[0].parameters == {"[email]": [1, None, True, {"to": "[email]"}]}
@@ -100,6 +104,22 @@ def test_of_a_long_conversation_the_end_is_told() -> None:
     assert fit is not None
     assert (fit.instructions, fit.output, fit.tools) == (content.instructions, content.output, content.tools)
     assert edited(content, call=10_000) == content
+
+
+def test_of_many_texts_and_documents_the_first_are_told() -> None:
+    """With how much is missing of the others; the query first, then what was found."""
+    content = Content(
+        texts=("t" * 100, "u" * 100),
+        query=("q" * 100,),
+        documents=(Document(content="d" * 100),),
+        results=(Document(score=0.5, content="r" * 100),),
+    )
+    assert edited(content, call=300) == Content(
+        texts=("t" * 100, "… [100 characters left out]"),
+        query=("q" * 100,),
+        documents=(Document(content="… [100 characters left out]"),),
+        results=(Document(score=0.5, content="r" * 100),),
+    )
 
 
 def test_halves_of_characters_are_replaced() -> None:

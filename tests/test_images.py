@@ -280,7 +280,7 @@ def test_pictures_and_prompts_stay_where_they_are(
     """Neither prompts nor file names, images or their URLs are in the one span, the metrics or the events."""
     wire.reply(PATHS[operation], images(MADE, {"url": f"http://localhost/{CANARY}?key={CANARY}"}, usage=COUNTED))
     image = {"image": named_file()} if "image" in OPERATIONS[operation] else {}
-    invoke(style, operation, **{**OPERATIONS[operation], **image}, user=CANARY, **connection(wire))
+    invoke(style, operation, **{**OPERATIONS[operation], **image}, metadata={"note": CANARY}, **connection(wire))
     assert len(telemetry.spans()) == 1
     everything = telemetry.everything()
     assert CANARY not in everything

@@ -199,7 +199,6 @@ def test_nothing_secret_is_told(
         provider,
         extra_headers={"x-secret": "canary-header"},
         metadata={"note": "canary-metadata"},
-        user="canary-user",
         tools=[{"type": "function", "function": {"name": "f", "description": "canary", "parameters": {}}}],
         fallbacks=[{"model": "openai/gpt-4o", "api_key": "canary-fallback"}] if not stream else None,
         stream=stream,

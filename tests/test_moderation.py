@@ -145,6 +145,6 @@ def test_a_refusal_is_told_once(
 def test_inputs_stay_where_they_are(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """No input is in the one span, the metrics or the events."""
     wire.reply("/moderations", verdict(judged("violence")))
-    invoke(style, "moderation", model=MODEL, input=[TEXT], user=CANARY, **connection(wire))
+    invoke(style, "moderation", model=MODEL, input=[TEXT], metadata={"note": CANARY}, **connection(wire))
     assert len(telemetry.spans()) == 1
     assert CANARY not in telemetry.everything()

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Callable
 from random import Random
 from types import ModuleType
 
@@ -107,6 +108,8 @@ def a_card_number(random: Random) -> str:
 
 KINDS = {"key": a_key, "token": a_token, "email": an_email, "phone": a_phone_number, "card": a_card_number}
 SURROUNDINGS = ["{}", "It is {}.", "use {}, please", '{{"it": "{}"}}', "({})", "it's\n{}\nthere", "<{}>", "«{}»"]
+ENCODED: list[Callable[[str], str]] = [str, json.dumps, lambda text: json.dumps(json.dumps(text))]
+"""As an app has it that hands on JSON, or JSON within JSON."""
 
 
 def revealing(secret: str) -> str:
@@ -117,14 +120,16 @@ def revealing(secret: str) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_secret_survives(kind: str) -> None:
-    """Alone and in sentences, JSON and brackets; also where it is the only kind that is looked for."""
+    """Alone and in sentences, brackets and JSON, also within JSON; and where it is the only kind that is looked for."""
     random = Random(kind)
     for redact in (redactor(REDACTED), redactor([kind])):
         for _ in range(SECRETS):
             secret = KINDS[kind](random)
             text = random.choice(SURROUNDINGS).format(re.sub("[⟨⟩]", "", secret))
             assert revealing(secret) in text
-            assert revealing(secret) not in redact(text), text
+            for encoded in ENCODED:
+                told = encoded(f"\n{text}")
+                assert revealing(secret) not in redact(told), told
 
 
 ORDINARY = [

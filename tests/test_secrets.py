@@ -80,7 +80,6 @@ def secrets() -> dict[str, object]:
         "organization": "canary-organization",
         "extra_headers": {"x-secret": "canary-header"},
         "metadata": {"note": "canary-metadata", "model_info": {"key": "canary-model-info"}},
-        "user": "canary-user",
     }
 
 

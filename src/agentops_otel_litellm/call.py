@@ -370,6 +370,29 @@ class Routing:
 
 
 @record
+class App:
+    """What the app says that its call is for, and LiteLLM's proxy on whose behalf it makes it: identifiers and names
+    that were given to be told.
+    """
+
+    session_id: str | None = None
+    user_id: str | None = None
+    conversation_id: str | None = None
+    tags: tuple[str, ...] | None = None
+    metadata: Mapping[str, str] | None = None
+    """By the names that the user of this package wants told."""
+    key_alias: str | None = None
+    """The name of the proxy's key; likewise below, of what the key belongs to."""
+    key_user_id: str | None = None
+    team_id: str | None = None
+    team_alias: str | None = None
+    organization_id: str | None = None
+    organization_alias: str | None = None
+    project_id: str | None = None
+    project_alias: str | None = None
+
+
+@record
 class Call:
     """One logical call: the whole of it, or as much as is known yet."""
 
@@ -391,6 +414,7 @@ class Call:
     saved: Saved | None = None
     content: Content | None = None
     """What was said, where the user wants that told."""
+    app: App | None = None
     # usage that nobody counted
     estimate: Estimate | None = None
     answered_by_another: bool | None = None

@@ -22,7 +22,7 @@ class Part:
 
     type: PartType
     content: str | None = None
-    """Of text, reasoning, a refusal; the base64 of a blob, where media are wanted."""
+    """Of text, reasoning, a refusal; the base64 of a blob, or the `data:` URL that has it."""
     id: str | None = None
     """Of a tool call, and of the one that a result is of."""
     name: str | None = None
@@ -61,6 +61,19 @@ class Tool:
 
 
 @record
+class Document:
+    """A text that is searched, or found."""
+
+    id: str | None = None
+    index: int | None = None
+    """Of one that is ranked: which of those given it is."""
+    score: float | None = None
+    title: str | None = None
+    uri: str | None = None
+    content: Json = None
+
+
+@record
 class Content:
     """All that was said."""
 
@@ -70,3 +83,10 @@ class Content:
     output: tuple[Message, ...] | None = None
     """One message for each choice; of a stream that was cut, what had come until then."""
     tools: tuple[Tool, ...] | None = None
+    # Retrieval, embeddings.
+    texts: tuple[str, ...] | None = None
+    """Inputs that nobody says to anybody."""
+    query: tuple[str, ...] | None = None
+    documents: tuple[Document, ...] | None = None
+    """Those given to be ranked."""
+    results: tuple[Document, ...] | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
 from opentelemetry.context import Context
@@ -33,6 +35,11 @@ from agentops_otel_litellm.vocabularies.llm import ATTEMPT, ATTEMPT_EVENT
 from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
 from agentops_otel_litellm.vocabularies.vocabulary import UNLIMITED
 
+if TYPE_CHECKING:
+    from agentops_otel_litellm.completion_hook import Hook
+
+logger = logging.getLogger(__name__)
+
 _DEFAULTS = Settings()
 _USUAL_LIMIT = 128
 """The specification's, where it cannot be known."""
@@ -54,6 +61,10 @@ class Telemetry:
         self._emits_event = settings.emits_event
         self._tells_on_spans = settings.content.on_spans
         self._tells_in_events = settings.tells_in_events
+        self._hook = _hook(settings)
+        self.metadata_keys = settings.metadata_keys
+        """Names of what calls are to be given of the app's metadata; likewise below, of baggage."""
+        self.baggage_keys = settings.baggage_keys
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
         self._package_prices = PackagePrices(live=settings.live_prices)
@@ -69,7 +80,7 @@ class Telemetry:
     @property
     def captures_content(self) -> bool:
         """Whether calls are to be given what was said."""
-        return self._tells_on_spans or self._tells_in_events
+        return self._tells_on_spans or self._tells_in_events or self._hook is not None
 
     def start(self, call: Call, context: Context) -> Span:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
@@ -96,15 +107,13 @@ class Telemetry:
             with guard("adding up what a trace costs"):
                 call = trace_cost.over(span, call)
         with guard("putting a call aside for the metrics"):
-            self._metrics.defer(call, span.get_span_context())
+            self._metrics.defer(leave_content_out(call), span.get_span_context())
         if _has_failed(call):
             with guard("logging an exception"):
                 self._log_exception(span, call)
         try:
             if span.is_recording():
-                if self._emits_event and call.operation in INFERENCE:
-                    with guard("logging a call's details"):
-                        self._log_details(span, call)
+                self._tell_details(span, call)
                 self._write(span, call if self._tells_on_spans else leave_content_out(call))
         finally:
             span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
@@ -126,15 +135,26 @@ class Telemetry:
         """Attributes that are not ours: what is said must not take their place."""
         return set(getattr(span, "attributes", None) or ()) - self._names
 
-    def _log_details(self, span: Span, call: Call) -> None:
+    def _tell_details(self, span: Span, call: Call) -> None:
+        """To the hook, which may add to the event what it adds to the span, and in the event."""
+        record: LogRecord | None = None
+        if self._emits_event and call.operation in INFERENCE:
+            with guard("putting together an event of a call's details"):
+                record = self._details(span, call)
+        if self._hook is not None and call.content is not None:
+            with guard("calling the completion hook"):
+                self._hook.tell(call.content, span, record)
+        if record is not None:
+            with guard("logging a call's details"):
+                self._logger.emit(record)
+
+    def _details(self, span: Span, call: Call) -> LogRecord:
         told = call if self._tells_in_events else leave_content_out(call)
-        self._logger.emit(
-            LogRecord(
-                event_name=DETAILS_EVENT,
-                severity_number=SeverityNumber.DEBUG,
-                attributes=DETAILS.attributes(told),
-                context=set_span_in_context(span),
-            )
+        return LogRecord(
+            event_name=DETAILS_EVENT,
+            severity_number=SeverityNumber.DEBUG,
+            attributes=DETAILS.attributes(told),
+            context=set_span_in_context(span),
         )
 
     def _log_exception(self, span: Span, call: Call) -> None:
@@ -146,6 +166,24 @@ class Telemetry:
                 context=set_span_in_context(span),
             )
         )
+
+
+def _hook(settings: Settings) -> Hook | None:
+    """The completion hook, where one is set and can be had. Programs without one do not pay for its package."""
+    if settings.completion_hook is None:
+        return None
+    try:
+        from agentops_otel_litellm.completion_hook import Hook
+    except ImportError:
+        logger.warning(
+            "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK=%r is ignored: it needs opentelemetry-util-genai 1.2 or newer "
+            "(pip install 'agentops-otel-litellm[upload]').",
+            settings.completion_hook,
+        )
+        return None
+    with guard("loading the completion hook"):
+        return Hook()
+    return None
 
 
 def _has_failed(call: Call) -> bool:

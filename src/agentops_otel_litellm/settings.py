@@ -157,6 +157,13 @@ class Settings:
         help="Whether each call of a model is also told as an event, `gen_ai.client.inference.operation.details`; by "
         "default where what was said is told in events.",
     )
+    completion_hook: str | None = setting(
+        "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK",
+        default=None,
+        parse=str,
+        help="The entry point (`opentelemetry_genai_completion_hook`) that is given what is said, as it may be told: "
+        "`upload` writes it to `OTEL_INSTRUMENTATION_GENAI_UPLOAD_BASE_PATH`. It needs the extra `upload`.",
+    )
     prices: str | None = setting(
         "AGENTOPS_PRICES",
         default=None,
@@ -183,6 +190,20 @@ class Settings:
         parse=str,
         help="A function of yours that takes a text and gives it redacted, `package.module:function`.",
     )
+    metadata_keys: tuple[str, ...] = setting(
+        "AGENTOPS_METADATA_KEYS",
+        default=(),
+        parse=_names,
+        help="Names in LiteLLM's `metadata=` (and OpenInference's) whose values are told, as `litellm.metadata.*`: "
+        "`tenant,feature`.",
+    )
+    baggage_keys: tuple[str, ...] = setting(
+        "AGENTOPS_BAGGAGE_KEYS",
+        default=("session.id", "user.id"),
+        parse=_names,
+        help="Names in OpenTelemetry's baggage whose values are told: `session.id`, `user.id` and "
+        "`gen_ai.conversation.id` as such, others as `litellm.metadata.*`.",
+    )
     part_limit: int = setting(
         "AGENTOPS_CONTENT_PART_LIMIT",
         default=32_768,
@@ -196,10 +217,24 @@ class Settings:
         help="Characters told of all that is said in a call; of a conversation that is longer, the end.",
     )
 
+    capture_media: bool = setting(
+        "AGENTOPS_CAPTURE_MEDIA",
+        default=False,
+        parse=_switch,
+        help="Whether images, sounds and files that are sent or come as base64 are told as such; else only their kind "
+        "and size are.",
+    )
+    media_limit: int = setting(
+        "AGENTOPS_CONTENT_MEDIA_LIMIT",
+        default=1_048_576,
+        parse=_size,
+        help="Characters of base64 told of one of them; of what is longer, none are.",
+    )
+
     @property
     def tells_content(self) -> bool:
         """Whether what is said is told anywhere."""
-        return self.content.on_spans or self.tells_in_events
+        return self.content.on_spans or self.tells_in_events or self.completion_hook is not None
 
     @property
     def tells_in_events(self) -> bool:

@@ -30,6 +30,7 @@ Function = Callable[..., Any]
 
 _LOOKING = guard("looking for a call that was not seen")
 _WRITING = guard("telling of a call that was not seen")
+_READING_APP = guard("reading what the app says that a call is for")
 _READING_REQUEST = guard("reading a logged request")
 _READING_RESPONSE = guard("reading a logged response")
 _READING_USAGE = guard("reading a logged response's usage")
@@ -117,6 +118,8 @@ def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since
     target = operation.shape.target(parameters, logging)
     begun = Call(name=operation.name, operation=operation.name, target=target, timing=timing)
     call = _with_request(begun, operation, logging, parameters)
+    with _READING_APP:
+        call = replace(call, app=readers.read_app(parameters, context, telemetry.metadata_keys, telemetry.baggage_keys))
     if isinstance(error, BaseException):
         call = replace(call, failure=readers.read_failure(error))
     else:

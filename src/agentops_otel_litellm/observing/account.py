@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import (
+    App,
     Call,
     Cost,
     Estimate,
@@ -20,19 +21,22 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.content import Content, Message
+from agentops_otel_litellm.content import Content
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.answers import Answer, Answers, step_in
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
 from agentops_otel_litellm.observing.logging_objects import know
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.context import Context
 
     from agentops_otel_litellm.observing.streamed_response import StreamedResponse
     from agentops_otel_litellm.operations import Operation
 
 _READING_REQUEST = guard("reading a request")
+_READING_APP = guard("reading what the app says that a call is for")
 _READING_TARGET = guard("reading the provider of a call")
 _READING_ROUTING = guard("reading how LiteLLM carried a call")
 _READING_CONTENT = guard("reading what was said")
@@ -50,6 +54,7 @@ class Account:
 
     __slots__ = (
         "_answer",
+        "_app",
         "_content",
         "_estimate",
         "_first_logging",
@@ -76,6 +81,7 @@ class Account:
         self._request: Request | None = None
         self._answer: Answer | None = None
         self._content: Content | None = None
+        self._app: App | None = None
         self.logging: object = readers.read_logging_object(parameters)
         """LiteLLM's logging object of the call, once there is one; the last, where LiteLLM made several."""
         if self.logging is not None:
@@ -105,6 +111,7 @@ class Account:
     def let_go(self) -> None:
         """Of what the app passed and LiteLLM made of it: the call is over."""
         self._parameters, self._request, self._answer, self._content = {}, None, None, None
+        self._app = None
         self.logging = self._first_logging = self.translation = self.provided = self.error = None
         self.answers = None
         self.worked_out = self._estimate = None
@@ -114,6 +121,11 @@ class Account:
         """Before LiteLLM gets to change what the app passed."""
         with _READING_REQUEST:
             self._request = self._operation.shape.request(self._parameters)
+
+    def read_app(self, context: Context, metadata_keys: Sequence[str], baggage_keys: Sequence[str]) -> None:
+        """What the app says that the call is for, in its parameters or in the OpenTelemetry context around it."""
+        with _READING_APP:
+            self._app = readers.read_app(self._parameters, context, metadata_keys, baggage_keys)
 
     def read_content(self) -> None:
         """The same of what is said, where content is wanted."""
@@ -258,6 +270,7 @@ class Account:
             cost=cost,
             stream=None if streamed is None else streamed.timed(outcome, self.started),
             failure=failure,
+            app=self._app,
             content=None if self._content is None else self._said(self._content, result, streamed),
             estimate=self._estimate,
             answered_by_another=self.answers.is_anothers if self.answers is not None else None,
@@ -274,13 +287,16 @@ class Account:
     def _said(self, asked: Content, result: object, streamed: StreamedResponse | None) -> Content:
         """All that was said, as far as it came."""
         with _READING_CONTENT:
-            output: tuple[Message, ...] | None = None
-            answered = self._operation.shape.content.answered if self._operation.shape.content else None
             if streamed is not None:
-                output = streamed.said()
-            elif result is not None and answered is not None:
-                output = answered(result)
-            return replace(asked, output=output)
+                return replace(asked, output=streamed.said())
+            readers_of = self._operation.shape.content
+            if result is not None and readers_of is not None:
+                answered, found = readers_of.answered, readers_of.found
+                return replace(
+                    asked,
+                    output=answered(result) if answered else None,
+                    results=found(result) if found else None,
+                )
         return asked
 
     def _read(self, result: object) -> Answer:

@@ -120,6 +120,7 @@ class Observation:
         if self._span.is_recording():
             self.account.is_told = True
             self.account.read_request()
+            self.account.read_app(context, telemetry.metadata_keys, telemetry.baggage_keys)
             if telemetry.captures_content:
                 self.account.read_content()
 

@@ -54,7 +54,10 @@ def _content_processor(settings: Settings) -> Processor:
     if not settings.tells_content:
         return leave_content_out
     own = redactors(settings)
-    return leave_content_out if own is None else editing(own, settings.part_limit, settings.call_limit)
+    if own is None:
+        return leave_content_out
+    media_limit = settings.media_limit if settings.capture_media else 0
+    return editing(own, settings.part_limit, settings.call_limit, media_limit)
 
 
 __all__ = ["PIPELINE", "Processor", "pipeline"]

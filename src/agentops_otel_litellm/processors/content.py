@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.content import Content, Json, Message, Part, Tool
+from agentops_otel_litellm.content import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.processors.redaction import Redactor
 
-Record = TypeVar("Record", Part, Message, Tool, Content)
+Record = TypeVar("Record", Part, Message, Tool, Document, Content)
 
 LONGEST_SECRET = 8_192
 """Characters past the limit that are looked at, and not told: no secret is cut in two and not recognised."""
@@ -21,6 +22,7 @@ _STRUCTURE = frozenset({"type", "modality", "size"})
 """Fields that are words of the conventions."""
 _CUT = frozenset({"content", "arguments", "response", "uri", "description", "parameters"})
 """Fields of which there may be much."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _EDITING = guard("editing what was said, which is left out")
 
 
@@ -29,13 +31,15 @@ def leave_content_out(call: Call) -> Call:
     return call if call.content is None else replace(call, content=None)
 
 
-def editing(redactors: Iterable[Redactor], part_limit: int, call_limit: int) -> Callable[[Call], Call]:
+def editing(
+    redactors: Iterable[Redactor], part_limit: int, call_limit: int, media_limit: int = 0
+) -> Callable[[Call], Call]:
     """A processor that has each text go through the redactors, and shortens texts, and then the whole, to the limits
-    (in characters).
+    (in characters). Images and the like are whole where they have room in their own limit, and else not there.
 
     It fails closed: where anything goes wrong, also in a function of the user's, the call is without its content.
     """
-    edited = _Edited((_without_surrogates, *redactors), part_limit)
+    edited = _Edited((_without_surrogates, *redactors), part_limit, media_limit)
 
     def edit_content(call: Call) -> Call:
         if call.content is None:
@@ -56,20 +60,36 @@ def _without_surrogates(text: str) -> str:
 class _Edited:
     """What records, and texts, are after editing."""
 
-    def __init__(self, redactors: tuple[Redactor, ...], limit: int) -> None:
+    def __init__(self, redactors: tuple[Redactor, ...], limit: int, media_limit: int) -> None:
         self._redactors = redactors
         self._limit = limit
+        self._media_limit = media_limit
 
     def record(self, given: Record) -> Record:
         """The same with every text edited, whatever it holds."""
         known: dict[str, Any] = {
-            name: value if name in _STRUCTURE else self._value(value) for name, value in vars(given).items()
+            name: value if name in _STRUCTURE else self._value(value) for name, value in self._members(given)
         }
+        if isinstance(given, Part) and given.type == "blob":
+            known |= self._media(given.content)
         return type(given)(**known)
+
+    @staticmethod
+    def _members(given: Part | Message | Tool | Document | Content) -> list[tuple[str, Any]]:
+        """All but the base64, which is no text."""
+        is_blob = isinstance(given, Part) and given.type == "blob"
+        return [(name, value) for name, value in vars(given).items() if not (is_blob and name == "content")]
+
+    def _media(self, content: str | None) -> dict[str, str | None]:
+        """The base64, which then needs no size."""
+        if not content or not self._media_limit:
+            return {}
+        data = content.partition(",")[2] if content.startswith("data:") else content
+        return {"content": data, "size": None} if len(data) <= self._media_limit and _BASE64.fullmatch(data) else {}
 
     def _value(self, value: Any) -> Any:  # noqa: ANN401 - records, and JSON
         if isinstance(value, tuple):
-            return tuple(map(self.record, value))
+            return tuple(self._text(each) if isinstance(each, str) else self.record(each) for each in value)
         edited = self._json(value)
         if isinstance(edited, list | dict) and length(edited) > self._limit:
             return self._text(json.dumps(edited, ensure_ascii=False))
@@ -106,12 +126,14 @@ def length(value: Any) -> int:  # noqa: ANN401 - records, and JSON
         return sum(len(name) + length(each) for name, each in value.items())
     if isinstance(value, list | tuple):
         return sum(map(length, value))
-    return length(vars(value)) if isinstance(value, Part | Message | Tool | Content) else 1
+    if isinstance(value, Part) and value.type == "blob":
+        return 1  # it has a limit of its own
+    return length(vars(value)) if isinstance(value, Part | Message | Tool | Document | Content) else 1
 
 
 def _fitted(content: Content, room: int) -> Content:
     """What is told where not all of it fits: the answer, the instructions, the tools, and of the conversation the end,
-    in this order.
+    in this order. (A call that has several texts or documents has little else.)
     """
     if length(content) <= room:
         return content
@@ -121,6 +143,10 @@ def _fitted(content: Content, room: int) -> Content:
         instructions=fitting.each_of(content.instructions),
         tools=fitting.each_of(content.tools),
         input=fitting.messages(content.input, from_the_end=True),
+        query=fitting.texts(content.query),
+        results=fitting.each_of(content.results),
+        texts=fitting.texts(content.texts),
+        documents=fitting.each_of(content.documents),
     )
 
 
@@ -139,11 +165,16 @@ class _Fitting:
         fitted = (replace(each, parts=self.each_of(each.parts) or ()) for each in messages[::step])
         return tuple(fitted)[::step]
 
+    def texts(self, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if texts is None else tuple(map(self._value, texts))
+
     def each_of(self, records: tuple[Record, ...] | None) -> tuple[Record, ...] | None:
-        """Of parts, or tools."""
+        """Of parts, tools or documents."""
         return None if records is None else tuple(map(self._record, records))
 
     def _record(self, given: Record) -> Record:
+        if isinstance(given, Part) and given.type == "blob":
+            return given
         known: dict[str, Any] = {
             name: self._value(value) if name in _CUT else value for name, value in vars(given).items()
         }

@@ -48,6 +48,13 @@ def _has_phone_length(found: str) -> bool:
     return 8 <= len(_digits(found)) <= 15  # noqa: PLR2004 - E.164
 
 
+def _begins(first: str, others: str) -> str:
+    """Where one of the `first` characters comes, and none of the `others` is before it. (The letter that ends an escape
+    of JSON's is none of them.)
+    """
+    return rf"(?=[{first}])(?:(?<![{others}])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{{4}}))"
+
+
 _KEYS = (
     r"(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic, OpenRouter, LiteLLM, Langfuse
     r"|(?:sk|pk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}"  # Stripe, and those that write likewise
@@ -66,8 +73,9 @@ RULES: Mapping[str, Rule] = {
     # Also what follows a name that says so: `api_key=…`, `"password": "…"`.
     "key": Rule(
         pattern=re.compile(
-            rf"(?<![A-Za-z0-9_-])(?:{_KEYS})"
-            r"""|(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)["']?\s{0,3}[:=]\s{0,3}["']?)"""
+            rf"{_begins('sprwAgxhnS', 'A-Za-z0-9_-')}(?:{_KEYS})"
+            r"""|(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)"""
+            r"""\\{0,3}["']?\s{0,3}[:=]\s{0,3}\\{0,3}["']?)"""
             r"""[^\s"',;}]{6,}"""
             r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[A-Za-z0-9+/=\s\\:,-]{16,}"
         ),
@@ -75,7 +83,8 @@ RULES: Mapping[str, Rule] = {
     # JSON web tokens, what `Authorization` carries, and credentials in URLs.
     "token": Rule(
         pattern=re.compile(
-            r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
+            rf"{_begins('e', 'A-Za-z0-9_-')}"
+            r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
             r"|(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/=-]{16,}"
             r"|(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)"
         ),
@@ -86,13 +95,14 @@ RULES: Mapping[str, Rule] = {
     # With a country's code, or in the ways in which only phone numbers are written.
     "phone": Rule(
         pattern=re.compile(
-            r"(?<![\w+.-])\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-])"
-            r"|(?<![\w+.-])(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-])"
+            _begins(r"+(\d", r"\w+.-")
+            + r"(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-])"
+            r"|(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-]))"
         ),
         is_one=_has_phone_length,
     ),
     "card": Rule(
-        pattern=re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])"),
+        pattern=re.compile(_begins(r"\d", r"\w.-") + r"\d(?:[ -]?\d){12,18}(?![\w-])"),
         is_one=_has_card_checksum,
     ),
 }

@@ -4,6 +4,7 @@ What arrives here is whatever the app passed and whatever the installed LiteLLM 
 content, change nothing, and never import litellm. They may raise on a shape they have not seen: callers guard them.
 """
 
+from agentops_otel_litellm.readers.app import read_app
 from agentops_otel_litellm.readers.audio import SPEECH, TRANSCRIPTION
 from agentops_otel_litellm.readers.cache import read_cache_hit
 from agentops_otel_litellm.readers.content.content_readers import Transcript
@@ -109,6 +110,7 @@ __all__ = [
     "logged_timing",
     "logged_usage",
     "price_answer",
+    "read_app",
     "read_cache_hit",
     "read_client_failure",
     "read_cooldown_time",

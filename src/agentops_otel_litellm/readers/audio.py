@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response
+from agentops_otel_litellm.readers.content.media import SPEECH_CONTENT, TRANSCRIPTION_CONTENT
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, no_usage, read_cost, read_unit_cost
 from agentops_otel_litellm.readers.shapes import Shape
@@ -95,10 +96,13 @@ def transcription_response(result: Any) -> Response:
     )
 
 
-SPEECH = Shape(request=speech_request, response=speech_response, usage=no_usage, cost=speech_cost)
+SPEECH = Shape(
+    request=speech_request, response=speech_response, usage=no_usage, cost=speech_cost, content=SPEECH_CONTENT
+)
 TRANSCRIPTION = Shape(
     request=transcription_request,
     response=transcription_response,
     usage=read_media_usage,
     cost=read_unit_cost,
+    content=TRANSCRIPTION_CONTENT,
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
+from agentops_otel_litellm.readers.content.media import IMAGE_CONTENT
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, read_unit_cost
 from agentops_otel_litellm.readers.shapes import Shape
@@ -48,4 +49,10 @@ def image_response(result: Any) -> Response:
     return replace(default_response(result), images_count=count(field(result, "data")))
 
 
-IMAGE = Shape(request=image_request, response=image_response, usage=read_media_usage, cost=read_unit_cost)
+IMAGE = Shape(
+    request=image_request,
+    response=image_response,
+    usage=read_media_usage,
+    cost=read_unit_cost,
+    content=IMAGE_CONTENT,
+)

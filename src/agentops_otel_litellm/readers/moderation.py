@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target
+from agentops_otel_litellm.readers.content.inputs import MODERATION_CONTENT
 from agentops_otel_litellm.readers.requests import default_request, measure
 from agentops_otel_litellm.readers.responses import default_response, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
@@ -62,4 +63,5 @@ MODERATION = Shape(
     request=moderation_request,
     response=moderation_response,
     usage=no_usage,
+    content=MODERATION_CONTENT,
 )

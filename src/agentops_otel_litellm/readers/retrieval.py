@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target, Usage
+from agentops_otel_litellm.readers.content.retrieval import OCR_CONTENT, RERANK_CONTENT, SEARCH_CONTENT
 from agentops_otel_litellm.readers.jobs import job_request, job_response
 from agentops_otel_litellm.readers.requests import default_request, measure
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_response, no_usage, read_unit_cost
@@ -132,7 +133,7 @@ def rerank_usage(result: Any) -> Usage | None:
     return Usage(input=read, output=written, total=total or None) if read else None
 
 
-RERANK = Shape(request=rerank_request, response=rerank_response, usage=rerank_usage)
+RERANK = Shape(request=rerank_request, response=rerank_response, usage=rerank_usage, content=RERANK_CONTENT)
 
 
 def search_target(parameters: Parameters, logging: Any) -> Target:
@@ -157,7 +158,12 @@ def ingestion_request(parameters: Parameters) -> Request:
 
 
 SEARCH = Shape(
-    target=search_target, request=search_request, response=search_response, usage=no_usage, cost=read_unit_cost
+    target=search_target,
+    request=search_request,
+    response=search_response,
+    usage=no_usage,
+    cost=read_unit_cost,
+    content=SEARCH_CONTENT,
 )
 STORED_CONTENT = Shape(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
 RAG_QUERY = Shape(request=default_request, response=no_response, usage=no_usage, cost=no_cost, stream_cost=no_cost)
@@ -166,4 +172,4 @@ INGESTION = Shape(
     target=ingestion_target, request=ingestion_request, response=job_response, usage=no_usage, cost=no_cost
 )
 """Likewise what is read, embedded and uploaded to be searched."""
-OCR = Shape(request=ocr_request, response=ocr_response, usage=no_usage)
+OCR = Shape(request=ocr_request, response=ocr_response, usage=no_usage, content=OCR_CONTENT)

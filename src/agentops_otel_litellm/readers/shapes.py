@@ -11,6 +11,7 @@ from agentops_otel_litellm.readers import estimates, prices, requests, responses
 from agentops_otel_litellm.readers import target as targets
 from agentops_otel_litellm.readers.content.chat import CHAT_CONTENT, TEXT_CONTENT
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders
+from agentops_otel_litellm.readers.content.inputs import EMBEDDING_CONTENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ EMBEDDING = Shape(
     request=requests.embedding_request,
     response=responses.embedding_response,
     usage=responses.embedding_usage,
+    content=EMBEDDING_CONTENT,
 )
 DEFAULT = Shape(request=requests.default_request, response=responses.default_response)
 ROUTE = Shape(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Stream, Target, Usage
-from agentops_otel_litellm.content import Content, Message, Part, Tool
+from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
+from agentops_otel_litellm.content import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.vocabularies.vocabulary import Convert, Table, Vocabulary, always
 
 # LiteLLM's provider → `gen_ai.provider.name`. What is not here keeps LiteLLM's name.
@@ -62,7 +62,7 @@ def _structure(said: Any) -> Any:  # noqa: ANN401 - JSON is anything
         return [_structure(each) for each in said]
     if isinstance(said, Message):
         return {**_members(said), **_finished(said)}
-    return _members(said) if isinstance(said, Part | Tool) else said
+    return _members(said) if isinstance(said, Part | Tool | Document) else said
 
 
 def _members(record: object) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _finished(message: Message) -> dict[str, str]:
     return {} if reason is None else {"finish_reason": FINISH_REASONS.get(reason, reason)}
 
 
-def _text(said: Any) -> str:  # noqa: ANN401 - (the same)
+def as_json(said: Any) -> str:  # noqa: ANN401 - (the same)
     """The same as a span has it."""
     return json.dumps(_structure(said), ensure_ascii=False, separators=(",", ":"))
 
@@ -100,12 +100,14 @@ def _content(write: Convert) -> Table:
             "gen_ai.input.messages": ("input", write),
             "gen_ai.output.messages": ("output", write),
             "gen_ai.tool.definitions": ("tools", write),
+            # Retrieval.
+            "gen_ai.retrieval.query.text": ("query", "\n".join),
+            "gen_ai.retrieval.documents": ("results", write),
         },
     )
 
 
 GEN_AI = Vocabulary(
-    _content(_text),
     Table(
         Request,
         {
@@ -183,6 +185,15 @@ GEN_AI = Vocabulary(
         Failure,
         {
             "error.type": "type",
+        },
+    ),
+    _content(as_json),
+    Table(
+        App,
+        {
+            "session.id": "session_id",
+            "user.id": "user_id",
+            "gen_ai.conversation.id": "conversation_id",
         },
     ),
     Table(

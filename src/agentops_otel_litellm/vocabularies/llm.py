@@ -5,7 +5,10 @@ They are for what the conventions do not cover.
 
 from __future__ import annotations
 
+from itertools import islice
+
 from agentops_otel_litellm.call import (
+    App,
     Attempt,
     Attempts,
     Call,
@@ -20,7 +23,9 @@ from agentops_otel_litellm.call import (
     Target,
     Usage,
 )
-from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary, always
+from agentops_otel_litellm.content import Content
+from agentops_otel_litellm.vocabularies.gen_ai import as_json
+from agentops_otel_litellm.vocabularies.vocabulary import Several, Table, Vocabulary, always
 
 
 def common_reason(reasons: tuple[str | None, ...]) -> str | None:
@@ -245,6 +250,28 @@ LLM = Vocabulary(
         {
             "litellm.provider": "provider",
             "llm.provider": "provider",
+        },
+    ),
+    Table(
+        Content,
+        {
+            "llm.request.inputs": "texts",
+            "llm.request.documents": ("documents", as_json),
+        },
+    ),
+    Table(
+        App,
+        {
+            "litellm.metadata": Several(lambda app, room: dict(islice((app.metadata or {}).items(), room))),
+            "litellm.metadata.tags": "tags",
+            "litellm.metadata.user_api_key_alias": "key_alias",
+            "litellm.metadata.user_api_key_user_id": "key_user_id",
+            "litellm.metadata.team_id": "team_id",
+            "litellm.metadata.team_alias": "team_alias",
+            "litellm.metadata.org_id": "organization_id",
+            "litellm.metadata.org_alias": "organization_alias",
+            "litellm.metadata.project_id": "project_id",
+            "litellm.metadata.project_alias": "project_alias",
         },
     ),
     Table(

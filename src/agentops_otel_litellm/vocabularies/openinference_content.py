@@ -67,7 +67,7 @@ def _message(turn: Turn) -> Sequence[Group]:
     if turn.result is not None and turn.result.id is not None:
         head["message.tool_call_id"] = turn.result.id
     if turn.text is not None:
-        return [head | {"message.content": turn.text}, *_calls(turn)]
+        return [head | ({"message.content": turn.text} if turn.text else {}), *_calls(turn)]
     return [head, *(_said(part, f"message.contents.{index}") for index, part in enumerate(turn.said)), *_calls(turn)]
 
 
@@ -90,8 +90,9 @@ def _calls(turn: Turn) -> list[Group]:
     for index, call in enumerate(turn.calls):
         place = f"message.tool_calls.{index}.tool_call"
         told: dict[str, AttributeValue] = {} if call.id is None else {f"{place}.id": call.id}
-        told[f"{place}.function.name"] = call.name or ""
-        if call.arguments is not None:
+        if call.name:
+            told[f"{place}.function.name"] = call.name
+        if call.arguments not in (None, ""):
             told[f"{place}.function.arguments"] = as_text(call.arguments)
         found.append(told)
     return found

@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 UNLIMITED = sys.maxsize
 WRITTEN = (
     "content",
-    *("request", "response", "stream", "saved", "attempts", "routing"),
+    *("request", "response", "stream", "saved", "attempts", "routing", "estimate", "app"),
     *("cost", "usage", "failure", "target", "call"),
 )
 """Records, in the order in which they are written: of a span that has too many attributes, the first are evicted."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agentops_otel_litellm.content import Content, Message
+from agentops_otel_litellm.content import Content, Document, Message
 
 Parameters = Mapping[str, Any]
 
@@ -29,5 +29,7 @@ class ContentReaders:
     """From the parameters."""
     answered: Callable[[Any], tuple[Message, ...] | None] | None = None
     """From the response."""
+    found: Callable[[Any], tuple[Document, ...] | None] | None = None
+    """From the response of a search."""
     transcript: Callable[[], Transcript] | None = None
     """Of a stream."""

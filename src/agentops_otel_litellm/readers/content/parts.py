@@ -33,17 +33,25 @@ def tool_result(call_id: Any, result: Any) -> Part:
 
 
 def media(modality: Modality, url: Any, mime_type: str | None = None) -> Part:
-    """By reference. Of what is sent with the message, base64 in a `data:` URL, only kind and size are told."""
+    """By reference, or sent with the message, as base64 in a `data:` URL, which is not copied."""
     known = text(url) or ""
     if not known.startswith("data:"):
         return Part(type="uri", modality=modality, mime_type=mime_type, uri=known)
-    head, _, data = known.removeprefix("data:").partition(",")
-    return blob(modality, data, head.partition(";")[0] or mime_type)
+    begin = known.find(",") + 1
+    kind, *encoding = known[len("data:") : max(begin - 1, 0)].split(";")
+    return Part(
+        type="blob",
+        modality=modality,
+        mime_type=kind or mime_type,
+        size=len(known) - begin,
+        content=known if "base64" in encoding else None,
+    )
 
 
 def blob(modality: Modality, data: Any, mime_type: str | None = None) -> Part:
-    """What is sent with the message."""
-    return Part(type="blob", modality=modality, mime_type=mime_type, size=len(data) if isinstance(data, str) else None)
+    """What is sent with the message: base64, or bytes, which nobody has encoded yet."""
+    known = text(data)
+    return Part(type="blob", modality=modality, mime_type=mime_type, size=len(known) if known else None, content=known)
 
 
 def stored_file(modality: Modality, file_id: Any, mime_type: str | None = None) -> Part:

@@ -1,0 +1,84 @@
+"""What is searched for, ranked, found, and read from documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agentops_otel_litellm.content import Content, Document, Json, Message
+from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
+from agentops_otel_litellm.readers.content.inputs import input_text
+from agentops_otel_litellm.readers.content.parts import blob, media, plain, stored_file, text_parts
+from agentops_otel_litellm.readers.values import field, integer, members, number, text, texts
+
+
+def _rerank_asked(parameters: Parameters) -> Content:
+    return Content(
+        query=texts(parameters.get("query")),
+        documents=tuple(Document(content=_document(each)) for each in parameters.get("documents") or ()) or None,
+    )
+
+
+def _document(given: Any) -> Json:
+    """A text, or fields of which one may be the text."""
+    if isinstance(given, str):
+        return input_text(given)
+    return input_text(field(given, "text")) or plain(given)
+
+
+def _ranked(result: Any) -> tuple[Document, ...]:
+    return tuple(
+        Document(
+            index=integer(each.get("index")),
+            score=number(each.get("relevance_score")),
+            content=_document(each["document"]) if each.get("document") else None,
+        )
+        for each in map(members, field(result, "results") or ())
+    )
+
+
+def _search_asked(parameters: Parameters) -> Content:
+    return Content(query=texts(parameters.get("query")))
+
+
+def _found(result: Any) -> tuple[Document, ...]:
+    """In the web, or in a vector store."""
+    return tuple(map(_hit, map(members, field(result, "results") or field(result, "data") or ())))
+
+
+def _hit(found: Mapping[str, Any]) -> Document:
+    pieces = found.get("content")
+    stored = "".join(text(field(piece, "text")) or "" for piece in pieces) if isinstance(pieces, list) else None
+    return Document(
+        id=text(found.get("file_id")),
+        score=number(found.get("score")),
+        title=text(found.get("title")),
+        uri=text(found.get("url")),
+        content=stored or text(found.get("snippet")),
+    )
+
+
+def _ocr_asked(parameters: Parameters) -> Content:
+    document = members(parameters.get("document"))
+    kind = document.get("type")
+    if kind == "file":
+        known = text(document.get("file_id"))
+        part = stored_file("document", known) if known else blob("document", None)
+    else:
+        given = document.get("image_url") or document.get("document_url")
+        url = given if isinstance(given, str) else field(given, "url")
+        part = media("image" if kind == "image_url" else "document", url)
+    return Content(input=(Message(role="user", parts=(part,)),))
+
+
+def _ocr_answered(result: Any) -> tuple[Message, ...]:
+    """Each page is a part."""
+    pages = field(result, "pages") or ()
+    return (
+        Message(role="assistant", parts=tuple(part for page in pages for part in text_parts(field(page, "markdown")))),
+    )
+
+
+RERANK_CONTENT = ContentReaders(asked=_rerank_asked, found=_ranked)
+SEARCH_CONTENT = ContentReaders(asked=_search_asked, found=_found)
+OCR_CONTENT = ContentReaders(asked=_ocr_asked, answered=_ocr_answered)
