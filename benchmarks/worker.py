@@ -153,14 +153,14 @@ class Subject:
         instrumentor.instrument(tracer_provider=self.provider, meter_provider=self.meters, skip_dep_check=True)
 
     def by_hand(self, run: Run, *, streamed: bool) -> Run:
-        """`run` beneath a span made by hand, with the attributes and the metric values that we give it."""
+        """`run` beneath a span made by hand, with the attributes, events and metric values that we give it."""
         instrumentor = LiteLLMInstrumentor()
         instrumentor.instrument(tracer_provider=self.provider, meter_provider=self.meters)
         run({})
         self.provider.force_flush()
         instrumentor.uninstrument()
         assert EXPORTER.newest is not None
-        attributes = dict(EXPORTER.newest.attributes or {})
+        attributes, events = dict(EXPORTER.newest.attributes or {}), EXPORTER.newest.events
         at_start = {name: value for name, value in attributes.items() if name in METRIC_ATTRIBUTES}
         tracer, meter = self.provider.get_tracer("floor"), self.meters.get_meter("floor")
         instruments = dict.fromkeys(row.name for row in RELEASED)
@@ -173,6 +173,8 @@ class Subject:
             with trace.use_span(span):
                 taken = stream(order, lambda: between.record(0.01, at_start, context)) if streamed else run(order)
             span.set_attributes(attributes)
+            for event in events:
+                span.add_event(event.name, event.attributes)
             duration.record(0.1, at_start, context)
             tokens.record(10, {**at_start, "gen_ai.token.type": "input"}, context)
             tokens.record(5, {**at_start, "gen_ai.token.type": "output"}, context)

@@ -8,6 +8,7 @@ Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open prop
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
@@ -39,6 +40,7 @@ PROVIDER_FAMILIES = (
 FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
 
+@lru_cache(maxsize=256)
 def provider_name(provider: str | None) -> str | None:
     """The convention's name of a provider that LiteLLM calls `provider`."""
     if provider is None:

@@ -143,8 +143,9 @@ class Vocabulary:
         attributes: Attributes = {}
         with suppress(Exception):  # a broken row is found and told of below
             for table in self.tables:
-                if _tells_of(table, records):
-                    table.write(records[table.about], attributes)
+                about = table.about
+                if about in records and (table.of is None or _tells_of(table, records)):
+                    table.write(records[about], attributes)
             return attributes
         for table in self.tables:
             if _tells_of(table, records):
