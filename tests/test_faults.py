@@ -147,7 +147,7 @@ def test_a_broken_processor(processor: str, told: Told, provider: OpenAIProvider
     """A processor that raises is passed over."""
     recorder = Recorder()
     telemetry = telemetry_to(recorder)
-    telemetry._pipeline = [breaks if each.__name__ == processor else each for each in telemetry._pipeline]
+    telemetry._pipeline = tuple(breaks if each.__name__ == processor else each for each in telemetry._pipeline)
     finished = whole_call()
     telemetry.finish(telemetry.start(finished, Context()), finished)
     assert recorder.attributes()["gen_ai.operation.name"] == "chat"
