@@ -12,10 +12,12 @@ from agentops_otel_litellm.version import __version__
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.call import (
+        App,
         Attempt,
         Attempts,
         Call,
         Cost,
+        Estimate,
         Failure,
         Request,
         Response,
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "VOCABULARIES",
+    "App",
     "Attempt",
     "Attempts",
     "Call",
     "Content",
     "Cost",
+    "Estimate",
     "Failure",
     "LiteLLMInstrumentor",
     "Message",

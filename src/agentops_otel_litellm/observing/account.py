@@ -10,19 +10,16 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import (
     App,
     Call,
-    Cost,
-    Estimate,
     Failure,
     Request,
-    Response,
     Routing,
     StreamOutcome,
     Target,
     Timing,
-    Usage,
 )
 from agentops_otel_litellm.content import Content
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.observing.answer_reader import AnswerReader
 from agentops_otel_litellm.observing.answers import Answer, Answers, step_in
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
 from agentops_otel_litellm.observing.logging_objects import know
@@ -41,8 +38,6 @@ _READING_TARGET = guard("reading the provider of a call")
 _READING_ROUTING = guard("reading how LiteLLM carried a call")
 _READING_CONTENT = guard("reading what was said")
 _READING_RESPONSE = guard("reading a response")
-_READING_USAGE = guard("reading a response's usage")
-_READING_COST = guard("reading a response's cost")
 _READING_EXCEPTION = guard("reading an exception")
 
 
@@ -56,7 +51,6 @@ class Account:
         "_answer",
         "_app",
         "_content",
-        "_estimate",
         "_first_logging",
         "_operation",
         "_parameters",
@@ -67,12 +61,10 @@ class Account:
         "error",
         "is_told",
         "logging",
-        "provided",
+        "reader",
         "started",
         "started_at",
         "translation",
-        "usage_is_estimated",
-        "worked_out",
     )
 
     def __init__(self, operation: Operation, parameters: Mapping[str, object]) -> None:
@@ -89,32 +81,30 @@ class Account:
         self._first_logging = self.logging
         self.translation: object = None
         """The messages LiteLLM made of the app's, for a function of its own that it calls instead."""
-        self.usage_is_estimated = False
-        """Whether LiteLLM made up a usage, where the provider had counted nothing."""
-        self.worked_out: object = None
-        """The usage of a stream that LiteLLM came to: it makes up what the provider did not count."""
-        self._estimate: Estimate | None = None
         self.cooldown_time: float | None = None
         """Seconds for which the Router has set the call's deployment aside."""
-        self.provided: object = None
-        """The provider's part of a response of which LiteLLM's cache had the rest."""
         self.error: BaseException | None = None
         """What went wrong that LiteLLM will keep to itself."""
         self.answers: Answers | None = None
         """Those that LiteLLM had on its way, where it called itself or another call was made."""
         self.attempts = AttemptsSoFar()
+        self.reader = AnswerReader(operation.shape, parameters)
         self.is_told = False
         """Whether a span tells of the call. Of one that is not sampled there are only metrics."""
         self.started_at = time_ns()
         self.started = perf_counter()
 
+    def is_to_be_told(self) -> None:
+        """A span tells of the call."""
+        self.is_told = self.reader.has_prices = True
+
     def let_go(self) -> None:
         """Of what the app passed and LiteLLM made of it: the call is over."""
         self._parameters, self._request, self._answer, self._content = {}, None, None, None
         self._app = None
-        self.logging = self._first_logging = self.translation = self.provided = self.error = None
+        self.logging = self._first_logging = self.translation = self.error = None
         self.answers = None
-        self.worked_out = self._estimate = None
+        self.reader.let_go()
         self.attempts = AttemptsSoFar()
 
     def read_request(self) -> None:
@@ -191,12 +181,12 @@ class Account:
     def answered(self, answer: object, error: BaseException | None) -> None:
         """LiteLLM has an answer, or an error, that it will keep to itself."""
         if answer is not None:
-            self._answer = self._read(answer)
+            self._answer = self.reader.whole(answer, self.logging)
         self.error = error
 
     def answers_now(self) -> Answers:
         if self.answers is None:
-            self.answers = Answers(self._read_own)
+            self.answers = Answers(lambda shape, given: self.reader.one_of_several(shape, given, self.logging))
         return self.answers
 
     def keeps(self, answer: object, context: Mapping[str, object], *, refused: bool = False) -> None:
@@ -254,8 +244,6 @@ class Account:
                     self.answers.end_with(self._operation.shape, result)
                 failed = outcome != "completed" and streamed is None
                 response, usage, cost = self.answers.settled(answer, failed=failed)
-        if readers.is_mocked(self._parameters):
-            usage = cost = None
         target, ended = self.target(), self.started + duration
         return Call(
             name=self._operation.name,
@@ -272,17 +260,17 @@ class Account:
             failure=failure,
             app=self._app,
             content=None if self._content is None else self._said(self._content, result, streamed),
-            estimate=self._estimate,
+            estimate=self.reader.estimate,
             answered_by_another=self.answers.is_anothers if self.answers is not None else None,
         )
 
     def _answer_at_end(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
         """What came, in whichever way it did."""
         if streamed is not None:
-            return self._read_stream(streamed.chunks, outcome)
+            return self.reader.streamed(streamed.chunks, outcome, self.logging)
         if self._answer is not None:
             return self._answer
-        return self._read(result) if outcome == "completed" else (None, None, None)
+        return self.reader.whole(result, self.logging) if outcome == "completed" else (None, None, None)
 
     def _said(self, asked: Content, result: object, streamed: StreamedResponse | None) -> Content:
         """All that was said, as far as it came."""
@@ -298,77 +286,6 @@ class Account:
                     results=found(result) if found else None,
                 )
         return asked
-
-    def _read(self, result: object) -> Answer:
-        response: Response | None = None
-        usage: Usage | None = None
-        cost: Cost | None = None
-        shape, bought = self._operation.shape, result if self.provided is None else self.provided
-        with _READING_RESPONSE:
-            response = self._marked(shape.response(result))
-        with _READING_USAGE:
-            usage = self._counted(shape.usage(bought))
-        with _READING_COST:
-            cost = self._priced(shape.cost(bought), usage, bought)
-        return response, usage, cost
-
-    def _read_own(self, shape: readers.Shape, given: object) -> Answer:
-        """One of several answers; of a stream, when it is over."""
-        response: Response | None = None
-        usage: Usage | None = None
-        cost: Cost | None = None
-        chunks = shape.chunks(given) if readers.is_stream(given) else None
-        with _READING_RESPONSE:
-            response = shape.response(given) if chunks is None else None
-        with _READING_USAGE:
-            usage = shape.usage(given) if chunks is None else chunks.usage()
-        with _READING_COST:
-            if usage is not None and self.is_told:
-                cost = (None if chunks is not None else shape.cost(given)) or shape.price(chunks or given, self.logging)
-                cost = cost or readers.price_answer(chunks or given, self.logging)
-        return response, usage, cost
-
-    def _counted(self, usage: Usage | None) -> Usage | None:
-        """What the provider counted of it: for some that do not, LiteLLM does."""
-        if readers.is_mocked(self._parameters):
-            return None
-        counted = None if usage is None else self._operation.shape.counted(usage, self.logging)
-        if counted is None:
-            self._estimate = readers.estimate_of(usage)
-        return counted
-
-    def _marked(self, response: Response) -> Response:
-        """With what else is known of LiteLLM's cache. Of a response with parts from it, it says they all are."""
-        if self.provided is not None:
-            return replace(response, cache_hit=None, partial_cache_hit=True)
-        return replace(response, cache_hit=True) if readers.read_cache_hit(self.logging) else response
-
-    def _read_stream(self, chunks: readers.Chunks, outcome: StreamOutcome) -> Answer:
-        """As far as it came; LiteLLM prices a stream at its end."""
-        response: Response | None = None
-        usage: Usage | None = None
-        cost: Cost | None = None
-        with _READING_RESPONSE:
-            response = self._marked(chunks.response())
-        made_up = readers.is_mocked(self._parameters)
-        if not (made_up or self.usage_is_estimated):
-            with _READING_USAGE:
-                usage = chunks.usage()
-        if usage is None and not made_up and self.worked_out is not None:
-            with _READING_USAGE:
-                self._estimate = readers.read_estimate(self.worked_out)
-        with _READING_COST:
-            if usage is not None and outcome == "completed":
-                cost = self._priced(self._operation.shape.stream_cost(self.logging), usage, chunks)
-        return response, usage, cost
-
-    def _priced(self, cost: Cost | None, usage: Usage | None, told: object) -> Cost | None:
-        """LiteLLM has a price for it, or is asked for one, which takes it a millisecond."""
-        if usage is None or not self.is_told:
-            return cost
-        if cost is None or not cost.total:
-            cost = self._operation.shape.price(told, self.logging) or cost
-        return cost and readers.itemised(cost, usage, self.logging)
 
     def target(self) -> Target:
         with _READING_TARGET:

@@ -118,7 +118,7 @@ class Observation:
             if outside.operation == "route":
                 self._is_tried_for(outside)
         if self._span.is_recording():
-            self.account.is_told = True
+            self.account.is_to_be_told()
             self.account.read_request()
             self.account.read_app(context, telemetry.metadata_keys, telemetry.baggage_keys)
             if telemetry.captures_content:

@@ -86,7 +86,7 @@ def usage_estimated(estimate_usage: Function) -> Function:
         with _TAKING_ESTIMATE:
             account = account_observed()
             if account is not None:
-                account.usage_is_estimated, account.worked_out = True, estimate
+                account.reader.usage_is_estimated, account.reader.worked_out = True, estimate
         return estimate
 
     return told
@@ -101,7 +101,7 @@ def usage_worked_out(calculate_usage: Function) -> Function:
         with _TAKING_ESTIMATE:
             account = account_observed()
             if account is not None:
-                account.worked_out = usage
+                account.reader.worked_out = usage
         return usage
 
     return told
@@ -165,7 +165,7 @@ def cached_part_joined(combine: Function) -> Function:
             account = account_observed()
             given = by_name(names, args, kwargs).get("embedding_response")
             if account is not None and given is not None and joined is not given:
-                account.provided = given
+                account.reader.provided = given
         return joined
 
     return told
