@@ -15,7 +15,7 @@ from opentelemetry.util.genai import completion_hook as upstream
 from opentelemetry.util.genai._upload.completion_hook import UploadCompletionHook
 from opentelemetry.util.genai.types import BlobPart, InputMessage, TextPart
 
-from agentops_otel_litellm.content import Message, Part, Tool
+from agentops_otel_litellm.call.content import Message, Part, Tool
 from agentops_otel_litellm.seams.tracing import TRACING
 from apps import App
 from captured import CONTENT, Capture, details, said

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agentops_otel_litellm.call import Call, Timing
-from agentops_otel_litellm.content import Content, Document, Json, Message, Part, Tool
+from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.processors.content import LONGEST_SECRET, editing, length
 from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.settings import REDACTED

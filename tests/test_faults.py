@@ -27,7 +27,7 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.content import Content, Message, Part, Tool
+from agentops_otel_litellm.call.content import Content, Message, Part, Tool
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary
 from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
 from conftest import Reinstrument, Told

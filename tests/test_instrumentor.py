@@ -40,7 +40,7 @@ def test_public_names() -> None:
     """What the package offers at its top."""
     records = {each.name for each in fields(Call)} - {"name", "operation", "trace_cost", "answered_by_another"}
     assert {name.lower() for name in agentops_otel_litellm.__all__} == {
-        *("litellminstrumentor", "__version__", "call", *records, "attempt", "message", "part", "tool"),
+        *("litellminstrumentor", "__version__", "call", *records, "attempt", "message", "part", "tool", "document"),
         *("vocabularies", "vocabulary", "table", "several", "always"),
     }
     assert all(getattr(agentops_otel_litellm, name) is not None for name in agentops_otel_litellm.__all__)

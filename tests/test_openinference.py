@@ -17,7 +17,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 
 from agentops_otel_litellm.call import Call, Request, Target, Timing
-from agentops_otel_litellm.content import Content, Message, Part, Tool
+from agentops_otel_litellm.call.content import Content, Message, Part, Tool
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.operations import OPERATIONS
 from agentops_otel_litellm.seams.tracing import TRACING

@@ -25,7 +25,7 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.content import Content, Document, Message, Part, Tool
+from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.operations import OPERATIONS
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary, llm
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name

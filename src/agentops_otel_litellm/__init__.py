@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         Timing,
         Usage,
     )
-    from agentops_otel_litellm.content import Content, Message, Part, Tool
+    from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
     from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary, always
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Call",
     "Content",
     "Cost",
+    "Document",
     "Estimate",
     "Failure",
     "LiteLLMInstrumentor",
@@ -59,7 +60,7 @@ __all__ = [
     "__version__",
     "always",
 ]
-_HOMES = ("call", "content", "vocabularies")
+_HOMES = ("call", "call.content", "vocabularies")
 
 
 def __getattr__(name: str) -> object:

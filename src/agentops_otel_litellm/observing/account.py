@@ -17,7 +17,7 @@ from agentops_otel_litellm.call import (
     Target,
     Timing,
 )
-from agentops_otel_litellm.content import Content
+from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.answer_reader import AnswerReader
 from agentops_otel_litellm.observing.answers import Answer, Answers, step_in

@@ -9,7 +9,7 @@ from agentops_otel_litellm.guard import guard, tell
 from agentops_otel_litellm.observing.instants import Instants
 
 if TYPE_CHECKING:
-    from agentops_otel_litellm.content import Message
+    from agentops_otel_litellm.call.content import Message
     from agentops_otel_litellm.readers import Chunks, Transcript
 
 _READING_CONTENT = guard("reading what a chunk says")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.content import Content, Document, Json, Message, Part, Tool
+from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.processors.redaction import Redactor
 

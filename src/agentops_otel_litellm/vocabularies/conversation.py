@@ -9,7 +9,7 @@ from typing import Any
 
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.content import Content, Json, Message, Part, Tool
+from agentops_otel_litellm.call.content import Content, Json, Message, Part, Tool
 
 Group = Mapping[str, AttributeValue]
 """Attributes that say something together only."""

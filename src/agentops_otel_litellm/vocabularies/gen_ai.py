@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
-from agentops_otel_litellm.content import Content, Document, Message, Part, Tool
+from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.vocabularies.vocabulary import Convert, Table, Vocabulary, always
 
 # LiteLLM's provider → `gen_ai.provider.name`. What is not here keeps LiteLLM's name.

@@ -23,7 +23,7 @@ from agentops_otel_litellm.call import (
     Target,
     Usage,
 )
-from agentops_otel_litellm.content import Content
+from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.vocabularies.gen_ai import as_json
 from agentops_otel_litellm.vocabularies.vocabulary import Several, Table, Vocabulary, always
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agentops_otel_litellm.call import Call, Cost, Request, Response, Target, Usage
-from agentops_otel_litellm.content import Content
+from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.vocabularies import openinference_content as content
 from agentops_otel_litellm.vocabularies.conversation import as_json
 from agentops_otel_litellm.vocabularies.llm import common_reason

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.content import Content, Part, Tool
+from agentops_otel_litellm.call.content import Content, Part, Tool
 from agentops_otel_litellm.vocabularies.conversation import (
     SAID,
     Group,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from math import isfinite
 from typing import Any
 
-from agentops_otel_litellm.content import Json, Modality, Part
+from agentops_otel_litellm.call.content import Json, Modality, Part
 from agentops_otel_litellm.readers.values import members, text
 
 _DEEPEST = 32
