@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from typing import Any
 
 import pytest
@@ -189,3 +191,25 @@ def test_what_is_said_is_told_where_it_is_asked_for(  # noqa: PLR0913 - a row
         if name in set(VOCABULARIES["gen_ai"]) and name not in CONTENT
     }
     assert found == [plain({**facts, **(told if in_event else {})})] * events
+
+
+@pytest.mark.parametrize("app", ["sync"], indirect=True)
+def test_odd_things_are_told_as_far_as_they_can_be(app: App, captured: Recorder) -> None:
+    """Numbers that no exporter can write as such, base64 where a URL should be; the rest of the message is there."""
+    arguments = json.dumps({"n": 2**70, "m": -1, "x": 1.5})
+    call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": arguments}}
+    picture = {"type": "image_url", "image_url": {"url": "iVBORw0KGgo="}}
+    with contextlib.suppress(Exception):  # LiteLLM does not take all of it
+        app.ask(
+            messages=[
+                {"role": "user", "content": [{"type": "text", "text": "Look."}, picture]},
+                {"role": "assistant", "content": None, "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "call_1", "content": "seen"},
+            ]
+        )
+    user, assistant, _tool = said(captured)["gen_ai.input.messages"]
+    assert user["parts"] == [
+        {"type": "text", "content": "Look."},
+        {"type": "blob", "modality": "image", "size": 12},
+    ]
+    assert assistant["parts"][0]["arguments"] == {"n": str(2**70), "m": -1, "x": 1.5}

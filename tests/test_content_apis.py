@@ -92,7 +92,18 @@ CLAUDE = Api(
                 ],
             },
             {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}, USED]},
-            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "sunny"}]},
+            {
+                "role": "user",
+                "content": [
+                    {
+                        "type": "tool_result",
+                        "tool_use_id": "call_1",
+                        "content": [
+                            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
+                        ],
+                    }
+                ],
+            },
         ],
         "tools": [{"name": "weather", "description": "Tells it.", "input_schema": SCHEMA}],
     },
@@ -106,7 +117,9 @@ CLAUDE = Api(
                 {"type": "uri", "modality": "document", "uri": "https://example.com/map.pdf"},
             ),
             says("assistant", thought("Hm."), WEATHER),
-            says("tool", result("call_1", "sunny")),
+            says(
+                "tool", result("call_1", [{"type": "blob", "modality": "image", "mime_type": "image/png", "size": 12}])
+            ),
         ],
         "gen_ai.tool.definitions": [DECLARED],
     },

@@ -153,3 +153,31 @@ def test_the_limits_and_the_rules_are_settings(app: App, capture: Capture) -> No
     assert said(recorder)["gen_ai.input.messages"] == [
         {"role": "user", "parts": [{"type": "text", "content": "a@b.cd [ca… [16 characters left out]"}]}
     ]
+
+
+def test_media_are_not_told_as_text() -> None:
+    """In a `data:` URL, alone or among words, and where all of a text is base64; ordinary words that are long are."""
+    data = "iVBORw0KGgo+" * 40
+    content = asked(f"see data:image/png;base64,{data} there", data, "word " * 100)
+    assert told(edited(content, redact=lambda text: text)) == [
+        f"see data:image/png;base64,… [{len(data)} characters left out] there",
+        f"… [{len(data)} characters left out]",
+        "word " * 100,
+    ]
+    result = Part(type="tool_call_response", response=[{"image_url": f"data:image/png;base64,{data}"}])
+    assert data not in repr(edited(Content(input=(Message(role="tool", parts=(result,)),))))
+
+
+def test_in_a_structure_names_tell_what_is_secret() -> None:
+    """As they do in a text; and a number may be one."""
+    given: Json = {"password": "hunter2hunter2", "card": 4111111111111111, "count": 42, "note": "hunter2hunter2"}
+    call = Part(type="tool_call", name="log_in", arguments=given)
+    fit = edited(Content(output=(Message(role="assistant", parts=(call,)),)))
+    assert fit is not None
+    assert fit.output is not None
+    assert fit.output[0].parts[0].arguments == {
+        "password": "[key]",
+        "card": "[card]",
+        "count": 42,
+        "note": "hunter2hunter2",
+    }

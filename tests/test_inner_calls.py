@@ -711,7 +711,8 @@ def test_the_sums_over_spans_are_the_providers(case: Case, wire: WireProvider, t
     attempts = [sum(event.name == "litellm.attempt" for event in span.events) for span in spans]
     assert sorted(f"{span.name} {made}" for span, made in zip(spans, attempts, strict=True)) == sorted(case.spans)
     assert spans[-1].parent is None
-    assert len(wire.ledger) == len(case.replies)
+    asked = [exchange for exchange in wire.ledger if exchange.path != "/api/show"]
+    assert len(asked) == len(case.replies)  # the other: LiteLLM may still be logging, and pricing, Ollama's calls
     truth = counted(wire.ledger)
     calls: list[Parameters] = [attributes_of(span) for span in spans if span.kind is SpanKind.CLIENT]
     chats = [call for call in calls if "search" not in call["gen_ai.operation.name"]]

@@ -153,7 +153,6 @@ def test_a_model_is_found_by_its_name(names: tuple[str, ...], found: str | None)
     ("prices", "usage", "cost"),
     [
         (TOKENS, Usage(input=10, output=4), Cost(total=40.0, source="user", input=20.0, output=20.0)),
-        (TOKENS, Usage(input=10), Cost(total=20.0, source="user", input=20.0)),
         (TOKENS, Usage(input=10, output=0), Cost(total=20.0, source="user", input=20.0, output=0.0)),
         (
             TOKENS,
@@ -188,7 +187,6 @@ def test_a_model_is_found_by_its_name(names: tuple[str, ...], found: str | None)
     ],
     ids=[
         "tokens",
-        "an embedding",
         "no output",
         "details without prices",
         "details with prices",
@@ -211,17 +209,29 @@ def test_tokens(prices: dict[str, float], usage: Usage, cost: Cost | str | None)
 @pytest.mark.parametrize(
     ("name", "call"),
     [
-        ("input_cost_per_character", replace(CALL, request=Request(content_length=6))),
-        ("input_cost_per_second", replace(CALL, usage=Usage(audio_seconds=6.0))),
-        ("input_cost_per_query", replace(CALL, response=Response(search_units=6.0))),
-        ("output_cost_per_image", replace(CALL, response=Response(images_count=6))),
-        ("ocr_cost_per_page", replace(CALL, response=Response(pages_count=6))),
+        ("input_cost_per_character", replace(CALL, operation="speech", request=Request(content_length=6))),
+        ("input_cost_per_second", replace(CALL, operation="transcription", usage=Usage(audio_seconds=6.0))),
+        ("input_cost_per_query", replace(CALL, operation="rerank", response=Response(search_units=6.0))),
+        ("output_cost_per_image", replace(CALL, operation="image_edit", response=Response(images_count=6))),
+        ("ocr_cost_per_page", replace(CALL, operation="ocr", response=Response(pages_count=6))),
     ],
 )
 def test_pieces(name: str, call: Call) -> None:
     """What is not sold by the token has its price by the piece, where the pieces were counted."""
     assert price({name: 0.5}, call) == Cost(total=3.0, source="user", per_unit=True)
     assert price({name: 0.5}, CALL) is None
+    assert price({name: 0.5}, replace(call, operation="chat")) is None  # which is sold otherwise
+    both = replace(call, usage=Usage(input=1, output=1, audio_seconds=6.0))
+    assert price({name: 0.5, "input_cost_per_token": 1.0, "output_cost_per_token": 1.0}, both) is None
+
+
+def test_an_output_that_was_not_counted_has_no_price() -> None:
+    """Nor has the call, where it has one that costs something; embeddings have none."""
+    prices = {"input_cost_per_token": 2.0, "output_cost_per_token": 5.0}
+    call = replace(CALL, usage=Usage(input=10))
+    assert price(prices, call) is None
+    assert price(prices | {"output_cost_per_token": 0.0}, call) == Cost(total=20.0, source="user", input=20.0)
+    assert price(prices, replace(call, operation="embeddings")) == Cost(total=20.0, source="user", input=20.0)
 
 
 LITELLMS = Cost(total=0.25, source="litellm")

@@ -194,16 +194,20 @@ class Step:
     ) -> None:
         if self._token is not None and get_current() is self._context:
             detach(self._token)
-        self._account.answers_now().steps.discard(self)
+        if self._account.answers is not None:
+            self._account.answers.steps.discard(self)
         if isinstance(error, Exception):
             self._failed(error, self._kwargs)
         self._context, self._token, self._kwargs = None, None, {}  # the context refers to the step
 
     def gave(self, result: object) -> object:
         """The same."""
-        if self._shape.counts_tokens and not self.is_answered and not isinstance(result, CoroutineType):
+        answers = self._account.answers  # none where the call is over: LiteLLM did not wait for this
+        if answers is not None and self._shape.counts_tokens and not self.is_answered:
             with _TAKING_ANSWER:
-                self._account.answers_now().add(self._shape, result)
+                if isinstance(result, CoroutineType):
+                    return result
+                answers.add(self._shape, result)
                 self._is_answered_for()
         return result
 

@@ -63,6 +63,7 @@ def is_suppressed(context: Mapping[str, object]) -> bool:
 
 _TAKING_ANSWER = guard("taking what a call within another gave")
 _ENDING_SPAN = guard("ending a span")
+_READING_CALL = guard("putting a call together")
 _CANCELLATIONS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
@@ -238,8 +239,10 @@ class Observation:
                 if outcome == "abandoned":
                     latest = self._handed_on if streamed is None else streamed.latest
                     duration = (latest or account.started) - account.started
-            call = account.ended(duration, outcome, result=result, streamed=streamed, error=error)
-            call = self._telemetry.finish(self._span, call, self.trace_cost)
+            call: Call | None = None
+            with _READING_CALL:
+                call = account.ended(duration, outcome, result=result, streamed=streamed, error=error)
+            call = self._telemetry.finish(self._span, call or account.begun(), self.trace_cost)
             self._was_tried(call)
             if self._inside is not None and self._inside.account.answers is not None:
                 self._inside.account.answers.come_of_another_as(call.response)

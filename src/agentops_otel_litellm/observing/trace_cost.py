@@ -14,7 +14,9 @@ BILLED = frozenset(
     {
         *("chat", "text_completion", "generate_content", "embeddings", "rerank", "search", "ocr"),
         *("image_generation", "image_edit", "image_variation", "speech", "transcription"),
-        *("video_generation", "retrieval", "realtime"),
+        *("video_generation", "video_edit", "video_extension", "video_remix", "retrieval", "realtime"),
+        *("responses_websocket", "compact_responses", "interactions.create", "run_thread", "decisions", "systemone"),
+        "llm_passthrough_route",
     }
 )
 """Operations that cost something, in tokens or otherwise."""

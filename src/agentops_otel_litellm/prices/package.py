@@ -53,12 +53,14 @@ def _cost(priced: PriceCalculation, usage: calls.Usage) -> Cost | None:
     prices = priced.model_price
     if (usage.input and prices.input_mtok is None) or (usage.output and prices.output_mtok is None):
         return None
+    if usage.output is None and prices.output_mtok:
+        return None
     total, of_input, of_output = map(float, (priced.total_price, priced.input_price, priced.output_price))
     cost = Cost(total=total, source="genai_prices", price_map="bundled")
     if priced.auto_update_timestamp is not None:
         cost = replace(cost, price_map="remote", price_map_date=priced.auto_update_timestamp.date().isoformat())
     if isclose(of_input + of_output, total, rel_tol=0, abs_tol=1e-12):
-        cost = replace(cost, input=of_input, output=of_output)
+        cost = replace(cost, input=of_input, output=None if usage.output is None else of_output)
     return cost
 
 

@@ -53,14 +53,31 @@ SIDES = (
 )
 _PARTS_OF_COST = frozenset({"cache_read", "cache_write", "reasoning"})
 
-PIECES: Mapping[str, Callable[[Call], float | None]] = {
-    "input_cost_per_character": lambda call: call.request.content_length if call.request else None,
-    "input_cost_per_second": lambda call: call.usage.audio_seconds if call.usage else None,
-    "input_cost_per_query": lambda call: call.response.search_units if call.response else None,
-    "output_cost_per_image": lambda call: call.response.images_count if call.response else None,
-    "ocr_cost_per_page": lambda call: call.response.pages_count if call.response else None,
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is sold by the piece."""
+
+    of: frozenset[str]
+    """The operations it is sold in."""
+    count: Callable[[Call], float | None]
+    """How many there were."""
+
+
+_IMAGES = frozenset({"image_generation", "image_edit", "image_variation"})
+PIECES: Mapping[str, Piece] = {
+    "input_cost_per_character": Piece(
+        frozenset({"speech"}), lambda call: call.request.content_length if call.request else None
+    ),
+    "input_cost_per_second": Piece(
+        frozenset({"transcription"}), lambda call: call.usage.audio_seconds if call.usage else None
+    ),
+    "input_cost_per_query": Piece(
+        frozenset({"rerank"}), lambda call: call.response.search_units if call.response else None
+    ),
+    "output_cost_per_image": Piece(_IMAGES, lambda call: call.response.images_count if call.response else None),
+    "ocr_cost_per_page": Piece(frozenset({"ocr"}), lambda call: call.response.pages_count if call.response else None),
 }
-"""What is sold by the piece, and how many pieces there were."""
 
 NAMES = (
     *(name for side in SIDES for name in (side.price, *side.apart.values())),
@@ -73,18 +90,24 @@ def price(prices: Prices, call: Call) -> Cost | None:
     counted has no price.
     """
     usage = call.usage
+    known = [
+        prices[name] * number
+        for name, piece in PIECES.items()
+        if name in prices and call.operation in piece.of and (number := piece.count(call)) is not None
+    ]
     if usage is not None and (usage.input or usage.output):
-        return _of_tokens(prices, usage)
-    pieces = [(each, count(call)) for name, count in PIECES.items() if (each := prices.get(name)) is not None]
-    known = [each * number for each, number in pieces if number is not None]
+        if any(known):
+            return None  # which of the two is meant is not to be seen
+        return _of_tokens(prices, usage, writes=call.operation != "embeddings")
     return Cost(total=sum(known), source="user", per_unit=True) if known else None
 
 
-def _of_tokens(prices: Prices, usage: Usage) -> Cost | None:
+def _of_tokens(prices: Prices, usage: Usage, *, writes: bool) -> Cost | None:
+    """`writes`: whether there is an output, counted or not."""
     parts: dict[str, float] = {}
     for side in SIDES:
         count: int | None = getattr(usage, side.count)
-        if count is None and side.count == "input":
+        if count is None and (side.count == "input" or (writes and prices.get(side.price))):
             return None
         if count is not None:
             spent = _of_side(prices, usage, side, count)

@@ -15,6 +15,10 @@ from agentops_otel_litellm.processors.redaction import Redactor
 
 Record = TypeVar("Record", Part, Message, Tool, Document, Content)
 
+_LONGEST_PASSWORD = 512
+_DATA_URL = re.compile(r"(data:[\w.+/;=-]{0,128};base64,)([A-Za-z0-9+/=_-]+)")
+_ONLY_BASE64 = re.compile(r"(?=[A-Za-z0-9]*[+/])[A-Za-z0-9+/]{256,}={0,2}")
+
 LONGEST_SECRET = 8_192
 """Characters past the limit that are looked at, and not told: no secret is cut in two and not recognised."""
 
@@ -27,7 +31,7 @@ _EDITING = guard("editing what was said, which is left out")
 
 
 def leave_content_out(call: Call) -> Call:
-    """For a user whose own redactor cannot be had."""
+    """For where what is said is not to be told."""
     return call if call.content is None else replace(call, content=None)
 
 
@@ -101,16 +105,39 @@ class _Edited:
         if isinstance(value, list):
             return list(map(self._json, value))
         if isinstance(value, dict):
-            return {self._text(name): self._json(each) for name, each in value.items()}
+            return {self._text(name): self._member(name, each) for name, each in value.items()}
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            told = self._redacted(str(value))
+            return value if told == str(value) else told
         return value
 
-    def _text(self, text: str) -> str:
-        looked_at = text[: self._limit + LONGEST_SECRET]
-        told = looked_at
+    def _member(self, name: str, value: Json) -> Json:
+        """Of what is short its name may say that it is a secret."""
+        told = self._json(value)
+        if told != value or not isinstance(value, str) or len(value) > _LONGEST_PASSWORD:
+            return told
+        named = f"{name}={value}"
+        redacted = self._redacted(named)
+        return redacted.removeprefix(f"{name}=") if redacted != named else told
+
+    def _redacted(self, text: str) -> str:
         for redact in self._redactors:
-            told = redact(told)
-        room = self._limit if looked_at == text else min(self._limit, len(told) - LONGEST_SECRET)
-        return told if looked_at == text and len(told) <= room else cut(told, max(room, 0), len(text))
+            text = redact(text)
+        return text
+
+    def _text(self, text: str) -> str:
+        looked_at = _without_base64(text[: self._limit + LONGEST_SECRET])
+        told = self._redacted(looked_at)
+        all_of_it = len(text) <= self._limit + LONGEST_SECRET
+        room = self._limit if all_of_it else min(self._limit, len(told) - LONGEST_SECRET)
+        return told if all_of_it and len(told) <= room else cut(told, max(room, 0), len(text))
+
+
+def _without_base64(text: str) -> str:
+    """Media that come as text: in `data:` URLs, or where all of a text is one."""
+    if "base64," in text:
+        text = _DATA_URL.sub(lambda found: f"{found[1]}… [{len(found[2])} characters left out]", text)
+    return f"… [{len(text)} characters left out]" if _ONLY_BASE64.fullmatch(text) else text
 
 
 def cut(text: str, room: int, whole: int) -> str:

@@ -1,7 +1,8 @@
 """LiteLLM's shapes → records: the only place that knows them, and the only one where `Any` is at home.
 
-What arrives here is whatever the app passed and whatever the installed LiteLLM made of it. Readers copy no
-content, change nothing, and never import litellm. They may raise on a shape they have not seen: callers guard them.
+What arrives here is whatever the app passed and whatever the installed LiteLLM made of it. Readers
+change nothing and never import litellm, and copy no content: those in `content/` do, which run only where the user asks
+for it. They may raise on a shape they have not seen: callers guard them.
 """
 
 from agentops_otel_litellm.readers.app import read_app

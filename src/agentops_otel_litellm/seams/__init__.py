@@ -48,7 +48,6 @@ _CALLBACK_CONTEXT = "agentops_otel_litellm.callbacks.context"
 _CALLBACK = "agentops_otel_litellm.callbacks.agentops"
 _COEXISTENCE = "agentops_otel_litellm.callbacks.coexistence"
 _SUPPRESSION = "agentops_otel_litellm.observing.suppression"
-_CACHING = "litellm.caching.caching_handler"
 _LOGGING = "litellm.litellm_core_utils.litellm_logging"
 _MESSAGES = (
     "litellm.llms.anthropic.messages.native",

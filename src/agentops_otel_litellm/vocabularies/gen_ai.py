@@ -7,12 +7,12 @@ Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open prop
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import Any
 
 from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
 from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
+from agentops_otel_litellm.vocabularies.conversation import as_json
 from agentops_otel_litellm.vocabularies.vocabulary import Convert, Table, Vocabulary, always
 
 # LiteLLM's provider → `gen_ai.provider.name`. What is not here keeps LiteLLM's name.
@@ -76,9 +76,9 @@ def _finished(message: Message) -> dict[str, str]:
     return {} if reason is None else {"finish_reason": FINISH_REASONS.get(reason, reason)}
 
 
-def as_json(said: Any) -> str:  # noqa: ANN401 - (the same)
+def records_as_json(said: Any) -> str:  # noqa: ANN401 - (the same)
     """The same as a span has it."""
-    return json.dumps(_structure(said), ensure_ascii=False, separators=(",", ":"))
+    return as_json(_structure(said))
 
 
 # Without the recommended `exception.stacktrace`: Python's quotes the exception's text, and the app's source.
@@ -189,7 +189,7 @@ GEN_AI = Vocabulary(
             "error.type": "type",
         },
     ),
-    _content(as_json),
+    _content(records_as_json),
     Table(
         App,
         {

@@ -24,7 +24,7 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.call.content import Content
-from agentops_otel_litellm.vocabularies.gen_ai import as_json
+from agentops_otel_litellm.vocabularies.gen_ai import records_as_json
 from agentops_otel_litellm.vocabularies.vocabulary import Several, Table, Vocabulary, always
 
 
@@ -256,7 +256,7 @@ LLM = Vocabulary(
         Content,
         {
             "llm.request.inputs": "texts",
-            "llm.request.documents": ("documents", as_json),
+            "llm.request.documents": ("documents", records_as_json),
         },
     ),
     Table(

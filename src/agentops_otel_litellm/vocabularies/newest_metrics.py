@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from agentops_otel_litellm.call import Usage
+from agentops_otel_litellm.vocabularies.gen_ai import INFERENCE
 from agentops_otel_litellm.vocabularies.metrics import (
     OURS,
     SECONDS,
@@ -21,8 +22,6 @@ from agentops_otel_litellm.vocabularies.metrics import (
     time_per_output_chunk,
     time_to_first_chunk,
 )
-
-INFERENCE = frozenset({"chat", "text_completion", "generate_content"})
 
 
 def _counted(name: str, what: str, measure: Callable[[Usage], Iterable[Measurement]]) -> Metric:

@@ -112,7 +112,7 @@ def content_part(given: Any) -> Part:
     if isinstance(given, str):
         return Part(type="text", content=given)
     part = members(given)
-    read = _CONTENT_PARTS.get(part.get("type") or "")
+    read = _CONTENT_PARTS.get(text(part.get("type")) or "")
     return Part(type="unknown", name=keyword(part.get("type"))) if read is None else read(part)
 
 

@@ -54,7 +54,7 @@ def _blocks(content: Any) -> tuple[Part, ...]:
 
 def block_part(given: Any) -> Part:
     block = members(given)
-    kind = block.get("type") or ""
+    kind = text(block.get("type")) or ""
     read = _BLOCKS.get(kind)
     if read is not None:
         return read(block)
@@ -80,8 +80,14 @@ def _result(block: Mapping[str, Any]) -> Part:
     content = block.get("content")
     if isinstance(content, list | tuple):
         texts = [text(field(each, "text")) for each in content if field(each, "type") == "text"]
-        content = "".join(filter(None, texts)) if len(texts) == len(content) else [vars(block_part(e)) for e in content]
+        content = "".join(filter(None, texts)) if len(texts) == len(content) else list(map(_within, content))
     return tool_result(block.get("tool_use_id"), content)
+
+
+def _within(block: Any) -> dict[str, Any]:
+    """A part of a tool's result, without the base64 of media."""
+    part = block_part(block)
+    return {name: known for name, known in vars(part).items() if part.type != "blob" or name != "content"}
 
 
 def _medium(modality: Modality) -> Callable[[Mapping[str, Any]], Part]:

@@ -8,9 +8,10 @@ from math import isfinite
 from typing import Any
 
 from agentops_otel_litellm.call.content import Json, Modality, Part
-from agentops_otel_litellm.readers.values import members, text
+from agentops_otel_litellm.readers.values import integer, members, text
 
 _DEEPEST = 32
+_LONGEST_SCHEME = 32
 
 
 def text_parts(value: Any) -> tuple[Part, ...]:
@@ -36,6 +37,8 @@ def media(modality: Modality, url: Any, mime_type: str | None = None) -> Part:
     """By reference, or sent with the message, as base64 in a `data:` URL, which is not copied."""
     known = text(url) or ""
     if not known.startswith("data:"):
+        if "://" not in known[:_LONGEST_SCHEME]:  # what some take in the place of a URL
+            return blob(modality, known, mime_type)
         return Part(type="uri", modality=modality, mime_type=mime_type, uri=known)
     begin = known.find(",") + 1
     kind, *encoding = known[len("data:") : max(begin - 1, 0)].split(";")
@@ -73,10 +76,8 @@ def parsed(value: Any, *, strings: bool = False) -> Json:
 
 def plain(value: Any, depth: int = _DEEPEST) -> Json:
     """A copy of what JSON can say of a value: what it cannot is left out."""
-    if isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return value if isfinite(value) else None
+    if isinstance(value, bool | int | float):
+        return _number(value)
     if isinstance(value, str):
         return str.__str__(value)
     if depth and isinstance(value, list | tuple):
@@ -84,6 +85,13 @@ def plain(value: Any, depth: int = _DEEPEST) -> Json:
     if depth and (isinstance(value, dict) or hasattr(type(value), "model_fields")):
         return {str(name): plain(each, depth - 1) for name, each in members(value).items()}
     return None
+
+
+def _number(value: float) -> Json:
+    """OTLP's integers have 64 bits, and JSON has no numbers that are not finite."""
+    if isinstance(value, int):
+        return value if isinstance(value, bool) or integer(value) is not None else str(value)
+    return value if isfinite(value) else None
 
 
 def joined(parts: Iterable[tuple[Part, ...]]) -> Iterator[Part]:
