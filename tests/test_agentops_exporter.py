@@ -218,18 +218,30 @@ def test_an_expired_token_with_no_new_one(platform: AgentOpsPlatform, told: Told
     assert platform.authorizations == ["Bearer canary.token-1"] * 2
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "cause"), [(NOWHERE, "ConnectionError"), ("api.agentops.ai", "MissingSchema")], ids=["gone", "no URL"]
+NO_URL = (
+    "{}='agentops.ai' is not usable: it takes a URL that begins with http:// or https://. Nothing is sent to AgentOps."
 )
-def test_a_token_server_out_of_reach(
-    endpoint: str, cause: str, platform: AgentOpsPlatform, told: Told, monkeypatch: pytest.MonkeyPatch
+
+
+@pytest.mark.parametrize(
+    ("setting", "line"),
+    [
+        (f"AGENTOPS_API_ENDPOINT={NOWHERE}", NO_TOKEN.format("ConnectionError")),
+        ("AGENTOPS_API_ENDPOINT=agentops.ai", NO_URL.format("AGENTOPS_API_ENDPOINT")),
+        ("AGENTOPS_EXPORTER_ENDPOINT=agentops.ai", NO_URL.format("AGENTOPS_EXPORTER_ENDPOINT")),
+    ],
+    ids=["gone", "no URL", "no URL for spans"],
+)
+def test_a_server_out_of_reach(
+    setting: str, line: str, platform: AgentOpsPlatform, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line names the variable that may be wrong; the key goes nowhere else."""
-    monkeypatch.setenv("AGENTOPS_API_ENDPOINT", endpoint)
+    """The line names the variable that may be wrong; the key goes nowhere else, such as to the default."""
+    monkeypatch.setattr("agentops_otel_litellm.settings.declaring.told", set())
+    monkeypatch.setenv(*setting.split("=", 1))
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
     exporter.shutdown()
-    assert told.take() == [NO_TOKEN.format(cause)]
+    assert told.take() == [line]
     assert (platform.token_requests, platform.requests) == ([], [])
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import litellm
 import pytest
 
-from agentops_otel_litellm import settings, vocabularies
+from agentops_otel_litellm import vocabularies
 from agentops_otel_litellm.call import Usage
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.settings import Settings, setting
+from agentops_otel_litellm.settings import Settings, declaring, setting
 from conformance import Emitted
 from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of
@@ -23,7 +23,7 @@ VOCABULARIES = ("gen_ai", "llm")
 
 @pytest.fixture(autouse=True)
 def _nothing_told_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "_told", set())
+    monkeypatch.setattr(declaring, "told", set())
 
 
 def _digits(text: str) -> int:
@@ -32,7 +32,7 @@ def _digits(text: str) -> int:
     return int(text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class WithPins(Settings):
     pin: int | None = setting("AGENTOPS_PIN", default=None, parse=_digits, help="", secret=True)
     door: int = setting("AGENTOPS_DOOR", default=7, parse=_digits, help="")

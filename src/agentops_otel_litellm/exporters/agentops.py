@@ -57,7 +57,8 @@ class AgentOpsAuth(AuthBase):
 
     def __init__(self, settings: Settings) -> None:
         self._key = settings.api_key
-        self._url = f"{settings.api_endpoint.rstrip('/')}/v3/auth/token"
+        base = settings.api_endpoint and settings.exporter_endpoint and settings.api_endpoint.rstrip("/")
+        self._url = base and f"{base}/v3/auth/token"
         self._lock = Lock()
         self._token: str | None = None
         self._paused_until = 0.0
@@ -79,6 +80,8 @@ class AgentOpsAuth(AuthBase):
             return self._token
 
     def _mint(self) -> str | None:
+        if self._url is None:
+            return None  # it was told that this cannot be used
         if self._key is None:
             self._pause(NO_KEY)
             return None

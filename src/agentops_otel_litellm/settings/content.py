@@ -1,0 +1,85 @@
+"""Settings of what is said: whether it is told, and how much of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentops_otel_litellm.settings.declaring import setting
+from agentops_otel_litellm.settings.values import CAPTURES, REDACTED, ContentCapture, capture, kinds, number_of, switch
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentSettings:
+    """Whether what is said is told, where, and how much of it."""
+
+    content: ContentCapture = setting(  # noqa: RUF009 - it is frozen
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+        default=CAPTURES["NO_CONTENT"],
+        parse=capture,
+        help="Whether prompts, answers, tools and the like are told, and where: `NO_CONTENT`, `SPAN_ONLY`, "
+        "`EVENT_ONLY` or `SPAN_AND_EVENT`; `true` is `SPAN_ONLY`.",
+    )
+    emit_event: bool | None = setting(
+        "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT",
+        default=None,
+        parse=switch,
+        help="Whether each call of a model is also told as an event, `gen_ai.client.inference.operation.details`; by "
+        "default where what was said is told in events.",
+    )
+    completion_hook: str | None = setting(
+        "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK",
+        default=None,
+        parse=str,
+        help="The entry point (`opentelemetry_genai_completion_hook`) that is given what is said, as it may be told: "
+        "`upload` writes it to `OTEL_INSTRUMENTATION_GENAI_UPLOAD_BASE_PATH`. It needs the extra `upload`.",
+    )
+    redact: tuple[str, ...] = setting(
+        "AGENTOPS_REDACT",
+        default=REDACTED,
+        parse=kinds,
+        help="What is taken out of what is told: any of `key`, `token`, `email`, `phone`, `card`, or `none`.",
+    )
+    redactor: str | None = setting(
+        "AGENTOPS_REDACTOR",
+        default=None,
+        parse=str,
+        help="A function of yours that takes a text and gives it redacted, `package.module:function`.",
+    )
+    part_limit: int = setting(
+        "AGENTOPS_CONTENT_PART_LIMIT",
+        default=32_768,
+        parse=number_of("characters"),
+        help="Characters told of a part of a message.",
+    )
+    call_limit: int = setting(
+        "AGENTOPS_CONTENT_CALL_LIMIT",
+        default=262_144,
+        parse=number_of("characters"),
+        help="Characters told of all that is said in a call; of a conversation that is longer, the end.",
+    )
+    capture_media: bool = setting(
+        "AGENTOPS_CAPTURE_MEDIA",
+        default=False,
+        parse=switch,
+        help="Whether images, sounds and files that are sent or come as base64 are told as such; else only their kind "
+        "and size are.",
+    )
+    media_limit: int = setting(
+        "AGENTOPS_CONTENT_MEDIA_LIMIT",
+        default=1_048_576,
+        parse=number_of("characters"),
+        help="Characters of base64 told of one of them; of what is longer, none are.",
+    )
+
+    @property
+    def tells_content(self) -> bool:
+        """Whether what is said is told anywhere."""
+        return self.content.on_spans or self.tells_in_events or self.completion_hook is not None
+
+    @property
+    def tells_in_events(self) -> bool:
+        return self.content.in_events and self.emits_event
+
+    @property
+    def emits_event(self) -> bool:
+        return self.content.in_events if self.emit_event is None else self.emit_event

@@ -1,0 +1,98 @@
+"""What the text of a variable means. A parser raises a ValueError that says what is accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+"""Of Python's logging."""
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A comma-separated list, each name once."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def pairs(text: str) -> tuple[tuple[str, str], ...]:
+    """A comma-separated list of `name=value`; a name given twice has its last value."""
+    given: dict[str, str] = {}
+    for item in names(text):
+        name, _, value = (part.strip() for part in item.partition("="))
+        if not name or not value:
+            raise ValueError("comma-separated pairs, as in `acme-=openai,our-claude=anthropic`")
+        given[name] = value
+    return tuple(given.items())
+
+
+def switch(text: str) -> bool:
+    """As OpenTelemetry writes its own."""
+    if text.lower() not in {"true", "false"}:
+        raise ValueError("true or false")
+    return text.lower() == "true"
+
+
+def number_of(what: str) -> Callable[[str], int]:
+    """A parser of whole numbers from 1 on."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) == 0:
+            raise ValueError(f"a number of {what}, 1 or more")
+        return int(text)
+
+    return number
+
+
+def url(text: str) -> str:
+    split = urlsplit(text)
+    if split.scheme not in {"http", "https"} or not split.hostname:
+        raise ValueError("a URL that begins with http:// or https://")
+    return text
+
+
+def level(text: str) -> str:
+    if text.upper() not in LEVELS:
+        raise ValueError(f"one of {', '.join(LEVELS)}")
+    return text.upper()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentCapture:
+    """Where what was said is told: nowhere, unless the user asks for it."""
+
+    on_spans: bool = False
+    in_events: bool = False
+
+    def __str__(self) -> str:
+        return next(name for name, known in CAPTURES.items() if known == self)
+
+
+CAPTURES = {
+    "NO_CONTENT": ContentCapture(),
+    "SPAN_ONLY": ContentCapture(on_spans=True),
+    "EVENT_ONLY": ContentCapture(in_events=True),
+    "SPAN_AND_EVENT": ContentCapture(on_spans=True, in_events=True),
+    # As earlier releases of OpenTelemetry's instrumentations had it.
+    "TRUE": ContentCapture(on_spans=True),
+    "FALSE": ContentCapture(),
+}
+
+
+def capture(text: str) -> ContentCapture:
+    if text.upper() not in CAPTURES:
+        raise ValueError("one of NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT")
+    return CAPTURES[text.upper()]
+
+
+REDACTED = ("key", "token", "email", "phone", "card")
+"""Kinds of what can be taken out of what is told."""
+
+
+def kinds(text: str) -> tuple[str, ...]:
+    given = names(text.lower())
+    if given == ("none",):
+        return ()
+    if not set(given) <= set(REDACTED):
+        raise ValueError(f"a comma-separated choice of {', '.join(REDACTED)}, or none")
+    return given
