@@ -13,6 +13,7 @@ Environment = Mapping[str, str]
 
 SIGNALS = ("TRACES", "METRICS", "LOGS")
 CONSOLE = "agentops_console"
+AGENTOPS = "agentops"
 # Milliseconds: with the SDK's 5,000, a call's line on the console comes long after the call.
 CONSOLE_DELAY = "200"
 
@@ -43,6 +44,12 @@ def exporters(signal: str, environment: Environment) -> tuple[str, ...]:
     """Where a signal goes: what the user says, or else the default; `none` is no destination."""
     exporter = environment.get(f"OTEL_{signal}_EXPORTER") or _exporter(signal, environment)
     return _destinations(exporter)
+
+
+def sends_to_agentops(environment: Environment) -> bool:
+    """Whether AgentOps is a destination of traces: it is named, or has a key and traces are not switched off."""
+    named = exporters("TRACES", environment)
+    return AGENTOPS in named or bool(named and environment.get("AGENTOPS_API_KEY", "").strip())
 
 
 def _destinations(exporter: str) -> tuple[str, ...]:
