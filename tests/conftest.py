@@ -24,7 +24,7 @@ import pytest
 import operations_table
 import releases
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
-from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.seams.tracing import TRACING
 from conformance import EMITTED, Emitted
 from operations_table import SeenOperations

@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind
 
 import conformance
-from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.version import SCOPE
 from conformance import EMITTED
 

@@ -25,7 +25,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import StatusCode
 
 import releases
-from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from apps import MESSAGES, App, AsyncApp, SyncApp
 from recorder import Recorder, attributes_of, seconds
 from servers.in_process import PROVIDER, InProcessProvider

@@ -28,11 +28,13 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.call.content import Content, Message, Part, Tool
+from agentops_otel_litellm.observing import observation
+from agentops_otel_litellm.observing.account import Account
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary
 from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
 from conftest import Reinstrument, Told
-from recorder import Recorder
+from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider
 
 READERS = ("read_target", "read_routing", "read_failure", "is_stream")
@@ -111,6 +113,28 @@ def test_a_broken_reader(  # noqa: PLR0913, PLR0917 - fixtures
     assert "canary" not in "".join(lines)
 
 
+@pytest.mark.parametrize(
+    ("of", "part"),
+    [(observation, "trace_cost_of"), (Account, "read_request"), (Account, "read_app")],
+    ids=["its place in the trace", "the request", "the app"],
+)
+def test_a_call_that_begins_badly(  # noqa: PLR0913, PLR0917 - fixtures and cases
+    of: object,
+    part: str,
+    provider: OpenAIProvider,
+    telemetry: Recorder,
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once its span is open, it is seen to its end, whatever of ours fails: the span ends, and tells of the answer."""
+    monkeypatch.setattr(of, part, breaks)
+    assert call(provider, stream=False) == "Hello, world!"
+    (span,) = telemetry.spans()
+    assert attributes_of(span)["gen_ai.response.finish_reasons"] == ("stop",)
+    assert [event.name for event in span.events] == ["litellm.attempt"]
+    assert len(told.take()) == 1
+
+
 @pytest.mark.parametrize("part", ["request", "response", "usage", "cost", "chunks", "stream_cost"])
 def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder, told: Told) -> None:
     """The same for each part of the shape by which an operation is read."""
@@ -147,7 +171,9 @@ def no_price(_call: Call) -> None:
     """For a pipeline of which only the names matter."""
 
 
-@pytest.mark.parametrize("processor", [each.__name__ for each in processors.pipeline(Settings(), no_price)])
+@pytest.mark.parametrize(
+    "processor", [each.__name__ for each in processors.pipeline(Settings(), no_price, tells_content=False)]
+)
 def test_a_broken_processor(processor: str, told: Told, provider: OpenAIProvider) -> None:
     """A processor that raises is passed over."""
     recorder = Recorder()

@@ -13,7 +13,7 @@ from contextlib import suppress
 import litellm
 import pytest
 
-from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from apps import MESSAGES
 from recorder import Recorder, attributes_of
 from servers.in_process import PROVIDER, InProcessProvider

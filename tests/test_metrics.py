@@ -38,6 +38,7 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.metrics import Metrics
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.settings import wants_newest_conventions
 from agentops_otel_litellm.vocabularies import metrics as rows
 from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST
@@ -354,7 +355,7 @@ def test_another_instrument_observes_the_same_streams(app: App, telemetry: Recor
 
     async def scenario() -> dict[object, float]:
         opened = await app.stream()
-        Metrics(meter)
+        Metrics(meter, open_streams=OPEN_STREAMS.calls)
         counted = open_streams(telemetry)
         await app.rest(opened)
         return counted

@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.trace import StatusCode
 
 import releases
-from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from apps import App, AsyncApp
 from recorder import Recorder, attributes_of, seconds
 from servers.openai_provider import OpenAIProvider, Script

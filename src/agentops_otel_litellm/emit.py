@@ -23,7 +23,7 @@ from opentelemetry.trace import (
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard, tell
 from agentops_otel_litellm.metrics import Metrics
-from agentops_otel_litellm.observing.trace_cost import TraceCost
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.prices.background import PackagePrices
 from agentops_otel_litellm.processors import pipeline
 from agentops_otel_litellm.processors.content import leave_content_out
@@ -37,6 +37,7 @@ from agentops_otel_litellm.vocabularies.vocabulary import UNLIMITED
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.completion_hook import Hook
+    from agentops_otel_litellm.observing.trace_cost import TraceCost
 
 logger = logging.getLogger(__name__)
 
@@ -62,22 +63,19 @@ class Telemetry:
         self._tells_on_spans = settings.content.on_spans
         self._tells_in_events = settings.tells_in_events
         self._hook = _hook(settings)
+        self.tells_content = self._tells_on_spans or self._tells_in_events or self._hook is not None
+        """Whether what is said is told anywhere: calls are to be given it, then. (A hook may be set and not be had.)"""
         self.metadata_keys = settings.metadata_keys
         """Names of what calls are to be given of the app's metadata; likewise below, of baggage."""
         self.baggage_keys = settings.baggage_keys
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
         self._package_prices = PackagePrices(live=settings.live_prices)
-        self._pipeline = pipeline(settings, self._package_prices.price)
+        self._pipeline = pipeline(settings, self._package_prices.price, tells_content=self.tells_content)
         self._names = frozenset(self._at_start)
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
-        self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics)
-
-    @property
-    def captures_content(self) -> bool:
-        """Whether calls are to be given what was said."""
-        return self._tells_on_spans or self._tells_in_events or self._hook is not None
+        self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics, open_streams=OPEN_STREAMS.calls)
 
     def start(self, call: Call, context: Context) -> Span:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;

@@ -21,7 +21,6 @@ from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.version import SCOPE
 from agentops_otel_litellm.vocabularies.metrics import METRICS, Dimensions, Metric
 
@@ -38,9 +37,13 @@ class Metrics:
     WAITING_LIMIT = 1_024
     """Values put aside before a thread is asked to record them: collections can be minutes apart."""
 
-    def __init__(self, meter: Meter, rows: Sequence[Metric] = METRICS) -> None:
+    def __init__(
+        self, meter: Meter, rows: Sequence[Metric] = METRICS, *, open_streams: Callable[[], Iterable[Call]] = tuple
+    ) -> None:
         self._enabled = not isinstance(meter, NoOpMeter)
         self._names = _Names()
+        self._open_streams = open_streams
+        """The calls of whose streams the app is reading: asked at each collection."""
         self._start_empty()
         self._recorded: list[tuple[Metric, Record]] = []
         instruments: dict[str, Record] = {}
@@ -130,7 +133,7 @@ class Metrics:
         def observe(_options: CallbackOptions) -> Iterable[Observation]:
             open_: Counter[object] = Counter()
             with guard(f"observing the metric {row.name}"):
-                for call in OPEN_STREAMS.calls():
+                for call in self._open_streams():
                     for attributes, value, times in self._measured(row, call):
                         key = frozenset(attributes.items())
                         known.setdefault(key, attributes)

@@ -19,12 +19,12 @@ _MAKING = guard("making LiteLLM's callback")
 
 def agentops_callback(init_custom_logger: Callable[..., Any]) -> Callable[..., Any]:
     """LiteLLM makes a callback of its name: where calls are seen anyway, one that has nothing to do."""
-    builtin = Settings.from_environment().litellm_builtin
+    _builtin_is_wanted.cache_clear()  # LiteLLM is being instrumented: the environment may be another
 
     @wraps(init_custom_logger)
     def made(*args: object, **kwargs: object) -> object:
         name = args[0] if args else kwargs.get("logging_integration")
-        if name == NAME and not builtin:
+        if name == NAME and not _builtin_is_wanted():
             with _MAKING:
                 return _callback()
         return init_custom_logger(*args, **kwargs)
@@ -34,7 +34,13 @@ def agentops_callback(init_custom_logger: Callable[..., Any]) -> Callable[..., A
 
 def is_wanted(callback: object) -> bool:
     """Whether a callback of the name is ours, or LiteLLM's own where the user asked for that."""
-    return type(callback).__name__ == "AgentOpsLiteLLMCallback" or Settings.from_environment().litellm_builtin
+    return type(callback).__name__ == "AgentOpsLiteLLMCallback" or _builtin_is_wanted()
+
+
+@cache
+def _builtin_is_wanted() -> bool:
+    """Whether the user asked for LiteLLM's own. Read once: LiteLLM may make and name many callbacks."""
+    return Settings.from_environment().litellm_builtin
 
 
 @cache

@@ -59,7 +59,6 @@ class Account:
         "attempts",
         "cooldown_time",
         "error",
-        "is_told",
         "logging",
         "reader",
         "started",
@@ -89,14 +88,8 @@ class Account:
         """Those that LiteLLM had on its way, where it called itself or another call was made."""
         self.attempts = AttemptsSoFar()
         self.reader = AnswerReader(operation.shape, parameters)
-        self.is_told = False
-        """Whether a span tells of the call. Of one that is not sampled there are only metrics."""
         self.started_at = time_ns()
         self.started = perf_counter()
-
-    def is_to_be_told(self) -> None:
-        """A span tells of the call."""
-        self.is_told = self.reader.has_prices = True
 
     def let_go(self) -> None:
         """Of what the app passed and LiteLLM made of it: the call is over."""
@@ -157,27 +150,6 @@ class Account:
             return True
         return self.translation is not None and readers.read_messages(kwargs) is self.translation
 
-    def error_made(self, error: BaseException, of: object, at: float) -> None:
-        """LiteLLM made its own error of one that came at that instant: it ends the attempt that is under way."""
-        if self.attempts.under_way:
-            self.attempt_failed(error, at)
-        else:
-            self.attempts.remade(of, error)
-
-    def attempt_failed(self, error: BaseException, at: float, failure: Failure | None = None) -> None:
-        """The attempt that is under way did."""
-        self.attempts.fail(error, at, self.target(), failure or readers.read_failure(error))
-
-    def try_failed(self, error: BaseException, asked: Mapping[str, object]) -> None:
-        """LiteLLM called itself, to try this once, with the parameters it `asked` with: they count where it failed
-        before it turned to anyone.
-        """
-        attempts, now = self.attempts, perf_counter()
-        if attempts.under_way:
-            self.attempt_failed(error, now)
-        elif not attempts.failed_with(error):
-            attempts.fail(error, now, readers.read_target(asked, None), readers.read_failure(error))
-
     def answered(self, answer: object, error: BaseException | None) -> None:
         """LiteLLM has an answer, or an error, that it will keep to itself."""
         if answer is not None:
@@ -231,19 +203,8 @@ class Account:
         error: BaseException | None,
     ) -> Call:
         """The whole call, of which `result` is what the app gets, where that is no stream."""
-        failure: Failure | None = None
-        if error is not None:
-            with _READING_EXCEPTION:
-                failure = readers.read_failure(error)
-        if failure is None and streamed is not None and streamed.chunks.failure is not None:
-            outcome, failure = "failed", streamed.chunks.failure
-        response, usage, cost = answer = self._answer_at_end(outcome, result, streamed)
-        if self.answers is not None:
-            with _READING_RESPONSE:
-                if outcome == "completed" and streamed is None:
-                    self.answers.end_with(self._operation.shape, result)
-                failed = outcome != "completed" and streamed is None
-                response, usage, cost = self.answers.settled(answer, failed=failed)
+        outcome, failure = _failing(outcome, error, streamed)
+        response, usage, cost = self._answer_at_end(outcome, result, streamed)
         target, ended = self.target(), self.started + duration
         return Call(
             name=self._operation.name,
@@ -251,7 +212,7 @@ class Account:
             target=target,
             attempts=self.attempts.over(self.started, ended, target, failure),
             timing=Timing(started_at=self.started_at, duration=duration),
-            routing=self.routing() if self.is_told else None,
+            routing=self.routing() if self.reader.is_recorded else None,
             request=self._request,
             response=response,
             usage=usage,
@@ -265,7 +226,18 @@ class Account:
         )
 
     def _answer_at_end(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
-        """What came, in whichever way it did."""
+        """What came, in whichever way it did, with the others that LiteLLM had on its way."""
+        answer = self._last_answer(outcome, result, streamed)
+        if self.answers is None:
+            return answer
+        with _READING_RESPONSE:
+            if streamed is None and outcome == "completed":
+                self.answers.end_with(self._operation.shape, result)
+            return self.answers.settled(answer, failed=streamed is None and outcome != "completed")
+        return answer
+
+    def _last_answer(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
+        """What came last."""
         if streamed is not None:
             return self.reader.streamed(streamed.chunks, outcome, self.logging)
         if self._answer is not None:
@@ -297,3 +269,15 @@ class Account:
             routing = self._operation.shape.routing(self._parameters, self._first_logging)
             return replace(routing, cooldown_time=self.cooldown_time) if self.cooldown_time is not None else routing
         return None
+
+
+def _failing(
+    outcome: StreamOutcome, error: BaseException | None, streamed: StreamedResponse | None
+) -> tuple[StreamOutcome, Failure | None]:
+    """What went wrong, by the exception or else by a chunk of the stream, whose end may seem to be a good one."""
+    if error is not None:
+        with _READING_EXCEPTION:
+            return outcome, readers.read_failure(error)
+    if streamed is not None and streamed.chunks.failure is not None:
+        return "failed", streamed.chunks.failure
+    return outcome, None

@@ -24,13 +24,15 @@ class AnswerReader:
     with it. Each method is given LiteLLM's logging object as it is by then.
     """
 
-    __slots__ = ("_is_mocked", "_shape", "estimate", "has_prices", "provided", "usage_is_estimated", "worked_out")
+    __slots__ = ("_is_mocked", "_shape", "estimate", "is_recorded", "provided", "usage_is_estimated", "worked_out")
 
     def __init__(self, shape: readers.Shape, parameters: Mapping[str, object]) -> None:
         self._shape = shape
         self._is_mocked = readers.is_mocked(parameters)
-        self.has_prices = False
-        """Whether LiteLLM is asked for a price it has not worked out yet, and for the parts of one."""
+        self.is_recorded = False
+        """Whether the call's span is: then LiteLLM is asked for a price it has not worked out yet, and for the parts
+        of one. Of a call that is not sampled there are only metrics.
+        """
         self.provided: object = None
         """The provider's part of a response of which LiteLLM's cache had the rest."""
         self.usage_is_estimated = False
@@ -85,7 +87,7 @@ class AnswerReader:
         with _READING_USAGE:
             usage = shape.usage(given) if chunks is None else chunks.usage()
         with _READING_COST:
-            if usage is not None and self.has_prices:
+            if usage is not None and self.is_recorded:
                 cost = (None if chunks is not None else shape.cost(given)) or shape.price(chunks or given, logging)
                 cost = cost or readers.price_answer(chunks or given, logging)
         return self._bought(response, usage, cost)
@@ -109,7 +111,7 @@ class AnswerReader:
 
     def _priced(self, cost: Cost | None, usage: Usage | None, told: object, logging: object) -> Cost | None:
         """LiteLLM has a price for it, or is asked for one, which takes it a millisecond."""
-        if usage is None or not self.has_prices:
+        if usage is None or not self.is_recorded:
             return cost
         if cost is None or not cost.total:
             cost = self._shape.price(told, logging) or cost

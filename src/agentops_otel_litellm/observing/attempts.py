@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
+from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Attempt, Attempts, Failure, Routing, Target
 
 _UNKNOWN_TARGET, _NO_ROUTING = Target(), Routing()
@@ -58,8 +60,11 @@ class AttemptsSoFar:
             self._now.ended, self._now.target = at, target
             self._now = None
 
-    def fail(self, error: BaseException, at: float, target: Target, failure: Failure) -> None:
-        """The attempt failed, or one did before LiteLLM had turned to a provider."""
+    def fail(self, error: BaseException, at: float, target: Target, failure: Failure | None = None) -> None:
+        """The attempt that is under way failed, or one did before LiteLLM had turned to a provider; `failure`: what is
+        known of that, if more is than the error says.
+        """
+        failure = failure or readers.read_failure(error)
         failed = self._now
         if failed is None:
             failed = Try(at, reached=False)
@@ -68,14 +73,28 @@ class AttemptsSoFar:
         self._now = None
         self._errors.append(error)
 
-    def failed_with(self, error: BaseException) -> bool:
+    def error_made(self, error: BaseException, of: object, at: float, target: Target) -> None:
+        """LiteLLM made its own error of one that came at that instant: it ends the attempt that is under way, or means
+        the same attempt as the other.
+        """
+        if self.under_way:
+            self.fail(error, at, target)
+        elif error is not of and isinstance(of, BaseException) and self._failed_with(of):
+            self._errors.append(error)
+
+    def try_failed(self, error: BaseException, asked: Mapping[str, object], target: Target) -> None:
+        """LiteLLM called itself, to try this once, with the parameters it `asked` with: they count where it failed
+        before it turned to anyone.
+        """
+        now = perf_counter()
+        if self.under_way:
+            self.fail(error, now, target)
+        elif not self._failed_with(error):
+            self.fail(error, now, readers.read_target(asked, None))
+
+    def _failed_with(self, error: BaseException) -> bool:
         """Whether it is known that an attempt did."""
         return any(each is error for each in self._errors)
-
-    def remade(self, error: object, into: BaseException) -> None:
-        """LiteLLM made another error of one; it means the same attempt."""
-        if error is not into and isinstance(error, BaseException) and self.failed_with(error):
-            self._errors.append(into)
 
     def forget_errors(self) -> None:
         """They hold on to all that LiteLLM was doing, and will not be handed on any more."""

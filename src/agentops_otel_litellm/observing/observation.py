@@ -26,10 +26,10 @@ from agentops_otel_litellm.call import (
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.account import Account
 from agentops_otel_litellm.observing.attempts import Try
-from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.observing.streamed_response import StreamedResponse
 from agentops_otel_litellm.observing.suppression import standing_aside
 from agentops_otel_litellm.observing.trace_cost import TraceCost, trace_cost_of
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +62,8 @@ def is_suppressed(context: Mapping[str, object]) -> bool:
 
 
 _TAKING_ANSWER = guard("taking what a call within another gave")
+_PLACING_CALL = guard("placing a call among others")
+_READING_REQUEST = guard("reading what a call is asked")
 _ENDING_SPAN = guard("ending a span")
 _READING_CALL = guard("putting a call together")
 _CANCELLATIONS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
@@ -100,30 +102,40 @@ class Observation:
         self._handed_on: float | None = None
         self._forgotten: finalize[..., object] | None = None
         self._routed: Try | None = None
+        self._inside: Observation | None = None
+        self.trace_cost: TraceCost | None = None
+        """What is spent in the trace, where the first span of it is ours."""
         self.account = Account(operation, parameters)
         """What is known of the call."""
+        aside: Mapping[str, object] = standing_aside(context) if operation.calls_a_model else {}
         self._span: Span = telemetry.start(self.account.begun(), context)
-        around = context.get(CURRENT)
-        self.trace_cost: TraceCost | None = trace_cost_of(
+        # The span is open, and only an observation ends it: what fails from here on is done without.
+        self._context: Context | None = Context({**aside, **set_span_in_context(self._span, context), CURRENT: self})
+        with _PLACING_CALL:
+            self._take_place(context)
+        with _READING_REQUEST:
+            self._read_what_is_asked(context)
+
+    def _take_place(self, context: Context) -> None:
+        """Beneath and beside others."""
+        around, outside = context.get(CURRENT), observation_in(context)
+        self.trace_cost = trace_cost_of(
             self._span, context, around.trace_cost if isinstance(around, Observation) else None
         )
-        """What is spent in the trace, where the first span of it is ours."""
-        inside: Mapping[str, object] = set_span_in_context(self._span, context)
-        if operation.calls_a_model:
-            inside = standing_aside(inside)
-        self._context: Context | None = Context({**inside, CURRENT: self})
-        outside = observation_in(context)
-        self._inside: Observation | None = None
         if outside is not None:
             self._inside = outside if outside.calls_a_model else outside._inside  # noqa: SLF001 - another of the kind
             if outside.operation == "route":
                 self._is_tried_for(outside)
+
+    def _read_what_is_asked(self, context: Context) -> None:
+        """Where a span tells of it."""
+        account, telemetry = self.account, self._telemetry
         if self._span.is_recording():
-            self.account.is_to_be_told()
-            self.account.read_request()
-            self.account.read_app(context, telemetry.metadata_keys, telemetry.baggage_keys)
-            if telemetry.captures_content:
-                self.account.read_content()
+            account.reader.is_recorded = True
+            account.read_request()
+            account.read_app(context, telemetry.metadata_keys, telemetry.baggage_keys)
+            if telemetry.tells_content:
+                account.read_content()
 
     @property
     def open(self) -> bool:

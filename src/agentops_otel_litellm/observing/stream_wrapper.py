@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import wrapt
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.readers import LiteLLMStream
 
 if TYPE_CHECKING:

@@ -24,35 +24,33 @@ from agentops_otel_litellm.settings import Settings
 
 Processor = Callable[[Call], Call]
 
-PIPELINE: tuple[Processor, ...] = (
-    set_saved_apart,
-    drop_lost_reasons,
-    add_stream_figures,
-    count_retries,
-    name_deployment,
-    categorise_failure,
-    drop_unknown_cost,
-)
 
-
-def pipeline(settings: Settings, price_unmapped: Callable[[Call], Cost | None]) -> tuple[Processor, ...]:
-    """The processors, as the user has set them, and with what knows prices that LiteLLM does not."""
+def pipeline(
+    settings: Settings, price_unmapped: Callable[[Call], Cost | None], *, tells_content: bool
+) -> tuple[Processor, ...]:
+    """The processors, as the user has set them, and with what knows prices that LiteLLM does not; `tells_content`:
+    whether there is anywhere to tell what was said.
+    """
     own = () if settings.prices is None else (pricing_as_the_user_says(read_prices(settings.prices)),)
     return (
         naming_provider(dict(settings.model_providers)),
         drop_count_of_a_beginning,
         *own,
-        *PIPELINE,
+        set_saved_apart,
+        drop_lost_reasons,
+        add_stream_figures,
+        count_retries,
+        name_deployment,
+        categorise_failure,
+        drop_unknown_cost,
         pricing_unmapped(price_unmapped),
         drop_needless_estimate if settings.estimate_usage else drop_estimate,
-        _content_processor(settings),
+        _content_processor(settings) if tells_content else leave_content_out,
     )
 
 
 def _content_processor(settings: Settings) -> Processor:
     """What makes content fit to be told."""
-    if not settings.tells_content:
-        return leave_content_out
     own = redactors(settings)
     if own is None:
         return leave_content_out
@@ -60,4 +58,4 @@ def _content_processor(settings: Settings) -> Processor:
     return editing(own, settings.part_limit, settings.call_limit, media_limit)
 
 
-__all__ = ["PIPELINE", "Processor", "pipeline"]
+__all__ = ["Processor", "pipeline"]

@@ -19,9 +19,8 @@ from agentops_otel_litellm.readers.continuation import (
     read_messages,
     unwrapped,
 )
-from agentops_otel_litellm.readers.counting import TOKEN_COUNT
 from agentops_otel_litellm.readers.decisions import DECISIONS
-from agentops_otel_litellm.readers.estimates import estimate_of, read_estimate
+from agentops_otel_litellm.readers.estimated_usage import estimate_of, read_estimate
 from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.images import IMAGE
@@ -49,6 +48,7 @@ from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.target import asks, is_of_a_tool, read_cooldown_time, read_routing, read_target
+from agentops_otel_litellm.readers.token_count import TOKEN_COUNT
 from agentops_otel_litellm.readers.video import VIDEO
 
 __all__ = [

@@ -12,7 +12,7 @@ from agentops_otel_litellm.readers.content.media import SPEECH_CONTENT, TRANSCRI
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, no_usage, read_cost, read_unit_cost
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.tokens import read_media_usage
+from agentops_otel_litellm.readers.usage import read_media_usage
 from agentops_otel_litellm.readers.values import (
     count,
     field,

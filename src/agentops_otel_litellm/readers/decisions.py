@@ -10,7 +10,7 @@ from agentops_otel_litellm.call import Request, Response, Usage
 from agentops_otel_litellm.readers.requests import measure
 from agentops_otel_litellm.readers.responses import default_response
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.tokens import read_usage
+from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import count, field, integer, members, model_name, rows_for, taken
 
 Parameters = Mapping[str, Any]

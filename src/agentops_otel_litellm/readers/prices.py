@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from agentops_otel_litellm.call import Cost, Usage
 from agentops_otel_litellm.readers.streams import ChatChunks, read_stream_cost
-from agentops_otel_litellm.readers.tokens import read_usage
+from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import field, members, number, text
 
 

@@ -15,7 +15,7 @@ from agentops_otel_litellm.readers.jobs import http_response
 from agentops_otel_litellm.readers.requests import Parameters, default_request
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.tokens import read_media_usage, summed
+from agentops_otel_litellm.readers.usage import read_media_usage, summed
 from agentops_otel_litellm.readers.values import count, field, identifier, integer, length, members, model_name, number
 
 _LONGEST_ANSWER = 65_536

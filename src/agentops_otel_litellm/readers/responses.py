@@ -8,7 +8,7 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.readers.requests import measure
-from agentops_otel_litellm.readers.tokens import read_usage
+from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
     field,
     identifier,

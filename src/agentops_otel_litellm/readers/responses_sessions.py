@@ -14,7 +14,7 @@ from typing import Any
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.tokens import read_usage, summed
+from agentops_otel_litellm.readers.usage import read_usage, summed
 from agentops_otel_litellm.readers.values import integer, members, model_name, number
 
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})

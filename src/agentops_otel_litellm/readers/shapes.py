@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
-from agentops_otel_litellm.readers import estimates, prices, requests, responses, streams, tokens
+from agentops_otel_litellm.readers import prices, requests, responses, streams
 from agentops_otel_litellm.readers import target as targets
 from agentops_otel_litellm.readers.content.chat import CHAT_CONTENT, TEXT_CONTENT
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders
 from agentops_otel_litellm.readers.content.inputs import EMBEDDING_CONTENT
+from agentops_otel_litellm.readers.estimated_usage import read_counted
+from agentops_otel_litellm.readers.usage import read_usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +25,8 @@ class Shape:
     routing: Callable[[Mapping[str, Any], Any], Routing] = targets.read_routing
     request: Callable[[Mapping[str, Any]], Request]
     response: Callable[[Any], Response]
-    usage: Callable[[Any], Usage | None] = tokens.read_usage
-    counted: Callable[[Usage, Any], Usage | None] = estimates.read_counted
+    usage: Callable[[Any], Usage | None] = read_usage
+    counted: Callable[[Usage, Any], Usage | None] = read_counted
     """What of that the provider has counted: from the usage, and LiteLLM's logging object."""
     cost: Callable[[Any], Cost | None] = responses.read_cost
     chunks: Callable[[Any], streams.Chunks] = streams.DefaultChunks

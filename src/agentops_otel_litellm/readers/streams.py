@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
 from agentops_otel_litellm.readers.responses import served_tier
-from agentops_otel_litellm.readers.tokens import read_usage
+from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
     NOTHING,
     field,

@@ -51,7 +51,7 @@ class _Seen:
         with _TAKING_FAILURE:
             tries = self._tries_for(kwargs)
             if tries is not None:
-                tries.account.try_failed(error, kwargs)
+                tries.account.attempts.try_failed(error, kwargs, tries.account.target())
 
     def step(self, kwargs: Parameters, context: Context) -> Step | None:
         """What LiteLLM does for a model's call by calling this function. (An asynchronous one that calls its twin has

@@ -45,7 +45,7 @@ def attempt_failed(exception_type: Function) -> Function:
             account = account_observed()
             if account is not None:
                 given = by_name(names, args, kwargs)
-                account.error_made(error, given.get("original_exception"), at)
+                account.attempts.error_made(error, given.get("original_exception"), at, account.target())
 
     @wraps(exception_type)
     def told(*args: object, **kwargs: object) -> object:
@@ -119,7 +119,7 @@ def _attempt_failed(client: object = None) -> AttemptsSoFar | None:
         if not account.attempts.under_way or not (client is None or readers.asks(client, account.target())):
             return None  # a callback may have a client of its own
         failure = None if client is None else readers.read_client_failure(client, error)
-        account.attempt_failed(error, perf_counter(), failure)
+        account.attempts.fail(error, perf_counter(), account.target(), failure)
         return account.attempts
     return None
 

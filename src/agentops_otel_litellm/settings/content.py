@@ -72,11 +72,6 @@ class ContentSettings:
     )
 
     @property
-    def tells_content(self) -> bool:
-        """Whether what is said is told anywhere."""
-        return self.content.on_spans or self.tells_in_events or self.completion_hook is not None
-
-    @property
     def tells_in_events(self) -> bool:
         return self.content.in_events and self.emits_event
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Estimate, Usage
-from agentops_otel_litellm.readers.tokens import read_usage
+from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import NOTHING, text
 
 
