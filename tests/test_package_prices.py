@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -227,20 +230,14 @@ def test_live_prices_without_the_package(provider: OpenAIProvider, instrumented_
     )
 
 
-LISTED = [
-    {
-        "id": "openai",
-        "name": "OpenAI",
-        "api_pattern": "https://api.openai.com",
-        "models": [
-            {
-                "id": "gpt-4o",
-                "match": {"equals": "gpt-4o"},
-                "prices": {"input_mtok": 1_000_000, "output_mtok": 2_000_000},
-            }
-        ],
-    }
-]
+def listed(*, input_mtok: int = 1_000_000) -> list[object]:
+    """The package's list, with one model and its dollars for a million tokens."""
+    prices = {"input_mtok": input_mtok, "output_mtok": 2_000_000}
+    model = {"id": "gpt-4o", "match": {"equals": "gpt-4o"}, "prices": prices}
+    return [{"id": "openai", "name": "OpenAI", "api_pattern": "https://api.openai.com", "models": [model]}]
+
+
+LISTED = listed()
 
 
 @pytest.mark.usefixtures("installed")
@@ -263,6 +260,50 @@ def test_live_prices_are_fetched(wire: WireProvider) -> None:
     assert (cost.total, cost.input, cost.output) == (12.0, 10.0, 2.0)
     assert cost.price_map_date in {(datetime.now(timezone.utc) - timedelta(days=1)).date().isoformat(), today()}
     assert [exchange.path for exchange in wire.ledger] == ["/data.json"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_fetches_its_own(wire: WireProvider) -> None:
+    """The parent's thread stayed there: the child has the parent's prices until a call begins, then fetches some."""
+    wire.reply_once("/data.json", Reply(body=LISTED))
+    wire.reply("/data.json", Reply(body=listed(input_mtok=3_000_000)))
+    program = """
+        import os, sys, time
+        from agentops_otel_litellm.call import Call, Target, Timing, Usage
+        from agentops_otel_litellm.prices.background import PackagePrices
+
+        def wait_for(total):
+            patience = time.monotonic() + 10
+            while getattr(package.price(call), "total", None) != total:
+                assert time.monotonic() < patience, package.price(call)
+                time.sleep(0.005)
+
+        package = PackagePrices(live=True, url=sys.argv[1])
+        call = Call(
+            name="chat",
+            operation="chat",
+            timing=Timing(started_at=time.time_ns()),
+            target=Target(provider="openai", model="gpt-4o"),
+            usage=Usage(input=10, output=0),
+        )
+        package.prepare()
+        wait_for(10.0)
+        child = os.fork()
+        if child == 0:
+            try:
+                assert package.price(call).total == 10.0
+                package.prepare()
+                wait_for(30.0)
+            except BaseException as error:
+                print(repr(error), flush=True)
+                os._exit(1)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    python = [sys.executable, "-W", "ignore::DeprecationWarning"]  # 3.12 warns of forks with threads
+    command = [*python, "-c", textwrap.dedent(program), f"{wire.url}/data.json"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout == "0\n"
+    assert [exchange.path for exchange in wire.ledger] == ["/data.json"] * 2
 
 
 @pytest.mark.usefixtures("installed")

@@ -7,6 +7,7 @@ then what it would be asked is not known.
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import suppress
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
@@ -30,6 +31,14 @@ class PackagePrices:
         self._live, self._url = live, url
         self._price: Callable[[Call], Cost | None] | None = None
         self._asked = Lock()
+        self._is_forked = False
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        """In the child: the threads that load and fetch stayed in the parent. The next call asks for new ones."""
+        self._asked = Lock()
+        self._is_forked = True
 
     def prepare(self) -> None:
         """A call begins: by its end, live prices are wanted."""
@@ -63,4 +72,4 @@ class PackagePrices:
                 return
             self._price = package.price
             if self._live:
-                package.keep_fresh(self._url)
+                package.keep_fresh(self._url, forked=self._is_forked)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
+from importlib import reload
 from math import isclose
 
-from genai_prices import UpdatePrices, Usage, calc_price
+from genai_prices import UpdatePrices, Usage, calc_price, update_prices
 from genai_prices.data_snapshot import DataSnapshot
 from genai_prices.types import PriceCalculation
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -72,7 +73,12 @@ class _Unseen(UpdatePrices):
             return super().fetch()
 
 
-def keep_fresh(url: str | None = None) -> None:
-    """Have the package fetch prices now, and every hour, from its own list or from `url`."""
+def keep_fresh(url: str | None = None, *, forked: bool = False) -> None:
+    """Have the package fetch prices now, and every hour, from its own list or from `url`.
+
+    In a process that was `forked` it has to be told that it does not do so yet: it knows of its parent's thread.
+    """
+    if forked:
+        reload(update_prices)
     updater = _Unseen() if url is None else _Unseen(url=url)
     updater.start()
