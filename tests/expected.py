@@ -34,6 +34,21 @@ PROVIDER_NAMES = {"gemini": "gcp.gemini", "mistral": "mistral_ai"}
 """LiteLLM's → the conventions', where they differ."""
 
 
+PRICES = ("agentops.cost.total", "gen_ai.usage.cost.amount", "llm.usage.cost")
+LOCALLY_PRICED: Attributes = {
+    "gen_ai.usage.cost.currency": "USD",
+    "gen_ai.usage.cost.source": "local",
+    "agentops.cost.source": "litellm",
+}
+"""What is said of every price that is LiteLLM's."""
+
+
+def without_prices(attributes: Attributes, price: float) -> Attributes:
+    """Each price is that, but for the last digit."""
+    assert [attributes[name] for name in PRICES] == pytest.approx([price] * 3)
+    return {name: value for name, value in attributes.items() if name not in PRICES}
+
+
 def without_figures(attributes: Attributes) -> Attributes:
     return {name: value for name, value in attributes.items() if name not in FIGURES}
 
@@ -131,11 +146,9 @@ def price(amount: float, *models: str, **tokens: int) -> Attributes:
     """
     told: Attributes = {
         "gen_ai.usage.cost.amount": amount,
-        "gen_ai.usage.cost.currency": "USD",
-        "gen_ai.usage.cost.source": "local",
         "llm.usage.cost": amount,
         "agentops.cost.total": amount,
-        "agentops.cost.source": "litellm",
+        **LOCALLY_PRICED,
     }
     return told | parts(*models, **tokens) if models else told
 

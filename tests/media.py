@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import litellm
 import pytest
+from opentelemetry.trace import SpanKind, StatusCode
 
 from apps import CALL_ID
-from recorder import Attributes
+from recorder import Attributes, Recorder, attributes_of
 from servers.wire import Reply, WireProvider
 
 BOTH_STYLES = pytest.mark.parametrize("style", ["sync", "async"])
@@ -76,6 +78,26 @@ def identity(operation: str, of: str, model: str | None, wire: WireProvider) -> 
         "server.port": wire.port,
     }
     return attributes | ({"gen_ai.request.model": name, "llm.request.model": model} if model else {})
+
+
+EACH_REFUSAL = pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+
+
+def assert_refusal_is_told(
+    invoked: Callable[[], object], refusal: tuple[Reply, Attributes], path: str, wire: WireProvider, telemetry: Recorder
+) -> Attributes:
+    """What is called ends with the provider's error: the one span says of which kind, and quotes nobody."""
+    reply, told = refusal
+    wire.reply(path, reply)
+    with pytest.raises(Exception, match=CANARY):
+        invoked()
+    (span,) = telemetry.spans()
+    attributes = attributes_of(span)
+    assert (span.kind, span.status.status_code) == (SpanKind.CLIENT, StatusCode.ERROR)
+    assert failure_of(attributes) == told
+    assert CANARY not in telemetry.everything()
+    assert [event.name for event in span.events] == ["litellm.attempt"] * len(wire.ledger)
+    return attributes
 
 
 def failure_of(attributes: Attributes) -> Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -9,11 +10,10 @@ from tempfile import SpooledTemporaryFile
 import pytest
 from litellm.types.llms.openai import HttpxBinaryResponseContent
 from litellm.types.utils import TranscriptionResponse
-from opentelemetry.trace import SpanKind, StatusCode
 
 from agentops_otel_litellm import readers
 from expected import price
-from media import BOTH_STYLES, CANARY, REFUSALS, call_type, connection, failure_of, identity, invoke
+from media import BOTH_STYLES, CANARY, EACH_REFUSAL, assert_refusal_is_told, call_type, connection, identity, invoke
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider
 
@@ -281,22 +281,15 @@ def test_the_size_of_a_file_is_told_where_it_need_not_be_sought(tmp_path: Path) 
         assert spooled._rolled is False  # type: ignore[attr-defined]  # nobody else knows
 
 
-@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+@EACH_REFUSAL
 @pytest.mark.parametrize("operation", OPERATIONS)
 @BOTH_STYLES
 def test_a_refusal_is_told_once(
     style: str, operation: str, refusal: tuple[Reply, Attributes], wire: WireProvider, telemetry: Recorder
 ) -> None:
     """An error of the provider's ends the one span with its kind, and quotes nobody."""
-    reply, told = refusal
-    wire.reply(PATHS[operation], reply)
-    with pytest.raises(Exception, match=CANARY):
-        invoke(style, operation, **OPERATIONS[operation], **connection(wire))
-    (span,) = telemetry.spans()
-    assert (span.kind, span.status.status_code) == (SpanKind.CLIENT, StatusCode.ERROR)
-    assert [event.name for event in span.events] == ["litellm.attempt"] * len(wire.ledger)
-    assert failure_of(telemetry.attributes()) == told
-    assert CANARY not in telemetry.everything()
+    called = partial(invoke, style, operation, **OPERATIONS[operation], **connection(wire))
+    assert_refusal_is_told(called, refusal, PATHS[operation], wire, telemetry)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

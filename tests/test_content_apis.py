@@ -38,6 +38,11 @@ def says(role: str, *parts: Body, **more: str) -> Body:
     return {"role": role, "parts": list(parts), **more}
 
 
+PICTURE: Body = {"type": "blob", "modality": "image", "mime_type": "image/png", "size": len(PNG)}
+ANSWERED = (thought("So."), words("Rome."), WEATHER)
+"""What each of them answers."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Api:
     """An API: a conversation in its words, the provider's answer, and what is told of both."""
@@ -47,17 +52,28 @@ class Api:
     """The function that streams, where it has a name of its own."""
     path: str
     asked: dict[str, Any]
-    told: dict[str, Any]
-    """Of what was asked."""
+    told: Sequence[Body]
+    """The conversation that was asked with."""
     answer: Body
     stream: Sequence[bytes]
-    answered: Sequence[Body]
-    """The parts of what was answered."""
     reason: str
     cut_after: int
     """Events after which the stream is cut, and then …"""
     arrived: Sequence[Body]
     asynchronous_only: bool = False
+
+    def stream_with(self, api: ApiCaller) -> None:
+        """Ask, and read the stream."""
+        api.call(self.streaming or self.function, **self.asked, **({} if self.streaming else {"stream": True}))
+
+    def tells(self, *answered: Body, **more: str) -> dict[str, Any]:
+        """What is said of all: each was asked with the same instructions and tools."""
+        return {
+            "gen_ai.system_instructions": [words("Be brief.")],
+            "gen_ai.input.messages": list(self.told),
+            "gen_ai.tool.definitions": [DECLARED],
+            "gen_ai.output.messages": [says("assistant", *answered, **more)],
+        }
 
 
 def _blocks(*blocks: tuple[Body, Sequence[Body]]) -> list[Body]:
@@ -73,6 +89,7 @@ def _blocks(*blocks: tuple[Body, Sequence[Body]]) -> list[Body]:
     ]
 
 
+CLAUDES_PICTURE: Body = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
 USED: Body = {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Rome"}}
 CLAUDE = Api(
     function="messages",
@@ -87,7 +104,7 @@ CLAUDE = Api(
                 "role": "user",
                 "content": [
                     {"type": "text", "text": "Where is this?"},
-                    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
+                    CLAUDES_PICTURE,
                     {"type": "document", "source": {"type": "url", "url": "https://example.com/map.pdf"}},
                 ],
             },
@@ -98,31 +115,23 @@ CLAUDE = Api(
                     {
                         "type": "tool_result",
                         "tool_use_id": "call_1",
-                        "content": [
-                            {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
-                        ],
+                        "content": [CLAUDES_PICTURE],
                     }
                 ],
             },
         ],
         "tools": [{"name": "weather", "description": "Tells it.", "input_schema": SCHEMA}],
     },
-    told={
-        "gen_ai.system_instructions": [words("Be brief.")],
-        "gen_ai.input.messages": [
-            says(
-                "user",
-                words("Where is this?"),
-                {"type": "blob", "modality": "image", "mime_type": "image/png", "size": len(PNG)},
-                {"type": "uri", "modality": "document", "uri": "https://example.com/map.pdf"},
-            ),
-            says("assistant", thought("Hm."), WEATHER),
-            says(
-                "tool", result("call_1", [{"type": "blob", "modality": "image", "mime_type": "image/png", "size": 12}])
-            ),
-        ],
-        "gen_ai.tool.definitions": [DECLARED],
-    },
+    told=[
+        says(
+            "user",
+            words("Where is this?"),
+            PICTURE,
+            {"type": "uri", "modality": "document", "uri": "https://example.com/map.pdf"},
+        ),
+        says("assistant", thought("Hm."), WEATHER),
+        says("tool", result("call_1", [PICTURE])),
+    ],
     answer=message(
         content=[{"type": "thinking", "thinking": "So.", "signature": "s"}, {"type": "text", "text": "Rome."}, USED],
         stop_reason="tool_use",
@@ -150,10 +159,9 @@ CLAUDE = Api(
         {"type": "message_stop"},
         names=True,
     ),
-    answered=[thought("So."), words("Rome."), WEATHER],
     reason="tool_call",
     cut_after=11,
-    arrived=[thought("So."), words("Rome."), {**WEATHER, "arguments": '{"city": '}],
+    arrived=[*ANSWERED[:2], {**WEATHER, "arguments": '{"city": '}],
 )
 
 REASONING_ITEM: Body = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "So."}]}
@@ -203,26 +211,21 @@ OPENAI = Api(
         ],
         "tools": [DECLARED],
     },
-    told={
-        "gen_ai.system_instructions": [words("Be brief.")],
-        "gen_ai.input.messages": [
-            says(
-                "user",
-                words("Where is this?"),
-                {"type": "blob", "modality": "image", "mime_type": "image/png", "size": len(PNG)},
-                {"type": "file", "modality": "document", "file_id": "file-1"},
-            ),
-            says("assistant", WEATHER),
-            says("tool", result("call_1", "sunny")),
-        ],
-        "gen_ai.tool.definitions": [DECLARED],
-    },
+    told=[
+        says(
+            "user",
+            words("Where is this?"),
+            PICTURE,
+            {"type": "file", "modality": "document", "file_id": "file-1"},
+        ),
+        says("assistant", WEATHER),
+        says("tool", result("call_1", "sunny")),
+    ],
     answer=_RESPONSE,
     stream=events(*({**event, "sequence_number": n} for n, event in enumerate(_OPENAI_EVENTS)), names=True),
-    answered=[thought("So."), words("Rome."), WEATHER],
     reason="tool_call",
     cut_after=6,
-    arrived=[thought("So."), words("Rome."), {**WEATHER, "arguments": '{"city": '}],
+    arrived=[*ANSWERED[:2], {**WEATHER, "arguments": '{"city": '}],
 )
 
 GOOGLES_CALL: Body = {"functionCall": {"id": "call_1", "name": "weather", "args": {"city": "Rome"}}}
@@ -252,32 +255,27 @@ GOOGLE = Api(
             {"functionDeclarations": [{"name": "weather", "description": "Tells it.", "parameters": SCHEMA}]},
         ],
     },
-    told={
-        "gen_ai.system_instructions": [words("Be brief.")],
-        "gen_ai.input.messages": [
-            says(
-                "user",
-                words("Where is this?"),
-                {"type": "blob", "modality": "image", "mime_type": "image/png", "size": len(PNG)},
-                {
-                    "type": "uri",
-                    "modality": "document",
-                    "mime_type": "application/pdf",
-                    "uri": "https://example.com/map.pdf",
-                },
-            ),
-            says("assistant", thought("Hm."), WEATHER),
-            says("tool", result("call_1", {"sky": "sunny"})),
-        ],
-        "gen_ai.tool.definitions": [DECLARED],
-    },
+    told=[
+        says(
+            "user",
+            words("Where is this?"),
+            PICTURE,
+            {
+                "type": "uri",
+                "modality": "document",
+                "mime_type": "application/pdf",
+                "uri": "https://example.com/map.pdf",
+            },
+        ),
+        says("assistant", thought("Hm."), WEATHER),
+        says("tool", result("call_1", {"sky": "sunny"})),
+    ],
     answer=content({"text": "So.", "thought": True}, {"text": "Rome."}, GOOGLES_CALL),
     stream=events(
         content({"text": "So.", "thought": True}, reason=None, usage=None),
         content({"text": "Ro"}, reason=None, usage=None),
         content({"text": "me."}, GOOGLES_CALL),
     ),
-    answered=[thought("So."), words("Rome."), WEATHER],
     reason="stop",
     cut_after=2,
     arrived=[thought("So."), words("Ro")],
@@ -298,20 +296,14 @@ def test_what_is_said_is_told(each: Api, api: ApiCaller, wire: WireProvider, cap
     """Instructions, conversation and tools; reasoning, text and calls of the answer."""
     wire.reply(each.path, Reply(body=each.answer))
     api.call(each.function, **each.asked)
-    assert said(captured) == {
-        **each.told,
-        "gen_ai.output.messages": [says("assistant", *each.answered, finish_reason=each.reason)],
-    }
+    assert said(captured) == each.tells(*ANSWERED, finish_reason=each.reason)
 
 
 def test_a_stream_says_the_same(each: Api, api: ApiCaller, wire: WireProvider, captured: Recorder) -> None:
     """Put together from its pieces."""
     wire.reply(each.path, Reply(pieces=each.stream))
-    api.call(each.streaming or each.function, **each.asked, **({} if each.streaming else {"stream": True}))
-    assert said(captured) == {
-        **each.told,
-        "gen_ai.output.messages": [says("assistant", *each.answered, finish_reason=each.reason)],
-    }
+    each.stream_with(api)
+    assert said(captured) == each.tells(*ANSWERED, finish_reason=each.reason)
 
 
 def test_of_a_stream_that_is_cut_what_came_is_told(
@@ -320,8 +312,8 @@ def test_of_a_stream_that_is_cut_what_came_is_told(
     """As far as it came."""
     wire.reply(each.path, Reply(pieces=each.stream, cut_after=each.cut_after))
     with contextlib.suppress(Exception):  # which one is LiteLLM's affair
-        api.call(each.streaming or each.function, **each.asked, **({} if each.streaming else {"stream": True}))
-    assert said(captured) == {**each.told, "gen_ai.output.messages": [says("assistant", *each.arrived)]}
+        each.stream_with(api)
+    assert said(captured) == each.tells(*each.arrived)
 
 
 @pytest.mark.parametrize("api", ["sync"], indirect=True)
@@ -329,6 +321,4 @@ def test_a_stored_response_is_told(api: ApiCaller, wire: WireProvider, captured:
     """Asked for later, it says what it said."""
     wire.reply("/responses/resp_1", Reply(body=_RESPONSE))
     api.call("get_responses", response_id="resp_1", custom_llm_provider="openai")
-    assert said(captured) == {
-        "gen_ai.output.messages": [says("assistant", *OPENAI.answered, finish_reason=OPENAI.reason)]
-    }
+    assert said(captured) == {"gen_ai.output.messages": [says("assistant", *ANSWERED, finish_reason=OPENAI.reason)]}

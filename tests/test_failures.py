@@ -34,14 +34,29 @@ class Case:
     sentence: str
 
 
-def facts(category: str, status: int, *, retryable: bool = False, **more: object) -> Attributes:
-    return {
+# A category → how it is put into words.
+SENTENCES = {
+    "auth": "the credentials were refused",
+    "rate_limit": "the rate limit was reached",
+    "quota": "the budget or quota is used up",
+    "invalid_request": "the request was refused as invalid",
+    "server_error": "the provider failed",
+    "context_length": "the request is longer than the model's context",
+    "content_filter": "the content was refused by a policy",
+    "not_found": "the model or resource does not exist",
+    "timeout": "no answer came in time",
+}
+
+
+def case(script: Script, error: str, category: str, status: int, *, retryable: bool = False, **more: object) -> Case:
+    said: Attributes = {
         "llm.error.category": category,
         "llm.error.retryable": retryable,
         "llm.error.status_code": status,
         "llm.error.provider": "openai",
         **{f"llm.error.{name}": value for name, value in more.items()},
     }
+    return Case(script=script, error=error, said=said, sentence=f"{SENTENCES[category]} (HTTP {status}, openai)")
 
 
 KNOWN_KEY_ERROR = "Incorrect API key provided: sk-1"
@@ -50,96 +65,44 @@ UNTIL = {"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT", "date": "Wed, 21 Oct 20
 TOO_LONG = "This model's maximum context length is 10 tokens."
 REFUSED = "Your request was rejected as a result of our safety system: content_policy_violation"
 CASES = {
-    "a refused key": Case(
-        script=Script(status=401, error_message=KNOWN_KEY_ERROR),
-        error="AuthenticationError",
-        said=facts("auth", 401),
-        sentence="the credentials were refused (HTTP 401, openai)",
+    "a refused key": case(Script(status=401, error_message=KNOWN_KEY_ERROR), "AuthenticationError", "auth", 401),
+    "a refused key in other words": case(
+        Script(status=401), "AuthenticationError" if releases.CLASSES_OF_REFUSALS else "BadRequestError", "auth", 401
     ),
-    "a refused key in other words": Case(
-        script=Script(status=401),
-        error="AuthenticationError" if releases.CLASSES_OF_REFUSALS else "BadRequestError",
-        said=facts("auth", 401),
-        sentence="the credentials were refused (HTTP 401, openai)",
+    "no permission": case(Script(status=403), "BadRequestError", "auth", 403),
+    "too often": case(
+        Script(status=429, headers=LIMITED),
+        "RateLimitError",
+        "rate_limit",
+        429,
+        retryable=True,
+        retry_after=7.0,
+        request_id="req-1",
     ),
-    "no permission": Case(
-        script=Script(status=403),
-        error="BadRequestError",
-        said=facts("auth", 403),
-        sentence="the credentials were refused (HTTP 403, openai)",
+    "too often, until a date": case(
+        Script(status=429, headers=UNTIL), "RateLimitError", "rate_limit", 429, retryable=True, retry_after=30.0
     ),
-    "too often": Case(
-        script=Script(status=429, headers=LIMITED),
-        error="RateLimitError",
-        said=facts("rate_limit", 429, retryable=True, retry_after=7.0, request_id="req-1"),
-        sentence="the rate limit was reached (HTTP 429, openai)",
+    "not paid for": case(Script(status=429, error_code="insufficient_quota"), "RateLimitError", "quota", 429),
+    "in conflict": case(Script(status=409), "BadRequestError", "invalid_request", 409, retryable=True),
+    "broken, and not to be asked again": case(
+        Script(status=500, headers={"x-should-retry": "false"}), "InternalServerError", "server_error", 500
     ),
-    "too often, until a date": Case(
-        script=Script(status=429, headers=UNTIL),
-        error="RateLimitError",
-        said=facts("rate_limit", 429, retryable=True, retry_after=30.0),
-        sentence="the rate limit was reached (HTTP 429, openai)",
+    "too long": case(
+        Script(status=400, error_code="context_length_exceeded", error_message=TOO_LONG),
+        "ContextWindowExceededError",
+        "context_length",
+        400,
     ),
-    "not paid for": Case(
-        script=Script(status=429, error_code="insufficient_quota"),
-        error="RateLimitError",
-        said=facts("quota", 429),
-        sentence="the budget or quota is used up (HTTP 429, openai)",
+    "against the policy": case(
+        Script(status=400, error_message=REFUSED), "ContentPolicyViolationError", "content_filter", 400
     ),
-    "in conflict": Case(
-        script=Script(status=409),
-        error="BadRequestError",
-        said=facts("invalid_request", 409, retryable=True),
-        sentence="the request was refused as invalid (HTTP 409, openai)",
+    "invalid": case(Script(status=400), "BadRequestError", "invalid_request", 400),
+    "not there": case(
+        Script(status=404), "NotFoundError" if releases.CLASSES_OF_REFUSALS else "BadRequestError", "not_found", 404
     ),
-    "broken, and not to be asked again": Case(
-        script=Script(status=500, headers={"x-should-retry": "false"}),
-        error="InternalServerError",
-        said=facts("server_error", 500),
-        sentence="the provider failed (HTTP 500, openai)",
-    ),
-    "too long": Case(
-        script=Script(status=400, error_code="context_length_exceeded", error_message=TOO_LONG),
-        error="ContextWindowExceededError",
-        said=facts("context_length", 400),
-        sentence="the request is longer than the model's context (HTTP 400, openai)",
-    ),
-    "against the policy": Case(
-        script=Script(status=400, error_message=REFUSED),
-        error="ContentPolicyViolationError",
-        said=facts("content_filter", 400),
-        sentence="the content was refused by a policy (HTTP 400, openai)",
-    ),
-    "invalid": Case(
-        script=Script(status=400),
-        error="BadRequestError",
-        said=facts("invalid_request", 400),
-        sentence="the request was refused as invalid (HTTP 400, openai)",
-    ),
-    "not there": Case(
-        script=Script(status=404),
-        error="NotFoundError" if releases.CLASSES_OF_REFUSALS else "BadRequestError",
-        said=facts("not_found", 404),
-        sentence="the model or resource does not exist (HTTP 404, openai)",
-    ),
-    "broken": Case(
-        script=Script(status=500),
-        error="InternalServerError",
-        said=facts("server_error", 500, retryable=True),
-        sentence="the provider failed (HTTP 500, openai)",
-    ),
-    "overloaded": Case(
-        script=Script(status=503),
-        error="ServiceUnavailableError",
-        said=facts("server_error", 503, retryable=True),
-        sentence="the provider failed (HTTP 503, openai)",
-    ),
-    "too slow": Case(
-        script=Script(first_delay=1),
-        error="Timeout",
-        said=facts("timeout", 408, retryable=True),
-        sentence="no answer came in time (HTTP 408, openai)",
-    ),
+    "broken": case(Script(status=500), "InternalServerError", "server_error", 500, retryable=True),
+    "overloaded": case(Script(status=503), "ServiceUnavailableError", "server_error", 503, retryable=True),
+    "too slow": case(Script(first_delay=1), "Timeout", "timeout", 408, retryable=True),
 }
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 from typing import Any
 
 import litellm
@@ -13,7 +11,8 @@ from opentelemetry.trace import StatusCode
 from agentops_otel_litellm.call import Response, Usage
 from agentops_otel_litellm.readers.generate_content import generate_content_response, generate_content_usage
 from api_caller import ApiCaller
-from expected import STREAMED, identity, parts, without_figures
+from api_scenarios import abandon, about_request, assert_was_cut, assert_was_refused, names_with
+from expected import LOCALLY_PRICED, STREAMED, identity, parts, without_figures, without_prices
 from recorder import Attributes, Recorder, attributes_of
 from servers.wire import Reply, WireProvider, events
 from wire_formats import (
@@ -60,20 +59,11 @@ ANSWER: Attributes = {
 }
 PRICE = (INPUT - CACHE_READ) * 3e-7 + CACHE_READ * 3e-8 + OUTPUT * 2.5e-6
 """Dollars: of the tokens, at what LiteLLM's map says of the model."""
-PRICES = frozenset({"gen_ai.usage.cost.amount", "llm.usage.cost", "agentops.cost.total"})
 PRICED: Attributes = {
-    "gen_ai.usage.cost.currency": "USD",
-    "gen_ai.usage.cost.source": "local",
-    "agentops.cost.source": "litellm",
+    **LOCALLY_PRICED,
     **parts("gemini/gemini-2.5-flash", input=INPUT, cache_read=CACHE_READ, output=OUTPUT, reasoning=REASONING),
 }
 COUNTED: Attributes = {**counted(), "gen_ai.usage.text.input_tokens": INPUT}
-
-
-def without_prices(attributes: Attributes) -> Attributes:
-    """The prices are as they should be, but for the last digit."""
-    assert [attributes[name] for name in sorted(PRICES)] == pytest.approx([PRICE] * 3)
-    return {name: value for name, value in attributes.items() if name not in PRICES}
 
 
 def gemini_identity(function: str, wire: WireProvider) -> Attributes:
@@ -91,7 +81,7 @@ def test_generated_content_is_described_in_full(api: ApiCaller, wire: WireProvid
     (span,) = telemetry.spans()
     assert span.name == "generate_content gemini-2.5-flash"
     assert [event.name for event in span.events] == ["litellm.attempt"]
-    assert without_prices(attributes_of(span)) == {
+    assert without_prices(attributes_of(span), PRICE) == {
         **gemini_identity(api.name("generate_content"), wire),
         **REQUEST,
         **ANSWER,
@@ -112,7 +102,7 @@ def test_streamed_content_is_described_in_full(api: ApiCaller, wire: WireProvide
         attributes["llm.response.time_to_first_token"],
     )
     assert first_chunk == first_token
-    assert without_prices(without_figures(attributes)) == {
+    assert without_prices(without_figures(attributes), PRICE) == {
         **gemini_identity(api.name("generate_content_stream"), wire),
         **REQUEST,
         **STREAMED,
@@ -210,9 +200,7 @@ def test_what_was_asked_is_told(api: ApiCaller, wire: WireProvider, telemetry: R
     answer_everything(wire)
     asked, told = ASKED[case]
     api.call("generate_content", **{**GEMINI, **asked})
-    attributes = telemetry.attributes()
-    known = {name: value for name, value in attributes.items() if ".request." in name or name == "gen_ai.output.type"}
-    assert known == {
+    assert about_request(telemetry.attributes()) == {
         **REQUEST,
         "gen_ai.request.model": "gemini-2.5-flash",
         "llm.request.model": "gemini/gemini-2.5-flash",
@@ -279,7 +267,7 @@ def test_tokens_are_counted_as_google_counts(
     attributes = telemetry.attributes()
     assert (attributes.get("gen_ai.usage.input_tokens"), attributes.get("gen_ai.usage.output_tokens")) == told
     if usage is None:
-        assert [name for name in attributes if "usage" in name or "cost" in name] == []
+        assert names_with(attributes, "usage", "cost") == []
 
 
 def test_names_of_python_are_read_as_those_of_the_wire() -> None:
@@ -325,7 +313,7 @@ def test_a_translated_stream_whose_tokens_the_provider_did_not_count(
     api.call("generate_content_stream", **GPT)
     attributes = telemetry.attributes()
     assert attributes["llm.response.stream_outcome"] == "completed"
-    assert [name for name in attributes if "usage" in name or "cost" in name or "tokens_per" in name] == []
+    assert names_with(attributes, "usage", "cost", "tokens_per") == []
 
 
 # --- endings ------------------------------------------------------------------------------------------------
@@ -339,13 +327,7 @@ def test_a_stream_that_is_cut_has_failed(
     stream_everything(wire, delay=0.02, cut_after=2)
     with pytest.raises(Exception, match=r"(?i)payload|incomplete|closed|peer"):
         api.call("generate_content_stream", **asked)
-    (span,) = telemetry.spans()
-    attributes = attributes_of(span)
-    assert span.status.status_code is StatusCode.ERROR
-    assert attributes["llm.response.stream_outcome"] == "failed"
-    assert attributes["llm.error.category"] == "stream_interrupted"
-    assert attributes["llm.response.content_length"] == len("Hello, ")
-    assert [name for name in attributes if "output_tokens" in name or "cost" in name] == []
+    assert names_with(attributes_of(assert_was_cut(telemetry)), "output_tokens", "cost") == []
 
 
 def test_an_error_in_a_stream_is_a_failure(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
@@ -363,27 +345,15 @@ def test_an_error_in_a_stream_is_a_failure(api: ApiCaller, wire: WireProvider, t
     assert "is what I cannot say" not in telemetry.everything()
 
 
-@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
-def test_a_stream_that_nobody_reads_on_is_abandoned(
-    wire: WireProvider, telemetry: Recorder, *, asynchronous: bool
-) -> None:
+def test_a_stream_that_nobody_reads_on_is_abandoned(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """A span ends when the app forgets its stream, and tells as much as came."""
     stream_everything(wire, delay=0.02)
-    api = ApiCaller(wire=wire, asynchronous=asynchronous)
-
-    async def part() -> None:
-        await anext(await api.start("generate_content_stream", **GEMINI))
-
-    if asynchronous:
-        asyncio.run(part())
-    else:
-        next(api.start("generate_content_stream", **GEMINI))
-    gc.collect()
+    abandon(api, "generate_content_stream", after=1, **GEMINI)
     attributes = telemetry.attributes()
     assert attributes["llm.response.stream_outcome"] == "abandoned"
     assert attributes["llm.response.chunk_count"] == 1
     assert attributes["llm.response.content_length"] == len(PIECES[0])
-    assert [name for name in attributes if "output_tokens" in name or "cost" in name] == []
+    assert names_with(attributes, "output_tokens", "cost") == []
 
 
 @pytest.mark.parametrize("asked", [GEMINI, GPT], ids=["gemini", "translated"])
@@ -400,10 +370,5 @@ def test_a_refusal_is_categorised(  # noqa: PLR0913, PLR0917 - fixtures and case
     refuse_everything(wire, status)
     with pytest.raises(litellm.exceptions.openai.APIError) as raised:
         api.call("generate_content", **asked)
-    (span,) = telemetry.spans()
-    attributes = attributes_of(span)
-    assert attributes["error.type"] == raised.type.__name__
-    assert attributes["llm.error.category"] == category
-    assert attributes["llm.error.status_code"] == status
+    span = assert_was_refused(telemetry, raised.type, category, status)
     assert len(span.events) == len(wire.ledger)
-    assert TEXT not in telemetry.everything()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from io import BytesIO
 
 import litellm
 import pytest
-from opentelemetry.trace import SpanKind, StatusCode
 
 from expected import price
-from media import BOTH_STYLES, CANARY, REFUSALS, call_type, connection, failure_of, identity, invoke
+from media import BOTH_STYLES, CANARY, EACH_REFUSAL, assert_refusal_is_told, call_type, connection, identity, invoke
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider
 
@@ -251,25 +251,17 @@ def test_a_prompt_in_the_wrong_place_is_not_told(wire: WireProvider, telemetry: 
     assert CANARY not in telemetry.everything()
 
 
-@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+@EACH_REFUSAL
 @pytest.mark.parametrize("operation", OPERATIONS)
 @BOTH_STYLES
 def test_a_refusal_is_told_once(
     style: str, operation: str, refusal: tuple[Reply, Attributes], wire: WireProvider, telemetry: Recorder
 ) -> None:
     """An error of the provider's ends the one span with its kind, and quotes nobody."""
-    reply, told = refusal
-    wire.reply(PATHS[operation], reply)
-    with pytest.raises(Exception, match=CANARY):
-        invoke(style, operation, **OPERATIONS[operation], **connection(wire))
-    (span,) = telemetry.spans()
-    assert (span.kind, span.status.status_code) == (SpanKind.CLIENT, StatusCode.ERROR)
-    assert [event.name for event in span.events] == ["litellm.attempt"] * len(wire.ledger)
-    attributes = telemetry.attributes()
-    assert failure_of(attributes) == told
+    called = partial(invoke, style, operation, **OPERATIONS[operation], **connection(wire))
+    attributes = assert_refusal_is_told(called, refusal, PATHS[operation], wire, telemetry)
     assert attributes["gen_ai.operation.name"] == operation
     assert "llm.response.images_count" not in attributes
-    assert CANARY not in telemetry.everything()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
