@@ -21,6 +21,8 @@ sys.modules["genai_prices"] = None  # type: ignore[assignment]  # Python's own w
 
 import pytest
 
+pytest.register_assert_rewrite("api_scenarios", "expected", "media")  # they hold what several tests do
+
 import operations_table
 import releases
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
