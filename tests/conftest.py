@@ -21,6 +21,7 @@ sys.modules["genai_prices"] = None  # type: ignore[assignment]  # Python's own w
 
 import pytest
 
+import agentops_told
 import operations_table
 import releases
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 SEEN = SeenOperations()
 RECORDER = Recorder(span_processors=[SEEN])
 LiteLLMInstrumentor().instrument(**RECORDER.providers)
+agentops_told.judge_all_calls()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -29,10 +29,10 @@ Attributes = Mapping[str, AttributeValue]
 
 def prompts(content: Content, room: int) -> Attributes:
     """All that was sent to the model: a conversation, or texts and queries that nobody says to anybody."""
+    if content.input is not None or content.instructions is not None:
+        return asked_as_fits(content, _prompt, room)
     texts = (*(content.texts or ()), *(content.query or ()))
-    if texts:
-        return numbered(fitting(([{"role": "user", "content": text}] for text in texts), room))
-    return asked_as_fits(content, _prompt, room)
+    return numbered(fitting(([{"role": "user", "content": text}] for text in texts), room))
 
 
 def completions(content: Content, room: int) -> Attributes:
