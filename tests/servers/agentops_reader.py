@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 Attributes = Mapping[str, object]
@@ -95,9 +96,10 @@ def tree(stored: Mapping[str, str]) -> dict[str, object]:
     """`{"a.0.b": "c"}` → `{"a": [{"b": "c"}]}`. What has a number is a list where 0 is the first; else it is lost."""
     root: dict[str, object] = {}
     for name, value in stored.items():
-        *branches, leaf = name.split(".")
+        pieces = name.split(".")
+        leaf = pieces[-1]
         place: object = root
-        for branch, following in zip(branches, (*branches[1:], leaf), strict=True):
+        for branch, following in pairwise(pieces):
             place = _branch(place, branch, following)
         if isinstance(place, list) and leaf.isdigit():
             place.extend([None] * (int(leaf) + 1 - len(place)))

@@ -19,6 +19,7 @@ LLM_CALLS = frozenset(
         *("embeddings", "rerank", "ocr"),
         *("image_generation", "image_edit", "image_variation", "speech", "transcription"),
         *("video_generation", "video_edit", "video_extension", "video_remix"),
+        "pass_through_endpoint",
         # No models', but they have a price, and AgentOps adds up the prices of what it takes for a model's call.
         *("search", "retrieval"),
     }
