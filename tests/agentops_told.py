@@ -29,7 +29,7 @@ def judge_all_calls() -> None:
 def told(span: Span, call: Call) -> ToldToAgentOps:
     return ToldToAgentOps(
         name=call.name,
-        failure=None if call.failure is None else call.failure.message or "",
+        failure=None if call.failure is None else call.failure.message or call.failure.type,
         trace_id=span.get_span_context().trace_id,
         response_id=call.response.id if call.response is not None else None,
         attributes=AGENTOPS.attributes(call),

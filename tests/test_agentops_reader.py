@@ -174,8 +174,8 @@ def test_what_is_no_call_of_a_model_has_no_names_of_them() -> None:
 
 
 BROKEN = {
-    "has gen_ai.usage.prompt_tokens of 11.0, which is shown as none": Table(
-        Usage, {"gen_ai.usage.prompt_tokens": ("input", float), "gen_ai.usage.total_tokens": "total"}
+    "has no gen_ai.usage.total_tokens": Table(
+        Usage, {"gen_ai.usage.prompt_tokens": "input", "gen_ai.usage.completion_tokens": "output"}
     ),
     "has no gen_ai.usage.total_cost": Table(Cost, {"gen_ai.usage.prompt_cost": "input"}),
 }
@@ -192,8 +192,9 @@ def test_every_call_is_read(
     assert f"ToldToAgentOps 'chat' {finding}" in emitted.take()
 
 
-def test_a_response_that_two_calls_tell_of_is_found(emitted: Emitted) -> None:
+def test_a_response_that_two_calls_tell_of_is_found() -> None:
     """Within a trace, where AgentOps adds them up."""
+    emitted = Emitted()
     told = ToldToAgentOps(name="chat", failure=None, trace_id=1, response_id="1", attributes=CHAT)
     emitted.add([told, replace(told, trace_id=2), replace(told, response_id="2"), replace(told, response_id=None)])
     assert emitted.take() == []

@@ -130,7 +130,7 @@ class Telemetry:
                     began = call.timing.started_at + int((attempt.started or 0) * 1e9)
                     span.add_event(ATTEMPT_EVENT, ATTEMPT.attributes(attempt), began)
         if call.failure is not None:
-            span.set_status(Status(StatusCode.ERROR, call.failure.message))
+            span.set_status(Status(StatusCode.ERROR, call.failure.message or call.failure.type))
         elif self._at_end.tells_success and not _has_status(span):
             span.set_status(Status(StatusCode.OK))
 

@@ -168,7 +168,7 @@ class Vocabulary:
                     if table.of is None or (of is not None and of <= table.of):
                         _take_out(table.rows, others)
                 rows.setdefault((table.kind, table.of), {}).update(table.rows)
-        tables = (Table(kind, each, of=of) for (kind, of), each in rows.items())
+        tables = (Table(kind, each, of=of) for (kind, of), each in rows.items() if each)
         return cls(*tables, tells_success=any(vocabulary.tells_success for vocabulary in vocabularies))
 
     def __iter__(self) -> Iterator[str]:
