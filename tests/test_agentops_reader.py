@@ -177,7 +177,7 @@ BROKEN = {
     "has no gen_ai.usage.total_tokens": Table(
         Usage, {"gen_ai.usage.prompt_tokens": "input", "gen_ai.usage.completion_tokens": "output"}
     ),
-    "has no gen_ai.usage.total_cost": Table(Cost, {"gen_ai.usage.prompt_cost": "input"}),
+    "has no gen_ai.usage.total_cost": Table(Cost, {"gen_ai.usage.prompt_cost": "total"}),
 }
 
 

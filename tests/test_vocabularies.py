@@ -755,6 +755,21 @@ def test_what_matters_most_is_written_last() -> None:
         assert max(places[earlier]) < min(places[later]), later
 
 
+@pytest.mark.parametrize(
+    ("room", "wanted", "written"),
+    [(0, 10, (0, 0)), (1, 10, (1, 0)), (8, 10, (4, 4)), (8, 2, (6, 2)), (15, 10, (8, 7)), (100, 10, (10, 10))],
+)
+def test_tables_of_several_attributes_share_the_room(room: int, wanted: int, written: tuple[int, int]) -> None:
+    """The last is asked first, and has no more than its half; the other has what it leaves."""
+
+    def several(most: int) -> Several:
+        return Several(lambda _, room: {f"{number}": number for number in range(min(room, most))})
+
+    vocabulary = Vocabulary(Table(Cost, {"first": several(10)}), Table(Usage, {"last": several(wanted)}))
+    said = [name.partition(".")[0] for name in vocabulary.attributes(CALL, room)]
+    assert said == ["first"] * written[0] + ["last"] * written[1]
+
+
 def test_several_attributes_have_the_room_there_is() -> None:
     """They are numbered among themselves, come before all others, and a broken row costs none but its own."""
     several = Several(lambda usage, room: {f"{number}.tokens": usage.input for number in range(min(room, 3))})
