@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 
 from agentops_otel_litellm.operations import OPERATIONS
 from conventions import DEPRECATED, EVENTS, LATEST_METRICS, MEMBERS, METRICS, REFINEMENTS, SCHEMAS, SPANS, TYPES, Metric
+from servers import agentops_reader
 
 Attributes = Mapping[str, object]
 
@@ -28,6 +29,8 @@ class Span:
     """Such as `CLIENT`."""
     status: str
     """`UNSET`, `OK` or `ERROR`."""
+    message: str = ""
+    """Of the status."""
     attributes: Attributes
     events: Sequence[tuple[str, Attributes]] = ()
 
@@ -49,6 +52,18 @@ class Log:
     attributes: Attributes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldToAgentOps:
+    """What its vocabulary says of a call, whichever the test has chosen."""
+
+    name: str
+    failure: str | None
+    """Why it failed; `None` where it did not."""
+    trace_id: int
+    response_id: str | None
+    attributes: Attributes
+
+
 # --- what the conventions leave to us ---------------------------------------------------------------------
 
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.")
@@ -67,6 +82,12 @@ PROPOSED = {
     "gen_ai.usage.cost.source": "string",
 }
 PROPOSED_METRICS = {"gen_ai.client.operation.cost"}
+# Names that AgentOps reads, and OpenTelemetry had once or never: only on spans of the `agentops` vocabulary.
+AGENTOPS = {
+    agentops_reader.SYSTEM: "string",
+    **dict.fromkeys(agentops_reader.TOKENS, "int"),
+    **dict.fromkeys(agentops_reader.COSTS, "double"),
+}
 # The dimensions of metrics that are not the conventions'. None may have as many values as there are calls or users.
 OUR_DIMENSIONS = {
     "llm.cache.hit": "an answer from LiteLLM's cache takes no time of the provider's",
@@ -158,7 +179,9 @@ def of_span(span: Span) -> Iterator[str]:
     """What is wrong with it."""
     yield from of_attributes(span.attributes, content=str)
     yield from _of_operation(span)
-    if span.status == "OK":
+    if agentops_reader.KIND in span.attributes:
+        yield from agentops_reader.findings(span.attributes, status=span.status, message=span.message)
+    elif span.status == "OK":
         yield "has the status OK, which is the app's to set"
     if "error.type" in span.attributes and span.status != "ERROR":
         yield "has an error.type, but not the status ERROR"
@@ -212,7 +235,10 @@ def of_attributes(attributes: Attributes, *, content: type) -> Iterator[str]:
     """What is wrong with names and values. Content is a JSON text, or is structured, as `content` says."""
     for name, value in attributes.items():
         kind = _type_of(name)
-        if name in DEPRECATED:
+        if agentops_reader.KIND in attributes and agentops_reader.is_agentops(name):
+            if kind_of(value) != AGENTOPS.get(name, "string"):
+                yield f"has {name} of the type {kind_of(value)}"
+        elif name in DEPRECATED:
             yield f"has {name}, which is deprecated: it is {DEPRECATED[name]} now"
         elif kind is None:
             yield f"has {name}, which is neither the conventions' nor in a namespace of ours"
@@ -351,10 +377,20 @@ def of_log(log: Log) -> Iterator[str]:
             yield f"lacks {name}, which is required"
 
 
+def of_told(told: ToldToAgentOps) -> Iterator[str]:
+    """What is wrong with it."""
+    status = "OK" if told.failure is None else "ERROR"
+    yield from agentops_reader.findings(told.attributes, status=status, message=told.failure or "")
+    if told.attributes.get(agentops_reader.KIND) != "llm":
+        for name in told.attributes:
+            if name.startswith("gen_ai.") and not agentops_reader.is_agentops(name):
+                yield f"has {name}, and is no model's call"
+
+
 # --- all that is emitted ----------------------------------------------------------------------------------
 
 
-Item = Span | Point | Log
+Item = Span | Point | Log | ToldToAgentOps
 
 
 class Emitted:
@@ -364,6 +400,8 @@ class Emitted:
         self._items: list[Item] = []
         self._findings: dict[str, None] = {}
         self._types: dict[str, str] = {}
+        self._counted: set[tuple[int, str]] = set()
+        """Responses whose tokens AgentOps was told."""
         self.collecting: list[Callable[[], object]] = []
         """What there is to be asked for the metrics that nobody has collected."""
 
@@ -394,10 +432,24 @@ class Emitted:
                 yield from of_point(item)
             case Log():
                 yield from of_log(item)
+            case ToldToAgentOps():
+                yield from of_told(item)
+                yield from self._of_count(item)
         for name, value in item.attributes.items():  # of ours too: whoever writes one, it has one type
             kind = kind_of(value)
             if kind is not None and self._types.setdefault(name, kind) != kind:
                 yield f"has {name} as {kind}, which is {self._types[name]} elsewhere"
+
+    def _of_count(self, told: ToldToAgentOps) -> Iterator[str]:
+        """Whether another call of the trace tells the tokens of the same response: AgentOps adds them up."""
+        if told.response_id is None or not any(
+            told.attributes.get(name) for name in AGENTOPS.keys() - {"gen_ai.system"}
+        ):
+            return
+        response = told.trace_id, told.response_id
+        if response in self._counted:
+            yield "tells tokens that another call tells"
+        self._counted.add(response)
 
 
 EMITTED = Emitted()

@@ -23,6 +23,7 @@ import pytest
 
 pytest.register_assert_rewrite("api_scenarios", "expected", "media")  # they hold what several tests do
 
+import agentops_told
 import operations_table
 import releases
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 SEEN = SeenOperations()
 RECORDER = Recorder(span_processors=[SEEN])
 LiteLLMInstrumentor().instrument(**RECORDER.providers)
+agentops_told.judge_all_calls()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -201,6 +201,7 @@ def _span(span: ReadableSpan) -> conformance.Span:
         name=span.name,
         kind=span.kind.name,
         status=span.status.status_code.name,
+        message=span.status.description or "",
         attributes=attributes_of(span),
         events=[(event.name, dict(event.attributes or {})) for event in span.events],
     )

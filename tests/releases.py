@@ -352,6 +352,7 @@ LACKS: tuple[Lack, ...] = (
         until="1.80",
         reason="reads no response of the Responses API that leaves out what may be left out",
         tests={
+            "test_agentops_vocabulary::test_other_apis_are_shown_alike": ("responses",),
             "test_responses_api": (),
             "test_router::test_a_group_beside_metadata_of_the_apps": (),
             "test_router::test_every_method_of_the_routers_is_routed": ("aresponses",),

@@ -398,7 +398,7 @@ def test_a_long_conversation_evicts_nothing_that_matters(
     assert indices(found, "llm.output_messages") == [0]
     assert found["llm.output_messages.0.message.tool_calls.1.tool_call.id"] == "call_b"
     assert indices(found, "llm.tools")[0] == 0
-    assert len(found) > (limit or 128) - 8  # no more than a message is left out for want of room
+    assert len(found) > (limit or 128) - 10  # no more than a message is left out for want of room
     assert len(json.loads(str(found["input.value"]))["messages"]) == 501
 
 
@@ -419,7 +419,7 @@ def test_attributes_of_others_keep_their_place(provider: OpenAIProvider, told: T
 def test_all_vocabularies_together_fit_a_span(provider: OpenAIProvider) -> None:
     """Of an ordinary call, without what was said, they leave room for it."""
     assert len(asked(provider, Recorder(), "NO_CONTENT")) < 90
-    assert len(Vocabulary.merged(list(VOCABULARIES.values())).attributes(CALL, 0)) < 230
+    assert len(Vocabulary.merged(list(VOCABULARIES.values())).attributes(CALL, 0)) < 240
 
 
 def test_beside_our_own_names() -> None:

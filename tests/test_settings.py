@@ -40,10 +40,10 @@ class WithPins(Settings):
 
 @pytest.mark.parametrize(
     ("text", "names"),
-    [("", VOCABULARIES), ("llm", ("llm",)), (" llm , gen_ai,llm,", ("llm", "gen_ai"))],
+    [("", None), ("llm", ("llm",)), (" llm , gen_ai,llm,", ("llm", "gen_ai"))],
 )
-def test_vocabularies(text: str, names: tuple[str, ...]) -> None:
-    """A comma-separated choice, in the user's order."""
+def test_vocabularies(text: str, names: tuple[str, ...] | None) -> None:
+    """A comma-separated choice, in the user's order, or none."""
     assert Settings.from_environment({"AGENTOPS_SEMCONV": text}).vocabularies(VOCABULARIES) == names
 
 
@@ -51,11 +51,11 @@ def test_vocabularies(text: str, names: tuple[str, ...]) -> None:
     ("text", "quoted"), [("GEN_AI", "'GEN_AI'"), ("gen_ai, traceloop", "'gen_ai,traceloop'"), (",", "''")]
 )
 def test_unknown_vocabularies(text: str, quoted: str, told: Told) -> None:
-    """What there is and what is used instead is told in a line, once, however often the settings are read."""
+    """What there is is told in a line, once, however often the settings are read; there is no choice then."""
     for _ in range(2):
-        assert Settings.from_environment({"AGENTOPS_SEMCONV": text}).vocabularies(VOCABULARIES) == VOCABULARIES
+        assert Settings.from_environment({"AGENTOPS_SEMCONV": text}).vocabularies(VOCABULARIES) is None
     assert told.take() == [
-        f"AGENTOPS_SEMCONV={quoted} is not usable: it takes a comma-separated choice of gen_ai, llm. Using gen_ai,llm."
+        f"AGENTOPS_SEMCONV={quoted} is not usable: it takes a comma-separated choice of gen_ai, llm. It is ignored."
     ]
 
 
@@ -79,7 +79,7 @@ def test_a_vocabulary_is_one_line(
     from agentops_otel_litellm.__main__ import main
 
     main(["settings"])
-    assert "of `gen_ai`, `openinference`, `llm`, `mine`," in capsys.readouterr().out
+    assert "of `gen_ai`, `openinference`, `llm`, `agentops`, `mine`," in capsys.readouterr().out
 
 
 def test_a_bad_choice_is_told_once_by_all(

@@ -559,6 +559,7 @@ def test_of_a_call_that_just_began_only_what_is_known_is_written(name: str) -> N
         "gen_ai": {"gen_ai.operation.name": "chat"},
         "openinference": {"openinference.span.kind": "LLM"},
         "llm": {"llm.vendor": "litellm"},
+        "agentops": {"agentops.span.kind": "llm"},
     }
     assert VOCABULARIES[name].attributes(bare) == known[name]
 
@@ -711,7 +712,8 @@ def test_merged_vocabularies_say_what_each_says() -> None:
     all_of_them = tuple(VOCABULARIES.values())
     each = [vocabulary.attributes(CALL) for vocabulary in all_of_them]
     said = {name: value for attributes in each for name, value in attributes.items()}
-    assert len(said) == sum(map(len, each)) - len({"llm.provider"})  # azure, whoever says it
+    shared = {"llm.provider", "gen_ai.request.model", "gen_ai.response.model"}  # the same, whoever says it
+    assert len(said) == sum(map(len, each)) - len(shared)
     assert Vocabulary.merged(all_of_them).attributes(CALL) == said
     assert Vocabulary.merged(all_of_them[::-1]).attributes(CALL) == said
 
@@ -751,6 +753,21 @@ def test_what_matters_most_is_written_last() -> None:
     assert min(places["request"]) > written.index("gen_ai.input.messages") > written.index("input.value")
     for earlier, later in itertools.pairwise(places):
         assert max(places[earlier]) < min(places[later]), later
+
+
+@pytest.mark.parametrize(
+    ("room", "wanted", "written"),
+    [(0, 10, (0, 0)), (1, 10, (1, 0)), (8, 10, (4, 4)), (8, 2, (6, 2)), (15, 10, (8, 7)), (100, 10, (10, 10))],
+)
+def test_tables_of_several_attributes_share_the_room(room: int, wanted: int, written: tuple[int, int]) -> None:
+    """The last is asked first, and has no more than its half; the other has what it leaves."""
+
+    def several(most: int) -> Several:
+        return Several(lambda _, room: {f"{number}": number for number in range(min(room, most))})
+
+    vocabulary = Vocabulary(Table(Cost, {"first": several(10)}), Table(Usage, {"last": several(wanted)}))
+    said = [name.partition(".")[0] for name in vocabulary.attributes(CALL, room)]
+    assert said == ["first"] * written[0] + ["last"] * written[1]
 
 
 def test_several_attributes_have_the_room_there_is() -> None:

@@ -128,7 +128,9 @@ class Telemetry:
                     began = call.timing.started_at + int((attempt.started or 0) * 1e9)
                     span.add_event(ATTEMPT_EVENT, ATTEMPT.attributes(attempt), began)
         if call.failure is not None:
-            span.set_status(Status(StatusCode.ERROR, call.failure.message))
+            span.set_status(Status(StatusCode.ERROR, call.failure.message or call.failure.type))
+        elif self._at_end.tells_success and not _has_status(span):
+            span.set_status(Status(StatusCode.OK))
 
     def _others_on(self, span: Span) -> set[str]:
         """Attributes that are not ours: what is said must not take their place."""
@@ -188,6 +190,11 @@ def _hook(settings: Settings) -> Hook | None:
 def _has_failed(call: Call) -> bool:
     """Whether it is a failure of its own: what LiteLLM does around calls is no call, and the app cancels."""
     return call.operation is not None and call.failure is not None and call.failure.category != "cancelled"
+
+
+def _has_status(span: Span) -> bool:
+    """Whether the app, or a span processor of its, has said how the call went."""
+    return getattr(getattr(span, "status", None), "status_code", StatusCode.UNSET) is not StatusCode.UNSET
 
 
 def _room(span: Span) -> int:

@@ -225,6 +225,7 @@ def _emitted_span(span: ReceivedSpan) -> conformance.Span:
         name=span.name,
         kind=span.kind,
         status=span.status,
+        message=span.status_message,
         attributes=_with_tuples(span.attributes),
         events=[(name, _with_tuples(attributes)) for name, attributes in span.events],
     )

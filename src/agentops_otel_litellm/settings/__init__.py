@@ -34,16 +34,16 @@ class Settings(AgentOpsSettings, ContentSettings, CallSettings):
                     given[declared.name] = None
         return cls(**given)  # type: ignore[arg-type]  # each value came from its own field's parser
 
-    def vocabularies(self, offered: Collection[str]) -> tuple[str, ...]:
-        """The names in `semconv`, or its default where they are not all `offered`.
+    def vocabularies(self, offered: Collection[str]) -> tuple[str, ...] | None:
+        """The names in `semconv`; `None` where there are none, or not all are `offered`.
 
         Asked of whoever has loaded them: reading the settings, which every program does, loads none.
         """
-        if self.semconv and set(self.semconv) <= set(offered):
+        if self.semconv is None or (self.semconv and set(self.semconv) <= set(offered)):
             return self.semconv
         (declared,) = (each for each in fields(self) if each.name == "semconv")
         tell(declared, ",".join(self.semconv), f"a comma-separated choice of {', '.join(offered)}")
-        return Settings().semconv
+        return None
 
 
 def sdk_is_disabled(environment: Mapping[str, str] = os.environ) -> bool:

@@ -12,12 +12,12 @@ from agentops_otel_litellm.settings.values import names, pairs, switch
 class CallSettings:
     """What is told of a call, in which names, and at which prices."""
 
-    semconv: tuple[str, ...] = setting(
+    semconv: tuple[str, ...] | None = setting(
         "AGENTOPS_SEMCONV",
-        default=("gen_ai", "llm"),
+        default=None,
         parse=names,
         help="Attribute vocabularies to write, of {vocabularies}, and those of installed packages. By default "
-        "OpenTelemetry's names and our own.",
+        "`gen_ai,llm`, OpenTelemetry's names and our own, and `agentops` where AgentOps is a destination.",
     )
     model_providers: tuple[tuple[str, str], ...] = setting(
         "AGENTOPS_MODEL_PROVIDERS",

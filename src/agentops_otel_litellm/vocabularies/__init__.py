@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 
+from agentops_otel_litellm.defaults import sends_to_agentops
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.vocabularies.agentops import AGENTOPS
 from agentops_otel_litellm.vocabularies.gen_ai import GEN_AI
 from agentops_otel_litellm.vocabularies.llm import LLM
 from agentops_otel_litellm.vocabularies.openinference import OPENINFERENCE
@@ -19,23 +22,29 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "gen_ai": GEN_AI,
     "openinference": OPENINFERENCE,
     "llm": LLM,
+    "agentops": AGENTOPS,
 }
+USUAL = ("gen_ai", "llm")
+"""Those that are written where the user does not choose; `agentops` also, where AgentOps is a destination."""
 ENTRY_POINTS = "agentops_otel_litellm_vocabulary"
 """The group in which other packages name vocabularies of theirs."""
 
 
-def chosen(settings: Settings) -> list[Vocabulary]:
+def chosen(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[Vocabulary]:
     """Those that the user wants written: ours in the registry's order, since samplers get to see what the first says,
     then others'. One that cannot be loaded is told of, and left out.
+
+    Where the user does not choose, they are those that where the spans go to needs.
     """
-    others = {} if set(settings.semconv) <= VOCABULARIES.keys() else _others()
-    names = settings.vocabularies([*VOCABULARIES, *others])
+    others = {} if set(settings.semconv or ()) <= VOCABULARIES.keys() else _others()
+    usual = (*USUAL, "agentops") if sends_to_agentops(environment) else USUAL
+    names = settings.vocabularies([*VOCABULARIES, *others]) or usual
     found = [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names]
     for name in names:
         vocabulary = None if name in VOCABULARIES else _loaded(others[name])
         if vocabulary is not None:
             found.append(vocabulary)
-    return found or [VOCABULARIES[name] for name in Settings().semconv]
+    return found or [VOCABULARIES[name] for name in usual]
 
 
 def _others() -> dict[str, EntryPoint]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,14 @@ def opening_and_latest(content: Content) -> tuple[list[Turn], Iterator[Turn]]:
     if not opening and messages and messages[0].role in _INSTRUCTING:
         opening, messages = list(turns(messages[0])), messages[1:]
     return opening, (turn for message in reversed(messages) for turn in reversed(tuple(turns(message))))
+
+
+def asked_as_fits(content: Content, tell: Callable[[Turn], Sequence[Group]], room: int) -> dict[str, AttributeValue]:
+    """All that was sent to the model, or what it is told to be and the end of the conversation."""
+    opening, latest = opening_and_latest(content)
+    begun = fitting(map(tell, opening), room // 2)
+    rest = fitting(map(tell, latest), room - len(numbered(begun)))
+    return numbered([*begun, *reversed(rest)])
 
 
 def _instructions(content: Content) -> list[Turn]:

@@ -121,22 +121,28 @@ class Table:
 class Vocabulary:
     """Tables, in whichever order: their attributes are written in that of `WRITTEN`."""
 
-    def __init__(self, *tables: Table) -> None:
+    def __init__(self, *tables: Table, tells_success: bool = False) -> None:
         self.tables = tuple(sorted(tables, key=_place))
+        self.tells_success = tells_success
+        """Whether its readers know that a call went well only where the span's status says so: OpenTelemetry's
+        conventions leave that to the app.
+        """
         self._several = tuple(table for table in self.tables if table.several)
 
     def attributes(self, about: object, room: int = UNLIMITED) -> Attributes:
         """Everything this vocabulary says of a record (a `Call`, say) and of the records it holds.
 
-        Of what takes several attributes there is as much as there is `room` for, beside all others.
+        Of what takes several attributes there is as much as there is `room` for, beside all others: tables share it,
+        and one has what those after it leave.
         """
         records = {type(about).__name__.lower(): about, **vars(about)}
         attributes = self._single(records)
         several: Attributes = {}
-        for table in reversed(self._several):
-            if _tells_of(table, records):
-                left = room - len(attributes) - len(several)
-                several = {**table.write_out(records[table.about], left), **several}
+        tables = [table for table in self._several if _tells_of(table, records)]
+        while tables:
+            share = (room - len(attributes) - len(several)) // len(tables)
+            table = tables.pop()
+            several = {**table.write_out(records[table.about], share), **several}
         return {**several, **attributes} if several else attributes
 
     def _single(self, records: Mapping[str, object]) -> Attributes:
@@ -162,7 +168,8 @@ class Vocabulary:
                     if table.of is None or (of is not None and of <= table.of):
                         _take_out(table.rows, others)
                 rows.setdefault((table.kind, table.of), {}).update(table.rows)
-        return cls(*(Table(kind, each, of=of) for (kind, of), each in rows.items()))
+        tables = (Table(kind, each, of=of) for (kind, of), each in rows.items() if each)
+        return cls(*tables, tells_success=any(vocabulary.tells_success for vocabulary in vocabularies))
 
     def __iter__(self) -> Iterator[str]:
         """The attribute names; of what takes several, what they begin with."""

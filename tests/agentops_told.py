@@ -1,0 +1,36 @@
+"""Every call that the tests make, as AgentOps would be told of it: it is judged by how AgentOps reads."""
+
+from __future__ import annotations
+
+from functools import wraps
+
+from opentelemetry.trace import Span
+
+from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.observing.trace_cost import TraceCost
+from agentops_otel_litellm.vocabularies.agentops import AGENTOPS
+from conformance import EMITTED, ToldToAgentOps
+
+
+def judge_all_calls() -> None:
+    """From now on, of any `Telemetry`."""
+    finish = Telemetry.finish
+
+    @wraps(finish)
+    def finish_and_judge(self: Telemetry, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
+        over = finish(self, span, call, trace_cost)
+        EMITTED.add([told(span, over)])
+        return over
+
+    Telemetry.finish = finish_and_judge  # type: ignore[method-assign]  # it has the same signature
+
+
+def told(span: Span, call: Call) -> ToldToAgentOps:
+    return ToldToAgentOps(
+        name=call.name,
+        failure=None if call.failure is None else call.failure.message or call.failure.type,
+        trace_id=span.get_span_context().trace_id,
+        response_id=call.response.id if call.response is not None else None,
+        attributes=AGENTOPS.attributes(call),
+    )

@@ -1,0 +1,272 @@
+"""How AgentOps reads spans, and what of a span it would not show, or show wrong.
+
+Its store keeps attributes as strings, in the order in which they came; its API makes a tree of their names, and its
+page walks that tree. Findings name attributes, never what is said.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+Attributes = Mapping[str, object]
+"""In the order of the wire; an array is a list or a tuple."""
+
+KIND = "agentops.span.kind"
+_PARTS = (
+    "gen_ai.usage.prompt_tokens",
+    "gen_ai.usage.completion_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "gen_ai.usage.reasoning_tokens",
+)
+_TOTAL = "gen_ai.usage.total_tokens"
+TOKENS = (*_PARTS, _TOTAL)
+_TOTAL_COST = "gen_ai.usage.total_cost"
+COSTS = ("gen_ai.usage.prompt_cost", "gen_ai.usage.completion_cost", _TOTAL_COST)
+SYSTEM = "gen_ai.system"
+NAMES = frozenset({SYSTEM, *TOKENS, *COSTS})
+"""What AgentOps reads beside the names of models, which are OpenTelemetry's too, and what is said."""
+SAID = re.compile(r"gen_ai\.(prompt|completion)\.(\d+)\.((?:tool_calls\.\d+\.)?\w+)")
+
+_TYPES = {"gen_ai": "request", "agent": "agent", "tool": "tool"}
+"""A piece of a name, wherever it is → what the span is shown as. The first there is decides."""
+
+
+class Span(Protocol):
+    """As one is received."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def start_ns(self) -> int: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def attributes(self) -> Mapping[str, object]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What the page shows of a span."""
+
+    type: str
+    """`request` is a model's call."""
+    system: str
+    request_model: str
+    response_model: str
+    tokens: Mapping[str, int]
+    """By their last name: `prompt_tokens`; those that did not come are 0."""
+    cost: float | None
+    """`None` where AgentOps works it out, by its own prices."""
+    prompts: Sequence[tuple[str, str]]
+    """Roles, and what was said."""
+    completions: Sequence[str]
+    """What was said; a call of a tool as `look({"at": "it"})`."""
+
+
+def shown(attributes: Attributes) -> Shown:
+    """What is shown of a span with these attributes; a ValueError where reading it breaks."""
+    stored = {name: _stored(value) for name, value in attributes.items()}
+    names = tree(stored)
+    said = _branch_of(names, "gen_ai")
+    tokens = {name: int(stored.get(name) or 0) for name in TOKENS}
+    if not stored.get(_TOTAL):
+        tokens[_TOTAL] = sum(tokens[name] for name in _PARTS)
+    return Shown(
+        type=_type_of(names) or "other",
+        system=stored.get(SYSTEM, ""),
+        request_model=stored.get("gen_ai.request.model", ""),
+        response_model=stored.get("gen_ai.response.model", ""),
+        tokens={name.rpartition(".")[2]: count for name, count in tokens.items()},
+        cost=float(stored[_TOTAL_COST]) if stored.get(_TOTAL_COST) else None,
+        prompts=[*_prompts(said.get("prompt"))],
+        completions=[*_completions(said.get("completion"))],
+    )
+
+
+def _stored(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def tree(stored: Mapping[str, str]) -> dict[str, object]:
+    """`{"a.0.b": "c"}` → `{"a": [{"b": "c"}]}`. What has a number is a list where 0 is the first; else it is lost."""
+    root: dict[str, object] = {}
+    for name, value in stored.items():
+        pieces = name.split(".")
+        leaf = pieces[-1]
+        place: object = root
+        for branch, following in pairwise(pieces):
+            place = _branch(place, branch, following)
+        if isinstance(place, list) and leaf.isdigit():
+            place.extend([None] * (int(leaf) + 1 - len(place)))
+            place[int(leaf)] = value
+        elif isinstance(place, dict) and not _is_digit(leaf):
+            place[leaf] = value
+    return root
+
+
+def _branch(place: object, key: str, following: str) -> object:
+    """What is there, which is made if it is not; `None`, where all is lost, if it cannot be."""
+    if isinstance(place, list) and key.isdigit():
+        place.extend([] if following.isdigit() else {} for _ in range(int(key) + 1 - len(place)))
+        return place[int(key)]
+    if isinstance(place, dict) and not _is_digit(key):
+        return place.setdefault(key, [] if following == "0" else {})
+    return None
+
+
+def _is_digit(key: str) -> bool:
+    return key.isdigit() and len(key) == 1
+
+
+def _branch_of(names: Mapping[str, object], name: str) -> Mapping[str, object]:
+    branch = names.get(name)
+    return branch if isinstance(branch, dict) else {}
+
+
+def _type_of(names: object) -> str | None:
+    if isinstance(names, dict):
+        for name, beneath in names.items():
+            found = _TYPES.get(name) or _type_of(beneath)
+            if found is not None:
+                return found
+    if isinstance(names, list):
+        return next(filter(None, map(_type_of, names)), None)
+    return None
+
+
+def _prompts(prompts: object) -> Iterator[tuple[str, str]]:
+    for prompt in prompts if isinstance(prompts, list) else [prompts]:
+        if isinstance(prompt, dict) and "content" in prompt:
+            yield prompt.get("role", "user"), prompt["content"]
+
+
+def _completions(completions: object) -> Iterator[str]:
+    for completion in completions if isinstance(completions, list) else [completions]:
+        if not isinstance(completion, dict) or not completion:
+            continue
+        calls = completion.get("tool_calls")
+        if not isinstance(calls, list):
+            first = next(iter(completion.values()))
+            yield from [first] if first else []
+            continue
+        yield from [completion["content"]] if completion.get("content") else []
+        for call in calls:
+            yield f"{call['name']}({call.get('arguments', '')})" if call.get("name") else json.dumps(call)
+
+
+# --- what is wrong ----------------------------------------------------------------------------------------
+
+
+def findings(attributes: Attributes, *, status: str, message: str) -> Iterator[str]:
+    """What AgentOps would not show of a span, or show wrong."""
+    if status == "UNSET":
+        yield "has no status, and is shown as indeterminate"
+    if status == "ERROR" and not message:
+        yield "has failed, and does not say why"
+    if attributes.get(KIND) != "llm":
+        for name in attributes:
+            if is_agentops(name):
+                yield f"has {name}, and is no model's call"
+        return
+    yield from _of_names(attributes)
+    broken = [*_of_tokens(attributes), *_of_costs(attributes)]
+    yield from broken
+    if not broken:
+        yield from _of_what_is_shown(attributes)
+
+
+def is_agentops(name: str) -> bool:
+    """Whether it is a name that a model's call alone has, and that OpenTelemetry's conventions do not have."""
+    return name in NAMES or SAID.fullmatch(name) is not None
+
+
+def _of_names(attributes: Attributes) -> Iterator[str]:
+    for name in ("gen_ai.prompt", "gen_ai.completion"):
+        if name in attributes:
+            yield f"has {name}, in the place of what is numbered"
+    if "gen_ai.provider.name" in attributes and SYSTEM not in attributes:
+        yield f"has no {SYSTEM}"
+    for side in ("prompt", "completion"):
+        keys = _keys(attributes, side)
+        if list(keys) != list(range(len(keys))):
+            yield f"has {side}s that are not numbered from 0 on"
+        for number, known in keys.items():
+            if not {"role", "content"} <= set(known):
+                yield f"has a {side} {number} without what is to be shown"
+            if side == "completion" and known[0] != "content":
+                yield f"has a completion {number} of which {known[0]} is shown"
+
+
+def _keys(attributes: Attributes, side: str) -> dict[int, list[str]]:
+    """Number → what there is of it, in order."""
+    keys: dict[int, list[str]] = {}
+    for name in attributes:
+        said = SAID.fullmatch(name)
+        if said is not None and said[1] == side:
+            keys.setdefault(int(said[2]), []).append(said[3])
+    return keys
+
+
+def _of_tokens(attributes: Attributes) -> Iterator[str]:
+    counts = {name: attributes[name] for name in TOKENS if name in attributes}
+    for name, count in counts.items():
+        if type(count) is not int or count < 0:
+            yield f"has {name} of {count!r}, which is shown as none"
+    if _TOTAL not in counts:
+        for name in _PARTS[2:]:
+            if name in counts:
+                yield f"has {name} without a total, and they are counted twice"
+        if {*_PARTS[:2]} <= counts.keys():
+            yield f"has no {_TOTAL}"
+
+
+def _of_costs(attributes: Attributes) -> Iterator[str]:
+    costs = {name: attributes[name] for name in COSTS if name in attributes}
+    for name, cost in costs.items():
+        if type(cost) not in {int, float} or not isinstance(cost, int | float) or cost < 0:
+            yield f"has {name} of {cost!r}"
+    if costs and _TOTAL_COST not in costs:
+        yield f"has no {_TOTAL_COST}"
+
+
+def _of_what_is_shown(attributes: Attributes) -> Iterator[str]:
+    read = shown(attributes)
+    if read.type != "request" and any(name.startswith("gen_ai.") for name in attributes):
+        yield f"is shown as a {read.type}"
+    if len(read.prompts) != len(_keys(attributes, "prompt")):
+        yield "has prompts that are not shown"
+
+
+# --- traces -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownTrace:
+    name: str
+    tags: Sequence[str]
+    status: str
+    """`UNSET` is shown as indeterminate."""
+    tokens: int
+    cost: float
+    calls: int
+    """Spans that are shown as calls of models."""
+
+
+def shown_trace(spans: Iterable[Span]) -> ShownTrace:
+    """What is shown of the spans of one trace."""
+    in_order = sorted(spans, key=lambda span: span.start_ns)
+    read = [shown(span.attributes) for span in in_order]
+    tags = in_order[0].attributes.get("agentops.tags", [])
+    return ShownTrace(
+        name=in_order[0].name,
+        tags=tags if isinstance(tags, list) else [],
+        status=in_order[-1].status,
+        tokens=sum(each.tokens["total_tokens"] for each in read),
+        cost=sum(each.cost or 0 for each in read),
+        calls=sum(span.attributes.get(KIND) == "llm" for span in in_order),
+    )
