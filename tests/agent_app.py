@@ -10,10 +10,16 @@ import sys
 from typing import Any
 
 import litellm
+import litellm.vector_stores
 from opentelemetry import trace
 
 URL = sys.argv[1]
 CONNECTION: dict[str, Any] = {"api_base": f"{URL}/v1", "api_key": "sk-test", "max_retries": 0}
+FOR: dict[str, Any] = {
+    "user": "ann",
+    "metadata": {"session_id": "session-1", "tags": ["weather", "demo"], "feature": "forecast", "note": "not told"},
+}
+DOCUMENTS = ["Oslo is cold.", "Rome is sunny.", "Paris is large."]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOLS = [{"type": "function", "function": {"name": "weather", "description": "Tells it.", "parameters": SCHEMA}}]
 ASKED: list[dict[str, Any]] = [
@@ -30,13 +36,13 @@ ASKED: list[dict[str, Any]] = [
 
 def main() -> None:
     with trace.get_tracer("agent").start_as_current_span("answer"):
-        chosen = litellm.completion("openai/gpt-4o", ASKED, tools=TOOLS, temperature=0.5, **CONNECTION)
+        chosen = litellm.completion("openai/gpt-4o", ASKED, tools=TOOLS, temperature=0.5, **FOR, **CONNECTION)
         call = chosen.choices[0].message.tool_calls[0]
         result = {"role": "tool", "tool_call_id": call.id, "name": "weather", "content": "sunny"}
         conversation = [*ASKED, chosen.choices[0].message.model_dump(exclude_none=True), result]
-        litellm.completion("openai/gpt-4o", conversation, tools=TOOLS, **CONNECTION)
+        litellm.completion("openai/gpt-4o", conversation, tools=TOOLS, **FOR, **CONNECTION)
         stream = litellm.completion(
-            "openai/gpt-4o", [{"role": "user", "content": "Say more."}], stream=True, **CONNECTION
+            "openai/gpt-4o", [{"role": "user", "content": "Say more."}], stream=True, **FOR, **CONNECTION
         )
         told = ""
         while told != "It is ":
@@ -44,6 +50,15 @@ def main() -> None:
         stream.completion_stream.close()
         del stream
     litellm.embedding("openai/text-embedding-3-small", ["one", "two"], **CONNECTION)
+    litellm.vector_stores.search("vs_1", "Where is it sunny?", api_base=f"{URL}/v1", api_key="sk-test")
+    litellm.rerank(
+        "cohere/rerank-english-v3.0",
+        "Where is it sunny?",
+        DOCUMENTS,
+        top_n=2,
+        api_base=f"{URL}/v1/rerank",
+        api_key="sk-test",
+    )
     with contextlib.suppress(litellm.RateLimitError):
         litellm.completion("openai/gpt-4o-mini", [{"role": "user", "content": "Again?"}], **CONNECTION)
 

@@ -66,6 +66,13 @@ def agents_provider() -> Iterator[WireProvider]:
         usage = {"prompt_tokens": 2, "total_tokens": 2}
         body = {"object": "list", "data": data, "model": "text-embedding-3-small", "usage": usage}
         provider.reply("/embeddings", Reply(body=body))
+        found = {"file_id": "file-1", "filename": "rome.txt", "score": 0.75}
+        page = {"object": "vector_store.search_results.page", "search_query": ["Where is it sunny?"]}
+        text = [{"type": "text", "text": "Rome is sunny."}]
+        provider.reply("/vs_1/search", Reply(body={**page, "data": [{**found, "content": text}]}))
+        ranked = [{"index": 1, "relevance_score": 0.9}, {"index": 2, "relevance_score": 0.2}]
+        units = {"billed_units": {"search_units": 1}}
+        provider.reply("/rerank", Reply(body={"id": "rerank-1", "results": ranked, "meta": units}))
         yield provider
 
 

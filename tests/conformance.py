@@ -68,13 +68,23 @@ class ToldToAgentOps:
 
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.")
 # Those of a vocabulary of others, which is held against its own list of names; and of what tests themselves write.
-OTHERS_NAMESPACES = ("openinference.", "input.", "output.", "embedding.", "reranker.", "retrieval.", "app.", "acme.")
+OTHERS_NAMESPACES = (
+    "openinference.",
+    "input.",
+    "output.",
+    "embedding.",
+    "reranker.",
+    "retrieval.",
+    "tag.",
+    "app.",
+    "acme.",
+)
 REFERENCES = frozenset(
     f"gen_ai.{name}_ref" for name in ("input.messages", "output.messages", "system_instructions", "tool.definitions")
 )
 """What OpenTelemetry's own hook `upload` adds: where content is."""
-OUR_NAMES = frozenset({"session.id", "user.id"}) | REFERENCES
-"""Of the conventions for other things than generative AI, and of others' hooks."""
+OUR_NAMES = frozenset({"session.id", "user.id", "metadata"}) | REFERENCES
+"""Of the conventions for other things than generative AI, of OpenInference, and of others' hooks."""
 # Names under `gen_ai.` that are of an open proposal: open-telemetry/semantic-conventions-genai, issue 287.
 PROPOSED = {
     "gen_ai.usage.cost.amount": "double",

@@ -9,7 +9,7 @@ import pytest
 
 from backends import PRICE, blocks, fetched, free_port, run_agent, serving, until
 
-TRACES = 3
+TRACES = 5
 LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"}
 """Seven processes fewer, and none that tells others of its use."""
 
@@ -54,10 +54,12 @@ def plain(value: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON is anything
 
 def test_every_root_is_a_trace(traces: list[dict[str, Any]]) -> None:
     """With its calls, each of its kind; and what failed is marked."""
-    assert [trace["state"] for trace in traces] == ["OK", "OK", "ERROR"]
+    assert [trace["state"] for trace in traces] == ["OK", "OK", "OK", "OK", "ERROR"]
     assert [[(span["name"], span.get("spanType")) for span in trace["spans"]] for trace in traces] == [
         [("answer", None), *[("chat gpt-4o", "LLM")] * 3],
         [("embeddings text-embedding-3-small", "EMBEDDING")],
+        [("retrieval vs_1", "RETRIEVER")],
+        [("rerank rerank-english-v3.0", "RERANKER")],
         [("chat gpt-4o-mini", "LLM")],
     ]
 
@@ -85,3 +87,23 @@ def test_the_conversation_is_there_in_order(traces: list[dict[str, Any]]) -> Non
     assert answer["tool_calls"][0]["function"] == {"name": "weather", "arguments": '{"city":"Rome"}'}
     assert (second["spanOutputs"], third["spanOutputs"]) == ("It is sunny.", "It is ")
     assert [tool["name"] for tool in first["chat.tools"]] == ["weather"]
+
+
+def test_texts_and_documents_are_there(traces: list[dict[str, Any]]) -> None:
+    """What was embedded, found, and ranked."""
+    embedding, search, ranking = (trace["spans"][0] for trace in traces[1:4])
+    assert embedding["spanInputs"] == ["one", "two"]
+    assert (search["spanInputs"], ranking["spanInputs"]) == (
+        "Where is it sunny?",
+        {"query": "Where is it sunny?", "documents": ["Oslo is cold.", "Rome is sunny.", "Paris is large."]},
+    )
+    assert search["spanOutputs"]["results"] == [{"id": "file-1", "score": 0.75, "content": "Rome is sunny."}]
+    assert ranking["spanOutputs"]["results"] == [{"index": 1, "score": 0.9}, {"index": 2, "score": 0.2}]
+
+
+def test_whose_the_calls_are(traces: list[dict[str, Any]]) -> None:
+    """The trace is of their session and user; tags and what is to be told of metadata are each call's."""
+    told = traces[0]["trace_metadata"]
+    assert (told["mlflow.trace.session"], told["mlflow.trace.user"]) == ("session-1", "ann")
+    for span in traces[0]["spans"][1:]:
+        assert (span["tag.tags"], span["metadata"]) == (["weather", "demo"], {"feature": "forecast"})

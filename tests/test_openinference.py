@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import litellm
+import litellm.vector_stores
 import openinference.semconv.trace as conventions
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
+from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Call, Request, Target, Timing
-from agentops_otel_litellm.call.content import Content, Message, Part, Tool
+from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.operations import OPERATIONS
 from agentops_otel_litellm.seams.tracing import TRACING
@@ -25,9 +28,11 @@ from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Vocabulary, openinference
 from agentops_otel_litellm.vocabularies.openinference import OPENINFERENCE, provider_name
 from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+from conformance import Emitted
 from conftest import Told
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider, Script
+from servers.wire import Reply, WireProvider
 from test_vocabularies import CALL
 
 TOKENS = {
@@ -57,8 +62,27 @@ MODEL = {
     "llm.invocation_parameters": (
         '{"stream":true,"temperature":0.1,"top_p":0.2,"top_k":12,"max_tokens":13,"n":11,"frequency_penalty":0.3,'
         '"presence_penalty":0.4,"seed":14,"stop":["a","b"],"reasoning_effort":"low","service_tier":"flex",'
-        '"tool_choice":"auto"}'
+        '"tool_choice":"auto","size":"1024x1024","quality":"high","style":"vivid","output_format":"png",'
+        '"response_format":"b64_json","voice":"alloy","speed":1.25,"language":"en","seconds":4.0}'
     ),
+}
+APP = {
+    "session.id": "session",
+    "user.id": "user",
+    "tag.tags": ("a", "b"),
+    "metadata": (
+        '{"plan":"gold","team_id":"team","user_api_key_alias":"key","user_api_key_user_id":"owner","team_alias":"team\'s",'
+        '"org_id":"organization","org_alias":"organization\'s","project_id":"project","project_alias":"project\'s"}'
+    ),
+}
+FOUND = (
+    '{"results":[{"id":"file-1","index":1,"score":0.5,"title":"Rome","uri":"https://example.com","content":"Roma"}]}'
+)
+RESULT: dict[str, AttributeValue] = {
+    "document.id": "file-1",
+    "document.content": "Roma",
+    "document.score": 0.5,
+    "document.metadata": '{"index":1,"title":"Rome","url":"https://example.com"}',
 }
 ANSWERED = Content(
     input=(Message(role="user", parts=(Part(type="text", content="Say hello."),)),),
@@ -91,6 +115,7 @@ WRITTEN: dict[str, tuple[Call, Attributes]] = {
                 '"function":{"name":"look","arguments":"{\\"é\\":[1]}"}}]}]}'
             ),
             "output.mime_type": "application/json",
+            **APP,
             **MODEL,
             **TOKENS,
         },
@@ -104,26 +129,62 @@ WRITTEN: dict[str, tuple[Call, Attributes]] = {
             "input.mime_type": "application/json",
             "output.value": "Hello.",
             "output.mime_type": "text/plain",
+            **APP,
             **MODEL,
             **TOKENS,
         },
     ),
     "embeddings": (
-        replace(CALL, name="embeddings", content=None),
+        replace(CALL, name="embeddings"),
         {
             "openinference.span.kind": "EMBEDDING",
             "embedding.model_name": "gpt-4o",
-            "embedding.invocation_parameters": '{"dimensions":15,"encoding_format":["float"]}',
+            "embedding.invocation_parameters": '{"dimensions":15,"encoding_format":"float"}',
+            "embedding.embeddings.0.embedding.text": "one",
+            "embedding.embeddings.1.embedding.text": "two",
+            "input.value": '["one","two"]',
+            "input.mime_type": "application/json",
+            **APP,
             **TOKENS,
         },
     ),
     "rerank": (
-        replace(CALL, name="rerank", content=None),
+        replace(CALL, name="rerank"),
         {
             "openinference.span.kind": "RERANKER",
             "reranker.model_name": "gpt-4o",
             "reranker.top_k": 104,
+            "reranker.query": "Which?\nWhere?",
+            "reranker.input_documents.0.document.content": "Rome",
+            "reranker.input_documents.1.document.content": '{"é":1}',
+            **{f"reranker.output_documents.0.{name}": value for name, value in RESULT.items()},
+            "input.value": '{"query":"Which?\\nWhere?","documents":["Rome",{"é":1}]}',
+            "input.mime_type": "application/json",
+            "output.value": FOUND,
+            "output.mime_type": "application/json",
+            **APP,
             **TOKENS,
+        },
+    ),
+    "retrieval": (
+        replace(CALL, name="retrieval"),
+        {
+            "openinference.span.kind": "RETRIEVER",
+            **{f"retrieval.documents.0.{name}": value for name, value in RESULT.items()},
+            "input.value": "Which?\nWhere?",
+            "input.mime_type": "text/plain",
+            "output.value": FOUND,
+            "output.mime_type": "application/json",
+            **APP,
+            **TOKENS,
+        },
+    ),
+    "moderation": (
+        Call(name="moderation", timing=Timing(started_at=1), content=replace(ANSWERED, output=None)),
+        {
+            "openinference.span.kind": "GUARDRAIL",
+            "input.value": '{"messages":[{"role":"user","content":"Say hello."}]}',
+            "input.mime_type": "application/json",
         },
     ),
     "route": (
@@ -318,6 +379,68 @@ def test_what_does_not_fit_is_left_out(room: int, length: int) -> None:
         assert str(length - 1) in last
 
 
+@given(room=st.integers(0, 60), length=st.integers(1, 40))
+def test_documents_that_do_not_fit_are_left_out(room: int, length: int) -> None:
+    """However much room there is: texts and documents are numbered from 0 on, the first come first, the best of those
+    that were ranked leave room for those that were given, and no more attributes are written than have room.
+    """
+    texts = tuple(str(number) for number in range(length))
+    content = Content(
+        texts=texts,
+        query=("Which?",),
+        documents=tuple(Document(content=text) for text in texts),
+        results=tuple(Document(index=number, score=1 / (number + 1)) for number in range(length)),
+    )
+    for name, prefixes in LISTED.items():
+        written = OPENINFERENCE.attributes(Call(name=name, timing=Timing(started_at=1), content=content), room)
+        assert len(written) <= max(room, 2)  # the kind, and what is asked
+        for prefix in prefixes:
+            found = indices(dict(written), prefix)
+            assert found == list(range(len(found)))
+            assert found or room < 20
+    for number in indices(dict(written), "reranker.output_documents"):
+        assert written[f"reranker.output_documents.{number}.document.content"] == texts[number]
+
+
+LISTED = {
+    "embeddings": ("embedding.embeddings",),
+    "retrieval": ("retrieval.documents",),
+    "rerank": ("reranker.input_documents", "reranker.output_documents"),
+}
+"""What is told one by one, of each operation."""
+
+
+def test_a_ranked_document_is_the_one_that_was_given() -> None:
+    """By its number, which most providers say alone; a number that none has is no document's, and what has nothing to
+    tell of it takes no number.
+    """
+    given_ = (Document(content="Rome"), Document(content="Oslo"))
+    results = (Document(index=1, score=0.9), Document(index=0, content="ROME"), Document(), Document(index=-1))
+    content = Content(documents=given_, results=results)
+    written = OPENINFERENCE.attributes(Call(name="rerank", timing=Timing(started_at=1), content=content))
+    assert {name: value for name, value in written.items() if name.startswith("reranker.output")} == {
+        "reranker.output_documents.0.document.content": "Oslo",
+        "reranker.output_documents.0.document.score": 0.9,
+        "reranker.output_documents.0.document.metadata": '{"index":1}',
+        "reranker.output_documents.1.document.content": "ROME",
+        "reranker.output_documents.1.document.metadata": '{"index":0}',
+        "reranker.output_documents.2.document.metadata": '{"index":-1}',
+    }
+
+
+def test_one_text_is_a_value_as_it_is() -> None:
+    """Of several, the value is a list; of none, or of tokens, nothing is told."""
+    told = {
+        texts: OPENINFERENCE.attributes(
+            Call(name="embeddings", timing=Timing(started_at=1), content=Content(texts=texts))
+        )
+        for texts in (("one",), None)
+    }
+    kind = {"openinference.span.kind": "EMBEDDING"}
+    value = {"input.value": "one", "input.mime_type": "text/plain"}
+    assert told == {("one",): {"embedding.embeddings.0.embedding.text": "one", **value, **kind}, None: kind}
+
+
 def conversation(length: int) -> Iterator[dict[str, Any]]:
     """An agent's, in which every message of the model's calls two tools."""
     yield {"role": "system", "content": "Be brief."}
@@ -338,10 +461,7 @@ CORE = ("usage", "cost", "failure", "target", "call")
 
 def asked(provider: OpenAIProvider, recorder: Recorder, content: str) -> dict[str, object]:
     """The span's attributes after 500 messages."""
-    settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": content})
-    own = TRACING.telemetry
-    TRACING.telemetry = Telemetry(list(VOCABULARIES.values()), settings=settings, **recorder.providers)
-    try:
+    with telling(recorder, content):
         litellm.completion(
             "openai/gpt-4o",
             list(conversation(500)),
@@ -350,9 +470,22 @@ def asked(provider: OpenAIProvider, recorder: Recorder, content: str) -> dict[st
             api_key="sk-test",
             litellm_call_id="the-call",
         )
+    return attributes_of(recorder.span())
+
+
+@contextmanager
+def telling(recorder: Recorder, content: str, *names: str) -> Iterator[None]:
+    """LiteLLM's calls are told there, in the vocabularies of these names, or in all."""
+    settings = Settings.from_environment(
+        {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": content, "AGENTOPS_METADATA_KEYS": "plan"}
+    )
+    vocabularies = [VOCABULARIES[name] for name in names or VOCABULARIES]
+    own = TRACING.telemetry
+    TRACING.telemetry = Telemetry(vocabularies, settings=settings, **recorder.providers)
+    try:
+        yield
     finally:
         TRACING.telemetry = own
-    return attributes_of(recorder.span())
 
 
 def indices(attributes: dict[str, object], prefix: str) -> list[int]:
@@ -402,6 +535,103 @@ def test_a_long_conversation_evicts_nothing_that_matters(
     assert len(json.loads(str(found["input.value"]))["messages"]) == 501
 
 
+TEXTS = [f"text {number}" for number in range(500)]
+
+
+def embed(provider: OpenAIProvider, _: WireProvider) -> None:
+    litellm.embedding("openai/text-embedding-3-small", TEXTS, api_base=provider.base_url, api_key="sk-test")
+
+
+def rerank(_: OpenAIProvider, wire: WireProvider) -> None:
+    results = [{"index": 499 - number, "relevance_score": 1 / (number + 1)} for number in range(500)]
+    wire.reply("/rerank", Reply(body={"id": "rerank-1", "results": results}))
+    litellm.rerank("cohere/rerank-english-v3.0", "Which?", TEXTS, api_base=f"{wire.url}/v1/rerank", api_key="sk-test")
+
+
+def search(_: OpenAIProvider, wire: WireProvider) -> None:
+    found = [
+        {"file_id": f"f{number}", "filename": "n", "score": 0.5, "content": [{"type": "text", "text": text}]}
+        for number, text in enumerate(TEXTS)
+    ]
+    page = {"object": "vector_store.search_results.page", "search_query": ["Which?"], "data": found}
+    wire.reply("/vs_1/search", Reply(body=page))
+    litellm.vector_stores.search("vs_1", "Which?", api_base=f"{wire.url}/v1", api_key="sk-test")
+
+
+# Of what is told one by one of 500: how many of them are, at the default limit, where a span has room for 60 or more.
+MANY: dict[str, tuple[Callable[[OpenAIProvider, WireProvider], None], dict[str, int]]] = {
+    "embeddings": (embed, {"embedding.embeddings": 60}),
+    "retrieval": (search, {"retrieval.documents": 20}),
+    "rerank": (rerank, {"reranker.input_documents": 20, "reranker.output_documents": 8}),
+}
+
+
+@pytest.mark.parametrize("limit", [None, 64, 1000])
+@pytest.mark.parametrize("case", MANY)
+def test_many_texts_evict_nothing_that_matters(
+    provider: OpenAIProvider, wire: WireProvider, monkeypatch: pytest.MonkeyPatch, case: str, limit: int | None
+) -> None:
+    """Of 500 texts or documents the first are told one by one, as far as there is room beside all facts."""
+    ask, least = MANY[case]
+    facts, found = Recorder(), Recorder()
+    with telling(facts, "NO_CONTENT"):
+        ask(provider, wire)
+    if limit is not None:
+        monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", str(limit))
+        found = Recorder()
+    with telling(found, "SPAN_ONLY"):
+        ask(provider, wire)
+    known, written = attributes_of(facts.span()), attributes_of(found.span())
+    own = {"gen_ai.response.id", "llm.response.id", "litellm.call_id"}
+    assert {name: written.get(name) for name in known.keys() - own} == {
+        name: known[name] for name in known.keys() - own
+    }
+    assert len(written) <= (limit or 128)
+    all_are_told = indices(written, "embedding.embeddings") == list(range(500))
+    assert all_are_told or len(written) > (limit or 128) - 4  # no more than a document is left out for want of room
+    assert not any("vector" in name for name in written)
+    for prefix, count in least.items():
+        numbers = indices(written, prefix)
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) >= (0 if limit == 64 else count)
+    whole = written["input.value"] if case != "retrieval" else written["output.value"]
+    assert TEXTS[-1] in str(whole)
+
+
+def test_alone_it_says_whose_a_call_is(provider: OpenAIProvider, emitted: Emitted) -> None:
+    """Session, user, tags and what is told of metadata, without any other vocabulary, and without what was said."""
+    recorder = Recorder()
+    with telling(recorder, "NO_CONTENT", "openinference"):
+        litellm.completion(
+            "openai/gpt-4o",
+            [{"role": "user", "content": "canary"}],
+            api_base=provider.base_url,
+            api_key="sk-test",
+            user="ann",
+            metadata={
+                "session_id": "s-1",
+                "tags": ["a", "b"],
+                "plan": "gold",
+                "note": "canary",
+                "user_api_key": "canary",
+            }
+            | {"user_api_key_team_id": "team"},
+        )
+    told = attributes_of(recorder.span())
+    assert {name: told.get(name) for name in ("session.id", "user.id", "tag.tags", "metadata")} == {
+        "session.id": "s-1",
+        "user.id": "ann",
+        "tag.tags": ("a", "b"),
+        "metadata": '{"plan":"gold","team_id":"team"}',
+    }
+    assert {name for name in told if not is_the_conventions(name)} == set()
+    assert "canary" not in recorder.everything()
+    recorder.collect()
+    assert emitted.take() == [
+        "Span 'chat gpt-4o' is of no operation, but CLIENT"
+    ]  # OpenTelemetry's names are not there
+
+
 def test_attributes_of_others_keep_their_place(provider: OpenAIProvider, told: Told) -> None:
     """What a span processor of the app's puts on the span when it starts is not evicted by what is said."""
     marks = {f"app.mark.{number}": "a" for number in range(20)}
@@ -419,7 +649,7 @@ def test_attributes_of_others_keep_their_place(provider: OpenAIProvider, told: T
 def test_all_vocabularies_together_fit_a_span(provider: OpenAIProvider) -> None:
     """Of an ordinary call, without what was said, they leave room for it."""
     assert len(asked(provider, Recorder(), "NO_CONTENT")) < 90
-    assert len(Vocabulary.merged(list(VOCABULARIES.values())).attributes(CALL, 0)) < 240
+    assert len(Vocabulary.merged(list(VOCABULARIES.values())).attributes(CALL, 0)) < 245
 
 
 def test_beside_our_own_names() -> None:

@@ -44,7 +44,7 @@ TOKENS = {
     "prompt_details.cache_read": 8,
     "completion_details.reasoning": 5,
 }
-SPANS = 6
+SPANS = 8
 
 
 def under(span: dict[str, Any], prefix: str) -> dict[str, Any]:
@@ -94,18 +94,20 @@ def test_every_call_is_a_span_of_its_kind(spans: list[dict[str, Any]]) -> None:
         ("chat gpt-4o", "LLM", "UNSET"),
         ("chat gpt-4o", "LLM", "UNSET"),
         ("embeddings text-embedding-3-small", "EMBEDDING", "UNSET"),
+        ("retrieval vs_1", "RETRIEVER", "UNSET"),
+        ("rerank rerank-english-v3.0", "RERANKER", "UNSET"),
         ("chat gpt-4o-mini", "LLM", "ERROR"),
     ]
-    root, first, second, third, embedding, failed = spans
+    root, first, second, third, *others = spans
     assert {span["parent_id"] for span in (first, second, third)} == {root["context"]["span_id"]}
-    assert [span["parent_id"] for span in (root, embedding, failed)] == [None] * 3
-    assert len({span["context"]["trace_id"] for span in spans}) == 3
-    assert failed["status_message"] == "RateLimitError: the rate limit was reached (HTTP 429, openai)"
+    assert [span["parent_id"] for span in (root, *others)] == [None] * 5
+    assert len({span["context"]["trace_id"] for span in spans}) == 5
+    assert others[-1]["status_message"] == "RateLimitError: the rate limit was reached (HTTP 429, openai)"
 
 
 def test_the_conversation_is_there_in_order(spans: list[dict[str, Any]]) -> None:
     """With the picture, the reasoning, the tool's call and its result, and as much of the stream as came."""
-    _, first, second, third, _, failed = spans
+    _, first, second, third, *_, failed = spans
     said = [(under(span, "llm.input_messages"), under(span, "llm.output_messages")) for span in (first, second)]
     assert said == [
         ({**INSTRUCTED, **SHOWN}, {f"0.{name}": value for name, value in CHOSEN.items()}),
@@ -120,16 +122,62 @@ def test_the_conversation_is_there_in_order(spans: list[dict[str, Any]]) -> None
 
 def test_tokens_are_the_providers(spans: list[dict[str, Any]]) -> None:
     """And where it counted none, there are none."""
-    _, first, second, third, embedding, failed = spans
-    assert [under(span, "llm.token_count") for span in (first, second, third, embedding, failed)] == [
+    _, first, second, third, embedding, search, ranking, failed = spans
+    assert [under(span, "llm.token_count") for span in (first, second, third, embedding, search, ranking, failed)] == [
         TOKENS,
         TOKENS,
         {},
         {"prompt": 2, "total": 2},
         {},
+        {},
+        {},
     ]
     assert embedding["attributes"]["embedding.model_name"] == "text-embedding-3-small"
     assert first["attributes"]["llm.invocation_parameters"] == '{"stream":false,"temperature":0.5}'
+
+
+def test_texts_and_documents_are_there_one_by_one(spans: list[dict[str, Any]]) -> None:
+    """What was embedded, found, and ranked, with scores; a ranked document has the text of the one that was given."""
+    embedding, search, ranking = spans[4:7]
+    assert under(embedding, "embedding.embeddings") == {"0.embedding.text": "one", "1.embedding.text": "two"}
+    assert under(search, "retrieval.documents") == {
+        "0.document.id": "file-1",
+        "0.document.score": 0.75,
+        "0.document.content": "Rome is sunny.",
+    }
+    assert under(ranking, "reranker") == {
+        "model_name": "rerank-english-v3.0",
+        "query": "Where is it sunny?",
+        "top_k": 2,
+        "input_documents.0.document.content": "Oslo is cold.",
+        "input_documents.1.document.content": "Rome is sunny.",
+        "input_documents.2.document.content": "Paris is large.",
+        "output_documents.0.document.content": "Rome is sunny.",
+        "output_documents.0.document.score": 0.9,
+        "output_documents.0.document.metadata.index": 1,
+        "output_documents.1.document.content": "Paris is large.",
+        "output_documents.1.document.score": 0.2,
+        "output_documents.1.document.metadata.index": 2,
+    }
+    assert [span["attributes"].get("input.value") for span in (embedding, search)] == [
+        '["one","two"]',
+        "Where is it sunny?",
+    ]
+
+
+def test_whose_the_calls_are(url: str, spans: list[dict[str, Any]]) -> None:
+    """Session, user and tags, and of metadata what is to be told; and Phoenix lists the session."""
+    for span in spans[1:4]:
+        assert {name: span["attributes"].get(name) for name in ("session.id", "user.id", "tag.tags")} == {
+            "session.id": "session-1",
+            "user.id": "ann",
+            "tag.tags": ["weather", "demo"],
+        }
+        assert under(span, "metadata") == {"feature": "forecast"}
+    assert "not told" not in str(spans)
+    (session,) = fetched(f"{url}/v1/projects/my-agent/sessions")["data"]
+    assert session["session_id"] == "session-1"
+    assert [trace["trace_id"] for trace in session["traces"]] == [spans[0]["context"]["trace_id"]]
 
 
 def test_costs_are_the_providers(url: str, spans: list[dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
 from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
+from agentops_otel_litellm.vocabularies import providers
 from agentops_otel_litellm.vocabularies.conversation import as_json
 from agentops_otel_litellm.vocabularies.vocabulary import Convert, Table, Vocabulary, always
 
@@ -43,12 +44,7 @@ FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 @lru_cache(maxsize=256)
 def provider_name(provider: str | None) -> str | None:
     """The convention's name of a provider that LiteLLM calls `provider`."""
-    if provider is None:
-        return None
-    known = PROVIDERS.get(provider)
-    if known is not None:
-        return known
-    return next((name for prefix, name in PROVIDER_FAMILIES if provider.startswith(prefix)), provider)
+    return None if provider is None else providers.named(provider, PROVIDERS, PROVIDER_FAMILIES)
 
 
 def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:

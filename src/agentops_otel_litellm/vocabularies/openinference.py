@@ -1,16 +1,19 @@
 """OpenInference's names, which Arize's Phoenix and others read: of models' calls, embeddings and rerankings.
 
-Written against its semantic conventions 0.1.42. What is said is told message by message, so that there may be too
-many attributes for a span: of a long conversation the end is told so, and `input.value` has the whole.
+Written against its semantic conventions 0.1.42. What is said is told message by message, or document by document, so
+that there may be too many attributes for a span: of a long conversation the end is told so, and `input.value` has the
+whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from agentops_otel_litellm.call import Call, Cost, Request, Response, Target, Usage
+from agentops_otel_litellm.call import App, Call, Cost, Request, Response, Target, Usage
 from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.vocabularies import openinference_content as content
+from agentops_otel_litellm.vocabularies import openinference_documents as documents
+from agentops_otel_litellm.vocabularies import providers
 from agentops_otel_litellm.vocabularies.conversation import as_json
 from agentops_otel_litellm.vocabularies.llm import common_reason
 from agentops_otel_litellm.vocabularies.vocabulary import Several, Table, Vocabulary
@@ -33,12 +36,12 @@ _COMPLETIONS = frozenset({"text_completion"})
 _CHATS = _MODELS - _COMPLETIONS
 _EMBEDDINGS = frozenset({"embeddings"})
 _RERANKINGS = frozenset({"rerank"})
+_SEARCHES = frozenset(operation for operation, kind in _KINDS.items() if kind == "RETRIEVER")
+_CONVERSATIONS = _MODELS | {"moderation"}
 
 # LiteLLM's provider → who runs the model, as the conventions have it. What is not here keeps LiteLLM's name.
 _PROVIDERS: Mapping[str, str] = {
     "anthropic_text": "anthropic",
-    "azure_ai": "azure",
-    "azure_text": "azure",
     "codestral": "mistralai",
     "cohere_chat": "cohere",
     "fireworks_ai": "fireworks",
@@ -52,7 +55,11 @@ _PROVIDERS: Mapping[str, str] = {
     "text-completion-openai": "openai",
     "together_ai": "together",
 }
-_PROVIDER_FAMILIES = (("bedrock", "aws"), ("sagemaker", "aws"), ("vertex_ai", "google"))
+_PROVIDER_FAMILIES = (
+    *(("aws_", "aws"), ("bedrock", "aws"), ("sagemaker", "aws")),
+    ("azure", "azure"),
+    ("vertex_ai", "google"),
+)
 
 # LiteLLM's provider → whose API it has, of those that the conventions know.
 _SYSTEMS: Mapping[str, str] = {
@@ -78,26 +85,57 @@ _PARAMETERS: Mapping[str, str] = {
     "reasoning_level": "reasoning_effort",
     "service_tier": "service_tier",
     "tool_choice": "tool_choice",
+    # images, audio, video
+    "resolution": "size",
+    "quality": "quality",
+    "style": "style",
+    "output_format": "output_format",
+    "response_format": "response_format",
+    "voice": "voice",
+    "speed": "speed",
+    "language": "language",
+    "media_duration": "seconds",
 }
 _EMBEDDING_PARAMETERS: Mapping[str, str] = {"dimensions": "dimensions", "encoding_formats": "encoding_format"}
+
+# Field of what is known of the app → its name in `metadata`, which is LiteLLM's proxy's.
+_METADATA: Mapping[str, str] = {
+    "key_alias": "user_api_key_alias",
+    "key_user_id": "user_api_key_user_id",
+    "team_id": "team_id",
+    "team_alias": "team_alias",
+    "organization_id": "org_id",
+    "organization_alias": "org_alias",
+    "project_id": "project_id",
+    "project_alias": "project_alias",
+}
 
 
 def provider_name(provider: str) -> str:
     """The convention's name of the one that LiteLLM calls `provider`."""
-    known = _PROVIDERS.get(provider)
-    if known is not None:
-        return known
-    return next((name for prefix, name in _PROVIDER_FAMILIES if provider.startswith(prefix)), provider)
+    return providers.named(provider, _PROVIDERS, _PROVIDER_FAMILIES)
 
 
 def _chosen(parameters: Mapping[str, str]) -> Callable[[Request], str | None]:
     def choose(request: Request) -> str | None:
         """What the app chose of the parameters, and nothing that it said."""
         known = vars(request)
-        chosen = {name: known[field] for field, name in parameters.items() if field in known}
+        chosen = {name: _parameter(known[field]) for field, name in parameters.items() if field in known}
         return as_json(chosen) if chosen else None
 
     return choose
+
+
+def _parameter(known: object) -> object:
+    """What is one of several the app may have written by itself."""
+    return known[0] if isinstance(known, tuple) and len(known) == 1 else known
+
+
+def _metadata(app: App) -> str | None:
+    """What is told of LiteLLM's metadata, and of the proxy's."""
+    known = vars(app)
+    told = {**(app.metadata or {}), **{name: known[field] for field, name in _METADATA.items() if field in known}}
+    return as_json(told) if told else None
 
 
 OPENINFERENCE = Vocabulary(
@@ -124,7 +162,35 @@ OPENINFERENCE = Vocabulary(
             "input": Several(content.input_value),
             "output": Several(content.output_value),
         },
-        of=_MODELS,
+        of=_CONVERSATIONS,
+    ),
+    Table(
+        Content,
+        {
+            "embedding.embeddings": Several(documents.embeddings),
+            "input": Several(documents.embedded_value),
+        },
+        of=_EMBEDDINGS,
+    ),
+    Table(
+        Content,
+        {
+            "reranker.query": ("query", "\n".join),
+            "reranker.input_documents": Several(documents.given_documents),
+            "reranker.output_documents": Several(documents.ranked_documents),
+            "input": Several(documents.ranking_value),
+            "output": Several(documents.results_value),
+        },
+        of=_RERANKINGS,
+    ),
+    Table(
+        Content,
+        {
+            "retrieval.documents": Several(documents.found_documents),
+            "input": Several(documents.query_value),
+            "output": Several(documents.results_value),
+        },
+        of=_SEARCHES,
     ),
     Table(
         Request,
@@ -155,6 +221,14 @@ OPENINFERENCE = Vocabulary(
         },
     ),
     Table(
+        App,
+        {
+            "session.id": "session_id",
+            "user.id": "user_id",
+            "tag.tags": "tags",
+        },
+    ),
+    Table(
         Cost,
         {
             "llm.cost.prompt": "input",
@@ -181,6 +255,7 @@ OPENINFERENCE = Vocabulary(
         Call,
         {
             "openinference.span.kind": ("name", lambda name: _KINDS.get(name, "UNKNOWN")),
+            "metadata": ("app", _metadata),
         },
     ),
     Table(Call, {"llm.invocation_parameters": ("request", _chosen(_PARAMETERS))}, of=_MODELS),

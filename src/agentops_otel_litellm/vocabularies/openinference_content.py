@@ -100,7 +100,7 @@ def _calls(turn: Turn) -> list[Group]:
 
 def input_value(content: Content, room: int) -> Attributes:
     """The whole conversation, as one value."""
-    return _value({"messages": list(map(openai_message, asked(content)))}, room) if content.input is not None else {}
+    return value({"messages": list(map(openai_message, asked(content)))}, room) if content.input is not None else {}
 
 
 def output_value(content: Content, room: int) -> Attributes:
@@ -109,13 +109,14 @@ def output_value(content: Content, room: int) -> Attributes:
     if not said:
         return {}
     if len(said) == 1 and not said[0].calls and said[0].text is not None:
-        return _value(said[0].text, room)
-    return _value({"messages": list(map(openai_message, said))}, room)
+        return value(said[0].text, room)
+    return value({"messages": list(map(openai_message, said))}, room)
 
 
-def _value(value: object, room: int) -> Attributes:
+def value(said: object, room: int) -> Attributes:
+    """What comes after `input.` and `output.`: a text as it is, else as JSON."""
     if room < 2:  # noqa: PLR2004 - the two of them
         return {}
-    if isinstance(value, str):
-        return {"value": value, "mime_type": "text/plain"}
-    return {"value": as_json(value), "mime_type": "application/json"}
+    if isinstance(said, str):
+        return {"value": said, "mime_type": "text/plain"}
+    return {"value": as_json(said), "mime_type": "application/json"}
