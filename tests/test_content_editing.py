@@ -8,7 +8,8 @@ import pytest
 
 from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
-from agentops_otel_litellm.processors.content import LONGEST_SECRET, editing, length
+from agentops_otel_litellm.processors.content import editing
+from agentops_otel_litellm.processors.limits import LONGEST_SECRET, Limits
 from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.settings import REDACTED
 from apps import App
@@ -19,7 +20,7 @@ from conftest import Told
 def edited(
     content: Content, *, part: int = 1_000, call: int = 10_000, redact: Redactor | None = None
 ) -> Content | None:
-    edit = editing([redact or redactor(REDACTED)], part, call)
+    edit = editing(lambda: [redact or redactor(REDACTED)], Limits(part=part, call=call))
     return edit(Call(name="chat", timing=Timing(started_at=0), content=content)).content
 
 
@@ -48,34 +49,35 @@ def test_a_secret_at_the_limit_is_not_half_told(before: int) -> None:
     assert text.endswith("characters left out]")
 
 
-def test_all_that_is_said_is_edited() -> None:
-    """Texts, names, arguments, results and schemas, at any depth."""
-    secret = "ada@example.com"
-    deep: Json = {secret: [1, None, True, {"to": secret}]}
-    content = Content(
-        instructions=(Part(type="text", content=secret),),
-        input=(Message(role=secret, name=secret, parts=(Part(type="uri", modality="image", uri=secret),)),),
+def everything(text: str) -> Content:
+    """One text in every place that may have any."""
+    deep: Json = {text: [1, None, True, {"to": text}]}
+    return Content(
+        instructions=(Part(type="text", content=text),),
+        input=(Message(role=text, name=text, parts=(Part(type="uri", modality="image", uri=text),)),),
         output=(
             Message(
                 role="assistant",
                 parts=(
-                    Part(type="tool_call", id=secret, name=secret, arguments=deep),
-                    Part(type="tool_call_response", id="call", response=secret),
+                    Part(type="tool_call", id=text, name=text, arguments=deep),
+                    Part(type="tool_call_response", id="call", response=text),
+                    Part(type="blob", modality="audio", mime_type=text, size=1),
+                    Part(type="file", modality="document", mime_type=text, file_id=text),
                 ),
+                finish_reason=text,
             ),
         ),
-        tools=(Tool(type="function", name=secret, description=secret, parameters=deep),),
-        texts=(secret, secret),
-        query=(secret,),
+        tools=(Tool(type="function", name=text, description=text, parameters=deep),),
+        texts=(text, text),
+        query=(text,),
         documents=(Document(content=deep),),
-        results=(Document(id=secret, index=1, score=0.5, title=secret, uri=secret, content=secret),),
+        results=(Document(id=text, index=1, score=0.5, title=text, uri=text, content=text),),
     )
-    fit = edited(content)
-    assert "ada" not in repr(fit)
-    assert length(fit) == length(content) - 22 * (len(secret) - len("[email]"))
-    assert fit is not None
-    assert fit.tools is not None
-    assert fit.tools[0].parameters == {"[email]": [1, None, True, {"to": "[email]"}]}
+
+
+def test_all_that_is_said_is_edited() -> None:
+    """Texts, names, arguments, results and schemas, at any depth."""
+    assert edited(everything("ada@example.com")) == everything("[email]")
 
 
 def test_a_structure_that_is_too_long_is_cut_as_text() -> None:

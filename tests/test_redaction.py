@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import re
-import sys
 from collections.abc import Callable
 from random import Random
-from types import ModuleType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentops_otel_litellm.processors.redaction import RULES, redactor, redactors
+from agentops_otel_litellm.processors.redaction import RULES, redactor
 from agentops_otel_litellm.settings import REDACTED, Settings
 from conftest import Told
 
@@ -191,26 +188,3 @@ def test_the_setting(given_: str, used: tuple[str, ...], told: Told, monkeypatch
     monkeypatch.setattr("agentops_otel_litellm.settings.declaring.told", set())
     assert Settings.from_environment({"AGENTOPS_REDACT": given_}).redact == used
     assert len(told.take()) == ("faces" in given_ or given_ == "none,key")
-
-
-def test_a_redactor_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has the last word."""
-    module = ModuleType("their_rules")
-    module.redact = lambda text: text.replace("[email]", "somebody")  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "their_rules", module)
-    found = redactors(Settings.from_environment({"AGENTOPS_REDACTOR": "their_rules:redact"}))
-    assert found is not None
-    text = "from ada@example.com"
-    for each in found:
-        text = each(text)
-    assert text == "from somebody"
-
-
-@pytest.mark.parametrize("reference", ["no_such_module:redact", "json:no_such_function", "json:__name__", "not a name"])
-def test_a_redactor_that_cannot_be_had(reference: str, told: Told, caplog: pytest.LogCaptureFixture) -> None:
-    """It is told of by name, and nothing that is said is told."""
-    with caplog.at_level(logging.WARNING):
-        assert redactors(Settings.from_environment({"AGENTOPS_REDACTOR": reference})) is None
-    (line,) = told.take()
-    assert f"AGENTOPS_REDACTOR={reference!r}" in line
-    assert "Nothing of what is said is told." in line

@@ -1,4 +1,4 @@
-"""What is taken out of what was said: secrets and personal data, and whatever the user's function finds.
+"""What is taken out of what was said: secrets and personal data.
 
 A rule's pattern is looked for in texts of any length, on the app's thread: each begins with something rare, and none
 can backtrack.
@@ -6,19 +6,9 @@ can backtrack.
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from pkgutil import resolve_name
-
-from agentops_otel_litellm.settings import Settings
-
-logger = logging.getLogger(__name__)
-
-ENTRY_POINTS = "agentops_otel_litellm_redactor"
-"""The group of the entry points by which installed packages bring redactors of their own: all are used."""
 
 Redactor = Callable[[str], str]
 """Given a text, gives it without what is not to be told. Where it raises, all that was said is dropped."""
@@ -127,30 +117,3 @@ def _marking(kind: str, rule: Rule) -> Callable[[re.Match[str]], str]:
         return f"{found.groupdict().get('before') or ''}[{kind}]"
 
     return mark
-
-
-def redactors(settings: Settings) -> tuple[Redactor, ...] | None:
-    """The built-in one, then the user's own; `None`, and a line in the log, where one of those cannot be had."""
-    try:
-        return (redactor(settings.redact), *_own(settings))
-    except _NotToBeHad as reason:
-        logger.warning("%s. Nothing of what is said is told.", reason)
-        return None
-
-
-class _NotToBeHad(Exception):  # noqa: N818 - it is no error of ours
-    pass
-
-
-def _own(settings: Settings) -> Iterator[Redactor]:
-    named = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
-    if settings.redactor:
-        named["AGENTOPS_REDACTOR"] = settings.redactor
-    for name, reference in named.items():
-        try:
-            own = resolve_name(reference)
-        except Exception as fault:
-            raise _NotToBeHad(f"The redactor {name}={reference!r} cannot be loaded ({type(fault).__name__})") from fault
-        if not callable(own):
-            raise _NotToBeHad(f"The redactor {name}={reference!r} is not a function, as `module:function` names one")
-        yield own
