@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
@@ -79,6 +81,13 @@ def everything(text: str) -> Content:
 def test_all_that_is_said_is_edited() -> None:
     """Texts, names, arguments, results and schemas, at any depth."""
     assert edited(everything("ada@example.com")) == everything("[email]")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(st.characters(categories=["L", "Nd", "Zs", "Po"], exclude_characters="@:=/\"'"), max_size=12))
+def test_what_is_no_secret_is_as_it_was(text: str) -> None:
+    """In every place where there may be a text."""
+    assert edited(everything(text)) == everything(text)
 
 
 def test_a_structure_that_is_too_long_is_cut_as_text() -> None:

@@ -7,7 +7,7 @@ can backtrack.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 Redactor = Callable[[str], str]
@@ -18,6 +18,7 @@ Redactor = Callable[[str], str]
 class Rule:
     """What a kind of secret looks like, and how to tell it from what only looks alike."""
 
+    kind: str
     pattern: re.Pattern[str]
     """What it calls `before` stays."""
     is_one: Callable[[str], bool] = bool
@@ -59,19 +60,11 @@ _KEYS = (
     r"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"  # SendGrid
     r"|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{30,}"
 )
-RULES: Mapping[str, Rule] = {
-    # Also what follows a name that says so: `api_key=…`, `"password": "…"`.
-    "key": Rule(
-        pattern=re.compile(
-            rf"{_begins('sprwAgxhnS', 'A-Za-z0-9_-')}(?:{_KEYS})"
-            r"""|(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)"""
-            r"""\\{0,3}["']?\s{0,3}[:=]\s{0,3}\\{0,3}["']?)"""
-            r"""[^\s"',;}]{6,}"""
-            r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[A-Za-z0-9+/=\s\\:,-]{16,}"
-        ),
-    ),
+RULES: tuple[Rule, ...] = (
+    Rule(kind="key", pattern=re.compile(rf"{_begins('sprwAgxhnS', 'A-Za-z0-9_-')}(?:{_KEYS})")),
     # JSON web tokens, what `Authorization` carries, and credentials in URLs.
-    "token": Rule(
+    Rule(
+        kind="token",
         pattern=re.compile(
             rf"{_begins('e', 'A-Za-z0-9_-')}"
             r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
@@ -79,11 +72,13 @@ RULES: Mapping[str, Rule] = {
             r"|(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)"
         ),
     ),
-    "email": Rule(
+    Rule(
+        kind="email",
         pattern=re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![\w-])"),
     ),
     # With a country's code, or in the ways in which only phone numbers are written.
-    "phone": Rule(
+    Rule(
+        kind="phone",
         pattern=re.compile(
             _begins(r"+(\d", r"\w+.-")
             + r"(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-])"
@@ -91,29 +86,49 @@ RULES: Mapping[str, Rule] = {
         ),
         is_one=_has_phone_length,
     ),
-    "card": Rule(
+    Rule(
+        kind="card",
         pattern=re.compile(_begins(r"\d", r"\w.-") + r"\d(?:[ -]?\d){12,18}(?![\w-])"),
         is_one=_has_card_checksum,
     ),
-}
+    # What has no end of its own comes last: it would take with it how others begin, and leave the rest of them.
+    # What follows a name that says so: `api_key=…`, `"password": "…"`.
+    Rule(
+        kind="key",
+        pattern=re.compile(
+            r"""(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)"""
+            r"""\\{0,3}["']?\s{0,3}[:=]\s{0,3}\\{0,3}["']?)"""
+            r"""(?!-----BEGIN)[^\s"',;}]{6,}"""
+        ),
+    ),
+    # To its end, or what was cut of one, with what was found in it.
+    Rule(
+        kind="key",
+        pattern=re.compile(
+            r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:[A-Za-z0-9+/=\s\\:,\[\]]|-(?!----END)){16,}"
+            r"(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?"
+        ),
+    ),
+)
+"""In the order in which they are looked for."""
 
 
 def redactor(kinds: Collection[str]) -> Redactor:
     """One that takes out what is of these kinds, of `RULES`, and says in its place of which kind it was."""
-    chosen = [(kind, rule) for kind, rule in RULES.items() if kind in kinds]
+    chosen = [(rule.pattern, _marking(rule)) for rule in RULES if rule.kind in kinds]
 
     def redact(text: str) -> str:
-        for kind, rule in chosen:
-            text = rule.pattern.sub(_marking(kind, rule), text)
+        for pattern, mark in chosen:
+            text = pattern.sub(mark, text)
         return text
 
     return redact
 
 
-def _marking(kind: str, rule: Rule) -> Callable[[re.Match[str]], str]:
+def _marking(rule: Rule) -> Callable[[re.Match[str]], str]:
     def mark(found: re.Match[str]) -> str:
         if not rule.is_one(found[0]):
             return found[0]
-        return f"{found.groupdict().get('before') or ''}[{kind}]"
+        return f"{found.groupdict().get('before') or ''}[{rule.kind}]"
 
     return mark
