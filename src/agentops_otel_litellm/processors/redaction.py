@@ -19,6 +19,8 @@ class Rule:
     """What a kind of secret looks like, and how to tell it from what only looks alike."""
 
     kind: str
+    signs: tuple[str, ...] = ()
+    """One of these is in every text that has such a secret, in lower case: a text without them is not searched."""
     pattern: re.Pattern[str]
     """What it calls `before` stays."""
     is_one: Callable[[str], bool] = bool
@@ -65,15 +67,20 @@ RULES: tuple[Rule, ...] = (
     # JSON web tokens, what `Authorization` carries, and credentials in URLs.
     Rule(
         kind="token",
+        signs=("eyj",),
         pattern=re.compile(
-            rf"{_begins('e', 'A-Za-z0-9_-')}"
-            r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
-            r"|(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/=-]{16,}"
-            r"|(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)"
+            _begins("e", "A-Za-z0-9_-") + r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
         ),
     ),
     Rule(
+        kind="token",
+        signs=("bearer ", "basic "),
+        pattern=re.compile(r"(?P<before>(?i:bearer|basic) )[A-Za-z0-9._~+/=-]{16,}"),
+    ),
+    Rule(kind="token", pattern=re.compile(r"(?P<before>://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)")),
+    Rule(
         kind="email",
+        signs=("@",),
         pattern=re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![\w-])"),
     ),
     # With a country's code, or in the ways in which only phone numbers are written.
@@ -95,6 +102,7 @@ RULES: tuple[Rule, ...] = (
     # What follows a name that says so: `api_key=…`, `"password": "…"`.
     Rule(
         kind="key",
+        signs=("password", "passwd", "secret", *(f"{of}{by}key" for of in ("api", "access") for by in ("", "_", "-"))),
         pattern=re.compile(
             r"""(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)"""
             r"""\\{0,3}["']?\s{0,3}[:=]\s{0,3}\\{0,3}["']?)"""
@@ -115,11 +123,13 @@ RULES: tuple[Rule, ...] = (
 
 def redactor(kinds: Collection[str]) -> Redactor:
     """One that takes out what is of these kinds, of `RULES`, and says in its place of which kind it was."""
-    chosen = [(rule.pattern, _marking(rule)) for rule in RULES if rule.kind in kinds]
+    chosen = [(rule.signs, rule.pattern, _marking(rule)) for rule in RULES if rule.kind in kinds]
 
     def redact(text: str) -> str:
-        for pattern, mark in chosen:
-            text = pattern.sub(mark, text)
+        folded = text.casefold()
+        for signs, pattern, mark in chosen:
+            if not signs or any(sign in folded for sign in signs):
+                text = pattern.sub(mark, text)
         return text
 
     return redact
