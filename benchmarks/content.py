@@ -60,28 +60,30 @@ def telling(mode: str) -> tuple[Telemetry, Callable[[Call], Call]]:
     return telemetry, pipeline(settings, lambda _call: None)[-1]
 
 
-def main() -> None:
+def costs(size: int, of_one: int) -> tuple[float, float, float]:
+    """Of a call that tells nothing, of editing what is told, and of a call that tells it."""
     off, _ = telling("NO_CONTENT")
     on, edit = telling("SPAN_ONLY")
+    messages = conversation(size * 1_000, of_one)
+
+    def said() -> Call:
+        return replace(CALL, content=CHAT_CONTENT.asked({"messages": messages}))
+
+    known = said()
+    return (
+        least(lambda: off.finish(off.start(CALL, Context()), CALL)),
+        least(lambda: edit(known)),
+        least(lambda: on.finish(on.start(CALL, Context()), said())),
+    )
+
+
+def main() -> None:
     for shape, of_one in SHAPES.items():
-        print(
-            f"\n### {shape}\n\n| kB | off, ms | edited, ms | told, ms | told ÷ told of 1,000 kB |\n|--:|--:|--:|--:|--:|"
-        )
-        rows = {}
-        for size in SIZES:
-            messages = conversation(size * 1_000, of_one)
-
-            def said(messages: list[dict[str, object]] = messages) -> Call:
-                return replace(CALL, content=CHAT_CONTENT.asked({"messages": messages}))
-
-            known = said()
-            rows[size] = (
-                least(lambda: off.finish(off.start(CALL, Context()), CALL)),
-                least(lambda known=known: edit(known)),  # type: ignore[misc]  # it is bound here
-                least(lambda said=said: on.finish(on.start(CALL, Context()), said())),  # type: ignore[misc]  # likewise
-            )
-        for size, (without, edited, told) in rows.items():
-            print(f"| {size:,} | {without:.2f} | {edited:.2f} | {told:.2f} | {told / rows[1_000][2]:.2f} |")
+        print(f"\n### {shape}\n\n| kB | off, ms | edited, ms | told, ms | told ÷ told of 1,000 kB |")
+        print("|--:|--:|--:|--:|--:|")
+        rows = {size: costs(size, of_one) for size in SIZES}
+        for size, (off, edited, told) in rows.items():
+            print(f"| {size:,} | {off:.2f} | {edited:.2f} | {told:.2f} | {told / rows[1_000][2]:.2f} |")
 
 
 if __name__ == "__main__":
