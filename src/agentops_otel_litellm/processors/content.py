@@ -8,20 +8,19 @@ is room to tell it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import repeat
 from typing import Any, TypeVar
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.processors.limits import LONGEST_SECRET, Limits, as_json, left_out
+from agentops_otel_litellm.processors.limits import LONGEST_SECRET, Limits, left_out
 from agentops_otel_litellm.processors.media import medium, without_media
 from agentops_otel_litellm.processors.redaction import Redactor
+from agentops_otel_litellm.processors.structures import Beginning, as_json
 
 Record = TypeVar("Record", Part, Tool, Document)
-Member = TypeVar("Member")
 
 _SIGHT = 2
 """Characters looked at for each that may be told: what is taken out leaves room for more, but not for ever."""
@@ -187,7 +186,7 @@ class _Editing:
         limit = self._limit
         if not limit:
             return left_out(len(as_json(value)))
-        beginning = _Beginning(limit + LONGEST_SECRET)
+        beginning = Beginning(limit + LONGEST_SECRET)
         shown = beginning.of(value)
         self._sight -= beginning.removed // _MEDIA
         text = as_json(shown)
@@ -233,40 +232,3 @@ class _Editing:
         if len(text) <= _NAME:
             self._known[text] = told
         return told
-
-
-class _Beginning:
-    """As much of a structure, in its order, as has no fewer than `size` characters as JSON; without media."""
-
-    def __init__(self, size: int) -> None:
-        self._left = size
-        self.removed = 0
-        """Characters of media."""
-        self.is_all = True
-
-    def of(self, value: Json) -> Json:
-        if isinstance(value, str):
-            return self._text(value)
-        if isinstance(value, list):
-            return [self.of(each) for each in self._some(value)]
-        if isinstance(value, dict):
-            return {name: self.of(value[name]) for name in self._some(value, map(len, value))}
-        self._left -= 1
-        return value
-
-    def _some(self, members: Iterable[Member], names: Iterable[int] = repeat(0)) -> Iterator[Member]:
-        """The first members, as many as there is room for; what they say is yet to be counted, but for their names."""
-        for each, name in zip(members, names, strict=False):
-            if self._left <= 0:
-                self.is_all = False
-                return
-            self._left -= name + 2
-            yield each
-
-    def _text(self, text: str) -> str:
-        beginning = text[: max(self._left, 0)]
-        shown, whole = without_media(beginning, len(text))
-        self.removed += len(beginning) - len(shown)
-        self._left -= len(shown)
-        self.is_all &= len(shown) == whole
-        return shown

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
-from agentops_otel_litellm.call.content import Json
 from agentops_otel_litellm.record import record
 
 LONGEST_SECRET = 8_192
@@ -26,8 +23,3 @@ class Limits:
 def left_out(size: int) -> str:
     """The mark that tells how many characters are missing."""
     return f"… [{size} characters left out]"
-
-
-def as_json(value: Json) -> str:
-    """It as text, which is as long as it is said to be."""
-    return json.dumps(value, ensure_ascii=False)
