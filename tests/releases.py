@@ -456,6 +456,7 @@ LACKS: tuple[Lack, ...] = (
         until="1.80",
         reason="has no such function",
         tests={
+            "test_canaries::test_no_canary_leaves_through_another_api": ("generate_content",),
             "test_contents::test_nothing_that_is_said_is_told": ("generate_content",),
             "test_jobs::test_a_job_is_described_in_full": ("container", "skill", "interactions"),
             "test_jobs::test_a_document_that_is_taken_in_is_made_of_calls": (),
@@ -498,6 +499,7 @@ LACKS: tuple[Lack, ...] = (
         until="1.80",
         reason="moderates at OpenAI's own address alone",
         tests={
+            "test_canaries::test_no_canary_leaves_through_another_api": ("moderation",),
             "test_moderation::test_a_harmless_input_is_not_flagged": (),
             "test_moderation::test_a_moderation_by_whichever_model": (),
             "test_moderation::test_a_moderation_is_described_in_full": (),

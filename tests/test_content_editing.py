@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
-from agentops_otel_litellm.processors.content import LONGEST_SECRET, editing, length
+from agentops_otel_litellm.processors.content import editing
+from agentops_otel_litellm.processors.limits import LONGEST_SECRET, Limits
 from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.settings import REDACTED
 from apps import App
@@ -19,7 +23,7 @@ from conftest import Told
 def edited(
     content: Content, *, part: int = 1_000, call: int = 10_000, redact: Redactor | None = None
 ) -> Content | None:
-    edit = editing([redact or redactor(REDACTED)], part, call)
+    edit = editing(lambda: [redact or redactor(REDACTED)], Limits(part=part, call=call))
     return edit(Call(name="chat", timing=Timing(started_at=0), content=content)).content
 
 
@@ -48,34 +52,42 @@ def test_a_secret_at_the_limit_is_not_half_told(before: int) -> None:
     assert text.endswith("characters left out]")
 
 
-def test_all_that_is_said_is_edited() -> None:
-    """Texts, names, arguments, results and schemas, at any depth."""
-    secret = "ada@example.com"
-    deep: Json = {secret: [1, None, True, {"to": secret}]}
-    content = Content(
-        instructions=(Part(type="text", content=secret),),
-        input=(Message(role=secret, name=secret, parts=(Part(type="uri", modality="image", uri=secret),)),),
+def everything(text: str) -> Content:
+    """One text in every place that may have any."""
+    deep: Json = {text: [1, None, True, {"to": text}]}
+    return Content(
+        instructions=(Part(type="text", content=text),),
+        input=(Message(role=text, name=text, parts=(Part(type="uri", modality="image", uri=text),)),),
         output=(
             Message(
                 role="assistant",
                 parts=(
-                    Part(type="tool_call", id=secret, name=secret, arguments=deep),
-                    Part(type="tool_call_response", id="call", response=secret),
+                    Part(type="tool_call", id=text, name=text, arguments=deep),
+                    Part(type="tool_call_response", id="call", response=text),
+                    Part(type="blob", modality="audio", mime_type=text, size=1),
+                    Part(type="file", modality="document", mime_type=text, file_id=text),
                 ),
+                finish_reason=text,
             ),
         ),
-        tools=(Tool(type="function", name=secret, description=secret, parameters=deep),),
-        texts=(secret, secret),
-        query=(secret,),
+        tools=(Tool(type="function", name=text, description=text, parameters=deep),),
+        texts=(text, text),
+        query=(text,),
         documents=(Document(content=deep),),
-        results=(Document(id=secret, index=1, score=0.5, title=secret, uri=secret, content=secret),),
+        results=(Document(id=text, index=1, score=0.5, title=text, uri=text, content=text),),
     )
-    fit = edited(content)
-    assert "ada" not in repr(fit)
-    assert length(fit) == length(content) - 22 * (len(secret) - len("[email]"))
-    assert fit is not None
-    assert fit.tools is not None
-    assert fit.tools[0].parameters == {"[email]": [1, None, True, {"to": "[email]"}]}
+
+
+def test_all_that_is_said_is_edited() -> None:
+    """Texts, names, arguments, results and schemas, at any depth."""
+    assert edited(everything("ada@example.com")) == everything("[email]")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(st.characters(categories=["L", "Nd", "Zs", "Po"], exclude_characters="@:=/\"'"), max_size=12))
+def test_what_is_no_secret_is_as_it_was(text: str) -> None:
+    """In every place where there may be a text."""
+    assert edited(everything(text)) == everything(text)
 
 
 def test_a_structure_that_is_too_long_is_cut_as_text() -> None:
@@ -181,3 +193,106 @@ def test_in_a_structure_names_tell_what_is_secret() -> None:
         "count": 42,
         "note": "hunter2hunter2",
     }
+
+
+def noting(seen: list[str]) -> Redactor:
+    """One that changes nothing."""
+
+    def redact(text: str) -> str:
+        seen.append(text)
+        return text
+
+    return redact
+
+
+def redacting_all(seen: list[str]) -> Redactor:
+    def redact(text: str) -> str:
+        seen.append(text)
+        return ""
+
+    return redact
+
+
+def test_what_is_not_told_is_not_looked_at() -> None:
+    """Of a long conversation the redactors get what has room, from the end on: all other messages are there with the
+    mark. What is past the limit of a text they get for as long as the longest secret.
+    """
+    seen: list[str] = []
+    content = asked(*(f"{index:05d}{'a' * 995}" for index in range(10_000)))
+    fit = edited(content, call=2_500, redact=noting(seen))
+    assert [len(text or "") for text in told(fit)[-4:]] == [28, 500 + 27, 1_000, 1_000]
+    assert told(fit)[:-3] == ["… [1000 characters left out]"] * 9_997
+    assert [text[:5] for text in seen] == ["09999", "09998", "09997"]
+    seen.clear()
+    edited(asked("a" * 100_000), redact=noting(seen))
+    assert [len(text) for text in seen] == [1_000 + LONGEST_SECRET]
+
+
+EVERYWHERE: dict[str, Callable[[int], Content]] = {
+    "texts": lambda index: asked(f"{index}{'a' * 995}"),
+    "names": lambda index: Content(input=(Message(role="tool", name=f"{index}{'n' * 200}"),)),
+    "ids": lambda index: Content(input=(Message(role="tool", parts=(Part(type="tool_call", id=f"{index}"),)),)),
+    "figures": lambda index: Content(documents=(Document(content=list(range(index, index + 50))),)),
+    "structures": lambda index: Content(documents=(Document(content={f"{index}{'n' * 20}": [f"{index}"]}),)),
+    "long structures": lambda index: Content(documents=(Document(content=[f"{index}{'n' * 20}"] * 1_000),)),
+    "documents": lambda index: Content(results=(Document(id=f"{index}", title=f"{index} of", content="d" * 900),)),
+    "inputs": lambda index: Content(texts=(f"{index}{'t' * 900}",)),
+    "tools": lambda index: Content(tools=(Tool(type="function", name=f"{index}", parameters={f"{index}": "a"}),)),
+    "media": lambda index: asked(f"{index} data:image/png;base64,{'iVBORw0KGgo+' * 40}"),
+}
+"""Of which there may be any number."""
+
+
+@pytest.mark.parametrize("kind", EVERYWHERE)
+def test_what_is_taken_out_does_not_make_it_endless(kind: str) -> None:
+    """Where nothing remains of what is redacted, so that there is always room: the redactors get no more than twice the
+    limit and what a text has past it, however much there is.
+    """
+    contents = [EVERYWHERE[kind](index) for index in range(2_000)]
+    known = {name: tuple(each for content in contents for each in vars(content)[name]) for name in vars(contents[0])}
+    seen: list[str] = []
+    fit = edited(Content(**known), redact=redacting_all(seen))
+    assert 0 < sum(map(len, seen)) < 2 * 10_000 + 1_000 + LONGEST_SECRET
+    assert fit is not None
+    assert {name: len(all_of_it) for name, all_of_it in vars(fit).items()} == dict.fromkeys(known, 2_000)
+    assert "left out]" in repr(fit)
+
+
+def test_a_structure_is_written_only_as_far_as_it_is_told() -> None:
+    """What comes first, without media; how much is missing is told of all of it."""
+    picture = "iVBORw0KGgo+" * 40
+    structure: Json = {"at": [picture, f"data:image/png;base64,{picture}"], "rows": ["row"] * 100_000, "end": "end"}
+    fit = edited(Content(documents=(Document(content=structure),)))
+    assert fit is not None
+    (document,) = fit.documents or ()
+    assert isinstance(document.content, str)
+    assert document.content.startswith(
+        '{"at": ["… [480 characters left out]", "data:image/png;base64,… [480 characters left out]"], "rows": ["row", '
+    )
+    assert document.content.endswith(f"… [{len(json.dumps(structure)) - 1_000} characters left out]")
+
+
+def test_a_redactor_may_make_texts_longer() -> None:
+    """They are cut then, and what is missing is never less than nothing."""
+    assert told(edited(asked("short"), redact=lambda _: "x" * 1_005)) == [f"{'x' * 1_000}… [5 characters left out]"]
+    fit = edited(Content(documents=(Document(content=["short"]),)), redact=lambda _: "x" * 1_005)
+    assert fit is not None
+    (document,) = fit.documents or ()
+    assert document.content == f"{'x' * 1_000}… [9 characters left out]"  # with what makes it JSON
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("data:image/svg+xml,%3Csvg%3E", "data:image/svg+xml,… [9 characters left out]"),
+        (f"data:image/png;base64,{'A' * 50_000}", "data:image/png;base64,… [50000 characters left out]"),
+        (f"{'iVBORw0KGgo+' * 5_000}", "… [60000 characters left out]"),
+        (f"see data:;base64,{'A' * 50_000} here", "see data:;base64,… [50005 characters left out]"),
+        ("data: a,b and more", "data: a,b and more"),
+        ("data:a,b", "data:a,b"),
+        ("/usr/lib/python3", "/usr/lib/python3"),
+    ],
+)
+def test_of_media_the_kind_and_the_size_are_told(given: str, shown: str) -> None:
+    """However long they are, and whatever follows one that is longer than a text that is told."""
+    assert told(edited(asked(given))) == [shown]

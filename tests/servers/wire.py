@@ -80,6 +80,11 @@ class WireProvider(LoopbackServer):
         """Exchanges in order of arrival; waits for those under way, ten seconds for each (`TimeoutError`)."""
         return [exchange.result(timeout=10) for exchange in tuple(self._exchanges)]
 
+    @property
+    def asked(self) -> bool:
+        """Whether any request has arrived."""
+        return bool(self._exchanges)
+
     def reset(self) -> None:
         self._exchanges: list[Future[Exchange]] = []
         self._replies: list[tuple[str, Reply, bool]] = []

@@ -12,8 +12,9 @@ from agentops_otel_litellm.processors.content import editing, leave_content_out
 from agentops_otel_litellm.processors.cost import drop_unknown_cost, pricing_as_the_user_says, pricing_unmapped
 from agentops_otel_litellm.processors.errors import categorise_failure
 from agentops_otel_litellm.processors.finish_reasons import drop_lost_reasons
+from agentops_otel_litellm.processors.limits import Limits
 from agentops_otel_litellm.processors.provider import naming_provider
-from agentops_otel_litellm.processors.redaction import redactors
+from agentops_otel_litellm.processors.redactors import Redactors
 from agentops_otel_litellm.processors.stream import add_stream_figures
 from agentops_otel_litellm.processors.usage import (
     drop_count_of_a_beginning,
@@ -51,11 +52,8 @@ def pipeline(
 
 def _content_processor(settings: Settings) -> Processor:
     """What makes content fit to be told."""
-    own = redactors(settings)
-    if own is None:
-        return leave_content_out
-    media_limit = settings.media_limit if settings.capture_media else 0
-    return editing(own, settings.part_limit, settings.call_limit, media_limit)
+    media = settings.media_limit if settings.capture_media else 0
+    return editing(Redactors(settings), Limits(part=settings.part_limit, call=settings.call_limit, media=media))
 
 
 __all__ = ["Processor", "pipeline"]

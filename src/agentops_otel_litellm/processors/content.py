@@ -1,32 +1,43 @@
-"""What may be told of what was said: without what is secret, and no more than fits."""
+"""What may be told of what was said: without what is secret, and no more than fits.
+
+It is done on the app's thread, where the call ends: attributes are set before a span ends, and nobody may have it
+unredacted, neither a span processor nor a queue. A thread of ours would need Python's lock for as long, and spans that
+end there are lost to an app that flushes and is frozen. So it is bounded instead: a text is only looked at where there
+is room to tell it.
+"""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.processors.limits import LONGEST_SECRET, Limits, left_out
+from agentops_otel_litellm.processors.media import medium, without_media
 from agentops_otel_litellm.processors.redaction import Redactor
+from agentops_otel_litellm.processors.structures import Beginning, as_json
 
-Record = TypeVar("Record", Part, Message, Tool, Document, Content)
+Record = TypeVar("Record", Part, Tool, Document)
 
+_SIGHT = 2
+"""Characters looked at for each that may be told: what is taken out leaves room for more, but not for ever."""
+_TEXT = 8
+"""Characters that take as long to look at as any text does, however short."""
+_MEDIA = 16
+"""Characters of media that take as long as one of a text."""
+_NAME = 64
+"""Characters of what is likely to come again: names, in a call or in its structures."""
 _LONGEST_PASSWORD = 512
-_DATA_URL = re.compile(r"(data:[\w.+/;=-]{0,128};base64,)([A-Za-z0-9+/=_-]+)")
-_ONLY_BASE64 = re.compile(r"(?=[A-Za-z0-9]*[+/])[A-Za-z0-9+/]{256,}={0,2}")
 
-LONGEST_SECRET = 8_192
-"""Characters past the limit that are looked at, and not told: no secret is cut in two and not recognised."""
+_STRUCTURE = frozenset({"type", "modality", "size", "index", "score"})
+"""Fields that are words of the conventions, and figures."""
+_SAID = frozenset({"content", "arguments", "response", "uri", "description", "parameters"})
+"""Fields of which there may be much. The others are names, which have no part in the call's limit."""
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function", "model"})
 
-_STRUCTURE = frozenset({"type", "modality", "size"})
-"""Fields that are words of the conventions."""
-_CUT = frozenset({"content", "arguments", "response", "uri", "description", "parameters"})
-"""Fields of which there may be much."""
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _EDITING = guard("editing what was said, which is left out")
 
 
@@ -35,22 +46,22 @@ def leave_content_out(call: Call) -> Call:
     return call if call.content is None else replace(call, content=None)
 
 
-def editing(
-    redactors: Iterable[Redactor], part_limit: int, call_limit: int, media_limit: int = 0
-) -> Callable[[Call], Call]:
-    """A processor that has each text go through the redactors, and shortens texts, and then the whole, to the limits
-    (in characters). Images and the like are whole where they have room in their own limit, and else not there.
+def editing(redactors: Callable[[], Sequence[Redactor] | None], limits: Limits) -> Callable[[Call], Call]:
+    """A processor that has what is told go through the redactors, and shortens texts, and the whole, to the limits.
+    Images and the like are whole where they have room in their own limit, and else not there.
 
-    It fails closed: where anything goes wrong, also in a function of the user's, the call is without its content.
+    It fails closed: where there are no redactors, or anything goes wrong, also in a function of the user's, the call is
+    without its content.
     """
-    edited = _Edited((_without_surrogates, *redactors), part_limit, media_limit)
 
     def edit_content(call: Call) -> Call:
         if call.content is None:
             return call
         fit: Content | None = None
         with _EDITING:
-            fit = _fitted(edited.record(call.content), call_limit)
+            known = redactors()
+            if known is not None:
+                fit = _Editing((_without_surrogates, *known), limits).content(call.content)
         return replace(call, content=fit)
 
     return edit_content
@@ -61,51 +72,140 @@ def _without_surrogates(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-class _Edited:
-    """What records, and texts, are after editing."""
+class _Editing:
+    """The editing of one call's content: what is told of it has room in the limits. All else is there as well, and
+    says how much was cut of it; what says so was not looked at.
+    """
 
-    def __init__(self, redactors: tuple[Redactor, ...], limit: int, media_limit: int) -> None:
+    def __init__(self, redactors: tuple[Redactor, ...], limits: Limits) -> None:
         self._redactors = redactors
-        self._limit = limit
-        self._media_limit = media_limit
+        self._limits = limits
+        self._room = limits.call
+        self._sight = limits.call * _SIGHT
+        """Characters that may still be looked at."""
+        self._known: dict[str, str] = {}
+        """Short texts, as they are told."""
 
-    def record(self, given: Record) -> Record:
-        """The same with every text edited, whatever it holds."""
+    def content(self, given: Content) -> Content:
+        """The answer, the instructions, the tools, and of the conversation the end, have room in this order. (A call
+        that has several texts or documents has little else.)
+        """
+        return Content(
+            output=self._messages(given.output),
+            instructions=self._records(given.instructions),
+            tools=self._records(given.tools),
+            input=self._messages(given.input, from_the_end=True),
+            query=self._texts(given.query),
+            results=self._records(given.results),
+            texts=self._texts(given.texts),
+            documents=self._records(given.documents),
+        )
+
+    def _messages(
+        self, messages: tuple[Message, ...] | None, *, from_the_end: bool = False
+    ) -> tuple[Message, ...] | None:
+        if messages is None:
+            return None
+        step = -1 if from_the_end else 1
+        return tuple([self._message(each) for each in messages[::step]][::step])
+
+    def _message(self, given: Message) -> Message:
         known: dict[str, Any] = {
-            name: value if name in _STRUCTURE else self._value(value) for name, value in self._members(given)
+            name: self._records(value) if name == "parts" else self._name(value) for name, value in vars(given).items()
         }
+        return Message(**known)
+
+    def _texts(self, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if texts is None else tuple(map(self._text, texts))
+
+    def _records(self, records: tuple[Record, ...] | None) -> tuple[Record, ...] | None:
+        """Of parts, tools or documents."""
+        return None if records is None else tuple(map(self._record, records))
+
+    def _record(self, given: Record) -> Record:
         if isinstance(given, Part) and given.type == "blob":
-            known |= self._media(given.content)
+            return self._blob(given)  # type: ignore[return-value]  # it is a part
+        known: dict[str, Any] = {
+            name: value if name in _STRUCTURE else self._said(value) if name in _SAID else self._name(value)
+            for name, value in vars(given).items()
+        }
         return type(given)(**known)
 
-    @staticmethod
-    def _members(given: Part | Message | Tool | Document | Content) -> list[tuple[str, Any]]:
-        """All but the base64, which is no text."""
-        is_blob = isinstance(given, Part) and given.type == "blob"
-        return [(name, value) for name, value in vars(given).items() if not (is_blob and name == "content")]
+    def _blob(self, given: Part) -> Part:
+        """With its base64, and then no size, or without."""
+        data = medium(given, self._limits.media)
+        known: dict[str, Any] = {
+            name: value if name in _STRUCTURE else self._name(value)
+            for name, value in vars(given).items()
+            if name != "content"
+        }
+        return Part(**known) if data is None else Part(**{**known, "content": data, "size": None})
 
-    def _media(self, content: str | None) -> dict[str, str | None]:
-        """The base64, which then needs no size."""
-        if not content or not self._media_limit:
-            return {}
-        data = content.partition(",")[2] if content.startswith("data:") else content
-        return {"content": data, "size": None} if len(data) <= self._media_limit and _BASE64.fullmatch(data) else {}
+    def _name(self, name: str) -> str:
+        if name in _ROLES:
+            return name
+        if self._sight <= 0:
+            return left_out(len(name))
+        told, missing = self._edited(name, len(name), self._limits.part)
+        return f"{told}{left_out(missing)}" if missing else told
 
-    def _value(self, value: Any) -> Any:  # noqa: ANN401 - records, and JSON
-        if isinstance(value, tuple):
-            return tuple(self._text(each) if isinstance(each, str) else self.record(each) for each in value)
-        edited = self._json(value)
-        if isinstance(edited, list | dict) and length(edited) > self._limit:
-            return self._text(json.dumps(edited, ensure_ascii=False))
-        return edited
-
-    def _json(self, value: Json) -> Json:
+    def _said(self, value: Json) -> Json:
         if isinstance(value, str):
             return self._text(value)
+        return self._structure(value) if isinstance(value, list | dict) else self._json(value)
+
+    @property
+    def _limit(self) -> int:
+        return min(self._limits.part, self._room) if self._sight > 0 else 0
+
+    def _text(self, text: str, whole: int = 0) -> str:
+        """A text, or the beginning of one whose length is `whole`."""
+        whole = max(whole, len(text))
+        limit = self._limit
+        if not limit:
+            return left_out(whole) if whole else text
+        told, missing = self._edited(text, whole, limit)
+        self._room = 0 if missing and limit == self._room else self._room - len(told)
+        return f"{told}{left_out(missing)}" if missing else told
+
+    def _edited(self, text: str, whole: int, limit: int) -> tuple[str, int]:
+        """What may be told of a text, and how much of it is missing then."""
+        beginning = text[: limit + LONGEST_SECRET]
+        shown, whole = without_media(beginning, whole)
+        self._sight -= (len(beginning) - len(shown)) // _MEDIA
+        redacted = self._redacted(shown)
+        if len(shown) < whole:  # what the beginning ends with may be half a secret
+            told = redacted[: max(min(limit, len(redacted) - LONGEST_SECRET), 0)]
+            return told, max(whole - len(told), 1)
+        if len(redacted) <= limit:
+            return redacted, 0
+        return redacted[:limit], max(whole, len(redacted)) - limit
+
+    def _structure(self, value: Json) -> Json:
+        """As such where it has room, and else its beginning as text."""
+        limit = self._limit
+        if not limit:
+            return left_out(len(as_json(value)))
+        beginning = Beginning(limit + LONGEST_SECRET)
+        shown = beginning.of(value)
+        self._sight -= beginning.removed // _MEDIA
+        text = as_json(shown)
+        if beginning.is_all and len(text) <= limit:
+            shown = self._json(shown)
+            text = as_json(shown)
+            if len(text) <= limit:
+                self._room -= len(text)
+                return shown
+        return self._text(text, 0 if beginning.is_all else max(len(as_json(value)), len(text) + 1))
+
+    def _json(self, value: Json) -> Json:
+        """A structure, or a figure, with its texts redacted."""
+        if isinstance(value, str):
+            return self._redacted(value)
         if isinstance(value, list):
             return list(map(self._json, value))
         if isinstance(value, dict):
-            return {self._text(name): self._member(name, each) for name, each in value.items()}
+            return {self._redacted(name): self._member(name, each) for name, each in value.items()}
         if isinstance(value, int | float) and not isinstance(value, bool):
             told = self._redacted(str(value))
             return value if told == str(value) else told
@@ -121,96 +221,14 @@ class _Edited:
         return redacted.removeprefix(f"{name}=") if redacted != named else told
 
     def _redacted(self, text: str) -> str:
+        told = self._known.get(text)
+        if told is not None:
+            self._sight -= 1
+            return told
+        self._sight -= len(text) + _TEXT
+        told = text
         for redact in self._redactors:
-            text = redact(text)
-        return text
-
-    def _text(self, text: str) -> str:
-        looked_at = _without_base64(text[: self._limit + LONGEST_SECRET])
-        told = self._redacted(looked_at)
-        all_of_it = len(text) <= self._limit + LONGEST_SECRET
-        room = self._limit if all_of_it else min(self._limit, len(told) - LONGEST_SECRET)
-        return told if all_of_it and len(told) <= room else cut(told, max(room, 0), len(text))
-
-
-def _without_base64(text: str) -> str:
-    """Media that come as text: in `data:` URLs, or where all of a text is one."""
-    if "base64," in text:
-        text = _DATA_URL.sub(lambda found: f"{found[1]}… [{len(found[2])} characters left out]", text)
-    return f"… [{len(text)} characters left out]" if _ONLY_BASE64.fullmatch(text) else text
-
-
-def cut(text: str, room: int, whole: int) -> str:
-    """Its beginning, and how much is missing of the `whole` length that it had."""
-    return f"{text[:room]}… [{whole - min(room, len(text))} characters left out]"
-
-
-def length(value: Any) -> int:  # noqa: ANN401 - records, and JSON
-    """Characters of all texts in it."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        return sum(len(name) + length(each) for name, each in value.items())
-    if isinstance(value, list | tuple):
-        return sum(map(length, value))
-    if isinstance(value, Part) and value.type == "blob":
-        return 1  # it has a limit of its own
-    return length(vars(value)) if isinstance(value, Part | Message | Tool | Document | Content) else 1
-
-
-def _fitted(content: Content, room: int) -> Content:
-    """What is told where not all of it fits: the answer, the instructions, the tools, and of the conversation the end,
-    in this order. (A call that has several texts or documents has little else.)
-    """
-    if length(content) <= room:
-        return content
-    fitting = _Fitting(room)
-    return Content(
-        output=fitting.messages(content.output),
-        instructions=fitting.each_of(content.instructions),
-        tools=fitting.each_of(content.tools),
-        input=fitting.messages(content.input, from_the_end=True),
-        query=fitting.texts(content.query),
-        results=fitting.each_of(content.results),
-        texts=fitting.texts(content.texts),
-        documents=fitting.each_of(content.documents),
-    )
-
-
-class _Fitting:
-    """What has room in what is left of it. Each message, part and tool stays, and tells how much was cut of it."""
-
-    def __init__(self, room: int) -> None:
-        self._room = room
-
-    def messages(
-        self, messages: tuple[Message, ...] | None, *, from_the_end: bool = False
-    ) -> tuple[Message, ...] | None:
-        if messages is None:
-            return None
-        step = -1 if from_the_end else 1
-        fitted = (replace(each, parts=self.each_of(each.parts) or ()) for each in messages[::step])
-        return tuple(fitted)[::step]
-
-    def texts(self, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if texts is None else tuple(map(self._value, texts))
-
-    def each_of(self, records: tuple[Record, ...] | None) -> tuple[Record, ...] | None:
-        """Of parts, tools or documents."""
-        return None if records is None else tuple(map(self._record, records))
-
-    def _record(self, given: Record) -> Record:
-        if isinstance(given, Part) and given.type == "blob":
-            return given
-        known: dict[str, Any] = {
-            name: self._value(value) if name in _CUT else value for name, value in vars(given).items()
-        }
-        return type(given)(**known)
-
-    def _value(self, value: Any) -> Any:  # noqa: ANN401 - JSON
-        size = length(value)
-        if size <= self._room:
-            self._room -= size
-            return value
-        room, self._room = self._room, 0
-        return cut(value if isinstance(value, str) else "", room, size)
+            told = redact(told)
+        if len(text) <= _NAME:
+            self._known[text] = told
+        return told

@@ -1,4 +1,4 @@
-"""What is taken out of what was said: secrets and personal data, and whatever the user's function finds.
+"""What is taken out of what was said: secrets and personal data.
 
 A rule's pattern is looked for in texts of any length, on the app's thread: each begins with something rare, and none
 can backtrack.
@@ -6,19 +6,9 @@ can backtrack.
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from pkgutil import resolve_name
-
-from agentops_otel_litellm.settings import Settings
-
-logger = logging.getLogger(__name__)
-
-ENTRY_POINTS = "agentops_otel_litellm_redactor"
-"""The group of the entry points by which installed packages bring redactors of their own: all are used."""
 
 Redactor = Callable[[str], str]
 """Given a text, gives it without what is not to be told. Where it raises, all that was said is dropped."""
@@ -28,6 +18,9 @@ Redactor = Callable[[str], str]
 class Rule:
     """What a kind of secret looks like, and how to tell it from what only looks alike."""
 
+    kind: str
+    signs: tuple[str, ...] = ()
+    """One of these is in every text that has such a secret, in lower case: a text without them is not searched."""
     pattern: re.Pattern[str]
     """What it calls `before` stays."""
     is_one: Callable[[str], bool] = bool
@@ -69,31 +62,30 @@ _KEYS = (
     r"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"  # SendGrid
     r"|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{30,}"
 )
-RULES: Mapping[str, Rule] = {
-    # Also what follows a name that says so: `api_key=…`, `"password": "…"`.
-    "key": Rule(
-        pattern=re.compile(
-            rf"{_begins('sprwAgxhnS', 'A-Za-z0-9_-')}(?:{_KEYS})"
-            r"""|(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)"""
-            r"""\\{0,3}["']?\s{0,3}[:=]\s{0,3}\\{0,3}["']?)"""
-            r"""[^\s"',;}]{6,}"""
-            r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[A-Za-z0-9+/=\s\\:,-]{16,}"
-        ),
-    ),
+RULES: tuple[Rule, ...] = (
+    Rule(kind="key", pattern=re.compile(rf"{_begins('sprwAgxhnS', 'A-Za-z0-9_-')}(?:{_KEYS})")),
     # JSON web tokens, what `Authorization` carries, and credentials in URLs.
-    "token": Rule(
+    Rule(
+        kind="token",
+        signs=("eyj",),
         pattern=re.compile(
-            rf"{_begins('e', 'A-Za-z0-9_-')}"
-            r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
-            r"|(?i:(?<=bearer )|(?<=basic ))[A-Za-z0-9._~+/=-]{16,}"
-            r"|(?<=://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)"
+            _begins("e", "A-Za-z0-9_-") + r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
         ),
     ),
-    "email": Rule(
+    Rule(
+        kind="token",
+        signs=("bearer ", "basic "),
+        pattern=re.compile(r"(?P<before>(?i:bearer|basic) )[A-Za-z0-9._~+/=-]{16,}"),
+    ),
+    Rule(kind="token", pattern=re.compile(r"(?P<before>://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)")),
+    Rule(
+        kind="email",
+        signs=("@",),
         pattern=re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![\w-])"),
     ),
     # With a country's code, or in the ways in which only phone numbers are written.
-    "phone": Rule(
+    Rule(
+        kind="phone",
         pattern=re.compile(
             _begins(r"+(\d", r"\w+.-")
             + r"(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-])"
@@ -101,56 +93,52 @@ RULES: Mapping[str, Rule] = {
         ),
         is_one=_has_phone_length,
     ),
-    "card": Rule(
+    Rule(
+        kind="card",
         pattern=re.compile(_begins(r"\d", r"\w.-") + r"\d(?:[ -]?\d){12,18}(?![\w-])"),
         is_one=_has_card_checksum,
     ),
-}
+    # What has no end of its own comes last: it would take with it how others begin, and leave the rest of them.
+    # What follows a name that says so: `api_key=…`, `"password": "…"`.
+    Rule(
+        kind="key",
+        signs=("password", "passwd", "secret", *(f"{of}{by}key" for of in ("api", "access") for by in ("", "_", "-"))),
+        pattern=re.compile(
+            r"""(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)"""
+            r"""\\{0,3}["']?\s{0,3}[:=]\s{0,3}\\{0,3}["']?)"""
+            r"""(?!-----BEGIN)[^\s"',;}]{6,}"""
+        ),
+    ),
+    # To its end, or what was cut of one, with what was found in it.
+    Rule(
+        kind="key",
+        pattern=re.compile(
+            r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:[A-Za-z0-9+/=\s\\:,\[\]]|-(?!----END)){16,}"
+            r"(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?"
+        ),
+    ),
+)
+"""In the order in which they are looked for."""
 
 
 def redactor(kinds: Collection[str]) -> Redactor:
     """One that takes out what is of these kinds, of `RULES`, and says in its place of which kind it was."""
-    chosen = [(kind, rule) for kind, rule in RULES.items() if kind in kinds]
+    chosen = [(rule.signs, rule.pattern, _marking(rule)) for rule in RULES if rule.kind in kinds]
 
     def redact(text: str) -> str:
-        for kind, rule in chosen:
-            text = rule.pattern.sub(_marking(kind, rule), text)
+        folded = text.casefold()
+        for signs, pattern, mark in chosen:
+            if not signs or any(sign in folded for sign in signs):
+                text = pattern.sub(mark, text)
         return text
 
     return redact
 
 
-def _marking(kind: str, rule: Rule) -> Callable[[re.Match[str]], str]:
+def _marking(rule: Rule) -> Callable[[re.Match[str]], str]:
     def mark(found: re.Match[str]) -> str:
         if not rule.is_one(found[0]):
             return found[0]
-        return f"{found.groupdict().get('before') or ''}[{kind}]"
+        return f"{found.groupdict().get('before') or ''}[{rule.kind}]"
 
     return mark
-
-
-def redactors(settings: Settings) -> tuple[Redactor, ...] | None:
-    """The built-in one, then the user's own; `None`, and a line in the log, where one of those cannot be had."""
-    try:
-        return (redactor(settings.redact), *_own(settings))
-    except _NotToBeHad as reason:
-        logger.warning("%s. Nothing of what is said is told.", reason)
-        return None
-
-
-class _NotToBeHad(Exception):  # noqa: N818 - it is no error of ours
-    pass
-
-
-def _own(settings: Settings) -> Iterator[Redactor]:
-    named = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
-    if settings.redactor:
-        named["AGENTOPS_REDACTOR"] = settings.redactor
-    for name, reference in named.items():
-        try:
-            own = resolve_name(reference)
-        except Exception as fault:
-            raise _NotToBeHad(f"The redactor {name}={reference!r} cannot be loaded ({type(fault).__name__})") from fault
-        if not callable(own):
-            raise _NotToBeHad(f"The redactor {name}={reference!r} is not a function, as `module:function` names one")
-        yield own

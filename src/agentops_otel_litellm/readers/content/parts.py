@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from math import isfinite
 from typing import Any
 
@@ -92,9 +91,3 @@ def _number(value: float) -> Json:
     if isinstance(value, int):
         return value if isinstance(value, bool) or integer(value) is not None else str(value)
     return value if isfinite(value) else None
-
-
-def joined(parts: Iterable[tuple[Part, ...]]) -> Iterator[Part]:
-    """One after the other."""
-    for each in parts:
-        yield from each

@@ -7,7 +7,6 @@ from typing import Any
 
 from agentops_otel_litellm.call.content import Content, Document, Json, Message
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
-from agentops_otel_litellm.readers.content.inputs import input_text
 from agentops_otel_litellm.readers.content.parts import blob, media, plain, stored_file, text_parts
 from agentops_otel_litellm.readers.values import field, integer, members, number, text, texts
 
@@ -22,8 +21,8 @@ def _rerank_asked(parameters: Parameters) -> Content:
 def _document(given: Any) -> Json:
     """A text, or fields of which one may be the text."""
     if isinstance(given, str):
-        return input_text(given)
-    return input_text(field(given, "text")) or plain(given)
+        return text(given)
+    return text(field(given, "text")) or plain(given)
 
 
 def _ranked(result: Any) -> tuple[Document, ...]:
