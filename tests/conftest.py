@@ -23,6 +23,7 @@ import pytest
 
 import operations_table
 import releases
+from agentops_exports import clock, platform  # noqa: F401 - fixtures
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.observing.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.seams.tracing import TRACING

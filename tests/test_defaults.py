@@ -50,6 +50,8 @@ def test_destinations(given: dict[str, str], expected: tuple[str, str, str]) -> 
     became |= dict(zip(("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), expected, strict=True))
     if CONSOLE in expected[0]:
         became["OTEL_BSP_SCHEDULE_DELAY"] = "200"
+    elif "agentops" in expected[0]:
+        became["OTEL_BSP_SCHEDULE_DELAY"] = "1000"
     apply_defaults(environment)
     assert environment == became
 

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel_litellm.exporters.agentops.sender import Sender
 from agentops_otel_litellm.exporters.agentops.shown import ReplayLinks, Shown
-from agentops_otel_litellm.exporters.agentops.trouble import BROKEN, Fate, Trouble
+from agentops_otel_litellm.exporters.agentops.trouble import BROKEN, NO_URL, Fate, Trouble
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.settings import Settings
 
@@ -102,7 +102,7 @@ class AgentOpsSpanExporter(SpanExporter):
             trouble = self._attempts.send(spans, monotonic() + self._patience)
         if trouble is None:
             self._links.delivered(spans)
-        elif trouble.fate is not Fate.SPLIT or len(spans) == 1:
+        elif trouble is not NO_URL and (trouble.fate is not Fate.SPLIT or len(spans) == 1):  # the settings told of that
             self._tell(str(trouble), once_for=trouble.advice)
         return trouble
 

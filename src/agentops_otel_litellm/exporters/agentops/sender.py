@@ -18,6 +18,7 @@ from agentops_otel_litellm.exporters.agentops.held import Held
 from agentops_otel_litellm.exporters.agentops.trouble import Fate, Trouble
 
 LONGEST_BACKOFF = 8.0  # seconds; the first is one second, and each in a row twice as long
+SHORTEST_PAUSE = 0.5  # seconds, though a server may ask for none
 JUST = 1.0  # seconds after a failure in which another attempt would be in vain
 
 Attempt = Callable[[Sequence[ReadableSpan]], Trouble | None]
@@ -145,7 +146,7 @@ class Sender:
 
     def _pause(self, trouble: Trouble) -> float:
         if trouble.pause is not None:
-            return trouble.pause
+            return max(trouble.pause, SHORTEST_PAUSE)
         backoff: float = min(2.0**self._failures, LONGEST_BACKOFF)
         return backoff * random.uniform(0.8, 1.2)  # noqa: S311 - so that many processes do not come back at once
 
