@@ -94,12 +94,13 @@ class AgentOpsSpanExporter(SpanExporter):
     def _attempt(self, spans: Sequence[ReadableSpan]) -> Trouble | None:
         """Send spans, and tell what came of it. On the sender's thread."""
         trouble: Trouble | None = BROKEN
+        deadline = monotonic() + 0.9 * self._patience  # so that whoever waits learns what came of it
         with guard("sending to AgentOps"):
             if self._attempts is None:
                 from agentops_otel_litellm.exporters.agentops.attempt import Attempts
 
                 self._attempts = Attempts(self._settings)
-            trouble = self._attempts.send(spans, monotonic() + self._patience)
+            trouble = self._attempts.send(spans, deadline)
         if trouble is None:
             self._links.delivered(spans)
         elif trouble is not NO_URL and (trouble.fate is not Fate.SPLIT or len(spans) == 1):  # the settings told of that
