@@ -102,6 +102,8 @@ class AgentOpsSpanExporter(SpanExporter):
                 self._attempts = Attempts(self._settings)
             trouble = self._attempts.send(spans, deadline)
         if trouble is None:
+            if self.last_trouble is not None:
+                logger.info("Spans are sent to AgentOps again.")
             self._links.delivered(spans)
         elif trouble is not NO_URL and (trouble.fate is not Fate.SPLIT or len(spans) == 1):  # the settings told of that
             self._tell(str(trouble), once_for=trouble.advice)

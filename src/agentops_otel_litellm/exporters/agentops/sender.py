@@ -19,6 +19,7 @@ from agentops_otel_litellm.exporters.agentops.trouble import Fate, Trouble
 
 LONGEST_BACKOFF = 8.0  # seconds; the first is one second, and each in a row twice as long
 SHORTEST_PAUSE = 0.5  # seconds, though a server may ask for none
+SHORT = 2.0  # seconds for which the end of an app waits where a server has asked for time
 JUST = 1.0  # seconds after a failure in which another attempt would be in vain
 
 Attempt = Callable[[Sequence[ReadableSpan]], Trouble | None]
@@ -97,12 +98,12 @@ class Sender:
         return monotonic() < self._paused_until
 
     def _resume(self) -> float:
-        """End a pause now; one that the server has asked for ends in its time. When; 0 where that is not to be."""
+        """End a pause now; one that the server has asked for ends in its time. When; 0 where that is too late."""
         now = monotonic()
         if self._trouble is None or self.is_hopeless or not self._is_paused:
             return 0.0
         if self._trouble.pause_was_asked:
-            return self._paused_until if self._paused_until < now + self._patience else 0.0
+            return self._paused_until if self._paused_until < now + min(SHORT, self._patience) else 0.0
         if now - self._failed_at < JUST:
             return 0.0
         self._paused_until = now
