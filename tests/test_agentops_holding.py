@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -246,6 +247,29 @@ def test_a_span_that_ends_while_spans_are_sent(platform: AgentOpsPlatform, monke
     exporter.shutdown()
     assert time.monotonic() - began < 4
     assert (inside, names(platform)) == ([FAILURE], ["outside", "inside"])
+
+
+class Raises(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        raise RuntimeError(record.getMessage())
+
+
+def test_a_log_handler_that_raises(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+    """Spans are sent all the same."""
+    logger, raises = logging.getLogger("agentops_otel_litellm.exporters.agentops"), Raises()
+    logger.addHandler(raises)
+    try:
+        exporter = AgentOpsSpanExporter()
+        platform.fail(DOWN)
+        export(exporter)
+        platform.recover()
+        clock.ahead += 2
+        assert export(exporter) is SUCCESS
+        exporter.shutdown()
+    finally:
+        logger.removeHandler(raises)
+    assert len(platform.spans) == 2
+    told.take()
 
 
 PROGRAM = """

@@ -50,16 +50,18 @@ class Delivery:
 
     def prepare(self) -> None:
         """Before each span: see whether the provider is there by now."""
-        if not self._waits:
-            return
+        if self._waits:
+            with guard("looking for a way to AgentOps"):
+                self._look()
+
+    def _look(self) -> None:
         provider = get_tracer_provider() if self._given is None else self._given
         if not _takes_processors(provider):
             return  # the API's own, which gives no spans
         with self._lock:
             waits, self._waits = self._waits, False
         if waits:
-            with guard("sending spans to AgentOps"):
-                self._add_to(provider)
+            self._add_to(provider)
 
     def _add_to(self, provider: SDKTracerProvider) -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor

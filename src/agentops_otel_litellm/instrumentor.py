@@ -59,8 +59,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._meter_provider = meter_provider
         self._logger_provider = logger_provider
         set_log_level()
-        with guard("looking for a way to AgentOps"):
-            DELIVERY.wanted(tracer_provider)
+        DELIVERY.wanted(tracer_provider)
         late = self._patch_or_watch([seam for seam in SEAMS if seam.is_litellms])
         if late:
             with guard("instrumenting LiteLLM, which was imported before"):

@@ -6,6 +6,7 @@ import logging
 import os
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
@@ -89,7 +90,7 @@ class AgentOpsSpanExporter(SpanExporter):
         if self._attempts is not None:
             self._attempts.close()
         if lost and not self._sender.is_hopeless:
-            logger.warning("%d spans were not delivered to AgentOps.", lost)
+            _log(logging.WARNING, f"{lost} spans were not delivered to AgentOps.")
 
     def _attempt(self, spans: Sequence[ReadableSpan]) -> Trouble | None:
         """Send spans, and tell what came of it. On the sender's thread."""
@@ -103,7 +104,7 @@ class AgentOpsSpanExporter(SpanExporter):
             trouble = self._attempts.send(spans, deadline)
         if trouble is None:
             if self.last_trouble is not None:
-                logger.info("Spans are sent to AgentOps again.")
+                _log(logging.INFO, "Spans are sent to AgentOps again.")
             self._links.delivered(spans)
         elif trouble is not NO_URL and (trouble.fate is not Fate.SPLIT or len(spans) == 1):  # the settings told of that
             self._tell(str(trouble), once_for=trouble.advice)
@@ -112,5 +113,9 @@ class AgentOpsSpanExporter(SpanExporter):
     def _tell(self, line: str, once_for: str | None = None) -> None:
         if (once_for or line) not in self._told:
             self._told.add(once_for or line)
-            with guard("logging"):  # a handler of the app's may raise
-                logger.warning(line)
+            _log(logging.WARNING, line)
+
+
+def _log(level: int, line: str) -> None:
+    with suppress(Exception):  # a handler of the app's may raise
+        logger.log(level, "%s", line)
