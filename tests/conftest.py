@@ -26,6 +26,7 @@ pytest.register_assert_rewrite("api_scenarios", "expected", "media")  # they hol
 import agentops_told
 import operations_table
 import releases
+from agentops_exports import clock, platform  # noqa: F401 - fixtures
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.seams.tracing import TRACING

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import requests
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.sdk.trace import Span, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 
-from agentops_otel_litellm.exporters import agentops
-from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+from agentops_exports import (
+    FAILURE,
+    LOST,
+    NO_PAIR,
+    NO_ROUTE,
+    NO_TOKEN,
+    NOWHERE,
+    SUCCESS,
+    Clock,
+    ended,
+    export,
+)
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, auth
+from agentops_otel_litellm.exporters.agentops.trouble import Fate
 from agentops_otel_litellm.settings import Settings
 from conftest import Told
-from servers.agentops_platform import AgentOpsPlatform, TokenRequest
+from servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault, TokenRequest
 from servers.openai_provider import OpenAIProvider
 from test_zero_code import launch
 
-NOWHERE = "http://127.0.0.1:9"
-SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 COPY = "Copy the key of your project from https://app.agentops.ai/settings/projects."
 # What an app sets → what it is told, and with which status its request for a token was answered, if it came.
 BAD_KEYS: dict[str, tuple[dict[str, str], str, int | None]] = {
@@ -43,9 +54,6 @@ BAD_KEYS: dict[str, tuple[dict[str, str], str, int | None]] = {
         403,
     ),
 }
-NO_TOKEN = (
-    "Spans are not sent to AgentOps ({}): The token server does not work. Check the network and AGENTOPS_API_ENDPOINT."
-)
 # Bodies with which a token server says 200 → the cause that is told.
 BAD_TOKENS = {
     b"<html>canary-key</html>": "JSONDecodeError",
@@ -56,48 +64,15 @@ BAD_TOKENS = {
 }
 
 
-class Clock:
-    """Stands still until it is told."""
-
-    now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(agentops, "monotonic", clock)
-    return clock
-
-
-@pytest.fixture
-def platform(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[AgentOpsPlatform]:
-    """The platform, which the environment names; nobody logs a key or a token of it, at whatever level."""
-    with AgentOpsPlatform() as server:
-        for variable, value in {**server.environment, "OTEL_EXPORTER_OTLP_TIMEOUT": "3"}.items():
-            monkeypatch.setenv(variable, value)
-        with caplog.at_level(logging.DEBUG):
-            yield server
-    logged = "\n".join(logging.Formatter().format(record) for record in caplog.get_records("call"))
-    assert not [secret for secret in ("canary", server.KEY, server.KEY.replace("6", "7")) if secret in logged]
-
-
-def export(exporter: AgentOpsSpanExporter, name: str = "chat gpt-4o") -> SpanExportResult:
-    span = TracerProvider(shutdown_on_exit=False).get_tracer("app").start_span(name)
-    assert isinstance(span, Span)
-    span.end()
-    return exporter.export([span])
-
-
 def test_one_token_serves_all_exports(platform: AgentOpsPlatform) -> None:
     """The key buys one token, with which every batch is delivered."""
     exporter = AgentOpsSpanExporter()
     assert [export(exporter, name) for name in ("one", "two", "three")] == [SUCCESS] * 3
+    assert exporter.last_trouble is None
     exporter.shutdown()
-    assert platform.token_requests == [TokenRequest(body={"api_key": platform.KEY}, status=200, token="canary.token-1")]
-    assert platform.authorizations == ["Bearer canary.token-1"] * 3
+    (token,) = platform.tokens
+    assert platform.token_requests == [TokenRequest(body={"api_key": platform.KEY}, status=200, token=token)]
+    assert platform.authorizations == [f"Bearer {token}"] * 3
     assert [span.name for span in platform.spans] == ["one", "two", "three"]
 
 
@@ -119,29 +94,34 @@ def test_threads_share_one_token(platform: AgentOpsPlatform) -> None:
         return export(exporter)
 
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(export_at_once, range(4))) == [SUCCESS] * 4
-        assert platform.tokens == ["canary.token-1"]
+        list(pool.map(export_at_once, range(4)))
+        assert exporter.force_flush()
+        assert len(platform.tokens) == 1
         platform.revoke()
-        assert list(pool.map(export_at_once, range(4))) == [SUCCESS] * 4
+        list(pool.map(export_at_once, range(4)))
     exporter.shutdown()
-    assert platform.tokens == ["canary.token-1", "canary.token-2"]
+    assert len(platform.tokens) == 2
+    assert len(platform.spans) == 8
 
 
 def test_headers_for_another_backend_stay_away(platform: AgentOpsPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
-    """OTEL_EXPORTER_OTLP_HEADERS neither replaces the token nor tells AgentOps the key of another backend."""
+    """OTEL_EXPORTER_OTLP_* are for another backend: its key is not told, and its certificates are not used."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Basic other,x-other-backend=its-key")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "none")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "soon")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere.pem")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/nowhere.pem")
     exporter = AgentOpsSpanExporter()
     assert export(exporter) is SUCCESS
     exporter.shutdown()
     (request,) = platform.requests
-    assert request.headers["authorization"] == "Bearer canary.token-1"
+    assert request.headers["authorization"] == f"Bearer {platform.tokens[0]}"
     assert request.headers["content-type"] == "application/x-protobuf"
     assert request.headers["content-encoding"] == "gzip"
     assert "its-key" not in str(request.headers)
 
 
-def test_a_token_that_expired_is_replaced(platform: AgentOpsPlatform) -> None:
+def test_a_token_that_is_refused_is_replaced(platform: AgentOpsPlatform) -> None:
     """401 buys a new token, and the batch is sent again: nothing is lost and nothing is told."""
     exporter = AgentOpsSpanExporter()
     assert export(exporter, "before") is SUCCESS
@@ -149,26 +129,69 @@ def test_a_token_that_expired_is_replaced(platform: AgentOpsPlatform) -> None:
     assert [export(exporter, name) for name in ("again", "after")] == [SUCCESS] * 2
     exporter.shutdown()
     assert [span.name for span in platform.spans] == ["before", "again", "after"]
-    old, new = "Bearer canary.token-1", "Bearer canary.token-2"
+    old, new = (f"Bearer {token}" for token in platform.tokens)
     assert platform.authorizations == [old, old, new, new]
 
 
+def test_a_token_is_replaced_before_it_expires(platform: AgentOpsPlatform, clock: Clock) -> None:
+    """It says itself when that is: nothing is sent with one that is about to expire."""
+    platform.token_life = 100
+    exporter = AgentOpsSpanExporter()
+    assert export(exporter) is SUCCESS
+    clock.ahead = 85
+    assert export(exporter) is SUCCESS
+    assert len(platform.tokens) == 1
+    clock.ahead = 95
+    assert export(exporter) is SUCCESS
+    exporter.shutdown()
+    old, new = (f"Bearer {token}" for token in platform.tokens)
+    assert platform.authorizations == [old, old, new]
+
+
+def test_tokens_that_expire_all_the_time(platform: AgentOpsPlatform) -> None:
+    """Each span arrives, once, though tokens are good for a fraction of a second."""
+    platform.token_life = 0.2
+    exporter = AgentOpsSpanExporter()
+    names = [f"span {number}" for number in range(20)]
+    for name in names:
+        assert export(exporter, name) is SUCCESS
+        time.sleep(0.05)
+    exporter.shutdown()
+    assert [span.name for span in platform.spans] == names
+    assert len(platform.tokens) > 3
+
+
+CLAIMS: dict[str, float | None] = {
+    '{"iat": 1000, "exp": 1600}': 600,
+    '{"iat": 1000, "exp": 900}': None,
+    '{"exp": null}': None,
+    '{"exp": 5}': None,
+    "[]": None,
+    "no JSON": None,
+}
+
+
+@pytest.mark.parametrize("claims", CLAIMS)
+def test_how_long_a_token_lives(claims: str) -> None:
+    """By the server's own clock; where a token does not say it, or makes no sense, 401 will."""
+    payload = urlsafe_b64encode(claims.encode()).decode().rstrip("=")
+    assert auth._lifetime(f"e30.{payload}.x") == CLAIMS[claims]
+    assert auth._lifetime("opaque") is None
+
+
 def test_a_new_token_that_is_refused_ends_the_attempt(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
-    """A second 401 in a row fails the batch; for a minute nobody is asked again."""
+    """A second 401 in a row fails the attempt; for a minute nobody is asked again, and nothing is lost."""
     platform.takes_tokens = False
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(3)] == [FAILURE] * 3
-    assert platform.authorizations == ["Bearer canary.token-1", "Bearer canary.token-2"]
-    line, stock = told.take()
-    assert line == (
-        "Spans are not sent to AgentOps: A new token is refused. "
-        "AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must be a pair."
-    )
-    assert "401" in stock
+    assert platform.authorizations == [f"Bearer {token}" for token in platform.tokens]
+    assert len(platform.tokens) == 2
+    assert told.take() == [NO_PAIR.format("status 401")]
     platform.takes_tokens = True
-    clock.now += 60
+    clock.ahead += 60
     assert export(exporter) is SUCCESS
     exporter.shutdown()
+    assert len(platform.spans) == 4
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)
@@ -181,41 +204,43 @@ def test_a_bad_key_is_told_once(
         monkeypatch.setenv(variable, value)
     exporter = AgentOpsSpanExporter()
     for seconds in (0, 30, 29):
-        clock.now += seconds
+        clock.ahead += seconds
         assert export(exporter) is FAILURE
     assert [request.status for request in platform.token_requests] == [status] * (status is not None)
-    clock.now += 1
+    clock.ahead += 1
     assert export(exporter) is FAILURE
+    trouble = exporter.last_trouble
+    assert trouble is not None
+    assert (trouble.status, trouble.fate) == (status, Fate.HOPELESS)
     exporter.shutdown()
     assert [request.status for request in platform.token_requests] == [status] * 2 * (status is not None)
     assert (told.take(), platform.requests) == ([line], [])
 
 
 def test_a_token_server_that_fails_is_asked_again(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
-    """It may be up again soon: spans are lost for some seconds, not for a minute."""
+    """It may be up again soon: the spans wait for it."""
     platform.token_status = 500
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
     assert told.take() == [NO_TOKEN.format("status 500")]
     assert len(platform.token_requests) == 1
     platform.token_status = None
-    clock.now += 10
+    clock.ahead += 2
     assert export(exporter) is SUCCESS
     exporter.shutdown()
+    assert len(platform.spans) == 3
 
 
 def test_an_expired_token_with_no_new_one(platform: AgentOpsPlatform, told: Told) -> None:
-    """401 while the token server is down: the batch fails, and is sent only once."""
+    """401 while the token server is down: the batch waits, and is sent only once."""
     exporter = AgentOpsSpanExporter()
     assert export(exporter) is SUCCESS
     platform.revoke()
     platform.token_status = 500
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
     exporter.shutdown()
-    line, stock = told.take()
-    assert line == NO_TOKEN.format("status 500")
-    assert "401" in stock
-    assert platform.authorizations == ["Bearer canary.token-1"] * 2
+    assert told.take() == [NO_TOKEN.format("status 500"), LOST.format(2)]
+    assert platform.authorizations == [f"Bearer {platform.tokens[0]}"] * 2
 
 
 NO_URL = (
@@ -224,16 +249,16 @@ NO_URL = (
 
 
 @pytest.mark.parametrize(
-    ("setting", "line"),
+    ("setting", "lines"),
     [
-        (f"AGENTOPS_API_ENDPOINT={NOWHERE}", NO_TOKEN.format("ConnectionError")),
-        ("AGENTOPS_API_ENDPOINT=agentops.ai", NO_URL.format("AGENTOPS_API_ENDPOINT")),
-        ("AGENTOPS_EXPORTER_ENDPOINT=agentops.ai", NO_URL.format("AGENTOPS_EXPORTER_ENDPOINT")),
+        (f"AGENTOPS_API_ENDPOINT={NOWHERE}", [NO_TOKEN.format("ConnectionError"), LOST.format(2)]),
+        ("AGENTOPS_API_ENDPOINT=agentops.ai", [NO_URL.format("AGENTOPS_API_ENDPOINT")]),
+        ("AGENTOPS_EXPORTER_ENDPOINT=agentops.ai", [NO_URL.format("AGENTOPS_EXPORTER_ENDPOINT")]),
     ],
     ids=["gone", "no URL", "no URL for spans"],
 )
 def test_a_server_out_of_reach(
-    setting: str, line: str, platform: AgentOpsPlatform, told: Told, monkeypatch: pytest.MonkeyPatch
+    setting: str, lines: list[str], platform: AgentOpsPlatform, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line names the variable that may be wrong; the key goes nowhere else, such as to the default."""
     monkeypatch.setattr("agentops_otel_litellm.settings.declaring.told", set())
@@ -241,7 +266,7 @@ def test_a_server_out_of_reach(
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
     exporter.shutdown()
-    assert told.take() == [line]
+    assert told.take() == lines
     assert (platform.token_requests, platform.requests) == ([], [])
 
 
@@ -252,32 +277,46 @@ def test_an_answer_without_a_token(reply: bytes, platform: AgentOpsPlatform, tol
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
     exporter.shutdown()
-    assert told.take() == [NO_TOKEN.format(BAD_TOKENS[reply])]
+    assert told.take() == [NO_TOKEN.format(BAD_TOKENS[reply]), LOST.format(2)]
     assert platform.requests == []
 
 
 def test_a_collector_that_refuses_spans(platform: AgentOpsPlatform, told: Told) -> None:
-    """The stock exporter tells of it; the token is kept."""
+    """They would be refused again: they are dropped, which is told once, and stand in nobody's way."""
     exporter = AgentOpsSpanExporter()
     platform.status = 400
-    assert export(exporter) is FAILURE
-    (stock,) = told.take()
-    assert "400" in stock
+    assert [export(exporter, "bad") for _ in range(2)] == [FAILURE] * 2
+    assert told.take() == ["Spans are not sent to AgentOps (status 400): The collector refuses these; others are sent."]
     platform.status = 200
-    assert export(exporter) is SUCCESS
+    assert export(exporter, "good") is SUCCESS
     exporter.shutdown()
-    assert platform.tokens == ["canary.token-1"]
+    assert told.take() == [LOST.format(2)]
+    assert [span.name for span in platform.spans] == ["good"]
+    assert len(platform.tokens) == 1
 
 
-def test_a_collector_out_of_reach(platform: AgentOpsPlatform, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No exception reaches whoever exports."""
-    monkeypatch.setenv("AGENTOPS_EXPORTER_ENDPOINT", f"{NOWHERE}/v1/traces")
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.5")
+@pytest.mark.parametrize("status", [301, 404])
+def test_an_address_that_takes_no_spans(status: int, platform: AgentOpsPlatform, told: Told) -> None:
+    """A redirect is not followed, and whoever answers is not asked again for a minute."""
+    platform.fail(Fault(status=status), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
-    assert export(exporter) is FAILURE
+    assert [export(exporter) for _ in range(3)] == [FAILURE] * 3
+    assert platform.faulty == [TRACES_ROUTE]
+    assert told.take() == [NO_ROUTE.format(f"status {status}")]
+    platform.recover()
     exporter.shutdown()
-    assert told.take()
-    assert platform.tokens == ["canary.token-1"]
+    assert told.take() == [LOST.format(3)]
+
+
+def test_a_span_that_cannot_be_encoded(platform: AgentOpsPlatform, told: Told) -> None:
+    """It is dropped; those beside it are delivered, and no exception reaches whoever exports."""
+    exporter = AgentOpsSpanExporter()
+    no_name: Any = object()
+    exporter.export([ended("one"), ReadableSpan(no_name, ended().context), ended("three")])
+    exporter.shutdown()
+    assert [span.name for span in platform.spans] == ["one", "three"]
+    lines = told.take()
+    assert [line for line in lines if "AgentOps" in line][-1] == LOST.format(1)
 
 
 def test_a_request_for_a_token_is_not_traced(platform: AgentOpsPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -296,7 +335,7 @@ def test_a_request_for_a_token_is_not_traced(platform: AgentOpsPlatform, monkeyp
     provider.add_span_processor(SimpleSpanProcessor(AgentOpsSpanExporter()))
     provider.get_tracer("app").start_span("chat gpt-4o").end()
     provider.shutdown()
-    assert seen == [(f"{platform.url}/v3/auth/token", False), (f"{platform.url}/v1/traces", False)]
+    assert seen == [(f"{platform.url}/v1/traces", False), (f"{platform.url}/v3/auth/token", False)]
 
 
 def test_the_key_is_not_in_what_settings_show(platform: AgentOpsPlatform) -> None:
@@ -304,6 +343,12 @@ def test_the_key_is_not_in_what_settings_show(platform: AgentOpsPlatform) -> Non
     settings = Settings.from_environment()
     assert settings.api_key == platform.KEY
     assert platform.KEY not in repr(settings)
+    exporter = AgentOpsSpanExporter()
+    assert export(exporter) is SUCCESS
+    assert exporter._attempts is not None
+    parts = [exporter, exporter._attempts, exporter._attempts._connection, exporter._attempts._connection._auth]
+    assert not [secret for secret in ("canary", platform.KEY) if secret in repr(parts)]
+    exporter.shutdown()
 
 
 def test_zero_code() -> None:
@@ -315,14 +360,14 @@ messages = [{"role": "user", "content": "Hi"}]
 completion("openai/gpt-4o", messages, api_base=os.environ["PROVIDER"], api_key="sk-a-key")
 """
     with AgentOpsPlatform() as platform, OpenAIProvider() as openai:
-        variables = {**platform.environment, "OTEL_TRACES_EXPORTER": "agentops", "PROVIDER": openai.base_url}
+        variables = {**platform.environment, "PROVIDER": openai.base_url}
         done = launch(sys.executable, "-c", code, OTEL_SERVICE_NAME="a-test", **variables)
     assert done.returncode == 0, done.stderr
     assert "AgentOps" not in done.stderr
     (span,) = platform.spans
     assert (span.name, span.resource["service.name"]) == ("chat gpt-4o", "a-test")
     (request,) = platform.requests
-    assert request.headers["authorization"] == "Bearer canary.token-1"
+    assert request.headers["authorization"] == f"Bearer {platform.tokens[0]}"
     assert request.headers["content-encoding"] == "gzip"
     assert platform.KEY.encode() not in request.body
     assert len(platform.token_requests) == 1

@@ -17,7 +17,7 @@ ALWAYS = {
     "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
     "OTEL_EXPORTER_OTLP_TIMEOUT": "3",
 }
-CONSOLE, OTLP, NONE = "agentops_console", "otlp", "none"
+CONSOLE, OTLP, AGENTOPS, NONE = "agentops_console", "otlp", "agentops", "none"
 ENDPOINT = "http://localhost:4318"
 # What the user has set → where traces, metrics and logs go.
 DESTINATIONS: list[tuple[dict[str, str], tuple[str, str, str]]] = [
@@ -42,16 +42,61 @@ DESTINATIONS: list[tuple[dict[str, str], tuple[str, str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "expected"), DESTINATIONS, ids=[str(given) for given, _ in DESTINATIONS])
-def test_destinations(given: dict[str, str], expected: tuple[str, str, str]) -> None:
-    """Each signal goes where the user says, a list and `none` included; with no destination, traces are shown."""
-    environment = {f"OTEL_{name}": value for name, value in given.items()}
+# The same with a key for AgentOps.
+WITH_KEY: list[tuple[dict[str, str], tuple[str, str, str]]] = [
+    ({}, (AGENTOPS, NONE, NONE)),
+    ({"TRACES_EXPORTER": "none"}, ("none", NONE, NONE)),
+    ({"TRACES_EXPORTER": "console"}, ("console", NONE, NONE)),
+    ({"METRICS_EXPORTER": "prometheus"}, (AGENTOPS, "prometheus", NONE)),
+    ({"EXPORTER_OTLP_ENDPOINT": ENDPOINT}, ("otlp,agentops", OTLP, OTLP)),
+    ({"EXPORTER_OTLP_TRACES_ENDPOINT": ENDPOINT}, ("otlp,agentops", NONE, NONE)),
+    ({"EXPORTER_OTLP_ENDPOINT": ENDPOINT, "TRACES_EXPORTER": "otlp"}, ("otlp", OTLP, OTLP)),
+]
+ALL: list[tuple[dict[str, str], dict[str, str], tuple[str, str, str]]] = [
+    (given, {}, expected) for given, expected in DESTINATIONS
+]
+ALL += [(given, {"AGENTOPS_API_KEY": "a-key"}, expected) for given, expected in WITH_KEY]
+
+
+@pytest.mark.parametrize(("given", "key", "expected"), ALL, ids=[f"{given} {len(key)}" for given, key, _ in ALL])
+def test_destinations(given: dict[str, str], key: dict[str, str], expected: tuple[str, str, str]) -> None:
+    """Each signal goes where the user says, a list and `none` included; traces go to AgentOps too where it has a key;
+    with no destination, they are shown.
+    """
+    environment = {f"OTEL_{name}": value for name, value in given.items()} | key
     became = {**ALWAYS, **environment}
     became |= dict(zip(("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), expected, strict=True))
     if CONSOLE in expected[0]:
         became["OTEL_BSP_SCHEDULE_DELAY"] = "200"
+    elif AGENTOPS in expected[0] or (key and expected[0] != "none"):
+        became["OTEL_BSP_SCHEDULE_DELAY"] = "1000"
     apply_defaults(environment)
     assert environment == became
+
+
+# What the user has set of ours → what that makes of OpenTelemetry's variables.
+OURS: list[tuple[dict[str, str], dict[str, str]]] = [
+    ({"AGENTOPS_SERVICE_NAME": "app"}, {"OTEL_SERVICE_NAME": "app"}),
+    ({"AGENTOPS_SERVICE_NAME": "app", "OTEL_SERVICE_NAME": "other"}, {"OTEL_SERVICE_NAME": "other"}),
+    ({"AGENTOPS_SERVICE_NAME": "app", "OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name = other"}, {}),
+    (
+        {"AGENTOPS_API_KEY": "a-key", "AGENTOPS_EXPORT_FLUSH_INTERVAL": "250"},
+        {"OTEL_BSP_SCHEDULE_DELAY": "250"},
+    ),
+    ({"AGENTOPS_EXPORT_FLUSH_INTERVAL": "250"}, {"OTEL_BSP_SCHEDULE_DELAY": "200"}),
+    ({"OTEL_BSP_MAX_QUEUE_SIZE": "100"}, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "100"}),
+    ({"OTEL_BSP_MAX_QUEUE_SIZE": "1000"}, {}),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), OURS, ids=[str(given) for given, _ in OURS])
+def test_what_follows_from_our_own_settings(given: dict[str, str], expected: dict[str, str]) -> None:
+    """The app's name, how long spans are gathered, and batches that fit their queue."""
+    environment = dict(given)
+    apply_defaults(environment)
+    names = {"OTEL_SERVICE_NAME", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}
+    became = {name: value for name, value in environment.items() if name in names}
+    assert became == {"OTEL_BSP_SCHEDULE_DELAY": "200"} | expected
 
 
 def test_what_is_set_stays() -> None:
@@ -63,8 +108,8 @@ def test_what_is_set_stays() -> None:
 
 def test_every_default_is_declared() -> None:
     """What a variable may become is among the values that its row, and so the README, shows."""
-    for given, _ in DESTINATIONS:
-        environment = {f"OTEL_{name}": value for name, value in given.items()}
+    for given, key, _ in ALL:
+        environment = {f"OTEL_{name}": value for name, value in given.items()} | key
         became = dict(environment)
         apply_defaults(became)
         assert {name for name, value in became.items() if not environment.get(name)} <= set(DEFAULTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,9 @@ WARNED: list[tuple[dict[str, str], bool]] = [
     (AGENTOPS, True),
     ({"OTEL_TRACES_EXPORTER": "agentops_console,agentops"}, True),
     ({"OTEL_METRICS_EXPORTER": "prometheus"}, True),
+    ({"AGENTOPS_API_KEY": "a-key"}, True),
     ({**AGENTOPS, "OTEL_SERVICE_NAME": "app"}, False),
+    ({**AGENTOPS, "AGENTOPS_SERVICE_NAME": "app"}, False),
     ({**AGENTOPS, "OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=app"}, False),
     ({**AGENTOPS, "OTEL_RESOURCE_ATTRIBUTES": "service.namespace=app"}, True),
 ]
@@ -79,6 +82,56 @@ def test_the_configurator(exporter: str, *, told_of_open_spans: bool, monkeypatc
     span = provider.get_tracer("app").start_span("open")
     assert (OPEN_SPANS.find(span.get_span_context().span_id) is not None) == told_of_open_spans
     span.end()
+
+
+ENVIRONMENTS: list[tuple[str, str | None]] = [
+    ("", "staging"),
+    ("service.name=app", "staging"),
+    ("deployment.environment.name=live", None),
+]
+
+
+@pytest.mark.parametrize(("given", "added"), ENVIRONMENTS)
+def test_where_the_app_is_deployed(given: str, added: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AGENTOPS_ENVIRONMENT says it in the resource, unless the user does so in OpenTelemetry's variable."""
+    options: dict[str, dict[str, str]] = {}
+    monkeypatch.setattr(_configuration, "_initialize_components", lambda **given: options.update(given))
+    os.environ.update(AGENTOPS_ENVIRONMENT="staging", OTEL_RESOURCE_ATTRIBUTES=given)
+    AgentOpsConfigurator().configure()  # type: ignore[no-untyped-call]  # upstream's
+    assert options["resource_attributes"].get("deployment.environment.name") == added
+
+
+# What the user has set → what is left of it, and of which variables is told.
+BATCHING: list[tuple[dict[str, str], dict[str, str], list[str]]] = [
+    ({"MAX_QUEUE_SIZE": "100"}, {"MAX_QUEUE_SIZE": "100"}, []),
+    ({"MAX_QUEUE_SIZE": "-5", "SCHEDULE_DELAY": "1.5"}, {}, ["SCHEDULE_DELAY", "MAX_QUEUE_SIZE"]),
+    ({"MAX_EXPORT_BATCH_SIZE": "9999"}, {"MAX_EXPORT_BATCH_SIZE": "2048"}, ["MAX_EXPORT_BATCH_SIZE"]),
+    (
+        {"MAX_EXPORT_BATCH_SIZE": "9", "MAX_QUEUE_SIZE": "8"},
+        {"MAX_EXPORT_BATCH_SIZE": "8", "MAX_QUEUE_SIZE": "8"},
+        ["MAX_EXPORT_BATCH_SIZE"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "left", "of"), BATCHING, ids=[str(given) for given, _, _ in BATCHING])
+def test_batches_that_the_sdk_refuses(given: dict[str, str], left: dict[str, str], of: list[str], told: Told) -> None:
+    """It would begin with nothing traced: one line names the variable, and the app is traced."""
+    environment = {f"OTEL_BSP_{name}": value for name, value in given.items()}
+    distro.drop_unusable_batching(environment)
+    assert environment == {f"OTEL_BSP_{name}": value for name, value in left.items()}
+    assert [line.split("=")[0] for line in told.take()] == [f"OTEL_BSP_{name}" for name in of]
+
+
+def test_how_much_is_logged() -> None:
+    """AGENTOPS_LOG_LEVEL sets the level of this package's logger, and of no other."""
+    logger = logging.getLogger("agentops_otel_litellm")
+    os.environ.update(AGENTOPS_LOG_LEVEL="error")
+    try:
+        AgentOpsDistro().configure()
+        assert (logger.level, logging.getLogger().level) == (logging.ERROR, logging.WARNING)
+    finally:
+        logger.setLevel(logging.NOTSET)
 
 
 BESIDE = ("agentops-otel-litellm", "opentelemetry-distro")

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from typing import NamedTuple
 
+from agentops_otel_litellm.settings import Settings
+
 Environment = Mapping[str, str]
 
 SIGNALS = ("TRACES", "METRICS", "LOGS")
 CONSOLE = "agentops_console"
 AGENTOPS = "agentops"
+SDK_BATCH_SIZE = 512
 # Milliseconds: with the SDK's 5,000, a call's line on the console comes long after the call.
 CONSOLE_DELAY = "200"
 
@@ -49,7 +52,18 @@ def exporters(signal: str, environment: Environment) -> tuple[str, ...]:
 def sends_to_agentops(environment: Environment) -> bool:
     """Whether AgentOps is a destination of traces: it is named, or has a key and traces are not switched off."""
     named = exporters("TRACES", environment)
-    return AGENTOPS in named or bool(named and environment.get("AGENTOPS_API_KEY", "").strip())
+    return AGENTOPS in named or (bool(named) and _has_key(environment))
+
+
+def resource_attributes(environment: Environment) -> set[str]:
+    """Names of the attributes that the user gives the resource."""
+    pairs = environment.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
+    names = {name.strip() for name, equals, _ in (pair.partition("=") for pair in pairs) if equals}
+    return names | ({"service.name"} if environment.get("OTEL_SERVICE_NAME") else set())
+
+
+def _has_key(environment: Environment) -> bool:
+    return bool(environment.get("AGENTOPS_API_KEY", "").strip())
 
 
 def _destinations(exporter: str) -> tuple[str, ...]:
@@ -61,26 +75,41 @@ def _destinations(exporter: str) -> tuple[str, ...]:
 def _exporter(signal: str, given: Environment) -> str:
     """The default exporter of a signal."""
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
-    if any(map(given.get, endpoints)) or any(
+    to_otlp = any(map(given.get, endpoints)) or any(
         "otlp" in _destinations(given.get(f"OTEL_{other}_EXPORTER", "")) for other in SIGNALS
-    ):
+    )
+    if signal == "TRACES" and _has_key(given):
+        return f"otlp,{AGENTOPS}" if to_otlp else AGENTOPS
+    if to_otlp:
         return "otlp"
     if signal == "TRACES" and not any(exporters(other, given) for other in ("METRICS", "LOGS")):
         return CONSOLE
     return "none"
 
 
-def _console_delay(given: Environment) -> str | None:
-    return CONSOLE_DELAY if CONSOLE in exporters("TRACES", given) else None
+def _delay(given: Environment) -> str | None:
+    if CONSOLE in exporters("TRACES", given):
+        return CONSOLE_DELAY
+    return str(Settings.from_environment(given).flush_interval) if sends_to_agentops(given) else None
+
+
+def _batch_size(given: Environment) -> str | None:
+    """The SDK refuses to begin with a queue that is smaller than a batch, and its own batches are of 512 spans."""
+    queue = given.get("OTEL_BSP_MAX_QUEUE_SIZE", "").strip()
+    return queue if queue.isdecimal() and 0 < int(queue) < SDK_BATCH_SIZE else None
+
+
+def _service_name(given: Environment) -> str | None:
+    return None if "service.name" in resource_attributes(given) else Settings.from_environment(given).service_name
 
 
 DEFAULTS: Mapping[str, Default] = {
     "OTEL_PYTHON_DISTRO": Default("Which distro gives these defaults: this one.", ("agentops",)),
     "OTEL_PYTHON_CONFIGURATOR": Default("Which configurator sets the SDK up: this distro's own.", ("agentops",)),
     "OTEL_TRACES_EXPORTER": Default(
-        "Where traces go: to OTLP where an endpoint is set or another signal goes there; to the console where "
-        "nothing goes anywhere.",
-        ("otlp", CONSOLE, "none"),
+        "Where traces go: to OTLP where an endpoint is set or another signal goes there; to AgentOps where its key is "
+        "set; to the console where nothing goes anywhere.",
+        ("otlp", AGENTOPS, f"otlp,{AGENTOPS}", CONSOLE, "none"),
         partial(_exporter, "TRACES"),
     ),
     "OTEL_METRICS_EXPORTER": Default(
@@ -99,8 +128,15 @@ DEFAULTS: Mapping[str, Default] = {
         "Seconds an export may take. With the SDK's 10, an app whose collector is down takes 14 s to exit.", ("3",)
     ),
     "OTEL_BSP_SCHEDULE_DELAY": Default(
-        "Milliseconds for which ended spans are gathered; set only where the console is to show them soon.",
-        (CONSOLE_DELAY,),
-        _console_delay,
+        "Milliseconds for which ended spans are gathered; set only where the console is to show them soon, or for "
+        "AgentOps, to `AGENTOPS_EXPORT_FLUSH_INTERVAL`.",
+        (CONSOLE_DELAY, str(Settings().flush_interval)),
+        _delay,
     ),
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": Default(
+        "Spans in a batch; set only where `OTEL_BSP_MAX_QUEUE_SIZE` is smaller than the SDK's 512, to that.",
+        (),
+        _batch_size,
+    ),
+    "OTEL_SERVICE_NAME": Default("The app's name: `AGENTOPS_SERVICE_NAME`.", (), _service_name),
 }

@@ -21,6 +21,7 @@ from opentelemetry.trace import (
 )
 
 from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, tell
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
@@ -82,6 +83,7 @@ class Telemetry:
         the others wait until all is.
         """
         self._package_prices.prepare()
+        DELIVERY.prepare()
         return self._tracer.start_span(
             _span_name(call),
             context=context,

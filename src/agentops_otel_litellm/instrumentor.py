@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 
+from agentops_otel_litellm.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.seams import SEAMS, Seam, patches
-from agentops_otel_litellm.settings import Settings, sdk_is_disabled, wants_newest_conventions
+from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -57,6 +58,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._tracer_provider = tracer_provider
         self._meter_provider = meter_provider
         self._logger_provider = logger_provider
+        set_log_level()
+        DELIVERY.wanted(tracer_provider)
         late = self._patch_or_watch([seam for seam in SEAMS if seam.is_litellms])
         if late:
             with guard("instrumenting LiteLLM, which was imported before"):
@@ -75,6 +78,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         return bool(imported)
 
     def _uninstrument(self, **_kwargs: object) -> None:
+        DELIVERY.unwanted()
         if not self._loaded:
             return
         from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE

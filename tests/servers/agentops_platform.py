@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass
+import socket
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from time import time
 from uuid import UUID
 
-from .otlp_receiver import OTLPHandler, OTLPReceiver, ReceivedRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from .otlp_receiver import OTLPHandler, OTLPReceiver, ReceivedRequest, ReceivedSpan
 
 TOKEN_ROUTE = "/v3/auth/token"
+TRACES_ROUTE = "/v1/traces"
+MONTH = 30 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +28,21 @@ class TokenRequest:
     body: object
     status: int
     token: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What is done with a request in place of what the contract says."""
+
+    delay: float = 0
+    """Seconds until it is answered."""
+    status: int | None = None
+    """What it is answered with, and its content is forgotten; `None` goes on as the contract says."""
+    retry_after: str | None = None
+    hangs_up: bool = False
+
+
+DOWN = Fault(hangs_up=True)
 
 
 class AgentOpsPlatform(OTLPReceiver):
@@ -32,10 +56,19 @@ class AgentOpsPlatform(OTLPReceiver):
         """What requests for a token are answered with, whatever their key; `None` keeps the contract."""
         self.token_reply: bytes | None = None
         """What a granted request is answered with, where that is not a token."""
+        self.token_life = MONTH
+        """Seconds for which tokens are good, as they say themselves."""
         self.takes_tokens = True
         """False is a collector that trusts another API: it refuses every token."""
+        self.faults: dict[str, Fault] = {}
+        """By route."""
+        self.most_spans: int | None = None
+        """How many spans a request may bring: 413 refuses more."""
+        self.faulty: list[str] = []
+        """Routes of the requests that met a fault, in order."""
         self.token_requests: list[TokenRequest] = []
         self._valid: str | None = None
+        self._valid_until = 0.0
         self._numbers = itertools.count(1)
 
     @property
@@ -44,7 +77,7 @@ class AgentOpsPlatform(OTLPReceiver):
         return {
             "AGENTOPS_API_KEY": self.KEY,
             "AGENTOPS_API_ENDPOINT": self.url,
-            "AGENTOPS_EXPORTER_ENDPOINT": f"{self.url}/v1/traces",
+            "AGENTOPS_EXPORTER_ENDPOINT": f"{self.url}{TRACES_ROUTE}",
         }
 
     @property
@@ -57,6 +90,13 @@ class AgentOpsPlatform(OTLPReceiver):
         """With what each export came, in order of arrival."""
         return [request.headers.get("authorization") for request in self.requests]
 
+    def fail(self, fault: Fault, *routes: str) -> None:
+        """Do this with what comes, by default on both routes, until `recover`."""
+        self.faults = dict.fromkeys(routes or (TOKEN_ROUTE, TRACES_ROUTE), fault)
+
+    def recover(self) -> None:
+        self.faults = {}
+
     def revoke(self) -> None:
         """No token granted so far is good any more."""
         self._valid = None
@@ -64,7 +104,7 @@ class AgentOpsPlatform(OTLPReceiver):
     def grant(self, body: object) -> tuple[int, bytes]:
         """Answer a request for a token. Only the newest token is good."""
         status = self.token_status or _verdict(body)
-        token = f"canary.token-{next(self._numbers)}" if status == 200 and self.token_reply is None else None
+        token = self._new_token() if status == 200 and self.token_reply is None else None
         self._valid = token
         self.token_requests.append(TokenRequest(body=body, status=status, token=token))
         if self.token_reply is not None:
@@ -74,25 +114,77 @@ class AgentOpsPlatform(OTLPReceiver):
         return status, json.dumps(answer if token else {"error": f"not for {body}"}).encode()
 
     def accept(self, request: ReceivedRequest) -> int:
-        good = self.takes_tokens and self._valid is not None
+        good = self.takes_tokens and self._valid is not None and time() < self._valid_until
         if not good or request.headers.get("authorization") != f"Bearer {self._valid}":
             self.requests.append(request)
             return 401
+        if self.most_spans is not None and _count(request.body) > self.most_spans:
+            self.requests.append(request)
+            return 413
         return super().accept(request)
+
+    def as_emitted(self, span: ReceivedSpan) -> ReceivedSpan:
+        """The exporter says OK where nothing was said."""
+        return replace(span, status="UNSET") if span.status == "OK" else span
+
+    def _new_token(self) -> str:
+        self._valid_until = time() + self.token_life
+        claims = {"iat": time(), "exp": self._valid_until, "project_id": "a-project"}
+        return f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded(claims)}.canary-token-{next(self._numbers)}"
 
 
 class _Handler(OTLPHandler):
     server: AgentOpsPlatform
+    _body: bytes | None = None
 
     def answer(self) -> None:
+        fault = self.server.faults.get(self.route)
+        if fault is not None:
+            self.server.faulty.append(self.route)
+            self._body = self.read_body()  # or what is still to be read would end the pause
+            if fault.delay:
+                self.pause(fault.delay)
+            if fault.hangs_up:
+                self.hang_up()
+            if fault.status is not None:
+                headers = {} if fault.retry_after is None else {"retry-after": fault.retry_after}
+                self._body = None
+                return self.reply(fault.status, headers, b"")
         if self.route != TOKEN_ROUTE:
             return super().answer()
         status, body = self.server.grant(json.loads(self.read_body()))
         return self.reply(status, {"content-type": "application/json"}, body)
 
+    def read_body(self) -> bytes:
+        body, self._body = self._body, None
+        return super().read_body() if body is None else body
+
     def reply(self, status: int, headers: dict[str, str], body: bytes | None) -> None:
         quoted = self.received_headers.get("authorization", "").encode()  # a refusal may well quote what it refuses
         super().reply(status, headers, body or (b"" if status == 200 else quoted))
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """A URL to which no connection is ever made, as where packets are dropped: its queue of them is full."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(closing(socket.socket()))
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(closing(socket.socket()))
+            waiting.settimeout(0)
+            waiting.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def _count(body: bytes) -> int:
+    of_resources = ExportTraceServiceRequest.FromString(body).resource_spans
+    return sum(len(of_scope.spans) for of_resource in of_resources for of_scope in of_resource.scope_spans)
+
+
+def _encoded(part: object) -> str:
+    return urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
 def _verdict(body: object) -> int:

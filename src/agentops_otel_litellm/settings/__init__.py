@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
@@ -51,9 +52,25 @@ def sdk_is_disabled(environment: Mapping[str, str] = os.environ) -> bool:
     return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
+def set_log_level(environment: Mapping[str, str] = os.environ) -> None:
+    """Have this package log as the user says; by default as the app has it."""
+    level = Settings.from_environment(environment).log_level if environment.get("AGENTOPS_LOG_LEVEL") else None
+    if level is not None:
+        logging.getLogger("agentops_otel_litellm").setLevel(level)
+
+
 def wants_newest_conventions(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether the conventions of generative AI are to be the newest, by OpenTelemetry's switch, a list."""
     return "gen_ai_latest_experimental" in names(environment.get("OTEL_SEMCONV_STABILITY_OPT_IN", ""))
 
 
-__all__ = ["REDACTED", "ContentCapture", "Settings", "sdk_is_disabled", "setting", "shown", "wants_newest_conventions"]
+__all__ = [
+    "REDACTED",
+    "ContentCapture",
+    "Settings",
+    "sdk_is_disabled",
+    "set_log_level",
+    "setting",
+    "shown",
+    "wants_newest_conventions",
+]

@@ -16,7 +16,8 @@ class AgentOpsSettings:
         "AGENTOPS_API_KEY",
         default=None,
         parse=str,
-        help="The key of an AgentOps project, a UUID. The exporter `agentops` needs it.",
+        help="The key of an AgentOps project, a UUID. With it, traces go to AgentOps, unless `OTEL_TRACES_EXPORTER` is "
+        "`none`.",
         secret=True,
     )
     api_endpoint: str | None = setting(

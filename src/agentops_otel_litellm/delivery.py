@@ -1,0 +1,115 @@
+"""Who delivers spans to AgentOps, where it is a destination: once, whoever has set the SDK up.
+
+Our configurator makes the exporter. Where another one has won, or the app sets the SDK up itself, or the user has named
+other exporters, the instrumentor adds it to the provider that LiteLLM's spans come from.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from threading import Lock
+from typing import TYPE_CHECKING, TypeGuard
+from weakref import WeakSet
+
+from opentelemetry.trace import TracerProvider, get_tracer_provider
+
+from agentops_otel_litellm.defaults import SDK_BATCH_SIZE, sends_to_agentops
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider as SDKTracerProvider
+
+    from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+
+# What the exporter of the package agentops reads of OpenTelemetry's, in releases that break where that is gone.
+_READ_BY_AGENTOPS = ("_session", "_headers")
+
+
+class Delivery:
+    """Adds the exporter to a provider, once there is one that takes it."""
+
+    def __init__(self) -> None:
+        self._waits = False
+        self._given: TracerProvider | None = None
+        self._lock = Lock()
+        self._added_to: WeakSet[TracerProvider] = WeakSet()
+        self._exporters: WeakSet[AgentOpsSpanExporter] = WeakSet()
+
+    def wanted(self, provider: TracerProvider | None) -> None:
+        """LiteLLM's spans come from this provider from now on, or from the global one, which may still be set."""
+        if sends_to_agentops(os.environ):
+            self._given = provider
+            self._waits = True
+            self.prepare()
+
+    def unwanted(self) -> None:
+        self._waits = False
+        self._given = None
+
+    def prepare(self) -> None:
+        """Before each span: see whether the provider is there by now."""
+        if self._waits:
+            with guard("looking for a way to AgentOps"):
+                self._look()
+
+    def _look(self) -> None:
+        provider = get_tracer_provider() if self._given is None else self._given
+        if not _takes_processors(provider):
+            return  # the API's own, which gives no spans
+        with self._lock:
+            waits, self._waits = self._waits, False
+        if waits:
+            self._add_to(provider)
+
+    def _add_to(self, provider: SDKTracerProvider) -> None:
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+
+        of_others = set(AgentOpsSpanExporter.instances) - set(self._exporters)
+        if of_others or provider in self._added_to or _is_delivered_by_agentops(provider):
+            return
+        settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
+        self._added_to.add(provider)
+        self._exporters.add(exporter)
+        provider.add_span_processor(
+            BatchSpanProcessor(
+                exporter,
+                # All of it, lest a variable of the SDK's that cannot be used reaches the app.
+                max_queue_size=max(settings.max_queue_size, SDK_BATCH_SIZE * 4),
+                schedule_delay_millis=settings.flush_interval,
+                max_export_batch_size=SDK_BATCH_SIZE,
+                export_timeout_millis=settings.max_wait_time,
+            )
+        )
+
+
+def _takes_processors(provider: TracerProvider) -> TypeGuard[SDKTracerProvider]:
+    """Whether it is the SDK's, or is one in its place."""
+    return hasattr(provider, "add_span_processor")
+
+
+def _is_delivered_by_agentops(provider: TracerProvider) -> bool:
+    """Whether the provider is that of the package agentops, and its exporter works with this OpenTelemetry.
+
+    Its releases up to 0.4.21 read private attributes of the stock exporter that are gone in OpenTelemetry's newer ones,
+    and then export nothing. Another release, which does not name them, is taken to work.
+    """
+    core = sys.modules.get("agentops.sdk.core")
+    if core is None or getattr(getattr(core, "tracer", None), "provider", None) is not provider:
+        return False
+    exporter = getattr(sys.modules.get("agentops.sdk.exporters"), "AuthenticatedOTLPExporter", None)
+    methods = [method.__code__ for method in vars(exporter).values() if hasattr(method, "__code__")] if exporter else []
+    read = [name for name in _READ_BY_AGENTOPS if any(name in code.co_names for code in methods)]
+    if not read:
+        return True
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    stock = OTLPSpanExporter(endpoint="http://localhost")
+    return all(hasattr(stock, name) for name in read)
+
+
+DELIVERY = Delivery()
+"""One for ever: what was added to a provider stays there."""

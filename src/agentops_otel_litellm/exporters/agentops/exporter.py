@@ -1,0 +1,121 @@
+"""The exporter: what the SDK makes, and gives ended spans."""
+
+from __future__ import annotations
+
+import logging
+import os
+import weakref
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, ClassVar
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from agentops_otel_litellm.exporters.agentops.sender import Sender
+from agentops_otel_litellm.exporters.agentops.shown import ReplayLinks, Shown
+from agentops_otel_litellm.exporters.agentops.trouble import BROKEN, NO_URL, Fate, Trouble
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.settings import Settings
+
+if TYPE_CHECKING:  # loaded on the sender's thread: an app does not wait for them
+    from agentops_otel_litellm.exporters.agentops.attempt import Attempts
+
+logger = logging.getLogger(__name__)
+
+
+class AgentOpsSpanExporter(SpanExporter):
+    """Sends spans to AgentOps, as AGENTOPS_* say. It may be given to any processor.
+
+    What cannot be delivered is kept, up to AGENTOPS_MAX_QUEUE_SIZE spans, and sent later. Each kind of trouble is
+    logged once. No method takes longer than AGENTOPS_MAX_WAIT_TIME.
+    """
+
+    instances: ClassVar[weakref.WeakSet[AgentOpsSpanExporter]] = weakref.WeakSet()
+    """Those of this process."""
+
+    def __init__(self) -> None:
+        self._settings = Settings.from_environment()
+        self._patience = self._settings.max_wait_time / 1_000
+        self._shown = Shown(self._settings)
+        self._links = ReplayLinks(self._settings)
+        self._told: set[str] = set()
+        self._is_shut_down = False
+        self._start()
+        self.instances.add(self)
+        if hasattr(os, "register_at_fork"):
+            start_in_child = weakref.WeakMethod(self._start_in_child)
+            os.register_at_fork(after_in_child=lambda: (start := start_in_child()) and start())
+
+    def _start_in_child(self) -> None:
+        """After a fork: what the parent holds is the parent's to send, over connections of its own."""
+        if not self._is_shut_down:
+            self._start()
+
+    def _start(self) -> None:
+        self._attempts: Attempts | None = None
+        self._sender = Sender(self._attempt, limit=self._settings.max_queue_size, patience=self._patience)
+
+    @property
+    def last_trouble(self) -> Trouble | None:
+        """Why the last attempt delivered nothing; `None` where it delivered, or before there was any."""
+        return self._sender.trouble
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Take the spans, and wait for an attempt to send them, unless one has failed lately.
+
+        FAILURE: they are not delivered yet, or never will be: `last_trouble` says which.
+        """
+        delivered = False
+        with guard("exporting to AgentOps"):
+            delivered = self._sender.put([self._shown.span(span) for span in spans])
+        if self._sender.has_overflowed:
+            self._tell(
+                "AgentOps cannot be reached, and the oldest spans are dropped: AGENTOPS_MAX_QUEUE_SIZE "
+                f"({self._settings.max_queue_size}) is how many are kept."
+            )
+        return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Make an attempt even during a pause, unless one has just failed. Whether nothing is left to be sent."""
+        return self._sender.flush(timeout_millis / 1_000)
+
+    def shutdown(self) -> None:
+        """Make a last attempt, unless one has just failed, and tell how many spans were lost."""
+        if self._is_shut_down:
+            return
+        self._is_shut_down = True
+        lost = self._sender.close()
+        if self._attempts is not None:
+            self._attempts.close()
+        if lost and not self._sender.is_hopeless:
+            _log(logging.WARNING, f"{lost} spans were not delivered to AgentOps.")
+
+    def _attempt(self, spans: Sequence[ReadableSpan]) -> Trouble | None:
+        """Send spans, and tell what came of it. On the sender's thread."""
+        trouble: Trouble | None = BROKEN
+        deadline = monotonic() + 0.9 * self._patience  # so that whoever waits learns what came of it
+        with guard("sending to AgentOps"):
+            if self._attempts is None:
+                from agentops_otel_litellm.exporters.agentops.attempt import Attempts
+
+                self._attempts = Attempts(self._settings)
+            trouble = self._attempts.send(spans, deadline)
+        if trouble is None:
+            if self.last_trouble is not None:
+                _log(logging.INFO, "Spans are sent to AgentOps again.")
+            self._links.delivered(spans)
+        elif trouble is not NO_URL and (trouble.fate is not Fate.SPLIT or len(spans) == 1):  # the settings told of that
+            self._tell(str(trouble), once_for=trouble.advice)
+        return trouble
+
+    def _tell(self, line: str, once_for: str | None = None) -> None:
+        if (once_for or line) not in self._told:
+            self._told.add(once_for or line)
+            _log(logging.WARNING, line)
+
+
+def _log(level: int, line: str) -> None:
+    with suppress(Exception):  # a handler of the app's may raise
+        logger.log(level, "%s", line)

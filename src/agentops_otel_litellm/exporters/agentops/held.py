@@ -1,0 +1,67 @@
+"""Spans that wait to be delivered, the oldest first."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+MOST = 512
+"""Spans in one request, as OpenTelemetry's batches have it."""
+
+
+class Held:
+    """A queue that gives parts out to be sent, and takes them back where that did not work.
+
+    It grows as needed while spans can be sent, and is cut to its limit when they cannot.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._spans: deque[ReadableSpan] = deque()
+        self._most = MOST
+        self.lost = 0
+        """How many spans were dropped."""
+        self.overflow = 0
+        """How many of them because there were too many."""
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def add(self, spans: Iterable[ReadableSpan]) -> None:
+        self._spans.extend(spans)
+
+    def part(self) -> Sequence[ReadableSpan]:
+        """Take out what goes into one request."""
+        return [self._spans.popleft() for _ in range(min(self._most, len(self._spans)))]
+
+    def sent(self) -> None:
+        """A part was taken: larger ones may be again."""
+        self._most = min(self._most * 2, MOST)
+
+    def put_back(self, part: Sequence[ReadableSpan]) -> None:
+        self._spans.extendleft(reversed(part))
+
+    def split(self, part: Sequence[ReadableSpan]) -> None:
+        """Take back a part that was too large; a single span is dropped."""
+        if len(part) > 1:
+            self._most = len(part) // 2
+            self.put_back(part)
+        else:
+            self._most = MOST
+            self.drop(part)
+
+    def drop(self, part: Sequence[ReadableSpan]) -> None:
+        self.lost += len(part)
+
+    def cut(self) -> None:
+        """Drop the oldest of what is too much."""
+        too_many = max(len(self._spans) - self._limit, 0)
+        for _ in range(too_many):
+            self._spans.popleft()
+        self.lost += too_many
+        self.overflow += too_many
+
+    def clear(self) -> None:
+        self._spans.clear()

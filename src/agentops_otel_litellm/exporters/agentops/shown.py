@@ -1,0 +1,97 @@
+"""What AgentOps is shown of a span, and where a trace is looked at. The app's span stays as it is."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import Status, StatusCode, format_trace_id
+from opentelemetry.util.types import Attributes
+
+from agentops_otel_litellm.settings import Settings
+
+TAGS = "agentops.tags"
+_OK = Status(StatusCode.OK)
+_REMEMBERED = 256
+"""Traces whose link was printed: one whose spans come in several batches has one."""
+
+
+class ShownSpan(ReadableSpan):
+    """An ended span, with another name, status and attributes."""
+
+    def __init__(self, span: ReadableSpan, *, name: str, status: Status, attributes: Attributes) -> None:
+        super().__init__(
+            name=name,
+            context=span.context,
+            parent=span.parent,
+            resource=span.resource,
+            attributes=attributes,
+            events=span.events,
+            links=span.links,
+            kind=span.kind,
+            status=status,
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )
+        self._dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
+
+    @property
+    def dropped_attributes(self) -> int:
+        return self._dropped[0]
+
+    @property
+    def dropped_events(self) -> int:
+        return self._dropped[1]
+
+    @property
+    def dropped_links(self) -> int:
+        return self._dropped[2]
+
+
+class Shown:
+    """How spans are shown, by the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._tags = settings.default_tags
+        self._trace_name = settings.trace_name
+
+    def span(self, span: ReadableSpan) -> ReadableSpan:
+        """Where nothing went wrong, that is said: a trace has the status of its latest span, and UNSET is shown as
+        indeterminate. The first span of a trace in this process has the trace's name and tags.
+        """
+        name, status, attributes = span.name, span.status, span.attributes
+        if status.status_code is StatusCode.UNSET:
+            status = _OK
+        if span.parent is None or span.parent.is_remote:
+            name = self._trace_name or name
+            if self._tags:
+                attributes = {**(attributes or {}), TAGS: self._tags}
+        return ShownSpan(span, name=name, status=status, attributes=attributes)
+
+
+class ReplayLinks:
+    """Prints on stderr where traces are looked at, each once: by default where that is a terminal."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._wanted = settings.replay_links
+        self._url = settings.app_url.rstrip("/")
+        self._printed: deque[int] = deque(maxlen=_REMEMBERED)
+
+    def delivered(self, spans: Iterable[ReadableSpan]) -> None:
+        """Print those of the traces that began here."""
+        if self._wanted is False:
+            return
+        traces = [span.context.trace_id for span in spans if span.parent is None and span.context is not None]
+        new = [trace for trace in dict.fromkeys(traces) if trace not in self._printed]
+        self._printed.extend(new)
+        self._print([f"AgentOps: {self._url}/sessions?trace_id={format_trace_id(trace)}\n" for trace in new])
+
+    def _print(self, lines: Sequence[str]) -> None:
+        with suppress(AttributeError, OSError, ValueError):  # no stderr, or one that is closed
+            if lines and (self._wanted or sys.stderr.isatty()):
+                sys.stderr.write("".join(lines))
+                sys.stderr.flush()

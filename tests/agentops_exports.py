@@ -1,0 +1,63 @@
+"""What tests of the exporter to AgentOps share: its platform, spans to export, and what is told."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.sdk.trace import Span, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
+
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, auth, exporter, sender
+from servers.agentops_platform import AgentOpsPlatform
+
+SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
+NOWHERE = "http://127.0.0.1:9"
+WAIT = "Spans wait to be sent to AgentOps ({}): "
+NO_TOKEN = WAIT + "The token server does not work. Check the network and AGENTOPS_API_ENDPOINT."
+NO_COLLECTOR = WAIT + "The collector does not work. Check the network and AGENTOPS_EXPORTER_ENDPOINT."
+NO_ROUTE = WAIT + "The collector takes no spans there. Check AGENTOPS_EXPORTER_ENDPOINT, the full URL."
+NO_PAIR = WAIT + "A new token is refused. AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must be a pair."
+LOST = "{} spans were not delivered to AgentOps."
+
+
+class Clock:
+    """Runs as time does, and is put forward."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (auth, exporter, sender):
+        monkeypatch.setattr(module, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[AgentOpsPlatform]:
+    """The platform, which the environment names; nobody logs a key or a token of it, at whatever level."""
+    with AgentOpsPlatform() as server:
+        for variable, value in server.environment.items():
+            monkeypatch.setenv(variable, value)
+        with caplog.at_level(logging.DEBUG):
+            yield server
+    logged = "\n".join(logging.Formatter().format(record) for record in caplog.get_records("call"))
+    assert not [secret for secret in ("canary", server.KEY, server.KEY.replace("6", "7")) if secret in logged]
+
+
+def ended(name: str = "chat gpt-4o") -> Span:
+    span = TracerProvider(shutdown_on_exit=False).get_tracer("app").start_span(name)
+    assert isinstance(span, Span)
+    span.end()
+    return span
+
+
+def export(to: AgentOpsSpanExporter, name: str = "chat gpt-4o") -> SpanExportResult:
+    return to.export([ended(name)])

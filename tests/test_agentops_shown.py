@@ -1,0 +1,164 @@
+"""What AgentOps is shown of spans, beside what the app's spans are, and the links to look at traces."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    Tracer,
+    format_trace_id,
+    set_span_in_context,
+)
+
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+from agentops_otel_litellm.exporters.agentops.shown import Shown
+from agentops_otel_litellm.settings import Settings
+from conftest import Told
+from servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault
+
+REMOTE = SpanContext(0xA, 0xB, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+SETTINGS = Settings(default_tags=("nightly", "eu"), trace_name="a run")
+LIMITS = SpanLimits(max_span_attributes=2, max_events=1, max_links=1)
+
+
+@pytest.fixture
+def memory() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture
+def tracer(memory: InMemorySpanExporter) -> Tracer:
+    provider = TracerProvider(
+        resource=Resource({"service.name": "app"}, schema_url="https://opentelemetry.io/schemas/1.30.0"),
+        span_limits=LIMITS,
+        shutdown_on_exit=False,
+    )
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    return provider.get_tracer("app", "1.2", "https://opentelemetry.io/schemas/1.29.0", {"of": "the scope"})
+
+
+def test_all_else_survives(tracer: Tracer, memory: InMemorySpanExporter, told: Told) -> None:
+    """Name, tags and status are another; events, links, resource, scope, times and what was dropped are not."""
+    with tracer.start_as_current_span("root", kind=SpanKind.SERVER) as span:
+        for number in range(3):
+            span.set_attribute(f"a.{number}", number)
+            span.add_event(f"event {number}", {"n": number})
+            span.add_link(REMOTE, {"n": number})
+    assert [line for line in told.take() if "full" not in line] == []  # the SDK's, of its limits
+    (ended,) = memory.get_finished_spans()
+    before = encode_spans([ended])
+    shown = encode_spans([Shown(SETTINGS).span(ended)])
+    (changed,) = shown.resource_spans[0].scope_spans[0].spans
+    (original,) = before.resource_spans[0].scope_spans[0].spans
+    assert (original.dropped_attributes_count, original.dropped_events_count, original.dropped_links_count) == (1, 2, 2)
+    assert (changed.name, changed.status.code) == ("a run", StatusCode.OK.value)
+    tags = changed.attributes.pop()
+    assert tags.key == "agentops.tags"
+    assert [value.string_value for value in tags.value.array_value.values] == ["nightly", "eu"]
+    changed.name, changed.status.code = original.name, original.status.code
+    assert shown == before
+    assert encode_spans([ended]) == before
+
+
+def test_status(tracer: Tracer, memory: InMemorySpanExporter) -> None:
+    """OK where nothing was said; what the app says stays."""
+    for status in (None, Status(StatusCode.OK), Status(StatusCode.ERROR, "no answer")):
+        with tracer.start_as_current_span("span") as span:
+            if status is not None:
+                span.set_status(status)
+    shown = [Shown(SETTINGS).span(span).status for span in memory.get_finished_spans()]
+    assert [(status.status_code, status.description) for status in shown] == [
+        (StatusCode.OK, None),
+        (StatusCode.OK, None),
+        (StatusCode.ERROR, "no answer"),
+    ]
+
+
+def test_only_first_spans_have_name_and_tags(tracer: Tracer, memory: InMemorySpanExporter) -> None:
+    """Those without a parent, or with one elsewhere; and without settings none."""
+    with tracer.start_as_current_span("root"), tracer.start_as_current_span("child"):
+        pass
+    tracer.start_span("called", set_span_in_context(NonRecordingSpan(REMOTE))).end()
+    spans = memory.get_finished_spans()
+
+    def told(settings: Settings) -> list[tuple[str, bool]]:
+        shown = [Shown(settings).span(span) for span in spans]
+        return [(span.name, "agentops.tags" in (span.attributes or {})) for span in shown]
+
+    assert [span.name for span in spans] == ["child", "root", "called"]
+    assert told(SETTINGS) == [("child", False), ("a run", True), ("a run", True)]
+    assert told(Settings()) == [("child", False), ("root", False), ("called", False)]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stderr", "printed"),
+    [("", Terminal, True), ("", io.StringIO, False), ("true", io.StringIO, True), ("false", Terminal, False)],
+)
+def test_links(  # noqa: PLR0913, PLR0917 - fixtures and parameters
+    wanted: str,
+    stderr: type[io.StringIO],
+    printed: bool,  # noqa: FBT001
+    platform: AgentOpsPlatform,
+    tracer: Tracer,
+    memory: InMemorySpanExporter,
+    monkeypatch: pytest.MonkeyPatch,
+    told: Told,
+) -> None:
+    """Once for each trace that began here, when it has been delivered, and where somebody reads it."""
+    monkeypatch.setenv("AGENTOPS_APP_URL", "https://agentops.example/")
+    monkeypatch.setenv("AGENTOPS_LOG_SESSION_REPLAY_URL", wanted)
+    monkeypatch.setattr(sys, "stderr", out := stderr())
+    exporter = AgentOpsSpanExporter()
+    with tracer.start_as_current_span("root") as root, tracer.start_as_current_span("child"):
+        pass
+    tracer.start_span("called", set_span_in_context(NonRecordingSpan(REMOTE))).end()
+    spans = memory.get_finished_spans()
+    platform.fail(Fault(status=503, retry_after="0"), TRACES_ROUTE)
+    exporter.export(spans[:1])
+    assert out.getvalue() == ""
+    assert len(told.take()) == 1
+    platform.recover()
+    exporter.export(spans[1:])
+    exporter.export(spans[1:])
+    exporter.shutdown()
+    link = f"https://agentops.example/sessions?trace_id={format_trace_id(root.get_span_context().trace_id)}"
+    assert out.getvalue() == f"AgentOps: {link}\n" * printed
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "none"])
+def test_links_where_there_is_no_stderr(
+    closed: bool,  # noqa: FBT001 - a parameter
+    platform: AgentOpsPlatform,
+    tracer: Tracer,
+    memory: InMemorySpanExporter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Spans are delivered all the same."""
+    stderr = io.StringIO()
+    stderr.close()
+    monkeypatch.setenv("AGENTOPS_LOG_SESSION_REPLAY_URL", "true")
+    monkeypatch.setattr(sys, "stderr", stderr if closed else None)
+    tracer.start_span("root").end()
+    exporter = AgentOpsSpanExporter()
+    exporter.export(memory.get_finished_spans())
+    assert exporter.last_trouble is None
+    exporter.shutdown()
+    assert [span.name for span in platform.spans] == ["root"]
