@@ -28,6 +28,8 @@ def configure_unset(configure: Callable[[], None]) -> None:
     are told in one line: the app runs, and what it has set up itself has its calls.
     """
     kept = [signal for signal in SIGNALS if signal.provider is not None]
+    if len(kept) == len(SIGNALS):
+        return
     if kept and os.environ.get(CONFIG_FILE):
         logger.warning("%s is ignored: the app has set up OpenTelemetry before, so that its own is used.", CONFIG_FILE)
         return

@@ -9,6 +9,8 @@ from threading import RLock
 
 from agentops_otel_litellm.defaults import DEFAULTS
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
+from agentops_otel_litellm.providers import SIGNALS
 from agentops_otel_litellm.settings import sdk_is_disabled
 
 DISTRO = "OTEL_PYTHON_DISTRO"
@@ -38,7 +40,7 @@ class _Launch:
 
     def once(self) -> None:
         with self._lock:  # who comes second finds all set up; what is loaded meanwhile may come, on the same thread
-            if self._done or self._doing or sdk_is_disabled():
+            if self._done or self._doing or sdk_is_disabled() or _is_all_set_up():
                 return
             self._doing = True
             try:
@@ -51,6 +53,12 @@ class _Launch:
 _LAUNCH = _Launch()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_LAUNCH.after_fork)
+
+
+def _is_all_set_up() -> bool:
+    """Whether nothing is left to do, as after the launcher."""
+    has_providers = all(signal.provider is not None for signal in SIGNALS)
+    return has_providers and LiteLLMInstrumentor().is_instrumented_by_opentelemetry
 
 
 def _initialize() -> None:
