@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 from opentelemetry.sdk import _configuration
 
-from agentops_otel_litellm import flush, flushing, init, launching
+from agentops_otel_litellm import LiteLLMInstrumentor, flush, flushing, init, launching
 from agentops_otel_litellm.configuration import configure_unset
 from agentops_otel_litellm.delivery import DELIVERY, watched
 from agentops_otel_litellm.providers import SIGNALS
@@ -430,7 +430,11 @@ def test_what_was_not_delivered_is_told_once(provided: list[object], outcome: ob
     assert [flush(), flush()] == [False, True]
 
 
-def test_providers_that_litellm_was_instrumented_with_are_flushed() -> None:
-    """Where the app has given its own to `instrument()`, and set none globally."""
-    assert len(flushing._providers()) == 3
-    assert flush() is True
+def test_providers_that_litellm_was_instrumented_with_are_flushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the app has given its own to `instrument()`, and set none globally; each once."""
+    traces, others = Provider("all"), Provider("all")
+    given = {"_tracer_provider": traces, "_meter_provider": others, "_logger_provider": others}
+    for name, provider in given.items():
+        monkeypatch.setattr(LiteLLMInstrumentor(), name, provider)
+    assert flush()
+    assert (traces.flushed, others.flushed) == (1, 1)
