@@ -57,7 +57,7 @@ def telling(mode: str) -> tuple[Telemetry, Callable[[Call], Call]]:
     """What writes spans, and the last of its processors, which edits content."""
     settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode})
     telemetry = Telemetry(chosen(settings), settings=settings, tracer_provider=TracerProvider())
-    return telemetry, pipeline(settings, lambda _call: None)[-1]
+    return telemetry, pipeline(settings, lambda _call: None, tells_content=True)[-1]
 
 
 def costs(size: int, of_one: int) -> tuple[float, float, float]:

@@ -87,7 +87,7 @@ def run_agent(block: str, ports: Mapping[str, int]) -> None:
         command = block.replace("python agent.py", f"{sys.executable} {TESTS / 'agent_app.py'} {provider.url}")
         assert command != block
         done = subprocess.run(
-            ["/bin/sh", "-ec", _at(command, ports)],
+            ["/bin/sh", "-ec", at_ports(command, ports)],
             env=environment(
                 PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}", OTEL_EXPORTER_OTLP_TIMEOUT="60"
             ),
@@ -110,7 +110,7 @@ def serving(block: str, directory: Path, ports: Mapping[str, int], health: str, 
     kept = {name: value for name, value in environment(**variables).items() if name != "PYTHONPATH"}
     with (directory / "log").open("w") as log:
         server = subprocess.Popen(
-            ["/bin/sh", "-ec", _at(block, ports)],
+            ["/bin/sh", "-ec", at_ports(block, ports)],
             cwd=directory,
             env={**kept, "PATH": f"{Path(executable).parent}:{os.environ['PATH']}", "HOME": str(directory)},
             stdout=log,
@@ -118,7 +118,7 @@ def serving(block: str, directory: Path, ports: Mapping[str, int], health: str, 
             start_new_session=True,
         )
     try:
-        until(lambda: server.poll() is not None or answers(_at(health, ports)), "start")
+        until(lambda: server.poll() is not None or answers(at_ports(health, ports)), "start")
         assert server.poll() is None, (directory / "log").read_text()
         yield
     finally:
@@ -130,7 +130,8 @@ def serving(block: str, directory: Path, ports: Mapping[str, int], health: str, 
             server.wait()
 
 
-def _at(text: str, ports: Mapping[str, int]) -> str:
+def at_ports(text: str, ports: Mapping[str, int]) -> str:
+    """The text, with other ports than the page's."""
     for page, real in ports.items():
         text = re.sub(rf"\b{page}\b", str(real), text)
     return text

@@ -41,7 +41,7 @@ def test_public_names() -> None:
     records = {each.name for each in fields(Call)} - {"name", "operation", "trace_cost", "answered_by_another"}
     assert {name.lower() for name in agentops_otel_litellm.__all__} == {
         *("litellminstrumentor", "__version__", "call", *records, "attempt", "message", "part", "tool", "document"),
-        *("vocabularies", "vocabulary", "table", "several", "always"),
+        *("vocabularies", "vocabulary", "table", "several", "always", "init", "flush"),
     }
     assert all(getattr(agentops_otel_litellm, name) is not None for name in agentops_otel_litellm.__all__)
     assert dir(agentops_otel_litellm) == sorted(agentops_otel_litellm.__all__)

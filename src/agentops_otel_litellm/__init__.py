@@ -1,7 +1,6 @@
 """OpenTelemetry for LiteLLM: every call traced, measured and priced, with no change to the app.
 
-Importing this imports neither litellm nor the OpenTelemetry SDK; what a vocabulary or a processor of a user's is made
-of is imported when it is asked for.
+Importing this imports neither litellm nor the OpenTelemetry SDK; the rest is imported when it is asked for.
 """
 
 from importlib import import_module
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
         Usage,
     )
     from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
+    from agentops_otel_litellm.flushing import flush
+    from agentops_otel_litellm.launching import init
     from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary, always
 
 __all__ = [
@@ -59,8 +60,10 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "always",
+    "flush",
+    "init",
 ]
-_HOMES = ("call", "call.content", "vocabularies")
+_HOMES = ("launching", "flushing", "call", "call.content", "vocabularies")
 
 
 def __getattr__(name: str) -> object:

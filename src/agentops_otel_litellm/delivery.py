@@ -15,6 +15,7 @@ from weakref import WeakSet
 from opentelemetry.trace import TracerProvider, get_tracer_provider
 
 from agentops_otel_litellm.defaults import SDK_BATCH_SIZE, sends_to_agentops
+from agentops_otel_litellm.export_failures import watched
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.settings import Settings
 
@@ -71,7 +72,7 @@ class Delivery:
         of_others = set(AgentOpsSpanExporter.instances) - set(self._exporters)
         if of_others or provider in self._added_to or _is_delivered_by_agentops(provider):
             return
-        settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
+        settings, exporter = Settings.from_environment(), watched(AgentOpsSpanExporter)()
         self._added_to.add(provider)
         self._exporters.add(exporter)
         provider.add_span_processor(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from functools import partial
+from importlib.metadata import EntryPoint
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # an untyped module
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import get_tracer_provider
 
+from agentops_otel_litellm.configuration import configure_unset
 from agentops_otel_litellm.defaults import CONSOLE, SIGNALS, apply_defaults, exporters, resource_attributes
 from agentops_otel_litellm.open_spans import OPEN_SPANS
+from agentops_otel_litellm.providers import TRACES
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level
 from agentops_otel_litellm.settings.values import number_of
 from agentops_otel_litellm.version import __version__
@@ -72,9 +76,14 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
                 "No service name is set, so backends will show this app as unknown_service: set OTEL_SERVICE_NAME."
             )
 
+    def load_instrumentor(self, entry_point: EntryPoint, **options: object) -> None:
+        """Leave alone what the app, or the launcher, has instrumented before."""
+        if not getattr(entry_point.load()(), "is_instrumented_by_opentelemetry", False):
+            super().load_instrumentor(entry_point, **options)
+
 
 class AgentOpsConfigurator(_OTelSDKConfigurator):
-    """The SDK's own configuration, with a resource that names this distro.
+    """The SDK's own configuration of what the app has not set up, with a resource that names this distro.
 
     The console indents calls under spans that are still open, so it is told of those where it is in use.
     """
@@ -84,7 +93,9 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
         environment = Settings.from_environment().environment
         if environment is not None and ENVIRONMENT_NAME not in resource_attributes(os.environ):
             resource[ENVIRONMENT_NAME] = environment
-        super()._configure(resource_attributes=resource, **kwargs)  # type: ignore[no-untyped-call]  # untyped upstream
+        configure: Callable[..., None] = super()._configure
+        makes_provider = TRACES.provider is None
+        configure_unset(partial(configure, resource_attributes=resource, **kwargs))
         provider = get_tracer_provider()
-        if CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
+        if makes_provider and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
             provider.add_span_processor(OPEN_SPANS)

@@ -42,6 +42,12 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
     _loaded = False
     _hooked: frozenset[Seam] = frozenset()
 
+    @property
+    def providers(self) -> tuple[object, ...]:
+        """Those that `instrument()` was given."""
+        given = (self._tracer_provider, self._meter_provider, self._logger_provider)
+        return tuple(provider for provider in given if provider is not None)
+
     def instrumentation_dependencies(self) -> Collection[str]:
         return (LITELLM,)
 

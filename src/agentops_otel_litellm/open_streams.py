@@ -36,7 +36,7 @@ class OpenStreams:
     """
 
     SETTLING_LIMIT = 5.0
-    """Seconds that `settle` waits at most."""
+    """Seconds that `settle` waits at most, unless told otherwise."""
 
     def __init__(self) -> None:
         self._streams: WeakSet[OpenStream] = WeakSet()
@@ -60,12 +60,12 @@ class OpenStreams:
         """Have a stream ended that nobody holds any more. May be called by a finalizer."""
         self._notes.put(stream)
 
-    def settle(self) -> None:
-        """Wait until every stream forgotten before has been ended."""
+    def settle(self, timeout: float = SETTLING_LIMIT) -> None:
+        """Wait until every stream forgotten before has been ended, or for so many seconds."""
         if self._thread is not None:
             reached = Event()
             self._notes.put(reached)
-            reached.wait(self.SETTLING_LIMIT)
+            reached.wait(timeout)
 
     def close(self) -> None:
         """The interpreter exits: what is still open is over, and its spans can still be exported."""

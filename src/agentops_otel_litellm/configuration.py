@@ -1,0 +1,93 @@
+"""The SDK's own configuration, kept from what the app has set up itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from opentelemetry.sdk import _configuration
+
+from agentops_otel_litellm.export_failures import watched
+from agentops_otel_litellm.providers import SIGNALS
+
+logger = logging.getLogger(__name__)
+
+CONFIG_FILE = "OTEL_CONFIG_FILE"
+# Of what they are set to, nothing is told.
+SECRET = re.compile("HEADERS|CERTIFICATE|KEY|CREDENTIAL")
+OTLP = "otlp_proto_"
+
+
+def configure_unset(configure: Callable[[], None]) -> None:
+    """Have `configure`, which is the SDK's, set the providers that nobody has set.
+
+    Making another for a signal would warn, and leave threads behind that export nothing. Settings that cannot be used
+    are told in one line: the app runs, and what it has set up itself has its calls.
+    """
+    kept = [signal for signal in SIGNALS if signal.provider is not None]
+    if len(kept) == len(SIGNALS):
+        return
+    if kept and os.environ.get(CONFIG_FILE):
+        logger.warning("%s is ignored: the app has set up OpenTelemetry before, so that its own is used.", CONFIG_FILE)
+        return
+    import_exporters = getattr(_configuration, "_import_exporters", None)
+    replacements: dict[str, object] = {signal.configured_by: _leave_as_it_is for signal in kept}
+    if import_exporters is not None:
+        replacements["_import_exporters"] = lambda *names: [_watched(each) for each in import_exporters(*names)]
+    try:
+        with _replaced(replacements):
+            configure()
+    except Exception as fault:  # noqa: BLE001 - whatever exporters, samplers and the like do where they cannot be made
+        logger.warning(
+            "OpenTelemetry is not set up, or in part (%s): telemetry is missing. "
+            "Correct what is set, or install what it needs, and start the program again.",
+            _told(fault),
+        )
+
+
+def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
+    """Configure nothing."""
+
+
+def _watched(exporters: Mapping[str, type]) -> dict[str, type]:
+    return {name: watched(exporter) for name, exporter in exporters.items()}
+
+
+@contextmanager
+def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
+    """The SDK's module with other functions, where it has them."""
+    there = {name: getattr(_configuration, name) for name in functions if hasattr(_configuration, name)}
+    try:
+        for name in there:
+            setattr(_configuration, name, functions[name])
+        yield
+    finally:
+        for name, function in there.items():
+            setattr(_configuration, name, function)
+
+
+def _told(fault: Exception) -> str:
+    """The variables whose values it quotes, and what it is. Its text only where that is the SDK's own, of names of
+    components: exporters may quote keys.
+    """
+    quoted = set(re.findall(r"'([^']*)'", str(fault)))
+    quoted |= {name.removeprefix(OTLP) for name in quoted}
+    variables = [
+        f"{variable}={value!r}"
+        for variable, value in sorted(os.environ.items())
+        if variable.startswith("OTEL_")
+        and not SECRET.search(variable)
+        and quoted & {value, *(part.strip() for part in value.split(","))}
+    ]
+    what = str(fault) if _raised_by_the_sdk(fault) else type(fault).__name__
+    return ", ".join([*variables, what])
+
+
+def _raised_by_the_sdk(fault: Exception) -> bool:
+    traceback = fault.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return traceback is not None and traceback.tb_frame.f_globals.get("__name__") == _configuration.__name__

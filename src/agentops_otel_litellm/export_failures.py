@@ -1,0 +1,48 @@
+"""Whether what was exported arrived: the SDK's batches do not keep what their exporters answer."""
+
+from __future__ import annotations
+
+import os
+from functools import update_wrapper
+from typing import Any, TypeVar
+
+Exporter = TypeVar("Exporter", bound="type[Any]")
+
+
+class ExportFailures:
+    """Whether an export failed in this process since that was last asked."""
+
+    def __init__(self) -> None:
+        self._failed = False
+
+    def note_failure(self) -> None:
+        self._failed = True
+
+    def take_failure(self) -> bool:
+        failed, self._failed = self._failed, False
+        return failed
+
+
+EXPORT_FAILURES = ExportFailures()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=EXPORT_FAILURES.take_failure)
+
+
+def watched(exporter: Exporter) -> Exporter:
+    """The class of an exporter of any signal, with its failures noted. What is read by others does not export."""
+    if not hasattr(exporter, "export"):
+        return exporter
+
+    class Watched(exporter):  # type: ignore[misc,valid-type]  # whichever it is
+        def export(self, *batch: object, **options: object) -> object:
+            try:
+                result = super().export(*batch, **options)
+            except BaseException:
+                EXPORT_FAILURES.note_failure()
+                raise
+            if getattr(result, "name", None) == "FAILURE":
+                EXPORT_FAILURES.note_failure()
+            return result
+
+    update_wrapper(Watched, exporter, updated=())
+    return Watched  # type: ignore[return-value]  # the same but for that

@@ -1,0 +1,80 @@
+"""Without the launcher: what `opentelemetry-instrument` does, in a process that runs already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+
+from agentops_otel_litellm.defaults import DEFAULTS
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
+from agentops_otel_litellm.providers import SIGNALS
+from agentops_otel_litellm.settings import sdk_is_disabled
+
+DISTRO = "OTEL_PYTHON_DISTRO"
+
+
+def init() -> None:
+    """Set up OpenTelemetry and instrument what is installed, as `opentelemetry-instrument` does before a program.
+
+    Before or after `import litellm`, on any thread, as often as you like: the first time counts, and none after the
+    launcher does. All is set by environment variables, which are read then; ones that cannot be used are told in a
+    line. A tracer, meter or logger provider that the app has set is used as it is: call this after that.
+    """
+    _LAUNCH.once()
+
+
+class _Launch:
+    """What happens once in a process."""
+
+    def __init__(self) -> None:
+        self._done = False
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """In the child: what was done is done there too, but for what another thread had begun."""
+        self._lock = RLock()
+        self._doing = False
+
+    def once(self) -> None:
+        with self._lock:  # who comes second finds all set up; what is loaded meanwhile may come, on the same thread
+            if self._done or self._doing or sdk_is_disabled() or _is_all_set_up():
+                return
+            self._doing = True
+            try:
+                with guard("setting up OpenTelemetry"), _borrowed_environment():
+                    _initialize()
+            finally:
+                self._doing, self._done = False, True
+
+
+_LAUNCH = _Launch()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_LAUNCH.after_fork)
+
+
+def _is_all_set_up() -> bool:
+    """Whether nothing is left to do, as after the launcher."""
+    has_providers = all(signal.provider is not None for signal in SIGNALS)
+    return has_providers and LiteLLMInstrumentor().is_instrumented_by_opentelemetry
+
+
+def _initialize() -> None:
+    from opentelemetry.instrumentation.auto_instrumentation import initialize
+
+    os.environ[DISTRO] = os.environ.get(DISTRO) or DEFAULTS[DISTRO].values[0]
+    initialize()
+
+
+@contextmanager
+def _borrowed_environment() -> Iterator[None]:
+    """The distro's defaults are for this process: programs that it starts find what the user has set."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    try:
+        yield
+    finally:
+        for name in [name for name in os.environ if name.startswith("OTEL_") and not before.get(name)]:
+            del os.environ[name]
+            os.environ.update({name: before[name]} if name in before else {})
