@@ -1,0 +1,28 @@
+"""What is shown of the value of a variable: nothing of a secret, and nothing of one that is in a URL."""
+
+from __future__ import annotations
+
+import re
+
+MASK = "***"
+_SECRET = re.compile(r"HEADERS$|_KEY$|TOKEN|SECRET|PASSWORD|CREDENTIAL")
+_PUBLIC = re.compile(r"_(?:CREDENTIAL_PROVIDER|CLIENT_KEY)$")
+"""The name of an entry point, and the path of a file."""
+_USER = re.compile(r"(?<=://)[^/?#\s]*@|^[^/\s]*:[^/\s]*@")
+_QUERY = re.compile(r"\?.*")
+
+
+def masked(variable: str, text: str) -> str:
+    """The text without secrets, on one line."""
+    if not text:
+        return ""
+    if is_secret(variable):
+        return MASK
+    plain = _USER.sub(f"{MASK}@", text)
+    if "://" in plain:
+        plain = _QUERY.sub(f"?{MASK}", plain)
+    return plain if plain.isprintable() else ascii(plain)
+
+
+def is_secret(variable: str) -> bool:
+    return bool(_SECRET.search(variable)) and not _PUBLIC.search(variable)
