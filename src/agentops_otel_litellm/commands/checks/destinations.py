@@ -14,13 +14,16 @@ from agentops_otel_litellm.obstacles import endpoint_variable, endpoints_that_ta
 
 COPY = "Copy the key of your project from https://app.agentops.ai/settings/projects."
 WHERE = {"console": "the app's stdout", CONSOLE: "the app's stderr"}
-SEND = "Set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
+SEND = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
 GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
 
 
 def check(examined: Examined) -> Iterator[Record]:
     if examined.given.get("OTEL_CONFIG_FILE"):
         yield ok("all signals", "as OTEL_CONFIG_FILE has it")
+        return
+    if not examined.has_our_distro:
+        yield ok("all signals", "as the other distro has it")
         return
     for signal in SIGNALS:
         yield _of(signal, examined)
@@ -43,11 +46,11 @@ def _of(signal: str, examined: Examined) -> Record:
     why = f"by {variable}" if examined.given.get(variable) else "by default"
     if not named:
         if signal == "TRACES":
-            return problem(name, f"nowhere, {why}", f"Unset {variable}. {SEND}")
+            return problem(name, f"nowhere, {why}", f"Unset {variable}, or {SEND}")
         return ok(name, f"nowhere, {why}")
     text = f"{', '.join(_place(signal, each, examined) for each in named)}; {why}"
     if signal == "TRACES" and set(named) <= set(WHERE):
-        return notice(name, text, f"To keep them: {SEND}")
+        return notice(name, text, f"To keep them, {SEND}")
     return ok(name, text)
 
 
