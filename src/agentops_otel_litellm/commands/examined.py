@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import PurePath
 
 from agentops_otel_litellm.defaults import apply_defaults
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
@@ -60,9 +62,20 @@ class Examined:
             apply_defaults(environment)
         return environment
 
+    @property
+    def for_others(self) -> dict[str, str]:
+        """The environment for other processes: where PYTHONPATH has each start OpenTelemetry, they do it themselves."""
+        path = self.given.get("PYTHONPATH", "").split(os.pathsep)
+        return {**self.given, "PYTHONPATH": os.pathsep.join(each for each in path if not starts_opentelemetry(each))}
+
     @cached_property
     def settings(self) -> Settings:
         return Settings.from_environment(self.given)
+
+
+def starts_opentelemetry(directory: str) -> bool:
+    """Whether a directory is that with the `sitecustomize` which `opentelemetry-instrument` puts on PYTHONPATH."""
+    return PurePath(directory).parts[-2:] == ("instrumentation", "auto_instrumentation")
 
 
 def is_ours(entry_point: EntryPoint | None) -> bool:

@@ -8,8 +8,7 @@ MASK = "***"
 _SECRET = re.compile(r"HEADERS$|_KEY$|TOKEN|SECRET|PASSWORD|CREDENTIAL")
 _PUBLIC = re.compile(r"_(?:CREDENTIAL_PROVIDER|CLIENT_KEY)$")
 """The name of an entry point, and the path of a file."""
-_USER = re.compile(r"(?<=://)[^/?#\s]*@|^[^/\s]*:[^/\s]*@")
-_QUERY = re.compile(r"\?.*")
+_SCHEME = re.compile(r"\w+://|")
 
 
 def masked(variable: str, text: str) -> str:
@@ -18,9 +17,13 @@ def masked(variable: str, text: str) -> str:
         return ""
     if is_secret(variable):
         return MASK
-    plain = _USER.sub(f"{MASK}@", text)
-    if "://" in plain:
-        plain = _QUERY.sub(f"?{MASK}", plain)
+    before, at, plain = text.rpartition("@")  # in a URL, a user and a password
+    if at:
+        scheme = _SCHEME.match(before)
+        plain = f"{scheme[0] if scheme else ''}{MASK}@{plain}"
+    if "://" in plain or "ENDPOINT" in variable:
+        base, query, _ = plain.partition("?")
+        plain = f"{base}?{MASK}" if query else base
     return plain if plain.isprintable() else ascii(plain)
 
 

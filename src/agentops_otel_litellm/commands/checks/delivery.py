@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 
 from agentops_otel_litellm.commands.examined import Examined
@@ -15,7 +15,7 @@ from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 SECONDS = 30
 """For which an answer is waited for, whatever the exporters' own limits are."""
 # Statuses → what to do about them; then errors of the network, by the name that Python or requests has for them.
-STATUSES = {
+STATUSES: Mapping[int, str] = {
     HTTPStatus.BAD_REQUEST: "Check that the endpoint takes OTLP over HTTP.",
     HTTPStatus.UNAUTHORIZED: "Check the key that is sent, in OTEL_EXPORTER_OTLP_HEADERS or AGENTOPS_API_KEY.",
     HTTPStatus.FORBIDDEN: "Check the key that is sent, in OTEL_EXPORTER_OTLP_HEADERS or AGENTOPS_API_KEY.",
@@ -63,7 +63,7 @@ def _asked(examined: Examined) -> list[Attempt] | None:
     """What the other process tells; `None` where it has come to nothing."""
     done = subprocess.run(
         [sys.executable, "-m", "agentops_otel_litellm.commands.probe"],
-        env=dict(examined.given),
+        env=examined.for_others,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -86,5 +86,5 @@ def _judged(attempt: Attempt) -> Record:
     if attempt.status is not None:
         refused = f"refused with status {attempt.status}"
         unknown = "Look at the backend's log."
-        return problem(attempt.exporter, refused, STATUSES.get(HTTPStatus(attempt.status), unknown))
+        return problem(attempt.exporter, refused, STATUSES.get(attempt.status, unknown))
     return problem(attempt.exporter, f"not reached ({attempt.error or 'no answer'})", ERRORS.get(attempt.error, LOOK))

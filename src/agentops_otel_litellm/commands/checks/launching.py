@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from agentops_otel_litellm.commands.examined import Examined, is_ours
+from agentops_otel_litellm.commands.examined import Examined, is_ours, starts_opentelemetry
 from agentops_otel_litellm.commands.masking import masked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.obstacles import INSTRUMENTATION, is_switched_off
@@ -31,8 +31,9 @@ def check(examined: Examined) -> Iterator[Record]:
 
 def _launcher(examined: Examined) -> Record:
     path = examined.given.get("PYTHONPATH", "").split(os.pathsep)
-    if any(Path(each).name == "auto_instrumentation" for each in path):
-        started = "sitecustomize" in sys.modules
+    if any(map(starts_opentelemetry, path)):
+        loaded = getattr(sys.modules.get("sitecustomize"), "__file__", None) or ""
+        started = starts_opentelemetry(str(Path(loaded).parent))
         return notice(
             LAUNCHER,
             "this command runs under it" if started else "PYTHONPATH has every Python start with OpenTelemetry",

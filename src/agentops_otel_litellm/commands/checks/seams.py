@@ -51,7 +51,7 @@ def _asked(examined: Examined) -> Places | None:
     """What the other process finds; its LiteLLM fetches no prices, and is not traced."""
     done = subprocess.run(  # noqa: S603 - this Python, and a module of ours
         [sys.executable, "-m", __name__],
-        env={**examined.given, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "OTEL_SDK_DISABLED": "true"},
+        env={**examined.for_others, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "OTEL_SDK_DISABLED": "true"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
