@@ -27,6 +27,7 @@ from agentops_otel_litellm.vocabularies import VOCABULARIES
 from agentops_otel_litellm.vocabularies.gen_ai import GEN_AI
 from conftest import Told
 from servers.agentops_platform import AgentOpsPlatform
+from test_obstacles import needs_files
 from test_zero_code import environment, launch
 
 KEY = AgentOpsPlatform.KEY
@@ -142,6 +143,7 @@ def plain(records: Iterable[Record]) -> list[Record]:
 )
 def test_what_is_found(check: checks.Check, variables: dict[str, str], expected: list[tuple[str, str, str]]) -> None:
     """What is not well is told with what to do; what is well is not told of as if it were not; no key is shown."""
+    needs_files(variables)
     found = plain(check(given(variables)))
     assert [(each.name, each.state.value) for each in found] == [each[:2] for each in expected]
     for record, (_, _, words) in zip(found, expected, strict=True):

@@ -25,6 +25,7 @@ from agentops_otel_litellm.vocabularies import VOCABULARIES
 from agentops_otel_litellm.vocabularies.gen_ai import GEN_AI
 from servers.agentops_platform import AgentOpsPlatform
 from servers.otlp_receiver import OTLPReceiver
+from test_obstacles import needs_files
 from test_zero_code import ROOT, environment, launch
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -157,6 +158,11 @@ def with_key(key: str, _path: Path) -> str:
         return said
 
 
+def with_a_file(_path: Path) -> str:
+    needs_files(["OTEL_CONFIG_FILE"])
+    return app({"OTEL_CONFIG_FILE": "nowhere.yaml"})
+
+
 def run(*command: str) -> str:
     """What is said on stderr."""
     done = subprocess.run(
@@ -207,7 +213,7 @@ CASES: list[Case] = [
     partial(with_key, ""),
     partial(with_key, "canary-key"),
     partial(with_key, OTHER_KEY),
-    of_app(OTEL_CONFIG_FILE="nowhere.yaml"),
+    with_a_file,
     of_app(),
     of_doctor(OTEL_PYTHON_DISTRO="distro"),
     of_app(NO_SPAN, OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE),

@@ -35,10 +35,19 @@ class MissingExporter(NamedTuple):
 
 def missing_exporters(environment: Environment) -> list[MissingExporter]:
     """Those named for any signal; none where a file configures the SDK, which then reads no names."""
-    if environment.get("OTEL_CONFIG_FILE"):
+    if is_configured_by_file(environment):
         return []
     found = (_missing(signal, name, environment) for signal in SIGNALS for name in exporters(signal, environment))
     return [each for each in found if each is not None]
+
+
+def is_configured_by_file(environment: Environment) -> bool:
+    """Whether OTEL_CONFIG_FILE says where telemetry goes: older releases of the SDK do not read it."""
+    if not environment.get("OTEL_CONFIG_FILE"):
+        return False
+    from opentelemetry.sdk import environment_variables
+
+    return hasattr(environment_variables, "OTEL_CONFIG_FILE")
 
 
 def entry_point_name(signal: str, name: str, environment: Environment) -> str | None:

@@ -15,7 +15,7 @@ from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
 from agentops_otel_litellm.defaults import SIGNALS, Environment, exporters
 from agentops_otel_litellm.instrumentor import LITELLM
-from agentops_otel_litellm.named_exporters import HTTP, entry_point_name
+from agentops_otel_litellm.named_exporters import HTTP, entry_point_name, is_configured_by_file
 from agentops_otel_litellm.settings.values import names
 
 INSTRUMENTATION = "agentops_litellm"
@@ -72,7 +72,7 @@ def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
     """Variables with an address to which OTLP over HTTP cannot be sent. The address itself is not quoted: it may have
     a password in it.
     """
-    if environment.get("OTEL_CONFIG_FILE"):
+    if is_configured_by_file(environment):
         return  # it says where
     by_variable: dict[str, list[str]] = {}
     for signal in SIGNALS:

@@ -9,7 +9,7 @@ from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.masking import masked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.defaults import AGENTOPS, CONSOLE, SIGNALS, exporters, sends_to_agentops
-from agentops_otel_litellm.named_exporters import HTTP, entry_point_name, missing_exporters
+from agentops_otel_litellm.named_exporters import HTTP, entry_point_name, is_configured_by_file, missing_exporters
 from agentops_otel_litellm.obstacles import endpoint_variable, endpoints_that_take_nothing
 
 COPY = "Copy the key of your project from https://app.agentops.ai/settings/projects."
@@ -19,7 +19,7 @@ GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
 
 
 def check(examined: Examined) -> Iterator[Record]:
-    if examined.given.get("OTEL_CONFIG_FILE"):
+    if is_configured_by_file(examined.given):
         yield ok("all signals", "as OTEL_CONFIG_FILE has it")
         return
     if not examined.has_our_distro:

@@ -13,6 +13,7 @@ from pathlib import Path
 from agentops_otel_litellm.commands.examined import Examined, is_ours, starts_opentelemetry
 from agentops_otel_litellm.commands.masking import masked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
+from agentops_otel_litellm.named_exporters import is_configured_by_file
 from agentops_otel_litellm.obstacles import INSTRUMENTATION, is_switched_off
 
 LAUNCHER = "opentelemetry-instrument"
@@ -90,12 +91,15 @@ def _configurator(examined: Examined) -> Record:
 
 
 def _file(examined: Examined) -> Iterator[Record]:
-    """Releases of the SDK before 1.42 or so read no such file."""
     path = examined.given.get("OTEL_CONFIG_FILE")
     if not path:
         return
     shown = masked("OTEL_CONFIG_FILE", path)
-    if find_spec("opentelemetry.configuration") is None:
+    if not is_configured_by_file(examined.given):
+        yield notice(
+            "OTEL_CONFIG_FILE", "this release of OpenTelemetry's SDK does not read it", "Upgrade opentelemetry-sdk."
+        )
+    elif find_spec("opentelemetry.configuration") is None:
         yield problem(
             "OTEL_CONFIG_FILE",
             f"{shown} is not read, and nothing is exported: a package is missing",
