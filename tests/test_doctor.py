@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -67,6 +68,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({**ENDPOINT, "OTEL_SERVICE_NAME": "app"}, []),
         (ENDPOINT, [("service.name", "notice", "unknown_service")]),
         ({**ENDPOINT, "AGENTOPS_SERVICE_NAME": "app"}, []),
+        ({**ENDPOINT, "OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=app"}, []),
         ({**AGENTOPS, "OTEL_SERVICE_NAME": "app"}, [("AGENTOPS_API_KEY", "problem", "not set")]),
         ({"AGENTOPS_API_KEY": KEY, **AGENTOPS, "OTEL_SERVICE_NAME": "app"}, []),
         ({"AGENTOPS_API_KEY": "k", "OTEL_SERVICE_NAME": "app"}, [("AGENTOPS_API_KEY", "problem", "is no UUID")]),
@@ -370,6 +372,20 @@ def test_a_command_that_is_not_understood() -> None:
     done = asked("doctor", "--sned")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--sned" in done.stderr or "arguments" in done.stderr
+
+
+def test_under_the_launcher() -> None:
+    """It says that it should not be, and its own processes are not: OpenTelemetry is not started in them twice."""
+    done = launch(sys.executable, "-m", "agentops_otel_litellm", "doctor", "--quick", "--json")
+    (found,) = (
+        record
+        for check in json.loads(done.stdout)["checks"]
+        for record in check["records"]
+        if record["name"] == "opentelemetry-instrument"
+    )
+    assert (found["state"], found["text"]) == ("notice", "this command runs under it")
+    path = f"/a/opentelemetry/instrumentation/auto_instrumentation{os.pathsep}/b"
+    assert Examined(given={"PYTHONPATH": path, "A": "b"}).for_others == {"PYTHONPATH": "/b", "A": "b"}
 
 
 def test_no_app_imports_it() -> None:

@@ -54,14 +54,15 @@ class Attempt:
 class Tap(logging.Handler):
     """Notes what exporters do, by their class: the pipeline is not ours to look into.
 
-    An exporter that is made or called by another one is part of that.
+    An exporter that another one makes, then or when it sends, is a part of that.
     """
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.attempts: list[Attempt] = []
+        self.is_set_up = False
         self._inside = local()
-        self._parts: set[int] = set()
+        self._exporters: list[SpanExporter] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         attempt = self._current()
@@ -80,19 +81,21 @@ class Tap(logging.Handler):
 
         @wraps(made)
         def making(exporter: SpanExporter, *args: object, **options: object) -> None:
-            if self._depth():
-                self._parts.add(id(exporter))
+            if not self.is_set_up and not self._depth():
+                self._exporters.append(exporter)
             with _Inside(self._inside, None):
                 made(exporter, *args, **options)
 
         @wraps(export)
         def exporting(exporter: SpanExporter, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-            if self._depth() or id(exporter) in self._parts:
+            if not any(exporter is each for each in self._exporters):
                 return export(exporter, spans)
             attempt = Attempt(name)
             self.attempts.append(attempt)
             with _Inside(self._inside, attempt):
                 attempt.delivered = export(exporter, spans) is SpanExportResult.SUCCESS
+            trouble = getattr(exporter, "last_trouble", None)  # of the one that sends on a thread of its own
+            attempt.said += [] if trouble is None else [str(trouble)]
             return SpanExportResult.SUCCESS if attempt.delivered else SpanExportResult.FAILURE
 
         kind.__init__ = making  # type: ignore[assignment, method-assign]  # that is what is meant
@@ -157,6 +160,7 @@ def probe() -> list[Attempt]:
         for found in entry_points(group="opentelemetry_traces_exporter", name=wanted or ""):
             tap.exporter(name, found.load())
     initialize()
+    tap.is_set_up = True
     for logger in ("agentops_otel_litellm", "opentelemetry"):
         logging.getLogger(logger).addHandler(tap)
     provider = trace.get_tracer_provider()

@@ -72,11 +72,11 @@ def _place(signal: str, name: str, examined: Examined) -> str:
 
 
 def _service_name(examined: Examined) -> Iterator[Record]:
-    from agentops_otel_litellm.distro import TERMINALS, has_service_name
-
     environment = examined.environment
-    sent = {name for signal in SIGNALS for name in exporters(signal, environment)} - TERMINALS
-    if sent and not (has_service_name(environment) or examined.settings.service_name):
+    sent = {name for signal in SIGNALS for name in exporters(signal, environment)} - WHERE.keys()
+    attributes = (each.partition("=")[0].strip() for each in environment.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","))
+    named = environment.get("OTEL_SERVICE_NAME") or examined.settings.service_name or "service.name" in attributes
+    if sent and not named:
         yield notice("service.name", "not set: backends show the app as unknown_service", "Set OTEL_SERVICE_NAME.")
 
 
