@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # an untyped module
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
@@ -31,6 +32,21 @@ def has_service_name(environment: Mapping[str, str]) -> bool:
     return bool(environment.get("OTEL_SERVICE_NAME")) or any(
         attribute.partition("=")[0].strip() == "service.name" for attribute in attributes
     )
+
+
+@contextmanager
+def setting_up() -> Iterator[None]:
+    """Tell in a line of what the SDK cannot set up: upstream's launcher would log two tracebacks, and load no
+    instrumentation.
+    """
+    try:
+        with only_usable_exporters(os.environ):
+            yield
+    except Exception as error:  # whatever an exporter raises when it is made
+        # The SDK's own are of names; what others say may quote a key.
+        cause = str(error) if isinstance(error, RuntimeError) else type(error).__name__
+        logger.warning("OpenTelemetry's SDK cannot be set up, and nothing is exported: %s", cause)
+        logger.debug("How it came to that", exc_info=True)
 
 
 class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its types
@@ -63,21 +79,13 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
 class AgentOpsConfigurator(_OTelSDKConfigurator):
     """The SDK's own configuration, with a resource that names this distro.
 
-    The console indents calls under spans that are still open, so it is told of those where it is in use. What the SDK
-    cannot set up is told in a line: upstream's launcher would log two tracebacks, and load no instrumentation.
+    The console indents calls under spans that are still open, so it is told of those where it is in use.
     """
 
     def _configure(self, **kwargs: object) -> None:
         resource = {"telemetry.distro.name": DISTRO_NAME, "telemetry.distro.version": __version__}
-        try:
-            with only_usable_exporters(os.environ):
-                super()._configure(resource_attributes=resource, **kwargs)  # type: ignore[no-untyped-call]  # upstream's
-        except Exception as error:
-            # Its own are of names; what others say may quote a key.
-            cause = str(error) if isinstance(error, RuntimeError) else type(error).__name__
-            logger.warning("OpenTelemetry's SDK cannot be set up, and nothing is exported: %s", cause)
-            logger.debug("How it came to that", exc_info=True)
-            return
+        with setting_up():
+            super()._configure(resource_attributes=resource, **kwargs)  # type: ignore[no-untyped-call]  # untyped upstream
         provider = get_tracer_provider()
         if CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
             provider.add_span_processor(OPEN_SPANS)
