@@ -69,6 +69,11 @@ def sent(**variables: str) -> str:
     return as_text(examine(examined, {"delivery": CHECKS["delivery"]}))
 
 
+def both(**variables: str) -> str:
+    """What an app says, and what `doctor --send` does."""
+    return app(variables) + sent(**variables)
+
+
 def with_litellm(version: str, path: Path) -> str:
     """Beside another release of LiteLLM, as far as its metadata go."""
     metadata = path / f"litellm-{version}.dist-info"
@@ -147,7 +152,7 @@ def to_grpc(_path: Path) -> str:
 def refused(status: int, _path: Path) -> str:
     with OTLPReceiver() as backend:
         backend.status = status
-        return sent(OTEL_EXPORTER_OTLP_ENDPOINT=backend.endpoint)
+        return both(OTEL_EXPORTER_OTLP_ENDPOINT=backend.endpoint)
 
 
 def with_key(key: str, _path: Path) -> str:
@@ -206,7 +211,7 @@ CASES: list[Case] = [
     of_app(OTEL_TRACES_EXPORTER="none", OTEL_EXPORTER_OTLP_ENDPOINT="localhost:4318"),
     of_app(OTEL_TRACES_EXPORTER="none", OTEL_EXPORTER_OTLP_ENDPOINT=f"{NOWHERE}/v1/traces"),
     of_app(NO_SPAN, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=NOWHERE),
-    of_sending(OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE),
+    lambda _path: both(OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE),
     to_grpc,
     partial(refused, 401),
     partial(refused, 404),

@@ -79,7 +79,7 @@ def _judged(attempt: Attempt) -> Record:
     if attempt.error == NOT_SAMPLED:
         return notice(attempt.exporter, "the span was not sampled, so not sent", "See OTEL_TRACES_SAMPLER.")
     if attempt.delivered:
-        return ok(attempt.exporter, f"delivered{f' (status {attempt.status})' if attempt.status else ''}")
+        return ok(attempt.exporter, "delivered")
     if attempt.said:
         text, _, advice = attempt.said[0].partition(": ")  # as lines of this package's are
         return problem(attempt.exporter, text, advice or LOOK)
