@@ -44,7 +44,7 @@ def test_nothing_is_sent_unasked() -> None:
 def test_each_destination_is_told_apart(backend: OTLPReceiver, platform: AgentOpsPlatform) -> None:
     """AgentOps sends by OTLP as well: each has one span, from this distro, and one line."""
     found = sent(
-        OTEL_TRACES_EXPORTER="agentops,console,otlp",
+        OTEL_TRACES_EXPORTER="agentops,console,otlp,otlp_proto_http",
         OTEL_EXPORTER_OTLP_ENDPOINT=backend.endpoint,
         OTEL_SERVICE_NAME="a-test",
         **platform.environment,

@@ -211,7 +211,7 @@ CASES: list[Case] = [
     of_app(OTEL_TRACES_EXPORTER="none", OTEL_EXPORTER_OTLP_ENDPOINT="localhost:4318"),
     of_app(OTEL_TRACES_EXPORTER="none", OTEL_EXPORTER_OTLP_ENDPOINT=f"{NOWHERE}/v1/traces"),
     of_app(NO_SPAN, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=NOWHERE),
-    lambda _path: both(OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE),
+    of_sending(OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE),
     to_grpc,
     partial(refused, 401),
     partial(refused, 404),

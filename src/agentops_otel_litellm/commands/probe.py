@@ -62,6 +62,7 @@ class Tap(logging.Handler):
         self.attempts: list[Attempt] = []
         self.is_set_up = False
         self._inside = local()
+        self._kinds: set[type[SpanExporter]] = set()
         self._exporters: list[SpanExporter] = []
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -76,6 +77,9 @@ class Tap(logging.Handler):
 
     def exporter(self, name: str, kind: type[SpanExporter]) -> None:
         """Have a kind of exporter noted under the name that the user gave."""
+        if kind in self._kinds:
+            return  # under another name: the SDK makes one of them
+        self._kinds.add(kind)
         made: Callable[..., None] = kind.__init__
         export = kind.export
 
