@@ -10,6 +10,7 @@ from agentops_otel_litellm.commands.checks.installed import installed
 from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.record import Record, notice, problem
 from agentops_otel_litellm.defaults import AGENTOPS, sends_to_agentops
+from agentops_otel_litellm.obstacles import INSTRUMENTATION
 from agentops_otel_litellm.settings.values import names
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 
@@ -31,7 +32,7 @@ def another_instrumentation(examined: Examined) -> Iterator[Record]:
                 name,
                 "also traces LiteLLM: every call is told twice",
                 f"{DISABLED}={','.join([*disabled, found.name])} switches it off, without {found.name!r} this one: "
-                f"{DISABLED}={','.join([*disabled, 'agentops_litellm'])}",
+                f"{DISABLED}={','.join([*disabled, INSTRUMENTATION])}",
             )
 
 
