@@ -12,9 +12,9 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider
 
-from agentops_otel_litellm import delivery
-from agentops_otel_litellm.delivery import Delivery
+from agentops_otel_litellm.exporters import delivery
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+from agentops_otel_litellm.exporters.delivery import Delivery
 from conftest import Told
 from servers.agentops_platform import AgentOpsPlatform
 from servers.openai_provider import OpenAIProvider

@@ -16,10 +16,11 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 from opentelemetry.sdk import _configuration
 
-from agentops_otel_litellm import LiteLLMInstrumentor, flush, flushing, init, launching
-from agentops_otel_litellm.configuration import configure_unset
-from agentops_otel_litellm.export_failures import EXPORT_FAILURES, watched
-from agentops_otel_litellm.providers import SIGNALS
+from agentops_otel_litellm import LiteLLMInstrumentor, flush, init
+from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES, watched
+from agentops_otel_litellm.launch.configuration import configure_unset
+from agentops_otel_litellm.launch.init import _Launch
+from agentops_otel_litellm.launch.providers import SIGNALS
 from conftest import Told
 from recorder import Recorder
 from servers.openai_provider import OpenAIProvider
@@ -344,8 +345,8 @@ def test_a_fault_of_ours_reaches_nobody(monkeypatch: pytest.MonkeyPatch, told: T
     def fail() -> None:
         raise KeyError("canary")
 
-    monkeypatch.setattr(launching, "_initialize", fail)
-    monkeypatch.setattr(launching, "_LAUNCH", launching._Launch())
+    monkeypatch.setattr("agentops_otel_litellm.launch.init._initialize", fail)
+    monkeypatch.setattr("agentops_otel_litellm.launch.init._LAUNCH", _Launch())
     init()
     assert flush("soon") is False  # type: ignore[arg-type]  # somebody may
     assert [line.split(" at ")[0] for line in told.take()] == [
@@ -377,7 +378,7 @@ class Provider:
 def provided(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The providers there are."""
     found: list[object] = []
-    monkeypatch.setattr(flushing, "_providers", lambda: found)
+    monkeypatch.setattr("agentops_otel_litellm.launch.flush._providers", lambda: found)
     EXPORT_FAILURES.take_failure()
     return found
 

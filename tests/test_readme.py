@@ -6,7 +6,7 @@ import html
 import re
 from pathlib import Path
 
-from agentops_otel_litellm.__main__ import settings_table
+from agentops_otel_litellm.commands.settings import settings_table
 from agentops_otel_litellm.exporters.console.exporter import HINT
 from test_zero_code import quickstart
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
         Usage,
     )
     from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
-    from agentops_otel_litellm.flushing import flush
-    from agentops_otel_litellm.launching import init
+    from agentops_otel_litellm.launch.flush import flush
+    from agentops_otel_litellm.launch.init import init
     from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary, always
 
 __all__ = [
@@ -63,7 +63,7 @@ __all__ = [
     "flush",
     "init",
 ]
-_HOMES = ("launching", "flushing", "call", "call.content", "vocabularies")
+_HOMES = ("launch.init", "launch.flush", "call", "call.content", "vocabularies")
 
 
 def __getattr__(name: str) -> object:

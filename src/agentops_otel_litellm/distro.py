@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import EntryPoint
 
@@ -13,55 +13,29 @@ from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import get_tracer_provider
 
-from agentops_otel_litellm.configuration import configure_unset
-from agentops_otel_litellm.defaults import CONSOLE, SIGNALS, apply_defaults, exporters, resource_attributes
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.launch.batching import drop_unusable_batching
+from agentops_otel_litellm.launch.configuration import configure_unset
+from agentops_otel_litellm.launch.defaults import CONSOLE, SIGNALS, apply_defaults, exporters, resource_attributes
+from agentops_otel_litellm.launch.obstacles import obstacles
+from agentops_otel_litellm.launch.providers import TRACES
 from agentops_otel_litellm.open_spans import OPEN_SPANS
-from agentops_otel_litellm.providers import TRACES
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level
-from agentops_otel_litellm.settings.values import number_of
 from agentops_otel_litellm.version import __version__
 
 logger = logging.getLogger(__name__)
 
 DISTRO_NAME = "agentops-otel-litellm"
+ENVIRONMENT_NAME = "deployment.environment.name"
 # Exporters for people at the app's own terminal, who know which app it is.
 TERMINALS = {"console", CONSOLE}
-SDK_QUEUE_SIZE = 2_048
-
-
-ENVIRONMENT_NAME = "deployment.environment.name"
-# What the SDK refuses to begin with, or tells of with a traceback → what it is a number of.
-BATCHING = {
-    "OTEL_BSP_SCHEDULE_DELAY": "milliseconds",
-    "OTEL_BSP_MAX_QUEUE_SIZE": "spans",
-    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "spans",
-}
-
-
-def drop_unusable_batching(environment: MutableMapping[str, str]) -> None:
-    """Take out what the SDK's batches cannot be made with, and tell of it: no setting may keep the app untraced."""
-    for variable, unit in BATCHING.items():
-        text = environment.get(variable, "").strip()
-        try:
-            if text:
-                number_of(unit)(text)
-        except ValueError as accepted:
-            logger.warning("%s=%r is not usable: it takes %s. The default is used.", variable, text, accepted)
-            del environment[variable]
-    queue, batch = (environment.get(variable, "").strip() for variable in list(BATCHING)[1:])
-    if batch and int(batch) > int(queue or SDK_QUEUE_SIZE):
-        logger.warning(
-            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=%s is not usable: OTEL_BSP_MAX_QUEUE_SIZE is %s. That is used.",
-            batch,
-            queue or SDK_QUEUE_SIZE,
-        )
-        environment["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] = queue or str(SDK_QUEUE_SIZE)
 
 
 class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its types
     """Sets only what the user has left unset."""
 
     _warned = False
+    _looked = False
 
     def _configure(self, **_kwargs: object) -> None:
         if sdk_is_disabled():
@@ -69,6 +43,7 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
         set_log_level()
         drop_unusable_batching(os.environ)
         apply_defaults(os.environ)
+        self._tell_of_obstacles()
         sent = {name for signal in SIGNALS for name in exporters(signal, os.environ)} - TERMINALS
         if sent and not self._warned and "service.name" not in resource_attributes(os.environ):
             self._warned = True
@@ -80,6 +55,14 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
         """Leave alone what the app, or the launcher, has instrumented before."""
         if not getattr(entry_point.load()(), "is_instrumented_by_opentelemetry", False):
             super().load_instrumentor(entry_point, **options)
+
+    def _tell_of_obstacles(self) -> None:
+        if self._looked:
+            return
+        self._looked = True
+        with guard("looking for what is in the way"):
+            for obstacle in obstacles(os.environ):
+                logger.warning("%s %s", obstacle.text, obstacle.advice)
 
 
 class AgentOpsConfigurator(_OTelSDKConfigurator):

@@ -21,7 +21,7 @@ from opentelemetry.trace import (
 )
 
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.delivery import DELIVERY
+from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, tell
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.open_streams import OPEN_STREAMS

@@ -6,7 +6,7 @@ package then asks for gRPC, which is not installed with this package, and nothin
 
 import os
 
-from agentops_otel_litellm.defaults import DEFAULTS
+from agentops_otel_litellm.launch.defaults import DEFAULTS
 
 VARIABLE = "OTEL_PYTHON_DISTRO"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 
-from agentops_otel_litellm.delivery import DELIVERY
+from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.seams import SEAMS, Seam, patches
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions

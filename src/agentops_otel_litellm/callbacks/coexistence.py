@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 _LOOKING = guard("looking for others that trace LiteLLM")
 # Instrumentations that wrap LiteLLM's functions, by the module that has each.
-_INSTRUMENTATIONS = {
+INSTRUMENTATIONS = {
     "openinference.instrumentation.litellm": "OpenInference",
     "openlit.instrumentation.litellm": "OpenLIT",
     "opentelemetry.instrumentation.litellm": "opentelemetry-instrumentation-litellm",
@@ -40,7 +40,7 @@ def otel_callback(init: Callable[..., Any]) -> Callable[..., Any]:
 def look_around() -> None:
     """Tell of those that are there already: asked at the first call, and no more."""
     with _LOOKING:
-        for module, name in _INSTRUMENTATIONS.items():
+        for module, name in INSTRUMENTATIONS.items():
             kind = getattr(sys.modules.get(module), "LiteLLMInstrumentor", None)
             if kind is not None and kind().is_instrumented_by_opentelemetry:
                 _tell(name, "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")

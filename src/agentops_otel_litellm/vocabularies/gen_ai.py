@@ -12,8 +12,8 @@ from typing import Any
 
 from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
 from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
-from agentops_otel_litellm.vocabularies import providers
 from agentops_otel_litellm.vocabularies.conversation import as_json
+from agentops_otel_litellm.vocabularies.provider_names import named
 from agentops_otel_litellm.vocabularies.vocabulary import Convert, Table, Vocabulary, always
 
 # LiteLLM's provider → `gen_ai.provider.name`. What is not here keeps LiteLLM's name.
@@ -44,7 +44,7 @@ FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 @lru_cache(maxsize=256)
 def provider_name(provider: str | None) -> str | None:
     """The convention's name of a provider that LiteLLM calls `provider`."""
-    return None if provider is None else providers.named(provider, PROVIDERS, PROVIDER_FAMILIES)
+    return None if provider is None else named(provider, PROVIDERS, PROVIDER_FAMILIES)
 
 
 def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:

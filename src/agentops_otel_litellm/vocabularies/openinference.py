@@ -13,9 +13,9 @@ from agentops_otel_litellm.call import App, Call, Cost, Request, Response, Targe
 from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.vocabularies import openinference_content as content
 from agentops_otel_litellm.vocabularies import openinference_documents as documents
-from agentops_otel_litellm.vocabularies import providers
 from agentops_otel_litellm.vocabularies.conversation import as_json
 from agentops_otel_litellm.vocabularies.llm import common_reason
+from agentops_otel_litellm.vocabularies.provider_names import named
 from agentops_otel_litellm.vocabularies.vocabulary import Several, Table, Vocabulary
 
 # Operation → `openinference.span.kind`.
@@ -113,7 +113,7 @@ _METADATA: Mapping[str, str] = {
 
 def provider_name(provider: str) -> str:
     """The convention's name of the one that LiteLLM calls `provider`."""
-    return providers.named(provider, _PROVIDERS, _PROVIDER_FAMILIES)
+    return named(provider, _PROVIDERS, _PROVIDER_FAMILIES)
 
 
 def _chosen(parameters: Mapping[str, str]) -> Callable[[Request], str | None]:

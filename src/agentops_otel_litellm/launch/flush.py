@@ -9,11 +9,11 @@ from contextvars import copy_context
 from threading import Lock, Thread
 from time import monotonic
 
-from agentops_otel_litellm.export_failures import EXPORT_FAILURES
+from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
+from agentops_otel_litellm.launch.providers import SIGNALS
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from agentops_otel_litellm.providers import SIGNALS
 
 TIMEOUT = 5.0
 

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 from opentelemetry.sdk import _configuration
 
-from agentops_otel_litellm.export_failures import watched
-from agentops_otel_litellm.providers import SIGNALS
+from agentops_otel_litellm.exporters.failures import watched
+from agentops_otel_litellm.launch.named_exporters import only_usable_exporters
+from agentops_otel_litellm.launch.providers import SIGNALS
 
 logger = logging.getLogger(__name__)
 
@@ -38,14 +39,15 @@ def configure_unset(configure: Callable[[], None]) -> None:
     if import_exporters is not None:
         replacements["_import_exporters"] = lambda *names: [_watched(each) for each in import_exporters(*names)]
     try:
-        with _replaced(replacements):
+        with only_usable_exporters(os.environ), _replaced(replacements):
             configure()
-    except Exception as fault:  # noqa: BLE001 - whatever exporters, samplers and the like do where they cannot be made
+    except Exception as fault:
         logger.warning(
             "OpenTelemetry is not set up, or in part (%s): telemetry is missing. "
             "Correct what is set, or install what it needs, and start the program again.",
             _told(fault),
         )
+        logger.debug("How it came to that", exc_info=True)
 
 
 def _leave_as_it_is(*_arguments: object, **_options: object) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 
-from agentops_otel_litellm.defaults import DEFAULTS
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-from agentops_otel_litellm.providers import SIGNALS
+from agentops_otel_litellm.launch.defaults import DEFAULTS
+from agentops_otel_litellm.launch.providers import SIGNALS
 from agentops_otel_litellm.settings import sdk_is_disabled
 
 DISTRO = "OTEL_PYTHON_DISTRO"

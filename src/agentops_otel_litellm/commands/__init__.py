@@ -1,0 +1,1 @@
+"""The commands of `agentops-otel-litellm`. No app that is traced imports any of this."""

@@ -1,0 +1,60 @@
+"""The checks of `doctor`, each a function from what is examined to records, in the order in which they matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from agentops_otel_litellm.commands.checks import (
+    command,
+    conflicts,
+    delivery,
+    destinations,
+    installed,
+    launching,
+    seams,
+    values,
+)
+from agentops_otel_litellm.commands.examined import Examined
+from agentops_otel_litellm.commands.record import Record, Report, Section, problem
+
+Check = Callable[[Examined], Iterable[Record]]
+
+CHECKS: Mapping[str, Check] = {
+    "installed": installed.check,
+    "what runs": launching.check,
+    "command": command.check,
+    "destinations": destinations.check,
+    "conflicts": conflicts.check,
+    "delivery": delivery.check,
+    "places in LiteLLM": seams.check,
+    "settings": values.check,
+}
+
+
+def examine(examined: Examined, checks: Mapping[str, Check] = CHECKS) -> Report:
+    """What every check finds; one that fails says so and is in nobody's way."""
+    return Report(tuple(Section(name, _records(name, check, examined)) for name, check in checks.items()))
+
+
+def _records(name: str, check: Check, examined: Examined) -> tuple[Record, ...]:
+    found: list[Record] = []
+    try:
+        found.extend(check(examined))
+    except Exception as error:  # noqa: BLE001 - whatever is wrong here is among what is looked for
+        found.append(
+            problem(
+                name,
+                f"This check failed ({type(error).__name__} at {_place(error)}): the rest of it is not known.",
+                "Please report it.",
+            )
+        )
+    return tuple(found)
+
+
+def _place(error: Exception) -> str:
+    """The innermost file and line."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return f"{Path(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}" if traceback else "?"

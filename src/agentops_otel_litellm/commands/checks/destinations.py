@@ -1,0 +1,101 @@
+"""Where each signal goes, and what is in the way there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from agentops_otel_litellm.commands.examined import Examined
+from agentops_otel_litellm.commands.masking import masked
+from agentops_otel_litellm.commands.record import Record, notice, ok, problem
+from agentops_otel_litellm.launch.defaults import AGENTOPS, CONSOLE, SIGNALS, exporters, sends_to_agentops
+from agentops_otel_litellm.launch.named_exporters import (
+    HTTP,
+    entry_point_name,
+    is_configured_by_file,
+    missing_exporters,
+)
+from agentops_otel_litellm.launch.obstacles import endpoint_variable, endpoints_that_take_nothing
+
+COPY = "Copy the key of your project from https://app.agentops.ai/settings/projects."
+WHERE = {"console": "the app's stdout", CONSOLE: "the app's stderr"}
+SEND = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
+GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
+
+
+def check(examined: Examined) -> Iterator[Record]:
+    if is_configured_by_file(examined.given):
+        yield ok("all signals", "as OTEL_CONFIG_FILE has it")
+        return
+    if not examined.has_our_distro:
+        yield ok("all signals", "as the other distro has it")
+        return
+    for signal in SIGNALS:
+        yield _of(signal, examined)
+    for missing in missing_exporters(examined.environment):
+        yield problem(missing.signal.lower(), missing.text, missing.advice)
+    for obstacle in endpoints_that_take_nothing(examined.environment):
+        yield problem(obstacle.name, obstacle.text, obstacle.advice)
+    yield from _service_name(examined)
+    if sends_to_agentops(examined.environment):
+        yield from _agentops(examined)
+
+
+def _of(signal: str, examined: Examined) -> Record:
+    """Where a signal goes. Traces must go somewhere; what goes to a terminal alone is not kept."""
+    named = exporters(signal, examined.environment)
+    if signal == "TRACES" and sends_to_agentops(examined.environment) and AGENTOPS not in named:
+        named = (*named, AGENTOPS)
+    name = signal.lower()
+    variable = f"OTEL_{signal}_EXPORTER"
+    why = f"by {variable}" if examined.given.get(variable) else "by default"
+    if not named:
+        if signal == "TRACES":
+            return problem(name, f"nowhere, {why}", f"Unset {variable}, or {SEND}")
+        return ok(name, f"nowhere, {why}")
+    text = f"{', '.join(_place(signal, each, examined) for each in named)}; {why}"
+    if signal == "TRACES" and set(named) <= set(WHERE):
+        return notice(name, text, f"To keep them, {SEND}")
+    return ok(name, text)
+
+
+def _place(signal: str, name: str, examined: Examined) -> str:
+    if name == AGENTOPS:
+        return f"AgentOps ({masked('', examined.settings.exporter_endpoint or 'no usable URL')})"
+    if name in WHERE:
+        return WHERE[name]
+    exporter = entry_point_name(signal, name, examined.environment)
+    if name != "otlp" or exporter is None:
+        return name
+    variable = endpoint_variable(signal, examined.environment)
+    endpoint = examined.environment.get(variable)
+    protocol = "HTTP" if exporter == HTTP else "gRPC"
+    if not endpoint:
+        default = HTTP_DEFAULT if exporter == HTTP else GRPC_DEFAULT
+        return f"OTLP over {protocol} to {default}, where none is set"
+    return f"OTLP over {protocol} to {masked(variable, endpoint)} ({variable})"
+
+
+def _service_name(examined: Examined) -> Iterator[Record]:
+    environment = examined.environment
+    sent = {name for signal in SIGNALS for name in exporters(signal, environment)} - WHERE.keys()
+    attributes = (each.partition("=")[0].strip() for each in environment.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","))
+    named = environment.get("OTEL_SERVICE_NAME") or examined.settings.service_name or "service.name" in attributes
+    if sent and not named:
+        yield notice("service.name", "not set: backends show the app as unknown_service", "Set OTEL_SERVICE_NAME.")
+
+
+def _agentops(examined: Examined) -> Iterator[Record]:
+    key = examined.settings.api_key
+    if key is None:
+        yield problem("AGENTOPS_API_KEY", "not set: AgentOps takes no spans", COPY)
+    elif not _is_uuid(key):
+        yield problem("AGENTOPS_API_KEY", "is no UUID: AgentOps takes no spans", COPY)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

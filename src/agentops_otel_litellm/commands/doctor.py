@@ -1,0 +1,17 @@
+"""`doctor`: what is installed, what would run, where telemetry goes, and what is in the way."""
+
+from __future__ import annotations
+
+import logging
+
+from agentops_otel_litellm.commands.checks import examine
+from agentops_otel_litellm.commands.examined import Examined
+from agentops_otel_litellm.commands.record import State
+from agentops_otel_litellm.commands.rendering import as_json, as_text
+
+
+def doctor(examined: Examined, *, for_programs: bool) -> tuple[str, int]:
+    """The report, as text or as JSON, and the code to exit with: 1 where there is a problem."""
+    logging.getLogger("agentops_otel_litellm").addHandler(logging.NullHandler())  # the report says it
+    report = examine(examined)
+    return as_json(report) if for_programs else as_text(report), int(report.state is State.PROBLEM)

@@ -1,0 +1,115 @@
+"""The exporters that the user names, and what packages have them: OpenTelemetry sets nothing up where one is missing.
+
+Read when an app starts: what is named as a rule is known without a search through what is installed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from typing import NamedTuple
+
+from agentops_otel_litellm.launch.defaults import AGENTOPS, CONSOLE, SIGNALS, Environment, exporters
+
+logger = logging.getLogger(__name__)
+
+HTTP, GRPC = "otlp_proto_http", "otlp_proto_grpc"
+OTLP = {"grpc": GRPC, "http/protobuf": HTTP}
+"""What `otlp` stands for, by OTEL_EXPORTER_OTLP_PROTOCOL."""
+PACKAGES = {GRPC: "opentelemetry-exporter-otlp-proto-grpc", "prometheus": "opentelemetry-exporter-prometheus"}
+"""Of exporters that this package does not bring."""
+_BROUGHT = {"console", HTTP}
+_BROUGHT_FOR_TRACES = {AGENTOPS, CONSOLE}
+
+
+class MissingExporter(NamedTuple):
+    """An exporter that is named and cannot be had."""
+
+    signal: str
+    name: str
+    text: str
+    advice: str
+
+
+def missing_exporters(environment: Environment) -> list[MissingExporter]:
+    """Those named for any signal; none where a file configures the SDK, which then reads no names."""
+    if is_configured_by_file(environment):
+        return []
+    found = (_missing(signal, name, environment) for signal in SIGNALS for name in exporters(signal, environment))
+    return [each for each in found if each is not None]
+
+
+def is_configured_by_file(environment: Environment) -> bool:
+    """Whether OTEL_CONFIG_FILE says where telemetry goes: older releases of the SDK do not read it."""
+    if not environment.get("OTEL_CONFIG_FILE"):
+        return False
+    from opentelemetry.sdk import environment_variables
+
+    return hasattr(environment_variables, "OTEL_CONFIG_FILE")
+
+
+def entry_point_name(signal: str, name: str, environment: Environment) -> str | None:
+    """Under which name a package has an exporter; `None` where `otlp` is asked for in an unknown protocol."""
+    if name != "otlp":
+        return name
+    protocol = environment.get(protocol_variable(signal, environment), "").strip()
+    return OTLP.get(protocol) if protocol else GRPC  # as the SDK has it
+
+
+def protocol_variable(signal: str, environment: Environment) -> str:
+    """The variable that says in which protocol OTLP is sent."""
+    own = f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"
+    return own if environment.get(own) else "OTEL_EXPORTER_OTLP_PROTOCOL"
+
+
+@contextmanager
+def only_usable_exporters(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """Tell of exporters that are missing, and hide them from the SDK, which else would set nothing up, not even the
+    others. What the user has set is there again afterwards.
+    """
+    missing = missing_exporters(environment)
+    for text, advice in dict.fromkeys((each.text, each.advice) for each in missing):
+        logger.warning("%s It is left out. %s", text, advice)
+    hidden: dict[str, str] = {}
+    for signal in {each.signal for each in missing}:
+        variable = f"OTEL_{signal}_EXPORTER"
+        gone = {each.name for each in missing if each.signal == signal}
+        if variable in environment:  # else it is a default, which is not missing
+            hidden[variable] = environment[variable]
+            environment[variable] = ",".join(n for n in exporters(signal, environment) if n not in gone) or "none"
+    try:
+        yield
+    finally:
+        environment.update(hidden)
+
+
+def _missing(signal: str, name: str, environment: Environment) -> MissingExporter | None:
+    wanted = entry_point_name(signal, name, environment)
+    if wanted is not None and _is_installed(signal, wanted):
+        return None
+    variable = f"OTEL_{signal}_EXPORTER"
+    if name == "otlp":
+        protocol = protocol_variable(signal, environment)
+        http = f"unset {protocol} to send OTLP over HTTP, as a rule to port 4318."
+        if wanted is None:
+            text = f"{protocol}={environment[protocol]!r} is no protocol that OpenTelemetry has here."
+            return MissingExporter(signal, name, text, f"Say grpc or http/protobuf, or {http}")
+        text = "OTLP over gRPC, which is asked for, needs a package that is not installed."
+        return MissingExporter(signal, name, text, f"pip install {PACKAGES[GRPC]}, or {http}")
+    text = f"{variable} names {name!r}, which no installed package has."
+    if name in PACKAGES:
+        return MissingExporter(signal, name, text, f"pip install {PACKAGES[name]}")
+    known = sorted({"otlp", *(each.name for each in entry_points(group=_group(signal)))})
+    return MissingExporter(signal, name, text, f"Name one of: {', '.join(known)}, none.")
+
+
+def _is_installed(signal: str, name: str) -> bool:
+    if name in _BROUGHT or (signal == "TRACES" and name in _BROUGHT_FOR_TRACES):
+        return True
+    return bool(entry_points(group=_group(signal), name=name))
+
+
+def _group(signal: str) -> str:
+    return f"opentelemetry_{signal.lower()}_exporter"

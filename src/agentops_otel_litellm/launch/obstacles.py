@@ -1,0 +1,133 @@
+"""What keeps calls from being traced or delivered, as far as it can be known before the app starts.
+
+Each is told when the app starts, in one line with what to do; the command `doctor` tells of them too.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
+
+from agentops_otel_litellm.instrumentor import LITELLM
+from agentops_otel_litellm.launch.defaults import SIGNALS, Environment, exporters
+from agentops_otel_litellm.launch.named_exporters import HTTP, entry_point_name, is_configured_by_file
+from agentops_otel_litellm.settings.values import names
+
+INSTRUMENTATION = "agentops_litellm"
+GRPC_PORT = 4317
+UPGRADE = f"pip install --upgrade '{LITELLM.replace(' ', '')}'"
+_PRE_RELEASE = re.compile(r"(?:a|b|rc|dev)\d")
+
+
+class Obstacle(NamedTuple):
+    name: str
+    """Of the package or the variable that it is about."""
+    text: str
+    advice: str
+
+
+def obstacles(environment: Environment) -> Iterator[Obstacle]:
+    """Those in an environment that has the distro's defaults."""
+    for find in OBSTACLES:
+        yield from find(environment)
+
+
+def is_switched_off(environment: Environment) -> bool:
+    """Whether the user wants LiteLLM left alone."""
+    disabled = names(environment.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", ""))
+    return INSTRUMENTATION in disabled or "*" in disabled
+
+
+def why_not(version: str) -> str:
+    """Why a release of LiteLLM that is not in the range is not."""
+    if version in {"1.82.7", "1.82.8"} or version.startswith("1.107."):
+        return "is a compromised release"
+    return "is a pre-release" if _PRE_RELEASE.search(version) else "is too old"
+
+
+def litellm_that_is_not_traced(environment: Environment) -> Iterator[Obstacle]:
+    """OpenTelemetry loads an instrumentation only beside a package in its range, and says little or nothing."""
+    if is_switched_off(environment):
+        return
+    conflict = get_dependency_conflicts((LITELLM,))
+    if conflict is None:
+        return
+    if not conflict.found:
+        yield Obstacle(
+            "litellm",
+            f"litellm is not installed for {sys.executable}: there are no calls to trace.",
+            "pip install litellm, or start the app with the Python that has it.",
+        )
+        return
+    version = conflict.found.rpartition(" ")[2]
+    yield Obstacle("litellm", f"litellm {version} {why_not(version)}: its calls are not traced.", UPGRADE)
+
+
+def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
+    """Variables with an address to which OTLP over HTTP cannot be sent. The address itself is not quoted: it may have
+    a password in it.
+    """
+    if is_configured_by_file(environment):
+        return  # it says where
+    by_variable: dict[str, list[str]] = {}
+    for signal in SIGNALS:
+        if any(entry_point_name(signal, name, environment) == HTTP for name in exporters(signal, environment)):
+            by_variable.setdefault(endpoint_variable(signal, environment), []).append(signal)
+    for variable in by_variable:
+        text = environment.get(variable, "").strip()
+        found = text and _trouble_with(variable, text)
+        if found:
+            yield Obstacle(variable, *found)
+
+
+def endpoint_variable(signal: str, environment: Environment) -> str:
+    """The variable that says where OTLP is sent."""
+    own = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
+    return own if environment.get(own) else "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+
+def split_url(text: str) -> SplitResult | None:
+    """A URL of HTTP with a host and, if it has one, a port that is a number; `None` of anything else."""
+    try:
+        split = urlsplit(text)
+        is_url = split.scheme in {"http", "https"} and bool(split.hostname) and split.port != 0
+    except ValueError:
+        return None
+    return split if is_url else None
+
+
+def _trouble_with(variable: str, text: str) -> tuple[str, str] | None:
+    split = split_url(text)
+    is_base = variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
+    signal = "traces" if is_base else variable.split("_")[3].lower()
+    example = "http://localhost:4318" + ("" if is_base else f"/v1/{signal}")
+    if split is None:
+        return f"{variable} is no URL that begins with http:// or https://.", f"Set it as in {variable}={example}"
+    if split.port == GRPC_PORT:
+        return (
+            f"{variable} has the port of OTLP over gRPC, {GRPC_PORT}, and OTLP is sent over HTTP.",
+            f"Use the port of OTLP over HTTP, as a rule 4318: {variable}={example}",
+        )
+    path = split.path.rstrip("/")
+    if is_base and path.endswith(tuple(f"/v1/{each.lower()}" for each in SIGNALS)):
+        return (
+            f"{variable} is a base, to which /v1/traces and the like are added, and has such an end already.",
+            f"Take {path[path.rindex('/v1/') :]} off its end.",
+        )
+    if not is_base and not path:
+        return (
+            f"{variable} is used as it is, and has no path.",
+            f"Put /v1/{signal} at its end, or set OTEL_EXPORTER_OTLP_ENDPOINT instead.",
+        )
+    return None
+
+
+OBSTACLES: tuple[Callable[[Environment], Iterator[Obstacle]], ...] = (
+    litellm_that_is_not_traced,
+    endpoints_that_take_nothing,
+)
