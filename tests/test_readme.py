@@ -1,4 +1,4 @@
-"""The README says what is so."""
+"""The README and the pages in `docs/` say what is so."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import html
 import re
 from pathlib import Path
 
-from agentops_otel_litellm.commands.settings import settings_table
+import pytest
+from reference import WRITTEN, page
+
 from agentops_otel_litellm.exporters.console.exporter import HINT
 from test_zero_code import quickstart
 
@@ -14,10 +16,37 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_settings_table_is_the_settings() -> None:
-    """The table is the one that `agentops-otel-litellm settings` prints."""
-    table = README.partition("<!-- settings -->")[2].partition("<!-- /settings -->")[0]
-    assert table.strip() == settings_table()
+@pytest.mark.parametrize("name", WRITTEN)
+def test_pages_say_what_the_code_says(name: str) -> None:
+    """Settings, attributes and metrics are those that there are (`python docs/reference.py` writes them)."""
+    assert page(name) == (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def test_links_lead_somewhere() -> None:
+    """Those to other pages, and to headings on them."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    broken = [
+        f"{at.name}: {link}"
+        for at in pages
+        for link in re.findall(r"\]\(([^)\s]+)\)", at.read_text(encoding="utf-8"))
+        if not link.startswith("http") and not _is_there(at, link)
+    ]
+    assert broken == []
+
+
+def _is_there(at: Path, link: str) -> bool:
+    path, _, heading = link.partition("#")
+    to = at.parent / path if path else at
+    return to.is_file() and (not heading or heading in map(_anchor, _headings(to)))
+
+
+def _headings(to: Path) -> list[str]:
+    return re.findall(r"^#+ (.*)$", to.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def _anchor(heading: str) -> str:
+    """As forges make it of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _words(lines: str) -> list[str]:

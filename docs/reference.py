@@ -1,0 +1,150 @@
+"""Writes the parts of these pages that the code says: settings, attributes and metrics. Run it when they change."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from agentops_otel_litellm.launch.defaults import DEFAULTS
+from agentops_otel_litellm.settings import Settings, shown
+from agentops_otel_litellm.settings.agentops import AgentOpsSettings
+from agentops_otel_litellm.settings.calls import CallSettings
+from agentops_otel_litellm.settings.content import ContentSettings
+from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary
+from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION
+from agentops_otel_litellm.vocabularies.llm import ATTEMPT
+from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
+from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST
+
+HERE = Path(__file__).parent
+GROUPS = {"What is told of calls": CallSettings, "What is said": ContentSettings, "AgentOps": AgentOpsSettings}
+EVENTS = {"litellm.attempt": ATTEMPT, "gen_ai.client.operation.exception": EXCEPTION}
+TYPES = {"str": "string", "int": "int", "float": "double", "bool": "boolean", "tuple[str, ...]": "string[]"}
+
+
+def settings() -> str:
+    """Every setting, with its default and its meaning."""
+    vocabularies = ", ".join(f"`{name}`" for name in VOCABULARIES)
+    said: list[str] = []
+    for title, group in GROUPS.items():
+        declared = [(each.metadata, each.default) for each in fields(group)]
+        rows = [
+            (f"`{of['variable']}`", _code([shown(default)]), of["help"].format(vocabularies=vocabularies))
+            for of, default in declared
+        ]
+        said += [f"## {title}\n", _table(("variable", "default", "meaning"), rows), ""]
+    assert sum(len(fields(group)) for group in GROUPS.values()) == len(fields(Settings))
+    rows = [(f"`{variable}`", _code(default.values), default.help) for variable, default in DEFAULTS.items()]
+    said += ["## OpenTelemetry's, with a default of ours\n", _table(("variable", "default", "meaning"), rows)]
+    return "\n".join(said)
+
+
+def attributes() -> str:
+    """Each fact that is recorded of a call, and the attributes that tell it."""
+    names: dict[type, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for vocabulary in VOCABULARIES.values():
+        for table, attribute, field in _rows(vocabulary):
+            if attribute not in names[table.kind][field]:
+                names[table.kind][field].append(attribute)
+    said: list[str] = []
+    for kind, by_field in names.items():
+        meanings, types = _documented(kind)
+        facts = {
+            field: f"`{field}`: {meanings[field]}" if field in meanings else _code([field]) for field in [*types, ""]
+        }
+        rows = [(facts[field], types.get(field, ""), _code(by_field[field])) for field in facts if field in by_field]
+        said += [f"### {kind.__name__}\n", _table(("fact", "type", "attributes"), rows), ""]
+    for event, vocabulary in EVENTS.items():
+        told = [(_code([attribute]), _code([field])) for _, attribute, field in _rows(vocabulary)]
+        said += [f"### The event `{event}`\n", _table(("attribute", "fact"), told), ""]
+    return "\n".join(said).rstrip()
+
+
+def metrics() -> str:
+    """Every metric, by its released name."""
+    return _of_metrics(METRICS)
+
+
+def newest_metrics() -> str:
+    """Those that take their place where the newest names are asked for."""
+    return _of_metrics(NEWEST)
+
+
+def _of_metrics(metrics: Iterable[Metric]) -> str:
+    """Rows of one instrument are one."""
+    rows = {
+        metric.name: (
+            f"`{metric.name}`",
+            metric.instrument if metric.instrument != "open streams" else "up-down counter",
+            f"`{metric.unit}`",
+            metric.description,
+        )
+        for metric in metrics
+    }
+    return _table(("metric", "instrument", "unit", "meaning"), rows.values())
+
+
+def _rows(vocabulary: Vocabulary) -> Iterable[tuple[Table, str, str]]:
+    """Each table, attribute, and the field that it tells; of what takes several attributes how they begin."""
+    for table in vocabulary.tables:
+        for attribute, row in table.rows.items():
+            if isinstance(row, Several):
+                yield table, f"{attribute}.*", ""
+            else:
+                yield table, attribute, row if isinstance(row, str) else row[0]
+
+
+def _documented(kind: type) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What a record's fields mean, and the types they have."""
+    (declared,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(declared, ast.ClassDef)
+    meanings: dict[str, str] = {}
+    types: dict[str, str] = {}
+    name = ""
+    for statement in declared.body:
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            name = statement.target.id
+            annotation = ast.unparse(statement.annotation).removesuffix(" | None")
+            types[name] = TYPES.get(annotation, "")
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant) and name:
+            meanings[name] = " ".join(str(statement.value.value).split())
+    return meanings, types
+
+
+def _code(values: Iterable[str]) -> str:
+    return " ".join(f"`{value}`" for value in values if value)
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+WRITTEN = {
+    "configuration.md": {"settings": settings},
+    "captured.md": {"attributes": attributes, "metrics": metrics, "newest metrics": newest_metrics},
+}
+"""Page → its parts, between `<!-- part -->` and `<!-- /part -->`."""
+
+
+def page(name: str) -> str:
+    """The page as it should be."""
+    text = (HERE / name).read_text(encoding="utf-8")
+    for part, write in WRITTEN[name].items():
+        between = re.compile(rf"(?<=<!-- {part} -->\n\n).*?(?=\n\n<!-- /{part} -->)", re.DOTALL)
+        assert between.search(text), f"{name} has no place for {part}"
+        text = between.sub(write().replace("\\", r"\\"), text)
+    return text
+
+
+if __name__ == "__main__":
+    stale = [name for name in WRITTEN if page(name) != (HERE / name).read_text(encoding="utf-8")]
+    for name in stale:
+        (HERE / name).write_text(page(name), encoding="utf-8")
+    sys.stderr.write(f"written: {', '.join(stale) or 'nothing'}\n")
