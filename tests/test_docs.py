@@ -37,6 +37,7 @@ BLOCKS = [Block(page.name, *found) for page in PAGES for found in FENCE.findall(
 # The page, and what only one of its blocks has → the test that runs it.
 ELSEWHERE = {
     ("README.md", "python examples/quickstart.py"): "test_readme.py",
+    ("troubleshooting.md", '"schema"'): "test_troubleshooting.py",
     ("collector.md", "python agent.py"): "test_collector.py",
     ("cost.md", '"input_cost_per_token"'): "test_cost_page.py",
     ("cost.md", "AGENTOPS_PRICES="): "test_cost_page.py",
@@ -100,6 +101,8 @@ def agentops() -> Iterator[AgentOpsPlatform]:
 def given(agentops: AgentOpsPlatform, provider: OpenAIProvider, tmp_path: Path) -> dict[str, str]:
     """The environment of a reader, who has an app in the current directory, and a `pip` that installs nothing."""
     (tmp_path / "app.py").write_text(APP, "utf-8")
+    (redactor,) = of("content.md", "def redact")
+    (tmp_path / "acme_redacting.py").write_text(redactor.text, "utf-8")
     pip = tmp_path / "pip"
     pip.write_text('#!/bin/sh\necho "$@" >> installed\n', "utf-8")
     pip.chmod(0o755)
@@ -116,6 +119,7 @@ def run(command: list[str], given: dict[str, str], directory: Path) -> subproces
     done = subprocess.run(command, cwd=directory, env=given, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert "export" not in done.stderr.replace("OTEL_TRACES_EXPORTER", ""), done.stderr
+    assert "cannot be" not in done.stderr, done.stderr
     return done
 
 
@@ -133,10 +137,13 @@ def test_commands(
     """What is installed is to be had, and an app that is run is seen: by the backend, or on the terminal."""
     text = at_ports(block.text, {"4318": backend.port})
     text = text.replace("AGENTOPS_API_KEY=…", f"AGENTOPS_API_KEY={agentops.KEY}")
+    named = re.search(r"AGENTOPS_TRACE_NAME=(\S+)", text)
+    agentops.trace_name = named and named[1]
     done = run(["/bin/sh", "-ec", text], given, tmp_path)
     calls = [span.name for span in (*backend.spans, *agentops.spans)]
     calls += re.findall(r"^(chat gpt-4o-mini) ", done.stderr, re.MULTILINE)
-    assert calls == ["chat gpt-4o-mini"] * text.count("python app.py")
+    expected = [agentops.trace_name or "chat gpt-4o-mini"] * text.count("python app.py")
+    assert calls == [*expected, *["agentops-otel-litellm doctor"] * text.count("doctor --quick --send")]
     installed = tmp_path / "installed"
     for line in installed.read_text("utf-8").splitlines() if installed.exists() else ():
         _, required = line.split(maxsplit=1)
