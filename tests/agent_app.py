@@ -17,7 +17,7 @@ URL = sys.argv[1]
 CONNECTION: dict[str, Any] = {"api_base": f"{URL}/v1", "api_key": "sk-test", "max_retries": 0}
 FOR: dict[str, Any] = {
     "user": "ann",
-    "metadata": {"session_id": "session-1", "tags": ["weather", "demo"], "feature": "forecast", "note": "not told"},
+    "metadata": {"session_id": "session-1", "tags": ["forecasts", "demo"], "feature": "forecast", "note": "not told"},
 }
 DOCUMENTS = ["Oslo is cold.", "Rome is sunny.", "Paris is large."]
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}

@@ -31,6 +31,7 @@ def told(span: Span, call: Call) -> ToldToAgentOps:
         name=call.name,
         failure=None if call.failure is None else call.failure.message or call.failure.type,
         trace_id=span.get_span_context().trace_id,
+        span_id=span.get_span_context().span_id,
         response_id=call.response.id if call.response is not None else None,
         attributes=AGENTOPS.attributes(call),
     )

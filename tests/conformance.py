@@ -60,6 +60,7 @@ class ToldToAgentOps:
     failure: str | None
     """Why it failed; `None` where it did not."""
     trace_id: int
+    span_id: int
     response_id: str | None
     attributes: Attributes
 
@@ -410,8 +411,8 @@ class Emitted:
         self._items: list[Item] = []
         self._findings: dict[str, None] = {}
         self._types: dict[str, str] = {}
-        self._counted: set[tuple[int, str]] = set()
-        """Responses whose tokens AgentOps was told."""
+        self._counted: dict[tuple[int, str], int] = {}
+        """Responses whose tokens AgentOps was told, by which span. Hypothesis makes ids come again."""
         self.collecting: list[Callable[[], object]] = []
         """What there is to be asked for the metrics that nobody has collected."""
 
@@ -457,9 +458,8 @@ class Emitted:
         ):
             return
         response = told.trace_id, told.response_id
-        if response in self._counted:
+        if self._counted.setdefault(response, told.span_id) != told.span_id:
             yield "tells tokens that another call tells"
-        self._counted.add(response)
 
 
 EMITTED = Emitted()

@@ -167,6 +167,7 @@ def test_what_is_no_call_of_a_model_has_no_names_of_them() -> None:
         name="route",
         failure=None,
         trace_id=1,
+        span_id=1,
         response_id=None,
         attributes={"agentops.span.kind": "operation", "gen_ai.request.model": "gpt-4o"},
     )
@@ -195,10 +196,10 @@ def test_every_call_is_read(
 def test_a_response_that_two_calls_tell_of_is_found() -> None:
     """Within a trace, where AgentOps adds them up."""
     emitted = Emitted()
-    told = ToldToAgentOps(name="chat", failure=None, trace_id=1, response_id="1", attributes=CHAT)
+    told = ToldToAgentOps(name="chat", failure=None, trace_id=1, span_id=1, response_id="1", attributes=CHAT)
     emitted.add([told, replace(told, trace_id=2), replace(told, response_id="2"), replace(told, response_id=None)])
     assert emitted.take() == []
-    emitted.add([told])
+    emitted.add([replace(told, span_id=2)])
     assert emitted.take() == ["ToldToAgentOps 'chat' tells tokens that another call tells"]
 
 

@@ -16,6 +16,8 @@ def test_whatever_takes_otlp_is_told_all() -> None:
             *["chat gpt-4o"] * 3,
             "chat gpt-4o-mini",
             "embeddings text-embedding-3-small",
+            "rerank rerank-english-v3.0",
+            "retrieval vs_1",
         ]
         assert "gen_ai.client.operation.duration" in {point.name for point in receiver.metrics}
         received = b"".join(request.body for request in receiver.requests)

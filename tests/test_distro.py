@@ -76,6 +76,7 @@ def test_the_configurator(exporter: str, *, told_of_open_spans: bool, monkeypatc
     provider = TracerProvider(shutdown_on_exit=False)
     monkeypatch.setattr(_configuration, "_initialize_components", lambda **options: given.update(options))
     monkeypatch.setattr("agentops_otel_litellm.distro.get_tracer_provider", lambda: provider)
+    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", None)  # which an earlier test may have set
     os.environ["OTEL_TRACES_EXPORTER"] = exporter
     AgentOpsConfigurator().configure(auto_instrumentation_version="1")  # type: ignore[no-untyped-call]  # upstream's
     resource = {"telemetry.distro.name": "agentops-otel-litellm", "telemetry.distro.version": version.__version__}

@@ -24,8 +24,6 @@ from agentops_otel_litellm.commands.record import Record, Report, Section, State
 from agentops_otel_litellm.commands.rendering import as_text
 from agentops_otel_litellm.seams import SEAMS
 from agentops_otel_litellm.settings import Settings, declaring
-from agentops_otel_litellm.vocabularies import VOCABULARIES
-from agentops_otel_litellm.vocabularies.gen_ai import GEN_AI
 from conftest import Told
 from servers.agentops_platform import AgentOpsPlatform
 from test_obstacles import needs_files
@@ -108,7 +106,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({"AGENTOPS_UMBRELLA": "canary"}, [("AGENTOPS_UMBRELLA", "notice", "agentops-otel-litellm settings")]),
         (
             {"AGENTOPS_SEMCONV": "gen_ai,traceloop"},
-            [("AGENTOPS_SEMCONV", "problem", "'gen_ai,traceloop' is not usable: gen_ai,llm is used instead")],
+            [("AGENTOPS_SEMCONV", "problem", "'gen_ai,traceloop' is not usable: it is ignored")],
         ),
         ({"AGENTOPS_PRICES": "/nowhere"}, [("AGENTOPS_PRICES", "problem", "It takes the path of a file")]),
         (
@@ -122,9 +120,8 @@ ENVIRONMENTS = [(check, given, found) for check, of_check in FOUND.items() for g
 
 @pytest.fixture(autouse=True)
 def _as_an_app_sees_it(monkeypatch: pytest.MonkeyPatch, told: Told) -> Iterator[None]:
-    """With the vocabulary `agentops`; what the settings log of unusable values is the report's."""
+    """What the settings log of unusable values is the report's."""
     monkeypatch.setattr(declaring, "told", set())
-    monkeypatch.setattr(conflicts, "VOCABULARIES", {**VOCABULARIES, "agentops": GEN_AI})
     yield
     assert all(" is not usable" in line for line in told.take())
 
@@ -196,7 +193,7 @@ def test_every_setting_is_shown_with_its_origin() -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://***@localhost:4318 (environment)",
         "OTEL_EXPORTER_OTLP_HEADERS": "*** (environment)",
         "OTEL_EXPORTER_OTLP_TIMEOUT": "9 (environment)",
-        "AGENTOPS_SEMCONV": "gen_ai,llm (default)",
+        "AGENTOPS_SEMCONV": "not set",
         "AGENTOPS_PRICES": "not set",
     }
     assert found["OTEL_TRACES_EXPORTER"] == "otlp (set by this distro)"

@@ -275,9 +275,8 @@ def test_after_the_launcher(backend: OTLPReceiver) -> None:
 
 
 NONSENSE = (
-    "OpenTelemetry is not set up, or in part (OTEL_TRACES_EXPORTER='nonsense', Requested component 'nonsense' not "
-    "found in entry point 'opentelemetry_traces_exporter'): telemetry is missing. Correct what is set, or install what "
-    "it needs, and start the program again."
+    "OTEL_TRACES_EXPORTER names 'nonsense', which no installed package has. It is left out. "
+    "Name one of: agentops, agentops_console, console, otlp, otlp_proto_http, none."
 )
 # What the user has set → what the program prints, what is told, and the spans that are sent.
 SWITCHES: dict[tuple[str, str], tuple[str, list[str], list[str]]] = {

@@ -106,4 +106,4 @@ def test_whose_the_calls_are(traces: list[dict[str, Any]]) -> None:
     told = traces[0]["trace_metadata"]
     assert (told["mlflow.trace.session"], told["mlflow.trace.user"]) == ("session-1", "ann")
     for span in traces[0]["spans"][1:]:
-        assert (span["tag.tags"], span["metadata"]) == (["weather", "demo"], {"feature": "forecast"})
+        assert (span["tag.tags"], span["metadata"]) == (["forecasts", "demo"], {"feature": "forecast"})

@@ -171,7 +171,7 @@ def test_whose_the_calls_are(url: str, spans: list[dict[str, Any]]) -> None:
         assert {name: span["attributes"].get(name) for name in ("session.id", "user.id", "tag.tags")} == {
             "session.id": "session-1",
             "user.id": "ann",
-            "tag.tags": ["weather", "demo"],
+            "tag.tags": ["forecasts", "demo"],
         }
         assert under(span, "metadata") == {"feature": "forecast"}
     assert "not told" not in str(spans)
