@@ -392,10 +392,7 @@ def of_told(told: ToldToAgentOps) -> Iterator[str]:
     """What is wrong with it."""
     status = "OK" if told.failure is None else "ERROR"
     yield from agentops_reader.findings(told.attributes, status=status, message=told.failure or "")
-    if told.attributes.get(agentops_reader.KIND) != "llm":
-        for name in told.attributes:
-            if name.startswith("gen_ai.") and not agentops_reader.is_agentops(name):
-                yield f"has {name}, and is no model's call"
+    yield from agentops_reader.of_no_call(told.attributes)
 
 
 # --- all that is emitted ----------------------------------------------------------------------------------

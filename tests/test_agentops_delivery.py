@@ -19,7 +19,7 @@ from conftest import Told
 from servers.agentops_platform import AgentOpsPlatform
 from servers.openai_provider import OpenAIProvider
 from servers.otlp_receiver import OTLPReceiver
-from test_zero_code import ROOT, environment, launch
+from test_zero_code import LAUNCHER, ROOT, environment, launch
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +168,7 @@ trace.get_tracer("app").start_span("a span").end()
 """
 OTHER = {"OTEL_PYTHON_DISTRO": "distro", "OTEL_PYTHON_CONFIGURATOR": "configurator"}
 OFF = {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+LEFT_ALONE = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 TO_OTLP = "OTEL_EXPORTER_OTLP_ENDPOINT"
 # What an app sets beside its key → how many spans come to AgentOps, and to a backend for OTLP.
 SET_UP: dict[str, tuple[dict[str, str], int, int]] = {
@@ -177,6 +178,9 @@ SET_UP: dict[str, tuple[dict[str, str], int, int]] = {
     "the console": ({"OTEL_TRACES_EXPORTER": "console"}, 1, 0),
     "none": ({TO_OTLP: "…", "OTEL_TRACES_EXPORTER": "none"}, 0, 0),
     "both": ({TO_OTLP: "…", "OTEL_TRACES_EXPORTER": "agentops,otlp"}, 1, 1),
+    "no OpenTelemetry": ({TO_OTLP: "…", "OTEL_SDK_DISABLED": "true"}, 0, 0),
+    "LiteLLM left alone": ({LEFT_ALONE: "agentops_litellm"}, 1, 0),
+    "LiteLLM left alone, and the console": ({LEFT_ALONE: "agentops_litellm", "OTEL_TRACES_EXPORTER": "console"}, 1, 0),
     "another distro": ({**OTHER, **OFF, "OTEL_TRACES_EXPORTER": "console"}, 1, 0),
 }
 
@@ -192,6 +196,7 @@ def test_zero_code(given: str) -> None:
     assert done.returncode == 0
     assert [len(platform.spans), len(backend.spans)] == [to_agentops, to_otlp]
     assert {request.path for request in platform.requests} <= {"/v1/traces"}
+    assert bool(platform.token_requests) is bool(to_agentops)
     if given == "nothing":
         assert platform.spans[0].resource["service.name"] == "an-app"
 
@@ -216,6 +221,33 @@ def test_settings_that_the_sdk_refuses() -> None:
     ]
     (span,) = platform.spans
     assert span.resource["deployment.environment.name"] == "staging"
+
+
+# How an app that has a provider of its own comes by ours → what is run, and how it is started.
+OWN_PROVIDERS: dict[str, tuple[str, bool]] = {
+    "before init()": (
+        "trace.set_tracer_provider(TracerProvider())\nfrom agentops_otel_litellm import init\ninit()",
+        False,
+    ),
+    "after init()": (
+        "from agentops_otel_litellm import init\ninit()\ntrace.set_tracer_provider(TracerProvider())",
+        False,
+    ),
+    "after the launcher": ("trace.set_tracer_provider(TracerProvider())", True),
+}
+
+
+@pytest.mark.parametrize("when", OWN_PROVIDERS)
+def test_an_app_that_has_a_provider_of_its_own(when: str) -> None:
+    """Its spans are delivered once: by its own provider where that came first, and else by the one that was there."""
+    code, launched = OWN_PROVIDERS[when]
+    code = f"from opentelemetry import trace\nfrom opentelemetry.sdk.trace import TracerProvider\n{code}{A_SPAN}"
+    command = [*([str(LAUNCHER)] if launched else []), sys.executable, "-c", code]
+    with AgentOpsPlatform() as platform:
+        given = environment(**platform.environment)
+        done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert [span.name for span in platform.spans] == ["a span"]
 
 
 def test_an_app_that_sets_the_sdk_up_itself() -> None:

@@ -14,7 +14,7 @@ from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary, alw
 from apps import MESSAGES
 from conformance import Emitted, Span, ToldToAgentOps, of_span, of_told
 from recorder import Recorder
-from servers.agentops_reader import findings, shown, shown_trace, tree
+from servers.agentops_reader import findings, of_no_call, shown, shown_trace, tree
 from servers.openai_provider import OpenAIProvider
 from servers.otlp_receiver import ReceivedSpan
 from test_vocabularies import CALL
@@ -171,7 +171,9 @@ def test_what_is_no_call_of_a_model_has_no_names_of_them() -> None:
         response_id=None,
         attributes={"agentops.span.kind": "operation", "gen_ai.request.model": "gpt-4o"},
     )
-    assert [*of_told(told)] == ["has gen_ai.request.model, and is no model's call"]
+    found = ["has gen_ai.request.model, and is no model's call"]
+    assert [*of_told(told)] == [*of_no_call(told.attributes)] == found
+    assert [*of_no_call(CHAT)] == []
 
 
 BROKEN = {

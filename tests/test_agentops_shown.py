@@ -26,6 +26,7 @@ from opentelemetry.trace import (
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.agentops.shown import Shown
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.version import SCOPE
 from conftest import Told
 from servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault
 
@@ -101,6 +102,35 @@ def test_only_first_spans_have_name_and_tags(tracer: Tracer, memory: InMemorySpa
     assert [span.name for span in spans] == ["child", "root", "called"]
     assert told(SETTINGS) == [("child", False), ("a run", True), ("a run", True)]
     assert told(Settings()) == [("child", False), ("root", False), ("called", False)]
+
+
+OF_A_BATCH = {
+    "gen_ai.operation.name": "create_batch",
+    "agentops.span.kind": "operation",
+    "llm.vendor": "litellm",
+    "gen_ai.conversation.id": "a conversation",
+}
+
+
+@pytest.mark.parametrize(
+    ("scope", "kind", "left"),
+    [
+        (SCOPE, "operation", ["agentops.span.kind", "llm.vendor"]),
+        (SCOPE, "llm", [*OF_A_BATCH]),
+        ("app", "operation", [*OF_A_BATCH]),
+    ],
+)
+def test_what_is_no_call_of_a_model_has_no_names_of_one(
+    memory: InMemorySpanExporter, scope: str, kind: str, left: list[str]
+) -> None:
+    """Of our spans: those of others are shown as they are. The app's span keeps its names, for other backends."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    written = {**OF_A_BATCH, "agentops.span.kind": kind}
+    provider.get_tracer(scope).start_span("create_batch", attributes=written).end()
+    (ended,) = memory.get_finished_spans()
+    assert list(Shown(SETTINGS).span(ended).attributes or ()) == [*left, "agentops.tags"]
+    assert ended.attributes == written
 
 
 class Terminal(io.StringIO):

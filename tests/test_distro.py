@@ -143,15 +143,20 @@ NOTICES = {
 }
 
 
-@pytest.mark.parametrize("order", NOTICES, ids=" before ".join)
-def test_beside_another_distro(order: tuple[str, str], tmp_path: Path) -> None:
-    """Whichever is found first, ours configures the SDK, with OTLP over HTTP, and nothing of ours is printed."""
+def only_these(order: tuple[str, ...], folder: Path) -> str:
+    """A PYTHONPATH on which these packages are found, in this order, before all others."""
     for name in order:
         found = distribution(name)
-        metadata = tmp_path / name / f"{name.replace('-', '_')}-{found.version}.dist-info"
+        metadata = folder / name / f"{name.replace('-', '_')}-{found.version}.dist-info"
         metadata.mkdir(parents=True)
         for file in ("METADATA", "entry_points.txt"):
             (metadata / file).write_text(found.read_text(file) or "", encoding="utf-8")
+    return os.pathsep.join(str(folder / name) for name in order)
+
+
+@pytest.mark.parametrize("order", NOTICES, ids=" before ".join)
+def test_beside_another_distro(order: tuple[str, str], tmp_path: Path) -> None:
+    """Whichever is found first, ours configures the SDK, with OTLP over HTTP, and nothing of ours is printed."""
     code = (
         "from importlib.metadata import entry_points\n"
         "from opentelemetry import trace\n"
@@ -163,7 +168,7 @@ def test_beside_another_distro(order: tuple[str, str], tmp_path: Path) -> None:
             sys.executable,
             "-c",
             code,
-            PYTHONPATH=os.pathsep.join(str(tmp_path / name) for name in order),
+            PYTHONPATH=only_these(order, tmp_path),
             OTEL_EXPORTER_OTLP_ENDPOINT=backend.endpoint,
             OTEL_SERVICE_NAME="a-test",
         )

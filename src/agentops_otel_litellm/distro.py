@@ -13,6 +13,7 @@ from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import get_tracer_provider
 
+from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.launch.batching import drop_unusable_batching
 from agentops_otel_litellm.launch.configuration import configure_unset
@@ -79,6 +80,7 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
         configure: Callable[..., None] = super()._configure
         makes_provider = TRACES.provider is None
         configure_unset(partial(configure, resource_attributes=resource, **kwargs))
+        DELIVERY.wanted(None)  # also where LiteLLM is not instrumented: other spans may go there
         provider = get_tracer_provider()
         if makes_provider and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
             provider.add_span_processor(OPEN_SPANS)

@@ -14,7 +14,9 @@ from uuid import UUID
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from . import agentops_reader
+import conformance
+
+from .agentops_reader import KIND
 from .otlp_receiver import OTLPHandler, OTLPReceiver, ReceivedRequest, ReceivedSpan
 
 TOKEN_ROUTE = "/v3/auth/token"
@@ -126,14 +128,26 @@ class AgentOpsPlatform(OTLPReceiver):
             return 413
         return super().accept(request)
 
-    def as_emitted(self, span: ReceivedSpan) -> ReceivedSpan:
-        """The exporter says OK where nothing was said, and gives traces their name."""
-        if span.status == "OK" and agentops_reader.KIND not in span.attributes:
+    def emitted(self, span: ReceivedSpan) -> conformance.Item:
+        """What the exporter changes is not held against the conventions: it says OK where nothing was said, gives traces
+        their name, and leaves out the conventions' names where no model is called.
+        """
+        kind = span.attributes.get(KIND)
+        if kind is None and span.status == "OK":
             span = replace(span, status="UNSET")
         if span.name == self.trace_name:
             known = span.attributes
             span = replace(span, name=f"{known['gen_ai.operation.name']} {known['gen_ai.request.model']}")
-        return span
+        if kind in {None, "llm"}:
+            return super().emitted(span)
+        return conformance.ToldToAgentOps(
+            name=span.name,
+            failure=span.status_message if span.status == "ERROR" else None,
+            trace_id=int(span.trace_id, 16),
+            span_id=int(span.span_id, 16),
+            response_id=None,
+            attributes=span.attributes,
+        )
 
     def _new_token(self) -> str:
         self._valid_until = time() + self.token_life

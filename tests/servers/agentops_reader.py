@@ -180,6 +180,17 @@ def findings(attributes: Attributes, *, status: str, message: str) -> Iterator[s
         yield from _of_what_is_shown(attributes)
 
 
+def of_no_call(attributes: Attributes) -> Iterator[str]:
+    """What is wrong with a span that is no model's call, where it is read by AgentOps alone: beside its own names
+    OpenTelemetry's, which make it a request. (`findings` has those that are wrong wherever it is read.)
+    """
+    if attributes.get(KIND) == "llm":
+        return
+    for name in attributes:
+        if name.startswith("gen_ai.") and not is_agentops(name):
+            yield f"has {name}, and is no model's call"
+
+
 def is_agentops(name: str) -> bool:
     """Whether it is a name that a model's call alone has, and that OpenTelemetry's conventions do not have."""
     return name in NAMES or SAID.fullmatch(name) is not None

@@ -12,8 +12,12 @@ from opentelemetry.trace import Status, StatusCode, format_trace_id
 from opentelemetry.util.types import Attributes
 
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.version import SCOPE
 
 TAGS = "agentops.tags"
+KIND = "agentops.span.kind"
+_OF_CALLS = "gen_ai."
+"""How names begin that AgentOps takes for a sign of a model's call."""
 _OK = Status(StatusCode.OK)
 _REMEMBERED = 256
 """Traces whose link was printed: one whose spans come in several batches has one."""
@@ -61,9 +65,10 @@ class Shown:
 
     def span(self, span: ReadableSpan) -> ReadableSpan:
         """Where nothing went wrong, that is said: a trace has the status of its latest span, and UNSET is shown as
-        indeterminate. The first span of a trace in this process has the trace's name and tags.
+        indeterminate. The first span of a trace in this process has the trace's name and tags. What is told of a
+        span of ours that is no model's call, such as a batch, has no name of one.
         """
-        name, status, attributes = span.name, span.status, span.attributes
+        name, status, attributes = span.name, span.status, _attributes(span)
         if status.status_code is StatusCode.UNSET:
             status = _OK
         if span.parent is None or span.parent.is_remote:
@@ -71,6 +76,16 @@ class Shown:
             if self._tags:
                 attributes = {**(attributes or {}), TAGS: self._tags}
         return ShownSpan(span, name=name, status=status, attributes=attributes)
+
+
+def _attributes(span: ReadableSpan) -> Attributes:
+    """Without what OpenTelemetry's conventions say of all that is done with models, where no model is called: other
+    backends read it, and AgentOps would show a request without a prompt, or count one twice.
+    """
+    attributes, scope = span.attributes, span.instrumentation_scope
+    if scope is None or scope.name != SCOPE or attributes is None or attributes.get(KIND) != "operation":
+        return attributes
+    return {name: value for name, value in attributes.items() if not name.startswith(_OF_CALLS)}
 
 
 class ReplayLinks:

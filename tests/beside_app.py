@@ -1,0 +1,55 @@
+"""An app with the decorators of the package agentops, which traces OpenAI's client too; it calls models by LiteLLM.
+
+    python beside_app.py <theirs first|theirs>
+
+It prints what it was answered. `theirs first`: our `init()` comes after theirs; `theirs`: whoever starts it has ours.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from functools import partial
+from typing import Any
+
+# Loaded by name: it is installed in few environments, and has no types.
+agentops: Any = importlib.import_module("agentops")
+tracer: Any = importlib.import_module("agentops.sdk.core").tracer
+
+# No setting of theirs says where metrics go: without this they would leave the machine.
+tracer.initialize = partial(tracer.initialize, metrics_endpoint=f"{os.environ['AGENTOPS_API_ENDPOINT']}/v1/metrics")
+agentops.init()
+if sys.argv[1] == "theirs first":
+    from agentops_otel_litellm import init
+
+    init()
+
+import litellm
+
+URL = os.environ["PROVIDER"]
+MESSAGES: list[Any] = [{"role": "user", "content": "Say hello."}]
+COUNTED = {"stream": True, "stream_options": {"include_usage": True}}
+
+
+@agentops.operation  # type: ignore[untyped-decorator]  # theirs
+def ask(**options: Any) -> str:  # noqa: ANN401 - whatever LiteLLM takes
+    answer: Any = litellm.completion("openai/gpt-4o", MESSAGES, api_base=URL, api_key="sk-test", **options)
+    if options:
+        return "".join(chunk.choices[0].delta.content or "" for chunk in answer if chunk.choices)
+    return str(answer.choices[0].message.content)
+
+
+@agentops.agent
+class Assistant:
+    @agentops.operation  # type: ignore[untyped-decorator]  # theirs
+    def work(self) -> list[str]:
+        return [ask(), ask(**COUNTED)]
+
+
+@agentops.trace  # type: ignore[untyped-decorator]  # theirs
+def main() -> list[str]:
+    return list(Assistant().work())
+
+
+sys.stdout.write(f"\nanswers: {main()}\n")
