@@ -19,11 +19,11 @@ from agentops_otel_litellm.commands.checks import CHECKS, conflicts, destination
 from agentops_otel_litellm.commands.checks.installed import litellm
 from agentops_otel_litellm.commands.doctor import doctor
 from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.masking import masked
 from agentops_otel_litellm.commands.record import Record, Report, Section, State, notice, ok, problem
 from agentops_otel_litellm.commands.rendering import as_text
 from agentops_otel_litellm.seams import SEAMS
 from agentops_otel_litellm.settings import Settings, declaring
+from agentops_otel_litellm.settings.masking import masked
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 from agentops_otel_litellm.vocabularies.gen_ai import GEN_AI
 from conftest import Told
@@ -108,12 +108,16 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({"AGENTOPS_UMBRELLA": "canary"}, [("AGENTOPS_UMBRELLA", "notice", "agentops-otel-litellm settings")]),
         (
             {"AGENTOPS_SEMCONV": "gen_ai,traceloop"},
-            [("AGENTOPS_SEMCONV", "problem", "'gen_ai,traceloop' is not usable: gen_ai,llm is used instead")],
+            [("AGENTOPS_SEMCONV", "problem", "'gen_ai,traceloop' is not usable. It is ignored.")],
         ),
         ({"AGENTOPS_PRICES": "/nowhere"}, [("AGENTOPS_PRICES", "problem", "It takes the path of a file")]),
         (
             {"AGENTOPS_API_ENDPOINT": "me:canary@agentops.ai"},
-            [("AGENTOPS_API_ENDPOINT", "problem", "'***@agentops.ai' is not usable: Nothing is sent to AgentOps")],
+            [("AGENTOPS_API_ENDPOINT", "problem", "is not usable. Nothing is sent to AgentOps.")],
+        ),
+        (
+            {"AGENTOPS_API_ENDPOINT": "canary"},
+            [("AGENTOPS_API_ENDPOINT", "problem", "is not usable. Nothing is sent to AgentOps.")],
         ),
     ],
 }
@@ -171,6 +175,9 @@ def test_every_check_is_exercised() -> None:
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://me:can/ary@host", "https://***@host"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "canary@host:4318", "***@host:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://host/v1?api_key=canary", "https://host/v1?***"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "canary", "***"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "host:4317", "host:4317"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=app, api.key=canary,canary", "service.name=app,api.key=***,***"),
         ("AGENTOPS_METADATA_KEYS", "tenant,feature", "tenant,feature"),
         ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/path/of/a.pem", "/path/of/a.pem"),
         ("OTEL_SERVICE_NAME", "my\x1b[31m app", "'my\\x1b[31m app'"),
@@ -289,6 +296,15 @@ def test_commands(command: list[str], words: str | None, tmp_path: Path) -> None
     trouble = trouble_with(command, {"PATH": str(tmp_path)})
     assert (trouble is None) == (words is None)
     assert trouble is None or words is None or words in " ".join(trouble)
+
+
+def test_a_variable_in_place_of_a_command() -> None:
+    """It may hold a key: its name is told, and where it belongs."""
+    examined = Examined(given=environment(), command=("AGENTOPS_API_KEY=canary", "python", "app.py"))
+    (found,) = CHECKS["command"](examined)
+    assert found == problem(
+        "AGENTOPS_API_KEY", "AGENTOPS_API_KEY=… is a variable, not a command.", "Put variables before this command."
+    )
 
 
 def test_a_check_that_fails_is_in_nobodys_way() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.masking import masked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.launch.defaults import AGENTOPS, CONSOLE, SIGNALS, exporters, sends_to_agentops
 from agentops_otel_litellm.launch.named_exporters import (
@@ -16,6 +15,7 @@ from agentops_otel_litellm.launch.named_exporters import (
     missing_exporters,
 )
 from agentops_otel_litellm.launch.obstacles import endpoint_variable, endpoints_that_take_nothing
+from agentops_otel_litellm.settings.masking import masked
 
 COPY = "Copy the key of your project from https://app.agentops.ai/settings/projects."
 WHERE = {"console": "the app's stdout", CONSOLE: "the app's stderr"}

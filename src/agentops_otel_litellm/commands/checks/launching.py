@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agentops_otel_litellm.commands.examined import Examined, is_ours, starts_opentelemetry
-from agentops_otel_litellm.commands.masking import masked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.launch.named_exporters import is_configured_by_file
 from agentops_otel_litellm.launch.obstacles import INSTRUMENTATION, is_switched_off
+from agentops_otel_litellm.settings.masking import masked
 
 LAUNCHER = "opentelemetry-instrument"
 RUN = "agentops-otel-litellm run -- python app.py"

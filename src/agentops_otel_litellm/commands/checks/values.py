@@ -10,10 +10,11 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.masking import MASK, is_secret, masked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.launch.defaults import DEFAULTS
 from agentops_otel_litellm.settings import Settings, shown
+from agentops_otel_litellm.settings.declaring import instead, is_kept_quiet, quoted
+from agentops_otel_litellm.settings.masking import MASK, masked
 from agentops_otel_litellm.vocabularies import ENTRY_POINTS, VOCABULARIES
 
 DECLARED: dict[str, Field[Any]] = {declared.metadata["variable"]: declared for declared in fields(Settings)}
@@ -53,13 +54,8 @@ def _ours(declared: Field[Any], examined: Examined) -> Record:
     fault = _fault(declared, text)
     if fault is None:
         return ok(variable, _from(masked(variable, text), "environment"))
-    without = declared.metadata["without"]
-    instead = without or (
-        f"{shown(declared.default)} is used instead" if shown(declared.default) else "it is ignored"
-    ).rstrip(".")
-    if is_secret(variable):
-        return problem(variable, f"{MASK} is not usable: {instead}", f"Correct {variable}.")
-    return problem(variable, f"{masked(variable, text)!r} is not usable: {instead}", f"It takes {fault}.")
+    text = f"{quoted(declared, text)} is not usable. {instead(declared)}".lstrip()
+    return problem(variable, text, f"Correct {variable}." if is_kept_quiet(declared) else f"It takes {fault}.")
 
 
 def _fault(declared: Field[Any], text: str) -> str | None:
