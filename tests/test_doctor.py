@@ -110,6 +110,19 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
             {"AGENTOPS_SEMCONV": "gen_ai,traceloop"},
             [("AGENTOPS_SEMCONV", "problem", "'gen_ai,traceloop' is not usable. It is ignored.")],
         ),
+        ({"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BSP_EXPORT_TIMEOUT": "30000"}, []),
+        (
+            {"OTEL_BSP_MAX_QUEUE_SIZE": "abc", "OTEL_BSP_EXPORT_TIMEOUT": "30s", "OTEL_BSP_SCHEDULE_DELAY": "0"},
+            [
+                ("OTEL_BSP_SCHEDULE_DELAY", "problem", "='0' is not usable: it takes a number of milliseconds"),
+                ("OTEL_BSP_EXPORT_TIMEOUT", "problem", "='30s' is not usable: it takes a number of milliseconds"),
+                ("OTEL_BSP_MAX_QUEUE_SIZE", "problem", "='abc' is not usable: it takes a number of spans, 1 or more."),
+            ],
+        ),
+        (
+            {"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "200"},
+            [("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "problem", "OTEL_BSP_MAX_QUEUE_SIZE is 100. That is used.")],
+        ),
         ({"AGENTOPS_PRICES": "/nowhere"}, [("AGENTOPS_PRICES", "problem", "It takes the path of a file")]),
         (
             {"AGENTOPS_API_ENDPOINT": "me:canary@agentops.ai"},

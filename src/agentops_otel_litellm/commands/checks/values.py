@@ -11,6 +11,7 @@ from typing import Any
 
 from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
+from agentops_otel_litellm.launch.batching import unusable_batching
 from agentops_otel_litellm.launch.defaults import DEFAULTS
 from agentops_otel_litellm.settings import Settings, shown
 from agentops_otel_litellm.settings.declaring import instead, is_kept_quiet, quoted
@@ -35,10 +36,13 @@ OF_THE_SDK = frozenset(
 def check(examined: Examined) -> Iterator[Record]:
     for declared in DECLARED.values():
         yield _ours(declared, examined)
-    for variable in DEFAULTS:
+    batching = {found.variable: found for found in unusable_batching(examined.given)}
+    for found in batching.values():
+        yield problem(found.variable, found.text, f"{found.instead} Correct or unset {found.variable}.")
+    for variable in [name for name in DEFAULTS if name not in batching]:
         yield _with_a_default(variable, examined)
     for variable, text in sorted(examined.given.items()):
-        if variable in DECLARED or variable in DEFAULTS or not text:
+        if variable in {*DECLARED, *DEFAULTS, *batching} or not text:
             continue
         if variable.startswith("OTEL_"):
             yield ok(variable, f"{masked(variable, text)} (environment)")
