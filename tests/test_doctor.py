@@ -240,6 +240,24 @@ def test_where_the_signals_go() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "setup", [{"OTEL_CONFIG_FILE": "a.yaml"}, {"OTEL_PYTHON_DISTRO": "distro"}], ids=["a file", "another distro"]
+)
+def test_agentops_beside_what_others_set_up(setup: dict[str, str]) -> None:
+    """The instrumentor adds it, so it is told of; not where traces, or the instrumentor, are switched off."""
+    needs_files(setup)
+    agentops = "AgentOps (https://otlp.agentops.ai/v1/traces) as well, unless OTEL_TRACES_EXPORTER is none"
+    for more, told_of in [
+        ({}, []),
+        ({"AGENTOPS_API_KEY": KEY}, [agentops]),
+        ({"AGENTOPS_API_KEY": "k"}, [agentops, "is no UUID: AgentOps takes no spans"]),
+        ({"AGENTOPS_API_KEY": KEY, "OTEL_TRACES_EXPORTER": "none"}, []),
+        ({"AGENTOPS_API_KEY": KEY, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}, []),
+    ]:
+        _, *found = destinations.check(given({**setup, **more}))
+        assert [each.text for each in found] == told_of
+
+
 def test_of_several_distros(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are named, and how this one is taken for certain."""
     ours = [each for each in given({}).distros if each.name == "agentops"]

@@ -14,7 +14,7 @@ from agentops_otel_litellm.launch.named_exporters import (
     is_configured_by_file,
     missing_exporters,
 )
-from agentops_otel_litellm.launch.obstacles import endpoint_variable, endpoints_that_take_nothing
+from agentops_otel_litellm.launch.obstacles import endpoint_variable, endpoints_that_take_nothing, is_switched_off
 from agentops_otel_litellm.settings.masking import masked
 
 COPY = "Copy the key of your project from https://app.agentops.ai/settings/projects."
@@ -24,11 +24,10 @@ GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
 
 
 def check(examined: Examined) -> Iterator[Record]:
-    if is_configured_by_file(examined.given):
-        yield ok("all signals", "as OTEL_CONFIG_FILE has it")
-        return
-    if not examined.has_our_distro:
-        yield ok("all signals", "as the other distro has it")
+    by_file = is_configured_by_file(examined.given)
+    if by_file or not examined.has_our_distro:
+        yield ok("all signals", f"as {'OTEL_CONFIG_FILE' if by_file else 'the other distro'} has it")
+        yield from _agentops_beside(examined)
         return
     for signal in SIGNALS:
         yield _of(signal, examined)
@@ -83,6 +82,13 @@ def _service_name(examined: Examined) -> Iterator[Record]:
     named = environment.get("OTEL_SERVICE_NAME") or examined.settings.service_name or "service.name" in attributes
     if sent and not named:
         yield notice("service.name", "not set: backends show the app as unknown_service", "Set OTEL_SERVICE_NAME.")
+
+
+def _agentops_beside(examined: Examined) -> Iterator[Record]:
+    """Whoever sets the SDK up, the instrumentor adds AgentOps where it is a destination."""
+    if sends_to_agentops(examined.environment) and not is_switched_off(examined.given):
+        yield ok("traces", f"{_place('TRACES', AGENTOPS, examined)} as well, unless OTEL_TRACES_EXPORTER is none")
+        yield from _agentops(examined)
 
 
 def _agentops(examined: Examined) -> Iterator[Record]:

@@ -108,7 +108,7 @@ def _file(examined: Examined) -> Iterator[Record]:
     elif not Path(path).is_file():
         yield problem("OTEL_CONFIG_FILE", f"{shown} is no file: nothing is exported", "Correct or unset it.")
     else:
-        yield notice("OTEL_CONFIG_FILE", f"{shown} decides where telemetry goes; variables and defaults do not")
+        yield notice("OTEL_CONFIG_FILE", f"{shown} decides where telemetry goes; of variables, AgentOps' alone do")
 
 
 def _instrumentation(examined: Examined) -> Record:
