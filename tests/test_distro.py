@@ -34,6 +34,7 @@ WARNED: list[tuple[dict[str, str], bool]] = [
     ({"OTEL_TRACES_EXPORTER": "agentops_console,agentops"}, True),
     ({"OTEL_METRICS_EXPORTER": "prometheus"}, True),
     ({"AGENTOPS_API_KEY": "a-key"}, True),
+    ({"AGENTOPS_API_KEY": "a-key", "OTEL_TRACES_EXPORTER": "console"}, True),
     ({**AGENTOPS, "OTEL_SERVICE_NAME": "app"}, False),
     ({**AGENTOPS, "AGENTOPS_SERVICE_NAME": "app"}, False),
     ({**AGENTOPS, "OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=app"}, False),

@@ -70,6 +70,11 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({**ENDPOINT, "AGENTOPS_SERVICE_NAME": "app"}, []),
         ({**ENDPOINT, "OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=app"}, []),
         ({**AGENTOPS, "OTEL_SERVICE_NAME": "app"}, [("AGENTOPS_API_KEY", "problem", "not set")]),
+        (
+            {"AGENTOPS_API_KEY": KEY, "OTEL_TRACES_EXPORTER": "console"},
+            [("service.name", "notice", "unknown_service")],
+        ),
+        ({**ENDPOINT, "OTEL_RESOURCE_ATTRIBUTES": "service.name"}, [("service.name", "notice", "unknown_service")]),
         ({"AGENTOPS_API_KEY": KEY, **AGENTOPS, "OTEL_SERVICE_NAME": "app"}, []),
         ({"AGENTOPS_API_KEY": "k", "OTEL_SERVICE_NAME": "app"}, [("AGENTOPS_API_KEY", "problem", "is no UUID")]),
         (
