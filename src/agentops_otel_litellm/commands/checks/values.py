@@ -13,7 +13,7 @@ from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.launch.batching import unusable_batching
 from agentops_otel_litellm.launch.defaults import DEFAULTS
-from agentops_otel_litellm.settings import Settings, shown
+from agentops_otel_litellm.settings import Settings, fault_in_choice, shown
 from agentops_otel_litellm.settings.declaring import instead, is_kept_quiet, quoted
 from agentops_otel_litellm.settings.masking import MASK, masked
 from agentops_otel_litellm.vocabularies import ENTRY_POINTS, VOCABULARIES
@@ -70,8 +70,7 @@ def _fault(declared: Field[Any], text: str) -> str | None:
         return str(accepted)
     if declared.name == "semconv":
         offered = [*VOCABULARIES, *(each.name for each in entry_points(group=ENTRY_POINTS))]
-        if not value or not set(value) <= set(offered):
-            return f"a comma-separated choice of {', '.join(offered)}"
+        return fault_in_choice(value, offered)
     if declared.name == "prices" and not os.access(text, os.R_OK):
         return "the path of a file that can be read"
     return None
