@@ -243,9 +243,7 @@ def test_an_expired_token_with_no_new_one(platform: AgentOpsPlatform, told: Told
     assert platform.authorizations == [f"Bearer {platform.tokens[0]}"] * 2
 
 
-NO_URL = (
-    "{}='agentops.ai' is not usable: it takes a URL that begins with http:// or https://. Nothing is sent to AgentOps."
-)
+NO_URL = "{} is not usable: it takes a URL that begins with http:// or https://. Nothing is sent to AgentOps."
 
 
 @pytest.mark.parametrize(

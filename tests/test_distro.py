@@ -34,6 +34,7 @@ WARNED: list[tuple[dict[str, str], bool]] = [
     ({"OTEL_TRACES_EXPORTER": "agentops_console,agentops"}, True),
     ({"OTEL_METRICS_EXPORTER": "prometheus"}, True),
     ({"AGENTOPS_API_KEY": "a-key"}, True),
+    ({"AGENTOPS_API_KEY": "a-key", "OTEL_TRACES_EXPORTER": "console"}, True),
     ({**AGENTOPS, "OTEL_SERVICE_NAME": "app"}, False),
     ({**AGENTOPS, "AGENTOPS_SERVICE_NAME": "app"}, False),
     ({**AGENTOPS, "OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=app"}, False),
@@ -107,6 +108,9 @@ def test_where_the_app_is_deployed(given: str, added: str | None, monkeypatch: p
 BATCHING: list[tuple[dict[str, str], dict[str, str], list[str]]] = [
     ({"MAX_QUEUE_SIZE": "100"}, {"MAX_QUEUE_SIZE": "100"}, []),
     ({"MAX_QUEUE_SIZE": "-5", "SCHEDULE_DELAY": "1.5"}, {}, ["SCHEDULE_DELAY", "MAX_QUEUE_SIZE"]),
+    ({"EXPORT_TIMEOUT": "30s"}, {}, ["EXPORT_TIMEOUT"]),
+    ({"EXPORT_TIMEOUT": "30000"}, {"EXPORT_TIMEOUT": "30000"}, []),
+    ({"MAX_QUEUE_SIZE": " ", "MAX_EXPORT_BATCH_SIZE": "9"}, {"MAX_QUEUE_SIZE": " ", "MAX_EXPORT_BATCH_SIZE": "9"}, []),
     ({"MAX_EXPORT_BATCH_SIZE": "9999"}, {"MAX_EXPORT_BATCH_SIZE": "2048"}, ["MAX_EXPORT_BATCH_SIZE"]),
     (
         {"MAX_EXPORT_BATCH_SIZE": "9", "MAX_QUEUE_SIZE": "8"},

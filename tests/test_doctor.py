@@ -19,11 +19,11 @@ from agentops_otel_litellm.commands.checks import CHECKS, conflicts, destination
 from agentops_otel_litellm.commands.checks.installed import litellm
 from agentops_otel_litellm.commands.doctor import doctor
 from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.masking import masked
 from agentops_otel_litellm.commands.record import Record, Report, Section, State, notice, ok, problem
 from agentops_otel_litellm.commands.rendering import as_text
 from agentops_otel_litellm.seams import SEAMS
 from agentops_otel_litellm.settings import Settings, declaring
+from agentops_otel_litellm.settings.masking import masked
 from conftest import Told
 from servers.agentops_platform import AgentOpsPlatform
 from test_obstacles import needs_files
@@ -68,6 +68,11 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({**ENDPOINT, "AGENTOPS_SERVICE_NAME": "app"}, []),
         ({**ENDPOINT, "OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=app"}, []),
         ({**AGENTOPS, "OTEL_SERVICE_NAME": "app"}, [("AGENTOPS_API_KEY", "problem", "not set")]),
+        (
+            {"AGENTOPS_API_KEY": KEY, "OTEL_TRACES_EXPORTER": "console"},
+            [("service.name", "notice", "unknown_service")],
+        ),
+        ({**ENDPOINT, "OTEL_RESOURCE_ATTRIBUTES": "service.name"}, [("service.name", "notice", "unknown_service")]),
         ({"AGENTOPS_API_KEY": KEY, **AGENTOPS, "OTEL_SERVICE_NAME": "app"}, []),
         ({"AGENTOPS_API_KEY": "k", "OTEL_SERVICE_NAME": "app"}, [("AGENTOPS_API_KEY", "problem", "is no UUID")]),
         (
@@ -106,12 +111,29 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({"AGENTOPS_UMBRELLA": "canary"}, [("AGENTOPS_UMBRELLA", "notice", "agentops-otel-litellm settings")]),
         (
             {"AGENTOPS_SEMCONV": "gen_ai,traceloop"},
-            [("AGENTOPS_SEMCONV", "problem", "'gen_ai,traceloop' is not usable: it is ignored")],
+            [("AGENTOPS_SEMCONV", "problem", "'gen_ai,traceloop' is not usable. It is ignored.")],
+        ),
+        ({"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BSP_EXPORT_TIMEOUT": "30000"}, []),
+        (
+            {"OTEL_BSP_MAX_QUEUE_SIZE": "abc", "OTEL_BSP_EXPORT_TIMEOUT": "30s", "OTEL_BSP_SCHEDULE_DELAY": "0"},
+            [
+                ("OTEL_BSP_SCHEDULE_DELAY", "problem", "='0' is not usable: it takes a number of milliseconds"),
+                ("OTEL_BSP_EXPORT_TIMEOUT", "problem", "='30s' is not usable: it takes a number of milliseconds"),
+                ("OTEL_BSP_MAX_QUEUE_SIZE", "problem", "='abc' is not usable: it takes a number of spans, 1 or more."),
+            ],
+        ),
+        (
+            {"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "200"},
+            [("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "problem", "OTEL_BSP_MAX_QUEUE_SIZE is 100. That is used.")],
         ),
         ({"AGENTOPS_PRICES": "/nowhere"}, [("AGENTOPS_PRICES", "problem", "It takes the path of a file")]),
         (
             {"AGENTOPS_API_ENDPOINT": "me:canary@agentops.ai"},
-            [("AGENTOPS_API_ENDPOINT", "problem", "'***@agentops.ai' is not usable: Nothing is sent to AgentOps")],
+            [("AGENTOPS_API_ENDPOINT", "problem", "is not usable. Nothing is sent to AgentOps.")],
+        ),
+        (
+            {"AGENTOPS_API_ENDPOINT": "canary"},
+            [("AGENTOPS_API_ENDPOINT", "problem", "is not usable. Nothing is sent to AgentOps.")],
         ),
     ],
 }
@@ -168,6 +190,9 @@ def test_every_check_is_exercised() -> None:
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://me:can/ary@host", "https://***@host"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "canary@host:4318", "***@host:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://host/v1?api_key=canary", "https://host/v1?***"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "canary", "***"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "host:4317", "host:4317"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=app, api.key=canary,canary", "service.name=app,api.key=***,***"),
         ("AGENTOPS_METADATA_KEYS", "tenant,feature", "tenant,feature"),
         ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/path/of/a.pem", "/path/of/a.pem"),
         ("OTEL_SERVICE_NAME", "my\x1b[31m app", "'my\\x1b[31m app'"),
@@ -215,6 +240,24 @@ def test_where_the_signals_go() -> None:
         "OTLP over HTTP to http://localhost:9/v1/metrics (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT); by default",
         "nowhere, by OTEL_LOGS_EXPORTER",
     )
+
+
+@pytest.mark.parametrize(
+    "setup", [{"OTEL_CONFIG_FILE": "a.yaml"}, {"OTEL_PYTHON_DISTRO": "distro"}], ids=["a file", "another distro"]
+)
+def test_agentops_beside_what_others_set_up(setup: dict[str, str]) -> None:
+    """The instrumentor adds it, so it is told of; not where traces, or the instrumentor, are switched off."""
+    needs_files(setup)
+    agentops = "AgentOps (https://otlp.agentops.ai/v1/traces) as well, unless OTEL_TRACES_EXPORTER is none"
+    for more, told_of in [
+        ({}, []),
+        ({"AGENTOPS_API_KEY": KEY}, [agentops]),
+        ({"AGENTOPS_API_KEY": "k"}, [agentops, "is no UUID: AgentOps takes no spans"]),
+        ({"AGENTOPS_API_KEY": KEY, "OTEL_TRACES_EXPORTER": "none"}, []),
+        ({"AGENTOPS_API_KEY": KEY, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}, []),
+    ]:
+        _, *found = destinations.check(given({**setup, **more}))
+        assert [each.text for each in found] == told_of
 
 
 def test_of_several_distros(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,6 +329,15 @@ def test_commands(command: list[str], words: str | None, tmp_path: Path) -> None
     trouble = trouble_with(command, {"PATH": str(tmp_path)})
     assert (trouble is None) == (words is None)
     assert trouble is None or words is None or words in " ".join(trouble)
+
+
+def test_a_variable_in_place_of_a_command() -> None:
+    """It may hold a key: its name is told, and where it belongs."""
+    examined = Examined(given=environment(), command=("AGENTOPS_API_KEY=canary", "python", "app.py"))
+    (found,) = CHECKS["command"](examined)
+    assert found == problem(
+        "AGENTOPS_API_KEY", "AGENTOPS_API_KEY=… is a variable, not a command.", "Put variables before this command."
+    )
 
 
 def test_a_check_that_fails_is_in_nobodys_way() -> None:

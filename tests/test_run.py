@@ -79,10 +79,15 @@ def test_an_app_that_cannot_be_traced(variables: dict[str, str], command: list[s
     ("command", "code", "line"),
     [
         (["--", "none-such"], 127, "agentops-otel-litellm: The command 'none-such' is not found."),
+        (
+            ["--", "AGENTOPS_API_KEY=canary", "python", "app.py"],
+            127,
+            "agentops-otel-litellm: AGENTOPS_API_KEY=… is a variable, not a command. Put variables before",
+        ),
         (["--"], 2, "agentops-otel-litellm: error: run takes the command of an app"),
         ([], 2, "agentops-otel-litellm: error: run takes the command of an app"),
     ],
-    ids=["not found", "dashes alone", "nothing"],
+    ids=["not found", "a variable", "dashes alone", "nothing"],
 )
 def test_there_is_no_app(command: list[str], code: int, line: str) -> None:
     """Exit codes are those of shells and of commands that are not understood; there is no traceback."""
@@ -90,4 +95,5 @@ def test_there_is_no_app(command: list[str], code: int, line: str) -> None:
     out, said = running.communicate(timeout=60)
     assert (out, running.returncode) == ("", code)
     assert said.splitlines()[-1].startswith(line)
+    assert "canary" not in said
     assert "Traceback" not in said

@@ -103,6 +103,25 @@ def test_the_value_of_a_secret_is_not_told(told: Told) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["me:canary@collector.internal/v1/traces", "canary", "http://me:canary@exa\u2100mple.com/", "http:///canary"],
+)
+def test_a_url_that_is_none_is_not_told(text: str, told: Told) -> None:
+    """In it a password may be anywhere, and Python's own error quotes some: the variable is named alone."""
+    assert Settings.from_environment({"AGENTOPS_EXPORTER_ENDPOINT": text}).exporter_endpoint is None
+    accepted = "it takes a URL that begins with http:// or https://"
+    assert told.take() == [f"AGENTOPS_EXPORTER_ENDPOINT is not usable: {accepted}. Nothing is sent to AgentOps."]
+
+
+def test_a_password_in_what_is_no_url_is_not_told(told: Told) -> None:
+    """Somebody may have put one where a switch is."""
+    assert Settings.from_environment({"AGENTOPS_STREAM_USAGE": "http://me:canary@host"}).stream_usage is False
+    assert told.take() == [
+        "AGENTOPS_STREAM_USAGE='http://***@host' is not usable: it takes true or false. Using false."
+    ]
+
+
 def test_reading_them_loads_no_vocabulary() -> None:
     """A program that never uses LiteLLM does not pay for the vocabularies, whatever is set."""
     code = "import sys; print('agentops_otel_litellm.vocabularies' in sys.modules, 'rich' in sys.modules)"

@@ -13,11 +13,12 @@ from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import get_tracer_provider
 
+from agentops_otel_litellm.destinations import CONSOLE, exporters, lacks_service_name, resource_attributes
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.launch.batching import drop_unusable_batching
 from agentops_otel_litellm.launch.configuration import configure_unset
-from agentops_otel_litellm.launch.defaults import CONSOLE, SIGNALS, apply_defaults, exporters, resource_attributes
+from agentops_otel_litellm.launch.defaults import apply_defaults
 from agentops_otel_litellm.launch.obstacles import obstacles
 from agentops_otel_litellm.launch.providers import TRACES
 from agentops_otel_litellm.open_spans import OPEN_SPANS
@@ -28,8 +29,6 @@ logger = logging.getLogger(__name__)
 
 DISTRO_NAME = "agentops-otel-litellm"
 ENVIRONMENT_NAME = "deployment.environment.name"
-# Exporters for people at the app's own terminal, who know which app it is.
-TERMINALS = {"console", CONSOLE}
 
 
 class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its types
@@ -45,8 +44,7 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
         drop_unusable_batching(os.environ)
         apply_defaults(os.environ)
         self._tell_of_obstacles()
-        sent = {name for signal in SIGNALS for name in exporters(signal, os.environ)} - TERMINALS
-        if sent and not self._warned and "service.name" not in resource_attributes(os.environ):
+        if not self._warned and lacks_service_name(os.environ):
             self._warned = True
             logger.warning(
                 "No service name is set, so backends will show this app as unknown_service: set OTEL_SERVICE_NAME."

@@ -38,7 +38,7 @@ class guard:  # noqa: N801 - it reads as the statement it is: `with guard("…")
 
 def tell(doing: str, error: Exception) -> None:
     """Log that `doing` failed, once for each place and kind of fault."""
-    place = _place(error.__traceback__)
+    place = place_of(error)
     kind = type(error).__name__
     if (place, kind) in _told:
         return
@@ -52,8 +52,9 @@ def tell(doing: str, error: Exception) -> None:
         )
 
 
-def _place(traceback: TracebackType | None) -> str:
+def place_of(error: Exception) -> str:
     """The innermost file and line."""
+    traceback = error.__traceback__
     if traceback is None:
         return "an unknown place"
     while traceback.tb_next is not None:

@@ -129,8 +129,8 @@ class AgentOpsPlatform(OTLPReceiver):
         return super().accept(request)
 
     def emitted(self, span: ReceivedSpan) -> conformance.Item:
-        """What the exporter changes is not held against the conventions: it says OK where nothing was said, gives traces
-        their name, and leaves out the conventions' names where no model is called.
+        """What the exporter changes is not held against the conventions: it says OK where nothing was said,
+        gives traces their name, and leaves out the conventions' names where no model is called.
         """
         kind = span.attributes.get(KIND)
         if kind is None and span.status == "OK":

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 PYTHON = re.compile(r"(?:python|pypy)[\d.]*w?(?:\.exe)?", re.IGNORECASE)
+ASSIGNMENT = re.compile(r"(\w+)=")
+"""What a shell takes for a variable before a command. The value may be a key: it is not shown."""
 DEAF = {"I": "ignores PYTHONPATH", "E": "ignores PYTHONPATH", "S": "imports no `site`"}
 """Options of Python's with which it does not hear of the launcher → why."""
 _WITH_VALUE = "WX"
@@ -22,6 +24,8 @@ _LAST = "cm"
 def trouble_with(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str] | None:
     """What keeps the command from being run or traced, and what to do; `None` where nothing is seen."""
     path = _path(command, environment)
+    if path is None and (variable := ASSIGNMENT.match(command[0])):
+        return f"{variable[1]}=… is a variable, not a command.", "Put variables before this command."
     if path is None:
         return f"The command {command[0]!r} is not found.", "Correct it, or activate the environment that has it."
     if is_python(command[0]):
@@ -34,6 +38,12 @@ def trouble_with(command: Sequence[str], environment: Mapping[str, str]) -> tupl
         f"Python is started with -{deaf}, which {DEAF[deaf]}: the launcher is not heard, and nothing is traced.",
         f"Take -{deaf} out of {where}.",
     )
+
+
+def name_of(command: Sequence[str]) -> str:
+    """What the command is called in what is told of it."""
+    variable = ASSIGNMENT.match(command[0])
+    return variable[1] if variable else command[0]
 
 
 def is_found(command: Sequence[str], environment: Mapping[str, str]) -> bool:

@@ -9,6 +9,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import PurePath
 
+from agentops_otel_litellm.launch.batching import mend_batching
 from agentops_otel_litellm.launch.defaults import apply_defaults
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 
@@ -59,6 +60,7 @@ class Examined:
         """What the app has: with our defaults, where our distro gives them."""
         environment = dict(self.given)
         if self.has_our_distro and not self.is_disabled:
+            mend_batching(environment)
             apply_defaults(environment)
         return environment
 

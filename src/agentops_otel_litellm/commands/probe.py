@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.launch.defaults import AGENTOPS, exporters, sends_to_agentops
+from agentops_otel_litellm.destinations import destinations
 from agentops_otel_litellm.launch.named_exporters import entry_point_name
 
 ANSWER = "agentops-otel-litellm probe: "
@@ -156,10 +156,7 @@ def probe() -> list[Attempt]:
     tap = Tap()
     tap.requests()
     environment = Examined(given=dict(os.environ)).environment
-    named = exporters("TRACES", environment)
-    if sends_to_agentops(environment) and AGENTOPS not in named:
-        named = (*named, AGENTOPS)
-    for name in named:
+    for name in destinations("TRACES", environment):
         wanted = entry_point_name("TRACES", name, environment)
         for found in entry_points(group="opentelemetry_traces_exporter", name=wanted or ""):
             tap.exporter(name, found.load())

@@ -14,9 +14,10 @@ from weakref import WeakSet
 
 from opentelemetry.trace import TracerProvider, get_tracer_provider
 
+from agentops_otel_litellm.destinations import sends_to_agentops
 from agentops_otel_litellm.exporters.failures import watched
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.launch.defaults import SDK_BATCH_SIZE, sends_to_agentops
+from agentops_otel_litellm.launch.defaults import SDK_BATCH_SIZE
 from agentops_otel_litellm.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,13 +9,17 @@ from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from typing import NamedTuple
 
+from agentops_otel_litellm.destinations import (
+    AGENTOPS,
+    CONSOLE,
+    Environment,
+    default_exporter,
+    exporters,
+    resource_attributes,
+    sends_to_agentops,
+)
 from agentops_otel_litellm.settings import Settings
 
-Environment = Mapping[str, str]
-
-SIGNALS = ("TRACES", "METRICS", "LOGS")
-CONSOLE = "agentops_console"
-AGENTOPS = "agentops"
 SDK_BATCH_SIZE = 512
 # Milliseconds: with the SDK's 5,000, a call's line on the console comes long after the call.
 CONSOLE_DELAY = "200"
@@ -43,50 +47,6 @@ def apply_defaults(environment: MutableMapping[str, str]) -> None:
             environment[variable] = value
 
 
-def exporters(signal: str, environment: Environment) -> tuple[str, ...]:
-    """Where a signal goes: what the user says, or else the default; `none` is no destination."""
-    exporter = environment.get(f"OTEL_{signal}_EXPORTER") or _exporter(signal, environment)
-    return _destinations(exporter)
-
-
-def sends_to_agentops(environment: Environment) -> bool:
-    """Whether AgentOps is a destination of traces: it is named, or has a key and traces are not switched off."""
-    named = exporters("TRACES", environment)
-    return AGENTOPS in named or (bool(named) and _has_key(environment))
-
-
-def resource_attributes(environment: Environment) -> set[str]:
-    """Names of the attributes that the user gives the resource."""
-    pairs = environment.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
-    names = {name.strip() for name, equals, _ in (pair.partition("=") for pair in pairs) if equals}
-    return names | ({"service.name"} if environment.get("OTEL_SERVICE_NAME") else set())
-
-
-def _has_key(environment: Environment) -> bool:
-    return bool(environment.get("AGENTOPS_API_KEY", "").strip())
-
-
-def _destinations(exporter: str) -> tuple[str, ...]:
-    """The exporters in a comma-separated list."""
-    names = (name.strip() for name in exporter.split(","))
-    return tuple(name for name in names if name and name.lower() != "none")
-
-
-def _exporter(signal: str, given: Environment) -> str:
-    """The default exporter of a signal."""
-    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
-    to_otlp = any(map(given.get, endpoints)) or any(
-        "otlp" in _destinations(given.get(f"OTEL_{other}_EXPORTER", "")) for other in SIGNALS
-    )
-    if signal == "TRACES" and _has_key(given):
-        return f"otlp,{AGENTOPS}" if to_otlp else AGENTOPS
-    if to_otlp:
-        return "otlp"
-    if signal == "TRACES" and not any(exporters(other, given) for other in ("METRICS", "LOGS")):
-        return CONSOLE
-    return "none"
-
-
 def _delay(given: Environment) -> str | None:
     if CONSOLE in exporters("TRACES", given):
         return CONSOLE_DELAY
@@ -110,17 +70,17 @@ DEFAULTS: Mapping[str, Default] = {
         "Where traces go: to OTLP where an endpoint is set or another signal goes there; to AgentOps where its key is "
         "set; to the console where nothing goes anywhere.",
         ("otlp", AGENTOPS, f"otlp,{AGENTOPS}", CONSOLE, "none"),
-        partial(_exporter, "TRACES"),
+        partial(default_exporter, "TRACES"),
     ),
     "OTEL_METRICS_EXPORTER": Default(
         "Where metrics go: to OTLP where an endpoint is set or another signal goes there.",
         ("otlp", "none"),
-        partial(_exporter, "METRICS"),
+        partial(default_exporter, "METRICS"),
     ),
     "OTEL_LOGS_EXPORTER": Default(
         "Where events go: likewise.",
         ("otlp", "none"),
-        partial(_exporter, "LOGS"),
+        partial(default_exporter, "LOGS"),
     ),
     "OTEL_EXPORTER_OTLP_PROTOCOL": Default("How OTLP is sent. gRPC needs a package of its own.", ("http/protobuf",)),
     "OTEL_EXPORTER_OTLP_COMPRESSION": Default("How OTLP is compressed.", ("gzip",)),

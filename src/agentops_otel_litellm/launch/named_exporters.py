@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import NamedTuple
 
-from agentops_otel_litellm.launch.defaults import AGENTOPS, CONSOLE, SIGNALS, Environment, exporters
+from agentops_otel_litellm.destinations import AGENTOPS, CONSOLE, SIGNALS, Environment, exporters
 
 logger = logging.getLogger(__name__)
 

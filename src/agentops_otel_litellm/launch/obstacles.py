@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
+from agentops_otel_litellm.destinations import SIGNALS, Environment, exporters
 from agentops_otel_litellm.instrumentor import LITELLM
-from agentops_otel_litellm.launch.defaults import SIGNALS, Environment, exporters
 from agentops_otel_litellm.launch.named_exporters import HTTP, entry_point_name, is_configured_by_file
 from agentops_otel_litellm.settings.values import names
 

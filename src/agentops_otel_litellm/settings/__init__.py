@@ -40,11 +40,19 @@ class Settings(AgentOpsSettings, ContentSettings, CallSettings):
 
         Asked of whoever has loaded them: reading the settings, which every program does, loads none.
         """
-        if self.semconv is None or (self.semconv and set(self.semconv) <= set(offered)):
+        accepted = None if self.semconv is None else fault_in_choice(self.semconv, offered)
+        if self.semconv is None or accepted is None:
             return self.semconv
         (declared,) = (each for each in fields(self) if each.name == "semconv")
-        tell(declared, ",".join(self.semconv), f"a comma-separated choice of {', '.join(offered)}")
+        tell(declared, ",".join(self.semconv), accepted)
         return None
+
+
+def fault_in_choice(chosen: Collection[str], offered: Collection[str]) -> str | None:
+    """What is accepted, where none are chosen or not all are offered."""
+    if chosen and set(chosen) <= set(offered):
+        return None
+    return f"a comma-separated choice of {', '.join(offered)}"
 
 
 def sdk_is_disabled(environment: Mapping[str, str] = os.environ) -> bool:
@@ -68,6 +76,7 @@ __all__ = [
     "REDACTED",
     "ContentCapture",
     "Settings",
+    "fault_in_choice",
     "sdk_is_disabled",
     "set_log_level",
     "setting",

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import Field, field
 from typing import TypeVar
 
+from agentops_otel_litellm.settings.masking import is_secret, without_secrets
+from agentops_otel_litellm.settings.values import url
+
 logger = logging.getLogger("agentops_otel_litellm.settings")
 
 Value = TypeVar("Value")
@@ -35,18 +38,38 @@ def setting(  # noqa: PLR0913 - a table's columns
 
 
 def tell(declared: Field[object], text: str, accepted: str) -> None:
-    """Log that a variable's value is not usable, once for each variable, and without the value of a secret."""
+    """Log that a variable's value is not usable, once for each variable, and without what may be a secret."""
     variable = declared.metadata["variable"]
     if variable in told:
         return
     told.add(variable)
-    instead = declared.metadata["without"] or (
-        f"Using {shown(declared.default)}." if shown(declared.default) else "It is ignored."
-    )
-    if declared.metadata["secret"]:  # what is accepted may quote it: Python's own errors do
-        logger.warning("%s is not usable. %s", variable, instead)
+    given = quoted(declared, text)
+    if is_kept_quiet(declared):  # what is accepted may quote it: Python's own errors do
+        logger.warning("%s is not usable. %s", variable, instead(declared))
     else:
-        logger.warning("%s=%r is not usable: it takes %s. %s", variable, text, accepted, instead)
+        of = f"{variable}={given}" if given else variable
+        logger.warning("%s is not usable: it takes %s. %s", of, accepted, instead(declared))
+
+
+def is_kept_quiet(declared: Field[object]) -> bool:
+    return declared.metadata["secret"] or is_secret(declared.metadata["variable"])
+
+
+def quoted(declared: Field[object], text: str) -> str:
+    """A value that is not usable, as far as it may be shown: nothing of a secret, and nothing where a URL should be. In
+    what is no URL, a password or a key is nowhere for certain.
+    """
+    if is_kept_quiet(declared) or declared.metadata["parse"] is url:
+        return ""
+    return repr(without_secrets(declared.metadata["variable"], text))
+
+
+def instead(declared: Field[object]) -> str:
+    """What is done without a value that is not usable, in a sentence."""
+    if declared.metadata["without"]:
+        return str(declared.metadata["without"])
+    default = shown(declared.default)
+    return f"Using {default}." if default else "It is ignored."
 
 
 def shown(value: object) -> str:

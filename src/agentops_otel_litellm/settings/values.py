@@ -45,8 +45,11 @@ def number_of(what: str) -> Callable[[str], int]:
 
 
 def url(text: str) -> str:
-    split = urlsplit(text)
-    if split.scheme not in {"http", "https"} or not split.hostname:
+    try:
+        split = urlsplit(text)
+    except ValueError:  # which may quote a password
+        split = None
+    if split is None or split.scheme not in {"http", "https"} or not split.hostname:
         raise ValueError("a URL that begins with http:// or https://")
     return text
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-from agentops_otel_litellm.launch.defaults import sends_to_agentops
+from agentops_otel_litellm.destinations import sends_to_agentops
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.vocabularies.agentops import AGENTOPS
 from agentops_otel_litellm.vocabularies.gen_ai import GEN_AI

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 
 from agentops_otel_litellm.commands.checks import (
     command,
@@ -17,6 +16,7 @@ from agentops_otel_litellm.commands.checks import (
 )
 from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.record import Record, Report, Section, problem
+from agentops_otel_litellm.guard import place_of
 
 Check = Callable[[Examined], Iterable[Record]]
 
@@ -45,16 +45,8 @@ def _records(name: str, check: Check, examined: Examined) -> tuple[Record, ...]:
         found.append(
             problem(
                 name,
-                f"This check failed ({type(error).__name__} at {_place(error)}): the rest of it is not known.",
+                f"This check failed ({type(error).__name__} at {place_of(error)}): the rest of it is not known.",
                 "Please report it.",
             )
         )
     return tuple(found)
-
-
-def _place(error: Exception) -> str:
-    """The innermost file and line."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return f"{Path(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}" if traceback else "?"

@@ -9,7 +9,7 @@ from agentops_otel_litellm.callbacks.coexistence import INSTRUMENTATIONS
 from agentops_otel_litellm.commands.checks.installed import installed
 from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.record import Record, notice, problem
-from agentops_otel_litellm.launch.defaults import AGENTOPS, sends_to_agentops
+from agentops_otel_litellm.destinations import AGENTOPS, sends_to_agentops
 from agentops_otel_litellm.launch.obstacles import INSTRUMENTATION
 from agentops_otel_litellm.settings.values import names
 

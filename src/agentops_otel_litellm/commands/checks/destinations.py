@@ -6,29 +6,34 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.masking import masked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
-from agentops_otel_litellm.launch.defaults import AGENTOPS, CONSOLE, SIGNALS, exporters, sends_to_agentops
+from agentops_otel_litellm.destinations import (
+    AGENTOPS,
+    SIGNALS,
+    TERMINALS,
+    destinations,
+    lacks_service_name,
+    sends_to_agentops,
+)
+from agentops_otel_litellm.exporters.agentops.trouble import COPY
 from agentops_otel_litellm.launch.named_exporters import (
     HTTP,
     entry_point_name,
     is_configured_by_file,
     missing_exporters,
 )
-from agentops_otel_litellm.launch.obstacles import endpoint_variable, endpoints_that_take_nothing
+from agentops_otel_litellm.launch.obstacles import endpoint_variable, endpoints_that_take_nothing, is_switched_off
+from agentops_otel_litellm.settings.masking import masked
 
-COPY = "Copy the key of your project from https://app.agentops.ai/settings/projects."
-WHERE = {"console": "the app's stdout", CONSOLE: "the app's stderr"}
 SEND = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
 GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
 
 
 def check(examined: Examined) -> Iterator[Record]:
-    if is_configured_by_file(examined.given):
-        yield ok("all signals", "as OTEL_CONFIG_FILE has it")
-        return
-    if not examined.has_our_distro:
-        yield ok("all signals", "as the other distro has it")
+    by_file = is_configured_by_file(examined.given)
+    if by_file or not examined.has_our_distro:
+        yield ok("all signals", f"as {'OTEL_CONFIG_FILE' if by_file else 'the other distro'} has it")
+        yield from _agentops_beside(examined)
         return
     for signal in SIGNALS:
         yield _of(signal, examined)
@@ -43,9 +48,7 @@ def check(examined: Examined) -> Iterator[Record]:
 
 def _of(signal: str, examined: Examined) -> Record:
     """Where a signal goes. Traces must go somewhere; what goes to a terminal alone is not kept."""
-    named = exporters(signal, examined.environment)
-    if signal == "TRACES" and sends_to_agentops(examined.environment) and AGENTOPS not in named:
-        named = (*named, AGENTOPS)
+    named = destinations(signal, examined.environment)
     name = signal.lower()
     variable = f"OTEL_{signal}_EXPORTER"
     why = f"by {variable}" if examined.given.get(variable) else "by default"
@@ -54,7 +57,7 @@ def _of(signal: str, examined: Examined) -> Record:
             return problem(name, f"nowhere, {why}", f"Unset {variable}, or {SEND}")
         return ok(name, f"nowhere, {why}")
     text = f"{', '.join(_place(signal, each, examined) for each in named)}; {why}"
-    if signal == "TRACES" and set(named) <= set(WHERE):
+    if signal == "TRACES" and set(named) <= set(TERMINALS):
         return notice(name, text, f"To keep them, {SEND}")
     return ok(name, text)
 
@@ -62,8 +65,8 @@ def _of(signal: str, examined: Examined) -> Record:
 def _place(signal: str, name: str, examined: Examined) -> str:
     if name == AGENTOPS:
         return f"AgentOps ({masked('', examined.settings.exporter_endpoint or 'no usable URL')})"
-    if name in WHERE:
-        return WHERE[name]
+    if name in TERMINALS:
+        return TERMINALS[name]
     exporter = entry_point_name(signal, name, examined.environment)
     if name != "otlp" or exporter is None:
         return name
@@ -77,12 +80,15 @@ def _place(signal: str, name: str, examined: Examined) -> str:
 
 
 def _service_name(examined: Examined) -> Iterator[Record]:
-    environment = examined.environment
-    sent = {name for signal in SIGNALS for name in exporters(signal, environment)} - WHERE.keys()
-    attributes = (each.partition("=")[0].strip() for each in environment.get("OTEL_RESOURCE_ATTRIBUTES", "").split(","))
-    named = environment.get("OTEL_SERVICE_NAME") or examined.settings.service_name or "service.name" in attributes
-    if sent and not named:
+    if lacks_service_name(examined.environment):
         yield notice("service.name", "not set: backends show the app as unknown_service", "Set OTEL_SERVICE_NAME.")
+
+
+def _agentops_beside(examined: Examined) -> Iterator[Record]:
+    """Whoever sets the SDK up, the instrumentor adds AgentOps where it is a destination."""
+    if sends_to_agentops(examined.environment) and not is_switched_off(examined.given):
+        yield ok("traces", f"{_place('TRACES', AGENTOPS, examined)} as well, unless OTEL_TRACES_EXPORTER is none")
+        yield from _agentops(examined)
 
 
 def _agentops(examined: Examined) -> Iterator[Record]:

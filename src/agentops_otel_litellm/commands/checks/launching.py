@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from agentops_otel_litellm.commands.examined import Examined, is_ours, starts_opentelemetry
-from agentops_otel_litellm.commands.masking import masked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.launch.named_exporters import is_configured_by_file
 from agentops_otel_litellm.launch.obstacles import INSTRUMENTATION, is_switched_off
+from agentops_otel_litellm.settings.masking import masked
 
 LAUNCHER = "opentelemetry-instrument"
 RUN = "agentops-otel-litellm run -- python app.py"
@@ -108,7 +108,7 @@ def _file(examined: Examined) -> Iterator[Record]:
     elif not Path(path).is_file():
         yield problem("OTEL_CONFIG_FILE", f"{shown} is no file: nothing is exported", "Correct or unset it.")
     else:
-        yield notice("OTEL_CONFIG_FILE", f"{shown} decides where telemetry goes; variables and defaults do not")
+        yield notice("OTEL_CONFIG_FILE", f"{shown} decides where telemetry goes; of variables, AgentOps' alone do")
 
 
 def _instrumentation(examined: Examined) -> Record:

@@ -10,10 +10,12 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.masking import MASK, is_secret, masked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
+from agentops_otel_litellm.launch.batching import unusable_batching
 from agentops_otel_litellm.launch.defaults import DEFAULTS
-from agentops_otel_litellm.settings import Settings, shown
+from agentops_otel_litellm.settings import Settings, fault_in_choice, shown
+from agentops_otel_litellm.settings.declaring import instead, is_kept_quiet, quoted
+from agentops_otel_litellm.settings.masking import MASK, masked
 from agentops_otel_litellm.vocabularies import ENTRY_POINTS, VOCABULARIES
 
 DECLARED: dict[str, Field[Any]] = {declared.metadata["variable"]: declared for declared in fields(Settings)}
@@ -34,10 +36,13 @@ OF_THE_SDK = frozenset(
 def check(examined: Examined) -> Iterator[Record]:
     for declared in DECLARED.values():
         yield _ours(declared, examined)
-    for variable in DEFAULTS:
+    batching = {found.variable: found for found in unusable_batching(examined.given)}
+    for found in batching.values():
+        yield problem(found.variable, found.text, f"{found.instead} Correct or unset {found.variable}.")
+    for variable in [name for name in DEFAULTS if name not in batching]:
         yield _with_a_default(variable, examined)
     for variable, text in sorted(examined.given.items()):
-        if variable in DECLARED or variable in DEFAULTS or not text:
+        if variable in {*DECLARED, *DEFAULTS, *batching} or not text:
             continue
         if variable.startswith("OTEL_"):
             yield ok(variable, f"{masked(variable, text)} (environment)")
@@ -53,13 +58,8 @@ def _ours(declared: Field[Any], examined: Examined) -> Record:
     fault = _fault(declared, text)
     if fault is None:
         return ok(variable, _from(masked(variable, text), "environment"))
-    without = declared.metadata["without"]
-    instead = without or (
-        f"{shown(declared.default)} is used instead" if shown(declared.default) else "it is ignored"
-    ).rstrip(".")
-    if is_secret(variable):
-        return problem(variable, f"{MASK} is not usable: {instead}", f"Correct {variable}.")
-    return problem(variable, f"{masked(variable, text)!r} is not usable: {instead}", f"It takes {fault}.")
+    text = f"{quoted(declared, text)} is not usable. {instead(declared)}".lstrip()
+    return problem(variable, text, f"Correct {variable}." if is_kept_quiet(declared) else f"It takes {fault}.")
 
 
 def _fault(declared: Field[Any], text: str) -> str | None:
@@ -70,8 +70,7 @@ def _fault(declared: Field[Any], text: str) -> str | None:
         return str(accepted)
     if declared.name == "semconv":
         offered = [*VOCABULARIES, *(each.name for each in entry_points(group=ENTRY_POINTS))]
-        if not value or not set(value) <= set(offered):
-            return f"a comma-separated choice of {', '.join(offered)}"
+        return fault_in_choice(value, offered)
     if declared.name == "prices" and not os.access(text, os.R_OK):
         return "the path of a file that can be read"
     return None

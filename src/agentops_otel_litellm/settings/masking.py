@@ -8,23 +8,42 @@ MASK = "***"
 _SECRET = re.compile(r"HEADERS$|_KEY$|TOKEN|SECRET|PASSWORD|CREDENTIAL")
 _PUBLIC = re.compile(r"_(?:CREDENTIAL_PROVIDER|CLIENT_KEY)$")
 """The name of an entry point, and the path of a file."""
+_ADDRESS = re.compile(r"\w+://|[\w.-]+:\d{1,5}(?:/|$)")
+"""How a URL begins, or what gRPC takes: a host and a port."""
 _SCHEME = re.compile(r"\w+://|")
 
 
 def masked(variable: str, text: str) -> str:
     """The text without secrets, on one line."""
+    plain = without_secrets(variable, text)
+    return plain if plain.isprintable() else ascii(plain)
+
+
+def without_secrets(variable: str, text: str) -> str:
     if not text:
         return ""
     if is_secret(variable):
         return MASK
+    if variable == "OTEL_RESOURCE_ATTRIBUTES":
+        return ",".join(map(_attribute, text.split(",")))
     before, at, plain = text.rpartition("@")  # in a URL, a user and a password
+    if "ENDPOINT" in variable and not _ADDRESS.match(text if "://" in text else plain):
+        return MASK  # a key, say, that was put there
     if at:
         scheme = _SCHEME.match(before)
         plain = f"{scheme[0] if scheme else ''}{MASK}@{plain}"
     if "://" in plain or "ENDPOINT" in variable:
         base, query, _ = plain.partition("?")
         plain = f"{base}?{MASK}" if query else base
-    return plain if plain.isprintable() else ascii(plain)
+    return plain
+
+
+def _attribute(pair: str) -> str:
+    """Of the resource's, the app's own may have any value: the name is shown, and the value of `service.name`."""
+    name, equals, _ = pair.partition("=")
+    if not equals:
+        return MASK
+    return pair.strip() if name.strip() == "service.name" else f"{name.strip()}={MASK}"
 
 
 def is_secret(variable: str) -> bool:
