@@ -41,6 +41,7 @@ class Sender:
         self._in_flight: Sequence[ReadableSpan] = ()
         self._sending_since = 0.0
         self._closed = False
+        self._loss_told = 0
         self._thread = threading.Thread(target=self._run, name="AgentOpsSender", daemon=True)
         self._thread.start()
 
@@ -76,6 +77,12 @@ class Sender:
             resumed_at = self._resume()
             self._settle(resumed_at, timeout)
             return not self._in_flight and not self._held
+
+    def take_loss(self) -> int:
+        """How many spans were dropped since that was last asked."""
+        with self._changed:
+            loss, self._loss_told = self._held.lost - self._loss_told, self._held.lost
+            return loss
 
     def close(self) -> int:
         """Make a last attempt, unless one has just failed; how many spans were lost in all."""
