@@ -8,18 +8,18 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from agentops_exports import FAILURE, LOST, NO_COLLECTOR, NO_PAIR, NO_TOKEN, NOWHERE, SUCCESS, Clock, ended, export
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.agentops.trouble import LONGEST_PAUSE, seconds_of
+from agentops_otel_litellm.exporters.agentops.trouble import LONGEST_PAUSE, Trouble, seconds_of
 from conftest import Told
 from servers.agentops_platform import DOWN, TRACES_ROUTE, AgentOpsPlatform, Fault, black_hole
 from test_zero_code import launch
@@ -311,3 +311,22 @@ def test_exit_while_it_is_silent() -> None:
         seconds, told = seconds_to_exit(**platform.environment, AGENTOPS_MAX_WAIT_TIME="2000")
     assert 1.5 < seconds < 3.5
     assert NO_COLLECTOR.format("ReadTimeout") in told
+
+
+@pytest.mark.usefixtures("platform")
+def test_nothing_ends_the_thread_that_sends(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an attempt raises has failed it; the next one is made in its time."""
+    exporter = AgentOpsSpanExporter()
+    attempt = exporter._sender._attempt
+    raising: list[BaseException] = [SystemExit(), RuntimeError("out of order")]
+
+    def attempted(spans: Sequence[ReadableSpan]) -> Trouble | None:
+        if raising:
+            raise raising.pop()
+        return attempt(spans)
+
+    monkeypatch.setattr(exporter._sender, "_attempt", attempted)
+    for outcome in (FAILURE, FAILURE, SUCCESS):
+        assert export(exporter) is outcome
+        clock.ahead += 60
+    exporter.shutdown()

@@ -110,7 +110,8 @@ class AgentOpsSpanExporter(SpanExporter):
         if trouble is None:
             if self.last_trouble is not None:
                 _log(logging.INFO, "Spans are sent to AgentOps again.")
-            self._links.delivered(spans)
+            with guard("linking to traces"):
+                self._links.delivered(spans)
         elif trouble is not NO_URL and (trouble.fate is not Fate.SPLIT or len(spans) == 1):  # the settings told of that
             self._tell(str(trouble), once_for=trouble.advice)
         return trouble

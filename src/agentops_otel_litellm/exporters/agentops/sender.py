@@ -15,7 +15,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 
 from agentops_otel_litellm.exporters.agentops.held import Held
-from agentops_otel_litellm.exporters.agentops.trouble import Fate, Trouble
+from agentops_otel_litellm.exporters.agentops.trouble import BROKEN, Fate, Trouble
 
 LONGEST_BACKOFF = 8.0  # seconds; the first is one second, and each in a row twice as long
 SHORTEST_PAUSE = 0.5  # seconds, though a server may ask for none
@@ -163,11 +163,17 @@ class Sender:
     def _run(self) -> None:
         with suppress_instrumentation():
             while part := self._next():
-                trouble = self._attempt(part)
+                trouble = self._tried(part)
                 with self._changed:
                     self._in_flight = ()
                     self._took(part, trouble)
                     self._changed.notify_all()
+
+    def _tried(self, part: Sequence[ReadableSpan]) -> Trouble | None:
+        try:
+            return self._attempt(part)
+        except BaseException:  # noqa: BLE001 - it is nobody's but this thread's, and the thread goes on
+            return BROKEN
 
     def _next(self) -> Sequence[ReadableSpan]:
         """Wait for what is to be sent; nothing more, at the end."""
