@@ -330,3 +330,25 @@ def test_nothing_ends_the_thread_that_sends(clock: Clock, monkeypatch: pytest.Mo
         assert export(exporter) is outcome
         clock.ahead += 60
     exporter.shutdown()
+
+
+def test_a_server_that_takes_no_request_of_any_size(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+    """It is not asked for each span anew how many it takes, and after a few that are dropped there is a pause."""
+    platform.most_spans = 0
+    exporter = AgentOpsSpanExporter()
+    assert exporter.export([ended()] * 64) is FAILURE
+    assert len(platform.requests) == 9  # of 64, 32, …, 2, and three of 1
+    assert export(exporter) is FAILURE
+    assert len(platform.requests) == 9
+    clock.ahead += 1.5
+    assert export(exporter) is FAILURE
+    assert len(platform.requests) == 10
+    platform.most_spans = None
+    clock.ahead += 3
+    assert export(exporter, "the last") is SUCCESS
+    exporter.shutdown()
+    assert len(platform.spans) == 63
+    assert told.take() == [
+        "Spans are not sent to AgentOps (status 413): The collector takes no request of that size.",
+        LOST.format(4),
+    ]

@@ -20,7 +20,10 @@ from agentops_otel_litellm.exporters.agentops.trouble import BROKEN, Fate, Troub
 LONGEST_BACKOFF = 8.0  # seconds; the first is one second, and each in a row twice as long
 SHORTEST_PAUSE = 0.5  # seconds, though a server may ask for none
 SHORT = 2.0  # seconds for which the end of an app waits where a server has asked for time
+MOST_REFUSED = 3  # parts that are dropped in a row, before there is a pause
 JUST = 1.0  # seconds after a failure in which another attempt would be in vain
+
+_IN_VAIN = {Fate.KEPT, Fate.HOPELESS}  # fates by which the next attempt would have no other
 
 Attempt = Callable[[Sequence[ReadableSpan]], Trouble | None]
 """Sends spans; why they were not taken, or `None`."""
@@ -147,7 +150,7 @@ class Sender:
                 self._held.cut()
             case Fate.HOPELESS:
                 self._held.clear()
-        if trouble is not None and trouble.fate in {Fate.KEPT, Fate.HOPELESS}:
+        if trouble is not None and (trouble.fate in _IN_VAIN or self._held.refused >= MOST_REFUSED):
             self._failed_at = monotonic()
             self._paused_until = self._failed_at + self._pause(trouble)
             self._failures += 1
