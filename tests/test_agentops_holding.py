@@ -8,18 +8,18 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from agentops_exports import FAILURE, LOST, NO_COLLECTOR, NO_PAIR, NO_TOKEN, NOWHERE, SUCCESS, Clock, ended, export
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.agentops.trouble import LONGEST_PAUSE, seconds_of
+from agentops_otel_litellm.exporters.agentops.trouble import LONGEST_PAUSE, Trouble, seconds_of
 from conftest import Told
 from servers.agentops_platform import DOWN, TRACES_ROUTE, AgentOpsPlatform, Fault, black_hole
 from test_zero_code import launch
@@ -311,3 +311,44 @@ def test_exit_while_it_is_silent() -> None:
         seconds, told = seconds_to_exit(**platform.environment, AGENTOPS_MAX_WAIT_TIME="2000")
     assert 1.5 < seconds < 3.5
     assert NO_COLLECTOR.format("ReadTimeout") in told
+
+
+@pytest.mark.usefixtures("platform")
+def test_nothing_ends_the_thread_that_sends(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an attempt raises has failed it; the next one is made in its time."""
+    exporter = AgentOpsSpanExporter()
+    attempt = exporter._sender._attempt
+    raising: list[BaseException] = [SystemExit(), RuntimeError("out of order")]
+
+    def attempted(spans: Sequence[ReadableSpan]) -> Trouble | None:
+        if raising:
+            raise raising.pop()
+        return attempt(spans)
+
+    monkeypatch.setattr(exporter._sender, "_attempt", attempted)
+    for outcome in (FAILURE, FAILURE, SUCCESS):
+        assert export(exporter) is outcome
+        clock.ahead += 60
+    exporter.shutdown()
+
+
+def test_a_server_that_takes_no_request_of_any_size(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+    """It is not asked for each span anew how many it takes, and after a few that are dropped there is a pause."""
+    platform.most_spans = 0
+    exporter = AgentOpsSpanExporter()
+    assert exporter.export([ended()] * 64) is FAILURE
+    assert len(platform.requests) == 9  # of 64, 32, …, 2, and three of 1
+    assert export(exporter) is FAILURE
+    assert len(platform.requests) == 9
+    clock.ahead += 1.5
+    assert export(exporter) is FAILURE
+    assert len(platform.requests) == 10
+    platform.most_spans = None
+    clock.ahead += 3
+    assert export(exporter, "the last") is SUCCESS
+    exporter.shutdown()
+    assert len(platform.spans) == 63
+    assert told.take() == [
+        "Spans are not sent to AgentOps (status 413): The collector takes no request of that size.",
+        LOST.format(4),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 
 import pytest
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -173,22 +174,32 @@ def test_links(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     assert out.getvalue() == f"AgentOps: {link}\n" * printed
 
 
-@pytest.mark.parametrize("closed", [True, False], ids=["closed", "none"])
+class Broken(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise RuntimeError("its widget is gone")
+
+
+class Closed(io.StringIO):
+    def __init__(self) -> None:
+        super().__init__()
+        self.close()
+
+
+@pytest.mark.parametrize("stderr", [Closed, Broken, lambda: None], ids=["closed", "broken", "none"])
 def test_links_where_there_is_no_stderr(
-    closed: bool,  # noqa: FBT001 - a parameter
+    stderr: Callable[[], io.StringIO | None],
     platform: AgentOpsPlatform,
     tracer: Tracer,
     memory: InMemorySpanExporter,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Spans are delivered all the same."""
-    stderr = io.StringIO()
-    stderr.close()
     monkeypatch.setenv("AGENTOPS_LOG_SESSION_REPLAY_URL", "true")
-    monkeypatch.setattr(sys, "stderr", stderr if closed else None)
+    monkeypatch.setattr(sys, "stderr", stderr())
     tracer.start_span("root").end()
     exporter = AgentOpsSpanExporter()
-    exporter.export(memory.get_finished_spans())
-    assert exporter.last_trouble is None
+    for _ in range(2):
+        exporter.export(memory.get_finished_spans())
+        assert exporter.last_trouble is None
     exporter.shutdown()
-    assert [span.name for span in platform.spans] == ["root"]
+    assert [span.name for span in platform.spans] == ["root"] * 2

@@ -8,21 +8,28 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
 from opentelemetry.sdk import _configuration
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from agentops_exports import Clock
 from agentops_otel_litellm import LiteLLMInstrumentor, flush, init
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES, watched
 from agentops_otel_litellm.launch.configuration import configure_unset
 from agentops_otel_litellm.launch.init import _Launch
 from agentops_otel_litellm.launch.providers import SIGNALS
 from conftest import Told
 from recorder import Recorder
+from servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault
 from servers.openai_provider import OpenAIProvider
 from servers.otlp_receiver import OTLPReceiver
 from test_zero_code import environment, launch
@@ -438,3 +445,60 @@ def test_providers_that_litellm_was_instrumented_with_are_flushed(monkeypatch: p
         monkeypatch.setattr(LiteLLMInstrumentor(), name, provider)
     assert flush()
     assert (traces.flushed, others.flushed) == (1, 1)
+
+
+def test_flush_sends_what_agentops_could_not_take(
+    platform: AgentOpsPlatform, clock: Clock, provided: list[object], told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK's own does not ask the exporter: what it keeps is tried again, and is not all out until it is delivered;
+    then it is, though an export had failed. What is dropped was not delivered, which is said once.
+    """
+    monkeypatch.setattr(AgentOpsSpanExporter, "instances", WeakSet())
+    exporter = AgentOpsSpanExporter()
+    spans = TracerProvider(shutdown_on_exit=False)
+    spans.add_span_processor(BatchSpanProcessor(exporter))
+    provided[:] = [spans]
+    platform.fail(Fault(status=503), TRACES_ROUTE)
+    spans.get_tracer("app").start_span("a span").end()
+    assert [flush(), flush()] == [False, False]
+    assert len(told.take()) == 1
+    platform.recover()
+    clock.ahead += 1.5
+    assert flush()
+    assert [span.name for span in platform.spans] == ["a span"]
+    platform.status = 400
+    spans.get_tracer("app").start_span("refused").end()
+    assert [flush(), flush()] == [False, True]
+    assert len(told.take()) == 1
+    spans.shutdown()
+    assert len(told.take()) == 1
+
+
+def test_an_exporter_that_tried_again_by_itself(platform: AgentOpsPlatform) -> None:
+    """What is delivered meanwhile has not failed: zero-code, where the exports of others are watched."""
+    code = """
+import time
+from agentops_otel_litellm import flush, init
+init()
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+from opentelemetry import trace
+trace.get_tracer("app").start_span("a span").end()
+trace.get_tracer_provider().force_flush()
+(exporter,) = AgentOpsSpanExporter.instances
+print(exporter.last_trouble is None)
+while exporter.last_trouble is not None:
+    time.sleep(0.05)
+print(flush())
+"""
+
+    def recover() -> None:
+        while not platform.faulty:
+            time.sleep(0.01)
+        platform.recover()
+
+    platform.fail(Fault(status=503, retry_after="1"), TRACES_ROUTE)
+    threading.Thread(target=recover, daemon=True).start()
+    off = {"OTEL_METRICS_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    done = run(code, environment(**platform.environment, **off))
+    assert done.stdout.split() == ["False", "True"], done.stderr
+    assert [span.name for span in platform.spans] == ["a span"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from functools import update_wrapper
 from typing import Any, TypeVar
 
@@ -13,14 +14,16 @@ class ExportFailures:
     """Whether an export failed in this process since that was last asked."""
 
     def __init__(self) -> None:
-        self._failed = False
+        self._failed: deque[bool] = deque(maxlen=1)  # each of its methods is atomic
 
     def note_failure(self) -> None:
-        self._failed = True
+        self._failed.append(True)
 
     def take_failure(self) -> bool:
-        failed, self._failed = self._failed, False
-        return failed
+        try:
+            return self._failed.pop()
+        except IndexError:
+            return False
 
 
 EXPORT_FAILURES = ExportFailures()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from opentelemetry.sdk import _configuration
 
 from agentops_otel_litellm.exporters.failures import watched
+from agentops_otel_litellm.launch.defaults import AGENTOPS
 from agentops_otel_litellm.launch.named_exporters import only_usable_exporters
 from agentops_otel_litellm.launch.providers import SIGNALS
 
@@ -55,7 +56,8 @@ def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
 
 
 def _watched(exporters: Mapping[str, type]) -> dict[str, type]:
-    return {name: watched(exporter) for name, exporter in exporters.items()}
+    """All but ours, which keeps what is not delivered yet, and is asked itself."""
+    return {name: exporter if name == AGENTOPS else watched(exporter) for name, exporter in exporters.items()}
 
 
 @contextmanager

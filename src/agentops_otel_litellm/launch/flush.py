@@ -9,6 +9,7 @@ from contextvars import copy_context
 from threading import Lock, Thread
 from time import monotonic
 
+from agentops_otel_litellm.exporters.delivery import exporters
 from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
@@ -25,7 +26,7 @@ def flush(timeout: float = TIMEOUT) -> bool:
     event loop, `await asyncio.to_thread(flush)`.
 
     Returns whether all that ended since the last time was delivered, as far as exporters tell: those of a provider of
-    the app's own may not. Never raises.
+    the app's own may not. What waits for AgentOps since earlier is tried again, and counts. Never raises.
     """
     with guard("flushing"):
         return _FLUSHES.flush(monotonic() + timeout)
@@ -33,7 +34,7 @@ def flush(timeout: float = TIMEOUT) -> bool:
 
 
 class _Flush(Thread):
-    """One provider's. The SDK's own takes as long as its exporters do, whatever timeout it is given."""
+    """One provider's, or one exporter's. The SDK's takes as long as its exporters do, whatever timeout it is given."""
 
     def __init__(self, provider: object, deadline: float) -> None:
         super().__init__(name="agentops-flush", daemon=True)
@@ -78,15 +79,23 @@ class _Flushes:
         OPEN_STREAMS.settle(_left(deadline))
         for late in self._late:
             late.join(_left(deadline))
+        of_providers = self._flush_each(_providers(), deadline)
+        # After those, which hand over what they have: a provider's does not reach what its exporters keep.
+        ours = list(exporters())
+        of_exporters = self._flush_each(ours, deadline)
+        failed = EXPORT_FAILURES.take_failure()
+        lost = [exporter.take_loss() for exporter in ours]
+        return of_providers and of_exporters and not failed and not any(lost)
+
+    def _flush_each(self, providers: Sequence[object], deadline: float) -> bool:
         stuck = [late.provider for late in self._late if late.is_alive()]
-        begun = [_Flush(provider, deadline) for provider in _providers() if provider not in stuck]
+        begun = [_Flush(provider, deadline) for provider in providers if provider not in stuck]
         for flush in begun:
             flush.begin()
         ended = [flush.ended() for flush in begun]
         with self._lock:
             self._late = [each for each in (*self._late, *begun) if each.is_alive()]
-        failed = EXPORT_FAILURES.take_failure()
-        return not stuck and all(ended) and all(flush.all_out for flush in begun) and not failed
+        return len(begun) == len(providers) and all(ended) and all(flush.all_out for flush in begun)
 
 
 _FLUSHES = _Flushes()

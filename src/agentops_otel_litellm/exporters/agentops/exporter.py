@@ -33,7 +33,7 @@ class AgentOpsSpanExporter(SpanExporter):
     """
 
     instances: ClassVar[weakref.WeakSet[AgentOpsSpanExporter]] = weakref.WeakSet()
-    """Those of this process."""
+    """Those of this process that are not shut down."""
 
     def __init__(self) -> None:
         self._settings = Settings.from_environment()
@@ -81,11 +81,16 @@ class AgentOpsSpanExporter(SpanExporter):
         """Make an attempt even during a pause, unless one has just failed. Whether nothing is left to be sent."""
         return self._sender.flush(timeout_millis / 1_000)
 
+    def take_loss(self) -> int:
+        """How many spans were dropped since that was last asked."""
+        return self._sender.take_loss()
+
     def shutdown(self) -> None:
         """Make a last attempt, unless one has just failed, and tell how many spans were lost."""
         if self._is_shut_down:
             return
         self._is_shut_down = True
+        self.instances.discard(self)
         lost = self._sender.close()
         if self._attempts is not None:
             self._attempts.close()
@@ -105,7 +110,8 @@ class AgentOpsSpanExporter(SpanExporter):
         if trouble is None:
             if self.last_trouble is not None:
                 _log(logging.INFO, "Spans are sent to AgentOps again.")
-            self._links.delivered(spans)
+            with guard("linking to traces"):
+                self._links.delivered(spans)
         elif trouble is not NO_URL and (trouble.fate is not Fate.SPLIT or len(spans) == 1):  # the settings told of that
             self._tell(str(trouble), once_for=trouble.advice)
         return trouble

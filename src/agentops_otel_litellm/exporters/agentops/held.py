@@ -25,6 +25,8 @@ class Held:
         """How many spans were dropped."""
         self.overflow = 0
         """How many of them because there were too many."""
+        self.refused = 0
+        """How many parts in a row were dropped since one was taken."""
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -39,21 +41,23 @@ class Held:
     def sent(self) -> None:
         """A part was taken: larger ones may be again."""
         self._most = min(self._most * 2, MOST)
+        self.refused = 0
 
     def put_back(self, part: Sequence[ReadableSpan]) -> None:
         self._spans.extendleft(reversed(part))
 
     def split(self, part: Sequence[ReadableSpan]) -> None:
-        """Take back a part that was too large; a single span is dropped."""
+        """Take back a part that was too large. A single span is dropped; those after it go alone until one is taken."""
         if len(part) > 1:
             self._most = len(part) // 2
             self.put_back(part)
         else:
-            self._most = MOST
+            self._most = 1
             self.drop(part)
 
     def drop(self, part: Sequence[ReadableSpan]) -> None:
         self.lost += len(part)
+        self.refused += 1
 
     def cut(self) -> None:
         """Drop the oldest of what is too much."""

@@ -15,12 +15,15 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 
 from agentops_otel_litellm.exporters.agentops.held import Held
-from agentops_otel_litellm.exporters.agentops.trouble import Fate, Trouble
+from agentops_otel_litellm.exporters.agentops.trouble import BROKEN, Fate, Trouble
 
 LONGEST_BACKOFF = 8.0  # seconds; the first is one second, and each in a row twice as long
 SHORTEST_PAUSE = 0.5  # seconds, though a server may ask for none
 SHORT = 2.0  # seconds for which the end of an app waits where a server has asked for time
+MOST_REFUSED = 3  # parts that are dropped in a row, before there is a pause
 JUST = 1.0  # seconds after a failure in which another attempt would be in vain
+
+_IN_VAIN = {Fate.KEPT, Fate.HOPELESS}  # fates by which the next attempt would have no other
 
 Attempt = Callable[[Sequence[ReadableSpan]], Trouble | None]
 """Sends spans; why they were not taken, or `None`."""
@@ -41,6 +44,7 @@ class Sender:
         self._in_flight: Sequence[ReadableSpan] = ()
         self._sending_since = 0.0
         self._closed = False
+        self._loss_told = 0
         self._thread = threading.Thread(target=self._run, name="AgentOpsSender", daemon=True)
         self._thread.start()
 
@@ -76,6 +80,12 @@ class Sender:
             resumed_at = self._resume()
             self._settle(resumed_at, timeout)
             return not self._in_flight and not self._held
+
+    def take_loss(self) -> int:
+        """How many spans were dropped since that was last asked."""
+        with self._changed:
+            loss, self._loss_told = self._held.lost - self._loss_told, self._held.lost
+            return loss
 
     def close(self) -> int:
         """Make a last attempt, unless one has just failed; how many spans were lost in all."""
@@ -140,7 +150,7 @@ class Sender:
                 self._held.cut()
             case Fate.HOPELESS:
                 self._held.clear()
-        if trouble is not None and trouble.fate in {Fate.KEPT, Fate.HOPELESS}:
+        if trouble is not None and (trouble.fate in _IN_VAIN or self._held.refused >= MOST_REFUSED):
             self._failed_at = monotonic()
             self._paused_until = self._failed_at + self._pause(trouble)
             self._failures += 1
@@ -156,11 +166,17 @@ class Sender:
     def _run(self) -> None:
         with suppress_instrumentation():
             while part := self._next():
-                trouble = self._attempt(part)
+                trouble = self._tried(part)
                 with self._changed:
                     self._in_flight = ()
                     self._took(part, trouble)
                     self._changed.notify_all()
+
+    def _tried(self, part: Sequence[ReadableSpan]) -> Trouble | None:
+        try:
+            return self._attempt(part)
+        except BaseException:  # noqa: BLE001 - it is nobody's but this thread's, and the thread goes on
+            return BROKEN
 
     def _next(self) -> Sequence[ReadableSpan]:
         """Wait for what is to be sent; nothing more, at the end."""

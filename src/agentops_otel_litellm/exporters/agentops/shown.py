@@ -106,7 +106,7 @@ class ReplayLinks:
         self._print([f"AgentOps: {self._url}/sessions?trace_id={format_trace_id(trace)}\n" for trace in new])
 
     def _print(self, lines: Sequence[str]) -> None:
-        with suppress(AttributeError, OSError, ValueError):  # no stderr, or one that is closed
+        with suppress(Exception):  # no stderr, or one that is closed, or the app's own
             if lines and (self._wanted or sys.stderr.isatty()):
                 sys.stderr.write("".join(lines))
                 sys.stderr.flush()
