@@ -18,11 +18,9 @@ from venv import EnvBuilder
 
 import pytest
 
-from agentops_otel_litellm.commands.checks import CHECKS, conflicts, examine
+from agentops_otel_litellm.commands.checks import CHECKS, examine
 from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.rendering import as_json, as_text
-from agentops_otel_litellm.vocabularies import VOCABULARIES
-from agentops_otel_litellm.vocabularies.gen_ai import GEN_AI
 from servers.agentops_platform import AgentOpsPlatform
 from servers.otlp_receiver import OTLPReceiver
 from test_obstacles import needs_files
@@ -117,11 +115,8 @@ def with_instrumentation(path: Path) -> str:
         return doctor()
 
 
-def with_the_vocabulary(_path: Path) -> str:
-    """With the vocabulary `agentops`, whatever it writes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conflicts, "VOCABULARIES", {**VOCABULARIES, "agentops": GEN_AI})
-        return doctor(AGENTOPS_SEMCONV="llm", AGENTOPS_API_KEY=AgentOpsPlatform.KEY)
+def without_the_vocabulary(_path: Path) -> str:
+    return doctor(AGENTOPS_SEMCONV="llm", AGENTOPS_API_KEY=AgentOpsPlatform.KEY)
 
 
 @contextmanager
@@ -223,7 +218,7 @@ CASES: list[Case] = [
     of_doctor(OTEL_PYTHON_DISTRO="distro"),
     of_app(NO_SPAN, OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE),
     with_instrumentation,
-    with_the_vocabulary,
+    without_the_vocabulary,
     of_doctor(),
     of_app(NO_SPAN, OTEL_TRACES_EXPORTER="agentops", AGENTOPS_REDACT="names"),
     of_doctor(AGENTOPS_APIKEY="canary-key"),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from opentelemetry.sdk import _configuration
 
 from agentops_otel_litellm.exporters.failures import watched
-from agentops_otel_litellm.launch.defaults import AGENTOPS
+from agentops_otel_litellm.destinations import AGENTOPS
 from agentops_otel_litellm.launch.named_exporters import only_usable_exporters
 from agentops_otel_litellm.launch.providers import SIGNALS
 
