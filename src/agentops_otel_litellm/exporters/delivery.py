@@ -1,7 +1,8 @@
 """Who delivers spans to AgentOps, where it is a destination: once, whoever has set the SDK up.
 
-Our configurator makes the exporter. Where another one has won, or the app sets the SDK up itself, or the user has named
-other exporters, the instrumentor adds it to the provider that LiteLLM's spans come from.
+Our configurator has the SDK make the exporter. Where the user has named other exporters, or a file, it adds it to what
+the SDK has made; where another configurator has won, or the app sets the SDK up itself, the instrumentor adds it to the
+provider that LiteLLM's spans come from.
 """
 
 from __future__ import annotations
