@@ -326,14 +326,16 @@ def test_a_configuration_file(monkeypatch: pytest.MonkeyPatch, told: Told) -> No
 def test_what_exporters_say_is_not_told(monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
     """A fault's text may quote a key; the variables whose values it quotes are named, without those of secrets."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "canary")
+    monkeypatch.setenv("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "me:canary@host")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "zip")
 
     def fail() -> None:
-        raise ValueError("'canary' and 'zip' cannot be used")
+        raise ValueError("'canary', 'me:canary@host' and 'zip' cannot be used")
 
     configure_unset(fail)
+    variables = "OTEL_EXPORTER_OTLP_COMPRESSION='zip', OTEL_EXPORTER_ZIPKIN_ENDPOINT='***'"
     assert [line.partition(":")[0] for line in told.take()] == [
-        "OpenTelemetry is not set up, or in part (OTEL_EXPORTER_OTLP_COMPRESSION='zip', ValueError)"
+        f"OpenTelemetry is not set up, or in part ({variables}, ValueError)"
     ]
 
 

@@ -14,6 +14,7 @@ from agentops_otel_litellm.exporters.failures import watched
 from agentops_otel_litellm.destinations import AGENTOPS
 from agentops_otel_litellm.launch.named_exporters import only_usable_exporters
 from agentops_otel_litellm.launch.providers import SIGNALS
+from agentops_otel_litellm.settings.masking import without_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def _told(fault: Exception) -> str:
     quoted = set(re.findall(r"'([^']*)'", str(fault)))
     quoted |= {name.removeprefix(OTLP) for name in quoted}
     variables = [
-        f"{variable}={value!r}"
+        f"{variable}={without_secrets(variable, value)!r}"
         for variable, value in sorted(os.environ.items())
         if variable.startswith("OTEL_")
         and not SECRET.search(variable)
