@@ -10,9 +10,9 @@ from weakref import WeakSet
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import NoOpTracerProvider, ProxyTracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import NoOpTracerProvider
 
-from agentops_otel_litellm.exporters import delivery
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.delivery import Delivery
 from conftest import Told
@@ -61,11 +61,11 @@ def test_a_global_provider_that_comes_later(
 ) -> None:
     """An app may set its own after LiteLLM was instrumented: it is seen at the next call."""
     made = Delivery()
-    monkeypatch.setattr(delivery, "get_tracer_provider", ProxyTracerProvider)
+    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", None)
     made.wanted(None)
     made.prepare()
     assert delivered(platform, provider) == 0
-    monkeypatch.setattr(delivery, "get_tracer_provider", lambda: provider)
+    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
     made.prepare()
     made.prepare()
     assert delivered(platform, provider) == 1
@@ -93,12 +93,30 @@ def test_where_it_is_no_destination(
 
 
 def test_where_another_delivers(platform: AgentOpsPlatform, provider: TracerProvider) -> None:
-    """An exporter that the configurator or the app has made is the only one."""
+    """An exporter that the app has made is the only one, as long as it is not shut down: it may be on any provider."""
     exporter = AgentOpsSpanExporter()
     made = Delivery()
     made.wanted(provider)
     assert delivered(platform, provider) == 0
     exporter.shutdown()
+    made.wanted(provider)
+    assert delivered(platform, provider) == 1
+    provider.shutdown()
+
+
+def test_where_the_configurator_delivers(platform: AgentOpsPlatform, provider: TracerProvider) -> None:
+    """Its exporter is that of the provider that it has set; another one that LiteLLM is given has its own."""
+    made, exporter = Delivery(), AgentOpsSpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    made.found({exporter}, provider)
+    made.wanted(provider)
+    assert delivered(platform, provider) == 1
+    made.unwanted()
+    other = TracerProvider(shutdown_on_exit=False)
+    made.wanted(other)
+    assert (delivered(platform, provider), delivered(platform, other)) == (1, 1)
+    provider.shutdown()
+    other.shutdown()
 
 
 def test_a_provider_without_spans(platform: AgentOpsPlatform) -> None:
@@ -272,3 +290,36 @@ for number in range(2):
         )
     assert done.returncode == 0, done.stderr
     assert [span.name for span in platform.spans] == ["chat gpt-4o"] * 2
+
+
+def test_providers_that_are_set_or_given_later() -> None:
+    """To instrument asks for no global provider: the app's own is still to come, whichever a variable names. Where
+    `init()` has set one, and LiteLLM is given another, both deliver, each span once.
+    """
+    own = """
+from agentops_otel_litellm import LiteLLMInstrumentor, init
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+provider = TracerProvider()
+"""
+    later = """
+LiteLLMInstrumentor().instrument()
+trace.set_tracer_provider(provider)
+assert trace.get_tracer_provider() is provider
+"""
+    given = """
+init()
+LiteLLMInstrumentor().uninstrument()
+LiteLLMInstrumentor().instrument(tracer_provider=provider)
+trace.get_tracer("app").start_span("of the global one").end()
+provider.get_tracer("app").start_span("of the given one").end()
+"""
+    with AgentOpsPlatform() as platform:
+        variables = environment(**platform.environment, **OFF)
+        for code, more in ((later, {"OTEL_PYTHON_TRACER_PROVIDER": "sdk_tracer_provider"}), (given, {})):
+            command = [sys.executable, "-c", own + code]
+            done = subprocess.run(
+                command, env={**variables, **more}, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT
+            )
+            assert done.returncode == 0, done.stderr
+    assert sorted(span.name for span in platform.spans) == ["of the given one", "of the global one"]

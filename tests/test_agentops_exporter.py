@@ -214,7 +214,24 @@ def test_a_bad_key_is_told_once(
     assert (trouble.status, trouble.fate) == (status, Fate.HOPELESS)
     exporter.shutdown()
     assert [request.status for request in platform.token_requests] == [status] * 2 * (status is not None)
-    assert (told.take(), platform.requests) == ([line], [])
+    assert (told.take(), platform.requests) == ([line, LOST.format(4)], [])
+
+
+@pytest.mark.parametrize("reply", [b"<html>Forbidden</html>", b'["Forbidden"]', b'{"message": "Forbidden"}'])
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_refusal_that_is_not_of_the_token_server(
+    status: int, reply: bytes, platform: AgentOpsPlatform, clock: Clock, told: Told
+) -> None:
+    """What stands before it, such as a proxy, says nothing of the key: the spans wait."""
+    platform.token_status, platform.token_reply = status, reply
+    exporter = AgentOpsSpanExporter()
+    assert export(exporter) is FAILURE
+    assert told.take() == [NO_TOKEN.format(f"status {status}")]
+    platform.token_status = platform.token_reply = None
+    clock.ahead += 2
+    assert export(exporter) is SUCCESS
+    exporter.shutdown()
+    assert len(platform.spans) == 2
 
 
 def test_a_token_server_that_fails_is_asked_again(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
@@ -250,8 +267,8 @@ NO_URL = "{} is not usable: it takes a URL that begins with http:// or https://.
     ("setting", "lines"),
     [
         (f"AGENTOPS_API_ENDPOINT={NOWHERE}", [NO_TOKEN.format("ConnectionError"), LOST.format(2)]),
-        ("AGENTOPS_API_ENDPOINT=agentops.ai", [NO_URL.format("AGENTOPS_API_ENDPOINT")]),
-        ("AGENTOPS_EXPORTER_ENDPOINT=agentops.ai", [NO_URL.format("AGENTOPS_EXPORTER_ENDPOINT")]),
+        ("AGENTOPS_API_ENDPOINT=agentops.ai", [NO_URL.format("AGENTOPS_API_ENDPOINT"), LOST.format(2)]),
+        ("AGENTOPS_EXPORTER_ENDPOINT=agentops.ai", [NO_URL.format("AGENTOPS_EXPORTER_ENDPOINT"), LOST.format(2)]),
     ],
     ids=["gone", "no URL", "no URL for spans"],
 )

@@ -2,26 +2,28 @@
 
 Our configurator has the SDK make the exporter. Where the user has named other exporters, or a file, it adds it to what
 the SDK has made; where another configurator has won, or the app sets the SDK up itself, the instrumentor adds it to the
-provider that LiteLLM's spans come from.
+provider that LiteLLM's spans come from. An app that adds one itself does so before it instruments LiteLLM: nobody sees
+later what a provider has.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Collection
 from threading import Lock
 from typing import TYPE_CHECKING, TypeGuard
 from weakref import WeakSet
 
-from opentelemetry.trace import TracerProvider, get_tracer_provider
-
 from agentops_otel_litellm.destinations import sends_to_agentops
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.launch.defaults import SDK_BATCH_SIZE
+from agentops_otel_litellm.launch.providers import TRACES
 from agentops_otel_litellm.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider as SDKTracerProvider
+    from opentelemetry.trace import TracerProvider
 
     from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 
@@ -36,8 +38,8 @@ class Delivery:
         self._waits = False
         self._given: TracerProvider | None = None
         self._lock = Lock()
-        self._added_to: WeakSet[TracerProvider] = WeakSet()
-        self._exporters: WeakSet[AgentOpsSpanExporter] = WeakSet()
+        self._has_one: WeakSet[TracerProvider] = WeakSet()
+        self._placed: WeakSet[AgentOpsSpanExporter] = WeakSet()
 
     def wanted(self, provider: TracerProvider | None) -> None:
         """LiteLLM's spans come from this provider from now on, or from the global one, which may still be set."""
@@ -45,6 +47,12 @@ class Delivery:
             self._given = provider
             self._waits = True
             self.prepare()
+
+    def found(self, made: Collection[AgentOpsSpanExporter], provider: object) -> None:
+        """These are the provider's, and of no other."""
+        if made and _takes_processors(provider):
+            self._has_one.add(provider)
+            self._placed.update(made)
 
     def unwanted(self) -> None:
         self._waits = False
@@ -57,9 +65,9 @@ class Delivery:
                 self._look()
 
     def _look(self) -> None:
-        provider = get_tracer_provider() if self._given is None else self._given
+        provider = TRACES.provider if self._given is None else self._given
         if not _takes_processors(provider):
-            return  # the API's own, which gives no spans
+            return  # none yet, or the API's own, which gives no spans
         with self._lock:
             waits, self._waits = self._waits, False
         if waits:
@@ -70,12 +78,11 @@ class Delivery:
 
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 
-        of_others = set(AgentOpsSpanExporter.instances) - set(self._exporters)
-        if of_others or provider in self._added_to or _is_delivered_by_agentops(provider):
+        of_unknown = exporters() - set(self._placed)  # the app's, of whichever provider
+        if of_unknown or provider in self._has_one or _is_delivered_by_agentops(provider):
             return
         settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
-        self._added_to.add(provider)
-        self._exporters.add(exporter)
+        self.found({exporter}, provider)
         provider.add_span_processor(
             BatchSpanProcessor(
                 exporter,
@@ -94,7 +101,7 @@ def exporters() -> set[AgentOpsSpanExporter]:
     return set() if module is None else set(module.AgentOpsSpanExporter.instances)
 
 
-def _takes_processors(provider: TracerProvider) -> TypeGuard[SDKTracerProvider]:
+def _takes_processors(provider: object) -> TypeGuard[SDKTracerProvider]:
     """Whether it is the SDK's, or is one in its place."""
     return hasattr(provider, "add_span_processor")
 

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 
 from opentelemetry.sdk import _configuration
 
-from agentops_otel_litellm.exporters.failures import watched
 from agentops_otel_litellm.destinations import AGENTOPS
+from agentops_otel_litellm.exporters.delivery import DELIVERY, exporters
+from agentops_otel_litellm.exporters.failures import watched
 from agentops_otel_litellm.launch.named_exporters import only_usable_exporters
-from agentops_otel_litellm.launch.providers import SIGNALS
+from agentops_otel_litellm.launch.providers import SIGNALS, TRACES
 from agentops_otel_litellm.settings.masking import without_secrets
 
 logger = logging.getLogger(__name__)
@@ -40,9 +41,12 @@ def configure_unset(configure: Callable[[], None]) -> None:
     replacements: dict[str, object] = {signal.configured_by: _leave_as_it_is for signal in kept}
     if import_exporters is not None:
         replacements["_import_exporters"] = lambda *names: [_watched(each) for each in import_exporters(*names)]
+    before = exporters()
     try:
         with only_usable_exporters(os.environ), _replaced(replacements):
             configure()
+        if TRACES not in kept:
+            DELIVERY.found(exporters() - before, TRACES.provider)
     except Exception as fault:
         logger.warning(
             "OpenTelemetry is not set up, or in part (%s): telemetry is missing. "
@@ -56,9 +60,9 @@ def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
     """Configure nothing."""
 
 
-def _watched(exporters: Mapping[str, type]) -> dict[str, type]:
+def _watched(named: Mapping[str, type]) -> dict[str, type]:
     """All but ours, which keeps what is not delivered yet, and is asked itself."""
-    return {name: exporter if name == AGENTOPS else watched(exporter) for name, exporter in exporters.items()}
+    return {name: exporter if name == AGENTOPS else watched(exporter) for name, exporter in named.items()}
 
 
 @contextmanager

@@ -74,7 +74,8 @@ class AgentOpsAuth:
         except (OSError, ValueError, LookupError, TypeError) as error:  # of the network, or of an answer without token
             raise Undelivered(replace(NO_TOKEN, cause=type(error).__name__)) from None
         if found is None:
-            raise Undelivered(answered(REFUSED_KEY.get(answer.status_code, NO_TOKEN), answer))
+            refused = REFUSED_KEY.get(answer.status_code) if _is_of_the_server(answer) else None
+            raise Undelivered(answered(refused or NO_TOKEN, answer))
         return found[0]
 
 
@@ -93,6 +94,17 @@ def answered(trouble: Trouble, answer: requests.Response) -> Trouble:
         pause=trouble.pause if asked is None else asked,
         pause_was_asked=asked is not None,
     )
+
+
+def _is_of_the_server(refusal: requests.Response) -> bool:
+    """Whether it is the token server that refuses a key, by the JSON that it says so in; what stands before it, such as
+    a proxy, may do so for a while.
+    """
+    try:
+        said = refusal.json()
+    except (OSError, ValueError):
+        return False
+    return isinstance(said, dict) and "error" in said
 
 
 def _lifetime(token: str) -> float | None:

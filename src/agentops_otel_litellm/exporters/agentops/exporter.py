@@ -94,7 +94,7 @@ class AgentOpsSpanExporter(SpanExporter):
         lost = self._sender.close()
         if self._attempts is not None:
             self._attempts.close()
-        if lost and not self._sender.is_hopeless:
+        if lost:
             _log(logging.WARNING, f"{lost} spans were not delivered to AgentOps.")
 
     def _attempt(self, spans: Sequence[ReadableSpan]) -> Trouble | None:

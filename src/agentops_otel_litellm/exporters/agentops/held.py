@@ -68,4 +68,6 @@ class Held:
         self.overflow += too_many
 
     def clear(self) -> None:
+        """Drop all."""
+        self.lost += len(self._spans)
         self._spans.clear()

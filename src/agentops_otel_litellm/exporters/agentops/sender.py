@@ -67,6 +67,7 @@ class Sender:
         """Hold spans, and wait for them to be sent, unless that has failed lately. Whether nothing is left."""
         with self._changed:
             if self._closed or (self.is_hopeless and self._is_paused):
+                self._held.lost += len(spans)
                 return False
             self._held.add(spans)
             self._changed.notify_all()
@@ -149,6 +150,7 @@ class Sender:
                 self._held.put_back(part)
                 self._held.cut()
             case Fate.HOPELESS:
+                self._held.drop(part)
                 self._held.clear()
         if trouble is not None and (trouble.fate in _IN_VAIN or self._held.refused >= MOST_REFUSED):
             self._failed_at = monotonic()
