@@ -17,6 +17,7 @@ from requests.structures import CaseInsensitiveDict
 
 from agentops_otel_litellm.exporters.agentops.auth import CONNECT_TIMEOUT, AgentOpsAuth, answered, time_left
 from agentops_otel_litellm.exporters.agentops.trouble import (
+    LATE,
     NO_COLLECTOR,
     UNSENDABLE,
     Trouble,
@@ -96,6 +97,8 @@ class _Connection(HTTPAdapter):
             if HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
                 response.content  # noqa: B018 - read here, where it is known what a failure means
                 return response
+        except requests.ReadTimeout as error:
+            raise Undelivered(replace(LATE, cause=type(error).__name__)) from None
         except (OSError, ValueError) as error:  # a ValueError is of a URL that only looks like one
             raise Undelivered(replace(NO_COLLECTOR, cause=type(error).__name__)) from None
         response.close()  # unread: it may quote the token

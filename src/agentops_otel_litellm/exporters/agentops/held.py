@@ -10,6 +10,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 MOST = 512
 """Spans in one request, as OpenTelemetry's batches have it."""
 
+MOST_UNANSWERED = 3
+"""Times that a part is sent which may have been taken."""
+
 
 class Held:
     """A queue that gives parts out to be sent, and takes them back where that did not work.
@@ -27,6 +30,8 @@ class Held:
         """How many of them because there were too many."""
         self.refused = 0
         """How many parts in a row were dropped since one was taken."""
+        self._unanswered: Sequence[ReadableSpan] = ()
+        self._times = 0
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -36,15 +41,30 @@ class Held:
 
     def part(self) -> Sequence[ReadableSpan]:
         """Take out what goes into one request."""
-        return [self._spans.popleft() for _ in range(min(self._most, len(self._spans)))]
+        most = len(self._unanswered) or self._most
+        return [self._spans.popleft() for _ in range(min(most, len(self._spans)))]
 
     def sent(self) -> None:
         """A part was taken: larger ones may be again."""
         self._most = min(self._most * 2, MOST)
         self.refused = 0
+        self._unanswered = ()
 
     def put_back(self, part: Sequence[ReadableSpan]) -> None:
         self._spans.extendleft(reversed(part))
+
+    def unanswered(self, part: Sequence[ReadableSpan]) -> None:
+        """Take back a part that may have been taken, to be sent as it is; after some times it is dropped: it would
+        arrive again and again.
+        """
+        is_again = bool(self._unanswered) and self._unanswered[0] is part[0]
+        self._times = self._times + 1 if is_again else 1
+        if self._times < MOST_UNANSWERED:
+            self._unanswered = part
+            self.put_back(part)
+        else:
+            self._unanswered = ()
+            self.drop(part)
 
     def split(self, part: Sequence[ReadableSpan]) -> None:
         """Take back a part that was too large. A single span is dropped; those after it go alone until one is taken."""

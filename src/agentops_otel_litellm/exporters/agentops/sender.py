@@ -138,21 +138,22 @@ class Sender:
     def _took(self, part: Sequence[ReadableSpan], trouble: Trouble | None) -> None:
         """Draw the conclusions from an attempt."""
         self._trouble = trouble
-        match trouble and trouble.fate:
-            case None:
-                self._held.sent()
-                self._failures = 0
+        if trouble is None:
+            self._held.sent()
+            self._failures = 0
+            return
+        match trouble.fate:
             case Fate.SPLIT:
                 self._held.split(part)
             case Fate.DROPPED:
                 self._held.drop(part)
             case Fate.KEPT:
-                self._held.put_back(part)
+                (self._held.unanswered if trouble.was_sent else self._held.put_back)(part)
                 self._held.cut()
             case Fate.HOPELESS:
                 self._held.drop(part)
                 self._held.clear()
-        if trouble is not None and (trouble.fate in _IN_VAIN or self._held.refused >= MOST_REFUSED):
+        if trouble.fate in _IN_VAIN or self._held.refused >= MOST_REFUSED:
             self._failed_at = monotonic()
             self._paused_until = self._failed_at + self._pause(trouble)
             self._failures += 1

@@ -37,6 +37,8 @@ class Trouble:
     """Whether the server named that pause (Retry-After): then not even a last attempt is made before its end."""
     status: int | None = None
     """Of HTTP; `None` where nothing was answered."""
+    was_sent: bool = False
+    """Whether the spans were, all of them, and may have been taken: what came of it is not known."""
     cause: str = ""
     """Such as `status 503` or `ConnectTimeout`."""
 
@@ -66,6 +68,11 @@ REFUSED_KEY: Mapping[int, Trouble] = {
 }
 
 NO_COLLECTOR = Trouble(advice="The collector does not work. Check the network and AGENTOPS_EXPORTER_ENDPOINT.")
+LATE = Trouble(
+    advice="The collector takes requests and does not answer in time. Spans that it leaves without an answer again and "
+    "again are dropped. It may be overloaded, or need a longer AGENTOPS_MAX_WAIT_TIME.",
+    was_sent=True,
+)
 REFUSED_TOKEN = Trouble(
     advice="A new token is refused. AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must be a pair.", pause=60
 )
