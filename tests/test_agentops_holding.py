@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -22,7 +23,7 @@ from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.agentops.trouble import LONGEST_PAUSE, Trouble, seconds_of
 from conftest import Told
 from servers.agentops_platform import DOWN, TRACES_ROUTE, AgentOpsPlatform, Fault, black_hole
-from test_zero_code import launch
+from test_zero_code import environment, launch
 
 OVERFLOW = (
     "AgentOps cannot be reached, and the oldest spans are dropped: AGENTOPS_MAX_QUEUE_SIZE ({}) is how many are kept."
@@ -377,5 +378,39 @@ def test_a_server_that_answers_late(
     assert export(exporter, "after") is SUCCESS
     exporter.shutdown()
     assert told.take() == [UNANSWERED, LOST.format(1)]
-    wait_until(lambda: names(platform).count("late") == 3)
-    assert names(platform).count("later") == 2
+    assert names(platform) == ["before", "later", "later", "after"]
+
+
+@pytest.mark.parametrize("by", ["the configurator", "the instrumentor"])
+def test_the_end_is_waited_for_once(by: str) -> None:
+    """Not for each of the batches that are left, where the collector is slow."""
+    code = """
+import sys, time
+from agentops_otel_litellm import LiteLLMInstrumentor, init
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+if sys.argv[1] == "the configurator":
+    init()
+else:
+    trace.set_tracer_provider(TracerProvider())
+    LiteLLMInstrumentor().instrument()
+tracer = trace.get_tracer("app")
+for number in range(2_000):
+    tracer.start_span("a span").end()
+began = time.monotonic()
+trace.get_tracer_provider().shutdown()
+print(time.monotonic() - began)
+"""
+    with AgentOpsPlatform() as platform:
+        platform.fail(Fault(delay=1.5), TRACES_ROUTE)
+        given = environment(
+            **platform.environment,
+            AGENTOPS_MAX_WAIT_TIME="2000",
+            OTEL_METRICS_EXPORTER="none",
+            OTEL_LOGS_EXPORTER="none",
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, by], env=given, capture_output=True, text=True, timeout=60, check=True
+        )
+    assert float(done.stdout) < 3.5  # of four batches each takes 1.5
+    assert "spans were not delivered to AgentOps." in done.stderr

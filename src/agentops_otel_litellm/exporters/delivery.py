@@ -74,9 +74,7 @@ class Delivery:
             self._add_to(provider)
 
     def _add_to(self, provider: SDKTracerProvider) -> None:
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-        from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+        from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, AgentOpsSpanProcessor
 
         of_unknown = exporters() - set(self._placed)  # the app's, of whichever provider
         if of_unknown or provider in self._has_one or _is_delivered_by_agentops(provider):
@@ -84,7 +82,7 @@ class Delivery:
         settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
         self.found({exporter}, provider)
         provider.add_span_processor(
-            BatchSpanProcessor(
+            AgentOpsSpanProcessor(
                 exporter,
                 # All of it, lest a variable of the SDK's that cannot be used reaches the app.
                 max_queue_size=max(settings.max_queue_size, SDK_BATCH_SIZE * 4),

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from opentelemetry.sdk import _configuration
 
@@ -16,6 +17,10 @@ from agentops_otel_litellm.exporters.failures import watched
 from agentops_otel_litellm.launch.named_exporters import only_usable_exporters
 from agentops_otel_litellm.launch.providers import SIGNALS, TRACES
 from agentops_otel_litellm.settings.masking import without_secrets
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +46,7 @@ def configure_unset(configure: Callable[[], None]) -> None:
     replacements: dict[str, object] = {signal.configured_by: _leave_as_it_is for signal in kept}
     if import_exporters is not None:
         replacements["_import_exporters"] = lambda *names: [_watched(each) for each in import_exporters(*names)]
+    replacements["BatchSpanProcessor"] = _processor
     before = exporters()
     try:
         with only_usable_exporters(os.environ), _replaced(replacements):
@@ -63,6 +69,17 @@ def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
 def _watched(named: Mapping[str, type]) -> dict[str, type]:
     """All but ours, which keeps what is not delivered yet, and is asked itself."""
     return {name: exporter if name == AGENTOPS else watched(exporter) for name, exporter in named.items()}
+
+
+def _processor(exporter: SpanExporter) -> SpanProcessor:
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    ours = next((each for each in exporters() if each is exporter), None)
+    if ours is None:
+        return BatchSpanProcessor(exporter)
+    from agentops_otel_litellm.exporters.agentops import AgentOpsSpanProcessor
+
+    return AgentOpsSpanProcessor(ours)
 
 
 @contextmanager

@@ -85,6 +85,10 @@ class AgentOpsSpanExporter(SpanExporter):
         """How many spans were dropped since that was last asked."""
         return self._sender.take_loss()
 
+    def begin_shutdown(self) -> None:
+        """From now on all that is exported, and the shutdown, take AGENTOPS_MAX_WAIT_TIME together."""
+        self._sender.begin_end()
+
     def shutdown(self) -> None:
         """Make a last attempt, unless one has just failed, and tell how many spans were lost."""
         if self._is_shut_down:

@@ -6,6 +6,7 @@ time, and the app must end.
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -45,6 +46,7 @@ class Sender:
         self._sending_since = 0.0
         self._closed = False
         self._loss_told = 0
+        self._ends_at = math.inf
         self._thread = threading.Thread(target=self._run, name="AgentOpsSender", daemon=True)
         self._thread.start()
 
@@ -88,6 +90,11 @@ class Sender:
             loss, self._loss_told = self._held.lost - self._loss_told, self._held.lost
             return loss
 
+    def begin_end(self) -> None:
+        """From now on nobody waits longer than `patience`, all waiting taken together."""
+        with self._changed:
+            self._ends_at = min(self._ends_at, monotonic() + self._patience)
+
     def close(self) -> int:
         """Make a last attempt, unless one has just failed; how many spans were lost in all."""
         with self._changed:
@@ -126,7 +133,7 @@ class Sender:
         if self.is_running_here():
             return  # where a garbage collection has ended a span: it would wait for itself
         began = self._sending_since if self._in_flight else monotonic()
-        until = began + min(self._patience, self._patience if timeout is None else timeout)
+        until = min(began + min(self._patience, self._patience if timeout is None else timeout), self._ends_at)
         while not self._is_settled(resumed_at) and (left := until - monotonic()) > 0:
             self._changed.wait(left)
 
