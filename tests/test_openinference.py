@@ -558,9 +558,9 @@ def search(_: OpenAIProvider, wire: WireProvider) -> None:
     litellm.vector_stores.search("vs_1", "Which?", api_base=f"{wire.url}/v1", api_key="sk-test")
 
 
-# Of what is told one by one of 500: how many of them are, at the default limit, where a span has room for 60 or more.
+# Of what is told one by one of 500: how many of them are, at the default limit. Embedded texts are prompts to AgentOps.
 MANY: dict[str, tuple[Callable[[OpenAIProvider, WireProvider], None], dict[str, int]]] = {
-    "embeddings": (embed, {"embedding.embeddings": 60}),
+    "embeddings": (embed, {"embedding.embeddings": 40}),
     "retrieval": (search, {"retrieval.documents": 20}),
     "rerank": (rerank, {"reranker.input_documents": 20, "reranker.output_documents": 8}),
 }

@@ -761,7 +761,7 @@ def test_what_matters_most_is_written_last() -> None:
     [(0, 10, (0, 0)), (1, 10, (1, 0)), (8, 10, (4, 4)), (8, 2, (6, 2)), (15, 10, (8, 7)), (100, 10, (10, 10))],
 )
 def test_tables_of_several_attributes_share_the_room(room: int, wanted: int, written: tuple[int, int]) -> None:
-    """The last is asked first, and has no more than its half; the other has what it leaves."""
+    """Each has what the other does not need, and where both want more, its half."""
 
     def several(most: int) -> Several:
         return Several(lambda _, room: {f"{number}": number for number in range(min(room, most))})

@@ -132,18 +132,25 @@ class Vocabulary:
     def attributes(self, about: object, room: int = UNLIMITED) -> Attributes:
         """Everything this vocabulary says of a record (a `Call`, say) and of the records it holds.
 
-        Of what takes several attributes there is as much as there is `room` for, beside all others: tables share it,
-        and one has what those after it leave.
+        Of what takes several attributes there is as much as there is `room` for, beside all others.
         """
         records = {type(about).__name__.lower(): about, **vars(about)}
         attributes = self._single(records)
-        several: Attributes = {}
-        tables = [table for table in self._several if _tells_of(table, records)]
-        while tables:
-            share = (room - len(attributes) - len(several)) // len(tables)
-            table = tables.pop()
-            several = {**table.write_out(records[table.about], share), **several}
+        several = self._written_out(records, room - len(attributes)) if self._several else None
         return {**several, **attributes} if several else attributes
+
+    def _written_out(self, records: Mapping[str, object], room: int) -> Attributes:
+        """What takes several attributes. Where not all has room, tables share it."""
+        tables = [table for table in self._several if _tells_of(table, records)]
+        said = [table.write_out(records[table.about], room) for table in tables]
+        if sum(map(len, said)) > room:
+            by_need = sorted(range(len(tables)), key=lambda index: (len(said[index]), -index))
+            for served, index in enumerate(by_need):
+                share = room // (len(tables) - served)
+                if len(said[index]) > share:
+                    said[index] = tables[index].write_out(records[tables[index].about], share)
+                room -= len(said[index])
+        return {name: value for each in said for name, value in each.items()}
 
     def _single(self, records: Mapping[str, object]) -> Attributes:
         attributes: Attributes = {}
