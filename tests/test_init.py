@@ -310,6 +310,14 @@ def test_a_distro_that_the_user_has_chosen(backend: OTLPReceiver, provider: Open
     assert [span.name for span in backend.spans] == ["a span"]
 
 
+@pytest.fixture
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No global provider, whatever an earlier test has set."""
+    for each in SIGNALS:
+        monkeypatch.setattr(f"{each.module}.{each.variable}", None)
+
+
+@pytest.mark.usefixtures("nothing_set")
 def test_a_configuration_file(monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
     """OTEL_CONFIG_FILE is the SDK's to read; where the app has set up a part itself, it is told that it is not read."""
     done: list[str] = []
@@ -339,6 +347,7 @@ def test_what_exporters_say_is_not_told(monkeypatch: pytest.MonkeyPatch, told: T
     ]
 
 
+@pytest.mark.usefixtures("nothing_set")
 def test_what_of_the_sdk_is_used_is_there() -> None:
     """Without these names an app's own provider would be warned of, and failed exports not be noticed."""
     assert [signal.provider for signal in SIGNALS] == [None] * 3
