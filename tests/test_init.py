@@ -178,7 +178,7 @@ from agentops_otel_litellm import flush, init
 """
     + CHAT
     + """
-import multiprocessing, sys, threading
+import multiprocessing, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor
 
 def work(model):
@@ -195,6 +195,7 @@ def threads():
 
 if __name__ == "__main__":
     threads()
+    time.sleep(2)  # LiteLLM imports on threads of its own: who is forked meanwhile has half of a module
     if hasattr(os, "fork"):
         for _ in range(2):
             if (child := os.fork()) == 0:
