@@ -10,8 +10,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 MOST = 512
 """Spans in one request, as OpenTelemetry's batches have it."""
 
-MOST_UNANSWERED = 3
-"""Times that a part is sent which may have been taken."""
+MOST_UNANSWERED = 12
+"""Times that a part is sent which may have been taken: over two minutes, so that a shorter outage loses nothing."""
 
 
 class Held:
