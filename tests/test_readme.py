@@ -34,6 +34,14 @@ def test_links_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_the_map_of_the_sources_is_right() -> None:
+    """Each place that `docs/how-it-works.md` names is there, and each package and module that matters is named."""
+    named = set(re.findall(r"`([a-z_]+(?:/|\.py))`", (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")))
+    sources = ROOT / "src" / "agentops_otel_litellm"
+    assert [place for place in named if not (sources / place).exists()] == []
+    assert {f"{each.parent.name}/" for each in sources.glob("*/__init__.py")} <= named
+
+
 def _is_there(at: Path, link: str) -> bool:
     path, _, heading = link.partition("#")
     to = at.parent / path if path else at

@@ -1,1 +1,1 @@
-"""Where spans go, besides the stock OTLP exporters: one module for each destination."""
+"""Where spans go, besides the stock OTLP exporters: a package for each destination; who adds one, and what failed."""
