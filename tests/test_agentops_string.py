@@ -18,6 +18,7 @@ from opentelemetry import trace
 
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.callbacks.agentops import AgentOpsLiteLLMCallback
+from agentops_otel_litellm.exporters.delivery import DELIVERY
 from apps import App
 from conftest import Reinstrument
 from recorder import Recorder
@@ -43,6 +44,7 @@ PLACES = {
 @pytest.fixture(autouse=True)
 def _callbacks_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTOPS_API_KEY", "11111111-2222-3333-4444-555555555555")
+    monkeypatch.setattr(DELIVERY, "wanted", lambda _provider: None)  # nothing is added to the suite's own provider
     for name in LISTS:
         monkeypatch.setattr(litellm, name, [])
     monkeypatch.setattr(litellm_logging, "_in_memory_loggers", [])
