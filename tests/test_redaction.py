@@ -142,6 +142,14 @@ def test_no_secret_hides_another(encode: Callable[[str], str]) -> None:
         assert [each for each in secrets if revealing(each) in redact(text)] == [], text
 
 
+def test_a_password_in_json_within_json() -> None:
+    """Each time, its quotes have twice as many backslashes, and one more."""
+    text = json.dumps({"password": "hunter2-canary"})
+    for _ in range(5):
+        text = json.dumps({"result": text})
+        assert "canary" not in redactor(REDACTED)(text)
+
+
 def test_a_private_key_ends_where_it_says() -> None:
     """What follows is told; of one that was cut all goes that may be of it. A name before it does not hide it."""
     key = f"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n{'aB3/' * 16}\n{'cD4+' * 8}==\n"

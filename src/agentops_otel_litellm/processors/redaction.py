@@ -105,7 +105,7 @@ RULES: tuple[Rule, ...] = (
         signs=("password", "passwd", "secret", *(f"{of}{by}key" for of in ("api", "access") for by in ("", "_", "-"))),
         pattern=re.compile(
             r"""(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)"""
-            r"""\\{0,3}["']?\s{0,3}[:=]\s{0,3}\\{0,3}["']?)"""
+            r"""\\{0,31}["']?\s{0,3}[:=]\s{0,3}\\{0,31}["']?)"""
             r"""(?!-----BEGIN)[^\s"',;}]{6,}"""
         ),
     ),
