@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from agentops_otel_litellm.launch.defaults import DEFAULTS
-from agentops_otel_litellm.settings import Settings, shown
+from agentops_otel_litellm.commands.settings import as_table, rows_of, rows_of_defaults
+from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.agentops import AgentOpsSettings
 from agentops_otel_litellm.settings.calls import CallSettings
 from agentops_otel_litellm.settings.content import ContentSettings
@@ -30,19 +30,10 @@ TYPES = {"str": "string", "int": "int", "float": "double", "bool": "boolean", "t
 
 def settings() -> str:
     """Every setting, with its default and its meaning."""
-    vocabularies = ", ".join(f"`{name}`" for name in VOCABULARIES)
-    said: list[str] = []
-    for title, group in GROUPS.items():
-        declared = [(each.metadata, each.default) for each in fields(group)]
-        rows = [
-            (f"`{of['variable']}`", _code([shown(default)]), of["help"].format(vocabularies=vocabularies))
-            for of, default in declared
-        ]
-        said += [f"## {title}\n", _table(("variable", "default", "meaning"), rows), ""]
     assert sum(len(fields(group)) for group in GROUPS.values()) == len(fields(Settings))
-    rows = [(f"`{variable}`", _code(default.values), default.help) for variable, default in DEFAULTS.items()]
-    said += ["## OpenTelemetry's, with a default of ours\n", _table(("variable", "default", "meaning"), rows)]
-    return "\n".join(said)
+    rows = {title: rows_of(group) for title, group in GROUPS.items()}
+    rows["OpenTelemetry's, with a default of ours"] = rows_of_defaults()
+    return "\n\n".join(f"## {title}\n\n{as_table(each)}" for title, each in rows.items())
 
 
 def attributes() -> str:

@@ -41,6 +41,15 @@ def delivered(platform: AgentOpsPlatform, provider: TracerProvider) -> int:
     return len(platform.spans)
 
 
+def another_has_its_own(made: Delivery, platform: AgentOpsPlatform, provider: TracerProvider) -> None:
+    """LiteLLM's spans come from another provider than before: those of both are delivered, once each."""
+    other = TracerProvider(shutdown_on_exit=False)
+    made.wanted(other)
+    assert (delivered(platform, provider), delivered(platform, other)) == (1, 1)
+    provider.shutdown()
+    other.shutdown()
+
+
 def test_a_provider_is_given_the_exporter_once(platform: AgentOpsPlatform, provider: TracerProvider) -> None:
     """Also where LiteLLM is instrumented again, and then with another one as well."""
     made = Delivery()
@@ -49,11 +58,7 @@ def test_a_provider_is_given_the_exporter_once(platform: AgentOpsPlatform, provi
         made.prepare()
         assert delivered(platform, provider) == 1
         made.unwanted()
-    other = TracerProvider(shutdown_on_exit=False)
-    made.wanted(other)
-    assert (delivered(platform, provider), delivered(platform, other)) == (1, 1)
-    provider.shutdown()
-    other.shutdown()
+    another_has_its_own(made, platform, provider)
 
 
 def test_a_global_provider_that_comes_later(
@@ -112,11 +117,7 @@ def test_where_the_configurator_delivers(platform: AgentOpsPlatform, provider: T
     made.wanted(provider)
     assert delivered(platform, provider) == 1
     made.unwanted()
-    other = TracerProvider(shutdown_on_exit=False)
-    made.wanted(other)
-    assert (delivered(platform, provider), delivered(platform, other)) == (1, 1)
-    provider.shutdown()
-    other.shutdown()
+    another_has_its_own(made, platform, provider)
 
 
 def test_a_provider_without_spans(platform: AgentOpsPlatform) -> None:

@@ -6,7 +6,6 @@ comes of an export is what the exporter gives back, and the answers that came ov
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -25,10 +24,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel_litellm.commands.examined import Examined
+from agentops_otel_litellm.commands.other_process import answer
 from agentops_otel_litellm.destinations import destinations
 from agentops_otel_litellm.launch.named_exporters import entry_point_name
 
-ANSWER = "agentops-otel-litellm probe: "
 NOT_SAMPLED = "not sampled"
 SPAN = "agentops-otel-litellm doctor"
 FLUSH_MILLIS = 20_000
@@ -175,7 +174,6 @@ def probe() -> list[Attempt]:
 
 
 if __name__ == "__main__":
-    attempts = probe()
-    print("\n" + ANSWER + json.dumps([asdict(each) for each in attempts]), flush=True)  # noqa: T201 - its answer
+    answer([asdict(each) for each in probe()])
     sys.stderr.flush()
     os._exit(0)  # what else the pipeline has to say at its end is nobody's

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 
 from agentops_otel_litellm.launch.defaults import DEFAULTS
 from agentops_otel_litellm.settings import Settings, shown
+from agentops_otel_litellm.settings.agentops import AgentOpsSettings
+from agentops_otel_litellm.settings.calls import CallSettings
+from agentops_otel_litellm.settings.content import ContentSettings
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 
 
 def settings_table() -> str:
     """Our own settings, and the OpenTelemetry variables to which the distro gives a default."""
+    return as_table([*rows_of(Settings), *rows_of_defaults()])
+
+
+def rows_of(group: type[CallSettings | ContentSettings | AgentOpsSettings]) -> list[str]:
+    """A line for each setting."""
     vocabularies = ", ".join(f"`{name}`" for name in VOCABULARIES)
-    rows: list[tuple[str, tuple[str, ...], str]] = []
-    for setting in fields(Settings):
-        text = setting.metadata["help"].format(vocabularies=vocabularies)
-        rows.append((setting.metadata["variable"], (shown(setting.default),), text))
-    rows += [(variable, default.values, default.help) for variable, default in DEFAULTS.items()]
-    lines = [
-        f"| `{variable}` | {' or '.join(f'`{value}`' for value in values if value)} | {text} |"
-        for variable, values, text in rows
+    return [
+        _row(each.metadata["variable"], (shown(each.default),), each.metadata["help"].format(vocabularies=vocabularies))
+        for each in fields(group)
     ]
-    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *lines])
+
+
+def rows_of_defaults() -> list[str]:
+    """A line for each variable of OpenTelemetry's."""
+    return [_row(variable, default.values, default.help) for variable, default in DEFAULTS.items()]
+
+
+def as_table(rows: Sequence[str]) -> str:
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+
+
+def _row(variable: str, values: Sequence[str], text: str) -> str:
+    return f"| `{variable}` | {' or '.join(f'`{value}`' for value in values if value)} | {text} |"

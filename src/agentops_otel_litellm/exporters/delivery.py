@@ -76,7 +76,7 @@ class Delivery:
     def _add_to(self, provider: SDKTracerProvider) -> None:
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, AgentOpsSpanProcessor
 
-        of_unknown = exporters() - set(self._placed)  # the app's, of whichever provider
+        of_unknown = live_exporters() - set(self._placed)  # the app's, of whichever provider
         if of_unknown or provider in self._has_one or _is_delivered_by_agentops(provider):
             return
         settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
@@ -93,7 +93,7 @@ class Delivery:
         )
 
 
-def exporters() -> set[AgentOpsSpanExporter]:
+def live_exporters() -> set[AgentOpsSpanExporter]:
     """Those of this process that are not shut down, whoever has made them."""
     module = sys.modules.get("agentops_otel_litellm.exporters.agentops.exporter")  # who makes one loads it
     return set() if module is None else set(module.AgentOpsSpanExporter.instances)

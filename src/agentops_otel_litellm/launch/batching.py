@@ -38,18 +38,19 @@ class Unusable(NamedTuple):
 
 def drop_unusable_batching(environment: MutableMapping[str, str]) -> None:
     """Take out what the SDK's batches cannot be made with, and tell of it: no setting may keep the app untraced."""
-    for found in [*unusable_batching(environment)]:
+    for found in mend_batching(environment):
         logger.warning("%s %s", found.text, found.instead)
-    mend_batching(environment)
 
 
-def mend_batching(environment: MutableMapping[str, str]) -> None:
-    """Take it out, and tell nothing."""
-    for found in [*unusable_batching(environment)]:
+def mend_batching(environment: MutableMapping[str, str]) -> list[Unusable]:
+    """Take it out, and tell nothing: what it was."""
+    unusable = [*unusable_batching(environment)]
+    for found in unusable:
         if found.used is None:
             del environment[found.variable]
         else:
             environment[found.variable] = found.used
+    return unusable
 
 
 def unusable_batching(environment: Mapping[str, str]) -> Iterator[Unusable]:

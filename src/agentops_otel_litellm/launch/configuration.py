@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.sdk import _configuration
 
 from agentops_otel_litellm.destinations import AGENTOPS
-from agentops_otel_litellm.exporters.delivery import DELIVERY, exporters
+from agentops_otel_litellm.exporters.delivery import DELIVERY, live_exporters
 from agentops_otel_litellm.exporters.failures import watched
 from agentops_otel_litellm.launch.named_exporters import only_usable_exporters
 from agentops_otel_litellm.launch.providers import SIGNALS, TRACES
@@ -47,12 +47,12 @@ def configure_unset(configure: Callable[[], None]) -> None:
     if import_exporters is not None:
         replacements["_import_exporters"] = lambda *names: [_watched(each) for each in import_exporters(*names)]
     replacements["BatchSpanProcessor"] = _processor
-    before = exporters()
+    before = live_exporters()
     try:
         with only_usable_exporters(os.environ), _replaced(replacements):
             configure()
         if TRACES not in kept:
-            DELIVERY.found(exporters() - before, TRACES.provider)
+            DELIVERY.found(live_exporters() - before, TRACES.provider)
     except Exception as fault:
         logger.warning(
             "OpenTelemetry is not set up, or in part (%s): telemetry is missing. "
@@ -74,7 +74,7 @@ def _watched(named: Mapping[str, type]) -> dict[str, type]:
 def _processor(exporter: SpanExporter) -> SpanProcessor:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    ours = next((each for each in exporters() if each is exporter), None)
+    ours = next((each for each in live_exporters() if each is exporter), None)
     if ours is None:
         return BatchSpanProcessor(exporter)
     from agentops_otel_litellm.exporters.agentops import AgentOpsSpanProcessor

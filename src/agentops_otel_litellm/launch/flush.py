@@ -9,7 +9,7 @@ from contextvars import copy_context
 from threading import Lock, Thread
 from time import monotonic
 
-from agentops_otel_litellm.exporters.delivery import exporters
+from agentops_otel_litellm.exporters.delivery import live_exporters
 from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
@@ -81,7 +81,7 @@ class _Flushes:
             late.join(_left(deadline))
         of_providers = self._flush_each(_providers(), deadline)
         # After those, which hand over what they have: a provider's does not reach what its exporters keep.
-        ours = list(exporters())
+        ours = list(live_exporters())
         of_exporters = self._flush_each(ours, deadline)
         failed = EXPORT_FAILURES.take_failure()
         lost = [exporter.take_loss() for exporter in ours]

@@ -15,11 +15,11 @@ from agentops_otel_litellm.vocabularies.conversation import (
     as_json,
     as_text,
     asked,
+    asked_as_fits,
     fitting,
     numbered,
     openai_message,
     openai_tool,
-    opening_and_latest,
     placeholder,
     url,
 )
@@ -28,10 +28,7 @@ Attributes = Mapping[str, AttributeValue]
 
 
 def input_messages(content: Content, room: int) -> Attributes:
-    opening, latest = opening_and_latest(content)
-    begun = fitting(map(_message, opening), room // 2)
-    rest = fitting(map(_message, latest), room - len(numbered(begun)))
-    return numbered([*begun, *reversed(rest)])
+    return asked_as_fits(content, _message, room)
 
 
 def output_messages(content: Content, room: int) -> Attributes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 
+from agentops_otel_litellm.commands import probe
 from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.probe import ANSWER, NOT_SAMPLED, Attempt
+from agentops_otel_litellm.commands.other_process import asked
+from agentops_otel_litellm.commands.probe import NOT_SAMPLED, Attempt
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 
 SECONDS = 30
@@ -46,33 +46,17 @@ def check(examined: Examined) -> Iterator[Record]:
         yield problem("--send", "nothing is sent: OTEL_SDK_DISABLED=true", "Unset OTEL_SDK_DISABLED.")
         return
     try:
-        attempts = _asked(examined)
+        answer = asked(probe.__name__, examined.for_others, SECONDS)
     except subprocess.TimeoutExpired:
         yield problem("--send", f"no answer within {SECONDS} s", LOOK)
         return
-    if attempts is None:
+    if answer is None:
         yield problem("--send", "the pipeline cannot be set up", "Start your app, and read what it says first.")
         return
-    if not attempts:
+    if not answer:
         yield problem("--send", "nothing was sent", "See above: traces have no destination that can be used.")
-    for attempt in attempts:
-        yield _judged(attempt)
-
-
-def _asked(examined: Examined) -> list[Attempt] | None:
-    """What the other process tells; `None` where it has come to nothing."""
-    done = subprocess.run(
-        [sys.executable, "-m", "agentops_otel_litellm.commands.probe"],
-        env=examined.for_others,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=SECONDS,
-        check=False,
-    )
-    answer = next((line for line in done.stdout.splitlines() if line.startswith(ANSWER)), None)
-    return None if answer is None else [Attempt(**each) for each in json.loads(answer.removeprefix(ANSWER))]
+    for attempt in answer:
+        yield _judged(Attempt(**attempt))
 
 
 def _judged(attempt: Attempt) -> Record:

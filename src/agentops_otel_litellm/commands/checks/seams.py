@@ -5,21 +5,18 @@ own: it takes seconds, and may print, fetch and start what it likes.
 from __future__ import annotations
 
 import importlib
-import json
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import ModuleType
 
 from agentops_otel_litellm.commands.checks.installed import installed
 from agentops_otel_litellm.commands.examined import Examined
+from agentops_otel_litellm.commands.other_process import answer, asked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.seams import SEAMS
 
 SECONDS = 60
-MARK = "agentops-otel-litellm: "
-"""What the line begins with that the other process answers with, among what LiteLLM may print."""
 NAME = "litellm"
 SAY = "Say so in a report, with the version of LiteLLM; its other calls are traced."
 
@@ -38,29 +35,15 @@ def check(examined: Examined) -> Iterator[Record]:
     if not examined.imports_litellm:
         yield ok(NAME, "not looked at: LiteLLM is not imported with --quick")
         return
-    places = _asked(examined)
-    if places is None:
+    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OTEL_SDK_DISABLED": "true"}  # it fetches no prices
+    found = asked(__name__, {**examined.for_others, **quiet}, SECONDS)
+    if found is None:
         yield problem(NAME, "it cannot be imported", 'See why: python -c "import litellm"')
         return
+    places = Places(**found)
     yield ok(NAME, f"{len(places.found)} of {len(SEAMS)} places found; releases differ in the rest")
     for name in places.lacking:
         yield notice(name, "not found: calls are traced in part or not at all", SAY)
-
-
-def _asked(examined: Examined) -> Places | None:
-    """What the other process finds; its LiteLLM fetches no prices, and is not traced."""
-    done = subprocess.run(  # noqa: S603 - this Python, and a module of ours
-        [sys.executable, "-m", __name__],
-        env={**examined.for_others, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "OTEL_SDK_DISABLED": "true"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=SECONDS,
-        check=False,
-    )
-    answer = next((line for line in done.stdout.splitlines() if line.startswith(MARK)), None)
-    return None if answer is None else Places(**json.loads(answer.removeprefix(MARK)))
 
 
 def look() -> Places:
@@ -95,5 +78,4 @@ def _has(module: ModuleType | None, dotted: str) -> bool:
 
 
 if __name__ == "__main__":
-    places = look()
-    print(MARK + json.dumps({"found": places.found, "lacking": places.lacking}))  # noqa: T201 - its answer
+    answer(asdict(look()))

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
-from agentops_otel_litellm.exporters.agentops.auth import CONNECT_TIMEOUT, AgentOpsAuth, answered, time_left
+from agentops_otel_litellm.exporters.agentops.auth import AgentOpsAuth, answered, timeouts
 from agentops_otel_litellm.exporters.agentops.trouble import (
     LATE,
     NO_COLLECTOR,
@@ -114,10 +114,9 @@ class _Connection(HTTPAdapter):
             return self._sent(request, proxies)
 
     def _sent(self, request: requests.PreparedRequest, proxies: dict[str, str] | None) -> requests.Response:
-        left = time_left(self.deadline)
         return super().send(
             request,
-            timeout=(min(CONNECT_TIMEOUT, left), left),
+            timeout=timeouts(self.deadline),
             # As the request for a token has it.
             verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             proxies=proxies,

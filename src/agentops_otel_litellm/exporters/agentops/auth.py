@@ -62,13 +62,9 @@ class AgentOpsAuth:
             raise Undelivered(NO_URL)
         if self._key is None:
             raise Undelivered(NO_KEY)
-        left = time_left(deadline)
         try:
             answer = requests.post(
-                self._url,
-                json={"api_key": self._key},
-                timeout=(min(CONNECT_TIMEOUT, left), left),
-                allow_redirects=False,
+                self._url, json={"api_key": self._key}, timeout=timeouts(deadline), allow_redirects=False
             )
             found = TOKEN.fullmatch(answer.json()["token"]) if answer.status_code == HTTPStatus.OK else None
         except (OSError, ValueError, LookupError, TypeError) as error:  # of the network, or of an answer without token
@@ -79,9 +75,10 @@ class AgentOpsAuth:
         return found[0]
 
 
-def time_left(deadline: float) -> float:
-    """Seconds until a deadline; never none at all, which would mean that there is no limit."""
-    return max(deadline - monotonic(), 0.001)
+def timeouts(deadline: float) -> tuple[float, float]:
+    """Seconds to connect in, and to wait for an answer; never none at all, which would mean that there is no limit."""
+    left = max(deadline - monotonic(), 0.001)
+    return min(CONNECT_TIMEOUT, left), left
 
 
 def answered(trouble: Trouble, answer: requests.Response) -> Trouble:
