@@ -1,13 +1,14 @@
 """What tracing costs: with us, with each peer that is installed, and the floor, in one run.
 
 `python benchmarks/overhead.py --help` names the options. A `litellm.CustomLLM` handler answers, so no network is in
-the figures. Each subject has a process of its own, in which batches with it and without it take turns: a subject's
-cost is the median of their differences, so that neither a machine whose speed drifts nor a process that happens to
-be slow is taken for a cost. The subject `nothing` shows what noise is left.
+the figures. Each subject has a process of its own, in which batches with it, with the floor and with neither take
+turns: a cost is the median of the differences, and its ratio to the floor is that of one process, so that neither a
+machine whose speed drifts nor a process that happens to be slow is taken for a cost. The subject `nothing` shows what
+noise is left.
 
-The floor is one span made by hand with the very attributes that we write, and the same metric values recorded, on
-the calling thread. Two clocks: `thread` is the CPU time of the thread that makes the calls, what the app feels;
-`process` is that of all threads, with exporting and the collection of metrics.
+The floor is one span made by hand with the very attributes and events that we write, and the same metric values
+recorded, on the calling thread. Two clocks: `thread` is the CPU time of the thread that makes the calls, what the app
+feels; `process` is that of all threads, with exporting and the collection of metrics.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 WORKER = Path(__file__).with_name("worker.py")
-SUBJECTS = ("nothing", "floor", "ours", "ours, unsampled", "openinference", "openllmetry", "openlit")
+SUBJECTS = ("nothing", "ours", "ours, unsampled", "openinference", "openllmetry", "openlit")
 CHUNKS = 100
-PAIRS = 20
-"""Pairs of batches in a round."""
+TURNS = 21
+"""Batches of each side in a round."""
 
 CLOCKS = ("thread", "process")
 
@@ -33,20 +34,23 @@ Times = dict[str, float]
 
 
 class Cost(NamedTuple):
-    """CPU microseconds that a subject adds, by clock; and what LiteLLM takes without it."""
+    """CPU microseconds that a subject adds, by clock; what the floor adds and what LiteLLM takes in its process."""
 
     thread: float
     process: float
+    floor: float
     alone: float
 
     @classmethod
-    def of(cls, without: Sequence[Times], with_it: Sequence[Times]) -> Cost:
-        """From batches that were run in pairs."""
-        thread, process = (
-            statistics.median(one[clock] - other[clock] for one, other in zip(with_it, without, strict=True))
-            for clock in CLOCKS
-        )
-        return cls(thread, process, statistics.median(one["thread"] for one in without))
+    def of(cls, taken: Mapping[str, Sequence[Times]]) -> Cost:
+        """From batches of the three sides, which were run in turns."""
+
+        def added(side: str, clock: str) -> float:
+            batches = zip(taken[side], taken["without"], strict=True)
+            return statistics.median(one[clock] - other[clock] for one, other in batches)
+
+        alone = statistics.median(one["thread"] for one in taken["without"])
+        return cls(added("with", "thread"), added("with", "process"), added("floor", "thread"), alone)
 
 
 class Worker:
@@ -58,7 +62,7 @@ class Worker:
         self.available = self._answer() == {"ready": True}
 
     def round(self, **order: int) -> dict[str, list[Times]]:
-        """CPU microseconds a call (and with `streams`, a chunk), `with` the subject and `without`, by clock."""
+        """CPU microseconds a call (a chunk, where they are asked for) by clock, for each side's batches."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
@@ -79,30 +83,26 @@ class Worker:
 
 def costs(workers: Mapping[str, Worker], rounds: int, order: Mapping[str, int]) -> dict[str, Cost]:
     """What each subject adds, by the medians over the rounds."""
-    without: dict[str, list[Times]] = {subject: [] for subject in workers}
-    with_it: dict[str, list[Times]] = {subject: [] for subject in workers}
+    taken: dict[str, dict[str, list[Times]]] = {subject: {} for subject in workers}
     for number in range(rounds + 1):
         for subject, worker in workers.items():
-            taken = worker.round(pairs=PAIRS, **order)
-            if number:  # the first warms up
-                without[subject] += taken["without"]
-                with_it[subject] += taken["with"]
-    return {subject: Cost.of(without[subject], with_it[subject]) for subject in workers}
+            for side, batches in worker.round(turns=TURNS, **order).items():
+                if number:  # the first warms up
+                    taken[subject].setdefault(side, []).extend(batches)
+    return {subject: Cost.of(sides) for subject, sides in taken.items()}
 
 
 def show(title: str, table: Mapping[str, Cost]) -> None:
     """The table: what each subject adds in µs, and as ratios to the floor and to LiteLLM's own time."""
     print(f"\n### {title}\n")
     print(
-        "| subject | adds, thread µs | adds, process µs | thread ÷ floor "
+        "| subject | adds, thread µs | adds, process µs | floor adds, thread µs | thread ÷ floor "
         "| LiteLLM alone, thread µs | thread ÷ LiteLLM |"
     )
-    print("|---|--:|--:|--:|--:|--:|")
-    floor = table["floor"].thread if "floor" in table else None
+    print("|---|--:|--:|--:|--:|--:|--:|")
     for subject, cost in table.items():
-        of_floor = f"{cost.thread / floor:.2f}" if floor else ""
         print(
-            f"| {subject} | {cost.thread:.1f} | {cost.process:.1f} | {of_floor} "
+            f"| {subject} | {cost.thread:.1f} | {cost.process:.1f} | {cost.floor:.1f} | {cost.thread / cost.floor:.2f} "
             f"| {cost.alone:.1f} | {cost.thread / cost.alone:.3f} |"
         )
 

@@ -7,8 +7,10 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
+from typing import NamedTuple
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
@@ -21,7 +23,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.vocabularies.metrics import RELEASED
@@ -46,6 +48,20 @@ class Kept(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self.newest = spans[-1]
         return SpanExportResult.SUCCESS
+
+
+class Pipeline:
+    """Where spans and metric values go."""
+
+    def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
+        self.exporter, self._reader = Kept(), InMemoryMetricReader()
+        self.spans = TracerProvider(sampler=sampler)
+        self.spans.add_span_processor(BatchSpanProcessor(self.exporter))
+        self.metrics = MeterProvider(metric_readers=[self._reader])
+
+    def emptied(self) -> None:
+        self.spans.force_flush()
+        self._reader.collect()
 
 
 class Handler(litellm.CustomLLM):
@@ -75,8 +91,6 @@ class Handler(litellm.CustomLLM):
 
 
 HANDLER = Handler()
-EXPORTER = Kept()
-READER = InMemoryMetricReader()
 
 
 def call(order: dict[str, int]) -> None:
@@ -122,107 +136,114 @@ def patches(instrument: Callable[[], object]) -> Patches:
     return {where: (before.get(where), after) for where, after in names().items() if before.get(where) is not after}
 
 
-class Subject:
-    """What is measured, and how to have it and not to have it: in one process, for two processes differ by more
-    than is to be measured.
-    """
+def instrument(name: str, pipeline: Pipeline) -> None:
+    """Have `name` trace LiteLLM, into `pipeline`."""
+    if name == "openlit":  # takes the global providers
+        trace.set_tracer_provider(pipeline.spans)
+        metrics.set_meter_provider(pipeline.metrics)
+        set_logger_provider(LoggerProvider())
+        importlib.import_module("openlit").init(pricing_json="{}", capture_message_content=False, disable_events=True)
+        return
+    instrumentor = importlib.import_module(PEERS.get(name, "agentops_otel_litellm")).LiteLLMInstrumentor()
+    instrumentor.instrument(tracer_provider=pipeline.spans, meter_provider=pipeline.metrics, skip_dep_check=True)
 
-    def __init__(self, name: str) -> None:
-        self.provider = TracerProvider(sampler=ALWAYS_OFF if name == "ours, unsampled" else ALWAYS_ON)
-        self.provider.add_span_processor(BatchSpanProcessor(EXPORTER))
-        self.meters = MeterProvider(metric_readers=[READER])
-        self.patches: Patches = {}
-        self.call: Run = call
-        self.stream: Run = stream
-        if name == "floor":
-            self.call, self.stream = self.by_hand(call, streamed=False), self.by_hand(stream, streamed=True)
-        elif name != "nothing":
-            self.patches = patches(lambda: self.instrument(name))
-            assert self.patches, f"{name} patched nothing"
 
-    def instrument(self, name: str) -> None:
-        if name == "openlit":  # takes the global providers
-            trace.set_tracer_provider(self.provider)
-            metrics.set_meter_provider(self.meters)
-            set_logger_provider(LoggerProvider())
-            importlib.import_module("openlit").init(
-                pricing_json="{}", capture_message_content=False, disable_events=True
-            )
-            return
-        instrumentor = importlib.import_module(PEERS.get(name, "agentops_otel_litellm")).LiteLLMInstrumentor()
-        instrumentor.instrument(tracer_provider=self.provider, meter_provider=self.meters, skip_dep_check=True)
+def by_hand(run: Run, *, pipeline: Pipeline, streamed: bool) -> Run:
+    """`run` beneath a span made by hand, with the attributes, events and metric values that we give it."""
+    instrumentor = LiteLLMInstrumentor()
+    instrumentor.instrument(tracer_provider=pipeline.spans, meter_provider=pipeline.metrics)
+    run({})
+    pipeline.emptied()
+    instrumentor.uninstrument()
+    assert pipeline.exporter.newest is not None
+    attributes, events = dict(pipeline.exporter.newest.attributes or {}), pipeline.exporter.newest.events
+    at_start = {name: value for name, value in attributes.items() if name in METRIC_ATTRIBUTES}
+    tracer, meter = pipeline.spans.get_tracer("floor"), pipeline.metrics.get_meter("floor")
+    instruments = dict.fromkeys(row.name for row in RELEASED)
+    duration, tokens, first, between = (meter.create_histogram(name) for name in instruments)
+    cost, attempts = meter.create_histogram("cost"), meter.create_counter("attempts")
 
-    def by_hand(self, run: Run, *, streamed: bool) -> Run:
-        """`run` beneath a span made by hand, with the attributes, events and metric values that we give it."""
-        instrumentor = LiteLLMInstrumentor()
-        instrumentor.instrument(tracer_provider=self.provider, meter_provider=self.meters)
-        run({})
-        self.provider.force_flush()
-        instrumentor.uninstrument()
-        assert EXPORTER.newest is not None
-        attributes, events = dict(EXPORTER.newest.attributes or {}), EXPORTER.newest.events
-        at_start = {name: value for name, value in attributes.items() if name in METRIC_ATTRIBUTES}
-        tracer, meter = self.provider.get_tracer("floor"), self.meters.get_meter("floor")
-        instruments = dict.fromkeys(row.name for row in RELEASED)
-        duration, tokens, first, between = (meter.create_histogram(name) for name in instruments)
-        cost, attempts = meter.create_histogram("cost"), meter.create_counter("attempts")
-
-        def made_by_hand(order: dict[str, int]) -> int | None:
-            span = tracer.start_span("chat model", kind=trace.SpanKind.CLIENT, attributes=at_start)
-            context = trace.set_span_in_context(span)
-            with trace.use_span(span):
-                taken = stream(order, lambda: between.record(0.01, at_start, context)) if streamed else run(order)
-            span.set_attributes(attributes)
-            for event in events:
-                span.add_event(event.name, event.attributes)
-            duration.record(0.1, at_start, context)
-            tokens.record(10, {**at_start, "gen_ai.token.type": "input"}, context)
-            tokens.record(5, {**at_start, "gen_ai.token.type": "output"}, context)
-            attempts.add(1, at_start, context)
-            if "gen_ai.usage.cost.amount" in attributes:
-                cost.record(0.1, at_start, context)
-            if streamed:
-                first.record(0.1, at_start, context)
-            span.end()
-            return taken
-
-        return made_by_hand
-
-    def pairs(self, order: dict[str, int]) -> dict[str, list[Times]]:
-        """Batches without and with, in turns, and each first as often as second."""
-        self.without(order)  # the processor has just been somebody else's
-        taken: dict[str, list[Times]] = {"without": [], "with": []}
-        for number in range(order["pairs"]):
-            sides = [("without", self.without), ("with", self.with_it)]
-            for side, run in reversed(sides) if number % 2 else sides:
-                taken[side].append(run(order))
+    def made_by_hand(order: dict[str, int]) -> int | None:
+        span = tracer.start_span("chat model", kind=trace.SpanKind.CLIENT, attributes=at_start)
+        context = trace.set_span_in_context(span)
+        with trace.use_span(span):
+            taken = stream(order, lambda: between.record(0.01, at_start, context)) if streamed else run(order)
+        span.set_attributes(attributes)
+        for event in events:
+            span.add_event(event.name, event.attributes)
+        duration.record(0.1, at_start, context)
+        tokens.record(10, {**at_start, "gen_ai.token.type": "input"}, context)
+        tokens.record(5, {**at_start, "gen_ai.token.type": "output"}, context)
+        attempts.add(1, at_start, context)
+        if "gen_ai.usage.cost.amount" in attributes:
+            cost.record(0.1, at_start, context)
+        if streamed:
+            first.record(0.1, at_start, context)
+        span.end()
         return taken
 
-    def without(self, order: dict[str, int]) -> Times:
-        for (module, name), (before, _) in self.patches.items():
-            setattr(module, name, before)
-        return self._timed(order, call, stream)
+    return made_by_hand
 
-    def with_it(self, order: dict[str, int]) -> Times:
-        for (module, name), (_, after) in self.patches.items():
-            setattr(module, name, after)
-        return self._timed(order, self.call, self.stream)
 
-    def _timed(self, order: dict[str, int], call: Run, stream: Run) -> Times:
+class Side(NamedTuple):
+    """One of the three that take turns: how a call and a stream are made, and where what they tell goes."""
+
+    call: Run
+    stream: Run
+    pipeline: Pipeline
+    patched: bool = False
+
+    def timed(self, order: dict[str, int]) -> Times:
         """CPU microseconds: `thread` of the calling thread, `process` with what is exported and collected after."""
         HANDLER.chunks = order.get("chunks", 0)
         thread, process = time.thread_time_ns(), time.process_time_ns()
         if "chunks" in order:
             units = order["chunks"]
-            thread = (stream(order) or 0) * units // (units - 2)
+            thread = (self.stream(order) or 0) * units // (units - 2)
         else:
             units = order["calls"]
             for _ in range(units):
-                call(order)
+                self.call(order)
             thread = time.thread_time_ns() - thread
-        self.provider.force_flush()
-        READER.collect()
+        self.pipeline.emptied()
         return {"thread": thread / 1e3 / units, "process": (time.process_time_ns() - process) / 1e3 / units}
+
+
+class Subject:
+    """What is measured, beside the floor and beside nothing: in one process, for two processes differ by more than is
+    to be measured.
+    """
+
+    def __init__(self, name: str) -> None:
+        floor, own = Pipeline(), Pipeline(ALWAYS_OFF if name == "ours, unsampled" else ALWAYS_ON)
+        calls, streams = (
+            by_hand(run, pipeline=floor, streamed=streamed) for run, streamed in ((call, False), (stream, True))
+        )
+        self.sides = {
+            "without": Side(call, stream, floor),
+            "floor": Side(calls, streams, floor),
+            "with": Side(call, stream, own, patched=True),
+        }
+        self.patches: Patches = {}
+        if name != "nothing":
+            self.patches = patches(lambda: instrument(name, own))
+            assert self.patches, f"{name} patched nothing"
+
+    def turns(self, order: dict[str, int]) -> dict[str, list[Times]]:
+        """`order["turns"]` batches of each side, and each side first, second and third as often."""
+        sides = deque(self.sides.items())
+        sides[0][1].timed(order)  # the processor has just been somebody else's
+        taken: dict[str, list[Times]] = {side: [] for side in self.sides}
+        for _ in range(order["turns"]):
+            for name, side in sides:
+                self.patch(patched=side.patched)
+                taken[name].append(side.timed(order))
+            sides.rotate()
+        return taken
+
+    def patch(self, *, patched: bool) -> None:
+        for (module, name), values in self.patches.items():
+            setattr(module, name, values[patched])
 
 
 def main() -> None:
@@ -236,7 +257,7 @@ def main() -> None:
     print('{"ready": true}', flush=True)
     for line in sys.stdin:
         order = json.loads(line)
-        print(json.dumps(subject.pairs(order)), flush=True)
+        print(json.dumps(subject.turns(order)), flush=True)
 
 
 if __name__ == "__main__":

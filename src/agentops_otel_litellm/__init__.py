@@ -6,7 +6,6 @@ Importing this imports neither litellm nor the OpenTelemetry SDK; the rest is im
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
 from agentops_otel_litellm.version import __version__
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
+    from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
     from agentops_otel_litellm.launch.flush import flush
     from agentops_otel_litellm.launch.init import init
     from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary, always
@@ -63,7 +63,7 @@ __all__ = [
     "flush",
     "init",
 ]
-_HOMES = ("launch.init", "launch.flush", "call", "call.content", "vocabularies")
+_HOMES = ("instrumentor", "launch.init", "launch.flush", "call", "call.content", "vocabularies")
 
 
 def __getattr__(name: str) -> object:
