@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.processors.content import editing
-from agentops_otel_litellm.processors.limits import LONGEST_SECRET, Limits
+from agentops_otel_litellm.processors.limits import LONGEST_SECRET, MARKS, Limits
 from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.settings import REDACTED
 from apps import App
@@ -118,6 +118,13 @@ def test_of_a_long_conversation_the_end_is_told() -> None:
     assert edited(content, call=10_000) == content
 
 
+def test_the_opening_of_a_conversation_is_told() -> None:
+    """Where an API takes the instructions as the first message, they have room as those that come apart."""
+    said = Message(role="system", parts=(Part(type="text", content="s" * 100),))
+    content = Content(input=(said, *(asked("1" * 100, "2" * 100).input or ())))
+    assert told(edited(content, call=200)) == ["s" * 100, "… [100 characters left out]", "2" * 100]
+
+
 def test_of_many_texts_and_documents_the_first_are_told() -> None:
     """With how much is missing of the others; the query first, then what was found."""
     content = Content(
@@ -214,14 +221,16 @@ def redacting_all(seen: list[str]) -> Redactor:
 
 
 def test_what_is_not_told_is_not_looked_at() -> None:
-    """Of a long conversation the redactors get what has room, from the end on: all other messages are there with the
-    mark. What is past the limit of a text they get for as long as the longest secret.
+    """Of a long conversation the redactors get what has room, from the end on: other messages are there with the mark,
+    and those before them with one for all. What is past the limit of a text they get for as long as the longest secret.
     """
     seen: list[str] = []
     content = asked(*(f"{index:05d}{'a' * 995}" for index in range(10_000)))
     fit = edited(content, call=2_500, redact=noting(seen))
     assert [len(text or "") for text in told(fit)[-4:]] == [28, 500 + 27, 1_000, 1_000]
-    assert told(fit)[:-3] == ["… [1000 characters left out]"] * 9_997
+    each = MARKS // 2  # a message and its text
+    first, *others = told(fit)[:-3]
+    assert (first, others) == (f"… [{9_997 - each} messages left out]", ["… [1000 characters left out]"] * each)
     assert [text[:5] for text in seen] == ["09999", "09998", "09997"]
     seen.clear()
     edited(asked("a" * 100_000), redact=noting(seen))
@@ -241,6 +250,7 @@ EVERYWHERE: dict[str, Callable[[int], Content]] = {
     "media": lambda index: asked(f"{index} data:image/png;base64,{'iVBORw0KGgo+' * 40}"),
 }
 """Of which there may be any number."""
+NOUNS = {"input": "messages", "texts": "texts", "tools": "tools", "documents": "documents", "results": "documents"}
 
 
 @pytest.mark.parametrize("kind", EVERYWHERE)
@@ -254,8 +264,9 @@ def test_what_is_taken_out_does_not_make_it_endless(kind: str) -> None:
     fit = edited(Content(**known), redact=redacting_all(seen))
     assert 0 < sum(map(len, seen)) < 2 * 10_000 + 1_000 + LONGEST_SECRET
     assert fit is not None
-    assert {name: len(all_of_it) for name, all_of_it in vars(fit).items()} == dict.fromkeys(known, 2_000)
-    assert "left out]" in repr(fit)
+    for name, (*most, last) in vars(fit).items():
+        missing = 2_000 - len(most)
+        assert f"… [{missing} {NOUNS[name]} left out]" in repr(most[0] if name == "input" else last)
 
 
 def test_a_structure_is_written_only_as_far_as_it_is_told() -> None:

@@ -45,14 +45,14 @@ def test_prices_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ('{"mine": {\n  "input_cost_per_token": 1e-6,\n}}', "is not JSON: line 3, column 1: "),
+        ('{"mine": {\n  "input_cost_per_token" 1e-6}}', "is not JSON: line 2, column 26: Expecting ':' delimiter"),
         ("", "is not JSON: line 1, column 1: Expecting value"),
         ("[1]", 'must be an object of models, such as {"my-model": {"input_cost_per_token": 1e-6, '),
         ("\x00", "is not JSON: line 1, column 1: Expecting value"),
         ("[" * 100_000, "cannot be read (RecursionError)"),
         ('{"mine": {"input_cost_per_token": ' + "9" * 5_000 + "}}", "cannot be read (ValueError)"),
     ],
-    ids=["a comma too many", "nothing", "a list", "no text", "nested", "long"],
+    ids=["a colon too few", "nothing", "a list", "no text", "nested", "long"],
 )
 def test_a_file_that_cannot_be_used(tmp_path: Path, told: Told, text: str, why: str) -> None:
     """One line says which file, where in it and why; the app runs without."""

@@ -49,6 +49,10 @@ class Message:
     """Of an answer, as LiteLLM gives it; `None` where it did not come."""
 
 
+INSTRUCTING = frozenset({"system", "developer"})
+"""Roles of those who tell the model what to be."""
+
+
 @record
 class Tool:
     """A tool that the model may call."""
@@ -90,3 +94,9 @@ class Content:
     documents: tuple[Document, ...] | None = None
     """Those given to be ranked."""
     results: tuple[Document, ...] | None = None
+
+
+def opening_and_rest(conversation: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """What the model is told to be, where that is the conversation's first message; and the others."""
+    begins = bool(conversation) and conversation[0].role in INSTRUCTING
+    return conversation[:begins], conversation[begins:]

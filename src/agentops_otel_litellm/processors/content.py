@@ -8,14 +8,23 @@ is room to tell it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
+from agentops_otel_litellm.call.content import (
+    INSTRUCTING,
+    Content,
+    Document,
+    Json,
+    Message,
+    Part,
+    Tool,
+    opening_and_rest,
+)
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.processors.limits import LONGEST_SECRET, Limits, left_out
+from agentops_otel_litellm.processors.limits import LONGEST_SECRET, MARKS, Limits, Said, left_out, together
 from agentops_otel_litellm.processors.media import medium, without_media
 from agentops_otel_litellm.processors.redaction import Redactor
 from agentops_otel_litellm.processors.structures import Beginning, as_json
@@ -36,7 +45,7 @@ _STRUCTURE = frozenset({"type", "modality", "size", "index", "score"})
 """Fields that are words of the conventions, and figures."""
 _SAID = frozenset({"content", "arguments", "response", "uri", "description", "parameters"})
 """Fields of which there may be much. The others are names, which have no part in the call's limit."""
-_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function", "model"})
+_ROLES = INSTRUCTING | {"user", "assistant", "tool", "function", "model"}
 
 _EDITING = guard("editing what was said, which is left out")
 
@@ -83,6 +92,7 @@ class _Editing:
         self._room = limits.call
         self._sight = limits.call * _SIGHT
         """Characters that may still be looked at."""
+        self._marks = MARKS
         self._known: dict[str, str] = {}
         """Short texts, as they are told."""
 
@@ -90,24 +100,39 @@ class _Editing:
         """The answer, the instructions, the tools, and of the conversation the end, have room in this order. (A call
         that has several texts or documents has little else.)
         """
+        output = self._messages(given.output)
+        instructions = self._records(given.instructions)
+        opening, conversation = opening_and_rest(given.input or ())
+        begun = self._messages(opening) or ()
+        tools = self._records(given.tools)
+        latest = self._messages(conversation[::-1]) or ()
         return Content(
-            output=self._messages(given.output),
-            instructions=self._records(given.instructions),
-            tools=self._records(given.tools),
-            input=self._messages(given.input, from_the_end=True),
+            output=output,
+            instructions=instructions,
+            tools=tools,
+            input=None if given.input is None else (*begun, *latest[::-1]),
             query=self._texts(given.query),
             results=self._records(given.results),
             texts=self._texts(given.texts),
             documents=self._records(given.documents),
         )
 
-    def _messages(
-        self, messages: tuple[Message, ...] | None, *, from_the_end: bool = False
-    ) -> tuple[Message, ...] | None:
-        if messages is None:
-            return None
-        step = -1 if from_the_end else 1
-        return tuple([self._message(each) for each in messages[::step]][::step])
+    def _several(self, given: Sequence[Said] | None, edit: Callable[[Said], Said]) -> tuple[Said, ...] | None:
+        """Each, or with its mark, and then one mark for the rest."""
+        return None if given is None else tuple(self._as_fits(given, edit))
+
+    def _as_fits(self, given: Sequence[Said], edit: Callable[[Said], Said]) -> Iterator[Said]:
+        for number, each in enumerate(given):
+            if not self._limit:
+                self._marks -= 1
+                rest = len(given) - number
+                if self._marks < 0 and rest > 1:
+                    yield together(each, rest)
+                    return
+            yield edit(each)
+
+    def _messages(self, messages: Sequence[Message] | None) -> tuple[Message, ...] | None:
+        return self._several(messages, self._message)
 
     def _message(self, given: Message) -> Message:
         known: dict[str, Any] = {
@@ -116,11 +141,11 @@ class _Editing:
         return Message(**known)
 
     def _texts(self, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if texts is None else tuple(map(self._text, texts))
+        return self._several(texts, self._text)
 
     def _records(self, records: tuple[Record, ...] | None) -> tuple[Record, ...] | None:
         """Of parts, tools or documents."""
-        return None if records is None else tuple(map(self._record, records))
+        return self._several(records, self._record)
 
     def _record(self, given: Record) -> Record:
         if isinstance(given, Part) and given.type == "blob":

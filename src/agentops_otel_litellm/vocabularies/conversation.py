@@ -9,12 +9,11 @@ from typing import Any
 
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.call.content import Content, Json, Message, Part, Tool
+from agentops_otel_litellm.call.content import Content, Json, Message, Part, Tool, opening_and_rest
 
 Group = Mapping[str, AttributeValue]
 """Attributes that say something together only."""
 
-_INSTRUCTING = frozenset({"system", "developer"})
 SAID = frozenset({"text", "refusal"})
 """Types of parts that are text to show."""
 
@@ -68,8 +67,9 @@ def opening_and_latest(content: Content) -> tuple[list[Turn], Iterator[Turn]]:
     """
     messages = content.input or ()
     opening = _instructions(content)
-    if not opening and messages and messages[0].role in _INSTRUCTING:
-        opening, messages = list(turns(messages[0])), messages[1:]
+    if not opening:
+        first, messages = opening_and_rest(messages)
+        opening = [turn for message in first for turn in turns(message)]
     return opening, (turn for message in reversed(messages) for turn in reversed(tuple(turns(message))))
 
 
