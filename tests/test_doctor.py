@@ -218,7 +218,7 @@ def test_every_setting_is_shown_with_its_origin() -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://***@localhost:4318 (environment)",
         "OTEL_EXPORTER_OTLP_HEADERS": "*** (environment)",
         "OTEL_EXPORTER_OTLP_TIMEOUT": "9 (environment)",
-        "AGENTOPS_SEMCONV": "not set",
+        "AGENTOPS_SEMCONV": "gen_ai,llm (default)",
         "AGENTOPS_PRICES": "not set",
     }
     assert found["OTEL_TRACES_EXPORTER"] == "otlp (set by this distro)"

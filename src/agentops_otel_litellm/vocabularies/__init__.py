@@ -24,27 +24,27 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "llm": LLM,
     "agentops": AGENTOPS,
 }
-USUAL = ("gen_ai", "llm")
-"""Those that are written where the user does not choose; `agentops` also, where AgentOps is a destination."""
 ENTRY_POINTS = "agentops_otel_litellm_vocabulary"
 """The group in which other packages name vocabularies of theirs."""
+
+
+def usual(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Those that are written where the user does not choose: what is read where the spans go to."""
+    return ("gen_ai", "llm", "agentops") if sends_to_agentops(environment) else ("gen_ai", "llm")
 
 
 def chosen(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[Vocabulary]:
     """Those that the user wants written: ours in the registry's order, since samplers get to see what the first says,
     then others'. One that cannot be loaded is told of, and left out.
-
-    Where the user does not choose, they are those that where the spans go to needs.
     """
     others = {} if set(settings.semconv or ()) <= VOCABULARIES.keys() else _others()
-    usual = (*USUAL, "agentops") if sends_to_agentops(environment) else USUAL
-    names = settings.vocabularies([*VOCABULARIES, *others]) or usual
+    names = settings.vocabularies([*VOCABULARIES, *others]) or usual(environment)
     found = [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names]
     for name in names:
         vocabulary = None if name in VOCABULARIES else _loaded(others[name])
         if vocabulary is not None:
             found.append(vocabulary)
-    return found or [VOCABULARIES[name] for name in usual]
+    return found or [VOCABULARIES[name] for name in usual(environment)]
 
 
 def _others() -> dict[str, EntryPoint]:

@@ -16,7 +16,7 @@ from agentops_otel_litellm.launch.defaults import DEFAULTS
 from agentops_otel_litellm.settings import Settings, fault_in_choice, shown
 from agentops_otel_litellm.settings.declaring import instead, is_kept_quiet, quoted
 from agentops_otel_litellm.settings.masking import MASK, masked
-from agentops_otel_litellm.vocabularies import ENTRY_POINTS, VOCABULARIES
+from agentops_otel_litellm.vocabularies import ENTRY_POINTS, VOCABULARIES, usual
 
 DECLARED: dict[str, Field[Any]] = {declared.metadata["variable"]: declared for declared in fields(Settings)}
 # Of the AgentOps SDK: nothing here reads them, and they do no harm.
@@ -54,7 +54,8 @@ def _ours(declared: Field[Any], examined: Examined) -> Record:
     variable = declared.metadata["variable"]
     text = examined.given.get(variable, "").strip()
     if not text:
-        return ok(variable, _from(shown(declared.default), "default"))
+        default = usual(examined.environment) if declared.name == "semconv" else declared.default
+        return ok(variable, _from(shown(default), "default"))
     fault = _fault(declared, text)
     if fault is None:
         return ok(variable, _from(masked(variable, text), "environment"))
