@@ -154,7 +154,10 @@ def price(amount: float, *models: str, **tokens: int) -> Attributes:
 
 
 def parts(*models: str, **tokens: int) -> Attributes:
-    rates = next(litellm.model_cost[model] for model in models if model in litellm.model_cost)
+    """Nothing, where this release of LiteLLM has no price of any of them."""
+    rates = next((litellm.model_cost[model] for model in models if model in litellm.model_cost), None)
+    if rates is None:
+        return {}
     each = {
         "cache_read": rates.get("cache_read_input_token_cost") or rates["input_cost_per_token"],
         "cache_write": rates.get("cache_creation_input_token_cost") or rates["input_cost_per_token"],
