@@ -28,6 +28,8 @@ CLASSES_OF_REFUSALS = since("1.107")
 """The status of a refusal makes its class; before, words of the provider's text did, and the rest were bad requests."""
 TIMEOUTS_OF_STREAMS = since("1.107")
 """A stream that stalls ends with a timeout, and not with LiteLLM's class for what it does not know."""
+HITS_ARE_FREE = since("1.107")
+"""What the cache gives is priced at nothing, and what it would have cost is said when LiteLLM is asked."""
 GEMINIS_CACHED_TEXT = since("1.107")
 """What Gemini had cached counts among the text of the input, as Gemini says; before it was taken off."""
 FINGERPRINTS_OF_GROQS_STREAMS = since("1.107")

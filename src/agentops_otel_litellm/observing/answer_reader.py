@@ -114,5 +114,5 @@ class AnswerReader:
         if usage is None or not self.is_recorded:
             return cost
         if cost is None or not cost.total:
-            cost = self._shape.price(told, logging) or cost
+            cost = self._shape.price(told, logging) or readers.price_hit(told, logging) or cost
         return cost and readers.itemised(cost, usage, logging)

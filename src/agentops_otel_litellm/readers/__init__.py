@@ -39,7 +39,7 @@ from agentops_otel_litellm.readers.logged import (
 from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
-from agentops_otel_litellm.readers.prices import itemised, price_answer
+from agentops_otel_litellm.readers.prices import itemised, price_answer, price_hit
 from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
 from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, session_of_turns
@@ -111,6 +111,7 @@ __all__ = [
     "logged_timing",
     "logged_usage",
     "price_answer",
+    "price_hit",
     "read_app",
     "read_cache_hit",
     "read_client_failure",

@@ -10,6 +10,7 @@ from copy import copy
 from typing import Any, Literal
 
 from agentops_otel_litellm.call import Cost, Usage
+from agentops_otel_litellm.readers.cache import read_cache_hit
 from agentops_otel_litellm.readers.streams import ChatChunks, read_stream_cost
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import field, members, number, text
@@ -51,6 +52,13 @@ def price_answer(told: Any, logging: Any) -> Cost | None:
     ended = field(getattr(told, "stream", None), "completed_response")
     response = told if ended is None else field(ended, "response")
     return _total(response, logging) if hasattr(response, "usage") else None
+
+
+def price_hit(response: Any, logging: Any) -> Cost | None:
+    """What an answer from LiteLLM's cache would have cost. Releases since 1.109 say nothing for one by themselves."""
+    uncached = getattr(logging, "uncached_price", None)
+    total = number(getattr(uncached(result=response), "cost", None)) if uncached and read_cache_hit(logging) else None
+    return None if total is None else Cost(total=total, source="litellm")
 
 
 def _is_as_sent(logging: Any) -> bool:
