@@ -571,9 +571,7 @@ def test_resized_terminal(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> N
 class Windows1252(io.StringIO):
     """What stderr is on Windows that goes to a file."""
 
-    @property
-    def encoding(self) -> str:
-        return "cp1252"
+    encoding = "cp1252"
 
 
 def test_a_file_that_does_not_have_every_letter(start: AppStart) -> None:

@@ -109,7 +109,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
     values.check: [
         ({}, []),
         ({"AGENTOPS_AUTO_INIT": "true", "AGENTOPS_REDACT": "none"}, []),
-        ({"AGENTOPS_APIKEY": "canary"}, [("AGENTOPS_APIKEY", "problem", "Is AGENTOPS_API_KEY meant?")]),
+        ({"AGENTOPS_APIKEY": "canary"}, [("AGENTOPS_APIKEY", "problem", "Rename AGENTOPS_APIKEY to AGENTOPS_API_KEY")]),
         ({"AGENTOPS_UMBRELLA": "canary"}, [("AGENTOPS_UMBRELLA", "notice", "agentops-otel-litellm settings")]),
         (
             {"AGENTOPS_SEMCONV": "gen_ai,traceloop"},

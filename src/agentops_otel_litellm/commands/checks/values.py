@@ -83,5 +83,5 @@ def _unread(found: Unread) -> Record:
     """What is set in vain is a problem where it is plain what for; else it may be another program's."""
     text = "nothing reads this variable"
     if found.meant is not None:
-        return problem(found.variable, text, f"Is {found.meant} meant?")
+        return problem(found.variable, text, f"Rename {found.variable} to {found.meant}, if that is meant.")
     return notice(found.variable, text, "`agentops-otel-litellm settings` shows those that there are.")
