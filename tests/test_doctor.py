@@ -314,6 +314,7 @@ def test_a_litellm_that_is_not_traced(
         (["isolated"], "Take -E out of the first line of "),
         (["by-env"], "Take -I out of the first line of "),
         (["none-such"], "The command 'none-such' is not found."),
+        (["./app.py", "-v"], "./app.py is no command of its own. Put python before it: python ./app.py"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
