@@ -23,7 +23,7 @@ from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
 from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST
 
 HERE = Path(__file__).parent
-GROUPS = {"What is told of calls": CallSettings, "What is said": ContentSettings, "AgentOps": AgentOpsSettings}
+GROUPS = {"Calls": CallSettings, "Prompts and answers": ContentSettings, "AgentOps": AgentOpsSettings}
 EVENTS = {"litellm.attempt": ATTEMPT, "gen_ai.client.operation.exception": EXCEPTION}
 TYPES = {"str": "string", "int": "int", "float": "double", "bool": "boolean", "tuple[str, ...]": "string[]"}
 

@@ -19,10 +19,10 @@ PAGE = Path(__file__).parents[1] / "docs" / "operations.md"
 _HEAD = """\
 # What is captured of each operation
 
-Every function of LiteLLM is traced, whichever way it is imported. This page is made by the tests, of the spans they
-saw with LiteLLM {release}: `pytest --write-operations` writes it. *Default* are functions that nobody has described:
-their spans have a name, a model, a duration and an outcome. Where a cell is empty there is nothing of the kind, or the
-calls that the function makes tell it.
+Every function of LiteLLM is traced, however it is imported. One that a later release adds is traced as well
+(*default*): its span has a name, a model, a duration and an outcome. An empty cell means that there is nothing of the
+kind, or that the spans beneath have it. The tests write this page (`pytest --write-operations`), of the spans they saw
+with LiteLLM {release}.
 
 """
 _TRACED = ("traced", "traced_async")

@@ -568,6 +568,27 @@ def test_resized_terminal(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> N
     assert headings == [1, 0, 1]
 
 
+class Windows1252(io.StringIO):
+    """What stderr is on Windows that goes to a file."""
+
+    encoding = "cp1252"
+
+
+def test_a_file_that_does_not_have_every_letter(start: AppStart) -> None:
+    """Arrows are written in ASCII, as wide as they are, lest they be escaped."""
+    app = start(out=Windows1252())
+    app.call(CHAT)
+    lines = app.printed()
+    assert lines == [line.replace("→", ">") for line in _printed_by(start, CHAT)]
+    assert " 1,204>145 " in lines[-1]
+
+
+def _printed_by(start: AppStart, attributes: Attributes) -> list[str]:
+    app = start()
+    app.call(attributes)
+    return app.printed()
+
+
 def test_no_calls(start: AppStart) -> None:
     """Without calls there are no totals."""
     app = start()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agentops_otel_litellm.__main__ import main
 from agentops_otel_litellm.commands import checks
 from agentops_otel_litellm.commands.app_command import trouble_with
 from agentops_otel_litellm.commands.checks import CHECKS, conflicts, destinations, examine, launching, seams, values
@@ -92,6 +93,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({"AGENTOPS_SEMCONV": "llm"}, []),
         ({"AGENTOPS_API_KEY": KEY}, []),
         ({"AGENTOPS_SEMCONV": "llm,agentops", "AGENTOPS_API_KEY": KEY}, []),
+        ({"AGENTOPS_SEMCONV": "genai", "AGENTOPS_API_KEY": KEY}, []),  # it is not usable, so the default is used
         (
             {"AGENTOPS_SEMCONV": "llm", "AGENTOPS_API_KEY": KEY},
             [("AGENTOPS_SEMCONV", "problem", "AGENTOPS_SEMCONV=agentops,llm, or unset it.")],
@@ -107,7 +109,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
     values.check: [
         ({}, []),
         ({"AGENTOPS_AUTO_INIT": "true", "AGENTOPS_REDACT": "none"}, []),
-        ({"AGENTOPS_APIKEY": "canary"}, [("AGENTOPS_APIKEY", "notice", "Is AGENTOPS_API_KEY meant?")]),
+        ({"AGENTOPS_APIKEY": "canary"}, [("AGENTOPS_APIKEY", "problem", "Rename AGENTOPS_APIKEY to AGENTOPS_API_KEY")]),
         ({"AGENTOPS_UMBRELLA": "canary"}, [("AGENTOPS_UMBRELLA", "notice", "agentops-otel-litellm settings")]),
         (
             {"AGENTOPS_SEMCONV": "gen_ai,traceloop"},
@@ -126,7 +128,8 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
             {"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "200"},
             [("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "problem", "OTEL_BSP_MAX_QUEUE_SIZE is 100. That is used.")],
         ),
-        ({"AGENTOPS_PRICES": "/nowhere"}, [("AGENTOPS_PRICES", "problem", "It takes the path of a file")]),
+        ({"AGENTOPS_PRICES": "/nowhere"}, [("AGENTOPS_PRICES", "problem", "It takes the path of a JSON file")]),
+        ({"AGENTOPS_PRICES": __file__}, [("AGENTOPS_PRICES", "problem", f"{__file__} is not JSON: line 1")]),
         (
             {"AGENTOPS_API_ENDPOINT": "me:canary@agentops.ai"},
             [("AGENTOPS_API_ENDPOINT", "problem", "is not usable. Nothing is sent to AgentOps.")],
@@ -311,6 +314,7 @@ def test_a_litellm_that_is_not_traced(
         (["isolated"], "Take -E out of the first line of "),
         (["by-env"], "Take -I out of the first line of "),
         (["none-such"], "The command 'none-such' is not found."),
+        (["./app.py", "-v"], "./app.py is no command of its own. Put python before it: python ./app.py"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -362,13 +366,13 @@ def test_the_text() -> None:
         "First",
         "  a          is well",
         "- long name  is odd",
-        "             → Look at it.",
+        "             -> Look at it.",
         "",
         "Then LiteLLM",
         "! b  is broken",
-        "     → Mend it.",
+        "     -> Mend it.",
         "! c  is lost",
-        "     → Find it.",
+        "     -> Find it.",
         "",
         "2 problems. First: Mend it.",
     ]
@@ -414,6 +418,16 @@ def test_a_litellm_that_cannot_be_imported(tmp_path: Path) -> None:
     examined = Examined(given=environment(PYTHONPATH=f"{tmp_path}:{environment().get('PYTHONPATH', '')}"))
     (found,) = seams.check(examined)
     assert (found.state, found.text) == (State.PROBLEM, "it cannot be imported")
+
+
+def test_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the command, with the exit code that shells have for it and without a traceback."""
+
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agentops_otel_litellm.commands.doctor.examine", interrupted)
+    assert main(["doctor"]) == 130
 
 
 def test_a_command_that_is_not_understood() -> None:

@@ -112,13 +112,34 @@ def test_litellm_is_not_asked_for_where_it_is_left_alone(monkeypatch: pytest.Mon
     assert list(obstacles.obstacles({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "agentops_litellm"})) == []
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("AGENTOPS_APIKEY", "AGENTOPS_API_KEY"),
+        ("AGENTOPS_ENDPOINT", "AGENTOPS_API_ENDPOINT"),
+        ("AGENTOPS_ENVIROMENT", "AGENTOPS_ENVIRONMENT"),
+        ("AGENTOPS_API_KEY_FILE", None),
+        ("AGENTOPS_FAIL_SAFE", None),
+        ("AGENTOPS_UMBRELLA", None),
+        ("AGENTOPS_API_KEY", None),
+        ("OTEL_SERVICENAME", None),
+    ],
+)
+def test_misspelt_variables(variable: str, meant: str | None) -> None:
+    """Where it is plain which setting is meant, its name is told, and never the value, which may be a key."""
+    found = list(obstacles.misspelt_variables({variable: "canary"}))
+    line = f"{variable} is no setting, so nothing reads it."
+    assert found == ([] if meant is None else [obstacles.Obstacle(variable, line, f"Is {meant} meant?")])
+    assert list(obstacles.misspelt_variables({variable: ""})) == []
+
+
 def test_the_distro_tells_of_them_once(monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
     """However often it is asked to configure."""
     monkeypatch.setattr(AgentOpsDistro, "_instance", None)
-    with patch.dict(os.environ, {BASE: "localhost:4318", "OTEL_SERVICE_NAME": "app"}):
+    with patch.dict(os.environ, {BASE: "localhost:4318", "AGENTOPS_APIKEY": "canary", "OTEL_SERVICE_NAME": "app"}):
         AgentOpsDistro().configure()
         AgentOpsDistro().configure()
-    assert [line.partition(" is ")[0] for line in told.take()] == [BASE]
+    assert [line.partition(" is ")[0] for line in told.take()] == [BASE, "AGENTOPS_APIKEY"]
 
 
 @pytest.mark.parametrize(

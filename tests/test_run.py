@@ -97,3 +97,10 @@ def test_there_is_no_app(command: list[str], code: int, line: str) -> None:
     assert said.splitlines()[-1].startswith(line)
     assert "canary" not in said
     assert "Traceback" not in said
+
+
+def test_no_stderr() -> None:
+    """What would be told there is not told on stdout, which is the app's."""
+    command = ["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", *RUN, "--", "none-such"]
+    done = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.stdout, done.returncode) == ("", 127)

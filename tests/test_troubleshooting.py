@@ -221,7 +221,8 @@ CASES: list[Case] = [
     without_the_vocabulary,
     of_doctor(),
     of_app(NO_SPAN, OTEL_TRACES_EXPORTER="agentops", AGENTOPS_REDACT="names"),
-    of_doctor(AGENTOPS_APIKEY="canary-key"),
+    of_app(NO_SPAN, AGENTOPS_APIKEY="canary-key"),
+    of_doctor(AGENTOPS_TAGS="canary"),
     of_sending(OTEL_TRACES_SAMPLER="always_off"),
 ]
 

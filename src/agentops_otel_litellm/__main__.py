@@ -9,9 +9,19 @@ from collections.abc import Sequence
 
 from agentops_otel_litellm.version import __version__
 
+INTERRUPTED = 130
+"""As shells have it."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the code to exit with. `run` does not come back: the app takes its place."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     command = given.app[1:] if getattr(given, "app", ())[:1] == ["--"] else getattr(given, "app", [])

@@ -26,6 +26,8 @@ def trouble_with(command: Sequence[str], environment: Mapping[str, str]) -> tupl
     path = _path(command, environment)
     if path is None and (variable := ASSIGNMENT.match(command[0])):
         return f"{variable[1]}=… is a variable, not a command.", "Put variables before this command."
+    if path is None and command[0].endswith(".py"):
+        return f"{command[0]} is no command of its own.", f"Put python before it: python {command[0]}"
     if path is None:
         return f"The command {command[0]!r} is not found.", "Correct it, or activate the environment that has it."
     if is_python(command[0]):

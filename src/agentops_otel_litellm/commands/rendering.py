@@ -45,5 +45,5 @@ def _lines(report: Report) -> Iterator[str]:
         for record in section.records:
             yield f"{_MARKS[record.state]}{record.name:{width}}  {record.text}".rstrip()
             if record.advice:
-                yield f"{'':{width + 4}}→ {record.advice}"
+                yield f"{'':{width + 4}}-> {record.advice}"
         yield ""

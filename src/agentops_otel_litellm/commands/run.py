@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from agentops_otel_litellm.commands.app_command import is_found, trouble_with
@@ -27,7 +28,7 @@ def run(command: Sequence[str]) -> NoReturn:
     if found and sdk_is_disabled():
         trouble = "OTEL_SDK_DISABLED=true: nothing is traced.", "Unset OTEL_SDK_DISABLED."
     if trouble is not None:
-        print(PREFIX + " ".join(trouble), file=sys.stderr, flush=True)  # noqa: T201 - it is for the user
+        _tell(" ".join(trouble))
     if not found:
         sys.exit(NOT_FOUND)
     os.environ["OTEL_PYTHON_DISTRO"] = os.environ["OTEL_PYTHON_CONFIGURATOR"] = NAME
@@ -35,3 +36,10 @@ def run(command: Sequence[str]) -> NoReturn:
     sys.argv = ["opentelemetry-instrument", "--", *command]
     launch()
     raise AssertionError("The launcher takes this process' place.")
+
+
+def _tell(line: str) -> None:
+    """For the user; where stderr is closed it is for nobody, and not for whoever reads the app's stdout."""
+    with suppress(AttributeError, OSError):
+        sys.stderr.write(f"{PREFIX}{line}\n")
+        sys.stderr.flush()

@@ -16,6 +16,7 @@ from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from agentops_otel_litellm.destinations import SIGNALS, Environment, exporters
 from agentops_otel_litellm.instrumentor import LITELLM
 from agentops_otel_litellm.launch.named_exporters import HTTP, entry_point_name, is_configured_by_file
+from agentops_otel_litellm.settings.unread import unread
 from agentops_otel_litellm.settings.values import names
 
 INSTRUMENTATION = "agentops_litellm"
@@ -85,6 +86,13 @@ def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
             yield Obstacle(variable, *found)
 
 
+def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
+    """Those of which it is plain what is meant: others may be another program's."""
+    for variable, meant in unread(environment):
+        if meant is not None:
+            yield Obstacle(variable, f"{variable} is no setting, so nothing reads it.", f"Is {meant} meant?")
+
+
 def endpoint_variable(signal: str, environment: Environment) -> str:
     """The variable that says where OTLP is sent."""
     own = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
@@ -130,4 +138,5 @@ def _trouble_with(variable: str, text: str) -> tuple[str, str] | None:
 OBSTACLES: tuple[Callable[[Environment], Iterator[Obstacle]], ...] = (
     litellm_that_is_not_traced,
     endpoints_that_take_nothing,
+    misspelt_variables,
 )

@@ -163,22 +163,34 @@ class UserPrices:
 
 def read_prices(path: str) -> UserPrices:
     """The prices in a JSON file. What cannot be used is told of, and the rest is used."""
+    read = _read(path)
+    if not isinstance(read, str):
+        return _checked(path, read)
+    logger.warning("AGENTOPS_PRICES: %s %s. No prices of yours are used.", path, read)
+    return UserPrices({})
+
+
+def why_unusable(path: str) -> str | None:
+    """What is wrong with the whole file: `is not JSON: …`."""
+    read = _read(path)
+    return read if isinstance(read, str) else None
+
+
+def _read(path: str) -> Mapping[str, object] | str:
+    """What is in the file, or why that cannot be used."""
     try:
         told = json.loads(Path(path).expanduser().read_text("utf-8-sig"))
     except OSError as error:
-        why = f"cannot be read: {error.strerror}"
+        return f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
-        why = "is not UTF-8"
+        return "is not UTF-8"
     except json.JSONDecodeError as error:
-        why = f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
+        return f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
     except (ValueError, RuntimeError) as error:  # nested too deep, a number too long, a path that is none
-        why = f"cannot be read ({type(error).__name__})"
-    else:
-        if isinstance(told, dict):
-            return _checked(path, told)
-        why = f"must be an object of models, such as {_EXAMPLE}, not {_shown(told)}"
-    logger.warning("AGENTOPS_PRICES: %s %s. No prices of yours are used.", path, why)
-    return UserPrices({})
+        return f"cannot be read ({type(error).__name__})"
+    if isinstance(told, dict):
+        return told
+    return f"must be an object of models, such as {_EXAMPLE}, not {_shown(told)}"
 
 
 def _checked(path: str, told: Mapping[str, object]) -> UserPrices:

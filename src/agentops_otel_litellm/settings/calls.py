@@ -23,21 +23,21 @@ class CallSettings:
         "AGENTOPS_MODEL_PROVIDERS",
         default=(),
         parse=pairs,
-        help="Which provider models are of, by the beginning of their name, where LiteLLM does not know: "
-        "`acme-=openai,our-claude=anthropic`, before a table of our own.",
+        help="The provider of models that LiteLLM cannot place, by the beginning of their name: "
+        "`acme-=openai,our-claude=anthropic`. It comes before a table of our own.",
     )
     stream_usage: bool = setting(
         "AGENTOPS_STREAM_USAGE",
         default=False,
         parse=switch,
-        help="Whether providers are asked to count the tokens of streams where the app did not ask. What it sees of a "
-        "stream stays the same; a server that does not know `stream_options` may refuse the request.",
+        help="Whether providers are asked to count the tokens of streams where the app did not ask. The chunks that "
+        "the app gets stay the same; a server that does not know `stream_options` may refuse the request.",
     )
     estimate_usage: bool = setting(
         "AGENTOPS_ESTIMATE_USAGE",
         default=False,
         parse=switch,
-        help="Whether LiteLLM's own estimate is told where a provider counted no tokens: on the span, as "
+        help="Whether LiteLLM's own estimate is captured where a provider counted no tokens: on the span, as "
         "`agentops.usage.estimated.*`, and nowhere else.",
     )
     prices: str | None = setting(
@@ -50,22 +50,22 @@ class CallSettings:
         "AGENTOPS_LIVE_PRICES",
         default=False,
         parse=switch,
-        help="Whether genai-prices, the extra `prices`, keeps the prices of models that LiteLLM does not know fresh: "
-        "it fetches them every hour.",
+        help="Whether the package genai-prices (the extra `prices`), which prices models that LiteLLM does not know, "
+        "fetches its list every hour.",
     )
     metadata_keys: tuple[str, ...] = setting(
         "AGENTOPS_METADATA_KEYS",
         default=(),
         parse=names,
-        help="Names in LiteLLM's `metadata=` (and OpenInference's) whose values are told, as `litellm.metadata.*`: "
+        help="Names in LiteLLM's `metadata=` (and OpenInference's) whose values are captured, as `litellm.metadata.*`: "
         "`tenant,feature`.",
     )
     baggage_keys: tuple[str, ...] = setting(
         "AGENTOPS_BAGGAGE_KEYS",
         default=("session.id", "user.id"),
         parse=names,
-        help="Names in OpenTelemetry's baggage whose values are told: `session.id`, `user.id` and "
-        "`gen_ai.conversation.id` as such, others as `litellm.metadata.*`.",
+        help="Names in OpenTelemetry's baggage (values that travel with a trace) that are captured: `session.id`, "
+        "`user.id` and `gen_ai.conversation.id` as such, others as `litellm.metadata.*`.",
     )
     litellm_builtin: bool = setting(
         "AGENTOPS_LITELLM_BUILTIN",

@@ -16,28 +16,28 @@ class ContentSettings:
         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
         default=CAPTURES["NO_CONTENT"],
         parse=capture,
-        help="Whether prompts, answers, tools and the like are told, and where: `NO_CONTENT`, `SPAN_ONLY`, "
+        help="Whether prompts, answers, tools and the like are captured, and where: `NO_CONTENT`, `SPAN_ONLY`, "
         "`EVENT_ONLY` or `SPAN_AND_EVENT`; `true` is `SPAN_ONLY`.",
     )
     emit_event: bool | None = setting(
         "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT",
         default=None,
         parse=switch,
-        help="Whether each call of a model is also told as an event, `gen_ai.client.inference.operation.details`; by "
-        "default where what was said is told in events.",
+        help="Whether each call of a model also makes an event, `gen_ai.client.inference.operation.details`; by "
+        "default where events have the content.",
     )
     completion_hook: str | None = setting(
         "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK",
         default=None,
         parse=str,
-        help="The entry point (`opentelemetry_genai_completion_hook`) that is given what is said, as it may be told: "
+        help="The entry point (`opentelemetry_genai_completion_hook`) that is given the content, redacted: "
         "`upload` writes it to `OTEL_INSTRUMENTATION_GENAI_UPLOAD_BASE_PATH`. It needs the extra `upload`.",
     )
     redact: tuple[str, ...] = setting(
         "AGENTOPS_REDACT",
         default=REDACTED,
         parse=kinds,
-        help="What is taken out of what is told: any of `key`, `token`, `email`, `phone`, `card`, or `none`.",
+        help="What is taken out of content: any of `key`, `token`, `email`, `phone`, `card`, or `none`.",
     )
     redactor: str | None = setting(
         "AGENTOPS_REDACTOR",
@@ -49,26 +49,26 @@ class ContentSettings:
         "AGENTOPS_CONTENT_PART_LIMIT",
         default=32_768,
         parse=number_of("characters"),
-        help="Characters told of a part of a message.",
+        help="Characters kept of each part of a message.",
     )
     call_limit: int = setting(
         "AGENTOPS_CONTENT_CALL_LIMIT",
         default=262_144,
         parse=number_of("characters"),
-        help="Characters told of all that is said in a call; of a conversation that is longer, the end.",
+        help="Characters kept of all content of a call; of a conversation that is longer, the end.",
     )
     capture_media: bool = setting(
         "AGENTOPS_CAPTURE_MEDIA",
         default=False,
         parse=switch,
-        help="Whether images, sounds and files that are sent or come as base64 are told as such; else only their kind "
-        "and size are.",
+        help="Whether images, sounds and files that are sent or come as base64 are captured; else only their kind and "
+        "size are.",
     )
     media_limit: int = setting(
         "AGENTOPS_CONTENT_MEDIA_LIMIT",
         default=1_048_576,
         parse=number_of("characters"),
-        help="Characters of base64 told of one of them; of what is longer, none are.",
+        help="Characters of base64 that one of them may have; of one that has more, none are captured.",
     )
 
     @property

@@ -7,6 +7,7 @@ from importlib.metadata import entry_points
 
 from agentops_otel_litellm.callbacks.coexistence import INSTRUMENTATIONS
 from agentops_otel_litellm.commands.checks.installed import installed
+from agentops_otel_litellm.commands.checks.values import offered_vocabularies
 from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.record import Record, notice, problem
 from agentops_otel_litellm.destinations import AGENTOPS, sends_to_agentops
@@ -37,7 +38,7 @@ def another_instrumentation(examined: Examined) -> Iterator[Record]:
 
 def vocabulary_without_agentops(examined: Examined) -> Iterator[Record]:
     """AgentOps shows the names of its own vocabulary alone."""
-    chosen = examined.settings.semconv
+    chosen = examined.settings.vocabularies(offered_vocabularies())
     if chosen is None or AGENTOPS in chosen:
         return
     if sends_to_agentops(examined.environment):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import Field, fields
-from difflib import get_close_matches
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -13,24 +11,14 @@ from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.launch.batching import unusable_batching
 from agentops_otel_litellm.launch.defaults import DEFAULTS
+from agentops_otel_litellm.prices.user import why_unusable
 from agentops_otel_litellm.settings import Settings, fault_in_choice, shown
 from agentops_otel_litellm.settings.declaring import instead, is_kept_quiet, quoted
 from agentops_otel_litellm.settings.masking import MASK, masked
+from agentops_otel_litellm.settings.unread import OF_THE_SDK, Unread, unread
 from agentops_otel_litellm.vocabularies import ENTRY_POINTS, VOCABULARIES, usual
 
 DECLARED: dict[str, Field[Any]] = {declared.metadata["variable"]: declared for declared in fields(Settings)}
-# Of the AgentOps SDK: nothing here reads them, and they do no harm.
-OF_THE_SDK = frozenset(
-    {
-        "AGENTOPS_AUTO_INIT",
-        "AGENTOPS_AUTO_START_SESSION",
-        "AGENTOPS_ENV_DATA_OPT_OUT",
-        "AGENTOPS_FAIL_SAFE",
-        "AGENTOPS_INSTRUMENT_LLM_CALLS",
-        "AGENTOPS_PREFETCH_JWT_TOKEN",
-        "AGENTOPS_SKIP_AUTO_END_SESSION",
-    }
-)
 
 
 def check(examined: Examined) -> Iterator[Record]:
@@ -46,8 +34,9 @@ def check(examined: Examined) -> Iterator[Record]:
             continue
         if variable.startswith("OTEL_"):
             yield ok(variable, f"{masked(variable, text)} (environment)")
-        elif variable.startswith("AGENTOPS_"):
-            yield _unknown(variable)
+        elif variable in OF_THE_SDK:
+            yield ok(variable, f"{MASK} (environment; the AgentOps SDK's, which nothing here reads)")
+    yield from map(_unread, unread(examined.given))
 
 
 def _ours(declared: Field[Any], examined: Examined) -> Record:
@@ -70,11 +59,14 @@ def _fault(declared: Field[Any], text: str) -> str | None:
     except ValueError as accepted:
         return str(accepted)
     if declared.name == "semconv":
-        offered = [*VOCABULARIES, *(each.name for each in entry_points(group=ENTRY_POINTS))]
-        return fault_in_choice(value, offered)
-    if declared.name == "prices" and not os.access(text, os.R_OK):
-        return "the path of a file that can be read"
-    return None
+        return fault_in_choice(value, offered_vocabularies())
+    why = why_unusable(text) if declared.name == "prices" else None
+    return why and f"the path of a JSON file of prices, and {text} {why}"
+
+
+def offered_vocabularies() -> list[str]:
+    """Ours, and those of installed packages, none of which is loaded for it."""
+    return [*VOCABULARIES, *(each.name for each in entry_points(group=ENTRY_POINTS))]
 
 
 def _with_a_default(variable: str, examined: Examined) -> Record:
@@ -88,10 +80,9 @@ def _from(value: str, origin: str) -> str:
     return f"{value} ({origin})" if value else "not set"
 
 
-def _unknown(variable: str) -> Record:
-    """Its value is not shown: it may be meant for a key."""
-    if variable in OF_THE_SDK:
-        return ok(variable, f"{MASK} (environment; the AgentOps SDK's, which nothing here reads)")
-    close = get_close_matches(variable, DECLARED, n=1, cutoff=0.8)
-    advice = f"Is {close[0]} meant?" if close else "`agentops-otel-litellm settings` shows those that there are."
-    return notice(variable, "nothing reads this variable", advice)
+def _unread(found: Unread) -> Record:
+    """What is set in vain is a problem where it is plain what for; else it may be another program's."""
+    text = "nothing reads this variable"
+    if found.meant is not None:
+        return problem(found.variable, text, f"Rename {found.variable} to {found.meant}, if that is meant.")
+    return notice(found.variable, text, "`agentops-otel-litellm settings` shows those that there are.")

@@ -36,6 +36,8 @@ HINT = (
 
 UNLIMITED = 1_000  # a log file has no width: every figure is kept, nothing is cut
 DEPTH_LIMIT = 100
+# As wide, so that columns and styles hold.
+PLAIN = str.maketrans({"→": ">", "…": "."})
 
 
 class ConsoleSpanExporter(SpanExporter):
@@ -120,7 +122,10 @@ class ConsoleSpanExporter(SpanExporter):
                 self._columns = columns
                 lines = [HEADING, *lines]
             drawn = [draw(line, width, call_width, columns) for line in lines]
-            console.print(Text("\n").join(drawn), soft_wrap=True)
+            text = Text("\n").join(drawn)
+            if console.options.ascii_only:  # a file on Windows, as a rule: there stderr writes `\u2192`
+                text.plain = text.plain.translate(PLAIN)
+            console.print(text, soft_wrap=True)
         except (OSError, ValueError):  # closed: nobody is reading any more
             self._silent = True
 
