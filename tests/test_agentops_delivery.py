@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from types import ModuleType
 from weakref import WeakSet
 
@@ -74,6 +76,27 @@ def test_a_global_provider_that_comes_later(
     made.prepare()
     made.prepare()
     assert delivered(platform, provider) == 1
+    provider.shutdown()
+
+
+def test_threads_that_come_at_once(platform: AgentOpsPlatform, provider: TracerProvider) -> None:
+    """No span is started before the provider has the exporter, whichever thread adds it."""
+    begun = threading.Event()
+
+    class Slow(Delivery):
+        def _add_to(self, provider: TracerProvider) -> None:
+            begun.set()
+            time.sleep(0.2)
+            super()._add_to(provider)
+
+    made = Slow()
+    made._given, made._waits = provider, True
+    first = threading.Thread(target=made.prepare)
+    first.start()
+    begun.wait(10)
+    made.prepare()
+    assert delivered(platform, provider) == 1
+    first.join()
     provider.shutdown()
 
 

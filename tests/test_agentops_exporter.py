@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from agentops_exports import (
     FAILURE,
     LOST,
+    NO_COLLECTOR,
     NO_PAIR,
     NO_ROUTE,
     NO_TOKEN,
@@ -166,6 +167,7 @@ CLAIMS: dict[str, float | None] = {
     '{"iat": 1000, "exp": 900}': None,
     '{"exp": null}': None,
     '{"exp": 5}': None,
+    '{"exp": 1%s}' % ("0" * 400): None,
     "[]": None,
     "no JSON": None,
 }
@@ -308,6 +310,44 @@ def test_a_collector_that_refuses_spans(platform: AgentOpsPlatform, told: Told) 
     assert told.take() == [LOST.format(2)]
     assert [span.name for span in platform.spans] == ["good"]
     assert len(platform.tokens) == 1
+
+
+def test_a_proxy_that_wants_a_password(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+    """It says nothing of the spans: they wait."""
+    platform.fail(Fault(status=407), TRACES_ROUTE)
+    exporter = AgentOpsSpanExporter()
+    assert export(exporter) is FAILURE
+    platform.recover()
+    clock.ahead += 2
+    assert export(exporter) is SUCCESS
+    exporter.shutdown()
+    assert len(platform.spans) == 2
+    assert told.take() == [NO_COLLECTOR.format("status 407")]
+
+
+def test_spans_that_are_taken_but_for_some(platform: AgentOpsPlatform, told: Told) -> None:
+    """What a collector has not taken, by its own words, is told once, and counted as lost; nothing is sent again."""
+    exporter = AgentOpsSpanExporter()
+    platform.untaken = 2
+    assert [exporter.export([ended(), ended(), ended()]) for _ in range(2)] == [FAILURE] * 2
+    assert exporter.take_loss() == 4
+    platform.untaken = 0
+    assert export(exporter) is SUCCESS
+    exporter.shutdown()
+    assert len(platform.requests) == 3
+    assert told.take() == [
+        "Spans are not sent to AgentOps (status 200): The collector refuses some; others are taken.",
+        LOST.format(4),
+    ]
+
+
+def test_an_answer_that_breaks_off(platform: AgentOpsPlatform) -> None:
+    """Its status says that the spans are taken: they are not sent again."""
+    platform.fail(Fault(breaks_off=True), TRACES_ROUTE)
+    exporter = AgentOpsSpanExporter()
+    assert [export(exporter, name) for name in ("one", "two")] == [SUCCESS] * 2
+    exporter.shutdown()
+    assert [span.name for span in platform.spans] == ["one", "two"]
 
 
 @pytest.mark.parametrize("status", [301, 404])

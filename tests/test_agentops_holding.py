@@ -36,6 +36,9 @@ UNANSWERED = (
 )
 
 
+BEYOND = "Wed, 21 Oct 2015 07:28:00 +99999999999999"
+
+
 def names(platform: AgentOpsPlatform) -> list[str]:
     return [span.name for span in platform.spans]
 
@@ -131,9 +134,9 @@ def test_retry_after() -> None:
     soon = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=60), usegmt=True)
     past = format_datetime(datetime.now(timezone.utc) - timedelta(seconds=60), usegmt=True)
     assert seconds_of(soon) == pytest.approx(60, abs=5)
-    assert [seconds_of(text) for text in (past, " 7 ", "99999999", "soon", "-1", "", None)] == [
+    assert [seconds_of(text) for text in (past, " 7 ", "99999999", "soon", "-1", "", None, BEYOND)] == [
         *(0, 7, LONGEST_PAUSE),
-        *(None, None, None, None),
+        *(None, None, None, None, None),
     ]
 
 
@@ -190,6 +193,24 @@ def test_a_request_that_is_too_large_is_split(platform: AgentOpsPlatform, told: 
     assert told.take() == [LOST.format(1)]
 
 
+def test_a_request_that_is_not_answered_and_then_too_large(
+    platform: AgentOpsPlatform, clock: Clock, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is split then, though what may have been taken is sent again as it was."""
+    monkeypatch.setenv("AGENTOPS_MAX_WAIT_TIME", "500")
+    platform.fail(Fault(delay=1.5), TRACES_ROUTE)
+    exporter = AgentOpsSpanExporter()
+    assert exporter.export([ended(name) for name in numbered(8)]) is FAILURE
+    platform.recover()
+    platform.most_spans = 3
+    clock.ahead += 2
+    export(exporter, "after")
+    exporter.shutdown()
+    assert names(platform) == [*numbered(8), "after"]
+    assert len(platform.requests) < 10
+    assert told.take() == [UNANSWERED]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
     """A child sends its own spans, and leaves to its parent what is the parent's."""
@@ -212,6 +233,69 @@ def test_a_fork(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
     exporter.shutdown()
     assert names(platform) == ["first", "child's", "parent's"]
     assert told.take() == [NO_COLLECTOR.format("ConnectionError")]
+
+
+FORKS = """
+import ctypes, os, sys, threading, time
+from importlib.abc import MetaPathFinder
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+
+assert "requests" not in sys.modules
+loads, forked = threading.Event(), threading.Event()
+
+class Slow(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1]:
+            loads.set()
+            forked.wait(1)
+
+sys.meta_path.insert(0, Slow())
+provider = TracerProvider(shutdown_on_exit=False)
+provider.add_span_processor(BatchSpanProcessor(AgentOpsSpanExporter()))
+tracer = provider.get_tracer("app")
+tracer.start_span("parent's").end()
+flushing = threading.Thread(target=provider.force_flush)
+flushing.start()
+turn, given = os.pipe()  # the platform knows the newest token alone
+if sys.argv[1] == "unseen":
+    provider.force_flush()
+    child = ctypes.PyDLL(None).fork()
+else:
+    loads.wait(10)
+    child = os.fork()
+forked.set()
+if child == 0:
+    os.read(turn, 1)
+    began = time.monotonic()
+    tracer.start_span("child's").end()
+    provider.force_flush()
+    provider.shutdown()
+    os._exit(int(time.monotonic() - began > 4))
+flushing.join()
+os.write(given, b"!")
+_, status = os.waitpid(child, 0)
+provider.shutdown()
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("when", ["requests.adapters", "netrc", "unseen"])
+def test_a_fork_at_any_time(when: str) -> None:
+    """Also while a thread is importing a module with which spans are sent, and one that a server in C makes."""
+    with AgentOpsPlatform() as platform:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKS, when],
+            env=environment(**platform.environment),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names(platform) == ["parent's", "child's"]
 
 
 @pytest.mark.usefixtures("platform")

@@ -428,6 +428,25 @@ def test_flush_takes_no_longer_than_it_may(provided: list[object]) -> None:
     assert (slow.flushed, other.flushed) == (2, 3)
 
 
+def test_flush_within_flush(provided: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a signal handler, which may find this thread at any point of it."""
+    provided[:] = [Provider(*["all"] * 100)]
+    is_alive, inside = threading.Thread.is_alive, threading.Event()
+
+    def interrupted(each: threading.Thread) -> bool:
+        if not inside.is_set():
+            inside.set()
+            flush(timeout=1)
+            inside.clear()
+        return is_alive(each)
+
+    monkeypatch.setattr("agentops_otel_litellm.launch.flush._Flush.is_alive", interrupted)
+    outer = threading.Thread(target=flush, daemon=True)
+    outer.start()
+    outer.join(20)
+    assert not outer.is_alive()
+
+
 @pytest.mark.parametrize("outcome", ["FAILURE", OSError("no network")])
 def test_what_was_not_delivered_is_told_once(provided: list[object], outcome: object) -> None:
     """An export that failed, whenever since the last time."""

@@ -580,6 +580,21 @@ def test_the_thread_stays_for_the_next_time() -> None:
     assert len(recorders() - before) == 1
 
 
+def test_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next call has one: what waits does not become more and more."""
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    uncollected = Uncollected()
+    long = replace(CALL, stream=Stream(outcome="completed", chunk_count=2_001, first_chunk=0.1, gaps={0.01: 2_000}))
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", start)
+        uncollected.metrics.defer(long, SAMPLED)
+    uncollected.metrics.defer(long, SAMPLED)
+    uncollected.wait_for(2_005 * 2)
+
+
 def test_without_metrics_nothing_is_kept() -> None:
     """Where the app has no meter provider, calls are not put aside, and no thread is started."""
     before = recorders()

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
+
+import pytest
+
+from agentops_otel_litellm.open_streams import OpenStreams
 
 SETUP = """
 import os, sys
@@ -84,3 +90,40 @@ def test_a_child_ends_its_own_streams_only() -> None:
 def test_a_provider_set_late_gets_what_is_open_at_exit() -> None:
     """A provider is shut down at exit: what the app left open comes before, whichever was there first."""
     assert output_of(SETUP + LATE) == ["parent abandoned"]
+
+
+class Stream:
+    """One that the app forgets."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def abandoned(self) -> None:
+        self.ended.set()
+
+    def disowned(self) -> None:
+        """Not here."""
+
+    def so_far(self) -> None:
+        """Nothing is known."""
+
+
+def test_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for one, and the next stream has it."""
+
+    def start(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    streams, first, second = OpenStreams(), Stream(), Stream()
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", start)
+        streams.add(first)
+        streams.forget(first)
+        began = time.monotonic()
+        streams.settle()
+        assert time.monotonic() - began < 3
+    streams.add(second)
+    streams.settle()
+    assert first.ended.is_set()
+    streams.discard(first)
+    streams.discard(second)

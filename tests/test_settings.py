@@ -105,7 +105,13 @@ def test_the_value_of_a_secret_is_not_told(told: Told) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["me:canary@collector.internal/v1/traces", "canary", "http://me:canary@exa\u2100mple.com/", "http:///canary"],
+    [
+        "me:canary@collector.internal/v1/traces",
+        "canary",
+        "http://me:canary@exa\u2100mple.com/",
+        "http:///canary",
+        "http://me:canary",
+    ],
 )
 def test_a_url_that_is_none_is_not_told(text: str, told: Told) -> None:
     """In it a password may be anywhere, and Python's own error quotes some: the variable is named alone."""
@@ -120,6 +126,16 @@ def test_a_password_in_what_is_no_url_is_not_told(told: Told) -> None:
     assert told.take() == [
         "AGENTOPS_STREAM_USAGE='http://***@host' is not usable: it takes true or false. Using false."
     ]
+
+
+def test_numbers_that_are_too_large(told: Told) -> None:
+    """Python cannot wait so long, nor count so far."""
+    given = {"AGENTOPS_MAX_WAIT_TIME": "9" * 14, "AGENTOPS_MAX_QUEUE_SIZE": "9" * 5_000}
+    settings = Settings.from_environment(given)
+    assert (settings.max_wait_time, settings.max_queue_size) == (5_000, 512)
+    accepted = "is not usable: it takes a number of {} with at most 9 digits. Using {}."
+    ends = [accepted.format("milliseconds", 5_000), accepted.format("spans", 512)]
+    assert sorted(line.partition("' ")[2] for line in told.take()) == sorted(ends)
 
 
 def test_reading_them_loads_no_vocabulary() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from threading import Event, Lock, Thread
 
@@ -83,8 +84,10 @@ class Metrics:
     def _wake_recorder(self) -> None:
         with self._starting:
             if self._recorder is None:
-                self._recorder = Thread(target=self._record_overflow, name="agentops-metrics", daemon=True)
-                self._recorder.start()
+                recorder = Thread(target=self._record_overflow, name="agentops-metrics", daemon=True)
+                with suppress(RuntimeError):  # there is none to be had: the next call asks again
+                    recorder.start()
+                    self._recorder = recorder
         self._overflowing.set()
 
     def _record_overflow(self) -> None:

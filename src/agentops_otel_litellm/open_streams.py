@@ -46,12 +46,18 @@ class OpenStreams:
 
     def add(self, stream: OpenStream) -> None:
         if self._thread is None:
-            self._thread = Thread(target=self._end_forgotten, name="agentops-streams", daemon=True)
-            self._thread.start()
+            self._start()
         if not self._closes_at_exit:  # at the first stream: what the app set up before is shut down after
             self._closes_at_exit = True
             atexit.register(self.close)
         self._streams.add(stream)
+
+    def _start(self) -> None:
+        self._thread = Thread(target=self._end_forgotten, name="agentops-streams", daemon=True)
+        try:
+            self._thread.start()
+        except RuntimeError:  # the interpreter exits, or the system has no more: the next stream asks again
+            self._thread = None
 
     def discard(self, stream: OpenStream) -> None:
         self._streams.discard(stream)

@@ -12,7 +12,11 @@ from dataclasses import dataclass, replace
 from time import time
 from uuid import UUID
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 import conformance
 
@@ -43,6 +47,8 @@ class Fault:
     """What it is answered with, and its content is forgotten; `None` goes on as the contract says."""
     retry_after: str | None = None
     hangs_up: bool = False
+    breaks_off: bool = False
+    """In the middle of its answer, which is as the contract says."""
 
 
 DOWN = Fault(hangs_up=True)
@@ -69,6 +75,8 @@ class AgentOpsPlatform(OTLPReceiver):
         """By route."""
         self.most_spans: int | None = None
         """How many spans a request may bring: 413 refuses more."""
+        self.untaken = 0
+        """How many spans of each request it says it has not taken."""
         self.faulty: list[str] = []
         """Routes of the requests that met a fault, in order."""
         self.token_requests: list[TokenRequest] = []
@@ -182,6 +190,14 @@ class _Handler(OTLPHandler):
         return super().read_body() if body is None else body
 
     def reply(self, status: int, headers: dict[str, str], body: bytes | None) -> None:
+        fault = self.server.faults.get(self.route)
+        if fault is not None and fault.breaks_off:
+            super().reply(status, {**headers, "content-length": "9"}, b"half")
+            self.hang_up()
+        if status == 200 and self.route == TRACES_ROUTE and self.server.untaken:
+            # Why is nobody's to tell: it may quote what was said.
+            partly = ExportTracePartialSuccess(rejected_spans=self.server.untaken, error_message="canary")
+            body = ExportTraceServiceResponse(partial_success=partly).SerializeToString()
         quoted = self.received_headers.get("authorization", "").encode()  # a refusal may well quote what it refuses
         super().reply(status, headers, body or (b"" if status == 200 else quoted))
 

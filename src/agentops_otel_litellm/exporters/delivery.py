@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, TypeGuard
 from weakref import WeakSet
 
@@ -37,15 +37,21 @@ class Delivery:
     def __init__(self) -> None:
         self._waits = False
         self._given: TracerProvider | None = None
-        self._lock = Lock()
+        self.after_fork()
         self._has_one: WeakSet[TracerProvider] = WeakSet()
         self._placed: WeakSet[AgentOpsSpanExporter] = WeakSet()
+
+    def after_fork(self) -> None:
+        """In the child: what another thread had begun is begun anew."""
+        self._lock = RLock()
+        self._adds = False
 
     def wanted(self, provider: TracerProvider | None) -> None:
         """LiteLLM's spans come from this provider from now on, or from the global one, which may still be set."""
         if sends_to_agentops(os.environ):
-            self._given = provider
-            self._waits = True
+            with self._lock:
+                self._given = provider
+                self._waits = True
             self.prepare()
 
     def found(self, made: Collection[AgentOpsSpanExporter], provider: object) -> None:
@@ -65,13 +71,15 @@ class Delivery:
                 self._look()
 
     def _look(self) -> None:
-        provider = TRACES.provider if self._given is None else self._given
-        if not _takes_processors(provider):
-            return  # none yet, or the API's own, which gives no spans
-        with self._lock:
-            waits, self._waits = self._waits, False
-        if waits:
-            self._add_to(provider)
+        with self._lock:  # a thread that comes second finds it added: its span may end at once
+            provider = TRACES.provider if self._given is None else self._given
+            if not self._waits or self._adds or not _takes_processors(provider):
+                return  # there is none yet, or the API's own, which gives no spans
+            self._adds = True
+            try:
+                self._add_to(provider)
+            finally:
+                self._waits = self._adds = False
 
     def _add_to(self, provider: SDKTracerProvider) -> None:
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, AgentOpsSpanProcessor
@@ -126,3 +134,5 @@ def _is_delivered_by_agentops(provider: TracerProvider) -> bool:
 
 DELIVERY = Delivery()
 """One for ever: what was added to a provider stays there."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=DELIVERY.after_fork)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import copy_context
-from threading import Lock, Thread
+from threading import RLock, Thread
 from time import monotonic
 
 from agentops_otel_litellm.exporters.delivery import live_exporters
@@ -22,8 +22,9 @@ TIMEOUT = 5.0
 def flush(timeout: float = TIMEOUT) -> bool:
     """Send out what has ended: spans, metrics and events of the app's and ours, and of open streams how many there are.
 
-    Takes no more than `timeout` seconds; what has not gone out by then still may, later. Blocks this thread: in an
-    event loop, `await asyncio.to_thread(flush)`.
+    Takes no more than `timeout` seconds, but as long as exporters do where no thread can be started, as while Python
+    3.12 exits; what has not gone out by then still may, later. Blocks this thread: in an event loop,
+    `await asyncio.to_thread(flush)`.
 
     Returns whether all that ended since the last time was delivered, as far as exporters tell: those of a provider of
     the app's own may not. What waits for AgentOps since earlier is tried again, and counts. Never raises.
@@ -72,7 +73,7 @@ class _Flushes:
         self.after_fork()
 
     def after_fork(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # entered again where a signal handler flushes
         self._late: Sequence[_Flush] = ()
 
     def flush(self, deadline: float) -> bool:

@@ -13,6 +13,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.loading import LOADING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,8 @@ class PackagePrices:
     def _load(self) -> None:
         with guard("importing genai-prices"):
             try:
-                from agentops_otel_litellm.prices import package
+                with LOADING.here():
+                    from agentops_otel_litellm.prices import package
             except ModuleNotFoundError as error:
                 if error.name != PACKAGE:
                     raise

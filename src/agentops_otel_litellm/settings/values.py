@@ -10,6 +10,10 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """Of Python's logging."""
 
 
+DIGITS = 9
+"""Milliseconds of more are too long to wait for on some systems."""
+
+
 def names(text: str) -> tuple[str, ...]:
     """A comma-separated list, each name once."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
@@ -37,6 +41,8 @@ def number_of(what: str) -> Callable[[str], int]:
     """A parser of whole numbers from 1 on."""
 
     def number(text: str) -> int:
+        if text.isdecimal() and len(text) > DIGITS:
+            raise ValueError(f"a number of {what} with at most {DIGITS} digits")
         if not text.isdecimal() or int(text) == 0:
             raise ValueError(f"a number of {what}, 1 or more")
         return int(text)
@@ -47,7 +53,8 @@ def number_of(what: str) -> Callable[[str], int]:
 def url(text: str) -> str:
     try:
         split = urlsplit(text)
-    except ValueError:  # which may quote a password
+        _ = split.port
+    except ValueError:  # of a port that is none, too; it may quote a password
         split = None
     if split is None or split.scheme not in {"http", "https"} or not split.hostname:
         raise ValueError("a URL that begins with http:// or https://")

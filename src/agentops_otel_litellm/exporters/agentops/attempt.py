@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import netrc  # noqa: F401 - requests imports it with its first request, where a fork would meet it half done
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
 
 import requests
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no types of its own
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from requests.adapters import HTTPAdapter
@@ -19,6 +22,7 @@ from agentops_otel_litellm.exporters.agentops.auth import AgentOpsAuth, answered
 from agentops_otel_litellm.exporters.agentops.trouble import (
     LATE,
     NO_COLLECTOR,
+    REFUSED_SOME,
     UNSENDABLE,
     Trouble,
     Undelivered,
@@ -26,6 +30,7 @@ from agentops_otel_litellm.exporters.agentops.trouble import (
 )
 from agentops_otel_litellm.settings import Settings
 
+PROTOBUF = "application/x-protobuf"
 # What an export says of itself. Others come from OTEL_EXPORTER_OTLP_HEADERS: another backend's, often its key.
 OWN_HEADERS = ("accept", "connection", "content-", "user-agent")
 
@@ -95,8 +100,7 @@ class _Connection(HTTPAdapter):
                 if response.status_code == HTTPStatus.UNAUTHORIZED:
                     self._auth.refused()
             if HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
-                response.content  # noqa: B018 - read here, where it is known what a failure means
-                return response
+                return _taken(response)
         except requests.ReadTimeout as error:
             raise Undelivered(replace(LATE, cause=type(error).__name__)) from None
         except (OSError, ValueError) as error:  # a ValueError is of a URL that only looks like one
@@ -121,3 +125,29 @@ class _Connection(HTTPAdapter):
             verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             proxies=proxies,
         )
+
+
+def _taken(response: requests.Response) -> requests.Response:
+    """The response to spans that were taken, read; `Undelivered` where some of them were not.
+
+    What cannot be read is left away: spans that are taken are not sent again.
+    """
+    try:
+        content = response.content
+    except OSError:  # requests'
+        response.close()
+        bare = requests.Response()
+        bare.status_code = response.status_code
+        return bare
+    refused = _refused(content) if response.headers.get("Content-Type", "").startswith(PROTOBUF) else 0
+    if refused > 0:
+        raise Undelivered(replace(answered(REFUSED_SOME, response), refused=refused))
+    return response
+
+
+def _refused(content: bytes) -> int:
+    """How many spans were not taken of those in a request that was."""
+    try:
+        return int(ExportTraceServiceResponse.FromString(content).partial_success.rejected_spans)
+    except DecodeError:
+        return 0

@@ -17,6 +17,7 @@ from agentops_otel_litellm.exporters.agentops.sender import Sender
 from agentops_otel_litellm.exporters.agentops.shown import ReplayLinks, Shown
 from agentops_otel_litellm.exporters.agentops.trouble import BROKEN, NO_URL, Fate, Trouble
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.loading import LOADING
 from agentops_otel_litellm.settings import Settings
 
 if TYPE_CHECKING:  # loaded on the sender's thread: an app does not wait for them
@@ -53,7 +54,13 @@ class AgentOpsSpanExporter(SpanExporter):
         if not self._is_shut_down:
             self._start()
 
+    @property
+    def _is_inherited(self) -> bool:
+        """Whether this is a fork of which Python was not told, as a server in C may have it: nothing was started."""
+        return self._pid != os.getpid()
+
     def _start(self) -> None:
+        self._pid = os.getpid()
         self._attempts: Attempts | None = None
         self._sender = Sender(self._attempt, limit=self._settings.max_queue_size, patience=self._patience)
 
@@ -69,6 +76,8 @@ class AgentOpsSpanExporter(SpanExporter):
         """
         delivered = False
         with guard("exporting to AgentOps"):
+            if self._is_inherited:
+                self._start_in_child()
             delivered = self._sender.put([self._shown.span(span) for span in spans])
         if self._sender.has_overflowed:
             self._tell(
@@ -79,15 +88,16 @@ class AgentOpsSpanExporter(SpanExporter):
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Make an attempt even during a pause, unless one has just failed. Whether nothing is left to be sent."""
-        return self._sender.flush(timeout_millis / 1_000)
+        return self._is_inherited or self._sender.flush(timeout_millis / 1_000)
 
     def take_loss(self) -> int:
         """How many spans were dropped since that was last asked."""
-        return self._sender.take_loss()
+        return 0 if self._is_inherited else self._sender.take_loss()
 
     def begin_shutdown(self) -> None:
         """From now on all that is exported, and the shutdown, take AGENTOPS_MAX_WAIT_TIME together."""
-        self._sender.begin_end()
+        if not self._is_inherited:
+            self._sender.begin_end()
 
     def shutdown(self) -> None:
         """Make a last attempt, unless one has just failed, and tell how many spans were lost."""
@@ -95,6 +105,8 @@ class AgentOpsSpanExporter(SpanExporter):
             return
         self._is_shut_down = True
         self.instances.discard(self)
+        if self._is_inherited:
+            return
         lost = self._sender.close()
         if self._attempts is not None:
             self._attempts.close()
@@ -107,9 +119,10 @@ class AgentOpsSpanExporter(SpanExporter):
         deadline = monotonic() + 0.9 * self._patience  # so that whoever waits learns what came of it
         with guard("sending to AgentOps"):
             if self._attempts is None:
-                from agentops_otel_litellm.exporters.agentops.attempt import Attempts
+                with LOADING.here():
+                    from agentops_otel_litellm.exporters.agentops.attempt import Attempts
 
-                self._attempts = Attempts(self._settings)
+                    self._attempts = Attempts(self._settings)
             trouble = self._attempts.send(spans, deadline)
         if trouble is None:
             if self.last_trouble is not None:

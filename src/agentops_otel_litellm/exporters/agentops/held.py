@@ -63,11 +63,11 @@ class Held:
             self._unanswered = part
             self.put_back(part)
         else:
-            self._unanswered = ()
             self.drop(part)
 
     def split(self, part: Sequence[ReadableSpan]) -> None:
         """Take back a part that was too large. A single span is dropped; those after it go alone until one is taken."""
+        self._unanswered = ()  # it was answered now, and is not to be sent as it is
         if len(part) > 1:
             self._most = len(part) // 2
             self.put_back(part)
@@ -76,6 +76,7 @@ class Held:
             self.drop(part)
 
     def drop(self, part: Sequence[ReadableSpan]) -> None:
+        self._unanswered = ()
         self.lost += len(part)
         self.refused += 1
 

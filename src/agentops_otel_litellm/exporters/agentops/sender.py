@@ -152,6 +152,10 @@ class Sender:
         match trouble.fate:
             case Fate.SPLIT:
                 self._held.split(part)
+            case Fate.PARTED:
+                self._held.sent()
+                self._held.lost += min(trouble.refused, len(part))
+                self._failures = 0
             case Fate.DROPPED:
                 self._held.drop(part)
             case Fate.KEPT:

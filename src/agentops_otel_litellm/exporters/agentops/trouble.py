@@ -21,6 +21,7 @@ class Fate(Enum):
     KEPT = "They are sent later."
     SPLIT = "They are sent in smaller parts; one that cannot be sent alone is dropped."
     DROPPED = "They would never be taken."
+    PARTED = "Some would never be taken; the others were."
     HOPELESS = "Nor would any others, until the user changes a setting: none are kept."
 
 
@@ -39,6 +40,8 @@ class Trouble:
     """Of HTTP; `None` where nothing was answered."""
     was_sent: bool = False
     """Whether the spans were, all of them, and may have been taken: what came of it is not known."""
+    refused: int = 0
+    """How many spans were not taken, where others were."""
     cause: str = ""
     """Such as `status 503` or `ConnectTimeout`."""
 
@@ -83,11 +86,13 @@ TOO_LARGE = Trouble(advice="The collector takes no request of that size.", fate=
 BROKEN = Trouble(advice="The exporter does not work here.", pause=60)
 UNSENDABLE = Trouble(advice="They cannot be put into a request.", fate=Fate.SPLIT)
 REFUSED_SPANS = Trouble(advice="The collector refuses these; others are sent.", fate=Fate.DROPPED)
+REFUSED_SOME = Trouble(advice="The collector refuses some; others are taken.", fate=Fate.PARTED)
 _BY_STATUS: Mapping[int, Trouble] = {
     HTTPStatus.UNAUTHORIZED: REFUSED_TOKEN,
     HTTPStatus.FORBIDDEN: NO_ROUTE,
     HTTPStatus.NOT_FOUND: NO_ROUTE,
     HTTPStatus.METHOD_NOT_ALLOWED: NO_ROUTE,
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: NO_COLLECTOR,
     HTTPStatus.REQUEST_TIMEOUT: NO_COLLECTOR,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: TOO_LARGE,
     HTTPStatus.TOO_EARLY: NO_COLLECTOR,
@@ -112,7 +117,7 @@ def seconds_of(retry_after: str | None) -> float | None:
         return min(float(text), LONGEST_PAUSE)
     try:
         at = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=timezone.utc)
