@@ -95,6 +95,37 @@ def test_the_first_call_does_not_wait() -> None:
     assert cost.output == pytest.approx(100 * 10 / 1e6)
 
 
+def test_what_others_look_for_is_not_imported_meanwhile(provider: OpenAIProvider) -> None:
+    """OpenAI's client uses what is there of `httpx2`, which the package needs, while another thread imports it: calls
+    that are made just then would fail.
+    """
+    program = f"""
+        import sys, threading
+        from importlib.abc import MetaPathFinder
+
+        class Noting(MetaPathFinder):
+            names = {{}}
+
+            def find_spec(self, name, path, target=None):
+                self.names.setdefault(name, threading.current_thread().name)
+
+        sys.meta_path.insert(0, Noting())
+        from agentops_otel_litellm import LiteLLMInstrumentor
+        LiteLLMInstrumentor().instrument(skip_dep_check=True)
+        assert "httpx2" not in Noting.names
+        import litellm
+        messages = [dict(role="user", content="?")]
+        litellm.completion("openai/unheard-of", messages, api_key="k", api_base={provider.base_url!r})
+        while "agentops-prices" in {{thread.name for thread in threading.enumerate()}}:
+            pass
+        print("genai_prices" in sys.modules, Noting.names["httpx2"])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "True MainThread\n", done.stderr
+
+
 @pytest.mark.usefixtures("installed")
 def test_what_it_does_not_know() -> None:
     """A provider, model or price that it does not know, and counts that contradict each other, have no price."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
 from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PACKAGE = "genai_prices"
+CLIENT = "httpx2"
+"""What the package fetches with. OpenAI's client uses it as soon as `sys.modules` has it, also what there is of it
+while another thread imports it.
+"""
 
 
 class PackagePrices:
@@ -33,6 +39,9 @@ class PackagePrices:
         self._price: Callable[[Call], Cost | None] | None = None
         self._asked = Lock()
         self._is_forked = False
+        with guard(f"importing {CLIENT}"):  # here, where LiteLLM itself is imported, and before there are calls
+            if find_spec(PACKAGE) is not None and find_spec(CLIENT) is not None:
+                import_module(CLIENT)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forked)
 
