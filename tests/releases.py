@@ -30,6 +30,10 @@ TIMEOUTS_OF_STREAMS = since("1.107")
 """A stream that stalls ends with a timeout, and not with LiteLLM's class for what it does not know."""
 HITS_ARE_FREE = since("1.107")
 """What the cache gives is priced at nothing, and what it would have cost is said when LiteLLM is asked."""
+SEARCHES_HAVE_SCORES = since("1.107")
+"""What was found keeps how well it fits."""
+UNPRICED = {"async-images"} if since("1.107") else set()
+"""What is priced a moment after LiteLLM's function has returned: nobody says what it cost when the span ends."""
 GEMINIS_CACHED_TEXT = since("1.107")
 """What Gemini had cached counts among the text of the input, as Gemini says; before it was taken off."""
 FINGERPRINTS_OF_GROQS_STREAMS = since("1.107")
