@@ -213,10 +213,9 @@ LACKS: tuple[Lack, ...] = (
         until="1.81",
         reason="asks elsewhere, or again, or with a client that it has closed",
         tests={
-            "test_calls::test_a_function_nobody_described_is_traced": ("rerank",),
+            "test_calls::test_a_function_nobody_described_is_traced": ("async-rerank",),
             "test_messages::test_a_translated_message_is_one_call": ("openai",),
             "test_messages::test_a_refusal_is_categorised": ("429-RateLimitError-rate_limit-openai",),
-            "test_instrumentor::test_the_change_test": (),
         },
     ),
     Lack(
