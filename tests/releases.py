@@ -211,7 +211,7 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(
         until="1.81",
-        reason="asks elsewhere, or again, or with a client that it has closed",
+        reason="asks elsewhere, or again",
         tests={
             "test_calls::test_a_function_nobody_described_is_traced": ("async-rerank",),
             "test_messages::test_a_translated_message_is_one_call": ("openai",),
