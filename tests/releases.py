@@ -42,8 +42,14 @@ STREAMS_NAME_THEIR_MODEL = since("1.81")
 """A chat's stream knows what its provider calls the model; before, the chunks say what was asked for."""
 STREAMS_KEEP_COUNTS = since("1.81")
 """What a provider counted is found with the chunks of its stream, also where the app did not ask."""
+STREAMS_END_PRICED = since("1.81")
+"""LiteLLM has priced a chat's stream when it ends; before, a thread of its own does, and it is asked for the price
+of one that is recorded.
+"""
 ROLES_ARE_CHUNKS = since("1.81")
 """A chunk that says no more than whose words will follow is handed on."""
+FALLBACKS_HAVE_PRICES = since("1.73")
+"""Of their own; before, what a call falls back to is priced as the model that was asked first."""
 COSTS_HAVE_SIDES = since("1.73")
 """LiteLLM writes down what of a price is for the input and what for the output."""
 COSTS_HAVE_DETAILS = since("1.81")
@@ -106,6 +112,11 @@ LACKS: tuple[Lack, ...] = (
         },
     ),
     Lack(
+        until="1.81",
+        reason="adds reasoning to xAI's output once more, and charges nothing for what xAI had cached",
+        tests={"test_providers::test_a_chat_says_what_its_provider_said": ("xai",)},
+    ),
+    Lack(
         until="1.73",
         reason="has neither the operation, the provider, the prices nor the margins",
         tests={
@@ -142,6 +153,7 @@ LACKS: tuple[Lack, ...] = (
         tests={
             "test_cache::test_a_replayed_stream_that_was_not_read_to_its_end": ("close",),
             "test_many_streams::test_ten_thousand_streams_leave_nothing": (),
+            "test_mixed_run::test_spans_metrics_and_the_ledger_agree": (),
             "test_router::test_a_stream_that_is_closed": (),
             "test_stream_endings::test_an_asynchronous_stream_can_also_be_closed_and_cancelled": ("close",),
             "test_endings::test_the_app_cannot_tell_and_the_span_can": (
@@ -203,12 +215,11 @@ LACKS: tuple[Lack, ...] = (
     ),
     Lack(
         until="1.81",
-        reason="asks elsewhere, or again, or with a client that it has closed",
+        reason="asks elsewhere, or again",
         tests={
-            "test_calls::test_a_function_nobody_described_is_traced": ("rerank",),
+            "test_calls::test_a_function_nobody_described_is_traced": ("async-rerank",),
             "test_messages::test_a_translated_message_is_one_call": ("openai",),
             "test_messages::test_a_refusal_is_categorised": ("429-RateLimitError-rate_limit-openai",),
-            "test_instrumentor::test_the_change_test": (),
         },
     ),
     Lack(
@@ -359,6 +370,11 @@ LACKS: tuple[Lack, ...] = (
         reason="reads no response of the Responses API that leaves out what may be left out",
         tests={
             "test_agentops_vocabulary::test_other_apis_are_shown_alike": ("responses",),
+            "test_content_apis::test_what_is_said_is_told": ("responses",),
+            "test_content_apis::test_a_stream_says_the_same": ("responses",),
+            "test_content_apis::test_of_a_stream_that_is_cut_what_came_is_told": ("responses",),
+            "test_content_apis::test_a_stored_response_is_told": (),
+            "test_estimates::test_the_estimate_of_a_response": (),
             "test_responses_api": (),
             "test_router::test_a_group_beside_metadata_of_the_apps": (),
             "test_router::test_every_method_of_the_routers_is_routed": ("aresponses",),
@@ -368,12 +384,15 @@ LACKS: tuple[Lack, ...] = (
         until="1.80",
         reason="has neither searches nor stores",
         tests={
+            "test_collector::test_whatever_takes_otlp_is_told_all": (),
+            "test_openinference::test_many_texts_evict_nothing_that_matters": ("retrieval",),
             "test_other_content::test_nothing_of_it_is_told_otherwise": ("vector store",),
             "test_other_content::test_what_is_said_is_told": ("vector store",),
             "test_retrieval::test_a_refusal_is_told": ("search", "vector_stores"),
             "test_retrieval::test_a_reranking_is_described_in_full": ("nothing, of", "tokens of a model"),
             "test_retrieval::test_a_search_is_described_in_full": (),
             "test_retrieval::test_what_is_done_with_a_vector_store_is_described_in_full": (),
+            "test_vocabularies_of_users::test_a_vocabulary_of_a_package_is_chosen_by_its_name": (),
         },
     ),
     Lack(
@@ -387,6 +406,11 @@ LACKS: tuple[Lack, ...] = (
             "test_readers::test_the_same_response_as_a_dict_is_the_same": (),
             "test_vocabularies::test_no_provider_of_litellms_gets_a_name_that_is_not_known": (),
         },
+    ),
+    Lack(
+        until="1.80",
+        reason="gives the pieces of every choice's calls of tools as the first choice's",
+        tests={"test_content::test_each_choice_is_told": ("True",)},
     ),
     Lack(
         until="1.80",
@@ -447,6 +471,7 @@ LACKS: tuple[Lack, ...] = (
         tests={
             "test_cache::test_a_hit_of_embeddings_is_one": ("async",),
             "test_cache::test_a_hit_says_what_was_saved": (),
+            "test_cache::test_what_hits_saved_is_counted": (),
             "test_cache::test_a_replayed_stream_is_a_hit": ("text_completion",),
         },
     ),
@@ -463,6 +488,9 @@ LACKS: tuple[Lack, ...] = (
         reason="has no such function",
         tests={
             "test_canaries::test_no_canary_leaves_through_another_api": ("generate_content",),
+            "test_content_apis::test_what_is_said_is_told": ("generate_content",),
+            "test_content_apis::test_a_stream_says_the_same": ("generate_content",),
+            "test_content_apis::test_of_a_stream_that_is_cut_what_came_is_told": ("generate_content",),
             "test_contents::test_nothing_that_is_said_is_told": ("generate_content",),
             "test_jobs::test_a_job_is_described_in_full": ("container", "skill", "interactions"),
             "test_jobs::test_a_document_that_is_taken_in_is_made_of_calls": (),

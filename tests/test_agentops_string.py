@@ -61,6 +61,8 @@ def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[object]]:
             raise socket.gaierror("the test has no network")
         return real(host, *args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
 
+    # LiteLLM's own closes the HTTP client that it asks with, which others share.
+    monkeypatch.setattr(litellm, "in_memory_llm_clients_cache", type(litellm.in_memory_llm_clients_cache)())
     real = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     yield tried

@@ -7,12 +7,13 @@ from io import BytesIO
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 
+import litellm
 import pytest
 from litellm.types.llms.openai import HttpxBinaryResponseContent
 from litellm.types.utils import TranscriptionResponse
 
 from agentops_otel_litellm import readers
-from expected import price
+from expected import price, shares
 from media import BOTH_STYLES, CANARY, EACH_REFUSAL, assert_refusal_is_told, call_type, connection, identity, invoke
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider
@@ -175,6 +176,7 @@ def test_tokens_of_sound_are_told(style: str, wire: WireProvider, telemetry: Rec
         "total_tokens": 59,
     }
     wire.reply("/audio/transcriptions", Reply(body={"text": TEXT, "usage": usage}))
+    rates = litellm.model_cost["gpt-4o-transcribe"]
     result = invoke(style, "transcription", model="openai/gpt-4o-transcribe", file=FILE, **connection(wire))
     assert len(wire.ledger) == 1
     assert telemetry.attributes() == {
@@ -188,7 +190,11 @@ def test_tokens_of_sound_are_told(style: str, wire: WireProvider, telemetry: Rec
         "llm.usage.prompt_tokens": 14,
         "llm.usage.completion_tokens": 45,
         "llm.usage.total_tokens": 59,
-        **price(result._hidden_params["response_cost"], "gpt-4o-transcribe", input=14, output=45),
+        **price(result._hidden_params["response_cost"]),
+        **shares(
+            input=2 * rates["input_cost_per_token"] + 12 * rates["input_cost_per_audio_token"],
+            output=45 * rates["output_cost_per_token"],
+        ),
     }
 
 

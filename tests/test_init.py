@@ -32,6 +32,7 @@ from recorder import Recorder
 from servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault
 from servers.openai_provider import OpenAIProvider
 from servers.otlp_receiver import OTLPReceiver
+from test_obstacles import HAS_GRPC
 from test_zero_code import environment, launch
 
 NEVER = "600000"
@@ -289,7 +290,7 @@ def test_after_the_launcher(backend: OTLPReceiver) -> None:
 
 NONSENSE = (
     "OTEL_TRACES_EXPORTER names 'nonsense', which no installed package has. It is left out. "
-    "Name one of: agentops, agentops_console, console, otlp, otlp_proto_http, none."
+    f"Name one of: agentops, agentops_console, console, otlp, {'otlp_proto_grpc, ' * HAS_GRPC}otlp_proto_http, none."
 )
 # What the user has set → what the program prints, what is told, and the spans that are sent.
 SWITCHES: dict[tuple[str, str], tuple[str, list[str], list[str]]] = {

@@ -14,10 +14,12 @@ from agentops_otel_litellm.launch import obstacles
 from agentops_otel_litellm.launch.defaults import apply_defaults
 from agentops_otel_litellm.launch.named_exporters import is_configured_by_file, missing_exporters, only_usable_exporters
 from conftest import Told
+from test_nested import has
 
 FILE = "OTEL_CONFIG_FILE"
 BASE, TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 GRPC = "OTLP over gRPC, which is asked for, needs a package that is not installed."
+HAS_GRPC = has("opentelemetry.exporter.otlp.proto.grpc")
 # What the user sets → of which variables it is told that nothing is taken there.
 ENDPOINTS: list[tuple[dict[str, str], list[str]]] = [
     ({}, []),
@@ -75,6 +77,12 @@ def needs_files(variables: Iterable[str]) -> None:
         pytest.skip("this release of OpenTelemetry's SDK reads no file")
 
 
+def needs_no_grpc(lines: Iterable[str]) -> None:
+    """Skip what is told where a package is missing, where it is not."""
+    if HAS_GRPC and any(line.startswith(GRPC) for line in lines):
+        pytest.skip("OTLP over gRPC is installed")
+
+
 def with_defaults(given: dict[str, str]) -> dict[str, str]:
     environment = dict(given)
     apply_defaults(environment)
@@ -94,6 +102,7 @@ def test_endpoints(given: dict[str, str], variables: list[str]) -> None:
 def test_exporters(given: dict[str, str], told_of: list[str], shown: dict[str, str], told: Told) -> None:
     """Those that are missing are told of once, and hidden while the SDK is set up; the variables stay as they were."""
     needs_files(f"OTEL_{name}" for name in given)
+    needs_no_grpc(told_of)
     environment = with_defaults({f"OTEL_{name}": value for name, value in given.items()})
     before = dict(environment)
     with only_usable_exporters(environment):

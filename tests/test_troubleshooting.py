@@ -23,7 +23,7 @@ from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.rendering import as_json, as_text
 from servers.agentops_platform import AgentOpsPlatform
 from servers.otlp_receiver import OTLPReceiver
-from test_obstacles import needs_files
+from test_obstacles import needs_files, needs_no_grpc
 from test_zero_code import ROOT, environment, launch
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
@@ -236,6 +236,7 @@ def test_each_row_has_its_case() -> None:
 @pytest.mark.parametrize(("row", "case"), [*zip(rows(), CASES, strict=False)], ids=[row[0] for row in rows()])
 def test_what_the_page_says(row: list[str], case: Case, tmp_path: Path) -> None:
     """What a row quotes is said, in the same words, where that happens; no key is."""
+    needs_no_grpc(quoted(row[0]))
     said = case(tmp_path)
     for line in quoted(row[0]):
         pattern = ".*".join(map(re.escape, line.split("…")))

@@ -45,6 +45,13 @@ def _price_kept(told: ChatChunks, logging: Any) -> Cost | None:
     return _priced(reported[0], logging) if len(reported) == 1 else None  # of several, none says all
 
 
+def price_response(told: Any, logging: Any) -> Cost | None:
+    """Of a stream of a response. Older releases leave it to a thread, which may come to it when the stream is over."""
+    if getattr(told, "stream", None) is None or hasattr(logging, "response_cost_calculator"):
+        return None
+    return price_answer(told, logging)
+
+
 def price_answer(told: Any, logging: Any) -> Cost | None:
     """Of one of several responses, or streams, that LiteLLM has not priced by itself."""
     if isinstance(told, ChatChunks):

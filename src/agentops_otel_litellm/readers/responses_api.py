@@ -9,6 +9,7 @@ from agentops_otel_litellm.call import Failure, Request, Response, Usage
 from agentops_otel_litellm.readers.content.responses import RESPONSES_CONTENT, STORED_RESPONSE_CONTENT
 from agentops_otel_litellm.readers.estimated_usage import read_counted_anew
 from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
+from agentops_otel_litellm.readers.prices import price_response
 from agentops_otel_litellm.readers.requests import (
     Parameters,
     conversation,
@@ -219,6 +220,7 @@ RESPONSES = Shape(
     response=responses_response,
     counted=read_counted_anew,
     chunks=ResponsesChunks,
+    price=price_response,
     content=RESPONSES_CONTENT,
 )
 STORED_RESPONSE = Shape(
