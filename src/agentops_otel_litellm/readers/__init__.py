@@ -47,7 +47,15 @@ from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, R
 from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
-from agentops_otel_litellm.readers.target import asks, is_of_a_tool, read_cooldown_time, read_routing, read_target
+from agentops_otel_litellm.readers.target import (
+    asks,
+    is_of_a_tool,
+    read_cooldown,
+    read_cooldown_time,
+    read_routed_request,
+    read_routing,
+    read_target,
+)
 from agentops_otel_litellm.readers.token_count import TOKEN_COUNT
 from agentops_otel_litellm.readers.video import VIDEO
 
@@ -115,6 +123,7 @@ __all__ = [
     "read_app",
     "read_cache_hit",
     "read_client_failure",
+    "read_cooldown",
     "read_cooldown_time",
     "read_estimate",
     "read_failure",
@@ -123,6 +132,7 @@ __all__ = [
     "read_messages",
     "read_native_function",
     "read_native_parameters",
+    "read_routed_request",
     "read_routing",
     "read_session_end",
     "read_target",

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Timing, Usage
+from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.prices import itemised
 from agentops_otel_litellm.readers.shapes import CHAT, TEXT, Shape
-from agentops_otel_litellm.readers.values import field, integer, number
+from agentops_otel_litellm.readers.values import field, integer
 
 Parameters = Mapping[str, Any]
 
@@ -86,5 +87,5 @@ def logged_usage(logging: Any, result: Any, shape: Shape) -> Usage | None:
 
 def logged_cost(logging: Any, usage: Usage | None) -> Cost | None:
     """What LiteLLM priced the call at: an estimated usage too, without a word."""
-    total = number(_details(logging).get("response_cost"))
-    return None if total is None or usage is None else itemised(Cost(total=total, source="litellm"), usage, logging)
+    cost = litellm_cost(_details(logging).get("response_cost"))
+    return None if cost is None or usage is None else itemised(cost, usage, logging)

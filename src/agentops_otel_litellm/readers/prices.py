@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from agentops_otel_litellm.call import Cost, Usage
 from agentops_otel_litellm.readers.cache import read_cache_hit
+from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.streams import ChatChunks, read_stream_cost
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import field, members, number, text
@@ -34,8 +35,8 @@ def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost
 
 
 def price_chat(told: Any, logging: Any) -> Cost | None:
-    """Of a stream of a chat. Newer releases, where the method has a public name, have priced it when it ends."""
-    if not isinstance(told, ChatChunks) or hasattr(logging, "response_cost_calculator"):
+    """Of a stream of a chat."""
+    if not isinstance(told, ChatChunks) or _prices_streams(logging):
         return None
     return _price_kept(told, logging)
 
@@ -47,7 +48,7 @@ def _price_kept(told: ChatChunks, logging: Any) -> Cost | None:
 
 def price_response(told: Any, logging: Any) -> Cost | None:
     """Of a stream of a response. Older releases leave it to a thread, which may come to it when the stream is over."""
-    if getattr(told, "stream", None) is None or hasattr(logging, "response_cost_calculator"):
+    if getattr(told, "stream", None) is None or _prices_streams(logging):
         return None
     return price_answer(told, logging)
 
@@ -64,8 +65,14 @@ def price_answer(told: Any, logging: Any) -> Cost | None:
 def price_hit(response: Any, logging: Any) -> Cost | None:
     """What an answer from LiteLLM's cache would have cost. Releases since 1.109 say nothing for one by themselves."""
     uncached = getattr(logging, "uncached_price", None)
-    total = number(getattr(uncached(result=response), "cost", None)) if uncached and read_cache_hit(logging) else None
-    return None if total is None else Cost(total=total, source="litellm")
+    if uncached is None or not read_cache_hit(logging):
+        return None
+    return litellm_cost(getattr(uncached(result=response), "cost", None))
+
+
+def _prices_streams(logging: Any) -> bool:
+    """Newer releases, where the method has a public name, have priced a stream when it ends."""
+    return hasattr(logging, "response_cost_calculator")
 
 
 def _is_as_sent(logging: Any) -> bool:
@@ -93,8 +100,8 @@ def _priced(usage: Any, logging: Any) -> Cost | None:
 def _total(response: Any, logging: Any) -> Cost | None:
     logging = copy(logging)
     logging.model_call_details = dict(logging.model_call_details)
-    total = number(logging._response_cost_calculator(result=response))  # noqa: SLF001 - it had no other name
-    return None if total is None else itemised(Cost(total=total, source="litellm"), read_usage(response), logging)
+    cost = litellm_cost(logging._response_cost_calculator(result=response))  # noqa: SLF001 - it had no other name
+    return None if cost is None else itemised(cost, read_usage(response), logging)
 
 
 # --- how LiteLLM got there ----------------------------------------------------------------------------------

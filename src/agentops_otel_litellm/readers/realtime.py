@@ -11,12 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Usage
+from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.jobs import http_response
 from agentops_otel_litellm.readers.requests import Parameters, default_request
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.usage import read_media_usage, summed
-from agentops_otel_litellm.readers.values import count, field, identifier, integer, length, members, model_name, number
+from agentops_otel_litellm.readers.values import count, field, identifier, integer, length, members, model_name
 
 _LONGEST_ANSWER = 65_536
 """Bytes; what lets an app's client in to a session has two thousand."""
@@ -73,8 +74,7 @@ def session_cost(session: Any) -> Cost | None:
     if processor is None or price is None or not messages:
         return None
     usage = processor.collect_and_combine_usage_from_realtime_stream_results(results=messages)
-    total = number(price(result=processor.create_logging_realtime_object(usage=usage, results=messages)))
-    return None if total is None else Cost(total=total, source="litellm")
+    return litellm_cost(price(result=processor.create_logging_realtime_object(usage=usage, results=messages)))
 
 
 REALTIME = Shape(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
+from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.requests import measure
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
@@ -15,7 +16,6 @@ from agentops_otel_litellm.readers.values import (
     keyword,
     members,
     model_name,
-    number,
 )
 
 
@@ -147,8 +147,7 @@ def embedding_usage(result: Any) -> Usage | None:
 
 def read_cost(result: Any) -> Cost | None:
     """LiteLLM's own figure for a finished response: it honours custom prices, discounts and tiers."""
-    total = number(_hidden(result).get("response_cost"))
-    return None if total is None else Cost(total=total, source="litellm")
+    return litellm_cost(_hidden(result).get("response_cost"))
 
 
 def no_price(_told: Any, _logging: Any) -> Cost | None:

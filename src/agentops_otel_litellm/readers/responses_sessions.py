@@ -12,10 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
+from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.usage import read_usage, summed
-from agentops_otel_litellm.readers.values import integer, members, model_name, number
+from agentops_otel_litellm.readers.values import integer, members, model_name
 
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
@@ -65,8 +66,7 @@ def socket_cost(session: Any) -> Cost | None:
     usage = processor.collect_and_combine_usage_from_responses_ws_results(messages)
     tiers = list(processor.partition_results_by_service_tier(messages))
     tier = tiers[0] if len(tiers) == 1 else None
-    total = number(price(result=logged(usage=usage, results=messages, service_tier=tier)))
-    return None if total is None else Cost(total=total, source="litellm")
+    return litellm_cost(price(result=logged(usage=usage, results=messages, service_tier=tier)))
 
 
 RESPONSES_SOCKET = Shape(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
+from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.responses import served_tier
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
@@ -16,7 +17,6 @@ from agentops_otel_litellm.readers.values import (
     keyword,
     members,
     model_name,
-    number,
 )
 
 
@@ -228,8 +228,7 @@ def read_stream_cost(logging: Any) -> Cost | None:
     """What LiteLLM priced a stream at when it ended. Call it only where the provider reported usage: LiteLLM
     prices its own estimate without a word.
     """
-    total = number(field(getattr(logging, "cost_breakdown", None), "total_cost"))
-    return None if total is None else Cost(total=total, source="litellm")
+    return litellm_cost(field(getattr(logging, "cost_breakdown", None), "total_cost"))
 
 
 def is_stream(result: Any) -> TypeGuard[LiteLLMStream]:

@@ -115,11 +115,30 @@ def route_routing(parameters: Parameters, _logging: Any) -> Routing:
     return Routing(model_group=model_name(parameters.get("model")))
 
 
+def read_routed_request(arguments: Parameters) -> Parameters | None:
+    """The request that a function of the Router's Rust core receives.
+
+    `None` for an endpoint that picks one deployment and neither retries nor falls back, such as moderation: earlier
+    releases of the Router do not route it either.
+    """
+    request = arguments.get("request")
+    is_routed = getattr(arguments.get("plan"), "single_attempt", False) is not True
+    return request if is_routed and isinstance(request, Mapping) else None
+
+
 def read_cooldown_time(arguments: Parameters) -> float | None:
     """From the parameters of the method that sets a deployment aside: its cache has a default."""
     return number(arguments.get("cooldown_time")) or number(
         getattr(arguments.get("self"), "default_cooldown_time", None)
     )
+
+
+def read_cooldown(events: Any) -> tuple[str | None, float | None]:
+    """The id of the deployment that the Router's Rust core sets aside, and for how many seconds, from its events."""
+    for event in events:
+        if field(event, "kind") == "cooldown_set":
+            return text(field(event, "deployment_id")), number(field(event, "cooldown_time"))
+    return None, None
 
 
 def asks(client: Any, target: Target) -> bool:
