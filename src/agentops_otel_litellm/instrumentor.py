@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -13,8 +12,9 @@ import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 
 from agentops_otel_litellm.exporters.delivery import DELIVERY
+from agentops_otel_litellm.features import FEATURES
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.seams import SEAMS, Seam, patches
+from agentops_otel_litellm.seams import SEAMS, Seam, missing, patches
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
-
-logger = logging.getLogger(__name__)
 
 LITELLM = "litellm >= 1.72, != 1.82.7, != 1.82.8, != 1.107.*"
 
@@ -41,6 +39,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
     _logger_provider: LoggerProvider | None = None
     _loaded = False
     _hooked: frozenset[Seam] = frozenset()
+    _patched: frozenset[Seam] = frozenset()
 
     @property
     def providers(self) -> tuple[object, ...]:
@@ -95,6 +94,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._loaded = False
         with guard("putting LiteLLM's functions back"):
             patches.undo()
+        self._patched = frozenset()
+        FEATURES.clear()
 
     def _imported(self, seam: Seam, module: ModuleType) -> None:
         if self.is_instrumented_by_opentelemetry:
@@ -105,9 +106,10 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             return  # its name before LiteLLM moved it; the one it has now is another seam's
         with guard("instrumenting LiteLLM"):
             self._load()
-            found = patches.patch(module, seam.name, resolve_name(seam.wrapper))
-            if seam.always and not found and seam.unless not in sys.modules:
-                logger.warning("This LiteLLM has no %s: its calls are traced in part or not at all.", seam)
+            if patches.patch(module, seam.name, resolve_name(seam.wrapper)):
+                self._patched |= {seam}
+                if seam.feature and not missing(seam.feature, self._patched):
+                    FEATURES.provide(seam.feature)
 
     def _load(self) -> None:
         """Make what traces, at the first of LiteLLM's modules: programs that never use it do not pay for this."""

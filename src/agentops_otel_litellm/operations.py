@@ -61,6 +61,9 @@ SAYING_LITTLE = frozenset(
 )
 """Names of functions that need their package's to say what is created, listed or searched."""
 
+ROUTE = Operation(name="route", shape=readers.ROUTE, calls_a_model=False)
+"""A call of `litellm.Router`, whose functions differ between releases of LiteLLM."""
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation(name="chat", functions=("completion",), shape=readers.CHAT),
     Operation(name="text_completion", functions=("text_completion",), shape=readers.TEXT),
@@ -75,12 +78,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(name="generate_content", functions=("generate_content",), shape=readers.GENERATE_CONTENT),
     Operation(name="generate_content", functions=("generate_content_stream",), shape=readers.GENERATE_CONTENT_STREAM),
     Operation(name="embeddings", functions=("embedding",), shape=readers.EMBEDDING),
-    Operation(
-        name="route",
-        functions=("async_function_with_fallbacks",),
-        shape=readers.ROUTE,
-        calls_a_model=False,
-    ),
+    ROUTE,
     Operation(
         functions=("batch_completion", "batch_completion_models", "batch_completion_models_all_responses"),
         shape=readers.BATCH,

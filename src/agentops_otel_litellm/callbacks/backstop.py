@@ -20,6 +20,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Call, Cost, Request, Response, Routing, Usage
 from agentops_otel_litellm.callbacks.context import AsTheApp
 from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.features import CALLS, FEATURES
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.logging_objects import KNOWN, know
 from agentops_otel_litellm.observing.observation import call_in, is_suppressed
@@ -124,6 +125,7 @@ def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since
         call = replace(call, failure=readers.read_failure(error))
     else:
         call = _with_answer(call, operation, logging, given)
+    FEATURES.require(CALLS)
     telemetry.finish(telemetry.start(begun, context), call)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from threading import Lock
 from time import perf_counter
 from types import TracebackType
@@ -23,6 +25,7 @@ from agentops_otel_litellm.call import (
     Call,
     StreamOutcome,
 )
+from agentops_otel_litellm.features import COOLDOWNS, ERRORS, FEATURES, ROUTES
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.account import Account
 from agentops_otel_litellm.observing.attempts import Try
@@ -32,7 +35,7 @@ from agentops_otel_litellm.observing.trace_cost import TraceCost, trace_cost_of
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextvars import Token
 
     from opentelemetry.trace import Span
@@ -80,11 +83,14 @@ class Observation:
         "_handed_on",
         "_inside",
         "_operation",
+        "_route",
         "_routed",
         "_span",
         "_streamed",
         "_telemetry",
+        "_unsettled",
         "account",
+        "settles_attempts",
         "trace_cost",
     )
 
@@ -101,7 +107,12 @@ class Observation:
         self._streamed: StreamedResponse | None = None
         self._handed_on: float | None = None
         self._forgotten: finalize[..., object] | None = None
+        self._route: Observation | None = None
         self._routed: Try | None = None
+        self._unsettled: Callable[[str | None, float | None], None] | None = None
+        """What ends the span of the attempt that failed last, once the Router has decided on a cooldown."""
+        self.settles_attempts = False
+        """Whether it is a route of the Router's Rust core, which decides on a cooldown after the attempt is over."""
         self._inside: Observation | None = None
         self.trace_cost: TraceCost | None = None
         """What is spent in the trace, where the first span of it is ours."""
@@ -233,9 +244,19 @@ class Observation:
         call = self.account.begun()
         return call if self.open else None
 
+    def settle(self, model_id: str | None = None, cooldown_time: float | None = None) -> None:
+        """End the span of the attempt that failed last, if it still waits for the Router's decision.
+
+        `cooldown_time` is in seconds, `None` if the deployment `model_id` is not set aside.
+        """
+        unsettled, self._unsettled = self._unsettled, None
+        if unsettled is not None:
+            unsettled(model_id, cooldown_time)
+
     def disowned(self) -> None:
         """The call is another's to tell of: of the process that this is a fork of, or of another function's."""
         self._ending.acquire(blocking=False)
+        self._unsettled = None
         if self.trace_cost is not None:
             self.trace_cost.left_out(self._span)
         self._release()
@@ -243,6 +264,7 @@ class Observation:
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
         if not self._ending.acquire(blocking=False):
             return
+        self.settle()
         account, streamed = self.account, self._streamed
         duration = perf_counter() - account.started
         with _ENDING_SPAN:
@@ -254,11 +276,41 @@ class Observation:
             call: Call | None = None
             with _READING_CALL:
                 call = account.ended(duration, outcome, result=result, streamed=streamed, error=error)
-            call = self._telemetry.finish(self._span, call or account.begun(), self.trace_cost)
-            self._was_tried(call)
-            if self._inside is not None and self._inside.account.answers is not None:
-                self._inside.account.answers.come_of_another_as(call.response)
+            call = call or account.begun()
+            route = self._route
+            if route is not None and route.settles_attempts and route.open and call.failure is not None:
+                route.settle()
+                route._unsettled = partial(self._finish_settled, call)  # noqa: SLF001 - another of the kind
+                return
+            self._finish(call)
         self._release()
+
+    def _finish(self, call: Call) -> None:
+        self._require_features(call)
+        call = self._telemetry.finish(self._span, call, self.trace_cost)
+        self._was_tried(call)
+        if self._inside is not None and self._inside.account.answers is not None:
+            self._inside.account.answers.come_of_another_as(call.response)
+
+    def _finish_settled(self, call: Call, model_id: str | None, cooldown_time: float | None) -> None:
+        """Finish the failed attempt `call`, now that the Router has decided on a cooldown of the deployment."""
+        with _ENDING_SPAN:
+            routing = call.routing
+            if routing is not None and cooldown_time is not None and routing.model_id == model_id:
+                call = replace(call, routing=replace(routing, cooldown_time=cooldown_time))
+            self._finish(call)
+        self._release()
+
+    def _require_features(self, call: Call) -> None:
+        """What the call shows the application to use."""
+        if not self.calls_a_model:
+            return
+        if call.failure is not None:
+            FEATURES.require(ERRORS)
+        if call.routing is not None and call.routing.model_group is not None and call.routing.model_id is not None:
+            FEATURES.require(ROUTES)
+            if call.failure is not None:
+                FEATURES.require(COOLDOWNS)
 
     def _is_tried_for(self, route: Observation) -> None:
         """What the Router sends to one of its deployments is an attempt at the routed call. (What else is called on its
@@ -267,6 +319,8 @@ class Observation:
         account = self.account
         routing = account.routing()
         if routing is not None and routing.model_id is not None:
+            route.settle()
+            self._route = route
             self._routed = route.account.attempts.add(account.started, account.target(), routing)
 
     def _gave(self, result: object) -> None:
@@ -284,7 +338,7 @@ class Observation:
 
     def _release(self) -> None:
         """Let go of what the app passed: our own context refers to us, so only the garbage collector would."""
-        self._context = self._streamed = self._forgotten = self._routed = self._inside = None
+        self._context = self._streamed = self._forgotten = self._route = self._routed = self._inside = None
         self.account.let_go()
 
 

@@ -9,8 +9,20 @@ The rows name modules and wrappers; reading them imports neither.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+
+from agentops_otel_litellm.features import (
+    ATTEMPTS,
+    BATCHES,
+    CALLBACKS,
+    CALLS,
+    COOLDOWNS,
+    ERRORS,
+    LOGGING,
+    ROUTES,
+    THREADS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +34,8 @@ class Seam:
     """In the module, dotted: `Router.function_with_fallbacks`."""
     wrapper: str
     """A function of ours, as entry points are written: it is given LiteLLM's and gives back what takes its place."""
-    always: bool = True
-    """Whether every LiteLLM has it: one that lacks it is told of."""
-    unless: str = ""
-    """A module that only those releases have which have it elsewhere."""
+    feature: str = ""
+    """What needs it, where every LiteLLM has it or has all patch points of that feature in another module."""
 
     @property
     def is_litellms(self) -> bool:
@@ -68,7 +78,7 @@ _AGENTIC = (
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
     """Functions that users call and the decorator does not build; which ones those are depends on the release."""
-    return (Seam(module, name, f"{_TRACING}.trace_undecorated", always=False) for name in names)
+    return (Seam(module, name, f"{_TRACING}.trace_undecorated") for name in names)
 
 
 def _twins(*names: str) -> Iterator[str]:
@@ -79,19 +89,16 @@ def _twins(*names: str) -> Iterator[str]:
 def _retrying(module: str, *names: str) -> Iterator[Seam]:
     """Functions that call another one again, and their asynchronous twins; older releases have fewer."""
     for name in names:
-        yield Seam(module, name, f"{_TRIES}:call_is_retried", always=False)
-        yield Seam(module, f"a{name}", f"{_TRIES}:call_is_retried_async", always=False)
+        yield Seam(module, name, f"{_TRIES}:call_is_retried")
+        yield Seam(module, f"a{name}", f"{_TRIES}:call_is_retried_async")
 
 
 # The functions that users call: the decorator builds nearly all of them.
 _CALLS = (
-    Seam("litellm.utils", "client", f"{_TRACING}.trace_built"),
-    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_NATIVE}:trace_dispatch", always=False),
-    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_NATIVE}:trace_dispatch", always=False),
-    *(
-        Seam(f"{package}.handler", "anthropic_messages_handler", f"{_TRACING}.trace", always=False)
-        for package in _MESSAGES
-    ),
+    Seam("litellm.utils", "client", f"{_TRACING}.trace_built", CALLS),
+    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_NATIVE}:trace_dispatch"),
+    Seam("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_NATIVE}:trace_dispatch"),
+    *(Seam(f"{package}.handler", "anthropic_messages_handler", f"{_TRACING}.trace") for package in _MESSAGES),
     *_undecorated("litellm.main", "moderation", "acount_tokens"),
     # The decorator has built some of these since 1.80; likewise the next.
     *_undecorated("litellm.batches.main", "cancel_batch", "acancel_batch", "list_batches", "alist_batches"),
@@ -107,33 +114,30 @@ _CALLS = (
 )
 # What LiteLLM does inside a call.
 _SIGNALLED = (
-    Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made"),
-    Seam(_LOGGING, "Logging.pre_call", f"{_TRIES}:attempt_begins"),
-    Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_TRIES}:attempt_failed"),
-    Seam("litellm.utils", "post_call_processing", f"{_SIGNALS}:answer_judged", always=False),
-    *(Seam(module, name, f"{_SIGNALS}:follow_ups_made", always=False) for module, name in _AGENTIC),
+    Seam("litellm.utils", "function_setup", f"{_SIGNALS}:logging_object_made", LOGGING),
+    Seam(_LOGGING, "Logging.pre_call", f"{_TRIES}:attempt_begins", ATTEMPTS),
+    Seam("litellm.litellm_core_utils.exception_mapping_utils", "exception_type", f"{_TRIES}:attempt_failed", ERRORS),
+    Seam("litellm.utils", "post_call_processing", f"{_SIGNALS}:answer_judged"),
+    *(Seam(module, name, f"{_SIGNALS}:follow_ups_made") for module, name in _AGENTIC),
     *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
-    Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_TRIES}:client_retries", always=False),
-    Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_TRIES}:client_retries_async", always=False),
+    Seam("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_TRIES}:client_retries"),
+    Seam("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_TRIES}:client_retries_async"),
     Seam(
         "litellm.google_genai.adapters.handler",
         "GenerateContentToCompletionHandler._prepare_completion_kwargs",
         f"{_SIGNALS}:request_translated",
-        always=False,
     ),
-    Seam("litellm.responses.streaming_iterator", "_estimate_usage_safely", f"{_SIGNALS}:usage_estimated", always=False),
+    Seam("litellm.responses.streaming_iterator", "_estimate_usage_safely", f"{_SIGNALS}:usage_estimated"),
     Seam(
         "litellm.litellm_core_utils.streaming_chunk_builder_utils",
         "ChunkProcessor.calculate_usage",
         f"{_SIGNALS}:usage_worked_out",
-        always=False,
     ),
     *(
         Seam(
             "litellm.caching.caching_handler",
             f"LLMCachingHandler.{name}",
             f"{_SIGNALS}:cached_part_joined",
-            always=False,
         )
         for name in (
             "combine_cached_embedding_response_with_api_result",
@@ -144,37 +148,32 @@ _SIGNALLED = (
         "litellm.litellm_core_utils.realtime_streaming",
         "RealTimeStreaming.bidirectional_forward",
         f"{_SESSIONS}:session_ends",
-        always=False,
     ),
     Seam(
         "litellm.responses.streaming_iterator",
         "ResponsesWebSocketStreaming.bidirectional_forward",
         f"{_SESSIONS}:session_ends",
-        always=False,
     ),
     Seam(
         "litellm.responses.streaming_iterator",
         "ResponsesWebSocketStreaming._log_turn",
         f"{_SESSIONS}:turn_ends",
-        always=False,
     ),
-    Seam("websockets.asyncio.client", "connect.__init__", f"{_SESSIONS}:session_misdirected", always=False),
-    Seam("websockets.asyncio.client", "connect.__await__", f"{_SESSIONS}:session_refused", always=False),
+    Seam("websockets.asyncio.client", "connect.__init__", f"{_SESSIONS}:session_misdirected"),
+    Seam("websockets.asyncio.client", "connect.__await__", f"{_SESSIONS}:session_refused"),
 )
 # What LiteLLM asks of providers, and how it shows what comes of it: changed where a setting says so.
 _CHANGED = (
-    Seam("litellm.utils", "get_optional_params", f"{_STREAM_USAGE}.asking", always=False),
+    Seam("litellm.utils", "get_optional_params", f"{_STREAM_USAGE}.asking"),
     Seam(
         "litellm.llms.openai.openai",
         "OpenAIChatCompletion.get_stream_options",
         f"{_STREAM_USAGE}.asked_anyway",
-        always=False,
     ),
     Seam(
         "litellm.litellm_core_utils.streaming_handler",
         "CustomStreamWrapper.__init__",
         f"{_STREAM_USAGE}.hiding",
-        always=False,
     ),
 )
 # What LiteLLM does around calls.
@@ -183,39 +182,57 @@ _AROUND = (
         "litellm.router",
         "Router.async_function_with_fallbacks",
         f"{_TRACING}.trace_routing",
-        unless="litellm.router_python_core",
+        ROUTES,
     ),
-    Seam("litellm.router_python_core", "PythonCore.async_function_with_fallbacks", f"{_TRACING}.trace_routing"),
+    Seam("litellm.router_python_core", "PythonCore.async_function_with_fallbacks", f"{_TRACING}.trace_routing", ROUTES),
+    Seam("litellm.router_rust.core", "RustCore._drive", f"{_TRACING}.trace_core_routing", ROUTES),
+    Seam("litellm.router_rust.core", "RustCore._call_sync", f"{_TRACING}.trace_core_routing", ROUTES),
+    Seam("litellm.router_rust.core", "_Driver.take_events", f"{_TRIES}:router_decides", ROUTES),
     Seam(
         "litellm.router_utils.cooldown_cache",
         "CooldownCache.add_deployment_to_cooldown",
         f"{_TRIES}:deployment_cools_down",
+        COOLDOWNS,
     ),
-    Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function"),
-    Seam("litellm.batch_completion.main", "litellm", f"{_THREADS}:carrying_completion"),
-    Seam("litellm.batch_completion.main", "batch_completion", f"{_TRACING}.trace_batch"),
-    Seam("litellm.batch_completion.main", "batch_completion_models", f"{_TRACING}.trace_batch"),
-    Seam("litellm.batch_completion.main", "batch_completion_models_all_responses", f"{_TRACING}.trace_batch"),
+    Seam("litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carrying_function", THREADS),
+    Seam("litellm.batch_completion.main", "litellm", f"{_THREADS}:carrying_completion", BATCHES),
+    Seam("litellm.batch_completion.main", "batch_completion", f"{_TRACING}.trace_batch", BATCHES),
+    Seam("litellm.batch_completion.main", "batch_completion_models", f"{_TRACING}.trace_batch", BATCHES),
+    Seam("litellm.batch_completion.main", "batch_completion_models_all_responses", f"{_TRACING}.trace_batch", BATCHES),
 )
 # What LiteLLM logs when a call is over, and the callbacks that it runs then.
 _LOGGED = (
-    Seam(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:made_in_a_call"),
-    Seam(_LOGGING, "Logging.attempt_scoped_copy", f"{_BACKSTOP}:copied", always=False),
-    Seam(_LOGGING, "Logging.guardrail_scoped_copy", f"{_BACKSTOP}:copied", always=False),
-    Seam(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:logged"),
-    Seam(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:logged"),
-    Seam(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:logged"),
-    Seam(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:logged"),
-    Seam(_LOGGING, "Logging.pre_call", f"{_CALLBACK_CONTEXT}:input_callbacks"),
-    Seam(_LOGGING, "Logging.post_call", f"{_CALLBACK_CONTEXT}:input_callbacks"),
-    Seam(_LOGGING, "_init_custom_logger_compatible_class", f"{_CALLBACK}:agentops_callback"),
+    Seam(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:made_in_a_call", CALLBACKS),
+    Seam(_LOGGING, "Logging.attempt_scoped_copy", f"{_BACKSTOP}:copied"),
+    Seam(_LOGGING, "Logging.guardrail_scoped_copy", f"{_BACKSTOP}:copied"),
+    Seam(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:logged", CALLBACKS),
+    Seam(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:logged", CALLBACKS),
+    Seam(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:logged", CALLBACKS),
+    Seam(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:logged", CALLBACKS),
+    Seam(_LOGGING, "Logging.pre_call", f"{_CALLBACK_CONTEXT}:input_callbacks", CALLBACKS),
+    Seam(_LOGGING, "Logging.post_call", f"{_CALLBACK_CONTEXT}:input_callbacks", CALLBACKS),
+    Seam(_LOGGING, "_init_custom_logger_compatible_class", f"{_CALLBACK}:agentops_callback", CALLBACKS),
 )
 # Others that trace the same.
 _OTHERS = (
-    Seam("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:otel_callback", always=False),
-    Seam("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:otel_callback", always=False),
-    Seam("openai._legacy_response", "to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing", always=False),
-    Seam("openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing", always=False),
+    Seam("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:otel_callback"),
+    Seam("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:otel_callback"),
+    Seam("openai._legacy_response", "to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing"),
+    Seam("openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing"),
 )
 
 SEAMS: tuple[Seam, ...] = (*_CALLS, *_SIGNALLED, *_CHANGED, *_AROUND, *_LOGGED, *_OTHERS)
+
+
+def missing(feature: str, found: Collection[Seam]) -> list[Seam]:
+    """The patch points that keep a feature from being available, of which `found` are in this LiteLLM.
+
+    A feature is available if all its patch points in one module are found. The result is empty then; else it has those
+    that are missing from the module that has the most of them.
+    """
+    modules: dict[str, list[Seam]] = {}
+    for seam in SEAMS:
+        if seam.feature == feature:
+            modules.setdefault(seam.module, []).append(seam)
+    lacking = [[seam for seam in seams if seam not in found] for seams in modules.values()]
+    return min(lacking, key=len)

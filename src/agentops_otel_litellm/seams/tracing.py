@@ -12,12 +12,13 @@ from opentelemetry.context import Context, get_current
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.callbacks.coexistence import look_around
 from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.features import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.answers import Step
 from agentops_otel_litellm.observing.logging_objects import know
 from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed, observation_in
 from agentops_otel_litellm.observing.stream_wrapper import traced_stream
-from agentops_otel_litellm.operations import Operation, by_name, operation_of, parameter_names
+from agentops_otel_litellm.operations import ROUTE, Operation, by_name, operation_of, parameter_names
 from agentops_otel_litellm.seams.patches import built_by, in_place_of, is_built
 
 Function = Callable[..., object]
@@ -32,15 +33,20 @@ _TAKING_FAILURE = guard("taking an attempt's failure")
 class _Seen:
     """A traced function: what it is, and what it is called for where its call belongs to one that is going on."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, operation: Operation | None = None) -> None:
         self._function = function
+        self._operation = operation
 
     # Not before the first call: the module was not complete at the function's definition.
 
     @cached_property
     def operation(self) -> Operation:
         look_around()
-        return operation_of(self._function)
+        operation = self._operation or operation_of(self._function)
+        if operation.calls_a_model:
+            FEATURES.require(LOGGING)
+            FEATURES.require(ATTEMPTS)
+        return operation
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -101,13 +107,30 @@ class Tracing:
         return self.trace(function, _makes_one_call)
 
     def trace_routing(self, function: Function) -> Function:
-        """The Router's way to its deployments, which it goes again for each fallback."""
-        return self.trace(function, _falls_back)
+        """The Router's function that calls deployments until one succeeds. It calls itself for each fallback."""
+        return self.trace(function, _falls_back, operation=ROUTE)
 
-    def trace(self, function: Function, belongs: Belongs | None = None) -> Function:
-        """A function that does what `function` does, and is seen doing it, unless it `belongs` to what is seen."""
-        seen = _Seen(function)
-        observed = self._observer(seen, belongs or _is_called_on_behalf)
+    def trace_core_routing(self, function: Function) -> Function:
+        """The same function of the Router's Rust core, which receives the request as one argument."""
+        return self.trace(function, _falls_back, operation=ROUTE, parameters=readers.read_routed_request)
+
+    def trace(
+        self,
+        function: Function,
+        belongs: Belongs | None = None,
+        *,
+        operation: Operation | None = None,
+        parameters: Callable[[Parameters], Parameters | None] | None = None,
+    ) -> Function:
+        """Return a function that does what `function` does and records it.
+
+        A call is not recorded if it `belongs` to one that is recorded already. `operation` is the function's; without it, the function's name tells. `parameters` returns the request from the function's arguments by name, or
+        `None` if the call is not to be recorded; without it, the arguments are the request.
+        """
+        seen = _Seen(function, operation)
+        observed = self._observer(
+            seen, belongs or _is_called_on_behalf, parameters, settles_attempts=parameters is not None
+        )
 
         if inspect.iscoroutinefunction(function):
 
@@ -142,7 +165,12 @@ class Tracing:
         return traced
 
     def _observer(
-        self, seen: _Seen, belongs: Belongs
+        self,
+        seen: _Seen,
+        belongs: Belongs,
+        parameters: Callable[[Parameters], Parameters | None] | None,
+        *,
+        settles_attempts: bool,
     ) -> Callable[[tuple[object, ...], dict[str, object]], Observation | Step | None]:
         starting = guard("starting a span")
 
@@ -160,7 +188,14 @@ class Tracing:
                     return None
                 if belongs(seen.operation, kwargs, context):
                     return seen.step(kwargs, context)
-                return Observation(telemetry, seen.operation, by_name(seen.names, args, kwargs), context)
+                request: Parameters | None = by_name(seen.names, args, kwargs)
+                if request is not None and parameters is not None:
+                    request = parameters(request)
+                if request is None:
+                    return None
+                observation = Observation(telemetry, seen.operation, request, context)
+                observation.settles_attempts = settles_attempts
+                return observation
             return None
 
         return observed

@@ -8,9 +8,12 @@ from functools import wraps
 from time import perf_counter
 from typing import Any
 
+from opentelemetry.context import get_current
+
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.attempts import AttemptsSoFar
+from agentops_otel_litellm.observing.observation import observation_in
 from agentops_otel_litellm.operations import by_name, parameter_names
 from agentops_otel_litellm.seams.signals import account_observed
 
@@ -143,3 +146,20 @@ def deployment_cools_down(add_deployment_to_cooldown: Function) -> Function:
         return add_deployment_to_cooldown(*args, **kwargs)
 
     return told
+
+
+def router_decides(take_events: Function) -> Function:
+    """The Router's Rust core reports what it does next. By the first report after a failed attempt, it has decided
+    whether the deployment cools down.
+    """
+
+    @wraps(take_events)
+    def traced_take_events(driver: object, events: Any, *args: object, **kwargs: object) -> object:
+        with _TAKING_COOLDOWN:
+            context = get_current()
+            route = observation_in(context) if events else None
+            if route is not None and route.settles_attempts:
+                route.settle(*readers.read_cooldown(events))
+        return take_events(driver, events, *args, **kwargs)
+
+    return traced_take_events

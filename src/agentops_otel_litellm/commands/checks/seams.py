@@ -5,7 +5,6 @@ own: it takes seconds, and may print, fetch and start what it likes.
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from types import ModuleType
@@ -14,7 +13,8 @@ from agentops_otel_litellm.commands.checks.installed import installed
 from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.other_process import answer, asked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
-from agentops_otel_litellm.seams import SEAMS
+from agentops_otel_litellm.features import CONSEQUENCES
+from agentops_otel_litellm.seams import SEAMS, missing
 
 SECONDS = 60
 NAME = "litellm"
@@ -23,7 +23,7 @@ SAY = "Say so in a report, with the version of LiteLLM; its other calls are trac
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Names of seams: those that are there, and those that are not, though every LiteLLM should have them."""
+    """Names of patch points: those found, and those missing although a feature needs them."""
 
     found: list[str]
     lacking: list[str]
@@ -51,12 +51,7 @@ def look() -> Places:
     importlib.import_module("litellm")
     modules = {seam.module: _module(seam.module) for seam in SEAMS}
     found = [seam for seam in SEAMS if _has(modules[seam.module], seam.name)]
-    # As the instrumentor has it: a module that this release lacks is another release's.
-    lacking = [
-        seam
-        for seam in SEAMS
-        if seam.always and seam not in found and modules[seam.module] and seam.unless not in sys.modules
-    ]
+    lacking = [seam for feature in CONSEQUENCES for seam in missing(feature, found)]
     return Places([*map(str, found)], [*map(str, lacking)])
 
 

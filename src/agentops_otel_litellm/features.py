@@ -1,0 +1,75 @@
+"""Features that need a function of LiteLLM, and one warning for each that is used where LiteLLM lacks the function.
+
+A release of LiteLLM may move a function that is patched. An application that never uses the feature loses nothing, so
+the warning waits until it does.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from importlib.metadata import version
+from types import MappingProxyType
+
+logger = logging.getLogger(__name__)
+
+CALLS = "calls"
+LOGGING = "the logging of calls"
+ATTEMPTS = "attempts"
+ERRORS = "errors of attempts"
+ROUTES = "routes"
+COOLDOWNS = "cooldowns"
+THREADS = "threads"
+BATCHES = "batches"
+CALLBACKS = "callbacks"
+
+CONSEQUENCES = MappingProxyType(
+    {
+        CALLS: "calls are recorded when they are over, without attempts and without the time to the first token",
+        LOGGING: "the provider and the cost of calls can be missing",
+        ATTEMPTS: "calls have no attempts",
+        ERRORS: "attempts that failed before the last one can be missing",
+        ROUTES: "calls through litellm.Router have no route span; each call of a deployment is recorded on its own",
+        COOLDOWNS: "litellm.cooldown_time is missing",
+        THREADS: "synchronous calls in an event loop can be missing from the trace of their caller",
+        BATCHES: "batch_completion has no span of its own, and its calls can be missing from the trace of their caller",
+        CALLBACKS: "calls that LiteLLM does not make by a function of its own are missing",
+    }
+)
+"""Feature → what is missing from the telemetry without it."""
+
+
+class Features:
+    """The features whose functions were found in LiteLLM."""
+
+    def __init__(self) -> None:
+        self._available: set[str] = set()
+        self._checked: set[str] = set()
+
+    def provide(self, feature: str) -> None:
+        """The functions that the feature needs are patched."""
+        self._available.add(feature)
+
+    def clear(self) -> None:
+        """No function is patched any more."""
+        self._available.clear()
+        self._checked.clear()
+
+    def require(self, feature: str) -> None:
+        """The application uses the feature: warn if it is not available, the first time."""
+        if feature in self._checked:
+            return
+        self._checked.add(feature)
+        if feature in self._available:
+            return
+        with suppress(Exception):  # a logging handler of the application may raise
+            logger.warning(
+                "LiteLLM %s has moved the functions that are patched for %s: %s. Upgrade agentops-otel-litellm; if it "
+                "is up to date, please report this with the version of LiteLLM.",
+                version("litellm"),
+                feature,
+                CONSEQUENCES[feature],
+            )
+
+
+FEATURES = Features()
