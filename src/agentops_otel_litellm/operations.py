@@ -61,8 +61,8 @@ SAYING_LITTLE = frozenset(
 )
 """Names of functions that need their package's to say what is created, listed or searched."""
 
-ROUTE = Operation(name="route", shape=readers.ROUTE, calls_a_model=False)
-"""A call of `litellm.Router`, whose functions differ between releases of LiteLLM."""
+_ROUTING = ("async_function_with_fallbacks", "_generic_api_call_with_fallbacks", "_drive", "_call_sync")
+"""What `litellm.Router` calls for each of its methods; releases since 1.110 have the last two."""
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(name="chat", functions=("completion",), shape=readers.CHAT),
@@ -78,7 +78,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(name="generate_content", functions=("generate_content",), shape=readers.GENERATE_CONTENT),
     Operation(name="generate_content", functions=("generate_content_stream",), shape=readers.GENERATE_CONTENT_STREAM),
     Operation(name="embeddings", functions=("embedding",), shape=readers.EMBEDDING),
-    ROUTE,
+    Operation(name="route", functions=_ROUTING, shape=readers.ROUTE, calls_a_model=False),
     Operation(
         functions=("batch_completion", "batch_completion_models", "batch_completion_models_all_responses"),
         shape=readers.BATCH,

@@ -184,6 +184,8 @@ _AROUND = (
         f"{_TRACING}.trace_routing",
         ROUTES,
     ),
+    Seam("litellm.router", "Router._generic_api_call_with_fallbacks", f"{_TRACING}.trace_routing"),
+    Seam("litellm.router_python_core", "PythonCore._generic_api_call_with_fallbacks", f"{_TRACING}.trace_routing"),
     Seam("litellm.router_python_core", "PythonCore.async_function_with_fallbacks", f"{_TRACING}.trace_routing", ROUTES),
     Seam("litellm.router_rust.core", "RustCore._drive", f"{_TRACING}.trace_core_routing", ROUTES),
     Seam("litellm.router_rust.core", "RustCore._call_sync", f"{_TRACING}.trace_core_routing", ROUTES),
@@ -228,11 +230,11 @@ def missing(feature: str, found: Collection[Seam]) -> list[Seam]:
     """The patch points that keep a feature from being available, of which `found` are in this LiteLLM.
 
     A feature is available if all its patch points in one module are found. The result is empty then; else it has those
-    that are missing from the module that has the most of them.
+    that are missing from the module in which most were found.
     """
     modules: dict[str, list[Seam]] = {}
     for seam in SEAMS:
         if seam.feature == feature:
             modules.setdefault(seam.module, []).append(seam)
-    lacking = [[seam for seam in seams if seam not in found] for seams in modules.values()]
-    return min(lacking, key=len)
+    lacking = [(seams, [seam for seam in seams if seam not in found]) for seams in modules.values()]
+    return min(lacking, key=lambda each: (bool(each[1]), len(each[1]) - len(each[0])))[1]
