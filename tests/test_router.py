@@ -33,7 +33,7 @@ TOO_LONG = Script(
 )
 REFUSED = Script(
     status=400,
-    error_message="Your request was rejected as a result of our safety system.",
+    error_message="invalid_request_error: content_policy_violation: rejected as a result of our safety system.",
     error_code="content_policy_violation",
 )
 CANARY = "sk-canary-0123456789"
