@@ -57,7 +57,8 @@ def router(provider: OpenAIProvider, **settings: object) -> Router:
         deployment("fast", "openai/gpt-4o", "fast-1", base, order=1),
         deployment("slow", "openai/gpt-4.1", "slow-1", base),
     ]
-    return Router(model_list=cast("Any", deployments), **cast("Any", {"num_retries": 0, **settings}))
+    made: Router = Router(model_list=cast("Any", deployments), **cast("Any", {"num_retries": 0, **settings}))
+    return made
 
 
 def pair(provider: OpenAIProvider, **settings: object) -> Router:
@@ -67,7 +68,8 @@ def pair(provider: OpenAIProvider, **settings: object) -> Router:
         deployment("fast", "openai/gpt-4o", "fast-1", base),
         deployment("fast", "openai/gpt-4.1", "fast-2", base),
     ]
-    return Router(model_list=cast("Any", deployments), **cast("Any", {"num_retries": 0, **settings}))
+    made: Router = Router(model_list=cast("Any", deployments), **cast("Any", {"num_retries": 0, **settings}))
+    return made
 
 
 async def ask(app: App, of: Router, **parameters: object) -> Any:  # noqa: ANN401 - what the app gets
