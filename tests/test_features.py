@@ -121,6 +121,13 @@ def test_an_available_feature_is_silent(told: Told) -> None:
     features.provide(ROUTES)
     features.require(ROUTES)
     assert told.take() == []
-    features.clear()
-    features.require(ROUTES)
+    features.require(COOLDOWNS)
     assert len(told.take()) == 1
+
+
+def test_nothing_is_checked_before_litellm_is_instrumented(told: Told) -> None:
+    features = Features()
+    features.provide(ROUTES)
+    features.clear()
+    features.require(COOLDOWNS)
+    assert told.take() == []
