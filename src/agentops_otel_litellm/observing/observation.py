@@ -201,9 +201,7 @@ class Observation:
         self._gave(stream)
         if self.account.answers is not None:
             self.account.answers.give(stream)
-        self._streamed = StreamedResponse(
-            self._operation.shape.chunks(stream), perf_counter(), self.account.transcript()
-        )
+        self._streamed = StreamedResponse(self.account.chunks(stream), perf_counter(), self.account.transcript())
         self.account.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 

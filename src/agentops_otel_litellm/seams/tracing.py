@@ -65,7 +65,7 @@ class _Seen:
         around = call_in(context)
         if around is None or readers.is_by_twin(kwargs, self._function.__name__):
             return None
-        return Step(around.account, self.operation.shape, context, self.failed, kwargs)
+        return Step(around.account, readers.shape_of(self.operation), context, self.failed, kwargs)
 
     def _tries_for(self, kwargs: Parameters) -> Observation | None:
         """The call that LiteLLM tries once by calling itself. (Where an asynchronous function calls its synchronous
