@@ -9,7 +9,7 @@ from agentops_otel_litellm.record import record
 
 @record
 class Usage:
-    """Tokens as the provider reported them. `input` includes cached tokens; the others are parts of input and output."""
+    """Tokens as the provider reported them. `input` includes cached tokens; the others are parts of either."""
 
     input: int | None = None
     output: int | None = None
