@@ -14,8 +14,11 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Sum
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from agentops_exports import ended
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.dropped_spans import METRIC, CountingBatchSpanProcessor
 from conftest import Told
+from servers.agentops_platform import DOWN, AgentOpsPlatform
 from servers.otlp_receiver import OTLPReceiver
 from test_zero_code import environment
 
@@ -36,7 +39,9 @@ class SlowExporter(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-def counts(reader: InMemoryMetricReader) -> dict[object, int]:
+def counts(
+    reader: InMemoryMetricReader, name: str = METRIC, component: str = "batching_span_processor"
+) -> dict[object, int]:
     """How many spans were exported (`None`) and dropped, by `error.type`."""
     data = reader.get_metrics_data()
     assert data is not None
@@ -45,10 +50,10 @@ def counts(reader: InMemoryMetricReader) -> dict[object, int]:
         for of_resource in data.resource_metrics
         for scope in of_resource.scope_metrics
         for metric in scope.metrics
-        if metric.name == METRIC and isinstance(metric.data, Sum) and metric.unit == "{span}"
+        if metric.name == name and isinstance(metric.data, Sum) and metric.unit == "{span}"
         for point in metric.data.data_points
     ]
-    assert {(point.attributes or {}).get("otel.component.type") for point in points} == {"batching_span_processor"}
+    assert {(point.attributes or {}).get("otel.component.type") for point in points} == {component}
     assert len({(point.attributes or {}).get("otel.component.name") for point in points}) == 1
     return {(point.attributes or {}).get("error.type"): int(point.value) for point in points}
 
@@ -146,3 +151,27 @@ def test_metric_is_exported_once(by_the_sdk: bool) -> None:  # noqa: FBT001 - on
     # A span is also counted if the queue was full and the exporter's thread empties it at that moment.
     assert 1000 <= len(backend.spans) + dropped <= 1000 + len(requests)
     assert done.stderr.count("spans were dropped because the queue was full") == 1
+
+
+def test_spans_that_agentops_does_not_get_are_counted(
+    platform: AgentOpsPlatform, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exporter keeps as many as it may while AgentOps cannot be reached, and counts those it drops."""
+    monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "10")
+    exporter, reader = AgentOpsSpanExporter(), InMemoryMetricReader()
+    exporter.observe_with(MeterProvider([reader], shutdown_on_exit=False).get_meter("a test"))
+    exporter.export([ended() for _ in range(3)])
+    assert counts(reader, "otel.sdk.exporter.span.exported", "agentops_span_exporter") == {
+        None: 3,
+        "queue_full": 0,
+        "rejected": 0,
+    }
+    platform.fail(DOWN)
+    exporter.export([ended() for _ in range(14)])
+    assert counts(reader, "otel.sdk.exporter.span.exported", "agentops_span_exporter") == {
+        None: 3,
+        "queue_full": 4,
+        "rejected": 0,
+    }
+    exporter.shutdown()
+    assert [line for line in told.take() if "MAX_QUEUE_SIZE" in line or "not delivered" in line] != []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from opentelemetry.metrics import Meter
+
 from agentops_otel_litellm.exporters.agentops.exporter import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.dropped_spans import CountingBatchSpanProcessor
 
@@ -14,6 +16,10 @@ class AgentOpsSpanProcessor(CountingBatchSpanProcessor):
     def __init__(self, exporter: AgentOpsSpanExporter, **options: float) -> None:
         super().__init__(exporter, **options)
         self._agentops = exporter
+
+    def observe_with(self, meter: Meter) -> None:
+        super().observe_with(meter)
+        self._agentops.observe_with(meter)
 
     def shutdown(self) -> None:
         self._agentops.begin_shutdown()
