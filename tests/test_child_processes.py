@@ -9,6 +9,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from opentelemetry.instrumentation import auto_instrumentation
 
 from agentops_otel_litellm.exporters.console.exporter import HINT
 from test_zero_code import LAUNCHER, launch
@@ -30,6 +31,12 @@ if __name__ == "__main__":
     process.start()
     process.join()
 """
+
+
+starts_in_children = pytest.mark.skipif(
+    not hasattr(auto_instrumentation, "_initialize"),
+    reason="before OpenTelemetry 1.42 the launcher does not start it in child processes",
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +71,7 @@ def test_python_without_opentelemetry_prints_nothing_else(bare_python: str) -> N
     assert "stdout='42\\n', stderr=''" in outputs(program, PYTHONPATH="")
 
 
+@starts_in_children
 @pytest.mark.parametrize("depth", [1, 2])
 def test_python_with_opentelemetry_is_traced(depth: int) -> None:
     """Also one that a child process starts."""
@@ -73,6 +81,7 @@ def test_python_with_opentelemetry_is_traced(depth: int) -> None:
     assert "True" in outputs(program)
 
 
+@starts_in_children
 def test_process_of_multiprocessing_is_traced(tmp_path: Path) -> None:
     program = tmp_path / "app.py"
     program.write_text(SPAWN)
@@ -80,6 +89,7 @@ def test_process_of_multiprocessing_is_traced(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr.count(HINT)) == ("True\n", 1)
 
 
+@starts_in_children
 def test_broken_opentelemetry_is_not_silent(bare_python: str, tmp_path: Path) -> None:
     """A Python that has OpenTelemetry, without what that needs."""
     package = tmp_path / "opentelemetry" / "instrumentation" / "auto_instrumentation"
@@ -139,6 +149,7 @@ def test_application_that_starts_the_launcher() -> None:
     assert (done.stdout, done.stderr.count(HINT)) == ("True\n", 2)
 
 
+@starts_in_children
 def test_pythonpath_of_the_application_is_kept(tmp_path: Path) -> None:
     entries = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
     code = "import os; print(os.environ['PYTHONPATH'])"
