@@ -82,10 +82,11 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
     def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         attributes = {"otel.component.type": COMPONENT, "otel.component.name": self._name}
         exported = self._ended - self._dropped - len(self._batch_processor._queue)  # noqa: SLF001 - (the same)
-        return (
-            Observation(max(exported, 0), attributes),
-            Observation(self._dropped, {**attributes, "error.type": "queue_full"}),
-        )
+        # A process that has no spans, as many child processes have none, exports no metric of them either.
+        if exported > 0:
+            yield Observation(exported, attributes)
+        if self._dropped:
+            yield Observation(self._dropped, {**attributes, "error.type": "queue_full"})
 
     def log_dropped(self, *, now: bool = False) -> None:
         """Log how many spans were dropped since the last time, if that is `LOG_INTERVAL` ago, or `now`."""

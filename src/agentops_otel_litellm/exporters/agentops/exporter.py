@@ -110,6 +110,7 @@ class AgentOpsSpanExporter(SpanExporter):
         return [
             Observation(number, attributes if error is None else {**attributes, "error.type": error})
             for error, number in self._sender.outcomes.items()
+            if number
         ]
 
     def begin_shutdown(self) -> None:
