@@ -37,6 +37,7 @@ _READING_APP = guard("reading what the app says that a call is for")
 _READING_TARGET = guard("reading the provider of a call")
 _READING_ROUTING = guard("reading how LiteLLM carried a call")
 _READING_CONTENT = guard("reading what was said")
+_READING_OPT_OUT = guard("reading whether LiteLLM's message logging is off, for which no content is captured")
 _READING_RESPONSE = guard("reading a response")
 _READING_EXCEPTION = guard("reading an exception")
 
@@ -226,7 +227,7 @@ class Account:
             stream=None if streamed is None else streamed.timed(outcome, self.started),
             failure=failure,
             app=self._app,
-            content=None if self._content is None else self._said(self._content, result, streamed),
+            content=None if self._content is None else self._logged_content(self._content, result, streamed),
             estimate=self.reader.estimate,
             answered_by_another=self.answers.is_anothers if self.answers is not None else None,
         )
@@ -249,6 +250,14 @@ class Account:
         if self._answer is not None:
             return self._answer
         return self.reader.whole(result, self.logging) if outcome == "completed" else (None, None, None)
+
+    def _logged_content(self, asked: Content, result: object, streamed: StreamedResponse | None) -> Content | None:
+        """The content, unless LiteLLM's logging of messages is off for the call, or that cannot be told."""
+        with _READING_OPT_OUT:
+            logged_with = {id(each): each for each in (self._first_logging, self.logging)}.values()
+            if not any(readers.is_message_logging_off(self._parameters, each) for each in logged_with):
+                return self._said(asked, result, streamed)
+        return None
 
     def _said(self, asked: Content, result: object, streamed: StreamedResponse | None) -> Content:
         """All that was said, as far as it came."""

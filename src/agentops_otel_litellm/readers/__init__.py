@@ -42,6 +42,7 @@ from agentops_otel_litellm.readers.logged import (
 from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
+from agentops_otel_litellm.readers.opt_outs import is_message_logging_off
 from agentops_otel_litellm.readers.prices import itemised, price_answer, price_hit
 from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
@@ -120,6 +121,7 @@ __all__ = [
     "has_declined",
     "is_by_twin",
     "is_fallback",
+    "is_message_logging_off",
     "is_mocked",
     "is_of_a_tool",
     "is_of_model_list",

@@ -75,6 +75,23 @@ _AGENTIC = (
 )
 """Where LiteLLM has callbacks make more of an answer."""
 
+_OTEL_CALLBACKS = (
+    ("litellm.integrations.opentelemetry", "OpenTelemetry"),
+    ("litellm.integrations.otel.logger", "OpenTelemetryV2"),
+)
+"""Classes of LiteLLM's own OpenTelemetry callbacks: `langfuse_otel`, `arize_phoenix` and the like are subclasses."""
+
+_OTEL_CALLBACK_METHODS = (
+    "log_pre_api_call",
+    "log_success_event",
+    "log_failure_event",
+    "async_log_success_event",
+    "async_log_failure_event",
+    "async_service_success_hook",
+    "async_service_failure_hook",
+)
+"""Methods of these that look at the current span; which class has which depends on the release."""
+
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
     """Functions that users call and the decorator does not build; which ones those are depends on the release."""
@@ -219,6 +236,11 @@ _LOGGED = (
 _OTHERS = (
     Seam("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:otel_callback"),
     Seam("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:otel_callback"),
+    *(
+        Seam(module, f"{callback}.{method}", f"{_CALLBACK_CONTEXT}:otel_callback_method")
+        for module, callback in _OTEL_CALLBACKS
+        for method in _OTEL_CALLBACK_METHODS
+    ),
     Seam("openai._legacy_response", "to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing"),
     Seam("openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing"),
 )
