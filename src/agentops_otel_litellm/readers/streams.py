@@ -12,8 +12,11 @@ from agentops_otel_litellm.readers.responses import served_tier
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
     NOTHING,
+    characters,
+    elements,
     field,
     identifier,
+    index,
     keyword,
     members,
     model_name,
@@ -74,33 +77,35 @@ class ChatChunks:
             self._id, self._model = identifier(field(chunk, "id")), model_name(field(chunk, "model"))
             self._service_tier = served_tier(field(chunk, "service_tier"))
         reasons = self._reasons
-        for each in chunk.choices:
+        for each in elements(field(chunk, "choices")):
             choice = getattr(each, "__pydantic_extra__", None) or members(each)
-            index, reason = choice.get("index", 0), choice.get("finish_reason")
-            if reason is not None or index not in reasons:
-                reasons[index] = keyword(reason)
-            if self._output(index, choice) and self.first_token is None:
+            number, reason = choice.get("index"), choice.get("finish_reason")
+            if type(number) is not int:
+                number = 0  # the provider does not send an index
+            if reason is not None or number not in reasons:
+                reasons[number] = keyword(reason)
+            if self._output(number, choice) and self.first_token is None:
                 self.first_token = at
 
-    def _output(self, index: int, choice: Mapping[str, Any]) -> bool:
+    def _output(self, number: int, choice: Mapping[str, Any]) -> bool:
         """Whether the choice carried output, which is counted."""
         delta = choice.get("delta")
         held = getattr(delta, "__pydantic_extra__", None) or NOTHING
         content = held.get("content")
         if content and held.get("tool_calls") is None and held.get("function_call") is None:
-            self._length += len(content)  # nearly every chunk is such a one
+            self._length += characters(content)  # nearly every chunk is such a one
             return True
-        return self._any_output(index, members(delta))
+        return self._any_output(number, members(delta))
 
-    def _any_output(self, index: int, delta: Mapping[str, Any]) -> bool:
+    def _any_output(self, number: int, delta: Mapping[str, Any]) -> bool:
         content, calls = delta.get("content"), delta.get("tool_calls")
         if content:
-            self._length += len(content)
-        for call in calls or ():
-            self._calls.add((index, field(call, "index") or 0))
+            self._length += characters(content)
+        for call in elements(calls):
+            self._calls.add((number, index(field(call, "index"))))
         legacy_call = delta.get("function_call") is not None
         if legacy_call:
-            self._calls.add((index, -1))
+            self._calls.add((number, -1))
         return bool(content or calls or legacy_call or delta.get("reasoning_content"))
 
     def response(self) -> Response:
@@ -147,10 +152,10 @@ class TextChunks(ChatChunks):
             self._stream = _chat_stream(self._stream)
         super().add(chunk, at)
 
-    def _output(self, _index: int, choice: Mapping[str, Any]) -> bool:
+    def _output(self, _number: int, choice: Mapping[str, Any]) -> bool:
         # Of an answer from its cache LiteLLM gives the chunks of a chat.
         content = choice.get("text") if "text" in choice else field(choice.get("delta"), "content")
-        self._length += len(content or "")
+        self._length += characters(content)
         return bool(content)
 
     def response(self) -> Response:
@@ -207,7 +212,7 @@ def translated_chat(stream: Any) -> Any:
 
 def reported_usage(stream: Any) -> Usage | None:
     """From a chat's chunks that the provider sent, which LiteLLM keeps; what it hands out last may be an estimate."""
-    kept = getattr(stream, "chunks", None) or ()
+    kept = elements(getattr(stream, "chunks", None))
     reported = [usage for chunk in kept if field(chunk, "usage") is not None and (usage := read_usage(chunk))]
     return merged(reported) if reported else None
 

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from agentops_otel_litellm.call.content import Json, Modality, Part
-from agentops_otel_litellm.readers.values import integer, members, text
+from agentops_otel_litellm.readers.values import integer, is_collection, members, text
 
 _DEEPEST = 32
 _LONGEST_SCHEME = 32
@@ -79,7 +79,7 @@ def plain(value: Any, depth: int = _DEEPEST) -> Json:
         return _number(value)
     if isinstance(value, str):
         return str.__str__(value)
-    if depth and isinstance(value, list | tuple):
+    if depth and is_collection(value):
         return [plain(each, depth - 1) for each in value]
     if depth and (isinstance(value, dict) or hasattr(type(value), "model_fields")):
         return {str(name): plain(each, depth - 1) for name, each in members(value).items()}
