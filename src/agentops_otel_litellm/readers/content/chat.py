@@ -23,9 +23,10 @@ from agentops_otel_litellm.readers.values import elements, field, index, is_coll
 
 def _chat_asked(parameters: Parameters) -> Content:
     """The conversation so far, and the tools. Instructions are messages of it."""
+    messages = parameters.get("messages")
     tools = elements(parameters.get("tools")) or elements(parameters.get("functions"))
     return Content(
-        input=tuple(map(_message, elements(parameters.get("messages")))),
+        input=tuple(map(_message, messages)) if is_collection(messages) else None,
         tools=tuple(map(tool, tools)) or None,
     )
 
@@ -34,7 +35,7 @@ def _text_asked(parameters: Parameters) -> Content:
     """Each prompt of a text completion is a message of its own."""
     prompt = parameters.get("prompt")
     prompts = elements(prompt) if is_collection(prompt) else (prompt,)
-    return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)))
+    return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)) or None)
 
 
 def _chat_answered(result: Any) -> tuple[Message, ...]:

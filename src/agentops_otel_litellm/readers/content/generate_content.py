@@ -22,7 +22,7 @@ def _asked(parameters: Parameters) -> Content:
     instruction = config.get("systemInstruction")
     return Content(
         instructions=_message(instruction).parts if instruction is not None else None,
-        input=tuple(map(_message, each_of(parameters.get("contents")))),
+        input=tuple(map(_message, each_of(parameters.get("contents")))) or None,
         tools=tuple(tool for given in each_of(config.get("tools")) for tool in _tools(given)) or None,
     )
 

@@ -22,7 +22,7 @@ def _moderation_asked(parameters: Parameters) -> Content:
     inputs = elements(given) if is_collection(given) else (given,)
     if inputs and all(field(each, "type") is not None for each in inputs):
         return Content(input=(Message(role="user", parts=tuple(map(content_part, inputs))),))
-    return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in inputs if text(each)))
+    return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in inputs if text(each)) or None)
 
 
 EMBEDDING_CONTENT = ContentReaders(asked=_embedding_asked)

@@ -15,9 +15,10 @@ from agentops_otel_litellm.readers.values import elements, field, is_collection,
 
 
 def _asked(parameters: Parameters) -> Content:
+    messages = parameters.get("messages")
     return Content(
         instructions=_blocks(parameters.get("system")) or None,
-        input=tuple(map(_message, elements(parameters.get("messages")))),
+        input=tuple(map(_message, messages)) if is_collection(messages) else None,
         tools=tuple(map(_tool, elements(parameters.get("tools")))) or None,
     )
 

@@ -29,7 +29,9 @@ def tool_call(call_id: Any, name: Any, arguments: Any) -> Part:
 
 
 def tool_result(call_id: Any, result: Any) -> Part:
-    return Part(type="tool_call_response", id=text(call_id), response=parsed(result, strings=True))
+    """What a tool returned; an empty text if that cannot be read, because the conventions require a response."""
+    known = parsed(result, strings=True)
+    return Part(type="tool_call_response", id=text(call_id), response="" if known is None else known)
 
 
 def media(modality: Modality, url: Any, mime_type: str | None = None) -> Part:

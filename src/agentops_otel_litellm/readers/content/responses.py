@@ -28,10 +28,10 @@ _ARGUMENTS = {
 
 def _asked(parameters: Parameters) -> Content:
     given = parameters.get("input")
-    items = elements(given) if is_collection(given) else () if given is None else (given,)
+    items = given if is_collection(given) else (given,) if isinstance(given, str) else ()
     return Content(
         instructions=text_parts(parameters.get("instructions")) or None,
-        input=tuple(map(_item, items)),
+        input=tuple(map(_item, items)) or None,
         tools=tuple(map(_tool, elements(parameters.get("tools")))) or None,
     )
 
