@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from threading import Lock
 from time import perf_counter
-from types import TracebackType
-from typing import TYPE_CHECKING
+from types import CoroutineType, TracebackType
+from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from opentelemetry.context import (
@@ -207,11 +208,14 @@ class Observation:
         self.account.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 
-    def hands_on(self, rest: object) -> None:
-        """LiteLLM gave something that does the rest, such as a coroutine, which the app will use, or not."""
+    def hands_on(self, rest: CoroutineType[Any, Any, Any] | None = None) -> None:
+        """LiteLLM returned something that does the rest, which the app will use, or not: the coroutine `rest`, or a
+        stream manager, which is wrapped.
+        """
         self._handed_on = perf_counter()
-        self._forgotten = finalize(rest, OPEN_STREAMS.forget, self)
-        self._forgotten.atexit = False
+        if rest is not None:
+            self._forgotten = finalize(rest, OPEN_STREAMS.forget, self)
+            self._forgotten.atexit = False
         OPEN_STREAMS.add(self)
 
     def resumes(self) -> None:
@@ -228,6 +232,22 @@ class Observation:
         streamed = self._streamed
         if streamed is not None:
             streamed.add(chunk, now)
+
+    def forgotten(self) -> None:
+        """Nobody can read the stream any more. A finalizer calls this: it waits for no lock, and a thread does the rest.
+
+        LiteLLM's stream is let go of here, so that it ends on the thread and in the context of whoever dropped it.
+        """
+        if self.open:
+            with suppress(Exception):  # nothing could be logged here without waiting for a lock
+                self._let_go_of_stream()
+            OPEN_STREAMS.forget(self)
+
+    def _let_go_of_stream(self) -> None:
+        if self._streamed is not None:
+            self._streamed.chunks.let_go()
+        if self.account.answers is not None:
+            self.account.answers.let_go_of_streams()
 
     def closed(self) -> None:
         """The app closed the stream."""

@@ -17,7 +17,6 @@ from agentops_otel_litellm.readers.continuation import (
     read_id,
     read_logging_object,
     read_messages,
-    unwrapped,
 )
 from agentops_otel_litellm.readers.decisions import DECISIONS
 from agentops_otel_litellm.readers.estimated_usage import estimate_of, read_estimate
@@ -46,7 +45,7 @@ from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, s
 from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
 from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
-from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
+from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.target import (
     asks,
     is_of_a_tool,
@@ -105,6 +104,7 @@ __all__ = [
     "estimate_of",
     "has_declined",
     "is_by_twin",
+    "is_chunks",
     "is_fallback",
     "is_mocked",
     "is_of_a_tool",
@@ -138,6 +138,5 @@ __all__ = [
     "read_target",
     "response_shape",
     "session_of_turns",
-    "unwrapped",
     "was_made",
 ]

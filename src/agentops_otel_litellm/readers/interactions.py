@@ -94,6 +94,9 @@ class InteractionChunks:
     def usage(self) -> Usage | None:
         return interaction_usage(self._interaction)
 
+    def let_go(self) -> None:
+        """It does not hold the stream."""
+
 
 def interaction_deleted(result: Any) -> Response:
     return replace(job_response(result), **taken(members(result), _ENDED))

@@ -18,7 +18,7 @@ from agentops_otel_litellm.readers.requests import (
 )
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.sse import ServerSentEvents
-from agentops_otel_litellm.readers.streams import reported_usage, translated_chat
+from agentops_otel_litellm.readers.streams import kept_of, reported_usage, translated_chat
 from agentops_otel_litellm.readers.values import (
     characters,
     count,
@@ -227,6 +227,9 @@ class MessagesChunks:
             return reported_usage(self._chat)
         over = self._reason is not None
         return _usage(self.counted if over else {**self.counted, "output_tokens": None})
+
+    def let_go(self) -> None:
+        self._chat = kept_of(self._chat, "chunks")
 
 
 def _failure(event: Mapping[str, Any]) -> Failure:

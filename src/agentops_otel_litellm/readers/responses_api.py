@@ -20,7 +20,7 @@ from agentops_otel_litellm.readers.requests import (
 )
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.streams import reported_usage
+from agentops_otel_litellm.readers.streams import kept_of, reported_usage
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
     boolean,
@@ -217,6 +217,11 @@ class ResponsesChunks:
             self._end_as_kept()
         chat = getattr(self.stream, "litellm_custom_stream_wrapper", None)
         return self._usage if chat is None or self._usage is None else reported_usage(chat)
+
+    def let_go(self) -> None:
+        chat = kept_of(getattr(self.stream, "litellm_custom_stream_wrapper", None), "chunks")
+        self.stream = kept_of(self.stream, "completed_response", "_completed_response_cache_hit")
+        self.stream.litellm_custom_stream_wrapper = chat
 
 
 RESPONSES = Shape(

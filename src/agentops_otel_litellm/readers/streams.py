@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
@@ -53,6 +54,19 @@ class Chunks(Protocol):
 
     def usage(self) -> Usage | None:
         """What the provider counted, if it said."""
+
+    def let_go(self) -> None:
+        """Let go of LiteLLM's stream, which nobody can read any more, and keep what is read of it at the end.
+
+        A finalizer calls this: it waits for no lock.
+        """
+
+
+def kept_of(stream: Any, *names: str) -> Any:
+    """What a stream of LiteLLM's has under these names, of those that it has; of a stream that is not there, nothing."""
+    if stream is None:
+        return None
+    return SimpleNamespace(**{name: getattr(stream, name) for name in names if hasattr(stream, name)})
 
 
 class ChatChunks:
@@ -141,6 +155,16 @@ class ChatChunks:
     def usage(self) -> Usage | None:
         return reported_usage(self._stream)
 
+    def let_go(self) -> None:
+        self._stream = kept_of(self._stream, *_READ_AT_END)
+
+
+_READ_AT_END = (
+    *("chunks", "model", "_provider_response_model", "system_fingerprint", "custom_llm_provider"),
+    *("received_finish_reason", "intermittent_finish_reason"),
+)
+"""What `ChatChunks` reads of a stream when it is over."""
+
 
 class TextChunks(ChatChunks):
     """Chunks of a text completion stream, which is made of a chat stream's."""
@@ -148,9 +172,17 @@ class TextChunks(ChatChunks):
     __slots__ = ()
 
     def add(self, chunk: Any, at: float, /) -> None:
-        if self._id is None and getattr(self._stream, "chunks", None) is None:
-            self._stream = _chat_stream(self._stream)
+        if self._id is None:
+            self._find_chat()
         super().add(chunk, at)
+
+    def _find_chat(self) -> None:
+        if getattr(self._stream, "chunks", None) is None:
+            self._stream = _chat_stream(self._stream)
+
+    def let_go(self) -> None:
+        self._find_chat()
+        super().let_go()
 
     def _output(self, _number: int, choice: Mapping[str, Any]) -> bool:
         # Of an answer from its cache LiteLLM gives the chunks of a chat.
@@ -181,6 +213,9 @@ class DefaultChunks:
 
     def usage(self) -> Usage | None:
         return None
+
+    def let_go(self) -> None:
+        pass
 
 
 def _says_why_it_ends(stream: Any) -> bool:
@@ -240,6 +275,11 @@ def is_stream(result: Any) -> TypeGuard[LiteLLMStream]:
     """Iterators are streams; finished responses are at most iterable."""
     kind = type(result)  # asked directly: the abstract classes of iterators take 10 µs to say it
     return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
+
+
+def is_chunks(given: Any) -> TypeGuard[Chunks]:
+    """Whether it reads the chunks of a stream. Each class that does has both of these."""
+    return hasattr(type(given), "let_go") and hasattr(type(given), "usage")
 
 
 def is_stream_manager(result: Any) -> TypeGuard[LiteLLMStream]:

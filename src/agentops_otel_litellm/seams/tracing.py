@@ -216,9 +216,8 @@ def handed_on(observation: Observation, result: object) -> object:
             observation.hands_on(awaited)
             return awaited
         if readers.is_stream_manager(result):
-            managed = traced_stream(result, observation)
-            observation.hands_on(managed)
-            return managed
+            observation.hands_on()
+            return traced_stream(result, observation)
         if readers.is_stream(result):
             observation.streams(result)
             return traced_stream(result, observation)
