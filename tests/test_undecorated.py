@@ -19,7 +19,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from agentops_otel_litellm.observing.stream_wrapper import TracedStream
-from agentops_otel_litellm.seams import SEAMS, tracing
+from agentops_otel_litellm.seams import SEAMS, patches, tracing
 from agentops_otel_litellm.seams.tracing import TRACING
 from apps import Caller
 from expected import identified, served
@@ -273,7 +273,7 @@ def ours_of(function: Any) -> Iterator[object]:  # noqa: ANN401 - functions are 
     while function is not None:
         if function.__code__.co_filename == tracing.__file__:
             yield function
-        function = getattr(function, "__wrapped__", None)
+        function = patches._originals.get(function)
 
 
 def test_what_was_imported_before_is_one_span_too(

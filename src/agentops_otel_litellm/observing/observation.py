@@ -234,7 +234,7 @@ class Observation:
             streamed.add(chunk, now)
 
     def forgotten(self) -> None:
-        """Nobody can read the stream any more. A finalizer calls this: it waits for no lock, and a thread does the rest.
+        """Nobody can read the stream any more. A finalizer calls this: it waits for no lock; a thread does the rest.
 
         LiteLLM's stream is let go of here, so that it ends on the thread and in the context of whoever dropped it.
         """

@@ -63,7 +63,7 @@ class Chunks(Protocol):
 
 
 def kept_of(stream: Any, *names: str) -> Any:
-    """What a stream of LiteLLM's has under these names, of those that it has; of a stream that is not there, nothing."""
+    """What a stream of LiteLLM's has under these names, of those that it has; nothing of one that is not there."""
     if stream is None:
         return None
     return SimpleNamespace(**{name: getattr(stream, name) for name in names if hasattr(stream, name)})
