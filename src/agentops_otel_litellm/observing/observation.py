@@ -83,7 +83,9 @@ class Observation:
         "_forgotten",
         "_handed_on",
         "_inside",
+        "_is_finished",
         "_operation",
+        "_outside",
         "_route",
         "_routed",
         "_span",
@@ -105,6 +107,10 @@ class Observation:
         self._telemetry = telemetry
         self._operation = operation
         self._ending = Lock()
+        self._is_finished = False
+        """Whether the span is being ended."""
+        self._outside: Context | None = context
+        """The context that the call was made in."""
         self._streamed: StreamedResponse | None = None
         self._handed_on: float | None = None
         self._forgotten: finalize[..., object] | None = None
@@ -123,10 +129,14 @@ class Observation:
         self._span: Span = telemetry.start(self.account.begun(), context)
         # The span is open, and only an observation ends it: what fails from here on is done without.
         self._context: Context | None = Context({**aside, **set_span_in_context(self._span, context), CURRENT: self})
-        with _PLACING_CALL:
-            self._take_place(context)
-        with _READING_REQUEST:
-            self._read_what_is_asked(context)
+        try:
+            with _PLACING_CALL:
+                self._take_place(context)
+            with _READING_REQUEST:
+                self._read_what_is_asked(context)
+        except BaseException as error:
+            self.interrupted(error)
+            raise
 
     def _take_place(self, context: Context) -> None:
         """Beneath and beside others."""
@@ -190,6 +200,17 @@ class Observation:
             self._end("completed")
         else:
             self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
+
+    def interrupted(self, error: BaseException) -> None:
+        """An exception is on its way to the application, which a signal handler may have raised at any point of ours.
+
+        A call that has ended is left alone. If the call's context was made the current one and nothing else is going
+        to undo that, the one outside is the current one again.
+        """
+        outside = self._outside
+        if self.open and outside is not None and get_current().get(CURRENT) is self:
+            attach(outside)
+        self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
 
     def returned(self, result: object) -> None:
         """LiteLLM gave its response."""
@@ -284,6 +305,14 @@ class Observation:
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
         if not self._ending.acquire(blocking=False):
             return
+        try:
+            self._end_now(outcome, result, error)
+        except BaseException:  # what a signal handler of the application's raised here: the call is recorded first
+            if not self._is_finished:
+                self._end_now(outcome, result, error)
+            raise
+
+    def _end_now(self, outcome: StreamOutcome, result: object, error: BaseException | None) -> None:
         self.settle()
         account, streamed = self.account, self._streamed
         duration = perf_counter() - account.started
@@ -307,6 +336,7 @@ class Observation:
 
     def _finish(self, call: Call) -> None:
         self._require_features(call)
+        self._is_finished = True
         call = self._telemetry.finish(self._span, call, self.trace_cost)
         self._was_tried(call)
         if self._inside is not None and self._inside.account.answers is not None:
@@ -358,7 +388,9 @@ class Observation:
 
     def _release(self) -> None:
         """Let go of what the app passed: our own context refers to us, so only the garbage collector would."""
-        self._context = self._streamed = self._forgotten = self._route = self._routed = self._inside = None
+        self._context = self._outside = self._streamed = self._forgotten = self._route = self._routed = self._inside = (
+            None
+        )
         self.account.let_go()
 
 

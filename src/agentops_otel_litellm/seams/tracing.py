@@ -143,9 +143,13 @@ class Tracing:
                     with observation:
                         result = await function(*args, **kwargs)
                     return observation.gave(result)
-                with observation.running():
-                    result = await function(*args, **kwargs)
-                return handed_on(observation, result)
+                try:
+                    with observation.running():
+                        result = await function(*args, **kwargs)
+                    return handed_on(observation, result)
+                except BaseException as error:
+                    observation.interrupted(error)
+                    raise
 
             return traced_async
 
@@ -158,9 +162,13 @@ class Tracing:
                 with observation:
                     result = function(*args, **kwargs)
                 return observation.gave(result)
-            with observation.running():
-                result = function(*args, **kwargs)
-            return handed_on(observation, result)
+            try:
+                with observation.running():
+                    result = function(*args, **kwargs)
+                return handed_on(observation, result)
+            except BaseException as error:
+                observation.interrupted(error)
+                raise
 
         return traced
 
