@@ -138,6 +138,23 @@ class Observation:
             self.interrupted(error)
             raise
 
+    @classmethod
+    def begin(
+        cls, telemetry: Telemetry, operation: Operation, parameters: Mapping[str, object], context: Context
+    ) -> Observation:
+        """Return the observation of a call that begins. If a signal handler of the application's raises before the span
+        is open, the call is recorded as one that failed with that.
+        """
+        observation = cls.__new__(cls)
+        try:
+            observation.__init__(telemetry, operation, parameters, context)  # type: ignore[misc]  # it has not run
+            return observation  # noqa: TRY300 - here, too, one may be raised
+        except BaseException as error:
+            if not hasattr(observation, "_span"):
+                observation = cls(telemetry, operation, parameters, context)
+            observation.interrupted(error)
+            raise
+
     def _take_place(self, context: Context) -> None:
         """Beneath and beside others."""
         around, outside = context.get(CURRENT), observation_in(context)
@@ -192,10 +209,15 @@ class Observation:
 
         A coroutine that is collected instead of finished is left in a foreign context, and leaves that as it is.
         """
-        if token is not None and (error is None or get_current().get(CURRENT) is self):
-            detach(token)
         if error is None:
+            if token is not None:
+                detach(token)
             return
+        if get_current().get(CURRENT) is self:
+            if token is not None:
+                detach(token)
+            else:  # a signal handler raised an exception before the token was stored
+                self._step_outside()
         if self._streamed is not None and isinstance(error, StopIteration | StopAsyncIteration):
             self._end("completed")
         else:
@@ -207,10 +229,13 @@ class Observation:
         A call that has ended is left alone. If the call's context was made the current one and nothing else is going
         to undo that, the one outside is the current one again.
         """
-        outside = self._outside
-        if self.open and outside is not None and get_current().get(CURRENT) is self:
-            attach(outside)
+        if self.open and get_current().get(CURRENT) is self:
+            self._step_outside()
         self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
+
+    def _step_outside(self) -> None:
+        if self._outside is not None:
+            attach(self._outside)
 
     def returned(self, result: object) -> None:
         """LiteLLM gave its response."""
@@ -303,12 +328,12 @@ class Observation:
         self._release()
 
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
-        if not self._ending.acquire(blocking=False):
-            return
         try:
+            if not self._ending.acquire(blocking=False):
+                return
             self._end_now(outcome, result, error)
         except BaseException:  # what a signal handler of the application's raised here: the call is recorded first
-            if not self._is_finished:
+            if not self._is_finished or self._span.is_recording():
                 self._end_now(outcome, result, error)
             raise
 

@@ -55,7 +55,9 @@ class Handle:
         self._observation = observation
 
     def __del__(self) -> None:
-        self._observation.forgotten()
+        observation = getattr(self, "_observation", None)  # making it may have been interrupted
+        if observation is not None:
+            observation.forgotten()
 
 
 class TracedStream:
@@ -200,25 +202,27 @@ def _aiter(self: TracedStream) -> object:
 
 def _next(self: TracedStream) -> object:
     stream, observation, _handle = _held(self)
-    running = observation.enter()  # as `with observation.running()` does: making that block costs for each chunk
-    try:
+    running = None
+    try:  # as `with observation.running()` does: making that block costs for each chunk
+        running = observation.enter()
         chunk = stream.__next__()
+        observation.received(running, chunk)
     except BaseException as error:
         observation.leave(running, error)
         raise
-    observation.received(running, chunk)
     return chunk
 
 
 async def _anext(self: TracedStream) -> object:
     stream, observation, _handle = _held(self)
-    running = observation.enter()
+    running = None
     try:
+        running = observation.enter()
         chunk = await stream.__anext__()
+        observation.received(running, chunk)
     except BaseException as error:
         observation.leave(running, error)
         raise
-    observation.received(running, chunk)
     return chunk
 
 
@@ -229,13 +233,14 @@ def _resuming(self: TracedStream, resume: Method) -> Method:
 
         @wraps(resume)
         def resumed(*args: object) -> object:
-            running = observation.enter()
+            running = None
             try:
+                running = observation.enter()
                 chunk = resume(*args)
+                observation.received(running, chunk)
             except BaseException as error:
                 observation.leave(running, error)
                 raise
-            observation.received(running, chunk)
             return chunk
 
         return resumed
@@ -244,13 +249,14 @@ def _resuming(self: TracedStream, resume: Method) -> Method:
 
     @wraps(resume)
     async def resumed_async(*args: object) -> object:
-        running = observation.enter()
+        running = None
         try:
+            running = observation.enter()
             chunk = await resume(*args)
+            observation.received(running, chunk)
         except BaseException as error:
             observation.leave(running, error)
             raise
-        observation.received(running, chunk)
         return chunk
 
     return resumed_async

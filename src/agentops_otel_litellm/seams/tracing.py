@@ -189,22 +189,27 @@ class Tracing:
             telemetry = self.telemetry
             if telemetry is None:
                 return None
-            with starting:
-                context = get_current()
-                if is_suppressed(context):
-                    _leave_unseen(kwargs)
-                    return None
-                if belongs(seen.operation, kwargs, context):
-                    return seen.step(kwargs, context)
-                request: Parameters | None = by_name(seen.names, args, kwargs)
-                if request is not None and parameters is not None:
-                    request = parameters(request)
-                if request is None:
-                    return None
-                observation = Observation(telemetry, seen.operation, request, context)
-                observation.settles_attempts = settles_attempts
-                return observation
-            return None
+            observation: Observation | None = None
+            try:
+                with starting:
+                    context = get_current()
+                    if is_suppressed(context):
+                        _leave_unseen(kwargs)
+                        return None
+                    if belongs(seen.operation, kwargs, context):
+                        return seen.step(kwargs, context)
+                    request: Parameters | None = by_name(seen.names, args, kwargs)
+                    if request is not None and parameters is not None:
+                        request = parameters(request)
+                    if request is None:
+                        return None
+                    observation = Observation.begin(telemetry, seen.operation, request, context)
+                    observation.settles_attempts = settles_attempts
+                return observation  # noqa: TRY300 - here, too, one may be raised
+            except BaseException as error:
+                if observation is not None:
+                    observation.interrupted(error)
+                raise
 
         return observed
 
