@@ -134,7 +134,7 @@ def handler_that_forgets_its_frame(_signum: int, frame: FrameType | None) -> NoR
     raise TimeLimit
 
 
-def handler_that_raises_from(_signum: int, _frame: FrameType | None) -> NoReturn:
+def handler_that_raises_from(_signum: int, _frame: FrameType | None) -> None:
     try:
         raise KeyError
     except KeyError as error:
@@ -180,7 +180,11 @@ HANDLERS: dict[str, Handler] = {
 def handled() -> Iterator[Callable[[Handler], None]]:
     """Sets the handler of a signal, for the test."""
     before = signal.getsignal(signal.SIGUSR1)
-    yield lambda handler: signal.signal(signal.SIGUSR1, handler) and None
+
+    def handle(handler: Handler) -> None:
+        signal.signal(signal.SIGUSR1, handler)
+
+    yield handle
     signal.signal(signal.SIGUSR1, before)
 
 

@@ -108,7 +108,7 @@ ABSTRACT = {
 CONCRETE = {name: kind for name, kind in vars(types).items() if isinstance(kind, type)}
 OPERATIONS: dict[str, Callable[[Any], object]] = {
     **{name: getattr(operator, name) for name in ("neg", "pos", "abs", "invert", "index", "not_", "truth")},
-    **{kind.__name__: kind for kind in (len, bool, int, float, complex, bytes, reversed, hash, round)},  # type: ignore[attr-defined]
+    **{kind.__name__: kind for kind in (len, bool, int, float, complex, bytes, reversed, hash, round)},
     **{
         f"{name} 1": lambda stream, name=name: getattr(operator, name)(stream, 1)
         for name in ("add", "mul", "pow", "lt", "ge", "eq", "ne", "getitem", "delitem", "iadd", "matmul")
@@ -138,7 +138,7 @@ OPERATIONS: dict[str, Callable[[Any], object]] = {
     "module": lambda stream: (stream.__module__, type(stream).__module__),
     "name": lambda stream: (type(stream).__name__, type(stream).__qualname__),
     "wrapped": lambda stream: (hasattr(stream, "__wrapped__"), inspect.unwrap(stream) is stream),
-    "set": lambda stream: (setattr(stream, "of_the_app", 1), stream.of_the_app, delattr(stream, "of_the_app")),
+    "set": lambda stream: set_and_delete(stream),
     "delete": lambda stream: delattr(stream, "no_such_attribute"),
     "generator": lambda stream: (inspect.isgenerator(stream), inspect.isasyncgen(stream), inspect.isawaitable(stream)),
     "callable": callable,
@@ -153,6 +153,13 @@ SPECIAL = sorted(
     }
     | {"__enter__", "__exit__", "__aenter__", "__aexit__", "__copy__", "__deepcopy__", "__del__", "__weakref__"}
 )
+
+
+def set_and_delete(stream: Any) -> object:  # noqa: ANN401 - any stream
+    stream.of_the_app = 1
+    known = stream.of_the_app
+    del stream.of_the_app
+    return known
 
 
 def enter(stream: Any) -> None:  # noqa: ANN401 - any stream
@@ -256,7 +263,7 @@ class Everything:
 class Referable(Everything):
     """The same, which can be hashed, and copied in its own way."""
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]  # the other has none
         return 7
 
     def __copy__(self) -> Referable:
@@ -406,7 +413,7 @@ def test_a_routers_stream_offers_the_same(provider: OpenAIProvider, telemetry: R
     )
 
     async def play(*, asynchronous: bool) -> Profile:
-        called = router.acompletion if asynchronous else router.completion
+        called: Any = router.acompletion if asynchronous else router.completion
         stream = called("g", MESSAGES, stream=True)
         return profile(await stream if inspect.isawaitable(stream) else stream)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from threading import Lock
 from time import perf_counter
-from types import CoroutineType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
@@ -36,7 +36,7 @@ from agentops_otel_litellm.observing.trace_cost import TraceCost, trace_cost_of
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from contextvars import Token
 
     from opentelemetry.trace import Span
@@ -254,7 +254,7 @@ class Observation:
         self.account.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 
-    def hands_on(self, rest: CoroutineType[Any, Any, Any] | None = None) -> None:
+    def hands_on(self, rest: Coroutine[Any, Any, Any] | None = None) -> None:
         """LiteLLM returned something that does the rest, which the app will use, or not: the coroutine `rest`, or a
         stream manager, which is wrapped.
         """

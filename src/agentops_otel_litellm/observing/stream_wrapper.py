@@ -176,9 +176,10 @@ def _forwarding(name: str) -> Method:
     return forwarded
 
 
-def _compared(self: TracedStream, name: str, other: object) -> Any:  # noqa: ANN401 - a class may return anything
+def _compared(self: TracedStream, name: str, other: object) -> bool:
     stream = _held(self)[0]
-    return getattr(type(stream), name)(stream, unwrapped(other))
+    result: bool = getattr(type(stream), name)(stream, unwrapped(other))
+    return result
 
 
 # --- iteration ----------------------------------------------------------------------------------------------

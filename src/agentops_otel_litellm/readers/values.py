@@ -11,7 +11,7 @@ from dataclasses import fields
 from io import BufferedRandom, BufferedReader, BytesIO, FileIO
 from math import isfinite
 from stat import S_ISREG
-from typing import Any
+from typing import Any, TypeGuard
 
 from agentops_otel_litellm.guard import tell
 
@@ -23,11 +23,20 @@ _IDENTIFIER = re.compile(r"[\w.:;,=+-]{1,256}", re.ASCII)
 _KEYWORD = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _MOST_TOKENS = 10**12
 """Of one call: what is more is no count, but a mistake of whoever counted."""
-_COLLECTIONS = (list, tuple, deque, set, frozenset, type({}.values()), type({}.keys()), type({}.items()))
+_COLLECTIONS: tuple[type, ...] = (
+    list,
+    tuple,
+    deque,
+    set,
+    frozenset,
+    type({}.values()),
+    type({}.keys()),
+    type({}.items()),
+)
 NOTHING: Mapping[str, Any] = {}
 
 
-def is_collection(value: Any) -> bool:
+def is_collection(value: Any) -> TypeGuard[Collection[Any]]:
     """Whether a value can be iterated without changing what the application or LiteLLM finds in it afterwards.
 
     An iterator can be iterated once, and that is LiteLLM's to do. A class of somebody else's may do anything when it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from agentops_otel_litellm.call.content import Content, Message, Part, Tool
@@ -28,7 +28,7 @@ _ARGUMENTS = {
 
 def _asked(parameters: Parameters) -> Content:
     given = parameters.get("input")
-    items = given if is_collection(given) else (given,) if isinstance(given, str) else ()
+    items: Collection[Any] = given if is_collection(given) else (given,) if isinstance(given, str) else ()
     return Content(
         instructions=text_parts(parameters.get("instructions")) or None,
         input=tuple(map(_item, items)) or None,
