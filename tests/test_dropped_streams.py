@@ -38,7 +38,7 @@ class Cleaning(litellm.CustomLLM):
         finally:
             CLEANED.append((threading.current_thread().name, APPS.get()))
 
-    async def astreaming(self, *_args: Any, **_kwargs: Any) -> AsyncIterator[GenericStreamingChunk]:  # type: ignore[override,misc]  # noqa: ANN401 - LiteLLM's
+    async def astreaming(self, *_args: Any, **_kwargs: Any) -> AsyncIterator[GenericStreamingChunk]:  # type: ignore[override]  # noqa: ANN401 - LiteLLM's
         try:
             for number in range(6):
                 yield piece(number)

@@ -136,7 +136,7 @@ def handler_that_forgets_its_frame(_signum: int, frame: FrameType | None) -> NoR
 
 def handler_that_raises_from(_signum: int, _frame: FrameType | None) -> None:
     try:
-        raise KeyError
+        fail(KeyError())
     except KeyError as error:
         raise TimeLimit from error
 
@@ -198,10 +198,10 @@ def interrupted_in_a_callee() -> int:
     return max([3, 1, 2], key=lambda number: number + interrupted())
 
 
-def converted() -> NoReturn:
+def converted() -> int:
     """What we call may make its own exception of any."""
     try:
-        interrupted()
+        return interrupted()
     except Exception as error:
         raise ValueError(CANARY) from error
 

@@ -155,9 +155,9 @@ def test_a_stream_is_of_the_class_that_it_is_without_us(wire: WireProvider) -> N
 
     async def scenario() -> None:
         stream = await ApiCaller(wire=wire, asynchronous=True).start("messages", stream=True, **CLAUDE)
-        own = unwrapped(stream)
-        assert isinstance(stream, type(own))
-        assert type(own).__name__ == "AnthropicMessagesStreamingResponse"
+        kind: Any = type(unwrapped(stream))
+        assert isinstance(stream, kind)
+        assert kind.__name__ == "AnthropicMessagesStreamingResponse"
         assert "additional_headers" in stream._hidden_params
         assert aiter(stream) is stream
         assert not hasattr(stream, "close")

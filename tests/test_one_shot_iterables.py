@@ -70,19 +70,19 @@ class Case:
     asynchronous: bool = False
 
 
-def chat(**parameters: Any) -> Body:
+def chat(**parameters: object) -> Body:
     return {"model": "openai/gpt-4o", "messages": MESSAGES, **parameters}
 
 
-def claude(**parameters: Any) -> Body:
+def claude(**parameters: object) -> Body:
     return {"model": "anthropic/claude-sonnet-4-6", "messages": MESSAGES, "max_tokens": 5, **parameters}
 
 
-def gemini(**parameters: Any) -> Body:
+def gemini(**parameters: object) -> Body:
     return {"model": "gemini/gemini-2.5-flash", "contents": GOOGLES, **parameters}
 
 
-def responses(**parameters: Any) -> Body:
+def responses(**parameters: object) -> Body:
     return {"model": "openai/gpt-4o", "input": [USER], **parameters}
 
 

@@ -67,8 +67,8 @@ print(json.dumps(facts))
 
 
 INTERNAL = "maybe_run_chat_completion_agentic_loop"
-"""A function that LiteLLM imports from another module of its own. It is traced only where LiteLLM calls it, so it is not
-the function that `pickle` finds in its module."""
+"""A function that LiteLLM imports from another module of its own. It is traced only where LiteLLM calls it, so it is
+not the function that `pickle` finds in its module."""
 
 
 def facts(*how: str) -> dict[str, dict[str, str]]:

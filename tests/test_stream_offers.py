@@ -17,6 +17,7 @@ import types
 import typing
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import litellm
@@ -106,11 +107,29 @@ ABSTRACT = {
     if isinstance(kind, type) and (inspect.isabstract(kind) or getattr(kind, "_is_runtime_protocol", False))
 }
 CONCRETE = {name: kind for name, kind in vars(types).items() if isinstance(kind, type)}
+
+
+def with_one(operation: Callable[[Any, int], object], stream: object) -> object:
+    return operation(stream, 1)
+
+
+def set_and_delete(stream: Any) -> object:  # noqa: ANN401 - any stream
+    stream.of_the_app = 1
+    known = stream.of_the_app
+    del stream.of_the_app
+    return known
+
+
+def enter(stream: Any) -> None:  # noqa: ANN401 - any stream
+    with stream:
+        pass
+
+
 OPERATIONS: dict[str, Callable[[Any], object]] = {
     **{name: getattr(operator, name) for name in ("neg", "pos", "abs", "invert", "index", "not_", "truth")},
     **{kind.__name__: kind for kind in (len, bool, int, float, complex, bytes, reversed, hash, round)},
     **{
-        f"{name} 1": lambda stream, name=name: getattr(operator, name)(stream, 1)
+        f"{name} 1": partial(with_one, getattr(operator, name))
         for name in ("add", "mul", "pow", "lt", "ge", "eq", "ne", "getitem", "delitem", "iadd", "matmul")
     },
     "1 +": lambda stream: 1 + stream,
@@ -118,7 +137,7 @@ OPERATIONS: dict[str, Callable[[Any], object]] = {
     "str": str,
     "repr": repr,
     "format": lambda stream: f"{stream:>3}",
-    "with": lambda stream: enter(stream),
+    "with": enter,
     "exit stack": lambda stream: contextlib.ExitStack().enter_context(stream),
     "call": lambda stream: stream(),
     "fspath": os.fspath,
@@ -138,7 +157,7 @@ OPERATIONS: dict[str, Callable[[Any], object]] = {
     "module": lambda stream: (stream.__module__, type(stream).__module__),
     "name": lambda stream: (type(stream).__name__, type(stream).__qualname__),
     "wrapped": lambda stream: (hasattr(stream, "__wrapped__"), inspect.unwrap(stream) is stream),
-    "set": lambda stream: set_and_delete(stream),
+    "set": set_and_delete,
     "delete": lambda stream: delattr(stream, "no_such_attribute"),
     "generator": lambda stream: (inspect.isgenerator(stream), inspect.isasyncgen(stream), inspect.isawaitable(stream)),
     "callable": callable,
@@ -153,18 +172,6 @@ SPECIAL = sorted(
     }
     | {"__enter__", "__exit__", "__aenter__", "__aexit__", "__copy__", "__deepcopy__", "__del__", "__weakref__"}
 )
-
-
-def set_and_delete(stream: Any) -> object:  # noqa: ANN401 - any stream
-    stream.of_the_app = 1
-    known = stream.of_the_app
-    del stream.of_the_app
-    return known
-
-
-def enter(stream: Any) -> None:  # noqa: ANN401 - any stream
-    with stream:
-        pass
 
 
 def tried(operation: Callable[[Any], object], stream: object) -> object:
@@ -241,7 +248,7 @@ class Everything:
     def __getitem__(self, index: int) -> int:
         return self.items[index]
 
-    def __iadd__(self, other: int) -> Everything:
+    def __iadd__(self, other: int) -> Everything:  # noqa: PYI034 - (the same)
         self.items.append(other)
         return self
 
@@ -354,7 +361,7 @@ def test_a_generator_that_is_sent_values_is_recorded(trace: Trace, telemetry: Re
         while said != "end":
             try:
                 said = yield said
-            except KeyError as error:
+            except KeyError as error:  # noqa: PERF203 - the subject
                 said = str(error)
 
     stream = trace(echoing())

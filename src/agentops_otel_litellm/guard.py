@@ -5,11 +5,11 @@ instructions of the main thread, whichever code that is in, and a handler may ra
 timeout and `signal.alarm` do. Such an exception is meant for the application, and a guard lets it pass.
 
 It is recognised by its traceback. Python calls a signal handler with the signal's number and the frame that it
-interrupted, so the traceback has a frame that was given, as an argument, the very frame that precedes it. No other call
-hands a function the frame of its caller by chance. This holds for functions, methods, partials, lambdas, callable
-objects and decorated handlers, for a handler that calls another function to raise, for one that has been replaced since,
-and whatever class the exception is of. Its class says nothing: handlers raise `TimeoutError` too. Which handlers are
-registered says less than the frames: a handler may be called through others, or unregister itself before it raises.
+interrupted, so the traceback has a frame whose arguments are a number and, next to it, the very frame that precedes it
+in the traceback. Other functions that are given their caller's frame, such as those of `inspect`, are not given that.
+This holds for functions, methods, partials, lambdas, callable objects and decorated handlers, for a handler that calls
+another function to raise, and for one that unregisters itself first, whatever class the exception is of. (The class
+says nothing: handlers raise `TimeoutError` too.)
 
 Two things cannot be recognised: a handler that rebinds or deletes its `frame` argument before it raises, unless it is
 registered still, and an exception that `PyThreadState_SetAsyncExc` puts into a thread, which leaves no trace.

@@ -57,7 +57,7 @@ def is_given(value: Any) -> bool:
 
 def elements(value: Any) -> Collection[Any]:
     """The elements of a collection; none if the value is not one, for example a generator."""
-    return value if isinstance(value, _COLLECTIONS) else ()
+    return value if is_collection(value) else ()
 
 
 def members(thing: Any) -> Mapping[str, Any]:
@@ -158,7 +158,7 @@ def boolean(value: Any) -> bool | None:
 
 def count(value: Any) -> int | None:
     """How many there are in a collection."""
-    return len(value) if isinstance(value, _COLLECTIONS) else None
+    return len(value) if is_collection(value) else None
 
 
 def text(value: Any) -> str | None:
