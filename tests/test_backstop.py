@@ -20,6 +20,7 @@ from litellm.litellm_core_utils.thread_pool_executor import executor
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
 
+from agentops_otel_litellm.seams import patches
 from apps import CALL_ID, MESSAGES, App, SyncApp
 from conftest import Reinstrument
 from expected import CHAT_REQUEST, EMBEDDING_REQUEST, answer, identity, priced, tokens
@@ -29,7 +30,7 @@ from servers.openai_provider import OpenAIProvider, Script
 
 def kept(function: str) -> Callable[..., Any]:
     """LiteLLM's function as it was before it was instrumented, where nobody looks: in a partial."""
-    unseen: Callable[..., Any] = getattr(litellm.main, function).__wrapped__
+    unseen: Callable[..., Any] = patches._originals[getattr(litellm.main, function)]
     return partial(unseen)
 
 

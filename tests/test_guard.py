@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
-from collections.abc import Callable
-from typing import NoReturn
+import signal
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
+from types import FrameType
+from typing import Any, NoReturn
 
 import pytest
 
-from agentops_otel_litellm.guard import guard, tell
+from agentops_otel_litellm.guard import guard, ignored_faults, tell
 from conftest import Told
 
 CANARY = "sk-canary"
@@ -100,3 +104,158 @@ def test_an_error_that_was_never_raised_can_be_told(told: Told) -> None:
     tell("exporting", OSError(CANARY))
     (line,) = told.take()
     assert line.startswith("Exporting failed (OSError at an unknown place): ")
+
+
+# --- signal handlers ---------------------------------------------------------------------------------------
+
+
+class TimeLimit(Exception):  # noqa: N818 - as Celery's `SoftTimeLimitExceeded`
+    """What the application's signal handler raises."""
+
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+def plain_handler(_signum: int, _frame: FrameType | None) -> NoReturn:
+    raise TimeLimit
+
+
+def handler_that_calls_another(signum: int, frame: FrameType | None) -> None:
+    plain_handler(signum + 1, None if frame is None else frame.f_back)
+
+
+def handler_that_unregisters(signum: int, _frame: FrameType | None) -> NoReturn:
+    signal.signal(signum, signal.SIG_DFL)
+    raise TimeLimit
+
+
+def handler_that_forgets_its_frame(_signum: int, frame: FrameType | None) -> NoReturn:
+    del frame
+    raise TimeLimit
+
+
+def handler_that_raises_from(_signum: int, _frame: FrameType | None) -> None:
+    try:
+        fail(KeyError())
+    except KeyError as error:
+        raise TimeLimit from error
+
+
+def decorated(handler: Handler) -> Handler:
+    @wraps(handler)
+    def decorating(*args: Any, **kwargs: Any) -> object:  # noqa: ANN401 - any arguments
+        return handler(*args, **kwargs)
+
+    return decorating
+
+
+def bound_to_a_name(_name: str, _signum: int, _frame: FrameType | None) -> NoReturn:
+    raise TimeLimit
+
+
+class Limited:
+    def handle(self, _signum: int, _frame: FrameType | None) -> NoReturn:
+        raise TimeLimit
+
+    def __call__(self, _signum: int, _frame: FrameType | None) -> NoReturn:
+        raise TimeLimit
+
+
+HANDLERS: dict[str, Handler] = {
+    "a function": plain_handler,
+    "one that calls another": handler_that_calls_another,
+    "one that unregisters itself": handler_that_unregisters,
+    "one that forgets its frame": handler_that_forgets_its_frame,
+    "one that raises from another": handler_that_raises_from,
+    "a lambda": lambda _signum, _frame: fail(TimeLimit()),
+    "a method": Limited().handle,
+    "a callable": Limited(),
+    "a partial": partial(bound_to_a_name, "name"),
+    "a decorated one": decorated(plain_handler),
+    "a decorated method": decorated(Limited().handle),
+}
+
+
+@pytest.fixture
+def handled() -> Iterator[Callable[[Handler], None]]:
+    """Sets the handler of a signal, for the test."""
+    before = signal.getsignal(signal.SIGUSR1)
+
+    def handle(handler: Handler) -> None:
+        signal.signal(signal.SIGUSR1, handler)
+
+    yield handle
+    signal.signal(signal.SIGUSR1, before)
+
+
+def interrupted() -> int:
+    """Code of ours during which the signal arrives."""
+    signal.raise_signal(signal.SIGUSR1)
+    return sum(number for number in range(3))
+
+
+def interrupted_in_a_callee() -> int:
+    return max([3, 1, 2], key=lambda number: number + interrupted())
+
+
+def converted() -> int:
+    """What we call may make its own exception of any."""
+    try:
+        return interrupted()
+    except Exception as error:
+        raise ValueError(CANARY) from error
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows lacks the signal")
+@pytest.mark.parametrize("code", [interrupted, interrupted_in_a_callee, converted])
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_what_a_signal_handler_raises_passes(
+    handler: str, code: Callable[[], int], handled: Callable[[Handler], None], told: Told
+) -> None:
+    """A time limit that is up while our code runs is the application's, in a guard and where `tell` is called."""
+    handled(HANDLERS[handler])
+    with pytest.raises(TimeLimit), guard("reading a request"):
+        code()
+    handled(HANDLERS[handler])
+    with pytest.raises(TimeLimit), ignored_faults():
+        code()
+    handled(HANDLERS[handler])
+
+    def telling() -> None:
+        try:
+            code()
+        except Exception as fault:  # noqa: BLE001 - as in the code of ours
+            tell("reading a chunk", fault)
+
+    with pytest.raises(TimeLimit):
+        telling()
+    assert told.take() == []
+
+
+def given_a_frame(frame: FrameType | None) -> NoReturn:
+    raise ValueError(CANARY, frame is None)
+
+
+def given_a_frame_and_a_number(frame: FrameType | None, _context: int) -> NoReturn:
+    raise ValueError(CANARY, frame is None)
+
+
+@pytest.mark.parametrize("call", [given_a_frame, partial(given_a_frame_and_a_number, _context=1)])
+def test_a_function_that_looks_at_frames_is_no_signal_handler(
+    call: Callable[[FrameType | None], NoReturn], told: Told
+) -> None:
+    """A fault of one that is given a frame, as those of `inspect` are, is a fault."""
+    with guard("reading a request"):
+        call(inspect.currentframe())
+    assert len(told.take()) == 1
+
+
+def test_a_fault_while_an_exception_of_a_handler_is_handled(handled: Callable[[Handler], None], told: Told) -> None:
+    """LiteLLM handles the time limit, and our code fails meanwhile: that is a fault, and LiteLLM goes on."""
+    handled(plain_handler)
+    try:
+        interrupted()
+    except TimeLimit:
+        with guard("reading an exception"):
+            fail(ValueError(CANARY))
+    assert len(told.take()) == 1

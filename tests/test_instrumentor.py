@@ -66,9 +66,10 @@ def test_late_instrument_and_uninstrument(provider: OpenAIProvider, instrumented
             litellm.completion(**chat(provider))
             assert [span.name for span in recorder.spans()] == ["chat gpt-4o"] * 2
             traced = litellm.main.completion
+            original = patches._originals[traced]
             LiteLLMInstrumentor().uninstrument()
-            assert litellm.main.completion is traced.__wrapped__
-            assert app.completion is traced.__wrapped__
+            assert litellm.main.completion is original
+            assert app.completion is original
             app.completion(**chat(provider))
             traced(**chat(provider))
             assert len(recorder.spans()) == 2

@@ -12,6 +12,7 @@ import pytest
 from litellm.caching.caching import Cache
 from opentelemetry.trace import StatusCode
 
+from agentops_otel_litellm.observing.stream_wrapper import unwrapped
 from agentops_otel_litellm.readers.messages import MessagesChunks
 from api_caller import ApiCaller, Given
 from api_scenarios import (
@@ -154,8 +155,9 @@ def test_a_stream_is_of_the_class_that_it_is_without_us(wire: WireProvider) -> N
 
     async def scenario() -> None:
         stream = await ApiCaller(wire=wire, asynchronous=True).start("messages", stream=True, **CLAUDE)
-        assert isinstance(stream, type(stream.__wrapped__))
-        assert type(stream.__wrapped__).__name__ == "AnthropicMessagesStreamingResponse"
+        kind: Any = type(unwrapped(stream))
+        assert isinstance(stream, kind)
+        assert kind.__name__ == "AnthropicMessagesStreamingResponse"
         assert "additional_headers" in stream._hidden_params
         assert aiter(stream) is stream
         assert not hasattr(stream, "close")

@@ -101,8 +101,22 @@ class Telemetry:
     def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
         """Complete a call that is over and end its span, whatever goes wrong on the way; the call as it was told.
 
-        Of a call that was not sampled only the metrics are kept.
+        Of a call that was not sampled only the metrics are kept. If a signal handler of the application's raises in
+        the middle of it, the call is completed nevertheless, and the exception goes on to the application.
         """
+        try:
+            return self._complete(span, call, trace_cost)
+        except BaseException:
+            if span.is_recording():
+                try:
+                    self._complete(span, call, trace_cost, again=True)
+                finally:
+                    if span.is_recording():
+                        span.end()
+            raise
+
+    def _complete(self, span: Span, call: Call, trace_cost: TraceCost | None, *, again: bool = False) -> Call:
+        """Whatever precedes the metrics can be done `again`, except for what is logged."""
         for processor in self._pipeline:
             try:  # not a guard: entering a dozen costs as much as all of them do
                 call = processor(call)
@@ -111,17 +125,17 @@ class Telemetry:
         if trace_cost is not None:
             with guard("adding up what a trace costs"):
                 call = trace_cost.over(span, call)
-        with guard("putting a call aside for the metrics"):
-            self._metrics.defer(leave_content_out(call), span.get_span_context())
-        if _has_failed(call):
+        if span.is_recording():
+            if not again:
+                self._tell_details(span, call)
+            with guard("writing a span"):
+                self._write(span, call if self._tells_on_spans else leave_content_out(call))
+        if _has_failed(call) and not again:
             with guard("logging an exception"):
                 self._log_exception(span, call)
-        try:
-            if span.is_recording():
-                self._tell_details(span, call)
-                self._write(span, call if self._tells_on_spans else leave_content_out(call))
-        finally:
-            span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
+        with guard("putting a call aside for the metrics"):
+            self._metrics.defer(leave_content_out(call), span.get_span_context())
+        span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
         return call
 
     def _write(self, span: Span, call: Call) -> None:
@@ -130,7 +144,7 @@ class Telemetry:
             span.update_name(name)
         room = UNLIMITED if call.content is None else _room(span) - len(self._others_on(span))
         span.set_attributes(clean_attributes(self._at_end.attributes(call, room)))
-        if call.attempts is not None:
+        if call.attempts is not None and not getattr(span, "events", None):
             with guard("writing attempts"):
                 for attempt in call.attempts.made:
                     began = call.timing.started_at + int((attempt.started or 0) * 1e9)

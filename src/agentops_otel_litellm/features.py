@@ -7,9 +7,10 @@ the warning waits until it does.
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from importlib.metadata import version
 from types import MappingProxyType
+
+from agentops_otel_litellm.guard import ignored_faults
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Features:
         self._checked.add(feature)
         if feature in self._available:
             return
-        with suppress(Exception):  # a logging handler of the application may raise
+        with ignored_faults():  # a logging handler of the application may raise
             logger.warning(
                 "LiteLLM %s has moved the functions that are patched for %s: %s. Upgrade agentops-otel-litellm; if it "
                 "is up to date, please report this with the version of LiteLLM.",

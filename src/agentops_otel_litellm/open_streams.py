@@ -5,11 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakSet
+
+from agentops_otel_litellm.weak_references import WeakObjects
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.call import Call
@@ -39,7 +39,7 @@ class OpenStreams:
     """Seconds that `settle` waits at most, unless told otherwise."""
 
     def __init__(self) -> None:
-        self._streams: WeakSet[OpenStream] = WeakSet()
+        self._streams: WeakObjects[OpenStream] = WeakObjects()
         self._notes: SimpleQueue[OpenStream | Event] = SimpleQueue()
         self._thread: Thread | None = None
         self._closes_at_exit = False
@@ -87,15 +87,13 @@ class OpenStreams:
                 yield call
 
     def _open(self) -> list[OpenStream]:
-        while True:
-            with suppress(RuntimeError):  # another thread opened or ended one meanwhile
-                return list(self._streams)
+        return list(self._streams)
 
     def after_fork(self) -> None:
         """In the child: the parent ends the streams it has, and its thread stayed there."""
         for stream in list(self._streams):
             stream.disowned()
-        self._streams = WeakSet()
+        self._streams = WeakObjects()
         self._notes = SimpleQueue()
         self._thread = None
 

@@ -77,19 +77,19 @@ class AnswerReader:
         return self._bought(response, usage, cost)
 
     def one_of_several(self, shape: readers.Shape, given: object, logging: object) -> Answer:
-        """Of one that may not be what the app gets; of a stream, when it is over."""
+        """Of one that may not be what the app gets; of a stream, whose reader is `given` when it is over."""
         response: Response | None = None
         usage: Usage | None = None
         cost: Cost | None = None
-        chunks = shape.chunks(given) if readers.is_stream(given) else None
+        chunks = given if readers.is_chunks(given) else None
         with _READING_RESPONSE:
             response = shape.response(given) if chunks is None else None
         with _READING_USAGE:
             usage = shape.usage(given) if chunks is None else chunks.usage()
         with _READING_COST:
             if usage is not None and self.is_recorded:
-                cost = (None if chunks is not None else shape.cost(given)) or shape.price(chunks or given, logging)
-                cost = cost or readers.price_answer(chunks or given, logging)
+                cost = (None if chunks is not None else shape.cost(given)) or shape.price(given, logging)
+                cost = cost or readers.price_answer(given, logging)
         return self._bought(response, usage, cost)
 
     def _bought(self, response: Response | None, usage: Usage | None, cost: Cost | None) -> Answer:

@@ -19,12 +19,14 @@ from dataclasses import dataclass
 from time import perf_counter
 from types import CoroutineType
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from opentelemetry.context import Context, attach, create_key, detach, get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.observing.stream_wrapper import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +50,7 @@ class _Own:
 
     shape: readers.Shape
     given: object
+    """The response; of a stream, the reader of its chunks."""
     read: Answer | None = None
     is_refused: bool = False
     """Whether LiteLLM did not like it, and may try again."""
@@ -71,7 +74,8 @@ class Answers:
     def __init__(self, read: Callable[[readers.Shape, object], Answer]) -> None:
         self._read = read
         self._own: list[_Own] = []
-        self._of_others: list[object] = []
+        self._of_others: list[Callable[[], object]] = []
+        """References to them: without us, a stream that nobody reads any more is gone."""
         self._ids_of_others: set[str] = set()
         self._gives_anothers = False
         self.steps: set[Step] = set()
@@ -89,7 +93,7 @@ class Answers:
         """LiteLLM has an answer. It may change what it has, once there is another."""
         if self.is_of_another(given):
             return
-        self._own.append(_Own(shape, given))
+        self._own.append(_Own(shape, _read_later(shape, given)))
         self.unfollowed = perf_counter()
         if len(self._own) > 1:
             for own in self._own:
@@ -100,12 +104,12 @@ class Answers:
         own before.)
         """
         if not self.is_of_another(given):
-            self._own.append(_Own(shape, given))
+            self._own.append(_Own(shape, _read_later(shape, given)))
             self._take(self._own[-1])
 
     def come_of_another(self, given: object) -> None:
         """Another call was made, and gave that."""
-        self._of_others.append(given)
+        self._of_others.append(_reference(given))
         id_ = readers.read_id(given)
         if id_ is not None:
             self._ids_of_others.add(id_)
@@ -118,8 +122,8 @@ class Answers:
     def is_of_another(self, given: object) -> bool:
         if not self._of_others:
             return False
-        given = readers.unwrapped(given)
-        return any(each is given for each in self._of_others) or readers.read_id(given) in self._ids_of_others
+        given = unwrapped(given)
+        return any(each() is given for each in self._of_others) or readers.read_id(given) in self._ids_of_others
 
     def drop_last(self, *, refused: bool) -> None:
         """LiteLLM did not like it, or gives something else for it."""
@@ -162,9 +166,15 @@ class Answers:
             _sum_of_costs([cost for *_, cost in bought]),
         )
 
+    def let_go_of_streams(self) -> None:
+        """Keep no stream of LiteLLM's alive: what is read of it at the end is taken along."""
+        for own in self._own:
+            if readers.is_chunks(own.given):
+                own.given.let_go()
+
     def _take(self, own: _Own, *, at_end: bool = False) -> None:
         """What it says: of a stream, when it is over."""
-        if own.read is None and (at_end or not readers.is_stream(own.given)):
+        if own.read is None and (at_end or not readers.is_chunks(own.given)):
             own.read = self._read(own.shape, own.given)
 
 
@@ -232,6 +242,18 @@ def step_in(context: Mapping[str, object], account: Account) -> Step | None:
     """The step of the account's call that a context is inside of."""
     step = context.get(_STEP)
     return step if isinstance(step, Step) and step.is_of(account) else None
+
+
+def _read_later(shape: readers.Shape, given: object) -> object:
+    """The reader of a stream's chunks; of a response, itself."""
+    return shape.chunks(given) if readers.is_stream(given) else given
+
+
+def _reference(thing: object) -> Callable[[], object]:
+    try:
+        return ref(thing)
+    except TypeError:  # a dict, say
+        return lambda: thing
 
 
 def _is_cached(answer: Answer) -> bool | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from weakref import WeakSet
 
-KNOWN: WeakSet[object] = WeakSet()
+from agentops_otel_litellm.weak_references import WeakObjects
+
+KNOWN: WeakObjects[object] = WeakObjects()
 
 
 def know(logging: object) -> None:

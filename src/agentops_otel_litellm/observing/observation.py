@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from threading import Lock
 from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from opentelemetry.context import (
@@ -35,7 +36,7 @@ from agentops_otel_litellm.observing.trace_cost import TraceCost, trace_cost_of
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from contextvars import Token
 
     from opentelemetry.trace import Span
@@ -99,7 +100,9 @@ class Observation:
         "_forgotten",
         "_handed_on",
         "_inside",
+        "_is_finished",
         "_operation",
+        "_outside",
         "_route",
         "_routed",
         "_span",
@@ -121,6 +124,10 @@ class Observation:
         self._telemetry = telemetry
         self._operation = operation
         self._ending = Lock()
+        self._is_finished = False
+        """Whether the span is being ended."""
+        self._outside: Context | None = context
+        """The context that the call was made in."""
         self._streamed: StreamedResponse | None = None
         self._handed_on: float | None = None
         self._forgotten: finalize[..., object] | None = None
@@ -140,10 +147,31 @@ class Observation:
         # The span is open, and only an observation ends it: what fails from here on is done without.
         inside = {**aside, **set_span_in_context(self._span, context)}
         self._context: Context | None = Context({**inside, CURRENT: self, _SPAN_OUTSIDE: _span_outside(context)})
-        with _PLACING_CALL:
-            self._take_place(context)
-        with _READING_REQUEST:
-            self._read_what_is_asked(context)
+        try:
+            with _PLACING_CALL:
+                self._take_place(context)
+            with _READING_REQUEST:
+                self._read_what_is_asked(context)
+        except BaseException as error:
+            self.interrupted(error)
+            raise
+
+    @classmethod
+    def begin(
+        cls, telemetry: Telemetry, operation: Operation, parameters: Mapping[str, object], context: Context
+    ) -> Observation:
+        """Return the observation of a call that begins. If a signal handler of the application's raises before the span
+        is open, the call is recorded as one that failed with that.
+        """
+        observation = cls.__new__(cls)
+        try:
+            observation.__init__(telemetry, operation, parameters, context)  # type: ignore[misc]  # it has not run
+            return observation  # noqa: TRY300 - here, too, one may be raised
+        except BaseException as error:
+            if not hasattr(observation, "_span"):
+                observation = cls(telemetry, operation, parameters, context)
+            observation.interrupted(error)
+            raise
 
     def _take_place(self, context: Context) -> None:
         """Beneath and beside others."""
@@ -203,14 +231,33 @@ class Observation:
 
         A coroutine that is collected instead of finished is left in a foreign context, and leaves that as it is.
         """
-        if token is not None and (error is None or get_current().get(CURRENT) is self):
-            detach(token)
         if error is None:
+            if token is not None:
+                detach(token)
             return
+        if get_current().get(CURRENT) is self:
+            if token is not None:
+                detach(token)
+            else:  # a signal handler raised an exception before the token was stored
+                self._step_outside()
         if self._streamed is not None and isinstance(error, StopIteration | StopAsyncIteration):
             self._end("completed")
         else:
             self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
+
+    def interrupted(self, error: BaseException) -> None:
+        """An exception is on its way to the application, which a signal handler may have raised at any point of ours.
+
+        A call that has ended is left alone. If the call's context was made the current one and nothing else is going
+        to undo that, the one outside is the current one again.
+        """
+        if self.open and get_current().get(CURRENT) is self:
+            self._step_outside()
+        self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
+
+    def _step_outside(self) -> None:
+        if self._outside is not None:
+            attach(self._outside)
 
     def returned(self, result: object) -> None:
         """LiteLLM gave its response."""
@@ -227,11 +274,14 @@ class Observation:
         self.account.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 
-    def hands_on(self, rest: object) -> None:
-        """LiteLLM gave something that does the rest, such as a coroutine, which the app will use, or not."""
+    def hands_on(self, rest: Coroutine[Any, Any, Any] | None = None) -> None:
+        """LiteLLM returned something that does the rest, which the app will use, or not: the coroutine `rest`, or a
+        stream manager, which is wrapped.
+        """
         self._handed_on = perf_counter()
-        self._forgotten = finalize(rest, OPEN_STREAMS.forget, self)
-        self._forgotten.atexit = False
+        if rest is not None:
+            self._forgotten = finalize(rest, OPEN_STREAMS.forget, self)
+            self._forgotten.atexit = False
         OPEN_STREAMS.add(self)
 
     def resumes(self) -> None:
@@ -248,6 +298,22 @@ class Observation:
         streamed = self._streamed
         if streamed is not None:
             streamed.add(chunk, now)
+
+    def forgotten(self) -> None:
+        """Nobody can read the stream any more. A finalizer calls this: it waits for no lock; a thread does the rest.
+
+        LiteLLM's stream is let go of here, so that it ends on the thread and in the context of whoever dropped it.
+        """
+        if self.open:
+            with suppress(Exception):  # nothing could be logged here without waiting for a lock
+                self._let_go_of_stream()
+            OPEN_STREAMS.forget(self)
+
+    def _let_go_of_stream(self) -> None:
+        if self._streamed is not None:
+            self._streamed.chunks.let_go()
+        if self.account.answers is not None:
+            self.account.answers.let_go_of_streams()
 
     def closed(self) -> None:
         """The app closed the stream."""
@@ -282,8 +348,16 @@ class Observation:
         self._release()
 
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
-        if not self._ending.acquire(blocking=False):
-            return
+        try:
+            if not self._ending.acquire(blocking=False):
+                return
+            self._end_now(outcome, result, error)
+        except BaseException:  # what a signal handler of the application's raised here: the call is recorded first
+            if not self._is_finished or self._span.is_recording():
+                self._end_now(outcome, result, error)
+            raise
+
+    def _end_now(self, outcome: StreamOutcome, result: object, error: BaseException | None) -> None:
         self.settle()
         account, streamed = self.account, self._streamed
         duration = perf_counter() - account.started
@@ -307,6 +381,7 @@ class Observation:
 
     def _finish(self, call: Call) -> None:
         self._require_features(call)
+        self._is_finished = True
         call = self._telemetry.finish(self._span, call, self.trace_cost)
         self._was_tried(call)
         if self._inside is not None and self._inside.account.answers is not None:
@@ -358,7 +433,9 @@ class Observation:
 
     def _release(self) -> None:
         """Let go of what the app passed: our own context refers to us, so only the garbage collector would."""
-        self._context = self._streamed = self._forgotten = self._route = self._routed = self._inside = None
+        self._context = self._outside = self._streamed = self._forgotten = self._route = self._routed = self._inside = (
+            None
+        )
         self.account.let_go()
 
 

@@ -20,7 +20,6 @@ from agentops_otel_litellm.readers.continuation import (
     read_id,
     read_logging_object,
     read_messages,
-    unwrapped,
 )
 from agentops_otel_litellm.readers.decisions import DECISIONS
 from agentops_otel_litellm.readers.estimated_usage import estimate_of, read_estimate
@@ -50,7 +49,7 @@ from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, s
 from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
 from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
-from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_stream, is_stream_manager
+from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.target import (
     asks,
     is_of_a_tool,
@@ -120,6 +119,7 @@ __all__ = [
     "estimate_of",
     "has_declined",
     "is_by_twin",
+    "is_chunks",
     "is_fallback",
     "is_message_logging_off",
     "is_mocked",
@@ -155,6 +155,5 @@ __all__ = [
     "response_shape",
     "session_of_turns",
     "shape_of",
-    "unwrapped",
     "was_made",
 ]

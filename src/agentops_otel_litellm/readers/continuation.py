@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import wrapt
-
 from agentops_otel_litellm.readers.values import identifier, members
 
 Parameters = Mapping[str, Any]
@@ -35,11 +33,6 @@ def is_mocked(parameters: Parameters) -> bool:
 def read_id(result: Any) -> str | None:
     """What the provider calls its answer, which no other has."""
     return identifier(members(result).get("id"))
-
-
-def unwrapped(result: Any) -> Any:
-    """LiteLLM's, where ours is around it."""
-    return result.__wrapped__ if isinstance(result, wrapt.ObjectProxy) else result
 
 
 def is_of_model_list(parameters: Parameters) -> bool:

@@ -11,7 +11,17 @@ from agentops_otel_litellm.readers.requests import measure
 from agentops_otel_litellm.readers.responses import default_response
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.usage import read_usage
-from agentops_otel_litellm.readers.values import count, field, integer, members, model_name, rows_for, taken
+from agentops_otel_litellm.readers.values import (
+    count,
+    field,
+    is_collection,
+    is_given,
+    members,
+    model_name,
+    rows_for,
+    taken,
+    tokens,
+)
 
 Parameters = Mapping[str, Any]
 
@@ -19,16 +29,16 @@ _MEDIA = (("images", "image"), ("assets", "image"), ("audio", "audio"), ("videos
 _CACHED = rows_for(
     Usage,
     {
-        "cached_tokens": ("cache_read", integer),
-        "cache_write_tokens": ("cache_write", integer),
+        "cached_tokens": ("cache_read", tokens),
+        "cache_write_tokens": ("cache_write", tokens),
     },
 )
 
 
 def decisions_request(parameters: Parameters) -> Request:
     """The text is OpenAI's `input` or System One's `state`, which may be any JSON: that has no length of its own."""
-    length, kinds = _judged(parameters.get("input") or parameters.get("state"))
-    kinds |= {kind for name, kind in _MEDIA if parameters.get(name)}
+    length, kinds = _judged(parameters.get("input") if is_given(parameters.get("input")) else parameters.get("state"))
+    kinds |= {kind for name, kind in _MEDIA if is_given(parameters.get(name))}
     return Request(
         model=model_name(parameters.get("model")),
         content_length=length,
@@ -41,10 +51,10 @@ def decisions_request(parameters: Parameters) -> Request:
 def _judged(given: Any) -> tuple[int | None, set[str]]:
     if isinstance(given, str):
         return len(given), {"text"}
-    if not isinstance(given, list | tuple):
+    if not is_collection(given):
         return None, set()
     contents: Sequence[Any] = [field(message, "content") for message in given]
-    if None in contents:
+    if any(content is None for content in contents):
         return None, set()
     length, kinds = measure(contents)
     return length, set(kinds or ())
@@ -52,7 +62,7 @@ def _judged(given: Any) -> tuple[int | None, set[str]]:
 
 def _entries(given: Any) -> int | None:
     """OpenAI has lists where System One has names."""
-    return len(given) if isinstance(given, Mapping) else count(given)
+    return len(given) if isinstance(given, dict) else count(given)
 
 
 def decisions_response(result: Any) -> Response:

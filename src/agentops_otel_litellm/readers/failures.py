@@ -11,6 +11,7 @@ from time import time
 from typing import Any
 
 from agentops_otel_litellm.call import Failure
+from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.readers.values import field, identifier, integer, keyword, number, quantity, text
 
 # What LiteLLM makes the status of a call that got no response, or none that it could read.
@@ -25,30 +26,48 @@ _DEEPEST = 16
 # Classes can be made while an app runs, and called anything.
 _CLASS = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
 _QUALIFIED = re.compile(r"[\w.<>]{1,250}", re.ASCII)
+_READING_FACT = guard("reading a fact of an exception")
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-kong-request-id")
 
 
 def read_failure(error: BaseException) -> Failure:
-    """The facts of an exception: its classes, its codes. Its text quotes prompts and keys, and stays where it is."""
+    """The facts of an exception: its classes, its codes. Its text quotes prompts and keys, and stays where it is.
+
+    The type can always be read. Each of the other facts is read by itself: one that cannot be read is absent.
+    """
     cause: Any = getattr(error, "original_exception", None)
-    if cause is not None and type(error).__name__ == "MidStreamFallbackError":
+    if isinstance(cause, BaseException) and type(error).__name__ == "MidStreamFallbackError":
         error = cause
-    told = _told_by_client(_with_own_status(_translated(error)))
-    headers = getattr(error, "litellm_response_headers", None) or getattr(
-        getattr(error, "response", None), "headers", None
-    )
     kind = next(each for each in type(error).__mro__ if _CLASS.fullmatch(each.__name__))
-    return Failure(
-        type=kind.__name__,
-        ancestry=_names(told),
-        provider=_provider(error),
-        status_code=_status(told),
-        retry_after=_retry_after(headers, error),
-        request_id=identifier(next((found for name in _REQUEST_IDS if (found := _header(headers, name))), None)),
-        exception=_qualified(kind),
-        code=_code(error),
-        retryable={"true": True, "false": False}.get(_header(headers, "x-should-retry") or ""),
-    )
+    known: dict[str, Any] = {}
+    for name, read in _FACTS.items():
+        with _READING_FACT:
+            known[name] = read(error)
+    return Failure(type=kind.__name__, **{"ancestry": _names(error), **known})
+
+
+def _telling(error: BaseException) -> BaseException:
+    """The exception whose class and status say what went wrong: LiteLLM may have made its own of that."""
+    return _told_by_client(_with_own_status(_translated(error)))
+
+
+def _headers(error: Any) -> Any:
+    """Of the provider's response."""
+    own = getattr(error, "litellm_response_headers", None)
+    return getattr(getattr(error, "response", None), "headers", None) if own is None or own == {} else own
+
+
+def _request_id(error: BaseException) -> str | None:
+    headers = _headers(error)
+    return identifier(next((found for name in _REQUEST_IDS if (found := _header(headers, name))), None))
+
+
+def _retryable(error: BaseException) -> bool | None:
+    return {"true": True, "false": False}.get(_header(_headers(error), "x-should-retry") or "")
+
+
+def _class_name(error: BaseException) -> str:
+    return _qualified(next(each for each in type(error).__mro__ if _CLASS.fullmatch(each.__name__)))
 
 
 def read_client_failure(client: Any, error: BaseException) -> Failure:
@@ -72,13 +91,18 @@ def _status(error: Any) -> int | None:
     return known if known is not None and 100 <= known < 1000 else None  # noqa: PLR2004 - three digits
 
 
+def _own_status(error: Any) -> int | None:
+    """The status that LiteLLM gave its exception. A provider may send anything in its place, such as an object."""
+    return integer(getattr(error, "status_code", None))
+
+
 def _told_by_client(error: BaseException) -> BaseException:
     """The exception itself; but where LiteLLM has made a status of a lost connection or an unreadable response, the
     one that was raised for that.
 
     Its `APIConnectionError` is what LiteLLM makes of every exception that it does not know: that one is told then.
     """
-    if getattr(error, "status_code", None) not in _STATUSES_OF_NONE:
+    if _own_status(error) not in _STATUSES_OF_NONE:
         return error
     others = [each for each in islice(_causes(error), _DEEPEST) if not type(each).__module__.startswith("litellm.")]
     if not others:
@@ -93,7 +117,7 @@ def _with_own_status(error: BaseException) -> BaseException:
 
     The text decides in older releases: a 401 in words that they do not know is a bad request with a 400.
     """
-    if getattr(error, "status_code", None) not in _STATUSES_OF_ANY:
+    if _own_status(error) not in _STATUSES_OF_ANY:
         return error
     for cause in islice(_causes(error), _DEEPEST):
         if not type(cause).__module__.startswith(_PROVIDERS):
@@ -116,7 +140,7 @@ def _translated(error: BaseException) -> BaseException:
     """The exception itself; but where LiteLLM translated a request, and made a status of 500 of an exception of its own
     that it had told in a ValueError, that exception.
     """
-    if getattr(error, "status_code", None) in _STATUSES_OF_NONE:
+    if _own_status(error) in _STATUSES_OF_NONE:
         for raised, cause in pairwise(islice(_causes(error), _DEEPEST)):
             if type(raised) is ValueError and type(cause).__module__.startswith("litellm."):
                 return cause
@@ -150,8 +174,9 @@ def _code(error: BaseException) -> str | None:
     return None
 
 
-def _retry_after(headers: Any, error: BaseException) -> float | None:
+def _retry_after(error: BaseException) -> float | None:
     """Seconds from when the provider answered. OpenAI says milliseconds, too; and the Router sets deployments aside."""
+    headers = _headers(error)
     milliseconds = quantity(_header(headers, "retry-after-ms"))
     if milliseconds is not None and milliseconds >= 0:
         return milliseconds / 1000
@@ -169,3 +194,16 @@ def _instant(date: str | None) -> float | None:
     with suppress(ValueError, TypeError, OverflowError):
         return None if date is None else parsedate_to_datetime(date).timestamp()
     return None
+
+
+# Field of a failure → what reads it.
+_FACTS = {
+    "ancestry": lambda error: _names(_telling(error)),
+    "provider": _provider,
+    "status_code": lambda error: _status(_telling(error)),
+    "retry_after": _retry_after,
+    "request_id": _request_id,
+    "exception": _class_name,
+    "code": _code,
+    "retryable": _retryable,
+}

@@ -7,8 +7,13 @@ from typing import Any
 from agentops_otel_litellm.call import Cost
 from agentops_otel_litellm.readers.values import number
 
+_MOST_DOLLARS = 1e9
+
 
 def litellm_cost(figure: Any) -> Cost | None:
-    """The cost in dollars that LiteLLM calculated, or `None` if `figure` is not a number."""
+    """The cost in dollars that LiteLLM calculated, or `None` if `figure` is not a number that a call can cost.
+
+    LiteLLM multiplies whatever count a provider sends: a negative or an absurd one too.
+    """
     total = number(figure)
-    return None if total is None else Cost(total=total, source="litellm")
+    return Cost(total=total, source="litellm") if total is not None and 0 <= total <= _MOST_DOLLARS else None

@@ -18,23 +18,36 @@ from agentops_otel_litellm.readers.prices import price_generated_content
 from agentops_otel_litellm.readers.responses import cache_hit
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.sse import ServerSentEvents
-from agentops_otel_litellm.readers.streams import reported_usage, translated_chat
-from agentops_otel_litellm.readers.values import identifier, integer, members, model_name, rows_for, taken, text
+from agentops_otel_litellm.readers.streams import kept_of, reported_usage, translated_chat
+from agentops_otel_litellm.readers.values import (
+    characters,
+    elements,
+    identifier,
+    index,
+    integer,
+    is_collection,
+    members,
+    model_name,
+    rows_for,
+    taken,
+    text,
+    tokens,
+)
 
 _COUNTS = rows_for(
     Usage,
     {
-        "promptTokenCount": ("input", integer),
-        "candidatesTokenCount": ("output", integer),
-        "totalTokenCount": ("total", integer),
-        "cachedContentTokenCount": ("cache_read", integer),
-        "thoughtsTokenCount": ("reasoning", integer),
+        "promptTokenCount": ("input", tokens),
+        "candidatesTokenCount": ("output", tokens),
+        "totalTokenCount": ("total", tokens),
+        "cachedContentTokenCount": ("cache_read", tokens),
+        "thoughtsTokenCount": ("reasoning", tokens),
     },
 )
 _MODALITIES = rows_for(
     Usage,
     {
-        f"{part}{modality.upper()}": (f"{ours}_{modality}", integer)
+        f"{part}{modality.upper()}": (f"{ours}_{modality}", tokens)
         for part, ours in (("prompt", "input"), ("candidates", "output"))
         for modality in ("text", "image", "audio")
     },
@@ -54,7 +67,7 @@ def generate_content_usage(result: Any) -> Usage | None:
 def _counted(result: Any) -> Mapping[str, Any]:
     """Google's `usageMetadata` as on the wire."""
     counted = camel(camel(result).get("usageMetadata"))
-    return {name: list(map(camel, value)) if isinstance(value, list) else value for name, value in counted.items()}
+    return {name: list(map(camel, value)) if is_collection(value) else value for name, value in counted.items()}
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
@@ -62,11 +75,11 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
     known = taken(counted, _COUNTS)
     if not known.get("input") and not known.get("output"):
         return None
-    known["input"] = known.get("input", 0) + (integer(counted.get("toolUsePromptTokenCount")) or 0)
+    known["input"] = known.get("input", 0) + (tokens(counted.get("toolUsePromptTokenCount")) or 0)
     if known.get("reasoning") and known["input"] + known.get("output", 0) != known.get("total"):
         known["output"] = known.get("output", 0) + known["reasoning"]
     for part in ("prompt", "candidates"):
-        for detail in counted.get(f"{part}TokensDetails") or ():
+        for detail in map(members, elements(counted.get(f"{part}TokensDetails"))):
             known |= taken({f"{part}{text(detail.get('modality'))}": detail.get("tokenCount")}, _MODALITIES)
     return Usage(**known)
 
@@ -89,14 +102,14 @@ class _Answer:
         self._id = identifier(response.get("responseId")) or self._id
         self._model = model_name(response.get("modelVersion")) or self._model
         read, output = self._read, False
-        for candidate in map(read, response.get("candidates") or ()):
-            index, reason = candidate.get("index", 0), text(candidate.get("finishReason"))
-            if reason is not None or index not in self._reasons:
-                self._reasons[index] = None if reason is None else GOOGLE.get(reason, reason)
-            for part in map(read, read(candidate.get("content")).get("parts") or ()):
+        for candidate in map(read, elements(response.get("candidates"))):
+            number, reason = index(candidate.get("index")), text(candidate.get("finishReason"))
+            if reason is not None or number not in self._reasons:
+                self._reasons[number] = None if reason is None else GOOGLE.get(reason, reason)
+            for part in map(read, elements(read(candidate.get("content")).get("parts"))):
                 written = part.get("text")
                 if written and not part.get("thought"):
-                    self._length += len(written)
+                    self._length += characters(written)
                 self._calls += "functionCall" in part
                 output = output or bool(written or "functionCall" in part or "inlineData" in part)
         return output
@@ -132,7 +145,7 @@ class GenerateContentChunks:
             if self._answer.add(response) and self.first_token is None:
                 self.first_token = at
             if "usageMetadata" in response:
-                self.counted = response["usageMetadata"]
+                self.counted = members(response["usageMetadata"])
             if "error" in response:
                 self.failure = _failure(response["error"])
 
@@ -146,6 +159,9 @@ class GenerateContentChunks:
 
     def usage(self) -> Usage | None:
         return _usage(self.counted) if self._chat is None else reported_usage(self._chat)
+
+    def let_go(self) -> None:
+        self._chat = kept_of(self._chat, "chunks")
 
 
 def _failure(error: Any) -> Failure:

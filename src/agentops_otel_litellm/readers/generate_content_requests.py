@@ -8,7 +8,17 @@ from typing import Any
 from agentops_otel_litellm.call import Request
 from agentops_otel_litellm.readers.google import ROLES, camel, each_of, generate_config
 from agentops_otel_litellm.readers.requests import Parameters, conversation, reasoning_level
-from agentops_otel_litellm.readers.values import integer, model_name, number, rows_for, taken, text, texts
+from agentops_otel_litellm.readers.values import (
+    elements,
+    integer,
+    is_iterator,
+    model_name,
+    number,
+    rows_for,
+    taken,
+    text,
+    texts,
+)
 
 _PART_TYPES = {"image": "image", "audio": "input_audio", "video": "video_url"}
 _OUTPUT_TYPES = {"application/json": "json", "text/x.enum": "json", "text/plain": "text"}
@@ -61,7 +71,8 @@ def generate_content_stream_request(parameters: Parameters) -> Request:
 def _request(parameters: Parameters, *, stream: bool) -> Request:
     config = generate_config(parameters)
     instruction = config.get("systemInstruction")
-    messages = [_message(content) for content in each_of(parameters.get("contents"))]
+    given = parameters.get("contents")
+    messages = [_message(content) for content in each_of(given)]
     if instruction is not None:
         messages.insert(0, {**_message(instruction), "role": "system"})
     calling = camel(camel(config.get("toolConfig")).get("functionCallingConfig"))
@@ -71,7 +82,7 @@ def _request(parameters: Parameters, *, stream: bool) -> Request:
         stream=stream,
         tools_count=_tools(config.get("tools")),
         tool_choice=mode if mode in _TOOL_CHOICES else None,
-        **conversation(messages),
+        **conversation(messages, given if is_iterator(given) else None),
         **taken(config, _CONFIG),
     )
 
@@ -81,10 +92,10 @@ def _message(content: Any) -> Mapping[str, Any]:
     if isinstance(content, str):
         return {"role": "user", "content": content}
     known = camel(content)
-    parts = each_of(known.get("parts")) if "parts" in known else (content,)
+    parts = known.get("parts", content)
     return {
         "role": ROLES.get(text(known.get("role")) or "user"),
-        "content": [part for each in parts for part in _parts(each)],
+        "content": parts if is_iterator(parts) else [part for each in each_of(parts) for part in _parts(each)],
     }
 
 
@@ -102,6 +113,6 @@ def _parts(part: Any) -> Iterator[Mapping[str, Any]]:
 
 def _tools(given: Any) -> int | None:
     """A tool may declare several functions."""
-    if given is None:
+    if given is None or is_iterator(given):
         return None
-    return sum(len(camel(tool).get("functionDeclarations") or (tool,)) for tool in each_of(given))
+    return sum(len(elements(camel(tool).get("functionDeclarations"))) or 1 for tool in each_of(given))

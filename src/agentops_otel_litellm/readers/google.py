@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from agentops_otel_litellm.readers.values import members
+from agentops_otel_litellm.readers.values import elements, is_collection, is_given, is_iterator, members
 
 ROLES = {"user": "user", "model": "assistant", "function": "tool", "tool": "tool"}
 _BESIDE_CONFIG = ("systemInstruction", "system_instruction", "toolConfig", "tool_config", "tools")
@@ -21,12 +21,16 @@ def _camel_case(name: str) -> str:
     return re.sub(r"_(\w)", lambda found: found[1].upper(), name) if "_" in name else name
 
 
-def each_of(given: Any) -> Sequence[Any]:
-    """One or several."""
-    return given if isinstance(given, list | tuple) else () if given is None else (given,)
+def each_of(given: Any) -> Collection[Any]:
+    """One or several; none of what an iterator would give."""
+    if is_collection(given):
+        return elements(given)
+    return () if given is None or is_iterator(given) else (given,)
 
 
 def generate_config(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration, with what may be given beside it."""
-    config = camel(parameters.get("config") or parameters.get("generationConfig"))
+    config = camel(
+        parameters.get("config") if is_given(parameters.get("config")) else parameters.get("generationConfig")
+    )
     return {**config, **camel({name: parameters[name] for name in _BESIDE_CONFIG if name in parameters})}

@@ -19,11 +19,11 @@ from agentops_otel_litellm.readers.values import (
     count,
     field,
     identifier,
-    integer,
     members,
     model_name,
     rows_for,
     taken,
+    tokens,
 )
 
 Parameters = Mapping[str, Any]
@@ -40,11 +40,11 @@ _AGENTS = rows_for(
 _COUNTED = rows_for(
     Usage,
     {
-        "total_input_tokens": ("input", integer),
-        "total_output_tokens": ("output", integer),
-        "total_tokens": ("total", integer),
-        "total_cached_tokens": ("cache_read", integer),
-        "total_reasoning_tokens": ("reasoning", integer),
+        "total_input_tokens": ("input", tokens),
+        "total_output_tokens": ("output", tokens),
+        "total_tokens": ("total", tokens),
+        "total_cached_tokens": ("cache_read", tokens),
+        "total_reasoning_tokens": ("reasoning", tokens),
     },
 )
 
@@ -93,6 +93,9 @@ class InteractionChunks:
 
     def usage(self) -> Usage | None:
         return interaction_usage(self._interaction)
+
+    def let_go(self) -> None:
+        """It does not hold the stream."""
 
 
 def interaction_deleted(result: Any) -> Response:

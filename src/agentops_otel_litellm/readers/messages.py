@@ -18,12 +18,16 @@ from agentops_otel_litellm.readers.requests import (
 )
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.sse import ServerSentEvents
-from agentops_otel_litellm.readers.streams import reported_usage, translated_chat
+from agentops_otel_litellm.readers.streams import kept_of, reported_usage, translated_chat
 from agentops_otel_litellm.readers.values import (
+    characters,
     count,
+    elements,
     field,
     identifier,
     integer,
+    is_collection,
+    is_given,
     members,
     model_name,
     number,
@@ -31,6 +35,7 @@ from agentops_otel_litellm.readers.values import (
     taken,
     text,
     texts,
+    tokens,
 )
 
 _TOOL_CHOICES = {"auto": "auto", "any": "any", "none": "none", "tool": "function"}
@@ -56,7 +61,7 @@ _REQUEST = rows_for(
         "top_k": ("top_k", integer),
         "stop_sequences": ("stop_sequences", texts),
         "tools": ("tools_count", count),
-        "tool_choice": ("tool_choice", lambda choice: _TOOL_CHOICES.get(field(choice, "type"))),
+        "tool_choice": ("tool_choice", lambda choice: _TOOL_CHOICES.get(text(field(choice, "type")) or "")),
         "output_config": ("reasoning_level", lambda config: reasoning_level(field(config, "effort"))),
         "output_format": ("output_type", output_type),
     },
@@ -64,20 +69,20 @@ _REQUEST = rows_for(
 _COUNTS = rows_for(
     Usage,
     {
-        "input_tokens": ("input", integer),
-        "cache_read_input_tokens": ("cache_read", integer),
-        "cache_creation_input_tokens": ("cache_write", integer),
-        "output_tokens": ("output", integer),
+        "input_tokens": ("input", tokens),
+        "cache_read_input_tokens": ("cache_read", tokens),
+        "cache_creation_input_tokens": ("cache_write", tokens),
+        "output_tokens": ("output", tokens),
     },
 )
-_WRITTEN = rows_for(Usage, {"thinking_tokens": ("reasoning", integer)})
+_WRITTEN = rows_for(Usage, {"thinking_tokens": ("reasoning", tokens)})
 
 
 def messages_request(parameters: Parameters) -> Request:
     """The system prompt counts as the message that it is in a chat."""
-    messages = [_message(message) for message in parameters.get("messages") or ()]
-    system = parameters.get("system")
-    if system:
+    given, system = parameters.get("messages"), parameters.get("system")
+    messages = [_message(message) for message in elements(given)]
+    if is_given(system):
         messages.insert(0, {"role": "system", "content": system})
     known = taken(parameters, _REQUEST)
     if "output_type" not in known:
@@ -87,7 +92,7 @@ def messages_request(parameters: Parameters) -> Request:
     return Request(
         model=model_name(parameters.get("model")),
         stream=streamed(parameters),
-        **conversation(messages),
+        **conversation(messages, given),
         **known,
     )
 
@@ -96,7 +101,7 @@ def _message(given: Any) -> Mapping[str, Any]:
     """With what tools put out, which is within blocks, beside them."""
     message = members(given)
     content = message.get("content")
-    if not isinstance(content, list | tuple):
+    if not is_collection(content):
         return message
     return {**message, "content": [block for each in content for block in _blocks(each)]}
 
@@ -108,14 +113,14 @@ def _blocks(block: Any) -> Iterator[Any]:
         if isinstance(content, str):
             yield {"type": "text", "text": content}
         else:
-            yield from content or ()
+            yield from elements(content)
 
 
 def messages_response(result: Any) -> Response:
     response = members(result)
     length = calls = 0
-    for block in map(members, response.get("content") or ()):
-        length += len(block.get("text") or "")
+    for block in map(members, elements(response.get("content"))):
+        length += characters(block.get("text"))
         calls += block.get("type") == "tool_use"
     return Response(
         id=identifier(response.get("id")),
@@ -187,7 +192,7 @@ class MessagesChunks:
         for event in self._events.messages(chunk):
             kind = event.get("type")
             if kind == "content_block_delta":
-                self._take_delta(event["delta"], at)
+                self._take_delta(members(event.get("delta")), at)
             elif kind == "content_block_start":
                 self._calls += field(event.get("content_block"), "type") == "tool_use"
             elif kind == "message_start":
@@ -203,7 +208,7 @@ class MessagesChunks:
     def _take_delta(self, delta: Mapping[str, Any], at: float) -> None:
         content = delta.get("text")
         if content:
-            self._length += len(content)
+            self._length += characters(content)
         if self.first_token is None and (content or delta.get("thinking") or delta.get("partial_json")):
             self.first_token = at
 
@@ -222,6 +227,9 @@ class MessagesChunks:
             return reported_usage(self._chat)
         over = self._reason is not None
         return _usage(self.counted if over else {**self.counted, "output_tokens": None})
+
+    def let_go(self) -> None:
+        self._chat = kept_of(self._chat, "chunks")
 
 
 def _failure(event: Mapping[str, Any]) -> Failure:

@@ -12,7 +12,7 @@ from agentops_otel_litellm.readers.requests import default_request, measure
 from agentops_otel_litellm.readers.responses import default_response, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.target import read_target
-from agentops_otel_litellm.readers.values import field, keyword, members
+from agentops_otel_litellm.readers.values import elements, field, is_collection, keyword, members
 
 Parameters = Mapping[str, Any]
 
@@ -28,7 +28,9 @@ def moderation_request(parameters: Parameters) -> Request:
     request, given = default_request(parameters), parameters.get("input")
     if given is None:
         return request
-    inputs = given if isinstance(given, list | tuple) else [given]
+    if not isinstance(given, str | dict) and not is_collection(given):
+        return request
+    inputs = list(elements(given)) if is_collection(given) else [given]
     if inputs and all(field(each, "type") is not None for each in inputs):
         inputs = [inputs]
     length, modalities = measure(inputs)
@@ -38,7 +40,7 @@ def moderation_request(parameters: Parameters) -> Request:
 def moderation_response(result: Any) -> Response:
     response = default_response(result)
     results = field(result, "results")
-    if not isinstance(results, list):
+    if not is_collection(results):
         return response
     judged = [members(each) for each in results]
     return replace(
@@ -53,7 +55,9 @@ def _flagged(judged: Mapping[str, Any]) -> list[str]:
     """`self-harm/intent` is also `self_harm_intent` to LiteLLM, which may have both."""
     categories = members(judged.get("categories"))
     names = [
-        keyword(name.replace("-", "_").replace("/", "_")) for name, flagged in categories.items() if flagged is True
+        keyword(str(name).replace("-", "_").replace("/", "_"))
+        for name, flagged in categories.items()
+        if flagged is True
     ]
     return [name for name in names if name is not None]
 

@@ -17,7 +17,16 @@ from agentops_otel_litellm.readers.requests import Parameters, default_request
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.usage import read_media_usage, summed
-from agentops_otel_litellm.readers.values import count, field, identifier, integer, length, members, model_name
+from agentops_otel_litellm.readers.values import (
+    count,
+    elements,
+    field,
+    identifier,
+    integer,
+    length,
+    members,
+    model_name,
+)
 
 _LONGEST_ANSWER = 65_536
 """Bytes; what lets an app's client in to a session has two thousand."""
@@ -51,7 +60,7 @@ def session_response(session: Any) -> Response:
 
 def _messages(session: Any, kind: str) -> list[Mapping[str, Any]]:
     """Those of the provider's messages that LiteLLM keeps: how the session began, and each of its responses."""
-    kept = getattr(session, "messages", None) or ()
+    kept = elements(getattr(session, "messages", None))
     return [message for each in kept if (message := members(each)).get("type") == kind]
 
 

@@ -8,16 +8,20 @@ from typing import Any
 from agentops_otel_litellm.call import Request
 from agentops_otel_litellm.readers.values import (
     Rows,
+    characters,
     count,
+    elements,
     field,
     identifier,
     integer,
+    is_collection,
     keyword,
     members,
     model_name,
     number,
     rows_for,
     taken,
+    text,
     texts,
 )
 
@@ -55,7 +59,7 @@ def reasoning_level(value: Any) -> str | None:
 
 def output_type(value: Any) -> str | None:
     """A pydantic model as `response_format` means JSON."""
-    return "json" if isinstance(value, type) else _OUTPUT_TYPES.get(field(value, "type"))
+    return "json" if isinstance(value, type) else _OUTPUT_TYPES.get(text(field(value, "type")) or "")
 
 
 def guardrail_id(value: Any) -> str | None:
@@ -104,18 +108,20 @@ def streamed(parameters: Parameters) -> bool:
 
 
 def chat_request(parameters: Parameters) -> Request:
-    given = parameters.get("messages") or ()
-    messages = [message if type(message) is dict else members(message) for message in given]
+    given = parameters.get("messages")
+    messages = [message if type(message) is dict else members(message) for message in elements(given)]
     return Request(
         model=model_name(parameters.get("model")),
         stream=streamed(parameters),
-        **conversation(messages),
+        **conversation(messages, given),
         **taken(parameters, _CHAT),
     )
 
 
-def conversation(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What a request's messages amount to, by field."""
+def conversation(messages: Sequence[Mapping[str, Any]], given: Any = None) -> dict[str, Any]:
+    """What a request's messages amount to, by field; nothing if the application `given` them as an iterator."""
+    if given is not None and not is_collection(given):
+        return {}
     length, modalities = measure([message.get("content") for message in messages])
     return {
         "messages_count": len(messages),
@@ -135,19 +141,25 @@ def _role_counts(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return counts
 
 
-def measure(contents: Sequence[Any]) -> tuple[int, tuple[str, ...] | None]:
-    """Characters of text, and the kinds of parts. Only lengths are taken: the cost is the number of messages."""
+def measure(contents: Sequence[Any]) -> tuple[int | None, tuple[str, ...] | None]:
+    """Characters of text, and the kinds of parts; no length if one of the contents cannot be read.
+
+    Only lengths are taken: the cost is the number of messages.
+    """
     plain = [content for content in contents if isinstance(content, str)]
-    length = sum(map(len, plain))
+    length, is_whole = sum(map(len, plain)), True
     kinds = {"text"} if plain else set()
     if len(plain) < len(contents):
-        for part in (part for content in contents if isinstance(content, list | tuple) for part in content):
-            kind = _PART_MODALITIES.get(field(part, "type"))
+        for part in (part for content in contents for part in elements(content)):
+            kind = _PART_MODALITIES.get(text(field(part, "type")) or "")
             if kind is not None:
                 kinds.add(kind)
             if kind == "text":
-                length += len(field(part, "text") or "")
-    return length, tuple(sorted(kinds)) or None
+                length += characters(field(part, "text"))
+        is_whole = all(
+            content is None or isinstance(content, str | dict) or is_collection(content) for content in contents
+        )
+    return length if is_whole else None, tuple(sorted(kinds)) or None
 
 
 def text_request(parameters: Parameters) -> Request:
@@ -175,9 +187,9 @@ def _prompts(given: Any) -> tuple[int | None, int | None]:
     """How many prompts, and their characters: a string, strings, one list of tokens, or lists of tokens."""
     if isinstance(given, str):
         return 1, len(given)
-    if not isinstance(given, list | tuple) or not given:
+    if not is_collection(given) or not given:
         return None, None
-    if isinstance(given[0], int):
+    if isinstance(next(iter(given)), int):
         return 1, None
     return len(given), sum(map(len, given)) if all(isinstance(item, str) for item in given) else None
 
@@ -188,9 +200,15 @@ def default_request(parameters: Parameters) -> Request:
 
 def batch_request(parameters: Parameters) -> Request:
     """Several calls of one model, or one of several."""
-    given = parameters.get("messages") or ()
-    batches = given if given and isinstance(given[0], list | tuple) else (given,)
-    return Request(model=model_name(parameters.get("model")), inputs_count=len(batches))
+    given = parameters.get("messages")
+    batches = elements(given)
+    if given is not None and not is_collection(given):
+        inputs = None
+    elif batches and is_collection(next(iter(batches))):
+        inputs = len(batches)
+    else:
+        inputs = 1
+    return Request(model=model_name(parameters.get("model")), inputs_count=inputs)
 
 
 def no_request(_parameters: Parameters) -> Request:

@@ -11,13 +11,7 @@ from agentops_otel_litellm.providers import provider_named
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.requests import measure
 from agentops_otel_litellm.readers.usage import read_usage
-from agentops_otel_litellm.readers.values import (
-    field,
-    identifier,
-    keyword,
-    members,
-    model_name,
-)
+from agentops_otel_litellm.readers.values import characters, elements, field, identifier, keyword, members, model_name
 
 
 def _hidden(result: Any) -> Mapping[str, Any]:
@@ -47,7 +41,7 @@ def cache_hit(result: Any) -> bool | None:
 
 
 def _choices(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [members(choice) for choice in response.get("choices") or ()]
+    return [members(choice) for choice in elements(response.get("choices"))]
 
 
 def _finish_reasons(choices: Sequence[Mapping[str, Any]]) -> tuple[str | None, ...]:
@@ -80,7 +74,7 @@ def served_tier(value: Any) -> str | None:
 def _tool_calls(messages: Sequence[Mapping[str, Any]]) -> int:
     count = 0
     for message in messages:
-        count += len(message.get("tool_calls") or ()) + (message.get("function_call") is not None)
+        count += len(elements(message.get("tool_calls"))) + (message.get("function_call") is not None)
     return count
 
 
@@ -92,7 +86,7 @@ def text_response(result: Any) -> Response:
         model=_answering(response, hidden),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
-        content_length=sum(len(choice.get("text") or "") for choice in choices),
+        content_length=sum(characters(choice.get("text")) for choice in choices),
         system_fingerprint=identifier(response.get("system_fingerprint")),
         cache_hit=_cache_hit(hidden),
     )
@@ -100,8 +94,7 @@ def text_response(result: Any) -> Response:
 
 def embedding_response(result: Any) -> Response:
     response, hidden = members(result), _hidden(result)
-    data = response.get("data")
-    vector = field(data[0], "embedding") if data else None
+    vector = field(next(iter(elements(response.get("data"))), None), "embedding")
     return Response(
         model=_answering(response, hidden),
         dimension_count=len(vector) if isinstance(vector, list) else None,

@@ -20,14 +20,18 @@ from agentops_otel_litellm.readers.requests import (
 )
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.streams import reported_usage
+from agentops_otel_litellm.readers.streams import kept_of, reported_usage
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
     boolean,
+    characters,
     count,
+    elements,
     field,
     identifier,
     integer,
+    is_collection,
+    is_given,
     keyword,
     members,
     model_name,
@@ -79,15 +83,15 @@ _CALLS = frozenset({"function_call", "custom_tool_call"})
 def responses_request(parameters: Parameters) -> Request:
     """The instructions count as the system message that they are in a chat."""
     given, instructions = parameters.get("input"), parameters.get("instructions")
-    messages: list[Mapping[str, Any]] = [{"role": "system", "content": instructions}] if instructions else []
+    messages: list[Mapping[str, Any]] = [{"role": "system", "content": instructions}] if is_given(instructions) else []
     if isinstance(given, str):
         messages.append({"role": "user", "content": given})
-    elif isinstance(given, list | tuple):
-        messages += map(_message, given)
+    else:
+        messages += map(_message, elements(given))
     return Request(
         model=model_name(parameters.get("model")),
         stream=streamed(parameters),
-        **conversation(messages),
+        **conversation(messages, None if isinstance(given, str) else given),
         **taken(parameters, _REQUEST),
     )
 
@@ -128,14 +132,14 @@ def stored_response(result: Any) -> Response:
 
 def _output(items: Any) -> tuple[int | None, int | None]:
     """Characters of the text, and the calls of the app's tools."""
-    if not isinstance(items, list | tuple):
+    if not is_collection(items):
         return None, None
     length = calls = 0
     for item in map(members, items):
-        kind = item.get("type")
+        kind = text(item.get("type"))
         if kind == "message":
-            for part in map(members, item.get("content") or ()):
-                length += len(part.get("text") or "")
+            for part in map(members, elements(item.get("content"))):
+                length += characters(part.get("text"))
         elif kind in _CALLS:
             calls += 1
     return length, calls
@@ -179,9 +183,9 @@ class ResponsesChunks:
             if self.first_token is None and event.get("delta"):
                 self.first_token = at
             if kind == self._TEXT:
-                self._length += len(event["delta"])
+                self._length += characters(event.get("delta"))
         elif kind == self._ITEM:
-            self._calls += field(event.get("item"), "type") in _CALLS
+            self._calls += text(field(event.get("item"), "type")) in _CALLS
         elif kind == self._BEGIN:
             self._began = Response(**taken(members(event.get("response")), _RESPONSE))
         elif kind in self._ENDS:
@@ -213,6 +217,11 @@ class ResponsesChunks:
             self._end_as_kept()
         chat = getattr(self.stream, "litellm_custom_stream_wrapper", None)
         return self._usage if chat is None or self._usage is None else reported_usage(chat)
+
+    def let_go(self) -> None:
+        chat = kept_of(getattr(self.stream, "litellm_custom_stream_wrapper", None), "chunks")
+        self.stream = kept_of(self.stream, "completed_response", "_completed_response_cache_hit")
+        self.stream.litellm_custom_stream_wrapper = chat
 
 
 RESPONSES = Shape(

@@ -16,7 +16,7 @@ from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.usage import read_usage, summed
-from agentops_otel_litellm.readers.values import integer, members, model_name
+from agentops_otel_litellm.readers.values import elements, integer, members, model_name
 
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
@@ -46,7 +46,7 @@ def socket_response(session: Any) -> Response:
 
 def _turns(session: Any) -> list[Mapping[str, Any]]:
     """The responses that have ended."""
-    kept = map(members, getattr(session, "messages", None) or ())
+    kept = map(members, elements(getattr(session, "messages", None)))
     return [members(message.get("response")) for message in kept if message.get("type") in _ENDS]
 
 

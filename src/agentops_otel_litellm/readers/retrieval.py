@@ -27,6 +27,7 @@ from agentops_otel_litellm.readers.values import (
     taken,
     text,
     texts,
+    tokens,
 )
 
 Parameters = Mapping[str, Any]
@@ -76,7 +77,7 @@ def search_request(parameters: Parameters) -> Request:
 
 
 def ocr_request(parameters: Parameters) -> Request:
-    kind = field(parameters.get("document"), "type")
+    kind = text(field(parameters.get("document"), "type"))
     return Request(
         model=model_name(parameters.get("model")),
         document_kind=kind if kind in _DOCUMENT_KINDS else None,
@@ -126,10 +127,10 @@ def content_response(result: Any) -> Response:
 def rerank_usage(result: Any) -> Usage | None:
     """Some say only how many tokens there were, which all went in."""
     meta = _meta(result)
-    tokens, billed = members(meta.get("tokens")), members(meta.get("billed_units"))
-    total = integer(billed.get("total_tokens"))
-    read = integer(tokens.get("input_tokens")) or total
-    written = integer(tokens.get("output_tokens"))
+    counted, billed = members(meta.get("tokens")), members(meta.get("billed_units"))
+    total = tokens(billed.get("total_tokens"))
+    read = tokens(counted.get("input_tokens")) or total
+    written = tokens(counted.get("output_tokens"))
     return Usage(input=read, output=written, total=total or None) if read else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from json import JSONDecoder
 from typing import Any
 
@@ -41,7 +42,8 @@ def _messages(lines: str) -> Sequence[Mapping[str, Any]]:
     while at >= 0:
         at += 6 if lines.startswith(" ", at + 5) else 5
         if lines.startswith("{", at):
-            message, at = _decode(lines, at)
-            messages.append(message)
+            with suppress(ValueError, RecursionError):  # not JSON: the other events are read nevertheless
+                message, at = _decode(lines, at)
+                messages.append(message)
         at = lines.find("data:", at)
     return messages

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
@@ -12,8 +13,11 @@ from agentops_otel_litellm.readers.responses import served_tier
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
     NOTHING,
+    characters,
+    elements,
     field,
     identifier,
+    index,
     keyword,
     members,
     model_name,
@@ -51,6 +55,19 @@ class Chunks(Protocol):
     def usage(self) -> Usage | None:
         """What the provider counted, if it said."""
 
+    def let_go(self) -> None:
+        """Let go of LiteLLM's stream, which nobody can read any more, and keep what is read of it at the end.
+
+        A finalizer calls this: it waits for no lock.
+        """
+
+
+def kept_of(stream: Any, *names: str) -> Any:
+    """What a stream of LiteLLM's has under these names, of those that it has; nothing of one that is not there."""
+    if stream is None:
+        return None
+    return SimpleNamespace(**{name: getattr(stream, name) for name in names if hasattr(stream, name)})
+
 
 class ChatChunks:
     """Chunks of a chat stream. Deltas of parallel choices and tool calls are told apart by their indexes."""
@@ -74,33 +91,35 @@ class ChatChunks:
             self._id, self._model = identifier(field(chunk, "id")), model_name(field(chunk, "model"))
             self._service_tier = served_tier(field(chunk, "service_tier"))
         reasons = self._reasons
-        for each in chunk.choices:
+        for each in elements(field(chunk, "choices")):
             choice = getattr(each, "__pydantic_extra__", None) or members(each)
-            index, reason = choice.get("index", 0), choice.get("finish_reason")
-            if reason is not None or index not in reasons:
-                reasons[index] = keyword(reason)
-            if self._output(index, choice) and self.first_token is None:
+            number, reason = choice.get("index"), choice.get("finish_reason")
+            if type(number) is not int:
+                number = 0  # the provider does not send an index
+            if reason is not None or number not in reasons:
+                reasons[number] = keyword(reason)
+            if self._output(number, choice) and self.first_token is None:
                 self.first_token = at
 
-    def _output(self, index: int, choice: Mapping[str, Any]) -> bool:
+    def _output(self, number: int, choice: Mapping[str, Any]) -> bool:
         """Whether the choice carried output, which is counted."""
         delta = choice.get("delta")
         held = getattr(delta, "__pydantic_extra__", None) or NOTHING
         content = held.get("content")
         if content and held.get("tool_calls") is None and held.get("function_call") is None:
-            self._length += len(content)  # nearly every chunk is such a one
+            self._length += characters(content)  # nearly every chunk is such a one
             return True
-        return self._any_output(index, members(delta))
+        return self._any_output(number, members(delta))
 
-    def _any_output(self, index: int, delta: Mapping[str, Any]) -> bool:
+    def _any_output(self, number: int, delta: Mapping[str, Any]) -> bool:
         content, calls = delta.get("content"), delta.get("tool_calls")
         if content:
-            self._length += len(content)
-        for call in calls or ():
-            self._calls.add((index, field(call, "index") or 0))
+            self._length += characters(content)
+        for call in elements(calls):
+            self._calls.add((number, index(field(call, "index"))))
         legacy_call = delta.get("function_call") is not None
         if legacy_call:
-            self._calls.add((index, -1))
+            self._calls.add((number, -1))
         return bool(content or calls or legacy_call or delta.get("reasoning_content"))
 
     def response(self) -> Response:
@@ -136,6 +155,16 @@ class ChatChunks:
     def usage(self) -> Usage | None:
         return reported_usage(self._stream)
 
+    def let_go(self) -> None:
+        self._stream = kept_of(self._stream, *_READ_AT_END)
+
+
+_READ_AT_END = (
+    *("chunks", "model", "_provider_response_model", "system_fingerprint", "custom_llm_provider"),
+    *("received_finish_reason", "intermittent_finish_reason"),
+)
+"""What `ChatChunks` reads of a stream when it is over."""
+
 
 class TextChunks(ChatChunks):
     """Chunks of a text completion stream, which is made of a chat stream's."""
@@ -143,14 +172,22 @@ class TextChunks(ChatChunks):
     __slots__ = ()
 
     def add(self, chunk: Any, at: float, /) -> None:
-        if self._id is None and getattr(self._stream, "chunks", None) is None:
-            self._stream = _chat_stream(self._stream)
+        if self._id is None:
+            self._find_chat()
         super().add(chunk, at)
 
-    def _output(self, _index: int, choice: Mapping[str, Any]) -> bool:
+    def _find_chat(self) -> None:
+        if getattr(self._stream, "chunks", None) is None:
+            self._stream = _chat_stream(self._stream)
+
+    def let_go(self) -> None:
+        self._find_chat()
+        super().let_go()
+
+    def _output(self, _number: int, choice: Mapping[str, Any]) -> bool:
         # Of an answer from its cache LiteLLM gives the chunks of a chat.
         content = choice.get("text") if "text" in choice else field(choice.get("delta"), "content")
-        self._length += len(content or "")
+        self._length += characters(content)
         return bool(content)
 
     def response(self) -> Response:
@@ -176,6 +213,9 @@ class DefaultChunks:
 
     def usage(self) -> Usage | None:
         return None
+
+    def let_go(self) -> None:
+        pass
 
 
 def _says_why_it_ends(stream: Any) -> bool:
@@ -207,7 +247,7 @@ def translated_chat(stream: Any) -> Any:
 
 def reported_usage(stream: Any) -> Usage | None:
     """From a chat's chunks that the provider sent, which LiteLLM keeps; what it hands out last may be an estimate."""
-    kept = getattr(stream, "chunks", None) or ()
+    kept = elements(getattr(stream, "chunks", None))
     reported = [usage for chunk in kept if field(chunk, "usage") is not None and (usage := read_usage(chunk))]
     return merged(reported) if reported else None
 
@@ -235,6 +275,11 @@ def is_stream(result: Any) -> TypeGuard[LiteLLMStream]:
     """Iterators are streams; finished responses are at most iterable."""
     kind = type(result)  # asked directly: the abstract classes of iterators take 10 µs to say it
     return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
+
+
+def is_chunks(given: Any) -> TypeGuard[Chunks]:
+    """Whether it reads the chunks of a stream. Each class that does has both of these."""
+    return hasattr(type(given), "let_go") and hasattr(type(given), "usage")
 
 
 def is_stream_manager(result: Any) -> TypeGuard[LiteLLMStream]:

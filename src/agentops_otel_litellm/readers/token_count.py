@@ -9,17 +9,25 @@ from agentops_otel_litellm.call import Request, Response
 from agentops_otel_litellm.readers.requests import Parameters, conversation
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.values import count, integer, keyword, members, model_name
+from agentops_otel_litellm.readers.values import (
+    count,
+    elements,
+    is_given,
+    keyword,
+    members,
+    model_name,
+    tokens,
+)
 
 
 def counting_request(parameters: Parameters) -> Request:
-    system = parameters.get("system")
-    messages: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if system else []
-    messages += map(members, parameters.get("messages") or ())
+    given, system = parameters.get("messages"), parameters.get("system")
+    messages: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if is_given(system) else []
+    messages += map(members, elements(given))
     return Request(
         model=model_name(parameters.get("model")),
         tools_count=count(parameters.get("tools")),
-        **(conversation(messages) if messages else {}),
+        **(conversation(messages, given) if messages else {}),
     )
 
 
@@ -28,7 +36,7 @@ def counting_response(result: Any) -> Response:
     told = members(result)
     return Response(
         model=model_name(told.get("model_used")),
-        tokens_counted=integer(told.get("total_tokens")),
+        tokens_counted=tokens(told.get("total_tokens")),
         tokenizer=keyword(told.get("tokenizer_type")),
     )
 

@@ -10,36 +10,36 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Usage
-from agentops_otel_litellm.readers.values import field, integer, members, number, rows_for, taken
+from agentops_otel_litellm.readers.values import field, members, number, rows_for, taken, tokens
 
 _COUNTS = rows_for(
     Usage,
     {
-        "prompt_tokens": ("input", integer),
-        "input_tokens": ("input", integer),
-        "completion_tokens": ("output", integer),
-        "output_tokens": ("output", integer),
-        "total_tokens": ("total", integer),
+        "prompt_tokens": ("input", tokens),
+        "input_tokens": ("input", tokens),
+        "completion_tokens": ("output", tokens),
+        "output_tokens": ("output", tokens),
+        "total_tokens": ("total", tokens),
     },
 )
 _INPUT = rows_for(
     Usage,
     {
-        "cached_tokens": ("cache_read", integer),
-        "cache_creation_tokens": ("cache_write", integer),
-        "cache_write_tokens": ("cache_write", integer),
-        "text_tokens": ("input_text", integer),
-        "image_tokens": ("input_image", integer),
-        "audio_tokens": ("input_audio", integer),
+        "cached_tokens": ("cache_read", tokens),
+        "cache_creation_tokens": ("cache_write", tokens),
+        "cache_write_tokens": ("cache_write", tokens),
+        "text_tokens": ("input_text", tokens),
+        "image_tokens": ("input_image", tokens),
+        "audio_tokens": ("input_audio", tokens),
     },
 )
 _OUTPUT = rows_for(
     Usage,
     {
-        "reasoning_tokens": ("reasoning", integer),
-        "text_tokens": ("output_text", integer),
-        "image_tokens": ("output_image", integer),
-        "audio_tokens": ("output_audio", integer),
+        "reasoning_tokens": ("reasoning", tokens),
+        "text_tokens": ("output_text", tokens),
+        "image_tokens": ("output_image", tokens),
+        "audio_tokens": ("output_audio", tokens),
     },
 )
 _DETAILS = (
@@ -94,7 +94,7 @@ def _read_as_anthropics(counts: dict[str, Any], usage: Mapping[str, Any]) -> Non
     for name in ("input_text", "output_text", "reasoning"):
         counts.pop(name, None)
     for name, given in (("cache_read", "cache_read_input_tokens"), ("cache_write", "cache_creation_input_tokens")):
-        known = counts.pop(name, None) or integer(usage.get(given))
+        known = counts.pop(name, None) or tokens(usage.get(given))
         if known:
             counts[name] = known
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from io import BufferedRandom, BufferedReader, BytesIO, FileIO
 from math import isfinite
 from stat import S_ISREG
-from typing import Any
+from typing import Any, TypeGuard
+
+from agentops_otel_litellm.guard import tell
 
 # Name in LiteLLM → field of a record, and how the value is taken. What is not here is not read.
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
@@ -18,7 +21,43 @@ Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
 _LONGEST_NAME = 256
 _IDENTIFIER = re.compile(r"[\w.:;,=+-]{1,256}", re.ASCII)
 _KEYWORD = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_MOST_TOKENS = 10**12
+"""Of one call: what is more is no count, but a mistake of whoever counted."""
+_COLLECTIONS: tuple[type, ...] = (
+    list,
+    tuple,
+    deque,
+    set,
+    frozenset,
+    type({}.values()),
+    type({}.keys()),
+    type({}.items()),
+)
 NOTHING: Mapping[str, Any] = {}
+
+
+def is_collection(value: Any) -> TypeGuard[Collection[Any]]:
+    """Whether a value can be iterated without changing what the application or LiteLLM finds in it afterwards.
+
+    An iterator can be iterated once, and that is LiteLLM's to do. A class of somebody else's may do anything when it
+    is iterated or asked for its length or truth, such as query a database.
+    """
+    return isinstance(value, _COLLECTIONS)
+
+
+def is_iterator(value: Any) -> bool:
+    """Whether a value can be iterated only once."""
+    return hasattr(type(value), "__next__")
+
+
+def is_given(value: Any) -> bool:
+    """Whether an optional parameter has a value: an empty string or collection is none."""
+    return bool(value) if isinstance(value, (str, dict, *_COLLECTIONS)) else value is not None
+
+
+def elements(value: Any) -> Collection[Any]:
+    """The elements of a collection; none if the value is not one, for example a generator."""
+    return value if is_collection(value) else ()
 
 
 def members(thing: Any) -> Mapping[str, Any]:
@@ -48,7 +87,11 @@ def taken(given: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
     for name, value in given.items():
         if name in rows and value is not None:
             field, take = rows[name]
-            known = take(value)
+            try:
+                known = take(value)
+            except Exception as fault:  # noqa: BLE001 - the value of one field, whatever it is
+                tell(f"reading {name!r}", fault)
+                continue
             if known or (known is not None and field not in values):
                 values[field] = known
     return values
@@ -87,10 +130,26 @@ def integer(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
 
 
+def tokens(value: Any) -> int | None:
+    """A number of tokens. A negative one or one beyond all plausibility counts nothing."""
+    known = integer(value)
+    return known if known is not None and 0 <= known <= _MOST_TOKENS else None
+
+
+def index(value: Any) -> int:
+    """The index of a choice, a tool call or a block; that of the first if the provider does not send an index."""
+    known = integer(value)
+    return 0 if known is None else known
+
+
 def number(value: Any) -> float | None:
     """A finite number."""
-    known = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if known else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    with suppress(OverflowError):  # an integer may be larger than any float
+        known = float(value)
+        return known if isfinite(known) else None
+    return None
 
 
 def boolean(value: Any) -> bool | None:
@@ -98,8 +157,8 @@ def boolean(value: Any) -> bool | None:
 
 
 def count(value: Any) -> int | None:
-    """How many there are in a list."""
-    return len(value) if isinstance(value, list | tuple) else None
+    """How many there are in a collection."""
+    return len(value) if is_collection(value) else None
 
 
 def text(value: Any) -> str | None:
@@ -113,7 +172,7 @@ def texts(value: Any) -> tuple[str, ...] | None:
     """One string or several."""
     if isinstance(value, str):
         return (value,)
-    return tuple(item for item in value if isinstance(item, str)) or None if isinstance(value, Sequence) else None
+    return tuple(item for item in elements(value) if isinstance(item, str)) or None
 
 
 def quantity(value: Any) -> float | None:
@@ -129,6 +188,11 @@ def quantity(value: Any) -> float | None:
 def length(value: Any) -> int | None:
     """Characters of a text, where it is one."""
     return len(value) if isinstance(value, str) else None
+
+
+def characters(value: Any) -> int:
+    """Characters of a text; 0 of what is none, to be added up."""
+    return len(value) if isinstance(value, str) else 0
 
 
 def file_size(given: Any) -> int | None:

@@ -122,7 +122,7 @@ class _NativeCall:
             if continues_a_call(kwargs, context):
                 return None
             parameters = readers.read_native_parameters(request, kwargs)
-            return Observation(telemetry, operation_named(self._function), parameters, context)
+            return Observation.begin(telemetry, operation_named(self._function), parameters, context)
         return None
 
 

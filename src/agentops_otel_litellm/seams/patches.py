@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
@@ -20,8 +21,25 @@ _built: dict[CodeType, Wrapper] = {}
 
 def in_place_of(theirs: Anything, ours: Anything) -> Anything:
     """`ours`, of which it is now known what it stands for."""
+    _keep_signature(theirs, ours)
     _originals[ours] = theirs
     return ours
+
+
+def _keep_signature(theirs: Anything, ours: Anything) -> None:
+    """Have `ours` inspected as `theirs` is, with and without following what is wrapped.
+
+    `functools.wraps` sets `__wrapped__`, which is one step more than without us if LiteLLM's decorator has set it
+    already, and which `inspect.getfullargspec` does not follow if it has not. A function that wraps nothing keeps our
+    `__wrapped__`, where `inspect.getsource` and `typing.get_type_hints` find its source and the names in its hints.
+    """
+    theirs, ours = getattr(theirs, "__func__", theirs), getattr(ours, "__func__", ours)
+    if not isinstance(theirs, FunctionType) or not isinstance(ours, FunctionType) or theirs is ours:
+        return
+    if hasattr(theirs, "__wrapped__"):
+        ours.__wrapped__ = theirs.__wrapped__  # type: ignore[attr-defined]  # functions have whatever is set on them
+    else:
+        ours.__signature__ = inspect.signature(theirs)  # type: ignore[attr-defined]  # (the same)
 
 
 def built_by(decorator: FunctionType, wrapper: Wrapper) -> None:

@@ -142,9 +142,13 @@ class Tracing:
                     with observation:
                         result = await function(*args, **kwargs)
                     return observation.gave(result)
-                with observation.running():
-                    result = await function(*args, **kwargs)
-                return handed_on(observation, result)
+                try:
+                    with observation.running():
+                        result = await function(*args, **kwargs)
+                    return handed_on(observation, result)
+                except BaseException as error:
+                    observation.interrupted(error)
+                    raise
 
             return traced_async
 
@@ -157,9 +161,13 @@ class Tracing:
                 with observation:
                     result = function(*args, **kwargs)
                 return observation.gave(result)
-            with observation.running():
-                result = function(*args, **kwargs)
-            return handed_on(observation, result)
+            try:
+                with observation.running():
+                    result = function(*args, **kwargs)
+                return handed_on(observation, result)
+            except BaseException as error:
+                observation.interrupted(error)
+                raise
 
         return traced
 
@@ -180,22 +188,27 @@ class Tracing:
             telemetry = self.telemetry
             if telemetry is None:
                 return None
-            with starting:
-                context = get_current()
-                if is_suppressed(context):
-                    _leave_unseen(kwargs)
-                    return None
-                if belongs(seen.operation, kwargs, context):
-                    return seen.step(kwargs, context)
-                request: Parameters | None = by_name(seen.names, args, kwargs)
-                if request is not None and parameters is not None:
-                    request = parameters(request)
-                if request is None:
-                    return None
-                observation = Observation(telemetry, seen.operation, request, context)
-                observation.settles_attempts = settles_attempts
-                return observation
-            return None
+            observation: Observation | None = None
+            try:
+                with starting:
+                    context = get_current()
+                    if is_suppressed(context):
+                        _leave_unseen(kwargs)
+                        return None
+                    if belongs(seen.operation, kwargs, context):
+                        return seen.step(kwargs, context)
+                    request: Parameters | None = by_name(seen.names, args, kwargs)
+                    if request is not None and parameters is not None:
+                        request = parameters(request)
+                    if request is None:
+                        return None
+                    observation = Observation.begin(telemetry, seen.operation, request, context)
+                    observation.settles_attempts = settles_attempts
+                return observation  # noqa: TRY300 - here, too, one may be raised
+            except BaseException as error:
+                if observation is not None:
+                    observation.interrupted(error)
+                raise
 
         return observed
 
@@ -215,9 +228,8 @@ def handed_on(observation: Observation, result: object) -> object:
             observation.hands_on(awaited)
             return awaited
         if readers.is_stream_manager(result):
-            managed = traced_stream(result, observation)
-            observation.hands_on(managed)
-            return managed
+            observation.hands_on()
+            return traced_stream(result, observation)
         if readers.is_stream(result):
             observation.streams(result)
             return traced_stream(result, observation)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.guard import guard, ignored_faults
 
 Attributes = dict[str, AttributeValue]
 Convert = Callable[[Any], AttributeValue | None]
 Value = TypeVar("Value")
 
+_IGNORING = ignored_faults()
 UNLIMITED = sys.maxsize
 WRITTEN = (
     "content",
@@ -154,7 +154,7 @@ class Vocabulary:
 
     def _single(self, records: Mapping[str, object]) -> Attributes:
         attributes: Attributes = {}
-        with suppress(Exception):  # a broken row is found and told of below
+        with _IGNORING:  # a broken row is found and told of below
             for table in self.tables:
                 about = table.about
                 if about in records and (table.of is None or _tells_of(table, records)):

@@ -18,27 +18,29 @@ from agentops_otel_litellm.readers.content.parts import (
     tool_call,
     tool_result,
 )
-from agentops_otel_litellm.readers.values import field, keyword, members, text
+from agentops_otel_litellm.readers.values import elements, field, index, is_collection, keyword, members, text
 
 
 def _chat_asked(parameters: Parameters) -> Content:
     """The conversation so far, and the tools. Instructions are messages of it."""
+    messages = parameters.get("messages")
+    tools = elements(parameters.get("tools")) or elements(parameters.get("functions"))
     return Content(
-        input=tuple(map(_message, parameters.get("messages") or ())),
-        tools=tuple(map(tool, parameters.get("tools") or parameters.get("functions") or ())) or None,
+        input=tuple(map(_message, messages)) if is_collection(messages) else None,
+        tools=tuple(map(tool, tools)) or None,
     )
 
 
 def _text_asked(parameters: Parameters) -> Content:
     """Each prompt of a text completion is a message of its own."""
     prompt = parameters.get("prompt")
-    prompts = prompt if isinstance(prompt, list | tuple) else (prompt,)
-    return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)))
+    prompts = elements(prompt) if is_collection(prompt) else (prompt,)
+    return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)) or None)
 
 
 def _chat_answered(result: Any) -> tuple[Message, ...]:
     return tuple(
-        _answer(members(choice.get("message")), choice) for choice in map(members, field(result, "choices") or ())
+        _answer(members(choice.get("message")), choice) for choice in map(members, elements(field(result, "choices")))
     )
 
 
@@ -49,7 +51,7 @@ def _text_answered(result: Any) -> tuple[Message, ...]:
             parts=text_parts(choice.get("text")),
             finish_reason=keyword(choice.get("finish_reason")),
         )
-        for choice in map(members, field(result, "choices") or ())
+        for choice in map(members, elements(field(result, "choices")))
     )
 
 
@@ -73,7 +75,7 @@ def _message(given: Any) -> Message:
 
 def _texts(content: Any) -> Any:
     """What a tool put out, of which the parts are texts."""
-    if not isinstance(content, list | tuple):
+    if not is_collection(content):
         return content
     return "".join(text(field(part, "text")) or "" for part in content)
 
@@ -81,14 +83,14 @@ def _texts(content: Any) -> Any:
 def _parts(message: Mapping[str, Any]) -> tuple[Part, ...]:
     """Reasoning, then what was said, then tool calls: the order in which models write."""
     content = message.get("content")
-    said = text_parts(content) if not isinstance(content, list | tuple) else tuple(map(content_part, content))
+    said = tuple(map(content_part, content)) if is_collection(content) else text_parts(content)
     return (
         *reasoning_parts(message.get("reasoning_content")),
         *said,
         *((Part(type="refusal", content=text(message["refusal"])),) if text(message.get("refusal")) else ()),
         *((_spoken(message["audio"]),) if message.get("audio") else ()),
-        *(media("image", field(field(image, "image_url"), "url")) for image in message.get("images") or ()),
-        *map(_called, message.get("tool_calls") or ()),
+        *(media("image", field(field(image, "image_url"), "url")) for image in elements(message.get("images"))),
+        *map(_called, elements(message.get("tool_calls"))),
         *((_called({"function": message["function_call"]}),) if message.get("function_call") else ()),
     )
 
@@ -185,25 +187,27 @@ class _ChatTranscript:
         self._draft = Draft()
 
     def add(self, chunk: Any) -> None:
-        for choice in map(members, field(chunk, "choices") or ()):
-            index = choice.get("index") or 0
-            self._draft.finish(index, keyword(choice.get("finish_reason")))
-            self._add(index, choice)
+        for choice in map(members, elements(field(chunk, "choices"))):
+            number = index(choice.get("index"))
+            self._draft.finish(number, keyword(choice.get("finish_reason")))
+            self._add(number, choice)
 
-    def _add(self, index: int, choice: Mapping[str, Any]) -> None:
+    def _add(self, number: int, choice: Mapping[str, Any]) -> None:
         delta, draft = members(choice.get("delta")), self._draft
-        draft.say(index, "reasoning", delta.get("reasoning_content"))
-        draft.say(index, "text", delta.get("content"))
-        draft.say(index, "refusal", delta.get("refusal"))
-        draft.say(index, "text", field(delta.get("audio"), "transcript"))
-        for image in delta.get("images") or ():
-            draft.add(index, media("image", field(field(image, "image_url"), "url")))
-        for call in map(members, delta.get("tool_calls") or ()):
+        draft.say(number, "reasoning", delta.get("reasoning_content"))
+        draft.say(number, "text", delta.get("content"))
+        draft.say(number, "refusal", delta.get("refusal"))
+        draft.say(number, "text", field(delta.get("audio"), "transcript"))
+        for image in elements(delta.get("images")):
+            draft.add(number, media("image", field(field(image, "image_url"), "url")))
+        for call in map(members, elements(delta.get("tool_calls"))):
             function = members(call.get("function"))
-            draft.call(index, call.get("index") or 0, call.get("id"), function.get("name"), function.get("arguments"))
+            draft.call(
+                number, index(call.get("index")), call.get("id"), function.get("name"), function.get("arguments")
+            )
         if delta.get("function_call") is not None:
             function = members(delta["function_call"])
-            draft.call(index, -1, None, function.get("name"), function.get("arguments"))
+            draft.call(number, -1, None, function.get("name"), function.get("arguments"))
 
     def messages(self) -> tuple[Message, ...]:
         return self._draft.messages()
@@ -214,11 +218,11 @@ class _TextTranscript(_ChatTranscript):
 
     __slots__ = ()
 
-    def _add(self, index: int, choice: Mapping[str, Any]) -> None:
+    def _add(self, number: int, choice: Mapping[str, Any]) -> None:
         if "text" in choice:
-            self._draft.say(index, "text", choice["text"])
+            self._draft.say(number, "text", choice["text"])
         else:
-            super()._add(index, choice)
+            super()._add(number, choice)
 
 
 CHAT_CONTENT = ContentReaders(asked=_chat_asked, answered=_chat_answered, transcript=_ChatTranscript)

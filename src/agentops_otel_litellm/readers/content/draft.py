@@ -59,6 +59,7 @@ class Draft:
         Some providers count each call as the first: then another name and id begin another one.
         """
         choice = self._choice(index)
+        call = call if isinstance(call, int | str) else None
         piece = choice.calls.get(call)
         if piece is None or (name and call_id and piece.id not in (None, call_id)):
             piece = choice.calls[call] = _Piece("tool_call")

@@ -12,7 +12,7 @@ from agentops_otel_litellm.readers.content.parts import blob, media, plain, tool
 from agentops_otel_litellm.readers.finish_reasons import GOOGLE
 from agentops_otel_litellm.readers.google import ROLES, camel, each_of, generate_config
 from agentops_otel_litellm.readers.sse import ServerSentEvents
-from agentops_otel_litellm.readers.values import keyword, text
+from agentops_otel_litellm.readers.values import index, keyword, text
 
 _MODALITIES: Mapping[str, Modality] = {"image": "image", "audio": "audio", "video": "video"}
 
@@ -22,7 +22,7 @@ def _asked(parameters: Parameters) -> Content:
     instruction = config.get("systemInstruction")
     return Content(
         instructions=_message(instruction).parts if instruction is not None else None,
-        input=tuple(map(_message, each_of(parameters.get("contents")))),
+        input=tuple(map(_message, each_of(parameters.get("contents")))) or None,
         tools=tuple(tool for given in each_of(config.get("tools")) for tool in _tools(given)) or None,
     )
 
@@ -47,7 +47,7 @@ def _message(content: Any) -> Message:
     if isinstance(content, str):
         return Message(role="user", parts=(Part(type="text", content=content),))
     known = camel(content)
-    parts = tuple(map(_part, each_of(known.get("parts")) if "parts" in known else (content,)))
+    parts = tuple(map(_part, each_of(known["parts"]) if "parts" in known else (content,)))
     role = ROLES.get(text(known.get("role")) or "user", "user")
     answers = bool(parts) and all(part.type == "tool_call_response" for part in parts)
     return Message(role="tool" if answers else role, parts=parts)
@@ -97,7 +97,7 @@ def _tools(given: Any) -> Iterator[Tool]:
             type="function",
             name=text(function.get("name")) or "function",
             description=text(function.get("description")),
-            parameters=plain(function.get("parameters") or function.get("parametersJsonSchema")),
+            parameters=plain(function.get("parameters", function.get("parametersJsonSchema"))),
         )
     if not declared:
         yield from (Tool(type=kind, name=kind) for kind in known if keyword(kind))
@@ -115,13 +115,13 @@ class _Transcript:
     def add(self, chunk: Any) -> None:
         for response in self._events.messages(chunk):
             for candidate in map(camel, each_of(camel(response).get("candidates"))):
-                index = candidate.get("index") or 0
-                self._draft.finish(index, _finish_reason(candidate))
+                number = index(candidate.get("index"))
+                self._draft.finish(number, _finish_reason(candidate))
                 for part in _message(candidate.get("content") or {"parts": ()}).parts:
                     if part.type in {"text", "reasoning"}:
-                        self._draft.say(index, part.type, part.content)
+                        self._draft.say(number, part.type, part.content)
                     else:
-                        self._draft.add(index, part)
+                        self._draft.add(number, part)
 
     def messages(self) -> tuple[Message, ...]:
         return self._draft.messages()

@@ -8,7 +8,7 @@ from typing import Any
 from agentops_otel_litellm.call.content import Content, Message, Part
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
 from agentops_otel_litellm.readers.content.parts import blob, media, text_parts
-from agentops_otel_litellm.readers.values import field, members, text
+from agentops_otel_litellm.readers.values import elements, field, members, text
 
 
 def _asked(*parts: Part) -> tuple[Message, ...] | None:
@@ -40,7 +40,7 @@ def _image_answered(result: Any) -> tuple[Message, ...]:
     """Each image is an answer of its own, with what the model made of the prompt."""
     return tuple(
         Message(role="assistant", parts=(*text_parts(image.get("revised_prompt")), *_made(image)))
-        for image in map(members, field(result, "data") or ())
+        for image in map(members, elements(field(result, "data")))
     )
 
 

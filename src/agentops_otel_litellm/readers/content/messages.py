@@ -11,14 +11,15 @@ from agentops_otel_litellm.readers.content.draft import Draft
 from agentops_otel_litellm.readers.content.parts import blob, media, plain, stored_file, tool_call, tool_result
 from agentops_otel_litellm.readers.finish_reasons import ANTHROPIC
 from agentops_otel_litellm.readers.sse import ServerSentEvents
-from agentops_otel_litellm.readers.values import field, keyword, members, text
+from agentops_otel_litellm.readers.values import elements, field, is_collection, keyword, members, text
 
 
 def _asked(parameters: Parameters) -> Content:
+    messages = parameters.get("messages")
     return Content(
         instructions=_blocks(parameters.get("system")) or None,
-        input=tuple(map(_message, parameters.get("messages") or ())),
-        tools=tuple(map(_tool, parameters.get("tools") or ())) or None,
+        input=tuple(map(_message, messages)) if is_collection(messages) else None,
+        tools=tuple(map(_tool, elements(parameters.get("tools")))) or None,
     )
 
 
@@ -49,7 +50,7 @@ def _message(given: Any) -> Message:
 def _blocks(content: Any) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Part(type="text", content=content),) if content else ()
-    return tuple(map(block_part, content or ()))
+    return tuple(map(block_part, elements(content)))
 
 
 def block_part(given: Any) -> Part:
@@ -78,7 +79,7 @@ def _called(block: Mapping[str, Any]) -> Part:
 
 def _result(block: Mapping[str, Any]) -> Part:
     content = block.get("content")
-    if isinstance(content, list | tuple):
+    if is_collection(content):
         texts = [text(field(each, "text")) for each in content if field(each, "type") == "text"]
         content = "".join(filter(None, texts)) if len(texts) == len(content) else list(map(_within, content))
     return tool_result(block.get("tool_use_id"), content)
@@ -152,7 +153,7 @@ class _Transcript:
                 self._draft.finish(0, _finish_reason(field(event.get("delta"), "stop_reason")))
 
     def _begin(self, block: Any, given: Mapping[str, Any]) -> None:
-        kind = given.get("type")
+        kind = text(given.get("type"))
         if kind in {"tool_use", "server_tool_use"}:
             self._draft.call(0, block, given.get("id"), given.get("name"), None)
         elif kind in {"text", "thinking"}:

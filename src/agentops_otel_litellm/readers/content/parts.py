@@ -8,7 +8,7 @@ from typing import Any
 
 from agentops_otel_litellm.attribute_values import MAX_CONTENT_DEPTH, json_text
 from agentops_otel_litellm.call.content import Json, Modality, Part
-from agentops_otel_litellm.readers.values import integer, members, text
+from agentops_otel_litellm.readers.values import integer, is_collection, members, text
 
 _LONGEST_SCHEME = 32
 
@@ -29,7 +29,9 @@ def tool_call(call_id: Any, name: Any, arguments: Any) -> Part:
 
 
 def tool_result(call_id: Any, result: Any) -> Part:
-    return Part(type="tool_call_response", id=text(call_id), response=parsed(result, strings=True))
+    """What a tool returned; an empty text if that cannot be read, because the conventions require a response."""
+    known = parsed(result, strings=True)
+    return Part(type="tool_call_response", id=text(call_id), response="" if known is None else known)
 
 
 def media(modality: Modality, url: Any, mime_type: str | None = None) -> Part:
@@ -94,7 +96,7 @@ def _copied(value: Any, levels: int) -> Json:
         return _number(value)
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, list | tuple):
+    if is_collection(value):
         _go_deeper(levels)
         return [_copied(each, levels - 1) for each in value]
     if isinstance(value, dict) or hasattr(type(value), "model_fields"):

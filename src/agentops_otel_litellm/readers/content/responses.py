@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from agentops_otel_litellm.call.content import Content, Message, Part, Tool
@@ -11,7 +11,7 @@ from agentops_otel_litellm.readers.content.content_readers import ContentReaders
 from agentops_otel_litellm.readers.content.draft import Draft
 from agentops_otel_litellm.readers.content.parts import media, plain, text_parts, tool_call, tool_result
 from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
-from agentops_otel_litellm.readers.values import field, keyword, members, text
+from agentops_otel_litellm.readers.values import characters, elements, field, is_collection, keyword, members, text
 
 # Items that call a tool, and where they say with what: the provider's own tools each have a name for it.
 _ARGUMENTS = {
@@ -28,11 +28,11 @@ _ARGUMENTS = {
 
 def _asked(parameters: Parameters) -> Content:
     given = parameters.get("input")
-    items = given if isinstance(given, list | tuple) else () if given is None else (given,)
+    items: Collection[Any] = given if is_collection(given) else (given,) if isinstance(given, str) else ()
     return Content(
         instructions=text_parts(parameters.get("instructions")) or None,
-        input=tuple(map(_item, items)),
-        tools=tuple(map(_tool, parameters.get("tools") or ())) or None,
+        input=tuple(map(_item, items)) or None,
+        tools=tuple(map(_tool, elements(parameters.get("tools")))) or None,
     )
 
 
@@ -55,7 +55,7 @@ def _item(given: Any) -> Message:
 
 
 def _content(content: Any) -> tuple[Part, ...]:
-    return text_parts(content) if isinstance(content, str) else tuple(map(_part, content or ()))
+    return text_parts(content) if isinstance(content, str) else tuple(map(_part, elements(content)))
 
 
 def _part(given: Any) -> Part:
@@ -73,10 +73,10 @@ def _file(part: Mapping[str, Any], modality: Any) -> Part:
 
 def _put_out(output: Any) -> Any:
     """What a tool put out, of which the parts are texts."""
-    parts = output if isinstance(output, list | tuple) else None
-    if parts is None or any(field(part, "text") is None for part in parts):
+    if not is_collection(output):
         return output
-    return "".join(field(part, "text") for part in parts)
+    texts = [field(part, "text") for part in output]
+    return "".join(texts) if all(isinstance(each, str) for each in texts) else output
 
 
 def _answered(result: Any) -> tuple[Message, ...] | None:
@@ -84,7 +84,7 @@ def _answered(result: Any) -> tuple[Message, ...] | None:
     response = members(result)
     if "output" not in response:
         return None
-    items = list(map(members, response.get("output") or ()))
+    items = list(map(members, elements(response.get("output"))))
     parts = tuple(part for item in items for part in _said(item))
     return (Message(role="assistant", parts=parts, finish_reason=_finish_reason(response, items)),)
 
@@ -92,7 +92,7 @@ def _answered(result: Any) -> tuple[Message, ...] | None:
 def _finish_reason(response: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> str | None:
     status = text(response.get("status"))
     if status == "completed":
-        calls = any(item.get("type") in {"function_call", "custom_tool_call"} for item in items)
+        calls = any(text(item.get("type")) in {"function_call", "custom_tool_call"} for item in items)
         return "tool_calls" if calls else "stop"
     reason = keyword(field(response.get("incomplete_details"), "reason"))
     return None if reason is None else INCOMPLETE_RESPONSE.get(reason, reason)
@@ -104,10 +104,10 @@ def _said(item: Mapping[str, Any]) -> Iterator[Part]:
     if kind == "message":
         yield from _content(item.get("content"))
     elif kind == "reasoning":
-        for each in (*(item.get("summary") or ()), *(item.get("content") or ())):
+        for each in (*elements(item.get("summary")), *elements(item.get("content"))):
             yield Part(type="reasoning", content=text(field(each, "text")) or "")
     elif kind == "image_generation_call":
-        yield Part(type="blob", modality="image", size=len(item.get("result") or ""))
+        yield Part(type="blob", modality="image", size=characters(item.get("result")))
     elif kind in _ARGUMENTS:
         name = text(item.get("name")) or kind.removesuffix("_call")
         yield tool_call(item.get("call_id") or item.get("id"), name, item.get(_ARGUMENTS[kind]))
@@ -153,7 +153,7 @@ class _Transcript:
             self._draft.call(0, event.get("output_index"), None, None, event.get("delta"))
         elif kind == "response.output_item.added":
             item = members(event.get("item"))
-            if item.get("type") in {"function_call", "custom_tool_call"}:
+            if text(item.get("type")) in {"function_call", "custom_tool_call"}:
                 self._draft.call(0, event.get("output_index"), item.get("call_id"), item.get("name"), None)
         elif kind == "response.created":
             self._draft.finish(0, None)

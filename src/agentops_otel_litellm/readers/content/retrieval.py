@@ -8,13 +8,13 @@ from typing import Any
 from agentops_otel_litellm.call.content import Content, Document, Json, Message
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
 from agentops_otel_litellm.readers.content.parts import blob, media, plain, stored_file, text_parts
-from agentops_otel_litellm.readers.values import field, integer, members, number, text, texts
+from agentops_otel_litellm.readers.values import elements, field, integer, is_collection, members, number, text, texts
 
 
 def _rerank_asked(parameters: Parameters) -> Content:
     return Content(
         query=texts(parameters.get("query")),
-        documents=tuple(Document(content=_document(each)) for each in parameters.get("documents") or ()) or None,
+        documents=tuple(Document(content=_document(each)) for each in elements(parameters.get("documents"))) or None,
     )
 
 
@@ -32,7 +32,7 @@ def _ranked(result: Any) -> tuple[Document, ...]:
             score=number(each.get("relevance_score")),
             content=_document(each["document"]) if each.get("document") else None,
         )
-        for each in map(members, field(result, "results") or ())
+        for each in map(members, elements(field(result, "results")))
     )
 
 
@@ -42,12 +42,12 @@ def _search_asked(parameters: Parameters) -> Content:
 
 def _found(result: Any) -> tuple[Document, ...]:
     """In the web, or in a vector store."""
-    return tuple(map(_hit, map(members, field(result, "results") or field(result, "data") or ())))
+    return tuple(map(_hit, map(members, elements(field(result, "results")) or elements(field(result, "data")))))
 
 
 def _hit(found: Mapping[str, Any]) -> Document:
     pieces = found.get("content")
-    stored = "".join(text(field(piece, "text")) or "" for piece in pieces) if isinstance(pieces, list) else None
+    stored = "".join(text(field(piece, "text")) or "" for piece in pieces) if is_collection(pieces) else None
     return Document(
         id=text(found.get("file_id")),
         score=number(found.get("score")),
@@ -72,7 +72,7 @@ def _ocr_asked(parameters: Parameters) -> Content:
 
 def _ocr_answered(result: Any) -> tuple[Message, ...]:
     """Each page is a part."""
-    pages = field(result, "pages") or ()
+    pages = elements(field(result, "pages"))
     return (
         Message(role="assistant", parts=tuple(part for page in pages for part in text_parts(field(page, "markdown")))),
     )
