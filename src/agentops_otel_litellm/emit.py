@@ -78,6 +78,10 @@ class Telemetry:
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics, open_streams=OPEN_STREAMS.calls)
 
+    def close(self) -> None:
+        """LiteLLM is instrumented no more: stop what goes on without calls."""
+        self._package_prices.close()
+
     def start(self, call: Call, context: Context) -> Span:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
         the others wait until all is.

@@ -21,6 +21,7 @@ from opentelemetry.context import (
 )
 from opentelemetry.trace import set_span_in_context
 
+from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.call import (
     Call,
     StreamOutcome,
@@ -264,9 +265,20 @@ class Observation:
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
         if not self._ending.acquire(blocking=False):
             return
+        duration = perf_counter() - self.account.started
+        complete = partial(self._complete, duration, outcome, result=result, error=error)
+        if isinstance(error, GeneratorExit):
+            # The garbage collector closes a coroutine that nobody awaits any more, on any thread and with any lock
+            # held. The span processors and exporters, which take locks, run elsewhere.
+            BACKGROUND.submit(complete)
+        else:
+            complete()
+
+    def _complete(
+        self, duration: float, outcome: StreamOutcome, *, result: object, error: BaseException | None
+    ) -> None:
         self.settle()
         account, streamed = self.account, self._streamed
-        duration = perf_counter() - account.started
         with _ENDING_SPAN:
             if streamed is not None or self._handed_on is not None:
                 OPEN_STREAMS.discard(self)
