@@ -26,7 +26,7 @@ from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST
 HERE = Path(__file__).parent
 GROUPS = {
     "Calls": CallSettings,
-    "Prompts and answers": ContentSettings,
+    "Content": ContentSettings,
     "AgentOps": AgentOpsSettings,
     "Processes": ProcessSettings,
 }
@@ -38,12 +38,12 @@ def settings() -> str:
     """Every setting, with its default and its meaning."""
     assert sum(len(fields(group)) for group in GROUPS.values()) == len(fields(Settings))
     rows = {title: rows_of(group) for title, group in GROUPS.items()}
-    rows["OpenTelemetry's, with a default of ours"] = rows_of_defaults()
+    rows["OpenTelemetry's, with other defaults"] = rows_of_defaults()
     return "\n\n".join(f"## {title}\n\n{as_table(each)}" for title, each in rows.items())
 
 
 def attributes() -> str:
-    """Each fact that is recorded of a call, and the attributes that tell it."""
+    """Each field that is recorded of a call, and its attributes."""
     names: dict[type, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for vocabulary in VOCABULARIES.values():
         for table, attribute, field in _rows(vocabulary):
@@ -56,10 +56,10 @@ def attributes() -> str:
             field: f"`{field}`: {meanings[field]}" if field in meanings else _code([field]) for field in [*types, ""]
         }
         rows = [(facts[field], types.get(field, ""), _code(by_field[field])) for field in facts if field in by_field]
-        said += [f"### {kind.__name__}\n", _table(("fact", "type", "attributes"), rows), ""]
+        said += [f"### {kind.__name__}\n", _table(("field", "type", "attributes"), rows), ""]
     for event, vocabulary in EVENTS.items():
         told = [(_code([attribute]), _code([field])) for _, attribute, field in _rows(vocabulary)]
-        said += [f"### The event `{event}`\n", _table(("attribute", "fact"), told), ""]
+        said += [f"### The event `{event}`\n", _table(("attribute", "field"), told), ""]
     return "\n".join(said).rstrip()
 
 

@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         lack = releases.lack_of(item.nodeid)
         if lack is not None:
-            item.add_marker(pytest.mark.skip(reason=f"before {lack.until} LiteLLM {lack.reason}"))
+            item.add_marker(pytest.mark.skip(reason=str(lack)))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

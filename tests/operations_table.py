@@ -70,7 +70,7 @@ def page(seen: Mapping[str, set[str]]) -> str:
     for function in traced_functions():
         row = operation_of(function)
         functions[row.name].add(_name(function, row.name))
-        if row.shape is not DEFAULT.shape:
+        if row.api_format != DEFAULT.api_format:
             described.add(row.name)
     lines = [
         "| LiteLLM's functions | operation | traced | " + " | ".join(_FACTS) + " |",

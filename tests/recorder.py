@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
@@ -118,6 +119,12 @@ class Recorder:
         """Finished spans, in the order in which they ended."""
         OPEN_STREAMS.settle()
         return list(self._spans.get_finished_spans())
+
+    def wait_for_spans(self, count: int = 1) -> None:
+        """Until there are that many: LiteLLM runs callbacks on threads of its own."""
+        deadline = time.monotonic() + 10
+        while len(self.spans()) < count and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def span(self) -> ReadableSpan:
         """The one CLIENT span there is: more or fewer are an `AssertionError`."""

@@ -1,7 +1,7 @@
 """What LiteLLM does by itself in one release and not in another.
 
 Expectations depend on the facts; what a release cannot do at all is a row of `LACKS`, whose tests are skipped. The
-suite runs on 1.72, 1.80, 1.106 and 1.109: what came in between is dated by the release after the last without it.
+suite runs on 1.72, 1.80, 1.106 and 1.110: what came in between is dated by the release after the last without it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ CHATS_ARE_CREATED = not since("1.107")
 """By the method `create` of OpenAI's client; newer releases have another way to its HTTP client."""
 CLASSES_OF_REFUSALS = since("1.107")
 """The status of a refusal makes its class; before, words of the provider's text did, and the rest were bad requests."""
+CONFLICTS_ARE_API_ERRORS = since("1.110")
+"""So are refused permissions: LiteLLM's general class, which keeps the status; before, they were bad requests."""
+POLICIES_NEED_WORDS = since("1.110")
+"""A refusal is one of a policy only if two words of OpenAI's are in its text; before, one was enough."""
+FAILED_FOLLOW_UPS_RAISE = since("1.110")
+"""The exception of a follow-up call reaches the application; before, it received the first response."""
 TIMEOUTS_OF_STREAMS = since("1.107")
 """A stream that stalls ends with a timeout, and not with LiteLLM's class for what it does not know."""
 HITS_ARE_FREE = since("1.107")
@@ -58,22 +64,68 @@ PRICE_MAPS_HAVE_SOURCES = since("1.81")
 """It knows whether it fetched its price map."""
 
 
+def _names(word: str, case: str) -> bool:
+    return case.rstrip("]") == word[1:] if word.startswith("=") else word in case
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lack:
     """Something that LiteLLM did not do before a release, and the tests that need it."""
 
-    until: str
+    until: str = ""
+    """The first release that can do it."""
+    since: str = ""
+    """The first release that cannot; without it, none before `until` can."""
     reason: str
     tests: Mapping[str, tuple[str, ...]]
-    """`module::function`, or a whole module → words, of which the case's name has one; without words, every case."""
+    """`module::function`, or a whole module → words, of which the case's name has one; without words, every case. A
+    word after `=` is the whole name.
+    """
 
     def of(self, test: str, case: str) -> bool:
         """Whether it is felt by a test's case in this release."""
-        words = None if since(self.until) else self.tests.get(test, self.tests.get(test.partition("::")[0]))
-        return words is not None and (not words or any(word in case for word in words))
+        words = self.tests.get(test, self.tests.get(test.partition("::")[0])) if self._is_felt else None
+        return words is not None and (not words or any(_names(word, case) for word in words))
+
+    @property
+    def _is_felt(self) -> bool:
+        return (not self.since or since(self.since)) and not (self.until and since(self.until))
+
+    def __str__(self) -> str:
+        """Why a test is skipped."""
+        bounds = [f"since {self.since}"] if self.since else []
+        bounds += [f"before {self.until}"] if self.until else []
+        return f"LiteLLM {' and '.join(bounds)} {self.reason}"
 
 
 LACKS: tuple[Lack, ...] = (
+    Lack(
+        since="1.110",
+        reason="raises for synchronous Messages in Rust, which are not implemented",
+        tests={
+            "test_rust::test_a_message_in_rust_is_one_span": ("plain",),
+            "test_rust::test_a_refusal_in_rust_is_told": ("plain",),
+            "test_rust::test_a_stream_from_rust_is_seen_to_its_end": ("plain",),
+            "test_rust::test_a_synchronous_stream_of_rusts_is_what_it_was": (),
+        },
+    ),
+    Lack(
+        until="1.81",
+        reason="routes synchronous responses without a group, and asks again by itself for responses and messages",
+        tests={
+            "test_router::test_every_method_of_the_routers_is_routed": ("=responses",),
+            "test_router::test_a_retry_and_a_fallback_of_other_formats": (),
+        },
+    ),
+    Lack(
+        until="1.80",
+        reason="has no Messages in its Router, and cannot reach moderations and short responses on loopback",
+        tests={
+            "test_router::test_every_method_of_the_routers_is_routed": ("anthropic_messages",),
+            "test_router::test_a_synchronous_response_as_a_stream": (),
+            "test_router::test_a_moderation_is_no_route": (),
+        },
+    ),
     Lack(
         until="1.81",
         reason="makes no follow-ups, searches no files for a model and judges no answer by a schema of one call",

@@ -258,7 +258,7 @@ def test_settings_that_the_sdk_refuses() -> None:
         done = launch(sys.executable, "-c", A_SPAN, **platform.environment, **variables)
     assert [line for line in done.stderr.splitlines() if "configurator" not in line] == [
         "OTEL_BSP_SCHEDULE_DELAY='0' is not usable: it takes a number of milliseconds, 1 or more. The default is used.",
-        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=200 is not usable: OTEL_BSP_MAX_QUEUE_SIZE is 100. That is used.",
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=200 is not usable: OTEL_BSP_MAX_QUEUE_SIZE is 100. Using 100.",
         "AGENTOPS_MAX_WAIT_TIME='soon' is not usable: it takes a number of milliseconds, 1 or more. Using 5000.",
     ]
     (span,) = platform.spans

@@ -42,13 +42,6 @@ def now() -> datetime:
     return datetime.now()  # noqa: DTZ005 - that is how
 
 
-def wait_for_spans(telemetry: Recorder, count: int = 1) -> None:
-    """LiteLLM logs on threads of its own."""
-    deadline = time.monotonic() + 10
-    while len(telemetry.spans()) < count and time.monotonic() < deadline:
-        time.sleep(0.005)
-
-
 def without(attributes: Attributes, *names: str) -> Attributes:
     return {name: value for name, value in attributes.items() if name not in names}
 
@@ -56,7 +49,7 @@ def without(attributes: Attributes, *names: str) -> Attributes:
 def test_a_chat_that_was_not_seen(provider: OpenAIProvider, telemetry: Recorder) -> None:
     """It is told of as one that was, but for what LiteLLM does not keep: the model as the app wrote it."""
     result = kept("completion")(**call(provider))
-    wait_for_spans(telemetry)
+    telemetry.wait_for_spans()
     (exchange,) = provider.ledger
     assert telemetry.attributes() == without(
         {
@@ -76,7 +69,7 @@ def test_an_embedding_that_was_not_seen(provider: OpenAIProvider, telemetry: Rec
     result = kept("embedding")(
         model="openai/text-embedding-3-small", input=["one", "two"], **SyncApp(provider).connection
     )
-    wait_for_spans(telemetry)
+    telemetry.wait_for_spans()
     (exchange,) = provider.ledger
     assert exchange.usage is not None
     assert telemetry.attributes() == without(
@@ -101,7 +94,7 @@ def test_it_lasts_as_long_and_belongs_where_it_was_made(provider: OpenAIProvider
     before = time.time_ns()
     with telemetry.tracer_provider.get_tracer("app").start_as_current_span("app") as app:
         kept("completion")(**call(provider))
-    wait_for_spans(telemetry, 2)
+    telemetry.wait_for_spans(2)
     span = telemetry.span()
     assert (span.name, span.kind, span.status.status_code) == ("chat gpt-4o", SpanKind.CLIENT, StatusCode.UNSET)
     assert span.parent is not None
@@ -117,7 +110,7 @@ def test_a_failure_that_was_not_seen(provider: OpenAIProvider, telemetry: Record
     provider.script(Script(status=429))
     with pytest.raises(litellm.RateLimitError):
         kept("completion")(**call(provider))
-    wait_for_spans(telemetry)
+    telemetry.wait_for_spans()
     span = telemetry.span()
     assert span.status.status_code is StatusCode.ERROR
     assert attributes_of(span)["error.type"] == "RateLimitError"
@@ -136,7 +129,7 @@ def test_a_stream_that_was_not_seen(
     stream = kept("completion")(**call(provider, stream=True, **options))
     assert type(stream) is litellm.CustomStreamWrapper
     list(stream)
-    wait_for_spans(telemetry)
+    telemetry.wait_for_spans()
     (exchange,) = provider.ledger
     attributes = telemetry.attributes()
     assert attributes["gen_ai.request.stream"] is True
@@ -167,7 +160,7 @@ def test_wherever_it_was_kept(app: App, telemetry: Recorder, place: str, *, stre
             await asyncio.sleep(0.05)
 
     app.run(scenario())
-    wait_for_spans(telemetry)
+    telemetry.wait_for_spans()
     settle()
     assert [span.name for span in telemetry.spans()] == ["chat gpt-4o"]
 

@@ -372,9 +372,10 @@ def test_a_hit_of_a_model_that_the_app_wrote_without_its_provider(
 
 def routed(app: App) -> litellm.Router:
     parameters = {"model": "openai/gpt-4o", "api_base": app.provider.base_url, "api_key": "sk", "max_retries": 0}
-    return litellm.Router(
+    made: litellm.Router = litellm.Router(
         model_list=[{"model_name": "fast", "litellm_params": parameters}], num_retries=0, cache_responses=True
     )
+    return made
 
 
 @pytest.mark.parametrize("stream", [False, True])

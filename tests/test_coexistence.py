@@ -1,4 +1,4 @@
-"""Others that tell of the same calls: they are named, and what they say is not said on our spans."""
+"""Others that record the same calls: those in the same traces are named, and each records as it does without us."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from types import ModuleType
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 import litellm
 import pytest
@@ -20,17 +20,18 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.callbacks import coexistence
 from agentops_otel_litellm.callbacks.coexistence import look_around
-from apps import MESSAGES, App
-from conftest import Reinstrument, Told
+from apps import MESSAGES, App, AsyncApp
+from conftest import RECORDER, Reinstrument, Told
 from recorder import Recorder, attributes_of
-from servers.openai_provider import Script
+from servers.openai_provider import OpenAIProvider, Script
 from test_agentops_string import LISTS
 
 TWICE = (
-    "{} also traces LiteLLM: every call is told of twice. {} "
-    "Or switch this one off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm."
+    "{} also records LiteLLM calls: each call is recorded twice. {} "
+    "Or switch this package off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm."
 )
 
 
@@ -45,6 +46,11 @@ def _nothing_told_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     look_around.cache_clear()
 
 
+OTEL_TWICE = TWICE.format(
+    "LiteLLM's callback 'otel', which uses the same tracer provider,", "Remove 'otel' from LiteLLM's callbacks."
+)
+
+
 def litellms_own(telemetry: Recorder) -> OpenTelemetry:
     """LiteLLM's callback, writing where we write."""
     return OpenTelemetry(
@@ -52,27 +58,98 @@ def litellms_own(telemetry: Recorder) -> OpenTelemetry:
     )
 
 
-def test_litellms_own_callback_writes_on_its_own_spans(
+def test_litellms_own_callback_in_the_same_traces(
     app: App, telemetry: Recorder, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It writes what it knows on the span that is the current one; ours is not one to be written on by then."""
+    """It records a span of its own, does not write on ours, and is warned of."""
     app.run(called_and_logged(app))
     alone = attributes_of(telemetry.span())
     telemetry.forget()
     monkeypatch.setattr(litellm, "callbacks", [litellms_own(telemetry)])
     app.run(called_and_logged(app))
-    wait_for(telemetry, "raw_gen_ai_request")
-    (ours,) = (span for span in telemetry.spans() if span.name == "chat gpt-4o")
-    (theirs,) = (span for span in telemetry.spans() if span.name == "raw_gen_ai_request")
+    wait_for(telemetry, "litellm_request")
+    spans = {span.name: span for span in telemetry.spans()}
+    assert sorted(span.name for span in telemetry.spans()) == ["chat gpt-4o", "litellm_request", "raw_gen_ai_request"]
+    ours = spans["chat gpt-4o"]
     volatile = {"gen_ai.response.id", "llm.response.id"}
     assert attributes_of(ours).keys() == alone.keys()
     assert {name for name, value in attributes_of(ours).items() if value != alone[name]} <= volatile
     assert [event.name for event in ours.events] == ["litellm.attempt"]
-    assert theirs.parent is not None
-    assert ours.context is not None
-    assert theirs.parent.span_id == ours.context.span_id
+    assert spans["litellm_request"].parent is None
     (line,) = told.take()
-    assert line == TWICE.format("LiteLLM's callback 'otel'", "Take it out of LiteLLM's callbacks.")
+    assert line == OTEL_TWICE
+
+
+class Exported(NamedTuple):
+    """What a callback exported of a span."""
+
+    name: str
+    parent: str | None
+    input_tokens: object
+
+
+def exported(recorder: Recorder) -> list[Exported]:
+    spans = recorder.spans()
+    names = {span.context.span_id: span.name for span in spans if span.context is not None}
+    return sorted(
+        Exported(
+            span.name,
+            names.get(span.parent.span_id, "a span that is not exported") if span.parent is not None else None,
+            attributes_of(span).get("gen_ai.usage.input_tokens"),
+        )
+        for span in spans
+    )
+
+
+def own_callback(version: str) -> tuple[object, Recorder]:
+    """LiteLLM's callback with a tracer provider of its own, as `langfuse_otel` and the like have one."""
+    backend = Recorder()
+    if version == "V1":
+        config = OpenTelemetryConfig(exporter=InMemorySpanExporter())
+        return OpenTelemetry(config=config, tracer_provider=backend.tracer_provider), backend
+    logger = pytest.importorskip("litellm.integrations.otel.logger")
+    return logger.OpenTelemetryV2(tracer_provider=backend.tracer_provider), backend
+
+
+@pytest.mark.parametrize("version", ["V1", "V2"])
+@pytest.mark.parametrize("parent", ["none", "of the callback's backend"])
+@pytest.mark.parametrize("operation", ["call", "stream", "failure"])
+def test_callback_with_its_own_backend_exports_the_same_with_and_without_us(
+    provider: OpenAIProvider, version: str, parent: str, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our span is neither a parent of theirs nor taken for one; where the application has one, that is."""
+
+    async def scenario(app: AsyncApp, backend: Recorder) -> None:
+        tracer = backend.tracer_provider.get_tracer("app")
+        with nullcontext() if parent == "none" else tracer.start_as_current_span("app"):
+            if operation == "stream":
+                await app.rest(await app.stream(stream_options={"include_usage": True}))
+            else:
+                with suppress(litellm.InternalServerError):
+                    await app.call()
+            await asyncio.sleep(0.5)
+
+    def export() -> list[Exported]:
+        provider.reset()
+        if operation == "failure":
+            provider.script(Script(status=500))
+        callback, backend = own_callback(version)
+        for name in LISTS:
+            monkeypatch.setattr(litellm, name, [])
+        monkeypatch.setattr(litellm, "callbacks", [callback])
+        app = AsyncApp(provider)
+        app.run(scenario(app, backend))
+        return exported(backend)
+
+    traced = export()
+    LiteLLMInstrumentor().uninstrument()
+    try:
+        untraced = export()
+    finally:
+        LiteLLMInstrumentor().instrument(**RECORDER.providers)
+    assert traced == untraced
+    assert traced != []
+    assert {span.parent for span in traced} <= {None, "app", *(span.name for span in traced)}
 
 
 async def called_and_logged(app: App, **parameters: object) -> None:
@@ -95,19 +172,23 @@ def wait_for(telemetry: Recorder, name: str) -> None:
     [
         ("otel", {"OTEL_EXPORTER": "in_memory"}),
         ("arize_phoenix", {"PHOENIX_COLLECTOR_HTTP_ENDPOINT": "http://127.0.0.1:9/v1/traces"}),
+        ("langfuse_otel", {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk"}),
     ],
 )
-def test_a_callback_by_name_is_told_of_once(
-    app: App, told: Told, monkeypatch: pytest.MonkeyPatch, name: str, variables: dict[str, str]
+@pytest.mark.usefixtures("told")
+def test_callback_with_its_own_provider_is_not_warned_of(
+    app: App, monkeypatch: pytest.MonkeyPatch, name: str, variables: dict[str, str]
 ) -> None:
-    """When LiteLLM makes it of its name, and not again."""
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
+    litellm_logging._init_custom_logger_compatible_class(cast("Any", name), None, None)
+    app.ask("completion")
+
+
+def test_a_callback_is_warned_of_once(app: App, telemetry: Recorder, told: Told) -> None:
     for _ in range(2):
-        monkeypatch.setattr(litellm_logging, "_in_memory_loggers", [])
-        litellm_logging._init_custom_logger_compatible_class(name, None, None)  # type: ignore[arg-type]  # any of them
-    (line,) = told.take()
-    assert line.startswith(f"LiteLLM's callback '{name}' also traces LiteLLM")
+        litellms_own(telemetry)
+    assert told.take() == [OTEL_TWICE]
     app.ask("completion")
     assert told.take() == []
 
@@ -119,7 +200,7 @@ def test_a_callback_that_was_there_before(
     litellm.success_callback.append(litellms_own(telemetry))
     assert len(told.take()) == 1
     coexistence._told.clear()
-    with instrumented_with(Recorder()):
+    with instrumented_with(telemetry):
         app.ask("completion")
         assert len(told.take()) == 1
         coexistence._told.clear()
@@ -130,7 +211,7 @@ def test_a_callback_that_was_there_before(
 def test_another_instrumentation_is_told_of(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is there and has not been switched on is not."""
 
-    class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # untyped
+    class Another(BaseInstrumentor):  # type: ignore[misc]  # untyped
         def instrumentation_dependencies(self) -> tuple[str, ...]:
             return ()
 
@@ -139,12 +220,12 @@ def test_another_instrumentation_is_told_of(told: Told, monkeypatch: pytest.Monk
         def _uninstrument(self, **_kwargs: object) -> None: ...
 
     module = ModuleType("openinference.instrumentation.litellm")
-    module.LiteLLMInstrumentor = LiteLLMInstrumentor  # type: ignore[attr-defined]
+    module.LiteLLMInstrumentor = Another  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     look_around()
     assert told.take() == []
     look_around.cache_clear()
-    LiteLLMInstrumentor().instrument()
+    Another().instrument()
     look_around()
     (line,) = told.take()
     assert line == TWICE.format("OpenInference", "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")

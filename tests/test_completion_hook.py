@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from opentelemetry._logs import LogRecord
 from opentelemetry.trace import Span
+
+pytest.importorskip("opentelemetry.util.genai", reason="needs the extra `upload`")
 from opentelemetry.util.genai import completion_hook as upstream
 from opentelemetry.util.genai._upload.completion_hook import UploadCompletionHook
 from opentelemetry.util.genai.types import BlobPart, InputMessage, TextPart

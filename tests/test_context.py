@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Span, SpanKind
 
 import releases
-from agentops_otel_litellm import operations, readers
+from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Request
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.seams.tracing import Tracing
@@ -248,8 +248,8 @@ def test_of_an_unsampled_call_only_the_metrics_remain(
         read.append(parameters)
         return Request()
 
-    shape = replace(readers.CHAT, request=read_request)
-    monkeypatch.setattr(operations, "OPERATIONS", (replace(operations.OPERATIONS[0], shape=shape),))
+    shape = replace(readers.SHAPES["chat"], request=read_request)
+    monkeypatch.setattr(readers, "SHAPES", {**readers.SHAPES, "chat": shape})
     with instrumented_with(Recorder(sampler=ALWAYS_OFF)) as recorder:
         if stream:
             app.read("completion", stream_options={"include_usage": True})

@@ -122,7 +122,11 @@ def test_they_cost_the_launcher_nothing() -> None:
         "import os, sys, agentops_otel_litellm.environment_variables\n"
         "print(os.environ['OTEL_PYTHON_DISTRO'], 'opentelemetry.sdk' in sys.modules)"
     )
-    for given, chosen in ({}, "agentops"), ({"OTEL_PYTHON_DISTRO": ""}, "agentops"), ({"OTEL_PYTHON_DISTRO": "x"}, "x"):
+    for given, chosen in (
+        ({}, "agentops"),
+        ({"OTEL_PYTHON_DISTRO": ""}, "agentops"),
+        ({"OTEL_PYTHON_DISTRO": "distro"}, "distro"),
+    ):
         command = [sys.executable, "-c", code]
         ran = subprocess.run(command, capture_output=True, text=True, check=True, env=environment(**given))
         assert ran.stdout == f"{chosen} False\n"

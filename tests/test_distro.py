@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from agentops_otel_litellm import version
 from agentops_otel_litellm.distro import AgentOpsConfigurator, AgentOpsDistro
-from agentops_otel_litellm.launch.batching import drop_unusable_batching
+from agentops_otel_litellm.launch.sdk_variables import drop_unusable_variables
 from agentops_otel_litellm.open_spans import OPEN_SPANS
 from conftest import Told
 from servers.otlp_receiver import OTLPReceiver
@@ -124,7 +124,7 @@ BATCHING: list[tuple[dict[str, str], dict[str, str], list[str]]] = [
 def test_batches_that_the_sdk_refuses(given: dict[str, str], left: dict[str, str], of: list[str], told: Told) -> None:
     """It would begin with nothing traced: one line names the variable, and the app is traced."""
     environment = {f"OTEL_BSP_{name}": value for name, value in given.items()}
-    drop_unusable_batching(environment)
+    drop_unusable_variables(environment)
     assert environment == {f"OTEL_BSP_{name}": value for name, value in left.items()}
     assert [line.split("=")[0] for line in told.take()] == [f"OTEL_BSP_{name}" for name in of]
 

@@ -31,8 +31,13 @@ class Block(NamedTuple):
     text: str
 
 
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-BLOCKS = [Block(page.name, *found) for page in PAGES for found in FENCE.findall(page.read_text("utf-8"))]
+FENCE = re.compile(r"^```([\w{}-]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = [
+    Block(page.name, language, text)
+    for page in PAGES
+    for language, text in FENCE.findall(page.read_text("utf-8"))
+    if not language.startswith("{")  # a directive of the documentation site
+]
 
 # The page, and what only one of its blocks has → the test that runs it.
 ELSEWHERE = {

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import ModuleType, SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
 import httpx
@@ -247,7 +247,7 @@ def test_categories_are_those_of_the_tables() -> None:
 def limited(body: object = None, **headers: str) -> BaseException:
     """A 429 as LiteLLM makes it of OpenAI's: the body is kept where it came from."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    response = httpx.Response(429, headers=names, request=REQUEST)
+    response = cast("Any", httpx.Response(429, headers=names, request=REQUEST))
     error = exceptions.RateLimitError(CANARY, "openai", "gpt-4o", response=response)
     error.__cause__ = openai.RateLimitError(CANARY, response=response, body=body)
     return error

@@ -69,7 +69,9 @@ CASES = {
     "a refused key in other words": case(
         Script(status=401), "AuthenticationError" if releases.CLASSES_OF_REFUSALS else "BadRequestError", "auth", 401
     ),
-    "no permission": case(Script(status=403), "BadRequestError", "auth", 403),
+    "no permission": case(
+        Script(status=403), "APIError" if releases.CONFLICTS_ARE_API_ERRORS else "BadRequestError", "auth", 403
+    ),
     "too often": case(
         Script(status=429, headers=LIMITED),
         "RateLimitError",
@@ -83,7 +85,13 @@ CASES = {
         Script(status=429, headers=UNTIL), "RateLimitError", "rate_limit", 429, retryable=True, retry_after=30.0
     ),
     "not paid for": case(Script(status=429, error_code="insufficient_quota"), "RateLimitError", "quota", 429),
-    "in conflict": case(Script(status=409), "BadRequestError", "invalid_request", 409, retryable=True),
+    "in conflict": case(
+        Script(status=409),
+        "APIError" if releases.CONFLICTS_ARE_API_ERRORS else "BadRequestError",
+        "invalid_request",
+        409,
+        retryable=True,
+    ),
     "broken, and not to be asked again": case(
         Script(status=500, headers={"x-should-retry": "false"}), "InternalServerError", "server_error", 500
     ),
@@ -94,7 +102,16 @@ CASES = {
         400,
     ),
     "against the policy": case(
-        Script(status=400, error_message=REFUSED), "ContentPolicyViolationError", "content_filter", 400
+        Script(status=400, error_message=f"invalid_request_error: {REFUSED}"),
+        "ContentPolicyViolationError",
+        "content_filter",
+        400,
+    ),
+    "against the policy in other words": case(
+        Script(status=400, error_message=REFUSED, error_code="content_policy_violation"),
+        "BadRequestError" if releases.POLICIES_NEED_WORDS else "ContentPolicyViolationError",
+        "content_filter",
+        400,
     ),
     "invalid": case(Script(status=400), "BadRequestError", "invalid_request", 400),
     "not there": case(

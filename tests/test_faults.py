@@ -139,12 +139,12 @@ def test_a_call_that_begins_badly(  # noqa: PLR0913, PLR0917 - fixtures and case
 def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder, told: Told) -> None:
     """The same for each part of the shape by which an operation is read."""
     streamed = part in {"chunks", "stream_cost"}
-    working = getattr(readers.CHAT, part)
-    object.__setattr__(readers.CHAT, part, breaks)  # every function holds the frozen shape already
+    working = getattr(readers.SHAPES["chat"], part)
+    object.__setattr__(readers.SHAPES["chat"], part, breaks)  # every function holds the frozen shape already
     try:
         assert call(provider, stream=streamed) == "Hello, world!"
     finally:
-        object.__setattr__(readers.CHAT, part, working)
+        object.__setattr__(readers.SHAPES["chat"], part, working)
     assert len(telemetry.spans()) == 1
     assert len(told.take()) == 1
 

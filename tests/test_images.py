@@ -14,6 +14,9 @@ from media import BOTH_STYLES, CANARY, EACH_REFUSAL, assert_refusal_is_told, cal
 from recorder import Attributes, Recorder
 from servers.wire import Reply, WireProvider
 
+# OpenAI's client deprecates variations of images.
+pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
+
 PROMPT = f"A {CANARY} in a garden."
 PICTURE = b"\x89PNG\r\n\x1a\n" + CANARY.encode()
 MADE = {"b64_json": base64.b64encode(PICTURE).decode(), "revised_prompt": PROMPT}

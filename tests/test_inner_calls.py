@@ -21,6 +21,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind
 
+import releases
 from api_caller import rest
 from recorder import Recorder, attributes_of
 from servers.wire import Exchange, Reply, WireProvider, events
@@ -456,6 +457,7 @@ CASES: dict[str, Case] = {
         callback=AsksAgain,
         replies=[(CHAT, chat("lookup")), (CHAT, refusal)],
         spans=(GPT, GPT),
+        fails=releases.FAILED_FOLLOW_UPS_RAISE,
     ),
     "follow-ups without end": Case(
         function="aresponses",

@@ -21,7 +21,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import agentops_otel_litellm
-from agentops_otel_litellm import LiteLLMInstrumentor, operations, readers, version, vocabularies
+from agentops_otel_litellm import LiteLLMInstrumentor, operations, version, vocabularies
 from agentops_otel_litellm.call import Call, Usage
 from agentops_otel_litellm.seams import SEAMS, patches
 from agentops_otel_litellm.seams.tracing import TRACING
@@ -221,7 +221,7 @@ def test_the_change_test(
     provider: OpenAIProvider, instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch, emitted: Emitted
 ) -> None:
     """A new operation of a known shape, a new attribute and a new metric each take one row."""
-    operation = operations.Operation(name="understood", functions=("rerank",), shape=readers.CHAT)
+    operation = operations.Operation(name="understood", functions=("rerank",), api_format="chat")
     attribute = vocabularies.Table(Usage, {"test.tokens": "total"})
     metric = metrics.Metric(
         name="test.total",

@@ -14,24 +14,24 @@ from agentops_otel_litellm.readers.values import identifier, keyword, length, qu
 from test_readers import JSON, UNHURRIED, check, holding
 
 SHAPES = (
-    readers.IMAGE,
-    readers.SPEECH,
-    readers.TRANSCRIPTION,
-    readers.MODERATION,
-    readers.VIDEO,
-    readers.REALTIME,
-    readers.ADMISSION,
-    readers.CONNECTION,
-    readers.RESPONSES_SOCKET,
-    readers.SANDBOX,
-    readers.CODE,
-    readers.TOKEN_COUNT,
-    readers.DECISIONS,
-    readers.AGENT,
-    readers.DELETED_INTERACTION,
-    readers.JOB,
-    readers.INGESTION,
-    readers.STORED_CONTENT,
+    readers.SHAPES["image"],
+    readers.SHAPES["speech"],
+    readers.SHAPES["transcription"],
+    readers.SHAPES["moderation"],
+    readers.SHAPES["video"],
+    readers.SHAPES["realtime"],
+    readers.SHAPES["admission"],
+    readers.SHAPES["connection"],
+    readers.SHAPES["responses_socket"],
+    readers.SHAPES["sandbox"],
+    readers.SHAPES["code"],
+    readers.SHAPES["token_count"],
+    readers.SHAPES["decisions"],
+    readers.SHAPES["agent"],
+    readers.SHAPES["deleted_interaction"],
+    readers.SHAPES["job"],
+    readers.SHAPES["ingestion"],
+    readers.SHAPES["stored_content"],
 )
 PARAMETERS = (
     *("model", "prompt", "input", "image", "file", "stream", "n", "size", "quality", "style", "output_format"),
@@ -155,7 +155,7 @@ def test_usage(usage: object, read: Usage | None) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_nothing(shape: readers.Shape) -> None:
     """Of nothing only the kind of operation is known."""
-    kinds = {readers.IMAGE: "image", readers.SPEECH: "speech"}
+    kinds = {readers.SHAPES["image"]: "image", readers.SHAPES["speech"]: "speech"}
     assert shape.request({}) == Request(output_type=kinds.get(shape))
     assert shape.response(None) == Response()
     assert (shape.usage(None), shape.cost(None)) == (None, None)

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
+from dataclasses import replace
 
 import pytest
 
+from agentops_otel_litellm import readers
 from agentops_otel_litellm.operations import DEFAULT, OPERATIONS, SAYING_LITTLE, operation_named
 
 # In a process of its own: the decorator is watched from before LiteLLM uses it.
@@ -112,10 +114,23 @@ def test_every_row_is_found_by_its_functions(function: str) -> None:
     """A function's row is found by its name, and gives the operation that, or its own."""
     row = next(row for row in OPERATIONS if function in row.functions)
     found = operation_named(function)
-    assert (found.name, found.shape) == (row.name or function, row.shape)
+    assert found == replace(row, name=row.name or function)
 
 
 def test_an_unknown_function_has_an_operation() -> None:
     """A function that no row describes is an operation by its own name."""
     operation = operation_named("something_new")
-    assert (operation.name, operation.shape) == ("something_new", DEFAULT.shape)
+    assert operation == replace(DEFAULT, name="something_new")
+
+
+def test_every_api_format_has_readers() -> None:
+    assert {row.api_format for row in (*OPERATIONS, DEFAULT)} == readers.SHAPES.keys()
+
+
+def test_operations_of_one_name_are_of_one_kind() -> None:
+    """Conventions look up the kind by the name."""
+    kinds = defaultdict(set)
+    for row in OPERATIONS:
+        for name in row.names:
+            kinds[name].add((row.kind, row.unit))
+    assert {name for name, found in kinds.items() if len(found) > 1} == set()

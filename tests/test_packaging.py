@@ -6,6 +6,7 @@ import ast
 import sys
 from pathlib import Path
 
+import pytest
 from importlib_metadata import packages_distributions  # the standard library's knows too little before 3.11
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -19,6 +20,11 @@ else:  # pytest brings it
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PINNED = [
+    Requirement(line)
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
 
 
 def _imported(*, apart: str = "prices/package.py") -> set[str]:
@@ -52,3 +58,28 @@ def test_the_range_of_litellm_is_one() -> None:
     (instruments,) = map(Requirement, PROJECT["optional-dependencies"]["instruments"])
     asked = Requirement(LITELLM)
     assert (instruments.name, instruments.specifier) == (asked.name, asked.specifier)
+
+
+def _installed_by_the_readme() -> list[Requirement]:
+    """The package's dependencies and those of its extras, without itself."""
+    extras = (each for requirements in PROJECT["optional-dependencies"].values() for each in requirements)
+    requirements = map(Requirement, (*PROJECT["dependencies"], *extras))
+    return [each for each in requirements if each.name != PROJECT["name"]]
+
+
+@pytest.mark.parametrize("requirement", _installed_by_the_readme(), ids=str)
+def test_each_dependency_is_pinned_within_its_range(requirement: Requirement) -> None:
+    """So that a new release of a dependency cannot break the README's commands."""
+    pins = [pin for pin in PINNED if canonicalize_name(pin.name) == canonicalize_name(requirement.name)]
+    versions = [specifier.version for pin in pins for specifier in pin.specifier if specifier.operator == "=="]
+    assert versions
+    assert len(versions) == len(pins)
+    assert all(requirement.specifier.contains(each, prereleases=True) for each in versions)
+
+
+def test_the_readme_installs_with_the_constraints() -> None:
+    """Both commands that a newcomer types in a clone."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = [line for line in readme.splitlines() if line.startswith("pip install ") and "'." in line]
+    assert len(commands) == 2
+    assert all(command.startswith("pip install -c constraints.txt ") for command in commands)

@@ -24,7 +24,7 @@ def test_pages_say_what_the_code_says(name: str) -> None:
 
 def test_links_lead_somewhere() -> None:
     """Those to other pages, and to headings on them."""
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    pages = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
     broken = [
         f"{at.name}: {link}"
         for at in pages

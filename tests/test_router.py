@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import sys
+import inspect
 from collections.abc import Awaitable, Callable
-from types import ModuleType
 from typing import Any, cast
 
 import litellm
@@ -18,14 +17,12 @@ from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
-from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-from agentops_otel_litellm.seams import SEAMS
 from apps import MESSAGES, App, AsyncApp, SyncApp
 from attempts import assert_times, attempts_of, counted
-from conftest import Told
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider, Script
 from servers.wire import Reply, WireProvider, events
+from wire_formats import answer_everything, message, stream_everything
 
 FAILS = Script(status=500)
 LIMITED = Script(status=429, error_message="Slow down.", error_code="rate_limit_exceeded")
@@ -36,7 +33,7 @@ TOO_LONG = Script(
 )
 REFUSED = Script(
     status=400,
-    error_message="Your request was rejected as a result of our safety system.",
+    error_message="invalid_request_error: content_policy_violation: rejected as a result of our safety system.",
     error_code="content_policy_violation",
 )
 CANARY = "sk-canary-0123456789"
@@ -60,7 +57,8 @@ def router(provider: OpenAIProvider, **settings: object) -> Router:
         deployment("fast", "openai/gpt-4o", "fast-1", base, order=1),
         deployment("slow", "openai/gpt-4.1", "slow-1", base),
     ]
-    return Router(model_list=cast("Any", deployments), **cast("Any", {"num_retries": 0, **settings}))
+    made: Router = Router(model_list=cast("Any", deployments), **cast("Any", {"num_retries": 0, **settings}))
+    return made
 
 
 def pair(provider: OpenAIProvider, **settings: object) -> Router:
@@ -70,7 +68,8 @@ def pair(provider: OpenAIProvider, **settings: object) -> Router:
         deployment("fast", "openai/gpt-4o", "fast-1", base),
         deployment("fast", "openai/gpt-4.1", "fast-2", base),
     ]
-    return Router(model_list=cast("Any", deployments), **cast("Any", {"num_retries": 0, **settings}))
+    made: Router = Router(model_list=cast("Any", deployments), **cast("Any", {"num_retries": 0, **settings}))
+    return made
 
 
 async def ask(app: App, of: Router, **parameters: object) -> Any:  # noqa: ANN401 - what the app gets
@@ -426,6 +425,7 @@ RESPONSE = {
 IMAGE = {"created": 1, "data": [{"url": "http://127.0.0.1/x"}]}
 COHERE = {"id": "r", "results": [{"index": 0, "relevance_score": 0.5}], "meta": {"billed_units": {"search_units": 1}}}
 TRANSCRIPT = {"text": "hello"}
+ASKED: dict[str, object] = {"messages": MESSAGES, "max_tokens": 9}
 Way = tuple[str, dict[str, object], str, str, object, str]
 WAYS: dict[str, Way] = {
     "aembedding": (
@@ -457,6 +457,9 @@ WAYS: dict[str, Way] = {
         "text-x",
     ),
     "aresponses": ("openai/gpt-4o", {"input": "a"}, "chat", "/responses", RESPONSE, "gpt-4o"),
+    "responses": ("openai/gpt-4o", {"input": "a"}, "chat", "/responses", RESPONSE, "gpt-4o"),
+    "aanthropic_messages": ("anthropic/claude-x", ASKED, "chat", "/messages", message(), "claude-x"),
+    "anthropic_messages": ("anthropic/claude-x", ASKED, "chat", "/messages", message(), "claude-x"),
     "aimage_generation": ("openai/image-x", {"prompt": "a"}, "image_generation", "/generations", IMAGE, "image-x"),
     "image_generation": ("openai/image-x", {"prompt": "a"}, "image_generation", "/generations", IMAGE, "image-x"),
     "embedding": (
@@ -493,12 +496,11 @@ def test_every_method_of_the_routers_is_routed(wire: WireProvider, telemetry: Re
     call = getattr(one, method)
 
     async def scenario() -> None:
-        await call(model="fast", **asked)
+        result = call(model="fast", **asked)
+        if inspect.isawaitable(result):
+            await result
 
-    if method.startswith("a"):
-        asyncio.run(scenario())
-    else:
-        call(model="fast", **asked)
+    asyncio.run(scenario())
     assert len(wire.ledger) == 1
     route, (span,) = route_and_calls(telemetry.spans())
     assert route.name == "route fast"
@@ -509,6 +511,64 @@ def test_every_method_of_the_routers_is_routed(wire: WireProvider, telemetry: Re
     (attempt,) = attempts_of(route)
     assert (attempt["model"], attempt["model_group"], attempt["model_id"]) == (name, "fast", "fast-1")
     assert_nothing_counted(route)
+
+
+# The Router's methods for the Responses and Messages APIs: the deployments' provider, what is asked, and the path.
+FORMATS: dict[str, tuple[str, dict[str, object], str]] = {
+    "aresponses": ("openai", {"input": "a"}, "/responses"),
+    "aanthropic_messages": ("anthropic", ASKED, "/messages"),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize("method", FORMATS)
+def test_a_retry_and_a_fallback_of_other_formats(
+    wire: WireProvider, telemetry: Recorder, method: str, *, stream: bool
+) -> None:
+    """Both attempts at the group failed; the other group answers."""
+    provider, asked, path = FORMATS[method]
+    for _ in range(2):
+        wire.reply_once(path, Reply(status=500, body={"error": {"message": "no", "type": "api_error"}}))
+    (stream_everything if stream else answer_everything)(wire)
+    of = Router(
+        model_list=cast("Any", [deployment(name, f"{provider}/{name}-x", name, wire.url) for name in ("fast", "slow")]),
+        fallbacks=[{"fast": ["slow"]}],
+        num_retries=1,
+        retry_after=0,
+        disable_cooldowns=True,
+    )
+
+    async def scenario() -> None:
+        result = await getattr(of, method)(model="fast", **asked, **({"stream": True} if stream else {}))
+        if stream:
+            assert [each async for each in result]
+
+    asyncio.run(scenario())
+    assert [exchange.body["model"] for exchange in wire.ledger] == ["fast-x", "fast-x", "slow-x"]
+    route, calls = route_and_calls(telemetry.spans())
+    assert [each["model_id"] for each in attempts_of(route)] == ["fast", "fast", "slow"]
+    assert [each.get("error.type") for each in attempts_of(route)] == ["InternalServerError"] * 2 + [None]
+    assert counted(route) == (1, True)
+    assert [attributes_of(call)["litellm.model_group"] for call in calls] == ["fast", "fast", "slow"]
+    assert route.status.status_code is StatusCode.UNSET
+
+
+def test_a_synchronous_response_as_a_stream(wire: WireProvider, telemetry: Recorder) -> None:
+    """The Router picks one deployment for it, and the route lasts as long as the stream."""
+    stream_everything(wire)
+    of = Router(model_list=cast("Any", [deployment("fast", "openai/gpt-4o", "fast-1", wire.url)]), num_retries=0)
+    assert [each.type for each in cast("Any", of).responses(model="fast", input="a", stream=True)]
+    route, (call,) = route_and_calls(telemetry.spans())
+    assert [each["model_id"] for each in attempts_of(route)] == ["fast-1"]
+    assert {attributes_of(span)["llm.response.stream_outcome"] for span in (route, call)} == {"completed"}
+
+
+def test_a_moderation_is_no_route(wire: WireProvider, telemetry: Recorder) -> None:
+    """The Router picks a deployment for it, and neither retries nor falls back."""
+    wire.reply("/moderations", Reply(body={"id": "m", "model": "omni-x", "results": []}))
+    of = Router(model_list=cast("Any", [deployment("fast", "openai/omni-x", "fast-1", wire.url)]), num_retries=0)
+    asyncio.run(cast("Any", of.amoderation(model="fast", input="a")))
+    assert [span.kind for span in telemetry.spans()] == [SpanKind.CLIENT]
 
 
 def test_a_group_beside_metadata_of_the_apps(wire: WireProvider, telemetry: Recorder) -> None:
@@ -692,14 +752,3 @@ def test_the_current_span_is_the_routes_while_it_chooses(
     asyncio.run(scenario())
     route, _ = route_and_calls(telemetry.spans())
     assert seen == [route.context]
-
-
-def test_a_release_without_the_routers_method_is_told_of(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one line; where the method is elsewhere it is no news."""
-    (seam,) = (seam for seam in SEAMS if seam.name == "Router.async_function_with_fallbacks")
-    monkeypatch.delitem(sys.modules, seam.unless, raising=False)
-    LiteLLMInstrumentor()._patch(seam, ModuleType("litellm.router"))
-    assert told.take() == [f"This LiteLLM has no {seam}: its calls are traced in part or not at all."]
-    monkeypatch.setitem(sys.modules, seam.unless, ModuleType(seam.unless))
-    LiteLLMInstrumentor()._patch(seam, ModuleType("litellm.router"))
-    assert told.take() == []

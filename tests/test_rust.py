@@ -223,7 +223,7 @@ def message_async(messages: ModuleType, parameters: Parameters) -> Any:  # noqa:
 Send = Callable[[ModuleType, Parameters], Any]
 
 
-@pytest.fixture(params=[message_sync, message_async], ids=["sync", "async"])
+@pytest.fixture(params=[message_sync, message_async], ids=["plain", "awaited"])
 def send(request: pytest.FixtureRequest) -> Send:
     """The message, in both styles."""
     chosen: Send = request.param
@@ -269,21 +269,32 @@ def test_a_stream_from_rust_is_seen_to_its_end(
     assert span.status.status_code is StatusCode.UNSET
 
 
-def test_a_stream_of_rusts_is_what_it_was(
+def rust_streams() -> ModuleType:
+    """LiteLLM's module that has the classes of Rust's streams."""
+    try:
+        return import_module("litellm.rust_bridge.streams")
+    except ImportError:  # newer releases have them elsewhere
+        return import_module("litellm.rust_bridge.execution")
+
+
+def test_a_synchronous_stream_of_rusts_is_what_it_was(
     messages: ModuleType, wire: WireProvider, telemetry: Recorder, asking: Parameters
 ) -> None:
     """A traced stream passes for Rust's own, and is over when it is closed."""
-    try:
-        streams = import_module("litellm.rust_bridge.streams")
-    except ImportError:  # newer releases have them elsewhere
-        streams = import_module("litellm.rust_bridge.execution")
     wire.reply("/messages", Reply(pieces=PIECES, delay=0.01))
     stream = messages.anthropic_messages_handler(**asking, stream=True)
-    assert isinstance(stream, streams.SyncStream)
+    assert isinstance(stream, rust_streams().SyncStream)
     next(stream)
     stream.close()
     assert telemetry.attributes()["llm.response.stream_outcome"] == "closed"
-    telemetry.forget()
+
+
+def test_an_asynchronous_stream_of_rusts_is_what_it_was(
+    messages: ModuleType, wire: WireProvider, telemetry: Recorder, asking: Parameters
+) -> None:
+    """So does an asynchronous one."""
+    streams = rust_streams()
+    wire.reply("/messages", Reply(pieces=PIECES, delay=0.01))
 
     async def scenario() -> None:
         stream = await messages.anthropic_messages(**asking, stream=True)

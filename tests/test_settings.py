@@ -79,7 +79,7 @@ def test_a_vocabulary_is_one_line(
     from agentops_otel_litellm.__main__ import main
 
     main(["settings"])
-    assert "of `gen_ai`, `openinference`, `llm`, `agentops`, `mine`," in capsys.readouterr().out
+    assert ": `gen_ai`, `openinference`, `llm`, `agentops`, `mine`," in capsys.readouterr().out
 
 
 def test_a_bad_choice_is_told_once_by_all(

@@ -24,10 +24,16 @@ from agentops_otel_litellm.commands.rendering import as_json, as_text
 from servers.agentops_platform import AgentOpsPlatform
 from servers.otlp_receiver import OTLPReceiver
 from test_obstacles import needs_files, needs_no_grpc
-from test_zero_code import ROOT, environment, launch
+from test_zero_code import LAUNCHER, ROOT, environment, launch
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 SPAN = "from opentelemetry import trace; trace.get_tracer('app').start_span('a span').end(); print('the app ran')"
+MANY_SPANS = """
+from opentelemetry import trace
+for _ in range(500):
+    trace.get_tracer('app').start_span('a span').end()
+print('the app ran')
+"""
 NO_SPAN = "print('the app ran')"
 NOWHERE = "http://127.0.0.1:9"
 
@@ -177,6 +183,20 @@ def run(*command: str) -> str:
     return done.stderr
 
 
+def running(**variables: str) -> str:
+    """What an application says that `agentops-otel-litellm run` starts."""
+    done = subprocess.run(
+        [sys.executable, "-m", "agentops_otel_litellm", "run", "--", sys.executable, "-c", NO_SPAN],
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "the app ran\n"), done.stderr
+    return done.stderr
+
+
 def of_app(code: str = SPAN, **variables: str) -> Case:
     return lambda _path: app(variables, code=code)
 
@@ -187,6 +207,20 @@ def of_doctor(*command: str, **variables: str) -> Case:
 
 def of_sending(**variables: str) -> Case:
     return lambda _path: sent(**variables)
+
+
+def propagator_of_the_launcher(_path: Path) -> str:
+    """The last line of its traceback."""
+    done = subprocess.run(
+        [str(LAUNCHER), sys.executable, "-c", NO_SPAN],
+        env=environment(OTEL_PROPAGATORS="b3"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr.splitlines()[-1]
 
 
 OTHER_KEY = AgentOpsPlatform.KEY.replace("6", "7")
@@ -216,6 +250,9 @@ CASES: list[Case] = [
     with_a_file,
     of_app(),
     of_doctor(OTEL_PYTHON_DISTRO="distro"),
+    lambda _path: running(OTEL_PROPAGATORS="tracecontext,b3"),
+    propagator_of_the_launcher,
+    of_app(MANY_SPANS, OTEL_BSP_MAX_QUEUE_SIZE="2"),
     of_app(NO_SPAN, OTEL_EXPORTER_OTLP_ENDPOINT=NOWHERE),
     with_instrumentation,
     without_the_vocabulary,

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from agentops_otel_litellm.launch.sdk_variables import drop_unusable_variables, mend_variables
 from agentops_otel_litellm.version import __version__
 
 INTERRUPTED = 130
@@ -25,6 +26,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     command = given.app[1:] if getattr(given, "app", ())[:1] == ["--"] else getattr(given, "app", [])
+    environment = dict(os.environ)
+    # Before OpenTelemetry is imported, which reads variables on import. What `doctor` examines is as it was given.
+    (drop_unusable_variables if given.command == "run" else mend_variables)(os.environ)
     if given.command == "settings":
         from agentops_otel_litellm.commands.settings import settings_table
 
@@ -38,9 +42,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     from agentops_otel_litellm.commands.doctor import doctor
     from agentops_otel_litellm.commands.examined import Examined
 
-    examined = Examined(
-        given=dict(os.environ), command=tuple(command), imports_litellm=not given.quick, sends=given.send
-    )
+    examined = Examined(given=environment, command=tuple(command), imports_litellm=not given.quick, sends=given.send)
     text, code = doctor(examined, for_programs=given.json)
     _print(text)
     return code

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import EntryPoint
 
+import agentops_otel_litellm.launch.usable_environment  # noqa: F401 - the SDK reads variables on import
+
+# isort: split
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # an untyped module
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
 from opentelemetry.sdk.trace import TracerProvider
@@ -16,14 +19,15 @@ from opentelemetry.trace import get_tracer_provider
 from agentops_otel_litellm.destinations import CONSOLE, exporters, lacks_service_name, resource_attributes
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.launch.batching import drop_unusable_batching
 from agentops_otel_litellm.launch.child_exit import CHILD
 from agentops_otel_litellm.launch.configuration import configure_unset
 from agentops_otel_litellm.launch.defaults import apply_defaults
 from agentops_otel_litellm.launch.obstacles import obstacles
 from agentops_otel_litellm.launch.providers import TRACES
+from agentops_otel_litellm.launch.sdk_variables import drop_unusable_variables
 from agentops_otel_litellm.launch.termination import flush_on_signals
 from agentops_otel_litellm.open_spans import OPEN_SPANS
+from agentops_otel_litellm.processes import mark_first_process, quiet_child_process, warn_at_start_up
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level
 from agentops_otel_litellm.version import __version__
 
@@ -42,14 +46,17 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
     def _configure(self, **_kwargs: object) -> None:
         if sdk_is_disabled():
             return
+        mark_first_process()
+        quiet_child_process()
         set_log_level()
-        drop_unusable_batching(os.environ)
+        drop_unusable_variables(os.environ)
         apply_defaults(os.environ)
         self._tell_of_obstacles()
         if not self._warned and lacks_service_name(os.environ):
             self._warned = True
-            logger.warning(
-                "No service name is set, so backends will show this app as unknown_service: set OTEL_SERVICE_NAME."
+            warn_at_start_up(
+                logger,
+                "No service name is set, so backends will show this app as unknown_service: set OTEL_SERVICE_NAME.",
             )
 
     def load_instrumentor(self, entry_point: EntryPoint, **options: object) -> None:
@@ -63,7 +70,7 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
         self._looked = True
         with guard("looking for what is in the way"):
             for obstacle in obstacles(os.environ):
-                logger.warning("%s %s", obstacle.text, obstacle.advice)
+                warn_at_start_up(logger, "%s %s", obstacle.text, obstacle.advice)
 
 
 class AgentOpsConfigurator(_OTelSDKConfigurator):

@@ -20,6 +20,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from agentops_otel_litellm.attribute_values import clean_attributes, clean_text
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, tell
@@ -82,6 +83,11 @@ class Telemetry:
         """LiteLLM is instrumented no more: stop what goes on without calls."""
         self._package_prices.close()
 
+    def shares_pipeline_with(self, tracer: object) -> bool:
+        """Whether spans of the tracer go through the same span processors, and so to the same destinations."""
+        processor = _span_processor(tracer)
+        return processor is not None and processor is _span_processor(self._tracer)
+
     def start(self, call: Call, context: Context) -> Span:
         """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
         the others wait until all is.
@@ -92,7 +98,7 @@ class Telemetry:
             _span_name(call),
             context=context,
             kind=SpanKind.INTERNAL if call.operation is None else SpanKind.CLIENT,
-            attributes=self._at_start.attributes(call),
+            attributes=clean_attributes(self._at_start.attributes(call)),
             start_time=call.timing.started_at,
         )
 
@@ -127,14 +133,14 @@ class Telemetry:
         if name != getattr(span, "name", None):  # a fallback is to another model
             span.update_name(name)
         room = UNLIMITED if call.content is None else _room(span) - len(self._others_on(span))
-        span.set_attributes(self._at_end.attributes(call, room))
+        span.set_attributes(clean_attributes(self._at_end.attributes(call, room)))
         if call.attempts is not None:
             with guard("writing attempts"):
                 for attempt in call.attempts.made:
                     began = call.timing.started_at + int((attempt.started or 0) * 1e9)
-                    span.add_event(ATTEMPT_EVENT, ATTEMPT.attributes(attempt), began)
+                    span.add_event(ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), began)
         if call.failure is not None:
-            span.set_status(Status(StatusCode.ERROR, call.failure.message or call.failure.type))
+            span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
         elif self._at_end.tells_success and not _has_status(span):
             span.set_status(Status(StatusCode.OK))
 
@@ -160,7 +166,7 @@ class Telemetry:
         return LogRecord(
             event_name=DETAILS_EVENT,
             severity_number=SeverityNumber.DEBUG,
-            attributes=DETAILS.attributes(told),
+            attributes=clean_attributes(DETAILS.attributes(told)),
             context=set_span_in_context(span),
         )
 
@@ -169,7 +175,7 @@ class Telemetry:
             LogRecord(
                 event_name=EXCEPTION_EVENT,
                 severity_number=SeverityNumber.WARN,
-                attributes=EXCEPTION.attributes(call),
+                attributes=clean_attributes(EXCEPTION.attributes(call)),
                 context=set_span_in_context(span),
             )
         )
@@ -198,6 +204,11 @@ def _has_failed(call: Call) -> bool:
     return call.operation is not None and call.failure is not None and call.failure.category != "cancelled"
 
 
+def _span_processor(tracer: object) -> object | None:
+    """The SDK's; `None` of a tracer that is not the SDK's."""
+    return getattr(getattr(tracer, "_tracer", tracer), "span_processor", None)
+
+
 def _has_status(span: Span) -> bool:
     """Whether the app, or a span processor of its, has said how the call went."""
     return getattr(getattr(span, "status", None), "status_code", StatusCode.UNSET) is not StatusCode.UNSET
@@ -214,4 +225,4 @@ def _span_name(call: Call) -> str:
     subject = call.target.model or (call.routing.model_group if call.routing else None)
     if call.operation == "retrieval" and call.request is not None:
         subject = call.request.data_source_id
-    return f"{call.name} {subject}" if subject else call.name
+    return clean_text(f"{call.name} {subject}") if subject else call.name

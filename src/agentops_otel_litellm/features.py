@@ -56,8 +56,11 @@ class Features:
         self._checked.clear()
 
     def require(self, feature: str) -> None:
-        """The application uses the feature: warn if it is not available, the first time."""
-        if feature in self._checked:
+        """The application uses the feature: warn if it is not available, the first time.
+
+        Nothing is checked before a function was patched: then the instrumentor is not in use.
+        """
+        if feature in self._checked or not self._available:
             return
         self._checked.add(feature)
         if feature in self._available:

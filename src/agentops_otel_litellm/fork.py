@@ -27,6 +27,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "metrics": "calls whose values the parent records, and the lock of a recording",
         "prices": "the thread that imports genai-prices, and the one that fetches prices",
         "export errors": "whether an export of the parent's failed",
+        "dropped spans": "how many spans the parent's queue dropped",
         "console": "spans that the parent prints, the lock of the printing, and the totals",
         "agentops exporter": "spans that the parent sends, its connections and its thread",
         "delivery": "the lock of whoever adds the AgentOps exporter to a provider",

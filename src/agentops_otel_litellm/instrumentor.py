@@ -8,6 +8,9 @@ from functools import partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+import agentops_otel_litellm.launch.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
+
+# isort: split
 import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 

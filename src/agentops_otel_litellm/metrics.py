@@ -19,6 +19,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, NoOpMeter, Observation
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 from opentelemetry.util.types import AttributeValue
 
+from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.fork import FORK
@@ -190,6 +191,7 @@ class _Names:
     def _known(self, name: str, value: AttributeValue) -> AttributeValue:
         if not isinstance(value, str):
             return value
+        value = clean_text(value)
         seen = self._seen.setdefault(name, set())
         if len(seen) < self.LIMIT:
             seen.add(value)

@@ -1,4 +1,8 @@
-"""What can be called: one row per kind of operation, and a default row for everything else."""
+"""The catalogue of operations: one row for each kind of call, and a default row for every other function of LiteLLM.
+
+A row states what is true of the operation, whatever a convention calls it: conventions map the neutral kinds to their
+own.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,70 @@ import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
-from agentops_otel_litellm import readers
+
+class Kind(Enum):
+    """What an operation does."""
+
+    CHAT = auto()
+    """A model responds to a conversation."""
+    TEXT = auto()
+    """A model completes a text."""
+    MODEL = auto()
+    """Other calls of a model or an agent: sessions, stored conversations, OCR, requests that are passed through."""
+    MEDIA = auto()
+    """A model creates or transcribes images, audio or video."""
+    EMBEDDING = auto()
+    RERANKING = auto()
+    SEARCH = auto()
+    DECISION = auto()
+    """A model chooses among given options."""
+    MODERATION = auto()
+    CHAIN = auto()
+    """Work of LiteLLM around calls, such as routing; the calls beneath it are operations of their own."""
+    OTHER = auto()
+    """Management of files, batches, vector stores and so on."""
+
+
+BILLED = frozenset(Kind) - {Kind.MODERATION, Kind.CHAIN, Kind.OTHER}
+"""Kinds of operations that cost something, in tokens or otherwise."""
+
+
+class Unit(Enum):
+    """What an operation is priced by, if not by tokens."""
+
+    CHARACTER = auto()
+    SECOND = auto()
+    QUERY = auto()
+    IMAGE = auto()
+    PAGE = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A kind of operation: its name, LiteLLM's functions for it, and how they are read."""
+    """A kind of call: its name, LiteLLM's functions for it, and how they are read."""
 
     name: str = ""
-    """Where it is empty: the function's."""
+    """The operation in span names and `gen_ai.operation.name`. Empty: the name of the function."""
     functions: tuple[str, ...] = ()
-    """Without LiteLLM's leading `a`: `completion` stands for `acompletion` too. Where LiteLLM has several functions of
-    one name, with their package: `vector_stores.search`.
+    """Without LiteLLM's leading `a`: `completion` includes `acompletion`. Functions that share their name with others
+    are written with their package: `vector_stores.search`.
     """
-    shape: readers.Shape = readers.DEFAULT
-    calls_a_model: bool = True
-    """Whether it is an operation of generative AI; else it is what LiteLLM does around such calls."""
+    api_format: str = "default"
+    """How requests and responses are read: a key of `readers.SHAPES`."""
+    kind: Kind = Kind.OTHER
+    unit: Unit | None = None
+
+    @property
+    def calls_a_model(self) -> bool:
+        """Whether it is an operation of generative AI, not LiteLLM's work around such operations."""
+        return self.kind is not Kind.CHAIN
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that its calls can have."""
+        return (self.name,) if self.name else self.functions
 
     def is_logged_as(self, call_type: object) -> bool:
         """Whether LiteLLM logs one of the functions by that name."""
@@ -49,11 +100,11 @@ _JOBS = (
 """What providers run or keep for the app: set up, asked about and taken down."""
 _AGENTS = ("create", "get", "list", "delete", "list_versions")
 _ONLY_ASYNCHRONOUS = {
-    **dict.fromkeys(("create_sandbox", "delete_sandbox"), readers.SANDBOX),
-    **dict.fromkeys(("run_code", "code_interpreter_tool"), readers.CODE),
-    "count_tokens": readers.TOKEN_COUNT,
-    **dict.fromkeys(("create_realtime_client_secret", "create_realtime_transcription_session"), readers.ADMISSION),
-    "realtime_calls": readers.CONNECTION,
+    **dict.fromkeys(("create_sandbox", "delete_sandbox"), "sandbox"),
+    **dict.fromkeys(("run_code", "code_interpreter_tool"), "code"),
+    "count_tokens": "token_count",
+    **dict.fromkeys(("create_realtime_client_secret", "create_realtime_transcription_session"), "admission"),
+    "realtime_calls": "connection",
 }
 SAYING_LITTLE = frozenset(
     {"create", "retrieve", "get", "list", "update", "delete", "cancel", "search", "query", "ingest"}
@@ -61,69 +112,110 @@ SAYING_LITTLE = frozenset(
 )
 """Names of functions that need their package's to say what is created, listed or searched."""
 
-ROUTE = Operation(name="route", shape=readers.ROUTE, calls_a_model=False)
-"""A call of `litellm.Router`, whose functions differ between releases of LiteLLM."""
+_ROUTING = ("async_function_with_fallbacks", "_generic_api_call_with_fallbacks", "_drive", "_call_sync")
+"""What `litellm.Router` calls for each of its methods; releases since 1.110 have the last two."""
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation(name="chat", functions=("completion",), shape=readers.CHAT),
-    Operation(name="text_completion", functions=("text_completion",), shape=readers.TEXT),
-    Operation(name="chat", functions=("responses",), shape=readers.RESPONSES),
-    Operation(name="fetch_response", functions=("get_responses",), shape=readers.STORED_RESPONSE),
+    # Chats, in several API formats
+    Operation(name="chat", functions=("completion",), api_format="chat", kind=Kind.CHAT),
+    Operation(name="chat", functions=("responses",), api_format="responses", kind=Kind.CHAT),
     Operation(
-        functions=("cancel_responses", "delete_responses", "list_input_items"),
-        shape=readers.STORED_RESPONSE,
+        name="chat",
+        functions=("anthropic_messages", "anthropic_messages_handler"),
+        api_format="messages",
+        kind=Kind.CHAT,
     ),
-    Operation(functions=("compact_responses",), shape=readers.RESPONSES),
-    Operation(name="chat", functions=("anthropic_messages", "anthropic_messages_handler"), shape=readers.MESSAGES),
-    Operation(name="generate_content", functions=("generate_content",), shape=readers.GENERATE_CONTENT),
-    Operation(name="generate_content", functions=("generate_content_stream",), shape=readers.GENERATE_CONTENT_STREAM),
-    Operation(name="embeddings", functions=("embedding",), shape=readers.EMBEDDING),
-    ROUTE,
+    Operation(name="generate_content", functions=("generate_content",), api_format="generate_content", kind=Kind.CHAT),
+    Operation(
+        name="generate_content",
+        functions=("generate_content_stream",),
+        api_format="generate_content_stream",
+        kind=Kind.CHAT,
+    ),
+    Operation(name="text_completion", functions=("text_completion",), api_format="text", kind=Kind.TEXT),
+    # Other calls of models and agents
+    Operation(functions=("compact_responses",), api_format="responses", kind=Kind.MODEL),
+    Operation(functions=("interactions.create",), api_format="interaction", kind=Kind.MODEL),
+    Operation(functions=("run_thread",), api_format="run", kind=Kind.MODEL),
+    Operation(name="realtime", functions=("_arealtime",), api_format="realtime", kind=Kind.MODEL),
+    Operation(
+        name="responses_websocket",
+        functions=("_aresponses_websocket",),
+        api_format="responses_socket",
+        kind=Kind.MODEL,
+    ),
+    Operation(functions=("ocr",), api_format="ocr", kind=Kind.MODEL, unit=Unit.PAGE),
+    Operation(functions=("llm_passthrough_route", "pass_through_endpoint"), api_format="passthrough", kind=Kind.MODEL),
+    Operation(functions=("decisions", "systemone"), api_format="decisions", kind=Kind.DECISION),
+    # Embeddings, rerankings, searches, moderation
+    Operation(name="embeddings", functions=("embedding",), api_format="embedding", kind=Kind.EMBEDDING),
+    Operation(functions=("rerank",), api_format="rerank", kind=Kind.RERANKING, unit=Unit.QUERY),
+    Operation(name="search", functions=("search.search",), api_format="search", kind=Kind.SEARCH),
+    Operation(name="retrieval", functions=("vector_stores.search",), api_format="search", kind=Kind.SEARCH),
+    Operation(name="moderation", functions=("moderation",), api_format="moderation", kind=Kind.MODERATION),
+    # Images, audio, video
+    Operation(
+        name="image_generation",
+        functions=("image_generation",),
+        api_format="image",
+        kind=Kind.MEDIA,
+        unit=Unit.IMAGE,
+    ),
+    Operation(functions=("image_edit", "image_variation"), api_format="image", kind=Kind.MEDIA, unit=Unit.IMAGE),
+    Operation(name="speech", functions=("speech",), api_format="speech", kind=Kind.MEDIA, unit=Unit.CHARACTER),
+    Operation(
+        name="transcription",
+        functions=("transcription",),
+        api_format="transcription",
+        kind=Kind.MEDIA,
+        unit=Unit.SECOND,
+    ),
+    Operation(
+        functions=("video_generation", "video_edit", "video_extension", "video_remix"),
+        api_format="video",
+        kind=Kind.MEDIA,
+    ),
+    # Work of LiteLLM around calls
+    Operation(name="route", functions=_ROUTING, api_format="route", kind=Kind.CHAIN),
     Operation(
         functions=("batch_completion", "batch_completion_models", "batch_completion_models_all_responses"),
-        shape=readers.BATCH,
-        calls_a_model=False,
+        api_format="batch",
+        kind=Kind.CHAIN,
     ),
-    Operation(functions=("rerank",), shape=readers.RERANK),
-    Operation(name="search", functions=("search.search",), shape=readers.SEARCH),
-    Operation(name="retrieval", functions=("vector_stores.search",), shape=readers.SEARCH),
-    Operation(functions=("vector_store_files.retrieve_content",), shape=readers.STORED_CONTENT),
-    Operation(functions=("ocr",), shape=readers.OCR),
-    Operation(functions=("rag.query",), shape=readers.RAG_QUERY, calls_a_model=False),
-    Operation(functions=("rag.ingest",), shape=readers.INGESTION, calls_a_model=False),
-    Operation(functions=("interactions.create",), shape=readers.INTERACTION),
-    Operation(functions=("interactions.delete",), shape=readers.DELETED_INTERACTION),
-    Operation(functions=tuple(f"interactions.agents.{name}" for name in _AGENTS), shape=readers.AGENT),
-    Operation(functions=("decisions", "systemone"), shape=readers.DECISIONS),
-    Operation(functions=("run_thread",), shape=readers.RUN),
-    Operation(functions=("file_content", "retrieve_container_file_content"), shape=readers.FILE_CONTENT),
-    Operation(functions=("llm_passthrough_route",), shape=readers.PASSTHROUGH),
-    *(Operation(name=name, functions=(f"a{name}",), shape=shape) for name, shape in _ONLY_ASYNCHRONOUS.items()),
-    Operation(functions=_JOBS, shape=readers.JOB),
-    # images, audio, moderation, video, realtime sessions
-    Operation(name="image_generation", functions=("image_generation",), shape=readers.IMAGE),
-    Operation(functions=("image_edit", "image_variation"), shape=readers.IMAGE),
-    Operation(name="speech", functions=("speech",), shape=readers.SPEECH),
-    Operation(name="transcription", functions=("transcription",), shape=readers.TRANSCRIPTION),
-    Operation(name="moderation", functions=("moderation",), shape=readers.MODERATION),
+    Operation(functions=("rag.query",), api_format="rag_query", kind=Kind.CHAIN),
+    Operation(functions=("rag.ingest",), api_format="ingestion", kind=Kind.CHAIN),
+    # Management
+    Operation(name="fetch_response", functions=("get_responses",), api_format="stored_response"),
+    Operation(functions=("cancel_responses", "delete_responses", "list_input_items"), api_format="stored_response"),
+    Operation(functions=("vector_store_files.retrieve_content",), api_format="stored_content"),
+    Operation(functions=("interactions.delete",), api_format="deleted_interaction"),
+    Operation(functions=tuple(f"interactions.agents.{name}" for name in _AGENTS), api_format="agent"),
+    Operation(functions=("file_content", "retrieve_container_file_content"), api_format="file_content"),
     Operation(
-        functions=(
-            "video_generation",
-            "video_status",
-            "video_content",
-            "video_remix",
-            "video_list",
-            "video_edit",
-            "video_extension",
-            "video_create_character",
-            "video_get_character",
-        ),
-        shape=readers.VIDEO,
+        functions=("video_status", "video_content", "video_list", "video_create_character", "video_get_character"),
+        api_format="video",
     ),
-    Operation(name="realtime", functions=("_arealtime",), shape=readers.REALTIME),
-    Operation(name="responses_websocket", functions=("_aresponses_websocket",), shape=readers.RESPONSES_SOCKET),
+    *(Operation(name=name, functions=(f"a{name}",), api_format=each) for name, each in _ONLY_ASYNCHRONOUS.items()),
+    Operation(functions=_JOBS, api_format="job"),
 )
 DEFAULT = Operation()
+
+_BY_NAME = {name: row for row in OPERATIONS for name in row.names}
+
+
+def names_of(*kinds: Kind) -> frozenset[str]:
+    """The names of the operations of these kinds."""
+    return frozenset(name for name, row in _BY_NAME.items() if row.kind in kinds)
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of the operation of that name."""
+    return _BY_NAME.get(name, DEFAULT).kind
+
+
+def unit_of(name: str | None) -> Unit | None:
+    """The unit by which the operation of that name is priced, if not by tokens."""
+    return _BY_NAME.get(name or "", DEFAULT).unit
 
 
 def operation_of(function: Callable[..., object]) -> Operation:

@@ -1,7 +1,7 @@
-"""What happened in one LiteLLM call, in nobody's vocabulary.
+"""The records of one LiteLLM call, independent of any convention.
 
-Frozen records, filled from what LiteLLM was given and gave back, and passed from stage to stage.
-A field that is not known is `None`: nothing here has a default that looks like a fact.
+They are frozen, filled by the readers, and passed from step to step. An unknown field is `None`: no default looks like
+a fact.
 Durations are seconds on the monotonic clock; money is US dollars; tokens are as the provider counted them.
 """
 
@@ -39,7 +39,7 @@ __all__ = [
 
 @record
 class Timing:
-    """When it happened: `started_at` in nanoseconds since the epoch, `duration` in seconds."""
+    """The start in nanoseconds since the epoch, and the duration in seconds."""
 
     started_at: int
     duration: float | None = None
@@ -47,18 +47,16 @@ class Timing:
 
 @record
 class App:
-    """What the app says that its call is for, and LiteLLM's proxy on whose behalf it makes it: identifiers and names
-    that were given to be told.
-    """
+    """Who the call is for: identifiers that the application set, and those of the LiteLLM proxy's key and team."""
 
     session_id: str | None = None
     user_id: str | None = None
     conversation_id: str | None = None
     tags: tuple[str, ...] | None = None
     metadata: Mapping[str, str] | None = None
-    """By the names that the user of this package wants told."""
+    """The entries whose names are set in `AGENTOPS_METADATA_KEYS`."""
     key_alias: str | None = None
-    """The name of the proxy's key; likewise below, of what the key belongs to."""
+    """The alias of the proxy's key. The fields below are those of the key's owner."""
     key_user_id: str | None = None
     team_id: str | None = None
     team_alias: str | None = None
@@ -70,13 +68,13 @@ class App:
 
 @record
 class Call:
-    """One logical call: the whole of it, or as much as is known yet."""
+    """One logical call, complete or as far as it is known."""
 
     name: str
-    """The operation, as in the name of the span."""
+    """The operation, as in the span's name."""
     timing: Timing
     operation: str | None = None
-    """`gen_ai.operation.name`. What LiteLLM does around calls, such as routing them, is no such operation."""
+    """`gen_ai.operation.name`. `None` for LiteLLM's work around calls, such as routing."""
     target: Target = Target()
     attempts: Attempts | None = None
     routing: Routing | None = None
@@ -89,12 +87,11 @@ class Call:
     # LiteLLM's cache
     saved: Saved | None = None
     content: Content | None = None
-    """What was said, where the user wants that told."""
+    """Messages, documents and so on, if the user has enabled content."""
     app: App | None = None
-    # usage that nobody counted
     estimate: Estimate | None = None
     answered_by_another: bool | None = None
-    """Whether the answer is another call's, made within this one, which tells what it took."""
+    """Whether the response is that of a nested call, which has the usage and cost."""
     # cost
     trace_cost: float | None = None
-    """What the calls beneath this one cost, and itself, where it is the first of its trace in this process."""
+    """The cost of this call and all calls beneath it, if it is the first of its trace in this process."""

@@ -1,4 +1,4 @@
-"""How LiteLLM carried a call, and what went wrong."""
+"""Attempts, routing and failure of a call."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from agentops_otel_litellm.record import record
 
 @record
 class Failure:
-    """Why the call failed. `message` is composed from facts; it never quotes the provider."""
+    """Why the call failed. `message` is composed of the category, status and provider; it never quotes the provider."""
 
     type: str
     """The exception's class name."""
     ancestry: tuple[str, ...]
-    """Class names, from the most special upward, of the exception that says what happened."""
+    """Class names of the exception that describes the failure best, from the class to its bases."""
     provider: str | None = None
     status_code: int | None = None
     retry_after: float | None = None
-    """Seconds the provider, or the Router, asked to wait."""
+    """Seconds after which the provider, or the Router, accepts a retry."""
     request_id: str | None = None
     category: str | None = None
     message: str | None = None
@@ -26,51 +26,52 @@ class Failure:
     exception: str | None = None
     """The class with its module: `litellm.exceptions.RateLimitError`."""
     code: str | None = None
-    """The provider's own, such as `insufficient_quota`. It could be anything, so it is not told."""
+    """The provider's own code, such as `insufficient_quota`. It decides the category, and is not recorded."""
     retryable: bool | None = None
-    """Whether the same request may do better if it is sent again."""
+    """Whether a retry of the same request can succeed."""
 
 
 @record
 class Attempt:
-    """One attempt of LiteLLM's to have the call served."""
+    """One request that LiteLLM made, or was about to make, to a provider."""
 
     number: int
     """From 1."""
     model: str | None = None
     provider: str | None = None
     model_group: str | None = None
-    """The Router's; likewise below."""
+    """The Router's model group."""
     model_id: str | None = None
+    """The Router's deployment."""
     started: float | None = None
     """Seconds since the call started."""
     duration: float | None = None
-    """`None` where it failed before LiteLLM had turned to a provider."""
+    """`None` if it failed before a request was made."""
     failure: Failure | None = None
     kind: Literal["retry", "fallback"] | None = None
-    """What it is to the one before it: a retry has the same model, or the same group of the Router's."""
+    """Relation to the previous attempt: a retry has the same model, or the same model group."""
 
 
 @record
 class Attempts:
-    """LiteLLM's attempts at the call. (An HTTP client may have retried beneath each: LiteLLM does not know.)"""
+    """All attempts of a call."""
 
     made: tuple[Attempt, ...]
     retries: int | None = None
-    """Further attempts with the same model, or the same group of the Router's."""
+    """Attempts after the first with the same model, or the same model group."""
     fallback_used: bool | None = None
-    """Whether another one was turned to."""
+    """Whether an attempt was made with another model or model group."""
 
 
 @record
 class Routing:
-    """How LiteLLM carried the call."""
+    """LiteLLM's identifiers of the call and of the Router's deployment."""
 
     call_id: str | None = None
     call_type: str | None = None
-    """The LiteLLM function called, such as `acompletion`."""
+    """LiteLLM's function, such as `acompletion`."""
     model_group: str | None = None
     model_id: str | None = None
     """The Router's deployment."""
     cooldown_time: float | None = None
-    """Seconds for which the Router sets the deployment aside, now that it has failed."""
+    """Seconds for which the Router put the deployment into cooldown after the failure."""

@@ -1,7 +1,6 @@
-"""What was said in a call, in nobody's vocabulary. A call has a `Content` only where the user asked for it.
+"""The content of a call, independent of any convention. A call has it only if the user has enabled content.
 
-A record's known fields, by name, are the JSON objects of OpenTelemetry's conventions for messages, parts and
-tools: `vars(part)` is one.
+The known fields of a message, part or tool are its JSON object in OpenTelemetry's conventions: `vars(part)` is one.
 """
 
 from __future__ import annotations
@@ -18,44 +17,44 @@ Modality = Literal["image", "audio", "video", "document"]
 
 @record
 class Part:
-    """A piece of a message. Its type says which of the fields it has."""
+    """A part of a message. Its type determines which fields it has."""
 
     type: PartType
     content: str | None = None
-    """Of text, reasoning, a refusal; the base64 of a blob, or the `data:` URL that has it."""
+    """The text, reasoning or refusal; the base64 or `data:` URL of a blob."""
     id: str | None = None
-    """Of a tool call, and of the one that a result is of."""
+    """The id of the tool call, also on its result."""
     name: str | None = None
-    """The tool's."""
+    """The name of the tool."""
     arguments: Json = None
-    """As the model wrote them: what JSON says, or the string, where it is none or was cut short."""
+    """Parsed JSON, or the string if it is not valid JSON."""
     response: Json = None
     modality: Modality | None = None
     mime_type: str | None = None
     uri: str | None = None
     file_id: str | None = None
     size: int | None = None
-    """Characters of base64 that were left out of a blob."""
+    """Length of a blob's base64 that was left out, in characters."""
 
 
 @record
 class Message:
-    """What one side said."""
+    """One message of a conversation."""
 
     role: str
     parts: tuple[Part, ...] = ()
     name: str | None = None
     finish_reason: str | None = None
-    """Of an answer, as LiteLLM gives it; `None` where it did not come."""
+    """Of a response, as LiteLLM reports it; `None` if it was not received."""
 
 
 INSTRUCTING = frozenset({"system", "developer"})
-"""Roles of those who tell the model what to be."""
+"""Roles of messages that instruct the model."""
 
 
 @record
 class Tool:
-    """A tool that the model may call."""
+    """A tool that the model can call."""
 
     type: str
     name: str
@@ -66,11 +65,11 @@ class Tool:
 
 @record
 class Document:
-    """A text that is searched, or found."""
+    """A document of a reranking, or a result of a search."""
 
     id: str | None = None
     index: int | None = None
-    """Of one that is ranked: which of those given it is."""
+    """Position among the documents of a reranking's request."""
     score: float | None = None
     title: str | None = None
     uri: str | None = None
@@ -79,24 +78,24 @@ class Document:
 
 @record
 class Content:
-    """All that was said."""
+    """All content of a call."""
 
     instructions: tuple[Part, ...] | None = None
-    """System instructions that the API takes apart from the conversation."""
+    """System instructions of APIs that separate them from the conversation."""
     input: tuple[Message, ...] | None = None
     output: tuple[Message, ...] | None = None
-    """One message for each choice; of a stream that was cut, what had come until then."""
+    """One message for each choice; for an interrupted stream, the part that was received."""
     tools: tuple[Tool, ...] | None = None
     # Retrieval, embeddings.
     texts: tuple[str, ...] | None = None
-    """Inputs that nobody says to anybody."""
+    """Texts of embeddings."""
     query: tuple[str, ...] | None = None
     documents: tuple[Document, ...] | None = None
-    """Those given to be ranked."""
+    """The documents of a reranking."""
     results: tuple[Document, ...] | None = None
 
 
 def opening_and_rest(conversation: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
-    """What the model is told to be, where that is the conversation's first message; and the others."""
+    """The first message if it instructs the model, and the rest of the conversation."""
     begins = bool(conversation) and conversation[0].role in INSTRUCTING
     return conversation[:begins], conversation[begins:]

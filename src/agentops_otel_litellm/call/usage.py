@@ -1,4 +1,4 @@
-"""What it took: tokens, and dollars."""
+"""Tokens and cost of a call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agentops_otel_litellm.record import record
 
 @record
 class Usage:
-    """Tokens as the provider reported them. `input` includes the cached ones; the details are parts of it."""
+    """Tokens as the provider reported them. `input` includes cached tokens; the others are parts of either."""
 
     input: int | None = None
     output: int | None = None
@@ -25,12 +25,12 @@ class Usage:
     output_audio: int | None = None
     # audio
     audio_seconds: float | None = None
-    """What the provider counts instead of tokens, where it bills by time."""
+    """Seconds of audio, if the provider bills by time."""
 
 
 @record
 class Estimate:
-    """Tokens as LiteLLM estimates them, where the provider counted none."""
+    """LiteLLM's estimate of the tokens, if the provider counted none."""
 
     input: int | None = None
     output: int | None = None
@@ -38,35 +38,33 @@ class Estimate:
 
 @record
 class Cost:
-    """The price of the call in US dollars, and who worked it out."""
+    """The cost of the call in US dollars, and the source of its prices."""
 
     total: float
     source: Literal["litellm", "genai_prices", "user"]
     per_unit: bool | None = None
-    """Whether calls, images, characters or seconds were bought: no tokens need to have been counted."""
+    """Whether calls, images, characters or seconds are billed, not tokens."""
     # its parts
     input: float | None = None
-    """What is paid for input: with output and tools, the total."""
+    """The cost of the input. Input, output and tools add up to the total."""
     output: float | None = None
     tools: float | None = None
-    """What the provider's own tools cost, such as a search of the web."""
+    """The cost of the provider's own tools, such as a web search."""
     cache_read: float | None = None
-    """A part of what the input costs, as is the next."""
+    """Part of the cost of the input. So is `cache_write`."""
     cache_write: float | None = None
     reasoning: float | None = None
-    """A part of what the output costs."""
+    """Part of the cost of the output."""
     # where its prices are from
     price_map: Literal["remote", "bundled"] | None = None
-    """Whether the prices were fetched or are those that came with the package, LiteLLM or another."""
+    """Whether the prices were downloaded or are those of the installed package."""
     price_map_date: str | None = None
-    """When they were fetched: `2026-11-23`."""
+    """The day of the download, such as `2026-11-23`."""
 
 
 @record
 class Saved:
-    """What an answer from LiteLLM's cache did not use and cost again: the tokens that the provider had counted for
-    it, and LiteLLM's price for those, in US dollars.
-    """
+    """Tokens and cost in US dollars that LiteLLM's cache saved: those of the original response."""
 
     input: int | None = None
     output: int | None = None

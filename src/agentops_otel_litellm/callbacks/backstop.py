@@ -114,7 +114,7 @@ def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since
         return
     operation = operation_logged_as(getattr(logging, "call_type", None))
     parameters = readers.logged_parameters(logging)
-    target = operation.shape.target(parameters, logging)
+    target = readers.shape_of(operation).target(parameters, logging)
     begun = Call(name=operation.name, operation=operation.name, target=target, timing=timing)
     call = _with_request(begun, operation, logging, parameters)
     with _READING_APP:
@@ -147,9 +147,9 @@ def _with_request(call: Call, operation: Operation, logging: object, parameters:
     request: Request | None = None
     routing: Routing | None = None
     with _READING_REQUEST:
-        request = operation.shape.request(parameters)
+        request = readers.shape_of(operation).request(parameters)
     with _READING_ROUTING:
-        routing = operation.shape.routing(parameters, logging)
+        routing = readers.shape_of(operation).routing(parameters, logging)
     return replace(call, request=request, routing=routing)
 
 
@@ -159,7 +159,7 @@ def _with_answer(call: Call, operation: Operation, logging: object, given: Mappi
     response: Response | None = None
     usage: Usage | None = None
     cost: Cost | None = None
-    shape = readers.response_shape(result, operation.shape)
+    shape = readers.response_shape(result, readers.shape_of(operation))
     with _READING_RESPONSE:
         response = shape.response(result)
         if given.get("cache_hit") is True:

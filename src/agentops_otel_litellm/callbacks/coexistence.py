@@ -1,4 +1,8 @@
-"""Others that tell of the same calls: each is named once, with what to do. They are left as they are."""
+"""Others that record the same calls: each is named once, with what to do. They are left as they are.
+
+LiteLLM's own OpenTelemetry callbacks with a tracer provider of their own (`langfuse_otel`, `arize_phoenix` and the
+like) export to another backend, and are not named.
+"""
 
 from __future__ import annotations
 
@@ -58,16 +62,24 @@ def _callbacks(lists: Iterable[Iterable[object]]) -> Iterable[object]:
 
 
 def _tell_of_callback(callback: object) -> None:
+    from agentops_otel_litellm.seams.tracing import TRACING  # it imports this module
+
     name = getattr(callback, "callback_name", None) or "otel"
-    if name != callback_module.NAME or not callback_module.is_wanted(callback):
-        _tell(f"LiteLLM's callback {name!r}", "Take it out of LiteLLM's callbacks.")
+    if name == callback_module.NAME and callback_module.is_wanted(callback):
+        return
+    telemetry = TRACING.telemetry
+    if telemetry is not None and telemetry.shares_pipeline_with(getattr(callback, "tracer", None)):
+        _tell(
+            f"LiteLLM's callback {name!r}, which uses the same tracer provider,",
+            f"Remove {name!r} from LiteLLM's callbacks.",
+        )
 
 
 def _tell(name: str, remedy: str) -> None:
     if name not in _told:
         _told.add(name)
         logger.warning(
-            "%s also traces LiteLLM: every call is told of twice. %s Or switch this one off: "
+            "%s also records LiteLLM calls: each call is recorded twice. %s Or switch this package off: "
             "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm.",
             name,
             remedy,

@@ -9,12 +9,15 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import PurePath
 
-from agentops_otel_litellm.launch.batching import mend_batching
 from agentops_otel_litellm.launch.defaults import apply_defaults
+from agentops_otel_litellm.launch.sdk_variables import mend_variables
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 
 NAME = "agentops"
 """Of our distro and of our configurator."""
+
+_STARTERS = {("instrumentation", "auto_instrumentation"), ("launch", "child_processes")}
+"""The ends of directories on PYTHONPATH: that of `opentelemetry-instrument`, and ours for child processes."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,13 @@ class Examined:
         return sdk_is_disabled(self.given)
 
     @cached_property
+    def usable(self) -> Mapping[str, str]:
+        """The variables without what the SDK cannot use."""
+        environment = dict(self.given)
+        mend_variables(environment)
+        return environment
+
+    @cached_property
     def distros(self) -> list[EntryPoint]:
         """Those installed, in the order in which OpenTelemetry finds them."""
         return [*entry_points(group="opentelemetry_distro")]
@@ -39,7 +49,7 @@ class Examined:
     @cached_property
     def distro(self) -> EntryPoint | None:
         """The one that the launcher takes: ours, unless the user names another."""
-        return _named(self.given.get("OTEL_PYTHON_DISTRO") or NAME, self.distros)
+        return _named(self.usable.get("OTEL_PYTHON_DISTRO") or NAME, self.distros)
 
     @cached_property
     def configurators(self) -> list[EntryPoint]:
@@ -48,7 +58,7 @@ class Examined:
     @cached_property
     def configurator(self) -> EntryPoint | None:
         """The one that the launcher takes. Our distro chooses ours; without it, the first that is found is taken."""
-        name = self.given.get("OTEL_PYTHON_CONFIGURATOR") or (NAME if self.has_our_distro else None)
+        name = self.usable.get("OTEL_PYTHON_CONFIGURATOR") or (NAME if self.has_our_distro else None)
         return _named(name, self.configurators)
 
     @property
@@ -60,7 +70,7 @@ class Examined:
         """What the app has: with our defaults, where our distro gives them."""
         environment = dict(self.given)
         if self.has_our_distro and not self.is_disabled:
-            mend_batching(environment)
+            mend_variables(environment)
             apply_defaults(environment)
         return environment
 
@@ -68,7 +78,7 @@ class Examined:
     def for_others(self) -> dict[str, str]:
         """The environment for other processes: where PYTHONPATH has each start OpenTelemetry, they do it themselves."""
         path = self.given.get("PYTHONPATH", "").split(os.pathsep)
-        return {**self.given, "PYTHONPATH": os.pathsep.join(each for each in path if not starts_opentelemetry(each))}
+        return {**self.usable, "PYTHONPATH": os.pathsep.join(each for each in path if not starts_opentelemetry(each))}
 
     @cached_property
     def settings(self) -> Settings:
@@ -76,8 +86,8 @@ class Examined:
 
 
 def starts_opentelemetry(directory: str) -> bool:
-    """Whether a directory is that with the `sitecustomize` which `opentelemetry-instrument` puts on PYTHONPATH."""
-    return PurePath(directory).parts[-2:] == ("instrumentation", "auto_instrumentation")
+    """Whether a directory has a `sitecustomize` that starts OpenTelemetry."""
+    return PurePath(directory).parts[-2:] in _STARTERS
 
 
 def is_ours(entry_point: EntryPoint | None) -> bool:

@@ -15,12 +15,15 @@ from threading import RLock
 from typing import TYPE_CHECKING, TypeGuard
 from weakref import WeakSet
 
+from opentelemetry.metrics import get_meter
+
 from agentops_otel_litellm.destinations import sends_to_agentops
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.launch.defaults import SDK_BATCH_SIZE
 from agentops_otel_litellm.launch.providers import TRACES
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider as SDKTracerProvider
@@ -91,16 +94,16 @@ class Delivery:
             return
         settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
         self.found({exporter}, provider)
-        provider.add_span_processor(
-            AgentOpsSpanProcessor(
-                exporter,
-                # All of it, lest a variable of the SDK's that cannot be used reaches the app.
-                max_queue_size=max(settings.max_queue_size, SDK_BATCH_SIZE * 4),
-                schedule_delay_millis=settings.flush_interval,
-                max_export_batch_size=SDK_BATCH_SIZE,
-                export_timeout_millis=settings.max_wait_time,
-            )
+        processor = AgentOpsSpanProcessor(
+            exporter,
+            # All of it, lest a variable of the SDK's that cannot be used reaches the app.
+            max_queue_size=max(settings.max_queue_size, SDK_BATCH_SIZE * 4),
+            schedule_delay_millis=settings.flush_interval,
+            max_export_batch_size=SDK_BATCH_SIZE,
+            export_timeout_millis=settings.max_wait_time,
         )
+        provider.add_span_processor(processor)
+        processor.observe_with(get_meter(f"{SCOPE}.sdk", __version__))
 
 
 def live_exporters() -> set[AgentOpsSpanExporter]:

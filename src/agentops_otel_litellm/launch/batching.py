@@ -1,25 +1,16 @@
-"""How the SDK gathers spans, where the user says so in a way that it cannot use."""
+"""Settings of the SDK's batch processors that these cannot use."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from agentops_otel_litellm.settings.masking import without_secrets
+from agentops_otel_litellm.settings.masking import is_secret, without_secrets
 from agentops_otel_litellm.settings.values import number_of
 
-logger = logging.getLogger(__name__)
-
 SDK_QUEUE_SIZE = 2_048
-QUEUE, BATCH = "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
-# What the SDK refuses to begin with, or tells of with a traceback → what it is a number of.
-BATCHING = {
-    "OTEL_BSP_SCHEDULE_DELAY": "milliseconds",
-    "OTEL_BSP_EXPORT_TIMEOUT": "milliseconds",
-    QUEUE: "spans",
-    BATCH: "spans",
-}
+PROCESSORS = {"OTEL_BSP": "spans", "OTEL_BLRP": "log records"}
+"""How the variables of each batch processor begin, and what it holds."""
 
 
 class Unusable(NamedTuple):
@@ -33,29 +24,27 @@ class Unusable(NamedTuple):
 
     @property
     def instead(self) -> str:
-        return "The default is used." if self.used is None else "That is used."
-
-
-def drop_unusable_batching(environment: MutableMapping[str, str]) -> None:
-    """Take out what the SDK's batches cannot be made with, and tell of it: no setting may keep the app untraced."""
-    for found in mend_batching(environment):
-        logger.warning("%s %s", found.text, found.instead)
-
-
-def mend_batching(environment: MutableMapping[str, str]) -> list[Unusable]:
-    """Take it out, and tell nothing: what it was."""
-    unusable = [*unusable_batching(environment)]
-    for found in unusable:
-        if found.used is None:
-            del environment[found.variable]
-        else:
-            environment[found.variable] = found.used
-    return unusable
+        if self.used is None:
+            return "The default is used."
+        return "Using the others." if is_secret(self.variable) else f"Using {self.used}."
 
 
 def unusable_batching(environment: Mapping[str, str]) -> Iterator[Unusable]:
+    """What the SDK does not begin with, or logs with a traceback."""
+    for prefix, held in PROCESSORS.items():
+        yield from _unusable_for(prefix, held, environment)
+
+
+def _unusable_for(prefix: str, held: str, environment: Mapping[str, str]) -> Iterator[Unusable]:
+    queue, batch = f"{prefix}_MAX_QUEUE_SIZE", f"{prefix}_MAX_EXPORT_BATCH_SIZE"
+    units = {
+        f"{prefix}_SCHEDULE_DELAY": "milliseconds",
+        f"{prefix}_EXPORT_TIMEOUT": "milliseconds",
+        queue: held,
+        batch: held,
+    }
     usable: dict[str, str] = {}
-    for variable, unit in BATCHING.items():
+    for variable, unit in units.items():
         text = environment.get(variable, "").strip()
         if not text:
             continue
@@ -66,6 +55,6 @@ def unusable_batching(environment: Mapping[str, str]) -> Iterator[Unusable]:
             yield Unusable(variable, f"{variable}={quoted!r} is not usable: it takes {accepted}.", None)
         else:
             usable[variable] = text
-    queue = usable.get(QUEUE, str(SDK_QUEUE_SIZE))
-    if int(usable.get(BATCH, 0)) > int(queue):
-        yield Unusable(BATCH, f"{BATCH}={usable[BATCH]} is not usable: {QUEUE} is {queue}.", queue)
+    size = usable.get(queue, str(SDK_QUEUE_SIZE))
+    if int(usable.get(batch, 0)) > int(size):
+        yield Unusable(batch, f"{batch}={usable[batch]} is not usable: {queue} is {size}.", size)

@@ -7,8 +7,10 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
+from opentelemetry.metrics import get_meter
 from opentelemetry.sdk import _configuration
 
 from agentops_otel_litellm.destinations import AGENTOPS
@@ -16,11 +18,15 @@ from agentops_otel_litellm.exporters.delivery import DELIVERY, live_exporters
 from agentops_otel_litellm.exporters.failures import watched
 from agentops_otel_litellm.launch.named_exporters import only_usable_exporters
 from agentops_otel_litellm.launch.providers import SIGNALS, TRACES
+from agentops_otel_litellm.processes import warn_at_start_up
 from agentops_otel_litellm.settings.masking import without_secrets
+from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
     from opentelemetry.sdk.trace.export import SpanExporter
+
+    from agentops_otel_litellm.exporters.dropped_spans import CountingBatchSpanProcessor
 
 logger = logging.getLogger(__name__)
 
@@ -40,21 +46,27 @@ def configure_unset(configure: Callable[[], None]) -> None:
     if len(kept) == len(SIGNALS):
         return
     if kept and os.environ.get(CONFIG_FILE):
-        logger.warning("%s is ignored: the app has set up OpenTelemetry before, so that its own is used.", CONFIG_FILE)
+        warn_at_start_up(
+            logger, "%s is ignored: the app has set up OpenTelemetry before, so that its own is used.", CONFIG_FILE
+        )
         return
     import_exporters = getattr(_configuration, "_import_exporters", None)
     replacements: dict[str, object] = {signal.configured_by: _leave_as_it_is for signal in kept}
     if import_exporters is not None:
         replacements["_import_exporters"] = lambda *names: [_watched(each) for each in import_exporters(*names)]
-    replacements["BatchSpanProcessor"] = _processor
+    processors: list[CountingBatchSpanProcessor] = []
+    replacements["BatchSpanProcessor"] = partial(_processor, processors)
     before = live_exporters()
     try:
         with only_usable_exporters(os.environ), _replaced(replacements):
             configure()
+        for processor in processors:  # now that there is a meter provider
+            processor.observe_with(get_meter(f"{SCOPE}.sdk", __version__))
         if TRACES not in kept:
             DELIVERY.found(live_exporters() - before, TRACES.provider)
     except Exception as fault:
-        logger.warning(
+        warn_at_start_up(
+            logger,
             "OpenTelemetry is not set up, or in part (%s): telemetry is missing. "
             "Correct what is set, or install what it needs, and start the program again.",
             _told(fault),
@@ -71,15 +83,18 @@ def _watched(named: Mapping[str, type]) -> dict[str, type]:
     return {name: exporter if name == AGENTOPS else watched(exporter) for name, exporter in named.items()}
 
 
-def _processor(exporter: SpanExporter) -> SpanProcessor:
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+def _processor(made: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:
+    from agentops_otel_litellm.exporters.dropped_spans import CountingBatchSpanProcessor
 
     ours = next((each for each in live_exporters() if each is exporter), None)
     if ours is None:
-        return BatchSpanProcessor(exporter)
-    from agentops_otel_litellm.exporters.agentops import AgentOpsSpanProcessor
+        processor = CountingBatchSpanProcessor(exporter)
+    else:
+        from agentops_otel_litellm.exporters.agentops import AgentOpsSpanProcessor
 
-    return AgentOpsSpanProcessor(ours)
+        processor = AgentOpsSpanProcessor(ours)
+    made.append(processor)
+    return processor
 
 
 @contextmanager

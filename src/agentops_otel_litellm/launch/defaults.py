@@ -64,39 +64,39 @@ def _service_name(given: Environment) -> str | None:
 
 
 DEFAULTS: Mapping[str, Default] = {
-    "OTEL_PYTHON_DISTRO": Default("Which distro gives these defaults: this one.", ("agentops",)),
-    "OTEL_PYTHON_CONFIGURATOR": Default("Which configurator sets the SDK up: this distro's own.", ("agentops",)),
+    "OTEL_PYTHON_DISTRO": Default("The distro that sets these defaults: this one.", ("agentops",)),
+    "OTEL_PYTHON_CONFIGURATOR": Default("The configurator that sets up the SDK: this distro's.", ("agentops",)),
     "OTEL_TRACES_EXPORTER": Default(
-        "Where traces go: to OTLP where an endpoint is set or another signal goes there; to AgentOps where its key is "
-        "set; to the console where nothing goes anywhere.",
+        "The exporters of traces: OTLP if an endpoint is set or another signal uses it, AgentOps if its key is set, "
+        "the console if there is no other exporter.",
         ("otlp", AGENTOPS, f"otlp,{AGENTOPS}", CONSOLE, "none"),
         partial(default_exporter, "TRACES"),
     ),
     "OTEL_METRICS_EXPORTER": Default(
-        "Where metrics go: to OTLP where an endpoint is set or another signal goes there.",
+        "The exporter of metrics: OTLP if an endpoint is set or another signal uses it.",
         ("otlp", "none"),
         partial(default_exporter, "METRICS"),
     ),
     "OTEL_LOGS_EXPORTER": Default(
-        "Where events go: likewise.",
+        "The exporter of events: OTLP if an endpoint is set or another signal uses it.",
         ("otlp", "none"),
         partial(default_exporter, "LOGS"),
     ),
-    "OTEL_EXPORTER_OTLP_PROTOCOL": Default("How OTLP is sent. gRPC needs a package of its own.", ("http/protobuf",)),
-    "OTEL_EXPORTER_OTLP_COMPRESSION": Default("How OTLP is compressed.", ("gzip",)),
+    "OTEL_EXPORTER_OTLP_PROTOCOL": Default("The protocol of OTLP. gRPC needs another package.", ("http/protobuf",)),
+    "OTEL_EXPORTER_OTLP_COMPRESSION": Default("The compression of OTLP.", ("gzip",)),
     "OTEL_EXPORTER_OTLP_TIMEOUT": Default(
-        "Seconds an export may take. With the SDK's 10, an app whose collector is down takes 14 s to exit.", ("3",)
+        "Seconds an export can take. With the SDK's 10, an app takes 14 s to exit if its collector is down.", ("3",)
     ),
     "OTEL_BSP_SCHEDULE_DELAY": Default(
-        "Milliseconds for which ended spans are gathered; set only where the console is to show them soon, or for "
+        "Milliseconds for which finished spans are collected. Set only for the console, which shows them soon, and for "
         "AgentOps, to `AGENTOPS_EXPORT_FLUSH_INTERVAL`.",
         (CONSOLE_DELAY, str(Settings().flush_interval)),
         _delay,
     ),
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": Default(
-        "Spans in a batch; set only where `OTEL_BSP_MAX_QUEUE_SIZE` is smaller than the SDK's 512, to that.",
+        "Spans in a batch. Set only if `OTEL_BSP_MAX_QUEUE_SIZE` is smaller than the SDK's 512, to that value.",
         (),
         _batch_size,
     ),
-    "OTEL_SERVICE_NAME": Default("The app's name: `AGENTOPS_SERVICE_NAME`.", (), _service_name),
+    "OTEL_SERVICE_NAME": Default("The name of the service: `AGENTOPS_SERVICE_NAME`.", (), _service_name),
 }

@@ -12,6 +12,7 @@ from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
 from agentops_otel_litellm.launch.defaults import DEFAULTS
 from agentops_otel_litellm.launch.providers import SIGNALS
+from agentops_otel_litellm.processes import FIRST_PROCESS
 from agentops_otel_litellm.settings import sdk_is_disabled
 
 DISTRO = "OTEL_PYTHON_DISTRO"
@@ -71,10 +72,14 @@ def _initialize() -> None:
 @contextmanager
 def _borrowed_environment() -> Iterator[None]:
     """The distro's defaults are for this process: programs that it starts find what the user has set."""
-    before = {name: value for name, value in os.environ.items() if name.startswith("OTEL_")}
+    before = {name: value for name, value in os.environ.items() if _is_ours_to_set(name)}
     try:
         yield
     finally:
-        for name in [name for name in os.environ if name.startswith("OTEL_") and not before.get(name)]:
+        for name in [name for name in os.environ if _is_ours_to_set(name) and not before.get(name)]:
             del os.environ[name]
             os.environ.update({name: before[name]} if name in before else {})
+
+
+def _is_ours_to_set(name: str) -> bool:
+    return name.startswith("OTEL_") or name == FIRST_PROCESS

@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import NamedTuple
 
 from agentops_otel_litellm.destinations import AGENTOPS, CONSOLE, SIGNALS, Environment, exporters
+from agentops_otel_litellm.processes import warn_at_start_up
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def only_usable_exporters(environment: MutableMapping[str, str]) -> Iterator[Non
     """
     missing = missing_exporters(environment)
     for text, advice in dict.fromkeys((each.text, each.advice) for each in missing):
-        logger.warning("%s It is left out. %s", text, advice)
+        warn_at_start_up(logger, "%s It is left out. %s", text, advice)
     hidden: dict[str, str] = {}
     for signal in {each.signal for each in missing}:
         variable = f"OTEL_{signal}_EXPORTER"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -86,6 +87,19 @@ def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
             yield Obstacle(variable, *found)
 
 
+def files_that_are_missing(environment: Environment) -> Iterator[Obstacle]:
+    """Certificates and keys of OTLP, without which nothing is sent over https. They are not left out: the user wants no
+    other certificate trusted.
+    """
+    for signal in ("", *(f"{each}_" for each in SIGNALS)):
+        for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
+            variable = f"OTEL_EXPORTER_OTLP_{signal}{file}"
+            path = environment.get(variable, "")
+            if path and not Path(path).exists():
+                text = f"Invalid value for {variable}: {path!r} (no such file). Nothing is sent over https."
+                yield Obstacle(variable, text, f"Correct or unset {variable}.")
+
+
 def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
     """Those of which it is plain what is meant: others may be another program's."""
     for variable, meant in unread(environment):
@@ -138,5 +152,6 @@ def _trouble_with(variable: str, text: str) -> tuple[str, str] | None:
 OBSTACLES: tuple[Callable[[Environment], Iterator[Obstacle]], ...] = (
     litellm_that_is_not_traced,
     endpoints_that_take_nothing,
+    files_that_are_missing,
     misspelt_variables,
 )

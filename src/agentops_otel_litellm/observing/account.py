@@ -37,6 +37,7 @@ _READING_APP = guard("reading what the app says that a call is for")
 _READING_TARGET = guard("reading the provider of a call")
 _READING_ROUTING = guard("reading how LiteLLM carried a call")
 _READING_CONTENT = guard("reading what was said")
+_READING_OPT_OUT = guard("reading whether LiteLLM's message logging is off, for which no content is captured")
 _READING_RESPONSE = guard("reading a response")
 _READING_EXCEPTION = guard("reading an exception")
 
@@ -55,6 +56,7 @@ class Account:
         "_operation",
         "_parameters",
         "_request",
+        "_shape",
         "answers",
         "attempts",
         "cooldown_time",
@@ -68,6 +70,7 @@ class Account:
 
     def __init__(self, operation: Operation, parameters: Mapping[str, object]) -> None:
         self._operation = operation
+        self._shape = readers.shape_of(operation)
         self._parameters = parameters
         self._request: Request | None = None
         self._answer: Answer | None = None
@@ -87,7 +90,7 @@ class Account:
         self.answers: Answers | None = None
         """Those that LiteLLM had on its way, where it called itself or another call was made."""
         self.attempts = AttemptsSoFar()
-        self.reader = AnswerReader(operation.shape, parameters)
+        self.reader = AnswerReader(self._shape, parameters)
         self.started_at = time_ns()
         self.started = perf_counter()
 
@@ -103,7 +106,7 @@ class Account:
     def read_request(self) -> None:
         """Before LiteLLM gets to change what the app passed."""
         with _READING_REQUEST:
-            self._request = self._operation.shape.request(self._parameters)
+            self._request = self._shape.request(self._parameters)
 
     def read_app(self, context: Context, metadata_keys: Sequence[str], baggage_keys: Sequence[str]) -> None:
         """What the app says that the call is for, in its parameters or in the OpenTelemetry context around it."""
@@ -112,16 +115,20 @@ class Account:
 
     def read_content(self) -> None:
         """The same of what is said, where content is wanted."""
-        readers_of = self._operation.shape.content
+        readers_of = self._shape.content
         if readers_of is not None:
             with _READING_CONTENT:
                 self._content = readers_of.asked(self._parameters)
 
+    def chunks(self, stream: object) -> readers.Chunks:
+        """What accumulates the chunks of the stream."""
+        return self._shape.chunks(stream)
+
     def transcript(self) -> readers.Transcript | None:
         """What a stream is to be written down with, where content is wanted."""
-        if self._content is None or self._operation.shape.content is None:
+        if self._content is None or self._shape.content is None:
             return None
-        make = self._operation.shape.content.transcript
+        make = self._shape.content.transcript
         return None if make is None else make()
 
     def set_up(self, logging: object) -> None:
@@ -167,7 +174,7 @@ class Account:
         if step is not None:
             step.keeps(answer)
         elif not answers.has_last:
-            answers.keep(self._operation.shape, answer)
+            answers.keep(self._shape, answer)
         answers.drop_last(refused=refused)
 
     def turns_to_a_provider(self) -> None:
@@ -220,7 +227,7 @@ class Account:
             stream=None if streamed is None else streamed.timed(outcome, self.started),
             failure=failure,
             app=self._app,
-            content=None if self._content is None else self._said(self._content, result, streamed),
+            content=None if self._content is None else self._logged_content(self._content, result, streamed),
             estimate=self.reader.estimate,
             answered_by_another=self.answers.is_anothers if self.answers is not None else None,
         )
@@ -232,7 +239,7 @@ class Account:
             return answer
         with _READING_RESPONSE:
             if streamed is None and outcome == "completed":
-                self.answers.end_with(self._operation.shape, result)
+                self.answers.end_with(self._shape, result)
             return self.answers.settled(answer, failed=streamed is None and outcome != "completed")
         return answer
 
@@ -244,12 +251,20 @@ class Account:
             return self._answer
         return self.reader.whole(result, self.logging) if outcome == "completed" else (None, None, None)
 
+    def _logged_content(self, asked: Content, result: object, streamed: StreamedResponse | None) -> Content | None:
+        """The content, unless LiteLLM's logging of messages is off for the call, or that cannot be told."""
+        with _READING_OPT_OUT:
+            logged_with = {id(each): each for each in (self._first_logging, self.logging)}.values()
+            if not any(readers.is_message_logging_off(self._parameters, each) for each in logged_with):
+                return self._said(asked, result, streamed)
+        return None
+
     def _said(self, asked: Content, result: object, streamed: StreamedResponse | None) -> Content:
         """All that was said, as far as it came."""
         with _READING_CONTENT:
             if streamed is not None:
                 return replace(asked, output=streamed.said())
-            readers_of = self._operation.shape.content
+            readers_of = self._shape.content
             if result is not None and readers_of is not None:
                 answered, found = readers_of.answered, readers_of.found
                 return replace(
@@ -261,12 +276,12 @@ class Account:
 
     def target(self) -> Target:
         with _READING_TARGET:
-            return self._operation.shape.target(self._parameters, self.logging)
+            return self._shape.target(self._parameters, self.logging)
         return Target()
 
     def routing(self) -> Routing | None:
         with _READING_ROUTING:
-            routing = self._operation.shape.routing(self._parameters, self._first_logging)
+            routing = self._shape.routing(self._parameters, self._first_logging)
             return replace(routing, cooldown_time=self.cooldown_time) if self.cooldown_time is not None else routing
         return None
 

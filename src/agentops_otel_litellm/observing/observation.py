@@ -19,7 +19,7 @@ from opentelemetry.context import (
     detach,
     get_current,
 )
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, get_current_span, set_span_in_context
 
 from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.call import (
@@ -46,6 +46,23 @@ if TYPE_CHECKING:
 
 CURRENT = create_key("agentops_otel_litellm.observation")
 """Where an OpenTelemetry context holds the observation it is inside of."""
+
+_SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
+"""Where a context of an observation holds the span that was current outside of all observations."""
+
+
+def outside_of_calls(context: Context) -> Context:
+    """The context with the span that was current before LiteLLM was called, if the current one is ours."""
+    span = _span_outside(context)
+    return context if span is get_current_span(context) else set_span_in_context(span, context)
+
+
+def _span_outside(context: Context) -> Span:
+    current, around = get_current_span(context), context.get(CURRENT)
+    if not isinstance(around, Observation) or not around.has_id_of(current):
+        return current
+    span: Span = context.get(_SPAN_OUTSIDE, INVALID_SPAN)  # type: ignore[assignment]  # nothing else is put there
+    return span
 
 
 def observation_in(context: Mapping[str, object]) -> Observation | None:
@@ -122,7 +139,8 @@ class Observation:
         aside: Mapping[str, object] = standing_aside(context) if operation.calls_a_model else {}
         self._span: Span = telemetry.start(self.account.begun(), context)
         # The span is open, and only an observation ends it: what fails from here on is done without.
-        self._context: Context | None = Context({**aside, **set_span_in_context(self._span, context), CURRENT: self})
+        inside = {**aside, **set_span_in_context(self._span, context)}
+        self._context: Context | None = Context({**inside, CURRENT: self, _SPAN_OUTSIDE: _span_outside(context)})
         with _PLACING_CALL:
             self._take_place(context)
         with _READING_REQUEST:
@@ -168,6 +186,10 @@ class Observation:
         """Whether the span is its own."""
         return span is self._span
 
+    def has_id_of(self, span: Span) -> bool:
+        """Whether the span is its own, or stands for it: callbacks have one that does not record."""
+        return span is self._span or span.get_span_context() == self._span.get_span_context()
+
     def running(self) -> Running:
         """The block in which LiteLLM runs on the call's behalf."""
         return Running(self)
@@ -202,9 +224,7 @@ class Observation:
         self._gave(stream)
         if self.account.answers is not None:
             self.account.answers.give(stream)
-        self._streamed = StreamedResponse(
-            self._operation.shape.chunks(stream), perf_counter(), self.account.transcript()
-        )
+        self._streamed = StreamedResponse(self.account.chunks(stream), perf_counter(), self.account.transcript())
         self.account.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 

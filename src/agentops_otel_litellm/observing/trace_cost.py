@@ -9,17 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, get_current_span
 
 from agentops_otel_litellm.call import Call
-
-BILLED = frozenset(
-    {
-        *("chat", "text_completion", "generate_content", "embeddings", "rerank", "search", "ocr"),
-        *("image_generation", "image_edit", "image_variation", "speech", "transcription"),
-        *("video_generation", "video_edit", "video_extension", "video_remix", "retrieval", "realtime"),
-        *("responses_websocket", "compact_responses", "interactions.create", "run_thread", "decisions", "systemone"),
-        "llm_passthrough_route",
-    }
-)
-"""Operations that cost something, in tokens or otherwise."""
+from agentops_otel_litellm.operations import BILLED, kind_named
 
 
 class TraceCost:
@@ -84,4 +74,4 @@ def _has_a_price(call: Call) -> bool:
         return False
     if call.failure is not None and (call.stream is None or not call.stream.chunk_count):
         return False
-    return call.operation in BILLED
+    return call.operation is not None and kind_named(call.operation) in BILLED

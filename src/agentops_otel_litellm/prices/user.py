@@ -10,6 +10,7 @@ from math import isfinite
 from pathlib import Path
 
 from agentops_otel_litellm.call import Call, Cost, Usage
+from agentops_otel_litellm.operations import Unit, unit_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,34 +55,18 @@ SIDES = (
 _PARTS_OF_COST = frozenset({"cache_read", "cache_write", "reasoning"})
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What is sold by the piece."""
-
-    of: frozenset[str]
-    """The operations it is sold in."""
-    count: Callable[[Call], float | None]
-    """How many there were."""
-
-
-_IMAGES = frozenset({"image_generation", "image_edit", "image_variation"})
-PIECES: Mapping[str, Piece] = {
-    "input_cost_per_character": Piece(
-        frozenset({"speech"}), lambda call: call.request.content_length if call.request else None
-    ),
-    "input_cost_per_second": Piece(
-        frozenset({"transcription"}), lambda call: call.usage.audio_seconds if call.usage else None
-    ),
-    "input_cost_per_query": Piece(
-        frozenset({"rerank"}), lambda call: call.response.search_units if call.response else None
-    ),
-    "output_cost_per_image": Piece(_IMAGES, lambda call: call.response.images_count if call.response else None),
-    "ocr_cost_per_page": Piece(frozenset({"ocr"}), lambda call: call.response.pages_count if call.response else None),
+# Price → the unit that it is for, and how many units a call used.
+UNIT_PRICES: Mapping[str, tuple[Unit, Callable[[Call], float | None]]] = {
+    "input_cost_per_character": (Unit.CHARACTER, lambda call: call.request.content_length if call.request else None),
+    "input_cost_per_second": (Unit.SECOND, lambda call: call.usage.audio_seconds if call.usage else None),
+    "input_cost_per_query": (Unit.QUERY, lambda call: call.response.search_units if call.response else None),
+    "output_cost_per_image": (Unit.IMAGE, lambda call: call.response.images_count if call.response else None),
+    "ocr_cost_per_page": (Unit.PAGE, lambda call: call.response.pages_count if call.response else None),
 }
 
 NAMES = (
     *(name for side in SIDES for name in (side.price, *side.apart.values())),
-    *PIECES,
+    *UNIT_PRICES,
 )
 
 
@@ -90,10 +75,11 @@ def price(prices: Prices, call: Call) -> Cost | None:
     counted has no price.
     """
     usage = call.usage
+    unit = unit_of(call.operation)
     known = [
         prices[name] * number
-        for name, piece in PIECES.items()
-        if name in prices and call.operation in piece.of and (number := piece.count(call)) is not None
+        for name, (priced, count) in UNIT_PRICES.items()
+        if name in prices and priced is unit and (number := count(call)) is not None
     ]
     if usage is not None and (usage.input or usage.output):
         if any(known):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.call.content import (
     INSTRUCTING,
@@ -70,15 +71,10 @@ def editing(redactors: Callable[[], Sequence[Redactor] | None], limits: Limits) 
         with _EDITING:
             known = redactors()
             if known is not None:
-                fit = _Editing((_without_surrogates, *known), limits).content(call.content)
+                fit = _Editing((clean_text, *known), limits).content(call.content)
         return replace(call, content=fit)
 
     return edit_content
-
-
-def _without_surrogates(text: str) -> str:
-    """Halves of characters, which Python's strings may have and no exporter can write."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 class _Editing:

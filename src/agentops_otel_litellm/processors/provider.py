@@ -6,61 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from agentops_otel_litellm.call import Attempt, Call
+from agentops_otel_litellm.providers import model_prefixes
 
-# The beginning of a model's name → LiteLLM's provider; the longest that fits decides, and `None` is anyone's guess.
-# Models that several host are not here. Bare names of Gemini's LiteLLM takes for Vertex AI's: so do we.
-MODEL_PROVIDERS: Mapping[str, str | None] = {
-    "ai21.": "bedrock",
-    "amazon.": "bedrock",
-    "anthropic.": "bedrock",
-    "apac.": "bedrock",
-    "au.": "bedrock",
-    "c4ai-": "cohere_chat",
-    "chatgpt-": "openai",
-    "claude-": "anthropic",
-    "codestral-": "mistral",
-    "cohere.": "bedrock",
-    "command-": "cohere_chat",
-    "dall-e-": "openai",
-    "deepseek-": "deepseek",
-    "devstral-": "mistral",
-    "embed-english-": "cohere",
-    "embed-multilingual-": "cohere",
-    "eu.": "bedrock",
-    "ft:gpt-": "openai",
-    "gemini-": "vertex_ai",
-    "global.": "bedrock",
-    "gpt-": "openai",
-    "gpt-oss": None,
-    "grok-": "xai",
-    "imagen-": "vertex_ai",
-    "jamba-": "ai21",
-    "jp.": "bedrock",
-    "magistral-": "mistral",
-    "meta.": "bedrock",
-    "ministral-": "mistral",
-    "mistral-": "mistral",
-    "mistral.": "bedrock",
-    "moonshot-": "moonshot",
-    "o1-": "openai",
-    "o3-": "openai",
-    "o4-": "openai",
-    "omni-moderation-": "openai",
-    "open-mistral-": "mistral",
-    "open-mixtral-": "mistral",
-    "pixtral-": "mistral",
-    "rerank-english-": "cohere",
-    "rerank-multilingual-": "cohere",
-    "rerank-v": "cohere",
-    "sonar-": "perplexity",
-    "text-embedding-3-": "openai",
-    "text-embedding-ada-": "openai",
-    "tts-": "openai",
-    "us.": "bedrock",
-    "veo-": "vertex_ai",
-    "voyage-": "voyage",
-    "whisper-": "openai",
-}
+MODEL_PROVIDERS: Mapping[str, str | None] = model_prefixes()
+"""Prefix of a model's name → LiteLLM's provider; the longest that fits decides."""
 
 
 def naming_provider(model_providers: Mapping[str, str]) -> Callable[[Call], Call]:

@@ -5,6 +5,9 @@ change nothing and never import litellm, and copy no content: those in `content/
 for it. They may raise on a shape they have not seen: callers guard them.
 """
 
+from collections.abc import Mapping
+
+from agentops_otel_litellm.operations import Operation
 from agentops_otel_litellm.readers.app import read_app
 from agentops_otel_litellm.readers.audio import SPEECH, TRANSCRIPTION
 from agentops_otel_litellm.readers.cache import read_cache_hit
@@ -39,6 +42,7 @@ from agentops_otel_litellm.readers.logged import (
 from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
+from agentops_otel_litellm.readers.opt_outs import is_message_logging_off
 from agentops_otel_litellm.readers.prices import itemised, price_answer, price_hit
 from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
@@ -59,44 +63,55 @@ from agentops_otel_litellm.readers.target import (
 from agentops_otel_litellm.readers.token_count import TOKEN_COUNT
 from agentops_otel_litellm.readers.video import VIDEO
 
+SHAPES: Mapping[str, Shape] = {
+    "admission": ADMISSION,
+    "agent": AGENT,
+    "batch": BATCH,
+    "chat": CHAT,
+    "code": CODE,
+    "connection": CONNECTION,
+    "decisions": DECISIONS,
+    "default": DEFAULT,
+    "deleted_interaction": DELETED_INTERACTION,
+    "embedding": EMBEDDING,
+    "file_content": FILE_CONTENT,
+    "generate_content": GENERATE_CONTENT,
+    "generate_content_stream": GENERATE_CONTENT_STREAM,
+    "image": IMAGE,
+    "ingestion": INGESTION,
+    "interaction": INTERACTION,
+    "job": JOB,
+    "messages": MESSAGES,
+    "moderation": MODERATION,
+    "ocr": OCR,
+    "passthrough": PASSTHROUGH,
+    "rag_query": RAG_QUERY,
+    "realtime": REALTIME,
+    "rerank": RERANK,
+    "responses": RESPONSES,
+    "responses_socket": RESPONSES_SOCKET,
+    "route": ROUTE,
+    "run": RUN,
+    "sandbox": SANDBOX,
+    "search": SEARCH,
+    "speech": SPEECH,
+    "stored_content": STORED_CONTENT,
+    "stored_response": STORED_RESPONSE,
+    "text": TEXT,
+    "token_count": TOKEN_COUNT,
+    "transcription": TRANSCRIPTION,
+    "video": VIDEO,
+}
+"""API format, as in the catalogue of operations → its readers."""
+
+
+def shape_of(operation: Operation) -> Shape:
+    """The readers of an operation's requests and responses."""
+    return SHAPES[operation.api_format]
+
+
 __all__ = [
-    "ADMISSION",
-    "AGENT",
-    "BATCH",
-    "CHAT",
-    "CODE",
-    "CONNECTION",
-    "DECISIONS",
-    "DEFAULT",
-    "DELETED_INTERACTION",
-    "EMBEDDING",
-    "FILE_CONTENT",
-    "GENERATE_CONTENT",
-    "GENERATE_CONTENT_STREAM",
-    "IMAGE",
-    "INGESTION",
-    "INTERACTION",
-    "JOB",
-    "MESSAGES",
-    "MODERATION",
-    "OCR",
-    "PASSTHROUGH",
-    "RAG_QUERY",
-    "REALTIME",
-    "RERANK",
-    "RESPONSES",
-    "RESPONSES_SOCKET",
-    "ROUTE",
-    "RUN",
-    "SANDBOX",
-    "SEARCH",
-    "SPEECH",
-    "STORED_CONTENT",
-    "STORED_RESPONSE",
-    "TEXT",
-    "TOKEN_COUNT",
-    "TRANSCRIPTION",
-    "VIDEO",
+    "SHAPES",
     "Chunks",
     "LiteLLMStream",
     "Shape",
@@ -106,6 +121,7 @@ __all__ = [
     "has_declined",
     "is_by_twin",
     "is_fallback",
+    "is_message_logging_off",
     "is_mocked",
     "is_of_a_tool",
     "is_of_model_list",
@@ -138,6 +154,7 @@ __all__ = [
     "read_target",
     "response_shape",
     "session_of_turns",
+    "shape_of",
     "unwrapped",
     "was_made",
 ]

@@ -15,6 +15,7 @@ from typing import Any
 from opentelemetry import baggage
 from opentelemetry.context import Context
 
+from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.call import App
 from agentops_otel_litellm.readers.values import identifier, integer, members, rows_for, taken
 
@@ -40,8 +41,7 @@ def tags(value: Any) -> tuple[str, ...] | None:
 
 def _short(text: str) -> str:
     """Without halves of characters, which no exporter can write."""
-    short = str.__str__(text)[:_LONGEST]
-    return short if short.isascii() else short.encode("utf-8", "replace").decode("utf-8")
+    return clean_text(str.__str__(text)[:_LONGEST])
 
 
 def _conversation(value: Any) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response
+from agentops_otel_litellm.providers import provider_named
 from agentops_otel_litellm.readers.content.media import SPEECH_CONTENT, TRANSCRIPTION_CONTENT
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, no_usage, read_cost, read_unit_cost
@@ -27,9 +28,6 @@ from agentops_otel_litellm.readers.values import (
 )
 
 Parameters = Mapping[str, Any]
-
-_TELLING_LANGUAGE = frozenset({"openai", "azure"})
-"""Those whose responses LiteLLM hands on as they are."""
 
 _SPEECH = rows_for(
     Request,
@@ -86,12 +84,12 @@ def transcription_request(parameters: Parameters) -> Request:
 
 
 def transcription_response(result: Any) -> Response:
-    """For a provider that does not tell the language, LiteLLM says English."""
+    """The language is left out if LiteLLM has made it up: it states English for providers that report none."""
     transcript, hidden = members(result), getattr(result, "_hidden_params", None)
-    told = field(hidden, "custom_llm_provider") in _TELLING_LANGUAGE
+    provider = provider_named(keyword(field(hidden, "custom_llm_provider")) or "")
     return replace(
         default_response(result),
-        language=keyword(transcript.get("language")) if told else None,
+        language=keyword(transcript.get("language")) if provider.returns_transcripts_unchanged else None,
         **taken(transcript, _TRANSCRIPT),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Estimate, Usage
+from agentops_otel_litellm.providers import Counting, provider_named
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import NOTHING, text
 
@@ -32,35 +33,23 @@ def _by_ollama(usage: Usage, _details: Mapping[str, Any]) -> Usage | None:
     return None if usage.output == 0 else usage
 
 
-# Providers for which LiteLLM counts where they do not → what of a usage they have counted.
-_COUNTED: Mapping[str, Callable[[Usage, Mapping[str, Any]], Usage | None]] = {
-    "a2a": _nothing,
-    "a2a_agent": _nothing,
-    "langflow": _nothing,
-    "langgraph": _nothing,
-    "ollama": _by_ollama,
-    "ollama_chat": _by_ollamas_chat,
-    "petals": _nothing,
-    "predibase": _nothing,
-    "replicate": _nothing,
-    "sagemaker": _nothing,
+_COUNTED: Mapping[Counting, Callable[[Usage, Mapping[str, Any]], Usage | None]] = {
+    Counting.NOBODY: _nothing,
+    Counting.OLLAMA: _by_ollama,
+    Counting.OLLAMA_CHAT: _by_ollamas_chat,
 }
-# The same, of agents, which some providers have among their models.
-_AGENTS = {"azure_ai": "agents/", "bedrock": "agentcore/", "vertex_ai": "agent_engine/"}
+"""Who counts → which part of a usage the provider has counted. Otherwise it has counted all of it."""
 
 
 def read_counted(usage: Usage, logging: Any) -> Usage | None:
-    """What of the usage the provider has counted, as far as LiteLLM's logging object tells."""
+    """The part of the usage that the provider has counted, according to LiteLLM's logging object."""
     details = getattr(logging, "model_call_details", None) or NOTHING
-    provider: str | None = text(details.get("custom_llm_provider"))
-    counted = _COUNTED.get(provider or "")
+    provider = provider_named(text(details.get("custom_llm_provider")) or "")
+    counted = _COUNTED.get(provider.counting)
     if counted is not None:
         return counted(usage, details)
-    agents = _AGENTS.get(provider or "")
-    return None if agents is not None and agents in (text(details.get("model")) or "") else usage
-
-
-_ANTHROPICS = frozenset({"anthropic", "bedrock"})
+    is_agent = provider.agents and provider.agents in (text(details.get("model")) or "")
+    return None if is_agent else usage
 
 
 def read_counted_anew(usage: Usage, logging: Any) -> Usage | None:
@@ -69,8 +58,9 @@ def read_counted_anew(usage: Usage, logging: Any) -> Usage | None:
     """
     counted = read_counted(usage, logging)
     details = getattr(logging, "model_call_details", None) or NOTHING
-    by_anthropic = details.get("custom_llm_provider") in _ANTHROPICS or "claude" in (text(details.get("model")) or "")
-    if counted is None or not by_anthropic:
+    provider = provider_named(text(details.get("custom_llm_provider")) or "")
+    omits_zeros = provider.omits_zero_details or "claude" in (text(details.get("model")) or "")
+    if counted is None or not omits_zeros:
         return counted
     read, written = counted.cache_read or None, counted.cache_write or None
     return replace(counted, input_text=None, output_text=None, reasoning=None, cache_read=read, cache_write=written)

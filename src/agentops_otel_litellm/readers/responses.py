@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
+from agentops_otel_litellm.providers import provider_named
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.requests import measure
 from agentops_otel_litellm.readers.usage import read_usage
@@ -120,10 +121,6 @@ def default_response(result: Any) -> Response:
 # --- usage and cost ---------------------------------------------------------------------------------------
 
 
-# Providers that do not count what is embedded, or not always: LiteLLM counts words and the like.
-_UNCOUNTED_EMBEDDINGS = frozenset({"cohere", "gemini", "huggingface", "sagemaker", "triton"})
-
-
 def embedding_usage(result: Any) -> Usage | None:
     """Embeddings have no output tokens: the zero LiteLLM writes there counts nothing. Nor does the sum of those it has
     in its cache one by one, where each has an equal share of the tokens it was counted with, or a guess.
@@ -137,7 +134,7 @@ def embedding_usage(result: Any) -> Usage | None:
     if usage is None:
         return None
     if (
-        hidden.get("custom_llm_provider") in _UNCOUNTED_EMBEDDINGS
+        not provider_named(keyword(hidden.get("custom_llm_provider")) or "").counts_embeddings
         and usage.input_text is None
         and usage.input_image is None
     ):

@@ -118,12 +118,12 @@ def route_routing(parameters: Parameters, _logging: Any) -> Routing:
 def read_routed_request(arguments: Parameters) -> Parameters | None:
     """The request that a function of the Router's Rust core receives.
 
-    `None` for an endpoint that picks one deployment and neither retries nor falls back, such as moderation: earlier
-    releases of the Router do not route it either.
+    `None` for the asynchronous endpoints that pick a deployment and neither retry nor fall back, such as moderation:
+    earlier releases do not count them among the routed ones either.
     """
-    request = arguments.get("request")
-    is_routed = getattr(arguments.get("plan"), "single_attempt", False) is not True
-    return request if is_routed and isinstance(request, Mapping) else None
+    request, plan = arguments.get("request"), arguments.get("plan")
+    is_direct = getattr(plan, "single_attempt", False) is True and getattr(plan, "sync", False) is False
+    return request if isinstance(request, Mapping) and not is_direct else None
 
 
 def read_cooldown_time(arguments: Parameters) -> float | None:

@@ -75,6 +75,23 @@ _AGENTIC = (
 )
 """Where LiteLLM has callbacks make more of an answer."""
 
+_OTEL_CALLBACKS = (
+    ("litellm.integrations.opentelemetry", "OpenTelemetry"),
+    ("litellm.integrations.otel.logger", "OpenTelemetryV2"),
+)
+"""Classes of LiteLLM's own OpenTelemetry callbacks: `langfuse_otel`, `arize_phoenix` and the like are subclasses."""
+
+_OTEL_CALLBACK_METHODS = (
+    "log_pre_api_call",
+    "log_success_event",
+    "log_failure_event",
+    "async_log_success_event",
+    "async_log_failure_event",
+    "async_service_success_hook",
+    "async_service_failure_hook",
+)
+"""Methods of these that look at the current span; which class has which depends on the release."""
+
 
 def _undecorated(module: str, *names: str) -> Iterator[Seam]:
     """Functions that users call and the decorator does not build; which ones those are depends on the release."""
@@ -184,6 +201,8 @@ _AROUND = (
         f"{_TRACING}.trace_routing",
         ROUTES,
     ),
+    Seam("litellm.router", "Router._generic_api_call_with_fallbacks", f"{_TRACING}.trace_routing"),
+    Seam("litellm.router_python_core", "PythonCore._generic_api_call_with_fallbacks", f"{_TRACING}.trace_routing"),
     Seam("litellm.router_python_core", "PythonCore.async_function_with_fallbacks", f"{_TRACING}.trace_routing", ROUTES),
     Seam("litellm.router_rust.core", "RustCore._drive", f"{_TRACING}.trace_core_routing", ROUTES),
     Seam("litellm.router_rust.core", "RustCore._call_sync", f"{_TRACING}.trace_core_routing", ROUTES),
@@ -217,6 +236,11 @@ _LOGGED = (
 _OTHERS = (
     Seam("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:otel_callback"),
     Seam("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:otel_callback"),
+    *(
+        Seam(module, f"{callback}.{method}", f"{_CALLBACK_CONTEXT}:otel_callback_method")
+        for module, callback in _OTEL_CALLBACKS
+        for method in _OTEL_CALLBACK_METHODS
+    ),
     Seam("openai._legacy_response", "to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing"),
     Seam("openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypassing"),
 )
@@ -228,11 +252,11 @@ def missing(feature: str, found: Collection[Seam]) -> list[Seam]:
     """The patch points that keep a feature from being available, of which `found` are in this LiteLLM.
 
     A feature is available if all its patch points in one module are found. The result is empty then; else it has those
-    that are missing from the module that has the most of them.
+    that are missing from the module in which most were found.
     """
     modules: dict[str, list[Seam]] = {}
     for seam in SEAMS:
         if seam.feature == feature:
             modules.setdefault(seam.module, []).append(seam)
-    lacking = [[seam for seam in seams if seam not in found] for seams in modules.values()]
-    return min(lacking, key=len)
+    lacking = [(seams, [seam for seam in seams if seam not in found]) for seams in modules.values()]
+    return min(lacking, key=lambda each: (bool(each[1]), len(each[1]) - len(each[0])))[1]

@@ -18,7 +18,7 @@ from agentops_otel_litellm.observing.answers import Step
 from agentops_otel_litellm.observing.logging_objects import know
 from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed, observation_in
 from agentops_otel_litellm.observing.stream_wrapper import traced_stream
-from agentops_otel_litellm.operations import ROUTE, Operation, by_name, operation_of, parameter_names
+from agentops_otel_litellm.operations import Operation, by_name, operation_of, parameter_names
 from agentops_otel_litellm.seams.patches import built_by, in_place_of, is_built
 
 Function = Callable[..., object]
@@ -33,9 +33,8 @@ _TAKING_FAILURE = guard("taking an attempt's failure")
 class _Seen:
     """A traced function: what it is, and what it is called for where its call belongs to one that is going on."""
 
-    def __init__(self, function: Function, operation: Operation | None = None) -> None:
+    def __init__(self, function: Function) -> None:
         self._function = function
-        self._operation = operation
         self._found: Operation | None = None
         self._names: tuple[str, ...] | None = None
 
@@ -50,7 +49,7 @@ class _Seen:
 
     def _find(self) -> Operation:
         look_around()
-        operation = self._operation or operation_of(self._function)
+        operation = operation_of(self._function)
         if operation.calls_a_model:
             FEATURES.require(LOGGING)
             FEATURES.require(ATTEMPTS)
@@ -76,7 +75,7 @@ class _Seen:
         around = call_in(context)
         if around is None or readers.is_by_twin(kwargs, self._function.__name__):
             return None
-        return Step(around.account, self.operation.shape, context, self.failed, kwargs)
+        return Step(around.account, readers.shape_of(self.operation), context, self.failed, kwargs)
 
     def _tries_for(self, kwargs: Parameters) -> Observation | None:
         """The call that LiteLLM tries once by calling itself. (Where an asynchronous function calls its synchronous
@@ -118,26 +117,26 @@ class Tracing:
 
     def trace_routing(self, function: Function) -> Function:
         """The Router's function that calls deployments until one succeeds. It calls itself for each fallback."""
-        return self.trace(function, _falls_back, operation=ROUTE)
+        return self.trace(function, _falls_back)
 
     def trace_core_routing(self, function: Function) -> Function:
         """The same function of the Router's Rust core, which receives the request as one argument."""
-        return self.trace(function, _falls_back, operation=ROUTE, parameters=readers.read_routed_request)
+        return self.trace(function, _falls_back, parameters=readers.read_routed_request)
 
     def trace(
         self,
         function: Function,
         belongs: Belongs | None = None,
         *,
-        operation: Operation | None = None,
         parameters: Callable[[Parameters], Parameters | None] | None = None,
     ) -> Function:
         """Return a function that does what `function` does and records it.
 
-        A call is not recorded if it `belongs` to one that is recorded already. `operation` is the function's; without it, the function's name tells. `parameters` returns the request from the function's arguments by name, or
-        `None` if the call is not to be recorded; without it, the arguments are the request.
+        A call is not recorded if it `belongs` to one that is recorded already. `parameters` returns the request from
+        the function's arguments by name, or `None` if the call is not to be recorded; without it, the arguments are the
+        request.
         """
-        seen = _Seen(function, operation)
+        seen = _Seen(function)
         observed = self._observer(
             seen, belongs or _is_called_on_behalf, parameters, settles_attempts=parameters is not None
         )

@@ -154,7 +154,7 @@ def router_decides(take_events: Function) -> Function:
     """
 
     @wraps(take_events)
-    def traced_take_events(driver: object, events: Any, *args: object, **kwargs: object) -> object:
+    def traced_take_events(driver: object, events: object, *args: object, **kwargs: object) -> object:
         with _TAKING_COOLDOWN:
             context = get_current()
             route = observation_in(context) if events else None

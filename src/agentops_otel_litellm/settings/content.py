@@ -1,4 +1,4 @@
-"""Settings of what is said: whether it is told, and how much of it."""
+"""Settings of content: whether it is captured, where it is recorded, and how much of it."""
 
 from __future__ import annotations
 
@@ -10,65 +10,65 @@ from agentops_otel_litellm.settings.values import CAPTURES, REDACTED, ContentCap
 
 @dataclass(frozen=True, kw_only=True)
 class ContentSettings:
-    """Whether what is said is told, where, and how much of it."""
+    """Whether content is captured, where it is recorded, and how much of it."""
 
     content: ContentCapture = setting(  # noqa: RUF009 - it is frozen
         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
         default=CAPTURES["NO_CONTENT"],
         parse=capture,
-        help="Whether prompts, answers, tools and the like are captured, and where: `NO_CONTENT`, `SPAN_ONLY`, "
+        help="Whether prompts, responses, tools and so on are recorded, and where: `NO_CONTENT`, `SPAN_ONLY`, "
         "`EVENT_ONLY` or `SPAN_AND_EVENT`; `true` is `SPAN_ONLY`.",
     )
     emit_event: bool | None = setting(
         "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT",
         default=None,
         parse=switch,
-        help="Whether each call of a model also makes an event, `gen_ai.client.inference.operation.details`; by "
-        "default where events have the content.",
+        help="Whether chats and text completions also emit an event, `gen_ai.client.inference.operation.details`; by "
+        "default if content is recorded in events.",
     )
     completion_hook: str | None = setting(
         "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK",
         default=None,
         parse=str,
-        help="The entry point (`opentelemetry_genai_completion_hook`) that is given the content, redacted: "
+        help="The entry point (`opentelemetry_genai_completion_hook`) that receives the redacted content: "
         "`upload` writes it to `OTEL_INSTRUMENTATION_GENAI_UPLOAD_BASE_PATH`. It needs the extra `upload`.",
     )
     redact: tuple[str, ...] = setting(
         "AGENTOPS_REDACT",
         default=REDACTED,
         parse=kinds,
-        help="What is taken out of content: any of `key`, `token`, `email`, `phone`, `card`, or `none`.",
+        help="What is redacted in content: any of `key`, `token`, `email`, `phone`, `card`, or `none`.",
     )
     redactor: str | None = setting(
         "AGENTOPS_REDACTOR",
         default=None,
         parse=str,
-        help="A function of yours that takes a text and gives it redacted, `package.module:function`.",
+        help="Your own redactor, a function from text to redacted text: `package.module:function`.",
     )
     part_limit: int = setting(
         "AGENTOPS_CONTENT_PART_LIMIT",
         default=32_768,
         parse=number_of("characters"),
-        help="Characters kept of each part of a message.",
+        help="Maximum length of each part of a message, in characters.",
     )
     call_limit: int = setting(
         "AGENTOPS_CONTENT_CALL_LIMIT",
         default=262_144,
         parse=number_of("characters"),
-        help="Characters kept of all content of a call; of a conversation that is longer, the end.",
+        help="Maximum length of all content of a call, in characters. The last messages of a longer conversation are "
+        "kept.",
     )
     capture_media: bool = setting(
         "AGENTOPS_CAPTURE_MEDIA",
         default=False,
         parse=switch,
-        help="Whether images, sounds and files that are sent or come as base64 are captured; else only their kind and "
-        "size are.",
+        help="Whether the base64 of images, audio and files is recorded; otherwise only their type and size are.",
     )
     media_limit: int = setting(
         "AGENTOPS_CONTENT_MEDIA_LIMIT",
         default=1_048_576,
         parse=number_of("characters"),
-        help="Characters of base64 that one of them may have; of one that has more, none are captured.",
+        help="Maximum length of such base64, in characters. Longer base64 is left out.",
     )
 
     @property

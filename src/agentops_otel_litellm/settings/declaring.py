@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import Field, field
 from typing import TypeVar
 
+from agentops_otel_litellm.processes import warn_at_start_up
 from agentops_otel_litellm.settings.masking import is_secret, without_secrets
 from agentops_otel_litellm.settings.values import url
 
@@ -45,10 +46,10 @@ def tell(declared: Field[object], text: str, accepted: str) -> None:
     told.add(variable)
     given = quoted(declared, text)
     if is_kept_quiet(declared):  # what is accepted may quote it: Python's own errors do
-        logger.warning("%s is not usable. %s", variable, instead(declared))
+        warn_at_start_up(logger, "%s is not usable. %s", variable, instead(declared))
     else:
         of = f"{variable}={given}" if given else variable
-        logger.warning("%s is not usable: it takes %s. %s", of, accepted, instead(declared))
+        warn_at_start_up(logger, "%s is not usable: it takes %s. %s", of, accepted, instead(declared))
 
 
 def is_kept_quiet(declared: Field[object]) -> bool:

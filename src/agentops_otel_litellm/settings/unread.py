@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from typing import NamedTuple
 
+from agentops_otel_litellm.processes import FIRST_PROCESS
 from agentops_otel_litellm.settings import Settings
 
 PREFIX = "AGENTOPS_"
@@ -32,7 +33,7 @@ class Unread(NamedTuple):
 def unread(environment: Mapping[str, str]) -> Iterator[Unread]:
     """Those that are set, by name. Their values are not told: each may be meant for a key."""
     declared = {each.metadata["variable"] for each in fields(Settings)}
-    for variable in sorted({*environment} - declared - OF_THE_SDK):
+    for variable in sorted({*environment} - declared - OF_THE_SDK - {FIRST_PROCESS}):
         if variable.startswith(PREFIX) and environment[variable]:
             yield Unread(variable, _nearest(variable, declared))
 

@@ -8,24 +8,14 @@ from __future__ import annotations
 
 from agentops_otel_litellm.call import Call, Cost, Response, Target, Usage
 from agentops_otel_litellm.call.content import Content
+from agentops_otel_litellm.operations import BILLED, names_of
 from agentops_otel_litellm.vocabularies import agentops_content as content
 from agentops_otel_litellm.vocabularies.gen_ai import provider_name
 from agentops_otel_litellm.vocabularies.vocabulary import Several, Table, Vocabulary
 
-LLM_CALLS = frozenset(
-    {
-        *("chat", "text_completion", "generate_content", "realtime", "responses_websocket"),
-        *("compact_responses", "interactions.create", "run_thread", "decisions", "systemone"),
-        *("embeddings", "rerank", "ocr"),
-        *("image_generation", "image_edit", "image_variation", "speech", "transcription"),
-        *("video_generation", "video_edit", "video_extension", "video_remix"),
-        "pass_through_endpoint",
-        # No models', but they have a price, and AgentOps adds up the prices of what it takes for a model's call.
-        *("search", "retrieval"),
-    }
-)
-"""Operations that are bought, in tokens or otherwise. What is free, asks about what was bought, or is around calls
-that tell what they took, is none: files, batches and their like, moderation, tokens that are counted, routes.
+LLM_CALLS = names_of(*BILLED)
+"""Operations that are billed, searches among them: AgentOps adds up the costs of what it takes for a model's call.
+Operations that are free, or whose cost is on the calls beneath them, are not: moderation, files, batches, routes.
 """
 
 

@@ -12,30 +12,23 @@ from typing import Any
 
 from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
 from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
+from agentops_otel_litellm.operations import Kind, names_of
+from agentops_otel_litellm.providers import identity_of
 from agentops_otel_litellm.vocabularies.conversation import as_json
-from agentops_otel_litellm.vocabularies.provider_names import named
 from agentops_otel_litellm.vocabularies.vocabulary import Convert, Table, Vocabulary, always
 
-# LiteLLM's provider → `gen_ai.provider.name`. What is not here keeps LiteLLM's name.
+# Provider → `gen_ai.provider.name`, if the conventions have a name of their own.
 PROVIDERS = {
-    "anthropic_text": "anthropic",
     "azure": "azure.ai.openai",
     "azure_ai": "azure.ai.inference",
-    "azure_text": "azure.ai.openai",
-    "codestral": "mistral_ai",
-    "cohere_chat": "cohere",
+    "bedrock": "aws.bedrock",
     "gemini": "gcp.gemini",
     "mistral": "mistral_ai",
     "moonshot": "moonshot_ai",
-    "text-completion-codestral": "mistral_ai",
-    "text-completion-openai": "openai",
+    "vertex_ai": "gcp.vertex_ai",
+    "watsonx": "ibm.watsonx.ai",
     "xai": "x_ai",
 }
-PROVIDER_FAMILIES = (
-    ("bedrock", "aws.bedrock"),
-    ("vertex_ai", "gcp.vertex_ai"),
-    ("watsonx", "ibm.watsonx.ai"),
-)
 
 # LiteLLM's finish reason → the convention's. What is not here keeps LiteLLM's name.
 FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
@@ -44,7 +37,7 @@ FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 @lru_cache(maxsize=256)
 def provider_name(provider: str | None) -> str | None:
     """The convention's name of a provider that LiteLLM calls `provider`."""
-    return None if provider is None else named(provider, PROVIDERS, PROVIDER_FAMILIES)
+    return None if provider is None else identity_of(provider, PROVIDERS)
 
 
 def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:
@@ -214,5 +207,5 @@ GEN_AI = Vocabulary(
 DETAILS_EVENT = "gen_ai.client.inference.operation.details"
 DETAILS = Vocabulary(*(_content(_structure) if table.kind is Content else table for table in GEN_AI.tables))
 """All that a span says; what was said, in structure."""
-INFERENCE = frozenset({"chat", "text_completion", "generate_content"})
-"""The operations whose details are told."""
+INFERENCE = names_of(Kind.CHAT, Kind.TEXT)
+"""The operations that the conventions call inference: they have the details event."""

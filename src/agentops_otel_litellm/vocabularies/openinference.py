@@ -11,39 +11,39 @@ from collections.abc import Callable, Mapping
 
 from agentops_otel_litellm.call import App, Call, Cost, Request, Response, Target, Usage
 from agentops_otel_litellm.call.content import Content
+from agentops_otel_litellm.operations import Kind, kind_named, names_of
+from agentops_otel_litellm.providers import identity_of, provider_named
 from agentops_otel_litellm.vocabularies import openinference_content as content
 from agentops_otel_litellm.vocabularies import openinference_documents as documents
 from agentops_otel_litellm.vocabularies.conversation import as_json
 from agentops_otel_litellm.vocabularies.llm import common_reason
-from agentops_otel_litellm.vocabularies.provider_names import named
 from agentops_otel_litellm.vocabularies.vocabulary import Several, Table, Vocabulary
 
-# Operation → `openinference.span.kind`.
-_KINDS: Mapping[str, str] = {
-    **dict.fromkeys(("chat", "generate_content", "compact_responses", "interactions.create", "run_thread"), "LLM"),
-    **dict.fromkeys(("text_completion", "realtime", "ocr"), "LLM"),
-    **dict.fromkeys(("image_generation", "image_edit", "image_variation", "speech", "transcription"), "LLM"),
-    **dict.fromkeys(("video_generation", "video_edit", "video_extension", "video_remix"), "LLM"),
-    "embeddings": "EMBEDDING",
-    "rerank": "RERANKER",
-    **dict.fromkeys(("search", "retrieval"), "RETRIEVER"),
-    "moderation": "GUARDRAIL",
-    **dict.fromkeys(("route", "rag.query"), "CHAIN"),
-    **dict.fromkeys(("batch_completion", "batch_completion_models", "batch_completion_models_all_responses"), "CHAIN"),
+# Kind of operation → `openinference.span.kind`. Other operations are UNKNOWN.
+_KINDS: Mapping[Kind, str] = {
+    Kind.CHAT: "LLM",
+    Kind.TEXT: "LLM",
+    Kind.MODEL: "LLM",
+    Kind.MEDIA: "LLM",
+    Kind.EMBEDDING: "EMBEDDING",
+    Kind.RERANKING: "RERANKER",
+    Kind.SEARCH: "RETRIEVER",
+    Kind.DECISION: "DECISION",
+    Kind.MODERATION: "GUARDRAIL",
+    Kind.CHAIN: "CHAIN",
 }
-_MODELS = frozenset(operation for operation, kind in _KINDS.items() if kind == "LLM")
-_COMPLETIONS = frozenset({"text_completion"})
+_MODELS = names_of(*(kind for kind, name in _KINDS.items() if name == "LLM"))
+_COMPLETIONS = names_of(Kind.TEXT)
 _CHATS = _MODELS - _COMPLETIONS
-_EMBEDDINGS = frozenset({"embeddings"})
-_RERANKINGS = frozenset({"rerank"})
-_SEARCHES = frozenset(operation for operation, kind in _KINDS.items() if kind == "RETRIEVER")
-_CONVERSATIONS = _MODELS | {"moderation"}
+_EMBEDDINGS = names_of(Kind.EMBEDDING)
+_RERANKINGS = names_of(Kind.RERANKING)
+_SEARCHES = names_of(Kind.SEARCH)
+_CONVERSATIONS = _MODELS | names_of(Kind.MODERATION)
 
-# LiteLLM's provider → who runs the model, as the conventions have it. What is not here keeps LiteLLM's name.
+# Provider → who runs the model, if the conventions have a name of their own.
 _PROVIDERS: Mapping[str, str] = {
-    "anthropic_text": "anthropic",
-    "codestral": "mistralai",
-    "cohere_chat": "cohere",
+    **dict.fromkeys(("aws_polly", "aws_textract", "bedrock", "sagemaker", "sagemaker_chat", "sagemaker_nova"), "aws"),
+    **dict.fromkeys(("azure", "azure_ai", "azure_speech"), "azure"),
     "fireworks_ai": "fireworks",
     "gemini": "google",
     "meta_llama": "meta",
@@ -51,23 +51,17 @@ _PROVIDERS: Mapping[str, str] = {
     "oci": "oracle",
     "ollama_chat": "ollama",
     "palm": "google",
-    "text-completion-codestral": "mistralai",
-    "text-completion-openai": "openai",
     "together_ai": "together",
+    "vertex_ai": "google",
 }
-_PROVIDER_FAMILIES = (
-    *(("aws_", "aws"), ("bedrock", "aws"), ("sagemaker", "aws")),
-    ("azure", "azure"),
-    ("vertex_ai", "google"),
-)
 
-# LiteLLM's provider → whose API it has, of those that the conventions know.
+# The provider whose API is offered → `llm.system`.
 _SYSTEMS: Mapping[str, str] = {
-    **dict.fromkeys(("openai", "text-completion-openai", "azure", "azure_text"), "openai"),
-    **dict.fromkeys(("anthropic", "anthropic_text"), "anthropic"),
-    **dict.fromkeys(("cohere", "cohere_chat"), "cohere"),
-    **dict.fromkeys(("mistral", "codestral", "text-completion-codestral"), "mistralai"),
-    **dict.fromkeys(("gemini", "vertex_ai", "vertex_ai_beta"), "vertexai"),
+    "anthropic": "anthropic",
+    "cohere": "cohere",
+    "mistral": "mistralai",
+    "openai": "openai",
+    "vertex_ai": "vertexai",
 }
 
 # Field of a request → the parameter as OpenAI names it.
@@ -113,7 +107,7 @@ _METADATA: Mapping[str, str] = {
 
 def provider_name(provider: str) -> str:
     """The convention's name of the one that LiteLLM calls `provider`."""
-    return named(provider, _PROVIDERS, _PROVIDER_FAMILIES)
+    return identity_of(provider, _PROVIDERS)
 
 
 def _chosen(parameters: Mapping[str, str]) -> Callable[[Request], str | None]:
@@ -245,7 +239,7 @@ OPENINFERENCE = Vocabulary(
             "llm.model_name": "model",
             "llm.request.model_name": "model",
             "llm.provider": ("provider", provider_name),
-            "llm.system": ("provider", _SYSTEMS.get),
+            "llm.system": ("provider", lambda provider: _SYSTEMS.get(provider_named(provider).api)),
         },
         of=_MODELS,
     ),
@@ -254,7 +248,7 @@ OPENINFERENCE = Vocabulary(
     Table(
         Call,
         {
-            "openinference.span.kind": ("name", lambda name: _KINDS.get(name, "UNKNOWN")),
+            "openinference.span.kind": ("name", lambda name: _KINDS.get(kind_named(name), "UNKNOWN")),
             "metadata": ("app", _metadata),
         },
     ),

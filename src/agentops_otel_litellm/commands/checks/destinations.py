@@ -22,7 +22,12 @@ from agentops_otel_litellm.launch.named_exporters import (
     is_configured_by_file,
     missing_exporters,
 )
-from agentops_otel_litellm.launch.obstacles import endpoint_variable, endpoints_that_take_nothing, is_switched_off
+from agentops_otel_litellm.launch.obstacles import (
+    endpoint_variable,
+    endpoints_that_take_nothing,
+    files_that_are_missing,
+    is_switched_off,
+)
 from agentops_otel_litellm.settings.masking import masked
 
 SEND = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
@@ -39,8 +44,9 @@ def check(examined: Examined) -> Iterator[Record]:
         yield _of(signal, examined)
     for missing in missing_exporters(examined.environment):
         yield problem(missing.signal.lower(), missing.text, missing.advice)
-    for obstacle in endpoints_that_take_nothing(examined.environment):
-        yield problem(obstacle.name, obstacle.text, obstacle.advice)
+    for find in (endpoints_that_take_nothing, files_that_are_missing):
+        for obstacle in find(examined.environment):
+            yield problem(obstacle.name, obstacle.text, obstacle.advice)
     yield from _service_name(examined)
     if sends_to_agentops(examined.environment):
         yield from _agentops(examined)

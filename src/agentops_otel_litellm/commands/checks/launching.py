@@ -54,11 +54,10 @@ def _distro(examined: Examined) -> Record:
     named = examined.given.get("OTEL_PYTHON_DISTRO")
     others = [each for each in examined.distros if not is_ours(each)]
     if examined.distro is None:
-        return problem(
-            "distro",
-            f"OTEL_PYTHON_DISTRO={named!r} is not installed" if named else "this package's is not installed",
-            "Unset OTEL_PYTHON_DISTRO." if named else "pip install agentops-otel-litellm",
-        )
+        return problem("distro", "this package's is not installed", "pip install agentops-otel-litellm")
+    if named and named != examined.distro.name:
+        text = f"OTEL_PYTHON_DISTRO={named!r} is not installed: {_shown(examined.distro)} is used"
+        return problem("distro", text, "Unset OTEL_PYTHON_DISTRO.")
     if not examined.has_our_distro:
         return problem(
             "distro",
@@ -79,11 +78,10 @@ def _configurator(examined: Examined) -> Record:
     named = examined.given.get("OTEL_PYTHON_CONFIGURATOR")
     chosen = examined.configurator
     if chosen is None:
-        return problem(
-            "configurator",
-            f"OTEL_PYTHON_CONFIGURATOR={named!r} is not installed: the SDK is not set up",
-            "Unset OTEL_PYTHON_CONFIGURATOR.",
-        )
+        return problem("configurator", "none is installed: the SDK is not set up", "pip install agentops-otel-litellm")
+    if named and named != chosen.name:
+        text = f"OTEL_PYTHON_CONFIGURATOR={named!r} is not installed: {_shown(chosen)} is used"
+        return problem("configurator", text, "Unset OTEL_PYTHON_CONFIGURATOR.")
     if is_ours(chosen):
         return ok("configurator", f"{_shown(chosen)}, {'by OTEL_PYTHON_CONFIGURATOR' if named else 'by the distro'}")
     why = "by OTEL_PYTHON_CONFIGURATOR" if named else "the first that is found"

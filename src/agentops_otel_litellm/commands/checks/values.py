@@ -9,8 +9,8 @@ from typing import Any
 
 from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
-from agentops_otel_litellm.launch.batching import unusable_batching
 from agentops_otel_litellm.launch.defaults import DEFAULTS
+from agentops_otel_litellm.launch.sdk_variables import unusable_variables
 from agentops_otel_litellm.prices.user import why_unusable
 from agentops_otel_litellm.settings import Settings, fault_in_choice, shown
 from agentops_otel_litellm.settings.declaring import instead, is_kept_quiet, quoted
@@ -24,13 +24,13 @@ DECLARED: dict[str, Field[Any]] = {declared.metadata["variable"]: declared for d
 def check(examined: Examined) -> Iterator[Record]:
     for declared in DECLARED.values():
         yield _ours(declared, examined)
-    batching = {found.variable: found for found in unusable_batching(examined.given)}
-    for found in batching.values():
-        yield problem(found.variable, found.text, f"{found.instead} Correct or unset {found.variable}.")
-    for variable in [name for name in DEFAULTS if name not in batching]:
+    unusable = {found.variable: found for found in unusable_variables(examined.given)}
+    for found in unusable.values():
+        yield problem(found.variable, f"{found.text} {found.instead}", f"Correct or unset {found.variable}.")
+    for variable in [name for name in DEFAULTS if name not in unusable]:
         yield _with_a_default(variable, examined)
     for variable, text in sorted(examined.given.items()):
-        if variable in {*DECLARED, *DEFAULTS, *batching} or not text:
+        if variable in {*DECLARED, *DEFAULTS, *unusable} or not text:
             continue
         if variable.startswith("OTEL_"):
             yield ok(variable, f"{masked(variable, text)} (environment)")

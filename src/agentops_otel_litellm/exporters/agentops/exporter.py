@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
 
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:  # loaded on the sender's thread: an app does not wait for the
 
 logger = logging.getLogger(__name__)
 
+COMPONENT = "agentops_span_exporter"
+_NUMBERS = count()
+
 
 class AgentOpsSpanExporter(SpanExporter):
     """Sends spans to AgentOps, as AGENTOPS_* say. It may be given to any processor.
@@ -37,6 +42,7 @@ class AgentOpsSpanExporter(SpanExporter):
     """Those of this process that are not shut down."""
 
     def __init__(self) -> None:
+        self._name = f"{COMPONENT}/{next(_NUMBERS)}"
         self._settings = Settings.from_environment()
         self._patience = self._settings.max_wait_time / 1_000
         self._shown = Shown(self._settings)
@@ -91,6 +97,19 @@ class AgentOpsSpanExporter(SpanExporter):
     def take_loss(self) -> int:
         """How many spans were dropped since that was last asked."""
         return 0 if self._is_inherited else self._sender.take_loss()
+
+    def observe_with(self, meter: Meter) -> None:
+        """Have the spans counted in the metric of the semantic conventions: exported, and lost."""
+        description = "The number of spans for which the export has finished, either successful or failed."
+        meter.create_observable_counter("otel.sdk.exporter.span.exported", [self._observe], "{span}", description)
+
+    def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
+        attributes = {"otel.component.type": COMPONENT, "otel.component.name": self._name}
+        return [
+            Observation(number, attributes if error is None else {**attributes, "error.type": error})
+            for error, number in self._sender.outcomes.items()
+            if number
+        ]
 
     def begin_shutdown(self) -> None:
         """From now on all that is exported, and the shutdown, take AGENTOPS_MAX_WAIT_TIME together."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -46,6 +46,7 @@ class Sender:
         self._sending_since = 0.0
         self._closed = False
         self._loss_told = 0
+        self._delivered = 0
         self._ends_at = math.inf
         self._thread = threading.Thread(target=self._run, name="AgentOpsSender", daemon=True)
         self._thread.start()
@@ -90,6 +91,12 @@ class Sender:
         with self._changed:
             loss, self._loss_told = self._held.lost - self._loss_told, self._held.lost
             return loss
+
+    @property
+    def outcomes(self) -> Mapping[str | None, int]:
+        """How many spans were exported (`None`), and how many were not, by `error.type`."""
+        overflow = self._held.overflow
+        return {None: self._delivered, "queue_full": overflow, "rejected": max(self._held.lost - overflow, 0)}
 
     def begin_end(self) -> None:
         """From now on nobody waits longer than `patience`, all waiting taken together."""
@@ -147,6 +154,7 @@ class Sender:
         """Draw the conclusions from an attempt."""
         self._trouble = trouble
         if trouble is None:
+            self._delivered += len(part)
             self._held.sent()
             self._failures = 0
             return
@@ -155,7 +163,9 @@ class Sender:
                 self._held.split(part)
             case Fate.PARTED:
                 self._held.sent()
-                self._held.lost += min(trouble.refused, len(part))
+                rejected = min(trouble.refused, len(part))
+                self._held.lost += rejected
+                self._delivered += len(part) - rejected
                 self._failures = 0
             case Fate.DROPPED:
                 self._held.drop(part)

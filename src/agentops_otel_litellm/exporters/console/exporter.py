@@ -25,6 +25,7 @@ from agentops_otel_litellm.exporters.console.totals import Totals
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.open_spans import OPEN_SPANS, Node, OpenSpans
+from agentops_otel_litellm.processes import is_first_process
 from agentops_otel_litellm.version import SCOPE
 
 if TYPE_CHECKING:  # every process of the app pays for imports: rich is loaded when there is something to draw
@@ -63,6 +64,8 @@ class ConsoleSpanExporter(SpanExporter):
         self._start_empty()
         FORK.renews("console", self._start_empty)
         with suppress(AttributeError, OSError, ValueError):  # no stderr, or one that is closed
+            if not is_first_process():
+                return
             if console is None:
                 (out or sys.stderr).write(f"{HINT}\n")
             else:

@@ -6,10 +6,10 @@ import json
 from math import isfinite
 from typing import Any
 
+from agentops_otel_litellm.attribute_values import MAX_CONTENT_DEPTH, json_text
 from agentops_otel_litellm.call.content import Json, Modality, Part
 from agentops_otel_litellm.readers.values import integer, members, text
 
-_DEEPEST = 32
 _LONGEST_SCHEME = 32
 
 
@@ -62,32 +62,70 @@ def stored_file(modality: Modality, file_id: Any, mime_type: str | None = None) 
 
 
 def parsed(value: Any, *, strings: bool = False) -> Json:
-    """What a string of JSON says; the string, where it is none, or where all `strings` are meant as such."""
+    """What a string of JSON says; the string, where it is none, where all `strings` are meant as such, and where it is
+    nested deeper than an event can hold.
+    """
     if not isinstance(value, str):
         return plain(value)
     if strings:
         return str.__str__(value)
     try:
-        return plain(json.loads(value))
+        return _copied(json.loads(value, parse_constant=_no_constant), MAX_CONTENT_DEPTH)
     except (ValueError, RecursionError):
         return str.__str__(value)
 
 
-def plain(value: Any, depth: int = _DEEPEST) -> Json:
-    """A copy of what JSON can say of a value: what it cannot is left out."""
+def plain(value: Any) -> Json:
+    """A copy of what JSON can say of a value: what it cannot is left out. What is nested deeper than an event can hold
+    is JSON text.
+    """
+    try:
+        return _copied(value, MAX_CONTENT_DEPTH)
+    except _TooDeepError:
+        return json_text(value, _as_json)
+
+
+class _TooDeepError(ValueError):
+    """The structure is nested too deep."""
+
+
+def _copied(value: Any, levels: int) -> Json:
     if isinstance(value, bool | int | float):
         return _number(value)
     if isinstance(value, str):
         return str.__str__(value)
-    if depth and isinstance(value, list | tuple):
-        return [plain(each, depth - 1) for each in value]
-    if depth and (isinstance(value, dict) or hasattr(type(value), "model_fields")):
-        return {str(name): plain(each, depth - 1) for name, each in members(value).items()}
+    if isinstance(value, list | tuple):
+        _go_deeper(levels)
+        return [_copied(each, levels - 1) for each in value]
+    if isinstance(value, dict) or hasattr(type(value), "model_fields"):
+        _go_deeper(levels)
+        return {str(name): _copied(each, levels - 1) for name, each in members(value).items()}
     return None
 
 
+def _go_deeper(levels: int) -> None:
+    if not levels:
+        raise _TooDeepError
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON has for an object: a model's fields, and of others nothing."""
+    return dict(members(value)) if hasattr(type(value), "model_fields") else None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 def _number(value: float) -> Json:
-    """OTLP's integers have 64 bits, and JSON has no numbers that are not finite."""
+    """OTLP's integers have 64 bits, and JSON has no numbers that are not finite: those are text."""
     if isinstance(value, int):
-        return value if isinstance(value, bool) or integer(value) is not None else str(value)
-    return value if isfinite(value) else None
+        return value if isinstance(value, bool) or integer(value) is not None else _digits(value)
+    return value if isfinite(value) else json.dumps(value)
+
+
+def _digits(value: int) -> str | None:
+    try:
+        return str(value)
+    except ValueError:  # more digits than Python writes
+        return None

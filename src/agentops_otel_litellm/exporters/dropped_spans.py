@@ -1,0 +1,126 @@
+"""A batch span processor that counts the spans its full queue drops, in a metric and in a log line.
+
+The SDK's own drops the oldest span: OpenTelemetry 1.39 says nothing, newer releases log that it happened, and count it
+only with OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true. The metric is the one that the semantic conventions define.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import count
+from time import monotonic
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from agentops_otel_litellm.fork import FORK
+from agentops_otel_litellm.guard import guard
+
+logger = logging.getLogger(__name__)
+
+METRIC = "otel.sdk.processor.span.processed"
+COMPONENT = "batching_span_processor"
+LOG_INTERVAL = 30.0
+"""Seconds for which dropped spans are added up before a line is logged; when the process ends, it is logged at once."""
+
+_NUMBERS = count()
+
+
+class CountingBatchSpanProcessor(BatchSpanProcessor):
+    """Counts on the application's thread without a lock: a garbage collection may end a span while one is held."""
+
+    def __init__(self, exporter: SpanExporter, **options: float) -> None:
+        self._name = f"{COMPONENT}/{next(_NUMBERS)}"
+        self._start_counting()
+        super().__init__(_Reporting(exporter, self), **options)  # type: ignore[arg-type]  # some are whole numbers
+        FORK.renews("dropped spans", self._start_counting)
+
+    def _start_counting(self) -> None:
+        """A forked child leaves what its parent counted to the parent."""
+        self._ended = 0
+        self._dropped = 0
+        self._logged = 0
+        self._noticed_at: float | None = None
+
+    @property
+    def span_exporter(self) -> SpanExporter:
+        """The exporter that was given."""
+        reporting = self._batch_processor._exporter  # noqa: SLF001 - as the SDK's own does
+        return reporting.exporter if isinstance(reporting, _Reporting) else reporting  # type: ignore[return-value]
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.context is not None and span.context.trace_flags.sampled:
+            queue = self._batch_processor._queue  # noqa: SLF001 - it has no public name
+            is_full = len(queue) == queue.maxlen
+            # Nothing is called between reading a number and writing it, so no other thread or finalizer comes between.
+            if is_full:
+                self._dropped += 1
+            self._ended += 1
+        super().on_end(span)
+
+    def shutdown(self) -> None:
+        super().shutdown()  # type: ignore[no-untyped-call]  # untyped upstream
+        self.log_dropped(now=True)
+
+    def observe_with(self, meter: Meter) -> None:
+        """Have the spans counted in the metric, unless the SDK does that itself."""
+        if type(getattr(self._batch_processor, "_metrics", None)).__name__ == "ProcessorMetrics":
+            return
+        meter.create_observable_counter(
+            METRIC,
+            [self._observe],
+            "{span}",
+            "The number of spans for which the processing has finished, either successful or failed.",
+        )
+
+    def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
+        attributes = {"otel.component.type": COMPONENT, "otel.component.name": self._name}
+        exported = self._ended - self._dropped - len(self._batch_processor._queue)  # noqa: SLF001 - (the same)
+        # A process that has no spans, as many child processes have none, exports no metric of them either.
+        if exported > 0:
+            yield Observation(exported, attributes)
+        if self._dropped:
+            yield Observation(self._dropped, {**attributes, "error.type": "queue_full"})
+
+    def log_dropped(self, *, now: bool = False) -> None:
+        """Log how many spans were dropped since the last time, if that is `LOG_INTERVAL` ago, or `now`."""
+        dropped = self._dropped - self._logged
+        if not dropped:
+            return
+        if self._noticed_at is None:
+            self._noticed_at = monotonic()
+        if not now and monotonic() < self._noticed_at + LOG_INTERVAL:
+            return
+        self._logged += dropped
+        self._noticed_at = None
+        with suppress(Exception):  # a handler of the application's may raise
+            logger.warning(
+                "%s spans were dropped because the queue was full: spans end faster than they are exported. Increase "
+                "OTEL_BSP_MAX_QUEUE_SIZE (%s), or check the destination.",
+                dropped,
+                self._batch_processor._max_queue_size,  # noqa: SLF001 - (the same)
+            )
+
+
+class _Reporting(SpanExporter):
+    """The exporter, after which the processor's thread has time to log what was dropped."""
+
+    def __init__(self, exporter: SpanExporter, processor: CountingBatchSpanProcessor) -> None:
+        self.exporter = exporter
+        # The SDK looks at which parameters they have.
+        self.shutdown = exporter.shutdown  # type: ignore[method-assign]
+        self.force_flush = exporter.force_flush  # type: ignore[method-assign]
+        self._processor = weakref.ref(processor)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        try:
+            return self.exporter.export(spans)
+        finally:
+            processor = self._processor()
+            if processor is not None:
+                with guard("logging how many spans were dropped"):
+                    processor.log_dropped()

@@ -1,0 +1,30 @@
+"""What Python processes load that the application starts: this directory is on PYTHONPATH, with a `sitecustomize`.
+
+`opentelemetry-instrument` puts a directory of its own there, which has every Python process start OpenTelemetry. Child
+processes inherit it, also those of a Python that does not have OpenTelemetry.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def prepare_child_processes() -> None:
+    """Have child processes load our `sitecustomize`, which is silent in a Python without OpenTelemetry.
+
+    Called at the end of the start-up, by the entry point `opentelemetry_post_instrument`. Does nothing if the launcher
+    did not start this process, or is so old that it does not start OpenTelemetry in child processes.
+    """
+    from opentelemetry.instrumentation import auto_instrumentation
+
+    launchers = str(Path(auto_instrumentation.__file__).resolve().parent)
+    if launchers not in map(os.path.realpath, sys.path) or not hasattr(auto_instrumentation, "_initialize"):
+        return
+    ours = str(Path(__file__).parent)
+    launchers_as_written = next(each for each in sys.path if os.path.realpath(each) == launchers)
+    path = os.environ.get("PYTHONPATH")
+    others = [] if path is None else path.split(os.pathsep)
+    kept = [each for each in others if each not in (ours, launchers_as_written)]
+    os.environ["PYTHONPATH"] = os.pathsep.join([ours, launchers_as_written, *kept])

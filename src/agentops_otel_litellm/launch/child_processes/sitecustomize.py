@@ -1,0 +1,55 @@
+"""Starts OpenTelemetry in a Python process that a traced application starts, if that Python has OpenTelemetry.
+
+It comes before the `sitecustomize` of `opentelemetry-instrument` on PYTHONPATH, does what that does, and differs in two
+ways. A Python without OpenTelemetry prints nothing; there, the other prints an error to stderr. And a `sitecustomize`
+of the application, which it hides, runs as well. Any Python may load it, so it is written for old ones too.
+"""
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_STARTERS = (
+    os.path.join("opentelemetry", "instrumentation", "auto_instrumentation"),
+    os.path.join("agentops_otel_litellm", "launch", "child_processes"),
+)
+"""The ends of directories with a `sitecustomize` that starts OpenTelemetry, whichever environment they are in."""
+
+
+def _start_opentelemetry():
+    # type: () -> None
+    try:
+        from opentelemetry.instrumentation.auto_instrumentation import initialize
+    except ImportError as error:
+        if (getattr(error, "name", None) or "opentelemetry").partition(".")[0] == "opentelemetry":
+            return
+        raise
+    # As the launcher does: what is started meanwhile must not start OpenTelemetry in its turn.
+    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join(entry for entry in entries if entry != _HERE)
+    try:
+        initialize()
+    finally:
+        others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+        if _HERE in entries and _HERE not in others:
+            os.environ["PYTHONPATH"] = os.pathsep.join([_HERE] + [entry for entry in others if entry])
+
+
+def _run_hidden_sitecustomize():
+    # type: () -> None
+    try:
+        from importlib.machinery import PathFinder
+        from importlib.util import module_from_spec
+    except ImportError:  # Python 2
+        return
+    entries = [entry for entry in sys.path if not os.path.abspath(entry).endswith(_STARTERS)]
+    spec = PathFinder.find_spec("sitecustomize", entries)
+    if spec is not None and spec.loader is not None:
+        module = sys.modules["sitecustomize"] = module_from_spec(spec)
+        spec.loader.exec_module(module)
+
+
+try:
+    _start_opentelemetry()
+finally:
+    _run_hidden_sitecustomize()

@@ -1,0 +1,42 @@
+"""Which process of an application is the first: the child processes that it starts log no start-up lines."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+FIRST_PROCESS = "AGENTOPS_OTEL_LITELLM_FIRST_PROCESS"
+"""Set by us, for child processes: the id of the process that logged the start-up lines."""
+
+_LOADER = "opentelemetry.instrumentation.auto_instrumentation._load"
+
+
+def mark_first_process() -> None:
+    """Have child processes know that they are not the first."""
+    os.environ.setdefault(FIRST_PROCESS, str(os.getpid()))
+
+
+def is_first_process() -> bool:
+    """Whether the process was not started by another one in which this package was set up."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    if multiprocessing is not None and multiprocessing.parent_process() is not None:
+        return False
+    own = str(os.getpid())
+    return os.environ.get(FIRST_PROCESS, own) == own
+
+
+def quiet_child_process() -> None:
+    """Have OpenTelemetry not repeat, in a child process, which of the installed configurators it does not load."""
+    if not is_first_process():
+        logging.getLogger(_LOADER).addFilter(_is_no_start_up_line)
+
+
+def _is_no_start_up_line(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith("Configuration of %s not loaded")
+
+
+def warn_at_start_up(logger: logging.Logger, message: str, *values: object) -> None:
+    """Log a warning about the environment. Child processes inherit the environment, and would repeat it."""
+    if is_first_process():
+        logger.warning(message, *values, stacklevel=2)
