@@ -16,6 +16,7 @@ from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.agentops import AgentOpsSettings
 from agentops_otel_litellm.settings.calls import CallSettings
 from agentops_otel_litellm.settings.content import ContentSettings
+from agentops_otel_litellm.settings.processes import ProcessSettings
 from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary
 from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION
 from agentops_otel_litellm.vocabularies.llm import ATTEMPT
@@ -23,7 +24,12 @@ from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
 from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST
 
 HERE = Path(__file__).parent
-GROUPS = {"Calls": CallSettings, "Content": ContentSettings, "AgentOps": AgentOpsSettings}
+GROUPS = {
+    "Calls": CallSettings,
+    "Content": ContentSettings,
+    "AgentOps": AgentOpsSettings,
+    "Processes": ProcessSettings,
+}
 EVENTS = {"litellm.attempt": ATTEMPT, "gen_ai.client.operation.exception": EXCEPTION}
 TYPES = {"str": "string", "int": "int", "float": "double", "bool": "boolean", "tuple[str, ...]": "string[]"}
 

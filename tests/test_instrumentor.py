@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import pickle
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from types import ModuleType
+from weakref import ref
 
 import litellm
 import litellm.main
@@ -19,9 +21,10 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import agentops_otel_litellm
-from agentops_otel_litellm import LiteLLMInstrumentor, operations, vocabularies
+from agentops_otel_litellm import LiteLLMInstrumentor, operations, version, vocabularies
 from agentops_otel_litellm.call import Call, Usage
 from agentops_otel_litellm.seams import SEAMS, patches
+from agentops_otel_litellm.seams.tracing import TRACING
 from agentops_otel_litellm.vocabularies import metrics
 from conformance import Emitted
 from conftest import Reinstrument, Told
@@ -247,3 +250,23 @@ def test_the_change_test(
         "Point 'gen_ai.client.operation.duration'",
         "Point 'litellm.client.attempts'",
     }
+
+
+def test_uninstrumenting_lets_go_of_everything(provider: OpenAIProvider, instrumented_with: Reinstrument) -> None:
+    """However often LiteLLM is instrumented, on one meter: each call is counted, and nothing of before is kept."""
+    recorder = Recorder()
+    before: list[ref[object]] = []
+    for _ in range(5):
+        with instrumented_with(recorder):
+            litellm.completion(**chat(provider))
+            telemetry = TRACING.telemetry
+            assert telemetry is not None
+            before += [ref(telemetry), ref(telemetry._metrics), ref(telemetry._package_prices)]
+            del telemetry
+    (duration,) = recorder.points("gen_ai.client.operation.duration")
+    assert duration.count == 5
+    gc.collect()
+    assert [each() for each in before if each() is not None] == []
+    meter = recorder.meter_provider.get_meter("agentops_otel_litellm", version.__version__)
+    gauges = [each for each in vars(meter)["_instrument_id_instrument"] if ".collection_" in each]
+    assert len(gauges) == 1

@@ -9,11 +9,14 @@ import time
 
 import pytest
 
+from agentops_otel_litellm import background, open_streams
+from agentops_otel_litellm.background import Background
 from agentops_otel_litellm.open_streams import OpenStreams
 
 SETUP = """
 import os, sys
 from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.features import FEATURES
 from agentops_otel_litellm.seams.tracing import Tracing
 from agentops_otel_litellm.vocabularies import VOCABULARIES
 from opentelemetry import trace
@@ -22,6 +25,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor, SpanExporter, SpanExportResult
 
+FEATURES.require = lambda feature: None  # nothing of LiteLLM is patched here
 WHO = "parent"
 
 class Told(SpanExporter):
@@ -111,12 +115,13 @@ class Stream:
 def test_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for one, and the next stream has it."""
 
-    def start(_thread: threading.Thread) -> None:
+    def start(_run: object, _name: str) -> None:
         raise RuntimeError("can't start new thread")
 
+    monkeypatch.setattr(open_streams, "BACKGROUND", Background())
     streams, first, second = OpenStreams(), Stream(), Stream()
     with monkeypatch.context() as without:
-        without.setattr(threading.Thread, "start", start)
+        without.setattr(background, "start_thread", start)
         streams.add(first)
         streams.forget(first)
         began = time.monotonic()

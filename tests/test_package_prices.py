@@ -23,6 +23,7 @@ from agentops_otel_litellm.call import Call, Cost, Response, Stream, Target, Tim
 from agentops_otel_litellm.observing.observation import is_suppressed
 from agentops_otel_litellm.prices.background import PackagePrices
 from agentops_otel_litellm.processors.cost import pricing_unmapped
+from agentops_otel_litellm.seams.tracing import TRACING
 from apps import App, SyncApp
 from conftest import Reinstrument, Told
 from recorder import Attributes, Recorder
@@ -45,6 +46,12 @@ def wait_for(is_done: Callable[[], object]) -> None:
     while not is_done():
         assert time.monotonic() < patience
         time.sleep(0.005)
+
+
+def wait_for_package() -> None:
+    """Until the thread that imports the package has ended."""
+    assert TRACING.telemetry is not None
+    assert TRACING.telemetry._package_prices.loaded.wait(10)
 
 
 THEIRS, OURS = "genai_prices", "agentops_otel_litellm.prices.package"
@@ -116,8 +123,8 @@ def test_what_others_look_for_is_not_imported_meanwhile(provider: OpenAIProvider
         import litellm
         messages = [dict(role="user", content="?")]
         litellm.completion("openai/unheard-of", messages, api_key="k", api_base={provider.base_url!r})
-        while "agentops-prices" in {{thread.name for thread in threading.enumerate()}}:
-            pass
+        from agentops_otel_litellm.seams.tracing import TRACING
+        assert TRACING.telemetry._package_prices.loaded.wait(30)
         print("genai_prices" in sys.modules, Noting.names["httpx2"])
     """
     done = subprocess.run(
@@ -206,7 +213,7 @@ def test_a_model_that_litellm_does_not_know(app: App, instrumented_with: Reinstr
     with instrumented_with(Recorder()) as telemetry:
         app.ask()
         assert prices_of(telemetry.attributes()) == {}
-        wait_for(lambda: "agentops-prices" not in {thread.name for thread in threading.enumerate()})
+        wait_for_package()
         telemetry.forget()
         app.ask()
         told = prices_of(telemetry.attributes())
@@ -226,7 +233,7 @@ def test_an_app_that_does_not_need_it(app: App, instrumented_with: Reinstrument)
         with pytest.raises(litellm.exceptions.BadRequestError):
             app.ask(model="nonesuch/mine")
     assert "genai_prices" not in sys.modules
-    assert "agentops-prices" not in {thread.name for thread in threading.enumerate()}
+    assert not [thread for thread in threading.enumerate() if thread.name == "agentops-prices"]
 
 
 @pytest.mark.usefixtures("unmapped")
@@ -235,7 +242,7 @@ def test_an_app_without_it(app: App, instrumented_with: Reinstrument) -> None:
     with instrumented_with(Recorder()) as telemetry:
         for _ in range(2):
             app.ask()
-            wait_for(lambda: "agentops-prices" not in {thread.name for thread in threading.enumerate()})
+            wait_for_package()
         assert [prices_of(dict(span.attributes or {})) for span in telemetry.spans()] == [{}, {}]
 
 
@@ -253,7 +260,7 @@ def test_live_prices_without_the_package(provider: OpenAIProvider, instrumented_
     with instrumented_with(Recorder()):
         for _ in range(2):
             SyncApp(provider).ask()
-        wait_for(lambda: "agentops-prices" not in {thread.name for thread in threading.enumerate()})
+        wait_for_package()
     (line,) = told.take()
     assert line == (
         "AGENTOPS_LIVE_PRICES needs the package genai-prices, which is not installed: "

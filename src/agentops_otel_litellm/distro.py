@@ -19,11 +19,13 @@ from opentelemetry.trace import get_tracer_provider
 from agentops_otel_litellm.destinations import CONSOLE, exporters, lacks_service_name, resource_attributes
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.launch.child_exit import CHILD
 from agentops_otel_litellm.launch.configuration import configure_unset
 from agentops_otel_litellm.launch.defaults import apply_defaults
 from agentops_otel_litellm.launch.obstacles import obstacles
 from agentops_otel_litellm.launch.providers import TRACES
 from agentops_otel_litellm.launch.sdk_variables import drop_unusable_variables
+from agentops_otel_litellm.launch.termination import flush_on_signals
 from agentops_otel_litellm.open_spans import OPEN_SPANS
 from agentops_otel_litellm.processes import mark_first_process, quiet_child_process, warn_at_start_up
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level
@@ -85,6 +87,8 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
         configure: Callable[..., None] = super()._configure
         makes_provider = TRACES.provider is None
         configure_unset(partial(configure, resource_attributes=resource, **kwargs))
+        flush_on_signals(os.environ)
+        CHILD.arrange(os.environ)
         DELIVERY.wanted(None)  # also where LiteLLM is not instrumented: other spans may go there
         provider = get_tracer_provider()
         if makes_provider and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):

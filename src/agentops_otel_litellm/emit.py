@@ -79,6 +79,10 @@ class Telemetry:
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics, open_streams=OPEN_STREAMS.calls)
 
+    def close(self) -> None:
+        """LiteLLM is instrumented no more: stop what goes on without calls."""
+        self._package_prices.close()
+
     def shares_pipeline_with(self, tracer: object) -> bool:
         """Whether spans of the tracer go through the same span processors, and so to the same destinations."""
         processor = _span_processor(tracer)

@@ -92,7 +92,11 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.seams.tracing import TRACING
 
-        TRACING.telemetry = None
+        telemetry, TRACING.telemetry = TRACING.telemetry, None
+        if telemetry is not None:
+            with guard("ending the telemetry of LiteLLM"):
+                telemetry.close()
+        self._tracer_provider = self._meter_provider = self._logger_provider = None
         STREAM_USAGE.wanted = False
         self._loaded = False
         with guard("putting LiteLLM's functions back"):

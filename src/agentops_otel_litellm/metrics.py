@@ -7,12 +7,11 @@ and the app's thread has paid for an append.
 
 from __future__ import annotations
 
-import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from itertools import count
-from threading import Event, Lock, Thread
+from threading import RLock
+from weakref import WeakKeyDictionary
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -21,7 +20,9 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext
 from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.attribute_values import clean_text
+from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.version import SCOPE
 from agentops_otel_litellm.vocabularies.metrics import METRICS, Dimensions, Metric
@@ -30,82 +31,65 @@ Record = Callable[..., None]
 """An instrument's `record` or `add`: `(value, attributes, context=context)`."""
 Attributes = dict[str, AttributeValue]
 
-_INSTANCES = count(1)
+OpenStreamCalls = Callable[[], Iterable[Call]]
+
+_GAUGES = count(1)
 
 
 class Metrics:
     """Instruments for the rows, and the finished calls whose values are still to be recorded."""
 
     WAITING_LIMIT = 1_024
-    """Values put aside before a thread is asked to record them: collections can be minutes apart."""
+    """Values put aside before the background thread is to record them: collections can be minutes apart."""
 
     def __init__(
-        self, meter: Meter, rows: Sequence[Metric] = METRICS, *, open_streams: Callable[[], Iterable[Call]] = tuple
+        self, meter: Meter, rows: Sequence[Metric] = METRICS, *, open_streams: OpenStreamCalls = tuple
     ) -> None:
         self._enabled = not isinstance(meter, NoOpMeter)
         self._names = _Names()
-        self._open_streams = open_streams
-        """The calls of whose streams the app is reading: asked at each collection."""
         self._start_empty()
+        FORK.renews("metrics", self._start_empty)
         self._recorded: list[tuple[Metric, Record]] = []
         instruments: dict[str, Record] = {}
         for row in rows:
             if row.instrument == "open streams":
-                self._observe_open_streams(meter, row)
                 continue
             if row.name not in instruments:
                 instruments[row.name] = _instrument(meter, row)
             self._recorded.append((row, instruments[row.name]))
-        # Collection runs the callbacks of observable instruments first, then reads the others. This one
-        # never has a value, so it is never exported. A meter that has one of that name already would take no
-        # notice of our callback: after another `instrument()` nothing would be recorded any more.
-        meter.create_observable_gauge(f"{SCOPE}.collection_{next(_INSTANCES)}", callbacks=[self._collecting])
-
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._start_empty)
+        self._collections = _collections_of(meter)
+        for row in rows:
+            if row.instrument == "open streams":
+                self._collections.observe_open_streams(meter, row, open_streams)
 
     def _start_empty(self) -> None:
-        """With no calls. A forked child leaves the parent's to the parent, and its locks and thread are of no use."""
+        """With no calls. A forked child leaves the parent's to the parent."""
         self._waiting: deque[tuple[Call, SpanContext]] = deque()
         self._waiting_values = 0
-        self._recording = Lock()
-        self._overflowing = Event()
-        self._recorder: Thread | None = None
-        self._starting = Lock()
+        self._recording = RLock()
 
     def defer(self, call: Call, span_context: SpanContext) -> None:
-        """Have the call's values recorded when metrics are next collected."""
+        """Have the call's values recorded when metrics are next collected. Takes no lock: a finalizer or a signal
+        handler may end a call.
+        """
         if not self._enabled:
             return
         self._waiting.append((call, span_context))
         self._waiting_values += len(self._recorded) + (call.stream.chunk_count if call.stream else 0)
+        self._collections.waiting[id(self)] = self
         if self._waiting_values > self.WAITING_LIMIT:
-            self._wake_recorder()
+            BACKGROUND.submit(self.record_waiting)
 
-    def _wake_recorder(self) -> None:
-        with self._starting:
-            if self._recorder is None:
-                recorder = Thread(target=self._record_overflow, name="agentops-metrics", daemon=True)
-                with suppress(RuntimeError):  # there is none to be had: the next call asks again
-                    recorder.start()
-                    self._recorder = recorder
-        self._overflowing.set()
-
-    def _record_overflow(self) -> None:
-        while self._overflowing.wait():
-            self._overflowing.clear()
-            self._record_waiting()
-
-    def _record_waiting(self) -> None:
+    def record_waiting(self) -> None:
         """Record everything put aside until now. A collection waits for a recording that is under way."""
         with self._recording:
             self._waiting_values = 0
-            while self._waiting:
-                self._record(*self._waiting.popleft())
-
-    def _collecting(self, _options: CallbackOptions) -> Iterable[Observation]:
-        self._record_waiting()
-        return ()
+            while True:
+                try:
+                    call, span_context = self._waiting.popleft()
+                except IndexError:
+                    return
+                self._record(call, span_context)
 
     def _record(self, call: Call, span_context: SpanContext) -> None:
         # Only the span's identity is kept until now: it is all that an exemplar needs.
@@ -115,36 +99,71 @@ class Metrics:
             if is_route and not row.of_routes:
                 continue
             with guard(f"recording the metric {row.name}"):
-                for attributes, value, times in self._measured(row, call):
+                for attributes, value, times in _measured(row, call, self._names):
                     for _ in range(times):
                         record(value, attributes, context=context)
 
-    def _measured(self, row: Metric, call: Call) -> Iterator[tuple[Attributes, float, int]]:
-        measured = tuple(row.measure(call))
-        if not measured:
-            return
-        known = {name: value for name, read in row.dimensions.items() if (value := read(call)) is not None}
-        shared = self._names.bounded(known)
-        for value, dimensions, times in measured:
-            yield {**shared, **self._names.bounded(dimensions)} if dimensions else shared, value, times
 
-    def _observe_open_streams(self, meter: Meter, row: Metric) -> None:
-        """Have the streams counted at each collection, and those that are no more be 0. They are all the process's:
-        it does not matter whose callback it is.
-        """
+class _Collections:
+    """What the collections of one meter call.
+
+    A meter never lets go of a callback, and another `instrument()` makes other `Metrics` on the same meter: this knows
+    them only while calls wait there.
+    """
+
+    def __init__(self, meter: Meter) -> None:
+        self.waiting: dict[int, Metrics] = {}
+        """By id, those with calls whose values are still to be recorded."""
+        self._observed: set[str] = set()
+        self._names = _Names()
+        # Collection runs the callbacks of observable instruments first, then reads the others. This one
+        # never has a value, so it is never exported. A meter that has one of that name already would ignore our
+        # callback.
+        meter.create_observable_gauge(f"{SCOPE}.collection_{next(_GAUGES)}", callbacks=[self._record_waiting])
+
+    def _record_waiting(self, _options: CallbackOptions) -> Iterable[Observation]:
+        while self.waiting:
+            _, metrics = self.waiting.popitem()
+            metrics.record_waiting()
+        return ()
+
+    def observe_open_streams(self, meter: Meter, row: Metric, open_streams: OpenStreamCalls) -> None:
+        """Have the streams counted at each collection, and those that have ended be 0. They are all the process's."""
+        if row.name in self._observed:
+            return
+        self._observed.add(row.name)
         known: dict[frozenset[tuple[str, AttributeValue]], Attributes] = {}
 
         def observe(_options: CallbackOptions) -> Iterable[Observation]:
             open_: Counter[object] = Counter()
             with guard(f"observing the metric {row.name}"):
-                for call in self._open_streams():
-                    for attributes, value, times in self._measured(row, call):
+                for call in open_streams():
+                    for attributes, value, times in _measured(row, call, self._names):
                         key = frozenset(attributes.items())
                         known.setdefault(key, attributes)
                         open_[key] += int(value) * times
             return [Observation(open_[key], attributes) for key, attributes in known.items()]
 
         meter.create_observable_up_down_counter(row.name, [observe], row.unit, row.description)
+
+
+_COLLECTIONS: WeakKeyDictionary[Meter, _Collections] = WeakKeyDictionary()
+
+
+def _collections_of(meter: Meter) -> _Collections:
+    if meter not in _COLLECTIONS:
+        _COLLECTIONS[meter] = _Collections(meter)
+    return _COLLECTIONS[meter]
+
+
+def _measured(row: Metric, call: Call, names: _Names) -> Iterator[tuple[Attributes, float, int]]:
+    measured = tuple(row.measure(call))
+    if not measured:
+        return
+    known = {name: value for name, read in row.dimensions.items() if (value := read(call)) is not None}
+    shared = names.bounded(known)
+    for value, dimensions, times in measured:
+        yield {**shared, **names.bounded(dimensions)} if dimensions else shared, value, times
 
 
 def _instrument(meter: Meter, row: Metric) -> Record:

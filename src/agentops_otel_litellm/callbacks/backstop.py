@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import wraps
-from threading import Lock
 from typing import Any
 
 from opentelemetry.context import get_current
@@ -36,7 +35,8 @@ _READING_REQUEST = guard("reading a logged request")
 _READING_RESPONSE = guard("reading a logged response")
 _READING_USAGE = guard("reading a logged response's usage")
 _READING_ROUTING = guard("reading how LiteLLM carried a logged call")
-_claiming = Lock()
+_claims: dict[int, object] = {}
+"""The logging objects, by id, of calls that are being claimed now."""
 
 
 def made_in_a_call(init: Function) -> Function:
@@ -105,10 +105,8 @@ def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since
     context, error = get_current(), given.get("exception")
     if error is None and not readers.is_over(logging):
         return
-    with _claiming:
-        if logging in KNOWN:
-            return
-        know(logging)
+    if not _claim(logging):
+        return
     timing = readers.logged_timing(logging, given.get("start_time"), given.get("end_time"))
     if timing is None or timing.started_at < since * 1e9 or not readers.was_made(logging):
         return
@@ -127,6 +125,22 @@ def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since
         call = _with_answer(call, operation, logging, given)
     FEATURES.require(CALLS)
     telemetry.finish(telemetry.start(begun, context), call)
+
+
+def _claim(logging: object) -> bool:
+    """Whether nobody has recorded the call. Takes no lock: the handlers of LiteLLM run in signal handlers of the
+    application too, which may interrupt this.
+    """
+    claim = object()
+    if _claims.setdefault(id(logging), claim) is not claim:  # atomic: one of those who come at once
+        return False
+    try:
+        if logging in KNOWN:
+            return False
+        know(logging)
+        return True
+    finally:
+        del _claims[id(logging)]
 
 
 def _with_request(call: Call, operation: Operation, logging: object, parameters: Mapping[str, Any]) -> Call:

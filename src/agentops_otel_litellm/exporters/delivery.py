@@ -18,6 +18,7 @@ from weakref import WeakSet
 from opentelemetry.metrics import get_meter
 
 from agentops_otel_litellm.destinations import sends_to_agentops
+from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.launch.defaults import SDK_BATCH_SIZE
 from agentops_otel_litellm.launch.providers import TRACES
@@ -40,12 +41,13 @@ class Delivery:
     def __init__(self) -> None:
         self._waits = False
         self._given: TracerProvider | None = None
-        self.after_fork()
+        self.renew()
+        FORK.renews("delivery", self.renew)
         self._has_one: WeakSet[TracerProvider] = WeakSet()
         self._placed: WeakSet[AgentOpsSpanExporter] = WeakSet()
 
-    def after_fork(self) -> None:
-        """In the child: what another thread had begun is begun anew."""
+    def renew(self) -> None:
+        """After a fork: what another thread had begun is begun anew."""
         self._lock = RLock()
         self._adds = False
 
@@ -137,5 +139,3 @@ def _is_delivered_by_agentops(provider: TracerProvider) -> bool:
 
 DELIVERY = Delivery()
 """One for ever: what was added to a provider stays there."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=DELIVERY.after_fork)

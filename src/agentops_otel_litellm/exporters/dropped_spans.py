@@ -7,7 +7,6 @@ only with OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true. The metric is the one t
 from __future__ import annotations
 
 import logging
-import os
 import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 
 logger = logging.getLogger(__name__)
@@ -37,9 +37,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
         self._name = f"{COMPONENT}/{next(_NUMBERS)}"
         self._start_counting()
         super().__init__(_Reporting(exporter, self), **options)  # type: ignore[arg-type]  # some are whole numbers
-        if hasattr(os, "register_at_fork"):
-            start_in_child = weakref.WeakMethod(self._start_counting)
-            os.register_at_fork(after_in_child=lambda: (start := start_in_child()) and start())
+        FORK.renews("dropped spans", self._start_counting)
 
     def _start_counting(self) -> None:
         """A forked child leaves what its parent counted to the parent."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from functools import update_wrapper
 from typing import Any, TypeVar
+
+from agentops_otel_litellm.fork import FORK
 
 Exporter = TypeVar("Exporter", bound="type[Any]")
 
@@ -15,6 +16,7 @@ class ExportFailures:
 
     def __init__(self) -> None:
         self._failed: deque[bool] = deque(maxlen=1)  # each of its methods is atomic
+        FORK.renews("export errors", self.take_failure)
 
     def note_failure(self) -> None:
         self._failed.append(True)
@@ -27,8 +29,6 @@ class ExportFailures:
 
 
 EXPORT_FAILURES = ExportFailures()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=EXPORT_FAILURES.take_failure)
 
 
 def watched(exporter: Exporter) -> Exporter:

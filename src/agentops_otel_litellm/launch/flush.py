@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import copy_context
-from threading import RLock, Thread
+from threading import RLock
 from time import monotonic
 
+from agentops_otel_litellm.background import Reached, start_thread
+from agentops_otel_litellm.destinations import sends_to_agentops
 from agentops_otel_litellm.exporters.delivery import live_exporters
 from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES
+from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
+from agentops_otel_litellm.launch.defaults import DEFAULTS
 from agentops_otel_litellm.launch.providers import SIGNALS
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.settings import Settings
 
 TIMEOUT = 5.0
+OTLP_TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
 
 
 def flush(timeout: float = TIMEOUT) -> bool:
@@ -34,20 +39,52 @@ def flush(timeout: float = TIMEOUT) -> bool:
     return False
 
 
-class _Flush(Thread):
+def time_limit(environment: Mapping[str, str]) -> float:
+    """Seconds for which the end of a process may wait for a flush: as long as one export may take."""
+    settings = Settings.from_environment(environment)
+    try:
+        limit = float(environment.get(OTLP_TIMEOUT) or DEFAULTS[OTLP_TIMEOUT].values[0])
+    except ValueError:  # the SDK reports it
+        limit = float(DEFAULTS[OTLP_TIMEOUT].values[0])
+    return max(limit, settings.max_wait_time / 1_000) if sends_to_agentops(environment) else limit
+
+
+def flush_before_end(timeout: float) -> None:
+    """Deliver everything, open streams included, before the process ends; on a thread of its own, because the code that
+    a signal handler interrupts may hold locks that are needed. Returns after `timeout` seconds at the latest.
+    """
+    is_over = Reached()
+
+    def deliver() -> None:
+        try:
+            with guard("flushing before the process ends"):
+                OPEN_STREAMS.close()
+                flush(timeout)
+        finally:
+            is_over.set()
+
+    with suppress(RuntimeError):  # the interpreter exits, and starts no more threads
+        start_thread(deliver, "agentops-flush")
+        is_over.wait(timeout)
+
+
+class _Flush:
     """One provider's, or one exporter's. The SDK's takes as long as its exporters do, whatever timeout it is given."""
 
     def __init__(self, provider: object, deadline: float) -> None:
-        super().__init__(name="agentops-flush", daemon=True)
         self.provider = provider
         self.all_out = False
         self._deadline = deadline
+        self._is_over = Reached()
         self._context = copy_context()  # by which notebooks know the cell that something printed belongs to
 
     def run(self) -> None:
         # The meters' raises where a reader fails or takes too long; exporters log their own failures.
-        with suppress(Exception):
-            self.all_out = self._context.run(self._force_flush)
+        try:
+            with suppress(Exception):
+                self.all_out = self._context.run(self._force_flush)
+        finally:
+            self._is_over.set()
 
     def _force_flush(self) -> bool:
         force_flush = getattr(self.provider, "force_flush", None)
@@ -55,31 +92,31 @@ class _Flush(Thread):
 
     def begin(self) -> None:
         try:
-            self.start()
+            start_thread(self.run, "agentops-flush")
         except RuntimeError:  # the interpreter exits, and starts no more threads
             self.run()
 
-    def ended(self) -> bool:
-        """Whether it has by the deadline."""
-        if self.ident is not None:
-            self.join(_left(self._deadline))
-        return not self.is_alive()
+    def is_over_by(self, deadline: float) -> bool:
+        """Wait until it is over, or until the deadline; whether it is."""
+        return self._is_over.wait(_left(deadline))
 
 
 class _Flushes:
     """Those that took longer than their callers could wait: no more are begun of such a provider until they end."""
 
     def __init__(self) -> None:
-        self.after_fork()
+        self.renew()
+        FORK.renews("flush", self.renew)
 
-    def after_fork(self) -> None:
+    def renew(self) -> None:
+        """After a fork: none of the parent's go on here."""
         self._lock = RLock()  # entered again where a signal handler flushes
         self._late: Sequence[_Flush] = ()
 
     def flush(self, deadline: float) -> bool:
         OPEN_STREAMS.settle(_left(deadline))
         for late in self._late:
-            late.join(_left(deadline))
+            late.is_over_by(deadline)
         of_providers = self._flush_each(_providers(), deadline)
         # After those, which hand over what they have: a provider's does not reach what its exporters keep.
         ours = list(live_exporters())
@@ -89,19 +126,17 @@ class _Flushes:
         return of_providers and of_exporters and not failed and not any(lost)
 
     def _flush_each(self, providers: Sequence[object], deadline: float) -> bool:
-        stuck = [late.provider for late in self._late if late.is_alive()]
+        stuck = [late.provider for late in self._late if not late.is_over_by(0)]
         begun = [_Flush(provider, deadline) for provider in providers if provider not in stuck]
         for flush in begun:
             flush.begin()
-        ended = [flush.ended() for flush in begun]
+        ended = [flush.is_over_by(deadline) for flush in begun]
         with self._lock:
-            self._late = [each for each in (*self._late, *begun) if each.is_alive()]
+            self._late = [each for each in (*self._late, *begun) if not each.is_over_by(0)]
         return len(begun) == len(providers) and all(ended) and all(flush.all_out for flush in begun)
 
 
 _FLUSHES = _Flushes()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_FLUSHES.after_fork)
 
 
 def _providers() -> list[object]:

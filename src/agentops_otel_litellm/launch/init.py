@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 
+from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
 from agentops_otel_litellm.launch.defaults import DEFAULTS
@@ -32,10 +33,11 @@ class _Launch:
 
     def __init__(self) -> None:
         self._done = False
-        self.after_fork()
+        self.renew()
+        FORK.renews("init", self.renew)
 
-    def after_fork(self) -> None:
-        """In the child: what was done is done there too, but for what another thread had begun."""
+    def renew(self) -> None:
+        """After a fork: what was done is done there too, but for what another thread had begun."""
         self._lock = RLock()
         self._doing = False
 
@@ -52,8 +54,6 @@ class _Launch:
 
 
 _LAUNCH = _Launch()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_LAUNCH.after_fork)
 
 
 def _is_all_set_up() -> bool:

@@ -22,6 +22,7 @@ from opentelemetry.context import (
 )
 from opentelemetry.trace import INVALID_SPAN, get_current_span, set_span_in_context
 
+from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.call import (
     Call,
     StreamOutcome,
@@ -348,19 +349,27 @@ class Observation:
         self._release()
 
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
+        duration = perf_counter() - self.account.started
+        is_collected = isinstance(error, GeneratorExit)
         try:
             if not self._ending.acquire(blocking=False):
                 return
-            self._end_now(outcome, result, error)
+            if is_collected:
+                # The garbage collector closes a coroutine that nobody awaits any more, on any thread and with any lock
+                # held. The span processors and exporters, which take locks, run elsewhere.
+                BACKGROUND.submit(partial(self._complete, duration, outcome, result=result, error=error))
+            else:
+                self._complete(duration, outcome, result=result, error=error)
         except BaseException:  # what a signal handler of the application's raised here: the call is recorded first
-            if not self._is_finished or self._span.is_recording():
-                self._end_now(outcome, result, error)
+            if not is_collected and (not self._is_finished or self._span.is_recording()):
+                self._complete(duration, outcome, result=result, error=error)
             raise
 
-    def _end_now(self, outcome: StreamOutcome, result: object, error: BaseException | None) -> None:
+    def _complete(
+        self, duration: float, outcome: StreamOutcome, *, result: object, error: BaseException | None
+    ) -> None:
         self.settle()
         account, streamed = self.account, self._streamed
-        duration = perf_counter() - account.started
         with _ENDING_SPAN:
             if streamed is not None or self._handed_on is not None:
                 OPEN_STREAMS.discard(self)

@@ -7,15 +7,14 @@ then what it would be asked is not known.
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
-from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
+from agentops_otel_litellm.background import Reached, start_thread
+from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.loading import LOADING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,18 +36,29 @@ class PackagePrices:
     def __init__(self, *, live: bool = False, url: str | None = None) -> None:
         self._live, self._url = live, url
         self._price: Callable[[Call], Cost | None] | None = None
-        self._asked = Lock()
+        self._loads: dict[str, object] = {}
+        self.loaded = Reached()
+        """Whether the thread that imports the package has ended."""
+        self._stop: Callable[[], None] | None = None
+        self._is_closed = False
         self._is_forked = False
+        FORK.renews("prices", self._renew)
         with guard(f"importing {CLIENT}"):  # here, where LiteLLM itself is imported, and before there are calls
             if find_spec(PACKAGE) is not None and find_spec(CLIENT) is not None:
                 import_module(CLIENT)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forked)
 
-    def _forked(self) -> None:
-        """In the child: the threads that load and fetch stayed in the parent. The next call asks for new ones."""
-        self._asked = Lock()
+    def _renew(self) -> None:
+        """After a fork: the threads that load and fetch stayed in the parent. The next call starts new ones."""
+        self._loads = {}
+        self._stop = None
         self._is_forked = True
+
+    def close(self) -> None:
+        """LiteLLM is instrumented no more: stop fetching prices."""
+        self._is_closed = True
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop()
 
     def prepare(self) -> None:
         """A call begins: by its end, live prices are wanted."""
@@ -63,15 +73,24 @@ class PackagePrices:
         return self._price(call)
 
     def _load_once(self) -> None:
-        if self._asked.acquire(blocking=False):
+        load = object()
+        if self._loads.setdefault("load", load) is load:  # atomic: one thread only
             with suppress(RuntimeError):  # the program is ending
-                Thread(target=self._load, name="agentops-prices", daemon=True).start()
+                start_thread(self._load, "agentops-prices")
 
     def _load(self) -> None:
+        try:
+            self._import()
+        finally:
+            self.loaded.set()
+
+    def _import(self) -> None:
         with guard("importing genai-prices"):
             try:
-                with LOADING.here():
+                with IMPORTS.here():
                     from agentops_otel_litellm.prices import package
+
+                    package.import_all()
             except ModuleNotFoundError as error:
                 if error.name != PACKAGE:
                     raise
@@ -83,4 +102,6 @@ class PackagePrices:
                 return
             self._price = package.price
             if self._live:
-                package.keep_fresh(self._url, forked=self._is_forked)
+                self._stop = package.keep_fresh(self._url, forked=self._is_forked)
+                if self._is_closed:
+                    self.close()

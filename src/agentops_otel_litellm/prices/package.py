@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -73,8 +74,17 @@ class _Unseen(UpdatePrices):
             return super().fetch()
 
 
-def keep_fresh(url: str | None = None, *, forked: bool = False) -> None:
-    """Have the package fetch prices now, and every hour, from its own list or from `url`.
+def import_all() -> None:
+    """Have the package import what it imports lazily, when the first price is computed: a call of the application's
+    must not import it, because the process may fork meanwhile.
+    """
+    usage = calls.Usage(input=1, output=1, cache_read=1)
+    timing = calls.Timing(started_at=0)
+    price(Call(name="", target=calls.Target(provider="openai", model="gpt-4o"), timing=timing, usage=usage))
+
+
+def keep_fresh(url: str | None = None, *, forked: bool = False) -> Callable[[], None]:
+    """Have the package fetch prices now, and every hour, from its own list or from `url`; returns what ends that.
 
     In a process that was `forked` it has to be told that it does not do so yet: it knows of its parent's thread.
     """
@@ -82,3 +92,4 @@ def keep_fresh(url: str | None = None, *, forked: bool = False) -> None:
         reload(update_prices)
     updater = _Unseen() if url is None else _Unseen(url=url)
     updater.start()
+    return updater.stop

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -30,7 +31,7 @@ class Redactors:
         self._settings = settings
         self._all: tuple[Redactor, ...] | None = None
         self._has_failed = False
-        self._lock = threading.Lock()
+        self._failures = count()
         self._thread = threading.local()
 
     def __call__(self) -> tuple[Redactor, ...] | None:
@@ -54,8 +55,10 @@ class Redactors:
         return getattr(self._thread, "is_loading", False)
 
     def _fail(self, reason: _NotToBeHad) -> None:
-        with self._lock:
-            is_first, self._has_failed = not self._has_failed, True
+        is_first = (
+            next(self._failures) == 0
+        )  # atomic; a lock could be held by the code that a signal handler interrupts
+        self._has_failed = True
         if is_first and self._all is None:
             logger.warning("%s. Nothing of what is said is told.", reason)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
-from functools import cached_property, wraps
+from functools import wraps
 from types import CoroutineType, FunctionType
 
 from opentelemetry.context import Context, get_current
@@ -35,11 +35,19 @@ class _Seen:
 
     def __init__(self, function: Function) -> None:
         self._function = function
+        self._found: Operation | None = None
+        self._names: tuple[str, ...] | None = None
 
-    # Not before the first call: the module was not complete at the function's definition.
+    # Neither is computed before the first call: the module was not complete at the function's definition. They are not
+    # `cached_property`, which before Python 3.12 has a lock that a fork would leave locked in the child.
 
-    @cached_property
+    @property
     def operation(self) -> Operation:
+        if self._found is None:
+            self._found = self._find()
+        return self._found
+
+    def _find(self) -> Operation:
         look_around()
         operation = operation_of(self._function)
         if operation.calls_a_model:
@@ -47,9 +55,11 @@ class _Seen:
             FEATURES.require(ATTEMPTS)
         return operation
 
-    @cached_property
+    @property
     def names(self) -> tuple[str, ...]:
-        return parameter_names(self._function)
+        if self._names is None:
+            self._names = parameter_names(self._function)
+        return self._names
 
     def failed(self, error: Exception, kwargs: Parameters) -> None:
         """A try did, which need not have come to the provider."""

@@ -11,11 +11,12 @@ from agentops_otel_litellm.settings.agentops import AgentOpsSettings
 from agentops_otel_litellm.settings.calls import CallSettings
 from agentops_otel_litellm.settings.content import ContentSettings
 from agentops_otel_litellm.settings.declaring import setting, shown, tell
+from agentops_otel_litellm.settings.processes import ProcessSettings
 from agentops_otel_litellm.settings.values import REDACTED, ContentCapture, names
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(AgentOpsSettings, ContentSettings, CallSettings):
+class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings):
     """What AGENTOPS_* variables say, and the OTEL_* ones that instrumentations read: the SDK reads the others."""
 
     @classmethod

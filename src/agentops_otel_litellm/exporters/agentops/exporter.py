@@ -18,8 +18,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from agentops_otel_litellm.exporters.agentops.sender import Sender
 from agentops_otel_litellm.exporters.agentops.shown import ReplayLinks, Shown
 from agentops_otel_litellm.exporters.agentops.trouble import BROKEN, NO_URL, Fate, Trouble
+from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.loading import LOADING
 from agentops_otel_litellm.settings import Settings
 
 if TYPE_CHECKING:  # loaded on the sender's thread: an app does not wait for them
@@ -51,9 +51,7 @@ class AgentOpsSpanExporter(SpanExporter):
         self._is_shut_down = False
         self._start()
         self.instances.add(self)
-        if hasattr(os, "register_at_fork"):
-            start_in_child = weakref.WeakMethod(self._start_in_child)
-            os.register_at_fork(after_in_child=lambda: (start := start_in_child()) and start())
+        FORK.renews("agentops exporter", self._start_in_child)
 
     def _start_in_child(self) -> None:
         """After a fork: what the parent holds is the parent's to send, over connections of its own."""
@@ -138,7 +136,7 @@ class AgentOpsSpanExporter(SpanExporter):
         deadline = monotonic() + 0.9 * self._patience  # so that whoever waits learns what came of it
         with guard("sending to AgentOps"):
             if self._attempts is None:
-                with LOADING.here():
+                with IMPORTS.here():
                     from agentops_otel_litellm.exporters.agentops.attempt import Attempts
 
                     self._attempts = Attempts(self._settings)

@@ -82,11 +82,10 @@ class Held:
 
     def cut(self) -> None:
         """Drop the oldest of what is too much."""
-        too_many = max(len(self._spans) - self._limit, 0)
-        for _ in range(too_many):
+        while len(self._spans) > self._limit:
             self._spans.popleft()
-        self.lost += too_many
-        self.overflow += too_many
+            self.lost += 1
+            self.overflow += 1
 
     def clear(self) -> None:
         """Drop all."""

@@ -74,8 +74,9 @@ class Sender:
                 return False
             self._held.add(spans)
             self._changed.notify_all()
-            self._settle()
-            self._held.cut()
+            if not self.is_running_here():  # else a garbage collection has ended a span while a part is taken out
+                self._settle()
+                self._held.cut()
             return self._trouble is None and not self._in_flight and not self._held
 
     def flush(self, timeout: float) -> bool:

@@ -6,12 +6,13 @@ open, so that a call is shown in its tree: its ancestors as dim headers above it
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from threading import Lock
+from threading import Lock, get_ident
 from typing import TYPE_CHECKING, TextIO
 
 from opentelemetry.sdk.trace import ReadableSpan
@@ -21,6 +22,7 @@ from agentops_otel_litellm.exporters.console.ended_call import EndedCall
 from agentops_otel_litellm.exporters.console.figures import printable
 from agentops_otel_litellm.exporters.console.line import GAP, HEADING, Line, draw, layout
 from agentops_otel_litellm.exporters.console.totals import Totals
+from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.open_spans import OPEN_SPANS, Node, OpenSpans
 from agentops_otel_litellm.processes import is_first_process
@@ -48,18 +50,19 @@ class ConsoleSpanExporter(SpanExporter):
     whatever width it has: one that records makes a picture.
     """
 
+    SHUTDOWN_LIMIT = 5.0
+    """Seconds that a shutdown waits for another thread that is printing."""
+
     def __init__(
         self, out: TextIO | None = None, *, console: Console | None = None, open_spans: OpenSpans = OPEN_SPANS
     ) -> None:
         self._out = out
         self._console = console
         self._open_spans = open_spans
-        self._lock = Lock()
-        self._waiting: deque[Sequence[ReadableSpan]] = deque()
-        self._above: list[int] = []  # ids of the lines that the next indented one would seem to hang from
-        self._columns: list[str] = []
-        self._totals = Totals()
         self._silent = False
+        self._has_imported = console is not None
+        self._start_empty()
+        FORK.renews("console", self._start_empty)
         with suppress(AttributeError, OSError, ValueError):  # no stderr, or one that is closed
             if not is_first_process():
                 return
@@ -68,27 +71,47 @@ class ConsoleSpanExporter(SpanExporter):
             else:
                 console.print(HINT, style="dim", markup=False, highlight=False)
 
+    def _start_empty(self) -> None:
+        """With nothing to print. After a fork, what the parent has to print is the parent's."""
+        self._lock = Lock()
+        self._printer: int | None = None
+        self._waiting: deque[Sequence[ReadableSpan] | None] = deque()  # `None`: the totals
+        self._above: list[int] = []  # ids of the lines that the next indented one would seem to hang from
+        self._columns: list[str] = []
+        self._totals = Totals()
+
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         self._waiting.append(spans)
-        # Whoever is printing prints these too. Waiting for the lock could be for ever: its holder may be further up on
-        # this thread, where a garbage collection has just ended a span.
-        while self._waiting and self._lock.acquire(blocking=False):
-            try:
-                while self._waiting:
-                    batch = self._waiting.popleft()
-                    with guard("printing calls"):
-                        self._print(list(self._lines(batch)))
-            finally:
-                self._lock.release()
+        self._print_waiting()
         return SpanExportResult.SUCCESS
 
     def shutdown(self) -> None:
-        with self._lock, guard("printing totals"):
-            totals, self._totals = self._totals, Totals()
-            self._print(list(totals.lines()))
+        self._waiting.append(None)
+        self._print_waiting(timeout=self.SHUTDOWN_LIMIT)
+
+    def _print_waiting(self, timeout: float = 0.0) -> None:
+        """Print what waits, unless another thread is printing after so many seconds: it prints this too.
+
+        Waiting for the lock without a limit could last for ever: the code that holds it may be further up on this
+        thread, where a garbage collection or a signal handler has just ended a span.
+        """
+        while self._waiting and self._lock.acquire(timeout=0 if self._printer == get_ident() else timeout):
+            try:
+                self._printer = get_ident()
+                while self._waiting:
+                    batch = self._waiting.popleft()
+                    with guard("printing calls"):
+                        self._print(list(self._total_lines() if batch is None else self._lines(batch)))
+            finally:
+                self._printer = None
+                self._lock.release()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's
         return True
+
+    def _total_lines(self) -> Iterator[Line]:
+        totals, self._totals = self._totals, Totals()
+        return totals.lines()
 
     def _lines(self, spans: Sequence[ReadableSpan]) -> Iterator[Line]:
         batch = {span.context.span_id: Node.of(span) for span in spans}
@@ -115,6 +138,9 @@ class ConsoleSpanExporter(SpanExporter):
     def _print(self, lines: list[Line]) -> None:
         if self._silent or not lines:
             return
+        if not self._has_imported:
+            self._has_imported = True
+            _import_rich()
         from rich.text import Text
 
         try:
@@ -144,6 +170,17 @@ def _path(node: Node, find: Callable[[int], Node | None]) -> list[Node]:
         unknown = Node(span_id=parent, parent=None, name=None, started=path[0].started)
         path.insert(0, find(parent) or unknown)
     return path
+
+
+def _import_rich() -> None:
+    """Import rich, and what it imports lazily, which is all that one line needs. A fork waits for it."""
+    with IMPORTS.here():
+        from rich.console import Console
+        from rich.text import Text
+
+        line = Text("→…", "dim")  # other than ASCII: rich has tables of their widths
+        line.truncate(1, overflow="ellipsis")
+        Console(file=io.StringIO()).print(line, soft_wrap=True)
 
 
 def _console(out: TextIO | None) -> Console:

@@ -1,0 +1,22 @@
+"""Settings of how processes end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentops_otel_litellm.settings.declaring import setting
+from agentops_otel_litellm.settings.values import switch
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessSettings:
+    """What is done before a process ends."""
+
+    flush_on_signal: bool = setting(
+        "AGENTOPS_FLUSH_ON_SIGNAL",
+        default=True,
+        parse=switch,
+        help="Whether telemetry is delivered before SIGTERM or SIGINT ends the process by the signal's default action, "
+        "as servers are stopped. It takes no longer than `OTEL_EXPORTER_OTLP_TIMEOUT`, and with AgentOps no longer "
+        "than `AGENTOPS_MAX_WAIT_TIME`. Handlers of the application's stay as they are.",
+    )

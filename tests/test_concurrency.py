@@ -1,0 +1,57 @@
+"""The tables of what threads share, held against the source."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import shared_state
+from agentops_otel_litellm.fork import PARTS
+
+PAGE = Path(__file__).parents[1] / "docs" / "concurrency.md"
+ROW = re.compile(r"^\| ([\w -]+) \| `([\w/.]+)`: `([\w()]+)` \| (.+) \| (.+) \|$", re.MULTILINE)
+DOCUMENTED = {match.groups()[:3]: match[5] for match in ROW.finditer(PAGE.read_text("utf-8"))}
+
+
+def test_each_has_its_row() -> None:
+    found = shared_state.rows()
+    assert {"rows missing": sorted(found - set(DOCUMENTED)), "rows left over": sorted(set(DOCUMENTED) - found)} == {
+        "rows missing": [],
+        "rows left over": [],
+    }
+
+
+def test_each_part_that_a_fork_renews_is_in_a_row() -> None:
+    """And no row names another."""
+    said = " ".join(DOCUMENTED.values())
+    named = set(re.findall(r"`([^`]+)`", said))
+    assert named == set(PARTS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "source"),
+    [
+        ("lock", "class A:\n    def __init__(self):\n        self.lock = threading.Lock()"),
+        ("lock", "def a():\n    with RLock():\n        pass"),
+        ("thread", "def a():\n    Thread(target=print).start()"),
+        ("fork", "class A:\n    def a(self):\n        os.register_at_fork(before=print)"),
+        ("exit", "def a():\n    atexit.register(print)"),
+        ("lazy import", "def a():\n    import json"),
+        ("cache", "@cache\ndef a(): ..."),
+        ("global", "a = {}"),
+        ("global", "a: set[str] = set()"),
+        ("global", "a = Something()"),
+    ],
+)
+def test_what_the_search_finds(kind: str, source: str) -> None:
+    """It would notice another one."""
+    assert kind in {found for found, _ in shared_state.rows_of(source)}
+
+
+@pytest.mark.parametrize(
+    "source", ["A = {1: 2}", "A = frozenset()", "if TYPE_CHECKING:\n    import json", "import json"]
+)
+def test_what_the_search_leaves_out(source: str) -> None:
+    assert set(shared_state.rows_of(source)) == set()
