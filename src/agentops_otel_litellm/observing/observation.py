@@ -361,6 +361,7 @@ class Observation:
             else:
                 self._complete(duration, outcome, result=result, error=error)
         except BaseException:  # what a signal handler of the application's raised here: the call is recorded first
+            self._ending.acquire(blocking=False)  # it may have been raised before the line above ran
             if not is_collected and (not self._is_finished or self._span.is_recording()):
                 self._complete(duration, outcome, result=result, error=error)
             raise
