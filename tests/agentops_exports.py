@@ -15,11 +15,11 @@ from servers.agentops_platform import AgentOpsPlatform
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 NOWHERE = "http://127.0.0.1:9"
-WAIT = "Spans wait to be sent to AgentOps ({}): "
-NO_TOKEN = WAIT + "The token server does not work. Check the network and AGENTOPS_API_ENDPOINT."
-NO_COLLECTOR = WAIT + "The collector does not work. Check the network and AGENTOPS_EXPORTER_ENDPOINT."
-NO_ROUTE = WAIT + "The collector takes no spans there. Check AGENTOPS_EXPORTER_ENDPOINT, the full URL."
-NO_PAIR = WAIT + "A new token is refused. AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must be a pair."
+WAIT = "Spans are queued for AgentOps ({}): "
+NO_TOKEN = WAIT + "The token server cannot be used. Check the network and AGENTOPS_API_ENDPOINT."
+NO_COLLECTOR = WAIT + "The collector cannot be used. Check the network and AGENTOPS_EXPORTER_ENDPOINT."
+NO_ROUTE = WAIT + "The collector does not accept spans there. Check AGENTOPS_EXPORTER_ENDPOINT, the full URL."
+NO_PAIR = WAIT + "A new token is rejected. AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must belong together."
 LOST = "{} spans were not delivered to AgentOps."
 
 

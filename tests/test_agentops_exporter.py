@@ -29,7 +29,7 @@ from agentops_exports import (
     export,
 )
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, auth
-from agentops_otel_litellm.exporters.agentops.trouble import Fate
+from agentops_otel_litellm.exporters.agentops.delivery_errors import Consequence
 from agentops_otel_litellm.settings import Settings
 from conftest import Told
 from servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault, TokenRequest
@@ -41,17 +41,17 @@ COPY = "Copy the key of your project from https://app.agentops.ai/settings/proje
 BAD_KEYS: dict[str, tuple[dict[str, str], str, int | None]] = {
     "missing": (
         {"AGENTOPS_API_KEY": " "},
-        f"Spans are not sent to AgentOps: AGENTOPS_API_KEY is not set. {COPY}",
+        f"Spans are not delivered to AgentOps: AGENTOPS_API_KEY is not set. {COPY}",
         None,
     ),
     "not a UUID": (
         {"AGENTOPS_API_KEY": "canary-key"},
-        f"Spans are not sent to AgentOps (status 400): AGENTOPS_API_KEY is not a UUID. {COPY}",
+        f"Spans are not delivered to AgentOps (status 400): AGENTOPS_API_KEY is not a UUID. {COPY}",
         400,
     ),
     "unknown": (
         {"AGENTOPS_API_KEY": AgentOpsPlatform.KEY.replace("6", "7")},
-        f"Spans are not sent to AgentOps (status 403): AGENTOPS_API_KEY is not a key that AgentOps knows. {COPY}",
+        f"Spans are not delivered to AgentOps (status 403): AGENTOPS_API_KEY is not a key that AgentOps knows. {COPY}",
         403,
     ),
 }
@@ -69,7 +69,7 @@ def test_one_token_serves_all_exports(platform: AgentOpsPlatform) -> None:
     """The key buys one token, with which every batch is delivered."""
     exporter = AgentOpsSpanExporter()
     assert [export(exporter, name) for name in ("one", "two", "three")] == [SUCCESS] * 3
-    assert exporter.last_trouble is None
+    assert exporter.last_error is None
     exporter.shutdown()
     (token,) = platform.tokens
     assert platform.token_requests == [TokenRequest(body={"api_key": platform.KEY}, status=200, token=token)]
@@ -211,9 +211,9 @@ def test_a_bad_key_is_told_once(
     assert [request.status for request in platform.token_requests] == [status] * (status is not None)
     clock.ahead += 1
     assert export(exporter) is FAILURE
-    trouble = exporter.last_trouble
+    trouble = exporter.last_error
     assert trouble is not None
-    assert (trouble.status, trouble.fate) == (status, Fate.HOPELESS)
+    assert (trouble.status, trouble.consequence) == (status, Consequence.STOPPED)
     exporter.shutdown()
     assert [request.status for request in platform.token_requests] == [status] * 2 * (status is not None)
     assert (told.take(), platform.requests) == ([line, LOST.format(4)], [])
@@ -303,7 +303,9 @@ def test_a_collector_that_refuses_spans(platform: AgentOpsPlatform, told: Told) 
     exporter = AgentOpsSpanExporter()
     platform.status = 400
     assert [export(exporter, "bad") for _ in range(2)] == [FAILURE] * 2
-    assert told.take() == ["Spans are not sent to AgentOps (status 400): The collector refuses these; others are sent."]
+    assert told.take() == [
+        "Spans are not delivered to AgentOps (status 400): The collector rejects these spans; others are sent."
+    ]
     platform.status = 200
     assert export(exporter, "good") is SUCCESS
     exporter.shutdown()
@@ -330,13 +332,13 @@ def test_spans_that_are_taken_but_for_some(platform: AgentOpsPlatform, told: Tol
     exporter = AgentOpsSpanExporter()
     platform.untaken = 2
     assert [exporter.export([ended(), ended(), ended()]) for _ in range(2)] == [FAILURE] * 2
-    assert exporter.take_loss() == 4
+    assert exporter.new_drops() == 4
     platform.untaken = 0
     assert export(exporter) is SUCCESS
     exporter.shutdown()
     assert len(platform.requests) == 3
     assert told.take() == [
-        "Spans are not sent to AgentOps (status 200): The collector refuses some; others are taken.",
+        "Spans are not delivered to AgentOps (status 200): The collector rejects some spans and accepts the others.",
         LOST.format(4),
     ]
 
@@ -400,8 +402,8 @@ def test_the_key_is_not_in_what_settings_show(platform: AgentOpsPlatform) -> Non
     assert platform.KEY not in repr(settings)
     exporter = AgentOpsSpanExporter()
     assert export(exporter) is SUCCESS
-    assert exporter._attempts is not None
-    parts = [exporter, exporter._attempts, exporter._attempts._connection, exporter._attempts._connection._auth]
+    assert exporter._requests is not None
+    parts = [exporter, exporter._requests, exporter._requests._connection, exporter._requests._connection._auth]
     assert not [secret for secret in ("canary", platform.KEY) if secret in repr(parts)]
     exporter.shutdown()
 

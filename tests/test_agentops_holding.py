@@ -20,18 +20,16 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from agentops_exports import FAILURE, LOST, NO_COLLECTOR, NO_PAIR, NO_TOKEN, NOWHERE, SUCCESS, Clock, ended, export
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.agentops.held import MOST_UNANSWERED
-from agentops_otel_litellm.exporters.agentops.trouble import LONGEST_PAUSE, Trouble, seconds_of
+from agentops_otel_litellm.exporters.agentops.delivery_errors import LONGEST_PAUSE, DeliveryError, retry_after_seconds
+from agentops_otel_litellm.exporters.agentops.span_queue import MAX_UNANSWERED
 from conftest import Told
 from servers.agentops_platform import DOWN, TRACES_ROUTE, AgentOpsPlatform, Fault, black_hole
 from test_zero_code import environment, launch
 
-OVERFLOW = (
-    "AgentOps cannot be reached, and the oldest spans are dropped: AGENTOPS_MAX_QUEUE_SIZE ({}) is how many are kept."
-)
+OVERFLOW = "AgentOps cannot be reached. The oldest spans are dropped: the queue has AGENTOPS_MAX_QUEUE_SIZE ({}) spans."
 UNANSWERED = (
-    "Spans wait to be sent to AgentOps (ReadTimeout): The collector takes requests and does not answer in time. Spans "
-    "that it leaves without an answer again and again are dropped. It may be overloaded, or need a longer "
+    "Spans are queued for AgentOps (ReadTimeout): The collector accepts requests but does not respond in time. "
+    "Spans are dropped after several requests without a response. It may be overloaded, or need a longer "
     "AGENTOPS_MAX_WAIT_TIME."
 )
 
@@ -133,8 +131,8 @@ def test_retry_after() -> None:
     """Seconds or a date; anything else says nothing."""
     soon = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=60), usegmt=True)
     past = format_datetime(datetime.now(timezone.utc) - timedelta(seconds=60), usegmt=True)
-    assert seconds_of(soon) == pytest.approx(60, abs=5)
-    assert [seconds_of(text) for text in (past, " 7 ", "99999999", "soon", "-1", "", None, BEYOND)] == [
+    assert retry_after_seconds(soon) == pytest.approx(60, abs=5)
+    assert [retry_after_seconds(text) for text in (past, " 7 ", "99999999", "soon", "-1", "", None, BEYOND)] == [
         *(0, 7, LONGEST_PAUSE),
         *(None, None, None, None, None),
     ]
@@ -185,7 +183,9 @@ def test_a_request_that_is_too_large_is_split(platform: AgentOpsPlatform, told: 
     assert names(platform) == numbered(10)
     platform.most_spans = 0
     assert export(exporter, "large") is FAILURE
-    assert told.take() == ["Spans are not sent to AgentOps (status 413): The collector takes no request of that size."]
+    assert told.take() == [
+        "Spans are not delivered to AgentOps (status 413): The collector does not accept a request of that size."
+    ]
     platform.most_spans = None
     assert export(exporter, "after") is SUCCESS
     exporter.shutdown()
@@ -324,7 +324,7 @@ def test_nobody_waits_for_a_resolver(told: Told, monkeypatch: pytest.MonkeyPatch
 def test_a_span_that_ends_while_spans_are_sent(platform: AgentOpsPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     """A garbage collection on the sender's thread may end one: it does not wait for itself."""
     exporter = AgentOpsSpanExporter()
-    delivered = exporter._links.delivered
+    delivered = exporter._links.print_links
     inside: list[object] = []
 
     def delivering(spans: object) -> None:
@@ -332,7 +332,7 @@ def test_a_span_that_ends_while_spans_are_sent(platform: AgentOpsPlatform, monke
             inside.append(export(exporter, "inside"))
         delivered(spans)  # type: ignore[arg-type]  # as it is called
 
-    monkeypatch.setattr(exporter._links, "delivered", delivering)
+    monkeypatch.setattr(exporter._links, "print_links", delivering)
     began = time.monotonic()
     export(exporter, "outside")
     exporter.shutdown()
@@ -390,7 +390,7 @@ def test_exit_while_it_is_down(away: str) -> None:
             variables |= {"AGENTOPS_API_ENDPOINT": url, "AGENTOPS_EXPORTER_ENDPOINT": f"{url}/v1/traces"}
         seconds, told = seconds_to_exit(**variables)
     assert seconds < 4
-    assert "Spans wait to be sent to AgentOps (" in told
+    assert "Spans are queued for AgentOps (" in told
     assert LOST.format(1) in told
     assert "Traceback" not in told
 
@@ -408,15 +408,15 @@ def test_exit_while_it_is_silent() -> None:
 def test_nothing_ends_the_thread_that_sends(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever an attempt raises has failed it; the next one is made in its time."""
     exporter = AgentOpsSpanExporter()
-    attempt = exporter._sender._attempt
+    attempt = exporter._sender._send
     raising: list[BaseException] = [SystemExit(), RuntimeError("out of order")]
 
-    def attempted(spans: Sequence[ReadableSpan]) -> Trouble | None:
+    def attempted(spans: Sequence[ReadableSpan]) -> DeliveryError | None:
         if raising:
             raise raising.pop()
         return attempt(spans)
 
-    monkeypatch.setattr(exporter._sender, "_attempt", attempted)
+    monkeypatch.setattr(exporter._sender, "_send", attempted)
     for outcome in (FAILURE, FAILURE, SUCCESS):
         assert export(exporter) is outcome
         clock.ahead += 60
@@ -440,7 +440,7 @@ def test_a_server_that_takes_no_request_of_any_size(platform: AgentOpsPlatform, 
     exporter.shutdown()
     assert len(platform.spans) == 63
     assert told.take() == [
-        "Spans are not sent to AgentOps (status 413): The collector takes no request of that size.",
+        "Spans are not delivered to AgentOps (status 413): The collector does not accept a request of that size.",
         LOST.format(4),
     ]
 
@@ -454,16 +454,16 @@ def test_a_server_that_answers_late(
     export(exporter, "before")
     platform.fail(Fault(delay=1.5), TRACES_ROUTE)
     assert export(exporter, "late") is FAILURE
-    for _ in range(MOST_UNANSWERED - 1):
+    for _ in range(MAX_UNANSWERED - 1):
         clock.ahead += 20
         assert export(exporter, "later") is FAILURE
-    assert len(platform.faulty) == MOST_UNANSWERED
+    assert len(platform.faulty) == MAX_UNANSWERED
     platform.recover()
     clock.ahead += 20
     assert export(exporter, "after") is SUCCESS
     exporter.shutdown()
     assert told.take() == [UNANSWERED, LOST.format(1)]
-    assert names(platform) == ["before", *["later"] * (MOST_UNANSWERED - 1), "after"]
+    assert names(platform) == ["before", *["later"] * (MAX_UNANSWERED - 1), "after"]
 
 
 @pytest.mark.parametrize("by", ["the configurator", "the instrumentor"])

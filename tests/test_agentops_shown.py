@@ -25,7 +25,7 @@ from opentelemetry.trace import (
 )
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.agentops.shown import Shown
+from agentops_otel_litellm.exporters.agentops.span_copy import SpanCopies
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE
 from conftest import Told
@@ -62,7 +62,7 @@ def test_all_else_survives(tracer: Tracer, memory: InMemorySpanExporter, told: T
     assert [line for line in told.take() if "full" not in line] == []  # the SDK's, of its limits
     (ended,) = memory.get_finished_spans()
     before = encode_spans([ended])
-    shown = encode_spans([Shown(SETTINGS).span(ended)])
+    shown = encode_spans([SpanCopies(SETTINGS).copy(ended)])
     (changed,) = shown.resource_spans[0].scope_spans[0].spans
     (original,) = before.resource_spans[0].scope_spans[0].spans
     assert (original.dropped_attributes_count, original.dropped_events_count, original.dropped_links_count) == (1, 2, 2)
@@ -81,7 +81,7 @@ def test_status(tracer: Tracer, memory: InMemorySpanExporter) -> None:
         with tracer.start_as_current_span("span") as span:
             if status is not None:
                 span.set_status(status)
-    shown = [Shown(SETTINGS).span(span).status for span in memory.get_finished_spans()]
+    shown = [SpanCopies(SETTINGS).copy(span).status for span in memory.get_finished_spans()]
     assert [(status.status_code, status.description) for status in shown] == [
         (StatusCode.OK, None),
         (StatusCode.OK, None),
@@ -97,7 +97,7 @@ def test_only_first_spans_have_name_and_tags(tracer: Tracer, memory: InMemorySpa
     spans = memory.get_finished_spans()
 
     def told(settings: Settings) -> list[tuple[str, bool]]:
-        shown = [Shown(settings).span(span) for span in spans]
+        shown = [SpanCopies(settings).copy(span) for span in spans]
         return [(span.name, "agentops.tags" in (span.attributes or {})) for span in shown]
 
     assert [span.name for span in spans] == ["child", "root", "called"]
@@ -130,7 +130,7 @@ def test_what_is_no_call_of_a_model_has_no_names_of_one(
     written = {**OF_A_BATCH, "agentops.span.kind": kind}
     provider.get_tracer(scope).start_span("create_batch", attributes=written).end()
     (ended,) = memory.get_finished_spans()
-    assert list(Shown(SETTINGS).span(ended).attributes or ()) == [*left, "agentops.tags"]
+    assert list(SpanCopies(SETTINGS).copy(ended).attributes or ()) == [*left, "agentops.tags"]
     assert ended.attributes == written
 
 
@@ -200,6 +200,6 @@ def test_links_where_there_is_no_stderr(
     exporter = AgentOpsSpanExporter()
     for _ in range(2):
         exporter.export(memory.get_finished_spans())
-        assert exporter.last_trouble is None
+        assert exporter.last_error is None
     exporter.shutdown()
     assert [span.name for span in platform.spans] == ["root"] * 2

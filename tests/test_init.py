@@ -526,8 +526,8 @@ from opentelemetry import trace
 trace.get_tracer("app").start_span("a span").end()
 trace.get_tracer_provider().force_flush()
 (exporter,) = AgentOpsSpanExporter.instances
-print(exporter.last_trouble is None)
-while exporter.last_trouble is not None:
+print(exporter.last_error is None)
+while exporter.last_error is not None:
     time.sleep(0.05)
 print(flush())
 """

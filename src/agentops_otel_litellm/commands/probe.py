@@ -97,7 +97,7 @@ class Tap(logging.Handler):
             self.attempts.append(attempt)
             with _Inside(self._inside, attempt):
                 attempt.delivered = export(exporter, spans) is SpanExportResult.SUCCESS
-            trouble = getattr(exporter, "last_trouble", None)  # of the one that sends on a thread of its own
+            trouble = getattr(exporter, "last_error", None)  # of the one that sends on a thread of its own
             attempt.said += [] if trouble is None else [str(trouble)]
             return SpanExportResult.SUCCESS if attempt.delivered else SpanExportResult.FAILURE
 

@@ -122,7 +122,7 @@ class _Flushes:
         ours = list(live_exporters())
         of_exporters = self._flush_each(ours, deadline)
         failed = EXPORT_FAILURES.take_failure()
-        lost = [exporter.take_loss() for exporter in ours]
+        lost = [exporter.new_drops() for exporter in ours]
         return of_providers and of_exporters and not failed and not any(lost)
 
     def _flush_each(self, providers: Sequence[object], deadline: float) -> bool:

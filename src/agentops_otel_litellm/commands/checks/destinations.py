@@ -15,7 +15,7 @@ from agentops_otel_litellm.destinations import (
     lacks_service_name,
     sends_to_agentops,
 )
-from agentops_otel_litellm.exporters.agentops.trouble import COPY
+from agentops_otel_litellm.exporters.agentops.delivery_errors import COPY
 from agentops_otel_litellm.launch.named_exporters import (
     HTTP,
     entry_point_name,

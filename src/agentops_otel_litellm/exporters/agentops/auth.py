@@ -1,6 +1,6 @@
-"""The token: bought with the API key when it is first needed, and again before it expires or when it is refused.
+"""The token: requested with the API key when it is first needed, before it expires, and when it is rejected.
 
-A token lives for 30 days. One is asked for on the thread that sends the spans, within the time that sending may take.
+A token is valid for 30 days. It is requested on the thread that sends the spans, within the time limit of an export.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from time import monotonic, time
 
 import requests
 
-from agentops_otel_litellm.exporters.agentops.trouble import (
+from agentops_otel_litellm.exporters.agentops.delivery_errors import (
+    KEY_REJECTED,
     NO_KEY,
     NO_TOKEN,
     NO_URL,
-    REFUSED_KEY,
-    Fate,
-    Trouble,
+    Consequence,
+    DeliveryError,
     Undelivered,
-    seconds_of,
+    retry_after_seconds,
 )
 from agentops_otel_litellm.settings import Settings
 
-TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # with anything else in it, http.client's error would quote it
+TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # http.client's error would quote any other character
 CONNECT_TIMEOUT = 3.0  # seconds
-MARGIN = 60.0  # seconds before its end in which a token is replaced, at most a tenth of its life
+MARGIN = 60.0  # seconds before its expiry in which a token is replaced, at most a tenth of its lifetime
 
 
 class AgentOpsAuth:
-    """Signs requests. Not for several threads at once."""
+    """Adds the token to requests. Not thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._key = settings.api_key
@@ -41,73 +41,77 @@ class AgentOpsAuth:
         self._token: str | None = None
         self._good_until: float | None = None
 
-    def sign(self, request: requests.PreparedRequest, deadline: float) -> None:
-        """Give the request a token, by the deadline (of the monotonic clock).
-
-        `Undelivered` where none is to be had.
-        """
+    def authorize(self, request: requests.PreparedRequest, deadline: float) -> None:
+        """Add a token to the request, by the deadline (of the monotonic clock). Raises `Undelivered` without one."""
         if self._token is None or (self._good_until is not None and monotonic() >= self._good_until):
             self._token = None
-            self._token = self._mint(deadline)
+            self._token = self._request_token(deadline)
             life = _lifetime(self._token)
             self._good_until = None if life is None else monotonic() + life - min(MARGIN, life / 10)
         request.headers["Authorization"] = f"Bearer {self._token}"
 
-    def refused(self) -> None:
-        """The collector refuses the token."""
+    def reject_token(self) -> None:
+        """The collector has rejected the token: request another one next time."""
         self._token = None
 
-    def _mint(self, deadline: float) -> str:
+    def _request_token(self, deadline: float) -> str:
         if not self._url:
             raise Undelivered(NO_URL)
         if self._key is None:
             raise Undelivered(NO_KEY)
         try:
-            answer = requests.post(
+            response = requests.post(
                 self._url, json={"api_key": self._key}, timeout=timeouts(deadline), allow_redirects=False
             )
-            found = TOKEN.fullmatch(answer.json()["token"]) if answer.status_code == HTTPStatus.OK else None
-        except (OSError, ValueError, LookupError, TypeError) as error:  # of the network, or of an answer without token
+            found = TOKEN.fullmatch(response.json()["token"]) if response.status_code == HTTPStatus.OK else None
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+        ) as error:  # of the network, or of a response without a token
             raise Undelivered(replace(NO_TOKEN, cause=type(error).__name__)) from None
         if found is None:
-            refused = REFUSED_KEY.get(answer.status_code) if _is_of_the_server(answer) else None
-            raise Undelivered(answered(refused or NO_TOKEN, answer))
+            rejected = KEY_REJECTED.get(response.status_code) if _is_token_server(response) else None
+            raise Undelivered(with_response(rejected or NO_TOKEN, response))
         return found[0]
 
 
 def timeouts(deadline: float) -> tuple[float, float]:
-    """Seconds to connect in, and to wait for an answer; never none at all, which would mean that there is no limit."""
+    """Seconds to connect, and to wait for a response. Never 0, which would mean no limit."""
     left = max(deadline - monotonic(), 0.001)
     return min(CONNECT_TIMEOUT, left), left
 
 
-def answered(trouble: Trouble, answer: requests.Response) -> Trouble:
-    """The trouble with what the server said about it."""
-    asked = seconds_of(answer.headers.get("Retry-After")) if trouble.fate is Fate.KEPT else None
+def with_response(error: DeliveryError, response: requests.Response) -> DeliveryError:
+    """The delivery error with the status and the pause of the server's response."""
+    requested = (
+        retry_after_seconds(response.headers.get("Retry-After")) if error.consequence is Consequence.QUEUED else None
+    )
     return replace(
-        trouble,
-        status=answer.status_code,
-        cause=f"status {answer.status_code}",
-        pause=trouble.pause if asked is None else asked,
-        pause_was_asked=asked is not None,
+        error,
+        status=response.status_code,
+        cause=f"status {response.status_code}",
+        pause=error.pause if requested is None else requested,
+        pause_is_requested=requested is not None,
     )
 
 
-def _is_of_the_server(refusal: requests.Response) -> bool:
-    """Whether it is the token server that refuses a key, by the JSON that it says so in; what stands before it, such as
-    a proxy, may do so for a while.
+def _is_token_server(response: requests.Response) -> bool:
+    """Whether the token server itself rejected the key: its error is JSON. A proxy in between can reject a request
+    temporarily.
     """
     try:
-        said = refusal.json()
+        content = response.json()
     except (OSError, ValueError):
         return False
-    return isinstance(said, dict) and "error" in said
+    return isinstance(content, dict) and "error" in content
 
 
 def _lifetime(token: str) -> float | None:
-    """Seconds that a JWT is good for, by its own words; `None` where it has none that make sense.
+    """Lifetime of a JWT in seconds, from its claims; `None` without plausible ones.
 
-    The server's clock is compared with itself where the token says when it was issued: ours may be wrong.
+    If the token has the time of its issue, the server's clock is compared with itself, because ours can be wrong.
     """
     try:
         payload = token.split(".")[1]

@@ -1,4 +1,4 @@
-"""The exporter: what the SDK makes, and gives ended spans."""
+"""The span exporter for AgentOps."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from agentops_otel_litellm.exporters.agentops.delivery_errors import BROKEN, NO_URL, Consequence, DeliveryError
 from agentops_otel_litellm.exporters.agentops.sender import Sender
-from agentops_otel_litellm.exporters.agentops.shown import ReplayLinks, Shown
-from agentops_otel_litellm.exporters.agentops.trouble import BROKEN, NO_URL, Fate, Trouble
+from agentops_otel_litellm.exporters.agentops.span_copy import ReplayLinks, SpanCopies
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.settings import Settings
 
-if TYPE_CHECKING:  # loaded on the sender's thread: an app does not wait for them
-    from agentops_otel_litellm.exporters.agentops.attempt import Attempts
+if TYPE_CHECKING:  # loaded on the sender's thread, so that the application does not wait
+    from agentops_otel_litellm.exporters.agentops.export_request import ExportRequests
 
 logger = logging.getLogger(__name__)
 
@@ -32,74 +32,74 @@ _NUMBERS = count()
 
 
 class AgentOpsSpanExporter(SpanExporter):
-    """Sends spans to AgentOps, as AGENTOPS_* say. It may be given to any processor.
+    """Sends spans to AgentOps, configured by AGENTOPS_*. It works with any span processor.
 
-    What cannot be delivered is kept, up to AGENTOPS_MAX_QUEUE_SIZE spans, and sent later. Each kind of trouble is
+    Spans that cannot be delivered are queued, up to AGENTOPS_MAX_QUEUE_SIZE, and sent later. Each kind of error is
     logged once. No method takes longer than AGENTOPS_MAX_WAIT_TIME.
     """
 
     instances: ClassVar[weakref.WeakSet[AgentOpsSpanExporter]] = weakref.WeakSet()
-    """Those of this process that are not shut down."""
+    """The exporters of this process that are not shut down."""
 
     def __init__(self) -> None:
         self._name = f"{COMPONENT}/{next(_NUMBERS)}"
         self._settings = Settings.from_environment()
-        self._patience = self._settings.max_wait_time / 1_000
-        self._shown = Shown(self._settings)
+        self._time_limit = self._settings.max_wait_time / 1_000
+        self._copies = SpanCopies(self._settings)
         self._links = ReplayLinks(self._settings)
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._is_shut_down = False
         self._start()
         self.instances.add(self)
         FORK.renews("agentops exporter", self._start_in_child)
 
     def _start_in_child(self) -> None:
-        """After a fork: what the parent holds is the parent's to send, over connections of its own."""
+        """After a fork, start with an empty queue: the parent sends its own spans over its own connections."""
         if not self._is_shut_down:
             self._start()
 
     @property
     def _is_inherited(self) -> bool:
-        """Whether this is a fork of which Python was not told, as a server in C may have it: nothing was started."""
+        """Whether this process was forked without Python's knowledge, by a server in C: then nothing was started."""
         return self._pid != os.getpid()
 
     def _start(self) -> None:
         self._pid = os.getpid()
-        self._attempts: Attempts | None = None
-        self._sender = Sender(self._attempt, limit=self._settings.max_queue_size, patience=self._patience)
+        self._requests: ExportRequests | None = None
+        self._sender = Sender(self._send, limit=self._settings.max_queue_size, time_limit=self._time_limit)
 
     @property
-    def last_trouble(self) -> Trouble | None:
-        """Why the last attempt delivered nothing; `None` where it delivered, or before there was any."""
-        return self._sender.trouble
+    def last_error(self) -> DeliveryError | None:
+        """The error of the last request; `None` if it was delivered, or before the first one."""
+        return self._sender.error
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Take the spans, and wait for an attempt to send them, unless one has failed lately.
+        """Queue the spans and wait until they are sent, unless sending is paused.
 
-        FAILURE: they are not delivered yet, or never will be: `last_trouble` says which.
+        FAILURE means that they are queued or dropped; `last_error` has the reason.
         """
         delivered = False
         with guard("exporting to AgentOps"):
             if self._is_inherited:
                 self._start_in_child()
-            delivered = self._sender.put([self._shown.span(span) for span in spans])
+            delivered = self._sender.put([self._copies.copy(span) for span in spans])
         if self._sender.has_overflowed:
-            self._tell(
-                "AgentOps cannot be reached, and the oldest spans are dropped: AGENTOPS_MAX_QUEUE_SIZE "
-                f"({self._settings.max_queue_size}) is how many are kept."
+            self._warn_once(
+                "AgentOps cannot be reached. The oldest spans are dropped: the queue has AGENTOPS_MAX_QUEUE_SIZE "
+                f"({self._settings.max_queue_size}) spans."
             )
         return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Make an attempt even during a pause, unless one has just failed. Whether nothing is left to be sent."""
+        """Send even during a pause, unless a request has just failed. Return whether all spans were sent."""
         return self._is_inherited or self._sender.flush(timeout_millis / 1_000)
 
-    def take_loss(self) -> int:
-        """How many spans were dropped since that was last asked."""
-        return 0 if self._is_inherited else self._sender.take_loss()
+    def new_drops(self) -> int:
+        """Return the number of spans that were dropped since the last call."""
+        return 0 if self._is_inherited else self._sender.new_drops()
 
     def observe_with(self, meter: Meter) -> None:
-        """Have the spans counted in the metric of the semantic conventions: exported, and lost."""
+        """Count delivered and dropped spans in the metric of the semantic conventions."""
         description = "The number of spans for which the export has finished, either successful or failed."
         meter.create_observable_counter("otel.sdk.exporter.span.exported", [self._observe], "{span}", description)
 
@@ -112,12 +112,12 @@ class AgentOpsSpanExporter(SpanExporter):
         ]
 
     def begin_shutdown(self) -> None:
-        """From now on all that is exported, and the shutdown, take AGENTOPS_MAX_WAIT_TIME together."""
+        """From now on all exports and the shutdown together take at most AGENTOPS_MAX_WAIT_TIME."""
         if not self._is_inherited:
-            self._sender.begin_end()
+            self._sender.limit_waiting()
 
     def shutdown(self) -> None:
-        """Make a last attempt, unless one has just failed, and tell how many spans were lost."""
+        """Send once more, unless a request has just failed, and log how many spans were not delivered."""
         if self._is_shut_down:
             return
         self._is_shut_down = True
@@ -125,37 +125,39 @@ class AgentOpsSpanExporter(SpanExporter):
         if self._is_inherited:
             return
         lost = self._sender.close()
-        if self._attempts is not None:
-            self._attempts.close()
+        if self._requests is not None:
+            self._requests.close()
         if lost:
             _log(logging.WARNING, f"{lost} spans were not delivered to AgentOps.")
 
-    def _attempt(self, spans: Sequence[ReadableSpan]) -> Trouble | None:
-        """Send spans, and tell what came of it. On the sender's thread."""
-        trouble: Trouble | None = BROKEN
-        deadline = monotonic() + 0.9 * self._patience  # so that whoever waits learns what came of it
+    def _send(self, spans: Sequence[ReadableSpan]) -> DeliveryError | None:
+        """Send spans, and log an error. Called on the sender's thread."""
+        error: DeliveryError | None = BROKEN
+        deadline = monotonic() + 0.9 * self._time_limit  # so that the waiting thread receives the result
         with guard("sending to AgentOps"):
-            if self._attempts is None:
+            if self._requests is None:
                 with IMPORTS.here():
-                    from agentops_otel_litellm.exporters.agentops.attempt import Attempts
+                    from agentops_otel_litellm.exporters.agentops.export_request import ExportRequests
 
-                    self._attempts = Attempts(self._settings)
-            trouble = self._attempts.send(spans, deadline)
-        if trouble is None:
-            if self.last_trouble is not None:
+                    self._requests = ExportRequests(self._settings)
+            error = self._requests.send(spans, deadline)
+        if error is None:
+            if self.last_error is not None:
                 _log(logging.INFO, "Spans are sent to AgentOps again.")
-            with guard("linking to traces"):
-                self._links.delivered(spans)
-        elif trouble is not NO_URL and (trouble.fate is not Fate.SPLIT or len(spans) == 1):  # the settings told of that
-            self._tell(str(trouble), once_for=trouble.advice)
-        return trouble
+            with guard("printing links of traces"):
+                self._links.print_links(spans)
+        elif error is not NO_URL and (
+            error.consequence is not Consequence.SPLIT or len(spans) == 1
+        ):  # the settings have logged that
+            self._warn_once(str(error), key=error.advice)
+        return error
 
-    def _tell(self, line: str, once_for: str | None = None) -> None:
-        if (once_for or line) not in self._told:
-            self._told.add(once_for or line)
+    def _warn_once(self, line: str, key: str | None = None) -> None:
+        if (key or line) not in self._logged:
+            self._logged.add(key or line)
             _log(logging.WARNING, line)
 
 
 def _log(level: int, line: str) -> None:
-    with suppress(Exception):  # a handler of the app's may raise
+    with suppress(Exception):  # a logging handler of the application may raise
         logger.log(level, "%s", line)

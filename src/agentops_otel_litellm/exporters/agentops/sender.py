@@ -1,7 +1,7 @@
-"""The sender: holds spans until they are delivered, on a thread of its own.
+"""The sender: queues spans and delivers them on a thread of its own.
 
-Waiting for that thread is bounded whatever happens on it: a resolver, a connection and a server may each take their
-time, and the app must end.
+Waiting for that thread is limited whatever it does: resolving a name, a connection and a server can each take long, and
+the application must be able to end.
 """
 
 from __future__ import annotations
@@ -15,202 +15,202 @@ from time import monotonic
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 
-from agentops_otel_litellm.exporters.agentops.held import Held
-from agentops_otel_litellm.exporters.agentops.trouble import BROKEN, Fate, Trouble
+from agentops_otel_litellm.exporters.agentops.delivery_errors import BROKEN, Consequence, DeliveryError
+from agentops_otel_litellm.exporters.agentops.span_queue import SpanQueue
 
-LONGEST_BACKOFF = 8.0  # seconds; the first is one second, and each in a row twice as long
-SHORTEST_PAUSE = 0.5  # seconds, though a server may ask for none
-SHORT = 2.0  # seconds for which the end of an app waits where a server has asked for time
-MOST_REFUSED = 3  # parts that are dropped in a row, before there is a pause
-JUST = 1.0  # seconds after a failure in which another attempt would be in vain
+LONGEST_BACKOFF = 8.0  # seconds; the first backoff is one second, and each one after it twice as long
+SHORTEST_PAUSE = 0.5  # seconds, even if a server requests none
+SHORT = 2.0  # seconds for which the end of a program waits for a pause that a server requested
+MAX_REJECTED_PARTS = 3  # parts that are dropped one after the other before a pause
+RECENT = 1.0  # seconds after a failure in which another request would fail, too
 
-_IN_VAIN = {Fate.KEPT, Fate.HOPELESS}  # fates by which the next attempt would have no other
+_PAUSING = {Consequence.QUEUED, Consequence.STOPPED}  # after these, the next request would fail, too
 
-Attempt = Callable[[Sequence[ReadableSpan]], Trouble | None]
-"""Sends spans; why they were not taken, or `None`."""
+Send = Callable[[Sequence[ReadableSpan]], DeliveryError | None]
+"""Sends spans and returns why they were not delivered, or `None`."""
 
 
 class Sender:
-    """One attempt at a time; after one that failed, a pause. No method takes longer than `patience`, in seconds."""
+    """Sends one request at a time, and pauses after a failure. No method takes longer than `time_limit` seconds."""
 
-    def __init__(self, attempt: Attempt, *, limit: int, patience: float) -> None:
-        self._attempt = attempt
-        self._patience = patience
-        self._held = Held(limit)
-        self._changed = threading.Condition()  # entered again where a garbage collection ends a span
-        self._trouble: Trouble | None = None
+    def __init__(self, send: Send, *, limit: int, time_limit: float) -> None:
+        self._send = send
+        self._time_limit = time_limit
+        self._queue = SpanQueue(limit)
+        self._changed = threading.Condition()  # re-entrant, because a garbage collection can end a span
+        self._error: DeliveryError | None = None
         self._failures = 0  # in a row
-        self._failed_at = -JUST
+        self._failed_at = -RECENT
         self._paused_until = 0.0
         self._in_flight: Sequence[ReadableSpan] = ()
         self._sending_since = 0.0
         self._closed = False
-        self._loss_told = 0
+        self._reported_drops = 0
         self._delivered = 0
         self._ends_at = math.inf
         self._thread = threading.Thread(target=self._run, name="AgentOpsSender", daemon=True)
         self._thread.start()
 
     @property
-    def trouble(self) -> Trouble | None:
-        """That of the last attempt; `None` where it delivered, or before there was any."""
-        return self._trouble
+    def error(self) -> DeliveryError | None:
+        """The error of the last request; `None` if it was delivered, or before the first one."""
+        return self._error
 
     @property
-    def is_hopeless(self) -> bool:
-        """Whether nothing can be delivered until the user changes a setting."""
-        return self._trouble is not None and self._trouble.fate is Fate.HOPELESS
+    def is_stopped(self) -> bool:
+        """Whether no spans can be delivered until the user changes a setting."""
+        return self._error is not None and self._error.consequence is Consequence.STOPPED
 
     @property
     def has_overflowed(self) -> bool:
-        """Whether spans were dropped because too many had to wait."""
-        return self._held.overflow > 0
+        """Whether spans were dropped because the queue was full."""
+        return self._queue.overflow > 0
 
     def put(self, spans: Sequence[ReadableSpan]) -> bool:
-        """Hold spans, and wait for them to be sent, unless that has failed lately. Whether nothing is left."""
+        """Queue spans and wait until they are sent, unless sending is paused. Return whether the queue is empty."""
         with self._changed:
-            if self._closed or (self.is_hopeless and self._is_paused):
-                self._held.lost += len(spans)
+            if self._closed or (self.is_stopped and self._is_paused):
+                self._queue.dropped += len(spans)
                 return False
-            self._held.add(spans)
+            self._queue.add(spans)
             self._changed.notify_all()
-            if not self.is_running_here():  # else a garbage collection has ended a span while a part is taken out
+            if not self.is_running_here():  # else a garbage collection ended a span while a part is removed
                 self._settle()
-                self._held.cut()
-            return self._trouble is None and not self._in_flight and not self._held
+                self._queue.cut()
+            return self._error is None and not self._in_flight and not self._queue
 
     def flush(self, timeout: float) -> bool:
-        """Make an attempt even during a pause, unless one has just failed. Whether nothing is left."""
+        """Send even during a pause, unless a request has just failed. Return whether the queue is empty."""
         with self._changed:
             resumed_at = self._resume()
             self._settle(resumed_at, timeout)
-            return not self._in_flight and not self._held
+            return not self._in_flight and not self._queue
 
-    def take_loss(self) -> int:
-        """How many spans were dropped since that was last asked."""
+    def new_drops(self) -> int:
+        """Return the number of spans that were dropped since the last call."""
         with self._changed:
-            loss, self._loss_told = self._held.lost - self._loss_told, self._held.lost
-            return loss
+            new, self._reported_drops = self._queue.dropped - self._reported_drops, self._queue.dropped
+            return new
 
     @property
     def outcomes(self) -> Mapping[str | None, int]:
-        """How many spans were exported (`None`), and how many were not, by `error.type`."""
-        overflow = self._held.overflow
-        return {None: self._delivered, "queue_full": overflow, "rejected": max(self._held.lost - overflow, 0)}
+        """The number of delivered spans (`None`), and of dropped ones by `error.type`."""
+        overflow = self._queue.overflow
+        return {None: self._delivered, "queue_full": overflow, "rejected": max(self._queue.dropped - overflow, 0)}
 
-    def begin_end(self) -> None:
-        """From now on nobody waits longer than `patience`, all waiting taken together."""
+    def limit_waiting(self) -> None:
+        """From now on, all waiting together takes at most `time_limit` seconds."""
         with self._changed:
-            self._ends_at = min(self._ends_at, monotonic() + self._patience)
+            self._ends_at = min(self._ends_at, monotonic() + self._time_limit)
 
     def close(self) -> int:
-        """Make a last attempt, unless one has just failed; how many spans were lost in all."""
+        """Send once more, unless a request has just failed. Return the number of spans that were not delivered."""
         with self._changed:
             if not self._closed:
                 resumed_at = self._resume()
                 self._settle(resumed_at)
                 self._closed = True
                 self._changed.notify_all()
-            return self._held.lost + len(self._held) + len(self._in_flight)
+            return self._queue.dropped + len(self._queue) + len(self._in_flight)
 
     def is_running_here(self) -> bool:
-        """Whether this thread is the one that sends."""
+        """Whether the current thread is the one that sends."""
         return threading.current_thread() is self._thread
 
-    # What follows, until the thread's own, is done while holding `_changed`.
+    # The methods below are called with `_changed` held.
 
     @property
     def _is_paused(self) -> bool:
         return monotonic() < self._paused_until
 
     def _resume(self) -> float:
-        """End a pause now; one that the server has asked for ends in its time. When; 0 where that is too late."""
+        """End a pause and return when it ends, or 0 if that is too late. A pause that the server requested is kept."""
         now = monotonic()
-        if self._trouble is None or self.is_hopeless or not self._is_paused:
+        if self._error is None or self.is_stopped or not self._is_paused:
             return 0.0
-        if self._trouble.pause_was_asked:
-            return self._paused_until if self._paused_until < now + min(SHORT, self._patience) else 0.0
-        if now - self._failed_at < JUST:
+        if self._error.pause_is_requested:
+            return self._paused_until if self._paused_until < now + min(SHORT, self._time_limit) else 0.0
+        if now - self._failed_at < RECENT:
             return 0.0
         self._paused_until = now
         self._changed.notify_all()
         return now
 
     def _settle(self, resumed_at: float = 0.0, timeout: float | None = None) -> None:
-        """Wait until all is sent, or until an attempt after `resumed_at` has failed."""
+        """Wait until the queue is empty, or until a request after `resumed_at` has failed."""
         if self.is_running_here():
-            return  # where a garbage collection has ended a span: it would wait for itself
+            return  # a garbage collection ended a span: the thread would wait for itself
         began = self._sending_since if self._in_flight else monotonic()
-        until = min(began + min(self._patience, self._patience if timeout is None else timeout), self._ends_at)
+        until = min(began + min(self._time_limit, self._time_limit if timeout is None else timeout), self._ends_at)
         while not self._is_settled(resumed_at) and (left := until - monotonic()) > 0:
             self._changed.wait(left)
 
     def _is_settled(self, resumed_at: float) -> bool:
         if self._in_flight:
             return False
-        return not self._held or self._paused_until > max(resumed_at, monotonic())
+        return not self._queue or self._paused_until > max(resumed_at, monotonic())
 
-    def _took(self, part: Sequence[ReadableSpan], trouble: Trouble | None) -> None:
-        """Draw the conclusions from an attempt."""
-        self._trouble = trouble
-        if trouble is None:
+    def _apply(self, part: Sequence[ReadableSpan], error: DeliveryError | None) -> None:
+        """Apply the result of a request."""
+        self._error = error
+        if error is None:
             self._delivered += len(part)
-            self._held.sent()
+            self._queue.accepted()
             self._failures = 0
             return
-        match trouble.fate:
-            case Fate.SPLIT:
-                self._held.split(part)
-            case Fate.PARTED:
-                self._held.sent()
-                rejected = min(trouble.refused, len(part))
-                self._held.lost += rejected
+        match error.consequence:
+            case Consequence.SPLIT:
+                self._queue.split(part)
+            case Consequence.PARTLY_REJECTED:
+                self._queue.accepted()
+                rejected = min(error.rejected, len(part))
+                self._queue.dropped += rejected
                 self._delivered += len(part) - rejected
                 self._failures = 0
-            case Fate.DROPPED:
-                self._held.drop(part)
-            case Fate.KEPT:
-                (self._held.unanswered if trouble.was_sent else self._held.put_back)(part)
-                self._held.cut()
-            case Fate.HOPELESS:
-                self._held.drop(part)
-                self._held.clear()
-        if trouble.fate in _IN_VAIN or self._held.refused >= MOST_REFUSED:
+            case Consequence.DROPPED:
+                self._queue.drop(part)
+            case Consequence.QUEUED:
+                (self._queue.unanswered if error.was_sent else self._queue.put_back)(part)
+                self._queue.cut()
+            case Consequence.STOPPED:
+                self._queue.drop(part)
+                self._queue.clear()
+        if error.consequence in _PAUSING or self._queue.rejected_parts >= MAX_REJECTED_PARTS:
             self._failed_at = monotonic()
-            self._paused_until = self._failed_at + self._pause(trouble)
+            self._paused_until = self._failed_at + self._pause(error)
             self._failures += 1
 
-    def _pause(self, trouble: Trouble) -> float:
-        if trouble.pause is not None:
-            return max(trouble.pause, SHORTEST_PAUSE)
+    def _pause(self, error: DeliveryError) -> float:
+        if error.pause is not None:
+            return max(error.pause, SHORTEST_PAUSE)
         backoff: float = min(2.0**self._failures, LONGEST_BACKOFF)
-        return backoff * random.uniform(0.8, 1.2)  # noqa: S311 - so that many processes do not come back at once
+        return backoff * random.uniform(0.8, 1.2)  # noqa: S311 - many processes must not send at the same time
 
-    # The thread's own.
+    # The methods below run on the sending thread.
 
     def _run(self) -> None:
         with suppress_instrumentation():
             while part := self._next():
-                trouble = self._tried(part)
+                error = self._try_to_send(part)
                 with self._changed:
                     self._in_flight = ()
-                    self._took(part, trouble)
+                    self._apply(part, error)
                     self._changed.notify_all()
 
-    def _tried(self, part: Sequence[ReadableSpan]) -> Trouble | None:
+    def _try_to_send(self, part: Sequence[ReadableSpan]) -> DeliveryError | None:
         try:
-            return self._attempt(part)
-        except BaseException:  # noqa: BLE001 - it is nobody's but this thread's, and the thread goes on
+            return self._send(part)
+        except BaseException:  # noqa: BLE001 - the thread must go on
             return BROKEN
 
     def _next(self) -> Sequence[ReadableSpan]:
-        """Wait for what is to be sent; nothing more, at the end."""
+        """Wait for the next part; empty when the sender is closed."""
         with self._changed:
             while not self._closed:
                 pause = self._paused_until - monotonic()
-                if self._held and pause <= 0:
+                if self._queue and pause <= 0:
                     self._sending_since = monotonic()
-                    self._in_flight = self._held.part()
+                    self._in_flight = self._queue.part()
                     return self._in_flight
-                self._changed.wait(pause if self._held else None)
+                self._changed.wait(pause if self._queue else None)
             return ()

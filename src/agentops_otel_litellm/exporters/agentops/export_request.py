@@ -1,4 +1,6 @@
-"""One attempt to deliver spans: the stock OTLP exporter over a session that signs, resends once, and says what came."""
+"""Requests that deliver spans: OpenTelemetry's OTLP exporter over a session that authorizes, resends once, and reports
+the result.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +20,27 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
-from agentops_otel_litellm.exporters.agentops.auth import AgentOpsAuth, answered, timeouts
-from agentops_otel_litellm.exporters.agentops.trouble import (
+from agentops_otel_litellm.exporters.agentops.auth import AgentOpsAuth, timeouts, with_response
+from agentops_otel_litellm.exporters.agentops.delivery_errors import (
     LATE,
     NO_COLLECTOR,
-    REFUSED_SOME,
+    SOME_REJECTED,
     UNSENDABLE,
-    Trouble,
+    DeliveryError,
     Undelivered,
-    of_collector,
+    error_of_status,
 )
 from agentops_otel_litellm.settings import Settings
 
 PROTOBUF = "application/x-protobuf"
-# What an export says of itself. Others come from OTEL_EXPORTER_OTLP_HEADERS: another backend's, often its key.
+# Headers of the request itself. Others come from OTEL_EXPORTER_OTLP_HEADERS, for another backend, often its key.
 OWN_HEADERS = ("accept", "connection", "content-", "user-agent")
 
 
-class Attempts:
-    """Sends spans, each time within a deadline, and says what came of it. Not for several threads at once.
+class ExportRequests:
+    """Sends spans, each time within a deadline, and returns the result. Not thread-safe.
 
-    Of OTEL_EXPORTER_OTLP_* nothing is used: headers, certificates and the rest are for another backend.
+    OTEL_EXPORTER_OTLP_* are not used: headers, certificates and so on are for another backend.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -47,32 +49,32 @@ class Attempts:
         for scheme in ("https://", "http://"):
             session.mount(scheme, self._connection)
         self._otlp = OTLPSpanExporter(
-            # Without one of ours, the stock one would be used: `sign` refuses first.
+            # Without an endpoint, OpenTelemetry's default would be used. `authorize` raises before that.
             endpoint=settings.exporter_endpoint or "http://localhost",
             timeout=settings.max_wait_time / 1_000,
             compression=Compression.Gzip,
             session=session,
         )
 
-    def send(self, spans: Sequence[ReadableSpan], deadline: float) -> Trouble | None:
-        """Send spans by the deadline (of the monotonic clock); `None` where they were taken."""
+    def send(self, spans: Sequence[ReadableSpan], deadline: float) -> DeliveryError | None:
+        """Send spans by the deadline (of the monotonic clock). Return `None` if they were accepted."""
         self._connection.deadline = deadline
         try:
             result = self._otlp.export(spans)
         except Undelivered as undelivered:
-            return undelivered.trouble
-        except Exception as error:  # noqa: BLE001 - OpenTelemetry 1.39 lets pass what goes wrong with encoding
+            return undelivered.error
+        except Exception as error:  # noqa: BLE001 - OpenTelemetry 1.39 raises errors of encoding
             return replace(UNSENDABLE, cause=type(error).__name__)
-        # A failure that was not raised is of the stock exporter, which has sent nothing and has told why.
+        # OpenTelemetry's exporter has failed before it sent anything, and has logged why.
         return None if result is SpanExportResult.SUCCESS else UNSENDABLE
 
     def close(self) -> None:
-        """Close what is idle; from any thread."""
+        """Close idle connections. Can be called on any thread."""
         self._otlp.shutdown()  # type: ignore[no-untyped-call]  # untyped upstream
 
 
 class _Connection(HTTPAdapter):
-    """The session's only way out: a request comes back as taken, or `Undelivered` says why it was not."""
+    """The session's transport: returns the response of an accepted request, or raises `Undelivered`."""
 
     deadline = 0.0
 
@@ -84,7 +86,7 @@ class _Connection(HTTPAdapter):
         self,
         request: requests.PreparedRequest,
         stream: bool = False,  # noqa: ARG002, FBT001, FBT002
-        timeout: object = None,  # noqa: ARG002 - ours is one for token and spans together
+        timeout: object = None,  # noqa: ARG002 - one deadline for token and spans together
         verify: object = True,  # noqa: ARG002, FBT002 - as below
         cert: object = None,  # noqa: ARG002
         proxies: dict[str, str] | None = None,
@@ -92,45 +94,45 @@ class _Connection(HTTPAdapter):
         headers = {name: value for name, value in request.headers.items() if name.lower().startswith(OWN_HEADERS)}
         request.headers = CaseInsensitiveDict(headers)
         try:
-            response = self._signed(request, proxies)
+            response = self._send_authorized(request, proxies)
             if response.status_code == HTTPStatus.UNAUTHORIZED:
                 response.close()
-                self._auth.refused()
-                response = self._signed(request, proxies)
+                self._auth.reject_token()
+                response = self._send_authorized(request, proxies)
                 if response.status_code == HTTPStatus.UNAUTHORIZED:
-                    self._auth.refused()
+                    self._auth.reject_token()
             if HTTPStatus.OK <= response.status_code < HTTPStatus.MULTIPLE_CHOICES:
-                return _taken(response)
+                return _accepted(response)
         except requests.ReadTimeout as error:
             raise Undelivered(replace(LATE, cause=type(error).__name__)) from None
-        except (OSError, ValueError) as error:  # a ValueError is of a URL that only looks like one
+        except (OSError, ValueError) as error:  # a ValueError is raised for an invalid URL
             raise Undelivered(replace(NO_COLLECTOR, cause=type(error).__name__)) from None
-        response.close()  # unread: it may quote the token
-        raise Undelivered(answered(of_collector(response.status_code), response))
+        response.close()  # unread, because it can quote the token
+        raise Undelivered(with_response(error_of_status(response.status_code), response))
 
-    def _signed(self, request: requests.PreparedRequest, proxies: dict[str, str] | None) -> requests.Response:
-        self._auth.sign(request, self.deadline)
+    def _send_authorized(self, request: requests.PreparedRequest, proxies: dict[str, str] | None) -> requests.Response:
+        self._auth.authorize(request, self.deadline)
         try:
-            return self._sent(request, proxies)
+            return self._send_once(request, proxies)
         except requests.Timeout:
             raise
-        except requests.ConnectionError:  # the server may have closed a connection that was idle
-            return self._sent(request, proxies)
+        except requests.ConnectionError:  # the server may have closed an idle connection
+            return self._send_once(request, proxies)
 
-    def _sent(self, request: requests.PreparedRequest, proxies: dict[str, str] | None) -> requests.Response:
+    def _send_once(self, request: requests.PreparedRequest, proxies: dict[str, str] | None) -> requests.Response:
         return super().send(
             request,
             timeout=timeouts(self.deadline),
-            # As the request for a token has it.
+            # The same as for the request of a token.
             verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             proxies=proxies,
         )
 
 
-def _taken(response: requests.Response) -> requests.Response:
-    """The response to spans that were taken, read; `Undelivered` where some of them were not.
+def _accepted(response: requests.Response) -> requests.Response:
+    """Return the response to an accepted request, read. Raises `Undelivered` if some spans were rejected.
 
-    What cannot be read is left away: spans that are taken are not sent again.
+    A body that cannot be read is left out, because accepted spans are not sent again.
     """
     try:
         content = response.content
@@ -139,14 +141,14 @@ def _taken(response: requests.Response) -> requests.Response:
         bare = requests.Response()
         bare.status_code = response.status_code
         return bare
-    refused = _refused(content) if response.headers.get("Content-Type", "").startswith(PROTOBUF) else 0
-    if refused > 0:
-        raise Undelivered(replace(answered(REFUSED_SOME, response), refused=refused))
+    rejected = _rejected_spans(content) if response.headers.get("Content-Type", "").startswith(PROTOBUF) else 0
+    if rejected > 0:
+        raise Undelivered(replace(with_response(SOME_REJECTED, response), rejected=rejected))
     return response
 
 
-def _refused(content: bytes) -> int:
-    """How many spans were not taken of those in a request that was."""
+def _rejected_spans(content: bytes) -> int:
+    """The number of rejected spans in an accepted request."""
     try:
         return int(ExportTraceServiceResponse.FromString(content).partial_success.rejected_spans)
     except DecodeError:

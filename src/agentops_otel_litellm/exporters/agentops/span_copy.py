@@ -1,4 +1,4 @@
-"""What AgentOps is shown of a span, and where a trace is looked at. The app's span stays as it is."""
+"""The copy of a span that AgentOps receives, and the link to a trace. The application's span is not changed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from agentops_otel_litellm.version import SCOPE
 TAGS = "agentops.tags"
 KIND = "agentops.span.kind"
 _OF_CALLS = "gen_ai."
-"""How names begin that AgentOps takes for a sign of a model's call."""
+"""Prefix of attributes by which AgentOps recognises a call of a model."""
 _OK = Status(StatusCode.OK)
 _REMEMBERED = 256
-"""Traces whose link was printed: one whose spans come in several batches has one."""
+"""Traces whose links are remembered, so that a trace in several batches has one link."""
 
 
-class ShownSpan(ReadableSpan):
-    """An ended span, with another name, status and attributes."""
+class SpanCopy(ReadableSpan):
+    """A finished span with another name, status and attributes."""
 
     def __init__(self, span: ReadableSpan, *, name: str, status: Status, attributes: Attributes) -> None:
         super().__init__(
@@ -56,17 +56,19 @@ class ShownSpan(ReadableSpan):
         return self._dropped[2]
 
 
-class Shown:
-    """How spans are shown, by the settings."""
+class SpanCopies:
+    """Copies spans for AgentOps, according to the settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._tags = settings.default_tags
         self._trace_name = settings.trace_name
 
-    def span(self, span: ReadableSpan) -> ReadableSpan:
-        """Where nothing went wrong, that is said: a trace has the status of its latest span, and UNSET is shown as
-        indeterminate. The first span of a trace in this process has the trace's name and tags. What is told of a
-        span of ours that is no model's call, such as a batch, has no name of one.
+    def copy(self, span: ReadableSpan) -> ReadableSpan:
+        """Return the copy of a span.
+
+        Its status is OK unless it failed: AgentOps shows the status of a trace's latest span, and UNSET as
+        indeterminate.
+        The first span of a trace in this process has the trace's name and tags.
         """
         name, status, attributes = span.name, span.status, _attributes(span)
         if status.status_code is StatusCode.UNSET:
@@ -75,12 +77,12 @@ class Shown:
             name = self._trace_name or name
             if self._tags:
                 attributes = {**(attributes or {}), TAGS: self._tags}
-        return ShownSpan(span, name=name, status=status, attributes=attributes)
+        return SpanCopy(span, name=name, status=status, attributes=attributes)
 
 
 def _attributes(span: ReadableSpan) -> Attributes:
-    """Without what OpenTelemetry's conventions say of all that is done with models, where no model is called: other
-    backends read it, and AgentOps would show a request without a prompt, or count one twice.
+    """The attributes, without OpenTelemetry's GenAI attributes on our spans that are not calls of a model, such as
+    batches: AgentOps would show them as calls without a prompt, or count tokens twice.
     """
     attributes, scope = span.attributes, span.instrumentation_scope
     if scope is None or scope.name != SCOPE or attributes is None or attributes.get(KIND) != "operation":
@@ -89,15 +91,15 @@ def _attributes(span: ReadableSpan) -> Attributes:
 
 
 class ReplayLinks:
-    """Prints on stderr where traces are looked at, each once: by default where that is a terminal."""
+    """Prints the link of each trace on stderr, once; by default only if stderr is a terminal."""
 
     def __init__(self, settings: Settings) -> None:
         self._wanted = settings.replay_links
         self._url = settings.app_url.rstrip("/")
         self._printed: deque[int] = deque(maxlen=_REMEMBERED)
 
-    def delivered(self, spans: Iterable[ReadableSpan]) -> None:
-        """Print those of the traces that began here."""
+    def print_links(self, spans: Iterable[ReadableSpan]) -> None:
+        """Print the links of the traces that began in this process."""
         if self._wanted is False:
             return
         traces = [span.context.trace_id for span in spans if span.parent is None and span.context is not None]
@@ -106,7 +108,7 @@ class ReplayLinks:
         self._print([f"AgentOps: {self._url}/sessions?trace_id={format_trace_id(trace)}\n" for trace in new])
 
     def _print(self, lines: Sequence[str]) -> None:
-        with suppress(Exception):  # no stderr, or one that is closed, or the app's own
+        with suppress(Exception):  # there is no stderr, it is closed, or the application replaced it
             if lines and (self._wanted or sys.stderr.isatty()):
                 sys.stderr.write("".join(lines))
                 sys.stderr.flush()
