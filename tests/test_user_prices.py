@@ -60,7 +60,7 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, told: Told, text: str, why: 
     assert read_prices(path).of(CALL) is None
     (line,) = told.take()
     assert line.startswith(f"AGENTOPS_PRICES: {path} {why}")
-    assert line.endswith("No prices of yours are used.")
+    assert line.endswith("Your own prices are not used.")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, told: Told) -> None:
@@ -70,9 +70,9 @@ def test_a_file_that_is_not_there(tmp_path: Path, told: Told) -> None:
     (tmp_path / "latin").write_bytes(b'{"\xe9": {}}')
     assert read_prices(str(tmp_path / "latin")).of(CALL) is None
     assert [line.partition(" cannot be read: ")[2] or line.partition(" is ")[2] for line in told.take()] == [
-        "No such file or directory. No prices of yours are used.",
-        "Is a directory. No prices of yours are used.",
-        "not UTF-8. No prices of yours are used.",
+        "No such file or directory. Your own prices are not used.",
+        "Is a directory. Your own prices are not used.",
+        "not UTF-8. Your own prices are not used.",
     ]
 
 
@@ -96,7 +96,7 @@ def test_a_price_that_is_none(tmp_path: Path, told: Told, value: object, shown: 
     prices = read_prices(path)
     assert told.take() == [
         (
-            f"AGENTOPS_PRICES: {path}: 'other': 'output_cost_per_token' takes a number of US dollars, 0 or more, "
+            f"AGENTOPS_PRICES: {path}: 'other': 'output_cost_per_token' must be a number of US dollars, 0 or more, "
             f"not {shown}. The model is not used."
         )
     ]
@@ -110,9 +110,10 @@ def test_a_name_that_is_not_known(tmp_path: Path, told: Told) -> None:
     prices = read_prices(path)
     lines = told.take()
     names = ", ".join(NAMES)
+    unknown = f"'input_cost' is not a known price. Known are {names}. The model is not used."
     assert lines == [
-        f"AGENTOPS_PRICES: {path}: 'other': 'input_cost' is not known. It takes {names}. The model is not used.",
-        f"AGENTOPS_PRICES: {path}: 'mine': 'max_tokens' is not known. It takes {names}.",
+        f"AGENTOPS_PRICES: {path}: 'other': {unknown}",
+        f"AGENTOPS_PRICES: {path}: 'mine': 'max_tokens' is not a known price. Known are {names}.",
         f"AGENTOPS_PRICES: {path}: 'third' must be an object of prices, not 1. It is not used.",
     ]
     assert prices.of(CALL) == TOKENS
@@ -315,5 +316,5 @@ def test_an_app_whose_prices_cannot_be_read(
         SyncApp(provider).ask()
         assert telemetry.attributes()["agentops.cost.source"] == "litellm"
     assert told.take() == [
-        "AGENTOPS_PRICES: nowhere/prices.json cannot be read: No such file or directory. No prices of yours are used."
+        "AGENTOPS_PRICES: nowhere/prices.json cannot be read: No such file or directory. Your own prices are not used."
     ]

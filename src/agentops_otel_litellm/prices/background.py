@@ -1,7 +1,7 @@
-"""The prices of the package genai-prices, for models that LiteLLM has no price of.
+"""The prices of the package genai-prices, for models that have no price in LiteLLM.
 
-The package takes a quarter of a second to import, so a thread of its own imports it when it is first wanted. Until
-then what it would be asked is not known.
+Importing the package takes a quarter of a second, so a thread of its own imports it when it is first needed. Calls that
+end before that have no cost from it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ logger = logging.getLogger(__name__)
 
 PACKAGE = "genai_prices"
 CLIENT = "httpx2"
-"""What the package fetches with. OpenAI's client uses it as soon as `sys.modules` has it, also what there is of it
-while another thread imports it.
+"""The HTTP client of the package. OpenAI's client uses it as soon as it is in `sys.modules`, even if another thread has
+imported only half of it.
 """
 
 
 class PackagePrices:
-    """Asks the package, where it is installed; where the prices are to be `live` it keeps them fresh, too."""
+    """The package's prices, if it is installed. With `live`, it downloads new prices every hour."""
 
     def __init__(self, *, live: bool = False, url: str | None = None) -> None:
         self._live, self._url = live, url
@@ -48,25 +48,25 @@ class PackagePrices:
                 import_module(CLIENT)
 
     def _renew(self) -> None:
-        """After a fork: the threads that load and fetch stayed in the parent. The next call starts new ones."""
+        """After a fork: the threads that import and download are in the parent only. The next call starts new ones."""
         self._loads = {}
         self._stop = None
         self._is_forked = True
 
     def close(self) -> None:
-        """LiteLLM is instrumented no more: stop fetching prices."""
+        """LiteLLM is no longer instrumented: stop the downloads."""
         self._is_closed = True
         stop, self._stop = self._stop, None
         if stop is not None:
             stop()
 
     def prepare(self) -> None:
-        """A call begins: by its end, live prices are wanted."""
+        """A call begins: start loading live prices, which are needed at its end."""
         if self._live:
             self._load_once()
 
     def price(self, call: Call) -> Cost | None:
-        """What the call costs, as far as is known by now."""
+        """The cost of the call; `None` if it is unknown, or while the package is being imported."""
         if self._price is None:
             self._load_once()
             return None

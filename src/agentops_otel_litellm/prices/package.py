@@ -1,4 +1,4 @@
-"""What the package genai-prices says that a call costs. It is imported here and nowhere else."""
+"""The cost of a call by the package genai-prices, which is imported only here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from agentops_otel_litellm import call as calls
 from agentops_otel_litellm.call import Call, Cost
 
-# LiteLLM's provider → the package's, where it does not know LiteLLM's name.
+# LiteLLM's provider → the package's, if it has another name for it.
 PROVIDERS = {
     "codestral": "mistral",
     "fireworks_ai": "fireworks",
@@ -36,14 +36,14 @@ _ORDINARY_TIERS = frozenset({None, "default", "standard"})
 
 
 def price(call: Call) -> Cost | None:
-    """`None` where the package does not know the provider, the model or what its tokens cost."""
+    """The cost of the call. `None` if the package does not know the provider, the model or a price."""
     usage, provider, response = call.usage, call.target.provider, call.response
     if usage is None or provider is None or (response and response.service_tier not in _ORDINARY_TIERS):
         return None
-    counts = {theirs: count for ours, theirs in COUNTS.items() if (count := getattr(usage, ours)) is not None}
+    counts = {name: count for field, name in COUNTS.items() if (count := getattr(usage, field)) is not None}
     at = datetime.fromtimestamp(call.timing.started_at / 1e9, timezone.utc)
     for model in (response.model if response else None, call.target.model):
-        with suppress(LookupError, ValueError):  # it does not know them, or the counts contradict each other
+        with suppress(LookupError, ValueError):  # an unknown model, or contradictory counts
             if model is not None:
                 of = PROVIDERS.get(provider, provider)
                 return _cost(calc_price(Usage(**counts), model, provider_id=of, genai_request_timestamp=at), usage)
@@ -51,7 +51,7 @@ def price(call: Call) -> Cost | None:
 
 
 def _cost(priced: PriceCalculation, usage: calls.Usage) -> Cost | None:
-    """In our terms. Of some models the package knows no price, and adds up nothing."""
+    """The package's result as a `Cost`. For some models it has no price, and returns a sum of nothing."""
     prices = priced.model_price
     if (usage.input and prices.input_mtok is None) or (usage.output and prices.output_mtok is None):
         return None
@@ -66,8 +66,8 @@ def _cost(priced: PriceCalculation, usage: calls.Usage) -> Cost | None:
     return cost
 
 
-class _Unseen(UpdatePrices):
-    """The package's own updater, whose requests are not the app's."""
+class _UntracedUpdater(UpdatePrices):
+    """The package's updater, without spans for its requests."""
 
     def fetch(self) -> DataSnapshot | None:
         with suppress_instrumentation():
@@ -84,12 +84,12 @@ def import_all() -> None:
 
 
 def keep_fresh(url: str | None = None, *, forked: bool = False) -> Callable[[], None]:
-    """Have the package fetch prices now, and every hour, from its own list or from `url`; returns what ends that.
+    """Download prices now and every hour, from the package's own URL or from `url`. Returns a function that stops it.
 
-    In a process that was `forked` it has to be told that it does not do so yet: it knows of its parent's thread.
+    In a `forked` process the package is reloaded first: it takes the thread of its parent for its own.
     """
     if forked:
         reload(update_prices)
-    updater = _Unseen() if url is None else _Unseen(url=url)
+    updater = _UntracedUpdater() if url is None else _UntracedUpdater(url=url)
     updater.start()
     return updater.stop

@@ -1,4 +1,4 @@
-"""The user's own prices: a JSON file in the shape of LiteLLM's price map, and what a call costs at them."""
+"""The user's own prices: a JSON file in the format of LiteLLM's price map, and the cost of a call by them."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from agentops_otel_litellm.operations import Unit, unit_of
 logger = logging.getLogger(__name__)
 
 Prices = Mapping[str, float]
-"""What a model costs, in US dollars, by LiteLLM's names: `input_cost_per_token`."""
+"""Prices of a model in US dollars, by LiteLLM's names, such as `input_cost_per_token`."""
 
 _EXAMPLE = '{"my-model": {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}}'
-_TOLD_LIMIT, _SHOWN = 10, 40
+_MAX_WARNINGS, _MAX_QUOTED = 10, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """What is counted on one side of a call, in the fields of `Usage`, and the names of the prices."""
+    """The tokens of one side of a call, by the fields of `Usage`, and the names of their prices."""
 
     count: str
     price: str
-    apart: Mapping[str, str]
-    """Parts of the count that may have a price of their own."""
+    parts: Mapping[str, str]
+    """Part of the count that can have a price of its own → the name of that price."""
 
 
 SIDES = (
     Side(
         count="input",
         price="input_cost_per_token",
-        apart={
+        parts={
             "cache_read": "cache_read_input_token_cost",
             "cache_write": "cache_creation_input_token_cost",
             "input_audio": "input_cost_per_audio_token",
@@ -45,7 +45,7 @@ SIDES = (
     Side(
         count="output",
         price="output_cost_per_token",
-        apart={
+        parts={
             "reasoning": "output_cost_per_reasoning_token",
             "output_audio": "output_cost_per_audio_token",
             "output_image": "output_cost_per_image_token",
@@ -65,14 +65,14 @@ UNIT_PRICES: Mapping[str, tuple[Unit, Callable[[Call], float | None]]] = {
 }
 
 NAMES = (
-    *(name for side in SIDES for name in (side.price, *side.apart.values())),
+    *(name for side in SIDES for name in (side.price, *side.parts.values())),
     *UNIT_PRICES,
 )
 
 
 def price(prices: Prices, call: Call) -> Cost | None:
-    """What the call costs, by its tokens or by the piece; `None` where what has a price was not counted, or what was
-    counted has no price.
+    """The cost of the call, by tokens or by units. `None` if something that has a price was not counted, or something
+    that was counted has no price.
     """
     usage = call.usage
     unit = unit_of(call.operation)
@@ -83,17 +83,17 @@ def price(prices: Prices, call: Call) -> Cost | None:
     ]
     if usage is not None and (usage.input or usage.output):
         if any(known):
-            return None  # which of the two is meant is not to be seen
-        return _of_tokens(prices, usage, writes=call.operation != "embeddings")
+            return None  # it is unknown which of the two prices applies
+        return _of_tokens(prices, usage, has_output=call.operation != "embeddings")
     return Cost(total=sum(known), source="user", per_unit=True) if known else None
 
 
-def _of_tokens(prices: Prices, usage: Usage, *, writes: bool) -> Cost | None:
-    """`writes`: whether there is an output, counted or not."""
+def _of_tokens(prices: Prices, usage: Usage, *, has_output: bool) -> Cost | None:
+    """The cost by tokens. `has_output`: whether the operation has an output, counted or not."""
     parts: dict[str, float] = {}
     for side in SIDES:
         count: int | None = getattr(usage, side.count)
-        if count is None and (side.count == "input" or (writes and prices.get(side.price))):
+        if count is None and (side.count == "input" or (has_output and prices.get(side.price))):
             return None
         if count is not None:
             spent = _of_side(prices, usage, side, count)
@@ -112,7 +112,7 @@ def _of_tokens(prices: Prices, usage: Usage, *, writes: bool) -> Cost | None:
 
 
 def _of_side(prices: Prices, usage: Usage, side: Side, count: int) -> dict[str, float] | None:
-    """The side as a whole and its parts. What has no price of its own costs what the side's tokens do."""
+    """The cost of a side and of its parts. A part without a price of its own has the price of the side."""
     if not count:
         return {side.count: 0.0}
     otherwise = prices.get(side.price)
@@ -120,7 +120,7 @@ def _of_side(prices: Prices, usage: Usage, side: Side, count: int) -> dict[str, 
         return None
     parts: dict[str, float] = {}
     whole, rest = 0.0, count
-    for part, name in side.apart.items():
+    for part, name in side.parts.items():
         of_part: int | None = getattr(usage, part)
         each = prices.get(name)
         if of_part is not None and part in _PARTS_OF_COST:
@@ -128,7 +128,7 @@ def _of_side(prices: Prices, usage: Usage, side: Side, count: int) -> dict[str, 
         if of_part and each is not None:
             whole += of_part * each
             rest -= of_part
-    if rest < 0:  # sounds that were cached, say, are in two parts
+    if rest < 0:  # tokens can be in two parts: cached audio, for example
         return None
     return {side.count: whole + rest * otherwise, **parts}
 
@@ -140,73 +140,73 @@ class UserPrices:
         self._models = models
 
     def of(self, call: Call) -> Prices | None:
-        """Those of the call's model: with its provider, as the app wrote it, or alone."""
+        """The prices of the call's model: with its provider, as the application wrote it, or without a provider."""
         target = call.target
-        asked = call.request.model if call.request is not None else None
-        names = (f"{target.provider}/{target.model}", asked, target.model)
+        written = call.request.model if call.request is not None else None
+        names = (f"{target.provider}/{target.model}", written, target.model)
         return next((self._models[name] for name in names if name is not None and name in self._models), None)
 
 
 def read_prices(path: str) -> UserPrices:
-    """The prices in a JSON file. What cannot be used is told of, and the rest is used."""
+    """Read the prices in a JSON file. Invalid parts are logged, and the rest is used."""
     read = _read(path)
     if not isinstance(read, str):
         return _checked(path, read)
-    logger.warning("AGENTOPS_PRICES: %s %s. No prices of yours are used.", path, read)
+    logger.warning("AGENTOPS_PRICES: %s %s. Your own prices are not used.", path, read)
     return UserPrices({})
 
 
 def why_unusable(path: str) -> str | None:
-    """What is wrong with the whole file: `is not JSON: …`."""
+    """Why the whole file cannot be used, such as `is not JSON: …`; `None` if it can."""
     read = _read(path)
     return read if isinstance(read, str) else None
 
 
 def _read(path: str) -> Mapping[str, object] | str:
-    """What is in the file, or why that cannot be used."""
+    """The content of the file, or why it cannot be used."""
     try:
-        told = json.loads(Path(path).expanduser().read_text("utf-8-sig"))
+        content = json.loads(Path(path).expanduser().read_text("utf-8-sig"))
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
         return "is not UTF-8"
     except json.JSONDecodeError as error:
         return f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
-    except (ValueError, RuntimeError) as error:  # nested too deep, a number too long, a path that is none
+    except (ValueError, RuntimeError) as error:  # nested too deep, a number that is too long, an invalid path
         return f"cannot be read ({type(error).__name__})"
-    if isinstance(told, dict):
-        return told
-    return f"must be an object of models, such as {_EXAMPLE}, not {_shown(told)}"
+    if isinstance(content, dict):
+        return content
+    return f"must be an object of models, such as {_EXAMPLE}, not {_quoted(content)}"
 
 
-def _checked(path: str, told: Mapping[str, object]) -> UserPrices:
+def _checked(path: str, content: Mapping[str, object]) -> UserPrices:
     faults: list[str] = []
-    models = {model: prices for model, given in told.items() if (prices := _prices(model, given, faults))}
-    for fault in faults[:_TOLD_LIMIT]:
+    models = {model: prices for model, entry in content.items() if (prices := _prices(model, entry, faults))}
+    for fault in faults[:_MAX_WARNINGS]:
         logger.warning("AGENTOPS_PRICES: %s: %s", path, fault)
-    if len(faults) > _TOLD_LIMIT:
-        logger.warning("AGENTOPS_PRICES: %s: %d more like these.", path, len(faults) - _TOLD_LIMIT)
+    if len(faults) > _MAX_WARNINGS:
+        logger.warning("AGENTOPS_PRICES: %s: %d more like these.", path, len(faults) - _MAX_WARNINGS)
     return UserPrices(models)
 
 
-def _prices(model: str, given: object, faults: list[str]) -> Prices:
-    """Those of a model: none, where one of them is not what it seems, for then the sum would not be. What else
-    LiteLLM's map says of a model is no price, and is only told of.
+def _prices(model: str, entry: object, faults: list[str]) -> Prices:
+    """The prices of a model; empty if one of them is invalid, because then the sum would be wrong. Other keys of
+    LiteLLM's price map are not prices: they are logged and ignored.
     """
-    if not isinstance(given, dict):
-        faults.append(f"{model!r} must be an object of prices, not {_shown(given)}. It is not used.")
+    if not isinstance(entry, dict):
+        faults.append(f"{model!r} must be an object of prices, not {_quoted(entry)}. It is not used.")
         return {}
     prices: dict[str, float] = {}
     usable = True
-    for name, value in given.items():
+    for name, value in entry.items():
         if name not in NAMES:
             usable = usable and "cost" not in name
-            faults.append(f"{model!r}: {name!r} is not known. It takes {', '.join(NAMES)}.")
+            faults.append(f"{model!r}: {name!r} is not a known price. Known are {', '.join(NAMES)}.")
         elif (known := _amount(value)) is not None:
             prices[name] = known
         else:
             usable = False
-            faults.append(f"{model!r}: {name!r} takes a number of US dollars, 0 or more, not {_shown(value)}.")
+            faults.append(f"{model!r}: {name!r} must be a number of US dollars, 0 or more, not {_quoted(value)}.")
     if not usable:
         faults[-1] += " The model is not used."
         return {}
@@ -223,7 +223,7 @@ def _amount(value: object) -> float | None:
     return amount if isfinite(amount) and amount >= 0 else None
 
 
-def _shown(value: object) -> str:
-    """As it stands in the file, cut to a bearable length."""
+def _quoted(value: object) -> str:
+    """The value as it is in the file, truncated."""
     text = json.dumps(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"
