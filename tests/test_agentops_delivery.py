@@ -257,9 +257,15 @@ def test_settings_that_the_sdk_refuses() -> None:
     with AgentOpsPlatform() as platform:
         done = launch(sys.executable, "-c", A_SPAN, **platform.environment, **variables)
     assert [line for line in done.stderr.splitlines() if "configurator" not in line] == [
-        "OTEL_BSP_SCHEDULE_DELAY='0' is not usable: it takes a number of milliseconds, 1 or more. The default is used.",
-        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=200 is not usable: OTEL_BSP_MAX_QUEUE_SIZE is 100. Using 100.",
-        "AGENTOPS_MAX_WAIT_TIME='soon' is not usable: it takes a number of milliseconds, 1 or more. Using 5000.",
+        (
+            "Invalid value for OTEL_BSP_SCHEDULE_DELAY: '0' (expected a number of milliseconds, 1 or more). "
+            "The default is used."
+        ),
+        (
+            "Invalid value for OTEL_BSP_MAX_EXPORT_BATCH_SIZE: 200 (expected at most OTEL_BSP_MAX_QUEUE_SIZE, 100). "
+            "Using 100."
+        ),
+        "Invalid value for AGENTOPS_MAX_WAIT_TIME: 'soon' (expected a number of milliseconds, 1 or more). Using 5000.",
     ]
     (span,) = platform.spans
     assert span.resource["deployment.environment.name"] == "staging"

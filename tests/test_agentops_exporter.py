@@ -262,7 +262,7 @@ def test_an_expired_token_with_no_new_one(platform: AgentOpsPlatform, told: Told
     assert platform.authorizations == [f"Bearer {platform.tokens[0]}"] * 2
 
 
-NO_URL = "{} is not usable: it takes a URL that begins with http:// or https://. Nothing is sent to AgentOps."
+NO_URL = "Invalid value for {} (expected a URL that begins with http:// or https://). Nothing is sent to AgentOps."
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_server_out_of_reach(
     setting: str, lines: list[str], platform: AgentOpsPlatform, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line names the variable that may be wrong; the key goes nowhere else, such as to the default."""
-    monkeypatch.setattr("agentops_otel_litellm.settings.declaring.told", set())
+    monkeypatch.setattr("agentops_otel_litellm.settings.declaring.warned", set())
     monkeypatch.setenv(*setting.split("=", 1))
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2

@@ -121,7 +121,10 @@ def test_usable_part_of_a_list_is_kept(told: Told) -> None:
         "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "2048",
     }
     assert told.take() == [
-        "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE=9999 is not usable: OTEL_BLRP_MAX_QUEUE_SIZE is 2048. Using 2048.",
+        (
+            "Invalid value for OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: 9999 "
+            "(expected at most OTEL_BLRP_MAX_QUEUE_SIZE, 2048). Using 2048."
+        ),
         (
             "Invalid value for OTEL_PROPAGATORS: 'tracecontext,b3' (not installed: b3; installed: baggage, none, "
             "tracecontext). To have it, pip install opentelemetry-propagator-b3. Using tracecontext."

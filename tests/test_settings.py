@@ -23,7 +23,7 @@ VOCABULARIES = ("gen_ai", "llm")
 
 @pytest.fixture(autouse=True)
 def _nothing_told_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(declaring, "told", set())
+    monkeypatch.setattr(declaring, "warned", set())
 
 
 def _digits(text: str) -> int:
@@ -55,7 +55,10 @@ def test_unknown_vocabularies(text: str, quoted: str, told: Told) -> None:
     for _ in range(2):
         assert Settings.from_environment({"AGENTOPS_SEMCONV": text}).vocabularies(VOCABULARIES) is None
     assert told.take() == [
-        f"AGENTOPS_SEMCONV={quoted} is not usable: it takes a comma-separated choice of gen_ai, llm. It is ignored."
+        (
+            f"Invalid value for AGENTOPS_SEMCONV: {quoted} (expected a comma-separated choice of gen_ai, llm). "
+            "It is ignored."
+        )
     ]
 
 
@@ -90,7 +93,7 @@ def test_a_bad_choice_is_told_once_by_all(
     AgentOpsSpanExporter().shutdown()
     with instrumented_with(Recorder()):
         monkeypatch.delenv("AGENTOPS_SEMCONV")
-    assert [line.split(" is ")[0] for line in told.take()] == ["AGENTOPS_SEMCONV='canary'"]
+    assert [line.split(" (")[0] for line in told.take()] == ["Invalid value for AGENTOPS_SEMCONV: 'canary'"]
 
 
 def test_the_value_of_a_secret_is_not_told(told: Told) -> None:
@@ -98,8 +101,8 @@ def test_the_value_of_a_secret_is_not_told(told: Told) -> None:
     environment = {"AGENTOPS_PIN": "canary", "AGENTOPS_DOOR": "front"}
     assert WithPins.from_environment(environment) == WithPins(pin=None, door=7)
     assert sorted(told.take()) == [
-        "AGENTOPS_DOOR='front' is not usable: it takes digits, not 'front'. Using 7.",
-        "AGENTOPS_PIN is not usable. It is ignored.",
+        "Invalid value for AGENTOPS_DOOR: 'front' (expected digits, not 'front'). Using 7.",
+        "Invalid value for AGENTOPS_PIN. It is ignored.",
     ]
 
 
@@ -116,15 +119,15 @@ def test_the_value_of_a_secret_is_not_told(told: Told) -> None:
 def test_a_url_that_is_none_is_not_told(text: str, told: Told) -> None:
     """In it a password may be anywhere, and Python's own error quotes some: the variable is named alone."""
     assert Settings.from_environment({"AGENTOPS_EXPORTER_ENDPOINT": text}).exporter_endpoint is None
-    accepted = "it takes a URL that begins with http:// or https://"
-    assert told.take() == [f"AGENTOPS_EXPORTER_ENDPOINT is not usable: {accepted}. Nothing is sent to AgentOps."]
+    expected = "(expected a URL that begins with http:// or https://)"
+    assert told.take() == [f"Invalid value for AGENTOPS_EXPORTER_ENDPOINT {expected}. Nothing is sent to AgentOps."]
 
 
 def test_a_password_in_what_is_no_url_is_not_told(told: Told) -> None:
     """Somebody may have put one where a switch is."""
     assert Settings.from_environment({"AGENTOPS_STREAM_USAGE": "http://me:canary@host"}).stream_usage is False
     assert told.take() == [
-        "AGENTOPS_STREAM_USAGE='http://***@host' is not usable: it takes true or false. Using false."
+        "Invalid value for AGENTOPS_STREAM_USAGE: 'http://***@host' (expected true or false). Using false."
     ]
 
 
@@ -133,7 +136,7 @@ def test_numbers_that_are_too_large(told: Told) -> None:
     given = {"AGENTOPS_MAX_WAIT_TIME": "9" * 14, "AGENTOPS_MAX_QUEUE_SIZE": "9" * 5_000}
     settings = Settings.from_environment(given)
     assert (settings.max_wait_time, settings.max_queue_size) == (5_000, 512)
-    accepted = "is not usable: it takes a number of {} with at most 9 digits. Using {}."
+    accepted = "(expected a number of {} with at most 9 digits). Using {}."
     ends = [accepted.format("milliseconds", 5_000), accepted.format("spans", 512)]
     assert sorted(line.partition("' ")[2] for line in told.take()) == sorted(ends)
 

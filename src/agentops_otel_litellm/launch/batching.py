@@ -1,16 +1,17 @@
-"""Settings of the SDK's batch processors that these cannot use."""
+"""Invalid settings of the SDK's batch processors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from agentops_otel_litellm.settings.declaring import invalid_value
 from agentops_otel_litellm.settings.masking import is_secret, without_secrets
 from agentops_otel_litellm.settings.values import number_of
 
 SDK_QUEUE_SIZE = 2_048
 PROCESSORS = {"OTEL_BSP": "spans", "OTEL_BLRP": "log records"}
-"""How the variables of each batch processor begin, and what it holds."""
+"""The prefix of each batch processor's variables, and what the processor queues."""
 
 
 class Unusable(NamedTuple):
@@ -18,9 +19,9 @@ class Unusable(NamedTuple):
 
     variable: str
     text: str
-    """Names it, its value, and why that is not usable."""
+    """A sentence with the variable, its value and the expected values."""
     used: str | None
-    """What is used: `None` for the SDK's default."""
+    """The value that is used, `None` for the SDK's default."""
 
     @property
     def instead(self) -> str:
@@ -30,18 +31,18 @@ class Unusable(NamedTuple):
 
 
 def unusable_batching(environment: Mapping[str, str]) -> Iterator[Unusable]:
-    """What the SDK does not begin with, or logs with a traceback."""
-    for prefix, held in PROCESSORS.items():
-        yield from _unusable_for(prefix, held, environment)
+    """The values with which the SDK does not start, or logs a traceback."""
+    for prefix, queued in PROCESSORS.items():
+        yield from _unusable_for(prefix, queued, environment)
 
 
-def _unusable_for(prefix: str, held: str, environment: Mapping[str, str]) -> Iterator[Unusable]:
+def _unusable_for(prefix: str, queued: str, environment: Mapping[str, str]) -> Iterator[Unusable]:
     queue, batch = f"{prefix}_MAX_QUEUE_SIZE", f"{prefix}_MAX_EXPORT_BATCH_SIZE"
     units = {
         f"{prefix}_SCHEDULE_DELAY": "milliseconds",
         f"{prefix}_EXPORT_TIMEOUT": "milliseconds",
-        queue: held,
-        batch: held,
+        queue: queued,
+        batch: queued,
     }
     usable: dict[str, str] = {}
     for variable, unit in units.items():
@@ -51,10 +52,10 @@ def _unusable_for(prefix: str, held: str, environment: Mapping[str, str]) -> Ite
         try:
             number_of(unit)(text)
         except ValueError as accepted:
-            quoted = without_secrets(variable, text)
-            yield Unusable(variable, f"{variable}={quoted!r} is not usable: it takes {accepted}.", None)
+            value = repr(without_secrets(variable, text))
+            yield Unusable(variable, invalid_value(variable, value, str(accepted)), None)
         else:
             usable[variable] = text
     size = usable.get(queue, str(SDK_QUEUE_SIZE))
     if int(usable.get(batch, 0)) > int(size):
-        yield Unusable(batch, f"{batch}={usable[batch]} is not usable: {queue} is {size}.", size)
+        yield Unusable(batch, invalid_value(batch, usable[batch], f"at most {queue}, {size}"), size)

@@ -10,66 +10,66 @@ from dataclasses import dataclass, fields
 from agentops_otel_litellm.settings.agentops import AgentOpsSettings
 from agentops_otel_litellm.settings.calls import CallSettings
 from agentops_otel_litellm.settings.content import ContentSettings
-from agentops_otel_litellm.settings.declaring import setting, shown, tell
+from agentops_otel_litellm.settings.declaring import setting, shown, warn_of_invalid_value
 from agentops_otel_litellm.settings.processes import ProcessSettings
 from agentops_otel_litellm.settings.values import REDACTED, ContentCapture, names
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings):
-    """What AGENTOPS_* variables say, and the OTEL_* ones that instrumentations read: the SDK reads the others."""
+    """The settings of AGENTOPS_* variables, and of the OTEL_* variables that instrumentations read."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read every variable; one that cannot be used is told of, and its default is used."""
-        given: dict[str, object] = {}
+        """Read every variable. An invalid value is logged, and the default is used."""
+        values: dict[str, object] = {}
         for declared in fields(cls):
             variable = declared.metadata["variable"]
             text = environment.get(variable, "").strip()
             if not text:
                 continue
             try:
-                given[declared.name] = declared.metadata["parse"](text)
+                values[declared.name] = declared.metadata["parse"](text)
             except ValueError as accepted:
-                tell(declared, text, str(accepted))
+                warn_of_invalid_value(declared, text, str(accepted))
                 if declared.metadata["without"]:
-                    given[declared.name] = None
-        return cls(**given)  # type: ignore[arg-type]  # each value came from its own field's parser
+                    values[declared.name] = None
+        return cls(**values)  # type: ignore[arg-type]  # each value came from its own field's parser
 
     def vocabularies(self, offered: Collection[str]) -> tuple[str, ...] | None:
-        """The names in `semconv`; `None` where there are none, or not all are `offered`.
+        """The names in `semconv`; `None` if there are none, or not all of them are `offered`.
 
-        Asked of whoever has loaded them: reading the settings, which every program does, loads none.
+        The caller has loaded the conventions. Reading the settings, which every program does, loads none.
         """
         accepted = None if self.semconv is None else fault_in_choice(self.semconv, offered)
         if self.semconv is None or accepted is None:
             return self.semconv
         (declared,) = (each for each in fields(self) if each.name == "semconv")
-        tell(declared, ",".join(self.semconv), accepted)
+        warn_of_invalid_value(declared, ",".join(self.semconv), accepted)
         return None
 
 
 def fault_in_choice(chosen: Collection[str], offered: Collection[str]) -> str | None:
-    """What is accepted, where none are chosen or not all are offered."""
+    """The accepted values, if none are chosen or not all of them are offered; else `None`."""
     if chosen and set(chosen) <= set(offered):
         return None
     return f"a comma-separated choice of {', '.join(offered)}"
 
 
 def sdk_is_disabled(environment: Mapping[str, str] = os.environ) -> bool:
-    """OpenTelemetry's own switch; any value but `true` leaves it on, as the specification has it."""
+    """OpenTelemetry's own switch. According to the specification, any value but `true` leaves the SDK on."""
     return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
 def set_log_level(environment: Mapping[str, str] = os.environ) -> None:
-    """Have this package log as the user says; by default as the app has it."""
+    """Set the log level of this package, if the user has chosen one."""
     level = Settings.from_environment(environment).log_level if environment.get("AGENTOPS_LOG_LEVEL") else None
     if level is not None:
         logging.getLogger("agentops_otel_litellm").setLevel(level)
 
 
 def wants_newest_conventions(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the conventions of generative AI are to be the newest, by OpenTelemetry's switch, a list."""
+    """Whether OpenTelemetry's opt-in, a list, selects the newest GenAI conventions."""
     return "gen_ai_latest_experimental" in names(environment.get("OTEL_SEMCONV_STABILITY_OPT_IN", ""))
 
 

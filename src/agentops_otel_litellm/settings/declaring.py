@@ -1,4 +1,4 @@
-"""What a setting is: a field that declares its variable, its default and its help."""
+"""The declaration of a setting: a field with its variable, its default and its help."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ logger = logging.getLogger("agentops_otel_litellm.settings")
 
 Value = TypeVar("Value")
 
-told: set[str] = set()
-"""Variables that were told of: several parts of the package read the settings."""
+warned: set[str] = set()
+"""Variables that a warning was logged for: several parts of the package read the settings."""
 
 
 def setting(  # noqa: PLR0913 - a table's columns
@@ -28,28 +28,32 @@ def setting(  # noqa: PLR0913 - a table's columns
     secret: bool = False,
     without: str | None = None,
 ) -> Value:
-    """Declare a setting. `parse` raises a ValueError that says what is accepted; of a secret nothing is told.
+    """Declare a setting. `parse` raises a ValueError that describes the accepted values. Values of a `secret` are never
+    shown.
 
-    Where the default must not stand in for a value that cannot be used, the setting is `None`, and `without` says what
-    then is not done.
+    If an invalid value must not be replaced by the default, `without` describes what is not done, and the setting is
+    `None`.
     """
     metadata = {"variable": variable, "parse": parse, "help": help, "secret": secret, "without": without}
     declared: Value = field(default=default, metadata=metadata, repr=not secret)
     return declared
 
 
-def tell(declared: Field[object], text: str, accepted: str) -> None:
-    """Log that a variable's value is not usable, once for each variable, and without what may be a secret."""
+def warn_of_invalid_value(declared: Field[object], text: str, accepted: str) -> None:
+    """Log that the value of a variable is invalid, once for each variable, without secrets."""
     variable = declared.metadata["variable"]
-    if variable in told:
+    if variable in warned:
         return
-    told.add(variable)
-    given = quoted(declared, text)
-    if is_kept_quiet(declared):  # what is accepted may quote it: Python's own errors do
-        warn_at_start_up(logger, "%s is not usable. %s", variable, instead(declared))
-    else:
-        of = f"{variable}={given}" if given else variable
-        warn_at_start_up(logger, "%s is not usable: it takes %s. %s", of, accepted, instead(declared))
+    warned.add(variable)
+    # Python's own errors quote the value: the accepted values of a secret are not logged either.
+    expected = "" if is_kept_quiet(declared) else accepted
+    warn_at_start_up(logger, "%s %s", invalid_value(variable, quoted(declared, text), expected), instead(declared))
+
+
+def invalid_value(variable: str, value: str, expected: str) -> str:
+    """A sentence about an invalid value, given as it can be shown. An empty `value` or `expected` is left out."""
+    shown_value = f": {value}" if value else ""
+    return f"Invalid value for {variable}{shown_value}{f' (expected {expected})' if expected else ''}."
 
 
 def is_kept_quiet(declared: Field[object]) -> bool:
@@ -57,8 +61,8 @@ def is_kept_quiet(declared: Field[object]) -> bool:
 
 
 def quoted(declared: Field[object], text: str) -> str:
-    """A value that is not usable, as far as it may be shown: nothing of a secret, and nothing where a URL should be. In
-    what is no URL, a password or a key is nowhere for certain.
+    """An invalid value as far as it can be shown: empty for secrets, and for an invalid URL, in which a password can be
+    anywhere.
     """
     if is_kept_quiet(declared) or declared.metadata["parse"] is url:
         return ""
@@ -66,7 +70,7 @@ def quoted(declared: Field[object], text: str) -> str:
 
 
 def instead(declared: Field[object]) -> str:
-    """What is done without a value that is not usable, in a sentence."""
+    """What happens without a valid value, in a sentence."""
     if declared.metadata["without"]:
         return str(declared.metadata["without"])
     default = shown(declared.default)
@@ -74,7 +78,7 @@ def instead(declared: Field[object]) -> str:
 
 
 def shown(value: object) -> str:
-    """A setting's value as one would write it in its variable: nothing, where it has none."""
+    """A setting's value as it is written in its variable; empty if it has none."""
     if value is None:
         return ""
     if isinstance(value, bool):

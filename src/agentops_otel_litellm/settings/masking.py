@@ -1,4 +1,4 @@
-"""What is shown of the value of a variable: nothing of a secret, and nothing of one that is in a URL."""
+"""Values of variables without secrets, for logs and `doctor`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def without_secrets(variable: str, text: str) -> str:
         return ",".join(map(_attribute, text.split(",")))
     before, at, plain = text.rpartition("@")  # in a URL, a user and a password
     if "ENDPOINT" in variable and not _ADDRESS.match(text if "://" in text else plain):
-        return MASK  # a key, say, that was put there
+        return MASK  # a key can be there by mistake
     if at:
         scheme = _SCHEME.match(before)
         plain = f"{scheme[0] if scheme else ''}{MASK}@{plain}"
@@ -39,7 +39,7 @@ def without_secrets(variable: str, text: str) -> str:
 
 
 def _attribute(pair: str) -> str:
-    """Of the resource's, the app's own may have any value: the name is shown, and the value of `service.name`."""
+    """Resource attributes of the application can contain anything: only the value of `service.name` is shown."""
     name, equals, _ = pair.partition("=")
     if not equals:
         return MASK

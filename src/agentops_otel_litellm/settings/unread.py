@@ -1,4 +1,4 @@
-"""Variables that begin as ours do and that nothing reads: misspelt, as a rule."""
+"""Variables with our prefix that nothing reads, usually because they are misspelt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from agentops_otel_litellm.processes import FIRST_PROCESS
 from agentops_otel_litellm.settings import Settings
 
 PREFIX = "AGENTOPS_"
-# Of the AgentOps SDK: nothing here reads them, and they do no harm.
+# Variables of the AgentOps SDK, which are ignored here.
 OF_THE_SDK = frozenset(
     {
         "AGENTOPS_AUTO_INIT",
@@ -27,11 +27,11 @@ OF_THE_SDK = frozenset(
 class Unread(NamedTuple):
     variable: str
     meant: str | None
-    """The setting that is nearly called so."""
+    """The setting with the most similar name."""
 
 
 def unread(environment: Mapping[str, str]) -> Iterator[Unread]:
-    """Those that are set, by name. Their values are not told: each may be meant for a key."""
+    """The unread variables that are set, by name. Their values are not shown, because each can be a key."""
     declared = {each.metadata["variable"] for each in fields(Settings)}
     for variable in sorted({*environment} - declared - OF_THE_SDK - {FIRST_PROCESS}):
         if variable.startswith(PREFIX) and environment[variable]:
@@ -39,11 +39,11 @@ def unread(environment: Mapping[str, str]) -> Iterator[Unread]:
 
 
 def _nearest(variable: str, declared: Collection[str]) -> str | None:
-    from difflib import get_close_matches  # few apps need it
+    from difflib import get_close_matches  # few applications need it
 
     if variable.startswith(tuple(f"{each}_" for each in declared)):
-        return None  # such as AGENTOPS_API_KEY_FILE: what is added is somebody's intention
-    # With what they all begin with, any two would be alike.
+        return None  # such as AGENTOPS_API_KEY_FILE, which is not a typing error
+    # Without the prefix, which would make any two names similar.
     names = [each.removeprefix(PREFIX) for each in sorted(declared) if each.startswith(PREFIX)]
     close = get_close_matches(variable.removeprefix(PREFIX), names, n=1, cutoff=0.65)
     return f"{PREFIX}{close[0]}" if close else None

@@ -1,4 +1,4 @@
-"""What the text of a variable means. A parser raises a ValueError that says what is accepted."""
+"""Parsers of variables. A parser raises a ValueError that describes the accepted values."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-"""Of Python's logging."""
+"""Levels of Python's logging."""
 
 
 DIGITS = 9
-"""Milliseconds of more are too long to wait for on some systems."""
+"""More milliseconds are too long to wait for on some systems."""
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -20,7 +20,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def pairs(text: str) -> tuple[tuple[str, str], ...]:
-    """A comma-separated list of `name=value`; a name given twice has its last value."""
+    """A comma-separated list of `name=value`. A repeated name has its last value."""
     given: dict[str, str] = {}
     for item in names(text):
         name, _, value = (part.strip() for part in item.partition("="))
@@ -31,14 +31,14 @@ def pairs(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def switch(text: str) -> bool:
-    """As OpenTelemetry writes its own."""
+    """`true` or `false`, as in OpenTelemetry's variables."""
     if text.lower() not in {"true", "false"}:
         raise ValueError("true or false")
     return text.lower() == "true"
 
 
 def number_of(what: str) -> Callable[[str], int]:
-    """A parser of whole numbers from 1 on."""
+    """Return a parser of integers from 1."""
 
     def number(text: str) -> int:
         if text.isdecimal() and len(text) > DIGITS:
@@ -69,7 +69,7 @@ def level(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentCapture:
-    """Where what was said is told: nowhere, unless the user asks for it."""
+    """Where content is recorded: nowhere by default."""
 
     on_spans: bool = False
     in_events: bool = False
