@@ -36,6 +36,8 @@ class Api:
     """What follows the server's address in `api_base`."""
     reach: Callable[[str], Parameters] | None = None
     """The parameters that lead to a server, from its URL, if not `api_base` and `api_key`."""
+    always_async: bool = False
+    """Whether LiteLLM does not implement the synchronous function."""
 
     def connection(self, url: str) -> Parameters:
         return self.reach(url) if self.reach is not None else {"api_base": url + self.base, "api_key": KEY}
@@ -85,9 +87,7 @@ CHATS: tuple[_Chat, ...] = (
     _Chat(model="mistral/mistral-large-latest", wire=wires.mistral(_said("mistral-large-2411"))),
     _Chat(model="anthropic/claude-haiku-4-5", wire=wires.anthropic(_said("claude-haiku-4-5-20251001"))),
     _Chat(model="gemini/gemini-2.5-flash", wire=wires.google(_said("gemini-2.5-flash-001"))),
-    _Chat(
-        model="cohere/command-r-08-2024", wire=wires.cohere(_said("command-r-08-2024"), "/v2/chat"), base="/v2/chat"
-    ),
+    _Chat(model="cohere/command-r-08-2024", wire=wires.cohere(_said("command-r-08-2024"), "/v2/chat"), base="/v2/chat"),
     _Chat(
         model="bedrock/anthropic.claude-haiku-4-5-20251001-v1:0",
         wire=wires.bedrock(_said("anthropic.claude-haiku-4-5-20251001-v1:0")),
@@ -269,14 +269,23 @@ def _embeddings() -> list[Api]:
     ]
 
 
-def _both(name: str, function: str, parameters: Parameters, plain: object, stream: list[bytes]) -> list[Api]:
+def _both(  # noqa: PLR0913 - the fields of two rows
+    name: str,
+    function: str,
+    parameters: Parameters,
+    plain: object,
+    stream: list[bytes],
+    *,
+    always_async: bool = False,
+) -> list[Api]:
     return [
-        Api(name=name, function=function, parameters=parameters, reply=Reply(body=plain)),
+        Api(name=name, function=function, parameters=parameters, reply=Reply(body=plain), always_async=always_async),
         Api(
             name=f"{name} streamed",
             function=function,
             parameters={**parameters, "stream": True},
             reply=Reply(pieces=stream),
+            always_async=always_async,
         ),
     ]
 
@@ -315,7 +324,9 @@ RESPONSE_WITH_CALL = formats.response(output=[formats.MESSAGE_ITEM, formats.CALL
 FILE = ("sound.wav", b"RIFF0000")
 APIS: tuple[Api, ...] = (
     *_chats(),
-    *_both("tool calls of openai", "completion", {"model": "openai/gpt-4o", **_TOOL_PARAMETERS}, _WITH_CALLS, _CALL_EVENTS),
+    *_both(
+        "tool calls of openai", "completion", {"model": "openai/gpt-4o", **_TOOL_PARAMETERS}, _WITH_CALLS, _CALL_EVENTS
+    ),
     *_both(
         "tool calls of anthropic",
         "completion",
@@ -353,6 +364,7 @@ APIS: tuple[Api, ...] = (
         {"model": "anthropic/claude-sonnet-4-6", **_CLAUDE},
         _CLAUDE_WITH_CALL,
         formats.message_events(),
+        always_async=True,
     ),
     *_both(
         "messages of gemini",
@@ -379,16 +391,24 @@ APIS: tuple[Api, ...] = (
         function="rerank",
     ),
     _plain("image_generation", {"model": "openai/gpt-image-1", "prompt": "A garden."}, _IMAGES),
-    _plain("image_edit", {"model": "openai/gpt-image-1", "prompt": "A garden.", "image": b"\x89PNG\r\n\x1a\n"}, _IMAGES),
+    _plain(
+        "image_edit", {"model": "openai/gpt-image-1", "prompt": "A garden.", "image": b"\x89PNG\r\n\x1a\n"}, _IMAGES
+    ),
     _plain(
         "transcription",
         {"model": "openai/whisper-1", "file": FILE, "response_format": "verbose_json"},
         _TRANSCRIPT,
     ),
     _plain("speech", {"model": "openai/tts-1", "input": "Hello.", "voice": "alloy"}, b"ID3" * 50),
-    _plain("moderation", {"model": "openai/omni-moderation-latest", "input": ["Hello.", "Die."]}, {
-        "id": "modr-1", "model": "omni-moderation-2024-09-26", "results": [_JUDGED, _JUDGED],
-    }),
+    _plain(
+        "moderation",
+        {"model": "openai/omni-moderation-latest", "input": ["Hello.", "Die."]},
+        {
+            "id": "modr-1",
+            "model": "omni-moderation-2024-09-26",
+            "results": [_JUDGED, _JUDGED],
+        },
+    ),
     _plain("search", {"query": "Rome", "search_provider": "tavily"}, {"results": [_FOUND, _FOUND]}),
     _plain(
         "vector_stores.search",
@@ -414,7 +434,13 @@ APIS: tuple[Api, ...] = (
     ),
     _plain("create_fine_tuning_job", {"model": "gpt-4o-mini", "training_file": "file-1", **_OF_OPENAI}, _TUNING),
     _plain("get_responses", {"response_id": "resp_1", **_OF_OPENAI}, RESPONSE_WITH_CALL),
-    _plain("delete_responses", {"response_id": "resp_1", **_OF_OPENAI}, {
-        "id": "resp_1", "object": "response", "deleted": True,
-    }),
+    _plain(
+        "delete_responses",
+        {"response_id": "resp_1", **_OF_OPENAI},
+        {
+            "id": "resp_1",
+            "object": "response",
+            "deleted": True,
+        },
+    ),
 )

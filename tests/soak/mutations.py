@@ -53,8 +53,23 @@ BODIES: tuple[bytes, ...] = (
 )
 """What a whole body is replaced by."""
 EVENTS: tuple[bytes, ...] = (
-    *(b"data: null\n\n", b"data: []\n\n", b"data: {}\n\n", b"data: 7\n\n", b"data:\n\n", b"data: {\n\n", b"data: \xff\n\n"),
-    *(b": comment\n\n", b"event: unknown\ndata: {}\n\n", b"id: 1\nretry: 1\n\n", b"\n\n\n\n", b"\r\n", b"data: [DONE]\n\n"),
+    *(
+        b"data: null\n\n",
+        b"data: []\n\n",
+        b"data: {}\n\n",
+        b"data: 7\n\n",
+        b"data:\n\n",
+        b"data: {\n\n",
+        b"data: \xff\n\n",
+    ),
+    *(
+        b": comment\n\n",
+        b"event: unknown\ndata: {}\n\n",
+        b"id: 1\nretry: 1\n\n",
+        b"\n\n\n\n",
+        b"\r\n",
+        b"data: [DONE]\n\n",
+    ),
     *(b'data: {"error": {"message": "no", "code": {"a": 1}}}\n\n', b'data: {"error": "no"}\n\n'),
     *(b'data: {"type": "error", "error": null}\n\n', b'data: {"choices": null}\n\n', b'data: {"choices": [null]}\n\n'),
     *(b'data: {"type": "unknown.event"}\n\n', b'data: {"candidates": [{}]}\n\n', b"{}\n", b"null\n"),
@@ -139,7 +154,7 @@ def cut_body(random: Random, reply: Reply) -> Mutated:
     return Mutated(description=f"hung up at byte {end}", reply=hung_up)
 
 
-def refuse(random: Random, reply: Reply) -> Mutated:
+def refuse(random: Random, _reply: Reply) -> Mutated:
     """An error, of which the body is mutated as well."""
     status = random.choice((400, 401, 403, 404, 408, 409, 422, 429, 500, 503, 529, 302, 204))
     error = {"message": "No.", "type": "refused", "param": None, "code": random.choice(("no", 7, None, {"a": 1}))}
@@ -200,13 +215,16 @@ def rearrange(random: Random, reply: Reply) -> Mutated:
 
 def cut_stream(random: Random, reply: Reply) -> Mutated:
     """At any byte, either the body or the connection ends."""
+    end = random.randrange(len(b"".join(reply.pieces or ())))
+    return cut_at(reply, end, hung_up=random.random() < 0.5)
+
+
+def cut_at(reply: Reply, end: int, *, hung_up: bool) -> Mutated:
     whole = b"".join(reply.pieces or ())
-    end = random.randrange(len(whole))
-    if random.random() < 0.5:
-        pieces = [whole[:end]] if end else []
-        return Mutated(description=f"stream cut at byte {end}", reply=replace(reply, pieces=pieces))
-    hung_up = replace(reply, pieces=[whole[:end] or b"\n", whole[end:]], cut_after=1)
-    return Mutated(description=f"hung up at byte {end}", reply=hung_up)
+    if not hung_up:
+        return Mutated(description=f"stream cut at byte {end}", reply=replace(reply, pieces=[whole[:end]] * bool(end)))
+    pieces = [whole[:end] or b"\n", whole[end:]]
+    return Mutated(description=f"hung up at byte {end}", reply=replace(reply, pieces=pieces, cut_after=1))
 
 
 def split_stream(random: Random, reply: Reply) -> Mutated:

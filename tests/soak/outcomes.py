@@ -1,4 +1,4 @@
-"""What the application sees of a call: the result and its class, the chunks, the exception, the requests that were made.
+"""What the application sees of a call: the result and its class, the chunks, the exception, the requests it made.
 
 All of it as text, without what differs from call to call: ids that LiteLLM makes, times, addresses of objects.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from ast import literal_eval
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -90,7 +91,8 @@ def _view(value: object, depth: int) -> object:
         return kind, _view({**fields, "_hidden_params": private}, depth - 1)
     if isinstance(value, Mapping):
         return kind, [
-            (_view(key, depth - 1), None if key in VOLATILE else _view(inner, depth - 1)) for key, inner in value.items()
+            (_view(key, depth - 1), None if key in VOLATILE else _view(inner, depth - 1))
+            for key, inner in value.items()
         ]
     if isinstance(value, list | tuple):
         return kind, [_view(inner, depth - 1) for inner in value]
@@ -103,8 +105,17 @@ def _class_of(value: object) -> type:
     return value.__class__
 
 
+def _joined(chunks: list[str]) -> tuple[str, ...]:
+    """Where LiteLLM hands bytes on as it receives them, how many there are in a chunk is up to the network."""
+    if chunks and all(chunk.startswith(("b'", 'b"')) for chunk in chunks):
+        return (repr(b"".join(literal_eval(chunk) for chunk in chunks)),)
+    return tuple(chunks)
+
+
 def _view_error(error: BaseException) -> str:
-    facts = {name: getattr(error, name, None) for name in ("status_code", "llm_provider", "model", "code", "type", "param")}
+    facts = {
+        name: getattr(error, name, None) for name in ("status_code", "llm_provider", "model", "code", "type", "param")
+    }
     chain = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
     return view([chain, str(error), repr(error.args), repr(facts)])
 
@@ -135,7 +146,7 @@ class Caller:
             for exchange in self._wire.ledger
             if not exchange.path.endswith(IN_THE_BACKGROUND)
         )
-        return Outcome(**facts, chunks=tuple(chunks), requests=requests)
+        return Outcome(**facts, chunks=_joined(chunks), requests=requests)
 
     def _read(
         self, function: Callable[..., Any], parameters: Mapping[str, Any], facts: dict[str, Any], chunks: list[str]
@@ -144,8 +155,7 @@ class Caller:
         if hasattr(type(result), "__next__"):
             facts["result"] = _class_of(result).__qualname__
             try:
-                for chunk in result:
-                    chunks.append(view(chunk))
+                chunks.extend(map(view, result))  # those before an exception too
             finally:
                 facts["after"] = self._next(result)
         elif hasattr(type(result), "__anext__"):  # LiteLLM gives those from synchronous functions, if it translates
@@ -172,7 +182,7 @@ class Caller:
         facts["result"] = _class_of(stream).__qualname__
         try:
             async for chunk in stream:
-                chunks.append(view(chunk))
+                chunks.append(view(chunk))  # noqa: PERF401 - those before an exception too
         finally:
             try:
                 facts["after"] = view(await stream.__anext__())
