@@ -38,8 +38,9 @@ _MADE = (
     (re.compile(r"\b0x[0-9a-f]{6,}"), "ADDRESS"),
     (re.compile(r"(?<![\d.])1[789]\d{8}(\.\d+)?"), "TIME"),
     (re.compile(r"\b(call|toolu|msg|resp|fc|ws|tool|chatcmpl|item|rs)_[0-9A-Za-z+/=-]{16,}"), r"\1_MADE"),
-    (re.compile(r'\n  File "[^"\n]*agentops_otel_litellm[^\n]*(\n    [^\n]*)*'), ""),  # of a quoted traceback
 )
+_OUR_FRAME = re.compile(r'\n  File "[^"\n]*agentops_otel_litellm[^\n]*(\n    [^\n]*)*')
+"""In a traceback that LiteLLM quotes in an exception's message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,8 @@ def _view_error(error: BaseException) -> str:
         name: getattr(error, name, None) for name in ("status_code", "llm_provider", "model", "code", "type", "param")
     }
     chain = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
-    return view([chain, str(error), repr(error.args), repr(facts)])
+    texts = [_OUR_FRAME.sub("", str(each)) for each in (error, *error.args)]
+    return view([chain, texts, repr(facts)])
 
 
 class Caller:
