@@ -49,6 +49,9 @@ agentops_told.judge_all_calls()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-operations", action="store_true", help="write the page of what is captured")
+    parser.addoption("--cases", type=int, default=10_000, help="how many cases a test in tests/soak runs")
+    parser.addoption("--first-case", type=int, default=0, help="the number of the first of them")
+    parser.addoption("--seed", type=int, default=16, help="what the cases in tests/soak are made of")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

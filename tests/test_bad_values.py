@@ -10,13 +10,17 @@ import litellm
 import pytest
 from opentelemetry.trace import StatusCode
 
+import wire_formats as formats
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.messages import messages_usage
 from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import index, number, taken, tokens
+from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION_EVENT
+from api_caller import ApiCaller
 from apps import MESSAGES
+from captured import Capture
 from conftest import Told
 from recorder import Recorder
 from servers.wire import Reply, WireProvider, events
@@ -174,3 +178,44 @@ def test_an_odd_part_of_a_chunk(name: str, odd: object) -> None:
     assert response.id == "c"
     assert response.content_length is not None
     assert response.content_length >= 4
+
+
+# An API whose usage LiteLLM prices only when this package asks → counts that LiteLLM cannot read, and what is known.
+UNREADABLE_COUNTS: dict[str, tuple[dict[str, Any], dict[str, Any], str, int]] = {
+    "messages": (
+        {"model": "anthropic/claude-sonnet-4-6", "messages": MESSAGES[1:], "max_tokens": 64},
+        formats.message(usage={**formats.MESSAGES_USAGE, "input_tokens": float("nan")}),
+        "gen_ai.usage.output_tokens",
+        formats.OUTPUT,
+    ),
+    "generate_content": (
+        {"model": "gemini/gemini-2.5-flash", "contents": [{"role": "user", "parts": [{"text": "Hi"}]}]},
+        formats.content(usage={**formats.CONTENT_USAGE, "thoughtsTokenCount": "three"}),
+        "gen_ai.usage.input_tokens",
+        formats.INPUT,
+    ),
+}
+
+
+@pytest.mark.parametrize("function", UNREADABLE_COUNTS)
+def test_a_count_that_litellm_cannot_price(function: str, wire: WireProvider, telemetry: Recorder, told: Told) -> None:
+    """The cost is unknown, which is no fault of this package: the log does not say that it is."""
+    parameters, body, name, count = UNREADABLE_COUNTS[function]
+    wire.reply("", Reply(body=body))
+    ApiCaller(wire=wire, asynchronous=True).call(function, **parameters)
+    attributes = telemetry.attributes()
+    assert attributes[name] == count
+    assert [each for each in attributes if each.startswith("agentops.cost")] == []
+    assert told.take() == []
+
+
+def test_a_response_without_messages(capture: Capture, wire: WireProvider) -> None:
+    """Neither the span nor the event has messages of the response."""
+    recorder = capture("SPAN_AND_EVENT")
+    wire.reply("", Reply(pieces=[b"data: {", b"}\n\n"], cut_after=1))
+    with pytest.raises(Exception):  # noqa: B017, PT011 - whatever LiteLLM makes of it
+        list(litellm.completion("openai/gpt-4o", MESSAGES, stream=True, api_base=wire.url, api_key="k", max_retries=0))
+    (log,) = [log for log in recorder.logs() if log.log_record.event_name != EXCEPTION_EVENT]
+    for attributes in (recorder.attributes(), log.log_record.attributes or {}):
+        assert "gen_ai.input.messages" in attributes
+        assert "gen_ai.output.messages" not in attributes

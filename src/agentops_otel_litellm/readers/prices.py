@@ -10,11 +10,17 @@ from copy import copy
 from typing import Any, Literal
 
 from agentops_otel_litellm.call import Cost, Usage
+from agentops_otel_litellm.guard import ignored_faults
 from agentops_otel_litellm.readers.cache import read_cache_hit
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.streams import ChatChunks, read_stream_cost
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import field, members, number, text
+
+_IGNORING_UNREADABLE_USAGE = ignored_faults()
+"""LiteLLM calculates with whatever a provider sends, and raises for a count that is a text or a list. The cost is then
+unknown, and nothing is wrong with this package.
+"""
 
 
 def price_messages(usage: Any, logging: Any) -> Cost | None:
@@ -22,7 +28,10 @@ def price_messages(usage: Any, logging: Any) -> Cost | None:
     worked_out = _worked_out(logging)
     if worked_out is not None or not _is_as_sent(logging):
         return worked_out
-    return _priced(_litellm().AnthropicConfig().calculate_usage(usage_object=usage, reasoning_content=None), logging)
+    with _IGNORING_UNREADABLE_USAGE:
+        counted = _litellm().AnthropicConfig().calculate_usage(usage_object=usage, reasoning_content=None)
+        return _priced(counted, logging)
+    return None
 
 
 def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost | None:
@@ -31,7 +40,10 @@ def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost
     if worked_out is not None or not (streamed or _is_as_sent(logging)):
         return worked_out
     # The method has a public name since 1.90 only.
-    return _priced(_litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage}), logging)  # noqa: SLF001
+    with _IGNORING_UNREADABLE_USAGE:
+        counted = _litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage})  # noqa: SLF001
+        return _priced(counted, logging)
+    return None
 
 
 def price_chat(told: Any, logging: Any) -> Cost | None:

@@ -89,7 +89,8 @@ def _content(write: Convert) -> Table:
         {
             "gen_ai.system_instructions": ("instructions", write),
             "gen_ai.input.messages": ("input", write),
-            "gen_ai.output.messages": ("output", write),
+            # A response without messages, or a call that failed before the first, has none.
+            "gen_ai.output.messages": ("output", lambda messages: write(messages) if messages else None),
             "gen_ai.tool.definitions": ("tools", write),
             # Retrieval.
             "gen_ai.retrieval.query.text": ("query", "\n".join),
