@@ -1,7 +1,7 @@
 """What it costs to tell what is said, by the size of what is said.
 
 `python benchmarks/content.py` prints, for conversations of prose from 1 kB to 10 MB, the CPU milliseconds that a call's
-end takes on the thread that makes the call: reading what was said, editing it to what may be told (`edited`), and
+end takes on the thread that makes the call: reading what was said, redacting and shortening it (`edited`), and
 writing it to the span with all else (`told`); and the same without content (`off`). LiteLLM does not run. Each figure
 is the least of several, for what a machine does besides is not wanted; read the ratios.
 """
@@ -22,7 +22,7 @@ from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.processors import pipeline
 from agentops_otel_litellm.readers.content.chat import CHAT_CONTENT
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.vocabularies import chosen
+from agentops_otel_litellm.vocabularies import choose_vocabularies
 
 SIZES = (1, 10, 100, 250, 1_000, 10_000)
 """Thousands of characters."""
@@ -56,8 +56,8 @@ def least(measured: Callable[[], object]) -> float:
 def telling(mode: str) -> tuple[Telemetry, Callable[[Call], Call]]:
     """What writes spans, and the last of its processors, which edits content."""
     settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode})
-    telemetry = Telemetry(chosen(settings), settings=settings, tracer_provider=TracerProvider())
-    return telemetry, pipeline(settings, lambda _call: None, tells_content=True)[-1]
+    telemetry = Telemetry(choose_vocabularies(settings), settings=settings, tracer_provider=TracerProvider())
+    return telemetry, pipeline(settings, lambda _call: None, records_content=True)[-1]
 
 
 def costs(size: int, of_one: int) -> tuple[float, float, float]:

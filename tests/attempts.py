@@ -14,9 +14,9 @@ from servers import openai_provider, wire
 Exchange = openai_provider.Exchange | wire.Exchange
 
 ERRORS = {
-    500: ("InternalServerError", "the provider failed"),
+    500: ("InternalServerError", "the provider had an internal error"),
     429: ("RateLimitError", "the rate limit was reached"),
-    401: ("AuthenticationError", "the credentials were refused"),
+    401: ("AuthenticationError", "the credentials were rejected"),
 }
 """The status a provider sent → what LiteLLM calls that, and we."""
 

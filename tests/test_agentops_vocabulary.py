@@ -277,7 +277,7 @@ def test_an_error_says_what_it_was(agentops: AgentOps, provider: OpenAIProvider)
     with agentops.told("SPAN_ONLY"), pytest.raises(litellm.InternalServerError):
         litellm.completion(**CHAT, api_base=provider.base_url, api_key="sk-test", max_retries=0)
     span = agentops.span()
-    message = "InternalServerError: the provider failed (HTTP 500, openai)"
+    message = "InternalServerError: the provider had an internal error (HTTP 500, openai)"
     assert (span.status, span.status_message) == ("ERROR", message)
     read = shown(span.attributes)
     assert (read.request_model, read.tokens, read.cost, read.prompts) == ("gpt-4o", NOTHING, None, SAID)
@@ -568,14 +568,14 @@ AT_AGENTOPS = {"AGENTOPS_API_KEY": "6f1d2c3b-4a59-4687-9b0a-c1d2e3f40516"}
 )
 def test_it_is_chosen_where_agentops_is_a_destination(environment: dict[str, str], names: list[str]) -> None:
     """Unless the user has chosen, which holds as it is."""
-    chosen = vocabularies.chosen(Settings.from_environment(environment), environment)
+    chosen = vocabularies.choose_vocabularies(Settings.from_environment(environment), environment)
     assert chosen == [VOCABULARIES[name] for name in names]
 
 
 def test_a_choice_that_cannot_be_used_is_none(told: Told) -> None:
     """It is told of, and AgentOps is sent what it reads."""
     environment = {**AT_AGENTOPS, "AGENTOPS_SEMCONV": "agentopps"}
-    chosen = vocabularies.chosen(Settings.from_environment(environment), environment)
+    chosen = vocabularies.choose_vocabularies(Settings.from_environment(environment), environment)
     assert chosen == [VOCABULARIES[name] for name in USUAL]
     assert len(told.take()) == 1
 
@@ -583,7 +583,7 @@ def test_a_choice_that_cannot_be_used_is_none(told: Told) -> None:
 def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody says otherwise."""
     monkeypatch.setitem(os.environ, "AGENTOPS_API_KEY", AT_AGENTOPS["AGENTOPS_API_KEY"])
-    assert VOCABULARIES["agentops"] in vocabularies.chosen(Settings())
+    assert VOCABULARIES["agentops"] in vocabularies.choose_vocabularies(Settings())
 
 
 class Failing(SpanProcessor):
@@ -614,9 +614,9 @@ def test_success_is_told_where_agentops_names_are(
     emitted.take() if processors else None  # for the conventions, what has failed has an error.type
 
 
-def test_a_merged_vocabulary_tells_success_where_one_does() -> None:
-    assert Vocabulary.merged([VOCABULARIES[name] for name in USUAL]).tells_success
-    assert not Vocabulary.merged([VOCABULARIES["gen_ai"], VOCABULARIES["llm"]]).tells_success
+def test_a_merged_vocabulary_records_success_where_one_does() -> None:
+    assert Vocabulary.merged([VOCABULARIES[name] for name in USUAL]).records_success
+    assert not Vocabulary.merged([VOCABULARIES["gen_ai"], VOCABULARIES["llm"]]).records_success
 
 
 def test_the_price_is_told_as_it_is() -> None:

@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.callbacks import coexistence
-from agentops_otel_litellm.callbacks.coexistence import look_around
+from agentops_otel_litellm.callbacks.coexistence import warn_of_other_recorders
 from apps import MESSAGES, App, AsyncApp
 from conftest import RECORDER, Reinstrument, Told
 from recorder import Recorder, attributes_of
@@ -37,13 +37,13 @@ TWICE = (
 
 @pytest.fixture(autouse=True)
 def _nothing_told_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(coexistence, "_told", set())
+    monkeypatch.setattr(coexistence, "_warned", set())
     for name in LISTS:
         monkeypatch.setattr(litellm, name, [])
     monkeypatch.setattr(litellm_logging, "_in_memory_loggers", [])
-    look_around.cache_clear()
+    warn_of_other_recorders.cache_clear()
     yield
-    look_around.cache_clear()
+    warn_of_other_recorders.cache_clear()
 
 
 OTEL_TWICE = TWICE.format(
@@ -199,11 +199,11 @@ def test_a_callback_that_was_there_before(
     """It is found at the first call, and not looked for again."""
     litellm.success_callback.append(litellms_own(telemetry))
     assert len(told.take()) == 1
-    coexistence._told.clear()
+    coexistence._warned.clear()
     with instrumented_with(telemetry):
         app.ask("completion")
         assert len(told.take()) == 1
-        coexistence._told.clear()
+        coexistence._warned.clear()
         app.ask("embedding")
         assert told.take() == []
 
@@ -222,11 +222,11 @@ def test_another_instrumentation_is_told_of(told: Told, monkeypatch: pytest.Monk
     module = ModuleType("openinference.instrumentation.litellm")
     module.LiteLLMInstrumentor = Another  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    look_around()
+    warn_of_other_recorders()
     assert told.take() == []
-    look_around.cache_clear()
+    warn_of_other_recorders.cache_clear()
     Another().instrument()
-    look_around()
+    warn_of_other_recorders()
     (line,) = told.take()
     assert line == TWICE.format("OpenInference", "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")
 

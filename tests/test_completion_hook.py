@@ -177,7 +177,7 @@ def test_without_its_package_a_hook_is_told_of(
     monkeypatch.setitem(sys.modules, "opentelemetry.util.genai", None)
     recorder = capture("", **{VARIABLE: "upload"})
     assert TRACING.telemetry is not None
-    assert not TRACING.telemetry.tells_content
+    assert not TRACING.telemetry.records_content
     app.ask("completion")
     assert "gen_ai.usage.input_tokens" in recorder.attributes()
     (line,) = told.take()

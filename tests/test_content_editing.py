@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
-from agentops_otel_litellm.processors.content import editing
+from agentops_otel_litellm.processors.content import create_content_processor
 from agentops_otel_litellm.processors.limits import LONGEST_SECRET, MARKS, Limits
 from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.settings import REDACTED
@@ -23,7 +23,7 @@ from conftest import Told
 def edited(
     content: Content, *, part: int = 1_000, call: int = 10_000, redact: Redactor | None = None
 ) -> Content | None:
-    edit = editing(lambda: [redact or redactor(REDACTED)], Limits(part=part, call=call))
+    edit = create_content_processor(lambda: [redact or redactor(REDACTED)], Limits(part=part, call=call))
     return edit(Call(name="chat", timing=Timing(started_at=0), content=content)).content
 
 
@@ -161,7 +161,7 @@ def test_where_a_redactor_fails_nothing_is_told(
     assert all("gen_ai.usage.input_tokens" in (span.attributes or {}) for span in recorder.spans())
     assert "Say hello." not in recorder.everything()
     (line,) = told.take()
-    assert line.startswith("Editing what was said, which is left out failed (RuntimeError at ")
+    assert line.startswith("Redacting the content of a call failed (RuntimeError at ")
 
 
 @pytest.mark.parametrize("app", ["sync"], indirect=True)

@@ -15,7 +15,7 @@ import pytest
 
 from agentops_otel_litellm.__main__ import main
 from agentops_otel_litellm.commands import checks
-from agentops_otel_litellm.commands.app_command import trouble_with
+from agentops_otel_litellm.commands.app_command import find_problem
 from agentops_otel_litellm.commands.checks import CHECKS, conflicts, destinations, examine, launching, seams, values
 from agentops_otel_litellm.commands.checks.installed import litellm
 from agentops_otel_litellm.commands.doctor import doctor
@@ -35,7 +35,7 @@ AGENTOPS = {"OTEL_TRACES_EXPORTER": "agentops"}
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 OTHER = EntryPoint("other", "other:Distro", "opentelemetry_distro")
-# By which check → what is set → what is not well: the name, the state, and words of what is told or advised.
+# By which check → what is set → what is not well: the name, the state, and words of the text or advice.
 FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]]] = {
     launching.check: [
         ({}, []),
@@ -53,7 +53,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
             {"OTEL_PYTHON_CONFIGURATOR": "none-such"},
             [("configurator", "problem", "'none-such' is not installed: agentops")],
         ),
-        ({"OTEL_PYTHON_CONFIGURATOR": "configurator"}, [("configurator", "notice", "by OTEL_PYTHON_CONFIGURATOR")]),
+        ({"OTEL_PYTHON_CONFIGURATOR": "configurator"}, [("configurator", "notice", "set by OTEL_PYTHON_CONFIGURATOR")]),
         ({"OTEL_CONFIG_FILE": "no.yaml"}, [("OTEL_CONFIG_FILE", "problem", "pip install opentelemetry-configuration")]),
         (
             {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "a, *"},
@@ -63,7 +63,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
     ],
     destinations.check: [
         ({}, [("traces", "notice", "the app's stderr; by default")]),
-        ({"OTEL_TRACES_EXPORTER": "console"}, [("traces", "notice", "the app's stdout; by OTEL_TRACES_EXPORTER")]),
+        ({"OTEL_TRACES_EXPORTER": "console"}, [("traces", "notice", "the app's stdout; set by OTEL_TRACES_EXPORTER")]),
         ({"OTEL_TRACES_EXPORTER": "none"}, [("traces", "problem", "Unset OTEL_TRACES_EXPORTER, or set OTEL_EXP")]),
         ({"OTEL_CONFIG_FILE": "a.yaml", "OTEL_TRACES_EXPORTER": "nonsense"}, []),
         ({"OTEL_PYTHON_DISTRO": "distro", "OTEL_TRACES_EXPORTER": "nonsense"}, []),
@@ -78,7 +78,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ),
         ({**ENDPOINT, "OTEL_RESOURCE_ATTRIBUTES": "service.name"}, [("service.name", "notice", "unknown_service")]),
         ({"AGENTOPS_API_KEY": KEY, **AGENTOPS, "OTEL_SERVICE_NAME": "app"}, []),
-        ({"AGENTOPS_API_KEY": "k", "OTEL_SERVICE_NAME": "app"}, [("AGENTOPS_API_KEY", "problem", "is no UUID")]),
+        ({"AGENTOPS_API_KEY": "k", "OTEL_SERVICE_NAME": "app"}, [("AGENTOPS_API_KEY", "problem", "is not a UUID")]),
         (
             {"OTEL_METRICS_EXPORTER": "prometheus", "OTEL_SERVICE_NAME": "app", "OTEL_TRACES_EXPORTER": "console"},
             [
@@ -96,14 +96,14 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({"AGENTOPS_SEMCONV": "llm"}, []),
         ({"AGENTOPS_API_KEY": KEY}, []),
         ({"AGENTOPS_SEMCONV": "llm,agentops", "AGENTOPS_API_KEY": KEY}, []),
-        ({"AGENTOPS_SEMCONV": "genai", "AGENTOPS_API_KEY": KEY}, []),  # it is not usable, so the default is used
+        ({"AGENTOPS_SEMCONV": "genai", "AGENTOPS_API_KEY": KEY}, []),  # invalid, so the default is used
         (
             {"AGENTOPS_SEMCONV": "llm", "AGENTOPS_API_KEY": KEY},
             [("AGENTOPS_SEMCONV", "problem", "AGENTOPS_SEMCONV=agentops,llm, or unset it.")],
         ),
         ({CONTENT: "true"}, []),
         ({CONTENT: "true", "AGENTOPS_REDACT": "none", "AGENTOPS_REDACTOR": "a:b"}, []),
-        ({CONTENT: "true", "AGENTOPS_REDACT": "none"}, [("AGENTOPS_REDACT", "notice", "as they are")]),
+        ({CONTENT: "true", "AGENTOPS_REDACT": "none"}, [("AGENTOPS_REDACT", "notice", "with all keys and addresses")]),
         (
             {"AGENTOPS_LITELLM_BUILTIN": "true"},
             [("AGENTOPS_LITELLM_BUILTIN", "notice", "exports every call once more")],
@@ -116,7 +116,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({"AGENTOPS_UMBRELLA": "canary"}, [("AGENTOPS_UMBRELLA", "notice", "agentops-otel-litellm settings")]),
         (
             {"AGENTOPS_SEMCONV": "gen_ai,traceloop"},
-            [("AGENTOPS_SEMCONV", "problem", "'gen_ai,traceloop' is not usable. It is ignored.")],
+            [("AGENTOPS_SEMCONV", "problem", "invalid value: 'gen_ai,traceloop'. It is ignored.")],
         ),
         ({"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BSP_EXPORT_TIMEOUT": "30000"}, []),
         (
@@ -137,15 +137,15 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
                 )
             ],
         ),
-        ({"AGENTOPS_PRICES": "/nowhere"}, [("AGENTOPS_PRICES", "problem", "It takes the path of a JSON file")]),
+        ({"AGENTOPS_PRICES": "/nowhere"}, [("AGENTOPS_PRICES", "problem", "Expected the path of a JSON file")]),
         ({"AGENTOPS_PRICES": __file__}, [("AGENTOPS_PRICES", "problem", f"{__file__} is not JSON: line 1")]),
         (
             {"AGENTOPS_API_ENDPOINT": "me:canary@agentops.ai"},
-            [("AGENTOPS_API_ENDPOINT", "problem", "is not usable. Nothing is sent to AgentOps.")],
+            [("AGENTOPS_API_ENDPOINT", "problem", "invalid value. Nothing is sent to AgentOps.")],
         ),
         (
             {"AGENTOPS_API_ENDPOINT": "canary"},
-            [("AGENTOPS_API_ENDPOINT", "problem", "is not usable. Nothing is sent to AgentOps.")],
+            [("AGENTOPS_API_ENDPOINT", "problem", "invalid value. Nothing is sent to AgentOps.")],
         ),
     ],
 }
@@ -161,12 +161,12 @@ def _as_an_app_sees_it(monkeypatch: pytest.MonkeyPatch, told: Told) -> Iterator[
 
 
 def given(variables: dict[str, str]) -> Examined:
-    return Examined(given=environment(**variables), imports_litellm=False)
+    return Examined(variables=environment(**variables), imports_litellm=False)
 
 
 def plain(records: Iterable[Record]) -> list[Record]:
     """Those that are not well, but for the distro that the tests' environment has besides."""
-    return [each for each in records if each.state is not State.OK and "installed as well" not in each.text]
+    return [each for each in records if each.state is not State.OK and "also installed" not in each.text]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_what_is_found(check: checks.Check, variables: dict[str, str], expected:
 
 def test_every_check_is_exercised() -> None:
     """Here, or in a process of its own: those of litellm, of sending and of commands."""
-    assert {*FOUND, *(CHECKS[name] for name in ("installed", "command", "delivery", "places in LiteLLM"))} == {
+    assert {*FOUND, *(CHECKS[name] for name in ("installed", "command", "delivery", "patch points in LiteLLM"))} == {
         *CHECKS.values()
     }
 
@@ -250,7 +250,7 @@ def test_where_the_signals_go() -> None:
     assert (traces.text, metrics.text, logs.text) == (
         f"{otlp}, AgentOps (https://otlp.agentops.ai/v1/traces); by default",
         "OTLP over HTTP to http://localhost:9/v1/metrics (OTEL_EXPORTER_OTLP_METRICS_ENDPOINT); by default",
-        "nowhere, by OTEL_LOGS_EXPORTER",
+        "not sent, set by OTEL_LOGS_EXPORTER",
     )
 
 
@@ -260,11 +260,11 @@ def test_where_the_signals_go() -> None:
 def test_agentops_beside_what_others_set_up(setup: dict[str, str]) -> None:
     """The instrumentor adds it, so it is told of; not where traces, or the instrumentor, are switched off."""
     needs_files(setup)
-    agentops = "AgentOps (https://otlp.agentops.ai/v1/traces) as well, unless OTEL_TRACES_EXPORTER is none"
+    agentops = "also AgentOps (https://otlp.agentops.ai/v1/traces), unless OTEL_TRACES_EXPORTER is none"
     for more, told_of in [
         ({}, []),
         ({"AGENTOPS_API_KEY": KEY}, [agentops]),
-        ({"AGENTOPS_API_KEY": "k"}, [agentops, "is no UUID: AgentOps takes no spans"]),
+        ({"AGENTOPS_API_KEY": "k"}, [agentops, "is not a UUID: AgentOps accepts no spans"]),
         ({"AGENTOPS_API_KEY": KEY, "OTEL_TRACES_EXPORTER": "none"}, []),
         ({"AGENTOPS_API_KEY": KEY, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}, []),
     ]:
@@ -278,7 +278,7 @@ def test_of_several_distros(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Examined, "distros", [OTHER, *ours])
     (found,) = (each for each in launching.check(given({})) if each.name == "distro")
     assert found.state is State.NOTICE
-    assert "installed as well: other (other:Distro)" in found.text
+    assert "also installed: other (other:Distro)" in found.text
     assert found.advice.endswith("agentops-otel-litellm run -- python app.py")
 
 
@@ -316,14 +316,14 @@ def test_a_litellm_that_is_not_traced(
         (["python", "-m", "-I"], None),
         (["python", "-Xutf8", "-c", "-S"], None),
         (["python", "--check-hash-based-pycs", "always", "-I"], "-I"),
-        (["python3", "-BI", "app.py"], "Take -I out of the command."),
+        (["python3", "-BI", "app.py"], "Remove -I from the command."),
         (["python", "-u", "-E", "app.py"], "-E, which ignores PYTHONPATH"),
-        (["python", "-OS"], "-S, which imports no `site`"),
+        (["python", "-OS"], "-S, which does not import `site`"),
         (["script", "-I"], None),
-        (["isolated"], "Take -E out of the first line of "),
-        (["by-env"], "Take -I out of the first line of "),
+        (["isolated"], "Remove -E from the first line of "),
+        (["by-env"], "Remove -I from the first line of "),
         (["none-such"], "The command 'none-such' is not found."),
-        (["./app.py", "-v"], "./app.py is no command of its own. Put python before it: python ./app.py"),
+        (["./app.py", "-v"], "./app.py cannot be executed as a command. Run it with Python: python ./app.py"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -339,17 +339,19 @@ def test_commands(command: list[str], words: str | None, tmp_path: Path) -> None
     for name, text in scripts.items():
         (tmp_path / name).write_text(text, "utf-8")
         (tmp_path / name).chmod(0o755)
-    trouble = trouble_with(command, {"PATH": str(tmp_path)})
-    assert (trouble is None) == (words is None)
-    assert trouble is None or words is None or words in " ".join(trouble)
+    found = find_problem(command, {"PATH": str(tmp_path)})
+    assert (found is None) == (words is None)
+    assert found is None or words is None or words in " ".join(found)
 
 
 def test_a_variable_in_place_of_a_command() -> None:
     """It may hold a key: its name is told, and where it belongs."""
-    examined = Examined(given=environment(), command=("AGENTOPS_API_KEY=canary", "python", "app.py"))
+    examined = Examined(variables=environment(), command=("AGENTOPS_API_KEY=canary", "python", "app.py"))
     (found,) = CHECKS["command"](examined)
     assert found == problem(
-        "AGENTOPS_API_KEY", "AGENTOPS_API_KEY=… is a variable, not a command.", "Put variables before this command."
+        "AGENTOPS_API_KEY",
+        "AGENTOPS_API_KEY=… is an environment variable, not a command.",
+        "Put variables before agentops-otel-litellm.",
     )
 
 
@@ -413,20 +415,20 @@ def asked(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]
 
 
 def test_the_command() -> None:
-    """All of it, on a terminal that has ASCII alone: LiteLLM's places are found, and nothing is on stderr."""
+    """All of it, on a terminal that has ASCII alone: LiteLLM's patch points are found, and nothing is on stderr."""
     done = asked("doctor", "--", sys.executable, "-I", "app.py", PYTHONIOENCODING="ascii", AGENTOPS_REDACT="names")
     assert (done.returncode, done.stderr) == (1, "")
-    assert f" of {len(SEAMS)} places found" in done.stdout
+    assert f" of {len(SEAMS)} patch points found" in done.stdout
     assert "- litellm." not in done.stdout
-    assert done.stdout.splitlines()[-1] == "2 problems. First: Take -I out of the command."
+    assert done.stdout.splitlines()[-1] == "2 problems. First: Remove -I from the command."
 
 
 def test_a_litellm_that_cannot_be_imported(tmp_path: Path) -> None:
     """It is said, with how to see why."""
     (tmp_path / "litellm.py").write_text("raise ImportError('canary')", "utf-8")
-    examined = Examined(given=environment(PYTHONPATH=f"{tmp_path}:{environment().get('PYTHONPATH', '')}"))
+    examined = Examined(variables=environment(PYTHONPATH=f"{tmp_path}:{environment().get('PYTHONPATH', '')}"))
     (found,) = seams.check(examined)
-    assert (found.state, found.text) == (State.PROBLEM, "it cannot be imported")
+    assert (found.state, found.text) == (State.PROBLEM, "cannot be imported")
 
 
 def test_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,9 +457,9 @@ def test_under_the_launcher() -> None:
         for record in check["records"]
         if record["name"] == "opentelemetry-instrument"
     )
-    assert (found["state"], found["text"]) == ("notice", "this command runs under it")
+    assert (found["state"], found["text"]) == ("notice", "doctor runs under it")
     path = f"/a/opentelemetry/instrumentation/auto_instrumentation{os.pathsep}/b"
-    assert Examined(given={"PYTHONPATH": path, "A": "b"}).for_others == {"PYTHONPATH": "/b", "A": "b"}
+    assert Examined(variables={"PYTHONPATH": path, "A": "b"}).subprocess_environment == {"PYTHONPATH": "/b", "A": "b"}
 
 
 def test_no_app_imports_it() -> None:

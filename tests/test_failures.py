@@ -36,15 +36,15 @@ class Case:
 
 # A category → how it is put into words.
 SENTENCES = {
-    "auth": "the credentials were refused",
+    "auth": "the credentials were rejected",
     "rate_limit": "the rate limit was reached",
     "quota": "the budget or quota is used up",
-    "invalid_request": "the request was refused as invalid",
-    "server_error": "the provider failed",
+    "invalid_request": "the request was rejected as invalid",
+    "server_error": "the provider had an internal error",
     "context_length": "the request is longer than the model's context",
-    "content_filter": "the content was refused by a policy",
+    "content_filter": "the content was rejected by a policy",
     "not_found": "the model or resource does not exist",
-    "timeout": "no answer came in time",
+    "timeout": "no response was received in time",
 }
 
 
@@ -210,7 +210,7 @@ def test_a_model_of_no_provider(app: App, telemetry: Recorder) -> None:
         "llm.error.category": "invalid_request",
         "llm.error.retryable": False,
         "llm.error.status_code": 400,
-        "llm.error.message": "BadRequestError: the request was refused as invalid (HTTP 400)",
+        "llm.error.message": "BadRequestError: the request was rejected as invalid (HTTP 400)",
     }
     assert "gen_ai.provider.name" not in attributes
 

@@ -174,7 +174,7 @@ def no_price(_call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "processor", [each.__name__ for each in processors.pipeline(Settings(), no_price, tells_content=False)]
+    "processor", [each.__name__ for each in processors.pipeline(Settings(), no_price, records_content=False)]
 )
 def test_a_broken_processor(processor: str, told: Told, provider: OpenAIProvider) -> None:
     """A processor that raises is passed over."""

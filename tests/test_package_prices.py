@@ -22,7 +22,7 @@ from agentops_otel_litellm import prices
 from agentops_otel_litellm.call import Call, Cost, Response, Stream, Target, Timing, Usage
 from agentops_otel_litellm.observing.observation import is_suppressed
 from agentops_otel_litellm.prices.background import PackagePrices
-from agentops_otel_litellm.processors.cost import pricing_unmapped
+from agentops_otel_litellm.processors.cost import create_package_price_processor
 from agentops_otel_litellm.seams.tracing import TRACING
 from apps import App, SyncApp
 from conftest import Reinstrument, Told
@@ -183,7 +183,7 @@ def test_what_it_knows_by_another_name(call: Call) -> None:
 def test_when_it_is_asked(call: Call, *, asked: bool) -> None:
     """Only for what the provider counted in full and nobody has priced."""
     cost = Cost(total=1.0, source="genai_prices")
-    assert (pricing_unmapped(lambda _: cost)(call).cost is cost) is asked
+    assert (create_package_price_processor(lambda _: cost)(call).cost is cost) is asked
 
 
 # --- whole apps ---------------------------------------------------------------------------------------------

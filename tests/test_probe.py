@@ -30,7 +30,7 @@ def platform() -> Iterator[AgentOpsPlatform]:
 
 
 def sent(**variables: str) -> list[Record]:
-    found = list(delivery.check(Examined(given=environment(**variables), sends=True)))
+    found = list(delivery.check(Examined(variables=environment(**variables), sends=True)))
     assert AgentOpsPlatform.KEY not in str(found)
     assert OTHER_KEY not in str(found)
     return found
@@ -38,7 +38,7 @@ def sent(**variables: str) -> list[Record]:
 
 def test_nothing_is_sent_unasked() -> None:
     """Without `--send` nobody is called."""
-    assert list(delivery.check(Examined(given=environment()))) == []
+    assert list(delivery.check(Examined(variables=environment()))) == []
 
 
 def test_each_destination_is_told_apart(backend: OTLPReceiver, platform: AgentOpsPlatform) -> None:
@@ -68,7 +68,7 @@ def test_one_of_two_refuses(backend: OTLPReceiver, platform: AgentOpsPlatform) -
         OTEL_TRACES_EXPORTER="otlp,agentops", OTEL_EXPORTER_OTLP_ENDPOINT=backend.endpoint, **platform.environment
     )
     assert [(each.name, each.state, each.text) for each in found] == [
-        ("otlp", State.PROBLEM, "refused with status 403"),
+        ("otlp", State.PROBLEM, "rejected with status 403"),
         ("agentops", State.OK, "delivered"),
     ]
     assert found[0].advice.startswith("Check the key that is sent")
@@ -88,7 +88,7 @@ def test_where_nothing_can_be_sent() -> None:
     (found,) = sent(OTEL_TRACES_EXPORTER="nonsense")
     assert (found.state, found.text) == (State.PROBLEM, "nothing was sent")
     (found,) = sent(OTEL_SDK_DISABLED="true")
-    assert (found.state, found.text) == (State.PROBLEM, "nothing is sent: OTEL_SDK_DISABLED=true")
+    assert (found.state, found.text) == (State.PROBLEM, "nothing was sent: OTEL_SDK_DISABLED=true")
 
 
 def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(subprocess, "run", hanging)
     (found,) = sent(OTEL_TRACES_EXPORTER="console")
-    assert (found.state, found.text) == (State.PROBLEM, f"no answer within {delivery.SECONDS} s")
+    assert (found.state, found.text) == (State.PROBLEM, f"no response within {delivery.SECONDS} s")
 
 
 def test_a_process_that_comes_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,4 +107,4 @@ def test_a_process_that_comes_to_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     done = subprocess.CompletedProcess[str]("", 1, "", "")
     monkeypatch.setattr(subprocess, "run", lambda *_command, **_options: done)
     (found,) = sent(OTEL_TRACES_EXPORTER="console")
-    assert (found.state, found.text) == (State.PROBLEM, "the pipeline cannot be set up")
+    assert (found.state, found.text) == (State.PROBLEM, "the exporters cannot be set up")

@@ -32,16 +32,16 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.processors.attempts import count_retries, name_deployment
-from agentops_otel_litellm.processors.cache import set_saved_apart
+from agentops_otel_litellm.processors.attempts import count_retries, set_deployment
+from agentops_otel_litellm.processors.cache import move_to_saved
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import RETRYABLE, categorise_failure
-from agentops_otel_litellm.processors.finish_reasons import drop_lost_reasons
-from agentops_otel_litellm.processors.stream import add_stream_figures
+from agentops_otel_litellm.processors.finish_reasons import drop_incomplete_reasons
+from agentops_otel_litellm.processors.stream import add_stream_statistics
 from agentops_otel_litellm.processors.usage import (
-    drop_count_of_a_beginning,
     drop_estimate,
-    drop_needless_estimate,
+    drop_partial_output_count,
+    drop_unneeded_estimate,
 )
 
 CALL = Call(
@@ -68,7 +68,7 @@ def streamed(
 
 
 def figures(call: Call) -> Stream:
-    stream = add_stream_figures(call).stream
+    stream = add_stream_statistics(call).stream
     assert stream is not None
     return stream
 
@@ -79,7 +79,7 @@ def figures(call: Call) -> Stream:
 def test_the_figures_of_a_stream() -> None:
     """Rates are of the time between the first chunk and the last, in which one chunk less came than there are."""
     call = streamed(1.0, 1.5, 3.0, output=8)
-    assert add_stream_figures(call) == replace(
+    assert add_stream_statistics(call) == replace(
         call,
         stream=Stream(
             outcome="completed",
@@ -119,7 +119,7 @@ def test_tokens_that_were_not_counted_have_no_rate() -> None:
 @pytest.mark.parametrize("call", [CALL, streamed(), streamed(outcome="abandoned", output=8)])
 def test_without_a_chunk_there_are_no_figures(call: Call) -> None:
     """A plain call, and a stream that was never read, are left as they are."""
-    assert add_stream_figures(call) == call
+    assert add_stream_statistics(call) == call
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_reasons_that_litellm_lost(
 ) -> None:
     """The provider gave all of a stream that was read to its end; of one that was not, some did not come."""
     call = replace(streamed(1.0, 2.0, outcome=outcome), response=Response(id="r", finish_reasons=reasons))
-    assert drop_lost_reasons(call) == replace(call, response=Response(id="r", finish_reasons=kept))
+    assert drop_incomplete_reasons(call) == replace(call, response=Response(id="r", finish_reasons=kept))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ ABOUT: About = {"message": CANARY, "model": CANARY, "llm_provider": "openai"}
 RESPONSE = httpx.Response(422, request=httpx.Request("POST", "http://localhost"))
 # The exception → its category, and what is said of it. Each has the canary for a text.
 FAILURES: list[tuple[BaseException, str | None, str]] = [
-    (exceptions.AuthenticationError(**ABOUT), "auth", ": the credentials were refused"),
+    (exceptions.AuthenticationError(**ABOUT), "auth", ": the credentials were rejected"),
     (exceptions.RateLimitError(**ABOUT), "rate_limit", ": the rate limit was reached"),
     (RouterRateLimitError(CANARY, 1.0, False, []), "rate_limit", ": the rate limit was reached"),  # noqa: FBT003 - theirs
     (exceptions.BudgetExceededError(2, 1, CANARY), "quota", ": the budget or quota is used up"),
@@ -198,32 +198,32 @@ FAILURES: list[tuple[BaseException, str | None, str]] = [
         "context_length",
         ": the request is longer than the model's context",
     ),
-    (exceptions.ContentPolicyViolationError(**ABOUT), "content_filter", ": the content was refused by a policy"),
+    (exceptions.ContentPolicyViolationError(**ABOUT), "content_filter", ": the content was rejected by a policy"),
     (exceptions.NotFoundError(**ABOUT), "not_found", ": the model or resource does not exist"),
-    (exceptions.Timeout(**ABOUT), "timeout", ": no answer came in time"),
-    (TimeoutError(CANARY), "timeout", ": no answer came in time"),
-    (httpx.ReadTimeout(CANARY), "timeout", ": no answer came in time"),
+    (exceptions.Timeout(**ABOUT), "timeout", ": no response was received in time"),
+    (TimeoutError(CANARY), "timeout", ": no response was received in time"),
+    (httpx.ReadTimeout(CANARY), "timeout", ": no response was received in time"),
     (
         exceptions.JSONSchemaValidationError(CANARY, "openai", CANARY, CANARY),
         "invalid_response",
-        ": the response was not as required",
+        ": the response was invalid",
     ),
     *(
-        (interrupted(**ABOUT), "stream_interrupted", ": the stream was cut off")
+        (interrupted(**ABOUT), "stream_interrupted", ": the stream was interrupted")
         for interrupted in [getattr(exceptions, "MidStreamFallbackError", None)]  # which old releases have not
         if interrupted is not None
     ),
     (exceptions.APIConnectionError(**ABOUT), "connection", ": the provider could not be reached"),
     (ConnectionResetError(CANARY), "connection", ": the provider could not be reached"),
     (httpx.ConnectError(CANARY), "connection", ": the provider could not be reached"),
-    (exceptions.InternalServerError(**ABOUT), "server_error", ": the provider failed"),
-    (exceptions.ServiceUnavailableError(**ABOUT), "server_error", ": the provider failed"),
+    (exceptions.InternalServerError(**ABOUT), "server_error", ": the provider had an internal error"),
+    (exceptions.ServiceUnavailableError(**ABOUT), "server_error", ": the provider had an internal error"),
     (
         exceptions.UnprocessableEntityError(**ABOUT, response=RESPONSE),
         "invalid_request",
-        ": the request was refused as invalid",
+        ": the request was rejected as invalid",
     ),
-    (exceptions.BadRequestError(**ABOUT), "invalid_request", ": the request was refused as invalid"),
+    (exceptions.BadRequestError(**ABOUT), "invalid_request", ": the request was rejected as invalid"),
     (asyncio.CancelledError(CANARY), "cancelled", ": the call was cancelled"),
     (GeneratorExit(CANARY), "cancelled", ": the call was cancelled"),
     (KeyboardInterrupt(CANARY), "cancelled", ": the call was cancelled"),
@@ -380,16 +380,16 @@ def test_which_price_is_one(
 def test_what_a_hit_saved(cost: Cost | None, usage: Usage | None, saved: Saved | None) -> None:
     """What the answer had used and cost once was not used again, and a hit is free."""
     call = replace(CALL, cost=cost, usage=usage, response=CACHED)
-    assert set_saved_apart(call) == replace(call, cost=FREE, usage=None, saved=saved)
+    assert move_to_saved(call) == replace(call, cost=FREE, usage=None, saved=saved)
     replayed = replace(streamed(1.0, 2.0), cost=cost, usage=usage, response=CACHED)
-    assert set_saved_apart(replayed) == replace(replayed, cost=FREE, usage=None)
+    assert move_to_saved(replayed) == replace(replayed, cost=FREE, usage=None)
 
 
 @pytest.mark.parametrize("response", [None, Response(), Response(partial_cache_hit=True)])
 def test_what_is_no_hit_is_left_as_it_is(response: Response | None) -> None:
     """A part from the cache has no usage: what there is is that of the rest."""
     call = replace(CALL, cost=PRICE, usage=COUNTED, response=response)
-    assert set_saved_apart(call) is call
+    assert move_to_saved(call) is call
 
 
 # --- attempts ---------------------------------------------------------------------------------------------
@@ -444,9 +444,9 @@ def test_a_routed_call_has_the_deployment_it_came_to() -> None:
     """The last one; a call of its own knows its deployment, and one without attempts came to none."""
     made = [Attempt(number=1, model_id="one"), Attempt(number=2, model_id="two")]
     routed = replace(attempted(*made), operation=None, routing=Routing(model_group="fast"))
-    assert name_deployment(routed).routing == Routing(model_group="fast", model_id="two")
+    assert set_deployment(routed).routing == Routing(model_group="fast", model_id="two")
     for call in (replace(routed, operation="chat"), replace(routed, attempts=None), replace(routed, routing=None)):
-        assert name_deployment(call) is call
+        assert set_deployment(call) is call
 
 
 def test_what_kind_of_failure_an_attempt_was() -> None:
@@ -484,13 +484,13 @@ def test_the_count_of_a_beginning_is_dropped(
 ) -> None:
     """Of a stream that was cut before it said why it ends, only what was read is known."""
     call = replace(streamed(1.0, outcome=outcome), usage=COUNTED, response=Response(finish_reasons=reasons))
-    assert drop_count_of_a_beginning(call).usage == (COUNTED if whole else Usage(input=5, cache_read=1))
+    assert drop_partial_output_count(call).usage == (COUNTED if whole else Usage(input=5, cache_read=1))
 
 
 @pytest.mark.parametrize("call", [CALL, streamed(1.0, outcome="failed"), replace(CALL, usage=COUNTED)])
 def test_what_is_whole_or_unknown_stays(call: Call) -> None:
     """There is nothing to drop of a plain call, nor of one that nobody counted."""
-    assert drop_count_of_a_beginning(call) == call
+    assert drop_partial_output_count(call) == call
 
 
 @pytest.mark.parametrize(
@@ -504,5 +504,5 @@ def test_what_is_whole_or_unknown_stays(call: Call) -> None:
 )
 def test_an_estimate_is_told_where_nobody_counted(call: Call, *, kept: bool) -> None:
     """It is needless where there is a count, or where nothing was used; and nobody is told who did not ask."""
-    assert drop_needless_estimate(call) == (call if kept else replace(call, estimate=None))
+    assert drop_unneeded_estimate(call) == (call if kept else replace(call, estimate=None))
     assert drop_estimate(call) == replace(call, estimate=None)

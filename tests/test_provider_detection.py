@@ -9,7 +9,7 @@ import litellm
 import pytest
 
 from agentops_otel_litellm.call import Attempt, Attempts, Call, Failure, Target, Timing
-from agentops_otel_litellm.processors.provider import MODEL_PROVIDERS, naming_provider
+from agentops_otel_litellm.processors.provider import MODEL_PROVIDERS, create_provider_processor
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.vocabularies.gen_ai import provider_name
 from apps import MESSAGES, App
@@ -42,7 +42,7 @@ NAMES: dict[str, str | None] = {
 
 
 def guess(model: str, users: dict[str, str] | None = None) -> str | None:
-    return naming_provider(users or {})(replace(CALL, target=Target(model=model))).target.provider
+    return create_provider_processor(users or {})(replace(CALL, target=Target(model=model))).target.provider
 
 
 def test_the_providers_are_litellms() -> None:
@@ -79,7 +79,7 @@ def test_litellms_own_names_are_guessed_right() -> None:
 
 def test_what_is_known_stays() -> None:
     """LiteLLM's provider is not touched, and what its exception says goes before a guess."""
-    name = naming_provider({"claude-": "xai"})
+    name = create_provider_processor({"claude-": "xai"})
     known = replace(CALL, target=Target(provider="bedrock", model="claude-9"))
     assert name(known) is known
     failure = Failure(type="Timeout", ancestry=("Timeout",), provider="groq")
@@ -96,7 +96,7 @@ def test_attempts() -> None:
         Attempt(number=2, model="gpt-9", provider="azure"),
         Attempt(number=3, model="ours"),
     )
-    named = naming_provider({})(replace(CALL, attempts=Attempts(made=made))).attempts
+    named = create_provider_processor({})(replace(CALL, attempts=Attempts(made=made))).attempts
     assert named is not None
     assert [attempt.provider for attempt in named.made] == ["anthropic", "azure", None]
 
@@ -129,7 +129,9 @@ def test_a_call_that_litellm_cannot_place(app: App, telemetry: Recorder) -> None
     assert attributes["gen_ai.request.model"] == "gpt-unknown-9"
     assert attributes["gen_ai.provider.name"] == attributes["litellm.provider"] == "openai"
     assert attributes["llm.error.provider"] == "openai"
-    assert attributes["llm.error.message"] == ("BadRequestError: the request was refused as invalid (HTTP 400, openai)")
+    assert attributes["llm.error.message"] == (
+        "BadRequestError: the request was rejected as invalid (HTTP 400, openai)"
+    )
     events = [dict(event.attributes or {}) for event in telemetry.span().events]
     assert [event.get("litellm.attempt.provider") for event in events] == ["openai"] * len(events)
     (point,) = telemetry.points("gen_ai.client.operation.duration")

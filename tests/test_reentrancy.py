@@ -25,7 +25,7 @@ from agentops_otel_litellm.exporters.console import ConsoleSpanExporter
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.seams.tracing import Tracing
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.vocabularies import chosen
+from agentops_otel_litellm.vocabularies import choose_vocabularies
 
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
 INTERRUPTED = """
@@ -87,7 +87,7 @@ def test_a_call_that_is_collected_ends_on_a_thread_of_ours() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     settings = Settings()
-    tracing = Tracing(Telemetry(chosen(settings), settings=settings, tracer_provider=provider))
+    tracing = Tracing(Telemetry(choose_vocabularies(settings), settings=settings, tracer_provider=provider))
 
     class Suspended:
         def __await__(self) -> Generator[None, None, None]:

@@ -58,9 +58,9 @@ def test_signals_are_the_apps() -> None:
 @pytest.mark.parametrize(
     ("variables", "command", "line"),
     [
-        ({}, ["-I"], "Python is started with -I, which ignores PYTHONPATH: the launcher is not heard, and nothing"),
-        ({}, ["-uE"], "Python is started with -E, which ignores PYTHONPATH: the launcher is not heard, and nothing"),
-        ({}, ["-S"], "Python is started with -S, which imports no `site`: the launcher is not heard, and nothing"),
+        ({}, ["-I"], "Python is started with -I, which ignores PYTHONPATH: nothing is traced. Remove"),
+        ({}, ["-uE"], "Python is started with -E, which ignores PYTHONPATH: nothing is traced. Remove"),
+        ({}, ["-S"], "Python is started with -S, which does not import `site`: nothing is traced. Remove"),
         ({"OTEL_SDK_DISABLED": "true"}, [], "OTEL_SDK_DISABLED=true: nothing is traced. Unset OTEL_SDK_DISABLED."),
     ],
     ids=["-I", "-E", "-S", "disabled"],
@@ -82,10 +82,10 @@ def test_an_app_that_cannot_be_traced(variables: dict[str, str], command: list[s
         (
             ["--", "AGENTOPS_API_KEY=canary", "python", "app.py"],
             127,
-            "agentops-otel-litellm: AGENTOPS_API_KEY=… is a variable, not a command. Put variables before",
+            "agentops-otel-litellm: AGENTOPS_API_KEY=… is an environment variable, not a command. Put variables before",
         ),
-        (["--"], 2, "agentops-otel-litellm: error: run takes the command of an app"),
-        ([], 2, "agentops-otel-litellm: error: run takes the command of an app"),
+        (["--"], 2, "agentops-otel-litellm: error: run needs the command of your app"),
+        ([], 2, "agentops-otel-litellm: error: run needs the command of your app"),
     ],
     ids=["not found", "a variable", "dashes alone", "nothing"],
 )

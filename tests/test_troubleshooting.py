@@ -63,13 +63,13 @@ def app(variables: dict[str, str], *, code: str = SPAN) -> str:
 
 def doctor(*command: str, **variables: str) -> str:
     """What `doctor` says, asked within this process."""
-    examined = Examined(given=environment(**variables), command=command, imports_litellm=False)
+    examined = Examined(variables=environment(**variables), command=command, imports_litellm=False)
     return as_text(examine(examined))
 
 
 def sent(**variables: str) -> str:
     """What `doctor --send` says of its sending."""
-    examined = Examined(given=environment(**variables), imports_litellm=False, sends=True)
+    examined = Examined(variables=environment(**variables), imports_litellm=False, sends=True)
     return as_text(examine(examined, {"delivery": CHECKS["delivery"]}))
 
 
@@ -286,7 +286,7 @@ def test_the_json_of_the_page() -> None:
     """It is what `--json` prints of the same; of that, one record."""
     (example,) = (json.loads(found) for found in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
     report = examine(
-        Examined(given=environment(OTEL_SDK_DISABLED="true"), imports_litellm=False),
+        Examined(variables=environment(OTEL_SDK_DISABLED="true"), imports_litellm=False),
         {"what runs": CHECKS["what runs"]},
     )
     printed = json.loads(as_json(report))

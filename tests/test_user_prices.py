@@ -10,7 +10,7 @@ import pytest
 
 from agentops_otel_litellm.call import Call, Cost, Request, Response, Stream, Target, Timing, Usage
 from agentops_otel_litellm.prices.user import NAMES, UserPrices, price, read_prices
-from agentops_otel_litellm.processors.cost import pricing_as_the_user_says
+from agentops_otel_litellm.processors.cost import create_user_price_processor
 from apps import App, SyncApp
 from conftest import Reinstrument, Told
 from recorder import Recorder
@@ -252,7 +252,7 @@ COMPLETED, CLOSED = (Stream(outcome=outcome, chunk_count=1) for outcome in ("com
 )
 def test_when_it_is_the_price(call: Call, total: float | None) -> None:
     """For the models that are listed, of what was counted in full."""
-    process = pricing_as_the_user_says(UserPrices({"mine": TOKENS}))
+    process = create_user_price_processor(UserPrices({"mine": TOKENS}))
     usage = (
         None if call.cost is LITELLMS and total == 0.25 and call.target == CALL.target else Usage(input=10, output=4)
     )

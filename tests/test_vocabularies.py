@@ -41,7 +41,7 @@ ATTEMPT = Attempt(
     model_id="deployment",
     started=0.1,
     duration=0.2,
-    failure=Failure(type="Timeout", ancestry=("Timeout",), message="Timeout: no answer came in time (azure)"),
+    failure=Failure(type="Timeout", ancestry=("Timeout",), message="Timeout: no response was received in time (azure)"),
 )
 CALL = Call(
     name="chat",
@@ -599,7 +599,7 @@ def test_attempts_are_told_in_full() -> None:
         "litellm.attempt.model_id": "deployment",
         "litellm.attempt.duration": 0.2,
         "litellm.attempt.error.type": "Timeout",
-        "litellm.attempt.error.message": "Timeout: no answer came in time (azure)",
+        "litellm.attempt.error.message": "Timeout: no response was received in time (azure)",
     }
 
 

@@ -78,17 +78,20 @@ def test_it_is_imported_only_where_it_is_chosen(chosen: str, loaded: str) -> Non
 
 @pytest.mark.parametrize(
     ("value", "fault"),
-    [("nowhere:ACME", "ModuleNotFoundError"), ("agentops_otel_litellm:always", "it is no Vocabulary")],
+    [("nowhere:ACME", "ModuleNotFoundError"), ("agentops_otel_litellm:always", "it is not a Vocabulary")],
 )
 def test_one_that_cannot_be_loaded_is_left_out(
     monkeypatch: pytest.MonkeyPatch, told: Told, value: str, fault: str
 ) -> None:
     """It is told of, and the others are written; by themselves the default's are."""
     broken = {"acme": EntryPoint("acme", value, vocabularies.ENTRY_POINTS)}
-    monkeypatch.setattr(vocabularies, "_others", lambda: broken)
-    assert vocabularies.chosen(Settings(semconv=("acme", "llm"))) == [VOCABULARIES["llm"]]
-    assert vocabularies.chosen(Settings(semconv=("acme",))) == [VOCABULARIES["gen_ai"], VOCABULARIES["llm"]]
-    assert told.take() == [f"The vocabulary acme='{value}' cannot be had ({fault}). It is left out."] * 2
+    monkeypatch.setattr(vocabularies, "_registered", lambda: broken)
+    assert vocabularies.choose_vocabularies(Settings(semconv=("acme", "llm"))) == [VOCABULARIES["llm"]]
+    assert vocabularies.choose_vocabularies(Settings(semconv=("acme",))) == [
+        VOCABULARIES["gen_ai"],
+        VOCABULARIES["llm"],
+    ]
+    assert told.take() == [f"The vocabulary acme='{value}' cannot be loaded ({fault}). It is left out."] * 2
 
 
 def test_the_page_names_all_of_ours() -> None:

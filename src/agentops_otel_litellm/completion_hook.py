@@ -1,6 +1,6 @@
-"""The completion hook: OpenTelemetry's, such as `upload`, or one that is installed, which is given what was said.
+"""The completion hook, which receives the content of calls: OpenTelemetry's `upload`, or one of an installed package.
 
-Its package brings the types in which hooks are given that. Nothing here is imported unless a hook is set.
+OpenTelemetry's package defines the types of the hook's parameters. This module is imported only if a hook is set.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from agentops_otel_litellm.vocabularies.gen_ai import FINISH_REASONS
 
 @dataclass
 class OtherPart:
-    """One that those types do not have: a refusal, or an image of which only kind and size are told."""
+    """A part without a type in OpenTelemetry's package: a refusal, or media without their bytes."""
 
     type: str
     content: str | None = None
@@ -34,17 +34,17 @@ class OtherPart:
 
 
 class Hook:
-    """Gives a call's content, as it may be told, to the hook that the environment names.
+    """Passes the redacted content of a call to the hook that the environment names.
 
-    Hooks run on the app's thread, for they set attributes of the span: `upload` adds where things will be found, and
-    uploads on threads of its own.
+    Hooks run on the application's thread, because they can set attributes of the span: `upload` sets the locations of
+    its files, which it writes on threads of its own.
     """
 
     def __init__(self) -> None:
         self._hook: CompletionHook = load_completion_hook()
 
-    def tell(self, content: Content, span: Span, log_record: LogRecord | None) -> None:
-        """Texts and documents that are nobody's messages are not for hooks."""
+    def call(self, content: Content, span: Span, log_record: LogRecord | None) -> None:
+        """Call the hook if the content has messages or tools. Hooks do not accept texts and documents."""
         if not (content.input or content.output or content.instructions or content.tools):
             return
         self._hook.on_completion(
@@ -77,13 +77,13 @@ def _tool(tool: Tool) -> types.ToolDefinition:
     return types.FunctionToolDefinition(name=tool.name, description=tool.description, parameters=tool.parameters)
 
 
-def _part(part: Part) -> Any:  # noqa: ANN401 - the union of those types lacks the other ones
+def _part(part: Part) -> Any:  # noqa: ANN401 - the package's union of part types lacks `OtherPart`
     make = _PARTS.get(part.type)
     return OtherPart(**vars(part)) if make is None else make(part)
 
 
-def _blob(part: Part) -> Any:  # noqa: ANN401 - (the same)
-    """With its bytes, where those are wanted."""
+def _blob(part: Part) -> Any:  # noqa: ANN401 - the package's union of part types lacks `OtherPart`
+    """A part with its bytes, if media are recorded, or else with its size."""
     with suppress(binascii.Error):
         if part.content is not None:
             content = b64decode(part.content, validate=True)

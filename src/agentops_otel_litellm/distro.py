@@ -1,4 +1,4 @@
-"""The distro and its configurator: defaults for what the user has not decided, and nothing else."""
+"""The distro and its configurator: they set defaults only for what the user has not set."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ ENVIRONMENT_NAME = "deployment.environment.name"
 
 
 class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its types
-    """Sets only what the user has left unset."""
+    """Sets defaults for variables that the user has not set."""
 
     _warned = False
-    _looked = False
+    _has_checked_obstacles = False
 
     def _configure(self, **_kwargs: object) -> None:
         if sdk_is_disabled():
@@ -51,7 +51,7 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
         set_log_level()
         drop_unusable_variables(os.environ)
         apply_defaults(os.environ)
-        self._tell_of_obstacles()
+        self._warn_of_obstacles()
         if not self._warned and lacks_service_name(os.environ):
             self._warned = True
             warn_at_start_up(
@@ -60,23 +60,23 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
             )
 
     def load_instrumentor(self, entry_point: EntryPoint, **options: object) -> None:
-        """Leave alone what the app, or the launcher, has instrumented before."""
+        """Skip what the application, or the launcher, has instrumented before."""
         if not getattr(entry_point.load()(), "is_instrumented_by_opentelemetry", False):
             super().load_instrumentor(entry_point, **options)
 
-    def _tell_of_obstacles(self) -> None:
-        if self._looked:
+    def _warn_of_obstacles(self) -> None:
+        if self._has_checked_obstacles:
             return
-        self._looked = True
-        with guard("looking for what is in the way"):
+        self._has_checked_obstacles = True
+        with guard("checking what prevents tracing or delivery"):
             for obstacle in obstacles(os.environ):
                 warn_at_start_up(logger, "%s %s", obstacle.text, obstacle.advice)
 
 
 class AgentOpsConfigurator(_OTelSDKConfigurator):
-    """The SDK's own configuration of what the app has not set up, with a resource that names this distro.
+    """Configures what the application has not set up, as the SDK does, with a resource that names this distro.
 
-    The console indents calls under spans that are still open, so it is told of those where it is in use.
+    If the console exporter is used, a span processor tracks open spans, under which the console indents calls.
     """
 
     def _configure(self, **kwargs: object) -> None:
@@ -85,11 +85,11 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
         if environment is not None and ENVIRONMENT_NAME not in resource_attributes(os.environ):
             resource[ENVIRONMENT_NAME] = environment
         configure: Callable[..., None] = super()._configure
-        makes_provider = TRACES.provider is None
+        creates_provider = TRACES.provider is None
         configure_unset(partial(configure, resource_attributes=resource, **kwargs))
         flush_on_signals(os.environ)
         CHILD.arrange(os.environ)
-        DELIVERY.wanted(None)  # also where LiteLLM is not instrumented: other spans may go there
+        DELIVERY.wanted(None)  # also if LiteLLM is not instrumented: other spans are sent there too
         provider = get_tracer_provider()
-        if makes_provider and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
+        if creates_provider and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
             provider.add_span_processor(OPEN_SPANS)

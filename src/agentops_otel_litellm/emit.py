@@ -1,4 +1,4 @@
-"""Telemetry: the only object that talks to OpenTelemetry."""
+"""Telemetry: the object that creates all spans, metrics and events. No other module emits them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.prices.background import PackagePrices
 from agentops_otel_litellm.processors import pipeline
-from agentops_otel_litellm.processors.content import leave_content_out
+from agentops_otel_litellm.processors.content import drop_content
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE, __version__
 from agentops_otel_litellm.vocabularies import Vocabulary
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _DEFAULTS = Settings()
-_USUAL_LIMIT = 128
-"""The specification's, where it cannot be known."""
+_DEFAULT_LIMIT = 128
+"""Maximum number of attributes of a span by the specification, if the span has no known limit."""
 
 
 class Telemetry:
-    """Calls → spans, metrics and events, in the vocabularies given."""
+    """Converts calls to spans, metrics and events, with the attributes of the given vocabularies."""
 
-    def __init__(  # noqa: PLR0913 - what is written, and where to
+    def __init__(  # noqa: PLR0913 - one per setting and provider
         self,
         vocabularies: Sequence[Vocabulary],
         *,
@@ -62,35 +62,36 @@ class Telemetry:
         logger_provider: LoggerProvider | None = None,
     ) -> None:
         self._emits_event = settings.emits_event
-        self._tells_on_spans = settings.content.on_spans
-        self._tells_in_events = settings.tells_in_events
-        self._hook = _hook(settings)
-        self.tells_content = self._tells_on_spans or self._tells_in_events or self._hook is not None
-        """Whether what is said is told anywhere: calls are to be given it, then. (A hook may be set and not be had.)"""
+        self._records_on_spans = settings.content.on_spans
+        self._records_in_events = settings.tells_in_events
+        self._hook = _load_hook(settings)
+        self.records_content = self._records_on_spans or self._records_in_events or self._hook is not None
+        """Whether content is recorded anywhere, so that calls need it. A hook that cannot be loaded does not count."""
         self.metadata_keys = settings.metadata_keys
-        """Names of what calls are to be given of the app's metadata; likewise below, of baggage."""
+        """Names of the metadata entries that are recorded."""
         self.baggage_keys = settings.baggage_keys
+        """Names of the baggage entries that are recorded."""
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
         self._package_prices = PackagePrices(live=settings.live_prices)
-        self._pipeline = pipeline(settings, self._package_prices.price, tells_content=self.tells_content)
+        self._pipeline = pipeline(settings, self._package_prices.price, records_content=self.records_content)
         self._names = frozenset(self._at_start)
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics, open_streams=OPEN_STREAMS.calls)
 
     def close(self) -> None:
-        """LiteLLM is instrumented no more: stop what goes on without calls."""
+        """Stop background work, when LiteLLM is no longer instrumented."""
         self._package_prices.close()
 
     def shares_pipeline_with(self, tracer: object) -> bool:
-        """Whether spans of the tracer go through the same span processors, and so to the same destinations."""
+        """Whether spans of the tracer have the same span processors, and so the same destinations."""
         processor = _span_processor(tracer)
         return processor is not None and processor is _span_processor(self._tracer)
 
     def start(self, call: Call, context: Context) -> Span:
-        """Open the span of a call that begins. For samplers to decide on, the first vocabulary says what is known;
-        the others wait until all is.
+        """Start the span of a call. It has the attributes of the first vocabulary that are known, because samplers need
+        them. The other vocabularies are written when the call ends.
         """
         self._package_prices.prepare()
         DELIVERY.prepare()
@@ -103,10 +104,10 @@ class Telemetry:
         )
 
     def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
-        """Complete a call that is over and end its span, whatever goes wrong on the way; the call as it was told.
+        """Process a call that has ended, and end its span even if a step fails. Returns the call as it was recorded.
 
-        Of a call that was not sampled only the metrics are kept. If a signal handler of the application's raises in
-        the middle of it, the call is completed nevertheless, and the exception goes on to the application.
+        Only metrics and the exception event are recorded for a call that was not sampled. If a signal handler of the
+        application raises meanwhile, the call is still completed, and the exception reaches the application.
         """
         try:
             return self._complete(span, call, trace_cost)
@@ -120,67 +121,67 @@ class Telemetry:
             raise
 
     def _complete(self, span: Span, call: Call, trace_cost: TraceCost | None, *, again: bool = False) -> Call:
-        """Whatever precedes the metrics can be done `again`, except for what is logged."""
+        """Run all steps. After an interruption they run `again`, without the events, which may have been emitted."""
         for processor in self._pipeline:
-            try:  # not a guard: entering a dozen costs as much as all of them do
+            try:  # not a guard: entering a dozen guards costs as much as the processors
                 call = processor(call)
-            except Exception as fault:  # noqa: BLE001, PERF203 - it is ours, and 3.11 enters for nothing
+            except Exception as fault:  # noqa: BLE001, PERF203 - must not reach the app; `try` costs nothing
                 tell(f"the processor {processor.__name__}", fault)
         if trace_cost is not None:
-            with guard("adding up what a trace costs"):
+            with guard("summing the cost of a trace"):
                 call = trace_cost.over(span, call)
         if span.is_recording():
             if not again:
-                self._tell_details(span, call)
-            with guard("writing a span"):
-                self._write(span, call if self._tells_on_spans else leave_content_out(call))
+                self._emit_details(span, call)
+            with guard("recording the attributes of a span"):
+                self._write(span, call if self._records_on_spans else drop_content(call))
         if _has_failed(call) and not again:
-            with guard("logging an exception"):
+            with guard("emitting the exception event of a call"):
                 self._log_exception(span, call)
-        with guard("putting a call aside for the metrics"):
-            self._metrics.defer(leave_content_out(call), span.get_span_context())
+        with guard("queueing a call for the metrics"):
+            self._metrics.defer(drop_content(call), span.get_span_context())
         span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
         return call
 
     def _write(self, span: Span, call: Call) -> None:
         name = _span_name(call)
-        if name != getattr(span, "name", None):  # a fallback is to another model
+        if name != getattr(span, "name", None):  # after a fallback to another model
             span.update_name(name)
-        room = UNLIMITED if call.content is None else _room(span) - len(self._others_on(span))
+        room = UNLIMITED if call.content is None else _room(span) - len(self._foreign_attributes(span))
         span.set_attributes(clean_attributes(self._at_end.attributes(call, room)))
         if call.attempts is not None and not getattr(span, "events", None):
-            with guard("writing attempts"):
+            with guard("recording attempts"):
                 for attempt in call.attempts.made:
-                    began = call.timing.started_at + int((attempt.started or 0) * 1e9)
-                    span.add_event(ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), began)
+                    started_at = call.timing.started_at + int((attempt.started or 0) * 1e9)
+                    span.add_event(ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), started_at)
         if call.failure is not None:
             span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
-        elif self._at_end.tells_success and not _has_status(span):
+        elif self._at_end.records_success and not _has_status(span):
             span.set_status(Status(StatusCode.OK))
 
-    def _others_on(self, span: Span) -> set[str]:
-        """Attributes that are not ours: what is said must not take their place."""
+    def _foreign_attributes(self, span: Span) -> set[str]:
+        """Attributes that others have set on the span. Content must not evict them."""
         return set(getattr(span, "attributes", None) or ()) - self._names
 
-    def _tell_details(self, span: Span, call: Call) -> None:
-        """To the hook, which may add to the event what it adds to the span, and in the event."""
+    def _emit_details(self, span: Span, call: Call) -> None:
+        """Call the completion hook, then emit the details event, to which the hook may add attributes."""
         record: LogRecord | None = None
         if self._emits_event and call.operation in INFERENCE:
-            with guard("putting together an event of a call's details"):
-                record = self._details(span, call)
+            with guard("creating the details event of a call"):
+                record = self._create_details(span, call)
         if self._hook is not None and call.content is not None:
             with guard("calling the completion hook"):
-                self._hook.tell(call.content, span, record)
+                self._hook.call(call.content, span, record)
         if record is not None:
-            with guard("logging a call's details"):
+            with guard("emitting the details event of a call"):
                 self._logger.emit(record)
 
-    def _details(self, span: Span, call: Call) -> LogRecord:
-        told = call if self._tells_in_events else leave_content_out(call)
+    def _create_details(self, span: Span, call: Call) -> LogRecord:
+        recorded = call if self._records_in_events else drop_content(call)
         return LogRecord(
             event_name=DETAILS_EVENT,
             severity_number=SeverityNumber.DEBUG,
-            attributes=clean_attributes(DETAILS.attributes(told)),
+            attributes=clean_attributes(DETAILS.attributes(recorded)),
             context=set_span_in_context(span),
         )
 
@@ -195,8 +196,8 @@ class Telemetry:
         )
 
 
-def _hook(settings: Settings) -> Hook | None:
-    """The completion hook, where one is set and can be had. Programs without one do not pay for its package."""
+def _load_hook(settings: Settings) -> Hook | None:
+    """The completion hook, if one is set and can be loaded. Its package is not imported otherwise."""
     if settings.completion_hook is None:
         return None
     try:
@@ -214,23 +215,23 @@ def _hook(settings: Settings) -> Hook | None:
 
 
 def _has_failed(call: Call) -> bool:
-    """Whether it is a failure of its own: what LiteLLM does around calls is no call, and the app cancels."""
+    """Whether the call has failed. LiteLLM's work around calls and cancellation by the application do not count."""
     return call.operation is not None and call.failure is not None and call.failure.category != "cancelled"
 
 
 def _span_processor(tracer: object) -> object | None:
-    """The SDK's; `None` of a tracer that is not the SDK's."""
+    """The span processor of the SDK's tracer; `None` if the tracer is not the SDK's."""
     return getattr(getattr(tracer, "_tracer", tracer), "span_processor", None)
 
 
 def _has_status(span: Span) -> bool:
-    """Whether the app, or a span processor of its, has said how the call went."""
+    """Whether the application, or one of its span processors, has set the span's status."""
     return getattr(getattr(span, "status", None), "status_code", StatusCode.UNSET) is not StatusCode.UNSET
 
 
 def _room(span: Span) -> int:
-    """How many attributes the SDK lets a span have: it evicts the first ones of more."""
-    limit = getattr(getattr(span, "_limits", None), "max_span_attributes", _USUAL_LIMIT)
+    """Maximum number of attributes of the span. Beyond it, the SDK evicts the first ones."""
+    limit = getattr(getattr(span, "_limits", None), "max_span_attributes", _DEFAULT_LIMIT)
     return UNLIMITED if limit is None else int(limit)
 
 

@@ -1,4 +1,4 @@
-"""LiteLLMInstrumentor: traces every LiteLLM function, from its import on or from now on."""
+"""LiteLLMInstrumentor: patches LiteLLM's functions when LiteLLM is imported, or at once if it is imported already."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ LITELLM = "litellm >= 1.72, != 1.82.7, != 1.82.8, != 1.107.*"
 
 
 class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream ignores its types
-    """Traces LiteLLM; never imports it.
+    """Traces LiteLLM, without importing it.
 
     `instrument(tracer_provider=…, meter_provider=…, logger_provider=…)` may be called before or after
-    `import litellm`; without providers the global ones are used. `uninstrument()` puts LiteLLM's functions back.
+    `import litellm`. By default the global providers are used. `uninstrument()` restores LiteLLM's functions.
     """
 
     _tracer_provider: TracerProvider | None = None
@@ -46,9 +46,9 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
 
     @property
     def providers(self) -> tuple[object, ...]:
-        """Those that `instrument()` was given."""
-        given = (self._tracer_provider, self._meter_provider, self._logger_provider)
-        return tuple(provider for provider in given if provider is not None)
+        """The providers that were passed to `instrument()`."""
+        providers = (self._tracer_provider, self._meter_provider, self._logger_provider)
+        return tuple(provider for provider in providers if provider is not None)
 
     def instrumentation_dependencies(self) -> Collection[str]:
         return (LITELLM,)
@@ -68,17 +68,17 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._logger_provider = logger_provider
         set_log_level()
         DELIVERY.wanted(tracer_provider)
-        late = self._patch_or_watch([seam for seam in SEAMS if seam.is_litellms])
-        if late:
-            with guard("instrumenting LiteLLM, which was imported before"):
+        is_imported = self._patch_or_watch([seam for seam in SEAMS if seam.is_litellms])
+        if is_imported:
+            with guard("replacing references to LiteLLM's functions"):
                 patches.replace_aliases()
 
     def _patch_or_watch(self, seams: Sequence[Seam]) -> bool:
-        """Patch what is imported, and have the rest patched when it is. Whether anything was."""
+        """Patch imported modules at once, and the others on import. Returns whether any module is imported."""
         imported = [seam for seam in seams if seam.module in sys.modules]
         for seam in imported:
             self._patch(seam, sys.modules[seam.module])
-        # A hook cannot be taken back: it asks whether it is still wanted.
+        # Import hooks cannot be removed, so `_imported` checks whether LiteLLM is still instrumented.
         for seam in seams:
             if seam not in imported and seam not in self._hooked:
                 self._hooked |= {seam}
@@ -99,7 +99,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._tracer_provider = self._meter_provider = self._logger_provider = None
         STREAM_USAGE.wanted = False
         self._loaded = False
-        with guard("putting LiteLLM's functions back"):
+        with guard("restoring LiteLLM's functions"):
             patches.undo()
         self._patched = frozenset()
         FEATURES.clear()
@@ -110,7 +110,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
 
     def _patch(self, seam: Seam, module: ModuleType) -> None:
         if module.__name__ != seam.module:
-            return  # its name before LiteLLM moved it; the one it has now is another seam's
+            return  # LiteLLM moved the module, whose new name is in another row
         with guard("instrumenting LiteLLM"):
             self._load()
             if patches.patch(module, seam.name, resolve_name(seam.wrapper)):
@@ -119,19 +119,19 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
                     FEATURES.provide(seam.feature)
 
     def _load(self) -> None:
-        """Make what traces, at the first of LiteLLM's modules: programs that never use it do not pay for this."""
+        """Create the telemetry when the first module of LiteLLM is patched, so that other programs do not import it."""
         if self._loaded:
             return
         from agentops_otel_litellm.emit import Telemetry
         from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.seams.tracing import TRACING
-        from agentops_otel_litellm.vocabularies import chosen
+        from agentops_otel_litellm.vocabularies import choose_vocabularies
         from agentops_otel_litellm.vocabularies.metrics import METRICS
         from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST_METRICS
 
         settings = Settings.from_environment()
         TRACING.telemetry = Telemetry(
-            chosen(settings),
+            choose_vocabularies(settings),
             settings=settings,
             metrics=NEWEST_METRICS if wants_newest_conventions() else METRICS,
             tracer_provider=self._tracer_provider,
@@ -140,5 +140,5 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         )
         STREAM_USAGE.wanted = settings.stream_usage
         self._loaded = True
-        # What LiteLLM builds on, others may use without it: there it is left alone.
+        # Libraries that LiteLLM uses are patched only with LiteLLM, because other programs use them without it.
         self._patch_or_watch([seam for seam in SEAMS if not seam.is_litellms])

@@ -1,4 +1,4 @@
-"""The spans that are open: what an exporter, which sees spans only once they have ended, cannot know."""
+"""Tracks open spans for the console exporter, because exporters receive spans only after they have ended."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A span's place in its trace. Span ids alone are random enough to tell all spans apart."""
+    """A span's position in its trace. The span id identifies it, because span ids are random."""
 
     span_id: int
     parent: int | None
-    """`None` at the top of this process: what called it from elsewhere is not shown."""
+    """`None` for the first span of this process: a parent in another process is not displayed."""
     name: str | None
-    """`None` for an ancestor of which nothing is known."""
+    """`None` for an unknown ancestor."""
     started: int
 
     @classmethod
@@ -28,10 +28,10 @@ class Node:
 
 
 class OpenSpans(SpanProcessor):
-    """The places of spans that are open, and of those that ended lately: their children may be shown later.
+    """Stores the nodes of open spans, and of spans that ended recently, whose children may be exported later.
 
-    At most `limit` of each are kept; the oldest go first. There is no lock: a garbage collection may end a span, on
-    a thread that would be holding it. Each step leaves both dictionaries whole.
+    At most `limit` of each are stored, and the oldest are dropped first. There is no lock, because a garbage collection
+    can end a span on the thread that holds it. Both dictionaries are consistent after each step.
     """
 
     def __init__(self, limit: int = 1_024) -> None:
@@ -39,26 +39,26 @@ class OpenSpans(SpanProcessor):
         self._open: OrderedDict[int, Node] = OrderedDict()
         self._ended: OrderedDict[int, Node] = OrderedDict()
 
-    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's
-        self._keep(self._open, Node.of(span))
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
+        self._store(self._open, Node.of(span))
 
     def on_end(self, span: ReadableSpan) -> None:
         node = self._open.get(span.context.span_id)
-        self._keep(self._ended, node if node is not None and node.name == span.name else Node.of(span))
+        self._store(self._ended, node if node is not None and node.name == span.name else Node.of(span))
         self._open.pop(span.context.span_id, None)
 
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's
-        return True  # OpenTelemetry 1.39's says nothing, and the processors after it are not flushed
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's signature
+        return True  # OpenTelemetry 1.39's base class returns None, which stops the flush of the next processors
 
     def find(self, span_id: int) -> Node | None:
         return self._open.get(span_id) or self._ended.get(span_id)
 
-    def _keep(self, nodes: OrderedDict[int, Node], node: Node) -> None:
+    def _store(self, nodes: OrderedDict[int, Node], node: Node) -> None:
         nodes[node.span_id] = node
         if len(nodes) > self._limit:
-            with suppress(KeyError):  # others made the room
+            with suppress(KeyError):  # another span has removed the oldest
                 nodes.popitem(last=False)
 
 
 OPEN_SPANS = OpenSpans()
-"""The one a configurator registers: the SDK makes exporters without arguments, so both find it here."""
+"""The instance that the configurator registers. The SDK creates exporters without arguments, so they import it."""

@@ -1,4 +1,4 @@
-"""What a record is: a frozen dataclass that holds what is known."""
+"""Records: frozen dataclasses whose instances store only the known fields."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ Class = TypeVar("Class")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def record(cls: type[Class]) -> type[Class]:
-    """Make `cls` a frozen, keyword-only dataclass whose instances hold only the fields that are not `None`.
+    """Make `cls` a frozen, keyword-only dataclass whose instances store only the fields that are not `None`.
 
-    So `vars(instance)` is what is known, and the other fields answer with their default. A call makes a dozen
-    records of which most fields are unknown: made this way one costs a tenth of a frozen, slotted dataclass,
-    which sets every field on its own.
+    `vars(instance)` has the known fields, and the other attributes are the class's defaults. A call has a dozen
+    records, most of whose fields are unknown. One costs a tenth of a frozen, slotted dataclass, which sets each field.
     """
-    made = dataclass(frozen=True, kw_only=True)(cls)
-    made.__init__ = _hold_known  # type: ignore[method-assign]  # type checkers see the dataclass's own
-    return made
+    decorated = dataclass(frozen=True, kw_only=True)(cls)
+    decorated.__init__ = _store_known_fields  # type: ignore[method-assign]  # type checkers see the dataclass's own
+    return decorated
 
 
-def _hold_known(self: object, **fields: object) -> None:
+def _store_known_fields(self: object, **fields: object) -> None:
     known = self.__dict__
     for name, value in fields.items():
         if value is not None:

@@ -1,1 +1,3 @@
-"""LiteLLM's callbacks and logging: ours among them, calls that only its log knows, and what else listens there."""
+"""LiteLLM's callbacks and logging: the `agentops` callback, calls that only LiteLLM's logging reports, and conflicts
+with other callbacks.
+"""

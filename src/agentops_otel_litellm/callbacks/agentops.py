@@ -1,4 +1,7 @@
-"""The callback that LiteLLM knows as `"agentops"`, whose own would log in, export and tell every call again."""
+"""The callback that LiteLLM creates for the name `"agentops"`.
+
+LiteLLM's own callback of this name logs in to AgentOps and exports every call a second time. This one does nothing.
+"""
 
 from __future__ import annotations
 
@@ -14,74 +17,76 @@ from agentops_otel_litellm.settings import Settings
 
 NAME = "agentops"
 _MEMBERS = (FunctionType, staticmethod, classmethod, property)
-_MAKING = guard("making LiteLLM's callback")
+_CREATING = guard("creating LiteLLM's agentops callback")
 
 
-def agentops_callback(init_custom_logger: Callable[..., Any]) -> Callable[..., Any]:
-    """LiteLLM makes a callback of its name: where calls are seen anyway, one that has nothing to do."""
-    _builtin_is_wanted.cache_clear()  # LiteLLM is being instrumented: the environment may be another
+def wrap_callback_factory(init_custom_logger: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap LiteLLM's function that creates a callback by its name: `agentops` gets the one that does nothing."""
+    _builtin_is_wanted.cache_clear()  # read the environment again each time LiteLLM is instrumented
 
     @wraps(init_custom_logger)
-    def made(*args: object, **kwargs: object) -> object:
+    def traced_init_custom_logger(*args: object, **kwargs: object) -> object:
         name = args[0] if args else kwargs.get("logging_integration")
         if name == NAME and not _builtin_is_wanted():
-            with _MAKING:
+            with _CREATING:
                 return _callback()
         return init_custom_logger(*args, **kwargs)
 
-    return made
+    return traced_init_custom_logger
 
 
 def is_wanted(callback: object) -> bool:
-    """Whether a callback of the name is ours, or LiteLLM's own where the user asked for that."""
+    """Whether a callback of this name is the one that does nothing, or LiteLLM's own because the user chose it."""
     return type(callback).__name__ == "AgentOpsLiteLLMCallback" or _builtin_is_wanted()
 
 
 @cache
 def _builtin_is_wanted() -> bool:
-    """Whether the user asked for LiteLLM's own. Read once: LiteLLM may make and name many callbacks."""
+    """Whether the user chose LiteLLM's own callback. Cached, because LiteLLM may create many callbacks."""
     return Settings.from_environment().litellm_builtin
 
 
 @cache
 def _callback() -> object:
-    return _callback_class()()
+    return _create_class()()
 
 
 @cache
-def _callback_class() -> type:
-    """A subclass of LiteLLM's, which looks for its own by class, with the silence of the class all callbacks have."""
+def _create_class() -> type:
+    """A subclass of LiteLLM's own callback, because LiteLLM looks it up by class. All methods are replaced by those of
+    LiteLLM's base class, which do nothing.
+    """
     own: Any = resolve_name("litellm.integrations.agentops:AgentOps")
-    silent: Any = resolve_name("litellm.integrations.custom_logger:CustomLogger")
+    base: Any = resolve_name("litellm.integrations.custom_logger:CustomLogger")
 
-    class AgentOpsLiteLLMCallback(own):  # type: ignore[misc]  # LiteLLM's, whichever is installed
-        """Does nothing: LiteLLM's functions are traced."""
+    class AgentOpsLiteLLMCallback(own):  # type: ignore[misc]  # an untyped class of LiteLLM
+        """Does nothing, because LiteLLM's functions are traced."""
 
         def __init__(self) -> None:
-            silent.__init__(self)  # and not its own, which asks for a token and sets OpenTelemetry up
+            base.__init__(self)  # LiteLLM's own requests a token and sets OpenTelemetry up
             self.callback_name = NAME
 
-    for kind in own.__mro__[: own.__mro__.index(silent)]:
+    for kind in own.__mro__[: own.__mro__.index(base)]:
         for name, member in vars(kind).items():
             if not name.startswith("__") and isinstance(member, _MEMBERS):
-                setattr(AgentOpsLiteLLMCallback, name, getattr(silent, name, _nothing(member)))
+                setattr(AgentOpsLiteLLMCallback, name, getattr(base, name, _inert(member)))
     return AgentOpsLiteLLMCallback
 
 
-def _nothing(method: object) -> object:
-    """Nothing, in the style of the method."""
+def _inert(method: object) -> object:
+    """A replacement that does nothing: a property, an async function or a function, as `method` is."""
     if isinstance(method, property):
         return None
     if inspect.iscoroutinefunction(method):
 
-        async def nothing_async(*_args: object, **_kwargs: object) -> None:
+        async def inert_async(*_args: object, **_kwargs: object) -> None:
             return None
 
-        return nothing_async
+        return inert_async
     return lambda *_args, **_kwargs: None
 
 
 def __getattr__(name: str) -> object:
-    if name == "AgentOpsLiteLLMCallback":  # made of LiteLLM's, which is not imported before it is wanted
-        return _callback_class()
+    if name == "AgentOpsLiteLLMCallback":  # created on first use, because it needs LiteLLM
+        return _create_class()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,7 +1,8 @@
-"""The backstop: a span for a call that no observation saw, from what LiteLLM logs when it is over.
+"""The backstop: records the span of a call that no patched function traced, from LiteLLM's logging at its end.
 
-An app may keep a function from before LiteLLM was instrumented where nobody looks, and the proxy passes requests
-through without calling one. Such a span is written afterwards: nothing that happens in the call is beneath it.
+Such calls exist because an application can hold a reference to a function of LiteLLM from before it was patched, and
+because the proxy's pass-through endpoints call no such function. The span is created when the call has ended, so it
+has no child spans.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Call, Cost, Request, Response, Routing, Usage
-from agentops_otel_litellm.callbacks.context import AsTheApp
+from agentops_otel_litellm.callbacks.context import ApplicationContext
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.features import CALLS, FEATURES
 from agentops_otel_litellm.guard import guard
@@ -28,86 +29,86 @@ from agentops_otel_litellm.seams.tracing import TRACING
 
 Function = Callable[..., Any]
 
-_LOOKING = guard("looking for a call that was not seen")
-_WRITING = guard("telling of a call that was not seen")
-_READING_APP = guard("reading what the app says that a call is for")
+_DETECTING = guard("detecting a call that was not traced")
+_RECORDING = guard("recording a call that was not traced")
+_READING_APP = guard("reading the app's identifiers of a logged call")
 _READING_REQUEST = guard("reading a logged request")
 _READING_RESPONSE = guard("reading a logged response")
 _READING_USAGE = guard("reading a logged response's usage")
-_READING_ROUTING = guard("reading how LiteLLM carried a logged call")
+_READING_ROUTING = guard("reading the routing of a logged call")
 _claims: dict[int, object] = {}
-"""The logging objects, by id, of calls that are being claimed now."""
+"""Id of a logging object → the claim that is being made for its call."""
 
 
-def made_in_a_call(init: Function) -> Function:
-    """A logging object is made: for a call that is seen, or is not to be, or else for one of which nobody knows."""
+def wrap_logging_init(init: Function) -> Function:
+    """Wrap the constructor of LiteLLM's logging object, to mark the objects of calls that are traced or suppressed."""
 
     @wraps(init)
-    def told(logging: object, *args: object, **kwargs: object) -> None:
+    def traced_init(logging: object, *args: object, **kwargs: object) -> None:
         init(logging, *args, **kwargs)
-        with _LOOKING:
+        with _DETECTING:
             context = get_current()
             if context and (is_suppressed(context) or call_in(context) is not None):
                 know(logging)
 
-    return told
+    return traced_init
 
 
-def copied(scoped_copy: Function) -> Function:
-    """LiteLLM makes a copy of a logging object, to log one attempt or check with: it is of the same call."""
+def wrap_scoped_copy(scoped_copy: Function) -> Function:
+    """Wrap LiteLLM's copying of a logging object for one attempt or guardrail: the copy belongs to the same call."""
 
     @wraps(scoped_copy)
-    def told(logging: object, *args: object, **kwargs: object) -> object:
-        made = scoped_copy(logging, *args, **kwargs)
-        with _LOOKING:
+    def traced_copy(logging: object, *args: object, **kwargs: object) -> object:
+        copy = scoped_copy(logging, *args, **kwargs)
+        with _DETECTING:
             if logging in KNOWN:
-                know(made)
-        return made
+                know(copy)
+        return copy
 
-    return told
+    return traced_copy
 
 
-def logged(handler: Function) -> Function:
-    """One of the methods with which LiteLLM logs that a call has succeeded or failed, and runs callbacks."""
+def wrap_logging_handler(handler: Function) -> Function:
+    """Wrap a method with which LiteLLM logs the success or failure of a call, and runs callbacks."""
     names = parameter_names(handler)[1:]
     since = time.time()
 
-    def tell(logging: object, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+    def record_untraced(logging: object, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         telemetry = TRACING.telemetry
         if telemetry is None or logging in KNOWN:
             return
-        with _WRITING:
-            _tell(telemetry, logging, by_name(names, args, kwargs), since)
+        with _RECORDING:
+            _record_call(telemetry, logging, by_name(names, args, kwargs), since)
 
     if inspect.iscoroutinefunction(handler):
 
         @wraps(handler)
-        async def told_async(logging: object, *args: object, **kwargs: object) -> object:
-            with AsTheApp():
+        async def traced_handler_async(logging: object, *args: object, **kwargs: object) -> object:
+            with ApplicationContext():
                 result = await handler(logging, *args, **kwargs)
-            tell(logging, args, kwargs)
+            record_untraced(logging, args, kwargs)
             return result
 
-        return told_async
+        return traced_handler_async
 
     @wraps(handler)
-    def told(logging: object, *args: object, **kwargs: object) -> object:
-        with AsTheApp():
+    def traced_handler(logging: object, *args: object, **kwargs: object) -> object:
+        with ApplicationContext():
             result = handler(logging, *args, **kwargs)
-        tell(logging, args, kwargs)
+        record_untraced(logging, args, kwargs)
         return result
 
-    return told
+    return traced_handler
 
 
-def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since: float) -> None:
-    """Write the span of a call that began after LiteLLM was instrumented. LiteLLM may log its end several times."""
-    context, error = get_current(), given.get("exception")
+def _record_call(telemetry: Telemetry, logging: object, arguments: Mapping[str, Any], since: float) -> None:
+    """Record the span of a call that started after LiteLLM was instrumented. LiteLLM may log its end several times."""
+    context, error = get_current(), arguments.get("exception")
     if error is None and not readers.is_over(logging):
         return
     if not _claim(logging):
         return
-    timing = readers.logged_timing(logging, given.get("start_time"), given.get("end_time"))
+    timing = readers.logged_timing(logging, arguments.get("start_time"), arguments.get("end_time"))
     if timing is None or timing.started_at < since * 1e9 or not readers.was_made(logging):
         return
     if is_suppressed(context) or call_in(context) is not None:
@@ -115,24 +116,25 @@ def _tell(telemetry: Telemetry, logging: object, given: Mapping[str, Any], since
     operation = operation_logged_as(getattr(logging, "call_type", None))
     parameters = readers.logged_parameters(logging)
     target = readers.shape_of(operation).target(parameters, logging)
-    begun = Call(name=operation.name, operation=operation.name, target=target, timing=timing)
-    call = _with_request(begun, operation, logging, parameters)
+    started = Call(name=operation.name, operation=operation.name, target=target, timing=timing)
+    call = _with_request(started, operation, logging, parameters)
     with _READING_APP:
         call = replace(call, app=readers.read_app(parameters, context, telemetry.metadata_keys, telemetry.baggage_keys))
     if isinstance(error, BaseException):
         call = replace(call, failure=readers.read_failure(error))
     else:
-        call = _with_answer(call, operation, logging, given)
+        call = _with_response(call, operation, logging, arguments)
     FEATURES.require(CALLS)
-    telemetry.finish(telemetry.start(begun, context), call)
+    telemetry.finish(telemetry.start(started, context), call)
 
 
 def _claim(logging: object) -> bool:
-    """Whether nobody has recorded the call. Takes no lock: the handlers of LiteLLM run in signal handlers of the
-    application too, which may interrupt this.
+    """Mark the call as recorded. Returns whether it was not recorded before.
+
+    It takes no lock, because a signal handler of the application can interrupt it and run LiteLLM's handlers.
     """
     claim = object()
-    if _claims.setdefault(id(logging), claim) is not claim:  # atomic: one of those who come at once
+    if _claims.setdefault(id(logging), claim) is not claim:  # atomic, so only one of concurrent claims succeeds
         return False
     try:
         if logging in KNOWN:
@@ -153,16 +155,16 @@ def _with_request(call: Call, operation: Operation, logging: object, parameters:
     return replace(call, request=request, routing=routing)
 
 
-def _with_answer(call: Call, operation: Operation, logging: object, given: Mapping[str, Any]) -> Call:
-    """What LiteLLM does not log stays unknown: its attempts, and how a stream came."""
-    result = readers.logged_result(logging, given.get("result"))
+def _with_response(call: Call, operation: Operation, logging: object, arguments: Mapping[str, Any]) -> Call:
+    """Add the response, usage and cost. LiteLLM logs neither its attempts nor the timing of a stream."""
+    result = readers.logged_result(logging, arguments.get("result"))
     response: Response | None = None
     usage: Usage | None = None
     cost: Cost | None = None
     shape = readers.response_shape(result, readers.shape_of(operation))
     with _READING_RESPONSE:
         response = shape.response(result)
-        if given.get("cache_hit") is True:
+        if arguments.get("cache_hit") is True:
             response = replace(response, cache_hit=True)
     with _READING_USAGE:
         usage = readers.logged_usage(logging, result, shape)

@@ -1,7 +1,7 @@
-"""Others that record the same calls: each is named once, with what to do. They are left as they are.
+"""Warns about other instrumentations and callbacks that record the same calls, once for each. They are not changed.
 
 LiteLLM's own OpenTelemetry callbacks with a tracer provider of their own (`langfuse_otel`, `arize_phoenix` and the
-like) export to another backend, and are not named.
+like) export to another backend, so they cause no warning.
 """
 
 from __future__ import annotations
@@ -17,67 +17,67 @@ from agentops_otel_litellm.guard import guard
 
 logger = logging.getLogger(__name__)
 
-_LOOKING = guard("looking for others that trace LiteLLM")
-# Instrumentations that wrap LiteLLM's functions, by the module that has each.
+_DETECTING = guard("detecting others that record LiteLLM calls")
+# Instrumentations that wrap LiteLLM's functions: module → name.
 INSTRUMENTATIONS = {
     "openinference.instrumentation.litellm": "OpenInference",
     "openlit.instrumentation.litellm": "OpenLIT",
     "opentelemetry.instrumentation.litellm": "opentelemetry-instrumentation-litellm",
 }
 _LISTS = ("callbacks", "success_callback", "failure_callback", "_async_success_callback", "_async_failure_callback")
-_told: set[str] = set()
+_warned: set[str] = set()
 
 
-def otel_callback(init: Callable[..., Any]) -> Callable[..., Any]:
-    """LiteLLM makes a callback that exports to OpenTelemetry: all of them are of the class, whoever they export to."""
+def wrap_otel_callback_init(init: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the constructor of the class of all of LiteLLM's OpenTelemetry callbacks, to warn about new ones."""
 
     @wraps(init)
-    def told(callback: object, *args: object, **kwargs: object) -> None:
+    def traced_init(callback: object, *args: object, **kwargs: object) -> None:
         init(callback, *args, **kwargs)
-        with _LOOKING:
-            _tell_of_callback(callback)
+        with _DETECTING:
+            _check_callback(callback)
 
-    return told
+    return traced_init
 
 
 @cache
-def look_around() -> None:
-    """Tell of those that are there already: asked at the first call, and no more."""
-    with _LOOKING:
+def warn_of_other_recorders() -> None:
+    """Warn about those that exist already. Cached, so that it runs only at the first call."""
+    with _DETECTING:
         for module, name in INSTRUMENTATIONS.items():
             kind = getattr(sys.modules.get(module), "LiteLLMInstrumentor", None)
             if kind is not None and kind().is_instrumented_by_opentelemetry:
-                _tell(name, "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")
+                _warn(name, "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")
         litellm = sys.modules.get("litellm")
         for each in _callbacks(getattr(litellm, name, ()) for name in _LISTS):
-            _tell_of_callback(each)
+            _check_callback(each)
 
 
 def _callbacks(lists: Iterable[Iterable[object]]) -> Iterable[object]:
-    """Those among LiteLLM's callbacks that export to OpenTelemetry."""
+    """LiteLLM's callbacks that export to OpenTelemetry."""
     for callbacks in lists:
         for each in callbacks:
             if any(kind.__name__ in {"OpenTelemetry", "OpenTelemetryV2"} for kind in type(each).__mro__):
                 yield each
 
 
-def _tell_of_callback(callback: object) -> None:
-    from agentops_otel_litellm.seams.tracing import TRACING  # it imports this module
+def _check_callback(callback: object) -> None:
+    from agentops_otel_litellm.seams.tracing import TRACING  # imported here because it imports this module
 
     name = getattr(callback, "callback_name", None) or "otel"
     if name == callback_module.NAME and callback_module.is_wanted(callback):
         return
     telemetry = TRACING.telemetry
     if telemetry is not None and telemetry.shares_pipeline_with(getattr(callback, "tracer", None)):
-        _tell(
+        _warn(
             f"LiteLLM's callback {name!r}, which uses the same tracer provider,",
             f"Remove {name!r} from LiteLLM's callbacks.",
         )
 
 
-def _tell(name: str, remedy: str) -> None:
-    if name not in _told:
-        _told.add(name)
+def _warn(name: str, remedy: str) -> None:
+    if name not in _warned:
+        _warned.add(name)
         logger.warning(
             "%s also records LiteLLM calls: each call is recorded twice. %s Or switch this package off: "
             "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm.",

@@ -1,7 +1,7 @@
-"""The context in which callbacks run: LiteLLM runs the app's code there, which is not LiteLLM's.
+"""The context in which LiteLLM runs callbacks, which are the application's code.
 
-A model that a callback calls is a call of its own, whoever tells of it. And what a callback says about the current
-span is not said about the call: its span is ours alone to write.
+A model call that a callback makes is a call of its own, so it is recorded as one, also by other instrumentations. And
+a callback that writes to the current span must not write to the span of the call.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.observation import CURRENT, Observation, outside_of_calls
 from agentops_otel_litellm.observing.suppression import not_standing_aside
 
-_MAKING_CONTEXT = guard("making the context of callbacks")
+_SETTING_CONTEXT = guard("setting the context of callbacks")
 
 
-class AsTheApp:
-    """A block in which LiteLLM runs callbacks for a call that may be going on."""
+class ApplicationContext:
+    """A block in which LiteLLM runs callbacks, perhaps during a call."""
 
     __slots__ = ("_context", "_token")
 
     def __enter__(self) -> None:
         self._token: Token[Context] | None = None
-        with _MAKING_CONTEXT:
+        with _SETTING_CONTEXT:
             context = get_current()
             self._context = self._context_for(context)
             if self._context is not context:
@@ -45,10 +45,10 @@ class AsTheApp:
 
     @staticmethod
     def _context_for(context: Context) -> Context:
-        return _apps(context)
+        return _application_context(context)
 
 
-class OutsideCalls(AsTheApp):
+class OutsideCalls(ApplicationContext):
     """A block in which LiteLLM's own OpenTelemetry callbacks run: the current span is the application's, or none."""
 
     __slots__ = ()
@@ -58,45 +58,46 @@ class OutsideCalls(AsTheApp):
         return outside_of_calls(context)
 
 
-def _apps(context: Context) -> Context:
-    around = context.get(CURRENT)
-    if not isinstance(around, Observation):
+def _application_context(context: Context) -> Context:
+    observation = context.get(CURRENT)
+    if not isinstance(observation, Observation):
         return context
     outside, span = not_standing_aside(context), get_current_span(context)
-    return set_span_in_context(NonRecordingSpan(span.get_span_context()), outside) if around.has(span) else outside
+    return set_span_in_context(NonRecordingSpan(span.get_span_context()), outside) if observation.has(span) else outside
 
 
-def input_callbacks(log: Callable[..., Any]) -> Callable[..., Any]:
-    """LiteLLM tells callbacks that it turns to a provider, or that one has answered."""
+def wrap_input_logging(log: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a method with which LiteLLM runs callbacks before a request to a provider, or after its response."""
 
     @wraps(log)
-    def told(*args: object, **kwargs: object) -> object:
+    def traced_log(*args: object, **kwargs: object) -> object:
         if not getattr(sys.modules.get("litellm"), "input_callback", None):
             return log(*args, **kwargs)
-        with AsTheApp():
+        with ApplicationContext():
             return log(*args, **kwargs)
 
-    return told
+    return traced_log
 
 
-def otel_callback_method(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method with which LiteLLM's own OpenTelemetry callbacks record a call.
+def wrap_otel_callback_method(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a method with which LiteLLM's own OpenTelemetry callbacks record a call.
 
-    They take the current span for the parent of theirs, or write on it and record no span of their own. Our span is
-    no part of what they export, so it is hidden from them. Other callbacks have it: what they call is its child.
+    These callbacks use the current span as the parent of theirs, or add attributes to it instead of creating one. The
+    span of the call is not part of their export, so it is hidden from them. Other callbacks see it: the calls that they
+    make are its children.
     """
     if inspect.iscoroutinefunction(method):
 
         @wraps(method)
-        async def traced_async(*args: object, **kwargs: object) -> object:
+        async def traced_method_async(*args: object, **kwargs: object) -> object:
             with OutsideCalls():
                 return await method(*args, **kwargs)
 
-        return traced_async
+        return traced_method_async
 
     @wraps(method)
-    def traced(*args: object, **kwargs: object) -> object:
+    def traced_method(*args: object, **kwargs: object) -> object:
         with OutsideCalls():
             return method(*args, **kwargs)
 
-    return traced
+    return traced_method

@@ -1,1 +1,1 @@
-"""The commands of `agentops-otel-litellm`. No app that is traced imports any of this."""
+"""The commands of `agentops-otel-litellm`. A traced application imports none of these modules."""

@@ -1,4 +1,4 @@
-"""`doctor`: what is installed, what would run, where telemetry goes, and what is in the way."""
+"""`doctor`: reports what is installed, what would run, where telemetry is sent, and the problems found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from agentops_otel_litellm.commands.rendering import as_json, as_text
 
 
 def doctor(examined: Examined, *, for_programs: bool) -> tuple[str, int]:
-    """The report, as text or as JSON, and the code to exit with: 1 where there is a problem."""
-    logging.getLogger("agentops_otel_litellm").addHandler(logging.NullHandler())  # the report says it
+    """The report, as text or as JSON, and the exit code: 1 if there is a problem."""
+    # The report contains what the package would log.
+    logging.getLogger("agentops_otel_litellm").addHandler(logging.NullHandler())
     report = examine(examined)
     return as_json(report) if for_programs else as_text(report), int(report.state is State.PROBLEM)

@@ -1,4 +1,4 @@
-"""What `doctor` examines: an environment, as it is given and as an app in it would have it."""
+"""What `doctor` examines: the environment of this process, and the one that an application started in it would have."""
 
 from __future__ import annotations
 
@@ -14,42 +14,44 @@ from agentops_otel_litellm.launch.sdk_variables import mend_variables
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 
 NAME = "agentops"
-"""Of our distro and of our configurator."""
+"""Name of this package's distro and of its configurator, as entry points."""
 
-_STARTERS = {("instrumentation", "auto_instrumentation"), ("launch", "child_processes")}
-"""The ends of directories on PYTHONPATH: that of `opentelemetry-instrument`, and ours for child processes."""
+_STARTING_DIRECTORIES = {("instrumentation", "auto_instrumentation"), ("launch", "child_processes")}
+"""Last parts of the directories on PYTHONPATH that start OpenTelemetry: that of `opentelemetry-instrument`, and this
+package's for child processes."""
 
 
 @dataclass(frozen=True)
 class Examined:
-    """The environment and what is asked for."""
+    """The environment, and the options of `doctor`."""
 
-    given: Mapping[str, str]
+    variables: Mapping[str, str]
+    """The environment variables of this process, unchanged."""
     command: tuple[str, ...] = ()
-    """The app's, where it is given."""
+    """The application's command, if the user passed one."""
     imports_litellm: bool = True
     sends: bool = False
 
     @property
     def is_disabled(self) -> bool:
-        return sdk_is_disabled(self.given)
+        return sdk_is_disabled(self.variables)
 
     @cached_property
-    def usable(self) -> Mapping[str, str]:
-        """The variables without what the SDK cannot use."""
-        environment = dict(self.given)
+    def usable_variables(self) -> Mapping[str, str]:
+        """The variables without the values that the SDK cannot use."""
+        environment = dict(self.variables)
         mend_variables(environment)
         return environment
 
     @cached_property
     def distros(self) -> list[EntryPoint]:
-        """Those installed, in the order in which OpenTelemetry finds them."""
+        """All installed distros, in the order in which OpenTelemetry finds them."""
         return [*entry_points(group="opentelemetry_distro")]
 
     @cached_property
     def distro(self) -> EntryPoint | None:
-        """The one that the launcher takes: ours, unless the user names another."""
-        return _named(self.usable.get("OTEL_PYTHON_DISTRO") or NAME, self.distros)
+        """The distro that the launcher loads: this package's, unless the user names another."""
+        return _find_named(self.usable_variables.get("OTEL_PYTHON_DISTRO") or NAME, self.distros)
 
     @cached_property
     def configurators(self) -> list[EntryPoint]:
@@ -57,9 +59,9 @@ class Examined:
 
     @cached_property
     def configurator(self) -> EntryPoint | None:
-        """The one that the launcher takes. Our distro chooses ours; without it, the first that is found is taken."""
-        name = self.usable.get("OTEL_PYTHON_CONFIGURATOR") or (NAME if self.has_our_distro else None)
-        return _named(name, self.configurators)
+        """The configurator that the launcher loads: with this package's distro its own, else the first one found."""
+        name = self.usable_variables.get("OTEL_PYTHON_CONFIGURATOR") or (NAME if self.has_our_distro else None)
+        return _find_named(name, self.configurators)
 
     @property
     def has_our_distro(self) -> bool:
@@ -67,32 +69,36 @@ class Examined:
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
-        """What the app has: with our defaults, where our distro gives them."""
-        environment = dict(self.given)
+        """The application's environment: with this package's defaults, if its distro is loaded."""
+        environment = dict(self.variables)
         if self.has_our_distro and not self.is_disabled:
             mend_variables(environment)
             apply_defaults(environment)
         return environment
 
     @property
-    def for_others(self) -> dict[str, str]:
-        """The environment for other processes: where PYTHONPATH has each start OpenTelemetry, they do it themselves."""
-        path = self.given.get("PYTHONPATH", "").split(os.pathsep)
-        return {**self.usable, "PYTHONPATH": os.pathsep.join(each for each in path if not starts_opentelemetry(each))}
+    def subprocess_environment(self) -> dict[str, str]:
+        """The environment for processes that `doctor` starts: without the directories on PYTHONPATH that would start
+        OpenTelemetry, because these processes start it themselves.
+        """
+        path = self.variables.get("PYTHONPATH", "").split(os.pathsep)
+        kept = os.pathsep.join(each for each in path if not starts_opentelemetry(each))
+        return {**self.usable_variables, "PYTHONPATH": kept}
 
     @cached_property
     def settings(self) -> Settings:
-        return Settings.from_environment(self.given)
+        return Settings.from_environment(self.variables)
 
 
 def starts_opentelemetry(directory: str) -> bool:
-    """Whether a directory has a `sitecustomize` that starts OpenTelemetry."""
-    return PurePath(directory).parts[-2:] in _STARTERS
+    """Whether a directory contains a `sitecustomize` that starts OpenTelemetry."""
+    return PurePath(directory).parts[-2:] in _STARTING_DIRECTORIES
 
 
 def is_ours(entry_point: EntryPoint | None) -> bool:
+    """Whether the entry point is this package's."""
     return entry_point is not None and entry_point.value.startswith("agentops_otel_litellm.")
 
 
-def _named(name: str | None, found: list[EntryPoint]) -> EntryPoint | None:
+def _find_named(name: str | None, found: list[EntryPoint]) -> EntryPoint | None:
     return next((each for each in found if name is None or each.name == name), None)

@@ -1,4 +1,7 @@
-"""Work that is done by a process of its own, for it prints, fetches and starts what it likes: a module that answers."""
+"""Runs a module of this package in a process of its own, and returns its result.
+
+For work that imports LiteLLM or sets up exporters, which may print, download, and start threads.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 MARK = "agentops-otel-litellm: "
-"""What the line with the answer begins with."""
+"""Prefix of the line with the result."""
 
 
-def asked(module: str, environment: Mapping[str, str], seconds: float) -> Any:  # noqa: ANN401 - it is JSON
-    """What a module answers that is run as a program; `None` where it has come to nothing.
+def run_module(module: str, environment: Mapping[str, str], seconds: float) -> Any:  # noqa: ANN401 - JSON
+    """Run a module as a program and return the result that it prints; `None` if it fails.
 
-    `subprocess.TimeoutExpired` where that takes longer.
+    Raises `subprocess.TimeoutExpired` if it takes longer than `seconds`.
     """
-    done = subprocess.run(  # noqa: S603 - this Python, and a module of ours
+    done = subprocess.run(  # noqa: S603 - this Python, and a module of this package
         [sys.executable, "-m", module],
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -27,10 +30,10 @@ def asked(module: str, environment: Mapping[str, str], seconds: float) -> Any:  
         timeout=seconds,
         check=False,
     )
-    answer = next((line for line in done.stdout.splitlines() if line.startswith(MARK)), None)
-    return None if answer is None else json.loads(answer.removeprefix(MARK))
+    result = next((line for line in done.stdout.splitlines() if line.startswith(MARK)), None)
+    return None if result is None else json.loads(result.removeprefix(MARK))
 
 
-def answer(said: object) -> None:
-    """Answer, in that process: on a line of its own, whatever was printed before."""
-    print(f"\n{MARK}{json.dumps(said)}", flush=True)  # noqa: T201 - that is how
+def print_result(result: object) -> None:
+    """In the other process: print the result on a line of its own, whatever was printed before."""
+    print(f"\n{MARK}{json.dumps(result)}", flush=True)  # noqa: T201 - the parent process reads it

@@ -1,4 +1,4 @@
-"""What a check has found: both renderings, for people and for programs, are of the same records."""
+"""The findings of the checks. The text and the JSON of a report are two renderings of the same records."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from enum import Enum
 
 
 class State(str, Enum):
-    """How good a finding is."""
+    """The severity of a finding."""
 
     OK = "ok"
     NOTICE = "notice"
-    """Worth a look; calls are traced and delivered all the same."""
+    """Worth a look; calls are traced and delivered nevertheless."""
     PROBLEM = "problem"
-    """Something is not traced, not delivered, or told twice."""
+    """Something is not traced, not delivered, or recorded twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One finding. `name` is what it is about: a package, a variable, a signal, a place."""
+    """One finding. `name` is its subject: a package, a variable, a signal, a patch point."""
 
     name: str
     state: State
     text: str
     advice: str = ""
-    """What to do; a problem always has some."""
+    """What to do. A problem always has an advice."""
 
 
 def ok(name: str, text: str) -> Record:
@@ -42,7 +42,7 @@ def problem(name: str, text: str, advice: str) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one check has found."""
+    """The findings of one check."""
 
     check: str
     records: tuple[Record, ...]
@@ -54,26 +54,26 @@ class Report:
 
     @property
     def problems(self) -> list[Record]:
-        return [*self._of(State.PROBLEM)]
+        return [*self._with_state(State.PROBLEM)]
 
     @property
     def notices(self) -> list[Record]:
-        return [*self._of(State.NOTICE)]
+        return [*self._with_state(State.NOTICE)]
 
     @property
     def state(self) -> State:
-        """The worst of all."""
+        """The worst state of all records."""
         if self.problems:
             return State.PROBLEM
         return State.NOTICE if self.notices else State.OK
 
     @property
     def first(self) -> str:
-        """What to do first. The checks are in the order in which one thing is in the way of the next."""
+        """What to do first. The checks are ordered so that a problem comes before those that it may cause."""
         if self.problems:
             count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
             return f"{count}. First: {self.problems[0].advice}"
         return "No problems. Start your app with: opentelemetry-instrument python app.py"
 
-    def _of(self, state: State) -> Iterable[Record]:
+    def _with_state(self, state: State) -> Iterable[Record]:
         return (record for section in self.sections for record in section.records if record.state is state)

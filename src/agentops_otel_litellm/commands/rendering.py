@@ -1,4 +1,4 @@
-"""A report in words, and as JSON."""
+"""Renders a report as text and as JSON."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from agentops_otel_litellm.commands.record import Record, Report, State
 
 SCHEMA = 1
-"""Of the JSON; a new number where names in it change or go, not where some are added."""
+"""Version of the JSON. It changes if keys are renamed or removed, not if keys are added."""
 _MARKS = {State.OK: "  ", State.NOTICE: "- ", State.PROBLEM: "! "}
 
 
 def as_text(report: Report) -> str:
-    """One section for each check, and what to do first as the last line."""
+    """A section for each check; the last line is what to do first."""
     return "\n".join([*_lines(report), report.first])
 
 
@@ -24,7 +24,7 @@ def as_json(report: Report) -> str:
             "state": report.state.value,
             "first": report.first,
             "checks": [
-                {"check": section.check, "records": [_plain(record) for record in section.records]}
+                {"check": section.check, "records": [_record_fields(record) for record in section.records]}
                 for section in report.sections
             ],
         },
@@ -32,7 +32,7 @@ def as_json(report: Report) -> str:
     )
 
 
-def _plain(record: Record) -> dict[str, str]:
+def _record_fields(record: Record) -> dict[str, str]:
     return {"name": record.name, "state": record.state.value, "text": record.text, "advice": record.advice}
 
 

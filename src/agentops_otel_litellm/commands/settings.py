@@ -1,4 +1,4 @@
-"""`settings`: every setting, its default and its meaning, as a Markdown table."""
+"""`settings`: prints every setting, its default and its meaning as a Markdown table."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from agentops_otel_litellm.vocabularies import VOCABULARIES
 
 
 def settings_table() -> str:
-    """Our own settings, and the OpenTelemetry variables to which the distro gives a default."""
+    """The settings of this package, and the OpenTelemetry variables for which the distro sets a default."""
     return as_table([*rows_of(Settings), *rows_of_defaults()])
 
 
 def rows_of(group: type[CallSettings | ContentSettings | AgentOpsSettings]) -> list[str]:
-    """A line for each setting."""
+    """A row for each setting."""
     vocabularies = ", ".join(f"`{name}`" for name in VOCABULARIES)
     return [
         _row(each.metadata["variable"], (shown(each.default),), each.metadata["help"].format(vocabularies=vocabularies))
@@ -28,7 +28,7 @@ def rows_of(group: type[CallSettings | ContentSettings | AgentOpsSettings]) -> l
 
 
 def rows_of_defaults() -> list[str]:
-    """A line for each variable of OpenTelemetry's."""
+    """A row for each variable of OpenTelemetry for which the distro sets a default."""
     return [_row(variable, default.values, default.help) for variable, default in DEFAULTS.items()]
 
 

@@ -192,7 +192,7 @@ class Observation:
             account.reader.is_recorded = True
             account.read_request()
             account.read_app(context, telemetry.metadata_keys, telemetry.baggage_keys)
-            if telemetry.tells_content:
+            if telemetry.records_content:
                 account.read_content()
 
     @property

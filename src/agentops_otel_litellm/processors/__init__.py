@@ -1,4 +1,4 @@
-"""The pipeline a finished call passes through, in order. A processor is a function Call → Call."""
+"""The pipeline of processors through which each finished call passes. A processor is a function Call → Call."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ from collections.abc import Callable
 
 from agentops_otel_litellm.call import Call, Cost
 from agentops_otel_litellm.prices.user import read_prices
-from agentops_otel_litellm.processors.attempts import count_retries, name_deployment
-from agentops_otel_litellm.processors.cache import set_saved_apart
-from agentops_otel_litellm.processors.content import editing, leave_content_out
-from agentops_otel_litellm.processors.cost import drop_unknown_cost, pricing_as_the_user_says, pricing_unmapped
+from agentops_otel_litellm.processors.attempts import count_retries, set_deployment
+from agentops_otel_litellm.processors.cache import move_to_saved
+from agentops_otel_litellm.processors.content import create_content_processor, drop_content
+from agentops_otel_litellm.processors.cost import (
+    create_package_price_processor,
+    create_user_price_processor,
+    drop_unknown_cost,
+)
 from agentops_otel_litellm.processors.errors import categorise_failure
-from agentops_otel_litellm.processors.finish_reasons import drop_lost_reasons
+from agentops_otel_litellm.processors.finish_reasons import drop_incomplete_reasons
 from agentops_otel_litellm.processors.limits import Limits
-from agentops_otel_litellm.processors.provider import naming_provider
+from agentops_otel_litellm.processors.provider import create_provider_processor
 from agentops_otel_litellm.processors.redactors import Redactors
-from agentops_otel_litellm.processors.stream import add_stream_figures
+from agentops_otel_litellm.processors.stream import add_stream_statistics
 from agentops_otel_litellm.processors.usage import (
-    drop_count_of_a_beginning,
     drop_estimate,
-    drop_needless_estimate,
+    drop_partial_output_count,
+    drop_unneeded_estimate,
 )
 from agentops_otel_litellm.settings import Settings
 
@@ -27,33 +31,37 @@ Processor = Callable[[Call], Call]
 
 
 def pipeline(
-    settings: Settings, price_unmapped: Callable[[Call], Cost | None], *, tells_content: bool
+    settings: Settings, price_unmapped: Callable[[Call], Cost | None], *, records_content: bool
 ) -> tuple[Processor, ...]:
-    """The processors, as the user has set them, and with what knows prices that LiteLLM does not; `tells_content`:
-    whether there is anywhere to tell what was said.
+    """The processors, in order, for the user's settings.
+
+    `price_unmapped` computes the cost of a call whose model LiteLLM has no price for. `records_content` is whether
+    content is recorded anywhere.
     """
-    own = () if settings.prices is None else (pricing_as_the_user_says(read_prices(settings.prices)),)
+    own = () if settings.prices is None else (create_user_price_processor(read_prices(settings.prices)),)
     return (
-        naming_provider(dict(settings.model_providers)),
-        drop_count_of_a_beginning,
+        create_provider_processor(dict(settings.model_providers)),
+        drop_partial_output_count,
         *own,
-        set_saved_apart,
-        drop_lost_reasons,
-        add_stream_figures,
+        move_to_saved,
+        drop_incomplete_reasons,
+        add_stream_statistics,
         count_retries,
-        name_deployment,
+        set_deployment,
         categorise_failure,
         drop_unknown_cost,
-        pricing_unmapped(price_unmapped),
-        drop_needless_estimate if settings.estimate_usage else drop_estimate,
-        _content_processor(settings) if tells_content else leave_content_out,
+        create_package_price_processor(price_unmapped),
+        drop_unneeded_estimate if settings.estimate_usage else drop_estimate,
+        _content_processor(settings) if records_content else drop_content,
     )
 
 
 def _content_processor(settings: Settings) -> Processor:
-    """What makes content fit to be told."""
+    """The processor that redacts and shortens content."""
     media = settings.media_limit if settings.capture_media else 0
-    return editing(Redactors(settings), Limits(part=settings.part_limit, call=settings.call_limit, media=media))
+    return create_content_processor(
+        Redactors(settings), Limits(part=settings.part_limit, call=settings.call_limit, media=media)
+    )
 
 
 __all__ = ["Processor", "pipeline"]

@@ -1,4 +1,4 @@
-"""What several attempts amount to: retries and fallbacks."""
+"""Classifies the attempts of a call as retries and fallbacks."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from agentops_otel_litellm.call import Attempt, Call
 
 
 def count_retries(call: Call) -> Call:
-    """After one that failed, an attempt at the model of the one before is a retry, one at another model a fallback; the
-    Router, which asks groups of models, retries within a group. After one that did not, LiteLLM asked something else.
+    """Set the kind of each attempt, and count the retries.
 
-    A single attempt says nothing: the HTTP client may have made several of it.
+    After a failed attempt, one with the same model is a retry, and one with another model is a fallback. For the Router
+    the model group counts, not the model. An attempt after a successful one is neither.
+
+    The number of retries of a single attempt stays unknown, because the HTTP client retries as well.
     """
     attempts = call.attempts
     if attempts is None or len(attempts.made) == 1:
         return call
-    made = [attempts.made[0], *(_of_a_kind(before, after) for before, after in pairwise(attempts.made))]
+    made = [attempts.made[0], *(_with_kind(before, after) for before, after in pairwise(attempts.made))]
     kinds = [attempt.kind for attempt in made if attempt.kind is not None]
     if not kinds:
         return call
@@ -25,18 +27,18 @@ def count_retries(call: Call) -> Call:
     return replace(call, attempts=counted)
 
 
-def _of_a_kind(before: Attempt, after: Attempt) -> Attempt:
+def _with_kind(before: Attempt, after: Attempt) -> Attempt:
     if before.failure is None:
         return after
-    return replace(after, kind="retry" if _asked(before) == _asked(after) else "fallback")
+    return replace(after, kind="retry" if _requested(before) == _requested(after) else "fallback")
 
 
-def _asked(attempt: Attempt) -> object:
+def _requested(attempt: Attempt) -> object:
     return attempt.model_group or (attempt.provider, attempt.model)
 
 
-def name_deployment(call: Call) -> Call:
-    """Say of a routed call which deployment it came to in the end."""
+def set_deployment(call: Call) -> Call:
+    """Set the deployment of a routed call to that of its last attempt."""
     if call.operation is not None or call.attempts is None or call.routing is None:
         return call
     return replace(call, routing=replace(call.routing, model_id=call.attempts.made[-1].model_id))

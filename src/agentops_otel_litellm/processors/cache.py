@@ -1,4 +1,4 @@
-"""What an answer from LiteLLM's cache used and cost: nothing."""
+"""Usage and cost of a response from LiteLLM's cache: it used no tokens and cost nothing."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 from agentops_otel_litellm.call import Call, Cost, Saved
 
 
-def set_saved_apart(call: Call) -> Call:
-    """Tokens and price of a cached answer are those of the call that it once came from: they are what was saved.
+def move_to_saved(call: Call) -> Call:
+    """Move the usage and cost of a cached response, which are those of the original call, to `saved`.
 
-    Of a stream that LiteLLM replays they are not known: it keeps neither whether the provider had counted the
-    tokens or LiteLLM guessed them, nor which of them were cheaper.
+    Of a stream that LiteLLM replays, `saved` is unknown: LiteLLM does not store whether the provider reported
+    the tokens or LiteLLM estimated them, nor which of them had a lower price.
     """
     if call.response is None or not call.response.cache_hit:
         return call

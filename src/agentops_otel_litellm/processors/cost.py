@@ -1,4 +1,4 @@
-"""What a call cost: by the user's prices, by LiteLLM, or else by genai-prices."""
+"""The cost of a call: by the user's prices, by LiteLLM, or else by genai-prices."""
 
 from __future__ import annotations
 
@@ -8,52 +8,52 @@ from dataclasses import replace
 from agentops_otel_litellm.call import Call, Cost
 from agentops_otel_litellm.prices.user import UserPrices, price
 
-# What providers bill and count, where it is not tokens.
+# Fields of a response with units other than tokens that providers report and bill.
 _BILLED = ("search_units", "pages_count")
 
 
-def pricing_as_the_user_says(prices: UserPrices) -> Callable[[Call], Call]:
-    """A processor that puts the user's price in the place of LiteLLM's, for the models that the user lists."""
+def create_user_price_processor(prices: UserPrices) -> Callable[[Call], Call]:
+    """A processor that replaces LiteLLM's cost by that of the user's prices, for the models that have one."""
 
-    def price_as_the_user_says(call: Call) -> Call:
+    def apply_user_price(call: Call) -> Call:
         listed = prices.of(call) if _is_whole(call) else None
         cost = price(listed, call) if listed is not None else None
         return call if cost is None else replace(call, cost=cost)
 
-    return price_as_the_user_says
+    return apply_user_price
 
 
 def drop_unknown_cost(call: Call) -> Call:
-    """Drop a price of LiteLLM's that is none.
+    """Drop LiteLLM's cost if it is not the actual cost.
 
-    Where the provider counted nothing that it bills, LiteLLM prices its own estimate; and its zero for tokens that were
-    really bought means that it does not know the model. A cached answer is free in truth.
+    If the provider reported no usage, LiteLLM prices its own estimate. And a cost of zero for tokens that were used
+    means that LiteLLM has no price for the model. A cost of zero is right only for a cached response.
     """
     cost = call.cost
     cached = call.response is not None and call.response.cache_hit
-    if cost is None or cached or cost.source != "litellm" or (cost.total and _is_counted(call)):
+    if cost is None or cached or cost.source != "litellm" or (cost.total and _has_billed_usage(call)):
         return call
     return replace(call, cost=None)
 
 
-def pricing_unmapped(price: Callable[[Call], Cost | None]) -> Callable[[Call], Call]:
-    """A processor that asks another for the price of what the provider counted and nobody has priced."""
+def create_package_price_processor(price: Callable[[Call], Cost | None]) -> Callable[[Call], Call]:
+    """A processor that computes the cost with `price` if the provider reported usage and the cost is unknown."""
 
-    def price_unmapped(call: Call) -> Call:
+    def apply_package_price(call: Call) -> Call:
         usage = call.usage
         if call.cost is not None or usage is None or usage.input is None or not _is_whole(call):
             return call
         cost = price(call)
         return call if cost is None else replace(call, cost=cost)
 
-    return price_unmapped
+    return apply_package_price
 
 
 def _is_whole(call: Call) -> bool:
-    """Whether all that was bought came: of a stream that was cut, the provider has not said what it was."""
+    """Whether the call is complete: the usage of an interrupted stream is not known completely."""
     return call.failure is None and (call.stream is None or call.stream.outcome == "completed")
 
 
-def _is_counted(call: Call) -> bool | None:
+def _has_billed_usage(call: Call) -> bool | None:
     flat = call.cost is not None and call.cost.per_unit
     return flat or call.usage is not None or any(getattr(call.response, billed, None) is not None for billed in _BILLED)

@@ -1,7 +1,7 @@
-"""What kind of failure it was, whether to try again, and a sentence for people that quotes nobody.
+"""The category of a failure, whether a retry can succeed, and a message.
 
-A provider's error text repeats prompts and keys, so none of it is used: the message is put together from the
-category, the status code and the provider's name.
+A provider's error text can quote prompts and keys, so it is never used: the message is composed of the category, the
+status code and the provider's name.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import replace
 
 from agentops_otel_litellm.call import Attempt, Call, Failure, Stream
 
-# The provider's own code → category: it tells more than the class that LiteLLM makes of it.
+# The provider's own code → category. It is more precise than LiteLLM's exception class.
 CODE_CATEGORIES = {
     "billing_hard_limit_reached": "quota",
     "billing_not_active": "quota",
-    "insufficient_quota": "quota",  # with a status of 429, as if it were a matter of waiting
+    "insufficient_quota": "quota",  # sent with status 429, although waiting does not help
     "context_length_exceeded": "context_length",
     "content_filter": "content_filter",
     "content_policy_violation": "content_filter",
@@ -24,7 +24,7 @@ CODE_CATEGORIES = {
     "model_not_found": "not_found",
 }
 
-# Exception class → category; the first of an exception's ancestors that is here decides.
+# Exception class → category. The first of the exception's class and base classes that is listed decides.
 CATEGORIES = {
     "AuthenticationError": "auth",
     "PermissionDeniedError": "auth",
@@ -76,7 +76,7 @@ CATEGORIES = {
     "UnprocessableEntityError": "invalid_request",
     "ModelNotMappedError": "invalid_request",
     "InvalidURL": "invalid_request",
-    "LocalProtocolError": "invalid_request",  # a header that is none: a key with a line break, say
+    "LocalProtocolError": "invalid_request",  # an invalid header, such as a key with a line break
     "UnsupportedProtocol": "invalid_request",
     "CancelledError": "cancelled",
     "GeneratorExit": "cancelled",
@@ -84,10 +84,10 @@ CATEGORIES = {
     "SystemExit": "cancelled",
 }
 
-# Status code → category, for exceptions whose class says too little: LiteLLM's `APIError`, and its
-# `BadRequestError`, which it also raises for a 401 whose text it does not know. See `_of_status` for the others.
+# Status code → category, for exceptions whose class is too general: LiteLLM's `APIError`, and its `BadRequestError`,
+# which it also raises for a 401 with an unknown text. `_category_of_status` covers other status codes.
 STATUS_CATEGORIES = {
-    200: "invalid_response",  # the provider said that all was well, and LiteLLM could not read what it said
+    200: "invalid_response",  # LiteLLM could not parse a successful response
     401: "auth",
     402: "quota",
     403: "auth",
@@ -97,15 +97,15 @@ STATUS_CATEGORIES = {
     429: "rate_limit",
 }
 
-# The same as `CATEGORIES`, for classes that are raised for anything and came without a status.
+# Like `CATEGORIES`, for classes that have many causes, if the exception has no status code.
 GENERAL_CATEGORIES = {
     "BadRequestError": "invalid_request",
-    "APIError": "server_error",  # told by the provider in an answer that began well
-    "OpenAIError": "invalid_request",  # the client cannot be made, or not be used, as it is asked to
+    "APIError": "server_error",  # an error within a response with a status of success
+    "OpenAIError": "invalid_request",  # the client cannot be created or used with these parameters
 }
 
-# Category → whether the same request may do better if it is sent again. It agrees with LiteLLM's `_should_retry`,
-# which knows only the status, but for a quota told with a 429. What the app cancelled is for the app to say.
+# Category → whether a retry of the same request can succeed. It agrees with LiteLLM's `_should_retry`, which uses only
+# the status, except for a quota with status 429. For cancelled calls it is unknown, because the application decides.
 RETRYABLE = {
     "auth": False,
     "rate_limit": True,
@@ -120,27 +120,27 @@ RETRYABLE = {
     "server_error": True,
     "invalid_request": False,
 }
-RETRYABLE_STATUSES = frozenset({409})  # somebody else was at it: a conflict, or a lock
+RETRYABLE_STATUSES = frozenset({409})  # a conflict with another request, or a lock
 
 SENTENCES = {
-    "auth": "the credentials were refused",
+    "auth": "the credentials were rejected",
     "rate_limit": "the rate limit was reached",
     "quota": "the budget or quota is used up",
     "context_length": "the request is longer than the model's context",
-    "content_filter": "the content was refused by a policy",
+    "content_filter": "the content was rejected by a policy",
     "not_found": "the model or resource does not exist",
-    "timeout": "no answer came in time",
-    "invalid_response": "the response was not as required",
-    "stream_interrupted": "the stream was cut off",
+    "timeout": "no response was received in time",
+    "invalid_response": "the response was invalid",
+    "stream_interrupted": "the stream was interrupted",
     "connection": "the provider could not be reached",
-    "server_error": "the provider failed",
-    "invalid_request": "the request was refused as invalid",
+    "server_error": "the provider had an internal error",
+    "invalid_request": "the request was rejected as invalid",
     "cancelled": "the call was cancelled",
 }
 
 
 def categorise_failure(call: Call) -> Call:
-    """Say of the call's failure what kind it was, and of those of the attempts before it."""
+    """Set category, message and retryability of the call's failure, and of those of its attempts."""
     if call.attempts is not None and any(attempt.failure for attempt in call.attempts.made):
         *before, last = call.attempts.made
         made = (*map(_categorise_attempt, before), _categorise_attempt(last, call.stream))
@@ -152,14 +152,14 @@ def categorise_failure(call: Call) -> Call:
 
 
 def _categorise_attempt(attempt: Attempt, stream: Stream | None = None) -> Attempt:
-    """A stream can only come of the last attempt."""
+    """Categorise an attempt's failure. Only the last attempt can have a stream."""
     if attempt.failure is None:
         return attempt
     return replace(attempt, failure=_categorised(attempt.failure, attempt.provider, stream))
 
 
 def _categorised(failure: Failure, provider: str | None, stream: Stream | None) -> Failure:
-    """An attempt that was a call of its own has told what it was."""
+    """The failure with its category. That of an attempt that was a call of its own has one already."""
     if failure.message is not None:
         return failure
     category = _category(failure)
@@ -168,27 +168,28 @@ def _categorised(failure: Failure, provider: str | None, stream: Stream | None) 
     ):
         category = "stream_interrupted"
     if category is None and failure.status_code is None:
-        category = _of_class(failure, GENERAL_CATEGORIES)
+        category = _category_of_class(failure, GENERAL_CATEGORIES)
     known = replace(
         failure,
         exception=failure.exception or failure.type,
         category=category,
-        provider=None if category == "cancelled" else failure.provider or provider,  # it was nobody's but the app's
+        # The application cancels calls, not the provider.
+        provider=None if category == "cancelled" else failure.provider or provider,
         retryable=_retryable(failure, category),
     )
     return replace(known, message=_message(known))
 
 
 def _category(failure: Failure) -> str | None:
-    known = CODE_CATEGORIES.get(failure.code or "") or _of_class(failure, CATEGORIES)
-    return known or _of_status(failure.status_code)
+    known = CODE_CATEGORIES.get(failure.code or "") or _category_of_class(failure, CATEGORIES)
+    return known or _category_of_status(failure.status_code)
 
 
-def _of_class(failure: Failure, categories: Mapping[str, str]) -> str | None:
+def _category_of_class(failure: Failure, categories: Mapping[str, str]) -> str | None:
     return next((categories[name] for name in failure.ancestry if name in categories), None)
 
 
-def _of_status(status: int | None) -> str | None:
+def _category_of_status(status: int | None) -> str | None:
     if status is None:
         return None
     family = {4: "invalid_request", 5: "server_error"}.get(status // 100)
@@ -196,15 +197,15 @@ def _of_status(status: int | None) -> str | None:
 
 
 def _retryable(failure: Failure, category: str | None) -> bool | None:
-    """As the provider says, else as it is with such failures."""
+    """What the provider reports, or else what is usual for the category."""
     if failure.retryable is not None:
         return failure.retryable
     return failure.status_code in RETRYABLE_STATUSES or RETRYABLE.get(category or "")
 
 
 def _message(failure: Failure) -> str:
-    """`AuthenticationError: the credentials were refused (HTTP 401, openai)`."""
-    said = f": {SENTENCES[failure.category]}" if failure.category in SENTENCES else ""
+    """`AuthenticationError: the credentials were rejected (HTTP 401, openai)`."""
+    reason = f": {SENTENCES[failure.category]}" if failure.category in SENTENCES else ""
     status = f"HTTP {failure.status_code}" if failure.status_code is not None else None
     facts = ", ".join(fact for fact in (status, failure.provider) if fact)
-    return f"{failure.type}{said}" + (f" ({facts})" if facts else "")
+    return f"{failure.type}{reason}" + (f" ({facts})" if facts else "")

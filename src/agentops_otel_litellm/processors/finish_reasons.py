@@ -1,4 +1,4 @@
-"""Whether the reasons that a stream's choices ended for are all there."""
+"""Finish reasons of a stream that LiteLLM reports incompletely."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import replace
 from agentops_otel_litellm.call import Call
 
 
-def drop_lost_reasons(call: Call) -> Call:
-    """Drop the reasons of a stream that came to its end with one missing: the provider gave them all, and LiteLLM lost
-    one on the way (it does with several choices), so that those it has may be another choice's.
+def drop_incomplete_reasons(call: Call) -> Call:
+    """Drop the finish reasons of a complete stream if one is missing.
+
+    The provider sent all of them, but LiteLLM loses some if there are several choices, and can assign the others to the
+    wrong choice.
     """
     stream, response = call.stream, call.response
     if stream is None or stream.outcome != "completed" or stream.first_chunk is None:

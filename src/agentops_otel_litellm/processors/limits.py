@@ -1,4 +1,4 @@
-"""How much is told of what was said, and what is told in the place of the rest."""
+"""Limits for the length of content, and the marks that replace what exceeds them."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from typing import TypeVar, cast
 from agentops_otel_litellm.call.content import Document, Message, Part, Tool
 from agentops_otel_litellm.record import record
 
-Said = TypeVar("Said", Message, Part, Tool, Document, str)
+Item = TypeVar("Item", Message, Part, Tool, Document, str)
 
 LONGEST_SECRET = 8_192
-"""Characters past the limit that are looked at, and not told: no secret is cut in two and not recognised."""
+"""Characters beyond the limit that are redacted but not recorded, so that a secret at the limit is recognised."""
 
 
 MARKS = 256
-"""Messages, texts and so on that have no room and still have a mark each; those after them have one together, so that
-a conversation without an end makes no span without an end.
+"""Number of messages, texts and so on beyond the limit that have a mark each. The rest has one mark together, so that
+the size of a span is bounded.
 """
 
 
 @record
 class Limits:
-    """Characters that may be told."""
+    """Maximum numbers of characters that are recorded."""
 
     part: int
-    """Of a text, or of a structure."""
+    """Of one text or structure."""
     call: int
-    """Of all of them."""
+    """Of all content of the call."""
     media: int = 0
-    """Of the base64 of an image or the like, which has no part in the others."""
+    """Of the base64 of an image or other media, which does not count towards the others."""
 
 
 def left_out(size: int, noun: str = "characters") -> str:
-    """The mark that tells how much is missing."""
+    """The mark that replaces what was left out."""
     return f"… [{size} {noun} left out]"
 
 
 _OMITTED = "omitted"
-"""A role, and a type of tool, that is none of the conventions' words: nobody said what it stands for."""
+"""Role, or type of tool, of a mark. The conventions do not define it, so it cannot be confused with a real one."""
 _TOGETHER: Mapping[type, tuple[str, Callable[[str], object]]] = {
     Message: ("messages", lambda mark: Message(role=_OMITTED, parts=(Part(type="text", content=mark),))),
     Part: ("parts", lambda mark: Part(type="text", content=mark)),
@@ -46,10 +46,10 @@ _TOGETHER: Mapping[type, tuple[str, Callable[[str], object]]] = {
     Document: ("documents", lambda mark: Document(content=mark)),
     str: ("texts", str),
 }
-"""What several are called, and what stands for them."""
+"""Type → plural noun, and the function that creates a mark of this type."""
 
 
-def together(first: Said, number: int) -> Said:
-    """One with a mark, in the place of so many, of which this is the first."""
-    noun, standing_for = _TOGETHER[type(first)]
-    return cast("Said", standing_for(left_out(number, noun)))
+def mark_together(first: Item, number: int) -> Item:
+    """One mark for `number` items, of which `first` is the first."""
+    noun, create_mark = _TOGETHER[type(first)]
+    return cast("Item", create_mark(left_out(number, noun)))

@@ -1,4 +1,4 @@
-"""Media among what was said: base64, of which only the kind and the size are told, unless the user wants more."""
+"""Media in content, as base64: only their type and size are recorded, unless the user enables them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _ONLY_BASE64 = re.compile(r"(?=[A-Za-z0-9]*[+/])[A-Za-z0-9+/]{256,}={0,2}")
 
 
 def without_media(beginning: str, whole: int) -> tuple[str, int]:
-    """The beginning of a text that has `whole` characters without what is a medium in it: in `data:` URLs, or where all
-    of the text is one. And how many characters the whole has then.
+    """Replace media by marks in the beginning of a text that has `whole` characters: `data:` URLs, or base64 that is
+    the whole text. Returns the beginning, and the length of the whole text afterwards.
 
-    Where the beginning ends within a medium, the rest of the text is left out with that.
+    If the beginning ends within media, the rest of the text is left out with it.
     """
     if beginning.startswith("data:"):
         only = _ONLY_DATA_URL.fullmatch(beginning)
@@ -31,24 +31,24 @@ def without_media(beginning: str, whole: int) -> tuple[str, int]:
 
 
 def _without_data_urls(beginning: str, whole: int) -> tuple[str, int]:
-    unseen = whole - len(beginning)
+    remaining = whole - len(beginning)
     ends_in_one = False
 
     def mark(found: re.Match[str]) -> str:
         nonlocal ends_in_one
         ends_in_one = found.end() == len(beginning)
-        return f"{found[1]}{left_out(len(found[2]) + (unseen if ends_in_one else 0))}"
+        return f"{found[1]}{left_out(len(found[2]) + (remaining if ends_in_one else 0))}"
 
-    shown = _DATA_URL.sub(mark, beginning)
-    return _all_of(shown) if ends_in_one else (shown, len(shown) + unseen)
+    edited = _DATA_URL.sub(mark, beginning)
+    return _all_of(edited) if ends_in_one else (edited, len(edited) + remaining)
 
 
-def _all_of(shown: str) -> tuple[str, int]:
-    return shown, len(shown)
+def _all_of(edited: str) -> tuple[str, int]:
+    return edited, len(edited)
 
 
 def medium(part: Part, limit: int) -> str | None:
-    """The base64 of a blob, where that is what it has, and no more than `limit` characters of it."""
+    """The base64 of a blob, if it is valid and has at most `limit` characters."""
     content = part.content or ""
     begin = content.find(",") + 1 if content.startswith("data:") else 0
     if not limit or len(content) - begin > limit:

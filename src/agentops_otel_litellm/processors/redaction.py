@@ -1,7 +1,7 @@
-"""What is taken out of what was said: secrets and personal data.
+"""Redaction of secrets and personal data in content.
 
-A rule's pattern is looked for in texts of any length, on the app's thread: each begins with something rare, and none
-can backtrack.
+The patterns run on texts of any length, on the application's thread. So each begins with a rare character, and none
+can backtrack without limit.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 Redactor = Callable[[str], str]
-"""Given a text, gives it without what is not to be told. Where it raises, all that was said is dropped."""
+"""A function that returns a text without its secrets. If it raises, all content of the call is dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a kind of secret looks like, and how to tell it from what only looks alike."""
+    """A pattern for one kind of secret, and a check that excludes similar texts."""
 
     kind: str
     signs: tuple[str, ...] = ()
-    """One of these is in every text that has such a secret, in lower case: a text without them is not searched."""
+    """In lower case. Every text with such a secret contains one of them; other texts are not searched."""
     pattern: re.Pattern[str]
-    """What it calls `before` stays."""
+    """Its group `before` is kept in the text."""
     is_one: Callable[[str], bool] = bool
 
 
@@ -31,7 +31,7 @@ def _digits(found: str) -> list[int]:
 
 
 def _has_card_checksum(found: str) -> bool:
-    """Luhn's: every second digit from the right, doubled, adds up to a multiple of ten."""
+    """Luhn's checksum: with every second digit from the right doubled, the sum is a multiple of ten."""
     digits = _digits(found)
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return 13 <= len(digits) <= 19 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0  # noqa: PLR2004 - ISO 7812
@@ -42,15 +42,15 @@ def _has_phone_length(found: str) -> bool:
 
 
 def _begins(first: str, others: str) -> str:
-    """Where one of the `first` characters comes, and none of the `others` is before it. (The letter that ends an escape
-    of JSON's is none of them.)
+    """A pattern that matches before one of the `first` characters, unless one of the `others` precedes it. The
+    letter that ends an escape sequence of JSON does not count as one of the `others`.
     """
     return rf"(?=[{first}])(?:(?<![{others}])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{{4}}))"
 
 
 _KEYS = (
     r"(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic, OpenRouter, LiteLLM, Langfuse
-    r"|(?:sk|pk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}"  # Stripe, and those that write likewise
+    r"|(?:sk|pk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}"  # Stripe, and others with the same format
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}"  # AWS
     r"|AIza[A-Za-z0-9_-]{35}"  # Google
     r"|gsk_[A-Za-z0-9]{20,}"  # Groq
@@ -64,7 +64,7 @@ _KEYS = (
 )
 RULES: tuple[Rule, ...] = (
     Rule(kind="key", pattern=re.compile(rf"{_begins('sprwAgxhnS', 'A-Za-z0-9_-')}(?:{_KEYS})")),
-    # JSON web tokens, what `Authorization` carries, and credentials in URLs.
+    # JSON web tokens, the value of `Authorization`, and credentials in URLs.
     Rule(
         kind="token",
         signs=("eyj",),
@@ -83,7 +83,7 @@ RULES: tuple[Rule, ...] = (
         signs=("@",),
         pattern=re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![\w-])"),
     ),
-    # With a country's code, or in the ways in which only phone numbers are written.
+    # With a country code, or in formats that only phone numbers have.
     Rule(
         kind="phone",
         pattern=re.compile(
@@ -98,8 +98,9 @@ RULES: tuple[Rule, ...] = (
         pattern=re.compile(_begins(r"\d", r"\w.-") + r"\d(?:[ -]?\d){12,18}(?![\w-])"),
         is_one=_has_card_checksum,
     ),
-    # What has no end of its own comes last: it would take with it how others begin, and leave the rest of them.
-    # What follows a name that says so: `api_key=…`, `"password": "…"`.
+    # The last two patterns have no fixed end. If they came first, they would match the beginning of other secrets, and
+    # leave the rest in the text.
+    # A value after a name that identifies it as a secret: `api_key=…`, `"password": "…"`.
     Rule(
         kind="key",
         signs=("password", "passwd", "secret", *(f"{of}{by}key" for of in ("api", "access") for by in ("", "_", "-"))),
@@ -109,7 +110,7 @@ RULES: tuple[Rule, ...] = (
             r"""(?!-----BEGIN)[^\s"',;}]{6,}"""
         ),
     ),
-    # To its end, or what was cut of one, with what was found in it.
+    # A private key to its end, or the beginning of one that was cut. It may contain marks of the rules above.
     Rule(
         kind="key",
         pattern=re.compile(
@@ -118,12 +119,12 @@ RULES: tuple[Rule, ...] = (
         ),
     ),
 )
-"""In the order in which they are looked for."""
+"""In the order in which they are applied."""
 
 
 def redactor(kinds: Collection[str]) -> Redactor:
-    """One that takes out what is of these kinds, of `RULES`, and says in its place of which kind it was."""
-    chosen = [(rule.signs, rule.pattern, _marking(rule)) for rule in RULES if rule.kind in kinds]
+    """A redactor for these kinds of `RULES`, which replaces each secret by the name of its kind in brackets."""
+    chosen = [(rule.signs, rule.pattern, _create_mark(rule)) for rule in RULES if rule.kind in kinds]
 
     def redact(text: str) -> str:
         folded = text.casefold()
@@ -135,7 +136,7 @@ def redactor(kinds: Collection[str]) -> Redactor:
     return redact
 
 
-def _marking(rule: Rule) -> Callable[[re.Match[str]], str]:
+def _create_mark(rule: Rule) -> Callable[[re.Match[str]], str]:
     def mark(found: re.Match[str]) -> str:
         if not rule.is_one(found[0]):
             return found[0]

@@ -1,4 +1,4 @@
-"""The figures of a streamed response: how long, how fast, how even."""
+"""Statistics of a streamed response: its duration, rates and gaps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from itertools import accumulate
 from agentops_otel_litellm.call import Call
 
 
-def add_stream_figures(call: Call) -> Call:
-    """Add what takes two chunks or more; the rates, where those did not all come in one instant."""
+def add_stream_statistics(call: Call) -> Call:
+    """Add statistics if there are two chunks or more. Rates need chunks that were received at different instants."""
     stream = call.stream
     if stream is None or stream.first_chunk is None or stream.last_chunk is None or not stream.gaps:
         return call
@@ -34,7 +34,7 @@ def add_stream_figures(call: Call) -> Call:
 
 
 def _percentiles(gaps: Mapping[float, int], *shares: float) -> list[float]:
-    """By nearest rank: each is a gap that there was."""
+    """Percentiles by the nearest-rank method, so each is one of the gaps."""
     lengths = sorted(gaps)
     ranks = list(accumulate(map(gaps.__getitem__, lengths)))
     return [lengths[bisect_left(ranks, share * ranks[-1])] for share in shares]

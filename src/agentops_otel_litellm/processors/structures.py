@@ -1,4 +1,4 @@
-"""Structures of JSON, which a call may have of any size: how long they are, and how they begin."""
+"""JSON structures of any size: their length, and their beginning."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ Member = TypeVar("Member")
 
 
 def as_json(value: Json) -> str:
-    """It as text, which is as long as it is said to be."""
+    """The JSON text, whose length counts towards the limits."""
     return json.dumps(value, ensure_ascii=False)
 
 
 class Beginning:
-    """As much of a structure, in its order, as has no fewer than `size` characters as JSON; without media."""
+    """Takes the beginning of a structure that has at least `size` characters as JSON, without media."""
 
     def __init__(self, size: int) -> None:
         self._left = size
         self.removed = 0
-        """Characters of media."""
+        """Characters of media that were removed."""
         self.is_all = True
 
     def of(self, value: Json) -> Json:
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, list):
-            return [self.of(each) for each in self._some(value)]
+            return [self.of(each) for each in self._take_members(value)]
         if isinstance(value, dict):
-            return {name: self.of(value[name]) for name in self._some(value, map(len, value))}
+            return {name: self.of(value[name]) for name in self._take_members(value, map(len, value))}
         self._left -= 1
         return value
 
-    def _some(self, members: Iterable[Member], names: Iterable[int] = repeat(0)) -> Iterator[Member]:
-        """The first members, as many as there is room for; what they say is yet to be counted, but for their names."""
+    def _take_members(self, members: Iterable[Member], names: Iterable[int] = repeat(0)) -> Iterator[Member]:
+        """The first members that fit. Their names are counted here, their values by the caller."""
         for each, name in zip(members, names, strict=False):
             if self._left <= 0:
                 self.is_all = False
@@ -48,8 +48,8 @@ class Beginning:
 
     def _text(self, text: str) -> str:
         beginning = text[: max(self._left, 0)]
-        shown, whole = without_media(beginning, len(text))
-        self.removed += len(beginning) - len(shown)
-        self._left -= len(shown)
-        self.is_all &= len(shown) == whole
-        return shown
+        edited, whole = without_media(beginning, len(text))
+        self.removed += len(beginning) - len(edited)
+        self._left -= len(edited)
+        self.is_all &= len(edited) == whole
+        return edited

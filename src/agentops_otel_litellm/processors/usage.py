@@ -1,4 +1,4 @@
-"""Which of the tokens are the provider's count of the whole call."""
+"""Drops token counts that are not the provider's count of the whole call."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import replace
 from agentops_otel_litellm.call import Call
 
 
-def drop_count_of_a_beginning(call: Call) -> Call:
-    """Of a stream that was cut, drop what had been written until then: providers that count as they go begin with a
-    zero, or a one, and nobody tells what they wrote and counted after that. The input had been read whole.
+def drop_partial_output_count(call: Call) -> Call:
+    """Drop the output tokens of an interrupted stream.
+
+    Providers that report usage during a stream start with 0 or 1 output tokens, and the later counts were not received.
+    The count of input tokens is complete.
     """
     usage, stream = call.usage, call.stream
     if usage is None or stream is None or stream.outcome == "completed":
@@ -32,11 +34,11 @@ def drop_count_of_a_beginning(call: Call) -> Call:
 
 
 def drop_estimate(call: Call) -> Call:
-    """Nobody asked for it."""
+    """Drop LiteLLM's estimate of the usage, which the user has not enabled."""
     return call if call.estimate is None else replace(call, estimate=None)
 
 
-def drop_needless_estimate(call: Call) -> Call:
-    """Where the provider counted it is not needed, and nothing was written where LiteLLM's cache had the answer."""
+def drop_unneeded_estimate(call: Call) -> Call:
+    """Drop LiteLLM's estimate if the provider reported usage, or if the response is from LiteLLM's cache."""
     cached = call.response is not None and call.response.cache_hit
     return drop_estimate(call) if call.usage is not None or cached else call

@@ -221,23 +221,23 @@ _AROUND = (
 )
 # What LiteLLM logs when a call is over, and the callbacks that it runs then.
 _LOGGED = (
-    Seam(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:made_in_a_call", CALLBACKS),
-    Seam(_LOGGING, "Logging.attempt_scoped_copy", f"{_BACKSTOP}:copied"),
-    Seam(_LOGGING, "Logging.guardrail_scoped_copy", f"{_BACKSTOP}:copied"),
-    Seam(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:logged", CALLBACKS),
-    Seam(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:logged", CALLBACKS),
-    Seam(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:logged", CALLBACKS),
-    Seam(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:logged", CALLBACKS),
-    Seam(_LOGGING, "Logging.pre_call", f"{_CALLBACK_CONTEXT}:input_callbacks", CALLBACKS),
-    Seam(_LOGGING, "Logging.post_call", f"{_CALLBACK_CONTEXT}:input_callbacks", CALLBACKS),
-    Seam(_LOGGING, "_init_custom_logger_compatible_class", f"{_CALLBACK}:agentops_callback", CALLBACKS),
+    Seam(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:wrap_logging_init", CALLBACKS),
+    Seam(_LOGGING, "Logging.attempt_scoped_copy", f"{_BACKSTOP}:wrap_scoped_copy"),
+    Seam(_LOGGING, "Logging.guardrail_scoped_copy", f"{_BACKSTOP}:wrap_scoped_copy"),
+    Seam(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
+    Seam(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
+    Seam(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
+    Seam(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
+    Seam(_LOGGING, "Logging.pre_call", f"{_CALLBACK_CONTEXT}:wrap_input_logging", CALLBACKS),
+    Seam(_LOGGING, "Logging.post_call", f"{_CALLBACK_CONTEXT}:wrap_input_logging", CALLBACKS),
+    Seam(_LOGGING, "_init_custom_logger_compatible_class", f"{_CALLBACK}:wrap_callback_factory", CALLBACKS),
 )
 # Others that trace the same.
 _OTHERS = (
-    Seam("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:otel_callback"),
-    Seam("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:otel_callback"),
+    Seam("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:wrap_otel_callback_init"),
+    Seam("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:wrap_otel_callback_init"),
     *(
-        Seam(module, f"{callback}.{method}", f"{_CALLBACK_CONTEXT}:otel_callback_method")
+        Seam(module, f"{callback}.{method}", f"{_CALLBACK_CONTEXT}:wrap_otel_callback_method")
         for module, callback in _OTEL_CALLBACKS
         for method in _OTEL_CALLBACK_METHODS
     ),

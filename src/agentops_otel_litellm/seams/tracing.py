@@ -10,7 +10,7 @@ from types import CoroutineType, FunctionType
 from opentelemetry.context import Context, get_current
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.callbacks.coexistence import look_around
+from agentops_otel_litellm.callbacks.coexistence import warn_of_other_recorders
 from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.features import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.guard import guard
@@ -48,7 +48,7 @@ class _Seen:
         return self._found
 
     def _find(self) -> Operation:
-        look_around()
+        warn_of_other_recorders()
         operation = operation_of(self._function)
         if operation.calls_a_model:
             FEATURES.require(LOGGING)

@@ -1,4 +1,4 @@
-"""The registry of vocabularies: the only place where attribute names begin."""
+"""The registry of vocabularies. Attribute names are defined only in this package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agentops_otel_litellm.vocabularies.vocabulary import Several, Table, Vocabu
 
 logger = logging.getLogger(__name__)
 
-# Where two have the same attribute, the first decides: of `llm.provider`, a name of OpenInference's before of ours.
+# If two have the same attribute, the first one sets it: `llm.provider` is OpenInference's, if that is chosen.
 VOCABULARIES: Mapping[str, Vocabulary] = {
     "gen_ai": GEN_AI,
     "openinference": OPENINFERENCE,
@@ -25,45 +25,45 @@ VOCABULARIES: Mapping[str, Vocabulary] = {
     "agentops": AGENTOPS,
 }
 ENTRY_POINTS = "agentops_otel_litellm_vocabulary"
-"""The group in which other packages name vocabularies of theirs."""
+"""The entry point group in which other packages register their vocabularies."""
 
 
-def usual(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Those that are written where the user does not choose: what is read where the spans go to."""
+def default_names(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The default vocabularies: those that the destinations of the spans read."""
     return ("gen_ai", "llm", "agentops") if sends_to_agentops(environment) else ("gen_ai", "llm")
 
 
-def chosen(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[Vocabulary]:
-    """Those that the user wants written: ours in the registry's order, since samplers get to see what the first says,
-    then others'. One that cannot be loaded is told of, and left out.
+def choose_vocabularies(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[Vocabulary]:
+    """The vocabularies that the user chose: this package's in the registry's order, because samplers see the attributes
+    of the first, then those of other packages. One that cannot be loaded is left out, with a warning.
     """
-    others = {} if set(settings.semconv or ()) <= VOCABULARIES.keys() else _others()
-    names = settings.vocabularies([*VOCABULARIES, *others]) or usual(environment)
+    registered = {} if set(settings.semconv or ()) <= VOCABULARIES.keys() else _registered()
+    names = settings.vocabularies([*VOCABULARIES, *registered]) or default_names(environment)
     found = [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names]
     for name in names:
-        vocabulary = None if name in VOCABULARIES else _loaded(others[name])
+        vocabulary = None if name in VOCABULARIES else _load(registered[name])
         if vocabulary is not None:
             found.append(vocabulary)
-    return found or [VOCABULARIES[name] for name in usual(environment)]
+    return found or [VOCABULARIES[name] for name in default_names(environment)]
 
 
-def _others() -> dict[str, EntryPoint]:
+def _registered() -> dict[str, EntryPoint]:
     return {each.name: each for each in entry_points(group=ENTRY_POINTS)}
 
 
-def _loaded(entry_point: EntryPoint) -> Vocabulary | None:
-    """Whatever a module of the user's raises when it is imported."""
+def _load(entry_point: EntryPoint) -> Vocabulary | None:
+    """Load a vocabulary of another package, whatever its module raises."""
     try:
         vocabulary = entry_point.load()
-        fault = None if isinstance(vocabulary, Vocabulary) else "it is no Vocabulary"
-    except Exception as error:  # noqa: BLE001 - (the same)
+        fault = None if isinstance(vocabulary, Vocabulary) else "it is not a Vocabulary"
+    except Exception as error:  # noqa: BLE001 - the module is another package's
         fault = type(error).__name__
     if fault is None:
-        return vocabulary  # type: ignore[no-any-return]  # it is one
+        return vocabulary  # type: ignore[no-any-return]  # checked above
     logger.warning(
-        "The vocabulary %s=%r cannot be had (%s). It is left out.", entry_point.name, entry_point.value, fault
+        "The vocabulary %s=%r cannot be loaded (%s). It is left out.", entry_point.name, entry_point.value, fault
     )
     return None
 
 
-__all__ = ["VOCABULARIES", "Several", "Table", "Vocabulary", "always", "chosen"]
+__all__ = ["VOCABULARIES", "Several", "Table", "Vocabulary", "always", "choose_vocabularies"]

@@ -1,7 +1,7 @@
-"""AgentOps' names: what its backend reads of a span, as of its SDK 0.4.21, to show a call of a model.
+"""AgentOps' names: the attributes that its backend reads to display a model call, as of its SDK 0.4.21.
 
-It keeps attributes in the order in which they come, and its order counts. Many of the names are OpenTelemetry's of
-once; those of today it does not read.
+The backend keeps the order of attributes, and the order matters. Many names are former names of OpenTelemetry's
+conventions, whose current names the backend does not read.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from agentops_otel_litellm.vocabularies.gen_ai import provider_name
 from agentops_otel_litellm.vocabularies.vocabulary import Several, Table, Vocabulary
 
 LLM_CALLS = names_of(*BILLED)
-"""Operations that are billed, searches among them: AgentOps adds up the costs of what it takes for a model's call.
-Operations that are free, or whose cost is on the calls beneath them, are not: moderation, files, batches, routes.
+"""Operations that are billed, including searches: AgentOps sums the cost of spans that it recognises as model calls.
+Excluded are operations that are free or whose cost is on nested calls: moderation, files, batches, routing.
 """
 
 
 def _total(usage: Usage) -> int | None:
-    """Of what the provider counted but did not add up, the sum."""
+    """The total, computed if the provider reported only input and output."""
     if usage.total is not None or usage.input is None or usage.output is None:
         return usage.total
     return usage.input + usage.output
 
 
 def _cache_read(usage: Usage) -> int | None:
-    """Tokens that the input has already: where there is no total, AgentOps would add them to it."""
+    """Cached tokens, which are part of the input. Without a total AgentOps would add them to the input."""
     return None if _total(usage) is None else usage.cache_read
 
 
 def _reasoning(usage: Usage) -> int | None:
-    """Likewise, of the output."""
+    """Reasoning tokens, which are part of the output. Without a total AgentOps would add them to the output."""
     return None if _total(usage) is None else usage.reasoning
 
 
@@ -84,5 +84,5 @@ AGENTOPS = Vocabulary(
             "agentops.span.kind": ("name", lambda name: "llm" if name in LLM_CALLS else "operation"),
         },
     ),
-    tells_success=True,
+    records_success=True,
 )

@@ -1,7 +1,7 @@
-"""What is said, as AgentOps shows it: prompts and completions, numbered, as many as there is room for.
+"""Message content as AgentOps displays it: numbered prompts and completions, as many as fit the span's limits.
 
-Its page shows a prompt that has a `content` and no other, and of a completion the value of the first key: a `content`
-is always there, and of a completion it is the first.
+AgentOps displays a prompt only if it has a `content`, and of a completion the value of its first key. So `content` is
+always set, and is the first key of a completion.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.vocabularies.conversation import (
-    SAID,
+    TEXT_TYPES,
     Group,
     Turn,
     as_json,
     as_text,
-    asked_as_fits,
-    fitting,
-    numbered,
+    fit_input,
+    fit_items,
+    number_items,
     openai_message,
     turns,
 )
@@ -28,45 +28,45 @@ Attributes = Mapping[str, AttributeValue]
 
 
 def prompts(content: Content, room: int) -> Attributes:
-    """All that was sent to the model: a conversation, or texts and queries that nobody says to anybody."""
+    """All input of the model: a conversation, or texts and queries that have no role."""
     if content.input is not None or content.instructions is not None:
-        return asked_as_fits(content, _prompt, room)
+        return fit_input(content, _prompt, room)
     texts = (*(content.texts or ()), *(content.query or ()))
-    return numbered(fitting(([{"role": "user", "content": text}] for text in texts), room))
+    return number_items(fit_items(([{"role": "user", "content": text}] for text in texts), room))
 
 
 def completions(content: Content, room: int) -> Attributes:
-    """All that came from it: one for each choice."""
-    return numbered(fitting(_completions(content), room))
+    """All output of the model: a completion for each choice."""
+    return number_items(fit_items(_completions(content), room))
 
 
 def _prompt(turn: Turn) -> Sequence[Group]:
-    told: dict[str, AttributeValue] = {"role": turn.role, "content": _text(turn) or _calls_alone(turn)}
+    attributes: dict[str, AttributeValue] = {"role": turn.role, "content": _text(turn) or _calls_as_content(turn)}
     if turn.result is not None and turn.result.id is not None:
-        told["tool_call_id"] = turn.result.id
-    return [told, *_calls(turn)]
+        attributes["tool_call_id"] = turn.result.id
+    return [attributes, *_calls(turn)]
 
 
 def _completions(content: Content) -> Iterator[Sequence[Group]]:
     for message in content.output or ():
         for turn in turns(message):
-            told: dict[str, AttributeValue] = {"content": _text(turn), "role": turn.role}
+            attributes: dict[str, AttributeValue] = {"content": _text(turn), "role": turn.role}
             if message.finish_reason is not None and turn.result is None:
-                told["finish_reason"] = message.finish_reason
-            yield [told, *_calls(turn)]
+                attributes["finish_reason"] = message.finish_reason
+            yield [attributes, *_calls(turn)]
 
 
 def _text(turn: Turn) -> str:
-    """What is said: a text as it is, what is more than that as JSON, in OpenAI's words."""
-    said = [part for part in turn.said if part.type != "reasoning"]
-    if len(said) == 1 and said[0].type in SAID:
-        return said[0].content or ""
+    """The content: a single text unchanged, anything else as JSON in OpenAI's format."""
+    parts = [part for part in turn.parts if part.type != "reasoning"]
+    if len(parts) == 1 and parts[0].type in TEXT_TYPES:
+        return parts[0].content or ""
     content = openai_message(turn)["content"]
     return "" if content is None else as_text(content)
 
 
-def _calls_alone(turn: Turn) -> str:
-    """Of a message that only calls tools, which: of what it has beside its `content` the page shows nothing."""
+def _calls_as_content(turn: Turn) -> str:
+    """The tool calls of a message without content: AgentOps displays nothing but `content`."""
     return as_json(openai_message(turn)["tool_calls"]) if turn.calls else ""
 
 

@@ -1,5 +1,5 @@
-"""OpenTelemetry's conventions for generative AI: the names of semantic conventions 0.66b2, and for reasoning level,
-cache writes and the tokens of a modality those that the conventions have since got.
+"""OpenTelemetry's conventions for generative AI: the names of semantic conventions 0.66b2, and later names for the
+reasoning level, cache writes and the tokens of a modality, which that release lacks.
 
 Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open proposal
 (open-telemetry/semantic-conventions-genai, issue 287).
@@ -30,47 +30,47 @@ PROVIDERS = {
     "xai": "x_ai",
 }
 
-# LiteLLM's finish reason → the convention's. What is not here keeps LiteLLM's name.
+# LiteLLM's finish reason → the conventions'. Other reasons keep LiteLLM's name.
 FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
 
 @lru_cache(maxsize=256)
 def provider_name(provider: str | None) -> str | None:
-    """The convention's name of a provider that LiteLLM calls `provider`."""
+    """The conventions' name for a provider, from LiteLLM's name."""
     return None if provider is None else identity_of(provider, PROVIDERS)
 
 
 def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:
-    """One reason per choice; `error` where one was to come and did not."""
+    """One reason per choice; `error` if it was not received."""
     if not reasons:
         return None
     return tuple("error" if reason is None else FINISH_REASONS.get(reason, reason) for reason in reasons)
 
 
-def _structure(said: Any) -> Any:  # noqa: ANN401 - JSON is anything
-    """What records, and what is made of them, are in JSON: a record's known fields are the convention's object."""
-    if isinstance(said, tuple | list):
-        return [_structure(each) for each in said]
-    if isinstance(said, Message):
-        return {**_members(said), **_finished(said)}
-    return _members(said) if isinstance(said, Part | Tool | Document) else said
+def _structure(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Convert records to JSON values: the known fields of a record are the conventions' object."""
+    if isinstance(value, tuple | list):
+        return [_structure(each) for each in value]
+    if isinstance(value, Message):
+        return {**_members(value), **_finish_reason(value)}
+    return _members(value) if isinstance(value, Part | Tool | Document) else value
 
 
 def _members(record: object) -> dict[str, Any]:
     return {name: _structure(known) for name, known in vars(record).items()}
 
 
-def _finished(message: Message) -> dict[str, str]:
+def _finish_reason(message: Message) -> dict[str, str]:
     reason = message.finish_reason
     return {} if reason is None else {"finish_reason": FINISH_REASONS.get(reason, reason)}
 
 
-def records_as_json(said: Any) -> str:  # noqa: ANN401 - (the same)
-    """The same as a span has it."""
-    return as_json(_structure(said))
+def records_as_json(value: Any) -> str:  # noqa: ANN401 - any JSON value, with records in it
+    """Convert records to JSON text, the form of an attribute of a span."""
+    return as_json(_structure(value))
 
 
-# Without the recommended `exception.stacktrace`: Python's quotes the exception's text, and the app's source.
+# Without the recommended `exception.stacktrace`: it contains the exception's text and the application's source code.
 EXCEPTION_EVENT = "gen_ai.client.operation.exception"
 EXCEPTION = Vocabulary(
     Table(
@@ -111,8 +111,8 @@ GEN_AI = Vocabulary(
             "gen_ai.request.top_k": "top_k",
             "gen_ai.request.frequency_penalty": "frequency_penalty",
             "gen_ai.request.presence_penalty": "presence_penalty",
-            # Strings of the app's, told although content is not: the conventions recommend them, as they do the other
-            # parameters, and warn of no content in them. What they hold to be content is opt-in.
+            # Recorded also if content is disabled: the conventions recommend stop sequences like the other parameters,
+            # and do not classify them as content.
             "gen_ai.request.stop_sequences": "stop_sequences",
             "gen_ai.request.seed": "seed",
             "gen_ai.request.reasoning.level": "reasoning_level",
@@ -207,6 +207,6 @@ GEN_AI = Vocabulary(
 
 DETAILS_EVENT = "gen_ai.client.inference.operation.details"
 DETAILS = Vocabulary(*(_content(_structure) if table.kind is Content else table for table in GEN_AI.tables))
-"""All that a span says; what was said, in structure."""
+"""All attributes of the span; content as structured values, not as JSON text."""
 INFERENCE = names_of(Kind.CHAT, Kind.TEXT)
-"""The operations that the conventions call inference: they have the details event."""
+"""The operations that the conventions call inference. Only they have the details event."""

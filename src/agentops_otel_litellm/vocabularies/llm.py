@@ -1,6 +1,5 @@
-"""Names of our own: `llm.*`, `litellm.*`, `agentops.cost.*` and `agentops.usage.*`.
-
-They are for what the conventions do not cover.
+"""Names of this package, for facts that the conventions do not cover: `llm.*`, `litellm.*`, `agentops.cost.*` and
+`agentops.usage.*`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from agentops_otel_litellm.vocabularies.vocabulary import Several, Table, Vocabu
 
 
 def common_reason(reasons: tuple[str | None, ...]) -> str | None:
-    """The reason all choices ended for; `None` where they differ (`gen_ai.response.finish_reasons` has each)."""
+    """The finish reason of all choices; `None` if they differ. `gen_ai.response.finish_reasons` has that of each."""
     return reasons[0] if reasons and len(set(reasons)) == 1 else None
 
 
@@ -225,7 +224,7 @@ LLM = Vocabulary(
         },
     ),
     Table(
-        Saved,  # not `*.usage.*`: what sums those up, or prices them, would count the tokens once more
+        Saved,  # not `*.usage.*`: backends that sum or price these would count the tokens twice
         {
             "llm.cache.saved_prompt_tokens": "input",
             "llm.cache.saved_completion_tokens": "output",
@@ -282,9 +281,9 @@ LLM = Vocabulary(
             "agentops.trace.cost": "trace_cost",
         },
     ),
-    # usage that nobody counted
+    # usage that the provider did not report
     Table(
-        Estimate,  # not `*.usage.*` of the conventions or of `llm`: what sums those up would take it for counted
+        Estimate,  # not `gen_ai.usage.*` or `llm.usage.*`: backends would sum the estimates as reported usage
         {
             "agentops.usage.estimated.input_tokens": "input",
             "agentops.usage.estimated.output_tokens": "output",

@@ -1,7 +1,7 @@
-"""The metrics: a row each, with what a finished call adds to it, and the dimensions that tell its values apart.
+"""The metrics, one row each: what a finished call adds to it, and its dimensions.
 
-The names are those that the conventions have released, `gen_ai.client.operation.cost` in their manner, and, for what
-LiteLLM does on its own account, `litellm.client.*`. The conventions' newest names are in `newest_metrics`.
+The names are those of released conventions, `gen_ai.client.operation.cost` in their style, and `litellm.client.*` for
+LiteLLM's own work, such as retries and the cache. The newest names of the conventions are in `newest_metrics`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from agentops_otel_litellm.call import Attempt, Call, Usage
 from agentops_otel_litellm.vocabularies.gen_ai import provider_name
 
 Dimensions = Mapping[str, AttributeValue]
-_NO_OTHERS: Dimensions = MappingProxyType({})
+_NONE: Dimensions = MappingProxyType({})
 
-# What most metrics carry. Low cardinality only: nothing that names a call, a user or a key.
+# The dimensions of most metrics. Of low cardinality: nothing that identifies a call, a user or a key.
 DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
     "gen_ai.operation.name": lambda call: call.operation,
     "gen_ai.provider.name": lambda call: provider_name(call.target.provider),
@@ -27,56 +27,56 @@ DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
     "gen_ai.response.model": lambda call: call.response.model if call.response else None,
     "server.address": lambda call: call.target.address,
     "server.port": lambda call: call.target.port,
-    # That an answer came from LiteLLM's cache: its milliseconds are not the provider's.
+    # The duration of a response from LiteLLM's cache is not the provider's.
     "llm.cache.hit": lambda call: call.response.cache_hit if call.response else None,
 }
 
 
 class Measurement(NamedTuple):
-    """A value, with the dimensions that only it has, and how often there was one like it."""
+    """A value, its additional dimensions, and how often it occurred."""
 
     value: float
-    dimensions: Dimensions = _NO_OTHERS
+    dimensions: Dimensions = _NONE
     times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """What calls contribute to a metric. Rows may share an instrument by its name."""
+    """How calls contribute to a metric. Rows with the same name share an instrument."""
 
     name: str
     unit: str
     description: str
     measure: Callable[[Call], Iterable[Measurement]]
     instrument: Literal["histogram", "counter", "open streams"] = "histogram"
-    """`open streams` is an up-down counter, to which each call of which the app is reading adds."""
+    """`open streams` is an up-down counter, to which each call whose stream is open adds."""
     buckets: Sequence[float] | None = None
     dimensions: Mapping[str, Callable[[Call], AttributeValue | None]] = field(default_factory=lambda: DIMENSIONS)
-    """What all of its values have."""
+    """The dimensions of all its values."""
     of_routes: bool = False
-    """Whether there is also something to measure in what LiteLLM does around calls."""
+    """Whether spans of LiteLLM's work around calls, such as routing, contribute too."""
 
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TOKENS = tuple(float(4**power) for power in range(14))
 _DOLLARS = tuple(4**power / 1e6 for power in range(14))
-"""From a millionth to 67."""
+"""From a millionth of a dollar to 67 dollars."""
 
 
-def known(value: float | None, dimensions: Dimensions = _NO_OTHERS) -> tuple[Measurement, ...]:
+def measure_known(value: float | None, dimensions: Dimensions = _NONE) -> tuple[Measurement, ...]:
     return () if value is None else (Measurement(value, dimensions),)
 
 
 def duration(call: Call) -> Iterable[Measurement]:
-    return known(call.timing.duration, error_type(call))
+    return measure_known(call.timing.duration, error_type(call))
 
 
 def error_type(call: Call) -> Dimensions:
-    return _NO_OTHERS if call.failure is None else {"error.type": call.failure.type}
+    return _NONE if call.failure is None else {"error.type": call.failure.type}
 
 
 def _first_chunk(call: Call) -> Iterable[Measurement]:
-    return known(call.stream.first_chunk) if call.stream else ()
+    return measure_known(call.stream.first_chunk) if call.stream else ()
 
 
 def _gaps(call: Call) -> Iterable[Measurement]:
@@ -94,7 +94,7 @@ def time_per_output_chunk(name: str) -> Metric:
     return Metric(name=name, unit="s", description=description, buckets=SECONDS, measure=_gaps)
 
 
-# --- the names that the conventions have released ------------------------------------------------------------
+# --- names of released conventions ------------------------------------------------------------------------
 
 
 def _token_usage(kind: str, count: Callable[[Usage], int | None]) -> Metric:
@@ -103,7 +103,7 @@ def _token_usage(kind: str, count: Callable[[Usage], int | None]) -> Metric:
         unit="{token}",
         description="Tokens used, as the provider counted them.",
         buckets=TOKENS,
-        measure=lambda call: known(count(call.usage), {"gen_ai.token.type": kind}) if call.usage else (),
+        measure=lambda call: measure_known(count(call.usage), {"gen_ai.token.type": kind}) if call.usage else (),
     )
 
 
@@ -111,7 +111,7 @@ RELEASED: tuple[Metric, ...] = (
     Metric(
         name="gen_ai.client.operation.duration",
         unit="s",
-        description="Duration of a call, a stream's until its end.",
+        description="Duration of a call; of a stream, until its end.",
         buckets=SECONDS,
         measure=duration,
     ),
@@ -121,18 +121,18 @@ RELEASED: tuple[Metric, ...] = (
     time_per_output_chunk("gen_ai.client.operation.time_per_output_chunk"),
 )
 
-# --- what they have no name for ----------------------------------------------------------------
+# --- names of this package ---------------------------------------------------------------------
 
 
 def _attempts(name: str, description: str, kind: str | None = None) -> Metric:
-    """Each attempt is its own provider's and model's. The calls that the Router makes are attempts of their own."""
+    """A counter of attempts, with the provider and model of each. Calls that the Router makes have attempts as well."""
     return Metric(
         name=f"litellm.client.{name}",
         unit="{attempt}",
         description=description,
         instrument="counter",
         measure=lambda call: (
-            Measurement(1, _of_attempt(attempt))
+            Measurement(1, _attempt_dimensions(attempt))
             for attempt in (call.attempts.made if call.attempts else ())
             if kind in {None, attempt.kind}
         ),
@@ -141,7 +141,7 @@ def _attempts(name: str, description: str, kind: str | None = None) -> Metric:
     )
 
 
-def _of_attempt(attempt: Attempt) -> Dimensions:
+def _attempt_dimensions(attempt: Attempt) -> Dimensions:
     dimensions = {
         "gen_ai.provider.name": provider_name(attempt.provider),
         "gen_ai.request.model": attempt.model,
@@ -155,9 +155,9 @@ def _saved_tokens(kind: Literal["input", "output"]) -> Metric:
     return Metric(
         name="litellm.client.cache.saved_tokens",
         unit="{token}",
-        description="Tokens that answers from LiteLLM's cache did not use again.",
+        description="Tokens that were not used again because LiteLLM's cache had the response.",
         instrument="counter",
-        measure=lambda call: known(getattr(call.saved, kind, None), {"gen_ai.token.type": kind}),
+        measure=lambda call: measure_known(getattr(call.saved, kind, None), {"gen_ai.token.type": kind}),
     )
 
 
@@ -165,35 +165,37 @@ OURS: tuple[Metric, ...] = (
     Metric(
         name="gen_ai.client.operation.cost",
         unit="USD",
-        description="Price of a call, where it is known.",
+        description="Cost of a call, if it is known.",
         buckets=_DOLLARS,
-        measure=lambda call: known(call.cost.total) if call.cost else (),
+        measure=lambda call: measure_known(call.cost.total) if call.cost else (),
     ),
-    _attempts("attempts", "Requests that LiteLLM had made to providers."),
-    _attempts("retries", "Attempts with the model, or the Router's group of models, of the one before.", "retry"),
-    _attempts("fallbacks", "Attempts with another model than the one before.", "fallback"),
+    _attempts("attempts", "Requests that LiteLLM made to providers."),
+    _attempts(
+        "retries", "Attempts with the same model, or the same model group of the Router, as the previous one.", "retry"
+    ),
+    _attempts("fallbacks", "Attempts with another model than the previous one.", "fallback"),
     Metric(
         name="litellm.client.cache.hits",
         unit="{call}",
         description="Calls answered from LiteLLM's cache.",
         instrument="counter",
-        measure=lambda call: known(1 if call.response and call.response.cache_hit else None),
+        measure=lambda call: measure_known(1 if call.response and call.response.cache_hit else None),
     ),
     Metric(
         name="litellm.client.cache.saved_cost",
         unit="USD",
-        description="What answers from LiteLLM's cache did not cost again.",
+        description="Cost that was not incurred again because LiteLLM's cache had the response.",
         instrument="counter",
-        measure=lambda call: known(call.saved.cost) if call.saved else (),
+        measure=lambda call: measure_known(call.saved.cost) if call.saved else (),
     ),
     _saved_tokens("input"),
     _saved_tokens("output"),
     Metric(
         name="litellm.client.active_streams",
         unit="{stream}",
-        description="Streams that the app was given and that have not ended.",
+        description="Streams that were returned to the application and have not ended.",
         instrument="open streams",
-        measure=lambda _call: known(1),
+        measure=lambda _call: measure_known(1),
     ),
 )
 

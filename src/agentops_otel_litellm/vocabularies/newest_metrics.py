@@ -1,7 +1,7 @@
-"""The metrics under the names that the conventions have last given them, in place of those that they have released.
+"""The metrics with the newest names of the conventions, in place of the released names.
 
-Their duration is that of what they call inference; those of other operations keep the name that they had. Tokens are of
-any call, so that none is missing from their sums, and of the modality that the provider counted them by.
+The new duration metric covers only the operations that the conventions call inference; other operations keep the old
+one. The token metrics cover all calls, so that sums are complete, and have the modalities that the provider reported.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from agentops_otel_litellm.vocabularies.metrics import (
     Metric,
     duration,
     error_type,
-    known,
+    measure_known,
     time_per_output_chunk,
     time_to_first_chunk,
 )
 
 
-def _counted(name: str, what: str, measure: Callable[[Usage], Iterable[Measurement]]) -> Metric:
+def _usage_counter(name: str, what: str, measure: Callable[[Usage], Iterable[Measurement]]) -> Metric:
     return Metric(
         name=f"gen_ai.client.inference.usage.{name}",
         unit="{token}",
@@ -35,7 +35,7 @@ def _counted(name: str, what: str, measure: Callable[[Usage], Iterable[Measureme
 
 
 def _by_modality(total: int | None, **parts: int | None) -> Iterator[Measurement]:
-    """The parts that are known, and the rest. Parts that are more than the whole are not believed."""
+    """The known modalities, and the rest as `unknown`. Modalities whose sum exceeds the total are ignored."""
     if total is None:
         return
     known = {modality: count for modality, count in parts.items() if count}
@@ -48,13 +48,13 @@ def _by_modality(total: int | None, **parts: int | None) -> Iterator[Measurement
         yield Measurement(rest, {"gen_ai.token.modality": "unknown"})
 
 
-def _of_a_call(name: str, what: str, count: Callable[[Usage], int | None]) -> Metric:
+def _usage_histogram(name: str, what: str, count: Callable[[Usage], int | None]) -> Metric:
     return Metric(
         name=f"gen_ai.client.inference.operation.{name}",
         unit="{token}",
         description=f"{what} of a call, as the provider counted them.",
         buckets=TOKENS,
-        measure=lambda call: known(count(call.usage), error_type(call)) if call.usage else (),
+        measure=lambda call: measure_known(count(call.usage), error_type(call)) if call.usage else (),
     )
 
 
@@ -62,40 +62,42 @@ NEWEST: tuple[Metric, ...] = (
     Metric(
         name="gen_ai.client.inference.duration",
         unit="s",
-        description="Duration of a call of a model that answers, a stream's until its end.",
+        description="Duration of an inference call; of a stream, until its end.",
         buckets=SECONDS,
         measure=lambda call: duration(call) if call.operation in INFERENCE else (),
     ),
     Metric(
         name="gen_ai.client.operation.duration",
         unit="s",
-        description="Duration of another call.",
+        description="Duration of a call that is not inference.",
         buckets=SECONDS,
         measure=lambda call: () if call.operation in INFERENCE else duration(call),
     ),
-    _counted(
+    _usage_counter(
         "input_tokens",
         "Input tokens",
         lambda usage: _by_modality(
             usage.input, text=usage.input_text, image=usage.input_image, audio=usage.input_audio
         ),
     ),
-    _counted(
+    _usage_counter(
         "output_tokens",
         "Output tokens",
         lambda usage: _by_modality(
             usage.output, text=usage.output_text, image=usage.output_image, audio=usage.output_audio
         ),
     ),
-    _counted("cache_read.input_tokens", "Input tokens read from a cache", lambda usage: _by_modality(usage.cache_read)),
-    _counted(
+    _usage_counter(
+        "cache_read.input_tokens", "Input tokens read from a cache", lambda usage: _by_modality(usage.cache_read)
+    ),
+    _usage_counter(
         "cache_write.input_tokens", "Input tokens written to a cache", lambda usage: _by_modality(usage.cache_write)
     ),
-    _counted(
+    _usage_counter(
         "reasoning.output_tokens", "Output tokens spent on reasoning", lambda usage: _by_modality(usage.reasoning)
     ),
-    _of_a_call("input_tokens", "Input tokens", lambda usage: usage.input),
-    _of_a_call("output_tokens", "Output tokens", lambda usage: usage.output),
+    _usage_histogram("input_tokens", "Input tokens", lambda usage: usage.input),
+    _usage_histogram("output_tokens", "Output tokens", lambda usage: usage.output),
     time_to_first_chunk("gen_ai.client.inference.time_to_first_chunk"),
     time_per_output_chunk("gen_ai.client.inference.time_per_output_chunk"),
 )

@@ -1,8 +1,7 @@
-"""OpenInference's names, which Arize's Phoenix and others read: of models' calls, embeddings and rerankings.
+"""OpenInference's names, which Arize Phoenix and others read: for model calls, embeddings and rerankings.
 
-Written against its semantic conventions 0.1.42. What is said is told message by message, or document by document, so
-that there may be too many attributes for a span: of a long conversation the end is told so, and `input.value` has the
-whole.
+Written for its semantic conventions 0.1.42. Content has attributes for each message or document, which may exceed a
+span's limit: then only the end of a long conversation has attributes of its own, and `input.value` has all of it.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _RERANKINGS = names_of(Kind.RERANKING)
 _SEARCHES = names_of(Kind.SEARCH)
 _CONVERSATIONS = _MODELS | names_of(Kind.MODERATION)
 
-# Provider → who runs the model, if the conventions have a name of their own.
+# Provider → `llm.provider`, if the conventions have a name of their own.
 _PROVIDERS: Mapping[str, str] = {
     **dict.fromkeys(("aws_polly", "aws_textract", "bedrock", "sagemaker", "sagemaker_chat", "sagemaker_nova"), "aws"),
     **dict.fromkeys(("azure", "azure_ai", "azure_speech"), "azure"),
@@ -55,7 +54,7 @@ _PROVIDERS: Mapping[str, str] = {
     "vertex_ai": "google",
 }
 
-# The provider whose API is offered → `llm.system`.
+# The API format that the provider offers → `llm.system`.
 _SYSTEMS: Mapping[str, str] = {
     "anthropic": "anthropic",
     "cohere": "cohere",
@@ -64,7 +63,7 @@ _SYSTEMS: Mapping[str, str] = {
     "vertex_ai": "vertexai",
 }
 
-# Field of a request → the parameter as OpenAI names it.
+# Field of a request → OpenAI's name of the parameter.
 _PARAMETERS: Mapping[str, str] = {
     "stream": "stream",
     "temperature": "temperature",
@@ -92,7 +91,7 @@ _PARAMETERS: Mapping[str, str] = {
 }
 _EMBEDDING_PARAMETERS: Mapping[str, str] = {"dimensions": "dimensions", "encoding_formats": "encoding_format"}
 
-# Field of what is known of the app → its name in `metadata`, which is LiteLLM's proxy's.
+# Field of `App` → its name in `metadata`, which is the name in LiteLLM's proxy.
 _METADATA: Mapping[str, str] = {
     "key_alias": "user_api_key_alias",
     "key_user_id": "user_api_key_user_id",
@@ -106,30 +105,30 @@ _METADATA: Mapping[str, str] = {
 
 
 def provider_name(provider: str) -> str:
-    """The convention's name of the one that LiteLLM calls `provider`."""
+    """The conventions' name for a provider, from LiteLLM's name."""
     return identity_of(provider, _PROVIDERS)
 
 
-def _chosen(parameters: Mapping[str, str]) -> Callable[[Request], str | None]:
-    def choose(request: Request) -> str | None:
-        """What the app chose of the parameters, and nothing that it said."""
+def _write_parameters(parameters: Mapping[str, str]) -> Callable[[Request], str | None]:
+    def write(request: Request) -> str | None:
+        """The parameters that the application set, as JSON, without content."""
         known = vars(request)
         chosen = {name: _parameter(known[field]) for field, name in parameters.items() if field in known}
         return as_json(chosen) if chosen else None
 
-    return choose
+    return write
 
 
 def _parameter(known: object) -> object:
-    """What is one of several the app may have written by itself."""
+    """A parameter in the form in which applications usually write it: a list of one item as that item."""
     return known[0] if isinstance(known, tuple) and len(known) == 1 else known
 
 
 def _metadata(app: App) -> str | None:
-    """What is told of LiteLLM's metadata, and of the proxy's."""
+    """The recorded entries of LiteLLM's metadata, including those of the proxy."""
     known = vars(app)
-    told = {**(app.metadata or {}), **{name: known[field] for field, name in _METADATA.items() if field in known}}
-    return as_json(told) if told else None
+    metadata = {**(app.metadata or {}), **{name: known[field] for field, name in _METADATA.items() if field in known}}
+    return as_json(metadata) if metadata else None
 
 
 OPENINFERENCE = Vocabulary(
@@ -170,7 +169,7 @@ OPENINFERENCE = Vocabulary(
         Content,
         {
             "reranker.query": ("query", "\n".join),
-            "reranker.input_documents": Several(documents.given_documents),
+            "reranker.input_documents": Several(documents.request_documents),
             "reranker.output_documents": Several(documents.ranked_documents),
             "input": Several(documents.ranking_value),
             "output": Several(documents.results_value),
@@ -252,6 +251,8 @@ OPENINFERENCE = Vocabulary(
             "metadata": ("app", _metadata),
         },
     ),
-    Table(Call, {"llm.invocation_parameters": ("request", _chosen(_PARAMETERS))}, of=_MODELS),
-    Table(Call, {"embedding.invocation_parameters": ("request", _chosen(_EMBEDDING_PARAMETERS))}, of=_EMBEDDINGS),
+    Table(Call, {"llm.invocation_parameters": ("request", _write_parameters(_PARAMETERS))}, of=_MODELS),
+    Table(
+        Call, {"embedding.invocation_parameters": ("request", _write_parameters(_EMBEDDING_PARAMETERS))}, of=_EMBEDDINGS
+    ),
 )

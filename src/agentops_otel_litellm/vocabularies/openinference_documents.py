@@ -1,5 +1,5 @@
-"""Texts that are embedded, and documents that are ranked or found, in OpenInference's names: one by one, as many as
-there is room for, and as one value. Vectors are never told.
+"""Texts of embeddings, and documents of rerankings and searches, in OpenInference's names: one by one, as many as fit
+the span's limits, and as one value. Vectors are never recorded.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from dataclasses import replace
 from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call.content import Content, Document
-from agentops_otel_litellm.vocabularies.conversation import as_json, as_text, fitting, numbered
+from agentops_otel_litellm.vocabularies.conversation import as_json, as_text, fit_items, number_items
 from agentops_otel_litellm.vocabularies.openinference_content import value
 
 Attributes = Mapping[str, AttributeValue]
 
-# Of a document, what has no name in the conventions → what its metadata calls it.
+# Field of a document without a name in the conventions → its name in `document.metadata`.
 _METADATA = {"index": "index", "title": "title", "uri": "url"}
 
 
 def embeddings(content: Content, room: int) -> Attributes:
-    return numbered(fitting(([{"embedding.text": text}] for text in content.texts or ()), room))
+    return number_items(fit_items(([{"embedding.text": text}] for text in content.texts or ()), room))
 
 
-def given_documents(content: Content, room: int) -> Attributes:
+def request_documents(content: Content, room: int) -> Attributes:
     return _documents(content.documents or (), room)
 
 
 def ranked_documents(content: Content, room: int) -> Attributes:
-    """The best first, with their texts; no more than leave those that were given their half."""
+    """The best first, with their texts. At most half of the room, if the request's documents are recorded too."""
     return _documents(_with_texts(content), room // 2 if content.documents else room)
 
 
@@ -37,37 +37,39 @@ def found_documents(content: Content, room: int) -> Attributes:
 
 
 def _documents(documents: Iterable[Document], room: int) -> Attributes:
-    return numbered(fitting(([told] for document in documents if (told := _document(document))), room))
+    return number_items(
+        fit_items(([attributes] for document in documents if (attributes := _document(document))), room)
+    )
 
 
 def _document(document: Document) -> dict[str, AttributeValue]:
-    told: dict[str, AttributeValue] = {}
+    attributes: dict[str, AttributeValue] = {}
     if document.id is not None:
-        told["document.id"] = document.id
+        attributes["document.id"] = document.id
     if document.content is not None:
-        told["document.content"] = as_text(document.content)
+        attributes["document.content"] = as_text(document.content)
     if document.score is not None:
-        told["document.score"] = document.score
+        attributes["document.score"] = document.score
     known = vars(document)
     metadata = {name: known[field] for field, name in _METADATA.items() if field in known}
     if metadata:
-        told["document.metadata"] = as_json(metadata)
-    return told
+        attributes["document.metadata"] = as_json(metadata)
+    return attributes
 
 
 def _with_texts(content: Content) -> Iterator[Document]:
-    """Most providers say of a result only which of the documents it is."""
-    given = content.documents or ()
+    """Add the texts of the request's documents: most providers return only a document's index."""
+    documents = content.documents or ()
     for result in content.results or ():
         index = result.index
-        if result.content is None and index is not None and 0 <= index < len(given):
-            yield replace(result, content=given[index].content)
+        if result.content is None and index is not None and 0 <= index < len(documents):
+            yield replace(result, content=documents[index].content)
         else:
             yield result
 
 
 def embedded_value(content: Content, room: int) -> Attributes:
-    """The text, or all of them as a list."""
+    """The text, or several as a list."""
     texts = content.texts
     if not texts:
         return {}
@@ -75,18 +77,20 @@ def embedded_value(content: Content, room: int) -> Attributes:
 
 
 def ranking_value(content: Content, room: int) -> Attributes:
-    """What is asked, and of which documents."""
-    asked = {name: known for name, known in (("query", query(content)), ("documents", _given(content))) if known}
-    return value(asked, room) if asked else {}
+    """The query and the documents."""
+    parts = {
+        name: known for name, known in (("query", query(content)), ("documents", _document_texts(content))) if known
+    }
+    return value(parts, room) if parts else {}
 
 
 def query_value(content: Content, room: int) -> Attributes:
-    asked = query(content)
-    return {} if asked is None else value(asked, room)
+    text = query(content)
+    return {} if text is None else value(text, room)
 
 
 def results_value(content: Content, room: int) -> Attributes:
-    """All results, as far as the provider said anything of them."""
+    """All results, with the fields that the provider returned."""
     return {} if content.results is None else value({"results": list(map(vars, content.results))}, room)
 
 
@@ -94,5 +98,5 @@ def query(content: Content) -> str | None:
     return None if content.query is None else "\n".join(content.query)
 
 
-def _given(content: Content) -> list[object]:
+def _document_texts(content: Content) -> list[object]:
     return [document.content for document in content.documents or ()]

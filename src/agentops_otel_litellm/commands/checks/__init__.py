@@ -1,4 +1,4 @@
-"""The checks of `doctor`, each a function from what is examined to records, in the order in which they matter."""
+"""The checks of `doctor`: functions from the examined environment to records, the most important first."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ CHECKS: Mapping[str, Check] = {
     "destinations": destinations.check,
     "conflicts": conflicts.check,
     "delivery": delivery.check,
-    "places in LiteLLM": seams.check,
+    "patch points in LiteLLM": seams.check,
     "settings": values.check,
 }
 
 
 def examine(examined: Examined, checks: Mapping[str, Check] = CHECKS) -> Report:
-    """What every check finds; one that fails says so and is in nobody's way."""
+    """The findings of all checks. A check that raises is reported, and does not prevent the others."""
     return Report(tuple(Section(name, _records(name, check, examined)) for name, check in checks.items()))
 
 
@@ -41,11 +41,11 @@ def _records(name: str, check: Check, examined: Examined) -> tuple[Record, ...]:
     found: list[Record] = []
     try:
         found.extend(check(examined))
-    except Exception as error:  # noqa: BLE001 - whatever is wrong here is among what is looked for
+    except Exception as error:  # noqa: BLE001 - a broken environment can raise anything
         found.append(
             problem(
                 name,
-                f"This check failed ({type(error).__name__} at {place_of(error)}): the rest of it is not known.",
+                f"This check failed ({type(error).__name__} at {place_of(error)}), so its other findings are missing.",
                 "Please report it.",
             )
         )

@@ -1,4 +1,4 @@
-"""What is set or installed and does not go together, each with what to do about it."""
+"""Checks for settings and packages that conflict with each other."""
 
 from __future__ import annotations
 
@@ -23,60 +23,60 @@ def check(examined: Examined) -> Iterator[Record]:
 
 
 def another_instrumentation(examined: Examined) -> Iterator[Record]:
-    """Of LiteLLM: it would tell every call a second time."""
-    disabled = names(examined.given.get(DISABLED, ""))
+    """Another instrumentation of LiteLLM would record every call a second time."""
+    disabled = names(examined.variables.get(DISABLED, ""))
     for found in entry_points(group="opentelemetry_instrumentor"):
         name = next((name for module, name in INSTRUMENTATIONS.items() if found.value.startswith(module)), None)
         if name is not None and found.name not in disabled and "*" not in disabled:
             yield problem(
                 name,
-                "also traces LiteLLM: every call is told twice",
-                f"{DISABLED}={','.join([*disabled, found.name])} switches it off, without {found.name!r} this one: "
+                "also traces LiteLLM: every call is recorded twice",
+                f"Switch it off: {DISABLED}={','.join([*disabled, found.name])}. Or switch off this package: "
                 f"{DISABLED}={','.join([*disabled, INSTRUMENTATION])}",
             )
 
 
 def vocabulary_without_agentops(examined: Examined) -> Iterator[Record]:
-    """AgentOps shows the names of its own vocabulary alone."""
+    """AgentOps reads only the attribute names of its own vocabulary."""
     chosen = examined.settings.vocabularies(offered_vocabularies())
     if chosen is None or AGENTOPS in chosen:
         return
     if sends_to_agentops(examined.environment):
         yield problem(
             "AGENTOPS_SEMCONV",
-            "leaves out `agentops`, and AgentOps is a destination: it shows calls without tokens and cost",
-            f"AGENTOPS_SEMCONV={','.join([AGENTOPS, *chosen])}, or unset it.",
+            "leaves out `agentops`, but AgentOps is a destination: it shows calls without tokens and cost",
+            f"Set AGENTOPS_SEMCONV={','.join([AGENTOPS, *chosen])}, or unset it.",
         )
 
 
 def content_without_redaction(examined: Examined) -> Iterator[Record]:
     settings = examined.settings
-    tells_content = settings.content.on_spans or settings.tells_in_events or settings.completion_hook is not None
-    if tells_content and not settings.redact and settings.redactor is None:
+    records_content = settings.content.on_spans or settings.tells_in_events or settings.completion_hook is not None
+    if records_content and not settings.redact and settings.redactor is None:
         yield notice(
             "AGENTOPS_REDACT",
-            "prompts and answers are told as they are, with the keys and addresses in them",
-            "Unset AGENTOPS_REDACT, unless the backend may know all that is said.",
+            "`none`: prompts and responses are recorded with all keys and addresses in them",
+            "Unset AGENTOPS_REDACT, unless your backend may store all of this.",
         )
 
 
 def litellms_own_callback(examined: Examined) -> Iterator[Record]:
-    """`agentops` among LiteLLM's callbacks, as LiteLLM has it."""
+    """LiteLLM's own `agentops` callback, which the user has chosen."""
     if examined.settings.litellm_builtin:
         yield notice(
             "AGENTOPS_LITELLM_BUILTIN",
-            "`agentops` among LiteLLM's callbacks is LiteLLM's own: it exports every call once more",
-            "Unset AGENTOPS_LITELLM_BUILTIN; the callback is then known, and adds nothing.",
+            "true: LiteLLM's own `agentops` callback exports every call once more",
+            "Unset AGENTOPS_LITELLM_BUILTIN: the callback is then accepted, and does nothing.",
         )
 
 
 def hook_without_its_package(examined: Examined) -> Iterator[Record]:
-    """The completion hook is upstream's."""
+    """The completion hook needs OpenTelemetry's package that defines it."""
     settings = examined.settings
     if settings.completion_hook is not None and installed("opentelemetry-util-genai") is None:
         yield problem(
             "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK",
-            "is not called: a package is missing",
+            "is not called: opentelemetry-util-genai is not installed",
             "pip install 'agentops-otel-litellm[upload]'",
         )
 

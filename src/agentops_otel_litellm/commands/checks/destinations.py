@@ -1,4 +1,4 @@
-"""Where each signal goes, and what is in the way there."""
+"""Checks where each signal is sent, and what prevents its delivery."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from agentops_otel_litellm.launch.obstacles import (
 )
 from agentops_otel_litellm.settings.masking import masked
 
-SEND = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
+SET_DESTINATION = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
 GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
 
 
 def check(examined: Examined) -> Iterator[Record]:
-    by_file = is_configured_by_file(examined.given)
+    by_file = is_configured_by_file(examined.variables)
     if by_file or not examined.has_our_distro:
-        yield ok("all signals", f"as {'OTEL_CONFIG_FILE' if by_file else 'the other distro'} has it")
-        yield from _agentops_beside(examined)
+        yield ok("all signals", f"configured by {'OTEL_CONFIG_FILE' if by_file else 'the other distro'}")
+        yield from _agentops_added(examined)
         return
     for signal in SIGNALS:
-        yield _of(signal, examined)
+        yield _check_signal(signal, examined)
     for missing in missing_exporters(examined.environment):
         yield problem(missing.signal.lower(), missing.text, missing.advice)
     for find in (endpoints_that_take_nothing, files_that_are_missing):
@@ -49,26 +49,26 @@ def check(examined: Examined) -> Iterator[Record]:
             yield problem(obstacle.name, obstacle.text, obstacle.advice)
     yield from _service_name(examined)
     if sends_to_agentops(examined.environment):
-        yield from _agentops(examined)
+        yield from _check_agentops_key(examined)
 
 
-def _of(signal: str, examined: Examined) -> Record:
-    """Where a signal goes. Traces must go somewhere; what goes to a terminal alone is not kept."""
+def _check_signal(signal: str, examined: Examined) -> Record:
+    """The destinations of a signal. It is a problem if traces have none, and a notice if they are only printed."""
     named = destinations(signal, examined.environment)
     name = signal.lower()
     variable = f"OTEL_{signal}_EXPORTER"
-    why = f"by {variable}" if examined.given.get(variable) else "by default"
+    origin = f"set by {variable}" if examined.variables.get(variable) else "by default"
     if not named:
         if signal == "TRACES":
-            return problem(name, f"nowhere, {why}", f"Unset {variable}, or {SEND}")
-        return ok(name, f"nowhere, {why}")
-    text = f"{', '.join(_place(signal, each, examined) for each in named)}; {why}"
+            return problem(name, f"not sent, {origin}", f"Unset {variable}, or {SET_DESTINATION}")
+        return ok(name, f"not sent, {origin}")
+    text = f"{', '.join(_describe(signal, each, examined) for each in named)}; {origin}"
     if signal == "TRACES" and set(named) <= set(TERMINALS):
-        return notice(name, text, f"To keep them, {SEND}")
+        return notice(name, text, f"To store them, {SET_DESTINATION}")
     return ok(name, text)
 
 
-def _place(signal: str, name: str, examined: Examined) -> str:
+def _describe(signal: str, name: str, examined: Examined) -> str:
     if name == AGENTOPS:
         return f"AgentOps ({masked('', examined.settings.exporter_endpoint or 'no usable URL')})"
     if name in TERMINALS:
@@ -81,28 +81,28 @@ def _place(signal: str, name: str, examined: Examined) -> str:
     protocol = "HTTP" if exporter == HTTP else "gRPC"
     if not endpoint:
         default = HTTP_DEFAULT if exporter == HTTP else GRPC_DEFAULT
-        return f"OTLP over {protocol} to {default}, where none is set"
+        return f"OTLP over {protocol} to {default}, the default endpoint"
     return f"OTLP over {protocol} to {masked(variable, endpoint)} ({variable})"
 
 
 def _service_name(examined: Examined) -> Iterator[Record]:
     if lacks_service_name(examined.environment):
-        yield notice("service.name", "not set: backends show the app as unknown_service", "Set OTEL_SERVICE_NAME.")
+        yield notice("service.name", "not set: backends show this app as unknown_service", "Set OTEL_SERVICE_NAME.")
 
 
-def _agentops_beside(examined: Examined) -> Iterator[Record]:
-    """Whoever sets the SDK up, the instrumentor adds AgentOps where it is a destination."""
-    if sends_to_agentops(examined.environment) and not is_switched_off(examined.given):
-        yield ok("traces", f"{_place('TRACES', AGENTOPS, examined)} as well, unless OTEL_TRACES_EXPORTER is none")
-        yield from _agentops(examined)
+def _agentops_added(examined: Examined) -> Iterator[Record]:
+    """The instrumentor adds AgentOps to the destinations, also if another distro or a file configures the SDK."""
+    if sends_to_agentops(examined.environment) and not is_switched_off(examined.variables):
+        yield ok("traces", f"also {_describe('TRACES', AGENTOPS, examined)}, unless OTEL_TRACES_EXPORTER is none")
+        yield from _check_agentops_key(examined)
 
 
-def _agentops(examined: Examined) -> Iterator[Record]:
+def _check_agentops_key(examined: Examined) -> Iterator[Record]:
     key = examined.settings.api_key
     if key is None:
-        yield problem("AGENTOPS_API_KEY", "not set: AgentOps takes no spans", COPY)
+        yield problem("AGENTOPS_API_KEY", "not set: AgentOps accepts no spans", COPY)
     elif not _is_uuid(key):
-        yield problem("AGENTOPS_API_KEY", "is no UUID: AgentOps takes no spans", COPY)
+        yield problem("AGENTOPS_API_KEY", "is not a UUID: AgentOps accepts no spans", COPY)
 
 
 def _is_uuid(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What is installed, and whether the releases go together."""
+"""Checks which packages are installed, and whether their versions are compatible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agentops_otel_litellm.launch.obstacles import UPGRADE, why_not
 from agentops_otel_litellm.version import __version__
 
 DISTRIBUTION = "agentops-otel-litellm"
-# Packages of OpenTelemetry's that must be there, and those that may be.
+# OpenTelemetry's packages that this package requires; then optional packages → what they are for.
 NEEDED = (
     "opentelemetry-api",
     "opentelemetry-sdk",
@@ -26,10 +26,10 @@ NEEDED = (
 OPTIONAL = {
     "opentelemetry-exporter-otlp-proto-grpc": "OTLP over gRPC",
     "opentelemetry-configuration": "OTEL_CONFIG_FILE",
-    "opentelemetry-distro": "another distro, which can stay",
+    "opentelemetry-distro": "another distro, which can stay installed",
     "opentelemetry-util-genai": "the extra `upload`",
     "genai-prices": "the extra `prices`",
-    "agentops": "the AgentOps SDK, which can stay",
+    "agentops": "the AgentOps SDK, which can stay installed",
 }
 
 
@@ -38,7 +38,7 @@ def check(_examined: Examined) -> Iterator[Record]:
     yield ok("Python", f"{platform.python_version()} ({sys.executable})")
     yield litellm()
     for name in NEEDED:
-        yield _needed(name)
+        yield _check_required(name)
     for name, what in OPTIONAL.items():
         found = installed(name)
         yield ok(name, f"{found or 'not installed'} ({what})")
@@ -53,7 +53,7 @@ def litellm() -> Record:
             "pip install litellm, or start the app and this command with the Python that has it.",
         )
     if get_dependency_conflicts((LITELLM,)):
-        return problem("litellm", f"{found} {why_not(found)}, and is not traced", UPGRADE)
+        return problem("litellm", f"{found} {why_not(found)}: its calls are not traced", UPGRADE)
     return ok("litellm", found)
 
 
@@ -65,7 +65,7 @@ def installed(name: str) -> str | None:
         return None
 
 
-def _needed(name: str) -> Record:
+def _check_required(name: str) -> Record:
     found = installed(name)
     if found is None:
         return problem(name, "not installed", f"pip install {name}")
@@ -73,16 +73,18 @@ def _needed(name: str) -> Record:
     if conflict is not None:
         return problem(
             name,
-            f"{found} is not a release that this package works with ({conflict.required})",
+            f"{found} is not supported: this package requires {conflict.required}",
             f"pip install --upgrade '{conflict.required}'",
         )
     return ok(name, found)
 
 
 def _required(name: str) -> list[str]:
-    """What this package asks for of another; nothing where it is not installed itself, but found on a path."""
+    """Requirements of this package on another. None if this package is on PYTHONPATH but not installed."""
     try:
-        asked = requires(DISTRIBUTION) or []
+        requirements = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
         return []
-    return [each for each in asked if each.startswith(name) and not each[len(name)].isalnum() and "extra" not in each]
+    return [
+        each for each in requirements if each.startswith(name) and not each[len(name)].isalnum() and "extra" not in each
+    ]

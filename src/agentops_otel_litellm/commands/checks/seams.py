@@ -1,5 +1,7 @@
-"""Which of the places that are patched in LiteLLM this release has. LiteLLM is imported for that, by a process of its
-own: it takes seconds, and may print, fetch and start what it likes.
+"""Checks which patch points this version of LiteLLM has.
+
+LiteLLM is imported for this, in a process of its own: the import takes seconds, and can print, download and start
+threads.
 """
 
 from __future__ import annotations
@@ -11,59 +13,59 @@ from types import ModuleType
 
 from agentops_otel_litellm.commands.checks.installed import installed
 from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.other_process import answer, asked
+from agentops_otel_litellm.commands.other_process import print_result, run_module
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.features import CONSEQUENCES
 from agentops_otel_litellm.seams import SEAMS, missing
 
 SECONDS = 60
 NAME = "litellm"
-SAY = "Say so in a report, with the version of LiteLLM; its other calls are traced."
+REPORT = "Please report it with the version of LiteLLM; its other calls are traced."
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PatchPoints:
     """Names of patch points: those found, and those missing although a feature needs them."""
 
     found: list[str]
-    lacking: list[str]
+    absent: list[str]
 
 
 def check(examined: Examined) -> Iterator[Record]:
     if installed("litellm") is None:
         return
     if not examined.imports_litellm:
-        yield ok(NAME, "not looked at: LiteLLM is not imported with --quick")
+        yield ok(NAME, "not checked: --quick does not import LiteLLM")
         return
-    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OTEL_SDK_DISABLED": "true"}  # it fetches no prices
-    found = asked(__name__, {**examined.for_others, **quiet}, SECONDS)
+    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OTEL_SDK_DISABLED": "true"}  # no download of prices
+    found = run_module(__name__, {**examined.subprocess_environment, **quiet}, SECONDS)
     if found is None:
-        yield problem(NAME, "it cannot be imported", 'See why: python -c "import litellm"')
+        yield problem(NAME, "cannot be imported", 'To see why: python -c "import litellm"')
         return
-    places = Places(**found)
-    yield ok(NAME, f"{len(places.found)} of {len(SEAMS)} places found; releases differ in the rest")
-    for name in places.lacking:
-        yield notice(name, "not found: calls are traced in part or not at all", SAY)
+    points = PatchPoints(**found)
+    yield ok(NAME, f"{len(points.found)} of {len(SEAMS)} patch points found; the others exist in other versions")
+    for name in points.absent:
+        yield notice(name, "not found: some calls are traced in part, or not at all", REPORT)
 
 
-def look() -> Places:
-    """Import what can be imported of the modules that seams are in, and look what they have."""
+def find_patch_points() -> PatchPoints:
+    """Import the modules of all patch points, as far as they exist, and look the patch points up."""
     importlib.import_module("litellm")
-    modules = {seam.module: _module(seam.module) for seam in SEAMS}
-    found = [seam for seam in SEAMS if _has(modules[seam.module], seam.name)]
-    lacking = [seam for feature in CONSEQUENCES for seam in missing(feature, found)]
-    return Places([*map(str, found)], [*map(str, lacking)])
+    modules = {seam.module: _import_module(seam.module) for seam in SEAMS}
+    found = [seam for seam in SEAMS if _has_attribute(modules[seam.module], seam.name)]
+    absent = [seam for feature in CONSEQUENCES for seam in missing(feature, found)]
+    return PatchPoints([*map(str, found)], [*map(str, absent)])
 
 
-def _module(name: str) -> ModuleType | None:
+def _import_module(name: str) -> ModuleType | None:
     try:
         module = importlib.import_module(name)
-    except Exception:  # noqa: BLE001 - another release's, or one that needs a package which is not installed
+    except Exception:  # noqa: BLE001 - absent in this version, or it needs a package that is not installed
         return None
-    return module if module.__name__ == name else None  # its name before LiteLLM moved it
+    return module if module.__name__ == name else None  # LiteLLM moved the module, and this is its old name
 
 
-def _has(module: ModuleType | None, dotted: str) -> bool:
+def _has_attribute(module: ModuleType | None, dotted: str) -> bool:
     holder: object = module
     for name in dotted.split("."):
         if name not in getattr(holder, "__dict__", {}):
@@ -73,4 +75,4 @@ def _has(module: ModuleType | None, dotted: str) -> bool:
 
 
 if __name__ == "__main__":
-    answer(asdict(look()))
+    print_result(asdict(find_patch_points()))
