@@ -17,7 +17,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.features import FEATURES
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.seams import SEAMS, Seam, missing, patches
+from agentops_otel_litellm.seams import PATCH_POINTS, PatchPoint, missing, patches
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
     _meter_provider: MeterProvider | None = None
     _logger_provider: LoggerProvider | None = None
     _loaded = False
-    _hooked: frozenset[Seam] = frozenset()
-    _patched: frozenset[Seam] = frozenset()
+    _hooked: frozenset[PatchPoint] = frozenset()
+    _patched: frozenset[PatchPoint] = frozenset()
 
     @property
     def providers(self) -> tuple[object, ...]:
@@ -68,12 +68,12 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._logger_provider = logger_provider
         set_log_level()
         DELIVERY.wanted(tracer_provider)
-        late = self._patch_or_watch([seam for seam in SEAMS if seam.is_litellms])
+        late = self._patch_or_watch([seam for seam in PATCH_POINTS if seam.is_in_litellm])
         if late:
             with guard("instrumenting LiteLLM, which was imported before"):
                 patches.replace_aliases()
 
-    def _patch_or_watch(self, seams: Sequence[Seam]) -> bool:
+    def _patch_or_watch(self, seams: Sequence[PatchPoint]) -> bool:
         """Patch what is imported, and have the rest patched when it is. Whether anything was."""
         imported = [seam for seam in seams if seam.module in sys.modules]
         for seam in imported:
@@ -104,11 +104,11 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._patched = frozenset()
         FEATURES.clear()
 
-    def _imported(self, seam: Seam, module: ModuleType) -> None:
+    def _imported(self, seam: PatchPoint, module: ModuleType) -> None:
         if self.is_instrumented_by_opentelemetry:
             self._patch(seam, module)
 
-    def _patch(self, seam: Seam, module: ModuleType) -> None:
+    def _patch(self, seam: PatchPoint, module: ModuleType) -> None:
         if module.__name__ != seam.module:
             return  # its name before LiteLLM moved it; the one it has now is another seam's
         with guard("instrumenting LiteLLM"):
@@ -141,4 +141,4 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         STREAM_USAGE.wanted = settings.stream_usage
         self._loaded = True
         # What LiteLLM builds on, others may use without it: there it is left alone.
-        self._patch_or_watch([seam for seam in SEAMS if not seam.is_litellms])
+        self._patch_or_watch([seam for seam in PATCH_POINTS if not seam.is_in_litellm])

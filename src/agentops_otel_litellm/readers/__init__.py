@@ -51,7 +51,7 @@ from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.target import (
-    asks,
+    is_client_of,
     is_of_a_tool,
     read_cooldown,
     read_cooldown_time,
@@ -115,11 +115,11 @@ __all__ = [
     "LiteLLMStream",
     "Shape",
     "Transcript",
-    "asks",
     "estimate_of",
     "has_declined",
     "is_by_twin",
     "is_chunks",
+    "is_client_of",
     "is_fallback",
     "is_message_logging_off",
     "is_mocked",

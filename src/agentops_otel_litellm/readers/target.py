@@ -141,8 +141,8 @@ def read_cooldown(events: Any) -> tuple[str | None, float | None]:
     return None, None
 
 
-def asks(client: Any, target: Target) -> bool:
-    """Whether OpenAI's `client` asks the server that LiteLLM has turned to, as far as that is known."""
+def is_client_of(client: Any, target: Target) -> bool:
+    """Whether OpenAI's `client` sends its requests to the server of the target, as far as that is known."""
     url = getattr(client, "base_url", None)
     return url is None or target.address is None or _host_and_port(str(url)) == (target.address, target.port)
 

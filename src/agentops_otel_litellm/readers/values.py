@@ -13,7 +13,7 @@ from math import isfinite
 from stat import S_ISREG
 from typing import Any, TypeGuard
 
-from agentops_otel_litellm.guard import tell
+from agentops_otel_litellm.guard import log_fault
 
 # Name in LiteLLM → field of a record, and how the value is taken. What is not here is not read.
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
@@ -90,7 +90,7 @@ def taken(given: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
             try:
                 known = take(value)
             except Exception as fault:  # noqa: BLE001 - the value of one field, whatever it is
-                tell(f"reading {name!r}", fault)
+                log_fault(f"reading {name!r}", fault)
                 continue
             if known or (known is not None and field not in values):
                 values[field] = known

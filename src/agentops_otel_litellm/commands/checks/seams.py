@@ -14,7 +14,7 @@ from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.other_process import answer, asked
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.features import CONSEQUENCES
-from agentops_otel_litellm.seams import SEAMS, missing
+from agentops_otel_litellm.seams import PATCH_POINTS, missing
 
 SECONDS = 60
 NAME = "litellm"
@@ -41,7 +41,7 @@ def check(examined: Examined) -> Iterator[Record]:
         yield problem(NAME, "it cannot be imported", 'See why: python -c "import litellm"')
         return
     places = Places(**found)
-    yield ok(NAME, f"{len(places.found)} of {len(SEAMS)} places found; releases differ in the rest")
+    yield ok(NAME, f"{len(places.found)} of {len(PATCH_POINTS)} places found; releases differ in the rest")
     for name in places.lacking:
         yield notice(name, "not found: calls are traced in part or not at all", SAY)
 
@@ -49,8 +49,8 @@ def check(examined: Examined) -> Iterator[Record]:
 def look() -> Places:
     """Import what can be imported of the modules that seams are in, and look what they have."""
     importlib.import_module("litellm")
-    modules = {seam.module: _module(seam.module) for seam in SEAMS}
-    found = [seam for seam in SEAMS if _has(modules[seam.module], seam.name)]
+    modules = {seam.module: _module(seam.module) for seam in PATCH_POINTS}
+    found = [seam for seam in PATCH_POINTS if _has(modules[seam.module], seam.name)]
     lacking = [seam for feature in CONSEQUENCES for seam in missing(feature, found)]
     return Places([*map(str, found)], [*map(str, lacking)])
 
