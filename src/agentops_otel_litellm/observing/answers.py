@@ -175,7 +175,7 @@ class Answers:
         """Release LiteLLM's streams. The readers copy what they need at the end."""
         for own in self._own:
             if readers.is_chunks(own.result):
-                own.result.let_go()
+                own.result.release()
 
     def _read_own(self, own: _OwnResult, *, at_end: bool = False) -> None:
         """Read the answer once; that of a stream only at the end."""

@@ -308,7 +308,7 @@ class Observation:
         if streamed is not None:
             streamed.add(chunk, now)
 
-    def forget(self) -> None:
+    def drop_stream(self) -> None:
         """The application has dropped the stream: have the background thread end the call.
 
         A finalizer calls this, so it must not wait for a lock.
@@ -323,7 +323,7 @@ class Observation:
 
     def _release_stream(self) -> None:
         if self._streamed is not None:
-            self._streamed.chunks.let_go()
+            self._streamed.chunks.release()
         if self.account.answers is not None:
             self.account.answers.release_streams()
 

@@ -57,7 +57,7 @@ class Handle:
     def __del__(self) -> None:
         observation = getattr(self, "_observation", None)  # missing if `__init__` was interrupted
         if observation is not None:
-            observation.forget()
+            observation.drop_stream()
 
 
 class TracedStream:

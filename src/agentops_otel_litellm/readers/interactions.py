@@ -94,7 +94,7 @@ class InteractionChunks:
     def usage(self) -> Usage | None:
         return interaction_usage(self._interaction)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """It does not hold the stream."""
 
 

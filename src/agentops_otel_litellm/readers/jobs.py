@@ -13,7 +13,7 @@ from typing import Any
 from agentops_otel_litellm.call import Request, Response
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.streams import DefaultChunks, kept_of
+from agentops_otel_litellm.readers.streams import DefaultChunks, copy_attributes
 from agentops_otel_litellm.readers.values import (
     boolean,
     count,
@@ -166,8 +166,8 @@ class PassedChunks(DefaultChunks):
     def response(self) -> Response:
         return http_response(self._stream)
 
-    def let_go(self) -> None:
-        self._stream = kept_of(self._stream, "status_code", "_content")
+    def release(self) -> None:
+        self._stream = copy_attributes(self._stream, "status_code", "_content")
 
 
 JOB = Shape(request=job_request, response=job_response, usage=no_usage, cost=no_cost)

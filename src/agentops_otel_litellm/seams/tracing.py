@@ -141,7 +141,7 @@ class Tracing:
         function's arguments by name, or `None` if the call is not to be recorded; without it, the arguments are the
         request.
         """
-        start = self._starter(
+        start_call = self._starter(
             _TracedFunction(function),
             is_nested or _is_part_of_call,
             parameters,
@@ -152,7 +152,7 @@ class Tracing:
 
             @wraps(function)
             async def traced_async(*args: object, **kwargs: object) -> object:
-                observation = start(args, kwargs)
+                observation = start_call(args, kwargs)
                 if observation is None:
                     return await function(*args, **kwargs)
                 if isinstance(observation, Step):
@@ -171,7 +171,7 @@ class Tracing:
 
         @wraps(function)
         def traced(*args: object, **kwargs: object) -> object:
-            observation = start(args, kwargs)
+            observation = start_call(args, kwargs)
             if observation is None:
                 return function(*args, **kwargs)
             if isinstance(observation, Step):
@@ -198,7 +198,7 @@ class Tracing:
     ) -> Callable[[tuple[object, ...], dict[str, object]], Observation | Step | None]:
         starting = guard("starting a span")
 
-        def start(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | Step | None:
+        def start_call(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | Step | None:
             """Return the observation of a new call, or the step of the current call that this call is.
 
             Return `None` if it is neither, or if instrumentation is suppressed.
@@ -228,7 +228,7 @@ class Tracing:
                     observation.end_with_error(error)
                 raise
 
-        return start
+        return start_call
 
 
 def _mark_as_handled(kwargs: Parameters) -> None:
