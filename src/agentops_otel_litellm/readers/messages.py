@@ -147,7 +147,7 @@ def _counted(usage: Any) -> Mapping[str, Any]:
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
-    """Convert Anthropic's counts. Its input excludes tokens read from or written to the cache; `Usage` includes them."""
+    """Convert Anthropic's counts: its input excludes cached tokens, whereas that of `Usage` includes them."""
     known = taken(counted, _COUNTS)
     if not known:
         return None

@@ -287,5 +287,5 @@ def is_chunks(value: Any) -> TypeGuard[Chunks]:
 
 
 def is_stream_manager(result: Any) -> TypeGuard[LiteLLMStream]:
-    """Whether it is a manager of OpenAI's client for a streamed run of an assistant, which starts when it is entered."""
+    """Whether it is OpenAI's manager of a streamed run of an assistant, which sends nothing before it is entered."""
     return type(result).__name__ in {"AssistantStreamManager", "AsyncAssistantStreamManager"}
