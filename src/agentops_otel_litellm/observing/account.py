@@ -118,7 +118,7 @@ class Account:
         readers_of = self._shape.content
         if readers_of is not None:
             with _READING_CONTENT:
-                self._content = readers_of.asked(self._parameters)
+                self._content = readers_of.request(self._parameters)
 
     def chunks(self, stream: object) -> readers.Chunks:
         """Return the reader of the stream's chunks."""
@@ -273,11 +273,11 @@ class Account:
                 return replace(content, output=streamed.messages())
             readers_of = self._shape.content
             if result is not None and readers_of is not None:
-                answered, found = readers_of.answered, readers_of.found
+                read_output, read_documents = readers_of.response, readers_of.documents
                 return replace(
                     content,
-                    output=answered(result) if answered else None,
-                    results=found(result) if found else None,
+                    output=read_output(result) if read_output else None,
+                    results=read_documents(result) if read_documents else None,
                 )
         return content
 

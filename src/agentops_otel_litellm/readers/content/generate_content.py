@@ -17,7 +17,7 @@ from agentops_otel_litellm.readers.values import index, keyword, text
 _MODALITIES: Mapping[str, Modality] = {"image": "image", "audio": "audio", "video": "video"}
 
 
-def _asked(parameters: Parameters) -> Content:
+def _request(parameters: Parameters) -> Content:
     config = generate_config(parameters)
     instruction = config.get("systemInstruction")
     return Content(
@@ -27,7 +27,7 @@ def _asked(parameters: Parameters) -> Content:
     )
 
 
-def _answered(result: Any) -> tuple[Message, ...]:
+def _response(result: Any) -> tuple[Message, ...]:
     return tuple(map(_candidate, each_of(camel(result).get("candidates"))))
 
 
@@ -119,7 +119,7 @@ class _Transcript:
                 self._draft.finish(number, _finish_reason(candidate))
                 for part in _message(candidate.get("content") or {"parts": ()}).parts:
                     if part.type in {"text", "reasoning"}:
-                        self._draft.say(number, part.type, part.content)
+                        self._draft.add_fragment(number, part.type, part.content)
                     else:
                         self._draft.add(number, part)
 
@@ -127,4 +127,4 @@ class _Transcript:
         return self._draft.messages()
 
 
-GENERATE_CONTENT_CONTENT = ContentReaders(asked=_asked, answered=_answered, transcript=_Transcript)
+GENERATE_CONTENT_CONTENT = ContentReaders(request=_request, response=_response, transcript=_Transcript)

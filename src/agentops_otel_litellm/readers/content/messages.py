@@ -14,7 +14,7 @@ from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.values import elements, field, is_collection, keyword, members, text
 
 
-def _asked(parameters: Parameters) -> Content:
+def _request(parameters: Parameters) -> Content:
     messages = parameters.get("messages")
     return Content(
         instructions=_blocks(parameters.get("system")) or None,
@@ -23,7 +23,7 @@ def _asked(parameters: Parameters) -> Content:
     )
 
 
-def _answered(result: Any) -> tuple[Message, ...]:
+def _response(result: Any) -> tuple[Message, ...]:
     response = members(result)
     return (
         Message(
@@ -155,20 +155,20 @@ class _Transcript:
     def _begin(self, block: Any, given: Mapping[str, Any]) -> None:
         kind = text(given.get("type"))
         if kind in {"tool_use", "server_tool_use"}:
-            self._draft.call(0, block, given.get("id"), given.get("name"), None)
+            self._draft.add_call(0, block, given.get("id"), given.get("name"), None)
         elif kind in {"text", "thinking"}:
             self._delta(block, given)
         else:
             self._draft.add(0, block_part(given))
 
     def _delta(self, block: Any, delta: Mapping[str, Any]) -> None:
-        self._draft.say(0, "text", delta.get("text"), block)
-        self._draft.say(0, "reasoning", delta.get("thinking"), block)
+        self._draft.add_fragment(0, "text", delta.get("text"), block)
+        self._draft.add_fragment(0, "reasoning", delta.get("thinking"), block)
         if "partial_json" in delta:
-            self._draft.call(0, block, None, None, delta["partial_json"])
+            self._draft.add_call(0, block, None, None, delta["partial_json"])
 
     def messages(self) -> tuple[Message, ...]:
         return self._draft.messages()
 
 
-MESSAGES_CONTENT = ContentReaders(asked=_asked, answered=_answered, transcript=_Transcript)
+MESSAGES_CONTENT = ContentReaders(request=_request, response=_response, transcript=_Transcript)

@@ -11,7 +11,7 @@ from agentops_otel_litellm.readers.content.parts import blob, media, plain, stor
 from agentops_otel_litellm.readers.values import elements, field, integer, is_collection, members, number, text, texts
 
 
-def _rerank_asked(parameters: Parameters) -> Content:
+def _rerank_request(parameters: Parameters) -> Content:
     return Content(
         query=texts(parameters.get("query")),
         documents=tuple(Document(content=_document(each)) for each in elements(parameters.get("documents"))) or None,
@@ -36,7 +36,7 @@ def _ranked(result: Any) -> tuple[Document, ...]:
     )
 
 
-def _search_asked(parameters: Parameters) -> Content:
+def _search_request(parameters: Parameters) -> Content:
     return Content(query=texts(parameters.get("query")))
 
 
@@ -57,7 +57,7 @@ def _hit(found: Mapping[str, Any]) -> Document:
     )
 
 
-def _ocr_asked(parameters: Parameters) -> Content:
+def _ocr_request(parameters: Parameters) -> Content:
     document = members(parameters.get("document"))
     kind = document.get("type")
     if kind == "file":
@@ -70,7 +70,7 @@ def _ocr_asked(parameters: Parameters) -> Content:
     return Content(input=(Message(role="user", parts=(part,)),))
 
 
-def _ocr_answered(result: Any) -> tuple[Message, ...]:
+def _ocr_response(result: Any) -> tuple[Message, ...]:
     """Each page is a part."""
     pages = elements(field(result, "pages"))
     return (
@@ -78,6 +78,6 @@ def _ocr_answered(result: Any) -> tuple[Message, ...]:
     )
 
 
-RERANK_CONTENT = ContentReaders(asked=_rerank_asked, found=_ranked)
-SEARCH_CONTENT = ContentReaders(asked=_search_asked, found=_found)
-OCR_CONTENT = ContentReaders(asked=_ocr_asked, answered=_ocr_answered)
+RERANK_CONTENT = ContentReaders(request=_rerank_request, documents=_ranked)
+SEARCH_CONTENT = ContentReaders(request=_search_request, documents=_found)
+OCR_CONTENT = ContentReaders(request=_ocr_request, response=_ocr_response)
