@@ -1,7 +1,7 @@
-"""Usage as OpenAI counts it, which is how LiteLLM hands on nearly everyone's → Usage.
+"""Usage in OpenAI's format, to which LiteLLM translates that of nearly all providers → Usage.
 
-The names are those of chats, of the Responses API, and of images, sound and realtime sessions: LiteLLM rewrites the
-one into the other, some of it in place.
+The names are those of chats, of the Responses API, and of images, audio and realtime sessions. LiteLLM translates
+between these, in part in place.
 """
 
 from __future__ import annotations

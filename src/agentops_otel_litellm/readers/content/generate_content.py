@@ -1,4 +1,4 @@
-"""What is said through Google's generateContent: contents of parts, in camel case on the wire."""
+"""Content of Google's generateContent: `contents` that have parts, with names in camel case."""
 
 from __future__ import annotations
 
