@@ -118,8 +118,8 @@ def embedding_usage(result: Any) -> Usage | None:
     """Read the usage without output tokens, for which LiteLLM sets a 0.
 
     `None` if the provider has not counted it. The usage of embeddings that LiteLLM has cached one by one is not the
-    provider's: each has an equal share of the tokens it was counted with, or an estimate. Usage by modality is always the provider's: Gemini counts all but
-    text, Cohere nearly always.
+    provider's: each has an equal share of the tokens it was counted with, or an estimate. Usage by modality always is
+    the provider's: Gemini counts all but text, Cohere nearly always.
     """
     hidden = _hidden(result)
     if _cache_hit(hidden) and "cache_key" not in hidden:

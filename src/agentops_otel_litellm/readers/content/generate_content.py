@@ -43,7 +43,7 @@ def _finish_reason(candidate: Mapping[str, Any]) -> str | None:
 
 
 def _message(content: Any) -> Message:
-    """A content, or what stands for one: a part, or a text."""
+    """Read a content, or a part or a text, which Google accepts instead."""
     if isinstance(content, str):
         return Message(role="user", parts=(Part(type="text", content=content),))
     known = camel(content)
@@ -89,7 +89,7 @@ _PARTS = {"functionCall": _called, "functionResponse": _returned, "inlineData": 
 
 
 def _tools(given: Any) -> Iterator[Tool]:
-    """A tool may declare several functions; one of Google's own is a name, with settings."""
+    """The functions that a tool declares, or the tools of Google's that it names."""
     known = camel(given)
     declared = each_of(known.get("functionDeclarations"))
     for function in map(camel, declared):
@@ -104,7 +104,7 @@ def _tools(given: Any) -> Iterator[Tool]:
 
 
 class _Transcript:
-    """A stream of responses, written down: each has a part of the candidates, and tool calls come whole."""
+    """Reads the content of a stream. Each response has parts of the candidates; tool calls are complete."""
 
     __slots__ = ("_draft", "_events")
 
