@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from agentops_otel_litellm.observing.account import Account
 
 Answer = tuple[Response | None, Usage | None, Cost | None]
-"""What was read from one result of LiteLLM."""
+"""Response, usage and cost that were read from one result of LiteLLM."""
 RecordFailure = Callable[[Exception, "Mapping[str, object]"], None]
 
 _STEP = create_key("agentops_otel_litellm.step")

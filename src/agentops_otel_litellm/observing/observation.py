@@ -441,7 +441,7 @@ class Observation:
             self._route_attempt = route.account.attempts.add(account.started, account.target(), routing)
 
     def _offer_to_enclosing_call(self, result: object) -> None:
-        """Tell the enclosing call the result, which LiteLLM may return as the result of that call as well."""
+        """Report the result to the enclosing call, as whose result LiteLLM may return it as well."""
         if self._enclosing_call is None or not self._enclosing_call.open:
             return
         with _RECORDING_NESTED:
