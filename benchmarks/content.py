@@ -67,7 +67,7 @@ def costs(size: int, of_one: int) -> tuple[float, float, float]:
     messages = conversation(size * 1_000, of_one)
 
     def said() -> Call:
-        return replace(CALL, content=CHAT_CONTENT.asked({"messages": messages}))
+        return replace(CALL, content=CHAT_CONTENT.request({"messages": messages}))
 
     known = said()
     return (

@@ -94,7 +94,7 @@ class Told(logging.Handler):
 
 @pytest.fixture(autouse=True)
 def told() -> Iterator[Told]:
-    guard._told.clear()
+    guard._logged.clear()
     told = Told()
     for name in Told.LOGGERS:
         logging.getLogger(name).addHandler(told)

@@ -633,8 +633,8 @@ def test_an_error_that_is_made_of_another_is_the_same_attempts(telemetry: Record
     def exception_type(model: str, original_exception: BaseException) -> Exception:
         return RuntimeError(model, original_exception)
 
-    turn_to_provider = tries.attempt_begins(lambda _logging: None)
-    made = tries.attempt_failed(exception_type)
+    turn_to_provider = tries.record_attempt(lambda _logging: None)
+    made = tries.record_failed_attempt(exception_type)
 
     def tried(*, again: bool = True, **_kwargs: object) -> object:
         if not again:

@@ -156,8 +156,8 @@ def test_an_odd_part_of_a_message(name: str, odd: object) -> None:
     response = readers.SHAPES["chat"].response(result)
     assert (response.id, response.model, response.finish_reasons) == ("c", "gpt-4o", ("stop",))
     assert readers.SHAPES["chat"].content is not None
-    assert readers.SHAPES["chat"].content.answered is not None
-    assert readers.SHAPES["chat"].content.answered(result)
+    assert readers.SHAPES["chat"].content.response is not None
+    assert readers.SHAPES["chat"].content.response(result)
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda value: repr(value)[:20])

@@ -22,7 +22,7 @@ from agentops_otel_litellm.commands.doctor import doctor
 from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.record import Record, Report, Section, State, notice, ok, problem
 from agentops_otel_litellm.commands.rendering import as_text
-from agentops_otel_litellm.seams import SEAMS
+from agentops_otel_litellm.seams import PATCH_POINTS
 from agentops_otel_litellm.settings import Settings, declaring
 from agentops_otel_litellm.settings.masking import masked
 from conftest import Told
@@ -418,7 +418,7 @@ def test_the_command() -> None:
     """All of it, on a terminal that has ASCII alone: LiteLLM's patch points are found, and nothing is on stderr."""
     done = asked("doctor", "--", sys.executable, "-I", "app.py", PYTHONIOENCODING="ascii", AGENTOPS_REDACT="names")
     assert (done.returncode, done.stderr) == (1, "")
-    assert f" of {len(SEAMS)} patch points found" in done.stdout
+    assert f" of {len(PATCH_POINTS)} patch points found" in done.stdout
     assert "- litellm." not in done.stdout
     assert done.stdout.splitlines()[-1] == "2 problems. First: Remove -I from the command."
 

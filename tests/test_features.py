@@ -14,7 +14,7 @@ from litellm import Router
 from agentops_otel_litellm import instrumentor, seams
 from agentops_otel_litellm.features import CALLS, CONSEQUENCES, COOLDOWNS, ERRORS, LOGGING, ROUTES, Features
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-from agentops_otel_litellm.seams import SEAMS, missing
+from agentops_otel_litellm.seams import PATCH_POINTS, missing
 from apps import MESSAGES
 from conftest import Reinstrument, Told
 from recorder import Recorder
@@ -31,13 +31,13 @@ def lacking(instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch) ->
 
     @contextmanager
     def lacking(feature: str) -> Iterator[Recorder]:
-        rows = tuple(replace(seam, name="moved") if seam.feature == feature else seam for seam in SEAMS)
+        rows = tuple(replace(seam, name="moved") if seam.feature == feature else seam for seam in PATCH_POINTS)
         recorder = Recorder()
         with instrumented_with(recorder):
             LiteLLMInstrumentor().uninstrument()
             with monkeypatch.context() as patch:
                 for module in (instrumentor, seams):
-                    patch.setattr(module, "SEAMS", rows)
+                    patch.setattr(module, "PATCH_POINTS", rows)
                 LiteLLMInstrumentor().instrument(**recorder.providers)
                 yield recorder
                 LiteLLMInstrumentor().uninstrument()
@@ -102,8 +102,8 @@ def test_a_release_without_the_decorator(lacking: Lacking, provider: OpenAIProvi
 
 def test_a_feature_of_which_one_release_has_the_functions_elsewhere() -> None:
     """Nothing is missing if one module has all patch points of the feature."""
-    by_module: dict[str, list[seams.Seam]] = {}
-    for seam in SEAMS:
+    by_module: dict[str, list[seams.PatchPoint]] = {}
+    for seam in PATCH_POINTS:
         if seam.feature == ROUTES:
             by_module.setdefault(seam.module, []).append(seam)
     assert len(by_module) > 1
@@ -113,7 +113,7 @@ def test_a_feature_of_which_one_release_has_the_functions_elsewhere() -> None:
 
 
 def test_every_feature_says_what_is_missing_without_it() -> None:
-    assert {seam.feature for seam in SEAMS} - {""} == set(CONSEQUENCES)
+    assert {seam.feature for seam in PATCH_POINTS} - {""} == set(CONSEQUENCES)
 
 
 def test_an_available_feature_is_silent(told: Told) -> None:

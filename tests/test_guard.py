@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from agentops_otel_litellm.guard import guard, ignored_faults, tell
+from agentops_otel_litellm.guard import guard, ignored_faults, log_fault
 from conftest import Told
 
 CANARY = "sk-canary"
@@ -90,6 +91,38 @@ def test_the_text_of_a_fault_is_not_told(failing: Callable[[Exception], NoReturn
     assert "canary" not in line
 
 
+def test_the_traceback_is_logged_at_debug(caplog: pytest.LogCaptureFixture, told: Told) -> None:
+    """Once for each fault: files, lines and functions, and neither the exception's text, source lines nor values."""
+    secret = {"messages": CANARY}
+
+    def inner(_content: object) -> NoReturn:
+        raise ValueError(CANARY) from TypeError(CANARY)
+
+    caplog.set_level(logging.DEBUG, "agentops_otel_litellm")
+    for _ in range(2):
+        with guard("reading a request"):
+            inner(secret)
+    assert len(told.take()) == 1
+    (record,) = [record for record in caplog.records if record.levelno == logging.DEBUG]
+    head, *frames = record.getMessage().splitlines()
+    assert head.startswith("Traceback of ValueError at test_guard.py:")
+    code, function = inner.__code__, test_the_traceback_is_logged_at_debug.__name__
+    outer, innermost = frames
+    assert outer.startswith(f'  File "{code.co_filename}", line ')
+    assert outer.endswith(f", in {function}")
+    assert innermost == f'  File "{code.co_filename}", line {code.co_firstlineno + 1}, in inner'
+    assert record.exc_info is None
+    assert "canary" not in logging.Formatter().format(record)
+
+
+def test_without_debug_no_traceback_is_made(caplog: pytest.LogCaptureFixture, told: Told) -> None:
+    caplog.set_level(logging.INFO, "agentops_otel_litellm")
+    with guard("reading a request"):
+        fail(ValueError(CANARY))
+    assert len(told.take()) == 1
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
 def test_the_place_is_the_innermost(told: Told) -> None:
     """A fault inside a library is told with the library's file, by its bare name."""
     with guard("reading a request"):
@@ -101,9 +134,9 @@ def test_the_place_is_the_innermost(told: Told) -> None:
 
 def test_an_error_that_was_never_raised_can_be_told(told: Told) -> None:
     """Then its place is not known."""
-    tell("exporting", OSError(CANARY))
+    log_fault("exporting", OSError(CANARY))
     (line,) = told.take()
-    assert line.startswith("Exporting failed (OSError at an unknown place): ")
+    assert line.startswith("Exporting failed (OSError at an unknown place). ")
 
 
 # --- signal handlers ---------------------------------------------------------------------------------------
@@ -225,7 +258,7 @@ def test_what_a_signal_handler_raises_passes(
         try:
             code()
         except Exception as fault:  # noqa: BLE001 - as in the code of ours
-            tell("reading a chunk", fault)
+            log_fault("reading a chunk", fault)
 
     with pytest.raises(TimeLimit):
         telling()

@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 import agentops_otel_litellm
 from agentops_otel_litellm import LiteLLMInstrumentor, operations, version, vocabularies
 from agentops_otel_litellm.call import Call, Usage
-from agentops_otel_litellm.seams import SEAMS, patches
+from agentops_otel_litellm.seams import PATCH_POINTS, patches
 from agentops_otel_litellm.seams.tracing import TRACING
 from agentops_otel_litellm.vocabularies import metrics
 from conformance import Emitted
@@ -87,10 +87,12 @@ def test_a_module_under_two_names_is_patched_once(
     """LiteLLM moves modules, and goes on to give them under the names that they had."""
     module, name = next(
         (module, seam.module)
-        for seam in SEAMS
+        for seam in PATCH_POINTS
         if seam.name == "anthropic_messages_handler" and (module := sys.modules.get(seam.module)) is not None
     )
-    former = next(seam.module for seam in SEAMS if seam.name == "anthropic_messages_handler" and seam.module != name)
+    former = next(
+        seam.module for seam in PATCH_POINTS if seam.name == "anthropic_messages_handler" and seam.module != name
+    )
     monkeypatch.setitem(sys.modules, former, module)
     with instrumented_with(Recorder()):
         assert patches._originals[module.anthropic_messages_handler] not in patches._originals

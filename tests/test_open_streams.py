@@ -102,13 +102,13 @@ class Stream:
     def __init__(self) -> None:
         self.ended = threading.Event()
 
-    def abandoned(self) -> None:
+    def abandon(self) -> None:
         self.ended.set()
 
-    def disowned(self) -> None:
+    def disown(self) -> None:
         """Not here."""
 
-    def so_far(self) -> None:
+    def open_stream_call(self) -> None:
         """Nothing is known."""
 
 

@@ -25,7 +25,7 @@ def module_with(**members: object) -> ModuleType:
 @pytest.fixture
 def own_patches(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the test patches is forgotten with it."""
-    for name in ("_originals", "_places", "_built"):
+    for name in ("_originals", "_patched", "_built"):
         monkeypatch.setattr(patches, name, type(getattr(patches, name))())
 
 
@@ -52,7 +52,7 @@ def test_a_method_stays_what_it_was(name: str) -> None:
     before = vars(Holder)[name]
     seen: list[object] = []
 
-    def wrapper(function: patches.Anything) -> patches.Anything:
+    def wrapper(function: patches.Function) -> patches.Function:
         def ours(*args: object) -> object:
             seen.append(args)
             return function(*args)

@@ -1039,4 +1039,4 @@ def test_anything_for_an_exception(status: object, provider: object, headers: di
 )
 def test_whom_a_client_asks(url: str, target: Target, *, asked: bool) -> None:
     """A client of the app's own, in a callback say, asks another server than the call's."""
-    assert readers.asks(OpenAI(api_key="sk-test", base_url=url), target) is asked
+    assert readers.is_client_of(OpenAI(api_key="sk-test", base_url=url), target) is asked

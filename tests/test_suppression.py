@@ -116,14 +116,14 @@ def test_opentelemetrys_own_find_what_takes_their_data(monkeypatch: pytest.Monke
         def merge(self, other: object, *, overwrite: bool) -> None:
             self.kept = (other, overwrite)
 
-    monkeypatch.setattr(suppression, "_standing_aside", {})
+    monkeypatch.setattr(suppression, "_suppressing", {})
     module = ModuleType("util_genai")
-    suppression._learn("KEY", "InferenceData", module)
-    assert suppression._standing_aside == {}
+    suppression._suppress_util_genai("KEY", "InferenceData", module)
+    assert suppression._suppressing == {}
     module.KEY, module.InferenceData = "their.key", InferenceData  # type: ignore[attr-defined]
-    suppression._learn("KEY", "InferenceData", module)
-    (data,) = suppression._standing_aside.values()
+    suppression._suppress_util_genai("KEY", "InferenceData", module)
+    (data,) = suppression._suppressing.values()
     assert isinstance(data, InferenceData)
     data.merge(InferenceData(), overwrite=True)
     assert data.kept is None
-    assert suppression.standing_aside({"their.key": "the app's", "other": 1}) == {"their.key": "the app's", "other": 1}
+    assert suppression.suppress_others({"their.key": "the app's", "other": 1}) == {"their.key": "the app's", "other": 1}

@@ -21,9 +21,9 @@ from recorder import Recorder
 
 OURS = str(Path(agentops_otel_litellm.__file__).parent)
 LITELLMS = str(Path(litellm.__file__).parent)
-PASSING_ON = {"traced", "observed", "begin"}
+PASSING_ON = {"traced", "start_call", "begin"}
 """Functions of ours of which one line hands on what records the call."""
-FINALIZERS = {"__del__", "forgotten", "_let_go_of_stream"}
+FINALIZERS = {"__del__", "drop_stream", "_release_stream"}
 """Functions of ours that run when an object is collected: Python prints what is raised there, and goes on."""
 LEAVING = {"_next", "leave"}
 """Functions of ours that restore the context while another exception is handled, such as the end of a stream. A limit

@@ -163,8 +163,8 @@ def test_a_trace_that_begins_within_another(telemetry: Recorder) -> None:
     outer = telemetry.tracer_provider.get_tracer("app").start_span("outer", Context())
     first, second = (TraceCost(outer) for _ in range(2))
     apart = telemetry.tracer_provider.get_tracer("app").start_span("apart", Context())
-    assert not first.takes(apart)
-    assert second.takes(telemetry.tracer_provider.get_tracer("app").start_span("in", set_span_in_context(outer)))
+    assert not first.add_call(apart)
+    assert second.add_call(telemetry.tracer_provider.get_tracer("app").start_span("in", set_span_in_context(outer)))
 
 
 def still_kept() -> int:

@@ -19,7 +19,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from agentops_otel_litellm.observing.stream_wrapper import TracedStream
-from agentops_otel_litellm.seams import SEAMS, patches, tracing
+from agentops_otel_litellm.seams import PATCH_POINTS, patches, tracing
 from agentops_otel_litellm.seams.tracing import TRACING
 from apps import Caller
 from expected import identified, served
@@ -261,7 +261,7 @@ def test_tokens_that_are_counted_beforehand(
 
 def test_every_function_is_wrapped_once() -> None:
     """A function that later releases decorate is traced once, there: its row is for the releases before."""
-    rows = [seam for seam in SEAMS if seam.wrapper.endswith("trace_undecorated")]
+    rows = [seam for seam in PATCH_POINTS if seam.wrapper.endswith("trace_undecorated")]
     functions = {seam.name: getattr(sys.modules[seam.module], seam.name, None) for seam in rows}
     layers = {name: list(ours_of(function)) for name, function in functions.items() if function is not None}
     assert {name: len(ours) for name, ours in layers.items()} == dict.fromkeys(layers, 1)

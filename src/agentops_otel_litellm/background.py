@@ -1,8 +1,8 @@
-"""Work that must not be done where it arises: by a thread of its own.
+"""Background: a thread for the work of finalizers and signal handlers, which must not wait for a lock.
 
 A finalizer runs wherever the garbage collector does, and a signal handler between any two steps of the main thread. The
-code that they interrupt may hold any lock, so they must not wait for one. They can leave work here: nothing in `submit`
-and `start_thread` waits for a lock that Python code can hold.
+code that they interrupt may own any lock, so they must not wait for one. They can submit work here: `submit` and
+`start_thread` never wait for a lock that Python code can own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ THREAD_NAME = "agentops-background"
 
 
 class Reached:
-    """An event that may be set and waited for anywhere. (`threading.Event` has a lock that is not re-entrant.)"""
+    """An event that any code may set or wait for. (`threading.Event` has a lock that is not re-entrant.)"""
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -33,24 +33,24 @@ class Reached:
         self._queue.put(None)
 
     def wait(self, timeout: float) -> bool:
-        """Wait for so many seconds at most; whether it is set."""
+        """Wait for at most `timeout` seconds; return whether the event is set."""
         try:
             self._queue.get(timeout=max(0.0, timeout))
         except queue.Empty:
             return False
-        self._queue.put(None)  # for others that wait
+        self._queue.put(None)  # for other waiting threads
         return True
 
 
 class Background:
-    """A thread that does what is submitted, in order. It is started for the first job."""
+    """A thread that runs the submitted jobs in order. It is started for the first job."""
 
     def __init__(self) -> None:
         self.renew()
         FORK.renews("background", self.renew)
 
     def renew(self) -> None:
-        """With no jobs and no thread."""
+        """Set the initial state, without jobs and thread, at first and in the child of a fork."""
         self._jobs: deque[Job] = deque()
         self._wakes: dict[str, Wake] = {}
 
@@ -59,10 +59,12 @@ class Background:
         return bool(self._wakes)
 
     def start(self) -> None:
-        """Start the thread, if it is not running. Without one (the interpreter exits, or the system has no more) the
-        jobs wait: the next call of this or of `submit` tries again.
+        """Start the thread, if it is not running.
+
+        If no thread can be started (the interpreter exits, or the system has no more), the jobs wait, and the next call
+        of this method or of `submit` tries again.
         """
-        # Not made at the import: gevent may replace the class afterwards, and this one would block its whole hub.
+        # Not created at import: gevent may replace the class later, and the original would block its whole hub.
         wake: Wake = queue.SimpleQueue()
         if self._wakes.setdefault(THREAD_NAME, wake) is wake:  # atomic: one thread only
             try:
@@ -71,7 +73,7 @@ class Background:
                 self._wakes.pop(THREAD_NAME, None)
 
     def submit(self, job: Job) -> None:
-        """Have a job done soon. May be called by finalizers and signal handlers."""
+        """Run a job soon, on the background thread. Finalizers and signal handlers may call this."""
         self._jobs.append(job)
         if not self._wakes:
             self.start()
@@ -79,7 +81,7 @@ class Background:
             wake.put(None)
 
     def settle(self, timeout: float) -> bool:
-        """Wait until everything submitted before is done, or for so many seconds."""
+        """Wait until all jobs submitted before are done, for at most `timeout` seconds; return whether they are."""
         if not self._wakes:
             return not self._jobs
         reached = Reached()
@@ -96,10 +98,12 @@ class Background:
 
 
 def start_thread(run: Callable[[], object], name: str) -> None:
-    """Start a daemon thread; RuntimeError if that is not possible.
+    """Start a daemon thread.
 
-    `Thread.start` takes a lock that the code may hold which a signal handler or a finalizer has interrupted, so a bare
-    thread calls it.
+    `Thread.start` takes a lock that the code which a signal handler or a finalizer has interrupted may own. So it is
+    called on a bare thread.
+
+    Raises: `RuntimeError` if no thread can be started.
     """
     _thread.start_new_thread(_begin, (Thread(target=run, name=name, daemon=True),))
 
@@ -107,7 +111,7 @@ def start_thread(run: Callable[[], object], name: str) -> None:
 def _begin(thread: Thread) -> None:
     try:
         thread.start()
-    except RuntimeError:  # the system has no more threads than this one
+    except RuntimeError:  # the system has no second thread
         thread.run()
 
 

@@ -23,7 +23,7 @@ from opentelemetry.trace import (
 from agentops_otel_litellm.attribute_values import clean_attributes, clean_text
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.exporters.delivery import DELIVERY
-from agentops_otel_litellm.guard import guard, tell
+from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.prices.background import PackagePrices
@@ -126,7 +126,7 @@ class Telemetry:
             try:  # not a guard: entering a dozen guards costs as much as the processors
                 call = processor(call)
             except Exception as fault:  # noqa: BLE001, PERF203 - must not reach the app; `try` costs nothing
-                tell(f"the processor {processor.__name__}", fault)
+                log_fault(f"the processor {processor.__name__}", fault)
         if trace_cost is not None:
             with guard("summing the cost of a trace"):
                 call = trace_cost.over(span, call)

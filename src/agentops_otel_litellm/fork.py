@@ -1,9 +1,9 @@
-"""What a fork leaves unusable in the child, and what renews it: the only module that registers with `os`.
+"""Fork: renews, in the child of a fork, the state that the fork has left unusable.
 
-The child of a fork has a copy of the parent's memory and only the thread that forked. A lock that another thread held
-stays locked for ever there, a thread that was running is gone, and what waits to be sent would be sent twice. Each part
-of this package that has such state registers one method, which Python calls in the child before the application's code
-runs there.
+The child has a copy of the parent's memory and only the thread that forked. A lock of another thread stays locked
+forever, a thread that was running does not exist, and queued data would be sent by both processes. Each part of this
+package that has such state registers one method, which Python calls in the child before the application's code runs.
+This is the only module that registers with `os`.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ Renew = Callable[[], object]
 
 PARTS: Mapping[str, str] = MappingProxyType(
     {
-        "imports": "the lock that a fork waits for while a thread of ours imports",
-        "background": "the background thread, and what it had still to do",
-        "open streams": "streams that the parent reads, and ends",
+        "imports": "the lock that a fork waits for while a thread of this package imports",
+        "background": "the background thread and its jobs",
+        "open streams": "streams that the parent reads and ends",
         "metrics": "calls whose values the parent records, and the lock of a recording",
-        "prices": "the thread that imports genai-prices, and the one that fetches prices",
-        "export errors": "whether an export of the parent's failed",
+        "prices": "the thread that imports genai-prices and the one that fetches prices",
+        "export errors": "whether an export of the parent failed",
         "dropped spans": "how many spans the parent's queue dropped",
         "console": "spans that the parent prints, the lock of the printing, and the totals",
         "agentops exporter": "spans that the parent sends, its connections and its thread",
-        "delivery": "the lock of whoever adds the AgentOps exporter to a provider",
+        "delivery": "the lock of the thread that adds the AgentOps exporter to a provider",
         "init": "the lock of `init()`",
-        "flush": "flushes of the parent's that go on",
+        "flush": "flushes of the parent that are in progress",
     }
 )
-"""Part → what of it the child must not use. They are renewed in this order: threads that a later part starts in the
-child find the earlier parts renewed.
+"""Part → its state that the child must not use. The parts are renewed in this order, so that threads which a later part
+starts in the child find the earlier parts renewed.
 """
 
 
 class Fork:
-    """Renews the parts in the child. It keeps none of them alive."""
+    """Renews the parts in the child. It has weak references to them only."""
 
     def __init__(self) -> None:
         self._renew: dict[str, list[WeakMethod[Renew]]] = {part: [] for part in PARTS}
 
     def renews(self, part: str, renew: Renew) -> None:
-        """Have `renew`, a bound method, called in the child of each fork from now on, for as long as its object lives.
+        """Call `renew`, a bound method, in the child of each later fork, as long as its object exists.
 
         `part` is one of `PARTS`.
         """
-        kept = [each for each in self._renew[part] if each() is not None]
-        self._renew[part] = [*kept, WeakMethod(renew)]
+        existing = [each for each in self._renew[part] if each() is not None]
+        self._renew[part] = [*existing, WeakMethod(renew)]
 
     def in_child(self) -> None:
         """Renew all parts. One that fails does not keep the others from being renewed."""
@@ -65,14 +65,14 @@ class Fork:
 
 
 class Imports:
-    """Imports on threads of ours, which a fork waits for.
+    """Imports on threads of this package, for which a fork waits.
 
     Python has a lock for each module that is being imported. If the process forks meanwhile, the child can never import
-    that module: the thread that holds the lock is not there.
+    that module, because the thread that owns the lock does not exist there.
     """
 
     LIMIT = 5.0
-    """Seconds that a fork waits for an import at most."""
+    """The seconds for which a fork waits at most."""
 
     def __init__(self) -> None:
         self.renew()
@@ -87,7 +87,7 @@ class Imports:
         self._lock.acquire(timeout=self.LIMIT)
 
     def after_fork_in_parent(self) -> None:
-        with suppress(RuntimeError):  # the import took longer, so the lock is not held
+        with suppress(RuntimeError):  # the import took longer, so the lock was not acquired
             self._lock.release()
 
     def renew(self) -> None:

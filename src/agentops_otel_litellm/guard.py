@@ -1,18 +1,18 @@
-"""The one guard: a fault of ours is logged once and never reaches the application.
+"""The guard: an exception in this package's code is logged once and never reaches the application.
 
-Not every `Exception` that leaves a block of ours is a fault of ours. Python runs signal handlers between two
-instructions of the main thread, whichever code that is in, and a handler may raise: Celery's soft time limit, rq's job
-timeout and `signal.alarm` do. Such an exception is meant for the application, and a guard lets it pass.
+Exceptions of the application's signal handlers are different. Python runs signal handlers between two instructions of
+the main thread, whichever code it runs, and a handler may raise: Celery's soft time limit, rq's job timeout and
+`signal.alarm` do. Such an exception is meant for the application, so a guard does not swallow it.
 
 It is recognised by its traceback. Python calls a signal handler with the signal's number and the frame that it
-interrupted, so the traceback has a frame whose arguments are a number and, next to it, the very frame that precedes it
-in the traceback. Other functions that are given their caller's frame, such as those of `inspect`, are not given that.
-This holds for functions, methods, partials, lambdas, callable objects and decorated handlers, for a handler that calls
-another function to raise, and for one that unregisters itself first, whatever class the exception is of. (The class
-says nothing: handlers raise `TimeoutError` too.)
+interrupted, so the traceback has a frame with two neighbouring arguments: a number and the frame that precedes it in
+the traceback. Other functions that take their caller's frame, such as those of `inspect`, do not take the number. This
+works for functions, methods, partials, lambdas, callable objects and decorated handlers, for a handler that calls
+another function to raise, and for one that unregisters itself first. It does not depend on the class of the exception,
+which is no sign: handlers raise `TimeoutError` too.
 
-Two things cannot be recognised: a handler that rebinds or deletes its `frame` argument before it raises, unless it is
-registered still, and an exception that `PyThreadState_SetAsyncExc` puts into a thread, which leaves no trace.
+Two cases are not recognised: a handler that rebinds or deletes its `frame` argument before it raises, unless it is
+still registered, and an exception that `PyThreadState_SetAsyncExc` raises in a thread, which has no frame of its own.
 All of this runs only when something has been raised.
 """
 
@@ -28,21 +28,22 @@ from types import CodeType, FrameType, TracebackType
 
 logger = logging.getLogger("agentops_otel_litellm")
 
-_told: set[tuple[str, str]] = set()
+_logged: set[tuple[str, str]] = set()
+"""The places and kinds of the faults that were logged."""
 _LONGEST_CHAIN = 16
 
 
-class guard:  # noqa: N801 - it reads as the statement it is: `with guard("…"):`
-    """Swallow any `Exception` of the block, and log each cause once.
+class guard:  # noqa: N801 - lower case as other context managers: `with guard("reading a response"):`
+    """Swallow any `Exception` of the block, and log each fault once.
 
-    `BaseException` (cancellation, interrupts, exits) is the app's and passes, and so does what a signal handler of the
-    app's raised. The log line names the place and the kind of fault, never its text, which could quote content.
+    `BaseException` (cancellation, interrupts, exits) and exceptions of the application's signal handlers are raised.
+    `activity` describes the block in the log message, for instance `reading a response`.
     """
 
-    __slots__ = ("_doing",)
+    __slots__ = ("_activity",)
 
-    def __init__(self, doing: str) -> None:
-        self._doing = doing
+    def __init__(self, activity: str) -> None:
+        self._activity = activity
 
     def __enter__(self) -> None:
         return None
@@ -52,12 +53,12 @@ class guard:  # noqa: N801 - it reads as the statement it is: `with guard("…")
     ) -> bool:
         if error is None or not isinstance(error, Exception):
             return False
-        tell(self._doing, error)
+        log_fault(self._activity, error)
         return True
 
 
-class ignored_faults:  # noqa: N801 - it reads as the statement it is
-    """Swallow any `Exception` of the block without a word, but for those of the application's signal handlers."""
+class ignored_faults:  # noqa: N801 - lower case as other context managers
+    """Swallow any `Exception` of the block without logging it, except those of the application's signal handlers."""
 
     __slots__ = ()
 
@@ -73,28 +74,45 @@ class ignored_faults:  # noqa: N801 - it reads as the statement it is
         return True
 
 
-def tell(doing: str, error: Exception) -> None:
-    """Log that `doing` failed, once for each place and kind of fault.
+def log_fault(activity: str, error: Exception) -> None:
+    """Log that `activity` failed: a warning, and the traceback at DEBUG, once for each place and kind of fault.
 
-    Raises: the exception of a signal handler of the application's, if that is what made it fail.
+    The messages have the class of the exception, files, lines and functions. They have no text of the exception and no
+    values, which could contain message content or keys.
+
+    Raises: the exception of a signal handler of the application, if the activity failed because of it.
     """
     _raise_if_from_signal_handler(error)
     place = place_of(error)
     kind = type(error).__name__
-    if (place, kind) in _told:
+    if (place, kind) in _logged:
         return
-    _told.add((place, kind))
-    with ignored_faults():  # a handler of the app's may raise
+    _logged.add((place, kind))
+    with ignored_faults():  # a logging handler of the application may raise
         logger.warning(
-            "%s failed (%s at %s): some telemetry is missing, the call was not touched. Told once; please report it.",
-            doing[:1].upper() + doing[1:],
+            "%s failed (%s at %s). Some telemetry is missing; the call itself is not affected. This is logged once. "
+            "Please report it to the maintainers of agentops-otel-litellm.",
+            activity[:1].upper() + activity[1:],
             kind,
             place,
         )
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("Traceback of %s at %s, outermost frame first:\n%s", kind, place, _frame_lines(error))
+
+
+def _frame_lines(error: BaseException) -> str:
+    """File, line and function of each frame of the traceback, without source lines and values."""
+    lines = []
+    traceback = error.__traceback__
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}')
+        traceback = traceback.tb_next
+    return "\n".join(lines)
 
 
 def _raise_if_from_signal_handler(error: BaseException) -> None:
-    """Raise the exception, or the one that it was raised for explicitly, if a signal handler raised that."""
+    """Raise the exception, or an explicit cause of it, if a signal handler raised that."""
     raised: BaseException | None = error
     for _ in range(_LONGEST_CHAIN):
         if raised is None:
@@ -105,7 +123,7 @@ def _raise_if_from_signal_handler(error: BaseException) -> None:
 
 
 def is_from_signal_handler(error: BaseException) -> bool:
-    """Whether a signal handler raised the exception; see above how that is known."""
+    """Whether a signal handler raised the exception, recognised as the module's docstring describes."""
     frames = list(_frames(error))
     registered = _registered_handlers() if len(frames) > 1 else set()
     return any(frame.f_code in registered or _is_signal_handler(frame, before) for before, frame in pairwise(frames))
@@ -119,15 +137,15 @@ def _frames(error: BaseException) -> Iterator[FrameType]:
 
 
 def _is_signal_handler(frame: FrameType, interrupted: FrameType) -> bool:
-    """Whether the arguments are a number and, next to it, the frame that was interrupted."""
+    """Whether a number and the interrupted frame are neighbouring arguments of `frame`."""
     code = frame.f_code
     names = code.co_varnames[: code.co_argcount]
-    known = frame.f_locals
-    given = [known.get(name) for name in names]
+    values = frame.f_locals
+    arguments = [values.get(name) for name in names]
     if code.co_flags & CO_VARARGS:
-        rest = known.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
-        given.extend(rest if isinstance(rest, tuple) else ())
-    return any(after is interrupted and isinstance(number, int) for number, after in pairwise(given))
+        rest = values.get(code.co_varnames[code.co_argcount + code.co_kwonlyargcount])
+        arguments.extend(rest if isinstance(rest, tuple) else ())
+    return any(after is interrupted and isinstance(number, int) for number, after in pairwise(arguments))
 
 
 def _registered_handlers() -> set[CodeType]:
@@ -136,7 +154,7 @@ def _registered_handlers() -> set[CodeType]:
 
 
 def place_of(error: Exception) -> str:
-    """The innermost file and line."""
+    """The file and line that raised the exception."""
     traceback = error.__traceback__
     if traceback is None:
         return "an unknown place"

@@ -17,7 +17,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.features import FEATURES
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.seams import SEAMS, Seam, missing, patches
+from agentops_otel_litellm.seams import PATCH_POINTS, PatchPoint, missing, patches
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
     _meter_provider: MeterProvider | None = None
     _logger_provider: LoggerProvider | None = None
     _loaded = False
-    _hooked: frozenset[Seam] = frozenset()
-    _patched: frozenset[Seam] = frozenset()
+    _hooked: frozenset[PatchPoint] = frozenset()
+    _patched: frozenset[PatchPoint] = frozenset()
 
     @property
     def providers(self) -> tuple[object, ...]:
@@ -68,21 +68,21 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._logger_provider = logger_provider
         set_log_level()
         DELIVERY.wanted(tracer_provider)
-        is_imported = self._patch_or_watch([seam for seam in SEAMS if seam.is_litellms])
+        is_imported = self._patch_or_watch([point for point in PATCH_POINTS if point.is_in_litellm])
         if is_imported:
             with guard("replacing references to LiteLLM's functions"):
                 patches.replace_aliases()
 
-    def _patch_or_watch(self, seams: Sequence[Seam]) -> bool:
+    def _patch_or_watch(self, points: Sequence[PatchPoint]) -> bool:
         """Patch imported modules at once, and the others on import. Returns whether any module is imported."""
-        imported = [seam for seam in seams if seam.module in sys.modules]
-        for seam in imported:
-            self._patch(seam, sys.modules[seam.module])
+        imported = [point for point in points if point.module in sys.modules]
+        for point in imported:
+            self._patch(point, sys.modules[point.module])
         # Import hooks cannot be removed, so `_imported` checks whether LiteLLM is still instrumented.
-        for seam in seams:
-            if seam not in imported and seam not in self._hooked:
-                self._hooked |= {seam}
-                wrapt.register_post_import_hook(partial(self._imported, seam), seam.module)
+        for point in points:
+            if point not in imported and point not in self._hooked:
+                self._hooked |= {point}
+                wrapt.register_post_import_hook(partial(self._imported, point), point.module)
         return bool(imported)
 
     def _uninstrument(self, **_kwargs: object) -> None:
@@ -104,19 +104,19 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._patched = frozenset()
         FEATURES.clear()
 
-    def _imported(self, seam: Seam, module: ModuleType) -> None:
+    def _imported(self, point: PatchPoint, module: ModuleType) -> None:
         if self.is_instrumented_by_opentelemetry:
-            self._patch(seam, module)
+            self._patch(point, module)
 
-    def _patch(self, seam: Seam, module: ModuleType) -> None:
-        if module.__name__ != seam.module:
+    def _patch(self, point: PatchPoint, module: ModuleType) -> None:
+        if module.__name__ != point.module:
             return  # LiteLLM moved the module, whose new name is in another row
         with guard("instrumenting LiteLLM"):
             self._load()
-            if patches.patch(module, seam.name, resolve_name(seam.wrapper)):
-                self._patched |= {seam}
-                if seam.feature and not missing(seam.feature, self._patched):
-                    FEATURES.provide(seam.feature)
+            if patches.patch(module, point.name, resolve_name(point.wrapper)):
+                self._patched |= {point}
+                if point.feature and not missing(point.feature, self._patched):
+                    FEATURES.provide(point.feature)
 
     def _load(self) -> None:
         """Create the telemetry when the first module of LiteLLM is patched, so that other programs do not import it."""
@@ -141,4 +141,4 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         STREAM_USAGE.wanted = settings.stream_usage
         self._loaded = True
         # Libraries that LiteLLM uses are patched only with LiteLLM, because other programs use them without it.
-        self._patch_or_watch([seam for seam in SEAMS if not seam.is_litellms])
+        self._patch_or_watch([point for point in PATCH_POINTS if not point.is_in_litellm])

@@ -1,4 +1,7 @@
-"""Streams that the app was handed and may never finish: forgotten, still open at exit, or inherited by a fork."""
+"""OpenStreams: the streams that the application has not finished reading.
+
+It may drop them, exit while they are open, or fork.
+"""
 
 from __future__ import annotations
 
@@ -15,27 +18,26 @@ if TYPE_CHECKING:
 
 
 class OpenStream(Protocol):
-    """The part of an observation that matters here."""
+    """The methods of an observation that are used here."""
 
-    def abandoned(self) -> None:
-        """Nobody will ask for another chunk."""
+    def abandon(self) -> None:
+        """Nobody will read the stream any more."""
 
-    def disowned(self) -> None:
-        """It is another process's to end."""
+    def disown(self) -> None:
+        """Another process ends the stream."""
 
-    def so_far(self) -> Call | None:
-        """The call as known, where it is one of a model and its stream has not ended."""
+    def open_stream_call(self) -> Call | None:
+        """The call as known now, if it is a call of a model and its stream is open."""
 
 
 class OpenStreams:
-    """The streams that are open in this process. Those the app has forgotten are ended by the background thread.
+    """The streams that are open in this process. The background thread ends those that the application has dropped.
 
-    The garbage collector may find a forgotten stream at any point of any thread, with any lock held, and ending a
-    span takes locks.
+    The garbage collector may find a dropped stream on any thread, which may own any lock. Ending a span takes locks.
     """
 
     SETTLING_LIMIT = 5.0
-    """Seconds that `settle` waits at most, unless told otherwise."""
+    """The default of the seconds that `settle` waits at most."""
 
     def __init__(self) -> None:
         self._streams: WeakObjects[OpenStream] = WeakObjects()
@@ -45,7 +47,7 @@ class OpenStreams:
     def add(self, stream: OpenStream) -> None:
         if not BACKGROUND.is_running:
             BACKGROUND.start()
-        if not self._closes_at_exit:  # at the first stream: what the app set up before is shut down after
+        if not self._closes_at_exit:  # handlers registered before this one, as the SDK's, run after it
             self._closes_at_exit = True
             atexit.register(self.close)
         self._streams.add(stream)
@@ -54,23 +56,23 @@ class OpenStreams:
         self._streams.discard(stream)
 
     def forget(self, stream: OpenStream) -> None:
-        """Have a stream ended that nobody holds any more. May be called by a finalizer."""
-        BACKGROUND.submit(stream.abandoned)
+        """End a stream that the application has dropped, on the background thread. A finalizer may call this."""
+        BACKGROUND.submit(stream.abandon)
 
     def settle(self, timeout: float = SETTLING_LIMIT) -> None:
-        """Wait until every stream forgotten before has been ended, or for so many seconds."""
+        """Wait until every stream dropped before has been ended, for at most `timeout` seconds."""
         BACKGROUND.settle(timeout)
 
     def close(self) -> None:
-        """The interpreter exits: what is still open is over, and its spans can still be exported."""
+        """End the open streams when the interpreter exits, while their spans can still be exported."""
         self.settle()
         for stream in self._open():
-            stream.abandoned()
+            stream.abandon()
 
     def calls(self) -> Iterator[Call]:
-        """Those, as far as they are known, of whose streams the app is reading."""
+        """The calls of models whose streams are open, as known now."""
         for stream in self._open():
-            call = stream.so_far()
+            call = stream.open_stream_call()
             if call is not None:
                 yield call
 
@@ -78,9 +80,9 @@ class OpenStreams:
         return list(self._streams)
 
     def renew(self) -> None:
-        """After a fork: the parent ends the streams it has."""
+        """Disown the streams after a fork: the parent ends them."""
         for stream in list(self._streams):
-            stream.disowned()
+            stream.disown()
         self._streams = WeakObjects()
 
 

@@ -1,4 +1,4 @@
-"""WeakObjects: objects that are kept track of, and not kept alive."""
+"""WeakObjects: a set of weak references to objects."""
 
 from __future__ import annotations
 
@@ -6,39 +6,39 @@ from collections.abc import Iterator
 from typing import Generic, TypeVar
 from weakref import ref
 
-Kept = TypeVar("Kept", bound=object)
+Object = TypeVar("Object", bound=object)
 
 
-class WeakObjects(Generic[Kept]):
-    """What `weakref.WeakSet` is, without code in Python that runs when an object is collected.
+class WeakObjects(Generic[Object]):
+    """A `weakref.WeakSet` that runs no Python code when an object is collected.
 
-    Such code runs wherever the last reference is dropped, and an exception that a signal handler of the application's
-    raises meanwhile, such as a time limit, is printed and lost.
+    Such code runs wherever the last reference is dropped. An exception that a signal handler of the application raises
+    during that code, such as a time limit, would be printed and lost.
     """
 
     __slots__ = ("_references",)
 
     def __init__(self) -> None:
-        self._references: dict[ref[Kept], None] = {}
+        self._references: dict[ref[Object], None] = {}
 
-    def add(self, thing: Kept) -> None:
-        """Raises `TypeError` if there cannot be weak references to it."""
+    def add(self, thing: Object) -> None:
+        """Add an object. Raises: `TypeError` if it cannot be referenced weakly."""
         reference = ref(thing, self._references.__delitem__)
         if reference not in self._references:
             self._references[reference] = None
 
-    def discard(self, thing: Kept) -> None:
+    def discard(self, thing: Object) -> None:
         self._references.pop(ref(thing), None)
 
-    def __contains__(self, thing: Kept) -> bool:
+    def __contains__(self, thing: Object) -> bool:
         try:
             return ref(thing) in self._references
-        except TypeError:  # there cannot be weak references to it
+        except TypeError:  # it cannot be referenced weakly
             return False
 
     def __len__(self) -> int:
         return len(self._references)
 
-    def __iter__(self) -> Iterator[Kept]:
-        """Those that there are now: others may come and go meanwhile."""
+    def __iter__(self) -> Iterator[Object]:
+        """Iterate over the present objects. Objects may be added and collected meanwhile."""
         return (thing for reference in list(self._references) if (thing := reference()) is not None)

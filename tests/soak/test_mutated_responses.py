@@ -184,7 +184,7 @@ class Comparison:
 
     def _with(self, case: Case, expected: Outcome) -> list[str]:
         self.telemetry.forget()
-        guard._told.clear()
+        guard._logged.clear()
         outcome = run(case, self.wire, self.calling)
         assert outcome is not None
         return [*expected.differences(outcome), *findings(outcome, self.telemetry, self.told)]

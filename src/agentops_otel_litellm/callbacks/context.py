@@ -19,7 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_
 
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.observation import CURRENT, Observation, outside_of_calls
-from agentops_otel_litellm.observing.suppression import not_standing_aside
+from agentops_otel_litellm.observing.suppression import without_suppression
 
 _SETTING_CONTEXT = guard("setting the context of callbacks")
 
@@ -62,7 +62,7 @@ def _application_context(context: Context) -> Context:
     observation = context.get(CURRENT)
     if not isinstance(observation, Observation):
         return context
-    outside, span = not_standing_aside(context), get_current_span(context)
+    outside, span = without_suppression(context), get_current_span(context)
     return set_span_in_context(NonRecordingSpan(span.get_span_context()), outside) if observation.has(span) else outside
 
 

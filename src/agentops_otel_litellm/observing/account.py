@@ -1,4 +1,4 @@
-"""Account: what is known of a call while it happens."""
+"""Account: the facts that are known about a call while it is in progress."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.answer_reader import AnswerReader
 from agentops_otel_litellm.observing.answers import Answer, Answers, step_in
-from agentops_otel_litellm.observing.attempts import AttemptsSoFar
+from agentops_otel_litellm.observing.attempts import AttemptTracker
 from agentops_otel_litellm.observing.logging_objects import know
 
 if TYPE_CHECKING:
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from agentops_otel_litellm.operations import Operation
 
 _READING_REQUEST = guard("reading a request")
-_READING_APP = guard("reading what the app says that a call is for")
+_READING_APP = guard("reading the user, session, tags and metadata of a call")
 _READING_TARGET = guard("reading the provider of a call")
-_READING_ROUTING = guard("reading how LiteLLM carried a call")
-_READING_CONTENT = guard("reading what was said")
-_READING_OPT_OUT = guard("reading whether LiteLLM's message logging is off, for which no content is captured")
+_READING_ROUTING = guard("reading the routing of a call")
+_READING_CONTENT = guard("reading message content")
+_READING_OPT_OUT = guard("reading whether LiteLLM's message logging is off, without which no content is captured,")
 _READING_RESPONSE = guard("reading a response")
 _READING_EXCEPTION = guard("reading an exception")
 
 
 class Account:
-    """What LiteLLM was given for a call and what it has let on since, read as the operation's shape says.
+    """The parameters of a call and the facts that LiteLLM has disclosed since, read by the readers of the operation.
 
-    What cannot be read is absent, and what can be is not lost with it.
+    A value that cannot be read is absent; the others are recorded all the same.
     """
 
     __slots__ = (
@@ -77,116 +77,121 @@ class Account:
         self._content: Content | None = None
         self._app: App | None = None
         self.logging: object = readers.read_logging_object(parameters)
-        """LiteLLM's logging object of the call, once there is one; the last, where LiteLLM made several."""
+        """LiteLLM's logging object of the call, the last one if LiteLLM made several; `None` before the first."""
         if self.logging is not None:
             know(self.logging)
         self._first_logging = self.logging
         self.translation: object = None
-        """The messages LiteLLM made of the app's, for a function of its own that it calls instead."""
+        """The messages into which LiteLLM translated the request, to call another of its functions with them."""
         self.cooldown_time: float | None = None
-        """Seconds for which the Router has set the call's deployment aside."""
+        """Seconds for which the Router has put the call's deployment into cooldown."""
         self.error: BaseException | None = None
-        """What went wrong that LiteLLM will keep to itself."""
+        """The error of a call that LiteLLM does not raise, as in a realtime session."""
         self.answers: Answers | None = None
-        """Those that LiteLLM had on its way, where it called itself or another call was made."""
-        self.attempts = AttemptsSoFar()
+        """The answers of the call, if LiteLLM called itself or made other calls for it; otherwise `None`."""
+        self.attempts = AttemptTracker()
         self.reader = AnswerReader(self._shape, parameters)
         self.started_at = time_ns()
         self.started = perf_counter()
 
-    def let_go(self) -> None:
-        """Of what the app passed and LiteLLM made of it: the call is over."""
+    def release(self) -> None:
+        """Release the objects of the application and of LiteLLM, after the call has ended."""
         self._parameters, self._request, self._answer, self._content = {}, None, None, None
         self._app = None
         self.logging = self._first_logging = self.translation = self.error = None
         self.answers = None
-        self.reader.let_go()
-        self.attempts = AttemptsSoFar()
+        self.reader.release()
+        self.attempts = AttemptTracker()
 
     def read_request(self) -> None:
-        """Before LiteLLM gets to change what the app passed."""
+        """Read the request, before LiteLLM can change the parameters."""
         with _READING_REQUEST:
             self._request = self._shape.request(self._parameters)
 
     def read_app(self, context: Context, metadata_keys: Sequence[str], baggage_keys: Sequence[str]) -> None:
-        """What the app says that the call is for, in its parameters or in the OpenTelemetry context around it."""
+        """Read the user, session, tags and metadata, from the parameters and from the OpenTelemetry context."""
         with _READING_APP:
             self._app = readers.read_app(self._parameters, context, metadata_keys, baggage_keys)
 
     def read_content(self) -> None:
-        """The same of what is said, where content is wanted."""
+        """Read the content of the request. Called only if content is captured."""
         readers_of = self._shape.content
         if readers_of is not None:
             with _READING_CONTENT:
-                self._content = readers_of.asked(self._parameters)
+                self._content = readers_of.request(self._parameters)
 
     def chunks(self, stream: object) -> readers.Chunks:
-        """What accumulates the chunks of the stream."""
+        """Return the reader of the stream's chunks."""
         return self._shape.chunks(stream)
 
     def transcript(self) -> readers.Transcript | None:
-        """What a stream is to be written down with, where content is wanted."""
+        """Return the reader of the stream's content; `None` if no content is captured."""
         if self._content is None or self._shape.content is None:
             return None
         make = self._shape.content.transcript
         return None if make is None else make()
 
-    def set_up(self, logging: object) -> None:
-        """LiteLLM set up the logging of the call, or of another that it makes for it: the first knows what was called,
-        the last what came of it.
+    def set_logging(self, logging: object) -> None:
+        """LiteLLM has made a logging object for the call, or for another of its functions that it calls for it.
+
+        The first object has the routing of the call, the last one its result.
         """
         if self._first_logging is None:
             self._first_logging = logging
         self.logging = logging
 
     def is_logged_with(self, logging: object) -> bool:
-        """Whether the object is LiteLLM's for the very function that was called, and not for one that this calls."""
+        """Whether LiteLLM made the object for the traced function itself, and not for one that this function calls."""
         return self.logging is None and self._operation.is_logged_as(getattr(logging, "call_type", None))
 
-    def start_over(self) -> None:
-        """LiteLLM turns to another function of its own for the call, with nothing but what it was given."""
+    def reset_logging(self) -> None:
+        """LiteLLM starts the call again with another of its functions and the original parameters."""
         self.logging = self._first_logging = readers.read_logging_object(self._parameters)
 
     def is_continued_by(self, kwargs: Mapping[str, object]) -> bool:
-        """Whether a call inside this one, with these parameters, is LiteLLM's next step of it, and no other's call.
+        """Whether a call inside this one, with these parameters, is LiteLLM's next step of it, and not another call.
 
-        LiteLLM hands its logging object on. Where it has none yet, it has done nothing but make that call; and where
-        it translates the app's request for another of its functions, the messages tell.
+        LiteLLM passes its logging object on to the next step. Without such an object, it is the next step if LiteLLM
+        has made no logging object for this call yet, or if the messages are those that it translated the request into.
         """
         if readers.read_logging_object(kwargs) is not None or self.logging is None:
             return True
         return self.translation is not None and readers.read_messages(kwargs) is self.translation
 
-    def answered(self, answer: object, error: BaseException | None) -> None:
-        """LiteLLM has an answer, or an error, that it will keep to itself."""
-        if answer is not None:
-            self._answer = self.reader.whole(answer, self.logging)
+    def set_result(self, result: object, error: BaseException | None) -> None:
+        """LiteLLM has a result, or an error, that it does not return or raise."""
+        if result is not None:
+            self._answer = self.reader.read_result(result, self.logging)
         self.error = error
 
-    def answers_now(self) -> Answers:
+    def require_answers(self) -> Answers:
+        """Return the answers of the call, which has several or other calls inside it."""
         if self.answers is None:
-            self.answers = Answers(lambda shape, given: self.reader.one_of_several(shape, given, self.logging))
+            self.answers = Answers(lambda shape, result: self.reader.read_one_of_several(shape, result, self.logging))
         return self.answers
 
-    def keeps(self, answer: object, context: Mapping[str, object], *, refused: bool = False) -> None:
-        """LiteLLM has an answer, in that context, that the app will not get: another is given for it, or none."""
-        step, answers = step_in(context, self), self.answers_now()
+    def add_replaced(self, response: object, context: Mapping[str, object], *, is_rejected: bool = False) -> None:
+        """Add a response, received in `context`, that the application does not get: it is replaced or rejected."""
+        step, answers = step_in(context, self), self.require_answers()
         if step is not None:
-            step.keeps(answer)
-        elif not answers.has_last:
-            answers.keep(self._shape, answer)
-        answers.drop_last(refused=refused)
+            step.add_replaced(response)
+        elif not answers.has_latest:
+            answers.add_replaced(self._shape, response)
+        answers.drop_latest(is_rejected=is_rejected)
 
-    def turns_to_a_provider(self) -> None:
-        """LiteLLM does, for an attempt that is under way or a new one: an answer was the end of the last."""
+    def begin_attempt(self) -> None:
+        """LiteLLM sends a request to a provider, in the open attempt or in a new one.
+
+        If it has received a response in the open attempt, that attempt ended then.
+        """
         answers = self.answers
-        if answers is not None and answers.unfollowed is not None:
-            self.attempts.end(answers.unfollowed, self.target())
-            answers.unfollowed = None
+        if answers is not None and answers.latest_at is not None:
+            self.attempts.end(answers.latest_at, self.target())
+            answers.latest_at = None
         self.attempts.begin()
 
-    def begun(self) -> Call:
-        """The call as known when it starts."""
+    def initial_call(self) -> Call:
+        """Return the call as known when it starts."""
         operation = self._operation
         if operation.calls_a_model:
             name, routing = operation.name, None
@@ -200,7 +205,7 @@ class Account:
             timing=Timing(started_at=self.started_at),
         )
 
-    def ended(
+    def final_call(
         self,
         duration: float,
         outcome: StreamOutcome,
@@ -209,70 +214,72 @@ class Account:
         streamed: StreamedResponse | None,
         error: BaseException | None,
     ) -> Call:
-        """The whole call, of which `result` is what the app gets, where that is no stream."""
-        outcome, failure = _failing(outcome, error, streamed)
-        response, usage, cost = self._answer_at_end(outcome, result, streamed)
+        """Return the whole call, after it has ended.
+
+        `result` is what LiteLLM returned, if that is no stream.
+        """
+        outcome, failure = _read_failure(outcome, error, streamed)
+        response, usage, cost = self._final_answer(outcome, result, streamed)
         target, ended = self.target(), self.started + duration
         return Call(
             name=self._operation.name,
             operation=self._operation.name if self._operation.calls_a_model else None,
             target=target,
-            attempts=self.attempts.over(self.started, ended, target, failure),
+            attempts=self.attempts.finish(self.started, ended, target, failure),
             timing=Timing(started_at=self.started_at, duration=duration),
             routing=self.routing() if self.reader.is_recorded else None,
             request=self._request,
             response=response,
             usage=usage,
             cost=cost,
-            stream=None if streamed is None else streamed.timed(outcome, self.started),
+            stream=None if streamed is None else streamed.finish(outcome, self.started),
             failure=failure,
             app=self._app,
             content=None if self._content is None else self._logged_content(self._content, result, streamed),
             estimate=self.reader.estimate,
-            answered_by_another=self.answers.is_anothers if self.answers is not None else None,
+            answered_by_another=self.answers.is_answered_by_nested_call if self.answers is not None else None,
         )
 
-    def _answer_at_end(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
-        """What came, in whichever way it did, with the others that LiteLLM had on its way."""
+    def _final_answer(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
+        """Return the answer of the call: the last one, combined with the others if LiteLLM received several."""
         answer = self._last_answer(outcome, result, streamed)
         if self.answers is None:
             return answer
         with _READING_RESPONSE:
             if streamed is None and outcome == "completed":
-                self.answers.end_with(self._shape, result)
-            return self.answers.settled(answer, failed=streamed is None and outcome != "completed")
+                self.answers.set_final_result(self._shape, result)
+            return self.answers.combine(answer, failed=streamed is None and outcome != "completed")
         return answer
 
     def _last_answer(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
-        """What came last."""
         if streamed is not None:
-            return self.reader.streamed(streamed.chunks, outcome, self.logging)
+            return self.reader.read_stream(streamed.chunks, outcome, self.logging)
         if self._answer is not None:
             return self._answer
-        return self.reader.whole(result, self.logging) if outcome == "completed" else (None, None, None)
+        return self.reader.read_result(result, self.logging) if outcome == "completed" else (None, None, None)
 
-    def _logged_content(self, asked: Content, result: object, streamed: StreamedResponse | None) -> Content | None:
-        """The content, unless LiteLLM's logging of messages is off for the call, or that cannot be told."""
+    def _logged_content(self, content: Content, result: object, streamed: StreamedResponse | None) -> Content | None:
+        """Return the content, unless LiteLLM's message logging is off for the call, or that cannot be read."""
         with _READING_OPT_OUT:
             logged_with = {id(each): each for each in (self._first_logging, self.logging)}.values()
             if not any(readers.is_message_logging_off(self._parameters, each) for each in logged_with):
-                return self._said(asked, result, streamed)
+                return self._with_response_content(content, result, streamed)
         return None
 
-    def _said(self, asked: Content, result: object, streamed: StreamedResponse | None) -> Content:
-        """All that was said, as far as it came."""
+    def _with_response_content(self, content: Content, result: object, streamed: StreamedResponse | None) -> Content:
+        """Add the content of the response, of a stream as much as was received, to that of the request."""
         with _READING_CONTENT:
             if streamed is not None:
-                return replace(asked, output=streamed.said())
+                return replace(content, output=streamed.messages())
             readers_of = self._shape.content
             if result is not None and readers_of is not None:
-                answered, found = readers_of.answered, readers_of.found
+                read_output, read_documents = readers_of.response, readers_of.documents
                 return replace(
-                    asked,
-                    output=answered(result) if answered else None,
-                    results=found(result) if found else None,
+                    content,
+                    output=read_output(result) if read_output else None,
+                    results=read_documents(result) if read_documents else None,
                 )
-        return asked
+        return content
 
     def target(self) -> Target:
         with _READING_TARGET:
@@ -286,10 +293,13 @@ class Account:
         return None
 
 
-def _failing(
+def _read_failure(
     outcome: StreamOutcome, error: BaseException | None, streamed: StreamedResponse | None
 ) -> tuple[StreamOutcome, Failure | None]:
-    """What went wrong, by the exception or else by a chunk of the stream, whose end may seem to be a good one."""
+    """Return the outcome and the failure, which is that of the exception, or else of an error chunk of the stream.
+
+    A stream with an error chunk may end as if it were complete.
+    """
     if error is not None:
         with _READING_EXCEPTION:
             return outcome, readers.read_failure(error)

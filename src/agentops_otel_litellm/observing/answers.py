@@ -1,15 +1,16 @@
-"""What was answered for one call, where LiteLLM asks several times for it or makes other calls for it.
+"""Answers: the usage and cost of a call for which LiteLLM made several requests, or other calls.
 
-A span tells of all that was asked for its call, and of nothing else, so that sums over spans are what providers count.
-Two ways to one result are to be told apart:
+Each token is recorded on exactly one span, so that sums over spans are what the providers billed. Two cases are
+distinguished:
 
-- LiteLLM goes on with a call by calling itself: it translates the request, tries again, has a tool run and asks once
-  more. It hands its logging object on, and logs one call. Every answer that comes is the call's own, and its usage and
-  cost are the sums of theirs.
-- LiteLLM, or a callback, makes another call and gives its answer for that of the first. LiteLLM logs and prices it by
-  itself, with another model perhaps. It has a span of its own beneath the first's, which tells of the answer that the
-  provider gave to the first, and not of the one that the app gets. (To add it to the first's instead would need to
-  tell it from a model that a callback asks, which is the same to see.)
+- Steps. LiteLLM continues a call by calling itself: it translates the request, retries it, or runs a tool and sends
+  another request. It passes its logging object on and logs one call. Every answer belongs to the call, whose usage and
+  cost are the sums over all of them.
+- Nested calls. LiteLLM, or a callback, makes another call and returns its result as that of the first. LiteLLM logs and
+  prices the nested call separately, perhaps with another model. It has a span of its own, a child of the first span.
+  The first span has the usage of the provider's answer to the first call, not of the result that the application gets.
+  (The nested usage is not added to the first span, because a nested call cannot be distinguished from a call that a
+  callback makes for purposes of its own.)
 """
 
 from __future__ import annotations
@@ -36,167 +37,185 @@ if TYPE_CHECKING:
     from agentops_otel_litellm.observing.account import Account
 
 Answer = tuple[Response | None, Usage | None, Cost | None]
-Failed = Callable[[Exception, "Mapping[str, object]"], None]
+"""Response, usage and cost that were read from one result of LiteLLM."""
+RecordFailure = Callable[[Exception, "Mapping[str, object]"], None]
 
 _STEP = create_key("agentops_otel_litellm.step")
-_TAKING_ANSWER = guard("taking an answer of several")
+_RECORDING_ANSWER = guard("recording one of several results")
 _WHOLE = frozenset({"input", "output", "total"})
-"""What is only known of several answers where it is known of each; the other counts are parts of these."""
+"""Counts whose sum is known only if the count is known of every answer. The other counts are parts of these."""
 
 
 @dataclass(slots=True)
-class _Own:
-    """An answer to the call, as LiteLLM has it."""
+class _OwnResult:
+    """A result that belongs to the call."""
 
     shape: readers.Shape
-    given: object
-    """The response; of a stream, the reader of its chunks."""
-    read: Answer | None = None
-    is_refused: bool = False
-    """Whether LiteLLM did not like it, and may try again."""
+    result: object
+    """The response, or the reader of a stream's chunks."""
+    answer: Answer | None = None
+    is_rejected: bool = False
+    """Whether LiteLLM has rejected it, and may retry."""
 
 
 class Answers:
-    """Those of one call, and those of other calls that may be given for them."""
+    """The results of one call, and those of nested calls, which LiteLLM may return instead."""
 
     __slots__ = (
-        "_gives_anothers",
-        "_ids_of_others",
-        "_of_others",
+        "_is_result_nested",
+        "_nested_ids",
+        "_nested_results",
         "_own",
         "_read",
-        "is_anothers",
+        "is_answered_by_nested_call",
         "is_replaced",
+        "latest_at",
         "steps",
-        "unfollowed",
     )
 
     def __init__(self, read: Callable[[readers.Shape, object], Answer]) -> None:
         self._read = read
-        self._own: list[_Own] = []
-        self._of_others: list[Callable[[], object]] = []
-        """References to them: without us, a stream that nobody reads any more is gone."""
-        self._ids_of_others: set[str] = set()
-        self._gives_anothers = False
+        self._own: list[_OwnResult] = []
+        self._nested_results: list[Callable[[], object]] = []
+        """References to the results of nested calls, weak so that a stream is collected as without tracing."""
+        self._nested_ids: set[str] = set()
+        """The response ids of nested calls."""
+        self._is_result_nested = False
         self.steps: set[Step] = set()
-        """Those under way. Where one is, at the end, it is in a thread that LiteLLM did not wait for, and will still
-        have an answer. (A count could be lost between threads.)
+        """The steps in progress. If there is one when the call ends, it is in a thread that LiteLLM did not wait for,
+        and its result is still to be received. (It is no counter, which threads could miscount.)
         """
         self.is_replaced = False
-        """Whether something else was given for an answer of the call's own."""
-        self.is_anothers = False
-        """Whether all there is to tell is told by another call, whose answer is this one's: known once it is over."""
-        self.unfollowed: float | None = None
-        """When the last came, if LiteLLM has not turned to a provider again."""
+        """Whether LiteLLM returned another result instead of one of the call's own."""
+        self.is_answered_by_nested_call = False
+        """Whether the only result is that of a nested call, whose span has the usage. Known after the call has ended.
+        """
+        self.latest_at: float | None = None
+        """When the latest result was received, if LiteLLM has sent no other request since."""
 
-    def add(self, shape: readers.Shape, given: object) -> None:
-        """LiteLLM has an answer. It may change what it has, once there is another."""
-        if self.is_of_another(given):
+    def add(self, shape: readers.Shape, result: object) -> None:
+        """Add a result that LiteLLM has received. If there are several, they are read now: LiteLLM may change them."""
+        if self.is_of_nested_call(result):
             return
-        self._own.append(_Own(shape, _read_later(shape, given)))
-        self.unfollowed = perf_counter()
+        self._own.append(_OwnResult(shape, _readable(shape, result)))
+        self.latest_at = perf_counter()
         if len(self._own) > 1:
             for own in self._own:
-                self._take(own)
+                self._read_own(own)
 
-    def keep(self, shape: readers.Shape, given: object) -> None:
-        """LiteLLM has an answer that the app will not get. (It may be another call's, which was given for the call's
-        own before.)
-        """
-        if not self.is_of_another(given):
-            self._own.append(_Own(shape, _read_later(shape, given)))
-            self._take(self._own[-1])
+    def add_replaced(self, shape: readers.Shape, result: object) -> None:
+        """Add a result that the application does not get, unless it is that of a nested call, returned before."""
+        if not self.is_of_nested_call(result):
+            self._own.append(_OwnResult(shape, _readable(shape, result)))
+            self._read_own(self._own[-1])
 
-    def come_of_another(self, given: object) -> None:
-        """Another call was made, and gave that."""
-        self._of_others.append(_reference(given))
-        id_ = readers.read_id(given)
+    def add_nested_result(self, result: object) -> None:
+        """Add the result of a nested call."""
+        self._nested_results.append(_reference(result))
+        id_ = readers.read_id(result)
         if id_ is not None:
-            self._ids_of_others.add(id_)
+            self._nested_ids.add(id_)
 
-    def come_of_another_as(self, response: Response | None) -> None:
-        """What it gave turned out to be that, if anything."""
+    def add_nested_response(self, response: Response | None) -> None:
+        """Add the response that was read from the result of a nested call after it has ended."""
         if response is not None and response.id is not None:
-            self._ids_of_others.add(response.id)
+            self._nested_ids.add(response.id)
 
-    def is_of_another(self, given: object) -> bool:
-        if not self._of_others:
+    def is_of_nested_call(self, result: object) -> bool:
+        if not self._nested_results:
             return False
-        given = unwrapped(given)
-        return any(each() is given for each in self._of_others) or readers.read_id(given) in self._ids_of_others
+        result = unwrapped(result)
+        return any(each() is result for each in self._nested_results) or readers.read_id(result) in self._nested_ids
 
-    def drop_last(self, *, refused: bool) -> None:
-        """LiteLLM did not like it, or gives something else for it."""
-        if not refused:
+    def drop_latest(self, *, is_rejected: bool) -> None:
+        """LiteLLM rejects the latest result and may retry, or else replaces it."""
+        if not is_rejected:
             self.is_replaced = True
         elif self._own:
-            self._own[-1].is_refused = True
+            self._own[-1].is_rejected = True
 
     @property
-    def has_last(self) -> bool:
-        """Whether what LiteLLM has right now was taken already, with what came of a step."""
-        return bool(self._own) and not self._own[-1].is_refused
+    def has_latest(self) -> bool:
+        """Whether the result that LiteLLM has now was added already, at the end of a step."""
+        return bool(self._own) and not self._own[-1].is_rejected
 
-    def give(self, result: object) -> None:
-        """The app gets that."""
-        self._gives_anothers = self.is_of_another(result)
+    def set_result(self, result: object) -> None:
+        """Set the result that the application gets."""
+        self._is_result_nested = self.is_of_nested_call(result)
 
-    def end_with(self, shape: readers.Shape, result: object) -> None:
-        """The app gets that, which is no stream. It came in no step, where LiteLLM tried again by itself."""
-        self.give(result)
-        if self._own and self._own[-1].is_refused:
+    def set_final_result(self, shape: readers.Shape, result: object) -> None:
+        """Set the result that the application gets, which is no stream.
+
+        After a rejected result it is added too: LiteLLM has retried without a step.
+        """
+        self.set_result(result)
+        if self._own and self._own[-1].is_rejected:
             self.add(shape, result)
 
-    def settled(self, last: Answer, *, failed: bool) -> Answer:
-        """What there is to tell of the call, whose result says `last`."""
+    def combine(self, last: Answer, *, failed: bool) -> Answer:
+        """Return the answer to record for the call, where `last` was read from what the application got."""
         response = last[0]
-        anothers = self._gives_anothers or (response is not None and response.id in self._ids_of_others)
+        is_nested = self._is_result_nested or (response is not None and response.id in self._nested_ids)
         if self.steps:
             return response, None, None
         if not self._own or not (self.is_replaced or failed or len(self._own) > 1):
-            self.is_anothers = anothers
-            return (response, None, None) if anothers else last
+            self.is_answered_by_nested_call = is_nested
+            return (response, None, None) if is_nested else last
         for own in self._own:
-            self._take(own, at_end=True)
-        read = [own.read for own in self._own if own.read is not None]
-        bought = [answer for answer in read if not _is_cached(answer)]
+            self._read_own(own, at_end=True)
+        answers = [own.answer for own in self._own if own.answer is not None]
+        billed = [answer for answer in answers if not _is_cached(answer)]
         return (
-            read[-1][0] if anothers else response,
-            _sum_of_usages([usage for _, usage, _ in bought]),
-            _sum_of_costs([cost for *_, cost in bought]),
+            answers[-1][0] if is_nested else response,
+            _sum_of_usages([usage for _, usage, _ in billed]),
+            _sum_of_costs([cost for *_, cost in billed]),
         )
 
-    def let_go_of_streams(self) -> None:
-        """Keep no stream of LiteLLM's alive: what is read of it at the end is taken along."""
+    def release_streams(self) -> None:
+        """Release LiteLLM's streams. The readers copy what they need at the end."""
         for own in self._own:
-            if readers.is_chunks(own.given):
-                own.given.let_go()
+            if readers.is_chunks(own.result):
+                own.result.release()
 
-    def _take(self, own: _Own, *, at_end: bool = False) -> None:
-        """What it says: of a stream, when it is over."""
-        if own.read is None and (at_end or not readers.is_chunks(own.given)):
-            own.read = self._read(own.shape, own.given)
+    def _read_own(self, own: _OwnResult, *, at_end: bool = False) -> None:
+        """Read the answer once; that of a stream only at the end."""
+        if own.answer is None and (at_end or not readers.is_chunks(own.result)):
+            own.answer = self._read(own.shape, own.result)
 
 
 class Step:
-    """LiteLLM goes on with a call by calling a function of its own, in this block.
+    """A block in which LiteLLM continues a call by calling one of its functions.
 
-    What that gives is an answer to the call, but where one came of a step within it already.
+    The result of that function is added to the answers of the call, unless a step inside this one has added it.
     """
 
-    __slots__ = ("_account", "_around", "_context", "_failed", "_kwargs", "_shape", "_token", "is_answered")
+    __slots__ = (
+        "_account",
+        "_context",
+        "_has_result",
+        "_kwargs",
+        "_outer_step",
+        "_record_failure",
+        "_shape",
+        "_token",
+    )
 
     def __init__(
-        self, account: Account, shape: readers.Shape, context: Context, failed: Failed, kwargs: Mapping[str, object]
+        self,
+        account: Account,
+        shape: readers.Shape,
+        context: Context,
+        record_failure: RecordFailure,
+        kwargs: Mapping[str, object],
     ) -> None:
         self._account, self._shape = account, shape
-        self._around = step_in(context, account)
+        self._outer_step = step_in(context, account)
         self._context: Context | None = Context({**context, _STEP: self})
-        self._failed, self._kwargs = failed, kwargs
-        self.is_answered = False
+        self._record_failure, self._kwargs = record_failure, kwargs
+        self._has_result = False
 
     def __enter__(self) -> None:
-        self._account.answers_now().steps.add(self)
+        self._account.require_answers().steps.add(self)
         self._token: Token[Context] | None = None if self._context is None else attach(self._context)
 
     def __exit__(
@@ -207,52 +226,52 @@ class Step:
         if self._account.answers is not None:
             self._account.answers.steps.discard(self)
         if isinstance(error, Exception):
-            self._failed(error, self._kwargs)
+            self._record_failure(error, self._kwargs)
         self._context, self._token, self._kwargs = None, None, {}  # the context refers to the step
 
-    def gave(self, result: object) -> object:
-        """The same."""
-        answers = self._account.answers  # none where the call is over: LiteLLM did not wait for this
-        if answers is not None and self._shape.counts_tokens and not self.is_answered:
-            with _TAKING_ANSWER:
+    def add_result(self, result: object) -> object:
+        """Add the result to the answers of the call, and return it."""
+        answers = self._account.answers  # `None` after the call has ended, if LiteLLM did not wait for this step
+        if answers is not None and self._shape.counts_tokens and not self._has_result:
+            with _RECORDING_ANSWER:
                 if isinstance(result, CoroutineType):
                     return result
                 answers.add(self._shape, result)
-                self._is_answered_for()
+                self._mark_outer_steps()
         return result
 
     def is_of(self, account: Account) -> bool:
         return self._account is account
 
-    def keeps(self, answer: object) -> None:
-        """LiteLLM has an answer that the app will not get."""
-        if not self.is_answered:
-            self._account.answers_now().keep(self._shape, answer)
-        self.is_answered = True
-        self._is_answered_for()
+    def add_replaced(self, result: object) -> None:
+        """Add a result that the application does not get."""
+        if not self._has_result:
+            self._account.require_answers().add_replaced(self._shape, result)
+        self._has_result = True
+        self._mark_outer_steps()
 
-    def _is_answered_for(self) -> None:
-        step = self._around
+    def _mark_outer_steps(self) -> None:
+        step = self._outer_step
         while step is not None:
-            step.is_answered = True
-            step = step._around  # noqa: SLF001 - another of the kind
+            step._has_result = True  # noqa: SLF001 - same class
+            step = step._outer_step  # noqa: SLF001 - same class
 
 
 def step_in(context: Mapping[str, object], account: Account) -> Step | None:
-    """The step of the account's call that a context is inside of."""
+    """The step of the account's call that a context is inside of, if there is one."""
     step = context.get(_STEP)
     return step if isinstance(step, Step) and step.is_of(account) else None
 
 
-def _read_later(shape: readers.Shape, given: object) -> object:
-    """The reader of a stream's chunks; of a response, itself."""
-    return shape.chunks(given) if readers.is_stream(given) else given
+def _readable(shape: readers.Shape, result: object) -> object:
+    """The reader of a stream's chunks, or the response itself."""
+    return shape.chunks(result) if readers.is_stream(result) else result
 
 
 def _reference(thing: object) -> Callable[[], object]:
     try:
         return ref(thing)
-    except TypeError:  # a dict, say
+    except TypeError:  # for instance a dict
         return lambda: thing
 
 
@@ -262,7 +281,7 @@ def _is_cached(answer: Answer) -> bool | None:
 
 
 def _sum_of_usages(usages: list[Usage | None]) -> Usage | None:
-    """What was counted for all; nothing, where it is not known what was counted for one."""
+    """The sum of the usages; `None` if one of them is unknown."""
     known = [vars(usage) for usage in usages if usage is not None]
     if not known or len(known) < len(usages):
         return None

@@ -1,4 +1,4 @@
-"""LiteLLM's attempts at one call, while it makes them."""
+"""AttemptTracker: collects LiteLLM's attempts at a call while it makes them."""
 
 from __future__ import annotations
 
@@ -14,103 +14,105 @@ _UNKNOWN_TARGET, _NO_ROUTING = Target(), Routing()
 
 @dataclass(slots=True)
 class Try:
-    """An attempt that may be under way. Instants are seconds on the monotonic clock."""
+    """An attempt that may not have ended. Times are seconds on the monotonic clock."""
 
     began: float
-    """When LiteLLM turned to a provider; of one that failed before it did, when that was."""
+    """When LiteLLM sent a request to the provider, or when the attempt failed if it sent none."""
     ended: float | None = None
-    reached: bool = True
-    """Whether LiteLLM turned to a provider."""
+    sent_request: bool = True
+    """Whether LiteLLM sent a request to the provider."""
     target: Target = _UNKNOWN_TARGET
     routing: Routing = _NO_ROUTING
     failure: Failure | None = None
-    needless: bool = False
-    """Whether LiteLLM's cache had the answer, after all."""
+    from_cache: bool = False
+    """Whether the response came from LiteLLM's cache, so that no provider was involved."""
 
 
-class AttemptsSoFar:
-    """What LiteLLM tried for a call: one after the other, or, of a call that the Router carries, calls of their own.
+class AttemptTracker:
+    """LiteLLM's attempts at a call. Those of a call through the Router are calls with spans of their own.
 
-    An attempt begins when LiteLLM turns to a provider, and ends when it fails or the call ends. Until it fails LiteLLM
-    may turn to the provider several times, to upload and then to ask, say.
+    An attempt begins when LiteLLM sends a request to a provider, and ends when it fails or the call ends. LiteLLM may
+    send several requests in one attempt, for instance to upload a file first.
     """
 
-    __slots__ = ("_errors", "_made", "_now")
+    __slots__ = ("_attempts", "_current", "_errors")
 
     def __init__(self) -> None:
-        self._made: list[Try] = []
-        self._now: Try | None = None
-        """The one that is under way, if one is."""
+        self._attempts: list[Try] = []
+        self._current: Try | None = None
+        """The attempt that has not ended, if there is one."""
         self._errors: list[BaseException] = []
-        """What those made failed with. LiteLLM's functions hand their errors on, the first as well as the last."""
+        """The exceptions that ended attempts. LiteLLM's functions pass the first one on as well as the last."""
 
     @property
-    def under_way(self) -> bool:
-        return self._now is not None
+    def is_open(self) -> bool:
+        """Whether an attempt has begun and not ended."""
+        return self._current is not None
 
     def begin(self) -> None:
-        """LiteLLM turns to a provider."""
-        if self._now is None:
-            self._now = Try(perf_counter())
-            self._made.append(self._now)
+        """LiteLLM sends a request to a provider: begin an attempt, unless one is open."""
+        if self._current is None:
+            self._current = Try(perf_counter())
+            self._attempts.append(self._current)
 
     def end(self, at: float, target: Target) -> None:
-        """The attempt that is under way, if one is, has been answered: LiteLLM will ask something else."""
-        if self._now is not None:
-            self._now.ended, self._now.target = at, target
-            self._now = None
+        """End the open attempt, if there is one: it was successful, and LiteLLM goes on to make another request."""
+        if self._current is not None:
+            self._current.ended, self._current.target = at, target
+            self._current = None
 
     def fail(self, error: BaseException, at: float, target: Target, failure: Failure | None = None) -> None:
-        """The attempt that is under way failed, or one did before LiteLLM had turned to a provider; `failure`: what is
-        known of that, if more is than the error says.
+        """End the open attempt, or add one that failed before LiteLLM sent a request.
+
+        `failure` describes the error; without it, it is read from the error.
         """
         failure = failure or readers.read_failure(error)
-        failed = self._now
+        failed = self._current
         if failed is None:
-            failed = Try(at, reached=False)
-            self._made.append(failed)
+            failed = Try(at, sent_request=False)
+            self._attempts.append(failed)
         failed.ended, failed.target, failed.failure = at, target, failure
-        self._now = None
+        self._current = None
         self._errors.append(error)
 
-    def error_made(self, error: BaseException, of: object, at: float, target: Target) -> None:
-        """LiteLLM made its own error of one that came at that instant: it ends the attempt that is under way, or means
-        the same attempt as the other.
+    def add_mapped_error(self, error: BaseException, original: object, at: float, target: Target) -> None:
+        """LiteLLM has mapped the exception `original` to `error`: it ends the open attempt, or is a second exception of
+        the attempt that `original` ended.
         """
-        if self.under_way:
+        if self.is_open:
             self.fail(error, at, target)
-        elif error is not of and isinstance(of, BaseException) and self._failed_with(of):
+        elif error is not original and isinstance(original, BaseException) and self._has_failed_with(original):
             self._errors.append(error)
 
-    def try_failed(self, error: BaseException, asked: Mapping[str, object], target: Target) -> None:
-        """LiteLLM called itself, to try this once, with the parameters it `asked` with: they count where it failed
-        before it turned to anyone.
+    def fail_nested(self, error: BaseException, parameters: Mapping[str, object], target: Target) -> None:
+        """LiteLLM has made an attempt by calling itself, and that call raised `error`.
+
+        If it raised before it sent a request, the target is read from the `parameters` of that call.
         """
         now = perf_counter()
-        if self.under_way:
+        if self.is_open:
             self.fail(error, now, target)
-        elif not self._failed_with(error):
-            self.fail(error, now, readers.read_target(asked, None))
+        elif not self._has_failed_with(error):
+            self.fail(error, now, readers.read_target(parameters, None))
 
-    def _failed_with(self, error: BaseException) -> bool:
-        """Whether it is known that an attempt did."""
+    def _has_failed_with(self, error: BaseException) -> bool:
         return any(each is error for each in self._errors)
 
     def forget_errors(self) -> None:
-        """They hold on to all that LiteLLM was doing, and will not be handed on any more."""
+        """Release the exceptions, whose tracebacks keep LiteLLM's frames alive. None is passed on any more."""
         self._errors.clear()
 
     def add(self, began: float, target: Target, routing: Routing) -> Try:
-        """One is made that is a call of its own. Who makes it says how it ends."""
-        made = Try(began, target=target, routing=routing)
-        self._made.append(made)
-        return made
+        """Add an attempt that is a call of its own. The caller sets how it ends."""
+        attempt = Try(began, target=target, routing=routing)
+        self._attempts.append(attempt)
+        return attempt
 
-    def over(self, started: float, ended: float, target: Target, failure: Failure | None) -> Attempts | None:
-        """All of them, now that the call is over; `None` where LiteLLM made none, for it had the answer."""
-        if self._now is not None:
-            self._now.ended, self._now.target, self._now.failure = ended, target, failure
-        tried = [each for each in self._made if not each.needless]
+    def finish(self, started: float, ended: float, target: Target, failure: Failure | None) -> Attempts | None:
+        """Return all attempts of the finished call; `None` if there are none, as when the cache had the response."""
+        if self._current is not None:
+            self._current.ended, self._current.target, self._current.failure = ended, target, failure
+        tried = [each for each in self._attempts if not each.from_cache]
         made = (
             Attempt(
                 number=number,
@@ -119,7 +121,7 @@ class AttemptsSoFar:
                 model_group=each.routing.model_group,
                 model_id=each.routing.model_id,
                 started=each.began - started,
-                duration=(ended if each.ended is None else each.ended) - each.began if each.reached else None,
+                duration=(ended if each.ended is None else each.ended) - each.began if each.sent_request else None,
                 failure=each.failure,
             )
             for number, each in enumerate(tried, 1)

@@ -1,4 +1,4 @@
-"""When a stream's chunks came, in memory that does not grow with the stream."""
+"""Instants: the times at which a stream's chunks were received, in memory that does not grow with the stream."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from operator import sub
 
 
 class Instants:
-    """The latest instants as they were, seconds on the monotonic clock; of those before, what was between them.
+    """The latest times, in seconds on the monotonic clock, and a summary of the gaps between the earlier ones.
 
     The gaps of a short stream are exact. Those of a longer one are gathered in bands, each 2.2 % wide, and count as
-    the mean of their band: their sum, their number and the longest of them stay exact. The bands begin at powers of
-    two of 10 ms, as the buckets of the conventions' metrics do: each gap is in the bucket that it would have been in.
+    the mean of their band: their sum, their number and the longest of them stay exact. The bands begin at 10 ms times
+    powers of two, as the histogram buckets of the conventions do, so each gap is counted in its correct bucket.
     """
 
     KEPT = 1_024
-    """8 KiB: all of most streams."""
+    """The number of exact times, 8 KiB; most streams have fewer."""
 
     __slots__ = ("_bands", "_first", "_gathered", "_kept", "_longest")
 
@@ -47,7 +47,7 @@ class Instants:
         return self._kept[-1] if self._kept else None
 
     def gaps(self) -> Mapping[float, int]:
-        """Seconds between one and the next → how often there were so many. No more are to be added afterwards."""
+        """Return gap in seconds → number of such gaps. Call it after the last `add`."""
         if not self._bands:
             return Counter(self._gaps_kept())
         self._gather()
@@ -60,11 +60,11 @@ class Instants:
         return gaps
 
     def _gaps_kept(self) -> Iterable[float]:
-        instants = sorted(self._kept)  # threads that share a stream may add theirs out of turn
+        instants = sorted(self._kept)  # threads that share a stream may add times out of order
         return map(sub, instants[1:], instants)
 
     def _gather(self) -> None:
-        """Keep but the latest, and put the gaps before it in bands."""
+        """Keep only the latest time, and add the gaps before it to the bands."""
         gaps = sorted(self._gaps_kept())
         if self._first is None:
             self._first = self._kept[0]
@@ -81,7 +81,7 @@ class Instants:
 
 
 class _Band:
-    """How many gaps are of about that length, and how long they are together."""
+    """The number of gaps of about the same length, and their sum in seconds."""
 
     __slots__ = ("count", "total")
 
@@ -96,4 +96,4 @@ class _Band:
 _ORIGIN = 0.01
 _BANDS_PER_DOUBLING = 32
 _LEAST = _ORIGIN / 2**10
-"""About 10 µs: what is shorter is in one band. From there to an hour there are 900."""
+"""About 10 µs: all shorter gaps are in one band. There are 900 bands from here to an hour."""

@@ -1,4 +1,7 @@
-"""LiteLLM's logging objects, one for each call, of whose call it is known that it is seen or is not to be."""
+"""The logging objects of calls that are traced, or deliberately not traced, by a wrapped function of LiteLLM.
+
+LiteLLM makes one logging object for each call. The callbacks record only calls whose object is not known here.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,6 @@ KNOWN: WeakObjects[object] = WeakObjects()
 
 
 def know(logging: object) -> None:
-    """Of a call that is seen, or is not to be, whatever the app passed as its logging object."""
-    with suppress(TypeError):  # LiteLLM's own can be referred to weakly
+    """Add a logging object. What the application passes as one is ignored if it cannot be referenced weakly."""
+    with suppress(TypeError):
         KNOWN.add(logging)

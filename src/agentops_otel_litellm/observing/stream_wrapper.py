@@ -1,13 +1,13 @@
-"""TracedStream: a stream of LiteLLM's that records how the application reads it.
+"""TracedStream: the wrapper of a LiteLLM stream that records how the application reads it.
 
-A traced stream offers what LiteLLM's stream offers, and nothing else: an application must not come to rely on
-something that works only while it is traced, and must not miss anything either.
+A traced stream offers exactly what LiteLLM's stream offers, so that an application neither misses anything nor relies
+on something that works only with tracing.
 
-- Attributes are LiteLLM's stream's, those that Python sets on every object included, so `isinstance` and pickling see
+- Attributes are read from LiteLLM's stream, including those that every object has, so `isinstance` and pickling see
   LiteLLM's class.
-- Operators, `len()`, iteration and the like are methods of a class. So each class of streams gets a class of its own
-  here, which has those methods that it has.
-- What is traced is iteration, closing and leaving a `with` block, and that the application forgets the stream.
+- Python looks up operators, `len()` and iteration in the class. So a class is made for each class of streams, with the
+  same of these methods.
+- Iteration, closing, leaving a `with` block, and that the application drops the stream are traced.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ _FORWARDED = frozenset(
         "__hash__",
     }
 )
-"""Methods that a class of streams may have, and that are called on LiteLLM's stream."""
+"""Special methods that are forwarded to LiteLLM's stream, if its class has them."""
 
 
 class Handle:
-    """What all wrappers of one stream share. When it is gone, nobody can read the stream any more."""
+    """An object that all wrappers of one stream share. When it is collected, nobody can read the stream any more."""
 
     __slots__ = ("_observation",)
 
@@ -55,55 +55,55 @@ class Handle:
         self._observation = observation
 
     def __del__(self) -> None:
-        observation = getattr(self, "_observation", None)  # making it may have been interrupted
+        observation = getattr(self, "_observation", None)  # missing if `__init__` was interrupted
         if observation is not None:
-            observation.forgotten()
+            observation.drop_stream()
 
 
 class TracedStream:
-    """What every traced stream has. The classes that are instantiated are made by `_traced_class`."""
+    """The base class of traced streams. `_traced_class` makes the classes that are instantiated."""
 
-    __slots__ = ("_held",)
-    _held: tuple[Any, Observation, Handle]
+    __slots__ = ("_parts",)
+    _parts: tuple[Any, Observation, Handle]
 
     def __init__(self, stream: object, observation: Observation, handle: Handle) -> None:
-        object.__setattr__(self, "_held", (stream, observation, handle))
+        object.__setattr__(self, "_parts", (stream, observation, handle))
 
-    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - whatever LiteLLM's stream has
-        value = getattr(_held(self)[0], name)
+    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of LiteLLM's stream
+        value = getattr(_parts(self)[0], name)
         if name in _TRACED:
             return MethodType(_TRACED[name], self)
         trace = _TRACED_CALLS.get(name)
         return value if trace is None or not callable(value) else trace(self, value)
 
     def __setattr__(self, name: str, value: object) -> None:
-        setattr(_held(self)[0], name, value)
+        setattr(_parts(self)[0], name, value)
 
     def __delattr__(self, name: str) -> None:
-        delattr(_held(self)[0], name)
+        delattr(_parts(self)[0], name)
 
     def __copy__(self) -> object:
-        """Of the class alone, where `copy.copy` looks for it: a copy is traced as one more wrapper of the stream."""
-        stream, observation, handle = _held(self)
+        """Wrap a copy too, as one more wrapper of the stream. `copy.copy` looks this method up in the class."""
+        stream, observation, handle = _parts(self)
         copied = copy(stream)
         return traced_stream(copied, observation, handle) if readers.is_stream(copied) else copied
 
-    # What every object has.
+    # Special methods that every object has.
 
     def __repr__(self) -> str:
-        return repr(_held(self)[0])
+        return repr(_parts(self)[0])
 
     def __str__(self) -> str:
-        return str(_held(self)[0])
+        return str(_parts(self)[0])
 
     def __format__(self, specification: str) -> str:
-        return format(_held(self)[0], specification)
+        return format(_parts(self)[0], specification)
 
     def __dir__(self) -> Iterable[str]:
-        return dir(_held(self)[0])
+        return dir(_parts(self)[0])
 
     def __sizeof__(self) -> int:
-        size: int = _held(self)[0].__sizeof__()
+        size: int = _parts(self)[0].__sizeof__()
         return size
 
     def __eq__(self, other: object) -> bool:
@@ -124,52 +124,52 @@ class TracedStream:
     def __ge__(self, other: object) -> bool:
         return _compared(self, "__ge__", other)
 
-    __hash__ = None  # type: ignore[assignment]  # a class of streams that can be hashed has the method forwarded
+    __hash__ = None  # type: ignore[assignment]  # forwarded if LiteLLM's class has it
 
 
-_held: Callable[[TracedStream], tuple[Any, Observation, Handle]] = TracedStream.__dict__["_held"].__get__
+_parts: Callable[[TracedStream], tuple[Any, Observation, Handle]] = TracedStream.__dict__["_parts"].__get__
 """LiteLLM's stream, the observation and the handle of a traced stream, without its `__getattribute__`."""
 
 
 def traced_stream(stream: object, observation: Observation, handle: Handle | None = None) -> TracedStream:
-    """Return the wrapper that offers what `stream` offers; `handle` is that of the stream it was taken from."""
+    """Return the wrapper of `stream`; `handle` is that of the traced stream that returned it, if one did."""
     kind = type(stream)
     present = {name for base in kind.__mro__ for name in vars(base)} & _OFFERED
-    refused = frozenset(name for name in present if getattr(kind, name) is None)
+    disabled = frozenset(name for name in present if getattr(kind, name) is None)
     make = _traced_class(
-        frozenset(present) - refused, refused, kind.__module__, kind.__qualname__, kind.__weakrefoffset__ != 0
+        frozenset(present) - disabled, disabled, kind.__module__, kind.__qualname__, kind.__weakrefoffset__ != 0
     )
     return make(stream, observation, handle or Handle(observation))
 
 
 def unwrapped(result: object) -> object:
-    """LiteLLM's stream beneath a traced one; anything else as it is."""
-    return _held(result)[0] if issubclass(type(result), TracedStream) else result  # type: ignore[arg-type]  # it is one
+    """Return LiteLLM's stream for a traced stream, and any other object unchanged."""
+    return _parts(result)[0] if issubclass(type(result), TracedStream) else result  # type: ignore[arg-type]  # a TracedStream
 
 
 @lru_cache(maxsize=256)
 def _traced_class(
     offered: frozenset[str],
-    refused: frozenset[str],
+    disabled: frozenset[str],
     module: str,
     qualified_name: str,
     referable: bool,  # noqa: FBT001 - a part of the key
 ) -> type[TracedStream]:
-    """Return a class with those of our methods that a class of streams offers, under that class's name, which error
-    messages have.
+    """Return a class with the traced or forwarded methods that a class of streams offers, under that class's name.
 
-    The key is not the class itself: LiteLLM's Router makes a new one for each call.
+    The name appears in error messages. The class itself is not the key, because LiteLLM's Router makes a new one for
+    each call.
     """
     methods = {name: _TRACED.get(name) or _forwarding(name) for name in offered}
     names = {"__module__": module, "__qualname__": qualified_name, "__slots__": ("__weakref__",) if referable else ()}
-    return type(qualified_name.rpartition(".")[2], (TracedStream,), {**methods, **dict.fromkeys(refused), **names})
+    return type(qualified_name.rpartition(".")[2], (TracedStream,), {**methods, **dict.fromkeys(disabled), **names})
 
 
 def _forwarding(name: str) -> Method:
-    """Return the method that calls LiteLLM's stream's."""
+    """Return a method that calls the method of LiteLLM's stream."""
 
     def forwarded(self: TracedStream, *args: object, **kwargs: object) -> object:
-        stream = _held(self)[0]
+        stream = _parts(self)[0]
         result = getattr(type(stream), name)(stream, *args, **kwargs)
         return self if result is stream else result
 
@@ -177,7 +177,7 @@ def _forwarding(name: str) -> Method:
 
 
 def _compared(self: TracedStream, name: str, other: object) -> bool:
-    stream = _held(self)[0]
+    stream = _parts(self)[0]
     result: bool = getattr(type(stream), name)(stream, unwrapped(other))
     return result
 
@@ -186,28 +186,28 @@ def _compared(self: TracedStream, name: str, other: object) -> bool:
 
 
 def _iterator(self: TracedStream, iterator: object) -> object:
-    """What iterates as `iterator` does, which the stream returned: most of LiteLLM's streams return themselves."""
-    stream, observation, handle = _held(self)
+    """Wrap an iterator that the stream returned. Most of LiteLLM's streams return themselves."""
+    stream, observation, handle = _parts(self)
     if iterator is stream:
         return self
     return traced_stream(iterator, observation, handle) if readers.is_stream(iterator) else iterator
 
 
 def _iter(self: TracedStream) -> object:
-    return _iterator(self, _held(self)[0].__iter__())
+    return _iterator(self, _parts(self)[0].__iter__())
 
 
 def _aiter(self: TracedStream) -> object:
-    return _iterator(self, _held(self)[0].__aiter__())
+    return _iterator(self, _parts(self)[0].__aiter__())
 
 
 def _next(self: TracedStream) -> object:
-    stream, observation, _handle = _held(self)
+    stream, observation, _handle = _parts(self)
     running = None
-    try:  # as `with observation.running()` does: making that block costs for each chunk
+    try:  # equivalent to `with observation.running()`, which would cost more for each chunk
         running = observation.enter()
         chunk = stream.__next__()
-        observation.received(running, chunk)
+        observation.add_chunk(running, chunk)
     except BaseException as error:
         observation.leave(running, error)
         raise
@@ -215,109 +215,109 @@ def _next(self: TracedStream) -> object:
 
 
 async def _anext(self: TracedStream) -> object:
-    stream, observation, _handle = _held(self)
+    stream, observation, _handle = _parts(self)
     running = None
     try:
         running = observation.enter()
         chunk = await stream.__anext__()
-        observation.received(running, chunk)
+        observation.add_chunk(running, chunk)
     except BaseException as error:
         observation.leave(running, error)
         raise
     return chunk
 
 
-def _resuming(self: TracedStream, resume: Method) -> Method:
-    """`send` or `throw` of a generator, or those of an asynchronous one: they return the next chunk."""
-    stream, observation, _handle = _held(self)
+def _traced_resume(self: TracedStream, resume: Method) -> Method:
+    """Trace `send`, `throw`, `asend` or `athrow` of a generator, which return the next chunk."""
+    stream, observation, _handle = _parts(self)
     if isinstance(stream, GeneratorType):
 
         @wraps(resume)
-        def resumed(*args: object) -> object:
+        def traced_resume(*args: object) -> object:
             running = None
             try:
                 running = observation.enter()
                 chunk = resume(*args)
-                observation.received(running, chunk)
+                observation.add_chunk(running, chunk)
             except BaseException as error:
                 observation.leave(running, error)
                 raise
             return chunk
 
-        return resumed
+        return traced_resume
     if not isinstance(stream, AsyncGeneratorType):
         return resume
 
     @wraps(resume)
-    async def resumed_async(*args: object) -> object:
+    async def traced_resume_async(*args: object) -> object:
         running = None
         try:
             running = observation.enter()
             chunk = await resume(*args)
-            observation.received(running, chunk)
+            observation.add_chunk(running, chunk)
         except BaseException as error:
             observation.leave(running, error)
             raise
         return chunk
 
-    return resumed_async
+    return traced_resume_async
 
 
-def _renamed(self: TracedStream, iterate: Method) -> Method:
-    """A method that returns the stream itself, by another name."""
+def _traced_iterate(self: TracedStream, iterate: Method) -> Method:
+    """Trace a method that returns an iterator, such as `aiter_bytes`."""
 
     @wraps(iterate)
-    def iterated(*args: object, **kwargs: object) -> object:
+    def traced_iterate(*args: object, **kwargs: object) -> object:
         return _iterator(self, iterate(*args, **kwargs))
 
-    return iterated
+    return traced_iterate
 
 
 # --- the end ------------------------------------------------------------------------------------------------
 
 
-def _closing(self: TracedStream, close: Method) -> Method:
-    """`close` or `aclose`."""
-    observation = _held(self)[1]
+def _traced_close(self: TracedStream, close: Method) -> Method:
+    """Trace `close` or `aclose`."""
+    observation = _parts(self)[1]
 
     @wraps(close)
-    def closing(*args: object, **kwargs: object) -> object:
+    def traced_close(*args: object, **kwargs: object) -> object:
         with observation.running():
-            closed = close(*args, **kwargs)
-        if inspect.isawaitable(closed):
-            return _closed(self, closed)
-        observation.closed()
-        return closed
+            result = close(*args, **kwargs)
+        if inspect.isawaitable(result):
+            return _await_close(self, result)
+        observation.close()
+        return result
 
-    return closing
+    return traced_close
 
 
-async def _closed(self: TracedStream, closing: Awaitable[Result]) -> Result:
-    """Nobody else may hold the wrapper by then: without it, the stream would be recorded as forgotten."""
-    observation = _held(self)[1]
+async def _await_close(self: TracedStream, closing: Awaitable[Result]) -> Result:
+    """Await the end of a stream. The reference to the wrapper keeps the stream from being recorded as dropped."""
+    observation = _parts(self)[1]
     with observation.running():
         result = await closing
-    observation.closed()
+    observation.close()
     return result
 
 
 def _enter(self: TracedStream) -> object:
-    stream, observation, _handle = _held(self)
+    stream, observation, _handle = _parts(self)
     with observation.running():
         entered = stream.__enter__()
     return self if entered is stream else entered
 
 
 def _exit(self: TracedStream, kind: type[Error] | None, error: Error | None, traceback: TracebackType | None) -> object:
-    stream, observation, _handle = _held(self)
+    stream, observation, _handle = _parts(self)
     with observation.running():
         handled = stream.__exit__(kind, error, traceback)
-    observation.closed()
+    observation.close()
     return handled
 
 
 async def _aenter(self: TracedStream) -> object:
-    stream, observation, _handle = _held(self)
+    stream, observation, _handle = _parts(self)
     with observation.running():
         entered = await stream.__aenter__()
     return self if entered is stream else entered
@@ -326,7 +326,7 @@ async def _aenter(self: TracedStream) -> object:
 async def _aexit(
     self: TracedStream, kind: type[Error] | None, error: Error | None, traceback: TracebackType | None
 ) -> object:
-    return await _closed(self, _held(self)[0].__aexit__(kind, error, traceback))
+    return await _await_close(self, _parts(self)[0].__aexit__(kind, error, traceback))
 
 
 _TRACED: dict[str, Method] = {
@@ -339,12 +339,12 @@ _TRACED: dict[str, Method] = {
     "__aenter__": _aenter,
     "__aexit__": _aexit,
 }
-"""Methods that Python looks for in the class of a stream → ours."""
+"""Traced methods that Python looks up in the class of a stream."""
 _TRACED_CALLS: dict[str, Callable[[TracedStream, Method], Method]] = {
-    "close": _closing,
-    "aclose": _closing,
-    "aiter_bytes": _renamed,
-    **dict.fromkeys(("send", "throw", "asend", "athrow"), _resuming),
+    "close": _traced_close,
+    "aclose": _traced_close,
+    "aiter_bytes": _traced_iterate,
+    **dict.fromkeys(("send", "throw", "asend", "athrow"), _traced_resume),
 }
-"""Other methods → what makes ours of LiteLLM's."""
+"""Other traced methods → the function that wraps LiteLLM's method."""
 _OFFERED = _FORWARDED | _TRACED.keys()

@@ -1,25 +1,25 @@
-"""A stream's chunks as they come: when, and what they amount to."""
+"""StreamedResponse: the times at which a stream's chunks were received, and what their readers have accumulated."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from agentops_otel_litellm.call import Stream, StreamOutcome
-from agentops_otel_litellm.guard import guard, tell
+from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.observing.instants import Instants
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.call.content import Message
     from agentops_otel_litellm.readers import Chunks, Transcript
 
-_READING_CONTENT = guard("reading what a chunk says")
+_READING_CONTENT = guard("reading the content of a chunk")
 
 
 class StreamedResponse:
-    """The instants of a stream's chunks, and the reader that adds the chunks up. No chunk is kept, and what they
-    say only where content is wanted.
+    """The times of a stream's chunks, and the readers that accumulate the chunks. No chunk is kept.
 
-    Instants are seconds on the monotonic clock.
+    `transcript`, which accumulates their content, is `None` if no content is captured. Times are seconds on the
+    monotonic clock.
     """
 
     __slots__ = ("_instants", "_returned", "_transcript", "chunks")
@@ -31,31 +31,31 @@ class StreamedResponse:
         self._instants = Instants()
 
     def add(self, chunk: object, at: float) -> None:
-        """Take the chunk that came at that instant."""
-        try:  # not a guard: entering one costs as much as all of the rest
+        """Add a chunk that was received at that time."""
+        try:  # entering a guard costs as much as all of the rest
             self._instants.add(at)
             self.chunks.add(chunk, at)
-        except Exception as fault:  # noqa: BLE001 - whatever it is, it is ours
-            tell("reading a chunk", fault)
+        except Exception as fault:  # noqa: BLE001 - as in a guard
+            log_fault("reading a chunk", fault)
         if self._transcript is not None:
-            self._write_down(chunk, self._transcript)
+            self._add_content(chunk, self._transcript)
 
-    def _write_down(self, chunk: object, transcript: Transcript) -> None:
+    def _add_content(self, chunk: object, transcript: Transcript) -> None:
         with _READING_CONTENT:
             transcript.add(chunk)
 
-    def said(self) -> tuple[Message, ...] | None:
-        """The answers as far as they came, where they were written down."""
+    def messages(self) -> tuple[Message, ...] | None:
+        """The messages received so far; `None` if no content is captured."""
         return None if self._transcript is None else self._transcript.messages()
 
     @property
     def latest(self) -> float:
-        """The instant of the last sign of life."""
+        """When the last chunk was received, or the stream was returned if none was."""
         latest = self._instants.latest
         return self._returned if latest is None else latest
 
-    def timed(self, outcome: StreamOutcome, started: float) -> Stream:
-        """Every instant in seconds since the call `started`."""
+    def finish(self, outcome: StreamOutcome, started: float) -> Stream:
+        """Return the record of the stream, with times in seconds since the call `started`."""
         instants = self._instants
         first, first_token, latest = instants.first, self.chunks.first_token, instants.latest
         return Stream(

@@ -1,5 +1,7 @@
-"""Other instrumentations of what LiteLLM calls, such as OpenAI's client: theirs stand aside while LiteLLM's code runs
-for a call, which so is one span. Those of HTTP clients do not: their spans are children of the call's.
+"""Suppresses other GenAI instrumentations, such as those of OpenAI's client, while LiteLLM runs for a call.
+
+Without this, one call would be two spans. Instrumentations of HTTP clients are not suppressed: their spans are children
+of the call's span.
 """
 
 from __future__ import annotations
@@ -18,93 +20,96 @@ from agentops_otel_litellm.guard import guard
 Function = Callable[..., Any]
 
 _IN_A_CALL = create_key("agentops_otel_litellm.in_a_call")
-_OURS = "agentops_otel_litellm"
-_standing_aside: dict[str, object] = {
-    _IN_A_CALL: _OURS,
-    "suppress_language_model_instrumentation": _OURS,  # OpenLLMetry's and those like it ask whether there is anything
+_MARK = "agentops_otel_litellm"
+"""A value that is true, and by whose identity the entries below are recognised."""
+_suppressing: dict[str, object] = {
+    _IN_A_CALL: _MARK,
+    "suppress_language_model_instrumentation": _MARK,  # OpenLLMetry and its relatives check whether this is set
 }
-"""What a context holds that has them stand aside."""
+"""The entries of a context that suppress other instrumentations."""
 
 _UTIL_GENAI = {
     "opentelemetry.util.genai._inference_invocation": ("CLIENT_INFERENCE_CONTEXT_KEY", "InferenceData"),
     "opentelemetry.util.genai._embedding_invocation": ("CLIENT_EMBEDDING_CONTEXT_KEY", "EmbeddingData"),
 }
-"""Modules of what OpenTelemetry's own are built on: the key in a context under which a call that is told of by another
-keeps its data, and the class of that.
+"""Modules of OpenTelemetry's GenAI instrumentations → the name of the context key under which an invocation has its
+data, and the name of the class of the data. An instrumentation that finds such data adds to it and starts no span.
 """
 
 
-def standing_aside(context: Mapping[str, object]) -> dict[str, object]:
-    """What `context` holds, and what has other instrumentations stand aside; what the app said about them stays."""
-    return {**_standing_aside, **context}
+def suppress_others(context: Mapping[str, object]) -> dict[str, object]:
+    """Return the entries of `context` and those that suppress other instrumentations; the application's are kept."""
+    return {**_suppressing, **context}
 
 
-def not_standing_aside(context: Context) -> Context:
-    """The context as it was outside the call: the app's code that LiteLLM runs makes calls of its own."""
+def without_suppression(context: Context) -> Context:
+    """Return the context as it was outside the call, for code of the application that LiteLLM runs in it."""
     if _IN_A_CALL not in context:
         return context
-    ours = _standing_aside
-    return Context({name: value for name, value in context.items() if name not in ours or value is not ours[name]})
+    added = _suppressing
+    return Context({name: value for name, value in context.items() if name not in added or value is not added[name]})
 
 
-def bypassing(to_raw_response_wrapper: Function) -> Function:
-    """What OpenAI's client makes `with_raw_response` methods with, by which LiteLLM calls it.
+def bypass_other_instrumentations(to_raw_response_wrapper: Function) -> Function:
+    """Patch the function with which OpenAI's client makes its `with_raw_response` methods, which LiteLLM calls.
 
-    Some instrumentations can not be told to stand aside: in a call their wrappers around the method are passed by.
+    Some instrumentations cannot be suppressed by the context. In a call, their wrappers of the method are bypassed.
     """
 
     @wraps(to_raw_response_wrapper)
-    def wrapping(method: Function) -> Function:
-        theirs: Function = to_raw_response_wrapper(method)
-        with guard("having other instrumentations stand aside"):
-            beneath = _uninstrumented(method)
-            if beneath is not method:
-                return _either(theirs, to_raw_response_wrapper(beneath))
-        return theirs
+    def traced_to_raw_response_wrapper(method: Function) -> Function:
+        instrumented: Function = to_raw_response_wrapper(method)
+        with guard("bypassing other instrumentations"):
+            original = _uninstrumented(method)
+            if original is not method:
+                return _choose_per_call(instrumented, to_raw_response_wrapper(original))
+        return instrumented
 
-    return wrapping
+    return traced_to_raw_response_wrapper
 
 
-def _either(theirs: Function, bare: Function) -> Function:
-    """`bare` in a call, `theirs` outside of any."""
-    if inspect.iscoroutinefunction(theirs):
+def _choose_per_call(instrumented: Function, original: Function) -> Function:
+    """Return a function that calls `original` inside a call, and `instrumented` otherwise."""
+    if inspect.iscoroutinefunction(instrumented):
 
-        @wraps(theirs)
+        @wraps(instrumented)
         async def call_async(*args: object, **kwargs: object) -> object:
-            return await _chosen(theirs, bare)(*args, **kwargs)
+            return await _choose(instrumented, original)(*args, **kwargs)
 
         return call_async
 
-    @wraps(theirs)
+    @wraps(instrumented)
     def call(*args: object, **kwargs: object) -> object:
-        return _chosen(theirs, bare)(*args, **kwargs)
+        return _choose(instrumented, original)(*args, **kwargs)
 
     return call
 
 
-def _chosen(theirs: Function, bare: Function) -> Function:
-    return bare if _IN_A_CALL in get_current() else theirs
+def _choose(instrumented: Function, original: Function) -> Function:
+    return original if _IN_A_CALL in get_current() else instrumented
 
 
-def _uninstrumented(method: Any) -> Function:  # noqa: ANN401 - whatever was put around it
-    """The method beneath the wrappers that instrumentations have put around it with wrapt, as they all do."""
+def _uninstrumented(method: Any) -> Function:  # noqa: ANN401 - it may be wrapped in any way
+    """The method without the wrappers of instrumentations, all of which use wrapt."""
     while (wrapper := getattr(method, "_self_wrapper", None)) is not None:
         if ".instrumentation." not in f"{getattr(wrapper, '__module__', '')}.":
             break
         method = method.__wrapped__
-    own: Function = method
-    return own
+    original: Function = method
+    return original
 
 
-def _learn(key: str, data: str, module: ModuleType) -> None:
-    """OpenTelemetry's own ask for an instance of a class of theirs, into which they write what they then do not tell:
-    nobody reads it, and one for all calls does.
+def _suppress_util_genai(key: str, data: str, module: ModuleType) -> None:
+    """Suppress OpenTelemetry's instrumentations, once their module is imported.
+
+    They record nothing if the context has an instance of their data class, into which they write instead. Nobody reads
+    it, so one instance serves all calls.
     """
-    with guard("having OpenTelemetry's GenAI instrumentations stand aside"):
+    with guard("suppressing OpenTelemetry's GenAI instrumentations"):
         name, kind = getattr(module, key, None), getattr(module, data, None)
-        if name is not None and kind is not None:  # earlier releases do not ask
-            _standing_aside[name] = type(data, (kind,), {"merge": lambda *_data, **_how: None})()
+        if name is not None and kind is not None:  # earlier releases have neither
+            _suppressing[name] = type(data, (kind,), {"merge": lambda *_data, **_how: None})()
 
 
 for _module, (_key, _data) in _UTIL_GENAI.items():
-    wrapt.register_post_import_hook(partial(_learn, _key, _data), _module)
+    wrapt.register_post_import_hook(partial(_suppress_util_genai, _key, _data), _module)

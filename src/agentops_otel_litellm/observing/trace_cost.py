@@ -1,4 +1,4 @@
-"""TraceCost: what the calls of one trace cost in this process, added up where the span they are all beneath is ours."""
+"""TraceCost: the sum of the costs of a trace's calls in this process, if the first of their spans is a call's."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from agentops_otel_litellm.operations import BILLED, kind_named
 
 
 class TraceCost:
-    """What has been spent beneath a span so far. It lives as long as the calls do.
+    """The cost of the calls below a root span, including the root's own.
 
-    There is no lock: a garbage collection may end a call, on a thread that would be holding it. Each step is a single
-    one of a set's or a list's.
+    There is no lock, because the garbage collector may end a call on a thread that owns it. Each change is a single
+    operation of a set or a list, which is atomic.
     """
 
     __slots__ = ("_is_shared", "_known", "_open", "_root", "_unknown")
@@ -24,12 +24,12 @@ class TraceCost:
     def __init__(self, root: Span) -> None:
         self._root = root.get_span_context()
         self._open: set[int] = set()
-        """Span ids of the calls beneath that are going on."""
+        """Span ids of the calls below the root that have not ended."""
         self._known: list[float] = []
         self._unknown = self._is_shared = False
 
-    def takes(self, span: Span) -> bool:
-        """Whether a call begins beneath it, in the same trace: that is waited for."""
+    def add_call(self, span: Span) -> bool:
+        """Add a call that begins below the root, unless it is in another trace. Return whether it was added."""
         own = span.get_span_context()
         if own.trace_id != self._root.trace_id:
             return False
@@ -38,7 +38,7 @@ class TraceCost:
         return True
 
     def over(self, span: Span, call: Call) -> Call:
-        """A call is over. Where others were made beneath it, the first of all gets the sum, if that is known."""
+        """Add the cost of a call that has ended, and return the call; the root with the sum, if that is known."""
         if call.cost is not None:
             self._known.append(call.cost.total)
         elif _has_a_price(call):
@@ -51,23 +51,25 @@ class TraceCost:
             return call
         return replace(call, trace_cost=fsum(self._known))
 
-    def left_out(self, span: Span) -> None:
-        """Of that call another tells."""
+    def discard(self, span: Span) -> None:
+        """Remove a call that is not recorded."""
         self._open.discard(span.get_span_context().span_id)
 
 
-def trace_cost_of(span: Span, context: Context, around: TraceCost | None) -> TraceCost | None:
-    """What the call of a `span` that begins in `context` adds to: what the call around it does, or, where it is the
-    first of its trace in this process, one of its own; `None` beneath a span of the app's.
+def trace_cost_of(span: Span, context: Context, outer: TraceCost | None) -> TraceCost | None:
+    """Return the trace cost to which the call of `span` adds, which begins in `context`.
+
+    That is `outer`, the enclosing call's, or a new one if the call's span is the first of its trace in this process.
+    It is `None` below a span of the application.
     """
-    if around is not None and around.takes(span):
-        return around
+    if outer is not None and outer.add_call(span):
+        return outer
     parent = get_current_span(context).get_span_context()
     return None if parent.is_valid and not parent.is_remote else TraceCost(span)
 
 
 def _has_a_price(call: Call) -> bool:
-    """Whether a call without a price was bought, so that nobody knows what it cost."""
+    """Whether the provider bills a call without a known cost, so that the sum is unknown."""
     if call.usage is not None:
         return True
     if call.answered_by_another:

@@ -1,8 +1,8 @@
-"""LiteLLM's shapes → records: the only place that knows them, and the only one where `Any` is at home.
+"""LiteLLM's requests, responses and chunks → records. Only this package knows their API formats, and uses `Any`.
 
-What arrives here is whatever the app passed and whatever the installed LiteLLM made of it. Readers
-change nothing and never import litellm, and copy no content: those in `content/` do, which run only where the user asks
-for it. They may raise on a shape they have not seen: callers guard them.
+Readers receive any object that the application passes or the installed LiteLLM returns. They change nothing, never
+import litellm, and copy no message content, except those in `content/`, which run only if content is enabled. They may
+raise for a format that they do not know, so callers guard them.
 """
 
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
 from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.target import (
-    asks,
+    is_client_of,
     is_of_a_tool,
     read_cooldown,
     read_cooldown_time,
@@ -115,11 +115,11 @@ __all__ = [
     "LiteLLMStream",
     "Shape",
     "Transcript",
-    "asks",
     "estimate_of",
     "has_declined",
     "is_by_twin",
     "is_chunks",
+    "is_client_of",
     "is_fallback",
     "is_message_logging_off",
     "is_mocked",

@@ -1,7 +1,7 @@
-"""What the app says that a call is for: in LiteLLM's parameters, and in the OpenTelemetry context around the call.
+"""The user, session, tags and metadata of a call, from LiteLLM's parameters and from the OpenTelemetry context.
 
-Of metadata only what is listed here, or what the user of this package lists, is told: keys, e-mail addresses and
-headers are there as well.
+Metadata also contains keys, e-mail addresses and headers, so only the entries that are listed here, or that the
+application lists in a setting, are recorded.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _LONGEST = 256
 _MOST_TAGS = 64
 
 
-def told(value: Any) -> str | None:
-    """A name or an identifier, cut to a bearable length. Some apps number their users."""
+def label(value: Any) -> str | None:
+    """A name or an identifier, cut to the maximum length. Applications may use numbers as ids of their users."""
     if isinstance(value, str):
         return _short(value) or None
     number = integer(value)
@@ -40,33 +40,33 @@ def tags(value: Any) -> tuple[str, ...] | None:
 
 
 def _short(text: str) -> str:
-    """Without halves of characters, which no exporter can write."""
+    """Cut a text, and remove lone surrogates, which no exporter can encode."""
     return clean_text(str.__str__(text)[:_LONGEST])
 
 
 def _conversation(value: Any) -> str | None:
-    """The Responses API's: an id, or an object that has it."""
+    """The id of the Responses API's conversation, which is an id or an object with one."""
     return identifier(value if isinstance(value, str) else members(value).get("id"))
 
 
 _PROXY = rows_for(
     App,
     {
-        "user_api_key_end_user_id": ("user_id", told),
-        "user_api_key_alias": ("key_alias", told),
-        "user_api_key_user_id": ("key_user_id", told),
-        "user_api_key_team_id": ("team_id", told),
-        "user_api_key_team_alias": ("team_alias", told),
-        "user_api_key_org_id": ("organization_id", told),
-        "user_api_key_org_alias": ("organization_alias", told),
-        "user_api_key_project_id": ("project_id", told),
-        "user_api_key_project_alias": ("project_alias", told),
+        "user_api_key_end_user_id": ("user_id", label),
+        "user_api_key_alias": ("key_alias", label),
+        "user_api_key_user_id": ("key_user_id", label),
+        "user_api_key_team_id": ("team_id", label),
+        "user_api_key_team_alias": ("team_alias", label),
+        "user_api_key_org_id": ("organization_id", label),
+        "user_api_key_org_alias": ("organization_alias", label),
+        "user_api_key_project_id": ("project_id", label),
+        "user_api_key_project_alias": ("project_alias", label),
     },
 )
 _PARAMETERS = rows_for(
     App,
     {
-        "user": ("user_id", told),
+        "user": ("user_id", label),
         "conversation": ("conversation_id", _conversation),
     },
 )
@@ -74,33 +74,33 @@ _GIVEN = frozenset(_PARAMETERS)
 _METADATA = rows_for(
     App,
     {
-        "conversation_id": ("conversation_id", told),
-        "session_id": ("session_id", told),
+        "conversation_id": ("conversation_id", label),
+        "session_id": ("session_id", label),
         "tags": ("tags", tags),
-        "user_id": ("user_id", told),
+        "user_id": ("user_id", label),
     },
 )
-# As those write them who also use Langfuse.
+# The names of LiteLLM's Langfuse callback.
 _TRACE = rows_for(
     App,
     {
-        "trace_session_id": ("session_id", told),
-        "trace_user_id": ("user_id", told),
+        "trace_session_id": ("session_id", label),
+        "trace_user_id": ("user_id", label),
     },
 )
 _BAGGAGE = {"session.id": "session_id", "user.id": "user_id", "gen_ai.conversation.id": "conversation_id"}
-# OpenInference's `using_session` and the like: they are there whether its package is, or not.
+# Context keys that OpenInference's `using_session` and similar functions set.
 _CONTEXT = rows_for(
     App,
     {
-        "session.id": ("session_id", told),
-        "user.id": ("user_id", told),
+        "session.id": ("session_id", label),
+        "user.id": ("user_id", label),
         "tag.tags": ("tags", tags),
     },
 )
 _PLACES = ("metadata", "litellm_metadata")
-"""The proxy writes to the second where the first is the provider's: it has the last word."""
-_MADE_UP = "litellm_session_id_generated"
+"""The proxy writes to the second if the first is a parameter of the provider, so the second takes precedence."""
+_GENERATED = "litellm_session_id_generated"
 
 
 def read_app(
@@ -109,7 +109,7 @@ def read_app(
     metadata_keys: Sequence[str] = (),
     baggage_keys: Sequence[str] = (),
 ) -> App | None:
-    """What is said in baggage, in OpenInference's context, and in the parameters: the later ones win."""
+    """Read baggage, OpenInference's context and the parameters; the later ones take precedence."""
     known: dict[str, Any] = {}
     metadata: dict[str, str] = {}
     if context:
@@ -120,7 +120,7 @@ def read_app(
     if not _GIVEN.isdisjoint(parameters):
         known |= taken(parameters, _PARAMETERS)
     for place, rows in product(places, (_METADATA, _TRACE)):
-        known |= _without_made_up_session(taken(place, rows), place)
+        known |= _without_generated_session(taken(place, rows), place)
     if "litellm_session_id" in parameters:
         known |= _session(parameters["litellm_session_id"], places)
     for place in (*_openinference(context), *places) if metadata_keys else ():
@@ -129,7 +129,7 @@ def read_app(
 
 
 def _read_context(context: Context, keys: Sequence[str], known: dict[str, Any], metadata: dict[str, str]) -> None:
-    """By field; what of baggage is no field by the name it has there."""
+    """Read baggage and OpenInference's context. Baggage entries that are no field are added to `metadata`."""
     carried = baggage.get_all(context)
     if carried:
         for name, value in _named(carried, keys).items():
@@ -140,29 +140,29 @@ def _read_context(context: Context, keys: Sequence[str], known: dict[str, Any], 
     known |= taken(context, _CONTEXT)
 
 
-def _named(given: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    return {name: known for name in names if (known := told(given.get(name))) is not None}
+def _named(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    return {name: known for name in names if (known := label(values.get(name))) is not None}
 
 
 def _openinference(context: Context) -> Iterator[Mapping[str, Any]]:
-    """Its metadata, which it keeps as JSON."""
-    text, given = context.get("metadata"), None
-    with suppress(ValueError):  # it is another's
-        given = json.loads(text) if isinstance(text, str) else None
-    if isinstance(given, dict):
-        yield given
+    """OpenInference's metadata, which the context has as JSON."""
+    text, metadata = context.get("metadata"), None
+    with suppress(ValueError):  # an entry of other code
+        metadata = json.loads(text) if isinstance(text, str) else None
+    if isinstance(metadata, dict):
+        yield metadata
 
 
-def _without_made_up_session(known: dict[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
-    """The proxy can be told to invent a session for a call that has none."""
-    if place.get(_MADE_UP):
+def _without_generated_session(known: dict[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+    """Omit the session that the proxy has generated, as it can be configured to do for calls without one."""
+    if place.get(_GENERATED):
         known.pop("session_id", None)
     return known
 
 
-def _session(given: Any, places: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """LiteLLM's own parameter, into which it also writes the id of the trace, and what it invents."""
-    session = told(given)
-    made_up = [told(place.get("trace_id")) for place in places]
-    made_up += [told(place.get("session_id")) for place in places if place.get(_MADE_UP)]
-    return {} if session is None or session in made_up else {"session_id": session}
+def _session(value: Any, places: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Read `litellm_session_id`, unless LiteLLM has set it to the trace id or to a generated session."""
+    session = label(value)
+    generated = [label(place.get("trace_id")) for place in places]
+    generated += [label(place.get("session_id")) for place in places if place.get(_GENERATED)]
+    return {} if session is None or session in generated else {"session_id": session}

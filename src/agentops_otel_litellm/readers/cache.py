@@ -1,4 +1,4 @@
-"""Whether an answer is from LiteLLM's cache, and what that leaves unknown."""
+"""Whether a response is from LiteLLM's cache."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from agentops_otel_litellm.readers.values import field
 
 
 def read_cache_hit(logging: Any) -> bool:
-    """What LiteLLM's logging object says of it: of every kind of response, but in newer releases only."""
+    """Whether LiteLLM's logging object has a cache hit, which newer releases record for every kind of response."""
     return field(getattr(logging, "caching_details", None), "cache_hit") is True

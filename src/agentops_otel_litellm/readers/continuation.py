@@ -1,4 +1,4 @@
-"""Calls of LiteLLM's own functions by LiteLLM: what in their parameters tells whose call they go on with."""
+"""Parameters that show whether LiteLLM calls its own function to continue a call, and which one."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ Parameters = Mapping[str, Any]
 
 
 def read_logging_object(parameters: Parameters) -> Any:
-    """LiteLLM's logging object of the call, which it hands on to every function of its own that goes on with it."""
+    """LiteLLM's logging object of the call, which it passes to every function that continues the call."""
     return parameters.get("litellm_logging_obj")
 
 
 def is_by_twin(parameters: Parameters, function: str) -> bool:
-    """Whether the asynchronous twin of `function` is what calls it: it sets a flag of its own name."""
+    """Whether the asynchronous twin of `function` calls it: the twin sets a flag with its own name."""
     return parameters.get(f"a{function}") is True
 
 
 def read_messages(parameters: Parameters) -> Any:
-    """What is to be answered. Only ever asked whether it is the very same object."""
+    """The messages. They are only compared by identity."""
     return parameters.get("messages")
 
 
 def is_mocked(parameters: Parameters) -> bool:
-    """Whether the app tells LiteLLM what to answer, which then asks nobody, and makes up what was counted."""
+    """Whether the application sets a mock response, for which LiteLLM calls no provider and invents the usage."""
     return bool(parameters.get("mock_response") or parameters.get("mock_tool_calls"))
 
 
 def read_id(result: Any) -> str | None:
-    """What the provider calls its answer, which no other has."""
+    """The provider's id of the response, which is unique."""
     return identifier(members(result).get("id"))
 
 
 def is_of_model_list(parameters: Parameters) -> bool:
-    """Whether it is one call, which LiteLLM makes with the first that answers of a `model_list`."""
+    """Whether it is one call with a `model_list`, of which LiteLLM uses the first model that responds."""
     return "deployments" in parameters
 
 
 def is_fallback(parameters: Parameters) -> bool:
-    """Whether the Router calls itself with another model group, for one that failed."""
+    """Whether the Router calls itself with another model group after a failure."""
     depth = parameters.get("fallback_depth")
     return isinstance(depth, int) and depth > 0

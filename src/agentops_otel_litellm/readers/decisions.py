@@ -1,4 +1,4 @@
-"""Decisions: questions about a text, answered with probabilities. In OpenAI's words, or in System One's."""
+"""Decisions: questions about a text, answered with probabilities, in OpenAI's or System One's API format."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _CACHED = rows_for(
 
 
 def decisions_request(parameters: Parameters) -> Request:
-    """The text is OpenAI's `input` or System One's `state`, which may be any JSON: that has no length of its own."""
+    """Read a request. The text is OpenAI's `input` or System One's `state`; any other JSON there has no length."""
     length, kinds = _judged(parameters.get("input") if is_given(parameters.get("input")) else parameters.get("state"))
     kinds |= {kind for name, kind in _MEDIA if is_given(parameters.get(name))}
     return Request(
@@ -61,7 +61,7 @@ def _judged(given: Any) -> tuple[int | None, set[str]]:
 
 
 def _entries(given: Any) -> int | None:
-    """OpenAI has lists where System One has names."""
+    """The number of entries: of OpenAI's list or System One's object."""
     return len(given) if isinstance(given, dict) else count(given)
 
 
@@ -70,7 +70,7 @@ def decisions_response(result: Any) -> Response:
 
 
 def decisions_usage(result: Any) -> Usage | None:
-    """System One's has the details among the rest. A zero there LiteLLM writes where nothing was said, too."""
+    """Read the usage. System One's has no separate details, for which LiteLLM sets 0 if they are missing."""
     usage = read_usage(result)
     if usage is None:
         return None

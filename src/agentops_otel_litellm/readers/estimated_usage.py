@@ -1,4 +1,4 @@
-"""What LiteLLM estimates where a provider counted nothing, told from what the provider counted."""
+"""Separates the usage that a provider has counted from LiteLLM's estimates for providers that count no tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ def _nothing(_usage: Usage, _details: Mapping[str, Any]) -> Usage | None:
 
 
 def _by_ollamas_chat(usage: Usage, details: Mapping[str, Any]) -> Usage | None:
-    """What has a count in the response, which LiteLLM keeps as it came. Within a text JSON escapes the quotes."""
+    """The counts whose names are in the provider's response, which LiteLLM keeps unchanged.
+
+    The names cannot be matched inside a text of the response, because JSON escapes the quotes there.
+    """
     response = text(details.get("original_response")) or ""
     read, written = '"prompt_eval_count":' in response, '"eval_count":' in response
     if read and written:
@@ -29,7 +32,7 @@ def _by_ollamas_chat(usage: Usage, details: Mapping[str, Any]) -> Usage | None:
 
 
 def _by_ollama(usage: Usage, _details: Mapping[str, Any]) -> Usage | None:
-    """LiteLLM does not keep the response; where that had no counts it makes the output 0."""
+    """LiteLLM does not keep the response, but sets the output to 0 if the response had no counts."""
     return None if usage.output == 0 else usage
 
 
@@ -53,8 +56,10 @@ def read_counted(usage: Usage, logging: Any) -> Usage | None:
 
 
 def read_counted_anew(usage: Usage, logging: Any) -> Usage | None:
-    """The same, where LiteLLM may have counted once more for another API than the provider's: it makes zeros of what
-    Anthropic's models and Bedrock did not count, and text of what was not cached. (Of chats `read_usage` sees to that.)
+    """The part that the provider has counted, if LiteLLM may have translated the usage to another API format.
+
+    In that translation LiteLLM sets 0 for counts that Anthropic's models and Bedrock did not send, and sets tokens that
+    were not cached as text. (`read_usage` handles this for chats.)
     """
     counted = read_counted(usage, logging)
     details = getattr(logging, "model_call_details", None) or NOTHING
@@ -67,10 +72,10 @@ def read_counted_anew(usage: Usage, logging: Any) -> Usage | None:
 
 
 def read_estimate(usage: Any) -> Estimate | None:
-    """Of a `usage` that LiteLLM worked out."""
+    """The estimate in a `usage` that LiteLLM calculated."""
     return estimate_of(read_usage({"usage": usage}))
 
 
 def estimate_of(usage: Usage | None) -> Estimate | None:
-    """Of what looks like a count, and is none."""
+    """The estimate in a usage that the provider has not counted."""
     return None if usage is None else Estimate(input=usage.input, output=usage.output)

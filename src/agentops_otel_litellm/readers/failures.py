@@ -14,16 +14,16 @@ from agentops_otel_litellm.call import Failure
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.readers.values import field, identifier, integer, keyword, number, quantity, text
 
-# What LiteLLM makes the status of a call that got no response, or none that it could read.
-_STATUSES_OF_NONE = frozenset({422, 500})
-# What the HTTP clients raise where there was no response, and so no status; and what reading one raises.
-# What LiteLLM makes of the others, in a release that does not know the words of the provider's text.
-_STATUSES_OF_ANY = frozenset({400, 500})
+# Statuses that LiteLLM sets if there was no response, or none that it could read.
+_STATUSES_WITHOUT_RESPONSE = frozenset({422, 500})
+# Statuses that LiteLLM sets for any other status, in releases that do not recognise the text of the response.
+_STATUSES_OF_ANY_RESPONSE = frozenset({400, 500})
 _PROVIDERS = ("litellm.llms.", "openai")
+# Exceptions of HTTP clients that received no response, and of reading one.
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
 _UNREADABLE = frozenset({"JSONDecodeError"})
 _DEEPEST = 16
-# Classes can be made while an app runs, and called anything.
+# A class that is made at run time may have any name.
 _CLASS = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
 _QUALIFIED = re.compile(r"[\w.<>]{1,250}", re.ASCII)
 _READING_FACT = guard("reading a fact of an exception")
@@ -31,9 +31,9 @@ _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-
 
 
 def read_failure(error: BaseException) -> Failure:
-    """The facts of an exception: its classes, its codes. Its text quotes prompts and keys, and stays where it is.
+    """Read the facts of an exception: its classes and codes. Its text, which may quote prompts and keys, is not read.
 
-    The type can always be read. Each of the other facts is read by itself: one that cannot be read is absent.
+    The type can always be read. The other facts are read one by one; one that cannot be read is absent.
     """
     cause: Any = getattr(error, "original_exception", None)
     if isinstance(cause, BaseException) and type(error).__name__ == "MidStreamFallbackError":
@@ -46,13 +46,13 @@ def read_failure(error: BaseException) -> Failure:
     return Failure(type=kind.__name__, **{"ancestry": _names(error), **known})
 
 
-def _telling(error: BaseException) -> BaseException:
-    """The exception whose class and status say what went wrong: LiteLLM may have made its own of that."""
-    return _told_by_client(_with_own_status(_translated(error)))
+def _original(error: BaseException) -> BaseException:
+    """The exception whose class and status describe the failure, which LiteLLM may have mapped to a less exact one."""
+    return _of_client(_with_original_status(_untranslated(error)))
 
 
 def _headers(error: Any) -> Any:
-    """Of the provider's response."""
+    """The headers of the provider's response."""
     own = getattr(error, "litellm_response_headers", None)
     return getattr(getattr(error, "response", None), "headers", None) if own is None or own == {} else own
 
@@ -71,76 +71,76 @@ def _class_name(error: BaseException) -> str:
 
 
 def read_client_failure(client: Any, error: BaseException) -> Failure:
-    """The facts of what OpenAI's `client` would make of its HTTP client's exception, were it to give up."""
+    """Read the facts of the exception that OpenAI's `client` would raise for its HTTP client's, if it did not retry."""
     response = getattr(error, "response", None)
     if response is None:
         return read_failure(error)
-    return read_failure(client._make_status_error("", body=None, response=response))  # noqa: SLF001 - it has no other
+    return read_failure(client._make_status_error("", body=None, response=response))  # noqa: SLF001 - there is no public one
 
 
 def _provider(error: Any) -> str | None:
-    """As LiteLLM says; but where it streams from Gemini it has one name for Google's two services, which is of none."""
+    """LiteLLM's provider, except the name that it uses in Gemini's streams for both of Google's services."""
     name = keyword(getattr(error, "llm_provider", None))
     return None if name == "vertex_ai_beta" else name
 
 
 def _status(error: Any) -> int | None:
-    """The HTTP client's own exceptions have it in the response."""
+    """The HTTP status, of the exception or of its response, as exceptions of HTTP clients have it."""
     status = getattr(error, "status_code", None)
     known = integer(getattr(getattr(error, "response", None), "status_code", None) if status is None else status)
     return known if known is not None and 100 <= known < 1000 else None  # noqa: PLR2004 - three digits
 
 
 def _own_status(error: Any) -> int | None:
-    """The status that LiteLLM gave its exception. A provider may send anything in its place, such as an object."""
+    """The status of the exception itself. A provider may send any value for it, such as an object."""
     return integer(getattr(error, "status_code", None))
 
 
-def _told_by_client(error: BaseException) -> BaseException:
-    """The exception itself; but where LiteLLM has made a status of a lost connection or an unreadable response, the
-    one that was raised for that.
+def _of_client(error: BaseException) -> BaseException:
+    """The exception itself, or its cause if LiteLLM has set a status for a lost connection or an unreadable response.
 
-    Its `APIConnectionError` is what LiteLLM makes of every exception that it does not know: that one is told then.
+    LiteLLM maps every exception that it does not know to `APIConnectionError`, so the cause of that is returned too.
     """
-    if _own_status(error) not in _STATUSES_OF_NONE:
+    if _own_status(error) not in _STATUSES_WITHOUT_RESPONSE:
         return error
     others = [each for each in islice(_causes(error), _DEEPEST) if not type(each).__module__.startswith("litellm.")]
     if not others:
         return error
-    told = next((each for each in others if type(each) is not Exception), others[0])  # LiteLLM raises those too
-    unknown = type(error).__name__ == "APIConnectionError"
-    return told if unknown or not (_UNCONNECTED | _UNREADABLE).isdisjoint(_names(told)) else error
+    cause = next((each for each in others if type(each) is not Exception), others[0])  # LiteLLM raises `Exception` too
+    is_unknown = type(error).__name__ == "APIConnectionError"
+    return cause if is_unknown or not (_UNCONNECTED | _UNREADABLE).isdisjoint(_names(cause)) else error
 
 
-def _with_own_status(error: BaseException) -> BaseException:
-    """The exception itself; but where LiteLLM has made a status of its own of the provider's, the one that has that.
+def _with_original_status(error: BaseException) -> BaseException:
+    """The exception itself, or its cause with the provider's status if LiteLLM has replaced that.
 
-    The text decides in older releases: a 401 in words that they do not know is a bad request with a 400.
+    Older releases map by the text of the response: a 401 with a text that they do not recognise becomes a 400.
     """
-    if _own_status(error) not in _STATUSES_OF_ANY:
+    if _own_status(error) not in _STATUSES_OF_ANY_RESPONSE:
         return error
     for cause in islice(_causes(error), _DEEPEST):
         if not type(cause).__module__.startswith(_PROVIDERS):
             break
         status = _status(cause)
-        if status is not None and status not in _STATUSES_OF_NONE:
+        if status is not None and status not in _STATUSES_WITHOUT_RESPONSE:
             return cause if status != _status(error) else error
     return error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """What an exception was raised for, and that one, and so on."""
+    """The cause of an exception, its cause, and so on."""
     cause = error.__cause__ or error.__context__
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
 
 
-def _translated(error: BaseException) -> BaseException:
-    """The exception itself; but where LiteLLM translated a request, and made a status of 500 of an exception of its own
-    that it had told in a ValueError, that exception.
+def _untranslated(error: BaseException) -> BaseException:
+    """The exception itself, or the one of LiteLLM's that caused it by way of a `ValueError`.
+
+    If LiteLLM has translated a request, it wraps its own exceptions in a `ValueError` and maps that to a status of 500.
     """
-    if _own_status(error) in _STATUSES_OF_NONE:
+    if _own_status(error) in _STATUSES_WITHOUT_RESPONSE:
         for raised, cause in pairwise(islice(_causes(error), _DEEPEST)):
             if type(raised) is ValueError and type(cause).__module__.startswith("litellm."):
                 return cause
@@ -161,46 +161,51 @@ def _qualified(kind: type) -> str:
 
 
 def _code(error: BaseException) -> str | None:
-    """The provider's, from the body of its answer: LiteLLM may keep that only where it was first raised. What was
-    raised before, for another answer, has another status, or comes after one that has a body.
+    """The provider's error code, from the body of its response.
+
+    LiteLLM may keep the body only on the exception that was raised first. Exceptions of earlier responses are in the
+    chain as well: they have another status, or follow one that has a body.
     """
     for raised in islice((error, *islice(_causes(error), _DEEPEST)), _DEEPEST):
         if _status(raised) != _status(error):
             break
         body = getattr(raised, "body", None)
         if isinstance(body, dict):
-            told = body.get("error")
-            return keyword(field(told if isinstance(told, dict) else body, "code"))
+            details = body.get("error")
+            return keyword(field(details if isinstance(details, dict) else body, "code"))
     return None
 
 
 def _retry_after(error: BaseException) -> float | None:
-    """Seconds from when the provider answered. OpenAI says milliseconds, too; and the Router sets deployments aside."""
+    """Seconds after the response until a retry is accepted: from headers, or the time of the Router's cooldown.
+
+    OpenAI also has a header in milliseconds.
+    """
     headers = _headers(error)
     milliseconds = quantity(_header(headers, "retry-after-ms"))
     if milliseconds is not None and milliseconds >= 0:
         return milliseconds / 1000
-    told = _header(headers, "retry-after")
-    seconds = quantity(told)
+    retry_after = _header(headers, "retry-after")
+    seconds = quantity(retry_after)
     if seconds is None:
-        until, now = _instant(told), _instant(_header(headers, "date"))
+        until, now = _instant(retry_after), _instant(_header(headers, "date"))
         seconds = None if until is None else max(until - (time() if now is None else now), 0.0)
     known = seconds if seconds is not None and seconds >= 0 else None
     return number(getattr(error, "cooldown_time", None)) if known is None else known
 
 
 def _instant(date: str | None) -> float | None:
-    """Of an HTTP date, in seconds since the epoch."""
+    """Seconds since the epoch of an HTTP date; `None` if it is none."""
     with suppress(ValueError, TypeError, OverflowError):
         return None if date is None else parsedate_to_datetime(date).timestamp()
     return None
 
 
-# Field of a failure → what reads it.
+# Field of a failure → its reader.
 _FACTS = {
-    "ancestry": lambda error: _names(_telling(error)),
+    "ancestry": lambda error: _names(_original(error)),
     "provider": _provider,
-    "status_code": lambda error: _status(_telling(error)),
+    "status_code": lambda error: _status(_original(error)),
     "retry_after": _retry_after,
     "request_id": _request_id,
     "exception": _class_name,

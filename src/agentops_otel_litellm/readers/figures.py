@@ -1,4 +1,4 @@
-"""LiteLLM's figure for what a call costs."""
+"""LiteLLM's cost of a call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_DOLLARS = 1e9
 def litellm_cost(figure: Any) -> Cost | None:
     """The cost in dollars that LiteLLM calculated, or `None` if `figure` is not a number that a call can cost.
 
-    LiteLLM multiplies whatever count a provider sends: a negative or an absurd one too.
+    LiteLLM multiplies any count that a provider sends, even a negative or an absurd one.
     """
     total = number(figure)
     return Cost(total=total, source="litellm") if total is not None and 0 <= total <= _MOST_DOLLARS else None

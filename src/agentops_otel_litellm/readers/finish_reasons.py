@@ -1,4 +1,4 @@
-"""Why an answer ended, in each API's words → in a chat's. What is not here keeps its name."""
+"""Finish reasons of other APIs → those of a chat. Reasons that are not listed keep their names."""
 
 from __future__ import annotations
 
@@ -35,4 +35,4 @@ INCOMPLETE_RESPONSE: Mapping[str, str] = {
     "max_tokens": "length",
     "content_filter": "content_filter",
 }
-"""The Responses API says why of those only that were cut short."""
+"""The Responses API has a reason only for responses that are incomplete."""

@@ -18,7 +18,7 @@ from agentops_otel_litellm.readers.prices import price_generated_content
 from agentops_otel_litellm.readers.responses import cache_hit
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.sse import ServerSentEvents
-from agentops_otel_litellm.readers.streams import kept_of, reported_usage, translated_chat
+from agentops_otel_litellm.readers.streams import copy_attributes, reported_usage, translated_chat
 from agentops_otel_litellm.readers.values import (
     characters,
     elements,
@@ -160,8 +160,8 @@ class GenerateContentChunks:
     def usage(self) -> Usage | None:
         return _usage(self.counted) if self._chat is None else reported_usage(self._chat)
 
-    def let_go(self) -> None:
-        self._chat = kept_of(self._chat, "chunks")
+    def release(self) -> None:
+        self._chat = copy_attributes(self._chat, "chunks")
 
 
 def _failure(error: Any) -> Failure:

@@ -1,4 +1,4 @@
-"""Google's contents: names in camel case on the wire, in snake case in Python, and one thing where a list may be."""
+"""Google's API format: names in camel case or snake case, and single values instead of lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BESIDE_CONFIG = ("systemInstruction", "system_instruction", "toolConfig", "tool
 
 
 def camel(thing: Any) -> Mapping[str, Any]:
-    """What a dict or a model holds, under the names of the wire."""
+    """The items of a dict, or the fields of a model, by their names in camel case."""
     return {_camel_case(name): value for name, value in members(thing).items() if value is not None}
 
 
@@ -22,14 +22,14 @@ def _camel_case(name: str) -> str:
 
 
 def each_of(given: Any) -> Collection[Any]:
-    """One or several; none of what an iterator would give."""
+    """The elements of a list, or a single value as one element; none for an iterator."""
     if is_collection(given):
         return elements(given)
     return () if given is None or is_iterator(given) else (given,)
 
 
 def generate_config(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration, with what may be given beside it."""
+    """The configuration, with the parameters that may be passed beside it."""
     config = camel(
         parameters.get("config") if is_given(parameters.get("config")) else parameters.get("generationConfig")
     )

@@ -1,6 +1,6 @@
-"""Interactions with a model or an agent, by Google's API for them: a call that the provider keeps as it keeps a job.
+"""Google's Interactions API: interactions with a model or an agent, which the provider stores, and agents.
 
-And the agents themselves, which are kept, too. An agent's name is its id: no other name will reach it.
+The name of an agent is its id.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ _COUNTED = rows_for(
 
 
 def interaction_request(parameters: Parameters) -> Request:
-    """Of a model, or of an agent."""
-    given = parameters.get("input")
+    """Read a request to a model or an agent."""
+    value = parameters.get("input")
     return Request(
         model=model_name(parameters.get("model")),
         stream=parameters.get("stream") is True,
-        content_length=len(given) if isinstance(given, str) else None,
+        content_length=len(value) if isinstance(value, str) else None,
         tools_count=count(parameters.get("tools")),
         agent_id=identifier(parameters.get("agent")),
     )
 
 
 def interaction_usage(result: Any) -> Usage | None:
-    """LiteLLM writes zeros where the provider counted nothing."""
+    """Read the usage; `None` if it has only zeros, which LiteLLM sets if the provider counted no tokens."""
     counts = taken(members(field(result, "usage")), _COUNTED)
     return Usage(**counts) if counts.get("input") or counts.get("output") else None
 
 
 class InteractionChunks:
-    """Events of an interaction: pieces of what is said, and the interaction itself as it goes."""
+    """Reads the events of a stream: fragments of text, and the interaction with its current state."""
 
     __slots__ = ("_interaction", "_length", "first_token")
 
@@ -81,9 +81,9 @@ class InteractionChunks:
 
     def add(self, chunk: Any, at: float, /) -> None:
         event = members(chunk)
-        said = field(event.get("delta"), "text")
-        if isinstance(said, str) and said:
-            self._length += len(said)
+        fragment = field(event.get("delta"), "text")
+        if isinstance(fragment, str) and fragment:
+            self._length += len(fragment)
             if self.first_token is None:
                 self.first_token = at
         self._interaction = event.get("interaction") or self._interaction
@@ -94,8 +94,8 @@ class InteractionChunks:
     def usage(self) -> Usage | None:
         return interaction_usage(self._interaction)
 
-    def let_go(self) -> None:
-        """It does not hold the stream."""
+    def release(self) -> None:
+        """Do nothing: it has no reference to the stream."""
 
 
 def interaction_deleted(result: Any) -> Response:
@@ -103,7 +103,7 @@ def interaction_deleted(result: Any) -> Response:
 
 
 def agent_target(parameters: Parameters, logging: Any) -> Target:
-    """What LiteLLM has for the model is the agent's name."""
+    """The target without a model: LiteLLM sets the agent's name as the model."""
     return replace(read_target(parameters, logging), model=None)
 
 

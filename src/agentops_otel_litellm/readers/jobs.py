@@ -1,8 +1,8 @@
-"""What providers run or keep for the app, and what became of it: batches, files, fine-tuning, vector stores,
-containers, evaluations, assistants. Ids, states, counts and sizes are taken; names and contents are not.
+"""Jobs and stored objects of providers: batches, files, fine-tuning, vector stores, containers, evaluations and
+assistants. Ids, states, counts and sizes are read; names and contents are not.
 
-Asking about a job is not the job: the tokens that a finished batch reports were not used by the call that asks, and
-would be counted again by the next that does.
+A call that retrieves a job is not the job. The tokens that a finished batch reports were not used by that call, and
+would be counted once for each such call.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from agentops_otel_litellm.call import Request, Response
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.streams import DefaultChunks, kept_of
+from agentops_otel_litellm.readers.streams import DefaultChunks, copy_attributes
 from agentops_otel_litellm.readers.values import (
     boolean,
     count,
@@ -30,7 +30,7 @@ from agentops_otel_litellm.readers.values import (
 
 Parameters = Mapping[str, Any]
 
-# The first of these that was given is what is asked about; the ones after it are what that belongs to.
+# The first of these in a request is the id of its object; the later ones are those of objects that contain it.
 _IDS = (
     "run_id",
     "file_id",
@@ -43,22 +43,22 @@ _IDS = (
     "container_id",
     "interaction_id",
 )
-# What is deleted has its id under its own name.
-_ANSWERED_IDS = ("id", "run_id", "eval_id")
+# The response to a deletion may have the id under a name of its own.
+_RESPONSE_IDS = ("id", "run_id", "eval_id")
 _HTTP_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
-def _http_method(given: Any) -> str | None:
-    return given.upper() if isinstance(given, str) and given.upper() in _HTTP_METHODS else None
+def _http_method(value: Any) -> str | None:
+    return value.upper() if isinstance(value, str) and value.upper() in _HTTP_METHODS else None
 
 
-def _endpoint(given: Any) -> str | None:
-    """`/v1/embeddings`: a path of the provider's API, with nothing in it that is the app's."""
-    path = given.strip("/") if isinstance(given, str) else ""
+def _endpoint(value: Any) -> str | None:
+    """A path of the provider's API, such as `/v1/embeddings`, which contains no value of the application."""
+    path = value.strip("/") if isinstance(value, str) else ""
     return f"/{path}" if keyword(path.replace("/", ".")) else None
 
 
-_ASKED = rows_for(
+_REQUEST = rows_for(
     Request,
     {
         "vector_store_id": ("data_source_id", identifier),
@@ -77,7 +77,7 @@ _ASKED = rows_for(
         "assistant_id": ("agent_id", identifier),
     },
 )
-_ANSWERED = rows_for(
+_RESPONSE = rows_for(
     Response,
     {
         "status": ("job_status", keyword),
@@ -114,32 +114,32 @@ def job_request(parameters: Parameters) -> Request:
         model=model_name(parameters.get("model")),
         stream=parameters.get("stream") is True or None,
         resource_id=next((known for known in ids if known is not None), None),
-        **taken(parameters, _ASKED),
+        **taken(parameters, _REQUEST),
     )
 
 
 def job_response(result: Any) -> Response:
     response = members(result)
     return Response(
-        id=next(filter(None, (identifier(response.get(name)) for name in _ANSWERED_IDS)), None),
+        id=next(filter(None, (identifier(response.get(name)) for name in _RESPONSE_IDS)), None),
         model=model_name(response.get("model")),
         cache_hit=cache_hit(result),
-        **taken(response, _ANSWERED),
+        **taken(response, _RESPONSE),
         **taken(members(response.get("request_counts")), _REQUESTS),
         **taken(members(response.get("file_counts")), _FILES),
     )
 
 
-# --- bytes that come as they are --------------------------------------------------------------------------------
+# --- responses without a format -----------------------------------------------------------------------------
 
 
 def content_response(result: Any) -> Response:
-    """A file: its bytes, or what LiteLLM has the HTTP client's response in."""
+    """Read the content of a file: bytes, or an object of LiteLLM's with the HTTP client's response."""
     return Response(size=len(result)) if isinstance(result, bytes) else http_response(getattr(result, "response", None))
 
 
 def http_request(parameters: Parameters) -> Request:
-    """What is passed through to the provider's API. The path is the app's, and may name anything."""
+    """Read a pass-through request. The path is not read, because the application may put anything into it."""
     return Request(
         model=model_name(parameters.get("model")),
         http_method=_http_method(parameters.get("method")),
@@ -147,7 +147,7 @@ def http_request(parameters: Parameters) -> Request:
 
 
 def http_response(result: Any) -> Response:
-    """What the provider answered; its size where it is all here."""
+    """Read an HTTP response. The size is known if the body has been received."""
     content = field(result, "_content")
     return Response(
         http_status=integer(getattr(result, "status_code", None)),
@@ -156,7 +156,7 @@ def http_response(result: Any) -> Response:
 
 
 class PassedChunks(DefaultChunks):
-    """Bytes as they come."""
+    """Reads the HTTP status of a stream of bytes, and its size at the end."""
 
     __slots__ = ("_stream",)
 
@@ -166,13 +166,13 @@ class PassedChunks(DefaultChunks):
     def response(self) -> Response:
         return http_response(self._stream)
 
-    def let_go(self) -> None:
-        self._stream = kept_of(self._stream, "status_code", "_content")
+    def release(self) -> None:
+        self._stream = copy_attributes(self._stream, "status_code", "_content")
 
 
 JOB = Shape(request=job_request, response=job_response, usage=no_usage, cost=no_cost)
 RUN = Shape(request=job_request, response=job_response, cost=no_cost)
-"""An assistant's: it is over when LiteLLM's function returns, and what it used is the call's."""
+"""The run of an assistant has ended when LiteLLM's function returns, so its usage is that of the call."""
 FILE_CONTENT = Shape(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
 PASSTHROUGH = Shape(
     request=http_request,

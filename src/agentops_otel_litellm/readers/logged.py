@@ -1,4 +1,4 @@
-"""What LiteLLM's logging object says of a call that nobody saw being made, in the shapes of one that was seen."""
+"""LiteLLM's logging object of a call that no patched function made → records."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def _details(logging: Any) -> Mapping[str, Any]:
 
 
 def was_made(logging: Any) -> bool:
-    """Whether it was a call at all: the proxy also logs what it turned away, and what it would ask."""
+    """Whether a call was made. The proxy also logs rejected requests, and requests that are only previewed."""
     return not _details(logging).get(_NO_PROVIDER) and getattr(logging, "raw_request_only", None) is not True
 
 
 def is_over(logging: Any) -> bool:
-    """Whether LiteLLM has logged the end: of a stream, it logs parts before."""
+    """Whether LiteLLM has logged the end of the call. It also logs parts of a stream before its end."""
     if getattr(logging, "stream", None) is not True or getattr(logging, "call_type", None) == _PASSED_THROUGH:
         return True
     details = _details(logging)
@@ -39,7 +39,7 @@ def is_over(logging: Any) -> bool:
 
 
 def logged_result(logging: Any, result: Any) -> Any:
-    """The response that LiteLLM logged as `result`, or that it assembled of a stream's chunks."""
+    """The response that LiteLLM has assembled from a stream's chunks, or `result` if there is none."""
     details = _details(logging)
     return next((whole for name in _ASSEMBLED if (whole := details.get(name)) is not None), result)
 
@@ -55,12 +55,12 @@ def logged_parameters(logging: Any) -> Parameters:
         "metadata": (details.get("litellm_params") or {}).get("metadata"),
     }
     if not details.get("custom_llm_provider"):
-        parameters["model"] = details.get("model")  # nothing was made of what the app wrote
+        parameters["model"] = details.get("model")  # LiteLLM has not resolved the application's model
     return parameters
 
 
 def logged_timing(logging: Any, start_time: Any, end_time: Any) -> Timing | None:
-    """LiteLLM's clock is the wall's; it hands the instants to its handlers, or keeps them."""
+    """Read start and end, which LiteLLM passes to its handlers, or keeps. They are times of the wall clock."""
     began = start_time or getattr(logging, "start_time", None)
     ended = end_time or _details(logging).get("end_time")
     if not isinstance(began, datetime):
@@ -70,12 +70,12 @@ def logged_timing(logging: Any, start_time: Any, end_time: Any) -> Timing | None
 
 
 def response_shape(result: Any, shape: Shape) -> Shape:
-    """The shape of what was logged: LiteLLM logs as a chat what several operations give."""
+    """The readers of the logged result. LiteLLM logs the results of several operations as those of a chat."""
     return _SHAPES.get(type(result).__name__, shape)
 
 
 def logged_usage(logging: Any, result: Any, shape: Shape) -> Usage | None:
-    """What the provider counted. LiteLLM counts itself where a stream did not say; it counts no cached tokens."""
+    """The provider's usage. If a stream had none, LiteLLM estimates one, which has no count of cached tokens."""
     usage = shape.usage(result)
     if usage is not None:
         usage = shape.counted(usage, logging)
@@ -86,6 +86,6 @@ def logged_usage(logging: Any, result: Any, shape: Shape) -> Usage | None:
 
 
 def logged_cost(logging: Any, usage: Usage | None) -> Cost | None:
-    """What LiteLLM priced the call at: an estimated usage too, without a word."""
+    """LiteLLM's price of the call, if the provider has counted its usage. LiteLLM also prices its own estimates."""
     cost = litellm_cost(_details(logging).get("response_cost"))
     return None if cost is None or usage is None else itemised(cost, usage, logging)

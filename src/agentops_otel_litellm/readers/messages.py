@@ -1,4 +1,4 @@
-"""Anthropic's Messages API → records. Its responses are dicts, its streams bytes."""
+"""Anthropic's Messages API → records. Its responses are dicts, its streams consist of bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from agentops_otel_litellm.readers.requests import (
 )
 from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.sse import ServerSentEvents
-from agentops_otel_litellm.readers.streams import kept_of, reported_usage, translated_chat
+from agentops_otel_litellm.readers.streams import copy_attributes, reported_usage, translated_chat
 from agentops_otel_litellm.readers.values import (
     characters,
     count,
@@ -39,7 +39,7 @@ from agentops_otel_litellm.readers.values import (
 )
 
 _TOOL_CHOICES = {"auto": "auto", "any": "any", "none": "none", "tool": "function"}
-# An error told within a stream, which has no status of its own → the status a refused request has.
+# Type of an error in a stream, which has no HTTP status → the status of a request that is refused with that type.
 _STATUSES = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -79,27 +79,27 @@ _WRITTEN = rows_for(Usage, {"thinking_tokens": ("reasoning", tokens)})
 
 
 def messages_request(parameters: Parameters) -> Request:
-    """The system prompt counts as the message that it is in a chat."""
-    given, system = parameters.get("messages"), parameters.get("system")
-    messages = [_message(message) for message in elements(given)]
+    """Read a request. The system prompt counts as a system message, as in a chat."""
+    input_messages, system = parameters.get("messages"), parameters.get("system")
+    messages = [_message(message) for message in elements(input_messages)]
     if is_given(system):
         messages.insert(0, {"role": "system", "content": system})
     known = taken(parameters, _REQUEST)
     if "output_type" not in known:
-        asked = output_type(field(parameters.get("output_config"), "format"))
-        if asked is not None:
-            known["output_type"] = asked
+        configured = output_type(field(parameters.get("output_config"), "format"))
+        if configured is not None:
+            known["output_type"] = configured
     return Request(
         model=model_name(parameters.get("model")),
         stream=streamed(parameters),
-        **conversation(messages, given),
+        **conversation(messages, input_messages),
         **known,
     )
 
 
-def _message(given: Any) -> Mapping[str, Any]:
-    """With what tools put out, which is within blocks, beside them."""
-    message = members(given)
+def _message(item: Any) -> Mapping[str, Any]:
+    """The message with the content of its tool results, which are blocks within blocks, as further blocks."""
+    message = members(item)
     content = message.get("content")
     if not is_collection(content):
         return message
@@ -141,13 +141,13 @@ def messages_usage(result: Any) -> Usage | None:
 
 
 def _counted(usage: Any) -> Mapping[str, Any]:
-    """What Anthropic counted. Where LiteLLM translates, it begins a stream with zeros, which count nothing."""
+    """The counts of Anthropic's usage. A stream that LiteLLM translates begins with zeros, which are no counts."""
     known = members(usage)
     return known if any(known.get(name) for name in _COUNTS) else {}
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
-    """Anthropic's input is what was neither read from the cache nor written to it; ours is all of it."""
+    """Convert Anthropic's counts: its input excludes cached tokens, whereas that of `Usage` includes them."""
     known = taken(counted, _COUNTS)
     if not known:
         return None
@@ -160,7 +160,7 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
 
 
 class MessagesChunks:
-    """Pieces of a message's stream: bytes, of which a piece may be less than an event, or more."""
+    """Reads the chunks of a stream: bytes that may contain a part of an event, or several events."""
 
     __slots__ = (
         "_calls",
@@ -184,7 +184,7 @@ class MessagesChunks:
         self._length = 0
         self._calls = 0
         self.counted: dict[str, Any] = {}
-        """Anthropic's `usage`, of which each part of the stream tells what has changed."""
+        """Anthropic's `usage`, whose values later events of the stream update."""
         self.failure: Failure | None = None
         self.first_token: float | None = None
 
@@ -192,7 +192,7 @@ class MessagesChunks:
         for event in self._events.messages(chunk):
             kind = event.get("type")
             if kind == "content_block_delta":
-                self._take_delta(members(event.get("delta")), at)
+                self._add_delta(members(event.get("delta")), at)
             elif kind == "content_block_start":
                 self._calls += field(event.get("content_block"), "type") == "tool_use"
             elif kind == "message_start":
@@ -205,7 +205,7 @@ class MessagesChunks:
             elif kind == "error":
                 self.failure = _failure(event)
 
-    def _take_delta(self, delta: Mapping[str, Any], at: float) -> None:
+    def _add_delta(self, delta: Mapping[str, Any], at: float) -> None:
         content = delta.get("text")
         if content:
             self._length += characters(content)
@@ -222,25 +222,26 @@ class MessagesChunks:
         )
 
     def usage(self) -> Usage | None:
-        """Anthropic counts what it has written when it ends: before, the count is of a beginning."""
+        """The usage. The count of output tokens is complete only at the end, and absent before."""
         if self._chat is not None:
             return reported_usage(self._chat)
-        over = self._reason is not None
-        return _usage(self.counted if over else {**self.counted, "output_tokens": None})
+        is_complete = self._reason is not None
+        return _usage(self.counted if is_complete else {**self.counted, "output_tokens": None})
 
-    def let_go(self) -> None:
-        self._chat = kept_of(self._chat, "chunks")
+    def release(self) -> None:
+        self._chat = copy_attributes(self._chat, "chunks")
 
 
 def _failure(event: Mapping[str, Any]) -> Failure:
-    """From the event that tells of an error: its kind, and not its text, which may quote the request."""
+    """Read the type of an error event. Its text, which may quote the request, is not read."""
     kind = text(field(event.get("error"), "type"))
     known = kind if kind in _STATUSES else "api_error"
     return Failure(type=known, ancestry=(known,), status_code=_STATUSES[known])
 
 
-def _price(told: Any, logging: Any) -> Cost | None:
-    return price_messages(told.counted if isinstance(told, MessagesChunks) else field(told, "usage"), logging)
+def _price(result: Any, logging: Any) -> Cost | None:
+    usage = result.counted if isinstance(result, MessagesChunks) else field(result, "usage")
+    return price_messages(usage, logging)
 
 
 MESSAGES = Shape(

@@ -1,4 +1,4 @@
-"""Calls that LiteLLM dispatches to Rust: which of its functions was called, and with what."""
+"""The function and the parameters of calls that LiteLLM makes in Rust."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 from agentops_otel_litellm.readers.values import text
 
-# Route → LiteLLM's function, where it has another name.
+# Route → LiteLLM's function, if its name differs.
 _FUNCTIONS = {"chat_completions": "completion", "embeddings": "embedding", "messages": "anthropic_messages"}
 
 
 def read_native_function(dispatcher: Any) -> str:
-    """The function that a dispatcher stands for, without the `a` of the asynchronous ones."""
+    """The name of a dispatcher's function, without the `a` of asynchronous functions."""
     route = text(getattr(dispatcher, "route", None)) or "native"
     return _FUNCTIONS.get(route, route)
 
 
 def read_native_parameters(request: Any, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """All parameters by name: the request knows those, too, that the app gave by position."""
+    """All parameters by name. The request also has those that the application passed by position."""
     return {**(getattr(request, "base", None) or {}), **kwargs}
 
 
 def has_declined(error: BaseException | None) -> bool:
-    """Whether it says that the native function does not carry such a call: LiteLLM has done nothing yet."""
+    """Whether the native function raised it because it does not support the call. No request was sent then."""
     return type(error).__name__ == "RustBridgeDeclined"

@@ -1,6 +1,6 @@
-"""LiteLLM's price of what it has not priced when its function returns, and how it got to a price.
+"""LiteLLM's prices of results that it has not priced when its function returns, and the parts of a price.
 
-Its callbacks price the rest a moment later, when the span has ended.
+LiteLLM prices these results in its callbacks, after the span has ended, so the price is calculated here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ unknown, and nothing is wrong with this package.
 
 
 def price_messages(usage: Any, logging: Any) -> Cost | None:
-    """Of Anthropic's `usage`, which has parts that are priced apart and that nothing else here tells of."""
+    """Price Anthropic's `usage`, which has parts with different prices that are in no other record."""
     worked_out = _worked_out(logging)
     if worked_out is not None or not _is_as_sent(logging):
         return worked_out
@@ -35,7 +35,7 @@ def price_messages(usage: Any, logging: Any) -> Cost | None:
 
 
 def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost | None:
-    """Of Google's `usageMetadata`: of a stream's, where that was not translated."""
+    """Price Google's `usageMetadata`. `streamed`: it is that of a stream which LiteLLM has not translated."""
     worked_out = _worked_out(logging)
     if worked_out is not None or not (streamed or _is_as_sent(logging)):
         return worked_out
@@ -46,36 +46,36 @@ def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost
     return None
 
 
-def price_chat(told: Any, logging: Any) -> Cost | None:
-    """Of a stream of a chat."""
-    if not isinstance(told, ChatChunks) or _prices_streams(logging):
+def price_chat(result: Any, logging: Any) -> Cost | None:
+    """Price a chat stream, unless LiteLLM does; `None` for other results."""
+    if not isinstance(result, ChatChunks) or _prices_streams(logging):
         return None
-    return _price_kept(told, logging)
+    return _price_chunks(result, logging)
 
 
-def _price_kept(told: ChatChunks, logging: Any) -> Cost | None:
-    reported = [usage for chunk in told.kept if (usage := field(chunk, "usage")) is not None]
-    return _priced(reported[0], logging) if len(reported) == 1 else None  # of several, none says all
+def _price_chunks(chunks: ChatChunks, logging: Any) -> Cost | None:
+    reported = [usage for chunk in chunks.chunks if (usage := field(chunk, "usage")) is not None]
+    return _priced(reported[0], logging) if len(reported) == 1 else None  # several are parts of the usage
 
 
-def price_response(told: Any, logging: Any) -> Cost | None:
-    """Of a stream of a response. Older releases leave it to a thread, which may come to it when the stream is over."""
-    if getattr(told, "stream", None) is None or _prices_streams(logging):
+def price_response(result: Any, logging: Any) -> Cost | None:
+    """Price a stream of the Responses API. Older releases price it in a thread, which may run after its end."""
+    if getattr(result, "stream", None) is None or _prices_streams(logging):
         return None
-    return price_answer(told, logging)
+    return price_answer(result, logging)
 
 
-def price_answer(told: Any, logging: Any) -> Cost | None:
-    """Of one of several responses, or streams, that LiteLLM has not priced by itself."""
-    if isinstance(told, ChatChunks):
-        return _price_kept(told, logging)
-    ended = field(getattr(told, "stream", None), "completed_response")
-    response = told if ended is None else field(ended, "response")
+def price_answer(result: Any, logging: Any) -> Cost | None:
+    """Price one of several responses, or streams, that LiteLLM has not priced."""
+    if isinstance(result, ChatChunks):
+        return _price_chunks(result, logging)
+    last_event = field(getattr(result, "stream", None), "completed_response")
+    response = result if last_event is None else field(last_event, "response")
     return _total(response, logging) if hasattr(response, "usage") else None
 
 
 def price_hit(response: Any, logging: Any) -> Cost | None:
-    """What an answer from LiteLLM's cache would have cost. Releases since 1.109 say nothing for one by themselves."""
+    """The price of a response from LiteLLM's cache, had it not been cached. Releases since 1.109 report none."""
     uncached = getattr(logging, "uncached_price", None)
     if uncached is None or not read_cache_hit(logging):
         return None
@@ -83,19 +83,20 @@ def price_hit(response: Any, logging: Any) -> Cost | None:
 
 
 def _prices_streams(logging: Any) -> bool:
-    """Newer releases, where the method has a public name, have priced a stream when it ends."""
+    """Whether LiteLLM has priced a stream when it ends, as the releases do in which this method has a public name."""
     return hasattr(logging, "response_cost_calculator")
 
 
 def _is_as_sent(logging: Any) -> bool:
-    """Whether the provider counted in this API: a translation leaves out what was cached. LiteLLM keeps what it got
-    from the provider where it hands it on.
+    """Whether the usage is as the provider sent it. A translation by LiteLLM omits the cached tokens.
+
+    LiteLLM keeps the provider's HTTP response if it returns the response untranslated.
     """
     return "httpx_response" in (getattr(logging, "model_call_details", None) or ())
 
 
 def _worked_out(logging: Any) -> Cost | None:
-    """Where LiteLLM translated: of the response that came of it. A stream that has yet to be read it prices at 0."""
+    """The price that LiteLLM has calculated, if it has translated the response. It prices an unread stream at 0."""
     cost = read_stream_cost(logging)
     return cost if cost is not None and cost.total else None
 
@@ -105,36 +106,36 @@ def _litellm() -> Any:
 
 
 def _priced(usage: Any, logging: Any) -> Cost | None:
-    """With the prices, discounts and tiers that hold for the call. LiteLLM writes down how it got there: on a copy."""
+    """Price the usage with the prices, discounts and tiers that apply to the call."""
     return _total(_litellm().ModelResponse(model=logging.model, usage=usage), logging)
 
 
 def _total(response: Any, logging: Any) -> Cost | None:
-    logging = copy(logging)
+    logging = copy(logging)  # LiteLLM sets the parts of the price on it
     logging.model_call_details = dict(logging.model_call_details)
-    cost = litellm_cost(logging._response_cost_calculator(result=response))  # noqa: SLF001 - it had no other name
+    cost = litellm_cost(logging._response_cost_calculator(result=response))  # noqa: SLF001 - the only name in older releases
     return None if cost is None else itemised(cost, read_usage(response), logging)
 
 
-# --- how LiteLLM got there ----------------------------------------------------------------------------------
+# --- parts of a price ---------------------------------------------------------------------------------------
 
 
 def itemised(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
-    """The cost with its parts, where LiteLLM wrote them down and they add up to it. Releases before 1.80 do not.
+    """Return the cost with its parts, if LiteLLM has recorded them and they add up to it. Releases before 1.80 do not.
 
-    A side that was counted and cost nothing may be a free one. Or the provider stated the price of the whole, which
-    LiteLLM puts on one side.
+    The parts are omitted if input or output has tokens and no price. It may be free, or the provider stated one price
+    for the whole, which LiteLLM assigns to one of the two.
     """
-    told = getattr(logging, "cost_breakdown", None)
-    if not told or usage is None or usage.input is None or cost.source != "litellm":
+    breakdown = getattr(logging, "cost_breakdown", None)
+    if not breakdown or usage is None or usage.input is None or cost.source != "litellm":
         return cost
-    of_input, of_output, of_tools = [number(told.get(name)) or 0.0 for name in _SIDES]
+    of_input, of_output, of_tools = [number(breakdown.get(name)) or 0.0 for name in _SIDES]
     if bool(usage.input) != bool(of_input) or bool(usage.output) != bool(of_output):
         return cost
-    share = _share(of_input + of_output + of_tools, cost.total, told)
+    share = _share(of_input + of_output + of_tools, cost.total, breakdown)
     if share is None:
         return cost
-    read, written, reasoning = [(number(told.get(name)) or 0.0) * share or None for name in _DETAILS]
+    read, written, reasoning = [(number(breakdown.get(name)) or 0.0) * share or None for name in _DETAILS]
     if (read or 0.0) + (written or 0.0) > of_input * share + _EXACT:
         read = written = None
     if (reasoning or 0.0) > of_output * share + _EXACT:
@@ -160,31 +161,31 @@ _SIDES = ("input_cost", "output_cost", "tool_usage_cost")
 _DETAILS = ("cache_read_cost", "cache_creation_cost", "reasoning_cost")
 
 
-def _share(gross: float, total: float, told: Any) -> float | None:
-    """What is left of each part after discounts and margins; `None` where it is of another total, or there is more to
-    the total than that.
-    """
-    known = number(told.get("total_cost"))
+def _share(gross: float, total: float, breakdown: Any) -> float | None:
+    """The factor of discount and margin on each part; `None` if the parts do not add up to the total with it."""
+    known = number(breakdown.get("total_cost"))
     if known is None or abs(known - total) > _EXACT:
         return None
     if abs(gross - total) <= _EXACT:
         return 1.0
-    share = (1 - (number(told.get("discount_percent")) or 0.0)) * (1 + (number(told.get("margin_percent")) or 0.0))
+    discount, margin = (number(breakdown.get(name)) or 0.0 for name in ("discount_percent", "margin_percent"))
+    share = (1 - discount) * (1 + margin)
     return share if abs(gross * share - total) <= _EXACT else None
 
 
-# --- where LiteLLM's prices are from ------------------------------------------------------------------------
+# --- source of LiteLLM's prices -----------------------------------------------------------------------------
 
 _Source = tuple[Literal["remote", "bundled"] | None, str | None]
 _known_source: tuple[Any, _Source] = (None, (None, None))
-"""LiteLLM's price map, and where it is from: LiteLLM takes ten microseconds to say, and when it fetches one anew it
-puts that in the place of the other.
+"""LiteLLM's price map and its source, cached because LiteLLM takes ten microseconds to return the source.
+
+LiteLLM replaces the map when it fetches a new one.
 """
 
 
 def _price_map() -> _Source:
-    """Whether LiteLLM fetched its price map, and when; recent releases know."""
-    global _known_source  # noqa: PLW0603 - it is one for the process, as LiteLLM's map is
+    """The source of LiteLLM's price map, and the date on which it was fetched, in releases that record them."""
+    global _known_source  # noqa: PLW0603 - one for the process, as LiteLLM's map
     prices = _litellm().model_cost
     if _known_source[0] is not prices:
         _known_source = (prices, _read_source())
@@ -193,18 +194,16 @@ def _price_map() -> _Source:
 
 def _read_source() -> _Source:
     module = sys.modules.get("litellm.litellm_core_utils.get_model_cost_map")
-    tell = getattr(module, "get_model_cost_map_source_info", None)
-    told = members(tell()) if tell is not None else {}
-    if told.get("source") == "remote":
-        loaded_at = text(told.get("loaded_at"))
+    get_info = getattr(module, "get_model_cost_map_source_info", None)
+    info = members(get_info()) if get_info is not None else {}
+    if info.get("source") == "remote":
+        loaded_at = text(info.get("loaded_at"))
         return "remote", None if loaded_at is None else loaded_at.partition("T")[0]
-    return "bundled" if told.get("source") == "local" else None, None
+    return "bundled" if info.get("source") == "local" else None, None
 
 
 def _is_priced_by_app(logging: Any) -> bool:
-    """Whether the app gave LiteLLM the price: with the call, with the deployment, or for good. So it is where that
-    cannot be told.
-    """
+    """Whether the application set the price: for the call, the deployment or the model. Also true if it is unknown."""
     registered = getattr(sys.modules["litellm.utils"], "_runtime_registered_model_cost", None)
     if registered is None or getattr(logging, "custom_pricing", True):
         return True

@@ -1,5 +1,5 @@
-"""Realtime sessions: what LiteLLM passed on between an app and a provider until one of them hung up, and how an app's
-own client is let in to one.
+"""Realtime sessions: those that LiteLLM forwards between the application and the provider, and the requests that admit
+an application's own client to one.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from agentops_otel_litellm.readers.values import (
     model_name,
 )
 
-_LONGEST_ANSWER = 65_536
-"""Bytes; what lets an app's client in to a session has two thousand."""
+_LONGEST_ADMISSION = 65_536
+"""The most bytes of a response that are parsed; one that admits a client has about 2,000."""
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
 
 def read_session_end(session: Any) -> BaseException | None:
-    """What the provider's end of the connection failed with, if it did."""
+    """The exception that ended the connection to the provider; `None` if it was closed normally."""
     connection = getattr(session, "backend_ws", None)
     if getattr(connection, "close_code", None) is None:
         return None
@@ -44,14 +44,14 @@ def read_session_end(session: Any) -> BaseException | None:
 
 
 def session_response(session: Any) -> Response:
-    """From LiteLLM's session, and at its very end: LiteLLM itself then closes what the provider has not closed."""
+    """Read LiteLLM's session at its end, before LiteLLM closes a connection that the provider has not closed."""
     if session is None:
         return Response()
-    told = _session(session)
+    created = _session(session)
     code = integer(getattr(getattr(session, "backend_ws", None), "close_code", None))
     return Response(
-        id=identifier(told.get("id")),
-        model=model_name(told.get("model")),
+        id=identifier(created.get("id")),
+        model=model_name(created.get("model")),
         turns_count=len(_messages(session, "response.done")),
         close_code=code,
         closed_by="client" if code is None else "provider",
@@ -59,7 +59,7 @@ def session_response(session: Any) -> Response:
 
 
 def _messages(session: Any, kind: str) -> list[Mapping[str, Any]]:
-    """Those of the provider's messages that LiteLLM keeps: how the session began, and each of its responses."""
+    """The provider's messages of one type, of those that LiteLLM keeps: the start of the session and its responses."""
     kept = elements(getattr(session, "messages", None))
     return [message for each in kept if (message := members(each)).get("type") == kind]
 
@@ -70,13 +70,13 @@ def _session(session: Any) -> Mapping[str, Any]:
 
 
 def session_usage(session: Any) -> Usage | None:
-    """The sum over the responses; of a session that only transcribes, over the transcripts."""
+    """The sum over the responses, or over the transcripts in a session that only transcribes."""
     turns = [message.get("response") for message in _messages(session, "response.done")]
     return summed(usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_media_usage(each)))
 
 
 def session_cost(session: Any) -> Cost | None:
-    """What LiteLLM prices the session at. It has yet to do so for itself: it logs sessions in the background."""
+    """LiteLLM's price of the session, calculated here because LiteLLM logs sessions later, in the background."""
     processor = getattr(sys.modules.get("litellm.cost_calculator"), "RealtimeAPITokenUsageProcessor", None)
     price = getattr(getattr(session, "logging_obj", None), "_response_cost_calculator", None)
     messages = getattr(session, "messages", None)
@@ -94,23 +94,23 @@ REALTIME = Shape(
 )
 
 
-# --- sessions that the app's own client will have with the provider ---------------------------------------------
+# --- requests that admit an application's own client to a session -----------------------------------------------
 
 
 def admission_request(parameters: Parameters) -> Request:
-    """The model is given as such, or as that of the session."""
+    """Read the request. The model is a parameter, or a part of the session."""
     session = members(parameters.get("session"))
     transcription = members(field(parameters.get("transcription_session"), "input_audio_transcription"))
-    given = session.get("model") or parameters.get("model") or transcription.get("model")
+    model = session.get("model") or parameters.get("model") or transcription.get("model")
     return Request(
-        model=model_name(given),
+        model=model_name(model),
         tools_count=count(session.get("tools")),
         content_length=length(session.get("instructions")),
     )
 
 
 def admission_response(result: Any) -> Response:
-    """The provider's answer has the secret that opens the session: only the session's id and model are read."""
+    """Read the session's id and model only, because the response also has the secret that admits the client."""
     answer = members(_parsed(result))
     session = members(answer.get("session")) or answer
     transcription = members(session.get("input_audio_transcription"))
@@ -123,7 +123,7 @@ def admission_response(result: Any) -> Response:
 
 def _parsed(result: Any) -> Any:
     content = field(result, "_content")
-    if not isinstance(content, bytes) or len(content) > _LONGEST_ANSWER:
+    if not isinstance(content, bytes) or len(content) > _LONGEST_ADMISSION:
         return None
     try:
         return json.loads(content)
@@ -132,7 +132,7 @@ def _parsed(result: Any) -> Any:
 
 
 def connection_response(result: Any) -> Response:
-    """The provider's part of how the two will connect; what it calls the call is the end of the call's own URL."""
+    """Read the response that describes the connection. The last part of its URL is the provider's id of the call."""
     location = field(result, "headers")
     path = location.get("location") if isinstance(location, Mapping) else None
     return replace(http_response(result), id=identifier(path.rpartition("/")[2]) if isinstance(path, str) else None)

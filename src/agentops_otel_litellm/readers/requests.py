@@ -1,4 +1,4 @@
-"""Parameters of LiteLLM's functions → Request. Counts and choices are taken, content is not."""
+"""Parameters of LiteLLM's functions → Request. Counts and choices are read, content is not."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 
 
 def tool_choice(value: Any) -> str | None:
-    """Which of the known choices; naming one function or tool is `function`, whatever its name."""
+    """One of the known choices; `function` for the choice of a certain function or tool, whose name is not read."""
     if isinstance(value, str):
         return value if value in _TOOL_CHOICES else None
     return "function" if isinstance(value, dict) else None
@@ -58,14 +58,14 @@ def reasoning_level(value: Any) -> str | None:
 
 
 def output_type(value: Any) -> str | None:
-    """A pydantic model as `response_format` means JSON."""
+    """The output type. It is JSON if `response_format` is a pydantic model."""
     return "json" if isinstance(value, type) else _OUTPUT_TYPES.get(text(field(value, "type")) or "")
 
 
 def guardrail_id(value: Any) -> str | None:
-    """Of Bedrock's `guardrailConfig`: the id alone, also where the app names the whole resource, with its account."""
-    given = field(value, "guardrailIdentifier")
-    return identifier(given.rpartition("/")[2]) if isinstance(given, str) else None
+    """The id in Bedrock's `guardrailConfig`, without the rest of an ARN, which has the id of the account."""
+    name = field(value, "guardrailIdentifier")
+    return identifier(name.rpartition("/")[2]) if isinstance(name, str) else None
 
 
 _SAMPLING: Rows = {
@@ -119,7 +119,7 @@ def chat_request(parameters: Parameters) -> Request:
 
 
 def conversation(messages: Sequence[Mapping[str, Any]], given: Any = None) -> dict[str, Any]:
-    """What a request's messages amount to, by field; nothing if the application `given` them as an iterator."""
+    """The facts of a request's messages, by field; none if the application passed them as an iterator (`given`)."""
     if given is not None and not is_collection(given):
         return {}
     length, modalities = measure([message.get("content") for message in messages])
@@ -142,9 +142,9 @@ def _role_counts(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def measure(contents: Sequence[Any]) -> tuple[int | None, tuple[str, ...] | None]:
-    """Characters of text, and the kinds of parts; no length if one of the contents cannot be read.
+    """The number of characters of text, and the kinds of parts; no length if one of the contents cannot be read.
 
-    Only lengths are taken: the cost is the number of messages.
+    Only lengths are read, so the time depends on the number of messages, not on their length.
     """
     plain = [content for content in contents if isinstance(content, str)]
     length, is_whole = sum(map(len, plain)), True
@@ -184,7 +184,7 @@ def embedding_request(parameters: Parameters) -> Request:
 
 
 def _prompts(given: Any) -> tuple[int | None, int | None]:
-    """How many prompts, and their characters: a string, strings, one list of tokens, or lists of tokens."""
+    """The number of prompts and of their characters, for a string, strings, one list of tokens, or lists of tokens."""
     if isinstance(given, str):
         return 1, len(given)
     if not is_collection(given) or not given:
@@ -199,7 +199,7 @@ def default_request(parameters: Parameters) -> Request:
 
 
 def batch_request(parameters: Parameters) -> Request:
-    """Several calls of one model, or one of several."""
+    """Read the request of several calls of one model, or of one call of several models."""
     given = parameters.get("messages")
     batches = elements(given)
     if given is not None and not is_collection(given):
@@ -212,5 +212,5 @@ def batch_request(parameters: Parameters) -> Request:
 
 
 def no_request(_parameters: Parameters) -> Request:
-    """What was asked is told by the calls that come of it."""
+    """No request: it is recorded with the calls that the operation makes."""
     return Request()

@@ -1,4 +1,4 @@
-"""LiteLLM's finished responses → Response, Usage and Cost."""
+"""LiteLLM's complete responses → Response, Usage and Cost."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from agentops_otel_litellm.readers.values import characters, elements, field, id
 
 
 def _hidden(result: Any) -> Mapping[str, Any]:
-    # Through the model's own store: asking a pydantic model for a private attribute takes 2 µs.
+    # From the model's dict, because reading a private attribute of a pydantic model takes 2 µs.
     private = getattr(result, "__pydantic_private__", None)
     hidden = private.get("_hidden_params") if private else getattr(result, "_hidden_params", None)
     return members(hidden)
 
 
-def _answering(response: Mapping[str, Any], hidden: Mapping[str, Any]) -> str | None:
-    """The model that answered, as its provider names it: before some LiteLLM puts its own name for the provider.
+def _response_model(response: Mapping[str, Any], hidden: Mapping[str, Any]) -> str | None:
+    """The provider's name of the model. For some providers LiteLLM adds its name of the provider as a prefix.
 
-    It does not for OpenAI, whose models others name so (`openai/gpt-oss-20b`).
+    It adds none for OpenAI, whose name is a part of model names of other providers (`openai/gpt-oss-20b`).
     """
     name = model_name(hidden.get("provider_response_model")) or model_name(response.get("model"))
     prefix, _, rest = (name or "").partition("/")
@@ -36,7 +36,7 @@ def _cache_hit(hidden: Mapping[str, Any]) -> bool | None:
 
 
 def cache_hit(result: Any) -> bool | None:
-    """Whether LiteLLM had the answer."""
+    """Whether the response came from LiteLLM's cache."""
     return _cache_hit(_hidden(result))
 
 
@@ -54,7 +54,7 @@ def chat_response(result: Any) -> Response:
     messages = [members(choice.get("message")) for choice in choices]
     return Response(
         id=identifier(response.get("id")),
-        model=_answering(response, hidden),
+        model=_response_model(response, hidden),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
         content_length=measure([message.get("content") for message in messages])[0],
@@ -66,7 +66,7 @@ def chat_response(result: Any) -> Response:
 
 
 def served_tier(value: Any) -> str | None:
-    """The tier a request was served at. `auto` is a wish: LiteLLM writes it where it does not know the tier's name."""
+    """The service tier of the response. `auto` is not one: LiteLLM sets it if it does not know the tier's name."""
     tier = keyword(value)
     return None if tier == "auto" else tier
 
@@ -83,7 +83,7 @@ def text_response(result: Any) -> Response:
     choices = _choices(response)
     return Response(
         id=identifier(response.get("id")),
-        model=_answering(response, hidden),
+        model=_response_model(response, hidden),
         finish_reasons=_finish_reasons(choices),
         choices_count=len(choices),
         content_length=sum(characters(choice.get("text")) for choice in choices),
@@ -96,7 +96,7 @@ def embedding_response(result: Any) -> Response:
     response, hidden = members(result), _hidden(result)
     vector = field(next(iter(elements(response.get("data"))), None), "embedding")
     return Response(
-        model=_answering(response, hidden),
+        model=_response_model(response, hidden),
         dimension_count=len(vector) if isinstance(vector, list) else None,
         cache_hit=_cache_hit(hidden),
     )
@@ -115,10 +115,11 @@ def default_response(result: Any) -> Response:
 
 
 def embedding_usage(result: Any) -> Usage | None:
-    """Embeddings have no output tokens: the zero LiteLLM writes there counts nothing. Nor does the sum of those it has
-    in its cache one by one, where each has an equal share of the tokens it was counted with, or a guess.
+    """Read the usage without output tokens, for which LiteLLM sets a 0.
 
-    What is counted by modality the provider has counted: Gemini, what is not text; Cohere, nearly always.
+    `None` if the provider has not counted it. The usage of embeddings that LiteLLM has cached one by one is not the
+    provider's: each has an equal share of the tokens it was counted with, or an estimate. Usage by modality always is
+    the provider's: Gemini counts all but text, Cohere nearly always.
     """
     hidden = _hidden(result)
     if _cache_hit(hidden) and "cache_key" not in hidden:
@@ -136,22 +137,22 @@ def embedding_usage(result: Any) -> Usage | None:
 
 
 def read_cost(result: Any) -> Cost | None:
-    """LiteLLM's own figure for a finished response: it honours custom prices, discounts and tiers."""
+    """LiteLLM's price of a complete response, which includes custom prices, discounts and tiers."""
     return litellm_cost(_hidden(result).get("response_cost"))
 
 
-def no_price(_told: Any, _logging: Any) -> Cost | None:
-    """What LiteLLM has not priced by then stays unpriced."""
+def no_price(_result: Any, _logging: Any) -> Cost | None:
+    """No price is calculated for results that LiteLLM has not priced."""
     return None
 
 
 def read_unit_cost(result: Any) -> Cost | None:
-    """The same, of what is sold by the image or by the second: LiteLLM prices that from the response."""
+    """LiteLLM's price of a result that is billed by the image or by the second."""
     cost = read_cost(result)
     return None if cost is None else replace(cost, per_unit=True)
 
 
-# --- what LiteLLM does around calls: the answer is theirs, and is told once -----------------------------------
+# --- operations around calls, whose responses are recorded with the calls ---------------------------------------
 
 
 def no_response(_result: Any) -> Response:

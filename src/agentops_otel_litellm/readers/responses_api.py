@@ -1,4 +1,4 @@
-"""The Responses API → records: its input is a list of items, its output another, its stream one of named events."""
+"""The Responses API → records. Its input and output are lists of items, its streams consist of named events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from agentops_otel_litellm.readers.requests import (
 )
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.streams import kept_of, reported_usage
+from agentops_otel_litellm.readers.streams import copy_attributes, reported_usage
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
     boolean,
@@ -51,7 +51,7 @@ _REQUEST = rows_for(
         "tool_choice": ("tool_choice", tool_choice),
         "reasoning": ("reasoning_level", lambda reasoning: reasoning_level(field(reasoning, "effort"))),
         "reasoning_effort": ("reasoning_level", reasoning_level),
-        "text": ("output_type", lambda asked: output_type(field(asked, "format"))),
+        "text": ("output_type", lambda config: output_type(field(config, "format"))),
         "text_format": ("output_type", output_type),
         "service_tier": ("service_tier", keyword),
         "previous_response_id": ("previous_response_id", identifier),
@@ -76,28 +76,28 @@ _KEPT = rows_for(
         "deleted": ("deleted", boolean),
     },
 )
-# Items of the output that ask the app for something. (What other tools do, the provider does.)
+# Output items by which the model calls a tool of the application. The provider runs the other tools itself.
 _CALLS = frozenset({"function_call", "custom_tool_call"})
 
 
 def responses_request(parameters: Parameters) -> Request:
-    """The instructions count as the system message that they are in a chat."""
-    given, instructions = parameters.get("input"), parameters.get("instructions")
+    """Read a request. The instructions count as a system message, as in a chat."""
+    items, instructions = parameters.get("input"), parameters.get("instructions")
     messages: list[Mapping[str, Any]] = [{"role": "system", "content": instructions}] if is_given(instructions) else []
-    if isinstance(given, str):
-        messages.append({"role": "user", "content": given})
+    if isinstance(items, str):
+        messages.append({"role": "user", "content": items})
     else:
-        messages += map(_message, elements(given))
+        messages += map(_message, elements(items))
     return Request(
         model=model_name(parameters.get("model")),
         stream=streamed(parameters),
-        **conversation(messages, None if isinstance(given, str) else given),
+        **conversation(messages, None if isinstance(items, str) else items),
         **taken(parameters, _REQUEST),
     )
 
 
 def _message(item: Any) -> Mapping[str, Any]:
-    """What a tool of the app's put out is the message that it is in a chat; a message is one already."""
+    """The item as a message of a chat: the output of a tool as a message of the tool, a message as it is."""
     if isinstance(item, str):
         return {"role": "user", "content": item}
     known = members(item)
@@ -108,7 +108,7 @@ def _message(item: Any) -> Mapping[str, Any]:
 
 
 def stored_request(parameters: Parameters) -> Request:
-    """A question about a response that the provider keeps."""
+    """Read a request that concerns a response which the provider has stored."""
     return Request(**taken(parameters, _STORED))
 
 
@@ -125,13 +125,13 @@ def responses_response(result: Any) -> Response:
 
 
 def stored_response(result: Any) -> Response:
-    """A response itself, a list of what was put in, or that there is neither any more."""
+    """Read the result of such a request: a response, a list of its input items, or the confirmation of a deletion."""
     known = members(result)
     return responses_response(result) if "output" in known else Response(**taken(known, _KEPT))
 
 
 def _output(items: Any) -> tuple[int | None, int | None]:
-    """Characters of the text, and the calls of the app's tools."""
+    """The number of characters of text, and of calls of the application's tools."""
     if not is_collection(items):
         return None, None
     length = calls = 0
@@ -146,7 +146,7 @@ def _output(items: Any) -> tuple[int | None, int | None]:
 
 
 def _finish_reasons(response: Mapping[str, Any], calls: int | None) -> tuple[str] | None:
-    """In a chat's terms. A response that is not over has none yet."""
+    """The finish reason in a chat's terms; `None` if the response has not ended."""
     status = text(response.get("status"))
     if status == "completed":
         return ("tool_calls",) if calls else ("stop",)
@@ -157,7 +157,7 @@ def _finish_reasons(response: Mapping[str, Any], calls: int | None) -> tuple[str
 
 
 class ResponsesChunks:
-    """Events of a response's stream. The last has the whole response; until it has come, the deltas are counted."""
+    """Reads the events of a stream. The last one has the whole response; before it is received, deltas are counted."""
 
     __slots__ = ("_began", "_calls", "_ended", "_length", "_usage", "first_token", "stream")
 
@@ -179,7 +179,7 @@ class ResponsesChunks:
     def add(self, chunk: Any, at: float, /) -> None:
         event = members(chunk)
         kind = text(event.get("type")) or ""
-        if kind.endswith(".delta"):  # of text, reasoning, or a tool call: nearly every event is such a one
+        if kind.endswith(".delta"):  # nearly every event: text, reasoning, or a tool call
             if self.first_token is None and event.get("delta"):
                 self.first_token = at
             if kind == self._TEXT:
@@ -197,30 +197,32 @@ class ResponsesChunks:
 
     def response(self) -> Response:
         if self._ended is None:
-            self._end_as_kept()
+            self._read_last_event()
         if self._ended is not None:
             hit = getattr(self.stream, "_completed_response_cache_hit", None)
             return self._ended if hit is not True else Response(**{**vars(self._ended), "cache_hit": True})
         return Response(**{**vars(self._began), "content_length": self._length, "tool_calls_count": self._calls})
 
-    def _end_as_kept(self) -> None:
-        """LiteLLM keeps the last event: of the one that is for a failure it makes an exception, and of a response that
-        it goes on from the app may get none.
+    def _read_last_event(self) -> None:
+        """Read the last event, which LiteLLM keeps, if the application did not receive it.
+
+        LiteLLM raises an exception for the event of a failed response, and may not pass on the event of a response that
+        it continues.
         """
         last = members(getattr(self.stream, "completed_response", None))
         if text(last.get("type")) in self._ENDS:
             self._end(last)
 
     def usage(self) -> Usage | None:
-        """What LiteLLM made of a chat's stream ends with an estimate where the provider counted nothing."""
+        """The provider's usage. If LiteLLM has translated a chat stream, the last event may have an estimate."""
         if self._ended is None:
-            self._end_as_kept()
+            self._read_last_event()
         chat = getattr(self.stream, "litellm_custom_stream_wrapper", None)
         return self._usage if chat is None or self._usage is None else reported_usage(chat)
 
-    def let_go(self) -> None:
-        chat = kept_of(getattr(self.stream, "litellm_custom_stream_wrapper", None), "chunks")
-        self.stream = kept_of(self.stream, "completed_response", "_completed_response_cache_hit")
+    def release(self) -> None:
+        chat = copy_attributes(getattr(self.stream, "litellm_custom_stream_wrapper", None), "chunks")
+        self.stream = copy_attributes(self.stream, "completed_response", "_completed_response_cache_hit")
         self.stream.litellm_custom_stream_wrapper = chat
 
 
@@ -239,4 +241,4 @@ STORED_RESPONSE = Shape(
     cost=no_cost,
     content=STORED_RESPONSE_CONTENT,
 )
-"""What a stored response took was told when it was made."""
+"""Usage and cost of a stored response were recorded when it was created."""

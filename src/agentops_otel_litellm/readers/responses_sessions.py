@@ -1,6 +1,6 @@
-"""The Responses API over a socket: responses, one after another, that LiteLLM passed on between an app and a provider.
+"""The Responses API over a WebSocket: a session of responses that LiteLLM forwards from the provider.
 
-Where the provider has no such socket, LiteLLM has every response made by a call of its own, which is told as one.
+If the provider has no WebSocket, LiteLLM makes one call for each response, which is recorded as such.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed
 
 
 def session_of_turns(session: Any, turns: Iterable[Any]) -> Any:
-    """A session as those releases have it that keep the events of all of its responses."""
+    """Return a session with the events of its responses, as LiteLLM's session object has them in other releases."""
     events = [event for turn in turns for event in getattr(turn, "events", ())]
     return SimpleNamespace(
         messages=events,
@@ -32,7 +32,7 @@ def session_of_turns(session: Any, turns: Iterable[Any]) -> Any:
 
 
 def socket_response(session: Any) -> Response:
-    """From LiteLLM's session, at its end: by then both sides have been closed, by whichever was the first."""
+    """Read LiteLLM's session at its end, when both connections are closed."""
     turns = _turns(session)
     connection = getattr(session, "backend_ws", None)
     by_provider = getattr(getattr(connection, "protocol", None), "close_rcvd_then_sent", None)
@@ -55,7 +55,7 @@ def socket_usage(session: Any) -> Usage | None:
 
 
 def socket_cost(session: Any) -> Cost | None:
-    """What LiteLLM prices the session at, as it does for its log, in the background: by the tier, if it was one."""
+    """LiteLLM's price of the session, calculated as for its log; by the service tier, if there was only one."""
     calculator = sys.modules.get("litellm.cost_calculator")
     processor = getattr(calculator, "ResponsesWebSocketTokenUsageProcessor", None)
     logged = getattr(sys.modules.get("litellm.types.utils"), "LiteLLMRealtimeStreamLoggingObject", None)

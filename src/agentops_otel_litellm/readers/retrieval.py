@@ -119,13 +119,13 @@ def ocr_response(result: Any) -> Response:
 
 
 def content_response(result: Any) -> Response:
-    """What the parts of a file in a vector store say."""
+    """Read the parts of a file in a vector store."""
     parts = field(result, "content")
     return Response(results_count=count(parts), content_length=None if parts is None else measure([parts])[0])
 
 
 def rerank_usage(result: Any) -> Usage | None:
-    """Some say only how many tokens there were, which all went in."""
+    """Read the usage. Some providers send only a total, which consists of input tokens."""
     meta = _meta(result)
     counted, billed = members(meta.get("tokens")), members(meta.get("billed_units"))
     total = tokens(billed.get("total_tokens"))
@@ -138,18 +138,18 @@ RERANK = Shape(request=rerank_request, response=rerank_response, usage=rerank_us
 
 
 def search_target(parameters: Parameters, logging: Any) -> Target:
-    """A search asks no model: what LiteLLM calls one is where it looks for the price."""
+    """The target without a model: LiteLLM sets the name under which it looks up the price of the search."""
     target = read_target(parameters, logging)
     return replace(target, provider=target.provider or keyword(parameters.get("search_provider")), model=None)
 
 
 def _store(parameters: Parameters) -> Mapping[str, Any]:
-    """Where what is ingested goes."""
+    """The vector store to which documents are added."""
     return members(field(parameters.get("ingest_options"), "vector_store"))
 
 
 def ingestion_target(parameters: Parameters, logging: Any) -> Target:
-    """LiteLLM takes OpenAI's where none is named."""
+    """The target; the provider is OpenAI, LiteLLM's default, if the request names none."""
     target, store = read_target(parameters, logging), _store(parameters)
     return replace(target, provider=target.provider or keyword(store.get("custom_llm_provider", "openai")))
 
@@ -168,9 +168,9 @@ SEARCH = Shape(
 )
 STORED_CONTENT = Shape(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
 RAG_QUERY = Shape(request=default_request, response=no_response, usage=no_usage, cost=no_cost, stream_cost=no_cost)
-"""Its search, its reranking and its chat are calls of their own, and theirs is what they used."""
+"""Its search, its reranking and its chat are calls with spans of their own, which have the usage."""
 INGESTION = Shape(
     target=ingestion_target, request=ingestion_request, response=job_response, usage=no_usage, cost=no_cost
 )
-"""Likewise what is read, embedded and uploaded to be searched."""
+"""Its OCR, embeddings and uploads are calls with spans of their own as well."""
 OCR = Shape(request=ocr_request, response=ocr_response, usage=no_usage, content=OCR_CONTENT)

@@ -1,4 +1,4 @@
-"""Code that a model wrote, run in a sandbox: it and what it puts out are measured, never copied."""
+"""Sandboxes, which run code that a model wrote. The sizes of code and output are read, not their content."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REQUEST = rows_for(
     Request,
     {
         "code": ("content_length", length),
-        "container": ("resource_id", lambda given: identifier(field(given, "id") or given)),
+        "container": ("resource_id", lambda container: identifier(field(container, "id") or container)),
     },
 )
 _RESPONSE = rows_for(
@@ -33,7 +33,7 @@ _RESPONSE = rows_for(
 
 
 def sandbox_target(parameters: Parameters, logging: Any) -> Target:
-    """No model is asked: what LiteLLM has for one is what is done."""
+    """The target without a model: LiteLLM sets the name of the operation as the model."""
     target = read_target(parameters, logging)
     return replace(target, provider=target.provider or keyword(parameters.get("provider")), model=None)
 
@@ -43,16 +43,16 @@ def sandbox_request(parameters: Parameters) -> Request:
 
 
 def sandbox_response(result: Any) -> Response:
-    """A sandbox, or whether there is one no more."""
+    """Read a sandbox, or whether it was deleted."""
     return Response(deleted=result) if isinstance(result, bool) else Response(**taken(members(result), _RESPONSE))
 
 
 def code_response(result: Any) -> Response:
-    """What came of the code. It has no exit code: either it ended with an error, or it did not."""
-    told = members(result)
+    """Read the result of the code, which has an error or none, and no exit code."""
+    response = members(result)
     return Response(
-        code_failed=told["error"] is not None if "error" in told else None,
-        **taken(told, _RESPONSE),
+        code_failed=response["error"] is not None if "error" in response else None,
+        **taken(response, _RESPONSE),
     )
 
 

@@ -1,4 +1,4 @@
-"""A shape: how the requests, responses and chunks of a kind of operation are read."""
+"""Shape: the readers of an API format, for its requests, responses and chunks."""
 
 from __future__ import annotations
 
@@ -18,31 +18,29 @@ from agentops_otel_litellm.readers.usage import read_usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The readers of a kind of operation."""
+    """The readers of the operations with one API format."""
 
     target: Callable[[Mapping[str, Any], Any], Target] = targets.read_target
-    """From the parameters and LiteLLM's logging object; likewise below."""
+    """Parameters, LiteLLM's logging object → target. `routing` has the same arguments."""
     routing: Callable[[Mapping[str, Any], Any], Routing] = targets.read_routing
     request: Callable[[Mapping[str, Any]], Request]
     response: Callable[[Any], Response]
     usage: Callable[[Any], Usage | None] = read_usage
     counted: Callable[[Usage, Any], Usage | None] = read_counted
-    """What of that the provider has counted: from the usage, and LiteLLM's logging object."""
+    """Usage, LiteLLM's logging object → the usage that the provider has counted."""
     cost: Callable[[Any], Cost | None] = responses.read_cost
     chunks: Callable[[Any], streams.Chunks] = streams.DefaultChunks
-    """Of a stream: made with LiteLLM's stream object."""
+    """LiteLLM's stream → the reader of its chunks."""
     stream_cost: Callable[[Any], Cost | None] = streams.read_stream_cost
-    """Of a stream that was read to its end: from LiteLLM's logging object."""
+    """LiteLLM's logging object → the cost of a stream that was read to its end."""
     price: Callable[[Any, Any], Cost | None] = responses.no_price
-    """Where neither gave one, or a zero, and the provider counted: from the response, or the stream's chunks, and
-    LiteLLM's logging object.
-    """
+    """Response or chunks, LiteLLM's logging object → the cost, if LiteLLM has no price, or 0, for counted tokens."""
     content: ContentReaders | None = None
-    """Where something is said."""
+    """The readers of message content, if there is any."""
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether what is given may tell of tokens."""
+        """Whether the result may have usage."""
         return self.usage is not responses.no_usage
 
 

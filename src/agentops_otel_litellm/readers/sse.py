@@ -1,4 +1,4 @@
-"""Server-sent events as bytes, cut wherever the network cut them → the messages in them."""
+"""Server-sent events, as bytes in pieces of any length → their messages."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from contextlib import suppress
 from json import JSONDecoder
 from typing import Any
 
-_decode = JSONDecoder().raw_decode  # from a place in a text: a stream has thousands of events
+_decode = JSONDecoder().raw_decode  # decodes from an index, without copying
 
 
 class ServerSentEvents:
-    """Takes bytes piece by piece, and gives each message once its line is whole. A message is JSON on one line."""
+    """Parses pieces of bytes, and returns each message when its line is complete. A message is JSON on one line."""
 
     __slots__ = ("_begun",)
 
     def __init__(self) -> None:
         self._begun: list[bytes] = []
-        """Of a line whose end has yet to come."""
+        """The pieces of an incomplete line."""
 
     def messages(self, piece: Any) -> Sequence[Mapping[str, Any]]:
-        """Of what came, which some of LiteLLM's streams have parsed already."""
+        """The messages that a piece completes. Some of LiteLLM's streams return parsed messages instead of bytes."""
         if isinstance(piece, Mapping):
             return (piece,)
         if isinstance(piece, str):

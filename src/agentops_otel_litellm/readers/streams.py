@@ -1,4 +1,4 @@
-"""The chunks of LiteLLM's streams → Response, Usage and Cost, with none of them kept."""
+"""The chunks of LiteLLM's streams → Response, Usage and Cost. No chunk is kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from agentops_otel_litellm.readers.values import (
 
 
 class LiteLLMStream(Protocol):
-    """Whichever class a stream is of, it has some of these."""
+    """Methods of LiteLLM's streams; each class has some of these."""
 
     def __iter__(self) -> object: ...
     def __aiter__(self) -> object: ...
@@ -38,39 +38,39 @@ class LiteLLMStream(Protocol):
 
 
 class Chunks(Protocol):
-    """What the chunks of one of LiteLLM's streams amount to. The first is to be taken before the second is made."""
+    """A reader that accumulates the chunks of one stream. Each chunk is added before the stream returns the next."""
 
     first_token: float | None
-    """The instant of the first chunk that carried output: text, reasoning or a tool call."""
+    """When the first chunk with output (text, reasoning or a tool call) was received."""
 
     failure: Failure | None
-    """What the provider said had gone wrong, in a stream that LiteLLM then ended as if nothing had."""
+    """The failure that the provider reported in the stream, if LiteLLM ends such a stream normally."""
 
     def add(self, chunk: Any, at: float, /) -> None:
-        """Take the chunk that came at that instant."""
+        """Add a chunk that was received at that time."""
 
     def response(self) -> Response:
-        """The response as far as it came."""
+        """The response as far as it was received."""
 
     def usage(self) -> Usage | None:
-        """What the provider counted, if it said."""
+        """The provider's usage, if it was received."""
 
-    def let_go(self) -> None:
-        """Let go of LiteLLM's stream, which nobody can read any more, and keep what is read of it at the end.
+    def release(self) -> None:
+        """Release LiteLLM's stream, which nobody can read any more, but keep the attributes that are read at the end.
 
-        A finalizer calls this: it waits for no lock.
+        A finalizer calls this, so it must not wait for a lock.
         """
 
 
-def kept_of(stream: Any, *names: str) -> Any:
-    """What a stream of LiteLLM's has under these names, of those that it has; nothing of one that is not there."""
+def copy_attributes(stream: Any, *names: str) -> Any:
+    """Return an object with those of the named attributes that the stream has; `None` for no stream."""
     if stream is None:
         return None
     return SimpleNamespace(**{name: getattr(stream, name) for name in names if hasattr(stream, name)})
 
 
 class ChatChunks:
-    """Chunks of a chat stream. Deltas of parallel choices and tool calls are told apart by their indexes."""
+    """Reads the chunks of a chat stream. Parallel choices and tool calls are distinguished by their indexes."""
 
     __slots__ = ("_calls", "_id", "_length", "_model", "_reasons", "_service_tier", "_stream", "first_token")
 
@@ -102,12 +102,12 @@ class ChatChunks:
                 self.first_token = at
 
     def _output(self, number: int, choice: Mapping[str, Any]) -> bool:
-        """Whether the choice carried output, which is counted."""
+        """Count the output of a choice, and return whether it has any."""
         delta = choice.get("delta")
-        held = getattr(delta, "__pydantic_extra__", None) or NOTHING
-        content = held.get("content")
-        if content and held.get("tool_calls") is None and held.get("function_call") is None:
-            self._length += characters(content)  # nearly every chunk is such a one
+        fields = getattr(delta, "__pydantic_extra__", None) or NOTHING
+        content = fields.get("content")
+        if content and fields.get("tool_calls") is None and fields.get("function_call") is None:
+            self._length += characters(content)  # nearly every chunk
             return True
         return self._any_output(number, members(delta))
 
@@ -125,7 +125,7 @@ class ChatChunks:
     def response(self) -> Response:
         indexes = sorted(self._reasons)
         cached = getattr(self._stream, "custom_llm_provider", None) == "cached_response"
-        reasons = self._reasons if _says_why_it_ends(self._stream) else {}
+        reasons = self._reasons if _has_finish_reason(self._stream) else {}
         return Response(
             id=self._id,
             model=None if cached else self._response_model(),
@@ -139,35 +139,37 @@ class ChatChunks:
         )
 
     @property
-    def kept(self) -> list[Any]:
-        """LiteLLM's own list of the chunks that it got."""
+    def chunks(self) -> list[Any]:
+        """LiteLLM's list of the chunks that it received."""
         return getattr(self._stream, "chunks", None) or []
 
     def _response_model(self) -> str | None:
-        """The provider's name of it. (LiteLLM replays a cached answer under the name that was asked for, and older
-        releases give that name to every chunk: they do not keep the provider's.)
+        """The provider's name of the model.
+
+        Older releases of LiteLLM set the requested name on every chunk and do not keep the provider's. Then the name is
+        known only if it differs from the requested one.
         """
         if not hasattr(self._stream, "_provider_response_model"):
-            asked = model_name(getattr(self._stream, "model", None))
-            return None if self._model == asked else self._model
-        return model_name(self._stream._provider_response_model) or self._model  # noqa: SLF001 - it has no other
+            requested = model_name(getattr(self._stream, "model", None))
+            return None if self._model == requested else self._model
+        return model_name(self._stream._provider_response_model) or self._model  # noqa: SLF001 - not public
 
     def usage(self) -> Usage | None:
         return reported_usage(self._stream)
 
-    def let_go(self) -> None:
-        self._stream = kept_of(self._stream, *_READ_AT_END)
+    def release(self) -> None:
+        self._stream = copy_attributes(self._stream, *_READ_AT_END)
 
 
 _READ_AT_END = (
     *("chunks", "model", "_provider_response_model", "system_fingerprint", "custom_llm_provider"),
     *("received_finish_reason", "intermittent_finish_reason"),
 )
-"""What `ChatChunks` reads of a stream when it is over."""
+"""The attributes of a stream that `ChatChunks` reads at the end."""
 
 
 class TextChunks(ChatChunks):
-    """Chunks of a text completion stream, which is made of a chat stream's."""
+    """Reads the chunks of a text completion stream, which LiteLLM makes from those of a chat stream."""
 
     __slots__ = ()
 
@@ -180,12 +182,12 @@ class TextChunks(ChatChunks):
         if getattr(self._stream, "chunks", None) is None:
             self._stream = _chat_stream(self._stream)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._find_chat()
-        super().let_go()
+        super().release()
 
     def _output(self, _number: int, choice: Mapping[str, Any]) -> bool:
-        # Of an answer from its cache LiteLLM gives the chunks of a chat.
+        # For a response from its cache, LiteLLM returns the chunks of a chat.
         content = choice.get("text") if "text" in choice else field(choice.get("delta"), "content")
         self._length += characters(content)
         return bool(content)
@@ -195,7 +197,7 @@ class TextChunks(ChatChunks):
 
 
 class DefaultChunks:
-    """A stream of a shape that nobody described: counted, timed, and otherwise left alone."""
+    """Reads nothing of a stream of an unknown API format, of which only the number and times of chunks are recorded."""
 
     __slots__ = ()
 
@@ -214,19 +216,20 @@ class DefaultChunks:
     def usage(self) -> Usage | None:
         return None
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         pass
 
 
-def _says_why_it_ends(stream: Any) -> bool:
-    """Whether the provider gave a reason, as far as LiteLLM's stream tells; else the one it hands out is its own."""
-    told = (getattr(stream, name, "") for name in ("received_finish_reason", "intermittent_finish_reason"))
-    return any(reason is not None for reason in told)
+def _has_finish_reason(stream: Any) -> bool:
+    """Whether the provider sent a finish reason, or that is unknown. If it sent none, LiteLLM invents one."""
+    reasons = (getattr(stream, name, "") for name in ("received_finish_reason", "intermittent_finish_reason"))
+    return any(reason is not None for reason in reasons)
 
 
 def _chat_stream(stream: Any) -> Any:
-    """The chat stream beneath a text completion stream. For OpenAI's it is a variable of a suspended generator, which
-    the asynchronous ones wrap in another.
+    """The chat stream of a text completion stream.
+
+    For OpenAI it is a variable of a suspended generator, which another generator wraps if it is asynchronous.
     """
     beneath = getattr(stream, "completion_stream", None)
     while (frame := getattr(beneath, "gi_frame", None) or getattr(beneath, "ag_frame", None)) is not None:
@@ -235,8 +238,9 @@ def _chat_stream(stream: Any) -> Any:
 
 
 def translated_chat(stream: Any) -> Any:
-    """What has the chunks of the chat stream that LiteLLM translates as another's, if it does: the other itself, or
-    what it has as a variable, if it is a generator; of one that has ended they are gone.
+    """The object with the chunks of the chat stream that LiteLLM translates into `stream`, `None` if there is none.
+
+    That is `stream` itself, or a variable of it if it is a generator. A generator that has ended has no variables.
     """
     if isinstance(getattr(stream, "chunks", None), list):
         return stream
@@ -246,9 +250,9 @@ def translated_chat(stream: Any) -> Any:
 
 
 def reported_usage(stream: Any) -> Usage | None:
-    """From a chat's chunks that the provider sent, which LiteLLM keeps; what it hands out last may be an estimate."""
-    kept = elements(getattr(stream, "chunks", None))
-    reported = [usage for chunk in kept if field(chunk, "usage") is not None and (usage := read_usage(chunk))]
+    """The usage in the provider's chunks, which LiteLLM keeps. The last chunk of LiteLLM's may have an estimate."""
+    chunks = elements(getattr(stream, "chunks", None))
+    reported = [usage for chunk in chunks if field(chunk, "usage") is not None and (usage := read_usage(chunk))]
     return merged(reported) if reported else None
 
 
@@ -260,28 +264,28 @@ def merged(reported: Sequence[Usage]) -> Usage:
             if count or name not in counts:
                 counts[name] = count
     if len(reported) > 1 and {"input", "output"} <= counts.keys():
-        counts["total"] = counts["input"] + counts["output"]  # each part's total is of that part
+        counts["total"] = counts["input"] + counts["output"]  # the total of a part is that part's
     return Usage(**counts)
 
 
 def read_stream_cost(logging: Any) -> Cost | None:
-    """What LiteLLM priced a stream at when it ended. Call it only where the provider reported usage: LiteLLM
-    prices its own estimate without a word.
+    """LiteLLM's price of a stream that has ended. Call it only if the provider reported usage, because LiteLLM also
+    prices its own estimate of the usage.
     """
     return litellm_cost(field(getattr(logging, "cost_breakdown", None), "total_cost"))
 
 
 def is_stream(result: Any) -> TypeGuard[LiteLLMStream]:
-    """Iterators are streams; finished responses are at most iterable."""
-    kind = type(result)  # asked directly: the abstract classes of iterators take 10 µs to say it
+    """Whether it is an iterator. Complete responses are at most iterable."""
+    kind = type(result)  # the abstract base classes of iterators take 10 µs for this check
     return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
 
 
-def is_chunks(given: Any) -> TypeGuard[Chunks]:
-    """Whether it reads the chunks of a stream. Each class that does has both of these."""
-    return hasattr(type(given), "let_go") and hasattr(type(given), "usage")
+def is_chunks(value: Any) -> TypeGuard[Chunks]:
+    """Whether it is a reader of a stream's chunks. Only such classes have both methods."""
+    return hasattr(type(value), "release") and hasattr(type(value), "usage")
 
 
 def is_stream_manager(result: Any) -> TypeGuard[LiteLLMStream]:
-    """What OpenAI's client gives for an assistant's run that streams: nothing is sent before it is entered."""
+    """Whether it is OpenAI's manager of a streamed run of an assistant, which sends nothing before it is entered."""
     return type(result).__name__ in {"AssistantStreamManager", "AsyncAssistantStreamManager"}

@@ -1,4 +1,4 @@
-"""The provider, model and server of a call, and how LiteLLM carries it: from its parameters and its logging object."""
+"""Target (provider, model, server) and routing of a call, from its parameters and LiteLLM's logging object."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ Parameters = Mapping[str, Any]
 
 @lru_cache(maxsize=256)
 def _host_and_port(url: str) -> tuple[str | None, int | None]:
-    """Host and port alone: paths and queries of these URLs carry keys."""
+    """The host and port only, because paths and queries of these URLs may contain keys."""
     try:
         parts = urlsplit(url if "//" in url else f"//{url}")
         port = parts.port
-    except ValueError:  # not a URL: LiteLLM will say so
+    except ValueError:  # not a URL, for which LiteLLM raises an error later
         return None, None
     return parts.hostname, port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 @lru_cache(maxsize=256)
 def _is_provider(prefix: str, _known: int) -> bool:
-    """Whether LiteLLM has a provider of that name: a walk through some 160 enum members, made once."""
+    """Whether LiteLLM has a provider of that name, cached because the check iterates over some 160 enum members."""
     return prefix in getattr(sys.modules.get("litellm"), "provider_list", ())
 
 
 def _is_custom(prefix: str, litellm: Any) -> bool:
-    """Whether the app has registered a provider of that name; LiteLLM lists it only once it was called."""
+    """Whether the application has registered a provider of that name, which LiteLLM lists after its first call only."""
     return any(field(each, "provider") == prefix for each in getattr(litellm, "custom_provider_map", None) or ())
 
 
 def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, str]:
-    """Split LiteLLM's `provider/model`; else ask its price map, which is in memory and knows most bare names."""
+    """Split LiteLLM's `provider/model`, or look a name without a provider up in its price map, which is in memory."""
     litellm = sys.modules.get("litellm")
     prefix, slash, rest = model.partition("/")
     if slash and (
@@ -53,14 +53,14 @@ def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, s
 
 
 def _family(priced: str | None) -> str | None:
-    """The price map tells kinds of one provider's models apart: `vertex_ai-language-models`, `bedrock_converse`."""
+    """The provider of a name in the price map, which distinguishes `vertex_ai-language-models`, `bedrock_converse`."""
     if priced is None:
         return None
     return priced.partition("-")[0] if priced.endswith("models") else priced.removesuffix("_converse")
 
 
 def read_target(parameters: Parameters, logging: Any) -> Target:
-    """The provider, model and server: what LiteLLM resolved (in its `logging` object), else what the app wrote."""
+    """The provider, model and server that LiteLLM resolved (in its `logging` object), else those of the parameters."""
     details = getattr(logging, "model_call_details", None) or {}
     provider = keyword(details.get("custom_llm_provider")) or keyword(parameters.get("custom_llm_provider"))
     model = text(details.get("model")) if "custom_llm_provider" in details else None
@@ -69,7 +69,7 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
         provider, stripped = _provider_and_model(written, provider)
         model = model or stripped
     if model is not None and provider is not None and written is not None and model.startswith(f"{provider}/"):
-        # For an answer from its cache LiteLLM has the whole name.
+        # For a response from its cache, LiteLLM has the name with the provider.
         stripped = _provider_and_model(written, provider)[1]
         model = stripped if model == f"{provider}/{stripped}" else model
     url = _resolved_url(details) or text(parameters.get("api_base")) or text(parameters.get("base_url"))
@@ -89,7 +89,7 @@ def _resolved_url(details: Mapping[str, Any]) -> str | None:
 def read_routing(parameters: Parameters, logging: Any) -> Routing:
     details = getattr(logging, "model_call_details", None) or {}
     litellm_params = details.get("litellm_params") or parameters
-    # The Router writes to the second where the first is the provider's, and the app's then.
+    # The Router writes to the second if the first is a parameter of the provider.
     places = (parameters.get("metadata"), parameters.get("litellm_metadata"))
     groups = (place.get("model_group") for place in places if isinstance(place, dict))
     return Routing(
@@ -101,25 +101,25 @@ def read_routing(parameters: Parameters, logging: Any) -> Routing:
 
 
 def no_target(_parameters: Parameters, _logging: Any) -> Target:
-    """A call that goes to several has none."""
+    """No target: the operation may call several."""
     return Target()
 
 
 def no_routing(_parameters: Parameters, _logging: Any) -> Routing:
-    """Each of its calls has one."""
+    """No routing: each call of the operation has its own."""
     return Routing()
 
 
 def route_routing(parameters: Parameters, _logging: Any) -> Routing:
-    """The Router is asked for a group of deployments, by the name that its user calls a model."""
+    """The routing of a request to the Router, whose model is the name of a model group."""
     return Routing(model_group=model_name(parameters.get("model")))
 
 
 def read_routed_request(arguments: Parameters) -> Parameters | None:
     """The request that a function of the Router's Rust core receives.
 
-    `None` for the asynchronous endpoints that pick a deployment and neither retry nor fall back, such as moderation:
-    earlier releases do not count them among the routed ones either.
+    `None` for the asynchronous endpoints that choose a deployment and neither retry nor fall back, such as moderation.
+    Earlier releases do not treat these as routed calls either.
     """
     request, plan = arguments.get("request"), arguments.get("plan")
     is_direct = getattr(plan, "single_attempt", False) is True and getattr(plan, "sync", False) is False
@@ -127,26 +127,26 @@ def read_routed_request(arguments: Parameters) -> Parameters | None:
 
 
 def read_cooldown_time(arguments: Parameters) -> float | None:
-    """From the parameters of the method that sets a deployment aside: its cache has a default."""
+    """The time in the parameters of the method that puts a deployment into cooldown, or the default of its cache."""
     return number(arguments.get("cooldown_time")) or number(
         getattr(arguments.get("self"), "default_cooldown_time", None)
     )
 
 
 def read_cooldown(events: Any) -> tuple[str | None, float | None]:
-    """The id of the deployment that the Router's Rust core sets aside, and for how many seconds, from its events."""
+    """The id of the deployment that the Router's Rust core puts into cooldown, and the seconds, from its events."""
     for event in events:
         if field(event, "kind") == "cooldown_set":
             return text(field(event, "deployment_id")), number(field(event, "cooldown_time"))
     return None, None
 
 
-def asks(client: Any, target: Target) -> bool:
-    """Whether OpenAI's `client` asks the server that LiteLLM has turned to, as far as that is known."""
+def is_client_of(client: Any, target: Target) -> bool:
+    """Whether OpenAI's `client` sends its requests to the server of the target, as far as that is known."""
     url = getattr(client, "base_url", None)
     return url is None or target.address is None or _host_and_port(str(url)) == (target.address, target.port)
 
 
 def is_of_a_tool(logging: Any) -> bool:
-    """Whether LiteLLM logs with the object what it calls on a model's behalf, and not the call of the model."""
+    """Whether the logging object is that of a tool which LiteLLM calls for a model, and not of a call of the model."""
     return str(getattr(logging, "call_type", "")).endswith(("_mcp_tool", "_mcp_tools"))

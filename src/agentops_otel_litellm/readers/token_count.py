@@ -1,4 +1,4 @@
-"""Tokens counted beforehand: nobody has used them, and they are no usage."""
+"""Counts of tokens before a request. They are no usage, because no model has processed the tokens."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from agentops_otel_litellm.readers.values import (
 
 
 def counting_request(parameters: Parameters) -> Request:
-    given, system = parameters.get("messages"), parameters.get("system")
+    input_messages, system = parameters.get("messages"), parameters.get("system")
     messages: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if is_given(system) else []
-    messages += map(members, elements(given))
+    messages += map(members, elements(input_messages))
     return Request(
         model=model_name(parameters.get("model")),
         tools_count=count(parameters.get("tools")),
-        **(conversation(messages, given) if messages else {}),
+        **(conversation(messages, input_messages) if messages else {}),
     )
 
 
 def counting_response(result: Any) -> Response:
-    """Where the provider did not count, LiteLLM does, and says so by the tokenizer alone."""
-    told = members(result)
+    """Read the count. If the provider does not count, LiteLLM does; only the tokenizer's name shows that."""
+    response = members(result)
     return Response(
-        model=model_name(told.get("model_used")),
-        tokens_counted=tokens(told.get("total_tokens")),
-        tokenizer=keyword(told.get("tokenizer_type")),
+        model=model_name(response.get("model_used")),
+        tokens_counted=tokens(response.get("total_tokens")),
+        tokenizer=keyword(response.get("tokenizer_type")),
     )
 
 

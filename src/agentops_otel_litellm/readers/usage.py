@@ -1,7 +1,7 @@
-"""Usage as OpenAI counts it, which is how LiteLLM hands on nearly everyone's → Usage.
+"""Usage in OpenAI's format, to which LiteLLM translates that of nearly all providers → Usage.
 
-The names are those of chats, of the Responses API, and of images, sound and realtime sessions: LiteLLM rewrites the
-one into the other, some of it in place.
+The names are those of chats, of the Responses API, and of images, audio and realtime sessions. LiteLLM translates
+between these, in part in place.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _INPUT_KINDS = ("input_text", "input_image", "input_audio")
 
 
 def summed(parts: Iterable[Usage]) -> Usage | None:
-    """What several answers of one session used, where any of them tells."""
+    """The sum of the usages of a session; `None` if there are none."""
     sums: dict[str, Any] = {}
     for usage in parts:
         for name, count in vars(usage).items():
@@ -63,8 +63,10 @@ def summed(parts: Iterable[Usage]) -> Usage | None:
 
 
 def read_usage(result: Any) -> Usage | None:
-    """What the provider counted of a text. LiteLLM writes zeros where the provider sent nothing: all zeros are
-    unknown, and so is an input of none, which there is not.
+    """Read the provider's counts of tokens of text.
+
+    LiteLLM sets zeros if the provider sent no usage. So the usage is unknown if all counts are 0, and the input is
+    unknown if it is 0, because there is no request without input.
     """
     usage = members(field(result, "usage"))
     counts = taken(usage, _COUNTS)
@@ -80,27 +82,30 @@ def read_usage(result: Any) -> Usage | None:
         _read_as_anthropics(counts, usage)
     if counts.get("cache_read") and "input_text" in counts:
         kinds = {name: counts.get(name) or 0 for name in _INPUT_KINDS}
-        if sum(kinds.values()) == counts.get("input", 0) - counts["cache_read"]:  # of Gemini's what was cached is gone
+        if (
+            sum(kinds.values()) == counts.get("input", 0) - counts["cache_read"]
+        ):  # Gemini's kinds without the cached tokens
             counts = {name: count for name, count in counts.items() if name not in kinds}
     return Usage(**counts)
 
 
 def _read_as_anthropics(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
-    """Of Anthropic's models, wherever they are hosted, and of Bedrock's LiteLLM tells more than was said.
+    """Remove the counts that LiteLLM adds to the usage of Anthropic's models, on any host, and of Bedrock's models.
 
-    They do not count by modality: what was not cached it calls text. And it counts the text of the reasoning by
-    itself, unless it was told; which of the two is not to be seen. Zeros of the cache it writes where nothing was said.
+    These providers do not count by modality; LiteLLM sets the tokens that were not cached as text. It estimates the
+    tokens of the reasoning if the provider did not count them, which cannot be distinguished. It sets zeros for the
+    cache if the provider sent no such counts.
     """
     for name in ("input_text", "output_text", "reasoning"):
         counts.pop(name, None)
-    for name, given in (("cache_read", "cache_read_input_tokens"), ("cache_write", "cache_creation_input_tokens")):
-        known = counts.pop(name, None) or tokens(usage.get(given))
+    for name, source in (("cache_read", "cache_read_input_tokens"), ("cache_write", "cache_creation_input_tokens")):
+        known = counts.pop(name, None) or tokens(usage.get(source))
         if known:
             counts[name] = known
 
 
 def read_media_usage(result: Any) -> Usage | None:
-    """What the provider counted of images and sound: tokens, or seconds. LiteLLM fills in every zero that can be."""
+    """Read the provider's counts for images and audio: tokens, or seconds. LiteLLM sets 0 for every missing count."""
     usage = members(field(result, "usage"))
     seconds = number(usage.get("seconds"))
     if seconds:

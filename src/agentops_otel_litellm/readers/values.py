@@ -1,4 +1,4 @@
-"""Values as LiteLLM and its users write them → values that are what they seem."""
+"""Reads values of LiteLLM's and the application's objects as values of the expected type; `None` if they are not."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from math import isfinite
 from stat import S_ISREG
 from typing import Any, TypeGuard
 
-from agentops_otel_litellm.guard import tell
+from agentops_otel_litellm.guard import log_fault
 
-# Name in LiteLLM → field of a record, and how the value is taken. What is not here is not read.
+# Name in LiteLLM → field of a record, and the reader of the value. Names without a row are not read.
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
 
 _LONGEST_NAME = 256
 _IDENTIFIER = re.compile(r"[\w.:;,=+-]{1,256}", re.ASCII)
 _KEYWORD = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _MOST_TOKENS = 10**12
-"""Of one call: what is more is no count, but a mistake of whoever counted."""
+"""The most tokens that one call can plausibly have."""
 _COLLECTIONS: tuple[type, ...] = (
     list,
     tuple,
@@ -39,8 +39,8 @@ NOTHING: Mapping[str, Any] = {}
 def is_collection(value: Any) -> TypeGuard[Collection[Any]]:
     """Whether a value can be iterated without changing what the application or LiteLLM finds in it afterwards.
 
-    An iterator can be iterated once, and that is LiteLLM's to do. A class of somebody else's may do anything when it
-    is iterated or asked for its length or truth, such as query a database.
+    An iterator can be iterated only once, which LiteLLM must do. A class of the application may do anything, such as
+    query a database, when it is iterated or when its length or truth value is read.
     """
     return isinstance(value, _COLLECTIONS)
 
@@ -61,8 +61,10 @@ def elements(value: Any) -> Collection[Any]:
 
 
 def members(thing: Any) -> Mapping[str, Any]:
-    """What a dict or a model holds, by name. LiteLLM's models keep most of it as pydantic extras, where going
-    through attributes costs a microsecond each, and three for one that is not there.
+    """The items of a dict, or the fields of a model, by name.
+
+    LiteLLM's models have most fields as pydantic extras. Reading these as attributes takes a microsecond for each, and
+    three for a missing one.
     """
     if isinstance(thing, dict):
         return thing
@@ -74,23 +76,25 @@ def members(thing: Any) -> Mapping[str, Any]:
 
 
 def rows_for(kind: type, rows: Rows) -> Rows:
-    """`rows`, when each of their fields is one of the record's; else a ValueError: a reader's typo would be silence."""
+    """Return `rows`. Raises: `ValueError` if `kind` lacks one of their fields, so that a misspelt row is noticed."""
     unknown = {row[0] for row in rows.values()} - {each.name for each in fields(kind)}
     if unknown:
         raise ValueError(f"{kind.__name__} does not have {', '.join(sorted(unknown))}")
     return rows
 
 
-def taken(given: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
-    """Field → value, of what is given and has a row. Where two names give one field, nothing and 0 yield."""
+def taken(source: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
+    """Field → value, for the names that have a row. If two names have the same field, a value that is not 0 or empty
+    takes precedence.
+    """
     values: dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in source.items():
         if name in rows and value is not None:
             field, take = rows[name]
             try:
                 known = take(value)
-            except Exception as fault:  # noqa: BLE001 - the value of one field, whatever it is
-                tell(f"reading {name!r}", fault)
+            except Exception as fault:  # noqa: BLE001 - as in a guard
+                log_fault(f"reading {name!r}", fault)
                 continue
             if known or (known is not None and field not in values):
                 values[field] = known
@@ -102,7 +106,7 @@ def field(thing: Any, name: str) -> Any:
 
 
 def model_name(value: Any) -> str | None:
-    """A model's name, cut to a bearable length. Where it is a URL, what may carry a key is left out."""
+    """A model's name, cut to the maximum length; of a URL without the parts that may contain a key."""
     name = text(value)
     if name is None or ("://" not in name and len(name) <= _LONGEST_NAME):
         return name
@@ -115,12 +119,12 @@ def model_name(value: Any) -> str | None:
 
 
 def identifier(value: Any) -> str | None:
-    """A provider's id. What has slashes is a path or a URL, as some give for ids: they name files and carry keys."""
+    """A provider's id. A value with slashes is a path or a URL, which may contain names of files or keys."""
     return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
 
 
 def keyword(value: Any) -> str | None:
-    """A word of a provider's, or of an enum of LiteLLM's: `in_progress`, `fine-tune`."""
+    """A keyword of a provider, or of an enum of LiteLLM: `in_progress`, `fine-tune`."""
     known = text(value)
     return known if known is not None and _KEYWORD.fullmatch(known) else None
 
@@ -131,7 +135,7 @@ def integer(value: Any) -> int | None:
 
 
 def tokens(value: Any) -> int | None:
-    """A number of tokens. A negative one or one beyond all plausibility counts nothing."""
+    """A number of tokens; `None` if it is negative or implausibly large."""
     known = integer(value)
     return known if known is not None and 0 <= known <= _MOST_TOKENS else None
 
@@ -157,12 +161,12 @@ def boolean(value: Any) -> bool | None:
 
 
 def count(value: Any) -> int | None:
-    """How many there are in a collection."""
+    """The number of elements of a collection."""
     return len(value) if is_collection(value) else None
 
 
 def text(value: Any) -> str | None:
-    """A string that says something, without what a subclass (an enum, say) makes of it."""
+    """A string that is not empty, as a plain `str` if it is of a subclass such as an enum."""
     if type(value) is str:
         return value or None
     return str.__str__(value) if isinstance(value, str) and value else None
@@ -176,7 +180,7 @@ def texts(value: Any) -> tuple[str, ...] | None:
 
 
 def quantity(value: Any) -> float | None:
-    """A number, or a string that is one: OpenAI's videos last `"4"` seconds."""
+    """A number, or a string with a number, such as the duration of OpenAI's videos: `"4"`."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -186,28 +190,28 @@ def quantity(value: Any) -> float | None:
 
 
 def length(value: Any) -> int | None:
-    """Characters of a text, where it is one."""
+    """The number of characters of a text."""
     return len(value) if isinstance(value, str) else None
 
 
 def characters(value: Any) -> int:
-    """Characters of a text; 0 of what is none, to be added up."""
+    """The number of characters of a text, 0 for any other value, so that it can be summed."""
     return len(value) if isinstance(value, str) else 0
 
 
-def file_size(given: Any) -> int | None:
-    """Bytes of what is uploaded: as they are, in a buffer, in an open file, or any of these after a name.
+def file_size(file: Any) -> int | None:
+    """The size, in bytes, of an uploaded file: bytes, a buffer, an open file, or a tuple of a name and one of these.
 
-    It is known of what is open without going to the disk. A path would have to be looked up there, on the app's thread,
-    and a file that spools to the disk goes there when it is asked for its descriptor: these have none.
+    Only sizes that are known without access to the disk are returned, because this runs on the application's thread.
+    That excludes paths, and spooled files, which are written to the disk when their descriptor is read.
     """
-    content = given[1] if isinstance(given, tuple) and len(given) > 1 else given
+    content = file[1] if isinstance(file, tuple) and len(file) > 1 else file
     if isinstance(content, bytes | bytearray):
         return len(content)
     if isinstance(content, BytesIO):
         return content.getbuffer().nbytes
     if isinstance(content, BufferedReader | BufferedRandom | FileIO):
-        with suppress(OSError, ValueError):  # closed, or not a file of the system's
-            told = os.fstat(content.fileno())
-            return told.st_size if S_ISREG(told.st_mode) else None
+        with suppress(OSError, ValueError):  # closed, or without a descriptor
+            status = os.fstat(content.fileno())
+            return status.st_size if S_ISREG(status.st_mode) else None
     return None

@@ -1,8 +1,8 @@
-"""What LiteLLM does in Rust: its dispatchers choose, for each call, between the Python function, which the decorator
-has built and we trace, and a native one, which is traced here.
+"""Traces calls that LiteLLM makes in Rust.
 
-A native function may decline a call that it cannot carry. Where there is a Python one, that is then called instead,
-and is the call.
+For each call, LiteLLM's dispatchers choose between a Python function, which the decorator has built and which is traced
+already, and a native function, which is traced here. A native function may decline a call that it does not support.
+Then the dispatcher calls the Python function, if there is one, and both are recorded as one call.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.observation import Observation, Running, is_suppressed
 from agentops_otel_litellm.operations import operation_named
-from agentops_otel_litellm.seams.tracing import TRACING, continues_a_call, handed_on
+from agentops_otel_litellm.seams.tracing import TRACING, is_continuation, traced_result
 
 Function = Callable[..., Any]
 Parts = dict[str, Any]
 
-_DISPATCHING = guard("tracing what LiteLLM does in Rust")
+_DISPATCHING = guard("tracing LiteLLM's native functions")
 _STARTING = guard("starting a span")
 
 
 def trace_dispatch(run: Function) -> Function:
-    """A dispatcher's method. What is traced is the native function among its parts."""
+    """Patch a dispatcher's method, which receives the native function and the Python function as arguments."""
 
     @wraps(run)
-    def dispatched(dispatcher: object, *args: object, **parts: Any) -> object:  # noqa: ANN401 - whatever LiteLLM's are
-        call = _to_trace(dispatcher, parts)
+    def traced_run(dispatcher: object, *args: object, **parts: Any) -> object:  # noqa: ANN401 - LiteLLM's arguments
+        call = _native_call(dispatcher, parts)
         if call is not None:
-            parts["native"] = call.trying(parts["native"])
-            parts["python"] = call.instead(parts["python"])
+            parts["native"] = call.trace_native(parts["native"])
+            parts["python"] = call.trace_python(parts["python"])
         return run(dispatcher, *args, **parts)
 
     @wraps(run)
-    async def dispatched_async(dispatcher: object, *args: object, **parts: Any) -> object:  # noqa: ANN401 - (the same)
-        call = _to_trace(dispatcher, parts)
+    async def traced_arun(dispatcher: object, *args: object, **parts: Any) -> object:  # noqa: ANN401 - LiteLLM's
+        call = _native_call(dispatcher, parts)
         if call is not None:
-            parts["native"] = call.trying_async(parts["native"])
-            parts["python"] = call.instead(parts["python"])
+            parts["native"] = call.trace_native_async(parts["native"])
+            parts["python"] = call.trace_python(parts["python"])
         return await run(dispatcher, *args, **parts)
 
-    return dispatched_async if inspect.iscoroutinefunction(run) else dispatched
+    return traced_arun if inspect.iscoroutinefunction(run) else traced_run
 
 
-def _to_trace(dispatcher: object, parts: Parts) -> _NativeCall | None:
+def _native_call(dispatcher: object, parts: Parts) -> _NativeCall | None:
     with _DISPATCHING:
         if TRACING.telemetry is not None and callable(parts.get("native")) and "python" in parts:
             return _NativeCall(readers.read_native_function(dispatcher))
@@ -58,7 +58,7 @@ def _to_trace(dispatcher: object, parts: Parts) -> _NativeCall | None:
 
 
 class _NativeCall:
-    """A call that goes to Rust first. Where that declines, it goes on as one of the Python function."""
+    """A call of a native function, which the Python function continues if the native function declines it."""
 
     __slots__ = ("_declined", "_function")
 
@@ -66,68 +66,70 @@ class _NativeCall:
         self._function = function
         self._declined: Observation | None = None
 
-    def trying(self, native: Function) -> Function:
-        """The native function, which is given LiteLLM's binding, the request, and the app's arguments."""
+    def trace_native(self, native: Function) -> Function:
+        """Return the traced native function. Its arguments are LiteLLM's binding, the request, and the application's
+        positional and keyword arguments.
+        """
 
-        def traced(*given: object, **named: object) -> object:
-            observation = self._observed(given)
+        def traced_native(*args: object, **kwargs: object) -> object:
+            observation = self._start(args)
             if observation is None:
-                return native(*given, **named)
-            with _Trying(observation, self):
-                result = native(*given, **named)
-            return handed_on(observation, result)
+                return native(*args, **kwargs)
+            with _RunningNative(observation, self):
+                result = native(*args, **kwargs)
+            return traced_result(observation, result)
 
-        return traced
+        return traced_native
 
-    def trying_async(self, native: Function) -> Function:
-        """The same of one that is awaited."""
+    def trace_native_async(self, native: Function) -> Function:
+        """Return the traced native function, if it is asynchronous."""
 
-        async def traced_async(*given: object, **named: object) -> object:
-            observation = self._observed(given)
+        async def traced_native(*args: object, **kwargs: object) -> object:
+            observation = self._start(args)
             if observation is None:
-                return await native(*given, **named)
-            with _Trying(observation, self):
-                result = await native(*given, **named)
-            return handed_on(observation, result)
+                return await native(*args, **kwargs)
+            with _RunningNative(observation, self):
+                result = await native(*args, **kwargs)
+            return traced_result(observation, result)
 
-        return traced_async
+        return traced_native
 
-    def instead(self, python: object) -> object:
-        """The Python function, where there is one."""
+    def trace_python(self, python: object) -> object:
+        """Return the traced Python function, or `python` itself if there is none."""
         if not callable(python):
             return python
 
-        def traced(*args: object, **kwargs: object) -> object:
+        def traced_python(*args: object, **kwargs: object) -> object:
             observation = self._declined
             if observation is None:
                 return python(*args, **kwargs)
             with observation.running():
                 result = python(*args, **kwargs)
-            return handed_on(observation, result)
+            return traced_result(observation, result)
 
-        return traced
+        return traced_python
 
-    def declined(self, observation: Observation) -> None:
-        """Nothing has been done for the call yet."""
-        observation.account.start_over()
+    def decline(self, observation: Observation) -> None:
+        """The native function has declined the call: the Python function continues it from the beginning."""
+        observation.account.reset_logging()
         self._declined = observation
 
-    def _observed(self, given: tuple[object, ...]) -> Observation | None:
-        """The observation of a call of its own; none of a call that belongs to one, or is not to be seen."""
+    def _start(self, args: tuple[object, ...]) -> Observation | None:
+        """Return the observation of a new call; `None` if it continues another, or instrumentation is suppressed."""
         with _STARTING:
             telemetry, context = TRACING.telemetry, get_current()
-            _binding, request, _args, kwargs, *_ = given
+            _binding, request, _args, kwargs, *_ = args
             if telemetry is None or is_suppressed(context) or not isinstance(kwargs, Mapping):
                 return None
-            if continues_a_call(kwargs, context):
+            if is_continuation(kwargs, context):
                 return None
             parameters = readers.read_native_parameters(request, kwargs)
             return Observation.begin(telemetry, operation_named(self._function), parameters, context)
         return None
 
 
-class _Trying(Running):
-    """Rust is tried for a call."""
+class _RunningNative(Running):
+    """The block in which the native function runs. It does not end the call if the function declines it."""
 
     __slots__ = ("_call",)
 
@@ -138,7 +140,7 @@ class _Trying(Running):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        declined = readers.has_declined(error)
-        if declined:
-            self._call.declined(self._observation)
-        super().__exit__(kind, None if declined else error, traceback)
+        has_declined = readers.has_declined(error)
+        if has_declined:
+            self._call.decline(self._observation)
+        super().__exit__(kind, None if has_declined else error, traceback)

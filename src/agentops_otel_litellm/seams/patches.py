@@ -1,4 +1,4 @@
-"""Putting ours in the place of LiteLLM's, and LiteLLM's back."""
+"""Replaces functions of LiteLLM, and restores them."""
 
 from __future__ import annotations
 
@@ -8,104 +8,108 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-Anything = Callable[..., Any]
-Wrapper = Callable[[Anything], Anything]
+Function = Callable[..., Any]
+Wrapper = Callable[[Function], Function]
 
 _originals: dict[Any, Any] = {}
-"""What we put in LiteLLM's place → what was there."""
-_places: set[tuple[Any, str]] = set()
-"""Where we put it: modules and classes, and names in them."""
+"""Replacement → original."""
+_patched: set[tuple[Any, str]] = set()
+"""Modules and classes, and the names in them, whose values were replaced."""
 _built: dict[CodeType, Wrapper] = {}
-"""The code of functions that a decorator of LiteLLM's builds → what is put around them."""
+"""The code of functions that a decorator of LiteLLM builds → the wrapper for these functions."""
 
 
-def in_place_of(theirs: Anything, ours: Anything) -> Anything:
-    """`ours`, of which it is now known what it stands for."""
-    _keep_signature(theirs, ours)
-    _originals[ours] = theirs
-    return ours
+def register_replacement(original: Function, replacement: Function) -> Function:
+    """Remember what `replacement` replaces, and return it."""
+    _copy_signature(original, replacement)
+    _originals[replacement] = original
+    return replacement
 
 
-def _keep_signature(theirs: Anything, ours: Anything) -> None:
-    """Have `ours` inspected as `theirs` is, with and without following what is wrapped.
+def _copy_signature(original: Function, replacement: Function) -> None:
+    """Give `replacement` the signature of `original`, for inspection that follows `__wrapped__` and that does not.
 
-    `functools.wraps` sets `__wrapped__`, which is one step more than without us if LiteLLM's decorator has set it
-    already, and which `inspect.getfullargspec` does not follow if it has not. A function that wraps nothing keeps our
-    `__wrapped__`, where `inspect.getsource` and `typing.get_type_hints` find its source and the names in its hints.
+    `functools.wraps` sets `__wrapped__`. If LiteLLM's decorator has set it as well, that is one step more than without
+    tracing; if not, `inspect.getfullargspec` does not follow it. A function that wraps nothing keeps the `__wrapped__`
+    of `functools.wraps`, by which `inspect.getsource` and `typing.get_type_hints` find its source and type hints.
     """
-    theirs, ours = getattr(theirs, "__func__", theirs), getattr(ours, "__func__", ours)
-    if not isinstance(theirs, FunctionType) or not isinstance(ours, FunctionType) or theirs is ours:
+    original = getattr(original, "__func__", original)
+    replacement = getattr(replacement, "__func__", replacement)
+    if not isinstance(original, FunctionType) or not isinstance(replacement, FunctionType) or original is replacement:
         return
-    if hasattr(theirs, "__wrapped__"):
-        ours.__wrapped__ = theirs.__wrapped__  # type: ignore[attr-defined]  # functions have whatever is set on them
+    if hasattr(original, "__wrapped__"):
+        replacement.__wrapped__ = original.__wrapped__  # type: ignore[attr-defined]  # functions accept any attribute
     else:
-        ours.__signature__ = inspect.signature(theirs)  # type: ignore[attr-defined]  # (the same)
+        replacement.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]  # as above
 
 
-def built_by(decorator: FunctionType, wrapper: Wrapper) -> None:
-    """Have the functions found that LiteLLM's decorator had built before us: their code is a constant of its own."""
+def register_decorator(decorator: FunctionType, wrapper: Wrapper) -> None:
+    """Have `replace_aliases` wrap the functions that LiteLLM's decorator built before it was replaced.
+
+    The code of these functions is a constant of the decorator's code.
+    """
     for constant in decorator.__code__.co_consts:
         if isinstance(constant, CodeType):
             _built[constant] = wrapper
 
 
-def is_built(function: Anything) -> bool:
-    """Whether a decorator of LiteLLM's has built the function, or the one that ours stands for."""
+def is_built(function: Function) -> bool:
+    """Whether a registered decorator has built the function, or the function that it replaces."""
     return any(getattr(each, "__code__", None) in _built for each in (function, _originals.get(function)))
 
 
 def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
-    """Wrap what `module` has under the dotted `name`; whether it has that."""
+    """Wrap the object with the dotted `name` in `module`; return whether there is one."""
     owner, _, last = name.rpartition(".")
-    holder = getattr(module, owner, None) if owner else module
-    theirs: Any = None if holder is None else vars(holder).get(last)
-    if isinstance(theirs, staticmethod | classmethod):
-        ours: Any = type(theirs)(wrapper(theirs.__func__))
-    elif callable(theirs) or isinstance(theirs, ModuleType):
-        ours = wrapper(theirs)
+    namespace = getattr(module, owner, None) if owner else module
+    original: Any = None if namespace is None else vars(namespace).get(last)
+    if isinstance(original, staticmethod | classmethod):
+        replacement: Any = type(original)(wrapper(original.__func__))
+    elif callable(original) or isinstance(original, ModuleType):
+        replacement = wrapper(original)
     else:
         return False
-    if ours is not theirs:
-        _places.add((holder, last))
-        setattr(holder, last, in_place_of(theirs, ours))
+    if replacement is not original:
+        _patched.add((namespace, last))
+        setattr(namespace, last, register_replacement(original, replacement))
     return True
 
 
 def replace_aliases() -> None:
-    """Have ours found under every other name of LiteLLM's, in LiteLLM and in the app: both may have imported it."""
-    ours = {theirs: ours for ours, theirs in _originals.items()}
+    """Replace the originals in every module that has imported them, of LiteLLM and of the application."""
+    replacements = {original: replacement for replacement, original in _originals.items()}
     for namespace, name, value in _functions():
         if value in _originals:
             continue
-        if value not in ours and value.__code__ in _built:
-            ours[value] = in_place_of(value, _built[value.__code__](value))
-        if value in ours:
-            namespace[name] = _last(value, ours)
+        if value not in replacements and value.__code__ in _built:
+            replacements[value] = register_replacement(value, _built[value.__code__](value))
+        if value in replacements:
+            namespace[name] = _follow(value, replacements)
 
 
 def undo() -> None:
-    """Put LiteLLM's own back wherever ours are found."""
-    for holder, name in _places:
-        found: Any = vars(holder).get(name)
-        if found.__hash__ is not None and found in _originals:  # the app may have put anything there
-            setattr(holder, name, _last(found, _originals))
+    """Restore the originals wherever a replacement is found."""
+    for owner, name in _patched:
+        found: Any = vars(owner).get(name)
+        if found.__hash__ is not None and found in _originals:  # the application may have set anything
+            setattr(owner, name, _follow(found, _originals))
     for namespace, name, value in _functions():
         if value in _originals:
-            namespace[name] = _last(value, _originals)
+            namespace[name] = _follow(value, _originals)
     _originals.clear()
-    _places.clear()
+    _patched.clear()
     _built.clear()
 
 
-def _last(value: Anything, replaced: dict[Any, Any]) -> Anything:
-    """What `value` was replaced by, in the end: a place may have been patched twice."""
+def _follow(value: Function, replaced: dict[Any, Any]) -> Function:
+    """What `value` was replaced by in the end: a function may have been patched twice."""
     while value in replaced:
         value = replaced[value]
     return value
 
 
 def _functions() -> Iterator[tuple[dict[str, Any], str, FunctionType]]:
-    """Every function that a module knows by a name."""
+    """Every function in the namespace of a module, as the namespace, the name and the function."""
     for module in list(sys.modules.values()):
         namespace = getattr(module, "__dict__", None)
         if isinstance(namespace, dict):

@@ -1,4 +1,4 @@
-"""Realtime sessions: LiteLLM returns nothing from one and swallows what goes wrong in it."""
+"""Wrappers that record the results and errors of realtime sessions, which LiteLLM does not return or raise."""
 
 from __future__ import annotations
 
@@ -9,86 +9,87 @@ from weakref import WeakKeyDictionary
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.seams.signals import observed
+from agentops_otel_litellm.seams.signals import current_call
 
 Function = Callable[..., Any]
 
-_TAKING_SESSION = guard("taking a realtime session")
+_RECORDING_SESSION = guard("recording a realtime session")
 _TURNS: WeakKeyDictionary[object, list[object]] = WeakKeyDictionary()
-"""Of the sessions that go on and do not keep theirs."""
+"""Open session → its responses, for releases of LiteLLM whose sessions do not keep them."""
 _SESSIONS = frozenset({"realtime", "responses_websocket"})
 
 
-def session_ends(bidirectional_forward: Function) -> Function:
-    """LiteLLM passes on what the app and the provider say to each other in a session, until one hangs up.
+def record_session_end(bidirectional_forward: Function) -> Function:
+    """Record the result of a session when LiteLLM stops forwarding its messages.
 
-    Of a session of responses it gives back what the provider failed with.
+    For a session of the Responses API the function returns the provider's error, if there was one.
     """
 
     @wraps(bidirectional_forward)
-    async def told(session: object, *args: object, **kwargs: object) -> object:
+    async def traced_bidirectional_forward(session: object, *args: object, **kwargs: object) -> object:
         failure: object = None
         try:
             failure = await bidirectional_forward(session, *args, **kwargs)
         finally:
-            with _TAKING_SESSION:
-                observation = observed()
+            with _RECORDING_SESSION:
+                observation = current_call()
                 if observation is not None:
-                    told_of = failure if isinstance(failure, BaseException) else None
+                    error = failure if isinstance(failure, BaseException) else None
                     turns = _TURNS.pop(session, None)
-                    seen = session if turns is None else readers.session_of_turns(session, turns)
-                    observation.account.answered(seen, readers.read_session_end(session) or told_of)
+                    result = session if turns is None else readers.session_of_turns(session, turns)
+                    observation.account.set_result(result, readers.read_session_end(session) or error)
         return failure
 
-    return told
+    return traced_bidirectional_forward
 
 
-def turn_ends(log_turn: Function) -> Function:
-    """LiteLLM logs a response of a session, and keeps no more of it, in the releases that have this."""
+def record_turn(log_turn: Function) -> Function:
+    """Record a response of a session when LiteLLM logs it. The releases that have this function do not keep it."""
 
     @wraps(log_turn)
-    def told(session: object, turn: object, *args: object, **kwargs: object) -> object:
-        with _TAKING_SESSION:
+    def traced_log_turn(session: object, turn: object, *args: object, **kwargs: object) -> object:
+        with _RECORDING_SESSION:
             _TURNS.setdefault(session, []).append(turn)
         return log_turn(session, turn, *args, **kwargs)
 
-    return told
+    return traced_log_turn
 
 
-def session_refused(connecting: Function) -> Function:
-    """LiteLLM tells the app's socket that the provider refused the connection of a session, and nobody else.
+def record_failed_connection(connect: Function) -> Function:
+    """Record that the connection of a session failed. LiteLLM reports that only to the application's socket.
 
-    Whether it awaits its client's `connect()` or enters it, this is the method that tries.
+    The wrapped method is `connect.__await__`, which makes the connection whether LiteLLM awaits `connect()` or uses it
+    in `async with`.
     """
 
-    @wraps(connecting)
-    def told(*args: object, **kwargs: object) -> Generator[object, object, object]:
+    @wraps(connect)
+    def traced_await(*args: object, **kwargs: object) -> Generator[object, object, object]:
         try:
-            return (yield from connecting(*args, **kwargs))
+            return (yield from connect(*args, **kwargs))
         except Exception as error:
-            _tell_session(error)
+            _record_connection_error(error)
             raise
 
-    return told
+    return traced_await
 
 
-def session_misdirected(make_connection: Function) -> Function:
-    """The same of a connection that cannot even be tried, for its URL is none."""
+def record_invalid_session_url(init: Function) -> Function:
+    """Record that the connection of a session cannot be made because its URL is invalid."""
 
-    @wraps(make_connection)
-    def told(*args: object, **kwargs: object) -> object:
+    @wraps(init)
+    def traced_init(*args: object, **kwargs: object) -> object:
         try:
-            return make_connection(*args, **kwargs)
+            return init(*args, **kwargs)
         except Exception as error:
-            _tell_session(error)
+            _record_connection_error(error)
             raise
 
-    return told
+    return traced_init
 
 
-def _tell_session(error: Exception) -> None:
-    """Callbacks may have connections of their own, in any operation but this."""
-    with _TAKING_SESSION:
-        observation = observed()
+def _record_connection_error(error: Exception) -> None:
+    """Set the error of the current session. In other operations the connection is a callback's."""
+    with _RECORDING_SESSION:
+        observation = current_call()
         if observation is not None and observation.operation in _SESSIONS:
-            observation.account.answered(None, error)
+            observation.account.set_result(None, error)

@@ -1,4 +1,4 @@
-"""What LiteLLM does inside a call, told to the call's observation."""
+"""Wrappers of functions that LiteLLM calls inside a call; each records one fact in the account of the current call."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from agentops_otel_litellm.operations import by_name, parameter_names
 
 Function = Callable[..., Any]
 
-_TAKING_LOGGING = guard("taking LiteLLM's logging object")
-_TAKING_ANSWER = guard("taking an answer that is not given")
-_TAKING_TRANSLATION = guard("taking LiteLLM's translation of a request")
-_TAKING_ESTIMATE = guard("taking that LiteLLM estimates")
-_TAKING_PART = guard("taking a partly cached response")
+_RECORDING_LOGGING = guard("recording LiteLLM's logging object")
+_RECORDING_REPLACED = guard("recording a response that the application does not get")
+_RECORDING_TRANSLATION = guard("recording LiteLLM's translation of a request")
+_RECORDING_USAGE = guard("recording the usage that LiteLLM calculated")
+_RECORDING_CACHE_HIT = guard("recording a partly cached response")
 
 
-def observed() -> Observation | None:
-    """The observation of the call that LiteLLM is working on, if it is seen."""
+def current_call() -> Observation | None:
+    """The observation of the call that LiteLLM is working on, if it is traced."""
     context = get_current()
     return None if is_suppressed(context) else call_in(context)
 
 
-def account_observed() -> Account | None:
-    """What is known of that call."""
-    observation = observed()
+def current_account() -> Account | None:
+    """The account of that call."""
+    observation = current_call()
     return None if observation is None else observation.account
 
 
-def _account_around(logging: object) -> Account | None:
-    """The same of what goes on around calls, where LiteLLM logs that, too, with the object that it has set up."""
+def _current_account_logged_with(logging: object) -> Account | None:
+    """The account of the current operation if LiteLLM logs it with this object, even if it calls no model."""
     context = get_current()
     around = None if is_suppressed(context) else observation_in(context)
     if around is None or not around.account.is_logged_with(logging):
@@ -46,126 +46,127 @@ def _account_around(logging: object) -> Account | None:
     return around.account
 
 
-def logging_object_made(function_setup: Function) -> Function:
-    """LiteLLM sets up the logging of a call: in that object it keeps what it resolves."""
+def record_logging_object(function_setup: Function) -> Function:
+    """Record the logging object of a call, in which LiteLLM keeps the model, provider and cost that it resolves."""
 
     @wraps(function_setup)
-    def told(*args: object, **kwargs: object) -> object:
-        made = function_setup(*args, **kwargs)
-        with _TAKING_LOGGING:
-            if isinstance(made, tuple) and not readers.is_of_a_tool(made[0]):
-                account = account_observed() or _account_around(made[0])
+    def traced_function_setup(*args: object, **kwargs: object) -> object:
+        result = function_setup(*args, **kwargs)
+        with _RECORDING_LOGGING:
+            if isinstance(result, tuple) and not readers.is_of_a_tool(result[0]):
+                account = current_account() or _current_account_logged_with(result[0])
                 if account is not None:
-                    account.set_up(made[0])
-        return made
+                    account.set_logging(result[0])
+        return result
 
-    return told
+    return traced_function_setup
 
 
-def request_translated(prepare_completion_kwargs: Function) -> Function:
-    """LiteLLM makes a chat of another kind of request, for a provider that has but chats."""
+def record_translation(prepare_completion_kwargs: Function) -> Function:
+    """Record the messages into which LiteLLM translates a request, for a provider that has only a chat API."""
 
     @wraps(prepare_completion_kwargs)
-    def told(*args: object, **kwargs: object) -> object:
-        made = prepare_completion_kwargs(*args, **kwargs)
-        with _TAKING_TRANSLATION:
-            account = account_observed()
+    def traced_prepare_completion_kwargs(*args: object, **kwargs: object) -> object:
+        translated = prepare_completion_kwargs(*args, **kwargs)
+        with _RECORDING_TRANSLATION:
+            account = current_account()
             if account is not None:
-                account.translation = readers.read_messages(made)
-        return made
+                account.translation = readers.read_messages(translated)
+        return translated
 
-    return told
+    return traced_prepare_completion_kwargs
 
 
-def usage_estimated(estimate_usage: Function) -> Function:
-    """LiteLLM makes up the usage that a stream ends with."""
+def record_estimated_usage(estimate_usage: Function) -> Function:
+    """Record that LiteLLM estimates the usage at the end of a stream."""
 
     @wraps(estimate_usage)
-    def told(*args: object, **kwargs: object) -> object:
+    def traced_estimate_usage(*args: object, **kwargs: object) -> object:
         estimate = estimate_usage(*args, **kwargs)
-        with _TAKING_ESTIMATE:
-            account = account_observed()
+        with _RECORDING_USAGE:
+            account = current_account()
             if account is not None:
-                account.reader.usage_is_estimated, account.reader.worked_out = True, estimate
+                account.reader.usage_is_estimated, account.reader.calculated_usage = True, estimate
         return estimate
 
-    return told
+    return traced_estimate_usage
 
 
-def usage_worked_out(calculate_usage: Function) -> Function:
-    """LiteLLM works out the usage of a stream that is over: from what the provider counted, or else by itself."""
+def record_calculated_usage(calculate_usage: Function) -> Function:
+    """Record the usage of a finished stream that LiteLLM calculates: the provider's counts, or its own estimate."""
 
     @wraps(calculate_usage)
-    def told(*args: object, **kwargs: object) -> object:
+    def traced_calculate_usage(*args: object, **kwargs: object) -> object:
         usage = calculate_usage(*args, **kwargs)
-        with _TAKING_ESTIMATE:
-            account = account_observed()
+        with _RECORDING_USAGE:
+            account = current_account()
             if account is not None:
-                account.reader.worked_out = usage
+                account.reader.calculated_usage = usage
         return usage
 
-    return told
+    return traced_calculate_usage
 
 
-def follow_ups_made(call_hooks: Function) -> Function:
-    """LiteLLM has callbacks look at an answer: where one gives another for it, the first was asked for all the same.
+def record_replaced_response(call_hooks: Function) -> Function:
+    """Record a response that a callback replaces: the provider has billed it.
 
-    What a callback gives may be of a call that it had LiteLLM make, which has told of itself.
+    The replacement may be the response of another call that the callback made, which has a span of its own.
     """
     names = parameter_names(call_hooks)
 
-    def tell(answer: object, replaced: bool) -> None:  # noqa: FBT001 - what became of it
-        with _TAKING_ANSWER:
+    def record(response: object) -> None:
+        with _RECORDING_REPLACED:
             context = get_current()
-            observation = observed()
-            if replaced and answer is not None and observation is not None:
-                observation.account.keeps(answer, context)
+            observation = current_call()
+            if response is not None and observation is not None:
+                observation.account.add_replaced(response, context)
 
     @wraps(call_hooks)
-    async def told(*args: object, **kwargs: object) -> object:
-        answer = by_name(names, args, kwargs).get("response")
+    async def traced_call_hooks(*args: object, **kwargs: object) -> object:
+        response = by_name(names, args, kwargs).get("response")
         try:
-            given = await call_hooks(*args, **kwargs)
+            replacement = await call_hooks(*args, **kwargs)
         except BaseException:
-            tell(answer, replaced=True)
+            record(response)
             raise
-        tell(answer, replaced=given is not None and given is not answer)
-        return given
+        if replacement is not None and replacement is not response:
+            record(response)
+        return replacement
 
-    return told
+    return traced_call_hooks
 
 
-def answer_judged(post_call_processing: Function) -> Function:
-    """LiteLLM holds an answer against the app's rules and schemas: one that it refuses was given, too."""
+def record_rejected_response(post_call_processing: Function) -> Function:
+    """Record a response that LiteLLM rejects, by the application's rules or schemas: the provider has billed it."""
     names = parameter_names(post_call_processing)
 
     @wraps(post_call_processing)
-    def told(*args: object, **kwargs: object) -> object:
+    def traced_post_call_processing(*args: object, **kwargs: object) -> object:
         try:
             return post_call_processing(*args, **kwargs)
         except Exception:
-            with _TAKING_ANSWER:
-                account = account_observed()
+            with _RECORDING_REPLACED:
+                account = current_account()
                 if account is not None:
-                    answer = by_name(names, args, kwargs).get("original_response")
-                    account.keeps(answer, get_current(), refused=True)
+                    response = by_name(names, args, kwargs).get("original_response")
+                    account.add_replaced(response, get_current(), is_rejected=True)
             raise
 
-    return told
+    return traced_post_call_processing
 
 
-def cached_part_joined(combine: Function) -> Function:
-    """LiteLLM had some of the embeddings in its cache, and joins them with those that the provider gave."""
+def record_partial_cache_hit(combine: Function) -> Function:
+    """Record the provider's response if LiteLLM combines it with embeddings from its cache."""
     names = parameter_names(combine)
 
     @wraps(combine)
-    def told(*args: object, **kwargs: object) -> object:
-        joined = combine(*args, **kwargs)
-        with _TAKING_PART:
-            account = account_observed()
-            given = by_name(names, args, kwargs).get("embedding_response")
-            if account is not None and given is not None and joined is not given:
-                account.reader.provided = given
-        return joined
+    def traced_combine(*args: object, **kwargs: object) -> object:
+        combined = combine(*args, **kwargs)
+        with _RECORDING_CACHE_HIT:
+            account = current_account()
+            response = by_name(names, args, kwargs).get("embedding_response")
+            if account is not None and response is not None and combined is not response:
+                account.reader.provider_response = response
+        return combined
 
-    return told
+    return traced_combine

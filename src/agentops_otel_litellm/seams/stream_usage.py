@@ -1,10 +1,11 @@
-"""Counts of streams for which the app did not ask: asked for, kept, and never shown.
+"""Requests the usage of streams for which the application did not request it, and hides it from the application.
 
-The question is put where LiteLLM makes of a call's parameters what its provider takes. By then it knows provider and
-model, and what comes of it is for this one request: the app's arguments, by which LiteLLM also finds answers in its
-cache and makes the Router's further attempts, stay as they are. And what LiteLLM shows of a stream depends on the
-options that its stream object is made with: of ours that object is told nothing. So LiteLLM itself keeps the count
-and hides it, as it does with those that providers send without being asked.
+The option is added when LiteLLM converts the parameters of a call to those of the provider. By then LiteLLM has
+resolved the provider and model, and the result is used for this one request only. The application's arguments do not
+change; LiteLLM also uses them as the key of its cache and for the Router's other attempts.
+
+LiteLLM passes usage to the application only if its stream object has the option, so the option is removed from that
+object. LiteLLM then keeps the usage and hides it, as it does with usage that a provider sends without the option.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from weakref import ref
 
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.operations import by_name, parameter_names
-from agentops_otel_litellm.seams.signals import observed
+from agentops_otel_litellm.seams.signals import current_call
 
 Function = Callable[..., Any]
 
-_ASKING = guard("asking for the usage of a stream")
+_REQUESTING = guard("requesting the usage of a stream")
 _HIDING = guard("hiding the usage of a stream")
 
 
 class StreamObject(Protocol):
-    """What is used of LiteLLM's streams of chats."""
+    """The attributes of LiteLLM's chat streams that are used here."""
 
     chunks: list[object]
     chunk_creator: Callable[[object], object]
@@ -36,101 +37,103 @@ class StreamObject(Protocol):
     def model_response_creator(self) -> object: ...
 
 
-class OurOptions(dict[str, bool]):
-    """`stream_options` that are ours, and are told from the app's by that."""
+class AddedOptions(dict[str, bool]):
+    """`stream_options` that were added here; the class distinguishes them from the application's."""
 
 
 class StreamUsage:
-    """Has streams counted, for as long as that is `wanted`."""
+    """Requests the usage of streams while `wanted` is true."""
 
     def __init__(self) -> None:
         self.wanted = False
 
-    def asking(self, get_optional_params: Function) -> Function:
-        """LiteLLM puts together what it asks of a provider that answers chats or completes texts."""
+    def request_usage(self, get_optional_params: Function) -> Function:
+        """Patch the function that converts the parameters of a chat or text completion to the provider's."""
         names = parameter_names(get_optional_params)
 
         @wraps(get_optional_params)
-        def asked(*args: object, **kwargs: object) -> object:
+        def traced_get_optional_params(*args: object, **kwargs: object) -> object:
             if self.wanted:
-                with _ASKING:
-                    given = by_name(names, args, kwargs)
-                    if _is_uncounted(given) and observed() is not None and _can_count(given):
-                        args, kwargs = (), {**given, "stream_options": OurOptions(include_usage=True)}
+                with _REQUESTING:
+                    named = by_name(names, args, kwargs)
+                    if _has_no_options(named) and current_call() is not None and _is_supported(named):
+                        args, kwargs = (), {**named, "stream_options": AddedOptions(include_usage=True)}
             return get_optional_params(*args, **kwargs)
 
-        return asked
+        return traced_get_optional_params
 
-    def asked_anyway(self, get_stream_options: Function) -> Function:
-        """OpenAI itself LiteLLM asks for every stream's usage, and shows that: there ours are not needed."""
+    def keep_default_options(self, get_stream_options: Function) -> Function:
+        """Patch the function that returns the options for OpenAI: LiteLLM's default options, if any, replace those
+        added here. With OpenAI itself LiteLLM requests the usage of every stream and passes it to the application.
+        """
         names = parameter_names(get_stream_options)
 
         @wraps(get_stream_options)
-        def chosen(*args: object, **kwargs: object) -> object:
-            with _ASKING:
-                given = by_name(names, args, kwargs)
-                if isinstance(given.get("stream_options"), OurOptions):
-                    litellms = get_stream_options(**{**given, "stream_options": None})
-                    if litellms:
-                        return litellms
+        def traced_get_stream_options(*args: object, **kwargs: object) -> object:
+            with _REQUESTING:
+                named = by_name(names, args, kwargs)
+                if isinstance(named.get("stream_options"), AddedOptions):
+                    default = get_stream_options(**{**named, "stream_options": None})
+                    if default:
+                        return default
             return get_stream_options(*args, **kwargs)
 
-        return chosen
+        return traced_get_stream_options
 
-    def hiding(self, init: Function) -> Function:
-        """LiteLLM makes a stream object."""
+    def hide_usage(self, init: Function) -> Function:
+        """Patch the initialiser of LiteLLM's stream objects: it removes the options that were added here."""
 
         @wraps(init)
-        def made(stream: StreamObject, *args: object, **kwargs: object) -> None:
+        def traced_init(stream: StreamObject, *args: object, **kwargs: object) -> None:
             init(stream, *args, **kwargs)
             with _HIDING:
-                if isinstance(stream.stream_options, OurOptions):
+                if isinstance(stream.stream_options, AddedOptions):
                     stream.stream_options, stream.send_stream_usage = None, False
                     if not hasattr(stream, "_record_usage_only_chunk"):
-                        stream.chunk_creator = _KeepingCount(stream)
+                        stream.chunk_creator = _UsageKeepingChunkCreator(stream)
 
-        return made
-
-
-def _is_uncounted(given: dict[str, object]) -> bool:
-    """Whether the app wants a stream, and did not say whether it wants that counted."""
-    return given.get("stream") is True and given.get("stream_options") is None
+        return traced_init
 
 
-def _can_count(given: dict[str, object]) -> bool:
-    """Whether the provider can be asked, as LiteLLM has it."""
+def _has_no_options(parameters: dict[str, object]) -> bool:
+    """Whether the application requests a stream without `stream_options`."""
+    return parameters.get("stream") is True and parameters.get("stream_options") is None
+
+
+def _is_supported(parameters: dict[str, object]) -> bool:
+    """Whether the provider supports `stream_options`, according to LiteLLM."""
     supported = sys.modules["litellm"].get_supported_openai_params(
-        model=given.get("model"), custom_llm_provider=given.get("custom_llm_provider")
+        model=parameters.get("model"), custom_llm_provider=parameters.get("custom_llm_provider")
     )
     return "stream_options" in (supported or ())
 
 
-class _KeepingCount:
-    """`chunk_creator` of a stream object in older releases, which throw away a count that they do not show."""
+class _UsageKeepingChunkCreator:
+    """The `chunk_creator` of a stream object in older releases, which discard usage that they hide."""
 
     def __init__(self, stream: StreamObject) -> None:
-        self._create = stream.chunk_creator.__func__  # type: ignore[attr-defined]  # of a method: bound, it made a cycle
+        self._create = stream.chunk_creator.__func__  # type: ignore[attr-defined]  # bound, it would be a reference cycle
         self._stream = ref(stream)
 
     def __call__(self, chunk: object) -> object:
         stream = self._stream()
         try:
-            shown = self._create(stream, chunk)
-        except StopIteration:  # the chunk was not expected any more
-            self._keep(stream, chunk)
+            created = self._create(stream, chunk)
+        except StopIteration:  # LiteLLM expected no other chunk
+            self._keep_usage(stream, chunk)
             raise
-        if shown is None:
-            self._keep(stream, chunk)
-        return shown
+        if created is None:
+            self._keep_usage(stream, chunk)
+        return created
 
     @staticmethod
-    def _keep(stream: StreamObject | None, chunk: object) -> None:
+    def _keep_usage(stream: StreamObject | None, chunk: object) -> None:
         with _HIDING:
             usage = getattr(chunk, "usage", None)
             if stream is not None and usage is not None and not getattr(chunk, "choices", None):
-                counted = stream.model_response_creator()
-                counted.usage = sys.modules["litellm"].Usage(**usage.model_dump())  # type: ignore[attr-defined]  # it has
-                stream.chunks.append(counted)
+                kept = stream.model_response_creator()
+                kept.usage = sys.modules["litellm"].Usage(**usage.model_dump())  # type: ignore[attr-defined]  # LiteLLM's
+                stream.chunks.append(kept)
 
 
 STREAM_USAGE = StreamUsage()

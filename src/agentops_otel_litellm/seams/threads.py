@@ -1,4 +1,4 @@
-"""Threads that LiteLLM starts for a call: they are given the OpenTelemetry context of the call, which they lack."""
+"""Carries the OpenTelemetry context of a call into the threads that LiteLLM starts for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 from opentelemetry.context import attach, detach, get_current
 
-Anything = Callable[..., Any]
+Function = Callable[..., Any]
 
 if TYPE_CHECKING:
     ModuleProxy = wrapt.ObjectProxy[ModuleType]
@@ -18,51 +18,53 @@ else:
     ModuleProxy = wrapt.ObjectProxy  # not subscriptable before wrapt 2
 
 
-def carrying_function(run_async_function: Anything) -> Anything:
-    """LiteLLM's way to run a coroutine from synchronous code: in a thread of its own, where a loop is running."""
+def carry_context_to_function(run_async_function: Function) -> Function:
+    """Patch LiteLLM's function that runs a coroutine from synchronous code, in another thread if a loop is running."""
 
     @wraps(run_async_function)
-    def run_carrying(async_function: Callable[..., Awaitable[object]], *args: object, **kwargs: object) -> object:
+    def traced_run_async_function(
+        async_function: Callable[..., Awaitable[object]], *args: object, **kwargs: object
+    ) -> object:
         context = get_current()
 
-        async def carried(*args: object, **kwargs: object) -> object:
+        async def run_in_context(*args: object, **kwargs: object) -> object:
             token = attach(context)
             try:
                 return await async_function(*args, **kwargs)
             finally:
                 detach(token)
 
-        return run_async_function(carried, *args, **kwargs)
+        return run_async_function(run_in_context, *args, **kwargs)
 
-    return run_carrying
-
-
-def carrying_completion(litellm: ModuleType) -> object:
-    """LiteLLM as a module of its own knows it that has pools call `litellm.completion`, whichever pools those are."""
-    return _CarryingCompletion(litellm)
+    return traced_run_async_function
 
 
-class _CarryingCompletion(ModuleProxy):
-    """LiteLLM in everything but that its `completion` runs in the context in which it was looked up."""
+def carry_context_to_completion(litellm: ModuleType) -> object:
+    """Patch the name `litellm` in a module that has thread pools call `litellm.completion`."""
+    return _ContextCarryingModule(litellm)
 
-    # Not LiteLLM's own: what replaces something is to be told from what it replaces.
+
+class _ContextCarryingModule(ModuleProxy):
+    """The module `litellm`, except that its `completion` runs in the context in which the attribute was read."""
+
+    # Not those of the module: `patches` must be able to distinguish a replacement from its original.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
     def __getattr__(self, name: str) -> object:
         value: object = getattr(self.__wrapped__, name)
-        return _carried(value) if name == "completion" and callable(value) else value
+        return _in_current_context(value) if name == "completion" and callable(value) else value
 
 
-def _carried(function: Anything) -> Anything:
+def _in_current_context(function: Function) -> Function:
     context = get_current()
 
     @wraps(function)
-    def carried(*args: object, **kwargs: object) -> object:
+    def run_in_context(*args: object, **kwargs: object) -> object:
         token = attach(context)
         try:
             return function(*args, **kwargs)
         finally:
             detach(token)
 
-    return carried
+    return run_in_context

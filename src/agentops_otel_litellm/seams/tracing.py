@@ -1,4 +1,4 @@
-"""LiteLLM's functions → the same functions, traced."""
+"""Tracing: wraps LiteLLM's functions so that each call is recorded as a span."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from agentops_otel_litellm.observing.logging_objects import know
 from agentops_otel_litellm.observing.observation import Observation, call_in, is_suppressed, observation_in
 from agentops_otel_litellm.observing.stream_wrapper import traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_of, parameter_names
-from agentops_otel_litellm.seams.patches import built_by, in_place_of, is_built
+from agentops_otel_litellm.seams.patches import is_built, register_decorator, register_replacement
 
 Function = Callable[..., object]
 Parameters = Mapping[str, object]
-Belongs = Callable[[Operation, Parameters, Parameters], bool]
-"""Whether LiteLLM calls a function for an operation, with these parameters, for what is going on in this context."""
+IsNested = Callable[[Operation, Parameters, Parameters], bool]
+"""Whether a call of an operation, with these parameters in this context, is a part of the call that is in progress."""
 
-_TAKING_RESULT = guard("taking a result")
-_TAKING_FAILURE = guard("taking an attempt's failure")
+_RECORDING_RESULT = guard("recording a result")
+_RECORDING_FAILURE = guard("recording an attempt's failure")
 
 
-class _Seen:
-    """A traced function: what it is, and what it is called for where its call belongs to one that is going on."""
+class _TracedFunction:
+    """A traced function, with its operation and the names of its parameters."""
 
     def __init__(self, function: Function) -> None:
         self._function = function
-        self._found: Operation | None = None
+        self._operation: Operation | None = None
         self._names: tuple[str, ...] | None = None
 
-    # Neither is computed before the first call: the module was not complete at the function's definition. They are not
-    # `cached_property`, which before Python 3.12 has a lock that a fork would leave locked in the child.
+    # Both are computed at the first call, because the module was not complete when the function was defined. They are
+    # not `cached_property`, which has a lock before Python 3.12 that a fork would leave locked in the child.
 
     @property
     def operation(self) -> Operation:
-        if self._found is None:
-            self._found = self._find()
-        return self._found
+        if self._operation is None:
+            self._operation = self._find_operation()
+        return self._operation
 
-    def _find(self) -> Operation:
+    def _find_operation(self) -> Operation:
         warn_of_other_recorders()
         operation = operation_of(self._function)
         if operation.calls_a_model:
@@ -61,25 +61,27 @@ class _Seen:
             self._names = parameter_names(self._function)
         return self._names
 
-    def failed(self, error: Exception, kwargs: Parameters) -> None:
-        """A try did, which need not have come to the provider."""
-        with _TAKING_FAILURE:
-            tries = self._tries_for(kwargs)
-            if tries is not None:
-                tries.account.attempts.try_failed(error, kwargs, tries.account.target())
+    def record_failed_attempt(self, error: Exception, kwargs: Parameters) -> None:
+        """Record that an attempt failed which LiteLLM made by calling itself, even if it has sent no request."""
+        with _RECORDING_FAILURE:
+            observation = self._attempted_call(kwargs)
+            if observation is not None:
+                observation.account.attempts.fail_nested(error, kwargs, observation.account.target())
 
     def step(self, kwargs: Parameters, context: Context) -> Step | None:
-        """What LiteLLM does for a model's call by calling this function. (An asynchronous one that calls its twin has
-        not got any further.)
-        """
-        around = call_in(context)
-        if around is None or readers.is_by_twin(kwargs, self._function.__name__):
-            return None
-        return Step(around.account, readers.shape_of(self.operation), context, self.failed, kwargs)
+        """Return the step of the current call that this call is; `None` if no call of a model is in progress.
 
-    def _tries_for(self, kwargs: Parameters) -> Observation | None:
-        """The call that LiteLLM tries once by calling itself. (Where an asynchronous function calls its synchronous
-        twin, which it does with a flag, that is the same try.)
+        An asynchronous function that calls its synchronous twin is no step.
+        """
+        observation = call_in(context)
+        if observation is None or readers.is_by_twin(kwargs, self._function.__name__):
+            return None
+        return Step(observation.account, readers.shape_of(self.operation), context, self.record_failed_attempt, kwargs)
+
+    def _attempted_call(self, kwargs: Parameters) -> Observation | None:
+        """The call of which LiteLLM makes one attempt by calling this function.
+
+        An asynchronous function that calls its synchronous twin, which it does with a flag, makes no other attempt.
         """
         if readers.read_logging_object(kwargs) is None or readers.is_by_twin(kwargs, self._function.__name__):
             return None
@@ -91,109 +93,115 @@ class _Seen:
 
 
 class Tracing:
-    """Wraps functions, which are traced for as long as there is a telemetry to trace them with."""
+    """Wraps functions. Their calls are traced while `telemetry` is set."""
 
     def __init__(self, telemetry: Telemetry | None = None) -> None:
         self.telemetry = telemetry
 
     def trace_built(self, client: FunctionType) -> Function:
-        """LiteLLM's decorator; what it builds, and what it has built, is traced."""
-        built_by(client, self.trace)
+        """Wrap LiteLLM's decorator `client`: the functions that it builds, and has built before, are traced."""
+        register_decorator(client, self.trace)
 
         @wraps(client)
         def tracing_client(*args: object, **kwargs: object) -> object:
             built = client(*args, **kwargs)
-            return in_place_of(built, self.trace(built)) if isinstance(built, FunctionType) else built
+            return register_replacement(built, self.trace(built)) if isinstance(built, FunctionType) else built
 
         return tracing_client
 
     def trace_undecorated(self, function: Function) -> Function:
-        """One that the decorator has not built, in this release. The asynchronous ones call their synchronous twins."""
-        return function if is_built(function) else self.trace(function, _is_inside_the_same)
+        """Trace a function unless the decorator has built it in this release, in which case it is traced already.
+
+        Asynchronous functions among these call their synchronous twins.
+        """
+        return function if is_built(function) else self.trace(function, _is_inside_same_operation)
 
     def trace_batch(self, function: Function) -> Function:
-        """Several calls, one of which the app may have asked for."""
-        return self.trace(function, _makes_one_call)
+        """Trace a function that makes several calls. LiteLLM may use it to make a single call of the application's."""
+        return self.trace(function, _is_batch_of_one_call)
 
     def trace_routing(self, function: Function) -> Function:
-        """The Router's function that calls deployments until one succeeds. It calls itself for each fallback."""
-        return self.trace(function, _falls_back)
+        """Trace the Router's function that calls deployments until one succeeds. It calls itself for each fallback."""
+        return self.trace(function, _is_fallback)
 
     def trace_core_routing(self, function: Function) -> Function:
-        """The same function of the Router's Rust core, which receives the request as one argument."""
-        return self.trace(function, _falls_back, parameters=readers.read_routed_request)
+        """Trace the same function of the Router's Rust core, which receives the request as one argument."""
+        return self.trace(function, _is_fallback, parameters=readers.read_routed_request)
 
     def trace(
         self,
         function: Function,
-        belongs: Belongs | None = None,
+        is_nested: IsNested | None = None,
         *,
         parameters: Callable[[Parameters], Parameters | None] | None = None,
     ) -> Function:
-        """Return a function that does what `function` does and records it.
+        """Return a function that calls `function` and records the call.
 
-        A call is not recorded if it `belongs` to one that is recorded already. `parameters` returns the request from
-        the function's arguments by name, or `None` if the call is not to be recorded; without it, the arguments are the
+        A nested call is recorded as a part of the call that is in progress. `parameters` returns the request from the
+        function's arguments by name, or `None` if the call is not to be recorded; without it, the arguments are the
         request.
         """
-        seen = _Seen(function)
-        observed = self._observer(
-            seen, belongs or _is_called_on_behalf, parameters, settles_attempts=parameters is not None
+        start_call = self._starter(
+            _TracedFunction(function),
+            is_nested or _is_part_of_call,
+            parameters,
+            settles_attempts=parameters is not None,
         )
 
         if inspect.iscoroutinefunction(function):
 
             @wraps(function)
             async def traced_async(*args: object, **kwargs: object) -> object:
-                observation = observed(args, kwargs)
+                observation = start_call(args, kwargs)
                 if observation is None:
                     return await function(*args, **kwargs)
                 if isinstance(observation, Step):
                     with observation:
                         result = await function(*args, **kwargs)
-                    return observation.gave(result)
+                    return observation.add_result(result)
                 try:
                     with observation.running():
                         result = await function(*args, **kwargs)
-                    return handed_on(observation, result)
+                    return traced_result(observation, result)
                 except BaseException as error:
-                    observation.interrupted(error)
+                    observation.end_with_error(error)
                     raise
 
             return traced_async
 
         @wraps(function)
         def traced(*args: object, **kwargs: object) -> object:
-            observation = observed(args, kwargs)
+            observation = start_call(args, kwargs)
             if observation is None:
                 return function(*args, **kwargs)
             if isinstance(observation, Step):
                 with observation:
                     result = function(*args, **kwargs)
-                return observation.gave(result)
+                return observation.add_result(result)
             try:
                 with observation.running():
                     result = function(*args, **kwargs)
-                return handed_on(observation, result)
+                return traced_result(observation, result)
             except BaseException as error:
-                observation.interrupted(error)
+                observation.end_with_error(error)
                 raise
 
         return traced
 
-    def _observer(
+    def _starter(
         self,
-        seen: _Seen,
-        belongs: Belongs,
+        function: _TracedFunction,
+        is_nested: IsNested,
         parameters: Callable[[Parameters], Parameters | None] | None,
         *,
         settles_attempts: bool,
     ) -> Callable[[tuple[object, ...], dict[str, object]], Observation | Step | None]:
         starting = guard("starting a span")
 
-        def observed(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | Step | None:
-            """The observation of a call of its own, or a step of one that is going on; nothing of what is neither, or
-            is not to be seen.
+        def start_call(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | Step | None:
+            """Return the observation of a new call, or the step of the current call that this call is.
+
+            Return `None` if it is neither, or if instrumentation is suppressed.
             """
             telemetry = self.telemetry
             if telemetry is None:
@@ -203,89 +211,91 @@ class Tracing:
                 with starting:
                     context = get_current()
                     if is_suppressed(context):
-                        _leave_unseen(kwargs)
+                        _mark_as_handled(kwargs)
                         return None
-                    if belongs(seen.operation, kwargs, context):
-                        return seen.step(kwargs, context)
-                    request: Parameters | None = by_name(seen.names, args, kwargs)
+                    if is_nested(function.operation, kwargs, context):
+                        return function.step(kwargs, context)
+                    request: Parameters | None = by_name(function.names, args, kwargs)
                     if request is not None and parameters is not None:
                         request = parameters(request)
                     if request is None:
                         return None
-                    observation = Observation.begin(telemetry, seen.operation, request, context)
+                    observation = Observation.begin(telemetry, function.operation, request, context)
                     observation.settles_attempts = settles_attempts
-                return observation  # noqa: TRY300 - here, too, one may be raised
+                return observation  # noqa: TRY300 - a signal handler may raise here
             except BaseException as error:
                 if observation is not None:
-                    observation.interrupted(error)
+                    observation.end_with_error(error)
                 raise
 
-        return observed
+        return start_call
 
 
-def _leave_unseen(kwargs: Parameters) -> None:
-    """The call that LiteLLM's logging object is for is not to be seen: the proxy makes the object before the call."""
+def _mark_as_handled(kwargs: Parameters) -> None:
+    """Keep the callbacks from recording a suppressed call whose logging object was made before, as the proxy does."""
     logging = readers.read_logging_object(kwargs)
     if logging is not None:
         know(logging)
 
 
-def handed_on(observation: Observation, result: object) -> object:
-    """What the app gets for LiteLLM's `result`: the same, or its stream in a wrapper."""
-    with _TAKING_RESULT:
+def traced_result(observation: Observation, result: object) -> object:
+    """Record LiteLLM's `result` and return what the application gets: the result, or a wrapper of its stream."""
+    with _RECORDING_RESULT:
         if isinstance(result, CoroutineType):
-            awaited = _awaited(observation, result)
-            observation.hands_on(awaited)
-            return awaited
+            coroutine = _traced_coroutine(observation, result)
+            observation.wait_for_use(coroutine)
+            return coroutine
         if readers.is_stream_manager(result):
-            observation.hands_on()
+            observation.wait_for_use()
             return traced_stream(result, observation)
         if readers.is_stream(result):
-            observation.streams(result)
+            observation.start_stream(result)
             return traced_stream(result, observation)
-    observation.returned(result)
+    observation.end_with_result(result)
     return result
 
 
-async def _awaited(observation: Observation, result: Coroutine[object, object, object]) -> object:
-    observation.resumes()
+async def _traced_coroutine(observation: Observation, coroutine: Coroutine[object, object, object]) -> object:
+    observation.resume()
     with observation.running():
-        value = await result
-    return handed_on(observation, value)
+        result = await coroutine
+    return traced_result(observation, result)
 
 
-def _is_called_on_behalf(operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
-    """What goes on around calls is called anew by its own functions; the calls that it makes are none of its own."""
-    return continues_a_call(kwargs, context) or (
-        not operation.calls_a_model and _is_inside_the_same(operation, kwargs, context)
+def _is_part_of_call(operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
+    """Whether LiteLLM makes the call for the call in progress, or calls no model and is inside the same operation."""
+    return is_continuation(kwargs, context) or (
+        not operation.calls_a_model and _is_inside_same_operation(operation, kwargs, context)
     )
 
 
-def continues_a_call(kwargs: Parameters, context: Parameters) -> bool:
-    """Whether LiteLLM is calling itself on behalf of the call that is going on. (Its logging object alone does not
-    say so: the proxy makes one before the first call.)
+def is_continuation(kwargs: Parameters, context: Parameters) -> bool:
+    """Whether LiteLLM calls itself to continue the call in progress.
+
+    A logging object among the parameters is no sufficient sign, because the proxy makes one before the first call.
     """
-    around = call_in(context)
-    return around is not None and around.account.is_continued_by(kwargs)
+    observation = call_in(context)
+    return observation is not None and observation.account.is_continued_by(kwargs)
 
 
-def _is_inside_the_same(operation: Operation, _kwargs: Parameters, context: Parameters) -> bool:
-    around = observation_in(context)
-    return around is not None and around.operation == operation.name
+def _is_inside_same_operation(operation: Operation, _kwargs: Parameters, context: Parameters) -> bool:
+    observation = observation_in(context)
+    return observation is not None and observation.operation == operation.name
 
 
-def _makes_one_call(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
-    """Whether it is how LiteLLM makes the call it was asked for, of a `model_list`."""
+def _is_batch_of_one_call(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
+    """Whether LiteLLM uses the batch function to make the call in progress, which has a `model_list`."""
     return readers.is_of_model_list(kwargs) and call_in(context) is not None
 
 
-def _falls_back(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
-    """Whether the Router turns to another group for the call that it is routing. (What chooses one may ask the Router
-    for an answer of its own.)
+def _is_fallback(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
+    """Whether the Router calls itself for the fallback of the call that it is routing.
+
+    Code that chooses a deployment may make other calls through the Router; these are no fallbacks.
     """
-    around = observation_in(context)
-    return readers.is_fallback(kwargs) and around is not None and around.operation == "route"
+    observation = observation_in(context)
+    return readers.is_fallback(kwargs) and observation is not None and observation.operation == "route"
 
 
 TRACING = Tracing()
-"""One for ever: a function traced before an `uninstrument()` may have stayed somewhere in the app."""
+"""The only instance: the application may still call functions that were traced before an `uninstrument()`."""

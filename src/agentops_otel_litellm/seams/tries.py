@@ -1,4 +1,4 @@
-"""LiteLLM's tries to have a call served, told to the call's observation: one begins, fails, or is made again."""
+"""Wrappers that record LiteLLM's attempts at a call, the errors that end them, retries, and the Router's cooldowns."""
 
 from __future__ import annotations
 
@@ -12,154 +12,158 @@ from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.observing.attempts import AttemptsSoFar
+from agentops_otel_litellm.observing.attempts import AttemptTracker
 from agentops_otel_litellm.observing.observation import observation_in
 from agentops_otel_litellm.operations import by_name, parameter_names
-from agentops_otel_litellm.seams.signals import account_observed
+from agentops_otel_litellm.seams.signals import current_account
 
 Function = Callable[..., Any]
 
-_TAKING_ATTEMPT = guard("taking an attempt")
-_TAKING_FAILURE = guard("taking an attempt's failure")
-_TAKING_COOLDOWN = guard("taking a deployment's cooldown")
+_RECORDING_ATTEMPT = guard("recording an attempt")
+_RECORDING_FAILURE = guard("recording an attempt's failure")
+_RECORDING_COOLDOWN = guard("recording a deployment's cooldown")
 
 
-def attempt_begins(pre_call: Function) -> Function:
-    """LiteLLM turns to a provider."""
+def record_attempt(pre_call: Function) -> Function:
+    """Record that LiteLLM sends a request to a provider."""
 
     @wraps(pre_call)
-    def told(logging: object, *args: object, **kwargs: object) -> object:
+    def traced_pre_call(logging: object, *args: object, **kwargs: object) -> object:
         result = pre_call(logging, *args, **kwargs)
-        with _TAKING_ATTEMPT:
-            account = account_observed()
+        with _RECORDING_ATTEMPT:
+            account = current_account()
             if account is not None and not readers.is_of_a_tool(logging):
-                account.turns_to_a_provider()
+                account.begin_attempt()
         return result
 
-    return told
+    return traced_pre_call
 
 
-def attempt_failed(exception_type: Function) -> Function:
-    """LiteLLM makes its own exception of one that ended an attempt; it may return that or raise it."""
+def record_failed_attempt(exception_type: Function) -> Function:
+    """Record that an attempt failed, when LiteLLM maps its exception to one of its own, which it returns or raises."""
     names = parameter_names(exception_type)
 
-    def tell(error: BaseException, args: tuple[object, ...], kwargs: dict[str, object], at: float) -> None:
-        with _TAKING_FAILURE:
-            account = account_observed()
+    def record(error: BaseException, args: tuple[object, ...], kwargs: dict[str, object], at: float) -> None:
+        with _RECORDING_FAILURE:
+            account = current_account()
             if account is not None:
-                given = by_name(names, args, kwargs)
-                account.attempts.error_made(error, given.get("original_exception"), at, account.target())
+                original = by_name(names, args, kwargs).get("original_exception")
+                account.attempts.add_mapped_error(error, original, at, account.target())
 
     @wraps(exception_type)
-    def told(*args: object, **kwargs: object) -> object:
+    def traced_exception_type(*args: object, **kwargs: object) -> object:
         at = perf_counter()
         try:
             error = exception_type(*args, **kwargs)
         except Exception as raised:
-            tell(raised, args, kwargs, at)
+            record(raised, args, kwargs, at)
             raise
         if isinstance(error, BaseException):
-            tell(error, args, kwargs, at)
+            record(error, args, kwargs, at)
         return error
 
-    return told
+    return traced_exception_type
 
 
-def call_is_retried(with_retries: Function) -> Function:
-    """LiteLLM tries a call again. It may not have liked the answer, of which nothing was made that it would map."""
+def record_retry(with_retries: Function) -> Function:
+    """Record that LiteLLM retries a call. If it rejected the response, it has mapped no exception before."""
 
     @wraps(with_retries)
-    def told(*args: object, **kwargs: object) -> object:
-        _attempt_failed()
+    def traced_with_retries(*args: object, **kwargs: object) -> object:
+        _fail_attempt()
         return with_retries(*args, **kwargs)
 
-    return told
+    return traced_with_retries
 
 
-def call_is_retried_async(with_retries: Function) -> Function:
-    """The same, of an asynchronous call."""
+def record_retry_async(with_retries: Function) -> Function:
+    """Record that LiteLLM retries an asynchronous call."""
 
     @wraps(with_retries)
-    async def told(*args: object, **kwargs: object) -> object:
-        _attempt_failed()
+    async def traced_with_retries(*args: object, **kwargs: object) -> object:
+        _fail_attempt()
         return await with_retries(*args, **kwargs)
 
-    return told
+    return traced_with_retries
 
 
-def client_retries(sleep_for_retry: Function) -> Function:
-    """OpenAI's client, which LiteLLM also leaves its own `num_retries` to, waits before it tries again."""
-
-    @wraps(sleep_for_retry)
-    def told(client: object, *args: object, **kwargs: object) -> object:
-        failed = _attempt_failed(client)
-        waited = sleep_for_retry(client, *args, **kwargs)
-        _tries_again(failed)
-        return waited
-
-    return told
-
-
-def client_retries_async(sleep_for_retry: Function) -> Function:
-    """The same, of the asynchronous client."""
+def record_client_retry(sleep_for_retry: Function) -> Function:
+    """Record a retry of OpenAI's client, which waits before it retries. LiteLLM passes its `num_retries` to it."""
 
     @wraps(sleep_for_retry)
-    async def told(client: object, *args: object, **kwargs: object) -> object:
-        failed = _attempt_failed(client)
-        waited = await sleep_for_retry(client, *args, **kwargs)
-        _tries_again(failed)
-        return waited
+    def traced_sleep_for_retry(client: object, *args: object, **kwargs: object) -> object:
+        attempts = _fail_attempt(client)
+        result = sleep_for_retry(client, *args, **kwargs)
+        _begin_attempt(attempts)
+        return result
 
-    return told
+    return traced_sleep_for_retry
 
 
-def _attempt_failed(client: object = None) -> AttemptsSoFar | None:
-    """With the exception that is being handled right now: LiteLLM's, or that of OpenAI's `client`. Whose it was."""
-    with _TAKING_FAILURE:
-        account, error = account_observed(), sys.exc_info()[1]
+def record_client_retry_async(sleep_for_retry: Function) -> Function:
+    """Record a retry of OpenAI's asynchronous client."""
+
+    @wraps(sleep_for_retry)
+    async def traced_sleep_for_retry(client: object, *args: object, **kwargs: object) -> object:
+        attempts = _fail_attempt(client)
+        result = await sleep_for_retry(client, *args, **kwargs)
+        _begin_attempt(attempts)
+        return result
+
+    return traced_sleep_for_retry
+
+
+def _fail_attempt(client: object = None) -> AttemptTracker | None:
+    """End the current attempt with the exception that LiteLLM, or OpenAI's `client`, is handling.
+
+    Return the attempts of the call, or `None` if no attempt was ended.
+    """
+    with _RECORDING_FAILURE:
+        account, error = current_account(), sys.exc_info()[1]
         if account is None or error is None:
             return None
-        if not account.attempts.under_way or not (client is None or readers.asks(client, account.target())):
-            return None  # a callback may have a client of its own
+        if not account.attempts.is_open or not (client is None or readers.is_client_of(client, account.target())):
+            return None  # the client of a callback
         failure = None if client is None else readers.read_client_failure(client, error)
         account.attempts.fail(error, perf_counter(), account.target(), failure)
         return account.attempts
     return None
 
 
-def _tries_again(attempts: AttemptsSoFar | None) -> None:
-    with _TAKING_ATTEMPT:
+def _begin_attempt(attempts: AttemptTracker | None) -> None:
+    with _RECORDING_ATTEMPT:
         if attempts is not None:
             attempts.begin()
 
 
-def deployment_cools_down(add_deployment_to_cooldown: Function) -> Function:
-    """The Router sets the deployment aside that failed just now."""
+def record_cooldown(add_deployment_to_cooldown: Function) -> Function:
+    """Record that the Router puts the deployment that has just failed into cooldown."""
     names = parameter_names(add_deployment_to_cooldown)
 
     @wraps(add_deployment_to_cooldown)
-    def told(*args: object, **kwargs: object) -> object:
-        with _TAKING_COOLDOWN:
-            account = account_observed()
+    def traced_add_deployment_to_cooldown(*args: object, **kwargs: object) -> object:
+        with _RECORDING_COOLDOWN:
+            account = current_account()
             if account is not None:
                 account.cooldown_time = readers.read_cooldown_time(by_name(names, args, kwargs))
         return add_deployment_to_cooldown(*args, **kwargs)
 
-    return told
+    return traced_add_deployment_to_cooldown
 
 
-def router_decides(take_events: Function) -> Function:
-    """The Router's Rust core reports what it does next. By the first report after a failed attempt, it has decided
-    whether the deployment cools down.
+def record_cooldown_decision(take_events: Function) -> Function:
+    """Record whether a deployment cools down, from the events that the Router's Rust core reports.
+
+    The first events after a failed attempt contain the decision.
     """
 
     @wraps(take_events)
     def traced_take_events(driver: object, events: object, *args: object, **kwargs: object) -> object:
-        with _TAKING_COOLDOWN:
+        with _RECORDING_COOLDOWN:
             context = get_current()
             route = observation_in(context) if events else None
             if route is not None and route.settles_attempts:
-                route.settle(*readers.read_cooldown(events))
+                route.settle_attempt(*readers.read_cooldown(events))
         return take_events(driver, events, *args, **kwargs)
 
     return traced_take_events

@@ -16,7 +16,7 @@ from agentops_otel_litellm.commands.examined import Examined
 from agentops_otel_litellm.commands.other_process import print_result, run_module
 from agentops_otel_litellm.commands.record import Record, notice, ok, problem
 from agentops_otel_litellm.features import CONSEQUENCES
-from agentops_otel_litellm.seams import SEAMS, missing
+from agentops_otel_litellm.seams import PATCH_POINTS, missing
 
 SECONDS = 60
 NAME = "litellm"
@@ -43,7 +43,7 @@ def check(examined: Examined) -> Iterator[Record]:
         yield problem(NAME, "cannot be imported", 'To see why: python -c "import litellm"')
         return
     points = PatchPoints(**found)
-    yield ok(NAME, f"{len(points.found)} of {len(SEAMS)} patch points found; the others exist in other versions")
+    yield ok(NAME, f"{len(points.found)} of {len(PATCH_POINTS)} patch points found; the others exist in other versions")
     for name in points.absent:
         yield notice(name, "not found: some calls are traced in part, or not at all", REPORT)
 
@@ -51,9 +51,9 @@ def check(examined: Examined) -> Iterator[Record]:
 def find_patch_points() -> PatchPoints:
     """Import the modules of all patch points, as far as they exist, and look the patch points up."""
     importlib.import_module("litellm")
-    modules = {seam.module: _import_module(seam.module) for seam in SEAMS}
-    found = [seam for seam in SEAMS if _has_attribute(modules[seam.module], seam.name)]
-    absent = [seam for feature in CONSEQUENCES for seam in missing(feature, found)]
+    modules = {point.module: _import_module(point.module) for point in PATCH_POINTS}
+    found = [point for point in PATCH_POINTS if _has_attribute(modules[point.module], point.name)]
+    absent = [point for feature in CONSEQUENCES for point in missing(feature, found)]
     return PatchPoints([*map(str, found)], [*map(str, absent)])
 
 

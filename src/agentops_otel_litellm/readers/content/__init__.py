@@ -1,4 +1,4 @@
-"""LiteLLM's shapes → what was said. Nothing here runs unless the user asked for content.
+"""LiteLLM's requests and responses → message content. These readers run only if the user has enabled content.
 
-What is read at the start of a call is copied: LiteLLM changes messages in place.
+The content of a request is copied at the start of the call, because LiteLLM changes messages in place.
 """

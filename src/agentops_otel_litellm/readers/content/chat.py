@@ -1,4 +1,4 @@
-"""What is said in chats: OpenAI's messages, which LiteLLM makes of every provider's."""
+"""Content of chats and text completions: OpenAI's messages, into which LiteLLM translates those of all providers."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from agentops_otel_litellm.readers.content.parts import (
 from agentops_otel_litellm.readers.values import elements, field, index, is_collection, keyword, members, text
 
 
-def _chat_asked(parameters: Parameters) -> Content:
-    """The conversation so far, and the tools. Instructions are messages of it."""
+def _chat_request(parameters: Parameters) -> Content:
+    """The messages, instructions included, and the tools."""
     messages = parameters.get("messages")
     tools = elements(parameters.get("tools")) or elements(parameters.get("functions"))
     return Content(
@@ -31,20 +31,21 @@ def _chat_asked(parameters: Parameters) -> Content:
     )
 
 
-def _text_asked(parameters: Parameters) -> Content:
+def _text_request(parameters: Parameters) -> Content:
     """Each prompt of a text completion is a message of its own."""
     prompt = parameters.get("prompt")
     prompts = elements(prompt) if is_collection(prompt) else (prompt,)
     return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)) or None)
 
 
-def _chat_answered(result: Any) -> tuple[Message, ...]:
+def _chat_response(result: Any) -> tuple[Message, ...]:
     return tuple(
-        _answer(members(choice.get("message")), choice) for choice in map(members, elements(field(result, "choices")))
+        _output_message(members(choice.get("message")), choice)
+        for choice in map(members, elements(field(result, "choices")))
     )
 
 
-def _text_answered(result: Any) -> tuple[Message, ...]:
+def _text_response(result: Any) -> tuple[Message, ...]:
     return tuple(
         Message(
             role="assistant",
@@ -55,7 +56,7 @@ def _text_answered(result: Any) -> tuple[Message, ...]:
     )
 
 
-def _answer(message: Mapping[str, Any], choice: Mapping[str, Any]) -> Message:
+def _output_message(message: Mapping[str, Any], choice: Mapping[str, Any]) -> Message:
     return Message(
         role=text(message.get("role")) or "assistant",
         parts=_parts(message),
@@ -63,8 +64,8 @@ def _answer(message: Mapping[str, Any], choice: Mapping[str, Any]) -> Message:
     )
 
 
-def _message(given: Any) -> Message:
-    message = members(given)
+def _message(item: Any) -> Message:
+    message = members(item)
     role = text(message.get("role")) or "user"
     if role in {"tool", "function"}:
         result = message.get("content")
@@ -74,34 +75,34 @@ def _message(given: Any) -> Message:
 
 
 def _texts(content: Any) -> Any:
-    """What a tool put out, of which the parts are texts."""
+    """The output of a tool; a list of parts as one text."""
     if not is_collection(content):
         return content
     return "".join(text(field(part, "text")) or "" for part in content)
 
 
 def _parts(message: Mapping[str, Any]) -> tuple[Part, ...]:
-    """Reasoning, then what was said, then tool calls: the order in which models write."""
+    """Reasoning, content and tool calls, in the order in which models generate them."""
     content = message.get("content")
-    said = tuple(map(content_part, content)) if is_collection(content) else text_parts(content)
+    content_parts = tuple(map(content_part, content)) if is_collection(content) else text_parts(content)
     return (
         *reasoning_parts(message.get("reasoning_content")),
-        *said,
+        *content_parts,
         *((Part(type="refusal", content=text(message["refusal"])),) if text(message.get("refusal")) else ()),
-        *((_spoken(message["audio"]),) if message.get("audio") else ()),
+        *((_audio(message["audio"]),) if message.get("audio") else ()),
         *(media("image", field(field(image, "image_url"), "url")) for image in elements(message.get("images"))),
-        *map(_called, elements(message.get("tool_calls"))),
-        *((_called({"function": message["function_call"]}),) if message.get("function_call") else ()),
+        *map(_tool_call, elements(message.get("tool_calls"))),
+        *((_tool_call({"function": message["function_call"]}),) if message.get("function_call") else ()),
     )
 
 
-def _called(call: Any) -> Part:
+def _tool_call(call: Any) -> Part:
     function = members(field(call, "function"))
     return tool_call(field(call, "id"), function.get("name"), function.get("arguments"))
 
 
-def _spoken(audio: Any) -> Part:
-    """A sound: one that the model makes also comes in writing, and one that is sent again is named by its id."""
+def _audio(audio: Any) -> Part:
+    """The transcript of audio output if there is one, else its data, else the id by which a request refers to it."""
     transcript = text(field(audio, "transcript"))
     if transcript is not None:
         return Part(type="text", content=transcript)
@@ -109,11 +110,11 @@ def _spoken(audio: Any) -> Part:
     return blob("audio", known) if known else stored_file("audio", field(audio, "id"))
 
 
-def content_part(given: Any) -> Part:
-    """One of the parts that a message's content may be a list of."""
-    if isinstance(given, str):
-        return Part(type="text", content=given)
-    part = members(given)
+def content_part(item: Any) -> Part:
+    """Read one part of a message whose content is a list."""
+    if isinstance(item, str):
+        return Part(type="text", content=item)
+    part = members(item)
     read = _CONTENT_PARTS.get(text(part.get("type")) or "")
     return Part(type="unknown", name=keyword(part.get("type"))) if read is None else read(part)
 
@@ -145,8 +146,8 @@ def _file(part: Mapping[str, Any]) -> Part:
 
 def _url(name: str, modality: Modality) -> Callable[[Mapping[str, Any]], Part]:
     def read(part: Mapping[str, Any]) -> Part:
-        given = part.get(name)
-        return media(modality, given if isinstance(given, str) else field(given, "url"))
+        value = part.get(name)
+        return media(modality, value if isinstance(value, str) else field(value, "url"))
 
     return read
 
@@ -165,9 +166,9 @@ _CONTENT_PARTS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
 }
 
 
-def tool(given: Any) -> Tool:
-    """A tool, or one of the functions that tools were before."""
-    known = members(given)
+def tool(item: Any) -> Tool:
+    """Read a tool, or an entry of the older parameter `functions`."""
+    known = members(item)
     function = members(known.get("function") or (known if "name" in known and "type" not in known else None))
     kind = keyword(known.get("type")) or "function"
     return Tool(
@@ -179,7 +180,7 @@ def tool(given: Any) -> Tool:
 
 
 class _ChatTranscript:
-    """A chat's stream, written down. Deltas of parallel choices and tool calls are told apart by their indexes."""
+    """Reads the content of a chat stream. Parallel choices and tool calls are distinguished by their indexes."""
 
     __slots__ = ("_draft",)
 
@@ -194,36 +195,36 @@ class _ChatTranscript:
 
     def _add(self, number: int, choice: Mapping[str, Any]) -> None:
         delta, draft = members(choice.get("delta")), self._draft
-        draft.say(number, "reasoning", delta.get("reasoning_content"))
-        draft.say(number, "text", delta.get("content"))
-        draft.say(number, "refusal", delta.get("refusal"))
-        draft.say(number, "text", field(delta.get("audio"), "transcript"))
+        draft.add_fragment(number, "reasoning", delta.get("reasoning_content"))
+        draft.add_fragment(number, "text", delta.get("content"))
+        draft.add_fragment(number, "refusal", delta.get("refusal"))
+        draft.add_fragment(number, "text", field(delta.get("audio"), "transcript"))
         for image in elements(delta.get("images")):
             draft.add(number, media("image", field(field(image, "image_url"), "url")))
         for call in map(members, elements(delta.get("tool_calls"))):
             function = members(call.get("function"))
-            draft.call(
+            draft.add_call(
                 number, index(call.get("index")), call.get("id"), function.get("name"), function.get("arguments")
             )
         if delta.get("function_call") is not None:
             function = members(delta["function_call"])
-            draft.call(number, -1, None, function.get("name"), function.get("arguments"))
+            draft.add_call(number, -1, None, function.get("name"), function.get("arguments"))
 
     def messages(self) -> tuple[Message, ...]:
         return self._draft.messages()
 
 
 class _TextTranscript(_ChatTranscript):
-    """A text completion's stream. Of an answer from its cache LiteLLM gives the chunks of a chat."""
+    """Reads the content of a text completion stream. For a cached response, LiteLLM returns the chunks of a chat."""
 
     __slots__ = ()
 
     def _add(self, number: int, choice: Mapping[str, Any]) -> None:
         if "text" in choice:
-            self._draft.say(number, "text", choice["text"])
+            self._draft.add_fragment(number, "text", choice["text"])
         else:
             super()._add(number, choice)
 
 
-CHAT_CONTENT = ContentReaders(asked=_chat_asked, answered=_chat_answered, transcript=_ChatTranscript)
-TEXT_CONTENT = ContentReaders(asked=_text_asked, answered=_text_answered, transcript=_TextTranscript)
+CHAT_CONTENT = ContentReaders(request=_chat_request, response=_chat_response, transcript=_ChatTranscript)
+TEXT_CONTENT = ContentReaders(request=_text_request, response=_text_response, transcript=_TextTranscript)

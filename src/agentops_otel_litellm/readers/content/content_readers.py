@@ -1,4 +1,4 @@
-"""What a family of content has: readers of what is asked, of what is answered, and of a stream of answers."""
+"""ContentReaders: the readers of an operation's message content, in its request, its response and its stream."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ Parameters = Mapping[str, Any]
 
 
 class Transcript(Protocol):
-    """A stream, written down."""
+    """A reader that accumulates the content of one stream."""
 
     def add(self, chunk: Any, /) -> None:
-        """Take the next chunk."""
+        """Add the next chunk."""
 
     def messages(self) -> tuple[Message, ...]:
-        """What has been said until now."""
+        """The messages as far as they were received."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentReaders:
-    """The readers of what is said in a kind of operation."""
+    """The readers of an operation's message content."""
 
-    asked: Callable[[Parameters], Content]
-    """From the parameters."""
-    answered: Callable[[Any], tuple[Message, ...] | None] | None = None
-    """From the response."""
-    found: Callable[[Any], tuple[Document, ...] | None] | None = None
-    """From the response of a search."""
+    request: Callable[[Parameters], Content]
+    """Parameters → content of the request."""
+    response: Callable[[Any], tuple[Message, ...] | None] | None = None
+    """Response → its messages."""
+    documents: Callable[[Any], tuple[Document, ...] | None] | None = None
+    """Response of a search → its documents."""
     transcript: Callable[[], Transcript] | None = None
-    """Of a stream."""
+    """Makes the reader of a stream's content."""

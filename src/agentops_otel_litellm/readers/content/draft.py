@@ -1,4 +1,4 @@
-"""Answers that come in fragments: for each choice what has been said and which tools have been called so far."""
+"""Draft: assembles messages from the fragments of a stream, with text and tool calls for each choice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agentops_otel_litellm.readers.content.parts import tool_call
 
 @dataclass(slots=True)
 class _Piece:
-    """A part in the making. Fragments are joined once, at the end."""
+    """An incomplete part. Its fragments are joined once, at the end."""
 
     type: PartType
     key: object = None
@@ -29,21 +29,21 @@ class _Piece:
 @dataclass(slots=True)
 class _Choice:
     pieces: list[_Piece | Part] = field(default_factory=list)
-    """In the order in which they began."""
+    """The parts, in the order in which they began."""
     calls: dict[Any, _Piece] = field(default_factory=dict)
     finish_reason: str | None = None
 
 
 class Draft:
-    """The answers to one call, in the order of their indexes."""
+    """The messages of one call, in the order of their choices' indexes."""
 
     __slots__ = ("_choices",)
 
     def __init__(self) -> None:
         self._choices: dict[int, _Choice] = {}
 
-    def say(self, index: int, kind: PartType, fragment: Any, key: object = None) -> None:
-        """Add to what is being said, or begin a part of another kind, or of another key, where the API has those."""
+    def add_fragment(self, index: int, kind: PartType, fragment: Any, key: object = None) -> None:
+        """Add a fragment to the latest part, or begin a new part if its kind or its key (in APIs with keys) differs."""
         if not isinstance(fragment, str) or not fragment:
             return
         pieces = self._choice(index).pieces
@@ -53,10 +53,11 @@ class Draft:
             pieces.append(last)
         last.fragments.append(fragment)
 
-    def call(self, index: int, call: Any, call_id: Any, name: Any, arguments: Any) -> None:
-        """Add to the tool call of that key (an index, say), or begin it. The first fragment has its id and name.
+    def add_call(self, index: int, call: Any, call_id: Any, name: Any, arguments: Any) -> None:
+        """Add a fragment to the tool call with the key `call`, such as an index, or begin that call.
 
-        Some providers count each call as the first: then another name and id begin another one.
+        The first fragment has the id and name. Some providers send the same index for each call: then a fragment with a
+        different id, and a name, begins a new call.
         """
         choice = self._choice(index)
         call = call if isinstance(call, int | str) else None
@@ -69,11 +70,11 @@ class Draft:
             piece.fragments.append(arguments)
 
     def add(self, index: int, part: Part) -> None:
-        """A part that comes whole."""
+        """Add a complete part."""
         self._choice(index).pieces.append(part)
 
     def finish(self, index: int, reason: str | None) -> None:
-        """The choice is there, and has ended where there is a reason."""
+        """Add the choice, if it is new, and its finish reason, if there is one."""
         choice = self._choice(index)
         choice.finish_reason = reason or choice.finish_reason
 
@@ -84,7 +85,7 @@ class Draft:
         return choice
 
     def messages(self) -> tuple[Message, ...]:
-        """One for each choice."""
+        """One message for each choice."""
         return tuple(
             Message(
                 role="assistant",

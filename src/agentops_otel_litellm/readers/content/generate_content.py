@@ -1,4 +1,4 @@
-"""What is said through Google's generateContent: contents of parts, in camel case on the wire."""
+"""Content of Google's generateContent: `contents` that have parts, with names in camel case."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agentops_otel_litellm.readers.values import index, keyword, text
 _MODALITIES: Mapping[str, Modality] = {"image": "image", "audio": "audio", "video": "video"}
 
 
-def _asked(parameters: Parameters) -> Content:
+def _request(parameters: Parameters) -> Content:
     config = generate_config(parameters)
     instruction = config.get("systemInstruction")
     return Content(
@@ -27,7 +27,7 @@ def _asked(parameters: Parameters) -> Content:
     )
 
 
-def _answered(result: Any) -> tuple[Message, ...]:
+def _response(result: Any) -> tuple[Message, ...]:
     return tuple(map(_candidate, each_of(camel(result).get("candidates"))))
 
 
@@ -43,7 +43,7 @@ def _finish_reason(candidate: Mapping[str, Any]) -> str | None:
 
 
 def _message(content: Any) -> Message:
-    """A content, or what stands for one: a part, or a text."""
+    """Read a content, or a part or a text, which Google accepts instead."""
     if isinstance(content, str):
         return Message(role="user", parts=(Part(type="text", content=content),))
     known = camel(content)
@@ -89,7 +89,7 @@ _PARTS = {"functionCall": _called, "functionResponse": _returned, "inlineData": 
 
 
 def _tools(given: Any) -> Iterator[Tool]:
-    """A tool may declare several functions; one of Google's own is a name, with settings."""
+    """The functions that a tool declares, or the tools of Google's that it names."""
     known = camel(given)
     declared = each_of(known.get("functionDeclarations"))
     for function in map(camel, declared):
@@ -104,7 +104,7 @@ def _tools(given: Any) -> Iterator[Tool]:
 
 
 class _Transcript:
-    """A stream of responses, written down: each has a part of the candidates, and tool calls come whole."""
+    """Reads the content of a stream. Each response has parts of the candidates; tool calls are complete."""
 
     __slots__ = ("_draft", "_events")
 
@@ -119,7 +119,7 @@ class _Transcript:
                 self._draft.finish(number, _finish_reason(candidate))
                 for part in _message(candidate.get("content") or {"parts": ()}).parts:
                     if part.type in {"text", "reasoning"}:
-                        self._draft.say(number, part.type, part.content)
+                        self._draft.add_fragment(number, part.type, part.content)
                     else:
                         self._draft.add(number, part)
 
@@ -127,4 +127,4 @@ class _Transcript:
         return self._draft.messages()
 
 
-GENERATE_CONTENT_CONTENT = ContentReaders(asked=_asked, answered=_answered, transcript=_Transcript)
+GENERATE_CONTENT_CONTENT = ContentReaders(request=_request, response=_response, transcript=_Transcript)

@@ -1,4 +1,4 @@
-"""What is to be shown or spoken, and what was heard: images, videos and sound, of which the texts are told."""
+"""Content of images, videos, speech and transcriptions. Media are recorded without their data."""
 
 from __future__ import annotations
 
@@ -11,59 +11,63 @@ from agentops_otel_litellm.readers.content.parts import blob, media, text_parts
 from agentops_otel_litellm.readers.values import elements, field, members, text
 
 
-def _asked(*parts: Part) -> tuple[Message, ...] | None:
+def _user_message(*parts: Part) -> tuple[Message, ...] | None:
     return (Message(role="user", parts=parts),) if parts else None
 
 
-def _speech_asked(parameters: Parameters) -> Content:
+def _speech_request(parameters: Parameters) -> Content:
     return Content(
         instructions=text_parts(parameters.get("instructions")) or None,
-        input=_asked(*text_parts(parameters.get("input"))),
+        input=_user_message(*text_parts(parameters.get("input"))),
     )
 
 
-def _transcription_asked(parameters: Parameters) -> Content:
-    """The sound, and what may help to understand it."""
-    return Content(input=_asked(blob("audio", None), *text_parts(parameters.get("prompt"))))
+def _transcription_request(parameters: Parameters) -> Content:
+    """The sound, and the prompt that may improve its transcription."""
+    return Content(input=_user_message(blob("audio", None), *text_parts(parameters.get("prompt"))))
 
 
-def _transcription_answered(result: Any) -> tuple[Message, ...]:
+def _transcription_response(result: Any) -> tuple[Message, ...]:
     return (Message(role="assistant", parts=text_parts(field(result, "text"))),)
 
 
-def _image_asked(parameters: Parameters) -> Content:
-    """The prompt, and the images that are to be changed."""
-    return Content(input=_asked(*text_parts(parameters.get("prompt")), *_sent(parameters.get("image"))))
+def _image_request(parameters: Parameters) -> Content:
+    """The prompt, and the images that are to be edited."""
+    return Content(
+        input=_user_message(*text_parts(parameters.get("prompt")), *_uploaded_images(parameters.get("image")))
+    )
 
 
-def _image_answered(result: Any) -> tuple[Message, ...]:
-    """Each image is an answer of its own, with what the model made of the prompt."""
+def _image_response(result: Any) -> tuple[Message, ...]:
+    """Each image is a message of its own, with the revised prompt."""
     return tuple(
-        Message(role="assistant", parts=(*text_parts(image.get("revised_prompt")), *_made(image)))
+        Message(role="assistant", parts=(*text_parts(image.get("revised_prompt")), *_image_parts(image)))
         for image in map(members, elements(field(result, "data")))
     )
 
 
-def _made(image: Any) -> Iterator[Part]:
+def _image_parts(image: Any) -> Iterator[Part]:
     if text(image.get("url")):
         yield media("image", image["url"])
     elif text(image.get("b64_json")):
         yield blob("image", image["b64_json"])
 
 
-def _video_asked(parameters: Parameters) -> Content:
-    return Content(input=_asked(*text_parts(parameters.get("prompt")), *_sent(parameters.get("input_reference"))))
+def _video_request(parameters: Parameters) -> Content:
+    return Content(
+        input=_user_message(*text_parts(parameters.get("prompt")), *_uploaded_images(parameters.get("input_reference")))
+    )
 
 
-def _sent(image: Any) -> Iterator[Part]:
-    """Files of the app's, which are not read: only a list is several, a tuple is a file with its name and type."""
+def _uploaded_images(image: Any) -> Iterator[Part]:
+    """Files of the application, which are not read. A list is several; a tuple is one file with its name and type."""
     for each in image if isinstance(image, list) else () if image is None else (image,):
         is_url = isinstance(each, str) and (each.startswith(("http://", "https://", "data:")))
         yield media("image", each) if is_url else blob("image", None)
 
 
-SPEECH_CONTENT = ContentReaders(asked=_speech_asked)
-TRANSCRIPTION_CONTENT = ContentReaders(asked=_transcription_asked, answered=_transcription_answered)
-IMAGE_CONTENT = ContentReaders(asked=_image_asked, answered=_image_answered)
-VIDEO_CONTENT = ContentReaders(asked=_video_asked)
-"""A video comes later, and as bytes."""
+SPEECH_CONTENT = ContentReaders(request=_speech_request)
+TRANSCRIPTION_CONTENT = ContentReaders(request=_transcription_request, response=_transcription_response)
+IMAGE_CONTENT = ContentReaders(request=_image_request, response=_image_response)
+VIDEO_CONTENT = ContentReaders(request=_video_request)
+"""The response has no content: the video is downloaded later, as bytes."""

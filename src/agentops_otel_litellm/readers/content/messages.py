@@ -1,4 +1,4 @@
-"""What is said through Anthropic's Messages API: messages of blocks."""
+"""Content of Anthropic's Messages API, whose messages are lists of blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.values import elements, field, is_collection, keyword, members, text
 
 
-def _asked(parameters: Parameters) -> Content:
+def _request(parameters: Parameters) -> Content:
     messages = parameters.get("messages")
     return Content(
         instructions=_blocks(parameters.get("system")) or None,
@@ -23,7 +23,7 @@ def _asked(parameters: Parameters) -> Content:
     )
 
 
-def _answered(result: Any) -> tuple[Message, ...]:
+def _response(result: Any) -> tuple[Message, ...]:
     response = members(result)
     return (
         Message(
@@ -39,9 +39,9 @@ def _finish_reason(reason: Any) -> str | None:
     return None if known is None else ANTHROPIC.get(known, known)
 
 
-def _message(given: Any) -> Message:
-    """Results of tools come in messages of the user's; where there is nothing else, the message is the tool's."""
-    message = members(given)
+def _message(item: Any) -> Message:
+    """Read a message. Tool results are blocks of a user's message; one with nothing else is a message of the tool."""
+    message = members(item)
     parts = _blocks(message.get("content"))
     results = bool(parts) and all(part.type == "tool_call_response" for part in parts)
     return Message(role="tool" if results else text(message.get("role")) or "user", parts=parts)
@@ -53,8 +53,8 @@ def _blocks(content: Any) -> tuple[Part, ...]:
     return tuple(map(block_part, elements(content)))
 
 
-def block_part(given: Any) -> Part:
-    block = members(given)
+def block_part(item: Any) -> Part:
+    block = members(item)
     kind = text(block.get("type")) or ""
     read = _BLOCKS.get(kind)
     if read is not None:
@@ -69,7 +69,7 @@ def _text(block: Mapping[str, Any]) -> Part:
 
 
 def _thinking(block: Mapping[str, Any]) -> Part:
-    """What is redacted is encrypted: that there was something is all there is to tell."""
+    """Redacted thinking is encrypted, so its part is empty."""
     return Part(type="reasoning", content=text(block.get("thinking")) or "")
 
 
@@ -119,9 +119,9 @@ _BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
 }
 
 
-def _tool(given: Any) -> Tool:
-    """A tool of the app's is a function; the others are of kinds that Anthropic knows."""
-    known = members(given)
+def _tool(item: Any) -> Tool:
+    """A tool of the application is a function; the others have types of Anthropic's."""
+    known = members(item)
     kind = keyword(known.get("type")) or "custom"
     return Tool(
         type="function" if kind == "custom" else kind,
@@ -132,7 +132,7 @@ def _tool(given: Any) -> Tool:
 
 
 class _Transcript:
-    """A message's stream, written down. Each block has an index; a tool's input comes as pieces of JSON."""
+    """Reads the content of a stream. Each block has an index; the input of a tool is sent as fragments of JSON."""
 
     __slots__ = ("_draft", "_events")
 
@@ -152,23 +152,23 @@ class _Transcript:
             elif kind == "message_delta":
                 self._draft.finish(0, _finish_reason(field(event.get("delta"), "stop_reason")))
 
-    def _begin(self, block: Any, given: Mapping[str, Any]) -> None:
-        kind = text(given.get("type"))
+    def _begin(self, index: Any, block: Mapping[str, Any]) -> None:
+        kind = text(block.get("type"))
         if kind in {"tool_use", "server_tool_use"}:
-            self._draft.call(0, block, given.get("id"), given.get("name"), None)
+            self._draft.add_call(0, index, block.get("id"), block.get("name"), None)
         elif kind in {"text", "thinking"}:
-            self._delta(block, given)
+            self._delta(index, block)
         else:
-            self._draft.add(0, block_part(given))
+            self._draft.add(0, block_part(block))
 
     def _delta(self, block: Any, delta: Mapping[str, Any]) -> None:
-        self._draft.say(0, "text", delta.get("text"), block)
-        self._draft.say(0, "reasoning", delta.get("thinking"), block)
+        self._draft.add_fragment(0, "text", delta.get("text"), block)
+        self._draft.add_fragment(0, "reasoning", delta.get("thinking"), block)
         if "partial_json" in delta:
-            self._draft.call(0, block, None, None, delta["partial_json"])
+            self._draft.add_call(0, block, None, None, delta["partial_json"])
 
     def messages(self) -> tuple[Message, ...]:
         return self._draft.messages()
 
 
-MESSAGES_CONTENT = ContentReaders(asked=_asked, answered=_answered, transcript=_Transcript)
+MESSAGES_CONTENT = ContentReaders(request=_request, response=_response, transcript=_Transcript)

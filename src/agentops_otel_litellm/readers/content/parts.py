@@ -1,4 +1,4 @@
-"""Pieces of messages, as all families of them are made of."""
+"""Parts of messages, for the content readers of all APIs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_SCHEME = 32
 
 
 def text_parts(value: Any) -> tuple[Part, ...]:
-    """A string that says something."""
+    """A text part of a string that is not empty; otherwise none."""
     known = text(value)
     return () if known is None else (Part(type="text", content=known),)
 
@@ -29,16 +29,16 @@ def tool_call(call_id: Any, name: Any, arguments: Any) -> Part:
 
 
 def tool_result(call_id: Any, result: Any) -> Part:
-    """What a tool returned; an empty text if that cannot be read, because the conventions require a response."""
+    """The result of a tool; an empty text if it cannot be read, because the conventions require a response."""
     known = parsed(result, strings=True)
     return Part(type="tool_call_response", id=text(call_id), response="" if known is None else known)
 
 
 def media(modality: Modality, url: Any, mime_type: str | None = None) -> Part:
-    """By reference, or sent with the message, as base64 in a `data:` URL, which is not copied."""
+    """A medium by its URL, or the base64 data of a `data:` URL, which is not copied."""
     known = text(url) or ""
     if not known.startswith("data:"):
-        if "://" not in known[:_LONGEST_SCHEME]:  # what some take in the place of a URL
+        if "://" not in known[:_LONGEST_SCHEME]:  # some providers accept base64 instead of a URL
             return blob(modality, known, mime_type)
         return Part(type="uri", modality=modality, mime_type=mime_type, uri=known)
     begin = known.find(",") + 1
@@ -53,19 +53,19 @@ def media(modality: Modality, url: Any, mime_type: str | None = None) -> Part:
 
 
 def blob(modality: Modality, data: Any, mime_type: str | None = None) -> Part:
-    """What is sent with the message: base64, or bytes, which nobody has encoded yet."""
+    """A medium whose data is in the message. The size is known of base64, not of bytes."""
     known = text(data)
     return Part(type="blob", modality=modality, mime_type=mime_type, size=len(known) if known else None, content=known)
 
 
 def stored_file(modality: Modality, file_id: Any, mime_type: str | None = None) -> Part:
-    """What the provider keeps."""
+    """A file that the provider has stored, by its id."""
     return Part(type="file", modality=modality, mime_type=mime_type, file_id=text(file_id) or "")
 
 
 def parsed(value: Any, *, strings: bool = False) -> Json:
-    """What a string of JSON says; the string, where it is none, where all `strings` are meant as such, and where it is
-    nested deeper than an event can hold.
+    """The value of a JSON text. The text itself is returned if it is no JSON, if it is nested too deep for an event, or
+    if `strings` are not to be parsed.
     """
     if not isinstance(value, str):
         return plain(value)
@@ -78,8 +78,8 @@ def parsed(value: Any, *, strings: bool = False) -> Json:
 
 
 def plain(value: Any) -> Json:
-    """A copy of what JSON can say of a value: what it cannot is left out. What is nested deeper than an event can hold
-    is JSON text.
+    """A copy of the value as JSON, without what JSON cannot represent. A value that is nested too deep for an event is
+    returned as JSON text.
     """
     try:
         return _copied(value, MAX_CONTENT_DEPTH)
@@ -111,7 +111,7 @@ def _go_deeper(levels: int) -> None:
 
 
 def _as_json(value: Any) -> Any:
-    """What JSON has for an object: a model's fields, and of others nothing."""
+    """An object as JSON: the fields of a model, `None` for any other object."""
     return dict(members(value)) if hasattr(type(value), "model_fields") else None
 
 
@@ -120,7 +120,7 @@ def _no_constant(name: str) -> None:
 
 
 def _number(value: float) -> Json:
-    """OTLP's integers have 64 bits, and JSON has no numbers that are not finite: those are text."""
+    """A number, or its text if it is not finite or has more than the 64 bits of OTLP's integers."""
     if isinstance(value, int):
         return value if isinstance(value, bool) or integer(value) is not None else _digits(value)
     return value if isfinite(value) else json.dumps(value)

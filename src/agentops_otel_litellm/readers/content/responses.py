@@ -1,4 +1,4 @@
-"""What is said through the Responses API: items, of which messages are one kind."""
+"""Content of the Responses API: a list of items, some of which are messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agentops_otel_litellm.readers.content.parts import media, plain, text_parts
 from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
 from agentops_otel_litellm.readers.values import characters, elements, field, is_collection, keyword, members, text
 
-# Items that call a tool, and where they say with what: the provider's own tools each have a name for it.
+# Type of an item that calls a tool → its field with the arguments, which differs for the provider's own tools.
 _ARGUMENTS = {
     "function_call": "arguments",
     "custom_tool_call": "input",
@@ -26,40 +26,40 @@ _ARGUMENTS = {
 }
 
 
-def _asked(parameters: Parameters) -> Content:
-    given = parameters.get("input")
-    items: Collection[Any] = given if is_collection(given) else (given,) if isinstance(given, str) else ()
+def _request(parameters: Parameters) -> Content:
+    value = parameters.get("input")
+    items: Collection[Any] = value if is_collection(value) else (value,) if isinstance(value, str) else ()
     return Content(
         instructions=text_parts(parameters.get("instructions")) or None,
-        input=tuple(map(_item, items)) or None,
+        input=tuple(map(_message, items)) or None,
         tools=tuple(map(_tool, elements(parameters.get("tools")))) or None,
     )
 
 
 def _stored(_parameters: Parameters) -> Content:
-    """Nothing is said: an answer of earlier is asked for."""
+    """No content: the request refers to a stored response."""
     return Content()
 
 
-def _item(given: Any) -> Message:
-    """An item of the input as the message that it is in a chat."""
-    if isinstance(given, str):
-        return Message(role="user", parts=text_parts(given))
-    item = members(given)
+def _message(value: Any) -> Message:
+    """Read an item of the input as a message of a chat."""
+    if isinstance(value, str):
+        return Message(role="user", parts=text_parts(value))
+    item = members(value)
     kind = text(item.get("type")) or "message"
     if kind == "message":
         return Message(role=text(item.get("role")) or "user", parts=_content(item.get("content")))
     if kind.endswith("_output"):
-        return Message(role="tool", parts=(tool_result(item.get("call_id"), _put_out(item.get("output"))),))
-    return Message(role="assistant", parts=tuple(_said(item)))
+        return Message(role="tool", parts=(tool_result(item.get("call_id"), _tool_output(item.get("output"))),))
+    return Message(role="assistant", parts=tuple(_item_parts(item)))
 
 
 def _content(content: Any) -> tuple[Part, ...]:
     return text_parts(content) if isinstance(content, str) else tuple(map(_part, elements(content)))
 
 
-def _part(given: Any) -> Part:
-    part = members(given)
+def _part(value: Any) -> Part:
+    part = members(value)
     if part.get("type") == "input_image":
         return media("image", part.get("image_url")) if part.get("image_url") else _file(part, "image")
     return _file(part, "document") if part.get("type") == "input_file" else content_part(part)
@@ -71,21 +71,21 @@ def _file(part: Mapping[str, Any], modality: Any) -> Part:
     return media(modality, data) if data else Part(type="file", modality=modality, file_id=known or "")
 
 
-def _put_out(output: Any) -> Any:
-    """What a tool put out, of which the parts are texts."""
+def _tool_output(output: Any) -> Any:
+    """The output of a tool; a list of text parts as one text."""
     if not is_collection(output):
         return output
     texts = [field(part, "text") for part in output]
     return "".join(texts) if all(isinstance(each, str) for each in texts) else output
 
 
-def _answered(result: Any) -> tuple[Message, ...] | None:
-    """All items of the output are one answer. What else LiteLLM gives (of a deletion, say) says nothing."""
+def _response(result: Any) -> tuple[Message, ...] | None:
+    """All items of the output as one message; `None` for other results, such as the confirmation of a deletion."""
     response = members(result)
     if "output" not in response:
         return None
     items = list(map(members, elements(response.get("output"))))
-    parts = tuple(part for item in items for part in _said(item))
+    parts = tuple(part for item in items for part in _item_parts(item))
     return (Message(role="assistant", parts=parts, finish_reason=_finish_reason(response, items)),)
 
 
@@ -98,8 +98,8 @@ def _finish_reason(response: Mapping[str, Any], items: Sequence[Mapping[str, Any
     return None if reason is None else INCOMPLETE_RESPONSE.get(reason, reason)
 
 
-def _said(item: Mapping[str, Any]) -> Iterator[Part]:
-    """What an item of the model's says, or does."""
+def _item_parts(item: Mapping[str, Any]) -> Iterator[Part]:
+    """The parts of an item of the model's output: text, reasoning, images and tool calls."""
     kind = text(item.get("type")) or ""
     if kind == "message":
         yield from _content(item.get("content"))
@@ -115,8 +115,8 @@ def _said(item: Mapping[str, Any]) -> Iterator[Part]:
         yield Part(type="unknown", name=keyword(kind))
 
 
-def _tool(given: Any) -> Tool:
-    known = members(given)
+def _tool(value: Any) -> Tool:
+    known = members(value)
     kind = keyword(known.get("type")) or "function"
     return Tool(
         type=kind,
@@ -127,11 +127,11 @@ def _tool(given: Any) -> Tool:
 
 
 class _Transcript:
-    """A response's stream, written down. The last event has all of it: until it has come, the deltas are what came."""
+    """Reads the content of a stream. The last event has all content; before it is received, the deltas are used."""
 
     __slots__ = ("_draft", "_whole")
 
-    _SAYS: Mapping[str, Any] = {
+    _DELTAS: Mapping[str, Any] = {
         "response.output_text.delta": "text",
         "response.refusal.delta": "refusal",
         "response.reasoning_summary_text.delta": "reasoning",
@@ -147,22 +147,22 @@ class _Transcript:
     def add(self, chunk: Any) -> None:
         event = members(chunk)
         kind = text(event.get("type")) or ""
-        if kind in self._SAYS:
-            self._draft.say(0, self._SAYS[kind], event.get("delta"), event.get("output_index"))
+        if kind in self._DELTAS:
+            self._draft.add_fragment(0, self._DELTAS[kind], event.get("delta"), event.get("output_index"))
         elif kind in self._CALLS:
-            self._draft.call(0, event.get("output_index"), None, None, event.get("delta"))
+            self._draft.add_call(0, event.get("output_index"), None, None, event.get("delta"))
         elif kind == "response.output_item.added":
             item = members(event.get("item"))
             if text(item.get("type")) in {"function_call", "custom_tool_call"}:
-                self._draft.call(0, event.get("output_index"), item.get("call_id"), item.get("name"), None)
+                self._draft.add_call(0, event.get("output_index"), item.get("call_id"), item.get("name"), None)
         elif kind == "response.created":
             self._draft.finish(0, None)
         elif kind in self._ENDS:
-            self._whole = _answered(event.get("response"))
+            self._whole = _response(event.get("response"))
 
     def messages(self) -> tuple[Message, ...]:
         return self._draft.messages() if self._whole is None else self._whole
 
 
-RESPONSES_CONTENT = ContentReaders(asked=_asked, answered=_answered, transcript=_Transcript)
-STORED_RESPONSE_CONTENT = ContentReaders(asked=_stored, answered=_answered)
+RESPONSES_CONTENT = ContentReaders(request=_request, response=_response, transcript=_Transcript)
+STORED_RESPONSE_CONTENT = ContentReaders(request=_stored, response=_response)

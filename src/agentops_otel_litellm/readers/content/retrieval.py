@@ -1,4 +1,4 @@
-"""What is searched for, ranked, found, and read from documents."""
+"""Content of searches, rerankings and OCR: queries, documents and results."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from agentops_otel_litellm.readers.content.parts import blob, media, plain, stor
 from agentops_otel_litellm.readers.values import elements, field, integer, is_collection, members, number, text, texts
 
 
-def _rerank_asked(parameters: Parameters) -> Content:
+def _rerank_request(parameters: Parameters) -> Content:
     return Content(
         query=texts(parameters.get("query")),
         documents=tuple(Document(content=_document(each)) for each in elements(parameters.get("documents"))) or None,
     )
 
 
-def _document(given: Any) -> Json:
-    """A text, or fields of which one may be the text."""
-    if isinstance(given, str):
-        return text(given)
-    return text(field(given, "text")) or plain(given)
+def _document(value: Any) -> Json:
+    """A document: a text, or an object, which may have the text as a field."""
+    if isinstance(value, str):
+        return text(value)
+    return text(field(value, "text")) or plain(value)
 
 
 def _ranked(result: Any) -> tuple[Document, ...]:
@@ -36,12 +36,12 @@ def _ranked(result: Any) -> tuple[Document, ...]:
     )
 
 
-def _search_asked(parameters: Parameters) -> Content:
+def _search_request(parameters: Parameters) -> Content:
     return Content(query=texts(parameters.get("query")))
 
 
 def _found(result: Any) -> tuple[Document, ...]:
-    """In the web, or in a vector store."""
+    """The results of a search, in the web or in a vector store."""
     return tuple(map(_hit, map(members, elements(field(result, "results")) or elements(field(result, "data")))))
 
 
@@ -57,27 +57,27 @@ def _hit(found: Mapping[str, Any]) -> Document:
     )
 
 
-def _ocr_asked(parameters: Parameters) -> Content:
+def _ocr_request(parameters: Parameters) -> Content:
     document = members(parameters.get("document"))
     kind = document.get("type")
     if kind == "file":
         known = text(document.get("file_id"))
         part = stored_file("document", known) if known else blob("document", None)
     else:
-        given = document.get("image_url") or document.get("document_url")
-        url = given if isinstance(given, str) else field(given, "url")
+        value = document.get("image_url") or document.get("document_url")
+        url = value if isinstance(value, str) else field(value, "url")
         part = media("image" if kind == "image_url" else "document", url)
     return Content(input=(Message(role="user", parts=(part,)),))
 
 
-def _ocr_answered(result: Any) -> tuple[Message, ...]:
-    """Each page is a part."""
+def _ocr_response(result: Any) -> tuple[Message, ...]:
+    """One message, with a part for each page."""
     pages = elements(field(result, "pages"))
     return (
         Message(role="assistant", parts=tuple(part for page in pages for part in text_parts(field(page, "markdown")))),
     )
 
 
-RERANK_CONTENT = ContentReaders(asked=_rerank_asked, found=_ranked)
-SEARCH_CONTENT = ContentReaders(asked=_search_asked, found=_found)
-OCR_CONTENT = ContentReaders(asked=_ocr_asked, answered=_ocr_answered)
+RERANK_CONTENT = ContentReaders(request=_rerank_request, documents=_ranked)
+SEARCH_CONTENT = ContentReaders(request=_search_request, documents=_found)
+OCR_CONTENT = ContentReaders(request=_ocr_request, response=_ocr_response)
