@@ -250,4 +250,4 @@ def test_nothing_is_given_where_a_redactor_fails(
     app.ask("completion")
     assert Own.calls == []
     assert isinstance(recorder, Recorder)
-    assert "Nothing of what is said is told." in told.take()[0]
+    assert "No content is recorded." in told.take()[0]

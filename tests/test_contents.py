@@ -1,4 +1,4 @@
-"""Nothing of what is said is told, whichever of the APIs it is said in."""
+"""No content is recorded by default, of any API."""
 
 from __future__ import annotations
 

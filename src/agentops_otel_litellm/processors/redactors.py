@@ -1,4 +1,4 @@
-"""The redactors that texts go through: the built-in one, then the user's own."""
+"""The redactors of content: the built-in one, then those of the user."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from agentops_otel_litellm.settings import Settings
 logger = logging.getLogger(__name__)
 
 ENTRY_POINTS = "agentops_otel_litellm_redactor"
-"""The group of the entry points by which installed packages bring redactors of their own: all are used."""
+"""The entry point group for redactors of installed packages. All of them are used."""
 
 
 class Redactors:
-    """All of them. The user's are loaded where the first text is to be redacted: their modules may import LiteLLM,
-    whose own import has to be over by then.
+    """Loads and returns all redactors. The user's are loaded when the first text is redacted: their modules may import
+    LiteLLM, whose own import must be complete by then.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -35,15 +35,15 @@ class Redactors:
         self._thread = threading.local()
 
     def __call__(self) -> tuple[Redactor, ...] | None:
-        """`None` where one of the user's cannot be had, which the log tells once: then nothing that is said is told."""
+        """`None` if a redactor of the user cannot be loaded. This is logged once, and no content is recorded."""
         if self._all is not None or self._has_failed or self._is_loading:
             return self._all
-        # No lock is held: a module that is imported may call LiteLLM, or wait for a thread that does. Threads that
-        # come at the same time wait for one another where Python lets them, in its imports.
+        # Without a lock, because the imported module may call LiteLLM or wait for a thread that does. Threads that load
+        # at the same time wait for each other in Python's import system.
         self._thread.is_loading = True
         try:
-            self._all = (redactor(self._settings.redact), *_own(self._settings))
-        except _NotToBeHad as reason:
+            self._all = (redactor(self._settings.redact), *_load_user_redactors(self._settings))
+        except _CannotBeLoaded as reason:
             self._fail(reason)
         finally:
             self._thread.is_loading = False
@@ -51,43 +51,44 @@ class Redactors:
 
     @property
     def _is_loading(self) -> bool:
-        """Whether it is one of those modules that calls LiteLLM, while it is imported."""
+        """Whether this thread is importing a redactor's module, which calls LiteLLM during its import."""
         return getattr(self._thread, "is_loading", False)
 
-    def _fail(self, reason: _NotToBeHad) -> None:
-        is_first = (
-            next(self._failures) == 0
-        )  # atomic; a lock could be held by the code that a signal handler interrupts
+    def _fail(self, reason: _CannotBeLoaded) -> None:
+        # `next` is atomic. A lock can be held by the code that a signal handler interrupts.
+        is_first = next(self._failures) == 0
         self._has_failed = True
         if is_first and self._all is None:
-            logger.warning("%s. Nothing of what is said is told.", reason)
+            logger.warning("%s. No content is recorded.", reason)
 
 
-class _NotToBeHad(Exception):  # noqa: N818 - it is no error of ours
+class _CannotBeLoaded(Exception):  # noqa: N818 - an error of the user's redactor, not of this package
     pass
 
 
-def _own(settings: Settings) -> Iterator[Redactor]:
+def _load_user_redactors(settings: Settings) -> Iterator[Redactor]:
     named = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
     if settings.redactor:
         named["AGENTOPS_REDACTOR"] = settings.redactor
     for name, reference in named.items():
         try:
-            own = _named(reference)
-        except (Exception, SystemExit) as fault:  # a program that is no module may exit
-            raise _NotToBeHad(f"The redactor {name}={reference!r} cannot be loaded ({type(fault).__name__})") from fault
-        if not callable(own):
-            raise _NotToBeHad(f"The redactor {name}={reference!r} is not a function, as `module:function` names one")
-        yield own
+            loaded = _resolve(reference)
+        except (Exception, SystemExit) as fault:  # a program that is imported may exit
+            raise _CannotBeLoaded(
+                f"The redactor {name}={reference!r} cannot be loaded ({type(fault).__name__})"
+            ) from fault
+        if not callable(loaded):
+            raise _CannotBeLoaded(f"The redactor {name}={reference!r} is not a function (expected `module:function`)")
+        yield loaded
 
 
-def _named(reference: str) -> Any:  # noqa: ANN401 - whatever has that name
+def _resolve(reference: str) -> Any:  # noqa: ANN401 - any object can have the name
     module, colon, name = reference.partition(":")
     return resolve_name(f"__main__:{name}" if colon and _is_program(module) else reference)
 
 
 def _is_program(module: str) -> bool:
-    """Whether it is the program itself, which would run a second time, were it imported."""
+    """Whether the module is the running program, which an import would run a second time."""
     program = getattr(sys.modules.get("__main__"), "__file__", None)
     if program is None or module in sys.modules or Path(program).stem != module.rpartition(".")[2]:
         return False

@@ -23,8 +23,8 @@ class ContentSettings:
         "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT",
         default=None,
         parse=switch,
-        help="Whether chats and text completions also emit an event, `gen_ai.client.inference.operation.details`; by "
-        "default if content is recorded in events.",
+        help="Whether chats and text completions also emit an event, `gen_ai.client.inference.operation.details`. "
+        "Default: `true` if content is recorded in events.",
     )
     completion_hook: str | None = setting(
         "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK",
@@ -68,7 +68,7 @@ class ContentSettings:
         "AGENTOPS_CONTENT_MEDIA_LIMIT",
         default=1_048_576,
         parse=number_of("characters"),
-        help="Maximum length of such base64, in characters. Longer base64 is left out.",
+        help="Maximum length of the base64 of an image, audio or file, in characters. Longer base64 is left out.",
     )
 
     @property
