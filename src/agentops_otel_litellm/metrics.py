@@ -128,7 +128,7 @@ class _Collections:
         return ()
 
     def observe_open_streams(self, meter: Meter, row: Metric, open_streams: OpenStreamCalls) -> None:
-        """Have the streams counted at each collection, and those that have ended be 0. They are all the process's."""
+        """Report the number of open streams of the process at each collection, 0 for attributes with none left."""
         if row.name in self._observed:
             return
         self._observed.add(row.name)

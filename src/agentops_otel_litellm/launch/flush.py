@@ -1,4 +1,4 @@
-"""Sending out what has ended now, for processes that are frozen or killed where others would come to it later."""
+"""Export finished telemetry now, for processes that can be frozen or killed before the next periodic export."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ OTLP_TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
 
 
 def flush(timeout: float = TIMEOUT) -> bool:
-    """Send out what has ended: spans, metrics and events of the app's and ours, and of open streams how many there are.
+    """Export finished spans, metrics and events of the process, the application's own included.
 
-    Takes no more than `timeout` seconds, but as long as exporters do where no thread can be started, as while Python
-    3.12 exits; what has not gone out by then still may, later. Blocks this thread: in an event loop,
-    `await asyncio.to_thread(flush)`.
+    Takes at most `timeout` seconds; if no thread can be started, as during the exit of Python 3.12, as long as the
+    exporters take. An export that is still running after the timeout continues. This blocks the thread: in an event
+    loop, use `await asyncio.to_thread(flush)`.
 
-    Returns whether all that ended since the last time was delivered, as far as exporters tell: those of a provider of
-    the app's own may not. What waits for AgentOps since earlier is tried again, and counts. Never raises.
+    Returns whether everything was delivered, as far as the exporters report it; exporters of the application may not.
+    Spans that an earlier export to AgentOps could not deliver are sent again, and count. Never raises.
     """
     with guard("flushing"):
         return _FLUSHES.flush(monotonic() + timeout)
@@ -50,8 +50,10 @@ def time_limit(environment: Mapping[str, str]) -> float:
 
 
 def flush_before_end(timeout: float) -> None:
-    """Deliver everything, open streams included, before the process ends; on a thread of its own, because the code that
-    a signal handler interrupts may hold locks that are needed. Returns after `timeout` seconds at the latest.
+    """End open streams and export everything, for at most `timeout` seconds.
+
+    This runs on a separate thread, because the code that a signal handler interrupts can hold locks that an export
+    needs. If no thread can be started, nothing is exported here.
     """
     is_over = Reached()
 
@@ -63,26 +65,26 @@ def flush_before_end(timeout: float) -> None:
         finally:
             is_over.set()
 
-    with suppress(RuntimeError):  # the interpreter exits, and starts no more threads
+    with suppress(RuntimeError):  # the interpreter exits and starts no threads
         start_thread(deliver, "agentops-flush")
         is_over.wait(timeout)
 
 
 class _Flush:
-    """One provider's, or one exporter's. The SDK's takes as long as its exporters do, whatever timeout it is given."""
+    """A flush of one provider or exporter. The SDK's providers ignore the timeout: their exporters set the duration."""
 
     def __init__(self, provider: object, deadline: float) -> None:
         self.provider = provider
-        self.all_out = False
+        self.is_delivered = False
         self._deadline = deadline
         self._is_over = Reached()
-        self._context = copy_context()  # by which notebooks know the cell that something printed belongs to
+        self._context = copy_context()  # a notebook shows printed lines in the cell of this context
 
     def run(self) -> None:
-        # The meters' raises where a reader fails or takes too long; exporters log their own failures.
+        # The meter provider raises if a reader fails or takes too long. Exporters log their own failures.
         try:
             with suppress(Exception):
-                self.all_out = self._context.run(self._force_flush)
+                self.is_delivered = self._context.run(self._force_flush)
         finally:
             self._is_over.set()
 
@@ -91,26 +93,27 @@ class _Flush:
         return force_flush is None or force_flush(timeout_millis=int(_left(self._deadline) * 1_000)) is not False
 
     def begin(self) -> None:
+        """Start the flush on a thread, or run it here if no thread can be started."""
         try:
             start_thread(self.run, "agentops-flush")
-        except RuntimeError:  # the interpreter exits, and starts no more threads
+        except RuntimeError:  # the interpreter exits and starts no threads
             self.run()
 
     def is_over_by(self, deadline: float) -> bool:
-        """Wait until it is over, or until the deadline; whether it is."""
+        """Wait until the flush is over, at most until the deadline. Returns whether it is over."""
         return self._is_over.wait(_left(deadline))
 
 
 class _Flushes:
-    """Those that took longer than their callers could wait: no more are begun of such a provider until they end."""
+    """Flushes that exceeded their deadline. A provider is not flushed again before its last flush is over."""
 
     def __init__(self) -> None:
         self.renew()
         FORK.renews("flush", self.renew)
 
     def renew(self) -> None:
-        """After a fork: none of the parent's go on here."""
-        self._lock = RLock()  # entered again where a signal handler flushes
+        """After a fork: flushes of the parent do not continue in the child."""
+        self._lock = RLock()  # re-entrant, because a signal handler can flush
         self._late: Sequence[_Flush] = ()
 
     def flush(self, deadline: float) -> bool:
@@ -118,11 +121,11 @@ class _Flushes:
         for late in self._late:
             late.is_over_by(deadline)
         of_providers = self._flush_each(_providers(), deadline)
-        # After those, which hand over what they have: a provider's does not reach what its exporters keep.
-        ours = list(live_exporters())
-        of_exporters = self._flush_each(ours, deadline)
+        # Afterwards, because a flush of a provider does not include the queues of its exporters.
+        exporters = list(live_exporters())
+        of_exporters = self._flush_each(exporters, deadline)
         failed = EXPORT_FAILURES.take_failure()
-        lost = [exporter.new_drops() for exporter in ours]
+        lost = [exporter.new_drops() for exporter in exporters]
         return of_providers and of_exporters and not failed and not any(lost)
 
     def _flush_each(self, providers: Sequence[object], deadline: float) -> bool:
@@ -133,18 +136,18 @@ class _Flushes:
         ended = [flush.is_over_by(deadline) for flush in begun]
         with self._lock:
             self._late = [each for each in (*self._late, *begun) if not each.is_over_by(0)]
-        return len(begun) == len(providers) and all(ended) and all(flush.all_out for flush in begun)
+        return len(begun) == len(providers) and all(ended) and all(flush.is_delivered for flush in begun)
 
 
 _FLUSHES = _Flushes()
 
 
 def _providers() -> list[object]:
-    """The global ones, and those that LiteLLM was instrumented with; each once."""
+    """The global providers, and those that LiteLLM is instrumented with, without duplicates."""
     found = [signal.provider for signal in SIGNALS]
     return list({id(each): each for each in (*found, *LiteLLMInstrumentor().providers) if each is not None}.values())
 
 
 def _left(deadline: float) -> float:
-    """Seconds until then."""
+    """Seconds until the deadline."""
     return max(0.0, deadline - monotonic())

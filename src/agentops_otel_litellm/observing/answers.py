@@ -221,6 +221,7 @@ class Step:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
+        # Code within the step can have attached another context, which is not ours to detach.
         if self._token is not None and get_current() is self._context:
             detach(self._token)
         if self._account.answers is not None:

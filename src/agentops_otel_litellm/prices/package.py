@@ -84,9 +84,11 @@ def import_all() -> None:
 
 
 def keep_fresh(url: str | None = None, *, forked: bool = False) -> Callable[[], None]:
-    """Download prices now and every hour, from the package's own URL or from `url`. Returns a function that stops it.
+    """Download prices now and every hour, from the package's own URL or from `url`.
 
-    In a `forked` process the package is reloaded first: it takes the thread of its parent for its own.
+    Returns a function that stops the downloads.
+
+    In a `forked` process the package is reloaded first, because it believes that its thread of the parent is running.
     """
     if forked:
         reload(update_prices)

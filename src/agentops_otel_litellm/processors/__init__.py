@@ -38,11 +38,11 @@ def pipeline(
     `price_unmapped` computes the cost of a call whose model LiteLLM has no price for. `records_content` is whether
     content is recorded anywhere.
     """
-    own = () if settings.prices is None else (create_user_price_processor(read_prices(settings.prices)),)
+    user_prices = () if settings.prices is None else (create_user_price_processor(read_prices(settings.prices)),)
     return (
         create_provider_processor(dict(settings.model_providers)),
         drop_partial_output_count,
-        *own,
+        *user_prices,
         move_to_saved,
         drop_incomplete_reasons,
         add_stream_statistics,

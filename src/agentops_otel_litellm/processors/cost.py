@@ -13,7 +13,7 @@ _BILLED = ("search_units", "pages_count")
 
 
 def create_user_price_processor(prices: UserPrices) -> Callable[[Call], Call]:
-    """A processor that replaces LiteLLM's cost by that of the user's prices, for the models that have one."""
+    """A processor that replaces LiteLLM's cost of a complete call, if the user's prices contain its model."""
 
     def apply_user_price(call: Call) -> Call:
         listed = prices.of(call) if _is_whole(call) else None

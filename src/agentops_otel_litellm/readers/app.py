@@ -129,7 +129,9 @@ def read_app(
 
 
 def _read_context(context: Context, keys: Sequence[str], known: dict[str, Any], metadata: dict[str, str]) -> None:
-    """Read baggage and OpenInference's context. Baggage entries that are no field are added to `metadata`."""
+    """Read OpenInference's context, and the baggage entries `keys`. Session, user and conversation are added to
+    `known`, the others to `metadata`.
+    """
     carried = baggage.get_all(context)
     if carried:
         for name, value in _named(carried, keys).items():

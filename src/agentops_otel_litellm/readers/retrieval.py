@@ -129,9 +129,9 @@ def rerank_usage(result: Any) -> Usage | None:
     meta = _meta(result)
     counted, billed = members(meta.get("tokens")), members(meta.get("billed_units"))
     total = tokens(billed.get("total_tokens"))
-    read = tokens(counted.get("input_tokens")) or total
-    written = tokens(counted.get("output_tokens"))
-    return Usage(input=read, output=written, total=total or None) if read else None
+    input_tokens = tokens(counted.get("input_tokens")) or total
+    output_tokens = tokens(counted.get("output_tokens"))
+    return Usage(input=input_tokens, output=output_tokens, total=total or None) if input_tokens else None
 
 
 RERANK = Shape(request=rerank_request, response=rerank_response, usage=rerank_usage, content=RERANK_CONTENT)

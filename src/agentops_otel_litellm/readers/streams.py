@@ -86,7 +86,7 @@ class ChatChunks:
         self._reasons: dict[int, str | None] = {}
         self.first_token: float | None = None
 
-    def add(self, chunk: Any, at: float, /) -> None:
+    def add(self, chunk: Any, received_at: float, /) -> None:
         if self._id is None:
             self._id, self._model = identifier(field(chunk, "id")), model_name(field(chunk, "model"))
             self._service_tier = served_tier(field(chunk, "service_tier"))
@@ -98,10 +98,10 @@ class ChatChunks:
                 number = 0  # the provider does not send an index
             if reason is not None or number not in reasons:
                 reasons[number] = keyword(reason)
-            if self._output(number, choice) and self.first_token is None:
-                self.first_token = at
+            if self._add_output(number, choice) and self.first_token is None:
+                self.first_token = received_at
 
-    def _output(self, number: int, choice: Mapping[str, Any]) -> bool:
+    def _add_output(self, number: int, choice: Mapping[str, Any]) -> bool:
         """Count the output of a choice, and return whether it has any."""
         delta = choice.get("delta")
         fields = getattr(delta, "__pydantic_extra__", None) or NOTHING
@@ -173,10 +173,10 @@ class TextChunks(ChatChunks):
 
     __slots__ = ()
 
-    def add(self, chunk: Any, at: float, /) -> None:
+    def add(self, chunk: Any, received_at: float, /) -> None:
         if self._id is None:
             self._find_chat()
-        super().add(chunk, at)
+        super().add(chunk, received_at)
 
     def _find_chat(self) -> None:
         if getattr(self._stream, "chunks", None) is None:

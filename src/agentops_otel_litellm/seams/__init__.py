@@ -36,7 +36,8 @@ class PatchPoint:
     wrapper: str
     """The function, written as an entry point, that takes the original and returns its replacement."""
     feature: str = ""
-    """The feature that needs it, if every supported LiteLLM has all patch points of the feature in at least one module.
+    """The feature (`features.py`) that needs it: a feature is available if LiteLLM has all its patch points in one
+    module. Empty if its absence is not reported.
     """
 
     @property

@@ -31,7 +31,7 @@ class Unread(NamedTuple):
 
 
 def unread(environment: Mapping[str, str]) -> Iterator[Unread]:
-    """The unread variables that are set, by name. Their values are not shown, because each can be a key."""
+    """The unread variables that are set, sorted by name. Their values are left out, because they can be API keys."""
     declared = {each.metadata["variable"] for each in fields(Settings)}
     for variable in sorted({*environment} - declared - OF_THE_SDK - {FIRST_PROCESS}):
         if variable.startswith(PREFIX) and environment[variable]:
