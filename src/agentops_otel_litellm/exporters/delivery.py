@@ -1,9 +1,9 @@
-"""Who delivers spans to AgentOps, where it is a destination: once, whoever has set the SDK up.
+"""Adds the AgentOps exporter to one provider, if AgentOps is a destination.
 
-Our configurator has the SDK make the exporter. Where the user has named other exporters, or a file, it adds it to what
-the SDK has made; where another configurator has won, or the app sets the SDK up itself, the instrumentor adds it to the
-provider that LiteLLM's spans come from. An app that adds one itself does so before it instruments LiteLLM: nobody sees
-later what a provider has.
+With our configurator, the SDK creates the exporter. If the user names other exporters or a configuration file, the
+configurator adds it afterwards. With a different configurator, or if the application sets the SDK up, the instrumentor
+adds it to the provider of LiteLLM's spans. An application that adds the exporter itself must do so before it
+instruments LiteLLM, because the processors of a provider cannot be read later.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
     from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 
-# What the exporter of the package agentops reads of OpenTelemetry's, in releases that break where that is gone.
+# Private attributes of OpenTelemetry's exporter that releases of the package agentops need.
 _READ_BY_AGENTOPS = ("_session", "_headers")
 
 
 class Delivery:
-    """Adds the exporter to a provider, once there is one that takes it."""
+    """Adds the exporter to a provider as soon as there is one that accepts span processors."""
 
     def __init__(self) -> None:
         self._waits = False
@@ -47,12 +47,12 @@ class Delivery:
         self._placed: WeakSet[AgentOpsSpanExporter] = WeakSet()
 
     def renew(self) -> None:
-        """After a fork: what another thread had begun is begun anew."""
+        """After a fork: an addition that a different thread had begun starts again."""
         self._lock = RLock()
         self._adds = False
 
     def wanted(self, provider: TracerProvider | None) -> None:
-        """LiteLLM's spans come from this provider from now on, or from the global one, which may still be set."""
+        """Deliver the spans of this provider; of the global one, which can be set later, if it is `None`."""
         if sends_to_agentops(os.environ):
             with self._lock:
                 self._given = provider
@@ -60,7 +60,7 @@ class Delivery:
             self.prepare()
 
     def found(self, made: Collection[AgentOpsSpanExporter], provider: object) -> None:
-        """These are the provider's, and of no other."""
+        """Record that the provider has these exporters."""
         if made and _takes_processors(provider):
             self._has_one.add(provider)
             self._placed.update(made)
@@ -70,16 +70,16 @@ class Delivery:
         self._given = None
 
     def prepare(self) -> None:
-        """Before each span: see whether the provider is there by now."""
+        """Called before each span: add the exporter if the provider is set by now."""
         if self._waits:
-            with guard("looking for a way to AgentOps"):
+            with guard("adding the AgentOps exporter"):
                 self._look()
 
     def _look(self) -> None:
-        with self._lock:  # a thread that comes second finds it added: its span may end at once
+        with self._lock:  # a second thread waits until the exporter is added, because its span can end at once
             provider = TRACES.provider if self._given is None else self._given
             if not self._waits or self._adds or not _takes_processors(provider):
-                return  # there is none yet, or the API's own, which gives no spans
+                return  # no provider yet, or the API's, which records no spans
             self._adds = True
             try:
                 self._add_to(provider)
@@ -96,7 +96,7 @@ class Delivery:
         self.found({exporter}, provider)
         processor = AgentOpsSpanProcessor(
             exporter,
-            # All of it, lest a variable of the SDK's that cannot be used reaches the app.
+            # All options, so that no invalid variable of the SDK is read here.
             max_queue_size=max(settings.max_queue_size, SDK_BATCH_SIZE * 4),
             schedule_delay_millis=settings.flush_interval,
             max_export_batch_size=SDK_BATCH_SIZE,
@@ -107,21 +107,21 @@ class Delivery:
 
 
 def live_exporters() -> set[AgentOpsSpanExporter]:
-    """Those of this process that are not shut down, whoever has made them."""
-    module = sys.modules.get("agentops_otel_litellm.exporters.agentops.exporter")  # who makes one loads it
+    """The AgentOps exporters of this process that are not shut down."""
+    module = sys.modules.get("agentops_otel_litellm.exporters.agentops.exporter")  # loaded if there is an exporter
     return set() if module is None else set(module.AgentOpsSpanExporter.instances)
 
 
 def _takes_processors(provider: object) -> TypeGuard[SDKTracerProvider]:
-    """Whether it is the SDK's, or is one in its place."""
+    """Whether it is a provider of the SDK, or compatible with one."""
     return hasattr(provider, "add_span_processor")
 
 
 def _is_delivered_by_agentops(provider: TracerProvider) -> bool:
-    """Whether the provider is that of the package agentops, and its exporter works with this OpenTelemetry.
+    """Whether the package agentops created the provider, and its exporter works with this OpenTelemetry.
 
-    Its releases up to 0.4.21 read private attributes of the stock exporter that are gone in OpenTelemetry's newer ones,
-    and then export nothing. Another release, which does not name them, is taken to work.
+    Its releases up to 0.4.21 read private attributes of OpenTelemetry's exporter, and export nothing if these are gone.
+    A release that does not read them is assumed to work.
     """
     core = sys.modules.get("agentops.sdk.core")
     if core is None or getattr(getattr(core, "tracer", None), "provider", None) is not provider:
@@ -138,4 +138,4 @@ def _is_delivered_by_agentops(provider: TracerProvider) -> bool:
 
 
 DELIVERY = Delivery()
-"""One for ever: what was added to a provider stays there."""
+"""One for the process, because a processor cannot be removed from a provider."""

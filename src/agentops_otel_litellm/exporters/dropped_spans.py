@@ -31,7 +31,7 @@ _NUMBERS = count()
 
 
 class CountingBatchSpanProcessor(BatchSpanProcessor):
-    """Counts on the application's thread without a lock: a garbage collection may end a span while one is held."""
+    """Counts on the application's thread without a lock, because a garbage collection can end a span at any point."""
 
     def __init__(self, exporter: SpanExporter, **options: float) -> None:
         self._name = f"{COMPONENT}/{next(_NUMBERS)}"
@@ -56,7 +56,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
         if span.context is not None and span.context.trace_flags.sampled:
             queue = self._batch_processor._queue  # noqa: SLF001 - it has no public name
             is_full = len(queue) == queue.maxlen
-            # Nothing is called between reading a number and writing it, so no other thread or finalizer comes between.
+            # No call between reading and writing a number: no thread or finalizer can run in between.
             if is_full:
                 self._dropped += 1
             self._ended += 1
@@ -107,7 +107,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
 
 
 class _Reporting(SpanExporter):
-    """The exporter, after which the processor's thread has time to log what was dropped."""
+    """The exporter. After an export, the processor's thread logs the dropped spans."""
 
     def __init__(self, exporter: SpanExporter, processor: CountingBatchSpanProcessor) -> None:
         self.exporter = exporter

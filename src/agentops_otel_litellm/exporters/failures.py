@@ -1,4 +1,4 @@
-"""Whether what was exported arrived: the SDK's batches do not keep what their exporters answer."""
+"""Whether exports failed. The SDK's batch processors discard the results of their exporters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Exporter = TypeVar("Exporter", bound="type[Any]")
 
 
 class ExportFailures:
-    """Whether an export failed in this process since that was last asked."""
+    """Whether an export has failed in this process since the last query."""
 
     def __init__(self) -> None:
         self._failed: deque[bool] = deque(maxlen=1)  # each of its methods is atomic
@@ -32,7 +32,7 @@ EXPORT_FAILURES = ExportFailures()
 
 
 def watched(exporter: Exporter) -> Exporter:
-    """The class of an exporter of any signal, with its failures noted. What is read by others does not export."""
+    """A subclass of an exporter, of any signal, that records its failures. Metric readers are returned unchanged."""
     if not hasattr(exporter, "export"):
         return exporter
 

@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CONFIG_FILE = "OTEL_CONFIG_FILE"
-# Of what they are set to, nothing is told.
+# Values of these variables are never logged.
 SECRET = re.compile("HEADERS|CERTIFICATE|KEY|CREDENTIAL")
 OTLP = "otlp_proto_"
 
 
 def configure_unset(configure: Callable[[], None]) -> None:
-    """Have `configure`, which is the SDK's, set the providers that nobody has set.
+    """Run `configure`, the SDK's configuration, for the providers that are not set yet.
 
-    Making another for a signal would warn, and leave threads behind that export nothing. Settings that cannot be used
-    are told in one line: the app runs, and what it has set up itself has its calls.
+    A second provider for a signal would log a warning and start threads that export nothing. Invalid settings are
+    logged in one line, and the application runs with the providers that it has set itself.
     """
     kept = [signal for signal in SIGNALS if signal.provider is not None]
     if len(kept) == len(SIGNALS):
@@ -69,9 +69,9 @@ def configure_unset(configure: Callable[[], None]) -> None:
             logger,
             "OpenTelemetry is not set up, or in part (%s): telemetry is missing. "
             "Correct what is set, or install what it needs, and start the program again.",
-            _told(fault),
+            _describe(fault),
         )
-        logger.debug("How it came to that", exc_info=True)
+        logger.debug("The configuration failed", exc_info=True)
 
 
 def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
@@ -79,7 +79,7 @@ def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
 
 
 def _watched(named: Mapping[str, type]) -> dict[str, type]:
-    """All but ours, which keeps what is not delivered yet, and is asked itself."""
+    """The exporters, watched for failures. The AgentOps exporter is not, because it keeps undelivered spans itself."""
     return {name: exporter if name == AGENTOPS else watched(exporter) for name, exporter in named.items()}
 
 
@@ -99,7 +99,7 @@ def _processor(made: list[CountingBatchSpanProcessor], exporter: SpanExporter) -
 
 @contextmanager
 def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
-    """The SDK's module with other functions, where it has them."""
+    """Replace functions of the SDK's module, as far as it has them."""
     there = {name: getattr(_configuration, name) for name in functions if hasattr(_configuration, name)}
     try:
         for name in there:
@@ -110,9 +110,9 @@ def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
             setattr(_configuration, name, function)
 
 
-def _told(fault: Exception) -> str:
-    """The variables whose values it quotes, and what it is. Its text only where that is the SDK's own, of names of
-    components: exporters may quote keys.
+def _describe(fault: Exception) -> str:
+    """The variables whose values the error quotes, and the class of the error. Its text only if the SDK's configuration
+    raised it, about names of components: errors of exporters can quote keys.
     """
     quoted = set(re.findall(r"'([^']*)'", str(fault)))
     quoted |= {name.removeprefix(OTLP) for name in quoted}

@@ -21,25 +21,25 @@ from agentops_otel_litellm.destinations import (
 from agentops_otel_litellm.settings import Settings
 
 SDK_BATCH_SIZE = 512
-# Milliseconds: with the SDK's 5,000, a call's line on the console comes long after the call.
+# Milliseconds. With the SDK's 5,000, the console prints a call long after its end.
 CONSOLE_DELAY = "200"
 
 
 class Default(NamedTuple):
-    """What a variable is set to where it is unset or, as the specification has it, empty."""
+    """The default of a variable that is unset or, which is the same in the specification, empty."""
 
     help: str
     values: tuple[str, ...]
-    """What it may be set to: the first, unless `choose` says which."""
+    """The possible values: the first is used, unless there is `choose`."""
     choose: Callable[[Environment], str | None] | None = None
-    """Which of them, by what the user has set; `None` leaves the variable unset."""
+    """Chooses a value for the user's environment; `None` leaves the variable unset."""
 
     def value(self, given: Environment) -> str | None:
         return self.choose(given) if self.choose else self.values[0]
 
 
 def apply_defaults(environment: MutableMapping[str, str]) -> None:
-    """Set what is unset, each by what the user has set."""
+    """Set the variables that the user has not set."""
     given = dict(environment)
     for variable, default in DEFAULTS.items():
         value = default.value(given)
@@ -54,7 +54,7 @@ def _delay(given: Environment) -> str | None:
 
 
 def _batch_size(given: Environment) -> str | None:
-    """The SDK refuses to begin with a queue that is smaller than a batch, and its own batches are of 512 spans."""
+    """The SDK rejects a queue that is smaller than a batch, and its default batch has 512 spans."""
     queue = given.get("OTEL_BSP_MAX_QUEUE_SIZE", "").strip()
     return queue if queue.isdecimal() and 0 < int(queue) < SDK_BATCH_SIZE else None
 

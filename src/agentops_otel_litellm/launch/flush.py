@@ -143,7 +143,7 @@ _FLUSHES = _Flushes()
 
 
 def _providers() -> list[object]:
-    """The global providers, and those that LiteLLM is instrumented with, without duplicates."""
+    """The global providers and the providers of the instrumented LiteLLM, without duplicates."""
     found = [signal.provider for signal in SIGNALS]
     return list({id(each): each for each in (*found, *LiteLLMInstrumentor().providers) if each is not None}.values())
 

@@ -19,17 +19,17 @@ DISTRO = "OTEL_PYTHON_DISTRO"
 
 
 def init() -> None:
-    """Set up OpenTelemetry and instrument what is installed, as `opentelemetry-instrument` does before a program.
+    """Set up OpenTelemetry and instrument the installed packages, as `opentelemetry-instrument` does for a program.
 
-    Before or after `import litellm`, on any thread, as often as you like: the first time counts, and none after the
-    launcher does. All is set by environment variables, which are read then; ones that cannot be used are told in a
-    line. A tracer, meter or logger provider that the app has set is used as it is: call this after that.
+    Call it before or after `import litellm`, on any thread. Only the first call has an effect, and none under the
+    launcher. The settings are environment variables, which are read by this call; invalid ones are logged. Tracer,
+    meter and logger providers that the application has set before are used.
     """
     _LAUNCH.once()
 
 
 class _Launch:
-    """What happens once in a process."""
+    """The set-up, once in a process."""
 
     def __init__(self) -> None:
         self._done = False
@@ -37,12 +37,12 @@ class _Launch:
         FORK.renews("init", self.renew)
 
     def renew(self) -> None:
-        """After a fork: what was done is done there too, but for what another thread had begun."""
+        """After a fork: a complete set-up stays, one that a different thread had begun starts again."""
         self._lock = RLock()
         self._doing = False
 
     def once(self) -> None:
-        with self._lock:  # who comes second finds all set up; what is loaded meanwhile may come, on the same thread
+        with self._lock:  # a second thread waits for the set-up; a nested call on the same thread returns at once
             if self._done or self._doing or sdk_is_disabled() or _is_all_set_up():
                 return
             self._doing = True
@@ -57,7 +57,7 @@ _LAUNCH = _Launch()
 
 
 def _is_all_set_up() -> bool:
-    """Whether nothing is left to do, as after the launcher."""
+    """Whether everything is set up, for example by the launcher."""
     has_providers = all(signal.provider is not None for signal in SIGNALS)
     return has_providers and LiteLLMInstrumentor().is_instrumented_by_opentelemetry
 

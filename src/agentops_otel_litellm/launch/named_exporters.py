@@ -1,6 +1,6 @@
-"""The exporters that the user names, and what packages have them: OpenTelemetry sets nothing up where one is missing.
+"""The exporters that the user names, and their packages. If one is missing, OpenTelemetry sets nothing up.
 
-Read when an app starts: what is named as a rule is known without a search through what is installed.
+This runs at start-up: common exporters are known without a search through the installed packages.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ logger = logging.getLogger(__name__)
 
 HTTP, GRPC = "otlp_proto_http", "otlp_proto_grpc"
 OTLP = {"grpc": GRPC, "http/protobuf": HTTP}
-"""What `otlp` stands for, by OTEL_EXPORTER_OTLP_PROTOCOL."""
+"""The exporter `otlp` for each value of OTEL_EXPORTER_OTLP_PROTOCOL."""
 PACKAGES = {GRPC: "opentelemetry-exporter-otlp-proto-grpc", "prometheus": "opentelemetry-exporter-prometheus"}
-"""Of exporters that this package does not bring."""
-_BROUGHT = {"console", HTTP}
-_BROUGHT_FOR_TRACES = {AGENTOPS, CONSOLE}
+"""Exporter → its package, for exporters that are not installed with this package."""
+_INSTALLED = {"console", HTTP}
+_INSTALLED_FOR_TRACES = {AGENTOPS, CONSOLE}
 
 
 class MissingExporter(NamedTuple):
-    """An exporter that is named and cannot be had."""
+    """An exporter that is named but not installed."""
 
     signal: str
     name: str
@@ -35,7 +35,7 @@ class MissingExporter(NamedTuple):
 
 
 def missing_exporters(environment: Environment) -> list[MissingExporter]:
-    """Those named for any signal; none where a file configures the SDK, which then reads no names."""
+    """The missing exporters of all signals. None if a file configures the SDK, which then reads no names."""
     if is_configured_by_file(environment):
         return []
     found = (_missing(signal, name, environment) for signal in SIGNALS for name in exporters(signal, environment))
@@ -43,7 +43,7 @@ def missing_exporters(environment: Environment) -> list[MissingExporter]:
 
 
 def is_configured_by_file(environment: Environment) -> bool:
-    """Whether OTEL_CONFIG_FILE says where telemetry goes: older releases of the SDK do not read it."""
+    """Whether OTEL_CONFIG_FILE configures the exporters. Older releases of the SDK do not read it."""
     if not environment.get("OTEL_CONFIG_FILE"):
         return False
     from opentelemetry.sdk import environment_variables
@@ -52,23 +52,23 @@ def is_configured_by_file(environment: Environment) -> bool:
 
 
 def entry_point_name(signal: str, name: str, environment: Environment) -> str | None:
-    """Under which name a package has an exporter; `None` where `otlp` is asked for in an unknown protocol."""
+    """The entry point of an exporter; `None` for `otlp` with an unknown protocol."""
     if name != "otlp":
         return name
     protocol = environment.get(protocol_variable(signal, environment), "").strip()
-    return OTLP.get(protocol) if protocol else GRPC  # as the SDK has it
+    return OTLP.get(protocol) if protocol else GRPC  # the SDK's default
 
 
 def protocol_variable(signal: str, environment: Environment) -> str:
-    """The variable that says in which protocol OTLP is sent."""
+    """The variable with the OTLP protocol of a signal."""
     own = f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"
     return own if environment.get(own) else "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
 @contextmanager
 def only_usable_exporters(environment: MutableMapping[str, str]) -> Iterator[None]:
-    """Tell of exporters that are missing, and hide them from the SDK, which else would set nothing up, not even the
-    others. What the user has set is there again afterwards.
+    """Log the missing exporters, and hide them from the SDK, which otherwise would not set up the others either. The
+    variables are restored afterwards.
     """
     missing = missing_exporters(environment)
     for text, advice in dict.fromkeys((each.text, each.advice) for each in missing):
@@ -77,7 +77,7 @@ def only_usable_exporters(environment: MutableMapping[str, str]) -> Iterator[Non
     for signal in {each.signal for each in missing}:
         variable = f"OTEL_{signal}_EXPORTER"
         gone = {each.name for each in missing if each.signal == signal}
-        if variable in environment:  # else it is a default, which is not missing
+        if variable in environment:  # otherwise it is a default, which is installed
             hidden[variable] = environment[variable]
             environment[variable] = ",".join(n for n in exporters(signal, environment) if n not in gone) or "none"
     try:
@@ -107,7 +107,7 @@ def _missing(signal: str, name: str, environment: Environment) -> MissingExporte
 
 
 def _is_installed(signal: str, name: str) -> bool:
-    if name in _BROUGHT or (signal == "TRACES" and name in _BROUGHT_FOR_TRACES):
+    if name in _INSTALLED or (signal == "TRACES" and name in _INSTALLED_FOR_TRACES):
         return True
     return bool(entry_points(group=_group(signal), name=name))
 

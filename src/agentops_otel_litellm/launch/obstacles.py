@@ -1,6 +1,6 @@
-"""What keeps calls from being traced or delivered, as far as it can be known before the app starts.
+"""Problems that prevent tracing or delivery and that can be detected before the application starts.
 
-Each is told when the app starts, in one line with what to do; the command `doctor` tells of them too.
+Each is logged in one line, with the remedy, when the application starts. `doctor` reports them too.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ _PRE_RELEASE = re.compile(r"(?:a|b|rc|dev)\d")
 
 class Obstacle(NamedTuple):
     name: str
-    """Of the package or the variable that it is about."""
+    """The package or the variable that has the problem."""
     text: str
     advice: str
 
 
 def obstacles(environment: Environment) -> Iterator[Obstacle]:
-    """Those in an environment that has the distro's defaults."""
+    """Find the problems of an environment that has the distro's defaults."""
     for find in OBSTACLES:
         yield from find(environment)
 
 
 def is_switched_off(environment: Environment) -> bool:
-    """Whether the user wants LiteLLM left alone."""
+    """Whether the user has disabled the instrumentation of LiteLLM."""
     disabled = names(environment.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", ""))
     return INSTRUMENTATION in disabled or "*" in disabled
 
 
 def why_not(version: str) -> str:
-    """Why a release of LiteLLM that is not in the range is not."""
+    """Why a version of LiteLLM is outside the supported range."""
     if version in {"1.82.7", "1.82.8"} or version.startswith("1.107."):
         return "is a compromised release"
     return "is a pre-release" if _PRE_RELEASE.search(version) else "is too old"
 
 
 def litellm_that_is_not_traced(environment: Environment) -> Iterator[Obstacle]:
-    """OpenTelemetry loads an instrumentation only beside a package in its range, and says little or nothing."""
+    """OpenTelemetry skips an instrumentation whose package is missing or unsupported, mostly without a warning."""
     if is_switched_off(environment):
         return
     conflict = get_dependency_conflicts((LITELLM,))
@@ -71,25 +71,23 @@ def litellm_that_is_not_traced(environment: Environment) -> Iterator[Obstacle]:
 
 
 def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
-    """Variables with an address to which OTLP over HTTP cannot be sent. The address itself is not quoted: it may have
-    a password in it.
-    """
+    """Invalid endpoints of OTLP over HTTP. They are not quoted, because they can contain a password."""
     if is_configured_by_file(environment):
-        return  # it says where
+        return  # the file has the endpoints
     by_variable: dict[str, list[str]] = {}
     for signal in SIGNALS:
         if any(entry_point_name(signal, name, environment) == HTTP for name in exporters(signal, environment)):
             by_variable.setdefault(endpoint_variable(signal, environment), []).append(signal)
     for variable in by_variable:
         text = environment.get(variable, "").strip()
-        found = text and _trouble_with(variable, text)
+        found = text and _problem_of_endpoint(variable, text)
         if found:
             yield Obstacle(variable, *found)
 
 
 def files_that_are_missing(environment: Environment) -> Iterator[Obstacle]:
-    """Certificates and keys of OTLP, without which nothing is sent over https. They are not left out: the user wants no
-    other certificate trusted.
+    """Certificates and keys of OTLP whose files do not exist. The variables are kept, so nothing is sent over https:
+    the user trusts no other certificate.
     """
     for signal in ("", *(f"{each}_" for each in SIGNALS)):
         for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
@@ -101,20 +99,20 @@ def files_that_are_missing(environment: Environment) -> Iterator[Obstacle]:
 
 
 def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
-    """Those of which it is plain what is meant: others may be another program's."""
+    """Unread variables that are similar to a setting. Others can belong to a different program."""
     for variable, meant in unread(environment):
         if meant is not None:
             yield Obstacle(variable, f"{variable} is no setting, so nothing reads it.", f"Is {meant} meant?")
 
 
 def endpoint_variable(signal: str, environment: Environment) -> str:
-    """The variable that says where OTLP is sent."""
+    """The variable with the OTLP endpoint of a signal."""
     own = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
     return own if environment.get(own) else "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def split_url(text: str) -> SplitResult | None:
-    """A URL of HTTP with a host and, if it has one, a port that is a number; `None` of anything else."""
+    """Split an HTTP URL with a host and a valid port, if any. `None` for anything else."""
     try:
         split = urlsplit(text)
         is_url = split.scheme in {"http", "https"} and bool(split.hostname) and split.port != 0
@@ -123,7 +121,7 @@ def split_url(text: str) -> SplitResult | None:
     return split if is_url else None
 
 
-def _trouble_with(variable: str, text: str) -> tuple[str, str] | None:
+def _problem_of_endpoint(variable: str, text: str) -> tuple[str, str] | None:
     split = split_url(text)
     is_base = variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
     signal = "traces" if is_base else variable.split("_")[3].lower()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Signal(NamedTuple):
-    """Where the API keeps a signal's provider, and what of the SDK's configuration makes one."""
+    """Where the API stores the provider of a signal, and the function of the SDK that creates it."""
 
     module: str
     variable: str
@@ -15,8 +15,8 @@ class Signal(NamedTuple):
 
     @property
     def provider(self) -> object | None:
-        """The one that was set. Asking the API for it would set what OTEL_PYTHON_TRACER_PROVIDER and the like name,
-        and the SDK's configuration would then come too late.
+        """The provider, if one is set. The API's getter would set a default one, and the SDK could not be configured
+        afterwards.
         """
         return getattr(import_module(self.module), self.variable, None)
 

@@ -1,8 +1,8 @@
-"""OpenTelemetry's variables with a value that its SDK cannot use, each with what is used instead.
+"""Invalid values of OpenTelemetry's variables, and the values that are used instead.
 
-The SDK raises for some of these, so that nothing is set up or, while its modules are imported, that the application
-does not start; of others it logs a traceback that does not name the variable. A row for each variable says what it
-accepts. Nothing of OpenTelemetry is imported: it reads some of them on import.
+For some of them the SDK raises, so that nothing is set up or, if its modules raise on import, the application does not
+start. For others it logs a traceback that does not name the variable. The tables have the accepted values of each
+variable. This module imports nothing of OpenTelemetry, which reads some variables on import.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 Environment = Mapping[str, str]
 Check = Callable[[str], str | None]
-"""What is wrong with a value, or `None`."""
+"""Returns the fault of a value, or `None`."""
 
 PACKAGES = {
     "b3": "opentelemetry-propagator-b3",
@@ -31,7 +31,7 @@ PACKAGES = {
     "ottrace": "opentelemetry-propagator-ot-trace",
     "xray": "opentelemetry-propagator-aws-xray",
 }
-"""Propagators that the specification names, and the packages that have them."""
+"""Propagators of the specification, and their packages."""
 
 HEADERS = (
     "OTEL_EXPORTER_OTLP_HEADERS",
@@ -44,13 +44,13 @@ _SIGNALS = ("", "TRACES_", "METRICS_", "LOGS_")
 
 
 def drop_unusable_variables(environment: MutableMapping[str, str]) -> None:
-    """Take out what the SDK cannot use, and log it: no setting may keep the application untraced, or from starting."""
+    """Remove invalid values and log them, so that no setting prevents tracing or the start of the application."""
     for found in mend_variables(environment):
         warn_at_start_up(logger, "%s %s", found.text, found.instead)
 
 
 def mend_variables(environment: MutableMapping[str, str]) -> list[Unusable]:
-    """Take it out, and log nothing: what it was."""
+    """Remove or replace invalid values without logging, and return them."""
     unusable = [*unusable_variables(environment)]
     for found in unusable:
         if found.used is None:
@@ -61,7 +61,7 @@ def mend_variables(environment: MutableMapping[str, str]) -> list[Unusable]:
 
 
 def unusable_variables(environment: Environment) -> Iterator[Unusable]:
-    """All that the SDK cannot use."""
+    """All invalid values."""
     yield from unusable_batching(environment)
     for variable, check in VALUES.items():
         text = environment.get(variable, "").strip()
@@ -80,7 +80,7 @@ def unusable_variables(environment: Environment) -> Iterator[Unusable]:
 
 
 def _unusable_names(variable: str, text: str, group: str, known: frozenset[str]) -> Iterator[Unusable]:
-    """Names that no installed package has. In a list, the other names are used."""
+    """Names of components that are not installed. In a list, the other names are used."""
     names = [name.strip() for name in text.split(",")] if variable in LISTS else [text.strip()]
     missing = [name for name in names if name and not _is_installed(name, group, known)]
     if missing:
@@ -106,7 +106,7 @@ def _unusable_ratio(environment: Environment) -> Iterator[Unusable]:
 
 
 def _unusable_headers(variable: str, text: str) -> Iterator[Unusable]:
-    """Those without a name and a value, which the SDK logs as they are. Nothing of them is shown: they may be keys."""
+    """Headers without a name and a value. The SDK logs them in full; here they are left out, as they can be keys."""
     headers = [header.strip() for header in text.split(",") if header.strip()]
     left = [header for header in headers if _HEADER.fullmatch(header)]
     if len(left) < len(headers):
@@ -115,8 +115,8 @@ def _unusable_headers(variable: str, text: str) -> Iterator[Unusable]:
 
 
 def _invalid(variable: str, text: str, fault: str) -> str:
-    shown = "" if is_secret(variable) else f": {without_secrets(variable, text)!r}"
-    return f"Invalid value for {variable}{shown} ({fault})."
+    value = "" if is_secret(variable) else f": {without_secrets(variable, text)!r}"
+    return f"Invalid value for {variable}{value} ({fault})."
 
 
 def _number(text: str) -> float | None:
@@ -168,7 +168,7 @@ VALUES: Mapping[str, Check] = {
         "explicit_bucket_histogram", "base2_exponential_bucket_histogram"
     ),
 }
-"""Variable → what it accepts."""
+"""Variable → the check of its value."""
 
 _SAMPLERS = frozenset(
     {
@@ -188,8 +188,8 @@ NAMES: Mapping[str, tuple[str, frozenset[str]]] = {
     "OTEL_PYTHON_LOGGER_PROVIDER": ("opentelemetry_logger_provider", frozenset({"sdk_logger_provider"})),
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": ("opentelemetry_resource_detector", frozenset({"otel", "*"})),
 }
-"""Variable → the group of entry points that it names one of, and those that are known without a search.
+"""Variable → the entry point group of its names, and the names that are known without a search.
 
-Exporters are checked where their destinations are known, in `named_exporters`.
+Exporters are checked in `named_exporters`.
 """
 LISTS = frozenset({"OTEL_PROPAGATORS", "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"})

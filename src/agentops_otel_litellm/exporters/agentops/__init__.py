@@ -1,4 +1,4 @@
-"""Delivery to AgentOps: a token is bought with the API key, spans are held until they are delivered."""
+"""Delivery to AgentOps: the API key is exchanged for a token, and spans are queued until they are delivered."""
 
 from agentops_otel_litellm.exporters.agentops.delivery_errors import DeliveryError
 from agentops_otel_litellm.exporters.agentops.exporter import AgentOpsSpanExporter

@@ -12,7 +12,7 @@ from agentops_otel_litellm.exporters.console.figures import dollars, duration, p
 from agentops_otel_litellm.exporters.console.line import Line, Styled
 from agentops_otel_litellm.exporters.console.totals import Tally, spent
 
-# What a line says → the attributes that tell it, the best first.
+# Part of a line → the attributes that contain it, the best first.
 ATTRIBUTES = {
     "operation": ("gen_ai.operation.name",),
     "model": (
@@ -30,20 +30,20 @@ ATTRIBUTES = {
     "error status": ("llm.error.status_code",),
     "stream outcome": ("llm.response.stream_outcome",),
     "cache hit": ("llm.cache.hit",),
-    # What `llm` alone tells: when a chunk first had a token in it, and how a stream ended. Without it the first chunk
-    # stands for the token, and only what was no stream is known to have ended well.
-    "told by llm": ("llm.vendor",),
+    # Only the convention `llm` has the time of the first token and the outcome of a stream. Without it, the line has
+    # the time of the first chunk, and shows success only for calls that are not streamed.
+    "has llm": ("llm.vendor",),
     "stream": ("gen_ai.request.stream", "gen_ai.response.time_to_first_chunk"),
 }
 
 
 class EndedCall:
-    """Text that is safe to print, and `None` for what the span does not say."""
+    """The parts as text that is safe to print, `None` if the span does not have them."""
 
     def __init__(self, span: ReadableSpan) -> None:
         self._span = span
         self._attributes = span.attributes or {}
-        self._told_by_llm = self._text("told by llm") is not None
+        self._has_llm = self._text("has llm") is not None
         self.model = self._text("model")
         self.trace_id = span.context.trace_id
         self.outcome = self._outcome()
@@ -57,7 +57,7 @@ class EndedCall:
         figures = {
             "provider": self._text("provider") or "",
             "time": duration((ended - started) / 1e9 if started and ended else None),
-            "1st token": duration(self._number("first token" if self._told_by_llm else "first chunk")),
+            "1st token": duration(self._number("first token" if self._has_llm else "first chunk")),
             **spent(self.used()),
         }
         if self.is_group:  # its figure is of the calls beneath it, and in no total
@@ -80,13 +80,13 @@ class EndedCall:
             return stream, "yellow"
         if error or stream == "failed" or self._span.status.status_code is StatusCode.ERROR:
             status = self._number("error status")
-            words = [] if status is None else [f"{status:.0f}"]  # first: what is last, a narrow terminal cuts
+            words = [] if status is None else [f"{status:.0f}"]  # first, because a narrow terminal cuts the end
             kind = (error or "error").rpartition(".")[2]
             return " ".join(dict.fromkeys([*words, kind])), "red"
         if True in self._values("cache hit"):
             return "cached", "blue"
         is_no_stream = self._text("operation") and not self._values("stream")
-        return ("ok", "green") if stream or self._told_by_llm or is_no_stream else ("", "")
+        return ("ok", "green") if stream or self._has_llm or is_no_stream else ("", "")
 
     def _text(self, fact: str) -> str | None:
         texts = (printable(value) for value in self._values(fact) if isinstance(value, str))

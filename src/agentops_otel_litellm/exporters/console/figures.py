@@ -1,4 +1,4 @@
-"""Figures and names in a reader's words; what is not known is blank."""
+"""Figures and names as the console prints them. Unknown values are blank."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ Tally = dict[str, float]
 
 
 class TraceCosts:
-    """What the calls of each trace cost. Those that went on last are kept, of the others the figures."""
+    """The cost of each trace. The most recent traces are kept in full, the others as sums."""
 
     def __init__(self) -> None:
         self._spent: OrderedDict[int, float] = OrderedDict()

@@ -24,7 +24,7 @@ def _start_opentelemetry():
         if (getattr(error, "name", None) or "opentelemetry").partition(".")[0] == "opentelemetry":
             return
         raise
-    # As the launcher does: what is started meanwhile must not start OpenTelemetry in its turn.
+    # As the launcher does: processes that are started meanwhile must not start OpenTelemetry.
     entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ["PYTHONPATH"] = os.pathsep.join(entry for entry in entries if entry != _HERE)
     try:
