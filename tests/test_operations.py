@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.operations import DEFAULT, OPERATIONS, SAYING_LITTLE, operation_named
+from agentops_otel_litellm.operations import AMBIGUOUS_NAMES, DEFAULT, OPERATIONS, operation_named
 
 # In a process of its own: the decorator is watched from before LiteLLM uses it.
 WALK = """
@@ -64,7 +64,7 @@ def named() -> list[tuple[str, str, str]]:
 def test_no_name_says_too_little(named: list[tuple[str, str, str]]) -> None:
     """No operation is called a bare verb, or what LiteLLM's factory calls everything it makes."""
     assert len(named) > 40
-    bare = {name for *_, name in named if name in SAYING_LITTLE - {"search"} or "endpoint_func" in name}
+    bare = {name for *_, name in named if name in AMBIGUOUS_NAMES - {"search"} or "endpoint_func" in name}
     assert bare == set()
     assert {module for module, _, name in named if name == "search"} <= {"litellm.search.main"}
 

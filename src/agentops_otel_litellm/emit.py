@@ -63,7 +63,7 @@ class Telemetry:
     ) -> None:
         self._emits_event = settings.emits_event
         self._records_on_spans = settings.content.on_spans
-        self._records_in_events = settings.tells_in_events
+        self._records_in_events = settings.records_in_events
         self._hook = _load_hook(settings)
         self.records_content = self._records_on_spans or self._records_in_events or self._hook is not None
         """Whether content is recorded anywhere, so that calls need it. A hook that cannot be loaded does not count."""

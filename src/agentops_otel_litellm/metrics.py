@@ -175,8 +175,8 @@ def _instrument(meter: Meter, row: Metric) -> Record:
 
 
 class _Names:
-    """The values that dimensions have had. What an app passes for a model may be anything, and each makes a series for
-    as long as the process lives: so many are told apart, and further ones are `_OTHER`.
+    """The values of metric dimensions so far. Each value creates a time series that lasts as long as the process, and
+    applications can pass anything as a model: values beyond the limit are recorded as `_OTHER`.
     """
 
     LIMIT = 500

@@ -97,7 +97,7 @@ _JOBS = (
     *("create_thread", "get_thread", "add_message", "get_messages"),
     *("interactions.get", "interactions.cancel"),
 )
-"""What providers run or keep for the app: set up, asked about and taken down."""
+"""Resources that providers keep for the application: created, read and deleted."""
 _AGENTS = ("create", "get", "list", "delete", "list_versions")
 _ONLY_ASYNCHRONOUS = {
     **dict.fromkeys(("create_sandbox", "delete_sandbox"), "sandbox"),
@@ -106,11 +106,11 @@ _ONLY_ASYNCHRONOUS = {
     **dict.fromkeys(("create_realtime_client_secret", "create_realtime_transcription_session"), "admission"),
     "realtime_calls": "connection",
 }
-SAYING_LITTLE = frozenset(
+AMBIGUOUS_NAMES = frozenset(
     {"create", "retrieve", "get", "list", "update", "delete", "cancel", "search", "query", "ingest"}
     | {"list_versions", "retrieve_content"}
 )
-"""Names of functions that need their package's to say what is created, listed or searched."""
+"""Names of functions that are unclear without the name of their package."""
 
 _ROUTING = ("async_function_with_fallbacks", "_generic_api_call_with_fallbacks", "_drive", "_call_sync")
 """What `litellm.Router` calls for each of its methods; releases since 1.110 have the last two."""
@@ -222,7 +222,7 @@ def operation_of(function: Callable[..., object]) -> Operation:
     """The row of a LiteLLM function; an unknown one gets the default row under its own name."""
     name = _name(function)
     qualified = f"{_package(function)}.{name}"
-    return operation_named(qualified if name in SAYING_LITTLE else name, qualified)
+    return operation_named(qualified if name in AMBIGUOUS_NAMES else name, qualified)
 
 
 def operation_named(name: str, qualified: str = "") -> Operation:

@@ -85,7 +85,7 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
 
 
 class _Answer:
-    """What the candidates amount to: all at once, or as they come."""
+    """The response that the candidates add up to, of one body or of chunks."""
 
     __slots__ = ("_calls", "_id", "_length", "_model", "_read", "_reasons")
 
@@ -165,17 +165,17 @@ class GenerateContentChunks:
 
 
 def _failure(error: Any) -> Failure:
-    """From what tells of an error: its status, and not its text."""
+    """Read the status of an error. Its text is left out."""
     known = members(error)
     status = text(known.get("status"))
     kind = status if status is not None and re.fullmatch(r"[A-Z_]{1,64}", status) else "UNKNOWN"
     return Failure(type=kind, ancestry=(kind,), status_code=integer(known.get("code")))
 
 
-def _price(told: Any, logging: Any) -> Cost | None:
-    if isinstance(told, GenerateContentChunks):
-        return price_generated_content(told.counted, logging, streamed=not told.translated)
-    return price_generated_content(_counted(told), logging, streamed=False)
+def _price(result: Any, logging: Any) -> Cost | None:
+    if isinstance(result, GenerateContentChunks):
+        return price_generated_content(result.counted, logging, streamed=not result.translated)
+    return price_generated_content(_counted(result), logging, streamed=False)
 
 
 GENERATE_CONTENT = Shape(

@@ -1,4 +1,4 @@
-"""What Google's generateContent is asked. Its names are in camel case on the wire, and in snake case in Python."""
+"""Requests of Google's generateContent. Names are in camel case on the wire and in snake case in Python."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from agentops_otel_litellm.readers.values import (
 
 _PART_TYPES = {"image": "image", "audio": "input_audio", "video": "video_url"}
 _OUTPUT_TYPES = {"application/json": "json", "text/x.enum": "json", "text/plain": "text"}
-_SPOKEN_OR_SHOWN = {"AUDIO": "speech", "IMAGE": "image"}
+_MODALITIES = {"AUDIO": "speech", "IMAGE": "image"}
 _TOOL_CHOICES = frozenset({"auto", "any", "none"})
 
 
 def _part_type(data: Mapping[str, Any]) -> str:
-    """`image/png` → the type of such a part in a chat."""
+    """`image/png` → the type of a chat part with an image."""
     return _PART_TYPES.get((text(data.get("mimeType")) or "").partition("/")[0], "file")
 
 
-def _output_modality(asked: Any) -> str | None:
-    """The first that is not text, where the app asked for some."""
-    return next((_SPOKEN_OR_SHOWN[each] for each in texts(asked) or () if each in _SPOKEN_OR_SHOWN), None)
+def _output_modality(modalities: Any) -> str | None:
+    """The first of the requested modalities that is not text."""
+    return next((_MODALITIES[each] for each in texts(modalities) or () if each in _MODALITIES), None)
 
 
 _CONFIG = rows_for(
@@ -64,7 +64,7 @@ def generate_content_request(parameters: Parameters) -> Request:
 
 
 def generate_content_stream_request(parameters: Parameters) -> Request:
-    """Of the function that streams, which is told by its name alone."""
+    """Read a request of the streaming function. Only the name of the function shows that it streams."""
     return _request(parameters, stream=True)
 
 

@@ -40,12 +40,12 @@ def image_request(parameters: Parameters) -> Request:
 
 
 def _sent(image: Any) -> int | None:
-    """Only a list is several: a tuple is a file, with its name and type."""
+    """The number of images. Only a list contains several: a tuple is one file with its name and type."""
     return len(image) if isinstance(image, list) else None if image is None else 1
 
 
 def image_response(result: Any) -> Response:
-    """How many there are. What LiteLLM says of their size and quality may be its own guess."""
+    """Read the number of images. Their size and quality are left out, because LiteLLM may have guessed them."""
     return replace(default_response(result), images_count=count(field(result, "data")))
 
 

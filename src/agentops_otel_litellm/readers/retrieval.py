@@ -86,9 +86,9 @@ def ocr_request(parameters: Parameters) -> Request:
 
 
 def _meta(result: Any) -> Mapping[str, Any]:
-    """What the provider counted. Hugging Face's server counts nothing: LiteLLM makes up tokens, and a unit."""
-    asked = text(field(getattr(result, "_hidden_params", None), "litellm_model_name")) or ""
-    return NOTHING if asked.startswith("huggingface/") else members(field(result, "meta"))
+    """The provider's counts. Hugging Face's server reports none, and LiteLLM invents them."""
+    model = text(field(getattr(result, "_hidden_params", None), "litellm_model_name")) or ""
+    return NOTHING if model.startswith("huggingface/") else members(field(result, "meta"))
 
 
 def rerank_response(result: Any) -> Response:

@@ -1,4 +1,4 @@
-"""Videos asked for, waited for and fetched."""
+"""Videos: creation, status and download."""
 
 from __future__ import annotations
 

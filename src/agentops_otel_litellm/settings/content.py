@@ -72,7 +72,7 @@ class ContentSettings:
     )
 
     @property
-    def tells_in_events(self) -> bool:
+    def records_in_events(self) -> bool:
         return self.content.in_events and self.emits_event
 
     @property

@@ -96,7 +96,7 @@ def capture(text: str) -> ContentCapture:
 
 
 REDACTED = ("key", "token", "email", "phone", "card")
-"""Kinds of what can be taken out of what is told."""
+"""The kinds of secrets that can be redacted."""
 
 
 def kinds(text: str) -> tuple[str, ...]:
