@@ -186,7 +186,7 @@ class TextChunks(ChatChunks):
         self._find_chat()
         super().release()
 
-    def _output(self, _number: int, choice: Mapping[str, Any]) -> bool:
+    def _add_output(self, _number: int, choice: Mapping[str, Any]) -> bool:
         # For a response from its cache, LiteLLM returns the chunks of a chat.
         content = choice.get("text") if "text" in choice else field(choice.get("delta"), "content")
         self._length += characters(content)
