@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
 from inspect import CO_VARARGS
 from itertools import pairwise
 from pathlib import Path
+from traceback import walk_tb
 from types import CodeType, FrameType, TracebackType
 
 logger = logging.getLogger("agentops_otel_litellm")
@@ -31,30 +31,6 @@ logger = logging.getLogger("agentops_otel_litellm")
 _logged: set[tuple[str, str]] = set()
 """The places and kinds of the faults that were logged."""
 _LONGEST_CHAIN = 16
-
-
-class guard:  # noqa: N801 - lower case as other context managers: `with guard("reading a response"):`
-    """Swallow any `Exception` of the block, and log each fault once.
-
-    `BaseException` (cancellation, interrupts, exits) and exceptions of the application's signal handlers are raised.
-    `activity` describes the block in the log message, for instance `reading a response`.
-    """
-
-    __slots__ = ("_activity",)
-
-    def __init__(self, activity: str) -> None:
-        self._activity = activity
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool:
-        if error is None or not isinstance(error, Exception):
-            return False
-        log_fault(self._activity, error)
-        return True
 
 
 class ignored_faults:  # noqa: N801 - lower case as other context managers
@@ -70,8 +46,27 @@ class ignored_faults:  # noqa: N801 - lower case as other context managers
     ) -> bool:
         if error is None or not isinstance(error, Exception):
             return False
-        _raise_if_from_signal_handler(error)
+        self._handle(error)
         return True
+
+    def _handle(self, error: Exception) -> None:
+        _raise_if_from_signal_handler(error)
+
+
+class guard(ignored_faults):  # noqa: N801 - lower case as other context managers: `with guard("reading a response"):`
+    """Swallow any `Exception` of the block, and log each fault once.
+
+    `BaseException` (cancellation, interrupts, exits) and exceptions of the application's signal handlers are raised.
+    `activity` describes the block in the log message, for instance `reading a response`.
+    """
+
+    __slots__ = ("_activity",)
+
+    def __init__(self, activity: str) -> None:
+        self._activity = activity
+
+    def _handle(self, error: Exception) -> None:
+        log_fault(self._activity, error)
 
 
 def log_fault(activity: str, error: Exception) -> None:
@@ -102,13 +97,10 @@ def log_fault(activity: str, error: Exception) -> None:
 
 def _frame_lines(error: BaseException) -> str:
     """File, line and function of each frame of the traceback, without source lines and values."""
-    lines = []
-    traceback = error.__traceback__
-    while traceback is not None:
-        code = traceback.tb_frame.f_code
-        lines.append(f'  File "{code.co_filename}", line {traceback.tb_lineno}, in {code.co_name}')
-        traceback = traceback.tb_next
-    return "\n".join(lines)
+    return "\n".join(
+        f'  File "{frame.f_code.co_filename}", line {line}, in {frame.f_code.co_name}'
+        for frame, line in walk_tb(error.__traceback__)
+    )
 
 
 def _raise_if_from_signal_handler(error: BaseException) -> None:
@@ -124,16 +116,9 @@ def _raise_if_from_signal_handler(error: BaseException) -> None:
 
 def is_from_signal_handler(error: BaseException) -> bool:
     """Whether a signal handler raised the exception, recognised as the module's docstring describes."""
-    frames = list(_frames(error))
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
     registered = _registered_handlers() if len(frames) > 1 else set()
     return any(frame.f_code in registered or _is_signal_handler(frame, before) for before, frame in pairwise(frames))
-
-
-def _frames(error: BaseException) -> Iterator[FrameType]:
-    traceback = error.__traceback__
-    while traceback is not None:
-        yield traceback.tb_frame
-        traceback = traceback.tb_next
 
 
 def _is_signal_handler(frame: FrameType, interrupted: FrameType) -> bool:
@@ -155,9 +140,8 @@ def _registered_handlers() -> set[CodeType]:
 
 def place_of(error: Exception) -> str:
     """The file and line that raised the exception."""
-    traceback = error.__traceback__
-    if traceback is None:
+    steps = [*walk_tb(error.__traceback__)]
+    if not steps:
         return "an unknown place"
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return f"{Path(traceback.tb_frame.f_code.co_filename).name}:{traceback.tb_lineno}"
+    frame, line = steps[-1]
+    return f"{Path(frame.f_code.co_filename).name}:{line}"

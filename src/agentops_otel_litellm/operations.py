@@ -237,8 +237,7 @@ def operation_logged_as(call_type: object) -> Operation:
     function = getattr(sys.modules.get("litellm"), name, None)
     if inspect.isfunction(function):
         return operation_of(function)
-    row = next((row for row in OPERATIONS if name in row.functions), DEFAULT)
-    return row if row.name else replace(row, name=name)
+    return operation_named(name)
 
 
 def parameter_names(function: Callable[..., object]) -> tuple[str, ...]:

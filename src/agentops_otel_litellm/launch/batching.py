@@ -53,9 +53,9 @@ def _unusable_for(prefix: str, queued: str, environment: Mapping[str, str]) -> I
             number_of(unit)(text)
         except ValueError as accepted:
             value = repr(without_secrets(variable, text))
-            yield Unusable(variable, invalid_value(variable, value, str(accepted)), None)
+            yield Unusable(variable, invalid_value(variable, value, f"expected {accepted}"), None)
         else:
             usable[variable] = text
     size = usable.get(queue, str(SDK_QUEUE_SIZE))
     if int(usable.get(batch, 0)) > int(size):
-        yield Unusable(batch, invalid_value(batch, usable[batch], f"at most {queue}, {size}"), size)
+        yield Unusable(batch, invalid_value(batch, usable[batch], f"expected at most {queue}, {size}"), size)

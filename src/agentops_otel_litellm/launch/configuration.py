@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 from opentelemetry.metrics import get_meter
@@ -128,7 +129,5 @@ def _describe(fault: Exception) -> str:
 
 
 def _raised_by_the_sdk(fault: Exception) -> bool:
-    traceback = fault.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback is not None and traceback.tb_frame.f_globals.get("__name__") == _configuration.__name__
+    frames = [frame for frame, _ in walk_tb(fault.__traceback__)]
+    return bool(frames) and frames[-1].f_globals.get("__name__") == _configuration.__name__

@@ -17,6 +17,7 @@ from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from agentops_otel_litellm.destinations import SIGNALS, Environment, exporters
 from agentops_otel_litellm.instrumentor import LITELLM
 from agentops_otel_litellm.launch.named_exporters import HTTP, entry_point_name, is_configured_by_file
+from agentops_otel_litellm.settings.declaring import invalid_value
 from agentops_otel_litellm.settings.unread import unread
 from agentops_otel_litellm.settings.values import names
 
@@ -94,8 +95,8 @@ def files_that_are_missing(environment: Environment) -> Iterator[Obstacle]:
             variable = f"OTEL_EXPORTER_OTLP_{signal}{file}"
             path = environment.get(variable, "")
             if path and not Path(path).exists():
-                text = f"Invalid value for {variable}: {path!r} (no such file). Nothing is sent over https."
-                yield Obstacle(variable, text, f"Correct or unset {variable}.")
+                text = invalid_value(variable, repr(path), "no such file")
+                yield Obstacle(variable, f"{text} Nothing is sent over https.", f"Correct or unset {variable}.")
 
 
 def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:

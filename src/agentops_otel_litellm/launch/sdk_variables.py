@@ -16,6 +16,7 @@ from math import inf, isfinite
 from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.launch.batching import Unusable, unusable_batching
 from agentops_otel_litellm.processes import warn_at_start_up
+from agentops_otel_litellm.settings.declaring import invalid_value
 from agentops_otel_litellm.settings.masking import is_secret, without_secrets
 
 logger = logging.getLogger(__name__)
@@ -115,8 +116,7 @@ def _unusable_headers(variable: str, text: str) -> Iterator[Unusable]:
 
 
 def _invalid(variable: str, text: str, fault: str) -> str:
-    value = "" if is_secret(variable) else f": {without_secrets(variable, text)!r}"
-    return f"Invalid value for {variable}{value} ({fault})."
+    return invalid_value(variable, "" if is_secret(variable) else repr(without_secrets(variable, text)), fault)
 
 
 def _number(text: str) -> float | None:

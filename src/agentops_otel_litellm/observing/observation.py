@@ -12,21 +12,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from opentelemetry.context import (
-    _SUPPRESS_INSTRUMENTATION_KEY,
-    Context,
-    attach,
-    create_key,
-    detach,
-    get_current,
-)
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, attach, create_key, detach, get_current
 from opentelemetry.trace import INVALID_SPAN, get_current_span, set_span_in_context
 
 from agentops_otel_litellm.background import BACKGROUND
-from agentops_otel_litellm.call import (
-    Call,
-    StreamOutcome,
-)
+from agentops_otel_litellm.call import Call, StreamOutcome
 from agentops_otel_litellm.features import COOLDOWNS, ERRORS, FEATURES, ROUTES
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.observing.account import Account
@@ -251,7 +241,7 @@ class Observation:
         if self._streamed is not None and isinstance(error, StopIteration | StopAsyncIteration):
             self._end("completed")
         else:
-            self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
+            self._fail(error)
 
     def end_with_error(self, error: BaseException) -> None:
         """End the call, unless it has ended, because `error` is being raised in the application.
@@ -261,6 +251,9 @@ class Observation:
         """
         if self.open and get_current().get(CURRENT) is self:
             self._restore_outer_context()
+        self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
         self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
 
     def _restore_outer_context(self) -> None:

@@ -141,12 +141,7 @@ class Tracing:
         function's arguments by name, or `None` if the call is not to be recorded; without it, the arguments are the
         request.
         """
-        start_call = self._starter(
-            _TracedFunction(function),
-            is_nested or _is_part_of_call,
-            parameters,
-            settles_attempts=parameters is not None,
-        )
+        start_call = self._starter(_TracedFunction(function), is_nested or _is_part_of_call, parameters)
 
         if inspect.iscoroutinefunction(function):
 
@@ -193,8 +188,6 @@ class Tracing:
         function: _TracedFunction,
         is_nested: IsNested,
         parameters: Callable[[Parameters], Parameters | None] | None,
-        *,
-        settles_attempts: bool,
     ) -> Callable[[tuple[object, ...], dict[str, object]], Observation | Step | None]:
         starting = guard("starting a span")
 
@@ -221,7 +214,8 @@ class Tracing:
                     if request is None:
                         return None
                     observation = Observation.begin(telemetry, function.operation, request, context)
-                    observation.settles_attempts = settles_attempts
+                    # The Router's Rust core, the only one whose request is an argument, decides on cooldowns later.
+                    observation.settles_attempts = parameters is not None
                 return observation  # noqa: TRY300 - a signal handler may raise here
             except BaseException as error:
                 if observation is not None:

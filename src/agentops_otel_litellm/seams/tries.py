@@ -160,8 +160,7 @@ def record_cooldown_decision(take_events: Function) -> Function:
     @wraps(take_events)
     def traced_take_events(driver: object, events: object, *args: object, **kwargs: object) -> object:
         with _RECORDING_COOLDOWN:
-            context = get_current()
-            route = observation_in(context) if events else None
+            route = observation_in(get_current()) if events else None
             if route is not None and route.settles_attempts:
                 route.settle_attempt(*readers.read_cooldown(events))
         return take_events(driver, events, *args, **kwargs)

@@ -46,14 +46,13 @@ def warn_of_invalid_value(declared: Field[object], text: str, accepted: str) -> 
         return
     warned.add(variable)
     # Python's own errors quote the value: the accepted values of a secret are not logged either.
-    expected = "" if is_kept_quiet(declared) else accepted
-    warn_at_start_up(logger, "%s %s", invalid_value(variable, quoted(declared, text), expected), instead(declared))
+    fault = "" if is_kept_quiet(declared) else f"expected {accepted}"
+    warn_at_start_up(logger, "%s %s", invalid_value(variable, quoted(declared, text), fault), instead(declared))
 
 
-def invalid_value(variable: str, value: str, expected: str) -> str:
-    """A sentence about an invalid value, given as it can be shown. An empty `value` or `expected` is left out."""
-    shown_value = f": {value}" if value else ""
-    return f"Invalid value for {variable}{shown_value}{f' (expected {expected})' if expected else ''}."
+def invalid_value(variable: str, value: str, fault: str) -> str:
+    """A sentence about an invalid value, given as it can be shown. An empty `value` or `fault` is left out."""
+    return f"Invalid value for {variable}{f': {value}' if value else ''}{f' ({fault})' if fault else ''}."
 
 
 def is_kept_quiet(declared: Field[object]) -> bool:
