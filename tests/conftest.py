@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 for variable in [name for name in os.environ if name.startswith(("OTEL_", "AGENTOPS_", "LITELLM_", "OPENAI_"))]:
     del os.environ[variable]
@@ -28,8 +28,10 @@ import operations_table
 import releases
 from agentops_exports import clock, platform  # noqa: F401 - fixtures
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
+from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from agentops_otel_litellm.seams.tracing import TRACING
+from agentops_otel_litellm.seams.tracing import TRACING, Tracing
+from agentops_otel_litellm.vocabularies import VOCABULARIES
 from conformance import EMITTED, Emitted
 from operations_table import SeenOperations
 from recorder import Recorder
@@ -119,6 +121,24 @@ def telemetry() -> Iterator[Recorder]:
     yield RECORDER
     if OPEN_STREAMS._streams:  # in a cycle, of a traceback say: it must not end in the next test
         gc.collect()
+
+
+Trace = Callable[[object], Any]
+
+
+def traced_by(telemetry: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a test's own, traced as LiteLLM's are."""
+    return Tracing(Telemetry(list(VOCABULARIES.values()), **telemetry.providers)).trace(function)
+
+
+@pytest.fixture
+def trace(telemetry: Recorder) -> Trace:
+    """Traces its argument as the result of one of LiteLLM's functions."""
+
+    def returning(result: object) -> object:
+        return result
+
+    return traced_by(telemetry, returning)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, cast
 
 import litellm
@@ -18,12 +18,10 @@ from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.seams import tries
-from agentops_otel_litellm.seams.tracing import Tracing
-from agentops_otel_litellm.vocabularies import VOCABULARIES
 from apps import MESSAGES, App, AsyncApp, SyncApp
 from attempts import assert_times, attempts_of, counted, expected, untimed
+from conftest import traced_by
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider, Script
 from servers.wire import Reply, WireProvider
@@ -649,9 +647,3 @@ def test_an_error_that_is_made_of_another_is_the_same_attempts(telemetry: Record
     assert traced() == "answer"
     (span,) = telemetry.spans()
     assert [each["error.type"] for each in attempts_of(span)] == ["RuntimeError"]
-
-
-def traced_by(telemetry: Recorder, function: Callable[..., object]) -> Callable[..., object]:
-    """A function of the test's own, traced as LiteLLM's are."""
-    providers = telemetry.providers
-    return Tracing(Telemetry(list(VOCABULARIES.values()), **providers)).trace(function)

@@ -7,11 +7,10 @@ import contextvars
 import gc
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import litellm
 import pytest
@@ -25,11 +24,8 @@ from opentelemetry.trace import Span, SpanKind
 import releases
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Request
-from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.seams.tracing import Tracing
-from agentops_otel_litellm.vocabularies import VOCABULARIES
 from apps import MESSAGES, App, AsyncApp, SyncApp
-from conftest import Reinstrument
+from conftest import Reinstrument, traced_by
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider, Script
 
@@ -348,9 +344,3 @@ def test_a_finished_call_lets_go_of_what_the_app_passed(telemetry: Recorder, res
         assert watched() is None
     finally:
         gc.enable()
-
-
-def traced_by(telemetry: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of the test's own, traced as LiteLLM's are."""
-    providers = telemetry.providers
-    return Tracing(Telemetry(list(VOCABULARIES.values()), **providers)).trace(function)

@@ -39,6 +39,17 @@ class SlowExporter(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
+def counting(
+    exporter: SpanExporter, reader: InMemoryMetricReader, **options: float
+) -> tuple[CountingBatchSpanProcessor, TracerProvider]:
+    """A processor that is observed with the reader, and a provider that has it."""
+    processor = CountingBatchSpanProcessor(exporter, **options)
+    processor.observe_with(MeterProvider([reader], shutdown_on_exit=False).get_meter("a test"))
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    return processor, provider
+
+
 def counts(
     reader: InMemoryMetricReader, name: str = METRIC, component: str = "batching_span_processor"
 ) -> dict[object, int]:
@@ -60,13 +71,9 @@ def counts(
 
 def test_dropped_spans_are_counted(told: Told) -> None:
     exporter, reader = SlowExporter(), InMemoryMetricReader()
-    processor = CountingBatchSpanProcessor(
-        exporter, max_queue_size=QUEUE, max_export_batch_size=QUEUE, schedule_delay_millis=60_000
+    _, provider = counting(
+        exporter, reader, max_queue_size=QUEUE, max_export_batch_size=QUEUE, schedule_delay_millis=60_000
     )
-    meters = MeterProvider([reader], shutdown_on_exit=False)
-    processor.observe_with(meters.get_meter("a test"))
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(processor)
     tracer = provider.get_tracer("a test")
     for _ in range(QUEUE):
         tracer.start_span("exported").end()
@@ -89,10 +96,7 @@ def test_dropped_spans_are_counted(told: Told) -> None:
 def test_nothing_is_logged_if_nothing_is_dropped() -> None:
     exporter, reader = SlowExporter(), InMemoryMetricReader()
     exporter.let_go.set()
-    processor = CountingBatchSpanProcessor(exporter)
-    processor.observe_with(MeterProvider([reader], shutdown_on_exit=False).get_meter("a test"))
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(processor)
+    processor, provider = counting(exporter, reader)
     provider.get_tracer("a test").start_span("exported").end()
     provider.shutdown()
     assert counts(reader) == {None: 1}
@@ -111,10 +115,7 @@ def test_no_metric_of_a_process_without_spans() -> None:
 def test_child_process_counts_its_own() -> None:
     exporter, reader = SlowExporter(), InMemoryMetricReader()
     exporter.let_go.set()
-    processor = CountingBatchSpanProcessor(exporter)
-    processor.observe_with(MeterProvider([reader], shutdown_on_exit=False).get_meter("a test"))
-    provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(processor)
+    processor, provider = counting(exporter, reader)
     provider.get_tracer("a test").start_span("the parent's").end()
     child = os.fork()
     if not child:

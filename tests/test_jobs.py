@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from apps import CALL_ID, AsyncCaller, Caller, SyncCaller
 from expected import FIGURES, STREAMED, identified, price, served, without_figures
 from recorder import Attributes, Recorder, attributes_of
+from servers import openai_resources
 from servers.wire import Reply, WireProvider, events
 
 SECRET = "confidential.jsonl"
@@ -29,15 +30,8 @@ def listed(*entries: object, more: bool = False) -> dict[str, object]:
 
 
 BATCH = {
-    "id": "batch_1",
-    "object": "batch",
-    "endpoint": "/v1/embeddings",
-    "input_file_id": "file-1",
+    **openai_resources.BATCH,
     "output_file_id": "file-2",
-    "completion_window": "24h",
-    "status": "in_progress",  # of a completed one LiteLLM fetches the results in the background, to price them
-    "created_at": 1,
-    "request_counts": {"total": 5, "completed": 3, "failed": 2},
     # What the batch used, whoever asks how it went: no call that asks has used it.
     "usage": {
         "input_tokens": 10,
@@ -48,29 +42,9 @@ BATCH = {
     },
 }
 BATCH_TOLD = identified("batch_1", status="in_progress", requests_count=5, requests_completed=3, requests_failed=2)
-FILE = {
-    "id": "file-1",
-    "object": "file",
-    "bytes": 12,
-    "created_at": 1,
-    "filename": SECRET,
-    "purpose": "batch",
-    "status": "processed",
-}
+FILE = {**openai_resources.FILE, "filename": SECRET, "status": "processed"}
 FILE_TOLD = identified("file-1", status="processed", size=12)
-TUNING = {
-    "id": "ftjob-1",
-    "object": "fine_tuning.job",
-    "created_at": 1,
-    "model": "gpt-4o-mini",
-    "organization_id": "org",
-    "result_files": [],
-    "seed": 1,
-    "status": "queued",
-    "training_file": "file-1",
-    "hyperparameters": {"n_epochs": 1},
-    "trained_tokens": 77,
-}
+TUNING = {**openai_resources.TUNING, "trained_tokens": 77}
 TUNING_TOLD: Attributes = {
     **identified("ftjob-1", status="queued", trained_tokens=77, model="gpt-4o-mini"),
     "gen_ai.response.model": "gpt-4o-mini",

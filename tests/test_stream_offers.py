@@ -26,6 +26,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from agentops_otel_litellm.observing.stream_wrapper import TracedStream, unwrapped
 from api_caller import ApiCaller
+from conftest import Trace
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider
 from servers.wire import Reply, events
@@ -277,21 +278,6 @@ class Referable(Everything):
         copied = Referable()
         copied.log = ["copied"]
         return copied
-
-
-Trace = Callable[[object], Any]
-
-
-@pytest.fixture
-def trace(telemetry: Recorder) -> Trace:
-    from agentops_otel_litellm.emit import Telemetry
-    from agentops_otel_litellm.seams.tracing import Tracing
-    from agentops_otel_litellm.vocabularies import VOCABULARIES
-
-    def returning(result: object) -> object:
-        return result
-
-    return Tracing(Telemetry(list(VOCABULARIES.values()), **telemetry.providers)).trace(returning)
 
 
 def test_what_a_stream_has_is_forwarded(trace: Trace) -> None:

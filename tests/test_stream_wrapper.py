@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from itertools import count
@@ -14,9 +14,7 @@ from typing import cast
 import pytest
 from opentelemetry.context import get_current
 
-from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.seams.tracing import Tracing
-from agentops_otel_litellm.vocabularies import VOCABULARIES
+from conftest import Trace
 from recorder import Recorder, attributes_of
 
 
@@ -71,20 +69,6 @@ class AsyncStream(Stream):
         for number in self.numbers:
             return number
         raise StopAsyncIteration
-
-
-Trace = Callable[[object], object]
-
-
-@pytest.fixture
-def trace(telemetry: Recorder) -> Trace:
-    """Traces what is given to it as if a function of LiteLLM's had returned it."""
-
-    def returning(result: object) -> object:
-        return result
-
-    tracer = Tracing(Telemetry(list(VOCABULARIES.values()), **telemetry.providers))
-    return tracer.trace(returning)
 
 
 def outcome(telemetry: Recorder) -> object:

@@ -24,6 +24,7 @@ from agentops_otel_litellm.seams.tracing import TRACING
 from apps import Caller
 from expected import identified, served
 from recorder import Attributes, Recorder, seconds
+from servers import openai_resources
 from servers.wire import Reply, WireProvider
 
 Parameters = dict[str, Any]
@@ -47,28 +48,8 @@ ASKING_ASSISTANT: Attributes = {
 }
 ENTRIES: Attributes = {"llm.response.results_count": 1, "llm.response.has_more": False}
 MODEL: Attributes = {"gen_ai.response.model": "gpt-4o", "llm.response.model": "gpt-4o"}
-BATCH = {
-    "id": "batch_1",
-    "object": "batch",
-    "endpoint": "/v1/embeddings",
-    "input_file_id": "file-1",
-    "completion_window": "24h",
-    "status": "cancelling",
-    "created_at": 1,
-    "request_counts": {"total": 5, "completed": 3, "failed": 2},
-}
-TUNING = {
-    "id": "ftjob-1",
-    "object": "fine_tuning.job",
-    "created_at": 1,
-    "model": "gpt-4o",
-    "organization_id": "org",
-    "result_files": [],
-    "seed": 1,
-    "status": "queued",
-    "training_file": "file-1",
-    "hyperparameters": {},
-}
+BATCH = {**openai_resources.BATCH, "status": "cancelling"}
+TUNING = {**openai_resources.TUNING, "model": "gpt-4o", "hyperparameters": {}}
 ASSISTANT = {
     "id": "asst_1",
     "object": "assistant",

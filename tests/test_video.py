@@ -8,22 +8,13 @@ from opentelemetry.trace import SpanKind, StatusCode
 from expected import price
 from media import BOTH_STYLES, CANARY, REFUSALS, connection, failure_of, identity, invoke
 from recorder import Attributes, Recorder
+from servers.openai_resources import VIDEO
 from servers.wire import Reply, WireProvider
 
 videos = pytest.importorskip("litellm.types.videos.main", reason="this LiteLLM has no videos")
 RESULTS = tuple(vars(videos)[name] for name in ("VideoObject", "CharacterObject") if name in vars(videos))
 PROMPT = f"A {CANARY} in flight."
 FILM = b"ftypmp42" + CANARY.encode() * 30
-QUEUED: dict[str, object] = {
-    "id": "video_123",
-    "object": "video",
-    "status": "queued",
-    "created_at": 1_700_000_000,
-    "progress": 30,
-    "seconds": "4",
-    "size": "720x1280",
-    "model": "sora-2-2025-10-06",
-}
 CHARACTER = {"id": "char_1", "object": "character", "created_at": 1_700_000_000, "name": CANARY}
 
 STATE: Attributes = {
@@ -43,10 +34,10 @@ OPERATIONS: dict[str, tuple[Parameters, str, object, Attributes]] = {
     "video_generation": (
         {"model": "openai/sora-2", "prompt": PROMPT, "seconds": "8", "size": "1280x720", "input_reference": FILM},
         "/videos",
-        QUEUED,
+        VIDEO,
         {**PROMPTED, "llm.request.media_duration": 8.0, "llm.request.resolution": "1280x720", **STATE},
     ),
-    "video_status": ({"video_id": "video_123"}, "/videos/video_123", QUEUED, {**ASKED_FOR, **STATE}),
+    "video_status": ({"video_id": "video_123"}, "/videos/video_123", VIDEO, {**ASKED_FOR, **STATE}),
     "video_content": (
         {"video_id": "video_123"},
         "/videos/video_123/content",
@@ -56,25 +47,25 @@ OPERATIONS: dict[str, tuple[Parameters, str, object, Attributes]] = {
     "video_remix": (
         {"video_id": "video_123", "prompt": PROMPT},
         "/videos/video_123/remix",
-        QUEUED,
+        VIDEO,
         {**ASKED_FOR, **PROMPTED, **STATE},
     ),
     "video_list": (
         {"limit": 2, "custom_llm_provider": "openai"},
         "/videos",
-        {"object": "list", "data": [QUEUED, QUEUED]},
+        {"object": "list", "data": [VIDEO, VIDEO]},
         {"llm.request.page_size": 2, "llm.response.results_count": 2},
     ),
     "video_edit": (
         {"video_id": "video_123", "prompt": PROMPT},
         "/videos/edits",
-        QUEUED,
+        VIDEO,
         {**ASKED_FOR, **PROMPTED, **STATE},
     ),
     "video_extension": (
         {"video_id": "video_123", "prompt": PROMPT, "seconds": "4"},
         "/videos/extensions",
-        QUEUED,
+        VIDEO,
         {**ASKED_FOR, **PROMPTED, "llm.request.media_duration": 4.0, **STATE},
     ),
     "video_create_character": (

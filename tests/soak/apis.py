@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import wire_formats as formats
-from servers import wires
+from servers import openai_resources, wires
 from servers.wire import Reply, events
 from servers.wires import Said, Wire
 
@@ -214,39 +214,6 @@ _OCR = {
     "pages": [{"index": 0, "markdown": "Hello.", "images": [], "dimensions": {"dpi": 1, "height": 2, "width": 3}}],
     "usage_info": {"pages_processed": 1, "doc_size_bytes": 3},
 }
-_VIDEO = {
-    "id": "video_123",
-    "object": "video",
-    "status": "queued",
-    "created_at": 1_700_000_000,
-    "progress": 30,
-    "seconds": "4",
-    "size": "720x1280",
-    "model": "sora-2-2025-10-06",
-}
-_FILE = {"id": "file-1", "object": "file", "bytes": 12, "created_at": 1, "filename": "a", "purpose": "batch"}
-_BATCH = {
-    "id": "batch_1",
-    "object": "batch",
-    "endpoint": "/v1/embeddings",
-    "input_file_id": "file-1",
-    "completion_window": "24h",
-    "status": "in_progress",
-    "created_at": 1,
-    "request_counts": {"total": 5, "completed": 3, "failed": 2},
-}
-_TUNING = {
-    "id": "ftjob-1",
-    "object": "fine_tuning.job",
-    "created_at": 1,
-    "model": "gpt-4o-mini",
-    "organization_id": "org",
-    "result_files": [],
-    "seed": 1,
-    "status": "queued",
-    "training_file": "file-1",
-    "hyperparameters": {"n_epochs": 1},
-}
 _OF_OPENAI: Parameters = {"custom_llm_provider": "openai"}
 
 
@@ -424,15 +391,27 @@ APIS: tuple[Api, ...] = (
         },
         _OCR,
     ),
-    _plain("video_generation", {"model": "openai/sora-2", "prompt": "A garden.", "seconds": "8"}, _VIDEO),
-    _plain("create_file", {"file": ("a.jsonl", b"{}"), "purpose": "batch", **_OF_OPENAI}, _FILE),
-    _plain("retrieve_batch", {"batch_id": "batch_1", **_OF_OPENAI}, _BATCH),
+    _plain(
+        "video_generation", {"model": "openai/sora-2", "prompt": "A garden.", "seconds": "8"}, openai_resources.VIDEO
+    ),
+    _plain("create_file", {"file": ("a.jsonl", b"{}"), "purpose": "batch", **_OF_OPENAI}, openai_resources.FILE),
+    _plain("retrieve_batch", {"batch_id": "batch_1", **_OF_OPENAI}, openai_resources.BATCH),
     _plain(
         "list_batches",
         _OF_OPENAI,
-        {"object": "list", "data": [_BATCH, _BATCH], "has_more": False, "first_id": "a", "last_id": "z"},
+        {
+            "object": "list",
+            "data": [openai_resources.BATCH, openai_resources.BATCH],
+            "has_more": False,
+            "first_id": "a",
+            "last_id": "z",
+        },
     ),
-    _plain("create_fine_tuning_job", {"model": "gpt-4o-mini", "training_file": "file-1", **_OF_OPENAI}, _TUNING),
+    _plain(
+        "create_fine_tuning_job",
+        {"model": "gpt-4o-mini", "training_file": "file-1", **_OF_OPENAI},
+        openai_resources.TUNING,
+    ),
     _plain("get_responses", {"response_id": "resp_1", **_OF_OPENAI}, RESPONSE_WITH_CALL),
     _plain(
         "delete_responses",
