@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from itertools import count
 from time import monotonic
 
@@ -18,7 +17,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from agentops_otel_litellm.fork import FORK
-from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.guard import guard, ignored_faults
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +96,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
             return
         self._logged += dropped
         self._noticed_at = None
-        with suppress(Exception):  # a handler of the application's may raise
+        with ignored_faults():  # a logging handler of the application may raise
             logger.warning(
                 "%s spans were dropped because the queue was full: spans end faster than they are exported. Increase "
                 "OTEL_BSP_MAX_QUEUE_SIZE (%s), or check the destination.",

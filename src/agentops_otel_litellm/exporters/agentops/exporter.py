@@ -6,7 +6,6 @@ import logging
 import os
 import weakref
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
@@ -19,7 +18,7 @@ from agentops_otel_litellm.exporters.agentops.delivery_errors import BROKEN, NO_
 from agentops_otel_litellm.exporters.agentops.sender import Sender
 from agentops_otel_litellm.exporters.agentops.span_copy import ReplayLinks, SpanCopies
 from agentops_otel_litellm.fork import FORK, IMPORTS
-from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.guard import guard, ignored_faults
 from agentops_otel_litellm.settings import Settings
 
 if TYPE_CHECKING:  # loaded on the sender's thread, so that the application does not wait
@@ -159,5 +158,5 @@ class AgentOpsSpanExporter(SpanExporter):
 
 
 def _log(level: int, line: str) -> None:
-    with suppress(Exception):  # a logging handler of the application may raise
+    with ignored_faults():  # a logging handler of the application may raise
         logger.log(level, "%s", line)
