@@ -22,8 +22,10 @@ from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.launch.child_exit import CHILD
 from agentops_otel_litellm.launch.configuration import configure_unset
 from agentops_otel_litellm.launch.defaults import apply_defaults
+from agentops_otel_litellm.launch.exit import PROCESS_EXIT
+from agentops_otel_litellm.launch.flush import time_limit
 from agentops_otel_litellm.launch.obstacles import obstacles
-from agentops_otel_litellm.launch.providers import TRACES
+from agentops_otel_litellm.launch.providers import SIGNALS, TRACES
 from agentops_otel_litellm.launch.sdk_variables import drop_unusable_variables
 from agentops_otel_litellm.launch.termination import flush_on_signals
 from agentops_otel_litellm.open_spans import OPEN_SPANS
@@ -85,11 +87,13 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
         if environment is not None and ENVIRONMENT_NAME not in resource_attributes(os.environ):
             resource[ENVIRONMENT_NAME] = environment
         configure: Callable[..., None] = super()._configure
-        creates_provider = TRACES.provider is None
+        unset = [signal for signal in SIGNALS if signal.provider is None]
         configure_unset(partial(configure, resource_attributes=resource, **kwargs))
+        configured = [signal.provider for signal in unset if signal.provider is not None]
+        PROCESS_EXIT.arrange(configured, time_limit(os.environ))
         flush_on_signals(os.environ)
         CHILD.arrange(os.environ)
         DELIVERY.wanted(None)  # also if LiteLLM is not instrumented: other spans are sent there too
         provider = get_tracer_provider()
-        if creates_provider and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
+        if TRACES in unset and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
             provider.add_span_processor(OPEN_SPANS)

@@ -33,6 +33,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "delivery": "the lock of the thread that adds the AgentOps exporter to a provider",
         "init": "the lock of `init()`",
         "flush": "flushes of the parent that are in progress",
+        "exit": "the threads that shut down providers at exit",
     }
 )
 """Part → its state that the child must not use. The parts are renewed in this order, so that threads which a later part

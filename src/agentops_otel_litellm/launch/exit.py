@@ -1,0 +1,97 @@
+"""Shutting down the SDK's providers when the interpreter exits: all at the same time, for a limited time.
+
+The SDK shuts them down one after the other. If a collector accepts connections and does not respond, each takes as long
+as an export may take, so an application with traces, metrics and events would exit that many times later.
+"""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from agentops_otel_litellm.background import Reached, start_thread
+from agentops_otel_litellm.fork import FORK
+from agentops_otel_litellm.guard import guard, ignored_faults
+
+GRACE = 0.1
+"""Seconds after the time limit in which an export that has just timed out can log it."""
+STARTS_THREADS_AT_EXIT = sys.version_info[:2] != (3, 12)
+"""Whether Python starts threads after the main thread has ended, before it calls `atexit` handlers."""
+
+
+class _Shutdown:
+    """The shutdown of one provider, on a thread that waits for it. Since Python 3.12, `atexit` handlers start none."""
+
+    def __init__(self, shutdown: Callable[[], object]) -> None:
+        self._shutdown = shutdown
+        self._may_begin = Reached()
+        self._is_over = Reached()
+        start_thread(self._run, "agentops-shutdown")
+
+    def _run(self) -> None:
+        self._may_begin.wait(threading.TIMEOUT_MAX)
+        try:
+            with ignored_faults():  # metric readers raise if an export fails; exporters have logged it
+                self._shutdown()
+        finally:
+            self._is_over.set()
+
+    def begin(self) -> None:
+        atexit.unregister(self._shutdown)  # the SDK's own handler, which would log that this is the second shutdown
+        self._may_begin.set()
+
+    def wait(self, timeout: float) -> None:
+        self._is_over.wait(timeout)
+
+
+class ProcessExit:
+    """Shuts down providers at exit. Without threads for it, the SDK does, one provider after the other."""
+
+    def __init__(self) -> None:
+        self._providers: Sequence[Any] = ()
+        self._time_limit = 0.0
+        self._shutdowns: Sequence[_Shutdown] = ()
+        FORK.renews("exit", self._renew)
+
+    def arrange(self, providers: Sequence[object], time_limit: float) -> None:
+        """Shut down these providers at exit, in at most `time_limit` seconds.
+
+        Handlers that the application registers with `atexit` later run before that.
+        """
+        if self._providers or not providers:
+            return
+        self._providers = providers
+        self._time_limit = time_limit
+        if STARTS_THREADS_AT_EXIT:
+            # concurrent.futures uses this function too. It has existed since Python 3.9.
+            threading._register_atexit(self._prepare)  # type: ignore[attr-defined]  # noqa: SLF001
+        else:
+            self._prepare()
+        atexit.register(self._shut_down)
+
+    def _renew(self) -> None:
+        """After a fork: threads of the parent do not exist in the child."""
+        self._shutdowns = ()
+        if not STARTS_THREADS_AT_EXIT:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        with guard("preparing the exit"), suppress(RuntimeError):  # the system has no more threads
+            shutdowns = [getattr(provider, "shutdown", None) for provider in self._providers]
+            self._shutdowns = [_Shutdown(shutdown) for shutdown in shutdowns if shutdown is not None]
+
+    def _shut_down(self) -> None:
+        with guard("shutting down at exit"):
+            deadline = monotonic() + self._time_limit + GRACE
+            for shutdown in self._shutdowns:
+                shutdown.begin()
+            for shutdown in self._shutdowns:
+                shutdown.wait(deadline - monotonic())
+
+
+PROCESS_EXIT = ProcessExit()
