@@ -18,11 +18,11 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.call.request import Target
-from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.processors import pipeline
 from agentops_otel_litellm.readers.content.chat import CHAT_CONTENT
+from agentops_otel_litellm.semconv import choose_vocabularies
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.vocabularies import choose_vocabularies
+from agentops_otel_litellm.telemetry import Telemetry
 
 SIZES = (1, 10, 100, 250, 1_000, 10_000)
 """Thousands of characters."""

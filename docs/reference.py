@@ -11,17 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from agentops_otel_litellm.commands.settings import as_table, rows_of, rows_of_defaults
+from agentops_otel_litellm.cli.settings import as_table, rows_of, rows_of_defaults
+from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary
+from agentops_otel_litellm.semconv.gen_ai import EXCEPTION
+from agentops_otel_litellm.semconv.llm import ATTEMPT
+from agentops_otel_litellm.semconv.metrics import METRICS, Metric
+from agentops_otel_litellm.semconv.newest_metrics import NEWEST
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.agentops import AgentOpsSettings
 from agentops_otel_litellm.settings.calls import CallSettings
 from agentops_otel_litellm.settings.content import ContentSettings
 from agentops_otel_litellm.settings.processes import ProcessSettings
-from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary
-from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION
-from agentops_otel_litellm.vocabularies.llm import ATTEMPT
-from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
-from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST
 
 HERE = Path(__file__).parent
 GROUPS = {

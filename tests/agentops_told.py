@@ -7,9 +7,9 @@ from functools import wraps
 from opentelemetry.trace import Span
 
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.observing.trace_cost import TraceCost
-from agentops_otel_litellm.vocabularies.agentops import AGENTOPS
+from agentops_otel_litellm.invocation.trace_cost import TraceCost
+from agentops_otel_litellm.semconv.agentops import AGENTOPS
+from agentops_otel_litellm.telemetry import Telemetry
 from conformance import EMITTED, ToldToAgentOps
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from opentelemetry._logs import SeverityNumber
 
-from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.vocabularies import VOCABULARIES
+from agentops_otel_litellm.telemetry import Telemetry
 from conventions import SCHEMAS
 from recorder import Recorder
 

@@ -28,10 +28,10 @@ import operations_table
 import releases
 from agentops_exports import clock, platform  # noqa: F401 - fixtures
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
-from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from agentops_otel_litellm.seams.tracing import TRACING, Tracing
-from agentops_otel_litellm.vocabularies import VOCABULARIES
+from agentops_otel_litellm.patching.traced_functions import TRACING, Tracing
+from agentops_otel_litellm.semconv import VOCABULARIES
+from agentops_otel_litellm.telemetry import Telemetry
 from conformance import EMITTED, Emitted
 from operations_table import SeenOperations
 from recorder import Recorder

@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
 from agentops_otel_litellm.operations import DEFAULT, operation_of
-from agentops_otel_litellm.seams import patches
+from agentops_otel_litellm.patching import patches
 from agentops_otel_litellm.version import SCOPE
 
 PAGE = Path(__file__).parents[1] / "docs" / "operations.md"

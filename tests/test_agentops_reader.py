@@ -10,7 +10,7 @@ import pytest
 
 import agentops_told
 from agentops_otel_litellm.call import Call, Cost, Usage
-from agentops_otel_litellm.vocabularies.vocabulary import Table, Vocabulary, always
+from agentops_otel_litellm.semconv.convention import Table, Vocabulary, always
 from apps import MESSAGES
 from conformance import Emitted, Span, ToldToAgentOps, of_span, of_told
 from recorder import Recorder

@@ -18,16 +18,16 @@ from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import Status, StatusCode
 
-from agentops_otel_litellm import vocabularies
+from agentops_otel_litellm import semconv
 from agentops_otel_litellm.call import Call, Cost, Timing, Usage
 from agentops_otel_litellm.call.content import Content, Message, Part
-from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.operations import BILLED, OPERATIONS
-from agentops_otel_litellm.seams.tracing import TRACING
+from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
+from agentops_otel_litellm.semconv.agentops import AGENTOPS, LLM_CALLS
+from agentops_otel_litellm.semconv.convention import Attributes
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.vocabularies import VOCABULARIES, Vocabulary
-from agentops_otel_litellm.vocabularies.agentops import AGENTOPS, LLM_CALLS
-from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+from agentops_otel_litellm.telemetry import Telemetry
 from api_caller import ApiCaller
 from apps import MESSAGES, App
 from conformance import Emitted
@@ -568,14 +568,14 @@ AT_AGENTOPS = {"AGENTOPS_API_KEY": "6f1d2c3b-4a59-4687-9b0a-c1d2e3f40516"}
 )
 def test_it_is_chosen_where_agentops_is_a_destination(environment: dict[str, str], names: list[str]) -> None:
     """Unless the user has chosen, which holds as it is."""
-    chosen = vocabularies.choose_vocabularies(Settings.from_environment(environment), environment)
+    chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)
     assert chosen == [VOCABULARIES[name] for name in names]
 
 
 def test_a_choice_that_cannot_be_used_is_none(told: Told) -> None:
     """It is told of, and AgentOps is sent what it reads."""
     environment = {**AT_AGENTOPS, "AGENTOPS_SEMCONV": "agentopps"}
-    chosen = vocabularies.choose_vocabularies(Settings.from_environment(environment), environment)
+    chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)
     assert chosen == [VOCABULARIES[name] for name in USUAL]
     assert len(told.take()) == 1
 
@@ -583,7 +583,7 @@ def test_a_choice_that_cannot_be_used_is_none(told: Told) -> None:
 def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody says otherwise."""
     monkeypatch.setitem(os.environ, "AGENTOPS_API_KEY", AT_AGENTOPS["AGENTOPS_API_KEY"])
-    assert VOCABULARIES["agentops"] in vocabularies.choose_vocabularies(Settings())
+    assert VOCABULARIES["agentops"] in semconv.choose_vocabularies(Settings())
 
 
 class Failing(SpanProcessor):

@@ -18,7 +18,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from agentops_otel_litellm.seams import tries
+from agentops_otel_litellm.patching import attempt_hooks
 from apps import MESSAGES, App, AsyncApp, SyncApp
 from attempts import assert_times, attempts_of, counted, expected, untimed
 from conftest import traced_by
@@ -631,8 +631,8 @@ def test_an_error_that_is_made_of_another_is_the_same_attempts(telemetry: Record
     def exception_type(model: str, original_exception: BaseException) -> Exception:
         return RuntimeError(model, original_exception)
 
-    turn_to_provider = tries.record_attempt(lambda _logging: None)
-    made = tries.record_failed_attempt(exception_type)
+    turn_to_provider = attempt_hooks.record_attempt(lambda _logging: None)
+    made = attempt_hooks.record_failed_attempt(exception_type)
 
     def tried(*, again: bool = True, **_kwargs: object) -> object:
         if not again:

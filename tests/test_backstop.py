@@ -20,7 +20,7 @@ from litellm.litellm_core_utils.thread_pool_executor import executor
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
 
-from agentops_otel_litellm.seams import patches
+from agentops_otel_litellm.patching import patches
 from apps import CALL_ID, MESSAGES, App, SyncApp
 from conftest import Reinstrument
 from expected import CHAT_REQUEST, EMBEDDING_REQUEST, answer, identity, priced, tokens

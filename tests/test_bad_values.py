@@ -17,7 +17,7 @@ from agentops_otel_litellm.readers.messages import messages_usage
 from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import index, number, taken, tokens
-from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION_EVENT
+from agentops_otel_litellm.semconv.gen_ai import EXCEPTION_EVENT
 from api_caller import ApiCaller
 from apps import MESSAGES
 from captured import Capture

@@ -22,7 +22,7 @@ from opentelemetry.context import Context
 from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.call.request import Target
-from agentops_otel_litellm.seams.tracing import TRACING
+from agentops_otel_litellm.patching.traced_functions import TRACING
 from api_caller import ELSEWHERE, ApiCaller, rest
 from apps import App
 from captured import Capture, faults, telling, told

@@ -18,7 +18,7 @@ from opentelemetry.util.genai._upload.completion_hook import UploadCompletionHoo
 from opentelemetry.util.genai.types import BlobPart, InputMessage, TextPart
 
 from agentops_otel_litellm.call.content import Message, Part, Tool
-from agentops_otel_litellm.seams.tracing import TRACING
+from agentops_otel_litellm.patching.traced_functions import TRACING
 from apps import App
 from captured import CONTENT, Capture, details, said
 from conftest import Told

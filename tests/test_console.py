@@ -43,7 +43,7 @@ from agentops_otel_litellm.exporters.console.exporter import HINT
 from agentops_otel_litellm.exporters.console.figures import dollars, duration, printable, tokens
 from agentops_otel_litellm.exporters.console.line import FIGURES
 from agentops_otel_litellm.open_spans import OPEN_SPANS, OpenSpans
-from agentops_otel_litellm.vocabularies import VOCABULARIES, Vocabulary
+from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
 
 Attributes = dict[str, AttributeValue]
 

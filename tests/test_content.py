@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentops_otel_litellm.vocabularies import VOCABULARIES
+from agentops_otel_litellm.semconv import VOCABULARIES
 from apps import App
 from captured import CONTENT, Capture, answers, details, plain, said
 from recorder import Recorder

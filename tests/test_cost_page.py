@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from agentops_otel_litellm.call import Call, Request, Target, Timing
-from agentops_otel_litellm.prices.user import NAMES, read_prices
+from agentops_otel_litellm.pricing.user_prices import NAMES, read_prices
+from agentops_otel_litellm.semconv.llm import LLM
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.vocabularies.llm import LLM
 from conftest import Told
 from test_zero_code import LAUNCHER, launch
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from agentops_otel_litellm.launch.defaults import DEFAULTS, apply_defaults
+from agentops_otel_litellm.sdk.defaults import DEFAULTS, apply_defaults
 from test_zero_code import environment
 
 ALWAYS = {

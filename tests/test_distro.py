@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from agentops_otel_litellm import version
 from agentops_otel_litellm.distro import AgentOpsConfigurator, AgentOpsDistro
-from agentops_otel_litellm.launch.sdk_variables import drop_unusable_variables
 from agentops_otel_litellm.open_spans import OPEN_SPANS
+from agentops_otel_litellm.sdk.sdk_variables import drop_unusable_variables
 from conftest import Told
 from servers.otlp_receiver import OTLPReceiver
 from test_zero_code import launch

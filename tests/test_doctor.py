@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 
 from agentops_otel_litellm.__main__ import main
-from agentops_otel_litellm.commands import checks
-from agentops_otel_litellm.commands.app_command import find_problem
-from agentops_otel_litellm.commands.checks import CHECKS, conflicts, destinations, examine, launching, seams, values
-from agentops_otel_litellm.commands.checks.installed import litellm
-from agentops_otel_litellm.commands.doctor import doctor
-from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.record import Record, Report, Section, State, notice, ok, problem
-from agentops_otel_litellm.commands.rendering import as_text
-from agentops_otel_litellm.seams import PATCH_POINTS
+from agentops_otel_litellm.cli import checks
+from agentops_otel_litellm.cli.app_command import find_problem
+from agentops_otel_litellm.cli.checks import CHECKS, conflicts, destinations, examine, launching, patch_points, values
+from agentops_otel_litellm.cli.checks.installed import litellm
+from agentops_otel_litellm.cli.doctor import doctor
+from agentops_otel_litellm.cli.examined import Examined
+from agentops_otel_litellm.cli.record import Record, Report, Section, State, notice, ok, problem
+from agentops_otel_litellm.cli.rendering import as_text
+from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
 from agentops_otel_litellm.settings import Settings, declaring
 from agentops_otel_litellm.settings.masking import masked
 from conftest import Told
@@ -297,7 +297,7 @@ def test_a_litellm_that_is_not_traced(
 ) -> None:
     """None, one that is too old, and releases that somebody else put there."""
     if version is None:
-        monkeypatch.setattr("agentops_otel_litellm.commands.checks.installed.installed", lambda _name: None)
+        monkeypatch.setattr("agentops_otel_litellm.cli.checks.installed.installed", lambda _name: None)
     else:
         metadata = tmp_path / f"litellm-{version}.dist-info"
         metadata.mkdir()
@@ -427,7 +427,7 @@ def test_a_litellm_that_cannot_be_imported(tmp_path: Path) -> None:
     """It is said, with how to see why."""
     (tmp_path / "litellm.py").write_text("raise ImportError('canary')", "utf-8")
     examined = Examined(variables=environment(PYTHONPATH=f"{tmp_path}:{environment().get('PYTHONPATH', '')}"))
-    (found,) = seams.check(examined)
+    (found,) = patch_points.check(examined)
     assert (found.state, found.text) == (State.PROBLEM, "cannot be imported")
 
 
@@ -437,7 +437,7 @@ def test_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("agentops_otel_litellm.commands.doctor.examine", interrupted)
+    monkeypatch.setattr("agentops_otel_litellm.cli.doctor.examine", interrupted)
     assert main(["doctor"]) == 130
 
 
@@ -464,5 +464,5 @@ def test_under_the_launcher() -> None:
 
 def test_no_app_imports_it() -> None:
     """A traced program pays for none of the commands."""
-    code = "import sys; print([name for name in sys.modules if name.startswith('agentops_otel_litellm.commands')])"
+    code = "import sys; print([name for name in sys.modules if name.startswith('agentops_otel_litellm.cli')])"
     assert launch(sys.executable, "-c", code).stdout == "[]\n"

@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 
-from agentops_otel_litellm import emit, processors, readers
+from agentops_otel_litellm import processors, readers, telemetry
 from agentops_otel_litellm.call import (
     Attempt,
     Attempts,
@@ -28,11 +28,11 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.call.content import Content, Message, Part, Tool
-from agentops_otel_litellm.observing import observation
-from agentops_otel_litellm.observing.account import Account
+from agentops_otel_litellm.invocation import invocation
+from agentops_otel_litellm.invocation.call_state import Account
+from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary
+from agentops_otel_litellm.semconv.metrics import METRICS, Metric
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary
-from agentops_otel_litellm.vocabularies.metrics import METRICS, Metric
 from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of
 from servers.openai_provider import OpenAIProvider
@@ -67,8 +67,8 @@ class Broken(Exception):  # noqa: N818 - a fault, whatever it is called
     """What a bug of ours raises."""
 
 
-def telemetry_to(recorder: Recorder, rows: Sequence[Metric] = METRICS) -> emit.Telemetry:
-    return emit.Telemetry(
+def telemetry_to(recorder: Recorder, rows: Sequence[Metric] = METRICS) -> telemetry.Telemetry:
+    return telemetry.Telemetry(
         list(VOCABULARIES.values()),
         metrics=rows,
         tracer_provider=recorder.tracer_provider,
@@ -115,7 +115,7 @@ def test_a_broken_reader(  # noqa: PLR0913, PLR0917 - fixtures
 
 @pytest.mark.parametrize(
     ("of", "part"),
-    [(observation, "trace_cost_of"), (Account, "read_request"), (Account, "read_app")],
+    [(invocation, "trace_cost_of"), (Account, "read_request"), (Account, "read_app")],
     ids=["its place in the trace", "the request", "the app"],
 )
 def test_a_call_that_begins_badly(  # noqa: PLR0913, PLR0917 - fixtures and cases

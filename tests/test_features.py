@@ -11,10 +11,11 @@ import litellm
 import pytest
 from litellm import Router
 
-from agentops_otel_litellm import instrumentor, seams
+from agentops_otel_litellm import instrumentor
 from agentops_otel_litellm.features import CALLS, CONSEQUENCES, COOLDOWNS, ERRORS, LOGGING, ROUTES, Features
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-from agentops_otel_litellm.seams import PATCH_POINTS, missing
+from agentops_otel_litellm.patching import patch_points
+from agentops_otel_litellm.patching.patch_points import PATCH_POINTS, missing
 from apps import MESSAGES
 from conftest import Reinstrument, Told
 from recorder import Recorder
@@ -36,7 +37,7 @@ def lacking(instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch) ->
         with instrumented_with(recorder):
             LiteLLMInstrumentor().uninstrument()
             with monkeypatch.context() as patch:
-                for module in (instrumentor, seams):
+                for module in (instrumentor, patch_points):
                     patch.setattr(module, "PATCH_POINTS", rows)
                 LiteLLMInstrumentor().instrument(**recorder.providers)
                 yield recorder
@@ -102,7 +103,7 @@ def test_a_release_without_the_decorator(lacking: Lacking, provider: OpenAIProvi
 
 def test_a_feature_of_which_one_release_has_the_functions_elsewhere() -> None:
     """Nothing is missing if one module has all patch points of the feature."""
-    by_module: dict[str, list[seams.PatchPoint]] = {}
+    by_module: dict[str, list[patch_points.PatchPoint]] = {}
     for seam in PATCH_POINTS:
         if seam.feature == ROUTES:
             by_module.setdefault(seam.module, []).append(seam)

@@ -24,10 +24,10 @@ from agentops_exports import Clock
 from agentops_otel_litellm import LiteLLMInstrumentor, flush, init
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES, watched
-from agentops_otel_litellm.launch.configuration import configure_unset
-from agentops_otel_litellm.launch.flush import _Flush
-from agentops_otel_litellm.launch.init import _Launch
-from agentops_otel_litellm.launch.providers import SIGNALS
+from agentops_otel_litellm.sdk.configuration import configure_unset
+from agentops_otel_litellm.sdk.flush import _Flush
+from agentops_otel_litellm.sdk.global_providers import SIGNALS
+from agentops_otel_litellm.sdk.init import _Launch
 from conftest import Told
 from recorder import Recorder
 from servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault
@@ -370,8 +370,8 @@ def test_a_fault_of_ours_reaches_nobody(monkeypatch: pytest.MonkeyPatch, told: T
     def fail() -> None:
         raise KeyError("canary")
 
-    monkeypatch.setattr("agentops_otel_litellm.launch.init._initialize", fail)
-    monkeypatch.setattr("agentops_otel_litellm.launch.init._LAUNCH", _Launch())
+    monkeypatch.setattr("agentops_otel_litellm.sdk.init._initialize", fail)
+    monkeypatch.setattr("agentops_otel_litellm.sdk.init._LAUNCH", _Launch())
     init()
     assert flush("soon") is False  # type: ignore[arg-type]  # somebody may
     assert [line.split(" at ")[0] for line in told.take()] == [
@@ -403,7 +403,7 @@ class Provider:
 def provided(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The providers there are."""
     found: list[object] = []
-    monkeypatch.setattr("agentops_otel_litellm.launch.flush._providers", lambda: found)
+    monkeypatch.setattr("agentops_otel_litellm.sdk.flush._providers", lambda: found)
     EXPORT_FAILURES.take_failure()
     return found
 

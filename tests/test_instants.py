@@ -12,8 +12,8 @@ from itertools import accumulate, pairwise
 
 import pytest
 
-from agentops_otel_litellm.observing.instants import Instants
-from agentops_otel_litellm.vocabularies.metrics import SECONDS
+from agentops_otel_litellm.invocation.chunk_times import Instants
+from agentops_otel_litellm.semconv.metrics import SECONDS
 
 BAND = 2 ** (1 / 32)
 """By how much gaps may differ that count as alike."""

@@ -21,11 +21,12 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import agentops_otel_litellm
-from agentops_otel_litellm import LiteLLMInstrumentor, operations, version, vocabularies
+from agentops_otel_litellm import LiteLLMInstrumentor, operations, semconv, version
 from agentops_otel_litellm.call import Call, Usage
-from agentops_otel_litellm.seams import PATCH_POINTS, patches
-from agentops_otel_litellm.seams.tracing import TRACING
-from agentops_otel_litellm.vocabularies import metrics
+from agentops_otel_litellm.patching import patches
+from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
+from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.semconv import metrics
 from conformance import Emitted
 from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of
@@ -162,7 +163,7 @@ def test_unsampled_calls_read_no_request(
     provider: OpenAIProvider, instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a call that is not sampled only the metrics remain."""
-    monkeypatch.setattr(vocabularies.Vocabulary, "attributes", lambda *_: {})
+    monkeypatch.setattr(semconv.Vocabulary, "attributes", lambda *_: {})
     with instrumented_with(Recorder(sampler=ALWAYS_OFF)) as recorder:
         litellm.completion(**chat(provider))
         assert recorder.spans() == []
@@ -225,7 +226,7 @@ def test_the_change_test(
 ) -> None:
     """A new operation of a known shape, a new attribute and a new metric each take one row."""
     operation = operations.Operation(name="understood", functions=("rerank",), api_format="chat")
-    attribute = vocabularies.Table(Usage, {"test.tokens": "total"})
+    attribute = semconv.Table(Usage, {"test.tokens": "total"})
     metric = metrics.Metric(
         name="test.total",
         unit="{token}",
@@ -233,9 +234,9 @@ def test_the_change_test(
         buckets=(1.0,),
         measure=lambda call: (metrics.Measurement(call.usage.total or 0),) if call.usage else (),
     )
-    extended = vocabularies.Vocabulary(*vocabularies.VOCABULARIES["llm"].tables, attribute)
+    extended = semconv.Vocabulary(*semconv.VOCABULARIES["llm"].tables, attribute)
     monkeypatch.setattr(operations, "OPERATIONS", (operation, *operations.OPERATIONS))
-    monkeypatch.setitem(vocabularies.VOCABULARIES, "llm", extended)
+    monkeypatch.setitem(semconv.VOCABULARIES, "llm", extended)
     monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, metric))
     with instrumented_with(Recorder()) as recorder:
         litellm.completion(**chat(provider))

@@ -12,7 +12,7 @@ import pytest
 from litellm.caching.caching import Cache
 from opentelemetry.trace import StatusCode
 
-from agentops_otel_litellm.observing.stream_wrapper import unwrapped
+from agentops_otel_litellm.invocation.stream_proxy import unwrapped
 from agentops_otel_litellm.readers.messages import MessagesChunks
 from api_caller import ApiCaller, Given
 from api_scenarios import (

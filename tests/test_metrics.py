@@ -42,9 +42,9 @@ from agentops_otel_litellm.call import (
 )
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.semconv import metrics as rows
+from agentops_otel_litellm.semconv.newest_metrics import NEWEST
 from agentops_otel_litellm.settings import wants_newest_conventions
-from agentops_otel_litellm.vocabularies import metrics as rows
-from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST
 from apps import MESSAGES, App
 from conftest import Reinstrument
 from conventions import LATEST_METRICS, MEMBERS, METRICS

@@ -10,9 +10,9 @@ import pytest
 from opentelemetry.sdk import _configuration
 
 from agentops_otel_litellm.distro import AgentOpsConfigurator, AgentOpsDistro
-from agentops_otel_litellm.launch import obstacles
-from agentops_otel_litellm.launch.defaults import apply_defaults
-from agentops_otel_litellm.launch.named_exporters import is_configured_by_file, missing_exporters, only_usable_exporters
+from agentops_otel_litellm.sdk import obstacles
+from agentops_otel_litellm.sdk.defaults import apply_defaults
+from agentops_otel_litellm.sdk.named_exporters import is_configured_by_file, missing_exporters, only_usable_exporters
 from conftest import Told
 from test_nested import has
 

@@ -15,10 +15,10 @@ from agentops_otel_litellm.open_streams import OpenStreams
 
 SETUP = """
 import os, sys
-from agentops_otel_litellm.emit import Telemetry
+from agentops_otel_litellm.telemetry import Telemetry
 from agentops_otel_litellm.features import FEATURES
-from agentops_otel_litellm.seams.tracing import Tracing
-from agentops_otel_litellm.vocabularies import VOCABULARIES
+from agentops_otel_litellm.patching.traced_functions import Tracing
+from agentops_otel_litellm.semconv import VOCABULARIES
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader

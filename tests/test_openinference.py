@@ -21,13 +21,13 @@ from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Call, Request, Target, Timing
 from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
-from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.operations import Kind
-from agentops_otel_litellm.seams.tracing import TRACING
+from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary, openinference
+from agentops_otel_litellm.semconv.convention import Attributes
+from agentops_otel_litellm.semconv.openinference import OPENINFERENCE, provider_name
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.vocabularies import VOCABULARIES, Vocabulary, openinference
-from agentops_otel_litellm.vocabularies.openinference import OPENINFERENCE, provider_name
-from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+from agentops_otel_litellm.telemetry import Telemetry
 from conformance import Emitted
 from conftest import Told
 from recorder import Recorder, attributes_of

@@ -18,12 +18,12 @@ import litellm
 import pytest
 from opentelemetry.context import Context, get_current
 
-from agentops_otel_litellm import prices
+from agentops_otel_litellm import pricing
 from agentops_otel_litellm.call import Call, Cost, Response, Stream, Target, Timing, Usage
-from agentops_otel_litellm.observing.observation import is_suppressed
-from agentops_otel_litellm.prices.background import PackagePrices
+from agentops_otel_litellm.invocation.invocation import is_suppressed
+from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.pricing.background import PackagePrices
 from agentops_otel_litellm.processors.cost import create_package_price_processor
-from agentops_otel_litellm.seams.tracing import TRACING
 from apps import App, SyncApp
 from conftest import Reinstrument, Told
 from recorder import Attributes, Recorder
@@ -54,7 +54,7 @@ def wait_for_package() -> None:
     assert TRACING.telemetry._package_prices.loaded.wait(10)
 
 
-THEIRS, OURS = "genai_prices", "agentops_otel_litellm.prices.package"
+THEIRS, OURS = "genai_prices", "agentops_otel_litellm.pricing.genai_prices"
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def installed() -> Iterator[None]:
     """The package can be imported, and has not been yet."""
 
     def taken() -> dict[str, ModuleType]:
-        vars(prices).pop("package", None)
+        vars(pricing).pop("genai_prices", None)
         return {
             name: sys.modules.pop(name)
             for name in list(sys.modules)
@@ -123,7 +123,7 @@ def test_what_others_look_for_is_not_imported_meanwhile(provider: OpenAIProvider
         import litellm
         messages = [dict(role="user", content="?")]
         litellm.completion("openai/unheard-of", messages, api_key="k", api_base={provider.base_url!r})
-        from agentops_otel_litellm.seams.tracing import TRACING
+        from agentops_otel_litellm.patching.traced_functions import TRACING
         assert TRACING.telemetry._package_prices.loaded.wait(30)
         print("genai_prices" in sys.modules, Noting.names["httpx2"])
     """
@@ -308,7 +308,7 @@ def test_a_forked_child_fetches_its_own(wire: WireProvider) -> None:
     program = """
         import os, sys, time
         from agentops_otel_litellm.call import Call, Target, Timing, Usage
-        from agentops_otel_litellm.prices.background import PackagePrices
+        from agentops_otel_litellm.pricing.background import PackagePrices
 
         def wait_for(total):
             patience = time.monotonic() + 10

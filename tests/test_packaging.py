@@ -27,7 +27,7 @@ PINNED = [
 ]
 
 
-def _imported(*, apart: str = "prices/package.py") -> set[str]:
+def _imported(*, apart: str = "pricing/genai_prices.py") -> set[str]:
     """The top-level names of what the package imports, but for the standard library and itself, and `apart` from the
     module that is for an extra.
     """

@@ -10,8 +10,8 @@ import litellm
 import pytest
 
 from agentops_otel_litellm import LiteLLMInstrumentor
-from agentops_otel_litellm.seams import patches
-from agentops_otel_litellm.seams.tracing import Tracing
+from agentops_otel_litellm.patching import patches
+from agentops_otel_litellm.patching.traced_functions import Tracing
 from conftest import Reinstrument
 from recorder import Recorder
 
@@ -104,7 +104,7 @@ import sys
 from agentops_otel_litellm import LiteLLMInstrumentor
 LiteLLMInstrumentor().instrument()
 import openai._base_client, websockets.asyncio.client
-print("agentops_otel_litellm.seams.tracing" in sys.modules,
+print("agentops_otel_litellm.patching.traced_functions" in sys.modules,
       hasattr(openai._base_client.SyncAPIClient._sleep_for_retry, "__wrapped__"))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

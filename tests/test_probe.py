@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from agentops_otel_litellm.commands.checks import delivery
-from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.record import Record, State
+from agentops_otel_litellm.cli.checks import delivery
+from agentops_otel_litellm.cli.examined import Examined
+from agentops_otel_litellm.cli.record import Record, State
 from servers.agentops_platform import AgentOpsPlatform
 from servers.otlp_receiver import OTLPReceiver
 from test_zero_code import environment

@@ -38,11 +38,7 @@ from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import RETRYABLE, categorise_failure
 from agentops_otel_litellm.processors.finish_reasons import drop_incomplete_reasons
 from agentops_otel_litellm.processors.stream import add_stream_statistics
-from agentops_otel_litellm.processors.usage import (
-    drop_estimate,
-    drop_partial_output_count,
-    drop_unneeded_estimate,
-)
+from agentops_otel_litellm.processors.usage import drop_estimate, drop_partial_output_count, drop_unneeded_estimate
 
 CALL = Call(
     name="chat", operation="chat", target=Target(provider="openai", model="gpt-4o"), timing=Timing(started_at=1)

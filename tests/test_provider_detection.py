@@ -10,8 +10,8 @@ import pytest
 
 from agentops_otel_litellm.call import Attempt, Attempts, Call, Failure, Target, Timing
 from agentops_otel_litellm.processors.provider import MODEL_PROVIDERS, create_provider_processor
+from agentops_otel_litellm.semconv.gen_ai import provider_name
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.vocabularies.gen_ai import provider_name
 from apps import MESSAGES, App
 from conftest import Reinstrument, Told
 from recorder import Recorder, attributes_of

@@ -30,19 +30,8 @@ from litellm.types.utils import (
 from openai import OpenAI
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.call import (
-    Call,
-    Cost,
-    Failure,
-    Request,
-    Response,
-    Routing,
-    Stream,
-    Target,
-    Timing,
-    Usage,
-)
-from agentops_otel_litellm.vocabularies import VOCABULARIES, Vocabulary
+from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Routing, Stream, Target, Timing, Usage
+from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
 
 SHAPES = {
     "chat": readers.SHAPES["chat"],

@@ -20,12 +20,12 @@ from opentelemetry.trace import SpanKind
 from agentops_otel_litellm import background
 from agentops_otel_litellm.background import Background, Reached
 from agentops_otel_litellm.callbacks import backstop
-from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.exporters.console import ConsoleSpanExporter
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from agentops_otel_litellm.seams.tracing import Tracing
+from agentops_otel_litellm.patching.traced_functions import Tracing
+from agentops_otel_litellm.semconv import choose_vocabularies
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.vocabularies import choose_vocabularies
+from agentops_otel_litellm.telemetry import Telemetry
 
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
 INTERRUPTED = """

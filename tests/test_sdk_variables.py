@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agentops_otel_litellm.launch.sdk_variables import NAMES, VALUES, drop_unusable_variables, unusable_variables
+from agentops_otel_litellm.sdk.sdk_variables import NAMES, VALUES, drop_unusable_variables, unusable_variables
 from conftest import Told
 from servers.otlp_receiver import OTLPReceiver
 from test_zero_code import LAUNCHER, environment

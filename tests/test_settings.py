@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import litellm
 import pytest
 
-from agentops_otel_litellm import vocabularies
+from agentops_otel_litellm import semconv
 from agentops_otel_litellm.call import Usage
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.settings import Settings, declaring, setting
@@ -70,8 +70,8 @@ def test_a_vocabulary_is_one_line(
     emitted: Emitted,
 ) -> None:
     """One in the registry can be chosen, and is in the table of settings."""
-    mine = vocabularies.Vocabulary(vocabularies.Table(Usage, {"mine.tokens": "total"}))
-    monkeypatch.setitem(vocabularies.VOCABULARIES, "mine", mine)
+    mine = semconv.Vocabulary(semconv.Table(Usage, {"mine.tokens": "total"}))
+    monkeypatch.setitem(semconv.VOCABULARIES, "mine", mine)
     monkeypatch.setenv("AGENTOPS_SEMCONV", "mine")
     with instrumented_with(Recorder()) as recorder:
         messages = [{"role": "user", "content": "Hi"}]
@@ -143,7 +143,7 @@ def test_numbers_that_are_too_large(told: Told) -> None:
 
 def test_reading_them_loads_no_vocabulary() -> None:
     """A program that never uses LiteLLM does not pay for the vocabularies, whatever is set."""
-    code = "import sys; print('agentops_otel_litellm.vocabularies' in sys.modules, 'rich' in sys.modules)"
+    code = "import sys; print('agentops_otel_litellm.semconv' in sys.modules, 'rich' in sys.modules)"
     variables = {"AGENTOPS_SEMCONV": "gen_ai", "OTEL_TRACES_EXPORTER": "agentops", "OTEL_SERVICE_NAME": "a-test"}
     done = launch(sys.executable, "-c", code, **variables)
     assert done.stdout == "False False\n"

@@ -24,7 +24,7 @@ import litellm
 import pytest
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from agentops_otel_litellm.observing.stream_wrapper import TracedStream, unwrapped
+from agentops_otel_litellm.invocation.stream_proxy import TracedStream, unwrapped
 from api_caller import ApiCaller
 from conftest import Trace
 from recorder import Recorder, attributes_of

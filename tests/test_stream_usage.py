@@ -16,7 +16,7 @@ from litellm import Router
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 import releases
-from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE
+from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
 from apps import App
 from conftest import Reinstrument
 from expected import tokens

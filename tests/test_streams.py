@@ -17,7 +17,7 @@ from opentelemetry.trace import StatusCode
 
 import releases
 from agentops_otel_litellm import LiteLLMInstrumentor
-from agentops_otel_litellm.observing.stream_wrapper import TracedStream, unwrapped
+from agentops_otel_litellm.invocation.stream_proxy import TracedStream, unwrapped
 from apps import App, AsyncApp, SyncApp
 from conftest import RECORDER
 from expected import CHAT_REQUEST, STREAMED, TEXT_REQUEST, identity, priced, streamed_answer, tokens, without_figures

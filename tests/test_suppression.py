@@ -16,7 +16,7 @@ from openai.resources.chat.completions import AsyncCompletions, Completions
 from opentelemetry.context import attach, detach, get_current, set_value
 
 import releases
-from agentops_otel_litellm.observing import suppression
+from agentops_otel_litellm.invocation import suppression
 from apps import MESSAGES, App
 from recorder import Recorder
 from test_backstop import settle

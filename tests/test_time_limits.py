@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.context import attach, get_current
 
 import agentops_otel_litellm
-from agentops_otel_litellm.observing.observation import Observation
+from agentops_otel_litellm.invocation.invocation import Observation
 from apps import MESSAGES
 from recorder import Recorder
 

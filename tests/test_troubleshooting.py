@@ -18,9 +18,9 @@ from venv import EnvBuilder
 
 import pytest
 
-from agentops_otel_litellm.commands.checks import CHECKS, examine
-from agentops_otel_litellm.commands.examined import Examined
-from agentops_otel_litellm.commands.rendering import as_json, as_text
+from agentops_otel_litellm.cli.checks import CHECKS, examine
+from agentops_otel_litellm.cli.examined import Examined
+from agentops_otel_litellm.cli.rendering import as_json, as_text
 from servers.agentops_platform import AgentOpsPlatform
 from servers.otlp_receiver import OTLPReceiver
 from test_obstacles import needs_files, needs_no_grpc

@@ -18,9 +18,10 @@ import litellm
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from agentops_otel_litellm.observing.stream_wrapper import TracedStream
-from agentops_otel_litellm.seams import PATCH_POINTS, patches, tracing
-from agentops_otel_litellm.seams.tracing import TRACING
+from agentops_otel_litellm.invocation.stream_proxy import TracedStream
+from agentops_otel_litellm.patching import patches, traced_functions
+from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
+from agentops_otel_litellm.patching.traced_functions import TRACING
 from apps import Caller
 from expected import identified, served
 from recorder import Attributes, Recorder, seconds
@@ -252,7 +253,7 @@ def test_every_function_is_wrapped_once() -> None:
 def ours_of(function: Any) -> Iterator[object]:  # noqa: ANN401 - functions are told by what they wrap
     """The functions of ours that one is wrapped in."""
     while function is not None:
-        if function.__code__.co_filename == tracing.__file__:
+        if function.__code__.co_filename == traced_functions.__file__:
             yield function
         function = patches._originals.get(function)
 
@@ -419,9 +420,9 @@ def test_a_stream_from_a_coroutine_outlives_it(telemetry: Recorder) -> None:
 
 AT_EXIT = """
 import sys
-from agentops_otel_litellm.emit import Telemetry
-from agentops_otel_litellm.seams.tracing import Tracing
-from agentops_otel_litellm.vocabularies import VOCABULARIES
+from agentops_otel_litellm.telemetry import Telemetry
+from agentops_otel_litellm.patching.traced_functions import Tracing
+from agentops_otel_litellm.semconv import VOCABULARIES
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentops_otel_litellm.call import Call, Cost, Request, Response, Stream, Target, Timing, Usage
-from agentops_otel_litellm.prices.user import NAMES, UserPrices, price, read_prices
+from agentops_otel_litellm.pricing.user_prices import NAMES, UserPrices, price, read_prices
 from agentops_otel_litellm.processors.cost import create_user_price_processor
 from apps import App, SyncApp
 from conftest import Reinstrument, Told

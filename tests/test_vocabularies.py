@@ -27,9 +27,9 @@ from agentops_otel_litellm.call import (
 )
 from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.operations import OPERATIONS
-from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary, llm
-from agentops_otel_litellm.vocabularies.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
-from agentops_otel_litellm.vocabularies.vocabulary import Attributes
+from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary, llm
+from agentops_otel_litellm.semconv.convention import Attributes
+from agentops_otel_litellm.semconv.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
 from conformance import PROPOSED, kind_of
 from conventions import EVENTS, MEMBERS, TYPES
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentops_otel_litellm import VOCABULARIES, vocabularies
+from agentops_otel_litellm import VOCABULARIES, semconv
 from agentops_otel_litellm.settings import Settings
 from backends import blocks, run_agent
 from conftest import Told
@@ -84,10 +84,10 @@ def test_one_that_cannot_be_loaded_is_left_out(
     monkeypatch: pytest.MonkeyPatch, told: Told, value: str, fault: str
 ) -> None:
     """It is told of, and the others are written; by themselves the default's are."""
-    broken = {"acme": EntryPoint("acme", value, vocabularies.ENTRY_POINTS)}
-    monkeypatch.setattr(vocabularies, "_registered", lambda: broken)
-    assert vocabularies.choose_vocabularies(Settings(semconv=("acme", "llm"))) == [VOCABULARIES["llm"]]
-    assert vocabularies.choose_vocabularies(Settings(semconv=("acme",))) == [
+    broken = {"acme": EntryPoint("acme", value, semconv.ENTRY_POINTS)}
+    monkeypatch.setattr(semconv, "_registered", lambda: broken)
+    assert semconv.choose_vocabularies(Settings(semconv=("acme", "llm"))) == [VOCABULARIES["llm"]]
+    assert semconv.choose_vocabularies(Settings(semconv=("acme",))) == [
         VOCABULARIES["gen_ai"],
         VOCABULARIES["llm"],
     ]

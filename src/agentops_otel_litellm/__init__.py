@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     )
     from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
     from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-    from agentops_otel_litellm.launch.flush import flush
-    from agentops_otel_litellm.launch.init import init
-    from agentops_otel_litellm.vocabularies import VOCABULARIES, Several, Table, Vocabulary, always
+    from agentops_otel_litellm.sdk.flush import flush
+    from agentops_otel_litellm.sdk.init import init
+    from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary, always
 
 __all__ = [
     "VOCABULARIES",
@@ -63,7 +63,7 @@ __all__ = [
     "flush",
     "init",
 ]
-_HOMES = ("instrumentor", "launch.init", "launch.flush", "call", "call.content", "vocabularies")
+_HOMES = ("instrumentor", "sdk.init", "sdk.flush", "call", "call.content", "semconv")
 
 
 def __getattr__(name: str) -> object:

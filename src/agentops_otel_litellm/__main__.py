@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from agentops_otel_litellm.launch.sdk_variables import drop_unusable_variables, mend_variables
+from agentops_otel_litellm.sdk.sdk_variables import drop_unusable_variables, mend_variables
 from agentops_otel_litellm.version import __version__
 
 INTERRUPTED = 130
@@ -30,17 +30,17 @@ def _run(arguments: Sequence[str] | None) -> int:
     # OpenTelemetry reads variables on import, so unusable ones are removed before. `doctor` examines the originals.
     (drop_unusable_variables if options.command == "run" else mend_variables)(os.environ)
     if options.command == "settings":
-        from agentops_otel_litellm.commands.settings import settings_table
+        from agentops_otel_litellm.cli.settings import settings_table
 
         return _print(settings_table())
     if options.command == "run":
-        from agentops_otel_litellm.commands.run import run
+        from agentops_otel_litellm.cli.run import run
 
         if not command:
             parser.error("run needs the command of your app: agentops-otel-litellm run -- python app.py")
         run(command)
-    from agentops_otel_litellm.commands.doctor import doctor
-    from agentops_otel_litellm.commands.examined import Examined
+    from agentops_otel_litellm.cli.doctor import doctor
+    from agentops_otel_litellm.cli.examined import Examined
 
     examined = Examined(
         variables=environment, command=tuple(command), imports_litellm=not options.quick, sends=options.send

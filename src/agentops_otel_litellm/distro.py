@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import EntryPoint
 
-import agentops_otel_litellm.launch.usable_environment  # noqa: F401 - the SDK reads variables on import
+import agentops_otel_litellm.sdk.usable_environment  # noqa: F401 - the SDK reads variables on import
 
 # isort: split
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # an untyped module
@@ -19,17 +19,17 @@ from opentelemetry.trace import get_tracer_provider
 from agentops_otel_litellm.destinations import CONSOLE, exporters, lacks_service_name, resource_attributes
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.launch.child_exit import CHILD
-from agentops_otel_litellm.launch.configuration import configure_unset
-from agentops_otel_litellm.launch.defaults import apply_defaults
-from agentops_otel_litellm.launch.exit import PROCESS_EXIT
-from agentops_otel_litellm.launch.flush import time_limit
-from agentops_otel_litellm.launch.obstacles import obstacles
-from agentops_otel_litellm.launch.providers import SIGNALS, TRACES
-from agentops_otel_litellm.launch.sdk_variables import drop_unusable_variables
-from agentops_otel_litellm.launch.termination import flush_on_signals
 from agentops_otel_litellm.open_spans import OPEN_SPANS
 from agentops_otel_litellm.processes import mark_first_process, quiet_child_process, warn_at_start_up
+from agentops_otel_litellm.sdk.child_exit import CHILD
+from agentops_otel_litellm.sdk.configuration import configure_unset
+from agentops_otel_litellm.sdk.defaults import apply_defaults
+from agentops_otel_litellm.sdk.exit import PROCESS_EXIT
+from agentops_otel_litellm.sdk.flush import time_limit
+from agentops_otel_litellm.sdk.global_providers import SIGNALS, TRACES
+from agentops_otel_litellm.sdk.obstacles import obstacles
+from agentops_otel_litellm.sdk.sdk_variables import drop_unusable_variables
+from agentops_otel_litellm.sdk.termination import flush_on_signals
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level
 from agentops_otel_litellm.version import __version__
 

@@ -9,9 +9,9 @@ the launcher starts is an application of its own, also if another one that is tr
 
 import os
 
-from agentops_otel_litellm.launch.defaults import DEFAULTS
-from agentops_otel_litellm.launch.sdk_variables import drop_unusable_variables
 from agentops_otel_litellm.processes import FIRST_PROCESS
+from agentops_otel_litellm.sdk.defaults import DEFAULTS
+from agentops_otel_litellm.sdk.sdk_variables import drop_unusable_variables
 
 VARIABLE = "OTEL_PYTHON_DISTRO"
 

@@ -8,7 +8,7 @@ from functools import partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-import agentops_otel_litellm.launch.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
+import agentops_otel_litellm.sdk.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
 
 # isort: split
 import wrapt
@@ -17,7 +17,8 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.features import FEATURES
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.seams import PATCH_POINTS, PatchPoint, missing, patches
+from agentops_otel_litellm.patching import patches
+from agentops_otel_litellm.patching.patch_points import PATCH_POINTS, PatchPoint, missing
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         DELIVERY.unwanted()
         if not self._loaded:
             return
-        from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE
-        from agentops_otel_litellm.seams.tracing import TRACING
+        from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
+        from agentops_otel_litellm.patching.traced_functions import TRACING
 
         telemetry, TRACING.telemetry = TRACING.telemetry, None
         if telemetry is not None:
@@ -122,12 +123,12 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         """Create the telemetry when the first module of LiteLLM is patched, so that other programs do not import it."""
         if self._loaded:
             return
-        from agentops_otel_litellm.emit import Telemetry
-        from agentops_otel_litellm.seams.stream_usage import STREAM_USAGE
-        from agentops_otel_litellm.seams.tracing import TRACING
-        from agentops_otel_litellm.vocabularies import choose_vocabularies
-        from agentops_otel_litellm.vocabularies.metrics import METRICS
-        from agentops_otel_litellm.vocabularies.newest_metrics import NEWEST_METRICS
+        from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
+        from agentops_otel_litellm.patching.traced_functions import TRACING
+        from agentops_otel_litellm.semconv import choose_vocabularies
+        from agentops_otel_litellm.semconv.metrics import METRICS
+        from agentops_otel_litellm.semconv.newest_metrics import NEWEST_METRICS
+        from agentops_otel_litellm.telemetry import Telemetry
 
         settings = Settings.from_environment()
         TRACING.telemetry = Telemetry(

@@ -24,8 +24,8 @@ from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.semconv.metrics import METRICS, Dimensions, Metric
 from agentops_otel_litellm.version import SCOPE
-from agentops_otel_litellm.vocabularies.metrics import METRICS, Dimensions, Metric
 
 Record = Callable[..., None]
 """An instrument's `record` or `add`: `(value, attributes, context=context)`."""

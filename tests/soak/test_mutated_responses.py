@@ -23,7 +23,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
-from agentops_otel_litellm.seams.tracing import TRACING
+from agentops_otel_litellm.patching.traced_functions import TRACING
 from apis import APIS, Api
 from apps import CALL_ID
 from captured import telling

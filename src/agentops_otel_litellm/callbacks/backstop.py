@@ -19,13 +19,13 @@ from opentelemetry.context import get_current
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Call, Cost, Request, Response, Routing, Usage
 from agentops_otel_litellm.callbacks.context import ApplicationContext
-from agentops_otel_litellm.emit import Telemetry
 from agentops_otel_litellm.features import CALLS, FEATURES
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.observing.logging_objects import KNOWN, know
-from agentops_otel_litellm.observing.observation import call_in, is_suppressed
+from agentops_otel_litellm.invocation.invocation import call_in, is_suppressed
+from agentops_otel_litellm.invocation.logging_objects import KNOWN, know
 from agentops_otel_litellm.operations import Operation, by_name, operation_logged_as, parameter_names
-from agentops_otel_litellm.seams.tracing import TRACING
+from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.telemetry import Telemetry
 
 Function = Callable[..., Any]
 

@@ -62,7 +62,7 @@ def _callbacks(lists: Iterable[Iterable[object]]) -> Iterable[object]:
 
 
 def _check_callback(callback: object) -> None:
-    from agentops_otel_litellm.seams.tracing import TRACING  # imported here because it imports this module
+    from agentops_otel_litellm.patching.traced_functions import TRACING  # imported here because it imports this module
 
     name = getattr(callback, "callback_name", None) or "otel"
     if name == callback_module.NAME and callback_module.is_wanted(callback):

@@ -18,8 +18,8 @@ from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_context
 
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.observing.observation import CURRENT, Observation, outside_of_calls
-from agentops_otel_litellm.observing.suppression import without_suppression
+from agentops_otel_litellm.invocation.invocation import CURRENT, Observation, outside_of_calls
+from agentops_otel_litellm.invocation.suppression import without_suppression
 
 _SETTING_CONTEXT = guard("setting the context of callbacks")
 

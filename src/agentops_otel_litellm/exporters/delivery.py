@@ -20,8 +20,8 @@ from opentelemetry.metrics import get_meter
 from agentops_otel_litellm.destinations import sends_to_agentops
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.launch.defaults import SDK_BATCH_SIZE
-from agentops_otel_litellm.launch.providers import TRACES
+from agentops_otel_litellm.sdk.defaults import SDK_BATCH_SIZE
+from agentops_otel_litellm.sdk.global_providers import TRACES
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE, __version__
 

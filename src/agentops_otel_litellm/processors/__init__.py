@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agentops_otel_litellm.call import Call, Cost
-from agentops_otel_litellm.prices.user import read_prices
+from agentops_otel_litellm.pricing.user_prices import read_prices
 from agentops_otel_litellm.processors.attempts import count_retries, set_deployment
 from agentops_otel_litellm.processors.cache import move_to_saved
 from agentops_otel_litellm.processors.content import create_content_processor, drop_content
@@ -20,11 +20,7 @@ from agentops_otel_litellm.processors.limits import Limits
 from agentops_otel_litellm.processors.provider import create_provider_processor
 from agentops_otel_litellm.processors.redactors import Redactors
 from agentops_otel_litellm.processors.stream import add_stream_statistics
-from agentops_otel_litellm.processors.usage import (
-    drop_estimate,
-    drop_partial_output_count,
-    drop_unneeded_estimate,
-)
+from agentops_otel_litellm.processors.usage import drop_estimate, drop_partial_output_count, drop_unneeded_estimate
 from agentops_otel_litellm.settings import Settings
 
 Processor = Callable[[Call], Call]

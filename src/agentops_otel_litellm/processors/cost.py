@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agentops_otel_litellm.call import Call, Cost
-from agentops_otel_litellm.prices.user import UserPrices, price
+from agentops_otel_litellm.pricing.user_prices import UserPrices, price
 
 # Fields of a response with units other than tokens that providers report and bill.
 _BILLED = ("search_units", "pages_count")

@@ -8,6 +8,7 @@ raise for a format that they do not know, so callers guard them.
 from collections.abc import Mapping
 
 from agentops_otel_litellm.operations import Operation
+from agentops_otel_litellm.readers.api_formats import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.app import read_app
 from agentops_otel_litellm.readers.audio import SPEECH, TRANSCRIPTION
 from agentops_otel_litellm.readers.cache import read_cache_hit
@@ -48,7 +49,6 @@ from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPON
 from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, session_of_turns
 from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
 from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
-from agentops_otel_litellm.readers.shapes import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.target import (
     is_client_of,

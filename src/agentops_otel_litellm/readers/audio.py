@@ -9,10 +9,10 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response
 from agentops_otel_litellm.providers import provider_named
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.content.media import SPEECH_CONTENT, TRANSCRIPTION_CONTENT
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, no_usage, read_cost, read_unit_cost
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.usage import read_media_usage
 from agentops_otel_litellm.readers.values import (
     count,

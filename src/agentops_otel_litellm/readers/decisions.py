@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Usage
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.requests import measure
 from agentops_otel_litellm.readers.responses import default_response
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
     count,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.content.generate_content import GENERATE_CONTENT_CONTENT
 from agentops_otel_litellm.readers.finish_reasons import GOOGLE
 from agentops_otel_litellm.readers.generate_content_requests import (
@@ -16,7 +17,6 @@ from agentops_otel_litellm.readers.generate_content_requests import (
 from agentops_otel_litellm.readers.google import camel
 from agentops_otel_litellm.readers.prices import price_generated_content
 from agentops_otel_litellm.readers.responses import cache_hit
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.streams import copy_attributes, reported_usage, translated_chat
 from agentops_otel_litellm.readers.values import (

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.content.media import IMAGE_CONTENT
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, read_unit_cost
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.usage import read_media_usage
 from agentops_otel_litellm.readers.values import count, field, integer, keyword, length, rows_for, taken
 

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Failure, Request, Response, Target, Usage
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.jobs import job_request, job_response
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.target import read_target
 from agentops_otel_litellm.readers.values import (
     boolean,

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.streams import DefaultChunks, copy_attributes
 from agentops_otel_litellm.readers.values import (
     boolean,

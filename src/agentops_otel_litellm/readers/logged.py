@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Timing, Usage
+from agentops_otel_litellm.readers.api_formats import CHAT, TEXT, Shape
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.prices import itemised
-from agentops_otel_litellm.readers.shapes import CHAT, TEXT, Shape
 from agentops_otel_litellm.readers.values import field, integer
 
 Parameters = Mapping[str, Any]

@@ -6,17 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.content.messages import MESSAGES_CONTENT
 from agentops_otel_litellm.readers.finish_reasons import ANTHROPIC
 from agentops_otel_litellm.readers.prices import price_messages
-from agentops_otel_litellm.readers.requests import (
-    Parameters,
-    conversation,
-    output_type,
-    reasoning_level,
-    streamed,
-)
-from agentops_otel_litellm.readers.shapes import Shape
+from agentops_otel_litellm.readers.requests import Parameters, conversation, output_type, reasoning_level, streamed
 from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.streams import copy_attributes, reported_usage, translated_chat
 from agentops_otel_litellm.readers.values import (

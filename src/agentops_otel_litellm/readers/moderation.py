@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.content.inputs import MODERATION_CONTENT
 from agentops_otel_litellm.readers.requests import default_request, measure
 from agentops_otel_litellm.readers.responses import default_response, no_usage
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.target import read_target
 from agentops_otel_litellm.readers.values import elements, field, is_collection, keyword, members
 

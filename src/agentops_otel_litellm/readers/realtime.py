@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Usage
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.jobs import http_response
 from agentops_otel_litellm.readers.requests import Parameters, default_request
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.usage import read_media_usage, summed
 from agentops_otel_litellm.readers.values import (
     count,

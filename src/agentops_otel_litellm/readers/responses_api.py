@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Failure, Request, Response, Usage
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.content.responses import RESPONSES_CONTENT, STORED_RESPONSE_CONTENT
 from agentops_otel_litellm.readers.estimated_usage import read_counted_anew
 from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
@@ -19,7 +20,6 @@ from agentops_otel_litellm.readers.requests import (
     tool_choice,
 )
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.streams import copy_attributes, reported_usage
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.requests import default_request
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.usage import read_usage, summed
 from agentops_otel_litellm.readers.values import elements, integer, members, model_name
 

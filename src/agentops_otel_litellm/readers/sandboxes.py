@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
-from agentops_otel_litellm.readers.shapes import Shape
 from agentops_otel_litellm.readers.target import read_target
 from agentops_otel_litellm.readers.values import count, field, identifier, keyword, length, members, rows_for, taken
 

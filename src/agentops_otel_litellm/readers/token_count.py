@@ -6,18 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
+from agentops_otel_litellm.readers.api_formats import Shape
 from agentops_otel_litellm.readers.requests import Parameters, conversation
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
-from agentops_otel_litellm.readers.shapes import Shape
-from agentops_otel_litellm.readers.values import (
-    count,
-    elements,
-    is_given,
-    keyword,
-    members,
-    model_name,
-    tokens,
-)
+from agentops_otel_litellm.readers.values import count, elements, is_given, keyword, members, model_name, tokens
 
 
 def counting_request(parameters: Parameters) -> Request:

@@ -1,0 +1,104 @@
+"""What `doctor` examines: the environment of this process, and the one that an application started in it would have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import PurePath
+
+from agentops_otel_litellm.sdk.defaults import apply_defaults
+from agentops_otel_litellm.sdk.sdk_variables import mend_variables
+from agentops_otel_litellm.settings import Settings, sdk_is_disabled
+
+NAME = "agentops"
+"""Name of this package's distro and of its configurator, as entry points."""
+
+_STARTING_DIRECTORIES = {("instrumentation", "auto_instrumentation"), ("launch", "child_processes")}
+"""Last parts of the directories on PYTHONPATH that start OpenTelemetry: that of `opentelemetry-instrument`, and this
+package's for child processes."""
+
+
+@dataclass(frozen=True)
+class Examined:
+    """The environment, and the options of `doctor`."""
+
+    variables: Mapping[str, str]
+    """The environment variables of this process, unchanged."""
+    command: tuple[str, ...] = ()
+    """The application's command, if the user passed one."""
+    imports_litellm: bool = True
+    sends: bool = False
+
+    @property
+    def is_disabled(self) -> bool:
+        return sdk_is_disabled(self.variables)
+
+    @cached_property
+    def usable_variables(self) -> Mapping[str, str]:
+        """The variables without the values that the SDK cannot use."""
+        environment = dict(self.variables)
+        mend_variables(environment)
+        return environment
+
+    @cached_property
+    def distros(self) -> list[EntryPoint]:
+        """All installed distros, in the order in which OpenTelemetry finds them."""
+        return [*entry_points(group="opentelemetry_distro")]
+
+    @cached_property
+    def distro(self) -> EntryPoint | None:
+        """The distro that the launcher loads: this package's, unless the user names another."""
+        return _find_named(self.usable_variables.get("OTEL_PYTHON_DISTRO") or NAME, self.distros)
+
+    @cached_property
+    def configurators(self) -> list[EntryPoint]:
+        return [*entry_points(group="opentelemetry_configurator")]
+
+    @cached_property
+    def configurator(self) -> EntryPoint | None:
+        """The configurator that the launcher loads: with this package's distro its own, else the first one found."""
+        name = self.usable_variables.get("OTEL_PYTHON_CONFIGURATOR") or (NAME if self.has_our_distro else None)
+        return _find_named(name, self.configurators)
+
+    @property
+    def has_our_distro(self) -> bool:
+        return is_ours(self.distro)
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """The application's environment: with this package's defaults, if its distro is loaded."""
+        environment = dict(self.variables)
+        if self.has_our_distro and not self.is_disabled:
+            mend_variables(environment)
+            apply_defaults(environment)
+        return environment
+
+    @property
+    def subprocess_environment(self) -> dict[str, str]:
+        """The environment for processes that `doctor` starts: without the directories on PYTHONPATH that would start
+        OpenTelemetry, because these processes start it themselves.
+        """
+        path = self.variables.get("PYTHONPATH", "").split(os.pathsep)
+        kept = os.pathsep.join(each for each in path if not starts_opentelemetry(each))
+        return {**self.usable_variables, "PYTHONPATH": kept}
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings.from_environment(self.variables)
+
+
+def starts_opentelemetry(directory: str) -> bool:
+    """Whether a directory contains a `sitecustomize` that starts OpenTelemetry."""
+    return PurePath(directory).parts[-2:] in _STARTING_DIRECTORIES
+
+
+def is_ours(entry_point: EntryPoint | None) -> bool:
+    """Whether the entry point is this package's."""
+    return entry_point is not None and entry_point.value.startswith("agentops_otel_litellm.")
+
+
+def _find_named(name: str | None, found: list[EntryPoint]) -> EntryPoint | None:
+    return next((each for each in found if name is None or each.name == name), None)

@@ -1,0 +1,186 @@
+"""Sends a span as an application in this environment would, and reports the outcome. `doctor --send` runs this module
+as a program.
+
+The launcher's own start-up creates the pipeline: the distro, the configurator and the chosen exporters. The outcome is
+the exporter's return value, and the HTTP responses that were received during the export.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import wraps
+from importlib.metadata import entry_points
+from threading import local
+from typing import Any
+
+import requests
+from opentelemetry import trace
+from opentelemetry.instrumentation.auto_instrumentation import initialize
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from agentops_otel_litellm.cli.examined import Examined
+from agentops_otel_litellm.cli.other_process import print_result
+from agentops_otel_litellm.destinations import destinations
+from agentops_otel_litellm.sdk.named_exporters import entry_point_name
+
+NOT_SAMPLED = "not sampled"
+SPAN = "agentops-otel-litellm doctor"
+FLUSH_MILLIS = 20_000
+GRPC_STATUS = re.compile(r"StatusCode\.([A-Z_]+)")
+ROOT_ERRORS = ("BadStatusLine", "NameResolutionError", "NewConnectionError", "ConnectionRefusedError")
+"""Possible causes of a `ConnectionError`, the most specific first."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The outcome of the export to one destination."""
+
+    exporter: str
+    delivered: bool = False
+    status: int | None = None
+    """The status of the last HTTP response."""
+    error: str = ""
+    """The class of the last network error, or a gRPC status."""
+    log_lines: list[str] = field(default_factory=list)
+    """Warnings that this package logged during the export. Those of others are not kept: they may quote a server."""
+
+
+class ExportRecorder(logging.Handler):
+    """Records the outcome of exports, by wrapping exporter classes: the pipeline has no public access to exporters.
+
+    An exporter that another exporter creates, in its constructor or while it exports, counts as a part of that one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.attempts: list[Attempt] = []
+        self.is_set_up = False
+        self._running = local()
+        self._wrapped: set[type[SpanExporter]] = set()
+        self._exporters: list[SpanExporter] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        attempt = self._current()
+        if attempt is None:
+            return
+        text = record.getMessage()
+        if record.name.startswith("agentops_otel_litellm"):
+            attempt.log_lines.append(text)
+        elif found := GRPC_STATUS.search(text):
+            attempt.error = found[1]
+
+    def wrap_exporter(self, name: str, kind: type[SpanExporter]) -> None:
+        """Record the exports of an exporter class under the name that the user chose."""
+        if kind in self._wrapped:
+            return  # named twice, under two names: the SDK creates only one exporter
+        self._wrapped.add(kind)
+        init: Callable[..., None] = kind.__init__
+        export = kind.export
+
+        @wraps(init)
+        def recorded_init(exporter: SpanExporter, *args: object, **options: object) -> None:
+            if not self.is_set_up and not self._depth():
+                self._exporters.append(exporter)
+            with _Running(self._running, None):
+                init(exporter, *args, **options)
+
+        @wraps(export)
+        def recorded_export(exporter: SpanExporter, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+            if not any(exporter is each for each in self._exporters):
+                return export(exporter, spans)
+            attempt = Attempt(name)
+            self.attempts.append(attempt)
+            with _Running(self._running, attempt):
+                attempt.delivered = export(exporter, spans) is SpanExportResult.SUCCESS
+            # The AgentOps exporter sends on a thread of its own, whose log lines `emit` cannot attribute.
+            error = getattr(exporter, "last_error", None)
+            attempt.log_lines += [] if error is None else [str(error)]
+            return SpanExportResult.SUCCESS if attempt.delivered else SpanExportResult.FAILURE
+
+        kind.__init__ = recorded_init  # type: ignore[assignment, method-assign]  # replaced on purpose
+        kind.export = recorded_export  # type: ignore[assignment, method-assign]  # replaced on purpose
+
+    def wrap_requests(self) -> None:
+        """Record HTTP responses, and errors by their class: an error's text may quote a URL with a password."""
+        send = requests.Session.send
+
+        @wraps(send)
+        def recorded_send(
+            session: requests.Session,
+            request: requests.PreparedRequest,
+            **options: Any,  # noqa: ANN401
+        ) -> requests.Response:
+            attempt = self._current() or Attempt("")
+            try:
+                response = send(session, request, **options)
+            except Exception as error:
+                attempt.error, attempt.status = _error_name(error), None
+                raise
+            attempt.error, attempt.status = "", response.status_code
+            return response
+
+        requests.Session.send = recorded_send  # type: ignore[assignment, method-assign]  # replaced on purpose
+
+    def _current(self) -> Attempt | None:
+        stack = getattr(self._running, "stack", [])
+        return stack[-1] if stack else None
+
+    def _depth(self) -> int:
+        return len(getattr(self._running, "stack", []))
+
+
+class _Running:
+    """A block in which an exporter's code runs on this thread."""
+
+    def __init__(self, running: local, attempt: Attempt | None) -> None:
+        self._running = running
+        self._attempt = attempt
+
+    def __enter__(self) -> None:
+        self._running.stack = [*getattr(self._running, "stack", []), self._attempt]
+
+    def __exit__(self, *_error: object) -> None:
+        self._running.stack = self._running.stack[:-1]
+
+
+def _error_name(error: Exception) -> str:
+    text = repr(error)
+    return next((root for root in ROOT_ERRORS if root in text), type(error).__name__)
+
+
+def probe() -> list[Attempt]:
+    """Create the pipeline, send one span through it, and wait for the outcome."""
+    # Imported first, as the launcher does.
+    from agentops_otel_litellm import environment_variables  # noqa: F401
+
+    recorder = ExportRecorder()
+    recorder.wrap_requests()
+    environment = Examined(variables=dict(os.environ)).environment
+    for name in destinations("TRACES", environment):
+        wanted = entry_point_name("TRACES", name, environment)
+        for found in entry_points(group="opentelemetry_traces_exporter", name=wanted or ""):
+            recorder.wrap_exporter(name, found.load())
+    initialize()
+    recorder.is_set_up = True
+    for logger in ("agentops_otel_litellm", "opentelemetry"):
+        logging.getLogger(logger).addHandler(recorder)
+    provider = trace.get_tracer_provider()
+    span = trace.get_tracer("agentops_otel_litellm.doctor").start_span(SPAN)
+    span.end()
+    if isinstance(provider, TracerProvider):
+        if not span.is_recording() and not span.get_span_context().trace_flags.sampled:
+            return [Attempt("--send", error=NOT_SAMPLED)]
+        provider.force_flush(FLUSH_MILLIS)
+    return recorder.attempts
+
+
+if __name__ == "__main__":
+    print_result([asdict(each) for each in probe()])
+    sys.stderr.flush()
+    os._exit(0)  # without the pipeline's shutdown, whose output is not part of the result

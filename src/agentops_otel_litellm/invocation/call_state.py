@@ -1,0 +1,299 @@
+"""Account: the facts that are known about a call while it is in progress."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter, time_ns
+from typing import TYPE_CHECKING
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.call import App, Call, Failure, Request, Routing, StreamOutcome, Target, Timing
+from agentops_otel_litellm.call.content import Content
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation.attempts import AttemptTracker
+from agentops_otel_litellm.invocation.logging_objects import know
+from agentops_otel_litellm.invocation.nested_responses import Answer, Answers, step_in
+from agentops_otel_litellm.invocation.response_reader import AnswerReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.context import Context
+
+    from agentops_otel_litellm.invocation.streamed_response import StreamedResponse
+    from agentops_otel_litellm.operations import Operation
+
+_READING_REQUEST = guard("reading a request")
+_READING_APP = guard("reading the user, session, tags and metadata of a call")
+_READING_TARGET = guard("reading the provider of a call")
+_READING_ROUTING = guard("reading the routing of a call")
+_READING_CONTENT = guard("reading message content")
+_READING_OPT_OUT = guard("reading whether LiteLLM's message logging is off, without which no content is captured,")
+_READING_RESPONSE = guard("reading a response")
+_READING_EXCEPTION = guard("reading an exception")
+
+
+class Account:
+    """The parameters of a call and the facts that LiteLLM has disclosed since, read by the readers of the operation.
+
+    A value that cannot be read is absent; the others are recorded all the same.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_app",
+        "_content",
+        "_first_logging",
+        "_operation",
+        "_parameters",
+        "_request",
+        "_shape",
+        "answers",
+        "attempts",
+        "cooldown_time",
+        "error",
+        "logging",
+        "reader",
+        "started",
+        "started_at",
+        "translation",
+    )
+
+    def __init__(self, operation: Operation, parameters: Mapping[str, object]) -> None:
+        self._operation = operation
+        self._shape = readers.shape_of(operation)
+        self._parameters = parameters
+        self._request: Request | None = None
+        self._answer: Answer | None = None
+        self._content: Content | None = None
+        self._app: App | None = None
+        self.logging: object = readers.read_logging_object(parameters)
+        """LiteLLM's logging object of the call, the last one if LiteLLM made several; `None` before the first."""
+        if self.logging is not None:
+            know(self.logging)
+        self._first_logging = self.logging
+        self.translation: object = None
+        """The messages into which LiteLLM translated the request, to call another of its functions with them."""
+        self.cooldown_time: float | None = None
+        """Seconds for which the Router has put the call's deployment into cooldown."""
+        self.error: BaseException | None = None
+        """The error of a call that LiteLLM does not raise, as in a realtime session."""
+        self.answers: Answers | None = None
+        """The answers of the call, if LiteLLM called itself or made other calls for it; otherwise `None`."""
+        self.attempts = AttemptTracker()
+        self.reader = AnswerReader(self._shape, parameters)
+        self.started_at = time_ns()
+        self.started = perf_counter()
+
+    def release(self) -> None:
+        """Release the objects of the application and of LiteLLM, after the call has ended."""
+        self._parameters, self._request, self._answer, self._content = {}, None, None, None
+        self._app = None
+        self.logging = self._first_logging = self.translation = self.error = None
+        self.answers = None
+        self.reader.release()
+        self.attempts = AttemptTracker()
+
+    def read_request(self) -> None:
+        """Read the request, before LiteLLM can change the parameters."""
+        with _READING_REQUEST:
+            self._request = self._shape.request(self._parameters)
+
+    def read_app(self, context: Context, metadata_keys: Sequence[str], baggage_keys: Sequence[str]) -> None:
+        """Read the user, session, tags and metadata, from the parameters and from the OpenTelemetry context."""
+        with _READING_APP:
+            self._app = readers.read_app(self._parameters, context, metadata_keys, baggage_keys)
+
+    def read_content(self) -> None:
+        """Read the content of the request. Called only if content is captured."""
+        readers_of = self._shape.content
+        if readers_of is not None:
+            with _READING_CONTENT:
+                self._content = readers_of.request(self._parameters)
+
+    def chunks(self, stream: object) -> readers.Chunks:
+        """Return the reader of the stream's chunks."""
+        return self._shape.chunks(stream)
+
+    def transcript(self) -> readers.Transcript | None:
+        """Return the reader of the stream's content; `None` if no content is captured."""
+        if self._content is None or self._shape.content is None:
+            return None
+        make = self._shape.content.transcript
+        return None if make is None else make()
+
+    def set_logging(self, logging: object) -> None:
+        """LiteLLM has made a logging object for the call, or for another of its functions that it calls for it.
+
+        The first object has the routing of the call, the last one its result.
+        """
+        if self._first_logging is None:
+            self._first_logging = logging
+        self.logging = logging
+
+    def is_logged_with(self, logging: object) -> bool:
+        """Whether LiteLLM made the object for the traced function itself, and not for one that this function calls."""
+        return self.logging is None and self._operation.is_logged_as(getattr(logging, "call_type", None))
+
+    def reset_logging(self) -> None:
+        """LiteLLM starts the call again with another of its functions and the original parameters."""
+        self.logging = self._first_logging = readers.read_logging_object(self._parameters)
+
+    def is_continued_by(self, kwargs: Mapping[str, object]) -> bool:
+        """Whether a call inside this one, with these parameters, is LiteLLM's next step of it, and not another call.
+
+        LiteLLM passes its logging object on to the next step. Without such an object, it is the next step if LiteLLM
+        has made no logging object for this call yet, or if the messages are those that it translated the request into.
+        """
+        if readers.read_logging_object(kwargs) is not None or self.logging is None:
+            return True
+        return self.translation is not None and readers.read_messages(kwargs) is self.translation
+
+    def set_result(self, result: object, error: BaseException | None) -> None:
+        """LiteLLM has a result, or an error, that it does not return or raise."""
+        if result is not None:
+            self._answer = self.reader.read_result(result, self.logging)
+        self.error = error
+
+    def require_answers(self) -> Answers:
+        """Return the answers of the call, which has several or other calls inside it."""
+        if self.answers is None:
+            self.answers = Answers(lambda shape, result: self.reader.read_one_of_several(shape, result, self.logging))
+        return self.answers
+
+    def add_replaced(self, response: object, context: Mapping[str, object], *, is_rejected: bool = False) -> None:
+        """Add a response, received in `context`, that the application does not get: it is replaced or rejected."""
+        step, answers = step_in(context, self), self.require_answers()
+        if step is not None:
+            step.add_replaced(response)
+        elif not answers.has_latest:
+            answers.add_replaced(self._shape, response)
+        answers.drop_latest(is_rejected=is_rejected)
+
+    def begin_attempt(self) -> None:
+        """LiteLLM sends a request to a provider, in the open attempt or in a new one.
+
+        If it has received a response in the open attempt, that attempt ended then.
+        """
+        answers = self.answers
+        if answers is not None and answers.latest_at is not None:
+            self.attempts.end(answers.latest_at, self.target())
+            answers.latest_at = None
+        self.attempts.begin()
+
+    def initial_call(self) -> Call:
+        """Return the call as known when it starts."""
+        operation = self._operation
+        if operation.calls_a_model:
+            name, routing = operation.name, None
+        else:
+            name, routing = None, self.routing()
+        return Call(
+            name=operation.name,
+            operation=name,
+            target=self.target(),
+            routing=routing,
+            timing=Timing(started_at=self.started_at),
+        )
+
+    def final_call(
+        self,
+        duration: float,
+        outcome: StreamOutcome,
+        *,
+        result: object,
+        streamed: StreamedResponse | None,
+        error: BaseException | None,
+    ) -> Call:
+        """Return the whole call, after it has ended.
+
+        `result` is what LiteLLM returned, if that is no stream.
+        """
+        outcome, failure = _read_failure(outcome, error, streamed)
+        response, usage, cost = self._final_answer(outcome, result, streamed)
+        target, ended = self.target(), self.started + duration
+        return Call(
+            name=self._operation.name,
+            operation=self._operation.name if self._operation.calls_a_model else None,
+            target=target,
+            attempts=self.attempts.finish(self.started, ended, target, failure),
+            timing=Timing(started_at=self.started_at, duration=duration),
+            routing=self.routing() if self.reader.is_recorded else None,
+            request=self._request,
+            response=response,
+            usage=usage,
+            cost=cost,
+            stream=None if streamed is None else streamed.finish(outcome, self.started),
+            failure=failure,
+            app=self._app,
+            content=None if self._content is None else self._logged_content(self._content, result, streamed),
+            estimate=self.reader.estimate,
+            answered_by_another=self.answers.is_answered_by_nested_call if self.answers is not None else None,
+        )
+
+    def _final_answer(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
+        """Return the answer of the call: the last one, combined with the others if LiteLLM received several."""
+        answer = self._last_answer(outcome, result, streamed)
+        if self.answers is None:
+            return answer
+        with _READING_RESPONSE:
+            if streamed is None and outcome == "completed":
+                self.answers.set_final_result(self._shape, result)
+            return self.answers.combine(answer, failed=streamed is None and outcome != "completed")
+        return answer
+
+    def _last_answer(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
+        if streamed is not None:
+            return self.reader.read_stream(streamed.chunks, outcome, self.logging)
+        if self._answer is not None:
+            return self._answer
+        return self.reader.read_result(result, self.logging) if outcome == "completed" else (None, None, None)
+
+    def _logged_content(self, content: Content, result: object, streamed: StreamedResponse | None) -> Content | None:
+        """Return the content, unless LiteLLM's message logging is off for the call, or that cannot be read."""
+        with _READING_OPT_OUT:
+            logged_with = {id(each): each for each in (self._first_logging, self.logging)}.values()
+            if not any(readers.is_message_logging_off(self._parameters, each) for each in logged_with):
+                return self._with_response_content(content, result, streamed)
+        return None
+
+    def _with_response_content(self, content: Content, result: object, streamed: StreamedResponse | None) -> Content:
+        """Add the content of the response, of a stream as much as was received, to that of the request."""
+        with _READING_CONTENT:
+            if streamed is not None:
+                return replace(content, output=streamed.messages())
+            readers_of = self._shape.content
+            if result is not None and readers_of is not None:
+                read_output, read_documents = readers_of.response, readers_of.documents
+                return replace(
+                    content,
+                    output=read_output(result) if read_output else None,
+                    results=read_documents(result) if read_documents else None,
+                )
+        return content
+
+    def target(self) -> Target:
+        with _READING_TARGET:
+            return self._shape.target(self._parameters, self.logging)
+        return Target()
+
+    def routing(self) -> Routing | None:
+        with _READING_ROUTING:
+            routing = self._shape.routing(self._parameters, self._first_logging)
+            return replace(routing, cooldown_time=self.cooldown_time) if self.cooldown_time is not None else routing
+        return None
+
+
+def _read_failure(
+    outcome: StreamOutcome, error: BaseException | None, streamed: StreamedResponse | None
+) -> tuple[StreamOutcome, Failure | None]:
+    """Return the outcome and the failure, which is that of the exception, or else of an error chunk of the stream.
+
+    A stream with an error chunk may end as if it were complete.
+    """
+    if error is not None:
+        with _READING_EXCEPTION:
+            return outcome, readers.read_failure(error)
+    if streamed is not None and streamed.chunks.failure is not None:
+        return "failed", streamed.chunks.failure
+    return outcome, None

@@ -1,0 +1,307 @@
+"""Answers: the usage and cost of a call for which LiteLLM made several requests, or other calls.
+
+Each token is recorded on exactly one span, so that sums over spans are what the providers billed. Two cases are
+distinguished:
+
+- Steps. LiteLLM continues a call by calling itself: it translates the request, retries it, or runs a tool and sends
+  another request. It passes its logging object on and logs one call. Every answer belongs to the call, whose usage and
+  cost are the sums over all of them.
+- Nested calls. LiteLLM, or a callback, makes another call and returns its result as that of the first. LiteLLM logs and
+  prices the nested call separately, perhaps with another model. It has a span of its own, a child of the first span.
+  The first span has the usage of the provider's answer to the first call, not of the result that the application gets.
+  (The nested usage is not added to the first span, because a nested call cannot be distinguished from a call that a
+  callback makes for purposes of its own.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from types import CoroutineType
+from typing import TYPE_CHECKING
+from weakref import ref
+
+from opentelemetry.context import Context, attach, create_key, detach, get_current
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.call import Cost, Response, Usage
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation.stream_proxy import unwrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextvars import Token
+    from types import TracebackType
+
+    from agentops_otel_litellm.invocation.call_state import Account
+
+Answer = tuple[Response | None, Usage | None, Cost | None]
+"""Response, usage and cost that were read from one result of LiteLLM."""
+RecordFailure = Callable[[Exception, "Mapping[str, object]"], None]
+
+_STEP = create_key("agentops_otel_litellm.step")
+_RECORDING_ANSWER = guard("recording one of several results")
+_WHOLE = frozenset({"input", "output", "total"})
+"""Counts whose sum is known only if the count is known of every answer. The other counts are parts of these."""
+
+
+@dataclass(slots=True)
+class _OwnResult:
+    """A result that belongs to the call."""
+
+    shape: readers.Shape
+    result: object
+    """The response, or the reader of a stream's chunks."""
+    answer: Answer | None = None
+    is_rejected: bool = False
+    """Whether LiteLLM has rejected it, and may retry."""
+
+
+class Answers:
+    """The results of one call, and those of nested calls, which LiteLLM may return instead."""
+
+    __slots__ = (
+        "_is_result_nested",
+        "_nested_ids",
+        "_nested_results",
+        "_own",
+        "_read",
+        "is_answered_by_nested_call",
+        "is_replaced",
+        "latest_at",
+        "steps",
+    )
+
+    def __init__(self, read: Callable[[readers.Shape, object], Answer]) -> None:
+        self._read = read
+        self._own: list[_OwnResult] = []
+        self._nested_results: list[Callable[[], object]] = []
+        """References to the results of nested calls, weak so that a stream is collected as without tracing."""
+        self._nested_ids: set[str] = set()
+        """The response ids of nested calls."""
+        self._is_result_nested = False
+        self.steps: set[Step] = set()
+        """The steps in progress. If there is one when the call ends, it is in a thread that LiteLLM did not wait for,
+        and its result is still to be received. (It is no counter, which threads could miscount.)
+        """
+        self.is_replaced = False
+        """Whether LiteLLM returned another result instead of one of the call's own."""
+        self.is_answered_by_nested_call = False
+        """Whether the only result is that of a nested call, whose span has the usage. Known after the call has ended.
+        """
+        self.latest_at: float | None = None
+        """When the latest result was received, if LiteLLM has sent no other request since."""
+
+    def add(self, shape: readers.Shape, result: object) -> None:
+        """Add a result that LiteLLM has received. If there are several, they are read now: LiteLLM may change them."""
+        if self.is_of_nested_call(result):
+            return
+        self._own.append(_OwnResult(shape, _readable(shape, result)))
+        self.latest_at = perf_counter()
+        if len(self._own) > 1:
+            for own in self._own:
+                self._read_own(own)
+
+    def add_replaced(self, shape: readers.Shape, result: object) -> None:
+        """Add a result that the application does not get, unless it is that of a nested call, returned before."""
+        if not self.is_of_nested_call(result):
+            self._own.append(_OwnResult(shape, _readable(shape, result)))
+            self._read_own(self._own[-1])
+
+    def add_nested_result(self, result: object) -> None:
+        """Add the result of a nested call."""
+        self._nested_results.append(_reference(result))
+        id_ = readers.read_id(result)
+        if id_ is not None:
+            self._nested_ids.add(id_)
+
+    def add_nested_response(self, response: Response | None) -> None:
+        """Add the response that was read from the result of a nested call after it has ended."""
+        if response is not None and response.id is not None:
+            self._nested_ids.add(response.id)
+
+    def is_of_nested_call(self, result: object) -> bool:
+        if not self._nested_results:
+            return False
+        result = unwrapped(result)
+        return any(each() is result for each in self._nested_results) or readers.read_id(result) in self._nested_ids
+
+    def drop_latest(self, *, is_rejected: bool) -> None:
+        """LiteLLM rejects the latest result and may retry, or else replaces it."""
+        if not is_rejected:
+            self.is_replaced = True
+        elif self._own:
+            self._own[-1].is_rejected = True
+
+    @property
+    def has_latest(self) -> bool:
+        """Whether the result that LiteLLM has now was added already, at the end of a step."""
+        return bool(self._own) and not self._own[-1].is_rejected
+
+    def set_result(self, result: object) -> None:
+        """Set the result that the application gets."""
+        self._is_result_nested = self.is_of_nested_call(result)
+
+    def set_final_result(self, shape: readers.Shape, result: object) -> None:
+        """Set the result that the application gets, which is no stream.
+
+        After a rejected result it is added too: LiteLLM has retried without a step.
+        """
+        self.set_result(result)
+        if self._own and self._own[-1].is_rejected:
+            self.add(shape, result)
+
+    def combine(self, last: Answer, *, failed: bool) -> Answer:
+        """Return the answer to record for the call, where `last` was read from what the application got."""
+        response = last[0]
+        is_nested = self._is_result_nested or (response is not None and response.id in self._nested_ids)
+        if self.steps:
+            return response, None, None
+        if not self._own or not (self.is_replaced or failed or len(self._own) > 1):
+            self.is_answered_by_nested_call = is_nested
+            return (response, None, None) if is_nested else last
+        for own in self._own:
+            self._read_own(own, at_end=True)
+        answers = [own.answer for own in self._own if own.answer is not None]
+        billed = [answer for answer in answers if not _is_cached(answer)]
+        return (
+            answers[-1][0] if is_nested else response,
+            _sum_of_usages([usage for _, usage, _ in billed]),
+            _sum_of_costs([cost for *_, cost in billed]),
+        )
+
+    def release_streams(self) -> None:
+        """Release LiteLLM's streams. The readers copy what they need at the end."""
+        for own in self._own:
+            if readers.is_chunks(own.result):
+                own.result.release()
+
+    def _read_own(self, own: _OwnResult, *, at_end: bool = False) -> None:
+        """Read the answer once; that of a stream only at the end."""
+        if own.answer is None and (at_end or not readers.is_chunks(own.result)):
+            own.answer = self._read(own.shape, own.result)
+
+
+class Step:
+    """A block in which LiteLLM continues a call by calling one of its functions.
+
+    The result of that function is added to the answers of the call, unless a step inside this one has added it.
+    """
+
+    __slots__ = (
+        "_account",
+        "_context",
+        "_has_result",
+        "_kwargs",
+        "_outer_step",
+        "_record_failure",
+        "_shape",
+        "_token",
+    )
+
+    def __init__(
+        self,
+        account: Account,
+        shape: readers.Shape,
+        context: Context,
+        record_failure: RecordFailure,
+        kwargs: Mapping[str, object],
+    ) -> None:
+        self._account, self._shape = account, shape
+        self._outer_step = step_in(context, account)
+        self._context: Context | None = Context({**context, _STEP: self})
+        self._record_failure, self._kwargs = record_failure, kwargs
+        self._has_result = False
+
+    def __enter__(self) -> None:
+        self._account.require_answers().steps.add(self)
+        self._token: Token[Context] | None = None if self._context is None else attach(self._context)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        # Code within the step can have attached another context, which is not ours to detach.
+        if self._token is not None and get_current() is self._context:
+            detach(self._token)
+        if self._account.answers is not None:
+            self._account.answers.steps.discard(self)
+        if isinstance(error, Exception):
+            self._record_failure(error, self._kwargs)
+        self._context, self._token, self._kwargs = None, None, {}  # the context refers to the step
+
+    def add_result(self, result: object) -> object:
+        """Add the result to the answers of the call, and return it."""
+        answers = self._account.answers  # `None` after the call has ended, if LiteLLM did not wait for this step
+        if answers is not None and self._shape.counts_tokens and not self._has_result:
+            with _RECORDING_ANSWER:
+                if isinstance(result, CoroutineType):
+                    return result
+                answers.add(self._shape, result)
+                self._mark_outer_steps()
+        return result
+
+    def is_of(self, account: Account) -> bool:
+        return self._account is account
+
+    def add_replaced(self, result: object) -> None:
+        """Add a result that the application does not get."""
+        if not self._has_result:
+            self._account.require_answers().add_replaced(self._shape, result)
+        self._has_result = True
+        self._mark_outer_steps()
+
+    def _mark_outer_steps(self) -> None:
+        step = self._outer_step
+        while step is not None:
+            step._has_result = True  # noqa: SLF001 - same class
+            step = step._outer_step  # noqa: SLF001 - same class
+
+
+def step_in(context: Mapping[str, object], account: Account) -> Step | None:
+    """The step of the account's call that a context is inside of, if there is one."""
+    step = context.get(_STEP)
+    return step if isinstance(step, Step) and step.is_of(account) else None
+
+
+def _readable(shape: readers.Shape, result: object) -> object:
+    """The reader of a stream's chunks, or the response itself."""
+    return shape.chunks(result) if readers.is_stream(result) else result
+
+
+def _reference(thing: object) -> Callable[[], object]:
+    try:
+        return ref(thing)
+    except TypeError:  # for instance a dict
+        return lambda: thing
+
+
+def _is_cached(answer: Answer) -> bool | None:
+    response = answer[0]
+    return response is not None and response.cache_hit
+
+
+def _sum_of_usages(usages: list[Usage | None]) -> Usage | None:
+    """The sum of the usages; `None` if one of them is unknown."""
+    known = [vars(usage) for usage in usages if usage is not None]
+    if not known or len(known) < len(usages):
+        return None
+    names = dict.fromkeys(name for counts in known for name in counts)
+    return Usage(
+        **{
+            name: sum(counts.get(name, 0) for counts in known)
+            for name in names
+            if name not in _WHOLE or all(name in counts for counts in known)
+        }
+    )
+
+
+def _sum_of_costs(costs: list[Cost | None]) -> Cost | None:
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs) or not all(cost.total for cost in known):
+        return None
+    return Cost(
+        total=sum(cost.total for cost in known),
+        source=known[0].source,
+        per_unit=any(cost.per_unit for cost in known) or None,
+    )

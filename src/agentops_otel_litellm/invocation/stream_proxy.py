@@ -1,0 +1,350 @@
+"""TracedStream: the wrapper of a LiteLLM stream that records how the application reads it.
+
+A traced stream offers exactly what LiteLLM's stream offers, so that an application neither misses anything nor relies
+on something that works only with tracing.
+
+- Attributes are read from LiteLLM's stream, including those that every object has, so `isinstance` and pickling see
+  LiteLLM's class.
+- Python looks up operators, `len()` and iteration in the class. So a class is made for each class of streams, with the
+  same of these methods.
+- Iteration, closing, leaving a `with` block, and that the application drops the stream are traced.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from copy import copy
+from functools import lru_cache, wraps
+from types import AsyncGeneratorType, GeneratorType, MethodType, TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from agentops_otel_litellm import readers
+
+if TYPE_CHECKING:
+    from agentops_otel_litellm.invocation.invocation import Observation
+
+Result = TypeVar("Result")
+Method = Callable[..., Any]
+Error = BaseException
+
+_BINARY = (
+    *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow"),
+    *("lshift", "rshift", "and", "xor", "or"),
+)
+_FORWARDED = frozenset(
+    {
+        *("__len__", "__length_hint__", "__bool__", "__contains__", "__reversed__"),
+        *("__getitem__", "__setitem__", "__delitem__", "__missing__", "__call__", "__await__"),
+        *("__int__", "__float__", "__complex__", "__index__", "__bytes__", "__fspath__"),
+        *("__round__", "__trunc__", "__floor__", "__ceil__", "__neg__", "__pos__", "__abs__", "__invert__"),
+        *(f"__{prefix}{name}__" for prefix in ("", "r", "i") for name in _BINARY),
+        "__buffer__",
+        "__hash__",
+    }
+)
+"""Special methods that are forwarded to LiteLLM's stream, if its class has them."""
+
+
+class Handle:
+    """An object that all wrappers of one stream share. When it is collected, nobody can read the stream any more."""
+
+    __slots__ = ("_observation",)
+
+    def __init__(self, observation: Observation) -> None:
+        self._observation = observation
+
+    def __del__(self) -> None:
+        observation = getattr(self, "_observation", None)  # missing if `__init__` was interrupted
+        if observation is not None:
+            observation.drop_stream()
+
+
+class TracedStream:
+    """The base class of traced streams. `_traced_class` makes the classes that are instantiated."""
+
+    __slots__ = ("_parts",)
+    _parts: tuple[Any, Observation, Handle]
+
+    def __init__(self, stream: object, observation: Observation, handle: Handle) -> None:
+        object.__setattr__(self, "_parts", (stream, observation, handle))
+
+    def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of LiteLLM's stream
+        value = getattr(_parts(self)[0], name)
+        if name in _TRACED:
+            return MethodType(_TRACED[name], self)
+        trace = _TRACED_CALLS.get(name)
+        return value if trace is None or not callable(value) else trace(self, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(_parts(self)[0], name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(_parts(self)[0], name)
+
+    def __copy__(self) -> object:
+        """Wrap a copy too, as one more wrapper of the stream. `copy.copy` looks this method up in the class."""
+        stream, observation, handle = _parts(self)
+        copied = copy(stream)
+        return traced_stream(copied, observation, handle) if readers.is_stream(copied) else copied
+
+    # Special methods that every object has.
+
+    def __repr__(self) -> str:
+        return repr(_parts(self)[0])
+
+    def __str__(self) -> str:
+        return str(_parts(self)[0])
+
+    def __format__(self, specification: str) -> str:
+        return format(_parts(self)[0], specification)
+
+    def __dir__(self) -> Iterable[str]:
+        return dir(_parts(self)[0])
+
+    def __sizeof__(self) -> int:
+        size: int = _parts(self)[0].__sizeof__()
+        return size
+
+    def __eq__(self, other: object) -> bool:
+        return _compared(self, "__eq__", other)
+
+    def __ne__(self, other: object) -> bool:
+        return _compared(self, "__ne__", other)
+
+    def __lt__(self, other: object) -> bool:
+        return _compared(self, "__lt__", other)
+
+    def __le__(self, other: object) -> bool:
+        return _compared(self, "__le__", other)
+
+    def __gt__(self, other: object) -> bool:
+        return _compared(self, "__gt__", other)
+
+    def __ge__(self, other: object) -> bool:
+        return _compared(self, "__ge__", other)
+
+    __hash__ = None  # type: ignore[assignment]  # forwarded if LiteLLM's class has it
+
+
+_parts: Callable[[TracedStream], tuple[Any, Observation, Handle]] = TracedStream.__dict__["_parts"].__get__
+"""LiteLLM's stream, the observation and the handle of a traced stream, without its `__getattribute__`."""
+
+
+def traced_stream(stream: object, observation: Observation, handle: Handle | None = None) -> TracedStream:
+    """Return the wrapper of `stream`; `handle` is that of the traced stream that returned it, if one did."""
+    kind = type(stream)
+    present = {name for base in kind.__mro__ for name in vars(base)} & _OFFERED
+    disabled = frozenset(name for name in present if getattr(kind, name) is None)
+    make = _traced_class(
+        frozenset(present) - disabled, disabled, kind.__module__, kind.__qualname__, kind.__weakrefoffset__ != 0
+    )
+    return make(stream, observation, handle or Handle(observation))
+
+
+def unwrapped(result: object) -> object:
+    """Return LiteLLM's stream for a traced stream, and any other object unchanged."""
+    return _parts(result)[0] if issubclass(type(result), TracedStream) else result  # type: ignore[arg-type]  # a TracedStream
+
+
+@lru_cache(maxsize=256)
+def _traced_class(
+    offered: frozenset[str],
+    disabled: frozenset[str],
+    module: str,
+    qualified_name: str,
+    referable: bool,  # noqa: FBT001 - a part of the key
+) -> type[TracedStream]:
+    """Return a class with the traced or forwarded methods that a class of streams offers, under that class's name.
+
+    The name appears in error messages. The class itself is not the key, because LiteLLM's Router makes a new one for
+    each call.
+    """
+    methods = {name: _TRACED.get(name) or _forwarding(name) for name in offered}
+    names = {"__module__": module, "__qualname__": qualified_name, "__slots__": ("__weakref__",) if referable else ()}
+    return type(qualified_name.rpartition(".")[2], (TracedStream,), {**methods, **dict.fromkeys(disabled), **names})
+
+
+def _forwarding(name: str) -> Method:
+    """Return a method that calls the method of LiteLLM's stream."""
+
+    def forwarded(self: TracedStream, *args: object, **kwargs: object) -> object:
+        stream = _parts(self)[0]
+        result = getattr(type(stream), name)(stream, *args, **kwargs)
+        return self if result is stream else result
+
+    return forwarded
+
+
+def _compared(self: TracedStream, name: str, other: object) -> bool:
+    stream = _parts(self)[0]
+    result: bool = getattr(type(stream), name)(stream, unwrapped(other))
+    return result
+
+
+# --- iteration ----------------------------------------------------------------------------------------------
+
+
+def _iterator(self: TracedStream, iterator: object) -> object:
+    """Wrap an iterator that the stream returned. Most of LiteLLM's streams return themselves."""
+    stream, observation, handle = _parts(self)
+    if iterator is stream:
+        return self
+    return traced_stream(iterator, observation, handle) if readers.is_stream(iterator) else iterator
+
+
+def _iter(self: TracedStream) -> object:
+    return _iterator(self, _parts(self)[0].__iter__())
+
+
+def _aiter(self: TracedStream) -> object:
+    return _iterator(self, _parts(self)[0].__aiter__())
+
+
+def _next(self: TracedStream) -> object:
+    stream, observation, _handle = _parts(self)
+    running = None
+    try:  # equivalent to `with observation.running()`, which would cost more for each chunk
+        running = observation.enter()
+        chunk = stream.__next__()
+        observation.add_chunk(running, chunk)
+    except BaseException as error:
+        observation.leave(running, error)
+        raise
+    return chunk
+
+
+async def _anext(self: TracedStream) -> object:
+    stream, observation, _handle = _parts(self)
+    running = None
+    try:
+        running = observation.enter()
+        chunk = await stream.__anext__()
+        observation.add_chunk(running, chunk)
+    except BaseException as error:
+        observation.leave(running, error)
+        raise
+    return chunk
+
+
+def _traced_resume(self: TracedStream, resume: Method) -> Method:
+    """Trace `send`, `throw`, `asend` or `athrow` of a generator, which return the next chunk."""
+    stream, observation, _handle = _parts(self)
+    if isinstance(stream, GeneratorType):
+
+        @wraps(resume)
+        def traced_resume(*args: object) -> object:
+            running = None
+            try:
+                running = observation.enter()
+                chunk = resume(*args)
+                observation.add_chunk(running, chunk)
+            except BaseException as error:
+                observation.leave(running, error)
+                raise
+            return chunk
+
+        return traced_resume
+    if not isinstance(stream, AsyncGeneratorType):
+        return resume
+
+    @wraps(resume)
+    async def traced_resume_async(*args: object) -> object:
+        running = None
+        try:
+            running = observation.enter()
+            chunk = await resume(*args)
+            observation.add_chunk(running, chunk)
+        except BaseException as error:
+            observation.leave(running, error)
+            raise
+        return chunk
+
+    return traced_resume_async
+
+
+def _traced_iterate(self: TracedStream, iterate: Method) -> Method:
+    """Trace a method that returns an iterator, such as `aiter_bytes`."""
+
+    @wraps(iterate)
+    def traced_iterate(*args: object, **kwargs: object) -> object:
+        return _iterator(self, iterate(*args, **kwargs))
+
+    return traced_iterate
+
+
+# --- the end ------------------------------------------------------------------------------------------------
+
+
+def _traced_close(self: TracedStream, close: Method) -> Method:
+    """Trace `close` or `aclose`."""
+    observation = _parts(self)[1]
+
+    @wraps(close)
+    def traced_close(*args: object, **kwargs: object) -> object:
+        with observation.running():
+            result = close(*args, **kwargs)
+        if inspect.isawaitable(result):
+            return _await_close(self, result)
+        observation.close()
+        return result
+
+    return traced_close
+
+
+async def _await_close(self: TracedStream, closing: Awaitable[Result]) -> Result:
+    """Await the end of a stream. The reference to the wrapper keeps the stream from being recorded as dropped."""
+    observation = _parts(self)[1]
+    with observation.running():
+        result = await closing
+    observation.close()
+    return result
+
+
+def _enter(self: TracedStream) -> object:
+    stream, observation, _handle = _parts(self)
+    with observation.running():
+        entered = stream.__enter__()
+    return self if entered is stream else entered
+
+
+def _exit(self: TracedStream, kind: type[Error] | None, error: Error | None, traceback: TracebackType | None) -> object:
+    stream, observation, _handle = _parts(self)
+    with observation.running():
+        handled = stream.__exit__(kind, error, traceback)
+    observation.close()
+    return handled
+
+
+async def _aenter(self: TracedStream) -> object:
+    stream, observation, _handle = _parts(self)
+    with observation.running():
+        entered = await stream.__aenter__()
+    return self if entered is stream else entered
+
+
+async def _aexit(
+    self: TracedStream, kind: type[Error] | None, error: Error | None, traceback: TracebackType | None
+) -> object:
+    return await _await_close(self, _parts(self)[0].__aexit__(kind, error, traceback))
+
+
+_TRACED: dict[str, Method] = {
+    "__iter__": _iter,
+    "__next__": _next,
+    "__aiter__": _aiter,
+    "__anext__": _anext,
+    "__enter__": _enter,
+    "__exit__": _exit,
+    "__aenter__": _aenter,
+    "__aexit__": _aexit,
+}
+"""Traced methods that Python looks up in the class of a stream."""
+_TRACED_CALLS: dict[str, Callable[[TracedStream, Method], Method]] = {
+    "close": _traced_close,
+    "aclose": _traced_close,
+    "aiter_bytes": _traced_iterate,
+    **dict.fromkeys(("send", "throw", "asend", "athrow"), _traced_resume),
+}
+"""Other traced methods → the function that wraps LiteLLM's method."""
+_OFFERED = _FORWARDED | _TRACED.keys()

@@ -1,7 +1,0 @@
-"""Imported before OpenTelemetry, which reads some variables on import, and raises if it cannot use their values."""
-
-import os
-
-from agentops_otel_litellm.launch.sdk_variables import drop_unusable_variables
-
-drop_unusable_variables(os.environ)

@@ -1,0 +1,1 @@
+"""The functions of LiteLLM that are replaced, and the replacements."""

@@ -1,0 +1,172 @@
+"""Wrappers of functions that LiteLLM calls inside a call; each records one fact in the account of the current call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from opentelemetry.context import get_current
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation.call_state import Account
+from agentops_otel_litellm.invocation.invocation import Observation, call_in, is_suppressed, observation_in
+from agentops_otel_litellm.invocation.logging_objects import know
+from agentops_otel_litellm.operations import by_name, parameter_names
+
+Function = Callable[..., Any]
+
+_RECORDING_LOGGING = guard("recording LiteLLM's logging object")
+_RECORDING_REPLACED = guard("recording a response that the application does not get")
+_RECORDING_TRANSLATION = guard("recording LiteLLM's translation of a request")
+_RECORDING_USAGE = guard("recording the usage that LiteLLM calculated")
+_RECORDING_CACHE_HIT = guard("recording a partly cached response")
+
+
+def current_call() -> Observation | None:
+    """The observation of the call that LiteLLM is working on, if it is traced."""
+    context = get_current()
+    return None if is_suppressed(context) else call_in(context)
+
+
+def current_account() -> Account | None:
+    """The account of that call."""
+    observation = current_call()
+    return None if observation is None else observation.account
+
+
+def _current_account_logged_with(logging: object) -> Account | None:
+    """The account of the current operation if LiteLLM logs it with this object, even if it calls no model."""
+    context = get_current()
+    around = None if is_suppressed(context) else observation_in(context)
+    if around is None or not around.account.is_logged_with(logging):
+        return None
+    know(logging)
+    return around.account
+
+
+def record_logging_object(function_setup: Function) -> Function:
+    """Record the logging object of a call, in which LiteLLM keeps the model, provider and cost that it resolves."""
+
+    @wraps(function_setup)
+    def traced_function_setup(*args: object, **kwargs: object) -> object:
+        result = function_setup(*args, **kwargs)
+        with _RECORDING_LOGGING:
+            if isinstance(result, tuple) and not readers.is_of_a_tool(result[0]):
+                account = current_account() or _current_account_logged_with(result[0])
+                if account is not None:
+                    account.set_logging(result[0])
+        return result
+
+    return traced_function_setup
+
+
+def record_translation(prepare_completion_kwargs: Function) -> Function:
+    """Record the messages into which LiteLLM translates a request, for a provider that has only a chat API."""
+
+    @wraps(prepare_completion_kwargs)
+    def traced_prepare_completion_kwargs(*args: object, **kwargs: object) -> object:
+        translated = prepare_completion_kwargs(*args, **kwargs)
+        with _RECORDING_TRANSLATION:
+            account = current_account()
+            if account is not None:
+                account.translation = readers.read_messages(translated)
+        return translated
+
+    return traced_prepare_completion_kwargs
+
+
+def record_estimated_usage(estimate_usage: Function) -> Function:
+    """Record that LiteLLM estimates the usage at the end of a stream."""
+
+    @wraps(estimate_usage)
+    def traced_estimate_usage(*args: object, **kwargs: object) -> object:
+        estimate = estimate_usage(*args, **kwargs)
+        with _RECORDING_USAGE:
+            account = current_account()
+            if account is not None:
+                account.reader.usage_is_estimated, account.reader.calculated_usage = True, estimate
+        return estimate
+
+    return traced_estimate_usage
+
+
+def record_calculated_usage(calculate_usage: Function) -> Function:
+    """Record the usage of a finished stream that LiteLLM calculates: the provider's counts, or its own estimate."""
+
+    @wraps(calculate_usage)
+    def traced_calculate_usage(*args: object, **kwargs: object) -> object:
+        usage = calculate_usage(*args, **kwargs)
+        with _RECORDING_USAGE:
+            account = current_account()
+            if account is not None:
+                account.reader.calculated_usage = usage
+        return usage
+
+    return traced_calculate_usage
+
+
+def record_replaced_response(call_hooks: Function) -> Function:
+    """Record a response that a callback replaces: the provider has billed it.
+
+    The replacement may be the response of another call that the callback made, which has a span of its own.
+    """
+    names = parameter_names(call_hooks)
+
+    def record(response: object) -> None:
+        with _RECORDING_REPLACED:
+            context = get_current()
+            observation = current_call()
+            if response is not None and observation is not None:
+                observation.account.add_replaced(response, context)
+
+    @wraps(call_hooks)
+    async def traced_call_hooks(*args: object, **kwargs: object) -> object:
+        response = by_name(names, args, kwargs).get("response")
+        try:
+            replacement = await call_hooks(*args, **kwargs)
+        except BaseException:
+            record(response)
+            raise
+        if replacement is not None and replacement is not response:
+            record(response)
+        return replacement
+
+    return traced_call_hooks
+
+
+def record_rejected_response(post_call_processing: Function) -> Function:
+    """Record a response that LiteLLM rejects, by the application's rules or schemas: the provider has billed it."""
+    names = parameter_names(post_call_processing)
+
+    @wraps(post_call_processing)
+    def traced_post_call_processing(*args: object, **kwargs: object) -> object:
+        try:
+            return post_call_processing(*args, **kwargs)
+        except Exception:
+            with _RECORDING_REPLACED:
+                account = current_account()
+                if account is not None:
+                    response = by_name(names, args, kwargs).get("original_response")
+                    account.add_replaced(response, get_current(), is_rejected=True)
+            raise
+
+    return traced_post_call_processing
+
+
+def record_partial_cache_hit(combine: Function) -> Function:
+    """Record the provider's response if LiteLLM combines it with embeddings from its cache."""
+    names = parameter_names(combine)
+
+    @wraps(combine)
+    def traced_combine(*args: object, **kwargs: object) -> object:
+        combined = combine(*args, **kwargs)
+        with _RECORDING_CACHE_HIT:
+            account = current_account()
+            response = by_name(names, args, kwargs).get("embedding_response")
+            if account is not None and response is not None and combined is not response:
+                account.reader.provider_response = response
+        return combined
+
+    return traced_combine

@@ -1,0 +1,284 @@
+"""The patch points: one row for each function, method or class of LiteLLM that is patched, with its wrapper.
+
+LiteLLM's decorator `client` builds nearly all of its public functions. It is replaced right after `litellm.utils` was
+imported, before LiteLLM uses it, so these functions are traced from their definition on, and every `from litellm import
+…` in the application gets a traced one. The other rows patch functions that the decorator does not build, and functions
+that LiteLLM calls inside a call.
+
+The rows name modules and wrappers as strings, so that importing this module imports neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from agentops_otel_litellm.features import (
+    ATTEMPTS,
+    BATCHES,
+    CALLBACKS,
+    CALLS,
+    COOLDOWNS,
+    ERRORS,
+    LOGGING,
+    ROUTES,
+    THREADS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PatchPoint:
+    """A function, method or class that is patched, and its wrapper."""
+
+    module: str
+    name: str
+    """The dotted name in the module, such as `Router.function_with_fallbacks`."""
+    wrapper: str
+    """The function, written as an entry point, that takes the original and returns its replacement."""
+    feature: str = ""
+    """The feature (`features.py`) that needs it: a feature is available if LiteLLM has all its patch points in one
+    module. Empty if its absence is not reported.
+    """
+
+    @property
+    def is_in_litellm(self) -> bool:
+        """Whether it is in LiteLLM itself, and not in a library that LiteLLM uses."""
+        return self.module.startswith("litellm.")
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+_TRACING = "agentops_otel_litellm.patching.traced_functions:TRACING"
+_SIGNALS = "agentops_otel_litellm.patching.hooks"
+_TRIES = "agentops_otel_litellm.patching.attempt_hooks"
+_SESSIONS = "agentops_otel_litellm.patching.sessions"
+_NATIVE = "agentops_otel_litellm.patching.rust"
+_STREAM_USAGE = "agentops_otel_litellm.patching.stream_usage:STREAM_USAGE"
+_THREADS = "agentops_otel_litellm.patching.thread_context"
+_BACKSTOP = "agentops_otel_litellm.callbacks.backstop"
+_CALLBACK_CONTEXT = "agentops_otel_litellm.callbacks.context"
+_CALLBACK = "agentops_otel_litellm.callbacks.agentops"
+_COEXISTENCE = "agentops_otel_litellm.callbacks.coexistence"
+_SUPPRESSION = "agentops_otel_litellm.invocation.suppression"
+_LOGGING = "litellm.litellm_core_utils.litellm_logging"
+_MESSAGES = (
+    "litellm.llms.anthropic.messages.native",
+    "litellm.llms.anthropic.pass_through.messages",
+    "litellm.llms.anthropic.experimental_pass_through.messages",
+)
+"""Packages of Anthropic's messages, from the newest releases of LiteLLM to the oldest."""
+
+_AGENTIC = (
+    ("litellm.main", "maybe_run_chat_completion_agentic_loop"),
+    ("litellm.utils", "async_post_call_success_deployment_hook"),
+    ("litellm.llms.openai.openai", "OpenAIChatCompletion._call_agentic_completion_hooks_openai"),
+    ("litellm.llms.custom_httpx.llm_http_handler", "BaseLLMHTTPHandler._call_agentic_chat_completion_hooks"),
+    ("litellm.llms.custom_httpx.llm_http_handler", "BaseLLMHTTPHandler._call_agentic_completion_hooks"),
+)
+"""Functions in which LiteLLM lets callbacks replace a response."""
+
+_OTEL_CALLBACKS = (
+    ("litellm.integrations.opentelemetry", "OpenTelemetry"),
+    ("litellm.integrations.otel.logger", "OpenTelemetryV2"),
+)
+"""Classes of LiteLLM's own OpenTelemetry callbacks: `langfuse_otel`, `arize_phoenix` and the like are subclasses."""
+
+_OTEL_CALLBACK_METHODS = (
+    "log_pre_api_call",
+    "log_success_event",
+    "log_failure_event",
+    "async_log_success_event",
+    "async_log_failure_event",
+    "async_service_success_hook",
+    "async_service_failure_hook",
+)
+"""Methods of these classes that use the current span; which class has which depends on the release."""
+
+
+def _undecorated(module: str, *names: str) -> Iterator[PatchPoint]:
+    """Public functions that the decorator does not build in some releases."""
+    return (PatchPoint(module, name, f"{_TRACING}.trace_undecorated") for name in names)
+
+
+def _twins(*names: str) -> Iterator[str]:
+    """The names of functions and of their asynchronous twins."""
+    return (twin for name in names for twin in (name, f"a{name}"))
+
+
+def _retrying(module: str, *names: str) -> Iterator[PatchPoint]:
+    """Functions that retry another function, and their asynchronous twins; older releases have fewer."""
+    for name in names:
+        yield PatchPoint(module, name, f"{_TRIES}:record_retry")
+        yield PatchPoint(module, f"a{name}", f"{_TRIES}:record_retry_async")
+
+
+# The functions that applications call. The decorator builds nearly all of them.
+_CALLS = (
+    PatchPoint("litellm.utils", "client", f"{_TRACING}.trace_built", CALLS),
+    PatchPoint("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_NATIVE}:trace_dispatch"),
+    PatchPoint("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_NATIVE}:trace_dispatch"),
+    *(PatchPoint(f"{package}.handler", "anthropic_messages_handler", f"{_TRACING}.trace") for package in _MESSAGES),
+    *_undecorated("litellm.main", "moderation", "acount_tokens"),
+    # The decorator has built some of these, and some of the files' functions, since 1.80.
+    *_undecorated("litellm.batches.main", "cancel_batch", "acancel_batch", "list_batches", "alist_batches"),
+    *_undecorated("litellm.files.main", *_twins("file_retrieve", "file_list", "file_delete", "file_content")),
+    *_undecorated("litellm.fine_tuning.main", *_twins("list_fine_tuning_jobs")),
+    *_undecorated(
+        "litellm.assistants.main",
+        *_twins("get_assistants", "create_assistants", "delete_assistant", "create_thread", "get_thread"),
+        *_twins("get_messages", "run_thread"),
+        "add_message",
+        "a_add_message",
+    ),
+)
+# Functions that LiteLLM calls inside a call.
+_INSIDE = (
+    PatchPoint("litellm.utils", "function_setup", f"{_SIGNALS}:record_logging_object", LOGGING),
+    PatchPoint(_LOGGING, "Logging.pre_call", f"{_TRIES}:record_attempt", ATTEMPTS),
+    PatchPoint(
+        "litellm.litellm_core_utils.exception_mapping_utils",
+        "exception_type",
+        f"{_TRIES}:record_failed_attempt",
+        ERRORS,
+    ),
+    PatchPoint("litellm.utils", "post_call_processing", f"{_SIGNALS}:record_rejected_response"),
+    *(PatchPoint(module, name, f"{_SIGNALS}:record_replaced_response") for module, name in _AGENTIC),
+    *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
+    PatchPoint("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_TRIES}:record_client_retry"),
+    PatchPoint("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_TRIES}:record_client_retry_async"),
+    PatchPoint(
+        "litellm.google_genai.adapters.handler",
+        "GenerateContentToCompletionHandler._prepare_completion_kwargs",
+        f"{_SIGNALS}:record_translation",
+    ),
+    PatchPoint("litellm.responses.streaming_iterator", "_estimate_usage_safely", f"{_SIGNALS}:record_estimated_usage"),
+    PatchPoint(
+        "litellm.litellm_core_utils.streaming_chunk_builder_utils",
+        "ChunkProcessor.calculate_usage",
+        f"{_SIGNALS}:record_calculated_usage",
+    ),
+    *(
+        PatchPoint(
+            "litellm.caching.caching_handler",
+            f"LLMCachingHandler.{name}",
+            f"{_SIGNALS}:record_partial_cache_hit",
+        )
+        for name in (
+            "combine_cached_embedding_response_with_api_result",
+            "_combine_cached_embedding_response_with_api_result",
+        )
+    ),
+    PatchPoint(
+        "litellm.litellm_core_utils.realtime_streaming",
+        "RealTimeStreaming.bidirectional_forward",
+        f"{_SESSIONS}:record_session_end",
+    ),
+    PatchPoint(
+        "litellm.responses.streaming_iterator",
+        "ResponsesWebSocketStreaming.bidirectional_forward",
+        f"{_SESSIONS}:record_session_end",
+    ),
+    PatchPoint(
+        "litellm.responses.streaming_iterator",
+        "ResponsesWebSocketStreaming._log_turn",
+        f"{_SESSIONS}:record_turn",
+    ),
+    PatchPoint("websockets.asyncio.client", "connect.__init__", f"{_SESSIONS}:record_invalid_session_url"),
+    PatchPoint("websockets.asyncio.client", "connect.__await__", f"{_SESSIONS}:record_failed_connection"),
+)
+# Functions whose behaviour AGENTOPS_STREAM_USAGE changes.
+_CHANGED = (
+    PatchPoint("litellm.utils", "get_optional_params", f"{_STREAM_USAGE}.request_usage"),
+    PatchPoint(
+        "litellm.llms.openai.openai",
+        "OpenAIChatCompletion.get_stream_options",
+        f"{_STREAM_USAGE}.keep_default_options",
+    ),
+    PatchPoint(
+        "litellm.litellm_core_utils.streaming_handler",
+        "CustomStreamWrapper.__init__",
+        f"{_STREAM_USAGE}.hide_usage",
+    ),
+)
+# Functions around calls: the Router, batches, and threads that LiteLLM starts.
+_AROUND = (
+    PatchPoint(
+        "litellm.router",
+        "Router.async_function_with_fallbacks",
+        f"{_TRACING}.trace_routing",
+        ROUTES,
+    ),
+    PatchPoint("litellm.router", "Router._generic_api_call_with_fallbacks", f"{_TRACING}.trace_routing"),
+    PatchPoint(
+        "litellm.router_python_core", "PythonCore._generic_api_call_with_fallbacks", f"{_TRACING}.trace_routing"
+    ),
+    PatchPoint(
+        "litellm.router_python_core", "PythonCore.async_function_with_fallbacks", f"{_TRACING}.trace_routing", ROUTES
+    ),
+    PatchPoint("litellm.router_rust.core", "RustCore._drive", f"{_TRACING}.trace_core_routing", ROUTES),
+    PatchPoint("litellm.router_rust.core", "RustCore._call_sync", f"{_TRACING}.trace_core_routing", ROUTES),
+    PatchPoint("litellm.router_rust.core", "_Driver.take_events", f"{_TRIES}:record_cooldown_decision", ROUTES),
+    PatchPoint(
+        "litellm.router_utils.cooldown_cache",
+        "CooldownCache.add_deployment_to_cooldown",
+        f"{_TRIES}:record_cooldown",
+        COOLDOWNS,
+    ),
+    PatchPoint(
+        "litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carry_context_to_function", THREADS
+    ),
+    PatchPoint("litellm.batch_completion.main", "litellm", f"{_THREADS}:carry_context_to_completion", BATCHES),
+    PatchPoint("litellm.batch_completion.main", "batch_completion", f"{_TRACING}.trace_batch", BATCHES),
+    PatchPoint("litellm.batch_completion.main", "batch_completion_models", f"{_TRACING}.trace_batch", BATCHES),
+    PatchPoint(
+        "litellm.batch_completion.main", "batch_completion_models_all_responses", f"{_TRACING}.trace_batch", BATCHES
+    ),
+)
+# LiteLLM's logging of calls, and the callbacks that it runs.
+_LOGGED = (
+    PatchPoint(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:wrap_logging_init", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.attempt_scoped_copy", f"{_BACKSTOP}:wrap_scoped_copy"),
+    PatchPoint(_LOGGING, "Logging.guardrail_scoped_copy", f"{_BACKSTOP}:wrap_scoped_copy"),
+    PatchPoint(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.pre_call", f"{_CALLBACK_CONTEXT}:wrap_input_logging", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.post_call", f"{_CALLBACK_CONTEXT}:wrap_input_logging", CALLBACKS),
+    PatchPoint(_LOGGING, "_init_custom_logger_compatible_class", f"{_CALLBACK}:wrap_callback_factory", CALLBACKS),
+)
+# Other instrumentations of the same calls.
+_OTHERS = (
+    PatchPoint(
+        "litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:wrap_otel_callback_init"
+    ),
+    PatchPoint(
+        "litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:wrap_otel_callback_init"
+    ),
+    *(
+        PatchPoint(module, f"{callback}.{method}", f"{_CALLBACK_CONTEXT}:wrap_otel_callback_method")
+        for module, callback in _OTEL_CALLBACKS
+        for method in _OTEL_CALLBACK_METHODS
+    ),
+    PatchPoint("openai._legacy_response", "to_raw_response_wrapper", f"{_SUPPRESSION}:bypass_other_instrumentations"),
+    PatchPoint(
+        "openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypass_other_instrumentations"
+    ),
+)
+
+PATCH_POINTS: tuple[PatchPoint, ...] = (*_CALLS, *_INSIDE, *_CHANGED, *_AROUND, *_LOGGED, *_OTHERS)
+
+
+def missing(feature: str, found: Collection[PatchPoint]) -> list[PatchPoint]:
+    """Return the patch points that a feature lacks, where `found` are those that this LiteLLM has.
+
+    A feature is available if all its patch points in one module are found. Then the result is empty; otherwise it has
+    the patch points that are missing from the module in which most were found.
+    """
+    modules: dict[str, list[PatchPoint]] = {}
+    for point in PATCH_POINTS:
+        if point.feature == feature:
+            modules.setdefault(point.module, []).append(point)
+    lacking = [(points, [point for point in points if point not in found]) for points in modules.values()]
+    return min(lacking, key=lambda each: (bool(each[1]), len(each[1]) - len(each[0])))[1]

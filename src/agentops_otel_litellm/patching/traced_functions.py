@@ -1,0 +1,295 @@
+"""Tracing: wraps LiteLLM's functions so that each call is recorded as a span."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Mapping
+from functools import wraps
+from types import CoroutineType, FunctionType
+
+from opentelemetry.context import Context, get_current
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.callbacks.coexistence import warn_of_other_recorders
+from agentops_otel_litellm.features import ATTEMPTS, FEATURES, LOGGING
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation.invocation import Observation, call_in, is_suppressed, observation_in
+from agentops_otel_litellm.invocation.logging_objects import know
+from agentops_otel_litellm.invocation.nested_responses import Step
+from agentops_otel_litellm.invocation.stream_proxy import traced_stream
+from agentops_otel_litellm.operations import Operation, by_name, operation_of, parameter_names
+from agentops_otel_litellm.patching.patches import is_built, register_decorator, register_replacement
+from agentops_otel_litellm.telemetry import Telemetry
+
+Function = Callable[..., object]
+Parameters = Mapping[str, object]
+IsNested = Callable[[Operation, Parameters, Parameters], bool]
+"""Whether a call of an operation, with these parameters in this context, is a part of the call that is in progress."""
+
+_RECORDING_RESULT = guard("recording a result")
+_RECORDING_FAILURE = guard("recording an attempt's failure")
+
+
+class _TracedFunction:
+    """A traced function, with its operation and the names of its parameters."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        self._operation: Operation | None = None
+        self._names: tuple[str, ...] | None = None
+
+    # Both are computed at the first call, because the module was not complete when the function was defined. They are
+    # not `cached_property`, which has a lock before Python 3.12 that a fork would leave locked in the child.
+
+    @property
+    def operation(self) -> Operation:
+        if self._operation is None:
+            self._operation = self._find_operation()
+        return self._operation
+
+    def _find_operation(self) -> Operation:
+        warn_of_other_recorders()
+        operation = operation_of(self._function)
+        if operation.calls_a_model:
+            FEATURES.require(LOGGING)
+            FEATURES.require(ATTEMPTS)
+        return operation
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        if self._names is None:
+            self._names = parameter_names(self._function)
+        return self._names
+
+    def record_failed_attempt(self, error: Exception, kwargs: Parameters) -> None:
+        """Record that an attempt failed which LiteLLM made by calling itself, even if it has sent no request."""
+        with _RECORDING_FAILURE:
+            observation = self._attempted_call(kwargs)
+            if observation is not None:
+                observation.account.attempts.fail_nested(error, kwargs, observation.account.target())
+
+    def step(self, kwargs: Parameters, context: Context) -> Step | None:
+        """Return the step of the current call that this call is; `None` if no call of a model is in progress.
+
+        An asynchronous function that calls its synchronous twin is no step.
+        """
+        observation = call_in(context)
+        if observation is None or readers.is_by_twin(kwargs, self._function.__name__):
+            return None
+        return Step(observation.account, readers.shape_of(self.operation), context, self.record_failed_attempt, kwargs)
+
+    def _attempted_call(self, kwargs: Parameters) -> Observation | None:
+        """The call of which LiteLLM makes one attempt by calling this function.
+
+        An asynchronous function that calls its synchronous twin, which it does with a flag, makes no other attempt.
+        """
+        if readers.read_logging_object(kwargs) is None or readers.is_by_twin(kwargs, self._function.__name__):
+            return None
+        context = get_current()
+        observation = observation_in(context)
+        if observation is None or observation.operation != self.operation.name or is_suppressed(context):
+            return None
+        return observation
+
+
+class Tracing:
+    """Wraps functions. Their calls are traced while `telemetry` is set."""
+
+    def __init__(self, telemetry: Telemetry | None = None) -> None:
+        self.telemetry = telemetry
+
+    def trace_built(self, client: FunctionType) -> Function:
+        """Wrap LiteLLM's decorator `client`: the functions that it builds, and has built before, are traced."""
+        register_decorator(client, self.trace)
+
+        @wraps(client)
+        def tracing_client(*args: object, **kwargs: object) -> object:
+            built = client(*args, **kwargs)
+            return register_replacement(built, self.trace(built)) if isinstance(built, FunctionType) else built
+
+        return tracing_client
+
+    def trace_undecorated(self, function: Function) -> Function:
+        """Trace a function unless the decorator has built it in this release, in which case it is traced already.
+
+        Asynchronous functions among these call their synchronous twins.
+        """
+        return function if is_built(function) else self.trace(function, _is_inside_same_operation)
+
+    def trace_batch(self, function: Function) -> Function:
+        """Trace a function that makes several calls. LiteLLM may use it to make a single call of the application's."""
+        return self.trace(function, _is_batch_of_one_call)
+
+    def trace_routing(self, function: Function) -> Function:
+        """Trace the Router's function that calls deployments until one succeeds. It calls itself for each fallback."""
+        return self.trace(function, _is_fallback)
+
+    def trace_core_routing(self, function: Function) -> Function:
+        """Trace the same function of the Router's Rust core, which receives the request as one argument."""
+        return self.trace(function, _is_fallback, parameters=readers.read_routed_request)
+
+    def trace(
+        self,
+        function: Function,
+        is_nested: IsNested | None = None,
+        *,
+        parameters: Callable[[Parameters], Parameters | None] | None = None,
+    ) -> Function:
+        """Return a function that calls `function` and records the call.
+
+        A nested call is recorded as a part of the call that is in progress. `parameters` returns the request from the
+        function's arguments by name, or `None` if the call is not to be recorded; without it, the arguments are the
+        request.
+        """
+        start_call = self._starter(_TracedFunction(function), is_nested or _is_part_of_call, parameters)
+
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def traced_async(*args: object, **kwargs: object) -> object:
+                observation = start_call(args, kwargs)
+                if observation is None:
+                    return await function(*args, **kwargs)
+                if isinstance(observation, Step):
+                    with observation:
+                        result = await function(*args, **kwargs)
+                    return observation.add_result(result)
+                try:
+                    with observation.running():
+                        result = await function(*args, **kwargs)
+                    return traced_result(observation, result)
+                except BaseException as error:
+                    observation.end_with_error(error)
+                    raise
+
+            return traced_async
+
+        @wraps(function)
+        def traced(*args: object, **kwargs: object) -> object:
+            observation = start_call(args, kwargs)
+            if observation is None:
+                return function(*args, **kwargs)
+            if isinstance(observation, Step):
+                with observation:
+                    result = function(*args, **kwargs)
+                return observation.add_result(result)
+            try:
+                with observation.running():
+                    result = function(*args, **kwargs)
+                return traced_result(observation, result)
+            except BaseException as error:
+                observation.end_with_error(error)
+                raise
+
+        return traced
+
+    def _starter(
+        self,
+        function: _TracedFunction,
+        is_nested: IsNested,
+        parameters: Callable[[Parameters], Parameters | None] | None,
+    ) -> Callable[[tuple[object, ...], dict[str, object]], Observation | Step | None]:
+        starting = guard("starting a span")
+
+        def start_call(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | Step | None:
+            """Return the observation of a new call, or the step of the current call that this call is.
+
+            Return `None` if it is neither, or if instrumentation is suppressed.
+            """
+            telemetry = self.telemetry
+            if telemetry is None:
+                return None
+            observation: Observation | None = None
+            try:
+                with starting:
+                    context = get_current()
+                    if is_suppressed(context):
+                        _mark_as_handled(kwargs)
+                        return None
+                    if is_nested(function.operation, kwargs, context):
+                        return function.step(kwargs, context)
+                    request: Parameters | None = by_name(function.names, args, kwargs)
+                    if request is not None and parameters is not None:
+                        request = parameters(request)
+                    if request is None:
+                        return None
+                    observation = Observation.begin(telemetry, function.operation, request, context)
+                    # The Router's Rust core, the only one whose request is an argument, decides on cooldowns later.
+                    observation.settles_attempts = parameters is not None
+                return observation  # noqa: TRY300 - a signal handler may raise here
+            except BaseException as error:
+                if observation is not None:
+                    observation.end_with_error(error)
+                raise
+
+        return start_call
+
+
+def _mark_as_handled(kwargs: Parameters) -> None:
+    """Keep the callbacks from recording a suppressed call whose logging object was made before, as the proxy does."""
+    logging = readers.read_logging_object(kwargs)
+    if logging is not None:
+        know(logging)
+
+
+def traced_result(observation: Observation, result: object) -> object:
+    """Record LiteLLM's `result` and return what the application gets: the result, or a wrapper of its stream."""
+    with _RECORDING_RESULT:
+        if isinstance(result, CoroutineType):
+            coroutine = _traced_coroutine(observation, result)
+            observation.wait_for_use(coroutine)
+            return coroutine
+        if readers.is_stream_manager(result):
+            observation.wait_for_use()
+            return traced_stream(result, observation)
+        if readers.is_stream(result):
+            observation.start_stream(result)
+            return traced_stream(result, observation)
+    observation.end_with_result(result)
+    return result
+
+
+async def _traced_coroutine(observation: Observation, coroutine: Coroutine[object, object, object]) -> object:
+    observation.resume()
+    with observation.running():
+        result = await coroutine
+    return traced_result(observation, result)
+
+
+def _is_part_of_call(operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
+    """Whether LiteLLM makes the call for the call in progress, or calls no model and is inside the same operation."""
+    return is_continuation(kwargs, context) or (
+        not operation.calls_a_model and _is_inside_same_operation(operation, kwargs, context)
+    )
+
+
+def is_continuation(kwargs: Parameters, context: Parameters) -> bool:
+    """Whether LiteLLM calls itself to continue the call in progress.
+
+    A logging object among the parameters is no sufficient sign, because the proxy makes one before the first call.
+    """
+    observation = call_in(context)
+    return observation is not None and observation.account.is_continued_by(kwargs)
+
+
+def _is_inside_same_operation(operation: Operation, _kwargs: Parameters, context: Parameters) -> bool:
+    observation = observation_in(context)
+    return observation is not None and observation.operation == operation.name
+
+
+def _is_batch_of_one_call(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
+    """Whether LiteLLM uses the batch function to make the call in progress, which has a `model_list`."""
+    return readers.is_of_model_list(kwargs) and call_in(context) is not None
+
+
+def _is_fallback(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
+    """Whether the Router calls itself for the fallback of the call that it is routing.
+
+    Code that chooses a deployment may make other calls through the Router; these are no fallbacks.
+    """
+    observation = observation_in(context)
+    return readers.is_fallback(kwargs) and observation is not None and observation.operation == "route"
+
+
+TRACING = Tracing()
+"""The only instance: the application may still call functions that were traced before an `uninstrument()`."""

@@ -1,0 +1,91 @@
+"""Delivering telemetry before a child process of `multiprocessing` ends.
+
+A child that is forked ends with `os._exit`, without `atexit` handlers: only the finalizers of `multiprocessing` run.
+Those of the parent are removed in the child, so they are registered there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+import wrapt
+
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.sdk.flush import flush_before_end, time_limit
+from agentops_otel_litellm.settings import sdk_is_disabled
+
+LAST = -1_000_000
+"""The priority of a finalizer that runs after the application's, which may make calls."""
+
+
+class Child:
+    """What `multiprocessing` calls in each child, at its beginning. It keeps only a weak reference to this."""
+
+    def __init__(self) -> None:
+        self.time_limit = 0.0
+        self.arranged_in: int | None = None
+        """The process in which the launcher or `init()` has arranged this."""
+
+    def arrange(self, environment: Mapping[str, str]) -> None:
+        """Have telemetry delivered at the end of children, whichever module starts them and is imported or will be."""
+        self.time_limit = time_limit(environment)
+        if self.arranged_in is not None or sdk_is_disabled(environment):
+            return
+        self.arranged_in = os.getpid()
+        for module, arrange in MODULES.items():
+            wrapt.register_post_import_hook(partial(_guarded, arrange), module)
+
+    def flush(self) -> None:
+        """Deliver what has ended in this process."""
+        flush_before_end(self.time_limit)
+
+
+def _add_finalizer(module: ModuleType) -> None:
+    """`multiprocessing.util`, which billiard's processes use too."""
+
+    def begun(child: Child) -> None:
+        if child.arranged_in != os.getpid():  # else it was spawned, not forked, and `atexit` handlers run
+            module.Finalize(None, child.flush, exitpriority=LAST)
+
+    module.register_after_fork(CHILD, begun)
+
+
+def _flush_before_exit(module: ModuleType) -> None:
+    """`billiard.pool`: the workers of its pools, such as Celery's, end without finalizers."""
+    do_exit = module.Worker._do_exit  # noqa: SLF001 - billiard has no other way
+
+    @wraps(do_exit)
+    def flushing(worker: Any, *args: object, **kwargs: object) -> object:  # noqa: ANN401 - billiard's
+        on_exit = worker.on_exit
+
+        def flush_on_exit(*about: object) -> None:
+            try:
+                if on_exit is not None:  # Celery's: functions of the application run there
+                    on_exit(*about)
+            finally:
+                CHILD.flush()
+
+        worker.on_exit = flush_on_exit
+        return do_exit(worker, *args, **kwargs)
+
+    module.Worker._do_exit = flushing  # noqa: SLF001
+
+
+def _guarded(arrange: Callable[[ModuleType], None], module: ModuleType) -> None:
+    with guard("arranging for the end of child processes"):
+        arrange(module)
+
+
+MODULES: Mapping[str, Callable[[ModuleType], None]] = MappingProxyType(
+    {
+        "multiprocessing.util": _add_finalizer,
+        "billiard.pool": _flush_before_exit,
+    }
+)
+"""A module that starts children → what arranges for their end, once it is imported."""
+
+CHILD = Child()

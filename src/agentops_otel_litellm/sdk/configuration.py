@@ -1,0 +1,133 @@
+"""The SDK's own configuration, kept from what the app has set up itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from traceback import walk_tb
+from typing import TYPE_CHECKING
+
+from opentelemetry.metrics import get_meter
+from opentelemetry.sdk import _configuration
+
+from agentops_otel_litellm.destinations import AGENTOPS
+from agentops_otel_litellm.exporters.delivery import DELIVERY, live_exporters
+from agentops_otel_litellm.exporters.failures import watched
+from agentops_otel_litellm.processes import warn_at_start_up
+from agentops_otel_litellm.sdk.global_providers import SIGNALS, TRACES
+from agentops_otel_litellm.sdk.named_exporters import only_usable_exporters
+from agentops_otel_litellm.settings.masking import without_secrets
+from agentops_otel_litellm.version import SCOPE, __version__
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+    from agentops_otel_litellm.exporters.dropped_spans import CountingBatchSpanProcessor
+
+logger = logging.getLogger(__name__)
+
+CONFIG_FILE = "OTEL_CONFIG_FILE"
+# Values of these variables are never logged.
+SECRET = re.compile("HEADERS|CERTIFICATE|KEY|CREDENTIAL")
+OTLP = "otlp_proto_"
+
+
+def configure_unset(configure: Callable[[], None]) -> None:
+    """Run `configure`, the SDK's configuration, for the providers that are not set yet.
+
+    A second provider for a signal would log a warning and start threads that export nothing. Invalid settings are
+    logged in one line, and the application runs with the providers that it has set itself.
+    """
+    kept = [signal for signal in SIGNALS if signal.provider is not None]
+    if len(kept) == len(SIGNALS):
+        return
+    if kept and os.environ.get(CONFIG_FILE):
+        warn_at_start_up(
+            logger, "%s is ignored: the app has set up OpenTelemetry before, so that its own is used.", CONFIG_FILE
+        )
+        return
+    import_exporters = getattr(_configuration, "_import_exporters", None)
+    replacements: dict[str, object] = {signal.configured_by: _leave_as_it_is for signal in kept}
+    if import_exporters is not None:
+        replacements["_import_exporters"] = lambda *names: [_watched(each) for each in import_exporters(*names)]
+    processors: list[CountingBatchSpanProcessor] = []
+    replacements["BatchSpanProcessor"] = partial(_processor, processors)
+    before = live_exporters()
+    try:
+        with only_usable_exporters(os.environ), _replaced(replacements):
+            configure()
+        for processor in processors:  # now that there is a meter provider
+            processor.observe_with(get_meter(f"{SCOPE}.sdk", __version__))
+        if TRACES not in kept:
+            DELIVERY.found(live_exporters() - before, TRACES.provider)
+    except Exception as fault:
+        warn_at_start_up(
+            logger,
+            "OpenTelemetry is not set up, or in part (%s): telemetry is missing. "
+            "Correct what is set, or install what it needs, and start the program again.",
+            _describe(fault),
+        )
+        logger.debug("The configuration failed", exc_info=True)
+
+
+def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
+    """Configure nothing."""
+
+
+def _watched(named: Mapping[str, type]) -> dict[str, type]:
+    """The exporters, watched for failures. The AgentOps exporter is not, because it keeps undelivered spans itself."""
+    return {name: exporter if name == AGENTOPS else watched(exporter) for name, exporter in named.items()}
+
+
+def _processor(made: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:
+    from agentops_otel_litellm.exporters.dropped_spans import CountingBatchSpanProcessor
+
+    ours = next((each for each in live_exporters() if each is exporter), None)
+    if ours is None:
+        processor = CountingBatchSpanProcessor(exporter)
+    else:
+        from agentops_otel_litellm.exporters.agentops import AgentOpsSpanProcessor
+
+        processor = AgentOpsSpanProcessor(ours)
+    made.append(processor)
+    return processor
+
+
+@contextmanager
+def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
+    """Replace functions of the SDK's module, as far as it has them."""
+    there = {name: getattr(_configuration, name) for name in functions if hasattr(_configuration, name)}
+    try:
+        for name in there:
+            setattr(_configuration, name, functions[name])
+        yield
+    finally:
+        for name, function in there.items():
+            setattr(_configuration, name, function)
+
+
+def _describe(fault: Exception) -> str:
+    """The variables whose values the error quotes, and the class of the error. Its text only if the SDK's configuration
+    raised it, about names of components: errors of exporters can quote keys.
+    """
+    quoted = set(re.findall(r"'([^']*)'", str(fault)))
+    quoted |= {name.removeprefix(OTLP) for name in quoted}
+    variables = [
+        f"{variable}={without_secrets(variable, value)!r}"
+        for variable, value in sorted(os.environ.items())
+        if variable.startswith("OTEL_")
+        and not SECRET.search(variable)
+        and quoted & {value, *(part.strip() for part in value.split(","))}
+    ]
+    what = str(fault) if _raised_by_the_sdk(fault) else type(fault).__name__
+    return ", ".join([*variables, what])
+
+
+def _raised_by_the_sdk(fault: Exception) -> bool:
+    frames = [frame for frame, _ in walk_tb(fault.__traceback__)]
+    return bool(frames) and frames[-1].f_globals.get("__name__") == _configuration.__name__

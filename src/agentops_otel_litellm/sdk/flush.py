@@ -1,0 +1,153 @@
+"""Export finished telemetry now, for processes that can be frozen or killed before the next periodic export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from contextvars import copy_context
+from threading import RLock
+from time import monotonic
+
+from agentops_otel_litellm.background import Reached, start_thread
+from agentops_otel_litellm.destinations import sends_to_agentops
+from agentops_otel_litellm.exporters.delivery import live_exporters
+from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES
+from agentops_otel_litellm.fork import FORK
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.sdk.defaults import DEFAULTS
+from agentops_otel_litellm.sdk.global_providers import SIGNALS
+from agentops_otel_litellm.settings import Settings
+
+TIMEOUT = 5.0
+OTLP_TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
+
+
+def flush(timeout: float = TIMEOUT) -> bool:
+    """Export finished spans, metrics and events of the process, the application's own included.
+
+    Takes at most `timeout` seconds; if no thread can be started, as during the exit of Python 3.12, as long as the
+    exporters take. An export that is still running after the timeout continues. This blocks the thread: in an event
+    loop, use `await asyncio.to_thread(flush)`.
+
+    Returns whether everything was delivered, as far as the exporters report it; exporters of the application may not.
+    Spans that an earlier export to AgentOps could not deliver are sent again, and count. Never raises.
+    """
+    with guard("flushing"):
+        return _FLUSHES.flush(monotonic() + timeout)
+    return False
+
+
+def time_limit(environment: Mapping[str, str]) -> float:
+    """Seconds for which the end of a process may wait for a flush: as long as one export may take."""
+    settings = Settings.from_environment(environment)
+    try:
+        limit = float(environment.get(OTLP_TIMEOUT) or DEFAULTS[OTLP_TIMEOUT].values[0])
+    except ValueError:  # the SDK reports it
+        limit = float(DEFAULTS[OTLP_TIMEOUT].values[0])
+    return max(limit, settings.max_wait_time / 1_000) if sends_to_agentops(environment) else limit
+
+
+def flush_before_end(timeout: float) -> None:
+    """End open streams and export everything, for at most `timeout` seconds.
+
+    This runs on a separate thread, because the code that a signal handler interrupts can hold locks that an export
+    needs. If no thread can be started, nothing is exported here.
+    """
+    is_over = Reached()
+
+    def deliver() -> None:
+        try:
+            with guard("flushing before the process ends"):
+                OPEN_STREAMS.close()
+                flush(timeout)
+        finally:
+            is_over.set()
+
+    with suppress(RuntimeError):  # the interpreter exits and starts no threads
+        start_thread(deliver, "agentops-flush")
+        is_over.wait(timeout)
+
+
+class _Flush:
+    """A flush of one provider or exporter. The SDK's providers ignore the timeout: their exporters set the duration."""
+
+    def __init__(self, provider: object, deadline: float) -> None:
+        self.provider = provider
+        self.is_delivered = False
+        self._deadline = deadline
+        self._is_over = Reached()
+        self._context = copy_context()  # a notebook shows printed lines in the cell of this context
+
+    def run(self) -> None:
+        # The meter provider raises if a reader fails or takes too long. Exporters log their own failures.
+        try:
+            with suppress(Exception):
+                self.is_delivered = self._context.run(self._force_flush)
+        finally:
+            self._is_over.set()
+
+    def _force_flush(self) -> bool:
+        force_flush = getattr(self.provider, "force_flush", None)
+        return force_flush is None or force_flush(timeout_millis=int(_left(self._deadline) * 1_000)) is not False
+
+    def begin(self) -> None:
+        """Start the flush on a thread, or run it here if no thread can be started."""
+        try:
+            start_thread(self.run, "agentops-flush")
+        except RuntimeError:  # the interpreter exits and starts no threads
+            self.run()
+
+    def is_over_by(self, deadline: float) -> bool:
+        """Wait until the flush is over, at most until the deadline. Returns whether it is over."""
+        return self._is_over.wait(_left(deadline))
+
+
+class _Flushes:
+    """Flushes that exceeded their deadline. A provider is not flushed again before its last flush is over."""
+
+    def __init__(self) -> None:
+        self.renew()
+        FORK.renews("flush", self.renew)
+
+    def renew(self) -> None:
+        """After a fork: flushes of the parent do not continue in the child."""
+        self._lock = RLock()  # re-entrant, because a signal handler can flush
+        self._late: Sequence[_Flush] = ()
+
+    def flush(self, deadline: float) -> bool:
+        OPEN_STREAMS.settle(_left(deadline))
+        for late in self._late:
+            late.is_over_by(deadline)
+        of_providers = self._flush_each(_providers(), deadline)
+        # Afterwards, because a flush of a provider does not include the queues of its exporters.
+        exporters = list(live_exporters())
+        of_exporters = self._flush_each(exporters, deadline)
+        failed = EXPORT_FAILURES.take_failure()
+        lost = [exporter.new_drops() for exporter in exporters]
+        return of_providers and of_exporters and not failed and not any(lost)
+
+    def _flush_each(self, providers: Sequence[object], deadline: float) -> bool:
+        stuck = [late.provider for late in self._late if not late.is_over_by(0)]
+        begun = [_Flush(provider, deadline) for provider in providers if provider not in stuck]
+        for flush in begun:
+            flush.begin()
+        ended = [flush.is_over_by(deadline) for flush in begun]
+        with self._lock:
+            self._late = [each for each in (*self._late, *begun) if not each.is_over_by(0)]
+        return len(begun) == len(providers) and all(ended) and all(flush.is_delivered for flush in begun)
+
+
+_FLUSHES = _Flushes()
+
+
+def _providers() -> list[object]:
+    """The global providers and the providers of the instrumented LiteLLM, without duplicates."""
+    found = [signal.provider for signal in SIGNALS]
+    return list({id(each): each for each in (*found, *LiteLLMInstrumentor().providers) if each is not None}.values())
+
+
+def _left(deadline: float) -> float:
+    """Seconds until the deadline."""
+    return max(0.0, deadline - monotonic())

@@ -1,0 +1,85 @@
+"""Without the launcher: what `opentelemetry-instrument` does, in a process that runs already."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+
+from agentops_otel_litellm.fork import FORK
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
+from agentops_otel_litellm.processes import FIRST_PROCESS
+from agentops_otel_litellm.sdk.defaults import DEFAULTS
+from agentops_otel_litellm.sdk.global_providers import SIGNALS
+from agentops_otel_litellm.settings import sdk_is_disabled
+
+DISTRO = "OTEL_PYTHON_DISTRO"
+
+
+def init() -> None:
+    """Set up OpenTelemetry and instrument the installed packages, as `opentelemetry-instrument` does for a program.
+
+    Call it before or after `import litellm`, on any thread. Only the first call has an effect, and none under the
+    launcher. The settings are environment variables, which are read by this call; invalid ones are logged. Tracer,
+    meter and logger providers that the application has set before are used.
+    """
+    _LAUNCH.once()
+
+
+class _Launch:
+    """The set-up, once in a process."""
+
+    def __init__(self) -> None:
+        self._done = False
+        self.renew()
+        FORK.renews("init", self.renew)
+
+    def renew(self) -> None:
+        """After a fork: a complete set-up stays, one that a different thread had begun starts again."""
+        self._lock = RLock()
+        self._doing = False
+
+    def once(self) -> None:
+        with self._lock:  # a second thread waits for the set-up; a nested call on the same thread returns at once
+            if self._done or self._doing or sdk_is_disabled() or _is_all_set_up():
+                return
+            self._doing = True
+            try:
+                with guard("setting up OpenTelemetry"), _borrowed_environment():
+                    _initialize()
+            finally:
+                self._doing, self._done = False, True
+
+
+_LAUNCH = _Launch()
+
+
+def _is_all_set_up() -> bool:
+    """Whether everything is set up, for example by the launcher."""
+    has_providers = all(signal.provider is not None for signal in SIGNALS)
+    return has_providers and LiteLLMInstrumentor().is_instrumented_by_opentelemetry
+
+
+def _initialize() -> None:
+    from opentelemetry.instrumentation.auto_instrumentation import initialize
+
+    os.environ[DISTRO] = os.environ.get(DISTRO) or DEFAULTS[DISTRO].values[0]
+    initialize()
+
+
+@contextmanager
+def _borrowed_environment() -> Iterator[None]:
+    """The distro's defaults are for this process: programs that it starts find what the user has set."""
+    before = {name: value for name, value in os.environ.items() if _is_ours_to_set(name)}
+    try:
+        yield
+    finally:
+        for name in [name for name in os.environ if _is_ours_to_set(name) and not before.get(name)]:
+            del os.environ[name]
+            os.environ.update({name: before[name]} if name in before else {})
+
+
+def _is_ours_to_set(name: str) -> bool:
+    return name.startswith("OTEL_") or name == FIRST_PROCESS

@@ -1,0 +1,156 @@
+"""Problems that prevent tracing or delivery and that can be detected before the application starts.
+
+Each is logged in one line, with the remedy, when the application starts. `doctor` reports them too.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
+
+from agentops_otel_litellm.destinations import SIGNALS, Environment, exporters
+from agentops_otel_litellm.instrumentor import LITELLM
+from agentops_otel_litellm.sdk.named_exporters import HTTP, entry_point_name, is_configured_by_file
+from agentops_otel_litellm.settings.declaring import invalid_value
+from agentops_otel_litellm.settings.unread import unread
+from agentops_otel_litellm.settings.values import names
+
+INSTRUMENTATION = "agentops_litellm"
+GRPC_PORT = 4317
+UPGRADE = f"pip install --upgrade '{LITELLM.replace(' ', '')}'"
+_PRE_RELEASE = re.compile(r"(?:a|b|rc|dev)\d")
+
+
+class Obstacle(NamedTuple):
+    name: str
+    """The package or the variable that has the problem."""
+    text: str
+    advice: str
+
+
+def obstacles(environment: Environment) -> Iterator[Obstacle]:
+    """Find the problems of an environment that has the distro's defaults."""
+    for find in OBSTACLES:
+        yield from find(environment)
+
+
+def is_switched_off(environment: Environment) -> bool:
+    """Whether the user has disabled the instrumentation of LiteLLM."""
+    disabled = names(environment.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", ""))
+    return INSTRUMENTATION in disabled or "*" in disabled
+
+
+def why_not(version: str) -> str:
+    """Why a version of LiteLLM is outside the supported range."""
+    if version in {"1.82.7", "1.82.8"} or version.startswith("1.107."):
+        return "is a compromised release"
+    return "is a pre-release" if _PRE_RELEASE.search(version) else "is too old"
+
+
+def litellm_that_is_not_traced(environment: Environment) -> Iterator[Obstacle]:
+    """OpenTelemetry skips an instrumentation whose package is missing or unsupported, mostly without a warning."""
+    if is_switched_off(environment):
+        return
+    conflict = get_dependency_conflicts((LITELLM,))
+    if conflict is None:
+        return
+    if not conflict.found:
+        yield Obstacle(
+            "litellm",
+            f"litellm is not installed for {sys.executable}: there are no calls to trace.",
+            "pip install litellm, or start the app with the Python that has it.",
+        )
+        return
+    version = conflict.found.rpartition(" ")[2]
+    yield Obstacle("litellm", f"litellm {version} {why_not(version)}: its calls are not traced.", UPGRADE)
+
+
+def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
+    """Invalid endpoints of OTLP over HTTP. They are not quoted, because they can contain a password."""
+    if is_configured_by_file(environment):
+        return  # the file has the endpoints
+    by_variable: dict[str, list[str]] = {}
+    for signal in SIGNALS:
+        if any(entry_point_name(signal, name, environment) == HTTP for name in exporters(signal, environment)):
+            by_variable.setdefault(endpoint_variable(signal, environment), []).append(signal)
+    for variable in by_variable:
+        text = environment.get(variable, "").strip()
+        found = text and _problem_of_endpoint(variable, text)
+        if found:
+            yield Obstacle(variable, *found)
+
+
+def files_that_are_missing(environment: Environment) -> Iterator[Obstacle]:
+    """Certificates and keys of OTLP whose files do not exist. The variables are kept, so nothing is sent over https:
+    the user trusts no other certificate.
+    """
+    for signal in ("", *(f"{each}_" for each in SIGNALS)):
+        for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
+            variable = f"OTEL_EXPORTER_OTLP_{signal}{file}"
+            path = environment.get(variable, "")
+            if path and not Path(path).exists():
+                text = invalid_value(variable, repr(path), "no such file")
+                yield Obstacle(variable, f"{text} Nothing is sent over https.", f"Correct or unset {variable}.")
+
+
+def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
+    """Unread variables that are similar to a setting. Others can belong to a different program."""
+    for variable, meant in unread(environment):
+        if meant is not None:
+            yield Obstacle(variable, f"{variable} is no setting, so nothing reads it.", f"Is {meant} meant?")
+
+
+def endpoint_variable(signal: str, environment: Environment) -> str:
+    """The variable with the OTLP endpoint of a signal."""
+    own = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
+    return own if environment.get(own) else "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+
+def split_url(text: str) -> SplitResult | None:
+    """Split an HTTP URL with a host and a valid port, if any. `None` for anything else."""
+    try:
+        split = urlsplit(text)
+        is_url = split.scheme in {"http", "https"} and bool(split.hostname) and split.port != 0
+    except ValueError:
+        return None
+    return split if is_url else None
+
+
+def _problem_of_endpoint(variable: str, text: str) -> tuple[str, str] | None:
+    split = split_url(text)
+    is_base = variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
+    signal = "traces" if is_base else variable.split("_")[3].lower()
+    example = "http://localhost:4318" + ("" if is_base else f"/v1/{signal}")
+    if split is None:
+        return f"{variable} is no URL that begins with http:// or https://.", f"Set it as in {variable}={example}"
+    if split.port == GRPC_PORT:
+        return (
+            f"{variable} has the port of OTLP over gRPC, {GRPC_PORT}, and OTLP is sent over HTTP.",
+            f"Use the port of OTLP over HTTP, as a rule 4318: {variable}={example}",
+        )
+    path = split.path.rstrip("/")
+    if is_base and path.endswith(tuple(f"/v1/{each.lower()}" for each in SIGNALS)):
+        return (
+            f"{variable} is a base, to which /v1/traces and the like are added, and has such an end already.",
+            f"Take {path[path.rindex('/v1/') :]} off its end.",
+        )
+    if not is_base and not path:
+        return (
+            f"{variable} is used as it is, and has no path.",
+            f"Put /v1/{signal} at its end, or set OTEL_EXPORTER_OTLP_ENDPOINT instead.",
+        )
+    return None
+
+
+OBSTACLES: tuple[Callable[[Environment], Iterator[Obstacle]], ...] = (
+    litellm_that_is_not_traced,
+    endpoints_that_take_nothing,
+    files_that_are_missing,
+    misspelt_variables,
+)

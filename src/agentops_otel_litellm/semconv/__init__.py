@@ -1,0 +1,69 @@
+"""The registry of vocabularies. Attribute names are defined only in this package."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+
+from agentops_otel_litellm.destinations import sends_to_agentops
+from agentops_otel_litellm.semconv.agentops import AGENTOPS
+from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary, always
+from agentops_otel_litellm.semconv.gen_ai import GEN_AI
+from agentops_otel_litellm.semconv.llm import LLM
+from agentops_otel_litellm.semconv.openinference import OPENINFERENCE
+from agentops_otel_litellm.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+# If two have the same attribute, the first one sets it: `llm.provider` is OpenInference's, if that is chosen.
+VOCABULARIES: Mapping[str, Vocabulary] = {
+    "gen_ai": GEN_AI,
+    "openinference": OPENINFERENCE,
+    "llm": LLM,
+    "agentops": AGENTOPS,
+}
+ENTRY_POINTS = "agentops_otel_litellm_vocabulary"
+"""The entry point group in which other packages register their vocabularies."""
+
+
+def default_names(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The default vocabularies: those that the destinations of the spans read."""
+    return ("gen_ai", "llm", "agentops") if sends_to_agentops(environment) else ("gen_ai", "llm")
+
+
+def choose_vocabularies(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[Vocabulary]:
+    """The vocabularies that the user chose: this package's in the registry's order, because samplers see the attributes
+    of the first, then those of other packages. One that cannot be loaded is left out, with a warning.
+    """
+    registered = {} if set(settings.semconv or ()) <= VOCABULARIES.keys() else _registered()
+    names = settings.vocabularies([*VOCABULARIES, *registered]) or default_names(environment)
+    found = [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names]
+    for name in names:
+        vocabulary = None if name in VOCABULARIES else _load(registered[name])
+        if vocabulary is not None:
+            found.append(vocabulary)
+    return found or [VOCABULARIES[name] for name in default_names(environment)]
+
+
+def _registered() -> dict[str, EntryPoint]:
+    return {each.name: each for each in entry_points(group=ENTRY_POINTS)}
+
+
+def _load(entry_point: EntryPoint) -> Vocabulary | None:
+    """Load a vocabulary of another package, whatever its module raises."""
+    try:
+        vocabulary = entry_point.load()
+        fault = None if isinstance(vocabulary, Vocabulary) else "it is not a Vocabulary"
+    except Exception as error:  # noqa: BLE001 - the module is another package's
+        fault = type(error).__name__
+    if fault is None:
+        return vocabulary  # type: ignore[no-any-return]  # checked above
+    logger.warning(
+        "The vocabulary %s=%r cannot be loaded (%s). It is left out.", entry_point.name, entry_point.value, fault
+    )
+    return None
+
+
+__all__ = ["VOCABULARIES", "Several", "Table", "Vocabulary", "always", "choose_vocabularies"]

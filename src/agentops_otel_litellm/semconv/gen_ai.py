@@ -1,0 +1,212 @@
+"""OpenTelemetry's conventions for generative AI: the names of semantic conventions 0.66b2, and later names for the
+reasoning level, cache writes and the tokens of a modality, which that release lacks.
+
+Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open proposal
+(open-telemetry/semantic-conventions-genai, issue 287).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
+from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
+from agentops_otel_litellm.operations import Kind, names_of
+from agentops_otel_litellm.providers import identity_of
+from agentops_otel_litellm.semconv.convention import Convert, Table, Vocabulary, always
+from agentops_otel_litellm.semconv.conversation import as_json
+
+# Provider → `gen_ai.provider.name`, if the conventions have a name of their own.
+PROVIDERS = {
+    "azure": "azure.ai.openai",
+    "azure_ai": "azure.ai.inference",
+    "bedrock": "aws.bedrock",
+    "gemini": "gcp.gemini",
+    "mistral": "mistral_ai",
+    "moonshot": "moonshot_ai",
+    "vertex_ai": "gcp.vertex_ai",
+    "watsonx": "ibm.watsonx.ai",
+    "xai": "x_ai",
+}
+
+# LiteLLM's finish reason → the conventions'. Other reasons keep LiteLLM's name.
+FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
+
+
+@lru_cache(maxsize=256)
+def provider_name(provider: str | None) -> str | None:
+    """The conventions' name for a provider, from LiteLLM's name."""
+    return None if provider is None else identity_of(provider, PROVIDERS)
+
+
+def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:
+    """One reason per choice; `error` if it was not received."""
+    if not reasons:
+        return None
+    return tuple("error" if reason is None else FINISH_REASONS.get(reason, reason) for reason in reasons)
+
+
+def _structure(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Convert records to JSON values: the known fields of a record are the conventions' object."""
+    if isinstance(value, tuple | list):
+        return [_structure(each) for each in value]
+    if isinstance(value, Message):
+        return {**_members(value), **_finish_reason(value)}
+    return _members(value) if isinstance(value, Part | Tool | Document) else value
+
+
+def _members(record: object) -> dict[str, Any]:
+    return {name: _structure(known) for name, known in vars(record).items()}
+
+
+def _finish_reason(message: Message) -> dict[str, str]:
+    reason = message.finish_reason
+    return {} if reason is None else {"finish_reason": FINISH_REASONS.get(reason, reason)}
+
+
+def records_as_json(value: Any) -> str:  # noqa: ANN401 - any JSON value, with records in it
+    """Convert records to JSON text, the form of an attribute of a span."""
+    return as_json(_structure(value))
+
+
+# Without the recommended `exception.stacktrace`: it contains the exception's text and the application's source code.
+EXCEPTION_EVENT = "gen_ai.client.operation.exception"
+EXCEPTION = Vocabulary(
+    Table(
+        Failure,
+        {
+            "exception.type": "exception",
+            "exception.message": "message",
+        },
+    ),
+)
+
+
+def _content(write: Convert) -> Table:
+    return Table(
+        Content,
+        {
+            "gen_ai.system_instructions": ("instructions", write),
+            "gen_ai.input.messages": ("input", write),
+            # A response without messages, or a call that failed before the first, has none.
+            "gen_ai.output.messages": ("output", lambda messages: write(messages) if messages else None),
+            "gen_ai.tool.definitions": ("tools", write),
+            # Retrieval.
+            "gen_ai.retrieval.query.text": ("query", "\n".join),
+            "gen_ai.retrieval.documents": ("results", write),
+        },
+    )
+
+
+GEN_AI = Vocabulary(
+    Table(
+        Request,
+        {
+            "gen_ai.request.stream": ("stream", lambda stream: stream or None),
+            "gen_ai.request.max_tokens": "max_tokens",
+            "gen_ai.request.choice.count": ("choice_count", lambda count: None if count == 1 else count),
+            "gen_ai.request.temperature": "temperature",
+            "gen_ai.request.top_p": "top_p",
+            "gen_ai.request.top_k": "top_k",
+            "gen_ai.request.frequency_penalty": "frequency_penalty",
+            "gen_ai.request.presence_penalty": "presence_penalty",
+            # Recorded also if content is disabled: the conventions recommend stop sequences like the other parameters,
+            # and do not classify them as content.
+            "gen_ai.request.stop_sequences": "stop_sequences",
+            "gen_ai.request.seed": "seed",
+            "gen_ai.request.reasoning.level": "reasoning_level",
+            "gen_ai.request.encoding_formats": "encoding_formats",
+            "gen_ai.output.type": "output_type",
+            "openai.request.service_tier": ("service_tier", lambda tier: None if tier == "auto" else tier),
+            # Retrieval.
+            "gen_ai.data_source.id": "data_source_id",
+            "gen_ai.retrieval.top_k": "max_results",
+            # The Responses API
+            "gen_ai.request.previous_response.id": "previous_response_id",
+            # agents
+            "gen_ai.agent.id": "agent_id",
+            # Bedrock
+            "aws.bedrock.guardrail.id": "guardrail_id",
+        },
+    ),
+    Table(
+        Response,
+        {
+            "gen_ai.response.id": "id",
+            "gen_ai.response.model": "model",
+            "gen_ai.response.finish_reasons": ("finish_reasons", finish_reasons),
+            "gen_ai.embeddings.dimension.count": "dimension_count",
+            "openai.response.service_tier": "service_tier",
+            "openai.response.system_fingerprint": "system_fingerprint",
+            # The Responses API
+            "gen_ai.response.status": "status",
+        },
+    ),
+    Table(
+        Stream,
+        {
+            "gen_ai.response.time_to_first_chunk": "first_chunk",
+        },
+    ),
+    Table(
+        Usage,
+        {
+            "gen_ai.usage.input_tokens": "input",
+            "gen_ai.usage.output_tokens": "output",
+            "gen_ai.usage.cache_read.input_tokens": "cache_read",
+            "gen_ai.usage.cache_write.input_tokens": "cache_write",
+            "gen_ai.usage.reasoning.output_tokens": "reasoning",
+            "gen_ai.usage.text.input_tokens": "input_text",
+            "gen_ai.usage.image.input_tokens": "input_image",
+            "gen_ai.usage.audio.input_tokens": "input_audio",
+            "gen_ai.usage.text.output_tokens": "output_text",
+            "gen_ai.usage.image.output_tokens": "output_image",
+            "gen_ai.usage.audio.output_tokens": "output_audio",
+        },
+    ),
+    Table(
+        Cost,
+        {
+            "gen_ai.usage.cost.amount": "total",
+            "gen_ai.usage.cost.currency": ("total", always("USD")),
+            "gen_ai.usage.cost.source": ("total", always("local")),
+        },
+    ),
+    Table(
+        Failure,
+        {
+            "error.type": "type",
+        },
+    ),
+    _content(records_as_json),
+    Table(
+        App,
+        {
+            "session.id": "session_id",
+            "user.id": "user_id",
+            "gen_ai.conversation.id": "conversation_id",
+        },
+    ),
+    Table(
+        Target,
+        {
+            "gen_ai.provider.name": ("provider", provider_name),
+            "gen_ai.request.model": "model",
+            "server.address": "address",
+            "server.port": "port",
+        },
+    ),
+    Table(
+        Call,
+        {
+            "gen_ai.operation.name": "operation",
+        },
+    ),
+)
+
+DETAILS_EVENT = "gen_ai.client.inference.operation.details"
+DETAILS = Vocabulary(*(_content(_structure) if table.kind is Content else table for table in GEN_AI.tables))
+"""All attributes of the span; content as structured values, not as JSON text."""
+INFERENCE = names_of(Kind.CHAT, Kind.TEXT)
+"""The operations that the conventions call inference. Only they have the details event."""

@@ -1,0 +1,202 @@
+"""The metrics, one row each: what a finished call adds to it, and its dimensions.
+
+The names are those of released conventions, `gen_ai.client.operation.cost` in their style, and `litellm.client.*` for
+LiteLLM's own work, such as retries and the cache. The newest names of the conventions are in `newest_metrics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from opentelemetry.util.types import AttributeValue
+
+from agentops_otel_litellm.call import Attempt, Call, Usage
+from agentops_otel_litellm.semconv.gen_ai import provider_name
+
+Dimensions = Mapping[str, AttributeValue]
+_NONE: Dimensions = MappingProxyType({})
+
+# The dimensions of most metrics. Of low cardinality: nothing that identifies a call, a user or a key.
+DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
+    "gen_ai.operation.name": lambda call: call.operation,
+    "gen_ai.provider.name": lambda call: provider_name(call.target.provider),
+    "gen_ai.request.model": lambda call: call.target.model,
+    "gen_ai.response.model": lambda call: call.response.model if call.response else None,
+    "server.address": lambda call: call.target.address,
+    "server.port": lambda call: call.target.port,
+    # The duration of a response from LiteLLM's cache is not the provider's.
+    "llm.cache.hit": lambda call: call.response.cache_hit if call.response else None,
+}
+
+
+class Measurement(NamedTuple):
+    """A value, its additional dimensions, and how often it occurred."""
+
+    value: float
+    dimensions: Dimensions = _NONE
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """How calls contribute to a metric. Rows with the same name share an instrument."""
+
+    name: str
+    unit: str
+    description: str
+    measure: Callable[[Call], Iterable[Measurement]]
+    instrument: Literal["histogram", "counter", "open streams"] = "histogram"
+    """`open streams` is an up-down counter, to which each call whose stream is open adds."""
+    buckets: Sequence[float] | None = None
+    dimensions: Mapping[str, Callable[[Call], AttributeValue | None]] = field(default_factory=lambda: DIMENSIONS)
+    """The dimensions of all its values."""
+    of_routes: bool = False
+    """Whether spans of LiteLLM's work around calls, such as routing, contribute too."""
+
+
+SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+TOKENS = tuple(float(4**power) for power in range(14))
+_DOLLARS = tuple(4**power / 1e6 for power in range(14))
+"""From a millionth of a dollar to 67 dollars."""
+
+
+def measure_known(value: float | None, dimensions: Dimensions = _NONE) -> tuple[Measurement, ...]:
+    return () if value is None else (Measurement(value, dimensions),)
+
+
+def duration(call: Call) -> Iterable[Measurement]:
+    return measure_known(call.timing.duration, error_type(call))
+
+
+def error_type(call: Call) -> Dimensions:
+    return _NONE if call.failure is None else {"error.type": call.failure.type}
+
+
+def _first_chunk(call: Call) -> Iterable[Measurement]:
+    return measure_known(call.stream.first_chunk) if call.stream else ()
+
+
+def _gaps(call: Call) -> Iterable[Measurement]:
+    gaps = call.stream.gaps if call.stream else None
+    return (Measurement(gap, times=times) for gap, times in (gaps or {}).items())
+
+
+def time_to_first_chunk(name: str) -> Metric:
+    description = "Time from the request to the first chunk of a stream."
+    return Metric(name=name, unit="s", description=description, buckets=SECONDS, measure=_first_chunk)
+
+
+def time_per_output_chunk(name: str) -> Metric:
+    description = "Time from one chunk of a stream to the next."
+    return Metric(name=name, unit="s", description=description, buckets=SECONDS, measure=_gaps)
+
+
+# --- names of released conventions ------------------------------------------------------------------------
+
+
+def _token_usage(kind: str, count: Callable[[Usage], int | None]) -> Metric:
+    return Metric(
+        name="gen_ai.client.token.usage",
+        unit="{token}",
+        description="Tokens used, as the provider counted them.",
+        buckets=TOKENS,
+        measure=lambda call: measure_known(count(call.usage), {"gen_ai.token.type": kind}) if call.usage else (),
+    )
+
+
+RELEASED: tuple[Metric, ...] = (
+    Metric(
+        name="gen_ai.client.operation.duration",
+        unit="s",
+        description="Duration of a call; of a stream, until its end.",
+        buckets=SECONDS,
+        measure=duration,
+    ),
+    _token_usage("input", lambda usage: usage.input),
+    _token_usage("output", lambda usage: usage.output),
+    time_to_first_chunk("gen_ai.client.operation.time_to_first_chunk"),
+    time_per_output_chunk("gen_ai.client.operation.time_per_output_chunk"),
+)
+
+# --- names of this package ---------------------------------------------------------------------
+
+
+def _attempts(name: str, description: str, kind: str | None = None) -> Metric:
+    """A counter of attempts, with the provider and model of each. Calls that the Router makes have attempts as well."""
+    return Metric(
+        name=f"litellm.client.{name}",
+        unit="{attempt}",
+        description=description,
+        instrument="counter",
+        measure=lambda call: (
+            Measurement(1, _attempt_dimensions(attempt))
+            for attempt in (call.attempts.made if call.attempts else ())
+            if kind in {None, attempt.kind}
+        ),
+        dimensions={"gen_ai.operation.name": DIMENSIONS["gen_ai.operation.name"]},
+        of_routes=kind is not None,
+    )
+
+
+def _attempt_dimensions(attempt: Attempt) -> Dimensions:
+    dimensions = {
+        "gen_ai.provider.name": provider_name(attempt.provider),
+        "gen_ai.request.model": attempt.model,
+        "litellm.model_group": attempt.model_group,
+        "error.type": attempt.failure.type if attempt.failure else None,
+    }
+    return {name: value for name, value in dimensions.items() if value is not None}
+
+
+def _saved_tokens(kind: Literal["input", "output"]) -> Metric:
+    return Metric(
+        name="litellm.client.cache.saved_tokens",
+        unit="{token}",
+        description="Tokens that were not used again because LiteLLM's cache had the response.",
+        instrument="counter",
+        measure=lambda call: measure_known(getattr(call.saved, kind, None), {"gen_ai.token.type": kind}),
+    )
+
+
+OURS: tuple[Metric, ...] = (
+    Metric(
+        name="gen_ai.client.operation.cost",
+        unit="USD",
+        description="Cost of a call, if it is known.",
+        buckets=_DOLLARS,
+        measure=lambda call: measure_known(call.cost.total) if call.cost else (),
+    ),
+    _attempts("attempts", "Requests that LiteLLM made to providers."),
+    _attempts(
+        "retries", "Attempts with the same model, or the same model group of the Router, as the previous one.", "retry"
+    ),
+    _attempts("fallbacks", "Attempts with another model than the previous one.", "fallback"),
+    Metric(
+        name="litellm.client.cache.hits",
+        unit="{call}",
+        description="Calls answered from LiteLLM's cache.",
+        instrument="counter",
+        measure=lambda call: measure_known(1 if call.response and call.response.cache_hit else None),
+    ),
+    Metric(
+        name="litellm.client.cache.saved_cost",
+        unit="USD",
+        description="Cost that was not incurred again because LiteLLM's cache had the response.",
+        instrument="counter",
+        measure=lambda call: measure_known(call.saved.cost) if call.saved else (),
+    ),
+    _saved_tokens("input"),
+    _saved_tokens("output"),
+    Metric(
+        name="litellm.client.active_streams",
+        unit="{stream}",
+        description="Streams that were returned to the application and have not ended.",
+        instrument="open streams",
+        measure=lambda _call: measure_known(1),
+    ),
+)
+
+METRICS = (*RELEASED, *OURS)

@@ -1,0 +1,243 @@
+"""Telemetry: the object that creates all spans, metrics and events. No other module emits them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider, get_meter
+from opentelemetry.trace import (
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+    get_tracer,
+    set_span_in_context,
+)
+
+from agentops_otel_litellm.attribute_values import clean_attributes, clean_text
+from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.exporters.delivery import DELIVERY
+from agentops_otel_litellm.guard import guard, log_fault
+from agentops_otel_litellm.metrics import Metrics
+from agentops_otel_litellm.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.pricing.background import PackagePrices
+from agentops_otel_litellm.processors import pipeline
+from agentops_otel_litellm.processors.content import drop_content
+from agentops_otel_litellm.semconv import Vocabulary
+from agentops_otel_litellm.semconv.convention import UNLIMITED
+from agentops_otel_litellm.semconv.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTION, EXCEPTION_EVENT, INFERENCE
+from agentops_otel_litellm.semconv.llm import ATTEMPT, ATTEMPT_EVENT
+from agentops_otel_litellm.semconv.metrics import METRICS, Metric
+from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.version import SCOPE, __version__
+
+if TYPE_CHECKING:
+    from agentops_otel_litellm.completion_hook import Hook
+    from agentops_otel_litellm.invocation.trace_cost import TraceCost
+
+logger = logging.getLogger(__name__)
+
+_DEFAULTS = Settings()
+_DEFAULT_LIMIT = 128
+"""Maximum number of attributes of a span by the specification, if the span has no known limit."""
+
+
+class Telemetry:
+    """Converts calls to spans, metrics and events, with the attributes of the given vocabularies."""
+
+    def __init__(  # noqa: PLR0913 - one per setting and provider
+        self,
+        vocabularies: Sequence[Vocabulary],
+        *,
+        settings: Settings = _DEFAULTS,
+        metrics: Sequence[Metric] = METRICS,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        logger_provider: LoggerProvider | None = None,
+    ) -> None:
+        self._emits_event = settings.emits_event
+        self._records_on_spans = settings.content.on_spans
+        self._records_in_events = settings.records_in_events
+        self._hook = _load_hook(settings)
+        self.records_content = self._records_on_spans or self._records_in_events or self._hook is not None
+        """Whether content is recorded anywhere, so that calls need it. A hook that cannot be loaded does not count."""
+        self.metadata_keys = settings.metadata_keys
+        """Names of the metadata entries that are recorded."""
+        self.baggage_keys = settings.baggage_keys
+        """Names of the baggage entries that are recorded."""
+        self._at_start = vocabularies[0]
+        self._at_end = Vocabulary.merged(vocabularies)
+        self._package_prices = PackagePrices(live=settings.live_prices)
+        self._pipeline = pipeline(settings, self._package_prices.price, records_content=self.records_content)
+        self._names = frozenset(self._at_start)
+        self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
+        self._logger = get_logger(SCOPE, __version__, logger_provider)
+        self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics, open_streams=OPEN_STREAMS.calls)
+
+    def close(self) -> None:
+        """Stop background work, when LiteLLM is no longer instrumented."""
+        self._package_prices.close()
+
+    def shares_pipeline_with(self, tracer: object) -> bool:
+        """Whether spans of the tracer have the same span processors, and so the same destinations."""
+        processor = _span_processor(tracer)
+        return processor is not None and processor is _span_processor(self._tracer)
+
+    def start(self, call: Call, context: Context) -> Span:
+        """Start the span of a call. It has the attributes of the first vocabulary that are known, because samplers need
+        them. The other vocabularies are written when the call ends.
+        """
+        self._package_prices.prepare()
+        DELIVERY.prepare()
+        return self._tracer.start_span(
+            _span_name(call),
+            context=context,
+            kind=SpanKind.INTERNAL if call.operation is None else SpanKind.CLIENT,
+            attributes=clean_attributes(self._at_start.attributes(call)),
+            start_time=call.timing.started_at,
+        )
+
+    def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
+        """Process a call that has ended, and end its span even if a step fails. Returns the call as it was recorded.
+
+        Only metrics and the exception event are recorded for a call that was not sampled. If a signal handler of the
+        application raises meanwhile, the call is still completed, and the exception reaches the application.
+        """
+        try:
+            return self._complete(span, call, trace_cost)
+        except BaseException:
+            if span.is_recording():
+                try:
+                    self._complete(span, call, trace_cost, again=True)
+                finally:
+                    if span.is_recording():
+                        span.end()
+            raise
+
+    def _complete(self, span: Span, call: Call, trace_cost: TraceCost | None, *, again: bool = False) -> Call:
+        """Run all steps. After an interruption they run `again`, without the events, which may have been emitted."""
+        for processor in self._pipeline:
+            try:  # not a guard: entering a dozen guards costs as much as the processors
+                call = processor(call)
+            except Exception as fault:  # noqa: BLE001, PERF203 - must not reach the app; `try` costs nothing
+                log_fault(f"the processor {processor.__name__}", fault)
+        if trace_cost is not None:
+            with guard("summing the cost of a trace"):
+                call = trace_cost.over(span, call)
+        if span.is_recording():
+            if not again:
+                self._emit_details(span, call)
+            with guard("recording the attributes of a span"):
+                self._write(span, call if self._records_on_spans else drop_content(call))
+        if _has_failed(call) and not again:
+            with guard("emitting the exception event of a call"):
+                self._log_exception(span, call)
+        with guard("queueing a call for the metrics"):
+            self._metrics.defer(drop_content(call), span.get_span_context())
+        span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
+        return call
+
+    def _write(self, span: Span, call: Call) -> None:
+        name = _span_name(call)
+        if name != getattr(span, "name", None):  # after a fallback to another model
+            span.update_name(name)
+        room = UNLIMITED if call.content is None else _room(span) - len(self._foreign_attributes(span))
+        span.set_attributes(clean_attributes(self._at_end.attributes(call, room)))
+        if call.attempts is not None and not getattr(span, "events", None):
+            with guard("recording attempts"):
+                for attempt in call.attempts.made:
+                    started_at = call.timing.started_at + int((attempt.started or 0) * 1e9)
+                    span.add_event(ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), started_at)
+        if call.failure is not None:
+            span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
+        elif self._at_end.records_success and not _has_status(span):
+            span.set_status(Status(StatusCode.OK))
+
+    def _foreign_attributes(self, span: Span) -> set[str]:
+        """Attributes that others have set on the span. Content must not evict them."""
+        return set(getattr(span, "attributes", None) or ()) - self._names
+
+    def _emit_details(self, span: Span, call: Call) -> None:
+        """Call the completion hook, then emit the details event, to which the hook may add attributes."""
+        record: LogRecord | None = None
+        if self._emits_event and call.operation in INFERENCE:
+            with guard("creating the details event of a call"):
+                record = self._create_details(span, call)
+        if self._hook is not None and call.content is not None:
+            with guard("calling the completion hook"):
+                self._hook.call(call.content, span, record)
+        if record is not None:
+            with guard("emitting the details event of a call"):
+                self._logger.emit(record)
+
+    def _create_details(self, span: Span, call: Call) -> LogRecord:
+        recorded = call if self._records_in_events else drop_content(call)
+        return LogRecord(
+            event_name=DETAILS_EVENT,
+            severity_number=SeverityNumber.DEBUG,
+            attributes=clean_attributes(DETAILS.attributes(recorded)),
+            context=set_span_in_context(span),
+        )
+
+    def _log_exception(self, span: Span, call: Call) -> None:
+        self._logger.emit(
+            LogRecord(
+                event_name=EXCEPTION_EVENT,
+                severity_number=SeverityNumber.WARN,
+                attributes=clean_attributes(EXCEPTION.attributes(call)),
+                context=set_span_in_context(span),
+            )
+        )
+
+
+def _load_hook(settings: Settings) -> Hook | None:
+    """The completion hook, if one is set and can be loaded. Its package is not imported otherwise."""
+    if settings.completion_hook is None:
+        return None
+    try:
+        from agentops_otel_litellm.completion_hook import Hook
+    except ImportError:
+        logger.warning(
+            "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK=%r is ignored: it needs opentelemetry-util-genai 1.2 or newer "
+            "(pip install 'agentops-otel-litellm[upload]').",
+            settings.completion_hook,
+        )
+        return None
+    with guard("loading the completion hook"):
+        return Hook()
+    return None
+
+
+def _has_failed(call: Call) -> bool:
+    """Whether the call has failed. LiteLLM's work around calls and cancellation by the application do not count."""
+    return call.operation is not None and call.failure is not None and call.failure.category != "cancelled"
+
+
+def _span_processor(tracer: object) -> object | None:
+    """The span processor of the SDK's tracer; `None` if the tracer is not the SDK's."""
+    return getattr(getattr(tracer, "_tracer", tracer), "span_processor", None)
+
+
+def _has_status(span: Span) -> bool:
+    """Whether the application, or one of its span processors, has set the span's status."""
+    return getattr(getattr(span, "status", None), "status_code", StatusCode.UNSET) is not StatusCode.UNSET
+
+
+def _room(span: Span) -> int:
+    """Maximum number of attributes of the span. Beyond it, the SDK evicts the first ones."""
+    limit = getattr(getattr(span, "_limits", None), "max_span_attributes", _DEFAULT_LIMIT)
+    return UNLIMITED if limit is None else int(limit)
+
+
+def _span_name(call: Call) -> str:
+    """`chat gpt-4o`, `route fast-models`, `retrieval vs_1`."""
+    subject = call.target.model or (call.routing.model_group if call.routing else None)
+    if call.operation == "retrieval" and call.request is not None:
+        subject = call.request.data_source_id
+    return clean_text(f"{call.name} {subject}") if subject else call.name
