@@ -26,7 +26,7 @@ from agentops_otel_litellm.telemetry import Telemetry
 
 SIZES = (1, 10, 100, 250, 1_000, 10_000)
 """Thousands of characters."""
-SHAPES = {"messages of 1 kB": 1_000, "messages of 100 kB": 100_000}
+API_FORMATS = {"messages of 1 kB": 1_000, "messages of 100 kB": 100_000}
 ROUNDS = 5
 PROSE = (
     "the quick brown fox jumps over a lazy dog while 12 of 345 risk-adjusted pages (see https://example.com/a?b=1) "
@@ -78,7 +78,7 @@ def costs(size: int, of_one: int) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    for shape, of_one in SHAPES.items():
+    for shape, of_one in API_FORMATS.items():
         print(f"\n### {shape}\n\n| kB | off, ms | edited, ms | told, ms | told ÷ told of 1,000 kB |")
         print("|--:|--:|--:|--:|--:|")
         rows = {size: costs(size, of_one) for size in SIZES}

@@ -273,7 +273,7 @@ def test_the_size_of_a_file_is_told_where_it_need_not_be_sought(tmp_path: Path) 
             raise AssertionError("it was read")
 
     def size(file: object) -> int | None:
-        return readers.SHAPES["transcription"].request({"file": file}).file_size
+        return readers.API_FORMATS["transcription"].request({"file": file}).file_size
 
     with path.open("rb") as opened:
         known = [RECORDING, bytearray(RECORDING), FILE, (*FILE, "audio/wav"), in_memory, opened, ("a", opened)]

@@ -153,17 +153,17 @@ CHAT: dict[str, Any] = {"id": "c", "model": "gpt-4o", "choices": [CHOICE], "usag
 def test_an_odd_part_of_a_message(name: str, odd: object) -> None:
     """The response's id, model and finish reason do not depend on it."""
     result = {**CHAT, "choices": [{**CHOICE, "message": {**MESSAGE, name: odd}}]}
-    response = readers.SHAPES["chat"].response(result)
+    response = readers.API_FORMATS["chat"].response(result)
     assert (response.id, response.model, response.finish_reasons) == ("c", "gpt-4o", ("stop",))
-    assert readers.SHAPES["chat"].content is not None
-    assert readers.SHAPES["chat"].content.response is not None
-    assert readers.SHAPES["chat"].content.response(result)
+    assert readers.API_FORMATS["chat"].content is not None
+    assert readers.API_FORMATS["chat"].content.response is not None
+    assert readers.API_FORMATS["chat"].content.response(result)
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda value: repr(value)[:20])
 @pytest.mark.parametrize("name", ["message", "finish_reason", "index"])
 def test_an_odd_part_of_a_choice(name: str, odd: object) -> None:
-    response = readers.SHAPES["chat"].response({**CHAT, "choices": [{**CHOICE, name: odd}]})
+    response = readers.API_FORMATS["chat"].response({**CHAT, "choices": [{**CHOICE, name: odd}]})
     assert (response.id, response.model, response.choices_count) == ("c", "gpt-4o", 1)
 
 
@@ -171,7 +171,10 @@ def test_an_odd_part_of_a_choice(name: str, odd: object) -> None:
 @pytest.mark.parametrize("name", ["index", "delta", "finish_reason"])
 def test_an_odd_part_of_a_chunk(name: str, odd: object) -> None:
     """The chunks around it are read."""
-    chunks, whole = readers.SHAPES["chat"].chunks(None), {"index": 0, "delta": {"content": "hi"}, "finish_reason": None}
+    chunks, whole = (
+        readers.API_FORMATS["chat"].chunks(None),
+        {"index": 0, "delta": {"content": "hi"}, "finish_reason": None},
+    )
     for choice in (whole, {**whole, name: odd}, {**whole, "finish_reason": "stop"}):
         chunks.add({"id": "c", "model": "m", "choices": [choice]}, 1.0)
     response = chunks.response()

@@ -208,7 +208,7 @@ def planted_event(event: bytes, said: str, word: str) -> bytes:
 COMPLETED = {"choices": [{"text": "Hello.", "index": 0, "finish_reason": "stop"}], "usage": None}
 COMPLETION: dict[str, Any] = {"id": "c", "object": "text_completion", "created": 1, "model": "m", **COMPLETED}
 # Function → the function that streams, parameters, the end of the path it asks, what it gets there, and in a stream.
-SHAPES: dict[str, tuple[str, dict[str, Any], str, Any, Sequence[bytes]]] = {
+API_FORMATS: dict[str, tuple[str, dict[str, Any], str, Any, Sequence[bytes]]] = {
     **{each.function: (each.streaming, each.asked, each.path, each.answer, each.stream) for each in APIS.values()},
     "text_completion": (
         "",
@@ -256,7 +256,7 @@ async def play(api: ApiCaller, function: str, ending: str, asked: dict[str, Any]
         await reading
 
 
-@pytest.mark.parametrize("function", SHAPES)
+@pytest.mark.parametrize("function", API_FORMATS)
 def test_no_canary_leaves_through_another_api(
     api: ApiCaller, wire: WireProvider, capture: Capture, lines: Callable[[], str], function: str
 ) -> None:
@@ -267,7 +267,7 @@ def test_no_canary_leaves_through_another_api(
     if not hasattr(import_module(module), api.name(name)):
         pytest.skip(f"this LiteLLM has no {api.name(name)}")
     recorder = capture("NO_CONTENT")
-    streaming, given_, path, answer, stream = SHAPES[function]
+    streaming, given_, path, answer, stream = API_FORMATS[function]
     endings = ENDINGS if stream else ["answered", "refused"]
     reached: Counter[str] = Counter()
 

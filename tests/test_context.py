@@ -244,8 +244,8 @@ def test_of_an_unsampled_call_only_the_metrics_remain(
         read.append(parameters)
         return Request()
 
-    shape = replace(readers.SHAPES["chat"], request=read_request)
-    monkeypatch.setattr(readers, "SHAPES", {**readers.SHAPES, "chat": shape})
+    shape = replace(readers.API_FORMATS["chat"], request=read_request)
+    monkeypatch.setattr(readers, "API_FORMATS", {**readers.API_FORMATS, "chat": shape})
     with instrumented_with(Recorder(sampler=ALWAYS_OFF)) as recorder:
         if stream:
             app.read("completion", stream_options={"include_usage": True})

@@ -29,7 +29,7 @@ from agentops_otel_litellm.call import (
 )
 from agentops_otel_litellm.call.content import Content, Message, Part, Tool
 from agentops_otel_litellm.invocation import invocation
-from agentops_otel_litellm.invocation.call_state import Account
+from agentops_otel_litellm.invocation.call_state import CallState
 from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.metrics import METRICS, Metric
 from agentops_otel_litellm.settings import Settings
@@ -115,7 +115,7 @@ def test_a_broken_reader(  # noqa: PLR0913, PLR0917 - fixtures
 
 @pytest.mark.parametrize(
     ("of", "part"),
-    [(invocation, "trace_cost_of"), (Account, "read_request"), (Account, "read_app")],
+    [(invocation, "trace_cost_of"), (CallState, "read_request"), (CallState, "read_app")],
     ids=["its place in the trace", "the request", "the app"],
 )
 def test_a_call_that_begins_badly(  # noqa: PLR0913, PLR0917 - fixtures and cases
@@ -139,12 +139,12 @@ def test_a_call_that_begins_badly(  # noqa: PLR0913, PLR0917 - fixtures and case
 def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder, told: Told) -> None:
     """The same for each part of the shape by which an operation is read."""
     streamed = part in {"chunks", "stream_cost"}
-    working = getattr(readers.SHAPES["chat"], part)
-    object.__setattr__(readers.SHAPES["chat"], part, breaks)  # every function holds the frozen shape already
+    working = getattr(readers.API_FORMATS["chat"], part)
+    object.__setattr__(readers.API_FORMATS["chat"], part, breaks)  # every function holds the frozen shape already
     try:
         assert call(provider, stream=streamed) == "Hello, world!"
     finally:
-        object.__setattr__(readers.SHAPES["chat"], part, working)
+        object.__setattr__(readers.API_FORMATS["chat"], part, working)
     assert len(telemetry.spans()) == 1
     assert len(told.take()) == 1
 

@@ -12,17 +12,17 @@ from itertools import accumulate, pairwise
 
 import pytest
 
-from agentops_otel_litellm.invocation.chunk_times import Instants
+from agentops_otel_litellm.invocation.chunk_times import ChunkTimes
 from agentops_otel_litellm.semconv.metrics import SECONDS
 
 BAND = 2 ** (1 / 32)
 """By how much gaps may differ that count as alike."""
 
 
-def instants_of(gaps: Sequence[float]) -> tuple[Instants, list[float]]:
+def instants_of(gaps: Sequence[float]) -> tuple[ChunkTimes, list[float]]:
     """What takes the instants between which there were these gaps, and the gaps as the clock's numbers have them."""
     at = list(accumulate(gaps, initial=1_000.0))
-    instants = Instants()
+    instants = ChunkTimes()
     for each in at:
         instants.add(each)
     return instants, [after - before for before, after in pairwise(at)]
@@ -34,7 +34,7 @@ def spread(count: int, seed: int = 1) -> list[float]:
     return [min(chance.lognormvariate(-4, 1.5), 60.0) * (chance.random() > 0.05) for _ in range(count)]
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 100, Instants.KEPT - 1])
+@pytest.mark.parametrize("count", [0, 1, 2, 100, ChunkTimes.KEPT - 1])
 def test_of_a_short_stream_all_is_exact(count: int) -> None:
     """Each gap is as it was."""
     instants, gaps = instants_of(spread(count))
@@ -44,7 +44,7 @@ def test_of_a_short_stream_all_is_exact(count: int) -> None:
 
 def test_without_an_instant_there_is_nothing() -> None:
     """A stream of which nothing came."""
-    instants = Instants()
+    instants = ChunkTimes()
     assert (len(instants), instants.first, instants.latest, instants.gaps()) == (0, None, None, {})
 
 
@@ -52,7 +52,7 @@ def in_order(gaps: Counter[float]) -> Iterator[float]:
     return (gap for gap in sorted(gaps) for _ in range(gaps[gap]))
 
 
-@pytest.mark.parametrize("count", [Instants.KEPT, Instants.KEPT + 1, 5_000, 50_000])
+@pytest.mark.parametrize("count", [ChunkTimes.KEPT, ChunkTimes.KEPT + 1, 5_000, 50_000])
 def test_of_a_long_stream_gaps_are_in_narrow_bands(count: int) -> None:
     """Number, sum and the longest are exact, and each gap is told to within its band, in the bucket it belongs to."""
     instants, gaps = instants_of(spread(count))
@@ -71,7 +71,7 @@ def test_of_a_long_stream_gaps_are_in_narrow_bands(count: int) -> None:
 def test_memory_does_not_grow_with_the_stream() -> None:
     """Of a million chunks there is not more than of a hundred thousand."""
 
-    def size(instants: Instants) -> int:
+    def size(instants: ChunkTimes) -> int:
         bands = [instants._bands, *instants._bands.values(), *instants._bands]
         return sum(map(sys.getsizeof, (instants._kept, *bands)))
 
@@ -84,14 +84,14 @@ def test_memory_does_not_grow_with_the_stream() -> None:
         sizes.append(size(instants))
     assert len(instants) == 1_000_010
     assert max(sizes) < 100_000
-    assert len(instants._kept) <= Instants.KEPT
+    assert len(instants._kept) <= ChunkTimes.KEPT
     assert abs(sizes[-1] - sizes[0]) <= 16_384  # as much as of those kept
 
 
 def test_threads_may_add_theirs_out_of_turn() -> None:
     """A gap is never negative, nor is one lost."""
-    for count in (3, Instants.KEPT + 3):
-        instants = Instants()
+    for count in (3, ChunkTimes.KEPT + 3):
+        instants = ChunkTimes()
         for number in range(count):
             instants.add(float(number ^ 1))
         gaps = Counter(instants.gaps())

@@ -13,25 +13,25 @@ from agentops_otel_litellm.readers.usage import read_media_usage
 from agentops_otel_litellm.readers.values import identifier, keyword, length, quantity
 from test_readers import JSON, UNHURRIED, check, holding
 
-SHAPES = (
-    readers.SHAPES["image"],
-    readers.SHAPES["speech"],
-    readers.SHAPES["transcription"],
-    readers.SHAPES["moderation"],
-    readers.SHAPES["video"],
-    readers.SHAPES["realtime"],
-    readers.SHAPES["admission"],
-    readers.SHAPES["connection"],
-    readers.SHAPES["responses_socket"],
-    readers.SHAPES["sandbox"],
-    readers.SHAPES["code"],
-    readers.SHAPES["token_count"],
-    readers.SHAPES["decisions"],
-    readers.SHAPES["agent"],
-    readers.SHAPES["deleted_interaction"],
-    readers.SHAPES["job"],
-    readers.SHAPES["ingestion"],
-    readers.SHAPES["stored_content"],
+API_FORMATS = (
+    readers.API_FORMATS["image"],
+    readers.API_FORMATS["speech"],
+    readers.API_FORMATS["transcription"],
+    readers.API_FORMATS["moderation"],
+    readers.API_FORMATS["video"],
+    readers.API_FORMATS["realtime"],
+    readers.API_FORMATS["admission"],
+    readers.API_FORMATS["connection"],
+    readers.API_FORMATS["responses_socket"],
+    readers.API_FORMATS["sandbox"],
+    readers.API_FORMATS["code"],
+    readers.API_FORMATS["token_count"],
+    readers.API_FORMATS["decisions"],
+    readers.API_FORMATS["agent"],
+    readers.API_FORMATS["deleted_interaction"],
+    readers.API_FORMATS["job"],
+    readers.API_FORMATS["ingestion"],
+    readers.API_FORMATS["stored_content"],
 )
 PARAMETERS = (
     *("model", "prompt", "input", "image", "file", "stream", "n", "size", "quality", "style", "output_format"),
@@ -57,7 +57,7 @@ DETAILS = ("cached_tokens", "text_tokens", "image_tokens", "audio_tokens")
 @given(parameters=holding(*PARAMETERS))
 def test_anything_for_parameters(parameters: dict[str, object]) -> None:
     """Whatever the app passes."""
-    for shape in SHAPES:
+    for shape in API_FORMATS:
         check(lambda: {"request": shape.request(parameters)}, parameters)  # noqa: B023 - called at once
         check(lambda: {"target": shape.target(parameters, None)}, parameters)  # noqa: B023
 
@@ -76,7 +76,7 @@ def test_anything_for_a_response(
         SimpleNamespace(**response),
         SimpleNamespace(**{**response, "messages": messages}),
     ):
-        for shape in SHAPES:
+        for shape in API_FORMATS:
             check(lambda: {"response": shape.response(result)}, result)  # noqa: B023
             check(lambda: {"usage": shape.usage(result)}, result)  # noqa: B023
             check(lambda: {"cost": shape.cost(result)}, result)  # noqa: B023
@@ -152,10 +152,10 @@ def test_usage(usage: object, read: Usage | None) -> None:
     assert read_media_usage({"usage": usage}) == read
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_nothing(shape: readers.Shape) -> None:
+@pytest.mark.parametrize("shape", API_FORMATS)
+def test_nothing(shape: readers.ApiFormat) -> None:
     """Of nothing only the kind of operation is known."""
-    kinds = {readers.SHAPES["image"]: "image", readers.SHAPES["speech"]: "speech"}
+    kinds = {readers.API_FORMATS["image"]: "image", readers.API_FORMATS["speech"]: "speech"}
     assert shape.request({}) == Request(output_type=kinds.get(shape))
     assert shape.response(None) == Response()
     assert (shape.usage(None), shape.cost(None)) == (None, None)

@@ -124,7 +124,7 @@ def test_an_unknown_function_has_an_operation() -> None:
 
 
 def test_every_api_format_has_readers() -> None:
-    assert {row.api_format for row in (*OPERATIONS, DEFAULT)} == readers.SHAPES.keys()
+    assert {row.api_format for row in (*OPERATIONS, DEFAULT)} == readers.API_FORMATS.keys()
 
 
 def test_operations_of_one_name_are_of_one_kind() -> None:

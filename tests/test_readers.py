@@ -33,11 +33,11 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Call, Cost, Failure, Request, Response, Routing, Stream, Target, Timing, Usage
 from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
 
-SHAPES = {
-    "chat": readers.SHAPES["chat"],
-    "text": readers.SHAPES["text"],
-    "embedding": readers.SHAPES["embedding"],
-    "default": readers.SHAPES["default"],
+API_FORMATS = {
+    "chat": readers.API_FORMATS["chat"],
+    "text": readers.API_FORMATS["text"],
+    "embedding": readers.API_FORMATS["embedding"],
+    "default": readers.API_FORMATS["default"],
 }
 
 # --- requests ---------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ CHATS: dict[str, tuple[Parameters, Request]] = {
 @pytest.mark.parametrize(("parameters", "expected"), CHATS.values(), ids=CHATS.keys())
 def test_chat_requests(parameters: Parameters, expected: Request) -> None:
     """Counts and choices are read of whatever holds them; what is not understood is unknown."""
-    assert readers.SHAPES["chat"].request(parameters) == expected
+    assert readers.API_FORMATS["chat"].request(parameters) == expected
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_chat_requests(parameters: Parameters, expected: Request) -> None:
 )
 def test_choices_of_a_chat(name: str, given_: object, field: str, read: object) -> None:
     """Each parameter by which the app chooses something."""
-    assert getattr(readers.SHAPES["chat"].request({name: given_}), field) == read
+    assert getattr(readers.API_FORMATS["chat"].request({name: given_}), field) == read
 
 
 PROMPTS: list[tuple[object, int | None, int | None]] = [
@@ -242,20 +242,20 @@ PROMPTS: list[tuple[object, int | None, int | None]] = [
 @pytest.mark.parametrize(("given_", "count", "length"), PROMPTS)
 def test_prompts_and_inputs(given_: object, count: int | None, length: int | None) -> None:
     """One or several, as text or as tokens, of which the length is not known."""
-    text = readers.SHAPES["text"].request({"prompt": given_})
+    text = readers.API_FORMATS["text"].request({"prompt": given_})
     assert text == Request(stream=False, inputs_count=count, content_length=length)
-    embedding = readers.SHAPES["embedding"].request({"input": given_})
+    embedding = readers.API_FORMATS["embedding"].request({"input": given_})
     assert embedding == Request(inputs_count=count, content_length=length)
 
 
 def test_other_requests() -> None:
     """What only embeddings have, and what is read where nobody described the operation."""
     asked = {"model": "m", "stream": True, "dimensions": 8, "encoding_format": "float", "temperature": 1, "input": "a"}
-    assert readers.SHAPES["embedding"].request(asked) == Request(
+    assert readers.API_FORMATS["embedding"].request(asked) == Request(
         model="m", inputs_count=1, content_length=1, encoding_formats=("float",), dimensions=8
     )
-    assert readers.SHAPES["default"].request(asked) == Request(model="m", stream=True)
-    assert readers.SHAPES["default"].request({}) == Request()
+    assert readers.API_FORMATS["default"].request(asked) == Request(model="m", stream=True)
+    assert readers.API_FORMATS["default"].request({}) == Request()
 
 
 # --- responses --------------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ def test_a_chat_response() -> None:
         system_fingerprint="fp",
         service_tier="flex",
     )
-    assert readers.SHAPES["chat"].response(response) == Response(
+    assert readers.API_FORMATS["chat"].response(response) == Response(
         id="an-id",
         model="gpt-4o-2024",
         finish_reasons=("tool_calls", "length"),
@@ -314,7 +314,7 @@ def test_a_chat_response() -> None:
         service_tier="flex",
         system_fingerprint="fp",
     )
-    assert readers.SHAPES["chat"].usage(response) == READ_COUNTED
+    assert readers.API_FORMATS["chat"].usage(response) == READ_COUNTED
 
 
 def test_the_same_response_as_a_dict_is_the_same() -> None:
@@ -326,7 +326,7 @@ def test_the_same_response_as_a_dict_is_the_same() -> None:
         usage=COUNTED,
     )
     dumped = response.model_dump()
-    for shape in SHAPES.values():
+    for shape in API_FORMATS.values():
         assert shape.response(dumped) == shape.response(response)
         assert shape.usage(dumped) == shape.usage(response)
 
@@ -342,10 +342,10 @@ def test_a_text_response() -> None:
         ],
         usage=COUNTED,
     )
-    assert readers.SHAPES["text"].response(response) == Response(
+    assert readers.API_FORMATS["text"].response(response) == Response(
         id="an-id", model="instruct", finish_reasons=("stop", "length"), choices_count=2, content_length=3
     )
-    assert readers.SHAPES["text"].usage(response) == READ_COUNTED
+    assert readers.API_FORMATS["text"].usage(response) == READ_COUNTED
 
 
 @pytest.mark.parametrize(("vector", "dimensions"), [([0.5, 0.25], 2), ("AAAAPw==", None)])
@@ -356,17 +356,19 @@ def test_an_embedding_response(vector: list[float] | str, dimensions: int | None
         data=[Embedding(embedding=vector, index=0, object="embedding")],
         usage=litellm.Usage(prompt_tokens=3, completion_tokens=0, total_tokens=3),
     )
-    assert readers.SHAPES["embedding"].response(response) == Response(model="embedding", dimension_count=dimensions)
-    assert readers.SHAPES["embedding"].usage(response) == Usage(input=3, total=3)
+    assert readers.API_FORMATS["embedding"].response(response) == Response(
+        model="embedding", dimension_count=dimensions
+    )
+    assert readers.API_FORMATS["embedding"].usage(response) == Usage(input=3, total=3)
 
 
 def test_a_response_nobody_described() -> None:
     """Its id and model are read where it has some, and its usage."""
     response = SimpleNamespace(id="an-id", model="m", choices=[1], usage={"prompt_tokens": 1, "completion_tokens": 2})
-    assert readers.SHAPES["default"].response(response) == Response(id="an-id", model="m")
-    assert readers.SHAPES["default"].usage(response) == Usage(input=1, output=2)
-    assert readers.SHAPES["default"].response(b"sound") == Response()
-    assert readers.SHAPES["default"].usage(b"sound") is None
+    assert readers.API_FORMATS["default"].response(response) == Response(id="an-id", model="m")
+    assert readers.API_FORMATS["default"].usage(response) == Usage(input=1, output=2)
+    assert readers.API_FORMATS["default"].response(b"sound") == Response()
+    assert readers.API_FORMATS["default"].usage(b"sound") is None
 
 
 USAGES: list[tuple[object, Usage | None]] = [
@@ -428,7 +430,7 @@ USAGES: list[tuple[object, Usage | None]] = [
 @pytest.mark.parametrize(("usage", "expected"), USAGES)
 def test_usage(usage: object, expected: Usage | None) -> None:
     """What was not counted is unknown: all zeros are LiteLLM's; one beside a count, or of a detail, is a count."""
-    assert readers.SHAPES["chat"].usage(SimpleNamespace(usage=usage)) == expected
+    assert readers.API_FORMATS["chat"].usage(SimpleNamespace(usage=usage)) == expected
 
 
 @pytest.mark.parametrize("provider", ["gemini", "huggingface", "sagemaker", "triton", "openai"])
@@ -437,10 +439,10 @@ def test_usage_of_embeddings(provider: str) -> None:
     response = litellm.EmbeddingResponse(usage=litellm.Usage(prompt_tokens=9, total_tokens=9))
     response._hidden_params["custom_llm_provider"] = provider
     counted = Usage(input=9, total=9) if provider == "openai" else None
-    assert readers.SHAPES["embedding"].usage(response) == counted
+    assert readers.API_FORMATS["embedding"].usage(response) == counted
     by_kind = PromptTokensDetailsWrapper(text_tokens=0, image_tokens=9)
     response.usage = litellm.Usage(prompt_tokens=9, total_tokens=9, prompt_tokens_details=by_kind)
-    assert readers.SHAPES["embedding"].usage(response) == Usage(input=9, total=9, input_text=0, input_image=9)
+    assert readers.API_FORMATS["embedding"].usage(response) == Usage(input=9, total=9, input_text=0, input_image=9)
 
 
 @pytest.mark.parametrize(
@@ -458,8 +460,8 @@ def test_usage_of_embeddings(provider: str) -> None:
 def test_the_model_that_answered(provider: str | None, written: str, model: str) -> None:
     """Before some LiteLLM puts the provider; before others it is in the name."""
     for reader, response in (
-        (readers.SHAPES["chat"], litellm.ModelResponse(model=written)),
-        (readers.SHAPES["embedding"], litellm.EmbeddingResponse(model=written)),
+        (readers.API_FORMATS["chat"], litellm.ModelResponse(model=written)),
+        (readers.API_FORMATS["embedding"], litellm.EmbeddingResponse(model=written)),
     ):
         response._hidden_params["custom_llm_provider"] = provider
         assert reader.response(response).model == model
@@ -468,8 +470,8 @@ def test_the_model_that_answered(provider: str | None, written: str, model: str)
 @pytest.mark.parametrize(("tier", "known"), [("auto", None), ("flex", "flex"), (None, None)])
 def test_the_tier_that_served(tier: str | None, known: str | None) -> None:
     """`auto` is a wish."""
-    assert readers.SHAPES["chat"].response(SimpleNamespace(service_tier=tier)).service_tier == known
-    chunks = readers.SHAPES["chat"].chunks(SimpleNamespace())
+    assert readers.API_FORMATS["chat"].response(SimpleNamespace(service_tier=tier)).service_tier == known
+    chunks = readers.API_FORMATS["chat"].chunks(SimpleNamespace())
     chunks.add(SimpleNamespace(id="an-id", service_tier=tier, choices=[]), 0.5)
     assert chunks.response().service_tier == known
 
@@ -481,7 +483,7 @@ def test_the_tier_that_served(tier: str | None, known: str | None) -> None:
 def test_a_reason_that_nobody_gave(received: str | None, intermittent: str | None, known: tuple[str | None]) -> None:
     """LiteLLM ends every stream with `stop`: where the provider gave no reason that is none."""
     stream = SimpleNamespace(received_finish_reason=received, intermittent_finish_reason=intermittent)
-    chunks = readers.SHAPES["chat"].chunks(stream)
+    chunks = readers.API_FORMATS["chat"].chunks(stream)
     chunks.add(chunk(Delta(), finish_reason="stop"), 0.5)
     assert chunks.response().finish_reasons == known
 
@@ -505,8 +507,8 @@ def test_what_litellm_hides_in_a_response(
     """Cost, cache and the provider's own name of the model come from `_hidden_params`."""
     response = litellm.ModelResponse(model="asked")
     response._hidden_params = hidden
-    assert readers.SHAPES["chat"].cost(response) == (None if cost is None else Cost(total=cost, source="litellm"))
-    read = readers.SHAPES["chat"].response(response)
+    assert readers.API_FORMATS["chat"].cost(response) == (None if cost is None else Cost(total=cost, source="litellm"))
+    read = readers.API_FORMATS["chat"].response(response)
     assert (read.model, read.cache_hit) == (model, hit)
 
 
@@ -539,7 +541,7 @@ def fragment(index: int, arguments: str) -> Delta:
 )
 def test_which_chunks_carry_output(given_: ModelResponseStream, *, output: bool) -> None:
     """Text, reasoning and calls do; a role and a reason do not."""
-    chunks = readers.SHAPES["chat"].chunks(None)
+    chunks = readers.API_FORMATS["chat"].chunks(None)
     chunks.add(given_, 0.5)
     assert chunks.first_token == (0.5 if output else None)
 
@@ -547,7 +549,7 @@ def test_which_chunks_carry_output(given_: ModelResponseStream, *, output: bool)
 def test_a_chat_stream() -> None:
     """Fragments are put together by choice and call; LiteLLM's stream knows what its chunks do not say."""
     stream = SimpleNamespace(system_fingerprint="fp", _provider_response_model="gpt-4o-2024", chunks=[])
-    chunks = readers.SHAPES["chat"].chunks(stream)
+    chunks = readers.API_FORMATS["chat"].chunks(stream)
     for each in (
         chunk(Delta(role="assistant", content="")),
         chunk(Delta(content="ab")),
@@ -572,7 +574,7 @@ def test_a_chat_stream() -> None:
 
 def test_a_stream_from_the_cache() -> None:
     """LiteLLM plays cached answers as streams too."""
-    chunks = readers.SHAPES["chat"].chunks(SimpleNamespace(custom_llm_provider="cached_response"))
+    chunks = readers.API_FORMATS["chat"].chunks(SimpleNamespace(custom_llm_provider="cached_response"))
     chunks.add(chunk(Delta(content="a")), 0.5)
     assert chunks.response() == Response(
         id="an-id", finish_reasons=(None,), choices_count=1, content_length=1, tool_calls_count=0, cache_hit=True
@@ -581,7 +583,7 @@ def test_a_stream_from_the_cache() -> None:
 
 def test_a_text_stream_from_the_cache() -> None:
     """It may be made of the chunks of a chat."""
-    chunks = readers.SHAPES["text"].chunks(SimpleNamespace(custom_llm_provider="cached_response", chunks=[]))
+    chunks = readers.API_FORMATS["text"].chunks(SimpleNamespace(custom_llm_provider="cached_response", chunks=[]))
     chunks.add(chunk(Delta(content="ab")), 0.5)
     assert (chunks.response().cache_hit, chunks.response().content_length, chunks.first_token) == (True, 2, 0.5)
 
@@ -613,13 +615,13 @@ def reporting(read: int, written: int) -> ModelResponseStream:
 )
 def test_usage_of_a_stream(kept: list[ModelResponseStream], expected: Usage | None) -> None:
     """It is in the chunks that the provider sent; the input may come first and the output last."""
-    assert readers.SHAPES["chat"].chunks(SimpleNamespace(chunks=kept)).usage() == expected
+    assert readers.API_FORMATS["chat"].chunks(SimpleNamespace(chunks=kept)).usage() == expected
 
 
 def test_a_text_stream() -> None:
     """It is made of a chat stream, in which are its usage and fingerprint."""
     chat = SimpleNamespace(system_fingerprint="fp", chunks=[reporting(3, 4)])
-    chunks = readers.SHAPES["text"].chunks(SimpleNamespace(completion_stream=chat))
+    chunks = readers.API_FORMATS["text"].chunks(SimpleNamespace(completion_stream=chat))
     texts = [("ab", None), ("c", None), ("", "stop")]
     for at, (text, reason) in enumerate(texts, start=1):
         choices = [TextChoices(text=text, index=0, finish_reason=reason)]
@@ -633,7 +635,7 @@ def test_a_text_stream() -> None:
 
 def test_a_stream_nobody_described() -> None:
     """Its chunks are not looked at."""
-    chunks = readers.SHAPES["default"].chunks(object())
+    chunks = readers.API_FORMATS["default"].chunks(object())
     chunks.add(object(), 0.5)
     assert (chunks.first_token, chunks.response(), chunks.usage()) == (None, Response(), None)
 
@@ -662,8 +664,8 @@ def test_what_a_stream_is() -> None:
 )
 def test_the_cost_of_a_stream(breakdown: object, cost: Cost | None) -> None:
     """LiteLLM leaves it in its logging object, if it has one."""
-    assert readers.SHAPES["chat"].stream_cost(SimpleNamespace(cost_breakdown=breakdown)) == cost
-    assert readers.SHAPES["chat"].stream_cost(None) is None
+    assert readers.API_FORMATS["chat"].stream_cost(SimpleNamespace(cost_breakdown=breakdown)) == cost
+    assert readers.API_FORMATS["chat"].stream_cost(None) is None
 
 
 def test_what_the_client_would_make_of_its_http_clients_exception() -> None:
@@ -933,10 +935,10 @@ GOOD: Parameters = {
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("shape", API_FORMATS.values(), ids=API_FORMATS.keys())
 @UNHURRIED
 @given(name=st.sampled_from(PARAMETERS), value=JSON)
-def test_anything_for_a_parameter(shape: readers.Shape, name: str, value: object) -> None:
+def test_anything_for_a_parameter(shape: readers.ApiFormat, name: str, value: object) -> None:
     """A sound request with any one parameter replaced by anything."""
     parameters = {**GOOD, name: value}
     check(lambda: {"request": shape.request(parameters)}, parameters)
@@ -949,14 +951,14 @@ def test_anything_for_a_parameter(shape: readers.Shape, name: str, value: object
 def test_anything_for_a_message(message: dict[str, object], part: dict[str, object]) -> None:
     """Messages, and parts of messages, that hold anything."""
     parameters: Parameters = {"messages": [{"role": "user", "content": [part]}, message]}
-    check(lambda: {"request": readers.SHAPES["chat"].request(parameters)}, parameters)
+    check(lambda: {"request": readers.API_FORMATS["chat"].request(parameters)}, parameters)
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("shape", API_FORMATS.values(), ids=API_FORMATS.keys())
 @UNHURRIED
 @given(response=holding(*RESPONSE), choice=holding(*CHOICE), message=holding(*MESSAGE), usage=holding(*USAGE))
 def test_anything_for_a_response(
-    shape: readers.Shape,
+    shape: readers.ApiFormat,
     response: dict[str, object],
     choice: dict[str, object],
     message: dict[str, object],
@@ -968,14 +970,14 @@ def test_anything_for_a_response(
         hidden = SimpleNamespace(**result, _hidden_params=response)
         check(lambda: {"response": shape.response(hidden)}, hidden)  # noqa: B023 - called at once
         check(lambda: {"usage": shape.usage(result)}, result)  # noqa: B023
-        check(lambda: {"cost": readers.SHAPES["chat"].cost(hidden)}, hidden)  # noqa: B023
+        check(lambda: {"cost": readers.API_FORMATS["chat"].cost(hidden)}, hidden)  # noqa: B023
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+@pytest.mark.parametrize("shape", API_FORMATS.values(), ids=API_FORMATS.keys())
 @UNHURRIED
 @given(deltas=st.lists(holding(*MESSAGE), max_size=4), choice=holding(*CHOICE), usage=holding(*USAGE), fingerprint=JSON)
 def test_anything_for_a_chunk(
-    shape: readers.Shape,
+    shape: readers.ApiFormat,
     deltas: list[dict[str, object]],
     choice: dict[str, object],
     usage: dict[str, object],
@@ -1005,7 +1007,7 @@ def test_anything_for_a_logging_object(
     logging = SimpleNamespace(model_call_details=details, call_type=call_type, cost_breakdown={"total_cost": cost})
     check(lambda: {"target": readers.read_target(parameters, logging)}, parameters, logging)
     check(lambda: {"routing": readers.read_routing(parameters, logging)}, parameters, logging)
-    check(lambda: {"cost": readers.SHAPES["chat"].stream_cost(logging)}, logging)
+    check(lambda: {"cost": readers.API_FORMATS["chat"].stream_cost(logging)}, logging)
 
 
 @UNHURRIED

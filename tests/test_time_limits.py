@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.context import attach, get_current
 
 import agentops_otel_litellm
-from agentops_otel_litellm.invocation.invocation import Observation
+from agentops_otel_litellm.invocation.invocation import Invocation
 from apps import MESSAGES
 from recorder import Recorder
 
@@ -71,7 +71,7 @@ class Interruption:
     def _line(self, frame: FrameType, event: str, _arg: object) -> Any:  # noqa: ANN401 - (the same)
         if event == "line":
             self.lines += 1
-            self.has_begun |= frame.f_code is Observation.__init__.__code__
+            self.has_begun |= frame.f_code is Invocation.__init__.__code__
             if self.lines == self._after:
                 sys.settrace(None)
                 self.function = frame.f_code.co_name

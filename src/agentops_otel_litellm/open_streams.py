@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class OpenStream(Protocol):
-    """The methods of an observation that are used here."""
+    """The methods of an invocation that are used here."""
 
     def abandon(self) -> None:
         """Nobody will read the stream any more."""

@@ -61,7 +61,7 @@ class Operation:
     are written with their package: `vector_stores.search`.
     """
     api_format: str = "default"
-    """How requests and responses are read: a key of `readers.SHAPES`."""
+    """How requests and responses are read: a key of `readers.API_FORMATS`."""
     kind: Kind = Kind.OTHER
     unit: Unit | None = None
 

@@ -91,7 +91,7 @@ class Response:
 
 @record
 class Stream:
-    """The timing of a streamed response. Instants are in seconds since the start of the call."""
+    """The timing of a streamed response. ChunkTimes are in seconds since the start of the call."""
 
     outcome: StreamOutcome
     chunk_count: int

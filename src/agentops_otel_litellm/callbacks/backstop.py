@@ -115,7 +115,7 @@ def _record_call(telemetry: Telemetry, logging: object, arguments: Mapping[str, 
         return
     operation = operation_logged_as(getattr(logging, "call_type", None))
     parameters = readers.logged_parameters(logging)
-    target = readers.shape_of(operation).target(parameters, logging)
+    target = readers.api_format_of(operation).target(parameters, logging)
     started = Call(name=operation.name, operation=operation.name, target=target, timing=timing)
     call = _with_request(started, operation, logging, parameters)
     with _READING_APP:
@@ -149,9 +149,9 @@ def _with_request(call: Call, operation: Operation, logging: object, parameters:
     request: Request | None = None
     routing: Routing | None = None
     with _READING_REQUEST:
-        request = readers.shape_of(operation).request(parameters)
+        request = readers.api_format_of(operation).request(parameters)
     with _READING_ROUTING:
-        routing = readers.shape_of(operation).routing(parameters, logging)
+        routing = readers.api_format_of(operation).routing(parameters, logging)
     return replace(call, request=request, routing=routing)
 
 
@@ -161,12 +161,12 @@ def _with_response(call: Call, operation: Operation, logging: object, arguments:
     response: Response | None = None
     usage: Usage | None = None
     cost: Cost | None = None
-    shape = readers.response_shape(result, readers.shape_of(operation))
+    api_format = readers.api_format_of_response(result, readers.api_format_of(operation))
     with _READING_RESPONSE:
-        response = shape.response(result)
+        response = api_format.response(result)
         if arguments.get("cache_hit") is True:
             response = replace(response, cache_hit=True)
     with _READING_USAGE:
-        usage = readers.logged_usage(logging, result, shape)
+        usage = readers.logged_usage(logging, result, api_format)
         cost = readers.logged_cost(logging, usage)
     return replace(call, response=response, usage=usage, cost=cost)

@@ -18,7 +18,7 @@ from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_context
 
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.invocation import CURRENT, Observation, outside_of_calls
+from agentops_otel_litellm.invocation.invocation import CURRENT, Invocation, outside_of_calls
 from agentops_otel_litellm.invocation.suppression import without_suppression
 
 _SETTING_CONTEXT = guard("setting the context of callbacks")
@@ -59,11 +59,11 @@ class OutsideCalls(ApplicationContext):
 
 
 def _application_context(context: Context) -> Context:
-    observation = context.get(CURRENT)
-    if not isinstance(observation, Observation):
+    invocation = context.get(CURRENT)
+    if not isinstance(invocation, Invocation):
         return context
     outside, span = without_suppression(context), get_current_span(context)
-    return set_span_in_context(NonRecordingSpan(span.get_span_context()), outside) if observation.has(span) else outside
+    return set_span_in_context(NonRecordingSpan(span.get_span_context()), outside) if invocation.has(span) else outside
 
 
 def wrap_input_logging(log: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ _UNKNOWN_TARGET, _NO_ROUTING = Target(), Routing()
 
 
 @dataclass(slots=True)
-class Try:
+class RunningAttempt:
     """An attempt that may not have ended. Times are seconds on the monotonic clock."""
 
     began: float
@@ -38,8 +38,8 @@ class AttemptTracker:
     __slots__ = ("_attempts", "_current", "_errors")
 
     def __init__(self) -> None:
-        self._attempts: list[Try] = []
-        self._current: Try | None = None
+        self._attempts: list[RunningAttempt] = []
+        self._current: RunningAttempt | None = None
         """The attempt that has not ended, if there is one."""
         self._errors: list[BaseException] = []
         """The exceptions that ended attempts. LiteLLM's functions pass the first one on as well as the last."""
@@ -52,7 +52,7 @@ class AttemptTracker:
     def begin(self) -> None:
         """LiteLLM sends a request to a provider: begin an attempt, unless one is open."""
         if self._current is None:
-            self._current = Try(perf_counter())
+            self._current = RunningAttempt(perf_counter())
             self._attempts.append(self._current)
 
     def end(self, at: float, target: Target) -> None:
@@ -69,7 +69,7 @@ class AttemptTracker:
         failure = failure or readers.read_failure(error)
         failed = self._current
         if failed is None:
-            failed = Try(at, sent_request=False)
+            failed = RunningAttempt(at, sent_request=False)
             self._attempts.append(failed)
         failed.ended, failed.target, failed.failure = at, target, failure
         self._current = None
@@ -102,9 +102,9 @@ class AttemptTracker:
         """Release the exceptions, whose tracebacks keep LiteLLM's frames alive. None is passed on any more."""
         self._errors.clear()
 
-    def add(self, began: float, target: Target, routing: Routing) -> Try:
+    def add(self, began: float, target: Target, routing: Routing) -> RunningAttempt:
         """Add an attempt that is a call of its own. The caller sets how it ends."""
-        attempt = Try(began, target=target, routing=routing)
+        attempt = RunningAttempt(began, target=target, routing=routing)
         self._attempts.append(attempt)
         return attempt
 

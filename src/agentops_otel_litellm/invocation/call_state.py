@@ -1,4 +1,4 @@
-"""Account: the facts that are known about a call while it is in progress."""
+"""CallState: the facts that are known about a call while it is in progress."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.attempts import AttemptTracker
 from agentops_otel_litellm.invocation.logging_objects import know
-from agentops_otel_litellm.invocation.nested_responses import Answer, Answers, step_in
-from agentops_otel_litellm.invocation.response_reader import AnswerReader
+from agentops_otel_litellm.invocation.nested_responses import NestedResponses, ResponseFacts, step_in
+from agentops_otel_litellm.invocation.response_reader import ResponseReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ _READING_RESPONSE = guard("reading a response")
 _READING_EXCEPTION = guard("reading an exception")
 
 
-class Account:
+class CallState:
     """The parameters of a call and the facts that LiteLLM has disclosed since, read by the readers of the operation.
 
     A value that cannot be read is absent; the others are recorded all the same.
@@ -41,18 +41,18 @@ class Account:
 
     __slots__ = (
         "_answer",
+        "_api_format",
         "_app",
         "_content",
         "_first_logging",
         "_operation",
         "_parameters",
         "_request",
-        "_shape",
-        "answers",
         "attempts",
         "cooldown_time",
         "error",
         "logging",
+        "nested",
         "reader",
         "started",
         "started_at",
@@ -61,10 +61,10 @@ class Account:
 
     def __init__(self, operation: Operation, parameters: Mapping[str, object]) -> None:
         self._operation = operation
-        self._shape = readers.shape_of(operation)
+        self._api_format = readers.api_format_of(operation)
         self._parameters = parameters
         self._request: Request | None = None
-        self._answer: Answer | None = None
+        self._answer: ResponseFacts | None = None
         self._content: Content | None = None
         self._app: App | None = None
         self.logging: object = readers.read_logging_object(parameters)
@@ -78,10 +78,10 @@ class Account:
         """Seconds for which the Router has put the call's deployment into cooldown."""
         self.error: BaseException | None = None
         """The error of a call that LiteLLM does not raise, as in a realtime session."""
-        self.answers: Answers | None = None
-        """The answers of the call, if LiteLLM called itself or made other calls for it; otherwise `None`."""
+        self.nested: NestedResponses | None = None
+        """The results inside the call, if LiteLLM called itself or made other calls for it; otherwise `None`."""
         self.attempts = AttemptTracker()
-        self.reader = AnswerReader(self._shape, parameters)
+        self.reader = ResponseReader(self._api_format, parameters)
         self.started_at = time_ns()
         self.started = perf_counter()
 
@@ -90,14 +90,14 @@ class Account:
         self._parameters, self._request, self._answer, self._content = {}, None, None, None
         self._app = None
         self.logging = self._first_logging = self.translation = self.error = None
-        self.answers = None
+        self.nested = None
         self.reader.release()
         self.attempts = AttemptTracker()
 
     def read_request(self) -> None:
         """Read the request, before LiteLLM can change the parameters."""
         with _READING_REQUEST:
-            self._request = self._shape.request(self._parameters)
+            self._request = self._api_format.request(self._parameters)
 
     def read_app(self, context: Context, metadata_keys: Sequence[str], baggage_keys: Sequence[str]) -> None:
         """Read the user, session, tags and metadata, from the parameters and from the OpenTelemetry context."""
@@ -106,20 +106,20 @@ class Account:
 
     def read_content(self) -> None:
         """Read the content of the request. Called only if content is captured."""
-        readers_of = self._shape.content
+        readers_of = self._api_format.content
         if readers_of is not None:
             with _READING_CONTENT:
                 self._content = readers_of.request(self._parameters)
 
     def chunks(self, stream: object) -> readers.Chunks:
         """Return the reader of the stream's chunks."""
-        return self._shape.chunks(stream)
+        return self._api_format.chunks(stream)
 
     def transcript(self) -> readers.Transcript | None:
         """Return the reader of the stream's content; `None` if no content is captured."""
-        if self._content is None or self._shape.content is None:
+        if self._content is None or self._api_format.content is None:
             return None
-        make = self._shape.content.transcript
+        make = self._api_format.content.transcript
         return None if make is None else make()
 
     def set_logging(self, logging: object) -> None:
@@ -155,30 +155,32 @@ class Account:
             self._answer = self.reader.read_result(result, self.logging)
         self.error = error
 
-    def require_answers(self) -> Answers:
-        """Return the answers of the call, which has several or other calls inside it."""
-        if self.answers is None:
-            self.answers = Answers(lambda shape, result: self.reader.read_one_of_several(shape, result, self.logging))
-        return self.answers
+    def require_nested_responses(self) -> NestedResponses:
+        """Return the results inside the call, which has several responses or other calls inside it."""
+        if self.nested is None:
+            self.nested = NestedResponses(
+                lambda api_format, result: self.reader.read_one_of_several(api_format, result, self.logging)
+            )
+        return self.nested
 
     def add_replaced(self, response: object, context: Mapping[str, object], *, is_rejected: bool = False) -> None:
         """Add a response, received in `context`, that the application does not get: it is replaced or rejected."""
-        step, answers = step_in(context, self), self.require_answers()
+        step, nested = step_in(context, self), self.require_nested_responses()
         if step is not None:
             step.add_replaced(response)
-        elif not answers.has_latest:
-            answers.add_replaced(self._shape, response)
-        answers.drop_latest(is_rejected=is_rejected)
+        elif not nested.has_latest:
+            nested.add_replaced(self._api_format, response)
+        nested.drop_latest(is_rejected=is_rejected)
 
     def begin_attempt(self) -> None:
         """LiteLLM sends a request to a provider, in the open attempt or in a new one.
 
         If it has received a response in the open attempt, that attempt ended then.
         """
-        answers = self.answers
-        if answers is not None and answers.latest_at is not None:
-            self.attempts.end(answers.latest_at, self.target())
-            answers.latest_at = None
+        nested = self.nested
+        if nested is not None and nested.latest_at is not None:
+            self.attempts.end(nested.latest_at, self.target())
+            nested.latest_at = None
         self.attempts.begin()
 
     def initial_call(self) -> Call:
@@ -210,7 +212,7 @@ class Account:
         `result` is what LiteLLM returned, if that is no stream.
         """
         outcome, failure = _read_failure(outcome, error, streamed)
-        response, usage, cost = self._final_answer(outcome, result, streamed)
+        response, usage, cost = self._final_facts(outcome, result, streamed)
         target, ended = self.target(), self.started + duration
         return Call(
             name=self._operation.name,
@@ -228,21 +230,21 @@ class Account:
             app=self._app,
             content=None if self._content is None else self._logged_content(self._content, result, streamed),
             estimate=self.reader.estimate,
-            answered_by_another=self.answers.is_answered_by_nested_call if self.answers is not None else None,
+            answered_by_another=self.nested.is_answered_by_nested_call if self.nested is not None else None,
         )
 
-    def _final_answer(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
-        """Return the answer of the call: the last one, combined with the others if LiteLLM received several."""
-        answer = self._last_answer(outcome, result, streamed)
-        if self.answers is None:
-            return answer
+    def _final_facts(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> ResponseFacts:
+        """Return the response, usage and cost of the call: the last ones, combined with the others if LiteLLM received several."""
+        facts = self._last_facts(outcome, result, streamed)
+        if self.nested is None:
+            return facts
         with _READING_RESPONSE:
             if streamed is None and outcome == "completed":
-                self.answers.set_final_result(self._shape, result)
-            return self.answers.combine(answer, failed=streamed is None and outcome != "completed")
-        return answer
+                self.nested.set_final_result(self._api_format, result)
+            return self.nested.combine(facts, failed=streamed is None and outcome != "completed")
+        return facts
 
-    def _last_answer(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> Answer:
+    def _last_facts(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> ResponseFacts:
         if streamed is not None:
             return self.reader.read_stream(streamed.chunks, outcome, self.logging)
         if self._answer is not None:
@@ -262,7 +264,7 @@ class Account:
         with _READING_CONTENT:
             if streamed is not None:
                 return replace(content, output=streamed.messages())
-            readers_of = self._shape.content
+            readers_of = self._api_format.content
             if result is not None and readers_of is not None:
                 read_output, read_documents = readers_of.response, readers_of.documents
                 return replace(
@@ -274,12 +276,12 @@ class Account:
 
     def target(self) -> Target:
         with _READING_TARGET:
-            return self._shape.target(self._parameters, self.logging)
+            return self._api_format.target(self._parameters, self.logging)
         return Target()
 
     def routing(self) -> Routing | None:
         with _READING_ROUTING:
-            routing = self._shape.routing(self._parameters, self._first_logging)
+            routing = self._api_format.routing(self._parameters, self._first_logging)
             return replace(routing, cooldown_time=self.cooldown_time) if self.cooldown_time is not None else routing
         return None
 

@@ -1,4 +1,4 @@
-"""Instants: the times at which a stream's chunks were received, in memory that does not grow with the stream."""
+"""ChunkTimes: the times at which a stream's chunks were received, in memory that does not grow with the stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from math import ceil, log2
 from operator import sub
 
 
-class Instants:
+class ChunkTimes:
     """The latest times, in seconds on the monotonic clock, and a summary of the gaps between the earlier ones.
 
     The gaps of a short stream are exact. Those of a longer one are gathered in bands, each 2.2 % wide, and count as
@@ -60,8 +60,8 @@ class Instants:
         return gaps
 
     def _gaps_kept(self) -> Iterable[float]:
-        instants = sorted(self._kept)  # threads that share a stream may add times out of order
-        return map(sub, instants[1:], instants)
+        chunk_times = sorted(self._kept)  # threads that share a stream may add times out of order
+        return map(sub, chunk_times[1:], chunk_times)
 
     def _gather(self) -> None:
         """Keep only the latest time, and add the gaps before it to the bands."""

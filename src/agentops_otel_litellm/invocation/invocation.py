@@ -1,4 +1,4 @@
-"""Observation: a call while it is in progress."""
+"""Invocation: a call while it is in progress."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.call import Call, StreamOutcome
 from agentops_otel_litellm.features import COOLDOWNS, ERRORS, FEATURES, ROUTES
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.attempts import Try
-from agentops_otel_litellm.invocation.call_state import Account
+from agentops_otel_litellm.invocation.attempts import RunningAttempt
+from agentops_otel_litellm.invocation.call_state import CallState
 from agentops_otel_litellm.invocation.streamed_response import StreamedResponse
 from agentops_otel_litellm.invocation.suppression import suppress_others
 from agentops_otel_litellm.invocation.trace_cost import TraceCost, trace_cost_of
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from agentops_otel_litellm.operations import Operation
     from agentops_otel_litellm.telemetry import Telemetry
 
-CURRENT = create_key("agentops_otel_litellm.observation")
-"""The key under which an OpenTelemetry context has the observation that it is inside of."""
+CURRENT = create_key("agentops_otel_litellm.invocation")
+"""The key under which an OpenTelemetry context has the invocation that it is inside of."""
 
 _SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
-"""The key under which the context of an observation has the span that was current outside of all observations."""
+"""The key under which the context of an invocation has the span that was current outside of all invocations."""
 
 
 def outside_of_calls(context: Context) -> Context:
@@ -49,23 +49,23 @@ def outside_of_calls(context: Context) -> Context:
 
 
 def _span_outside(context: Context) -> Span:
-    current, observation = get_current_span(context), context.get(CURRENT)
-    if not isinstance(observation, Observation) or not observation.has_id_of(current):
+    current, invocation = get_current_span(context), context.get(CURRENT)
+    if not isinstance(invocation, Invocation) or not invocation.has_id_of(current):
         return current
     span: Span = context.get(_SPAN_OUTSIDE, INVALID_SPAN)  # type: ignore[assignment]  # nothing else is put there
     return span
 
 
-def observation_in(context: Mapping[str, object]) -> Observation | None:
-    """The observation that a context is inside of, if its call has not ended."""
-    observation = context.get(CURRENT)
-    return observation if isinstance(observation, Observation) and observation.open else None
+def invocation_in(context: Mapping[str, object]) -> Invocation | None:
+    """The invocation that a context is inside of, if its call has not ended."""
+    invocation = context.get(CURRENT)
+    return invocation if isinstance(invocation, Invocation) and invocation.open else None
 
 
-def call_in(context: Mapping[str, object]) -> Observation | None:
-    """The observation of a call of a model that a context is inside of, if that call has not ended."""
-    observation = observation_in(context)
-    return observation if observation is not None and observation.calls_a_model else None
+def call_in(context: Mapping[str, object]) -> Invocation | None:
+    """The invocation of a call of a model that a context is inside of, if that call has not ended."""
+    invocation = invocation_in(context)
+    return invocation if invocation is not None and invocation.calls_a_model else None
 
 
 def is_suppressed(context: Mapping[str, object]) -> bool:
@@ -83,7 +83,7 @@ _READING_CALL = guard("reading a finished call")
 _CANCELLATIONS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
-class Observation:
+class Invocation:
     """One call, from the request to the last chunk. It starts the span of the call, and ends it exactly once."""
 
     __slots__ = (
@@ -102,8 +102,8 @@ class Observation:
         "_telemetry",
         "_unsettled",
         "_waiting_since",
-        "account",
         "settles_attempts",
+        "state",
         "trace_cost",
     )
 
@@ -125,21 +125,21 @@ class Observation:
         self._waiting_since: float | None = None
         """When LiteLLM returned a coroutine or a stream manager, which the application may use or not."""
         self._finalizer: finalize[..., object] | None = None
-        self._route: Observation | None = None
+        self._route: Invocation | None = None
         """The route of which this call is an attempt, and below that attempt."""
-        self._route_attempt: Try | None = None
+        self._route_attempt: RunningAttempt | None = None
         self._unsettled: Callable[[str | None, float | None], None] | None = None
         """Ends the span of the last failed attempt, once the Router has decided on a cooldown."""
         self.settles_attempts = False
         """Whether it is a route of the Router's Rust core, which decides on a cooldown after the attempt is over."""
-        self._enclosing_call: Observation | None = None
+        self._enclosing_call: Invocation | None = None
         self.trace_cost: TraceCost | None = None
         """The cost of the trace, if its first span in this process is a call's."""
-        self.account = Account(operation, parameters)
+        self.state = CallState(operation, parameters)
         """The facts that are known about the call."""
         suppressed: Mapping[str, object] = suppress_others(context) if operation.calls_a_model else {}
-        self._span: Span = telemetry.start(self.account.initial_call(), context)
-        # The span is open, and only an observation ends it. So nothing below may raise, except a signal handler.
+        self._span: Span = telemetry.start(self.state.initial_call(), context)
+        # The span is open, and only an invocation ends it. So nothing below may raise, except a signal handler.
         inside = {**suppressed, **set_span_in_context(self._span, context)}
         self._context: Context | None = Context({**inside, CURRENT: self, _SPAN_OUTSIDE: _span_outside(context)})
         try:
@@ -154,27 +154,27 @@ class Observation:
     @classmethod
     def begin(
         cls, telemetry: Telemetry, operation: Operation, parameters: Mapping[str, object], context: Context
-    ) -> Observation:
-        """Return the observation of a call that begins.
+    ) -> Invocation:
+        """Return the invocation of a call that begins.
 
         If a signal handler of the application raises before the span is open, the call is recorded as one that failed
         with that exception.
         """
-        observation = cls.__new__(cls)
+        invocation = cls.__new__(cls)
         try:
-            observation.__init__(telemetry, operation, parameters, context)  # type: ignore[misc]  # it has not run
-            return observation  # noqa: TRY300 - a signal handler may raise here
+            invocation.__init__(telemetry, operation, parameters, context)  # type: ignore[misc]  # it has not run
+            return invocation  # noqa: TRY300 - a signal handler may raise here
         except BaseException as error:
-            if not hasattr(observation, "_span"):
-                observation = cls(telemetry, operation, parameters, context)
-            observation.end_with_error(error)
+            if not hasattr(invocation, "_span"):
+                invocation = cls(telemetry, operation, parameters, context)
+            invocation.end_with_error(error)
             raise
 
     def _relate_to_others(self, context: Context) -> None:
         """Find the trace's cost, the enclosing call and the route that the call is a part of."""
-        parent, open_parent = context.get(CURRENT), observation_in(context)
+        parent, open_parent = context.get(CURRENT), invocation_in(context)
         self.trace_cost = trace_cost_of(
-            self._span, context, parent.trace_cost if isinstance(parent, Observation) else None
+            self._span, context, parent.trace_cost if isinstance(parent, Invocation) else None
         )
         if open_parent is not None:
             is_call = open_parent.calls_a_model
@@ -184,13 +184,13 @@ class Observation:
 
     def _read_request(self, context: Context) -> None:
         """Read the request, if the span is recorded."""
-        account, telemetry = self.account, self._telemetry
+        state, telemetry = self.state, self._telemetry
         if self._span.is_recording():
-            account.reader.is_recorded = True
-            account.read_request()
-            account.read_app(context, telemetry.metadata_keys, telemetry.baggage_keys)
+            state.reader.is_recorded = True
+            state.read_request()
+            state.read_app(context, telemetry.metadata_keys, telemetry.baggage_keys)
             if telemetry.records_content:
-                account.read_content()
+                state.read_content()
 
     @property
     def open(self) -> bool:
@@ -262,17 +262,17 @@ class Observation:
 
     def end_with_result(self, result: object) -> None:
         """LiteLLM has returned a response that is no stream."""
-        error = self.account.error
+        error = self.state.error
         self._offer_to_enclosing_call(result)
         self._end("completed" if error is None else "failed", result=result, error=error)
 
     def start_stream(self, stream: object) -> None:
         """LiteLLM has returned a stream, which the application may read or not."""
         self._offer_to_enclosing_call(stream)
-        if self.account.answers is not None:
-            self.account.answers.set_result(stream)
-        self._streamed = StreamedResponse(self.account.chunks(stream), perf_counter(), self.account.transcript())
-        self.account.attempts.forget_errors()
+        if self.state.nested is not None:
+            self.state.nested.set_result(stream)
+        self._streamed = StreamedResponse(self.state.chunks(stream), perf_counter(), self.state.transcript())
+        self.state.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 
     def wait_for_use(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
@@ -317,8 +317,8 @@ class Observation:
     def _release_stream(self) -> None:
         if self._streamed is not None:
             self._streamed.chunks.release()
-        if self.account.answers is not None:
-            self.account.answers.release_streams()
+        if self.state.nested is not None:
+            self.state.nested.release_streams()
 
     def close(self) -> None:
         """The application has closed the stream."""
@@ -332,7 +332,7 @@ class Observation:
         """The call as known now, if it is a call of a model and its stream is open. Any thread may call this."""
         if self._streamed is None or not self.calls_a_model:
             return None
-        call = self.account.initial_call()
+        call = self.state.initial_call()
         return call if self.open else None
 
     def settle_attempt(self, model_id: str | None = None, cooldown_time: float | None = None) -> None:
@@ -353,7 +353,7 @@ class Observation:
         self._release()
 
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
-        duration = perf_counter() - self.account.started
+        duration = perf_counter() - self.state.started
         is_collected = isinstance(error, GeneratorExit)
         try:
             if not self._ending.acquire(blocking=False):
@@ -374,17 +374,17 @@ class Observation:
         self, duration: float, outcome: StreamOutcome, *, result: object, error: BaseException | None
     ) -> None:
         self.settle_attempt()
-        account, streamed = self.account, self._streamed
+        state, streamed = self.state, self._streamed
         with _ENDING_SPAN:
             if streamed is not None or self._waiting_since is not None:
                 OPEN_STREAMS.discard(self)
                 if outcome == "abandoned":
                     latest = self._waiting_since if streamed is None else streamed.latest
-                    duration = (latest or account.started) - account.started
+                    duration = (latest or state.started) - state.started
             call: Call | None = None
             with _READING_CALL:
-                call = account.final_call(duration, outcome, result=result, streamed=streamed, error=error)
-            call = call or account.initial_call()
+                call = state.final_call(duration, outcome, result=result, streamed=streamed, error=error)
+            call = call or state.initial_call()
             route = self._route
             if route is not None and route.settles_attempts and route.open and call.failure is not None:
                 route.settle_attempt()
@@ -398,8 +398,8 @@ class Observation:
         self._is_finished = True
         call = self._telemetry.finish(self._span, call, self.trace_cost)
         self._end_route_attempt(call)
-        if self._enclosing_call is not None and self._enclosing_call.account.answers is not None:
-            self._enclosing_call.account.answers.add_nested_response(call.response)
+        if self._enclosing_call is not None and self._enclosing_call.state.nested is not None:
+            self._enclosing_call.state.nested.add_nested_response(call.response)
 
     def _finish_settled(self, call: Call, model_id: str | None, cooldown_time: float | None) -> None:
         """Finish the failed attempt `call`, now that the Router has decided on a cooldown of the deployment."""
@@ -421,53 +421,53 @@ class Observation:
             if call.failure is not None:
                 FEATURES.require(COOLDOWNS)
 
-    def _add_to_route(self, route: Observation) -> None:
+    def _add_to_route(self, route: Invocation) -> None:
         """Add the call to the attempts of the route, if the Router makes it to one of its deployments.
 
         Other calls inside a route, for instance one that chooses a deployment, have no deployment's id.
         """
-        account = self.account
-        routing = account.routing()
+        state = self.state
+        routing = state.routing()
         if routing is not None and routing.model_id is not None:
             route.settle_attempt()
             self._route = route
-            self._route_attempt = route.account.attempts.add(account.started, account.target(), routing)
+            self._route_attempt = route.state.attempts.add(state.started, state.target(), routing)
 
     def _offer_to_enclosing_call(self, result: object) -> None:
         """Report the result to the enclosing call, as whose result LiteLLM may return it as well."""
         if self._enclosing_call is None or not self._enclosing_call.open:
             return
         with _RECORDING_NESTED:
-            self._enclosing_call.account.require_answers().add_nested_result(result)
+            self._enclosing_call.state.require_nested_responses().add_nested_result(result)
 
     def _end_route_attempt(self, call: Call) -> None:
         attempt = self._route_attempt
         if attempt is not None:
-            attempt.ended = self.account.started + (call.timing.duration or 0)
+            attempt.ended = self.state.started + (call.timing.duration or 0)
             attempt.target, attempt.failure = call.target, call.failure
             attempt.from_cache = call.response is not None and call.response.cache_hit is True
 
     def _release(self) -> None:
-        """Release the application's objects. The context of the call refers to this observation, so without this only
+        """Release the application's objects. The context of the call refers to this invocation, so without this only
         the garbage collector would free them.
         """
         self._context = self._outer_context = self._streamed = self._finalizer = None
         self._route = self._route_attempt = self._enclosing_call = None
-        self.account.release()
+        self.state.release()
 
 
 class Running:
     """A block in which LiteLLM runs for a call. Threads and tasks may share a stream, so each entry has its own."""
 
-    __slots__ = ("_observation", "_token")
+    __slots__ = ("_invocation", "_token")
 
-    def __init__(self, observation: Observation) -> None:
-        self._observation = observation
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
 
     def __enter__(self) -> None:
-        self._token = self._observation.enter()
+        self._token = self._invocation.enter()
 
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        self._observation.leave(self._token, error)
+        self._invocation.leave(self._token, error)

@@ -1,14 +1,14 @@
-"""Answers: the usage and cost of a call for which LiteLLM made several requests, or other calls.
+"""NestedResponses: the usage and cost of a call for which LiteLLM made several requests, or other calls.
 
 Each token is recorded on exactly one span, so that sums over spans are what the providers billed. Two cases are
 distinguished:
 
 - Steps. LiteLLM continues a call by calling itself: it translates the request, retries it, or runs a tool and sends
-  another request. It passes its logging object on and logs one call. Every answer belongs to the call, whose usage and
+  another request. It passes its logging object on and logs one call. Every response belongs to the call, whose usage and
   cost are the sums over all of them.
 - Nested calls. LiteLLM, or a callback, makes another call and returns its result as that of the first. LiteLLM logs and
   prices the nested call separately, perhaps with another model. It has a span of its own, a child of the first span.
-  The first span has the usage of the provider's answer to the first call, not of the result that the application gets.
+  The first span has the usage of the provider's response to the first call, not of the result that the application gets.
   (The nested usage is not added to the first span, because a nested call cannot be distinguished from a call that a
   callback makes for purposes of its own.)
 """
@@ -34,31 +34,31 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
 
-    from agentops_otel_litellm.invocation.call_state import Account
+    from agentops_otel_litellm.invocation.call_state import CallState
 
-Answer = tuple[Response | None, Usage | None, Cost | None]
+ResponseFacts = tuple[Response | None, Usage | None, Cost | None]
 """Response, usage and cost that were read from one result of LiteLLM."""
 RecordFailure = Callable[[Exception, "Mapping[str, object]"], None]
 
 _STEP = create_key("agentops_otel_litellm.step")
 _RECORDING_ANSWER = guard("recording one of several results")
 _WHOLE = frozenset({"input", "output", "total"})
-"""Counts whose sum is known only if the count is known of every answer. The other counts are parts of these."""
+"""Counts whose sum is known only if the count is known of every response. The other counts are parts of these."""
 
 
 @dataclass(slots=True)
 class _OwnResult:
     """A result that belongs to the call."""
 
-    shape: readers.Shape
+    api_format: readers.ApiFormat
     result: object
     """The response, or the reader of a stream's chunks."""
-    answer: Answer | None = None
+    facts: ResponseFacts | None = None
     is_rejected: bool = False
     """Whether LiteLLM has rejected it, and may retry."""
 
 
-class Answers:
+class NestedResponses:
     """The results of one call, and those of nested calls, which LiteLLM may return instead."""
 
     __slots__ = (
@@ -73,7 +73,7 @@ class Answers:
         "steps",
     )
 
-    def __init__(self, read: Callable[[readers.Shape, object], Answer]) -> None:
+    def __init__(self, read: Callable[[readers.ApiFormat, object], ResponseFacts]) -> None:
         self._read = read
         self._own: list[_OwnResult] = []
         self._nested_results: list[Callable[[], object]] = []
@@ -93,20 +93,20 @@ class Answers:
         self.latest_at: float | None = None
         """When the latest result was received, if LiteLLM has sent no other request since."""
 
-    def add(self, shape: readers.Shape, result: object) -> None:
+    def add(self, api_format: readers.ApiFormat, result: object) -> None:
         """Add a result that LiteLLM has received. If there are several, they are read now: LiteLLM may change them."""
         if self.is_of_nested_call(result):
             return
-        self._own.append(_OwnResult(shape, _readable(shape, result)))
+        self._own.append(_OwnResult(api_format, _readable(api_format, result)))
         self.latest_at = perf_counter()
         if len(self._own) > 1:
             for own in self._own:
                 self._read_own(own)
 
-    def add_replaced(self, shape: readers.Shape, result: object) -> None:
+    def add_replaced(self, api_format: readers.ApiFormat, result: object) -> None:
         """Add a result that the application does not get, unless it is that of a nested call, returned before."""
         if not self.is_of_nested_call(result):
-            self._own.append(_OwnResult(shape, _readable(shape, result)))
+            self._own.append(_OwnResult(api_format, _readable(api_format, result)))
             self._read_own(self._own[-1])
 
     def add_nested_result(self, result: object) -> None:
@@ -143,17 +143,17 @@ class Answers:
         """Set the result that the application gets."""
         self._is_result_nested = self.is_of_nested_call(result)
 
-    def set_final_result(self, shape: readers.Shape, result: object) -> None:
+    def set_final_result(self, api_format: readers.ApiFormat, result: object) -> None:
         """Set the result that the application gets, which is no stream.
 
         After a rejected result it is added too: LiteLLM has retried without a step.
         """
         self.set_result(result)
         if self._own and self._own[-1].is_rejected:
-            self.add(shape, result)
+            self.add(api_format, result)
 
-    def combine(self, last: Answer, *, failed: bool) -> Answer:
-        """Return the answer to record for the call, where `last` was read from what the application got."""
+    def combine(self, last: ResponseFacts, *, failed: bool) -> ResponseFacts:
+        """Return the facts to record for the call. `last` was read from the result that the application receives."""
         response = last[0]
         is_nested = self._is_result_nested or (response is not None and response.id in self._nested_ids)
         if self.steps:
@@ -163,10 +163,10 @@ class Answers:
             return (response, None, None) if is_nested else last
         for own in self._own:
             self._read_own(own, at_end=True)
-        answers = [own.answer for own in self._own if own.answer is not None]
-        billed = [answer for answer in answers if not _is_cached(answer)]
+        nested = [own.facts for own in self._own if own.facts is not None]
+        billed = [facts for facts in nested if not _is_cached(facts)]
         return (
-            answers[-1][0] if is_nested else response,
+            nested[-1][0] if is_nested else response,
             _sum_of_usages([usage for _, usage, _ in billed]),
             _sum_of_costs([cost for *_, cost in billed]),
         )
@@ -178,44 +178,44 @@ class Answers:
                 own.result.release()
 
     def _read_own(self, own: _OwnResult, *, at_end: bool = False) -> None:
-        """Read the answer once; that of a stream only at the end."""
-        if own.answer is None and (at_end or not readers.is_chunks(own.result)):
-            own.answer = self._read(own.shape, own.result)
+        """Read the response once; that of a stream only at the end."""
+        if own.facts is None and (at_end or not readers.is_chunks(own.result)):
+            own.facts = self._read(own.api_format, own.result)
 
 
 class Step:
     """A block in which LiteLLM continues a call by calling one of its functions.
 
-    The result of that function is added to the answers of the call, unless a step inside this one has added it.
+    The result of that function is added to the results inside the call, unless a step inside this one has added it.
     """
 
     __slots__ = (
-        "_account",
+        "_api_format",
         "_context",
         "_has_result",
         "_kwargs",
         "_outer_step",
         "_record_failure",
-        "_shape",
+        "_state",
         "_token",
     )
 
     def __init__(
         self,
-        account: Account,
-        shape: readers.Shape,
+        state: CallState,
+        api_format: readers.ApiFormat,
         context: Context,
         record_failure: RecordFailure,
         kwargs: Mapping[str, object],
     ) -> None:
-        self._account, self._shape = account, shape
-        self._outer_step = step_in(context, account)
+        self._state, self._api_format = state, api_format
+        self._outer_step = step_in(context, state)
         self._context: Context | None = Context({**context, _STEP: self})
         self._record_failure, self._kwargs = record_failure, kwargs
         self._has_result = False
 
     def __enter__(self) -> None:
-        self._account.require_answers().steps.add(self)
+        self._state.require_nested_responses().steps.add(self)
         self._token: Token[Context] | None = None if self._context is None else attach(self._context)
 
     def __exit__(
@@ -224,30 +224,30 @@ class Step:
         # Code within the step can have attached another context, which is not ours to detach.
         if self._token is not None and get_current() is self._context:
             detach(self._token)
-        if self._account.answers is not None:
-            self._account.answers.steps.discard(self)
+        if self._state.nested is not None:
+            self._state.nested.steps.discard(self)
         if isinstance(error, Exception):
             self._record_failure(error, self._kwargs)
         self._context, self._token, self._kwargs = None, None, {}  # the context refers to the step
 
     def add_result(self, result: object) -> object:
-        """Add the result to the answers of the call, and return it."""
-        answers = self._account.answers  # `None` after the call has ended, if LiteLLM did not wait for this step
-        if answers is not None and self._shape.counts_tokens and not self._has_result:
+        """Add the result to those inside the call, and return it."""
+        nested = self._state.nested  # `None` after the call has ended, if LiteLLM did not wait for this step
+        if nested is not None and self._api_format.counts_tokens and not self._has_result:
             with _RECORDING_ANSWER:
                 if isinstance(result, CoroutineType):
                     return result
-                answers.add(self._shape, result)
+                nested.add(self._api_format, result)
                 self._mark_outer_steps()
         return result
 
-    def is_of(self, account: Account) -> bool:
-        return self._account is account
+    def is_of(self, state: CallState) -> bool:
+        return self._state is state
 
     def add_replaced(self, result: object) -> None:
         """Add a result that the application does not get."""
         if not self._has_result:
-            self._account.require_answers().add_replaced(self._shape, result)
+            self._state.require_nested_responses().add_replaced(self._api_format, result)
         self._has_result = True
         self._mark_outer_steps()
 
@@ -258,15 +258,15 @@ class Step:
             step = step._outer_step  # noqa: SLF001 - same class
 
 
-def step_in(context: Mapping[str, object], account: Account) -> Step | None:
-    """The step of the account's call that a context is inside of, if there is one."""
+def step_in(context: Mapping[str, object], state: CallState) -> Step | None:
+    """The step of the state's call that a context is inside of, if there is one."""
     step = context.get(_STEP)
-    return step if isinstance(step, Step) and step.is_of(account) else None
+    return step if isinstance(step, Step) and step.is_of(state) else None
 
 
-def _readable(shape: readers.Shape, result: object) -> object:
+def _readable(api_format: readers.ApiFormat, result: object) -> object:
     """The reader of a stream's chunks, or the response itself."""
-    return shape.chunks(result) if readers.is_stream(result) else result
+    return api_format.chunks(result) if readers.is_stream(result) else result
 
 
 def _reference(thing: object) -> Callable[[], object]:
@@ -276,8 +276,8 @@ def _reference(thing: object) -> Callable[[], object]:
         return lambda: thing
 
 
-def _is_cached(answer: Answer) -> bool | None:
-    response = answer[0]
+def _is_cached(facts: ResponseFacts) -> bool | None:
+    response = facts[0]
     return response is not None and response.cache_hit
 
 

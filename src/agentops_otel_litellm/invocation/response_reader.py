@@ -1,4 +1,4 @@
-"""AnswerReader: reads response, usage and cost of a result, with the facts that LiteLLM disclosed during the call."""
+"""ResponseReader: reads response, usage and cost of a result, with the facts that LiteLLM disclosed during the call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.nested_responses import Answer
+from agentops_otel_litellm.invocation.nested_responses import ResponseFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ _READING_USAGE = guard("reading a response's usage")
 _READING_COST = guard("reading a response's cost")
 
 
-class AnswerReader:
+class ResponseReader:
     """Reads responses, usages and costs with the readers of an operation.
 
     A value that cannot be read is absent; the others are recorded all the same. The methods take LiteLLM's current
@@ -27,8 +27,8 @@ class AnswerReader:
     """
 
     __slots__ = (
+        "_api_format",
         "_is_mocked",
-        "_shape",
         "calculated_usage",
         "estimate",
         "is_recorded",
@@ -36,8 +36,8 @@ class AnswerReader:
         "usage_is_estimated",
     )
 
-    def __init__(self, shape: readers.Shape, parameters: Mapping[str, object]) -> None:
-        self._shape = shape
+    def __init__(self, api_format: readers.ApiFormat, parameters: Mapping[str, object]) -> None:
+        self._api_format = api_format
         self._is_mocked = readers.is_mocked(parameters)
         self.is_recorded = False
         """Whether the call's span is recorded. Only then LiteLLM calculates a price that it does not have yet, and the
@@ -56,21 +56,21 @@ class AnswerReader:
         """Release the objects of LiteLLM."""
         self.provider_response = self.calculated_usage = self.estimate = None
 
-    def read_result(self, result: object, logging: object) -> Answer:
+    def read_result(self, result: object, logging: object) -> ResponseFacts:
         """Read the result that the application gets, if that is no stream."""
         response: Response | None = None
         usage: Usage | None = None
         cost: Cost | None = None
-        shape, billed = self._shape, result if self.provider_response is None else self.provider_response
+        api_format, billed = self._api_format, result if self.provider_response is None else self.provider_response
         with _READING_RESPONSE:
-            response = self._with_cache_hit(shape.response(result), logging)
+            response = self._with_cache_hit(api_format.response(result), logging)
         with _READING_USAGE:
-            usage = self._counted(shape.usage(billed), logging)
+            usage = self._counted(api_format.usage(billed), logging)
         with _READING_COST:
-            cost = self._priced(shape.cost(billed), usage, billed, logging)
+            cost = self._priced(api_format.cost(billed), usage, billed, logging)
         return self._billed(response, usage, cost)
 
-    def read_stream(self, chunks: readers.Chunks, outcome: StreamOutcome, logging: object) -> Answer:
+    def read_stream(self, chunks: readers.Chunks, outcome: StreamOutcome, logging: object) -> ResponseFacts:
         """Read the chunks of a stream that were received. LiteLLM has a price only for a complete stream."""
         response: Response | None = None
         usage: Usage | None = None
@@ -84,32 +84,32 @@ class AnswerReader:
                 self.estimate = readers.read_estimate(self.calculated_usage)
         with _READING_COST:
             if usage is not None and outcome == "completed":
-                cost = self._priced(self._shape.stream_cost(logging), usage, chunks, logging)
+                cost = self._priced(self._api_format.stream_cost(logging), usage, chunks, logging)
         return self._billed(response, usage, cost)
 
-    def read_one_of_several(self, shape: readers.Shape, result: object, logging: object) -> Answer:
+    def read_one_of_several(self, api_format: readers.ApiFormat, result: object, logging: object) -> ResponseFacts:
         """Read one of several results of a call; `result` is the reader of the chunks if it was a stream."""
         response: Response | None = None
         usage: Usage | None = None
         cost: Cost | None = None
         chunks = result if readers.is_chunks(result) else None
         with _READING_RESPONSE:
-            response = shape.response(result) if chunks is None else None
+            response = api_format.response(result) if chunks is None else None
         with _READING_USAGE:
-            usage = shape.usage(result) if chunks is None else chunks.usage()
+            usage = api_format.usage(result) if chunks is None else chunks.usage()
         with _READING_COST:
             if usage is not None and self.is_recorded:
-                cost = (None if chunks is not None else shape.cost(result)) or shape.price(result, logging)
-                cost = cost or readers.price_answer(result, logging)
+                cost = (None if chunks is not None else api_format.cost(result)) or api_format.price(result, logging)
+                cost = cost or readers.price_result(result, logging)
         return self._billed(response, usage, cost)
 
-    def _billed(self, response: Response | None, usage: Usage | None, cost: Cost | None) -> Answer:
+    def _billed(self, response: Response | None, usage: Usage | None, cost: Cost | None) -> ResponseFacts:
         """Drop usage and cost of a mock response, which LiteLLM invents."""
         return (response, None, None) if self._is_mocked else (response, usage, cost)
 
     def _counted(self, usage: Usage | None, logging: object) -> Usage | None:
         """Return the usage without LiteLLM's estimates, which it makes for some providers that count no tokens."""
-        counted = None if usage is None else self._shape.counted(usage, logging)
+        counted = None if usage is None else self._api_format.counted(usage, logging)
         if counted is None and not self._is_mocked:
             self.estimate = readers.estimate_of(usage)
         return counted
@@ -125,5 +125,5 @@ class AnswerReader:
         if usage is None or not self.is_recorded:
             return cost
         if cost is None or not cost.total:
-            cost = self._shape.price(result, logging) or readers.price_hit(result, logging) or cost
+            cost = self._api_format.price(result, logging) or readers.price_hit(result, logging) or cost
         return cost and readers.itemised(cost, usage, logging)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from agentops_otel_litellm import readers
 
 if TYPE_CHECKING:
-    from agentops_otel_litellm.invocation.invocation import Observation
+    from agentops_otel_litellm.invocation.invocation import Invocation
 
 Result = TypeVar("Result")
 Method = Callable[..., Any]
@@ -49,25 +49,25 @@ _FORWARDED = frozenset(
 class Handle:
     """An object that all wrappers of one stream share. When it is collected, nobody can read the stream any more."""
 
-    __slots__ = ("_observation",)
+    __slots__ = ("_invocation",)
 
-    def __init__(self, observation: Observation) -> None:
-        self._observation = observation
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
 
     def __del__(self) -> None:
-        observation = getattr(self, "_observation", None)  # missing if `__init__` was interrupted
-        if observation is not None:
-            observation.drop_stream()
+        invocation = getattr(self, "_invocation", None)  # missing if `__init__` was interrupted
+        if invocation is not None:
+            invocation.drop_stream()
 
 
 class TracedStream:
     """The base class of traced streams. `_traced_class` makes the classes that are instantiated."""
 
     __slots__ = ("_parts",)
-    _parts: tuple[Any, Observation, Handle]
+    _parts: tuple[Any, Invocation, Handle]
 
-    def __init__(self, stream: object, observation: Observation, handle: Handle) -> None:
-        object.__setattr__(self, "_parts", (stream, observation, handle))
+    def __init__(self, stream: object, invocation: Invocation, handle: Handle) -> None:
+        object.__setattr__(self, "_parts", (stream, invocation, handle))
 
     def __getattribute__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of LiteLLM's stream
         value = getattr(_parts(self)[0], name)
@@ -84,9 +84,9 @@ class TracedStream:
 
     def __copy__(self) -> object:
         """Wrap a copy too, as one more wrapper of the stream. `copy.copy` looks this method up in the class."""
-        stream, observation, handle = _parts(self)
+        stream, invocation, handle = _parts(self)
         copied = copy(stream)
-        return traced_stream(copied, observation, handle) if readers.is_stream(copied) else copied
+        return traced_stream(copied, invocation, handle) if readers.is_stream(copied) else copied
 
     # Special methods that every object has.
 
@@ -127,11 +127,11 @@ class TracedStream:
     __hash__ = None  # type: ignore[assignment]  # forwarded if LiteLLM's class has it
 
 
-_parts: Callable[[TracedStream], tuple[Any, Observation, Handle]] = TracedStream.__dict__["_parts"].__get__
-"""LiteLLM's stream, the observation and the handle of a traced stream, without its `__getattribute__`."""
+_parts: Callable[[TracedStream], tuple[Any, Invocation, Handle]] = TracedStream.__dict__["_parts"].__get__
+"""LiteLLM's stream, the invocation and the handle of a traced stream, without its `__getattribute__`."""
 
 
-def traced_stream(stream: object, observation: Observation, handle: Handle | None = None) -> TracedStream:
+def traced_stream(stream: object, invocation: Invocation, handle: Handle | None = None) -> TracedStream:
     """Return the wrapper of `stream`; `handle` is that of the traced stream that returned it, if one did."""
     kind = type(stream)
     present = {name for base in kind.__mro__ for name in vars(base)} & _OFFERED
@@ -139,7 +139,7 @@ def traced_stream(stream: object, observation: Observation, handle: Handle | Non
     make = _traced_class(
         frozenset(present) - disabled, disabled, kind.__module__, kind.__qualname__, kind.__weakrefoffset__ != 0
     )
-    return make(stream, observation, handle or Handle(observation))
+    return make(stream, invocation, handle or Handle(invocation))
 
 
 def unwrapped(result: object) -> object:
@@ -187,10 +187,10 @@ def _compared(self: TracedStream, name: str, other: object) -> bool:
 
 def _iterator(self: TracedStream, iterator: object) -> object:
     """Wrap an iterator that the stream returned. Most of LiteLLM's streams return themselves."""
-    stream, observation, handle = _parts(self)
+    stream, invocation, handle = _parts(self)
     if iterator is stream:
         return self
-    return traced_stream(iterator, observation, handle) if readers.is_stream(iterator) else iterator
+    return traced_stream(iterator, invocation, handle) if readers.is_stream(iterator) else iterator
 
 
 def _iter(self: TracedStream) -> object:
@@ -202,45 +202,45 @@ def _aiter(self: TracedStream) -> object:
 
 
 def _next(self: TracedStream) -> object:
-    stream, observation, _handle = _parts(self)
+    stream, invocation, _handle = _parts(self)
     running = None
-    try:  # equivalent to `with observation.running()`, which would cost more for each chunk
-        running = observation.enter()
+    try:  # equivalent to `with invocation.running()`, which would cost more for each chunk
+        running = invocation.enter()
         chunk = stream.__next__()
-        observation.add_chunk(running, chunk)
+        invocation.add_chunk(running, chunk)
     except BaseException as error:
-        observation.leave(running, error)
+        invocation.leave(running, error)
         raise
     return chunk
 
 
 async def _anext(self: TracedStream) -> object:
-    stream, observation, _handle = _parts(self)
+    stream, invocation, _handle = _parts(self)
     running = None
     try:
-        running = observation.enter()
+        running = invocation.enter()
         chunk = await stream.__anext__()
-        observation.add_chunk(running, chunk)
+        invocation.add_chunk(running, chunk)
     except BaseException as error:
-        observation.leave(running, error)
+        invocation.leave(running, error)
         raise
     return chunk
 
 
 def _traced_resume(self: TracedStream, resume: Method) -> Method:
     """Trace `send`, `throw`, `asend` or `athrow` of a generator, which return the next chunk."""
-    stream, observation, _handle = _parts(self)
+    stream, invocation, _handle = _parts(self)
     if isinstance(stream, GeneratorType):
 
         @wraps(resume)
         def traced_resume(*args: object) -> object:
             running = None
             try:
-                running = observation.enter()
+                running = invocation.enter()
                 chunk = resume(*args)
-                observation.add_chunk(running, chunk)
+                invocation.add_chunk(running, chunk)
             except BaseException as error:
-                observation.leave(running, error)
+                invocation.leave(running, error)
                 raise
             return chunk
 
@@ -252,11 +252,11 @@ def _traced_resume(self: TracedStream, resume: Method) -> Method:
     async def traced_resume_async(*args: object) -> object:
         running = None
         try:
-            running = observation.enter()
+            running = invocation.enter()
             chunk = await resume(*args)
-            observation.add_chunk(running, chunk)
+            invocation.add_chunk(running, chunk)
         except BaseException as error:
-            observation.leave(running, error)
+            invocation.leave(running, error)
             raise
         return chunk
 
@@ -278,15 +278,15 @@ def _traced_iterate(self: TracedStream, iterate: Method) -> Method:
 
 def _traced_close(self: TracedStream, close: Method) -> Method:
     """Trace `close` or `aclose`."""
-    observation = _parts(self)[1]
+    invocation = _parts(self)[1]
 
     @wraps(close)
     def traced_close(*args: object, **kwargs: object) -> object:
-        with observation.running():
+        with invocation.running():
             result = close(*args, **kwargs)
         if inspect.isawaitable(result):
             return _await_close(self, result)
-        observation.close()
+        invocation.close()
         return result
 
     return traced_close
@@ -294,31 +294,31 @@ def _traced_close(self: TracedStream, close: Method) -> Method:
 
 async def _await_close(self: TracedStream, closing: Awaitable[Result]) -> Result:
     """Await the end of a stream. The reference to the wrapper keeps the stream from being recorded as dropped."""
-    observation = _parts(self)[1]
-    with observation.running():
+    invocation = _parts(self)[1]
+    with invocation.running():
         result = await closing
-    observation.close()
+    invocation.close()
     return result
 
 
 def _enter(self: TracedStream) -> object:
-    stream, observation, _handle = _parts(self)
-    with observation.running():
+    stream, invocation, _handle = _parts(self)
+    with invocation.running():
         entered = stream.__enter__()
     return self if entered is stream else entered
 
 
 def _exit(self: TracedStream, kind: type[Error] | None, error: Error | None, traceback: TracebackType | None) -> object:
-    stream, observation, _handle = _parts(self)
-    with observation.running():
+    stream, invocation, _handle = _parts(self)
+    with invocation.running():
         handled = stream.__exit__(kind, error, traceback)
-    observation.close()
+    invocation.close()
     return handled
 
 
 async def _aenter(self: TracedStream) -> object:
-    stream, observation, _handle = _parts(self)
-    with observation.running():
+    stream, invocation, _handle = _parts(self)
+    with invocation.running():
         entered = await stream.__aenter__()
     return self if entered is stream else entered
 

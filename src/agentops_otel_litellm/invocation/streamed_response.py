@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agentops_otel_litellm.call import Stream, StreamOutcome
 from agentops_otel_litellm.guard import guard, log_fault
-from agentops_otel_litellm.invocation.chunk_times import Instants
+from agentops_otel_litellm.invocation.chunk_times import ChunkTimes
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.call.content import Message
@@ -22,18 +22,18 @@ class StreamedResponse:
     monotonic clock.
     """
 
-    __slots__ = ("_instants", "_returned", "_transcript", "chunks")
+    __slots__ = ("_chunk_times", "_returned", "_transcript", "chunks")
 
     def __init__(self, chunks: Chunks, returned: float, transcript: Transcript | None = None) -> None:
         self.chunks = chunks
         self._transcript = transcript
         self._returned = returned
-        self._instants = Instants()
+        self._chunk_times = ChunkTimes()
 
     def add(self, chunk: object, at: float) -> None:
         """Add a chunk that was received at that time."""
         try:  # entering a guard costs as much as all of the rest
-            self._instants.add(at)
+            self._chunk_times.add(at)
             self.chunks.add(chunk, at)
         except Exception as fault:  # noqa: BLE001 - as in a guard
             log_fault("reading a chunk", fault)
@@ -51,18 +51,18 @@ class StreamedResponse:
     @property
     def latest(self) -> float:
         """When the last chunk was received, or the stream was returned if none was."""
-        latest = self._instants.latest
+        latest = self._chunk_times.latest
         return self._returned if latest is None else latest
 
     def finish(self, outcome: StreamOutcome, started: float) -> Stream:
         """Return the record of the stream, with times in seconds since the call `started`."""
-        instants = self._instants
-        first, first_token, latest = instants.first, self.chunks.first_token, instants.latest
+        chunk_times = self._chunk_times
+        first, first_token, latest = chunk_times.first, self.chunks.first_token, chunk_times.latest
         return Stream(
             outcome=outcome,
-            chunk_count=len(instants),
+            chunk_count=len(chunk_times),
             first_chunk=None if first is None else first - started,
             first_token=None if first_token is None else first_token - started,
             last_chunk=None if latest is None else latest - started,
-            gaps=instants.gaps(),
+            gaps=chunk_times.gaps(),
         )

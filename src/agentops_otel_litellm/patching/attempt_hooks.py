@@ -13,9 +13,9 @@ from opentelemetry.context import get_current
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.attempts import AttemptTracker
-from agentops_otel_litellm.invocation.invocation import observation_in
+from agentops_otel_litellm.invocation.invocation import invocation_in
 from agentops_otel_litellm.operations import by_name, parameter_names
-from agentops_otel_litellm.patching.hooks import current_account
+from agentops_otel_litellm.patching.hooks import current_state
 
 Function = Callable[..., Any]
 
@@ -31,9 +31,9 @@ def record_attempt(pre_call: Function) -> Function:
     def traced_pre_call(logging: object, *args: object, **kwargs: object) -> object:
         result = pre_call(logging, *args, **kwargs)
         with _RECORDING_ATTEMPT:
-            account = current_account()
-            if account is not None and not readers.is_of_a_tool(logging):
-                account.begin_attempt()
+            state = current_state()
+            if state is not None and not readers.is_of_a_tool(logging):
+                state.begin_attempt()
         return result
 
     return traced_pre_call
@@ -45,10 +45,10 @@ def record_failed_attempt(exception_type: Function) -> Function:
 
     def record(error: BaseException, args: tuple[object, ...], kwargs: dict[str, object], at: float) -> None:
         with _RECORDING_FAILURE:
-            account = current_account()
-            if account is not None:
+            state = current_state()
+            if state is not None:
                 original = by_name(names, args, kwargs).get("original_exception")
-                account.attempts.add_mapped_error(error, original, at, account.target())
+                state.attempts.add_mapped_error(error, original, at, state.target())
 
     @wraps(exception_type)
     def traced_exception_type(*args: object, **kwargs: object) -> object:
@@ -119,14 +119,14 @@ def _fail_attempt(client: object = None) -> AttemptTracker | None:
     Return the attempts of the call, or `None` if no attempt was ended.
     """
     with _RECORDING_FAILURE:
-        account, error = current_account(), sys.exc_info()[1]
-        if account is None or error is None:
+        state, error = current_state(), sys.exc_info()[1]
+        if state is None or error is None:
             return None
-        if not account.attempts.is_open or not (client is None or readers.is_client_of(client, account.target())):
+        if not state.attempts.is_open or not (client is None or readers.is_client_of(client, state.target())):
             return None  # the client of a callback
         failure = None if client is None else readers.read_client_failure(client, error)
-        account.attempts.fail(error, perf_counter(), account.target(), failure)
-        return account.attempts
+        state.attempts.fail(error, perf_counter(), state.target(), failure)
+        return state.attempts
     return None
 
 
@@ -143,9 +143,9 @@ def record_cooldown(add_deployment_to_cooldown: Function) -> Function:
     @wraps(add_deployment_to_cooldown)
     def traced_add_deployment_to_cooldown(*args: object, **kwargs: object) -> object:
         with _RECORDING_COOLDOWN:
-            account = current_account()
-            if account is not None:
-                account.cooldown_time = readers.read_cooldown_time(by_name(names, args, kwargs))
+            state = current_state()
+            if state is not None:
+                state.cooldown_time = readers.read_cooldown_time(by_name(names, args, kwargs))
         return add_deployment_to_cooldown(*args, **kwargs)
 
     return traced_add_deployment_to_cooldown
@@ -160,7 +160,7 @@ def record_cooldown_decision(take_events: Function) -> Function:
     @wraps(take_events)
     def traced_take_events(driver: object, events: object, *args: object, **kwargs: object) -> object:
         with _RECORDING_COOLDOWN:
-            route = observation_in(get_current()) if events else None
+            route = invocation_in(get_current()) if events else None
             if route is not None and route.settles_attempts:
                 route.settle_attempt(*readers.read_cooldown(events))
         return take_events(driver, events, *args, **kwargs)

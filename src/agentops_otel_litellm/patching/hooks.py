@@ -1,4 +1,4 @@
-"""Wrappers of functions that LiteLLM calls inside a call; each records one fact in the account of the current call."""
+"""Wrappers of functions that LiteLLM calls inside a call; each records one fact in the state of the current call."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.call_state import Account
-from agentops_otel_litellm.invocation.invocation import Observation, call_in, is_suppressed, observation_in
+from agentops_otel_litellm.invocation.call_state import CallState
+from agentops_otel_litellm.invocation.invocation import Invocation, call_in, invocation_in, is_suppressed
 from agentops_otel_litellm.invocation.logging_objects import know
 from agentops_otel_litellm.operations import by_name, parameter_names
 
@@ -24,26 +24,26 @@ _RECORDING_USAGE = guard("recording the usage that LiteLLM calculated")
 _RECORDING_CACHE_HIT = guard("recording a partly cached response")
 
 
-def current_call() -> Observation | None:
-    """The observation of the call that LiteLLM is working on, if it is traced."""
+def current_call() -> Invocation | None:
+    """The invocation of the call that LiteLLM is working on, if it is traced."""
     context = get_current()
     return None if is_suppressed(context) else call_in(context)
 
 
-def current_account() -> Account | None:
-    """The account of that call."""
-    observation = current_call()
-    return None if observation is None else observation.account
+def current_state() -> CallState | None:
+    """The state of that call."""
+    invocation = current_call()
+    return None if invocation is None else invocation.state
 
 
-def _current_account_logged_with(logging: object) -> Account | None:
-    """The account of the current operation if LiteLLM logs it with this object, even if it calls no model."""
+def _current_state_logged_with(logging: object) -> CallState | None:
+    """The state of the current operation if LiteLLM logs it with this object, even if it calls no model."""
     context = get_current()
-    around = None if is_suppressed(context) else observation_in(context)
-    if around is None or not around.account.is_logged_with(logging):
+    around = None if is_suppressed(context) else invocation_in(context)
+    if around is None or not around.state.is_logged_with(logging):
         return None
     know(logging)
-    return around.account
+    return around.state
 
 
 def record_logging_object(function_setup: Function) -> Function:
@@ -54,9 +54,9 @@ def record_logging_object(function_setup: Function) -> Function:
         result = function_setup(*args, **kwargs)
         with _RECORDING_LOGGING:
             if isinstance(result, tuple) and not readers.is_of_a_tool(result[0]):
-                account = current_account() or _current_account_logged_with(result[0])
-                if account is not None:
-                    account.set_logging(result[0])
+                state = current_state() or _current_state_logged_with(result[0])
+                if state is not None:
+                    state.set_logging(result[0])
         return result
 
     return traced_function_setup
@@ -69,9 +69,9 @@ def record_translation(prepare_completion_kwargs: Function) -> Function:
     def traced_prepare_completion_kwargs(*args: object, **kwargs: object) -> object:
         translated = prepare_completion_kwargs(*args, **kwargs)
         with _RECORDING_TRANSLATION:
-            account = current_account()
-            if account is not None:
-                account.translation = readers.read_messages(translated)
+            state = current_state()
+            if state is not None:
+                state.translation = readers.read_messages(translated)
         return translated
 
     return traced_prepare_completion_kwargs
@@ -84,9 +84,9 @@ def record_estimated_usage(estimate_usage: Function) -> Function:
     def traced_estimate_usage(*args: object, **kwargs: object) -> object:
         estimate = estimate_usage(*args, **kwargs)
         with _RECORDING_USAGE:
-            account = current_account()
-            if account is not None:
-                account.reader.usage_is_estimated, account.reader.calculated_usage = True, estimate
+            state = current_state()
+            if state is not None:
+                state.reader.usage_is_estimated, state.reader.calculated_usage = True, estimate
         return estimate
 
     return traced_estimate_usage
@@ -99,9 +99,9 @@ def record_calculated_usage(calculate_usage: Function) -> Function:
     def traced_calculate_usage(*args: object, **kwargs: object) -> object:
         usage = calculate_usage(*args, **kwargs)
         with _RECORDING_USAGE:
-            account = current_account()
-            if account is not None:
-                account.reader.calculated_usage = usage
+            state = current_state()
+            if state is not None:
+                state.reader.calculated_usage = usage
         return usage
 
     return traced_calculate_usage
@@ -117,9 +117,9 @@ def record_replaced_response(call_hooks: Function) -> Function:
     def record(response: object) -> None:
         with _RECORDING_REPLACED:
             context = get_current()
-            observation = current_call()
-            if response is not None and observation is not None:
-                observation.account.add_replaced(response, context)
+            invocation = current_call()
+            if response is not None and invocation is not None:
+                invocation.state.add_replaced(response, context)
 
     @wraps(call_hooks)
     async def traced_call_hooks(*args: object, **kwargs: object) -> object:
@@ -146,10 +146,10 @@ def record_rejected_response(post_call_processing: Function) -> Function:
             return post_call_processing(*args, **kwargs)
         except Exception:
             with _RECORDING_REPLACED:
-                account = current_account()
-                if account is not None:
+                state = current_state()
+                if state is not None:
                     response = by_name(names, args, kwargs).get("original_response")
-                    account.add_replaced(response, get_current(), is_rejected=True)
+                    state.add_replaced(response, get_current(), is_rejected=True)
             raise
 
     return traced_post_call_processing
@@ -163,10 +163,10 @@ def record_partial_cache_hit(combine: Function) -> Function:
     def traced_combine(*args: object, **kwargs: object) -> object:
         combined = combine(*args, **kwargs)
         with _RECORDING_CACHE_HIT:
-            account = current_account()
+            state = current_state()
             response = by_name(names, args, kwargs).get("embedding_response")
-            if account is not None and response is not None and combined is not response:
-                account.reader.provider_response = response
+            if state is not None and response is not None and combined is not response:
+                state.reader.provider_response = response
         return combined
 
     return traced_combine

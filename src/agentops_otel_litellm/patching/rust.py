@@ -17,7 +17,7 @@ from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.invocation import Observation, Running, is_suppressed
+from agentops_otel_litellm.invocation.invocation import Invocation, Running, is_suppressed
 from agentops_otel_litellm.operations import operation_named
 from agentops_otel_litellm.patching.traced_functions import TRACING, is_continuation, traced_result
 
@@ -64,7 +64,7 @@ class _NativeCall:
 
     def __init__(self, function: str) -> None:
         self._function = function
-        self._declined: Observation | None = None
+        self._declined: Invocation | None = None
 
     def trace_native(self, native: Function) -> Function:
         """Return the traced native function. Its arguments are LiteLLM's binding, the request, and the application's
@@ -72,12 +72,12 @@ class _NativeCall:
         """
 
         def traced_native(*args: object, **kwargs: object) -> object:
-            observation = self._start(args)
-            if observation is None:
+            invocation = self._start(args)
+            if invocation is None:
                 return native(*args, **kwargs)
-            with _RunningNative(observation, self):
+            with _RunningNative(invocation, self):
                 result = native(*args, **kwargs)
-            return traced_result(observation, result)
+            return traced_result(invocation, result)
 
         return traced_native
 
@@ -85,12 +85,12 @@ class _NativeCall:
         """Return the traced native function, if it is asynchronous."""
 
         async def traced_native(*args: object, **kwargs: object) -> object:
-            observation = self._start(args)
-            if observation is None:
+            invocation = self._start(args)
+            if invocation is None:
                 return await native(*args, **kwargs)
-            with _RunningNative(observation, self):
+            with _RunningNative(invocation, self):
                 result = await native(*args, **kwargs)
-            return traced_result(observation, result)
+            return traced_result(invocation, result)
 
         return traced_native
 
@@ -100,22 +100,22 @@ class _NativeCall:
             return python
 
         def traced_python(*args: object, **kwargs: object) -> object:
-            observation = self._declined
-            if observation is None:
+            invocation = self._declined
+            if invocation is None:
                 return python(*args, **kwargs)
-            with observation.running():
+            with invocation.running():
                 result = python(*args, **kwargs)
-            return traced_result(observation, result)
+            return traced_result(invocation, result)
 
         return traced_python
 
-    def decline(self, observation: Observation) -> None:
+    def decline(self, invocation: Invocation) -> None:
         """The native function has declined the call: the Python function continues it from the beginning."""
-        observation.account.reset_logging()
-        self._declined = observation
+        invocation.state.reset_logging()
+        self._declined = invocation
 
-    def _start(self, args: tuple[object, ...]) -> Observation | None:
-        """Return the observation of a new call; `None` if it continues another, or instrumentation is suppressed."""
+    def _start(self, args: tuple[object, ...]) -> Invocation | None:
+        """Return the invocation of a new call; `None` if it continues another, or instrumentation is suppressed."""
         with _STARTING:
             telemetry, context = TRACING.telemetry, get_current()
             _binding, request, _args, kwargs, *_ = args
@@ -124,7 +124,7 @@ class _NativeCall:
             if is_continuation(kwargs, context):
                 return None
             parameters = readers.read_native_parameters(request, kwargs)
-            return Observation.begin(telemetry, operation_named(self._function), parameters, context)
+            return Invocation.begin(telemetry, operation_named(self._function), parameters, context)
         return None
 
 
@@ -133,8 +133,8 @@ class _RunningNative(Running):
 
     __slots__ = ("_call",)
 
-    def __init__(self, observation: Observation, call: _NativeCall) -> None:
-        super().__init__(observation)
+    def __init__(self, invocation: Invocation, call: _NativeCall) -> None:
+        super().__init__(invocation)
         self._call = call
 
     def __exit__(
@@ -142,5 +142,5 @@ class _RunningNative(Running):
     ) -> None:
         has_declined = readers.has_declined(error)
         if has_declined:
-            self._call.decline(self._observation)
+            self._call.decline(self._invocation)
         super().__exit__(kind, None if has_declined else error, traceback)

@@ -32,12 +32,12 @@ def record_session_end(bidirectional_forward: Function) -> Function:
             failure = await bidirectional_forward(session, *args, **kwargs)
         finally:
             with _RECORDING_SESSION:
-                observation = current_call()
-                if observation is not None:
+                invocation = current_call()
+                if invocation is not None:
                     error = failure if isinstance(failure, BaseException) else None
                     turns = _TURNS.pop(session, None)
                     result = session if turns is None else readers.session_of_turns(session, turns)
-                    observation.account.set_result(result, readers.read_session_end(session) or error)
+                    invocation.state.set_result(result, readers.read_session_end(session) or error)
         return failure
 
     return traced_bidirectional_forward
@@ -90,6 +90,6 @@ def record_invalid_session_url(init: Function) -> Function:
 def _record_connection_error(error: Exception) -> None:
     """Set the error of the current session. In other operations the connection is a callback's."""
     with _RECORDING_SESSION:
-        observation = current_call()
-        if observation is not None and observation.operation in _SESSIONS:
-            observation.account.set_result(None, error)
+        invocation = current_call()
+        if invocation is not None and invocation.operation in _SESSIONS:
+            invocation.state.set_result(None, error)

@@ -13,7 +13,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.callbacks.coexistence import warn_of_other_recorders
 from agentops_otel_litellm.features import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.invocation import Observation, call_in, is_suppressed, observation_in
+from agentops_otel_litellm.invocation.invocation import Invocation, call_in, invocation_in, is_suppressed
 from agentops_otel_litellm.invocation.logging_objects import know
 from agentops_otel_litellm.invocation.nested_responses import Step
 from agentops_otel_litellm.invocation.stream_proxy import traced_stream
@@ -64,21 +64,23 @@ class _TracedFunction:
     def record_failed_attempt(self, error: Exception, kwargs: Parameters) -> None:
         """Record that an attempt failed which LiteLLM made by calling itself, even if it has sent no request."""
         with _RECORDING_FAILURE:
-            observation = self._attempted_call(kwargs)
-            if observation is not None:
-                observation.account.attempts.fail_nested(error, kwargs, observation.account.target())
+            invocation = self._attempted_call(kwargs)
+            if invocation is not None:
+                invocation.state.attempts.fail_nested(error, kwargs, invocation.state.target())
 
     def step(self, kwargs: Parameters, context: Context) -> Step | None:
         """Return the step of the current call that this call is; `None` if no call of a model is in progress.
 
         An asynchronous function that calls its synchronous twin is no step.
         """
-        observation = call_in(context)
-        if observation is None or readers.is_by_twin(kwargs, self._function.__name__):
+        invocation = call_in(context)
+        if invocation is None or readers.is_by_twin(kwargs, self._function.__name__):
             return None
-        return Step(observation.account, readers.shape_of(self.operation), context, self.record_failed_attempt, kwargs)
+        return Step(
+            invocation.state, readers.api_format_of(self.operation), context, self.record_failed_attempt, kwargs
+        )
 
-    def _attempted_call(self, kwargs: Parameters) -> Observation | None:
+    def _attempted_call(self, kwargs: Parameters) -> Invocation | None:
         """The call of which LiteLLM makes one attempt by calling this function.
 
         An asynchronous function that calls its synchronous twin, which it does with a flag, makes no other attempt.
@@ -86,10 +88,10 @@ class _TracedFunction:
         if readers.read_logging_object(kwargs) is None or readers.is_by_twin(kwargs, self._function.__name__):
             return None
         context = get_current()
-        observation = observation_in(context)
-        if observation is None or observation.operation != self.operation.name or is_suppressed(context):
+        invocation = invocation_in(context)
+        if invocation is None or invocation.operation != self.operation.name or is_suppressed(context):
             return None
-        return observation
+        return invocation
 
 
 class Tracing:
@@ -147,38 +149,38 @@ class Tracing:
 
             @wraps(function)
             async def traced_async(*args: object, **kwargs: object) -> object:
-                observation = start_call(args, kwargs)
-                if observation is None:
+                invocation = start_call(args, kwargs)
+                if invocation is None:
                     return await function(*args, **kwargs)
-                if isinstance(observation, Step):
-                    with observation:
+                if isinstance(invocation, Step):
+                    with invocation:
                         result = await function(*args, **kwargs)
-                    return observation.add_result(result)
+                    return invocation.add_result(result)
                 try:
-                    with observation.running():
+                    with invocation.running():
                         result = await function(*args, **kwargs)
-                    return traced_result(observation, result)
+                    return traced_result(invocation, result)
                 except BaseException as error:
-                    observation.end_with_error(error)
+                    invocation.end_with_error(error)
                     raise
 
             return traced_async
 
         @wraps(function)
         def traced(*args: object, **kwargs: object) -> object:
-            observation = start_call(args, kwargs)
-            if observation is None:
+            invocation = start_call(args, kwargs)
+            if invocation is None:
                 return function(*args, **kwargs)
-            if isinstance(observation, Step):
-                with observation:
+            if isinstance(invocation, Step):
+                with invocation:
                     result = function(*args, **kwargs)
-                return observation.add_result(result)
+                return invocation.add_result(result)
             try:
-                with observation.running():
+                with invocation.running():
                     result = function(*args, **kwargs)
-                return traced_result(observation, result)
+                return traced_result(invocation, result)
             except BaseException as error:
-                observation.end_with_error(error)
+                invocation.end_with_error(error)
                 raise
 
         return traced
@@ -188,18 +190,18 @@ class Tracing:
         function: _TracedFunction,
         is_nested: IsNested,
         parameters: Callable[[Parameters], Parameters | None] | None,
-    ) -> Callable[[tuple[object, ...], dict[str, object]], Observation | Step | None]:
+    ) -> Callable[[tuple[object, ...], dict[str, object]], Invocation | Step | None]:
         starting = guard("starting a span")
 
-        def start_call(args: tuple[object, ...], kwargs: dict[str, object]) -> Observation | Step | None:
-            """Return the observation of a new call, or the step of the current call that this call is.
+        def start_call(args: tuple[object, ...], kwargs: dict[str, object]) -> Invocation | Step | None:
+            """Return the invocation of a new call, or the step of the current call that this call is.
 
             Return `None` if it is neither, or if instrumentation is suppressed.
             """
             telemetry = self.telemetry
             if telemetry is None:
                 return None
-            observation: Observation | None = None
+            invocation: Invocation | None = None
             try:
                 with starting:
                     context = get_current()
@@ -213,13 +215,13 @@ class Tracing:
                         request = parameters(request)
                     if request is None:
                         return None
-                    observation = Observation.begin(telemetry, function.operation, request, context)
+                    invocation = Invocation.begin(telemetry, function.operation, request, context)
                     # The Router's Rust core, the only one whose request is an argument, decides on cooldowns later.
-                    observation.settles_attempts = parameters is not None
-                return observation  # noqa: TRY300 - a signal handler may raise here
+                    invocation.settles_attempts = parameters is not None
+                return invocation  # noqa: TRY300 - a signal handler may raise here
             except BaseException as error:
-                if observation is not None:
-                    observation.end_with_error(error)
+                if invocation is not None:
+                    invocation.end_with_error(error)
                 raise
 
         return start_call
@@ -232,28 +234,28 @@ def _mark_as_handled(kwargs: Parameters) -> None:
         know(logging)
 
 
-def traced_result(observation: Observation, result: object) -> object:
+def traced_result(invocation: Invocation, result: object) -> object:
     """Record LiteLLM's `result` and return what the application gets: the result, or a wrapper of its stream."""
     with _RECORDING_RESULT:
         if isinstance(result, CoroutineType):
-            coroutine = _traced_coroutine(observation, result)
-            observation.wait_for_use(coroutine)
+            coroutine = _traced_coroutine(invocation, result)
+            invocation.wait_for_use(coroutine)
             return coroutine
         if readers.is_stream_manager(result):
-            observation.wait_for_use()
-            return traced_stream(result, observation)
+            invocation.wait_for_use()
+            return traced_stream(result, invocation)
         if readers.is_stream(result):
-            observation.start_stream(result)
-            return traced_stream(result, observation)
-    observation.end_with_result(result)
+            invocation.start_stream(result)
+            return traced_stream(result, invocation)
+    invocation.end_with_result(result)
     return result
 
 
-async def _traced_coroutine(observation: Observation, coroutine: Coroutine[object, object, object]) -> object:
-    observation.resume()
-    with observation.running():
+async def _traced_coroutine(invocation: Invocation, coroutine: Coroutine[object, object, object]) -> object:
+    invocation.resume()
+    with invocation.running():
         result = await coroutine
-    return traced_result(observation, result)
+    return traced_result(invocation, result)
 
 
 def _is_part_of_call(operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
@@ -268,13 +270,13 @@ def is_continuation(kwargs: Parameters, context: Parameters) -> bool:
 
     A logging object among the parameters is no sufficient sign, because the proxy makes one before the first call.
     """
-    observation = call_in(context)
-    return observation is not None and observation.account.is_continued_by(kwargs)
+    invocation = call_in(context)
+    return invocation is not None and invocation.state.is_continued_by(kwargs)
 
 
 def _is_inside_same_operation(operation: Operation, _kwargs: Parameters, context: Parameters) -> bool:
-    observation = observation_in(context)
-    return observation is not None and observation.operation == operation.name
+    invocation = invocation_in(context)
+    return invocation is not None and invocation.operation == operation.name
 
 
 def _is_batch_of_one_call(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
@@ -287,8 +289,8 @@ def _is_fallback(_operation: Operation, kwargs: Parameters, context: Parameters)
 
     Code that chooses a deployment may make other calls through the Router; these are no fallbacks.
     """
-    observation = observation_in(context)
-    return readers.is_fallback(kwargs) and observation is not None and observation.operation == "route"
+    invocation = invocation_in(context)
+    return readers.is_fallback(kwargs) and invocation is not None and invocation.operation == "route"
 
 
 TRACING = Tracing()

@@ -11,7 +11,7 @@ from agentops_otel_litellm.call import Call
 
 
 def add_stream_statistics(call: Call) -> Call:
-    """Add statistics if there are two chunks or more. Rates need chunks that were received at different instants."""
+    """Add statistics if there are two chunks or more. Rates need chunks that were received at different times."""
     stream = call.stream
     if stream is None or stream.first_chunk is None or stream.last_chunk is None or not stream.gaps:
         return call

@@ -8,7 +8,7 @@ raise for a format that they do not know, so callers guard them.
 from collections.abc import Mapping
 
 from agentops_otel_litellm.operations import Operation
-from agentops_otel_litellm.readers.api_formats import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, Shape
+from agentops_otel_litellm.readers.api_formats import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, ApiFormat
 from agentops_otel_litellm.readers.app import read_app
 from agentops_otel_litellm.readers.audio import SPEECH, TRANSCRIPTION
 from agentops_otel_litellm.readers.cache import read_cache_hit
@@ -30,20 +30,20 @@ from agentops_otel_litellm.readers.images import IMAGE
 from agentops_otel_litellm.readers.interactions import AGENT, DELETED_INTERACTION, INTERACTION
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.logged import (
+    api_format_of_response,
     is_over,
     logged_cost,
     logged_parameters,
     logged_result,
     logged_timing,
     logged_usage,
-    response_shape,
     was_made,
 )
 from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
 from agentops_otel_litellm.readers.opt_outs import is_message_logging_off
-from agentops_otel_litellm.readers.prices import itemised, price_answer, price_hit
+from agentops_otel_litellm.readers.prices import itemised, price_hit, price_result
 from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
 from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, session_of_turns
@@ -62,7 +62,7 @@ from agentops_otel_litellm.readers.target import (
 from agentops_otel_litellm.readers.token_count import TOKEN_COUNT
 from agentops_otel_litellm.readers.video import VIDEO
 
-SHAPES: Mapping[str, Shape] = {
+API_FORMATS: Mapping[str, ApiFormat] = {
     "admission": ADMISSION,
     "agent": AGENT,
     "batch": BATCH,
@@ -104,17 +104,19 @@ SHAPES: Mapping[str, Shape] = {
 """API format, as in the catalogue of operations → its readers."""
 
 
-def shape_of(operation: Operation) -> Shape:
+def api_format_of(operation: Operation) -> ApiFormat:
     """The readers of an operation's requests and responses."""
-    return SHAPES[operation.api_format]
+    return API_FORMATS[operation.api_format]
 
 
 __all__ = [
-    "SHAPES",
+    "API_FORMATS",
+    "ApiFormat",
     "Chunks",
     "LiteLLMStream",
-    "Shape",
     "Transcript",
+    "api_format_of",
+    "api_format_of_response",
     "estimate_of",
     "has_declined",
     "is_by_twin",
@@ -134,8 +136,8 @@ __all__ = [
     "logged_result",
     "logged_timing",
     "logged_usage",
-    "price_answer",
     "price_hit",
+    "price_result",
     "read_app",
     "read_cache_hit",
     "read_client_failure",
@@ -152,8 +154,6 @@ __all__ = [
     "read_routing",
     "read_session_end",
     "read_target",
-    "response_shape",
     "session_of_turns",
-    "shape_of",
     "was_made",
 ]

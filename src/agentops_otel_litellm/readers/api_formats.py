@@ -1,4 +1,4 @@
-"""Shape: the readers of an API format, for its requests, responses and chunks."""
+"""ApiFormat: the readers of an API format, for its requests, responses and chunks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from agentops_otel_litellm.readers.usage import read_usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class ApiFormat:
     """The readers of the operations with one API format."""
 
     target: Callable[[Mapping[str, Any], Any], Target] = targets.read_target
@@ -44,28 +44,28 @@ class Shape:
         return self.usage is not responses.no_usage
 
 
-CHAT = Shape(
+CHAT = ApiFormat(
     request=requests.chat_request,
     response=responses.chat_response,
     chunks=streams.ChatChunks,
     price=prices.price_chat,
     content=CHAT_CONTENT,
 )
-TEXT = Shape(
+TEXT = ApiFormat(
     request=requests.text_request,
     response=responses.text_response,
     chunks=streams.TextChunks,
     price=prices.price_chat,
     content=TEXT_CONTENT,
 )
-EMBEDDING = Shape(
+EMBEDDING = ApiFormat(
     request=requests.embedding_request,
     response=responses.embedding_response,
     usage=responses.embedding_usage,
     content=EMBEDDING_CONTENT,
 )
-DEFAULT = Shape(request=requests.default_request, response=responses.default_response)
-ROUTE = Shape(
+DEFAULT = ApiFormat(request=requests.default_request, response=responses.default_response)
+ROUTE = ApiFormat(
     target=targets.no_target,
     routing=targets.route_routing,
     request=requests.no_request,

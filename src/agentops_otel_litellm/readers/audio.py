@@ -9,7 +9,7 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response
 from agentops_otel_litellm.providers import provider_named
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.content.media import SPEECH_CONTENT, TRANSCRIPTION_CONTENT
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, no_usage, read_cost, read_unit_cost
@@ -94,10 +94,10 @@ def transcription_response(result: Any) -> Response:
     )
 
 
-SPEECH = Shape(
+SPEECH = ApiFormat(
     request=speech_request, response=speech_response, usage=no_usage, cost=speech_cost, content=SPEECH_CONTENT
 )
-TRANSCRIPTION = Shape(
+TRANSCRIPTION = ApiFormat(
     request=transcription_request,
     response=transcription_response,
     usage=read_media_usage,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.requests import measure
 from agentops_otel_litellm.readers.responses import default_response
 from agentops_otel_litellm.readers.usage import read_usage
@@ -78,4 +78,4 @@ def decisions_usage(result: Any) -> Usage | None:
     return Usage(**{name: count for name, count in counts.items() if count or name in {"input", "output"}})
 
 
-DECISIONS = Shape(request=decisions_request, response=decisions_response, usage=decisions_usage)
+DECISIONS = ApiFormat(request=decisions_request, response=decisions_response, usage=decisions_usage)

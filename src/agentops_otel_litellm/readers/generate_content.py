@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.content.generate_content import GENERATE_CONTENT_CONTENT
 from agentops_otel_litellm.readers.finish_reasons import GOOGLE
 from agentops_otel_litellm.readers.generate_content_requests import (
@@ -178,14 +178,14 @@ def _price(result: Any, logging: Any) -> Cost | None:
     return price_generated_content(_counted(result), logging, streamed=False)
 
 
-GENERATE_CONTENT = Shape(
+GENERATE_CONTENT = ApiFormat(
     request=generate_content_request,
     response=generate_content_response,
     usage=generate_content_usage,
     price=_price,
     content=GENERATE_CONTENT_CONTENT,
 )
-GENERATE_CONTENT_STREAM = Shape(
+GENERATE_CONTENT_STREAM = ApiFormat(
     request=generate_content_stream_request,
     response=generate_content_response,
     usage=generate_content_usage,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.content.media import IMAGE_CONTENT
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, read_unit_cost
@@ -49,7 +49,7 @@ def image_response(result: Any) -> Response:
     return replace(default_response(result), images_count=count(field(result, "data")))
 
 
-IMAGE = Shape(
+IMAGE = ApiFormat(
     request=image_request,
     response=image_response,
     usage=read_media_usage,

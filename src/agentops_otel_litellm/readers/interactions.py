@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Failure, Request, Response, Target, Usage
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.jobs import job_request, job_response
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.target import read_target
@@ -115,8 +115,8 @@ def agent_response(result: Any) -> Response:
     return replace(job_response(result), **taken(members(result), _AGENTS))
 
 
-INTERACTION = Shape(
+INTERACTION = ApiFormat(
     request=interaction_request, response=job_response, usage=interaction_usage, chunks=InteractionChunks
 )
-DELETED_INTERACTION = Shape(request=job_request, response=interaction_deleted, usage=no_usage, cost=no_cost)
-AGENT = Shape(target=agent_target, request=agent_request, response=agent_response, usage=no_usage, cost=no_cost)
+DELETED_INTERACTION = ApiFormat(request=job_request, response=interaction_deleted, usage=no_usage, cost=no_cost)
+AGENT = ApiFormat(target=agent_target, request=agent_request, response=agent_response, usage=no_usage, cost=no_cost)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
 from agentops_otel_litellm.readers.streams import DefaultChunks, copy_attributes
 from agentops_otel_litellm.readers.values import (
@@ -170,11 +170,11 @@ class PassedChunks(DefaultChunks):
         self._stream = copy_attributes(self._stream, "status_code", "_content")
 
 
-JOB = Shape(request=job_request, response=job_response, usage=no_usage, cost=no_cost)
-RUN = Shape(request=job_request, response=job_response, cost=no_cost)
+JOB = ApiFormat(request=job_request, response=job_response, usage=no_usage, cost=no_cost)
+RUN = ApiFormat(request=job_request, response=job_response, cost=no_cost)
 """The run of an assistant has ended when LiteLLM's function returns, so its usage is that of the call."""
-FILE_CONTENT = Shape(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
-PASSTHROUGH = Shape(
+FILE_CONTENT = ApiFormat(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
+PASSTHROUGH = ApiFormat(
     request=http_request,
     response=http_response,
     usage=no_usage,

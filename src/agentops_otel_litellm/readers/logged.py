@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Timing, Usage
-from agentops_otel_litellm.readers.api_formats import CHAT, TEXT, Shape
+from agentops_otel_litellm.readers.api_formats import CHAT, TEXT, ApiFormat
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.prices import itemised
 from agentops_otel_litellm.readers.values import field, integer
@@ -17,7 +17,7 @@ Parameters = Mapping[str, Any]
 _NO_PROVIDER = "litellm_no_upstream_llm_call"
 _PASSED_THROUGH = "pass_through_endpoint"
 _ASSEMBLED = ("complete_streaming_response", "async_complete_streaming_response")
-_SHAPES = {"ModelResponse": CHAT, "TextCompletionResponse": TEXT}
+_API_FORMATS = {"ModelResponse": CHAT, "TextCompletionResponse": TEXT}
 
 
 def _details(logging: Any) -> Mapping[str, Any]:
@@ -69,17 +69,17 @@ def logged_timing(logging: Any, start_time: Any, end_time: Any) -> Timing | None
     return Timing(started_at=int(began.timestamp() * 1e9), duration=duration if duration and duration > 0 else None)
 
 
-def response_shape(result: Any, shape: Shape) -> Shape:
+def api_format_of_response(result: Any, api_format: ApiFormat) -> ApiFormat:
     """The readers of the logged result. LiteLLM logs the results of several operations as those of a chat."""
-    return _SHAPES.get(type(result).__name__, shape)
+    return _API_FORMATS.get(type(result).__name__, api_format)
 
 
-def logged_usage(logging: Any, result: Any, shape: Shape) -> Usage | None:
+def logged_usage(logging: Any, result: Any, api_format: ApiFormat) -> Usage | None:
     """The provider's usage. If a stream had none, LiteLLM estimates one, which has no count of cached tokens."""
-    usage = shape.usage(result)
+    usage = api_format.usage(result)
     if usage is not None:
-        usage = shape.counted(usage, logging)
-    if usage is None or getattr(logging, "stream", None) is not True or type(result).__name__ not in _SHAPES:
+        usage = api_format.counted(usage, logging)
+    if usage is None or getattr(logging, "stream", None) is not True or type(result).__name__ not in _API_FORMATS:
         return usage
     details = field(field(result, "usage"), "prompt_tokens_details")
     return usage if integer(field(details, "cached_tokens")) is not None else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.content.messages import MESSAGES_CONTENT
 from agentops_otel_litellm.readers.finish_reasons import ANTHROPIC
 from agentops_otel_litellm.readers.prices import price_messages
@@ -238,7 +238,7 @@ def _price(result: Any, logging: Any) -> Cost | None:
     return price_messages(usage, logging)
 
 
-MESSAGES = Shape(
+MESSAGES = ApiFormat(
     request=messages_request,
     response=messages_response,
     usage=messages_usage,

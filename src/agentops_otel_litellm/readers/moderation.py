@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.content.inputs import MODERATION_CONTENT
 from agentops_otel_litellm.readers.requests import default_request, measure
 from agentops_otel_litellm.readers.responses import default_response, no_usage
@@ -62,7 +62,7 @@ def _flagged(judged: Mapping[str, Any]) -> list[str]:
     return [name for name in names if name is not None]
 
 
-MODERATION = Shape(
+MODERATION = ApiFormat(
     target=moderation_target,
     request=moderation_request,
     response=moderation_response,

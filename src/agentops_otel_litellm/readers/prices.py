@@ -62,10 +62,10 @@ def price_response(result: Any, logging: Any) -> Cost | None:
     """Price a stream of the Responses API. Older releases price it in a thread, which may run after its end."""
     if getattr(result, "stream", None) is None or _prices_streams(logging):
         return None
-    return price_answer(result, logging)
+    return price_result(result, logging)
 
 
-def price_answer(result: Any, logging: Any) -> Cost | None:
+def price_result(result: Any, logging: Any) -> Cost | None:
     """Price one of several responses, or streams, that LiteLLM has not priced."""
     if isinstance(result, ChatChunks):
         return _price_chunks(result, logging)

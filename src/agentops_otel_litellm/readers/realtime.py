@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Usage
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.jobs import http_response
 from agentops_otel_litellm.readers.requests import Parameters, default_request
@@ -86,7 +86,7 @@ def session_cost(session: Any) -> Cost | None:
     return litellm_cost(price(result=processor.create_logging_realtime_object(usage=usage, results=messages)))
 
 
-REALTIME = Shape(
+REALTIME = ApiFormat(
     request=lambda parameters: replace(default_request(parameters), stream=None),
     response=session_response,
     usage=session_usage,
@@ -138,5 +138,5 @@ def connection_response(result: Any) -> Response:
     return replace(http_response(result), id=identifier(path.rpartition("/")[2]) if isinstance(path, str) else None)
 
 
-ADMISSION = Shape(request=admission_request, response=admission_response, usage=no_usage, cost=no_cost)
+ADMISSION = ApiFormat(request=admission_request, response=admission_response, usage=no_usage, cost=no_cost)
 CONNECTION = replace(ADMISSION, response=connection_response)

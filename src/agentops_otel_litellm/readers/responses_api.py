@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Failure, Request, Response, Usage
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.content.responses import RESPONSES_CONTENT, STORED_RESPONSE_CONTENT
 from agentops_otel_litellm.readers.estimated_usage import read_counted_anew
 from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
@@ -226,7 +226,7 @@ class ResponsesChunks:
         self.stream.litellm_custom_stream_wrapper = chat
 
 
-RESPONSES = Shape(
+RESPONSES = ApiFormat(
     request=responses_request,
     response=responses_response,
     counted=read_counted_anew,
@@ -234,7 +234,7 @@ RESPONSES = Shape(
     price=price_response,
     content=RESPONSES_CONTENT,
 )
-STORED_RESPONSE = Shape(
+STORED_RESPONSE = ApiFormat(
     request=stored_request,
     response=stored_response,
     usage=no_usage,

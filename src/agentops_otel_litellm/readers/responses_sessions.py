@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.usage import read_usage, summed
@@ -69,7 +69,7 @@ def socket_cost(session: Any) -> Cost | None:
     return litellm_cost(price(result=logged(usage=usage, results=messages, service_tier=tier)))
 
 
-RESPONSES_SOCKET = Shape(
+RESPONSES_SOCKET = ApiFormat(
     request=lambda parameters: replace(default_request(parameters), stream=None),
     response=socket_response,
     usage=socket_usage,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target, Usage
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.content.retrieval import OCR_CONTENT, RERANK_CONTENT, SEARCH_CONTENT
 from agentops_otel_litellm.readers.jobs import job_request, job_response
 from agentops_otel_litellm.readers.requests import default_request, measure
@@ -134,7 +134,7 @@ def rerank_usage(result: Any) -> Usage | None:
     return Usage(input=input_tokens, output=output_tokens, total=total or None) if input_tokens else None
 
 
-RERANK = Shape(request=rerank_request, response=rerank_response, usage=rerank_usage, content=RERANK_CONTENT)
+RERANK = ApiFormat(request=rerank_request, response=rerank_response, usage=rerank_usage, content=RERANK_CONTENT)
 
 
 def search_target(parameters: Parameters, logging: Any) -> Target:
@@ -158,7 +158,7 @@ def ingestion_request(parameters: Parameters) -> Request:
     return replace(job_request(parameters), data_source_id=identifier(_store(parameters).get("vector_store_id")))
 
 
-SEARCH = Shape(
+SEARCH = ApiFormat(
     target=search_target,
     request=search_request,
     response=search_response,
@@ -166,11 +166,11 @@ SEARCH = Shape(
     cost=read_unit_cost,
     content=SEARCH_CONTENT,
 )
-STORED_CONTENT = Shape(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
-RAG_QUERY = Shape(request=default_request, response=no_response, usage=no_usage, cost=no_cost, stream_cost=no_cost)
+STORED_CONTENT = ApiFormat(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
+RAG_QUERY = ApiFormat(request=default_request, response=no_response, usage=no_usage, cost=no_cost, stream_cost=no_cost)
 """Its search, its reranking and its chat are calls with spans of their own, which have the usage."""
-INGESTION = Shape(
+INGESTION = ApiFormat(
     target=ingestion_target, request=ingestion_request, response=job_response, usage=no_usage, cost=no_cost
 )
 """Its OCR, embeddings and uploads are calls with spans of their own as well."""
-OCR = Shape(request=ocr_request, response=ocr_response, usage=no_usage, content=OCR_CONTENT)
+OCR = ApiFormat(request=ocr_request, response=ocr_response, usage=no_usage, content=OCR_CONTENT)

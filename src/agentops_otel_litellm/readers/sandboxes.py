@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.target import read_target
 from agentops_otel_litellm.readers.values import count, field, identifier, keyword, length, members, rows_for, taken
@@ -56,5 +56,7 @@ def code_response(result: Any) -> Response:
     )
 
 
-SANDBOX = Shape(target=sandbox_target, request=sandbox_request, response=sandbox_response, usage=no_usage, cost=no_cost)
+SANDBOX = ApiFormat(
+    target=sandbox_target, request=sandbox_request, response=sandbox_response, usage=no_usage, cost=no_cost
+)
 CODE = replace(SANDBOX, response=code_response)

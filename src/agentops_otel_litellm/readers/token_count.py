@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.requests import Parameters, conversation
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.values import count, elements, is_given, keyword, members, model_name, tokens
@@ -33,4 +33,4 @@ def counting_response(result: Any) -> Response:
     )
 
 
-TOKEN_COUNT = Shape(request=counting_request, response=counting_response, usage=no_usage, cost=no_cost)
+TOKEN_COUNT = ApiFormat(request=counting_request, response=counting_response, usage=no_usage, cost=no_cost)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
-from agentops_otel_litellm.readers.api_formats import Shape
+from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.content.media import VIDEO_CONTENT
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, no_usage, read_unit_cost
@@ -61,6 +61,6 @@ def video_response(result: Any) -> Response:
     return replace(default_response(result), **taken(members(result), _RESPONSE))
 
 
-VIDEO = Shape(
+VIDEO = ApiFormat(
     request=video_request, response=video_response, usage=no_usage, cost=read_unit_cost, content=VIDEO_CONTENT
 )

@@ -39,7 +39,7 @@ class DeliveryError:
     status: int | None = None
     """The HTTP status; `None` without a response."""
     was_sent: bool = False
-    """Whether the request was sent without an answer, so that the collector may have accepted the spans."""
+    """Whether the request was sent without a response, so that the collector may have accepted the spans."""
     rejected: int = 0
     """Number of rejected spans, if others were accepted."""
     cause: str = ""
