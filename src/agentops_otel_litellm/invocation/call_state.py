@@ -234,7 +234,7 @@ class CallState:
         )
 
     def _final_facts(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> ResponseFacts:
-        """Return the response, usage and cost of the call: the last ones, combined with the others if LiteLLM received several."""
+        """Return response, usage and cost of the call: of the last response, combined with the others if there are several."""
         facts = self._last_facts(outcome, result, streamed)
         if self.nested is None:
             return facts

@@ -4,11 +4,11 @@ Each token is recorded on exactly one span, so that sums over spans are what the
 distinguished:
 
 - Steps. LiteLLM continues a call by calling itself: it translates the request, retries it, or runs a tool and sends
-  another request. It passes its logging object on and logs one call. Every response belongs to the call, whose usage and
-  cost are the sums over all of them.
+  another request. It passes its logging object on and logs one call. Every response belongs to the call, whose usage
+  and cost are the sums over all of them.
 - Nested calls. LiteLLM, or a callback, makes another call and returns its result as that of the first. LiteLLM logs and
   prices the nested call separately, perhaps with another model. It has a span of its own, a child of the first span.
-  The first span has the usage of the provider's response to the first call, not of the result that the application gets.
+  The first span has the usage of the provider's response to the first call, not of the application's result.
   (The nested usage is not added to the first span, because a nested call cannot be distinguished from a call that a
   callback makes for purposes of its own.)
 """
