@@ -11,7 +11,7 @@ from pathlib import Path
 import agentops_otel_litellm
 
 PACKAGE = Path(agentops_otel_litellm.__file__).parent
-LEFT_OUT = ("commands", "__main__.py")  # programs of their own, of one thread
+LEFT_OUT = ("cli", "__main__.py")  # programs of their own, of one thread
 # What is called → the kind of its row.
 KINDS = {
     **dict.fromkeys(("Lock", "RLock", "Condition", "Event", "Semaphore", "BoundedSemaphore", "Barrier"), "lock"),

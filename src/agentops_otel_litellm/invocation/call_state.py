@@ -234,7 +234,7 @@ class CallState:
         )
 
     def _final_facts(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> ResponseFacts:
-        """Return response, usage and cost of the call: of the last response, combined with the others if there are several."""
+        """Return response, usage and cost of the call: of the last result, combined with the others if there are any."""
         facts = self._last_facts(outcome, result, streamed)
         if self.nested is None:
             return facts
