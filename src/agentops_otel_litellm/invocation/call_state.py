@@ -234,7 +234,7 @@ class CallState:
         )
 
     def _final_facts(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> ResponseFacts:
-        """Return response, usage and cost of the call: of the last result, combined with the others if there are any."""
+        """Return response, usage and cost of the call, combined with those of the results inside the call."""
         facts = self._last_facts(outcome, result, streamed)
         if self.nested is None:
             return facts
