@@ -1,4 +1,4 @@
-"""Writes the parts of these pages that the code says: settings, attributes and metrics. Run it when they change."""
+"""Writes the tables of these pages: settings, attributes, metrics and operations. Run it when they change."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from dataclasses import fields
 from pathlib import Path
 
 from agentops_otel_litellm.cli.settings import as_table, rows_of, rows_of_defaults
+from agentops_otel_litellm.operations import BILLED, OPERATIONS
+from agentops_otel_litellm.readers import API_FORMATS
+from agentops_otel_litellm.readers.responses import no_cost
+from agentops_otel_litellm.readers.streams import DefaultChunks
 from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import EXCEPTION
 from agentops_otel_litellm.semconv.llm import ATTEMPT
@@ -73,6 +77,29 @@ def newest_metrics() -> str:
     return _of_metrics(NEWEST)
 
 
+def operations() -> str:
+    """Each operation of the catalogue, and what is recorded of it."""
+    heads = ("operation", "LiteLLM's functions", "kind", "content", "tokens", "cost", "stream")
+    rows = []
+    for row in OPERATIONS:
+        read = API_FORMATS[row.api_format]
+        facts = (
+            read.content is not None,
+            read.counts_tokens,
+            row.kind in BILLED and read.cost is not no_cost,
+            read.chunks is not DefaultChunks,
+        )
+        marks = ["✓" if is_recorded else "–" for is_recorded in facts]
+        kind = row.kind.name.lower()
+        if row.name == "route":
+            rows.append((_code([row.name]), "methods of `litellm.Router`", kind, *marks))
+        elif row.name:
+            rows.append((_code([row.name]), _code(row.functions), kind, *marks))
+        else:
+            rows += [(_code([name]), _code([name]), kind, *marks) for name in row.functions]
+    return _table(heads, sorted(rows))
+
+
 def _of_metrics(metrics: Iterable[Metric]) -> str:
     """Rows of one instrument are one."""
     rows = {
@@ -126,6 +153,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 WRITTEN = {
     "configuration.md": {"settings": settings},
     "captured.md": {"attributes": attributes, "metrics": metrics, "newest metrics": newest_metrics},
+    "operations.md": {"operations": operations},
 }
 """Page → its parts, between `<!-- part -->` and `<!-- /part -->`."""
 
