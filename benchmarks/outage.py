@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from servers.agentops_platform import DOWN, AgentOpsPlatform, Fault
-from servers.openai_provider import OpenAIProvider
+from support.servers.agentops_platform import DOWN, AgentOpsPlatform, Fault
+from support.servers.openai_provider import OpenAIProvider
 
 LAUNCHER = Path(sys.executable).with_name("opentelemetry-instrument")
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0

@@ -89,7 +89,7 @@ def operations() -> str:
             row.kind in BILLED and read.cost is not no_cost,
             read.chunks is not DefaultChunks,
         )
-        marks = ["✓" if is_recorded else "–" for is_recorded in facts]
+        marks = ["✓" if is_recorded else "no" for is_recorded in facts]
         kind = row.kind.name.lower()
         if row.name == "route":
             rows.append((_code([row.name]), "methods of `litellm.Router`", kind, *marks))

@@ -9,9 +9,8 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 for variable in [name for name in os.environ if name.startswith(("OTEL_", "AGENTOPS_", "LITELLM_", "OPENAI_"))]:
     del os.environ[variable]
@@ -21,36 +20,31 @@ sys.modules["genai_prices"] = None  # type: ignore[assignment]  # Python's own w
 
 import pytest
 
-pytest.register_assert_rewrite("api_scenarios", "expected", "media")  # they hold what several tests do
+pytest.register_assert_rewrite("support")  # its modules have assertions of several tests
 
-import agentops_told
-import operations_table
-import releases
-from agentops_exports import clock, platform  # noqa: F401 - fixtures
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from agentops_otel_litellm.patching.traced_functions import TRACING, Tracing
-from agentops_otel_litellm.semconv import VOCABULARIES
-from agentops_otel_litellm.telemetry import Telemetry
-from conformance import EMITTED, Emitted
-from operations_table import SeenOperations
-from recorder import Recorder
-from servers.openai_provider import OpenAIProvider
-from servers.wire import WireProvider
+from agentops_otel_litellm.patching.traced_functions import TRACING
+from support import agentops_told, releases
+from support.agentops_exports import clock, platform  # noqa: F401 - fixtures
+from support.conformance import EMITTED, Emitted
+from support.instrumented import RECORDER, SEEN, Reinstrument, Trace, instrumented, traced_by
+from support.logged_warnings import LoggedWarnings
+from support.seen_operations import differences, is_due
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.wire import WireProvider
 
 if TYPE_CHECKING:
-    from api_caller import ApiCaller
-    from apps import App, Caller
-    from captured import Capture
+    from support.api_caller import ApiCaller
+    from support.apps import App, Caller
+    from support.captured import Capture
+    from support.recorder import Recorder
 
-SEEN = SeenOperations()
-RECORDER = Recorder(span_processors=[SEEN])
 LiteLLMInstrumentor().instrument(**RECORDER.providers)
 agentops_told.judge_all_calls()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-operations", action="store_true", help="write the page of what is captured")
     parser.addoption("--cases", type=int, default=10_000, help="how many cases a test in tests/soak runs")
     parser.addoption("--first-case", type=int, default=0, help="the number of the first of them")
     parser.addoption("--seed", type=int, default=16, help="what the cases in tests/soak are made of")
@@ -65,43 +59,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Hold the page of what is captured against what the tests saw, when all of them have run."""
-    text = operations_table.page(SEEN.facts)
-    if session.config.getoption("--write-operations"):
-        operations_table.PAGE.write_text(text, "utf-8")
-    elif (
-        exitstatus == 0 and operations_table.is_due(session.config) and operations_table.PAGE.read_text("utf-8") != text
-    ):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        print("\ndocs/operations.md is out of date: pytest --write-operations writes it.")  # noqa: T201
-
-
-class Told(logging.Handler):
-    """What our logger and OpenTelemetry's said: a fault of ours is swallowed by the guard, and is loud here."""
-
-    LOGGERS = ("agentops_otel_litellm", "opentelemetry")
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(record.getMessage())
-
-    def take(self) -> list[str]:
-        """The lines since the last time; a test that does not take them fails."""
-        lines, self._lines = self._lines, []
-        return lines
+    """Compare the spans of all tests with the table of operations, if all have run."""
+    if exitstatus == 0 and is_due(session.config):
+        found = differences(SEEN.facts)
+        if found:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            print("\nThe spans differ from docs/operations.md:", *found, sep="\n")  # noqa: T201
 
 
 @pytest.fixture(autouse=True)
-def told() -> Iterator[Told]:
+def told() -> Iterator[LoggedWarnings]:
     guard._logged.clear()
-    told = Told()
-    for name in Told.LOGGERS:
+    told = LoggedWarnings()
+    for name in LoggedWarnings.LOGGERS:
         logging.getLogger(name).addHandler(told)
     yield told
-    for name in Told.LOGGERS:
+    for name in LoggedWarnings.LOGGERS:
         logging.getLogger(name).removeHandler(told)
     assert told.take() == []
 
@@ -121,14 +94,6 @@ def telemetry() -> Iterator[Recorder]:
     yield RECORDER
     if OPEN_STREAMS._streams:  # in a cycle, of a traceback say: it must not end in the next test
         gc.collect()
-
-
-Trace = Callable[[object], Any]
-
-
-def traced_by(telemetry: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of a test's own, traced as LiteLLM's are."""
-    return Tracing(Telemetry(list(VOCABULARIES.values()), **telemetry.providers)).trace(function)
 
 
 @pytest.fixture
@@ -169,7 +134,7 @@ def wire(running_wire: WireProvider) -> WireProvider:
 @pytest.fixture(params=["sync", "async"])
 def app(request: pytest.FixtureRequest, provider: OpenAIProvider) -> App:
     """The app in both styles."""
-    from apps import AsyncApp, SyncApp
+    from support.apps import AsyncApp, SyncApp
 
     return SyncApp(provider) if request.param == "sync" else AsyncApp(provider)
 
@@ -177,7 +142,7 @@ def app(request: pytest.FixtureRequest, provider: OpenAIProvider) -> App:
 @pytest.fixture(params=["sync", "async"])
 def caller(request: pytest.FixtureRequest) -> Caller:
     """Whoever calls LiteLLM's functions, in both styles."""
-    from apps import AsyncCaller, SyncCaller
+    from support.apps import AsyncCaller, SyncCaller
 
     return SyncCaller() if request.param == "sync" else AsyncCaller()
 
@@ -185,7 +150,7 @@ def caller(request: pytest.FixtureRequest) -> Caller:
 @pytest.fixture(params=["sync", "async"])
 def api(request: pytest.FixtureRequest, wire: WireProvider) -> ApiCaller:
     """Whoever calls the further APIs, in both styles."""
-    from api_caller import ApiCaller
+    from support.api_caller import ApiCaller
 
     return ApiCaller(wire=wire, asynchronous=request.param == "async")
 
@@ -200,22 +165,6 @@ def own_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(litellm, name, list(value))
 
 
-Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]
-
-
-@contextmanager
-def instrumented(recorder: Recorder) -> Iterator[Recorder]:
-    own = TRACING.telemetry
-    LiteLLMInstrumentor().uninstrument()
-    LiteLLMInstrumentor().instrument(**recorder.providers)
-    try:
-        yield recorder
-    finally:
-        LiteLLMInstrumentor().uninstrument()
-        LiteLLMInstrumentor().instrument(**RECORDER.providers)
-        TRACING.telemetry = own  # and no other: it was made of what the test may have replaced for a while
-
-
 @pytest.fixture
 def instrumented_with() -> Reinstrument:
     """A block in which LiteLLM is instrumented with other providers."""
@@ -225,7 +174,7 @@ def instrumented_with() -> Reinstrument:
 @pytest.fixture
 def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Capture]:
     """LiteLLM, instrumented by somebody who wants to be told what is said, in parts as the conventions have them."""
-    from captured import faults, telling, told
+    from support.captured import faults, telling, told
 
     def capturing(mode: str, **environment: str) -> Recorder:
         monkeypatch.setattr(TRACING, "telemetry", telling(telemetry, mode, **environment))

@@ -17,11 +17,12 @@ from opentelemetry.trace import NoOpTracerProvider
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.delivery import Delivery
-from conftest import Told
-from servers.agentops_platform import AgentOpsPlatform
-from servers.openai_provider import OpenAIProvider
-from servers.otlp_receiver import OTLPReceiver
-from test_zero_code import LAUNCHER, ROOT, environment, launch
+from support.launching import LAUNCHER, environment, launch
+from support.logged_warnings import LoggedWarnings
+from support.project import ROOT
+from support.servers.agentops_platform import AgentOpsPlatform
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.otlp_receiver import OTLPReceiver
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +153,7 @@ def test_a_provider_without_spans(platform: AgentOpsPlatform) -> None:
 
 
 @pytest.mark.usefixtures("platform")
-def test_no_variable_breaks_it(provider: TracerProvider, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_variable_breaks_it(provider: TracerProvider, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The SDK refuses queues that are smaller than batches, and the like; ours are none of these."""
     for variable in ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"):
         monkeypatch.setenv(variable, "-1")

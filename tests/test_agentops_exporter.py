@@ -15,7 +15,10 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 
-from agentops_exports import (
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, auth
+from agentops_otel_litellm.exporters.agentops.delivery_errors import Consequence
+from agentops_otel_litellm.settings import Settings
+from support.agentops_exports import (
     FAILURE,
     LOST,
     NO_COLLECTOR,
@@ -28,13 +31,10 @@ from agentops_exports import (
     ended,
     export,
 )
-from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, auth
-from agentops_otel_litellm.exporters.agentops.delivery_errors import Consequence
-from agentops_otel_litellm.settings import Settings
-from conftest import Told
-from servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault, TokenRequest
-from servers.openai_provider import OpenAIProvider
-from test_zero_code import launch
+from support.launching import launch
+from support.logged_warnings import LoggedWarnings
+from support.servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault, TokenRequest
+from support.servers.openai_provider import OpenAIProvider
 
 COPY = "Copy the key of your project from https://app.agentops.ai/settings/projects."
 # What an app sets → what it is told, and with which status its request for a token was answered, if it came.
@@ -181,7 +181,9 @@ def test_how_long_a_token_lives(claims: str) -> None:
     assert auth._lifetime("opaque") is None
 
 
-def test_a_new_token_that_is_refused_ends_the_attempt(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+def test_a_new_token_that_is_refused_ends_the_attempt(
+    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings
+) -> None:
     """A second 401 in a row fails the attempt; for a minute nobody is asked again, and nothing is lost."""
     platform.takes_tokens = False
     exporter = AgentOpsSpanExporter()
@@ -198,7 +200,7 @@ def test_a_new_token_that_is_refused_ends_the_attempt(platform: AgentOpsPlatform
 
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_a_bad_key_is_told_once(
-    key: str, platform: AgentOpsPlatform, clock: Clock, told: Told, monkeypatch: pytest.MonkeyPatch
+    key: str, platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line says what to do about it, and the token server is asked at most once a minute."""
     variables, line, status = BAD_KEYS[key]
@@ -222,7 +224,7 @@ def test_a_bad_key_is_told_once(
 @pytest.mark.parametrize("reply", [b"<html>Forbidden</html>", b'["Forbidden"]', b'{"message": "Forbidden"}'])
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_refusal_that_is_not_of_the_token_server(
-    status: int, reply: bytes, platform: AgentOpsPlatform, clock: Clock, told: Told
+    status: int, reply: bytes, platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings
 ) -> None:
     """What stands before it, such as a proxy, says nothing of the key: the spans wait."""
     platform.token_status, platform.token_reply = status, reply
@@ -236,7 +238,9 @@ def test_a_refusal_that_is_not_of_the_token_server(
     assert len(platform.spans) == 2
 
 
-def test_a_token_server_that_fails_is_asked_again(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+def test_a_token_server_that_fails_is_asked_again(
+    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings
+) -> None:
     """It may be up again soon: the spans wait for it."""
     platform.token_status = 500
     exporter = AgentOpsSpanExporter()
@@ -250,7 +254,7 @@ def test_a_token_server_that_fails_is_asked_again(platform: AgentOpsPlatform, cl
     assert len(platform.spans) == 3
 
 
-def test_an_expired_token_with_no_new_one(platform: AgentOpsPlatform, told: Told) -> None:
+def test_an_expired_token_with_no_new_one(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
     """401 while the token server is down: the batch waits, and is sent only once."""
     exporter = AgentOpsSpanExporter()
     assert export(exporter) is SUCCESS
@@ -275,7 +279,7 @@ NO_URL = "Invalid value for {} (expected a URL that begins with http:// or https
     ids=["gone", "no URL", "no URL for spans"],
 )
 def test_a_server_out_of_reach(
-    setting: str, lines: list[str], platform: AgentOpsPlatform, told: Told, monkeypatch: pytest.MonkeyPatch
+    setting: str, lines: list[str], platform: AgentOpsPlatform, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line names the variable that may be wrong; the key goes nowhere else, such as to the default."""
     monkeypatch.setattr("agentops_otel_litellm.settings.declaring.warned", set())
@@ -288,7 +292,7 @@ def test_a_server_out_of_reach(
 
 
 @pytest.mark.parametrize("reply", BAD_TOKENS)
-def test_an_answer_without_a_token(reply: bytes, platform: AgentOpsPlatform, told: Told) -> None:
+def test_an_answer_without_a_token(reply: bytes, platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
     """Whatever a server that says 200 sends instead of a token is not used and not told."""
     platform.token_reply = reply
     exporter = AgentOpsSpanExporter()
@@ -298,7 +302,7 @@ def test_an_answer_without_a_token(reply: bytes, platform: AgentOpsPlatform, tol
     assert platform.requests == []
 
 
-def test_a_collector_that_refuses_spans(platform: AgentOpsPlatform, told: Told) -> None:
+def test_a_collector_that_refuses_spans(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
     """They would be refused again: they are dropped, which is told once, and stand in nobody's way."""
     exporter = AgentOpsSpanExporter()
     platform.status = 400
@@ -314,7 +318,7 @@ def test_a_collector_that_refuses_spans(platform: AgentOpsPlatform, told: Told) 
     assert len(platform.tokens) == 1
 
 
-def test_a_proxy_that_wants_a_password(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+def test_a_proxy_that_wants_a_password(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
     """It says nothing of the spans: they wait."""
     platform.fail(Fault(status=407), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
@@ -327,7 +331,7 @@ def test_a_proxy_that_wants_a_password(platform: AgentOpsPlatform, clock: Clock,
     assert told.take() == [NO_COLLECTOR.format("status 407")]
 
 
-def test_spans_that_are_taken_but_for_some(platform: AgentOpsPlatform, told: Told) -> None:
+def test_spans_that_are_taken_but_for_some(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
     """What a collector has not taken, by its own words, is told once, and counted as lost; nothing is sent again."""
     exporter = AgentOpsSpanExporter()
     platform.untaken = 2
@@ -353,7 +357,7 @@ def test_an_answer_that_breaks_off(platform: AgentOpsPlatform) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 404])
-def test_an_address_that_takes_no_spans(status: int, platform: AgentOpsPlatform, told: Told) -> None:
+def test_an_address_that_takes_no_spans(status: int, platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
     """A redirect is not followed, and whoever answers is not asked again for a minute."""
     platform.fail(Fault(status=status), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
@@ -365,7 +369,7 @@ def test_an_address_that_takes_no_spans(status: int, platform: AgentOpsPlatform,
     assert told.take() == [LOST.format(3)]
 
 
-def test_a_span_that_cannot_be_encoded(platform: AgentOpsPlatform, told: Told) -> None:
+def test_a_span_that_cannot_be_encoded(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
     """It is dropped; those beside it are delivered, and no exception reaches whoever exports."""
     exporter = AgentOpsSpanExporter()
     no_name: Any = object()

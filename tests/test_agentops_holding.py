@@ -18,13 +18,24 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from agentops_exports import FAILURE, LOST, NO_COLLECTOR, NO_PAIR, NO_TOKEN, NOWHERE, SUCCESS, Clock, ended, export
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.agentops.delivery_errors import LONGEST_PAUSE, DeliveryError, retry_after_seconds
 from agentops_otel_litellm.exporters.agentops.span_queue import MAX_UNANSWERED
-from conftest import Told
-from servers.agentops_platform import DOWN, TRACES_ROUTE, AgentOpsPlatform, Fault, black_hole
-from test_zero_code import environment, launch
+from support.agentops_exports import (
+    FAILURE,
+    LOST,
+    NO_COLLECTOR,
+    NO_PAIR,
+    NO_TOKEN,
+    NOWHERE,
+    SUCCESS,
+    Clock,
+    ended,
+    export,
+)
+from support.launching import environment, launch
+from support.logged_warnings import LoggedWarnings
+from support.servers.agentops_platform import DOWN, TRACES_ROUTE, AgentOpsPlatform, Fault, black_hole
 
 OVERFLOW = "AgentOps cannot be reached. The oldest spans are dropped: the queue has AGENTOPS_MAX_QUEUE_SIZE ({}) spans."
 UNANSWERED = (
@@ -54,7 +65,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("fault", [DOWN, Fault(status=503), Fault(status=429, retry_after="1")], ids=str)
-def test_an_outage_in_a_run_loses_nothing(fault: Fault, platform: AgentOpsPlatform, told: Told) -> None:
+def test_an_outage_in_a_run_loses_nothing(fault: Fault, platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
     """Each span arrives, once, without another one to set that off, though tokens expire as well. (The short form: an
     outage of a second and a half.)
     """
@@ -77,7 +88,7 @@ def test_an_outage_in_a_run_loses_nothing(fault: Fault, platform: AgentOpsPlatfo
     assert len(told.take()) in {1, 2}  # of the token server, of the collector
 
 
-def test_attempts_become_rare(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+def test_attempts_become_rare(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
     """Each failure in a row doubles the pause, up to eight seconds; meanwhile an export costs nothing."""
     platform.fail(Fault(status=500), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
@@ -96,7 +107,7 @@ def test_attempts_become_rare(platform: AgentOpsPlatform, clock: Clock, told: To
     assert len(platform.spans) == 13
 
 
-def test_a_server_that_asks_for_time_gets_it(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+def test_a_server_that_asks_for_time_gets_it(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
     """Before the end that Retry-After names there is no attempt, not even the last one."""
     platform.fail(Fault(status=503, retry_after="30"))
     exporter = AgentOpsSpanExporter()
@@ -116,7 +127,7 @@ def test_a_server_that_asks_for_time_gets_it(platform: AgentOpsPlatform, clock: 
     assert len(platform.spans) == 3
 
 
-def test_the_end_waits_for_a_server_that_asks_for_little(platform: AgentOpsPlatform, told: Told) -> None:
+def test_the_end_waits_for_a_server_that_asks_for_little(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
     """Within the time that an export may take anyway."""
     platform.fail(Fault(status=503, retry_after="1"), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
@@ -138,7 +149,7 @@ def test_retry_after() -> None:
     ]
 
 
-def test_the_end_makes_a_last_attempt(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+def test_the_end_makes_a_last_attempt(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
     """During a pause of our own, unless an attempt has just failed."""
     platform.takes_tokens = False
     exporter = AgentOpsSpanExporter()
@@ -154,7 +165,7 @@ def test_the_end_makes_a_last_attempt(platform: AgentOpsPlatform, clock: Clock, 
 
 
 def test_the_oldest_go_first(
-    platform: AgentOpsPlatform, clock: Clock, told: Told, monkeypatch: pytest.MonkeyPatch
+    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What does not fit is dropped, which is told once, with how many at the end; while all is well, all fits."""
     monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "10")
@@ -175,7 +186,7 @@ def test_the_oldest_go_first(
     ]
 
 
-def test_a_request_that_is_too_large_is_split(platform: AgentOpsPlatform, told: Told) -> None:
+def test_a_request_that_is_too_large_is_split(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
     """Nothing is lost and nothing told, unless a span is too large by itself; then others follow."""
     exporter = AgentOpsSpanExporter()
     platform.most_spans = 3
@@ -194,7 +205,7 @@ def test_a_request_that_is_too_large_is_split(platform: AgentOpsPlatform, told: 
 
 
 def test_a_request_that_is_not_answered_and_then_too_large(
-    platform: AgentOpsPlatform, clock: Clock, told: Told, monkeypatch: pytest.MonkeyPatch
+    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is split then, though what may have been taken is sent again as it was."""
     monkeypatch.setenv("AGENTOPS_MAX_WAIT_TIME", "500")
@@ -212,7 +223,7 @@ def test_a_request_that_is_not_answered_and_then_too_large(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_fork(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+def test_a_fork(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
     """A child sends its own spans, and leaves to its parent what is the parent's."""
     exporter = AgentOpsSpanExporter()
     export(exporter, "first")
@@ -299,7 +310,7 @@ def test_a_fork_at_any_time(when: str) -> None:
 
 
 @pytest.mark.usefixtures("platform")
-def test_nobody_waits_for_a_resolver(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_a_resolver(told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has no limit of its own, such as looking up a name, keeps an export and the end no longer than they may."""
     monkeypatch.setenv("AGENTOPS_MAX_WAIT_TIME", "300")
     answer = threading.Event()
@@ -345,7 +356,7 @@ class Raises(logging.Handler):
         raise RuntimeError(record.getMessage())
 
 
-def test_a_log_handler_that_raises(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+def test_a_log_handler_that_raises(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
     """Spans are sent all the same."""
     logger, raises = logging.getLogger("agentops_otel_litellm.exporters.agentops"), Raises()
     logger.addHandler(raises)
@@ -423,7 +434,9 @@ def test_nothing_ends_the_thread_that_sends(clock: Clock, monkeypatch: pytest.Mo
     exporter.shutdown()
 
 
-def test_a_server_that_takes_no_request_of_any_size(platform: AgentOpsPlatform, clock: Clock, told: Told) -> None:
+def test_a_server_that_takes_no_request_of_any_size(
+    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings
+) -> None:
     """It is not asked for each span anew how many it takes, and after a few that are dropped there is a pause."""
     platform.most_spans = 0
     exporter = AgentOpsSpanExporter()
@@ -446,7 +459,7 @@ def test_a_server_that_takes_no_request_of_any_size(platform: AgentOpsPlatform, 
 
 
 def test_a_server_that_answers_late(
-    platform: AgentOpsPlatform, clock: Clock, told: Told, monkeypatch: pytest.MonkeyPatch
+    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it may have taken is not sent for ever: that is told, and counted; what comes later is sent."""
     monkeypatch.setenv("AGENTOPS_MAX_WAIT_TIME", "500")

@@ -7,20 +7,20 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from pathlib import Path
 
 import litellm
 import pytest
 
-import releases
 from agentops_otel_litellm.version import SCOPE
-from servers.agentops_platform import AgentOpsPlatform
-from servers.agentops_reader import KIND, findings, of_no_call, shown, shown_trace
-from servers.openai_provider import JSON, OpenAIProvider, Script
-from servers.otlp_receiver import ReceivedSpan
-from test_zero_code import launch
+from support import releases
+from support.launching import launch
+from support.project import SUPPORT
+from support.servers.agentops_platform import AgentOpsPlatform
+from support.servers.agentops_reader import KIND, findings, of_no_call, shown, shown_trace
+from support.servers.openai_provider import JSON, OpenAIProvider, Script
+from support.servers.otlp_receiver import ReceivedSpan
 
-APP = Path(__file__).with_name("mixed_app.py")
+APP = SUPPORT / "mixed_app.py"
 LINK = r"AgentOps: https://app\.agentops\.ai/sessions\?trace_id=([0-9a-f]{32})"
 USAGE: JSON = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 USUAL = Script(usage=USAGE)

@@ -8,16 +8,16 @@ from dataclasses import replace
 import litellm
 import pytest
 
-import agentops_told
 from agentops_otel_litellm.call import Call, Cost, Usage
 from agentops_otel_litellm.semconv.convention import Table, Vocabulary, always
-from apps import MESSAGES
-from conformance import Emitted, Span, ToldToAgentOps, of_span, of_told
-from recorder import Recorder
-from servers.agentops_reader import findings, of_no_call, shown, shown_trace, tree
-from servers.openai_provider import OpenAIProvider
-from servers.otlp_receiver import ReceivedSpan
-from test_vocabularies import CALL
+from support import agentops_told
+from support.apps import MESSAGES
+from support.conformance import Emitted, Span, ToldToAgentOps, of_span, of_told
+from support.example_call import CALL
+from support.recorder import Recorder
+from support.servers.agentops_reader import findings, of_no_call, shown, shown_trace, tree
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.otlp_receiver import ReceivedSpan
 
 CHAT: dict[str, object] = {
     "gen_ai.prompt.0.role": "user",

@@ -28,8 +28,8 @@ from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.agentops.span_copy import SpanCopies
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE
-from conftest import Told
-from servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault
+from support.logged_warnings import LoggedWarnings
+from support.servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault
 
 REMOTE = SpanContext(0xA, 0xB, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 SETTINGS = Settings(default_tags=("nightly", "eu"), trace_name="a run")
@@ -52,7 +52,7 @@ def tracer(memory: InMemorySpanExporter) -> Tracer:
     return provider.get_tracer("app", "1.2", "https://opentelemetry.io/schemas/1.29.0", {"of": "the scope"})
 
 
-def test_all_else_survives(tracer: Tracer, memory: InMemorySpanExporter, told: Told) -> None:
+def test_all_else_survives(tracer: Tracer, memory: InMemorySpanExporter, told: LoggedWarnings) -> None:
     """Name, tags and status are another; events, links, resource, scope, times and what was dropped are not."""
     with tracer.start_as_current_span("root", kind=SpanKind.SERVER) as span:
         for number in range(3):
@@ -151,7 +151,7 @@ def test_links(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     tracer: Tracer,
     memory: InMemorySpanExporter,
     monkeypatch: pytest.MonkeyPatch,
-    told: Told,
+    told: LoggedWarnings,
 ) -> None:
     """Once for each trace that began here, when it has been delivered, and where somebody reads it."""
     monkeypatch.setenv("AGENTOPS_APP_URL", "https://agentops.example/")

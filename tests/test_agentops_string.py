@@ -19,20 +19,12 @@ from opentelemetry import trace
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.callbacks.agentops import AgentOpsLiteLLMCallback
 from agentops_otel_litellm.exporters.delivery import DELIVERY
-from apps import App
-from conftest import Reinstrument
-from recorder import Recorder
-from test_backstop import settle
+from support.apps import App
+from support.callback_lists import LISTS
+from support.instrumented import Reinstrument
+from support.logging_worker import settle
+from support.recorder import Recorder
 
-LISTS = (
-    "callbacks",
-    "input_callback",
-    "success_callback",
-    "failure_callback",
-    "_async_success_callback",
-    "_async_failure_callback",
-    "_async_input_callback",
-)
 PLACES = {
     "success": {"success_callback": ["agentops"]},
     "failure": {"failure_callback": ["agentops"]},

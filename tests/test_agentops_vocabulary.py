@@ -28,24 +28,24 @@ from agentops_otel_litellm.semconv.agentops import AGENTOPS, LLM_CALLS
 from agentops_otel_litellm.semconv.convention import Attributes
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry
-from api_caller import ApiCaller
-from apps import MESSAGES, App
-from conformance import Emitted
-from conftest import Told
-from recorder import Recorder
-from releases import STREAMS_NAME_THEIR_MODEL
-from servers.agentops_platform import AgentOpsPlatform
-from servers.agentops_reader import SAID as SAID_NAME
-from servers.agentops_reader import Shown, is_agentops, shown, shown_trace
-from servers.openai_provider import OpenAIProvider, Script
-from servers.otlp_receiver import OTLPReceiver, ReceivedSpan
-from servers.wire import Reply, WireProvider
-from test_openinference import CALLS, TOOLS, conversation
-from test_retrieval import DOCUMENTS, QUERY, RANKED
-from test_router import FAILS, ask, router
-from test_vocabularies import CALL
-from test_zero_code import PRELUDE, launch
-from wire_formats import answer_everything
+from support.api_caller import ApiCaller
+from support.apps import MESSAGES, App
+from support.conformance import Emitted
+from support.conversations import CALLS, TOOLS, conversation
+from support.example_call import CALL
+from support.launching import PRELUDE, launch
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder
+from support.releases import STREAMS_NAME_THEIR_MODEL
+from support.retrieval_cases import DOCUMENTS, QUERY, RANKED
+from support.routers import FAILS, ask, router
+from support.servers.agentops_platform import AgentOpsPlatform
+from support.servers.agentops_reader import SAID as SAID_NAME
+from support.servers.agentops_reader import Shown, is_agentops, shown, shown_trace
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.otlp_receiver import OTLPReceiver, ReceivedSpan
+from support.servers.wire import Reply, WireProvider
+from support.wire_formats import answer_everything
 
 USUAL = ("gen_ai", "llm", "agentops")
 COUNTED = {
@@ -423,7 +423,7 @@ def test_a_batch_is_counted_once(agentops: AgentOps, provider: OpenAIProvider) -
 def test_a_long_conversation_is_shown_as_far_as_it_fits(  # noqa: PLR0913, PLR0917 - a table's columns
     monkeypatch: pytest.MonkeyPatch,
     provider: OpenAIProvider,
-    told: Told,
+    told: LoggedWarnings,
     names: tuple[str, ...],
     limit: int | None,
     least: int,
@@ -572,7 +572,7 @@ def test_it_is_chosen_where_agentops_is_a_destination(environment: dict[str, str
     assert chosen == [VOCABULARIES[name] for name in names]
 
 
-def test_a_choice_that_cannot_be_used_is_none(told: Told) -> None:
+def test_a_choice_that_cannot_be_used_is_none(told: LoggedWarnings) -> None:
     """It is told of, and AgentOps is sent what it reads."""
     environment = {**AT_AGENTOPS, "AGENTOPS_SEMCONV": "agentopps"}
     chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)

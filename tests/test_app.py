@@ -15,11 +15,11 @@ from opentelemetry.trace import SpanKind
 
 from agentops_otel_litellm.call import App as Said
 from agentops_otel_litellm.readers.app import read_app
-from apps import MESSAGES, App
-from captured import Capture
-from recorder import Attributes, Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
-from test_readers import JSON, UNHURRIED, check, holding
+from support.apps import MESSAGES, App
+from support.captured import Capture
+from support.reader_cases import JSON, UNHURRIED, check, holding
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider, Script
 
 OURS = ("session.id", "user.id", "gen_ai.conversation.id", "litellm.metadata.")
 PROXY = {

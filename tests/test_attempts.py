@@ -19,12 +19,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.patching import attempt_hooks
-from apps import MESSAGES, App, AsyncApp, SyncApp
-from attempts import assert_times, attempts_of, counted, expected, untimed
-from conftest import traced_by
-from recorder import Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
-from servers.wire import Reply, WireProvider
+from support.apps import MESSAGES, App, AsyncApp, SyncApp
+from support.attempts import assert_times, attempts_of, counted, expected, untimed
+from support.instrumented import traced_by
+from support.recorder import Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.wire import Reply, WireProvider
 
 SOON = {"retry-after-ms": "5"}
 FAILS = Script(status=500, headers=SOON)
@@ -220,7 +220,7 @@ def test_without_tenacity_the_error_is_litellms(provider: OpenAIProvider) -> Non
         import asyncio, sys
         sys.modules["tenacity"] = None
         from agentops_otel_litellm import LiteLLMInstrumentor
-        from recorder import Recorder
+        from support.recorder import Recorder
         recorder = Recorder()
         LiteLLMInstrumentor().instrument(**recorder.providers)
         import litellm

@@ -16,10 +16,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.attribute_values import MAX_CONTENT_DEPTH, MAX_DEPTH, clean_attributes
-from apps import App
-from captured import Capture, answers, details, plain
-from recorder import Recorder
-from servers.openai_provider import Script
+from support.apps import App
+from support.captured import Capture, answers, details, plain
+from support.recorder import Recorder
+from support.servers.openai_provider import Script
 
 HALF = "\ud83d"
 """Half of a character: JSON can escape it, UTF-8 cannot encode it."""

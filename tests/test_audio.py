@@ -13,10 +13,19 @@ from litellm.types.llms.openai import HttpxBinaryResponseContent
 from litellm.types.utils import TranscriptionResponse
 
 from agentops_otel_litellm import readers
-from expected import price, shares
-from media import BOTH_STYLES, CANARY, EACH_REFUSAL, assert_refusal_is_told, call_type, connection, identity, invoke
-from recorder import Attributes, Recorder
-from servers.wire import Reply, WireProvider
+from support.expected import price, shares
+from support.media import (
+    BOTH_STYLES,
+    CANARY,
+    EACH_REFUSAL,
+    assert_refusal_is_told,
+    call_type,
+    connection,
+    identity,
+    invoke,
+)
+from support.recorder import Attributes, Recorder
+from support.servers.wire import Reply, WireProvider
 
 TEXT = f"A {CANARY} sings."
 SOUND = b"ID3" + CANARY.encode() * 40

@@ -16,16 +16,16 @@ import litellm.main
 import pytest
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.litellm_logging import Logging
-from litellm.litellm_core_utils.thread_pool_executor import executor
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
 
 from agentops_otel_litellm.patching import patches
-from apps import CALL_ID, MESSAGES, App, SyncApp
-from conftest import Reinstrument
-from expected import CHAT_REQUEST, EMBEDDING_REQUEST, answer, identity, priced, tokens
-from recorder import Attributes, Recorder, attributes_of, seconds
-from servers.openai_provider import OpenAIProvider, Script
+from support.apps import CALL_ID, MESSAGES, App, SyncApp
+from support.expected import CHAT_REQUEST, EMBEDDING_REQUEST, answer, identity, priced, tokens
+from support.instrumented import Reinstrument
+from support.logging_worker import settle
+from support.recorder import Attributes, Recorder, attributes_of, seconds
+from support.servers.openai_provider import OpenAIProvider, Script
 
 
 def kept(function: str) -> Callable[..., Any]:
@@ -245,12 +245,6 @@ def test_a_call_that_was_seen_is_told_of_once(
         app.read("completion") if stream else app.ask("completion")
     settle()
     assert len(telemetry.spans()) == 1
-
-
-def settle() -> None:
-    """Have LiteLLM's handlers run that wait to."""
-    executor.submit(time.sleep, 0).result(timeout=10)
-    time.sleep(0.05)
 
 
 @pytest.mark.parametrize("function", ["completion", "acompletion"])

@@ -10,7 +10,6 @@ import litellm
 import pytest
 from opentelemetry.trace import StatusCode
 
-import wire_formats as formats
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.messages import messages_usage
@@ -18,12 +17,13 @@ from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import index, number, taken, tokens
 from agentops_otel_litellm.semconv.gen_ai import EXCEPTION_EVENT
-from api_caller import ApiCaller
-from apps import MESSAGES
-from captured import Capture
-from conftest import Told
-from recorder import Recorder
-from servers.wire import Reply, WireProvider, events
+from support import wire_formats as formats
+from support.api_caller import ApiCaller
+from support.apps import MESSAGES
+from support.captured import Capture
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder
+from support.servers.wire import Reply, WireProvider, events
 
 CHUNK: dict[str, Any] = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-2024"}
 USAGE = {"prompt_tokens": 21, "completion_tokens": 13, "total_tokens": 34}
@@ -74,7 +74,7 @@ class Hostile(Exception):  # noqa: N818 - whatever it is called
     status_code = llm_provider = response = body = litellm_response_headers = property(_raises)
 
 
-def test_an_exception_that_cannot_be_read(told: Told) -> None:
+def test_an_exception_that_cannot_be_read(told: LoggedWarnings) -> None:
     """Its type can be, whatever else cannot."""
     failure = readers.read_failure(Hostile())
     assert (failure.type, failure.ancestry[0], failure.status_code) == ("Hostile", "Hostile", None)
@@ -124,7 +124,7 @@ def test_indexes(value: object, known: int) -> None:
     assert index(value) == known
 
 
-def test_a_row_that_raises_loses_its_field(told: Told) -> None:
+def test_a_row_that_raises_loses_its_field(told: LoggedWarnings) -> None:
     def fails(_value: object) -> object:
         raise ValueError("canary")
 
@@ -201,7 +201,9 @@ UNREADABLE_COUNTS: dict[str, tuple[dict[str, Any], dict[str, Any], str, int]] = 
 
 
 @pytest.mark.parametrize("function", UNREADABLE_COUNTS)
-def test_a_count_that_litellm_cannot_price(function: str, wire: WireProvider, telemetry: Recorder, told: Told) -> None:
+def test_a_count_that_litellm_cannot_price(
+    function: str, wire: WireProvider, telemetry: Recorder, told: LoggedWarnings
+) -> None:
     """The cost is unknown, which is no fault of this package: the log does not say that it is."""
     parameters, body, name, count = UNREADABLE_COUNTS[function]
     wire.reply("", Reply(body=body))

@@ -17,11 +17,11 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
-from apps import MESSAGES
-from attempts import attempts_of, expected, untimed
-from conftest import Reinstrument
-from recorder import Attributes, Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
+from support.apps import MESSAGES
+from support.attempts import attempts_of, expected, untimed
+from support.instrumented import Reinstrument
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider, Script
 
 MODELS = ["openai/gpt-4o", "openai/gpt-4.1"]
 Batch = Callable[..., Any]

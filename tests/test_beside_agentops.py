@@ -17,15 +17,16 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from agentops_otel_litellm.version import SCOPE
-from servers.agentops_platform import AgentOpsPlatform
-from servers.agentops_reader import shown, shown_trace
-from servers.openai_provider import OpenAIProvider
-from servers.otlp_receiver import OTLPReceiver, ReceivedSpan
-from test_distro import NOTICES, only_these
-from test_nested import has
-from test_zero_code import LAUNCHER, PRELUDE, environment, launch
+from support.distributions import NOTICES, only_these
+from support.launching import LAUNCHER, PRELUDE, environment, launch
+from support.project import SUPPORT
+from support.requirements import has
+from support.servers.agentops_platform import AgentOpsPlatform
+from support.servers.agentops_reader import shown, shown_trace
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.otlp_receiver import OTLPReceiver, ReceivedSpan
 
-APP = Path(__file__).with_name("beside_app.py")
+APP = SUPPORT / "beside_app.py"
 OTHERS = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 

@@ -11,8 +11,8 @@ from litellm import completion
 from litellm.types.utils import ChatCompletionMessageToolCall
 from opentelemetry.trace import SpanKind, StatusCode
 
-from apps import MESSAGES, App, SyncApp
-from expected import (
+from support.apps import MESSAGES, App, SyncApp
+from support.expected import (
     CHAT_REQUEST,
     EMBEDDING_REQUEST,
     TEXT_REQUEST,
@@ -21,8 +21,8 @@ from expected import (
     priced,
     tokens,
 )
-from recorder import Attributes, Recorder
-from servers.openai_provider import OpenAIProvider, Script
+from support.recorder import Attributes, Recorder
+from support.servers.openai_provider import OpenAIProvider, Script
 
 WEATHER = {
     "type": "function",

@@ -23,15 +23,15 @@ from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.call.request import Target
 from agentops_otel_litellm.patching.traced_functions import TRACING
-from api_caller import ELSEWHERE, ApiCaller, rest
-from apps import App
-from captured import Capture, faults, telling, told
-from recorder import Recorder
-from servers.openai_provider import OpenAIProvider, Script
-from servers.wire import Reply, WireProvider, events
-from test_content_apis import APIS
-from test_other_content import CASES
-from test_redaction import ENCODED, KINDS, SECRETS, SURROUNDINGS, revealing
+from support.api_caller import ELSEWHERE, ApiCaller, rest
+from support.apps import App
+from support.captured import Capture, faults, telling, told
+from support.content_apis import APIS
+from support.content_cases import CASES
+from support.recorder import Recorder
+from support.secrets_in_text import ENCODED, KINDS, SECRETS, SURROUNDINGS, revealing
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.wire import Reply, WireProvider, events
 
 UNHURRIED = settings(
     max_examples=40,

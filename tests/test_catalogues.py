@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import reference
+
 import agentops_otel_litellm
-from operations_table import page
-from test_zero_code import environment
+from support.launching import environment
+from support.project import ROOT
 
 PACKAGE = Path(agentops_otel_litellm.__file__).parent
 PROGRAM = """
 import json
 from agentops_otel_litellm import LiteLLMInstrumentor
-from recorder import Recorder, attributes_of
+from support.recorder import Recorder, attributes_of
 
 recorder = Recorder()
 LiteLLMInstrumentor().instrument(**recorder.providers)
 import litellm
-import operations_table
+import reference
 from litellm.utils import client
 
 
@@ -41,7 +44,7 @@ except litellm.BadRequestError:
     pass
 metrics = {point.name: point.attributes for point in recorder.points()}
 spans = [{"name": span.name, **attributes_of(span)} for span in recorder.spans()]
-table = operations_table.page({"imagine": {"request"}})
+table = reference.operations()
 print(json.dumps({"spans": spans, "metrics": metrics, "table": table}, default=list))
 """
 
@@ -57,7 +60,7 @@ def run_with(tmp_path: Path, **rows: str) -> Any:  # noqa: ANN401 - JSON
     prices = tmp_path / "prices.json"
     prices.write_text('{"acme-1": {"input_cost_per_token": 1, "output_cost_per_token": 2}}', "utf-8")
     given = environment(
-        PYTHONPATH=f"{tmp_path}:{Path(__file__).parent}",
+        PYTHONPATH=os.pathsep.join([str(tmp_path), str(ROOT / "docs"), str(ROOT / "tests")]),
         AGENTOPS_SEMCONV="gen_ai,llm,openinference,agentops",
         AGENTOPS_PRICES=str(prices),
         LITELLM_LOCAL_MODEL_COST_MAP="True",
@@ -97,5 +100,5 @@ def test_a_row_is_a_new_operation_or_provider(tmp_path: Path) -> None:
     assert {name: call.get(name) for name in expected} == expected
     assert (failed["gen_ai.provider.name"], failed["litellm.provider"]) == ("acme", "acme")
     assert recorded["metrics"]["gen_ai.client.operation.duration"]["gen_ai.operation.name"] in {"imagine", "chat"}
-    assert "| imagine | `imagine` | ✓ | ✓ |" in recorded["table"]
-    assert "imagine" not in page({})
+    assert "| `imagine` | `imagine` | chat | ✓ | ✓ | ✓ | ✓ |" in recorded["table"]
+    assert "imagine" not in reference.operations()

@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.instrumentation import auto_instrumentation
 
 from agentops_otel_litellm.exporters.console.exporter import HINT
-from test_zero_code import LAUNCHER, launch
+from support.launching import LAUNCHER, launch
 
 IS_TRACED = """
 from agentops_otel_litellm import LiteLLMInstrumentor

@@ -23,11 +23,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.callbacks import coexistence
 from agentops_otel_litellm.callbacks.coexistence import warn_of_other_recorders
-from apps import MESSAGES, App, AsyncApp
-from conftest import RECORDER, Reinstrument, Told
-from recorder import Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
-from test_agentops_string import LISTS
+from support.apps import MESSAGES, App, AsyncApp
+from support.callback_lists import LISTS, called_and_logged
+from support.instrumented import RECORDER, Reinstrument
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider, Script
 
 TWICE = (
     "{} also records LiteLLM calls: each call is recorded twice. {} "
@@ -59,7 +60,7 @@ def litellms_own(telemetry: Recorder) -> OpenTelemetry:
 
 
 def test_litellms_own_callback_in_the_same_traces(
-    app: App, telemetry: Recorder, told: Told, monkeypatch: pytest.MonkeyPatch
+    app: App, telemetry: Recorder, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It records a span of its own, does not write on ours, and is warned of."""
     app.run(called_and_logged(app))
@@ -152,15 +153,6 @@ def test_callback_with_its_own_backend_exports_the_same_with_and_without_us(
     assert {span.parent for span in traced} <= {None, "app", *(span.name for span in traced)}
 
 
-async def called_and_logged(app: App, **parameters: object) -> None:
-    """A chat, and time for LiteLLM's worker, which is a task of the loop."""
-    try:
-        await app.call(**parameters)  # type: ignore[arg-type]  # none is the operation
-    finally:
-        if app.style == "async":
-            await asyncio.sleep(0.1)
-
-
 def wait_for(telemetry: Recorder, name: str) -> None:
     deadline = time.monotonic() + 5
     while name not in {span.name for span in telemetry.spans()} and time.monotonic() < deadline:
@@ -185,7 +177,7 @@ def test_callback_with_its_own_provider_is_not_warned_of(
     app.ask("completion")
 
 
-def test_a_callback_is_warned_of_once(app: App, telemetry: Recorder, told: Told) -> None:
+def test_a_callback_is_warned_of_once(app: App, telemetry: Recorder, told: LoggedWarnings) -> None:
     for _ in range(2):
         litellms_own(telemetry)
     assert told.take() == [OTEL_TWICE]
@@ -194,7 +186,7 @@ def test_a_callback_is_warned_of_once(app: App, telemetry: Recorder, told: Told)
 
 
 def test_a_callback_that_was_there_before(
-    app: App, telemetry: Recorder, told: Told, instrumented_with: Reinstrument
+    app: App, telemetry: Recorder, told: LoggedWarnings, instrumented_with: Reinstrument
 ) -> None:
     """It is found at the first call, and not looked for again."""
     litellm.success_callback.append(litellms_own(telemetry))
@@ -208,7 +200,7 @@ def test_a_callback_that_was_there_before(
         assert told.take() == []
 
 
-def test_another_instrumentation_is_told_of(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_instrumentation_is_told_of(told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is there and has not been switched on is not."""
 
     class Another(BaseInstrumentor):  # type: ignore[misc]  # untyped

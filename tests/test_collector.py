@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from backends import blocks, run_agent
-from servers.otlp_receiver import OTLPReceiver
+from support.backends import blocks, run_agent
+from support.servers.otlp_receiver import OTLPReceiver
 
 
 def test_whatever_takes_otlp_is_told_all() -> None:

@@ -19,11 +19,11 @@ from opentelemetry.util.genai.types import BlobPart, InputMessage, TextPart
 
 from agentops_otel_litellm.call.content import Message, Part, Tool
 from agentops_otel_litellm.patching.traced_functions import TRACING
-from apps import App
-from captured import CONTENT, Capture, details, said
-from conftest import Told
-from recorder import Recorder
-from servers.openai_provider import Script
+from support.apps import App
+from support.captured import CONTENT, Capture, details, said
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder
+from support.servers.openai_provider import Script
 
 VARIABLE = "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK"
 PATH = "OTEL_INSTRUMENTATION_GENAI_UPLOAD_BASE_PATH"
@@ -157,7 +157,7 @@ def test_a_hook_of_the_users_is_called(app: App, capture: Capture, monkeypatch: 
 
 
 def test_a_hook_that_fails_costs_nothing_else(
-    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: Told
+    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings
 ) -> None:
     """The app has its answer, and the span what it has without."""
     installed(monkeypatch, Failing)
@@ -170,7 +170,7 @@ def test_a_hook_that_fails_costs_nothing_else(
 
 @pytest.mark.parametrize("app", ["sync"], indirect=True)
 def test_without_its_package_a_hook_is_told_of(
-    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: Told
+    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings
 ) -> None:
     """What to install, in a line; nothing of what is said is read."""
     monkeypatch.delitem(sys.modules, "agentops_otel_litellm.completion_hook", raising=False)
@@ -242,7 +242,7 @@ def test_bytes_are_bytes() -> None:
 
 
 def test_nothing_is_given_where_a_redactor_fails(
-    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: Told
+    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings
 ) -> None:
     """A hook is no way around redaction."""
     installed(monkeypatch, Own)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-import shared_state
 from agentops_otel_litellm.fork import PARTS
+from support import shared_state
+from support.project import ROOT
 
-PAGE = Path(__file__).parents[1] / "docs" / "concurrency.md"
+PAGE = ROOT / "docs" / "concurrency.md"
 ROW = re.compile(r"^\| ([\w -]+) \| `([\w/.]+)`: `([\w()]+)` \| (.+) \| (.+) \|$", re.MULTILINE)
 DOCUMENTED = {match.groups()[:3]: match[5] for match in ROW.finditer(PAGE.read_text("utf-8"))}
 

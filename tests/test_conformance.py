@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanKind
 
 from agentops_otel_litellm.version import SCOPE
-from conformance import (
+from support.conformance import (
     CONDITIONS,
     OUR_DIMENSIONS,
     PROPOSED,
@@ -28,9 +28,9 @@ from conformance import (
     of_point,
     of_span,
 )
-from conventions import DEPRECATED, EVENTS, LATEST_METRICS, MEMBERS, METRICS, REFINEMENTS, SCHEMAS, SPANS, TYPES
-from recorder import Recorder
-from servers.otlp_receiver import OTLPReceiver
+from support.conventions import DEPRECATED, EVENTS, LATEST_METRICS, MEMBERS, METRICS, REFINEMENTS, SCHEMAS, SPANS, TYPES
+from support.recorder import Recorder
+from support.servers.otlp_receiver import OTLPReceiver
 
 SPAN = Span(
     name="chat gpt-4o",

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from agentops_otel_litellm.semconv import VOCABULARIES
-from apps import App
-from captured import CONTENT, Capture, answers, details, plain, said
-from recorder import Recorder
-from servers.openai_provider import Script
+from support.apps import App
+from support.captured import CONTENT, Capture, answers, details, plain, said
+from support.recorder import Recorder
+from support.servers.openai_provider import Script
 
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 CONVERSATION: list[dict[str, Any]] = [

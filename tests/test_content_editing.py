@@ -15,9 +15,9 @@ from agentops_otel_litellm.processors.content import create_content_processor
 from agentops_otel_litellm.processors.limits import LONGEST_SECRET, MARKS, Limits
 from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.settings import REDACTED
-from apps import App
-from captured import Capture, said
-from conftest import Told
+from support.apps import App
+from support.captured import Capture, said
+from support.logged_warnings import LoggedWarnings
 
 
 def edited(
@@ -147,7 +147,7 @@ def test_halves_of_characters_are_replaced() -> None:
 
 
 def test_where_a_redactor_fails_nothing_is_told(
-    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: Told
+    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings
 ) -> None:
     """The rest of the span is there, and so is the answer; it is told once."""
 

@@ -8,10 +8,10 @@ from typing import Any
 import litellm
 import pytest
 
-from api_caller import ApiCaller
-from recorder import Recorder
-from servers.wire import Reply, WireProvider
-from wire_formats import (
+from support.api_caller import ApiCaller
+from support.recorder import Recorder
+from support.servers.wire import Reply, WireProvider
+from support.wire_formats import (
     CALL_ITEM,
     MESSAGE_ITEM,
     PATHS,

@@ -21,13 +21,13 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import Span, SpanKind
 
-import releases
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Request
-from apps import MESSAGES, App, AsyncApp, SyncApp
-from conftest import Reinstrument, traced_by
-from recorder import Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
+from support import releases
+from support.apps import MESSAGES, App, AsyncApp, SyncApp
+from support.instrumented import Reinstrument, traced_by
+from support.recorder import Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider, Script
 
 
 def parents(spans: list[ReadableSpan]) -> list[int | None]:

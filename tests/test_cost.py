@@ -17,16 +17,16 @@ import pytest
 from litellm import Router
 from litellm.integrations.custom_logger import CustomLogger
 
-import releases
 from agentops_otel_litellm.call import Cost, Usage
 from agentops_otel_litellm.readers.prices import itemised
-from api_caller import ApiCaller, rest
-from apps import MESSAGES, App
-from recorder import Attributes, Recorder
-from servers.openai_provider import OpenAIProvider, Script
-from servers.wire import Reply, WireProvider
-from test_providers import PROVIDERS, Provider, asked
-from wire_formats import answer_everything, stream_everything
+from support import releases
+from support.api_caller import ApiCaller, rest
+from support.apps import MESSAGES, App
+from support.providers import PROVIDERS, Provider, asked
+from support.recorder import Attributes, Recorder
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.wire import Reply, WireProvider
+from support.wire_formats import answer_everything, stream_everything
 
 EXACT = 1e-12
 SIDES = ("agentops.cost.input", "agentops.cost.output", "agentops.cost.tools")

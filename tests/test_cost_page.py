@@ -9,14 +9,15 @@ from agentops_otel_litellm.call import Call, Request, Target, Timing
 from agentops_otel_litellm.pricing.user_prices import NAMES, read_prices
 from agentops_otel_litellm.semconv.llm import LLM
 from agentops_otel_litellm.settings import Settings
-from conftest import Told
-from test_zero_code import LAUNCHER, launch
+from support.launching import LAUNCHER, launch
+from support.logged_warnings import LoggedWarnings
+from support.project import ROOT
 
-PAGE = (Path(__file__).parent.parent / "docs" / "cost.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 (PRICES,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_the_example_is_a_file_of_prices(tmp_path: Path, told: Told) -> None:
+def test_the_example_is_a_file_of_prices(tmp_path: Path, told: LoggedWarnings) -> None:
     """It can be copied as it is."""
     path = tmp_path / "prices.json"
     path.write_text(PRICES, "utf-8")

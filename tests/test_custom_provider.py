@@ -11,11 +11,11 @@ from litellm import CustomLLM, GenericStreamingChunk
 from litellm.llms.custom_llm import CustomLLMError
 from opentelemetry.trace import SpanKind, StatusCode
 
-import releases
-from apps import CALL_ID, MESSAGES, App
-from expected import CHAT_REQUEST, EMBEDDING_REQUEST, MODELS, STREAMED, without_figures
-from recorder import Attributes, Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider
+from support import releases
+from support.apps import CALL_ID, MESSAGES, App
+from support.expected import CHAT_REQUEST, EMBEDDING_REQUEST, MODELS, STREAMED, without_figures
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider
 
 PIECES = ("canary", "-answer")
 COUNTED = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}

@@ -9,10 +9,10 @@ import litellm
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from apps import CALL_ID, Caller
-from expected import price, served, shares
-from recorder import Attributes, Recorder
-from servers.wire import Reply, WireProvider
+from support.apps import CALL_ID, Caller
+from support.expected import price, served, shares
+from support.recorder import Attributes, Recorder
+from support.servers.wire import Reply, WireProvider
 
 pytest.importorskip("litellm.decisions.main", reason="this LiteLLM has no decisions")
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from agentops_otel_litellm.sdk.defaults import DEFAULTS, apply_defaults
-from test_zero_code import environment
+from support.launching import environment
 
 ALWAYS = {
     "OTEL_PYTHON_DISTRO": "agentops",

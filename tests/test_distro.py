@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from importlib.metadata import distribution
 from pathlib import Path
 from unittest.mock import patch
 
@@ -18,9 +17,10 @@ from agentops_otel_litellm import version
 from agentops_otel_litellm.distro import AgentOpsConfigurator, AgentOpsDistro
 from agentops_otel_litellm.open_spans import OPEN_SPANS
 from agentops_otel_litellm.sdk.sdk_variables import drop_unusable_variables
-from conftest import Told
-from servers.otlp_receiver import OTLPReceiver
-from test_zero_code import launch
+from support.distributions import NOTICES, only_these
+from support.launching import launch
+from support.logged_warnings import LoggedWarnings
+from support.servers.otlp_receiver import OTLPReceiver
 
 NO_SERVICE_NAME = "No service name is set, so backends will show this app as unknown_service: set OTEL_SERVICE_NAME."
 AGENTOPS = {"OTEL_TRACES_EXPORTER": "agentops"}
@@ -51,7 +51,7 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("given", "warned"), WARNED, ids=[str(given) for given, _ in WARNED])
-def test_a_missing_service_name(given: dict[str, str], warned: bool, told: Told) -> None:  # noqa: FBT001 - a parameter
+def test_a_missing_service_name(given: dict[str, str], warned: bool, told: LoggedWarnings) -> None:  # noqa: FBT001 - a parameter
     """It is told of once, and only where telemetry goes to where several apps are."""
     os.environ.update(given)
     AgentOpsDistro().configure()
@@ -121,7 +121,9 @@ BATCHING: list[tuple[dict[str, str], dict[str, str], list[str]]] = [
 
 
 @pytest.mark.parametrize(("given", "left", "of"), BATCHING, ids=[str(given) for given, _, _ in BATCHING])
-def test_batches_that_the_sdk_refuses(given: dict[str, str], left: dict[str, str], of: list[str], told: Told) -> None:
+def test_batches_that_the_sdk_refuses(
+    given: dict[str, str], left: dict[str, str], of: list[str], told: LoggedWarnings
+) -> None:
     """It would begin with nothing traced: one line names the variable, and the app is traced."""
     environment = {f"OTEL_BSP_{name}": value for name, value in given.items()}
     drop_unusable_variables(environment)
@@ -138,24 +140,6 @@ def test_how_much_is_logged() -> None:
         assert (logger.level, logging.getLogger().level) == (logging.ERROR, logging.WARNING)
     finally:
         logger.setLevel(logging.NOTSET)
-
-
-BESIDE = ("agentops-otel-litellm", "opentelemetry-distro")
-NOTICES = {
-    BESIDE: "Configuration of configurator not loaded, agentops already loaded\n",
-    BESIDE[::-1]: ("Configuration of configurator not loaded because agentops is set by OTEL_PYTHON_CONFIGURATOR\n"),
-}
-
-
-def only_these(order: tuple[str, ...], folder: Path) -> str:
-    """A PYTHONPATH on which these packages are found, in this order, before all others."""
-    for name in order:
-        found = distribution(name)
-        metadata = folder / name / f"{name.replace('-', '_')}-{found.version}.dist-info"
-        metadata.mkdir(parents=True)
-        for file in ("METADATA", "entry_points.txt"):
-            (metadata / file).write_text(found.read_text(file) or "", encoding="utf-8")
-    return os.pathsep.join(str(folder / name) for name in order)
 
 
 @pytest.mark.parametrize("order", NOTICES, ids=" before ".join)

@@ -13,15 +13,13 @@ from typing import NamedTuple
 import pytest
 from packaging.requirements import Requirement
 
-from backends import at_ports
-from servers.agentops_platform import AgentOpsPlatform
-from servers.openai_provider import OpenAIProvider
-from servers.otlp_receiver import OTLPReceiver
-from test_packaging import PROJECT
-from test_zero_code import environment
+from support.backends import at_ports
+from support.launching import environment
+from support.project import PROJECT, ROOT
+from support.servers.agentops_platform import AgentOpsPlatform
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.otlp_receiver import OTLPReceiver
 
-TESTS = Path(__file__).parent
-ROOT = TESTS.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 
 
@@ -86,7 +84,7 @@ def test_every_other_block_is_accounted_for() -> None:
     assert {place: len(of(*place)) for place in where} == dict.fromkeys(where, 1)
     assert len({block for place in where for block in of(*place)}) == len(where)
     for (page, _), module in ELSEWHERE.items():
-        assert page in (TESTS / module).read_text("utf-8"), f"{module} does not name {page}"
+        assert page in next((ROOT / "tests").rglob(module)).read_text("utf-8"), f"{module} does not name {page}"
     assert {block.language for block in RUN_HERE} == {"sh", "python"}
 
 

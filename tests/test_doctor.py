@@ -25,10 +25,10 @@ from agentops_otel_litellm.cli.rendering import as_text
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
 from agentops_otel_litellm.settings import Settings, declaring
 from agentops_otel_litellm.settings.masking import masked
-from conftest import Told
-from servers.agentops_platform import AgentOpsPlatform
-from test_obstacles import needs_files
-from test_zero_code import environment, launch
+from support.launching import environment, launch
+from support.logged_warnings import LoggedWarnings
+from support.requirements import needs_files
+from support.servers.agentops_platform import AgentOpsPlatform
 
 KEY = AgentOpsPlatform.KEY
 AGENTOPS = {"OTEL_TRACES_EXPORTER": "agentops"}
@@ -153,7 +153,7 @@ ENVIRONMENTS = [(check, given, found) for check, of_check in FOUND.items() for g
 
 
 @pytest.fixture(autouse=True)
-def _as_an_app_sees_it(monkeypatch: pytest.MonkeyPatch, told: Told) -> Iterator[None]:
+def _as_an_app_sees_it(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> Iterator[None]:
     """What the settings log of unusable values is the report's."""
     monkeypatch.setattr(declaring, "warned", set())
     yield

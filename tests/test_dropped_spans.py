@@ -14,13 +14,13 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Sum
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from agentops_exports import ended
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.dropped_spans import METRIC, CountingBatchSpanProcessor
-from conftest import Told
-from servers.agentops_platform import DOWN, AgentOpsPlatform
-from servers.otlp_receiver import OTLPReceiver
-from test_zero_code import environment
+from support.agentops_exports import ended
+from support.launching import environment
+from support.logged_warnings import LoggedWarnings
+from support.servers.agentops_platform import DOWN, AgentOpsPlatform
+from support.servers.otlp_receiver import OTLPReceiver
 
 QUEUE = 8
 
@@ -69,7 +69,7 @@ def counts(
     return {(point.attributes or {}).get("error.type"): int(point.value) for point in points}
 
 
-def test_dropped_spans_are_counted(told: Told) -> None:
+def test_dropped_spans_are_counted(told: LoggedWarnings) -> None:
     exporter, reader = SlowExporter(), InMemoryMetricReader()
     _, provider = counting(
         exporter, reader, max_queue_size=QUEUE, max_export_batch_size=QUEUE, schedule_delay_millis=60_000
@@ -163,7 +163,7 @@ def test_metric_is_exported_once(by_the_sdk: bool) -> None:  # noqa: FBT001 - on
 
 
 def test_spans_that_agentops_does_not_get_are_counted(
-    platform: AgentOpsPlatform, told: Told, monkeypatch: pytest.MonkeyPatch
+    platform: AgentOpsPlatform, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exporter keeps as many as it may while AgentOps cannot be reached, and counts those it drops."""
     monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "10")

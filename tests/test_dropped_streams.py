@@ -15,8 +15,8 @@ import pytest
 from litellm.litellm_core_utils.thread_pool_executor import executor
 from litellm.types.utils import GenericStreamingChunk
 
-from apps import MESSAGES
-from recorder import Recorder, attributes_of
+from support.apps import MESSAGES
+from support.recorder import Recorder, attributes_of
 
 APPS: ContextVar[str] = ContextVar("apps", default="another's")
 CLEANED: list[tuple[str, str]] = []

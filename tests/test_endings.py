@@ -24,13 +24,13 @@ from opentelemetry.context import attach, detach, get_current, set_value
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import StatusCode
 
-import releases
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from apps import MESSAGES, App, AsyncApp, SyncApp
-from recorder import Recorder, attributes_of, seconds
-from servers.in_process import PROVIDER, InProcessProvider
-from servers.openai_provider import OpenAIProvider, Script
-from servers.wire import Reply, WireProvider, events
+from support import releases
+from support.apps import MESSAGES, App, AsyncApp, SyncApp
+from support.recorder import Recorder, attributes_of, seconds
+from support.servers.in_process import PROVIDER, InProcessProvider
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.wire import Reply, WireProvider, events
 
 Play = Callable[[Any], Awaitable[object]]
 """An app: what it returns, and what leaves it as an exception, is what it saw."""
@@ -594,7 +594,7 @@ from agentops_otel_litellm import LiteLLMInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-class Told(SpanExporter):
+class LoggedWarnings(SpanExporter):
     def export(self, spans):
         for span in spans:
             told = [span.attributes.get(name) for name in ("llm.response.stream_outcome", "error.type")]
@@ -606,7 +606,7 @@ list(litellm.completion(**CALL, mock_response="what LiteLLM imports late is impo
 CALL["api_base"] = sys.argv[1]
 
 provider = TracerProvider()
-provider.add_span_processor(BatchSpanProcessor(Told()))
+provider.add_span_processor(BatchSpanProcessor(LoggedWarnings()))
 LiteLLMInstrumentor().instrument(tracer_provider=provider)
 
 def leave_open():

@@ -9,16 +9,16 @@ import pytest
 from litellm.litellm_core_utils import streaming_chunk_builder_utils
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-from api_caller import ApiCaller
-from apps import App
-from conftest import Reinstrument
-from recorder import Attributes, Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
-from servers.wire import Reply, WireProvider
-from test_cache import cache, read_twice  # noqa: F401 - a fixture
-from test_ledger import uncounted
-from test_providers import PROVIDERS, ask
-from wire_formats import response_events
+from support.api_caller import ApiCaller
+from support.apps import App
+from support.caches import cache, read_twice  # noqa: F401 - a fixture
+from support.instrumented import Reinstrument
+from support.ledger import uncounted
+from support.providers import PROVIDERS, ask
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.wire import Reply, WireProvider
+from support.wire_formats import response_events
 
 INPUT, OUTPUT = "agentops.usage.estimated.input_tokens", "agentops.usage.estimated.output_tokens"
 ASKED: dict[str, Any] = {"stream_options": {"include_usage": True}}

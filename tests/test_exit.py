@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from servers import LoopbackHandler, LoopbackServer
+from support.servers import LoopbackHandler, LoopbackServer
 
 PROGRAM = """
     from agentops_otel_litellm import init

@@ -16,12 +16,12 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.trace import StatusCode
 
 import agentops_otel_litellm
-import releases
 from agentops_otel_litellm import LiteLLMInstrumentor
-from apps import App, AsyncApp, SyncApp
-from conftest import RECORDER
-from recorder import Attributes, Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
+from support import releases
+from support.apps import App, AsyncApp, SyncApp
+from support.instrumented import RECORDER
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider, Script
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

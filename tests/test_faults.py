@@ -33,9 +33,10 @@ from agentops_otel_litellm.invocation.call_state import CallState
 from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.metrics import METRICS, Metric
 from agentops_otel_litellm.settings import Settings
-from conftest import Reinstrument, Told
-from recorder import Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider
+from support.instrumented import Reinstrument
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider
 
 READERS = ("read_target", "read_routing", "read_failure", "is_stream")
 
@@ -101,7 +102,7 @@ def test_a_broken_reader(  # noqa: PLR0913, PLR0917 - fixtures
     stream: bool,  # noqa: FBT001 - a parameter of the test
     provider: OpenAIProvider,
     telemetry: Recorder,
-    told: Told,
+    told: LoggedWarnings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The app's answer is whole, the span ends, and one line at most is logged, which quotes nothing."""
@@ -123,7 +124,7 @@ def test_a_call_that_begins_badly(  # noqa: PLR0913, PLR0917 - fixtures and case
     part: str,
     provider: OpenAIProvider,
     telemetry: Recorder,
-    told: Told,
+    told: LoggedWarnings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Once its span is open, it is seen to its end, whatever of ours fails: the span ends, and tells of the answer."""
@@ -136,7 +137,7 @@ def test_a_call_that_begins_badly(  # noqa: PLR0913, PLR0917 - fixtures and case
 
 
 @pytest.mark.parametrize("part", ["request", "response", "usage", "cost", "chunks", "stream_cost"])
-def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder, told: Told) -> None:
+def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder, told: LoggedWarnings) -> None:
     """The same for each part of the shape by which an operation is read."""
     streamed = part in {"chunks", "stream_cost"}
     working = getattr(readers.API_FORMATS["chat"], part)
@@ -150,7 +151,7 @@ def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
-def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, told: Told) -> None:
+def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, told: LoggedWarnings) -> None:
     """Each function among the rows, broken in turn: the others still write theirs."""
     call = whole_call()
     for table in VOCABULARIES[vocabulary].tables:
@@ -176,7 +177,7 @@ def no_price(_call: Call) -> None:
 @pytest.mark.parametrize(
     "processor", [each.__name__ for each in processors.pipeline(Settings(), no_price, records_content=False)]
 )
-def test_a_broken_processor(processor: str, told: Told, provider: OpenAIProvider) -> None:
+def test_a_broken_processor(processor: str, told: LoggedWarnings, provider: OpenAIProvider) -> None:
     """A processor that raises is passed over."""
     recorder = Recorder()
     telemetry = telemetry_to(recorder)
@@ -189,7 +190,7 @@ def test_a_broken_processor(processor: str, told: Told, provider: OpenAIProvider
 
 
 @pytest.mark.parametrize("index", [index for index, row in enumerate(METRICS) if row.instrument != "open streams"])
-def test_a_broken_metric(index: int, told: Told) -> None:
+def test_a_broken_metric(index: int, told: LoggedWarnings) -> None:
     """A metric whose value cannot be had leaves the others."""
 
     def recorded(rows: Sequence[Metric]) -> Counter[str]:
@@ -205,7 +206,9 @@ def test_a_broken_metric(index: int, told: Told) -> None:
     assert len(told.take()) == 1
 
 
-def test_a_span_processor_that_raises(provider: OpenAIProvider, told: Told, instrumented_with: Reinstrument) -> None:
+def test_a_span_processor_that_raises(
+    provider: OpenAIProvider, told: LoggedWarnings, instrumented_with: Reinstrument
+) -> None:
     """A fault in the pipeline behind us does not reach the app either."""
 
     class Raises(SpanProcessor):

@@ -16,10 +16,11 @@ from agentops_otel_litellm.features import CALLS, CONSEQUENCES, COOLDOWNS, ERROR
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
 from agentops_otel_litellm.patching import patch_points
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS, missing
-from apps import MESSAGES
-from conftest import Reinstrument, Told
-from recorder import Recorder
-from servers.openai_provider import OpenAIProvider, Script
+from support.apps import MESSAGES
+from support.instrumented import Reinstrument
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder
+from support.servers.openai_provider import OpenAIProvider, Script
 
 pytestmark = pytest.mark.usefixtures("own_callbacks")  # a Router registers itself with LiteLLM
 
@@ -77,7 +78,7 @@ USES: dict[str, tuple[Callable[[OpenAIProvider], None] | None, Callable[[OpenAIP
 
 @pytest.mark.parametrize("feature", USES)
 def test_the_warning_waits_for_the_use_and_comes_once(
-    lacking: Lacking, provider: OpenAIProvider, told: Told, feature: str
+    lacking: Lacking, provider: OpenAIProvider, told: LoggedWarnings, feature: str
 ) -> None:
     harmless, use = USES[feature]
     with lacking(feature):
@@ -90,7 +91,7 @@ def test_the_warning_waits_for_the_use_and_comes_once(
     assert f"has moved the functions that are patched for {feature}: {CONSEQUENCES[feature]}." in line
 
 
-def test_a_release_without_the_decorator(lacking: Lacking, provider: OpenAIProvider, told: Told) -> None:
+def test_a_release_without_the_decorator(lacking: Lacking, provider: OpenAIProvider, told: LoggedWarnings) -> None:
     """Calls are recorded from what LiteLLM logs, and the first of them warns."""
     with lacking(CALLS) as recorder:
         for count in (1, 2):
@@ -117,7 +118,7 @@ def test_every_feature_says_what_is_missing_without_it() -> None:
     assert {seam.feature for seam in PATCH_POINTS} - {""} == set(CONSEQUENCES)
 
 
-def test_an_available_feature_is_silent(told: Told) -> None:
+def test_an_available_feature_is_silent(told: LoggedWarnings) -> None:
     features = Features()
     features.provide(ROUTES)
     features.require(ROUTES)
@@ -126,7 +127,7 @@ def test_an_available_feature_is_silent(told: Told) -> None:
     assert len(told.take()) == 1
 
 
-def test_nothing_is_checked_before_litellm_is_instrumented(told: Told) -> None:
+def test_nothing_is_checked_before_litellm_is_instrumented(told: LoggedWarnings) -> None:
     features = Features()
     features.provide(ROUTES)
     features.clear()

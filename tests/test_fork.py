@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 import pytest
 
 from agentops_otel_litellm.fork import FORK, PARTS, Fork
-from servers.otlp_receiver import OTLPReceiver
+from support.servers.otlp_receiver import OTLPReceiver
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 PYTHON = [sys.executable, "-W", "ignore::DeprecationWarning"]  # Python 3.12 warns of forks beside threads

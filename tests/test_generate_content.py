@@ -10,12 +10,12 @@ from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.call import Response, Usage
 from agentops_otel_litellm.readers.generate_content import generate_content_response, generate_content_usage
-from api_caller import ApiCaller
-from api_scenarios import abandon, about_request, assert_was_cut, assert_was_refused, names_with
-from expected import LOCALLY_PRICED, STREAMED, identity, parts, without_figures, without_prices
-from recorder import Attributes, Recorder, attributes_of
-from servers.wire import Reply, WireProvider, events
-from wire_formats import (
+from support.api_caller import ApiCaller
+from support.api_scenarios import abandon, about_request, assert_was_cut, assert_was_refused, names_with
+from support.expected import LOCALLY_PRICED, STREAMED, identity, parts, without_figures, without_prices
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers.wire import Reply, WireProvider, events
+from support.wire_formats import (
     CACHE_READ,
     CONTENT_USAGE,
     INPUT,

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import pytest
 
 from agentops_otel_litellm.guard import guard, ignored_faults, log_fault
-from conftest import Told
+from support.logged_warnings import LoggedWarnings
 
 CANARY = "sk-canary"
 
@@ -26,7 +26,7 @@ def fail(error: BaseException) -> NoReturn:
 
 
 @pytest.mark.parametrize("kind", [ValueError, RecursionError, StopIteration, MemoryError, UnicodeError, Exception])
-def test_exceptions_are_swallowed(kind: type[Exception], told: Told) -> None:
+def test_exceptions_are_swallowed(kind: type[Exception], told: LoggedWarnings) -> None:
     """Any `Exception` ends the block and no more, and the log names its kind and place."""
     with guard("reading a request"):
         fail(kind(CANARY))
@@ -35,7 +35,7 @@ def test_exceptions_are_swallowed(kind: type[Exception], told: Told) -> None:
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError, BaseException])
-def test_what_is_not_an_exception_passes(kind: type[BaseException], told: Told) -> None:
+def test_what_is_not_an_exception_passes(kind: type[BaseException], told: LoggedWarnings) -> None:
     """Interrupts, exits and cancellations leave as they came."""
     error = kind(CANARY)
     with pytest.raises(kind) as raised, guard("reading a request"):
@@ -44,7 +44,7 @@ def test_what_is_not_an_exception_passes(kind: type[BaseException], told: Told) 
     assert told.take() == []
 
 
-def test_a_block_that_goes_well_is_silent(told: Told) -> None:
+def test_a_block_that_goes_well_is_silent(told: LoggedWarnings) -> None:
     """Nothing is said where nothing failed."""
     done: list[str] = []
     with guard("reading a request"):
@@ -52,7 +52,7 @@ def test_a_block_that_goes_well_is_silent(told: Told) -> None:
     assert (done, told.take()) == (["read"], [])
 
 
-def test_a_fault_is_told_once(told: Told) -> None:
+def test_a_fault_is_told_once(told: LoggedWarnings) -> None:
     """The same kind at the same place is one fault, however often and wherever it is met."""
     reading = guard("reading a request")
     for _ in range(3):
@@ -63,7 +63,7 @@ def test_a_fault_is_told_once(told: Told) -> None:
     assert len(told.take()) == 1
 
 
-def test_another_kind_or_place_is_another_fault(told: Told) -> None:
+def test_another_kind_or_place_is_another_fault(told: LoggedWarnings) -> None:
     """Two kinds at one place are two faults, and so is one kind at two places."""
     for kind in (ValueError, TypeError):
         with guard("reading a request"):
@@ -83,7 +83,7 @@ def with_notes(error: Exception) -> NoReturn:
 
 
 @pytest.mark.parametrize("failing", [fail, from_another, with_notes])
-def test_the_text_of_a_fault_is_not_told(failing: Callable[[Exception], NoReturn], told: Told) -> None:
+def test_the_text_of_a_fault_is_not_told(failing: Callable[[Exception], NoReturn], told: LoggedWarnings) -> None:
     """What an exception says could be a prompt or a key: neither its text, its cause nor its notes are logged."""
     with guard("reading a request"):
         failing(ValueError(CANARY, {"messages": CANARY}))
@@ -91,7 +91,7 @@ def test_the_text_of_a_fault_is_not_told(failing: Callable[[Exception], NoReturn
     assert "canary" not in line
 
 
-def test_the_traceback_is_logged_at_debug(caplog: pytest.LogCaptureFixture, told: Told) -> None:
+def test_the_traceback_is_logged_at_debug(caplog: pytest.LogCaptureFixture, told: LoggedWarnings) -> None:
     """Once for each fault: files, lines and functions, and neither the exception's text, source lines nor values."""
     secret = {"messages": CANARY}
 
@@ -115,7 +115,7 @@ def test_the_traceback_is_logged_at_debug(caplog: pytest.LogCaptureFixture, told
     assert "canary" not in logging.Formatter().format(record)
 
 
-def test_without_debug_no_traceback_is_made(caplog: pytest.LogCaptureFixture, told: Told) -> None:
+def test_without_debug_no_traceback_is_made(caplog: pytest.LogCaptureFixture, told: LoggedWarnings) -> None:
     caplog.set_level(logging.INFO, "agentops_otel_litellm")
     with guard("reading a request"):
         fail(ValueError(CANARY))
@@ -123,7 +123,7 @@ def test_without_debug_no_traceback_is_made(caplog: pytest.LogCaptureFixture, to
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
-def test_the_place_is_the_innermost(told: Told) -> None:
+def test_the_place_is_the_innermost(told: LoggedWarnings) -> None:
     """A fault inside a library is told with the library's file, by its bare name."""
     with guard("reading a request"):
         json.loads(CANARY)
@@ -132,7 +132,7 @@ def test_the_place_is_the_innermost(told: Told) -> None:
     assert "canary" not in line
 
 
-def test_an_error_that_was_never_raised_can_be_told(told: Told) -> None:
+def test_an_error_that_was_never_raised_can_be_told(told: LoggedWarnings) -> None:
     """Then its place is not known."""
     log_fault("exporting", OSError(CANARY))
     (line,) = told.take()
@@ -243,7 +243,7 @@ def converted() -> int:
 @pytest.mark.parametrize("code", [interrupted, interrupted_in_a_callee, converted])
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_what_a_signal_handler_raises_passes(
-    handler: str, code: Callable[[], int], handled: Callable[[Handler], None], told: Told
+    handler: str, code: Callable[[], int], handled: Callable[[Handler], None], told: LoggedWarnings
 ) -> None:
     """A time limit that is up while our code runs is the application's, in a guard and where `tell` is called."""
     handled(HANDLERS[handler])
@@ -275,7 +275,7 @@ def given_a_frame_and_a_number(frame: FrameType | None, _context: int) -> NoRetu
 
 @pytest.mark.parametrize("call", [given_a_frame, partial(given_a_frame_and_a_number, _context=1)])
 def test_a_function_that_looks_at_frames_is_no_signal_handler(
-    call: Callable[[FrameType | None], NoReturn], told: Told
+    call: Callable[[FrameType | None], NoReturn], told: LoggedWarnings
 ) -> None:
     """A fault of one that is given a frame, as those of `inspect` are, is a fault."""
     with guard("reading a request"):
@@ -283,7 +283,9 @@ def test_a_function_that_looks_at_frames_is_no_signal_handler(
     assert len(told.take()) == 1
 
 
-def test_a_fault_while_an_exception_of_a_handler_is_handled(handled: Callable[[Handler], None], told: Told) -> None:
+def test_a_fault_while_an_exception_of_a_handler_is_handled(
+    handled: Callable[[Handler], None], told: LoggedWarnings
+) -> None:
     """LiteLLM handles the time limit, and our code fails meanwhile: that is a fault, and LiteLLM goes on."""
     handled(plain_handler)
     try:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import base64
 from functools import partial
 from io import BytesIO
 
 import litellm
 import pytest
 
-from expected import price
-from media import BOTH_STYLES, CANARY, EACH_REFUSAL, assert_refusal_is_told, call_type, connection, identity, invoke
-from recorder import Attributes, Recorder
-from servers.wire import Reply, WireProvider
+from support.expected import price
+from support.images import MADE, PICTURE, PROMPT, images
+from support.media import (
+    BOTH_STYLES,
+    CANARY,
+    EACH_REFUSAL,
+    assert_refusal_is_told,
+    call_type,
+    connection,
+    identity,
+    invoke,
+)
+from support.recorder import Attributes, Recorder
+from support.servers.wire import Reply, WireProvider
 
 # OpenAI's client deprecates variations of images.
 pytestmark = pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")
 
-PROMPT = f"A {CANARY} in a garden."
-PICTURE = b"\x89PNG\r\n\x1a\n" + CANARY.encode()
-MADE = {"b64_json": base64.b64encode(PICTURE).decode(), "revised_prompt": PROMPT}
 COUNTED = {
     "input_tokens": 50,
     "output_tokens": 400,
@@ -35,11 +41,6 @@ TOKENS: Attributes = {
     "llm.usage.completion_tokens": 400,
     "llm.usage.total_tokens": 450,
 }
-
-
-def images(*made: object, **told: object) -> Reply:
-    """OpenAI's response."""
-    return Reply(body={"created": 1_700_000_000, "data": list(made), **told})
 
 
 def named_file() -> BytesIO:

@@ -20,7 +20,6 @@ from opentelemetry.sdk import _configuration
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from agentops_exports import Clock
 from agentops_otel_litellm import LiteLLMInstrumentor, flush, init
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES, watched
@@ -28,13 +27,14 @@ from agentops_otel_litellm.sdk.configuration import configure_unset
 from agentops_otel_litellm.sdk.flush import _Flush
 from agentops_otel_litellm.sdk.global_providers import SIGNALS
 from agentops_otel_litellm.sdk.init import _Launch
-from conftest import Told
-from recorder import Recorder
-from servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault
-from servers.openai_provider import OpenAIProvider
-from servers.otlp_receiver import OTLPReceiver
-from test_obstacles import HAS_GRPC
-from test_zero_code import environment, launch
+from support.agentops_exports import Clock
+from support.launching import environment, launch
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder
+from support.requirements import HAS_GRPC
+from support.servers.agentops_platform import TRACES_ROUTE, AgentOpsPlatform, Fault
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.otlp_receiver import OTLPReceiver
 
 NEVER = "600000"
 """Milliseconds, in which nothing is exported but by `flush()`."""
@@ -326,7 +326,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("nothing_set")
-def test_a_configuration_file(monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
+def test_a_configuration_file(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> None:
     """OTEL_CONFIG_FILE is the SDK's to read; where the app has set up a part itself, it is told that it is not read."""
     done: list[str] = []
     monkeypatch.setenv("OTEL_CONFIG_FILE", "canary.yaml")
@@ -339,7 +339,7 @@ def test_a_configuration_file(monkeypatch: pytest.MonkeyPatch, told: Told) -> No
     ]
 
 
-def test_what_exporters_say_is_not_told(monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
+def test_what_exporters_say_is_not_told(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> None:
     """A fault's text may quote a key; the variables whose values it quotes are named, without those of secrets."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "canary")
     monkeypatch.setenv("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "me:canary@host")
@@ -364,7 +364,7 @@ def test_what_of_the_sdk_is_used_is_there() -> None:
     assert all(hasattr(_configuration, name) for name in [*names, "_import_exporters"])
 
 
-def test_a_fault_of_ours_reaches_nobody(monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
+def test_a_fault_of_ours_reaches_nobody(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> None:
     """Neither of `init()` nor of `flush()`, whatever it is given."""
 
     def fail() -> None:
@@ -489,7 +489,11 @@ def test_providers_that_litellm_was_instrumented_with_are_flushed(monkeypatch: p
 
 
 def test_flush_sends_what_agentops_could_not_take(
-    platform: AgentOpsPlatform, clock: Clock, provided: list[object], told: Told, monkeypatch: pytest.MonkeyPatch
+    platform: AgentOpsPlatform,
+    clock: Clock,
+    provided: list[object],
+    told: LoggedWarnings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The SDK's own does not ask the exporter: what it keeps is tried again, and is not all out until it is delivered;
     then it is, though an export had failed. What is dropped was not delivered, which is said once.

@@ -21,10 +21,10 @@ from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind
 
-import releases
-from api_caller import rest
-from recorder import Recorder, attributes_of
-from servers.wire import Exchange, Reply, WireProvider, events
+from support import releases
+from support.api_caller import rest
+from support.recorder import Recorder, attributes_of
+from support.servers.wire import Exchange, Reply, WireProvider, events
 
 Parameters = dict[str, Any]
 Given: TypeAlias = Any

@@ -27,10 +27,11 @@ from agentops_otel_litellm.patching import patches
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.semconv import metrics
-from conformance import Emitted
-from conftest import Reinstrument, Told
-from recorder import Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
+from support.conformance import Emitted
+from support.instrumented import Reinstrument
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider, Script
 
 MESSAGES = [{"role": "user", "content": "canary-prompt"}]
 
@@ -99,7 +100,9 @@ def test_a_module_under_two_names_is_patched_once(
         assert patches._originals[module.anthropic_messages_handler] not in patches._originals
 
 
-def test_instrumenting_twice_does_nothing_twice(provider: OpenAIProvider, telemetry: Recorder, told: Told) -> None:
+def test_instrumenting_twice_does_nothing_twice(
+    provider: OpenAIProvider, telemetry: Recorder, told: LoggedWarnings
+) -> None:
     """The second time is told of by OpenTelemetry and changes nothing."""
     before = litellm.main.completion
     LiteLLMInstrumentor().instrument()

@@ -12,11 +12,11 @@ import litellm
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from apps import CALL_ID, AsyncCaller, Caller, SyncCaller
-from expected import FIGURES, STREAMED, identified, price, served, without_figures
-from recorder import Attributes, Recorder, attributes_of
-from servers import openai_resources
-from servers.wire import Reply, WireProvider, events
+from support.apps import CALL_ID, AsyncCaller, Caller, SyncCaller
+from support.expected import FIGURES, STREAMED, identified, price, served, without_figures
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers import openai_resources
+from support.servers.wire import Reply, WireProvider, events
 
 SECRET = "confidential.jsonl"
 

@@ -6,7 +6,6 @@ The counts are distinct primes, drawn anew for each case, so that none can be ri
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,17 +14,18 @@ from random import Random
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-import releases
-from api_caller import ApiCaller
-from recorder import Attributes, Recorder, attributes_of
-from servers import wires
-from servers.wire import Reply, WireProvider, events
-from servers.wires import JSON, Said, Wire
-from test_images import MADE, PICTURE
-from test_providers import EMBEDDERS, PROVIDERS, Provider, keyed
-from test_realtime import CREATED, ClientSocket, play
-from test_retrieval import DOCUMENTS, QUERY, RANKED
-from wire_formats import response, response_events
+from support import releases
+from support.api_caller import ApiCaller
+from support.images import MADE, PICTURE
+from support.ledger import uncounted
+from support.providers import EMBEDDERS, PROVIDERS, Provider, keyed
+from support.realtime import CREATED, ClientSocket, play
+from support.recorder import Attributes, Recorder, attributes_of
+from support.retrieval_cases import DOCUMENTS, QUERY, RANKED
+from support.servers import wires
+from support.servers.wire import Reply, WireProvider, events
+from support.servers.wires import JSON, Said, Wire
+from support.wire_formats import response, response_events
 
 METRIC = "gen_ai.client.token.usage"
 PRIMES = [number for number in range(101, 2000) if all(number % each for each in range(2, 45))]
@@ -490,35 +490,6 @@ def test_tokens_are_those_that_the_provider_counted(
 
 
 # --- without counts ---------------------------------------------------------------------------------------
-
-COUNTS = frozenset({"usage", "usageMetadata", "prompt_eval_count", "eval_count", "x_groq", "meta"})
-"""Where providers count."""
-
-
-def uncounted(reply: Reply) -> Reply:
-    """The same reply, of a provider that does not count."""
-    if reply.pieces is None:
-        return replace(reply, body=_without(reply.body))
-    kept = [re.sub(rb"\{.*\}", _rewritten, piece) for piece in reply.pieces if not _is_for_counts(piece)]
-    return replace(reply, pieces=kept)
-
-
-def _is_for_counts(piece: bytes) -> bool:
-    """Bedrock's, in AWS's framing, has a piece for itself; likewise OpenAI's last."""
-    return b'"latencyMs"' in piece or b'"choices": [], "usage"' in piece
-
-
-def _rewritten(found: re.Match[bytes]) -> bytes:
-    try:
-        return json.dumps(_without(json.loads(found[0]))).encode()
-    except ValueError:
-        return found[0]
-
-
-def _without(sent: object) -> object:
-    if isinstance(sent, dict):
-        return {name: _without(value) for name, value in sent.items() if name not in COUNTS}
-    return [_without(each) for each in sent] if isinstance(sent, list) else sent
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -14,9 +14,9 @@ import litellm
 import pytest
 
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from apps import MESSAGES
-from recorder import Recorder, attributes_of
-from servers.in_process import PROVIDER, InProcessProvider
+from support.apps import MESSAGES
+from support.recorder import Recorder, attributes_of
+from support.servers.in_process import PROVIDER, InProcessProvider
 
 MODEL = f"{PROVIDER}/model"
 

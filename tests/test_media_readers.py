@@ -11,7 +11,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Request, Response, Usage
 from agentops_otel_litellm.readers.usage import read_media_usage
 from agentops_otel_litellm.readers.values import identifier, keyword, length, quantity
-from test_readers import JSON, UNHURRIED, check, holding
+from support.reader_cases import JSON, UNHURRIED, check, holding
 
 API_FORMATS = (
     readers.API_FORMATS["image"],

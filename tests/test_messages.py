@@ -14,8 +14,8 @@ from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.invocation.stream_proxy import unwrapped
 from agentops_otel_litellm.readers.messages import MessagesChunks
-from api_caller import ApiCaller, Given
-from api_scenarios import (
+from support.api_caller import ApiCaller, Given
+from support.api_scenarios import (
     about_request,
     assert_first_token_is_a_later_event,
     assert_was_cut,
@@ -23,10 +23,10 @@ from api_scenarios import (
     cancel_reading,
     names_with,
 )
-from expected import LOCALLY_PRICED, STREAMED, identity, parts, without_figures, without_prices
-from recorder import Attributes, Recorder, attributes_of
-from servers.wire import Reply, WireProvider, events
-from wire_formats import (
+from support.expected import LOCALLY_PRICED, STREAMED, identity, parts, without_figures, without_prices
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers.wire import Reply, WireProvider, events
+from support.wire_formats import (
     CACHE_READ,
     INPUT,
     MESSAGES_USAGE,

@@ -45,13 +45,13 @@ from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.semconv import metrics as rows
 from agentops_otel_litellm.semconv.newest_metrics import NEWEST
 from agentops_otel_litellm.settings import wants_newest_conventions
-from apps import MESSAGES, App
-from conftest import Reinstrument
-from conventions import LATEST_METRICS, MEMBERS, METRICS
-from conventions import Metric as Convention
-from recorder import Attributes, Point, Recorder, Total
-from servers.in_process import PROVIDER, InProcessProvider
-from servers.openai_provider import OpenAIProvider, Script
+from support.apps import MESSAGES, App
+from support.conventions import LATEST_METRICS, MEMBERS, METRICS
+from support.conventions import Metric as Convention
+from support.instrumented import Reinstrument
+from support.recorder import Attributes, Point, Recorder, Total
+from support.servers.in_process import PROVIDER, InProcessProvider
+from support.servers.openai_provider import OpenAIProvider, Script
 
 CALL = Call(
     name="chat",

@@ -19,8 +19,8 @@ import pytest
 from litellm.caching.caching import CacheMode
 from opentelemetry.trace import SpanKind, StatusCode
 
-from recorder import Attributes, Point, Recorder, attributes_of
-from servers.openai_provider import JSON, Exchange, OpenAIProvider, Script
+from support.recorder import Attributes, Point, Recorder, attributes_of
+from support.servers.openai_provider import JSON, Exchange, OpenAIProvider, Script
 
 CALLS = 2_000
 SOON = {"retry-after-ms": "1"}

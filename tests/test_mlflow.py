@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backends import PRICE, blocks, fetched, free_port, run_agent, serving, until
+from support.backends import PRICE, blocks, fetched, free_port, run_agent, serving, until
 
 TRACES = 5
 LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"}

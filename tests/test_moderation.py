@@ -7,41 +7,13 @@ import pytest
 from litellm.types.llms.openai import OpenAIModerationResponse
 from opentelemetry.trace import SpanKind, StatusCode
 
-from media import BOTH_STYLES, CANARY, REFUSALS, connection, failure_of, identity, invoke
-from recorder import Attributes, Recorder
-from servers.wire import Reply, WireProvider
+from support.media import BOTH_STYLES, CANARY, REFUSALS, connection, failure_of, identity, invoke
+from support.moderation import judged, verdict
+from support.recorder import Attributes, Recorder
+from support.servers.wire import Reply, WireProvider
 
 TEXT = f"I will harm the {CANARY}."
 MODEL = "openai/omni-moderation-latest"
-CATEGORIES = (
-    "harassment",
-    "harassment/threatening",
-    "hate",
-    "hate/threatening",
-    "illicit",
-    "illicit/violent",
-    "self-harm",
-    "self-harm/intent",
-    "self-harm/instructions",
-    "sexual",
-    "sexual/minors",
-    "violence",
-    "violence/graphic",
-)
-
-
-def judged(*flagged: str) -> dict[str, object]:
-    """OpenAI's judgement of an input."""
-    return {
-        "flagged": bool(flagged),
-        "categories": {name: name in flagged for name in CATEGORIES},
-        "category_scores": {name: 0.9 if name in flagged else 0.1 for name in CATEGORIES},
-        "category_applied_input_types": {name: ["text"] for name in CATEGORIES},
-    }
-
-
-def verdict(*results: dict[str, object]) -> Reply:
-    return Reply(body={"id": "modr-1", "model": "omni-moderation-2024-09-26", "results": list(results)})
 
 
 def whole(style: str, model: str | None, wire: WireProvider) -> Attributes:

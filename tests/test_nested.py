@@ -6,18 +6,18 @@ They change providers' clients for good, so each has a process of its own; `tox 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import TypedDict
 
 import pytest
 
-from servers.openai_provider import OpenAIProvider
-from servers.wire import Reply, WireProvider
+from support.project import SUPPORT
+from support.requirements import has
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.wire import Reply, WireProvider
 
 MODULES = {
     "openllmetry": "opentelemetry.instrumentation.openai",
@@ -48,23 +48,16 @@ MESSAGE = {
 }
 
 
-class Told(TypedDict):
+class LoggedWarnings(TypedDict):
     name: str
     by: str
     above: str | None
 
 
-def has(*modules: str) -> bool:
-    try:
-        return all(importlib.util.find_spec(module) is not None for module in modules)
-    except ModuleNotFoundError:
-        return False
-
-
 @functools.cache
-def played(instrumentation: str, order: str) -> dict[str, list[Told]]:
+def played(instrumentation: str, order: str) -> dict[str, list[LoggedWarnings]]:
     """What came of each thing that the app did."""
-    app = Path(__file__).with_name("nested_app.py")
+    app = SUPPORT / "nested_app.py"
     with WireProvider() if instrumentation.endswith("anthropic") else OpenAIProvider() as provider:
         if isinstance(provider, WireProvider):
             provider.reply("/nowhere/v1/messages", Reply(status=404, body={"error": {"message": "no"}}))
@@ -79,7 +72,7 @@ def played(instrumentation: str, order: str) -> dict[str, list[Told]]:
             env={name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
         )
     assert run.returncode == 0, run.stderr
-    results: dict[str, list[Told]] = json.loads(run.stdout.splitlines()[-1])
+    results: dict[str, list[LoggedWarnings]] = json.loads(run.stdout.splitlines()[-1])
     return results
 
 
@@ -91,7 +84,7 @@ def played(instrumentation: str, order: str) -> dict[str, list[Told]]:
         if order == "first" or not name.endswith("anthropic")  # LiteLLM does not call Anthropic's client
     ]
 )
-def results(request: pytest.FixtureRequest) -> dict[str, list[Told]]:
+def results(request: pytest.FixtureRequest) -> dict[str, list[LoggedWarnings]]:
     """Of each instrumentation, with us before it and after it."""
     name, order = request.param.split()
     for module in (MODULES[name], *HTTP):
@@ -102,14 +95,14 @@ def results(request: pytest.FixtureRequest) -> dict[str, list[Told]]:
     return played(name, order)
 
 
-def chat(results: dict[str, list[Told]]) -> str:
+def chat(results: dict[str, list[LoggedWarnings]]) -> str:
     """The name of the span of a chat."""
     name = results["chat"][-1]["name"]
     assert name in {"chat gpt-4o", "chat claude-haiku-4-5"}
     return name
 
 
-def test_a_call_of_litellms_is_one_span(results: dict[str, list[Told]]) -> None:
+def test_a_call_of_litellms_is_one_span(results: dict[str, list[LoggedWarnings]]) -> None:
     """Ours, with the HTTP client's beneath it."""
     names = dict.fromkeys(CHATS, chat(results))
     names |= dict.fromkeys(EMBEDDINGS, "embeddings text-embedding-3-small")
@@ -123,14 +116,14 @@ def test_a_call_of_litellms_is_one_span(results: dict[str, list[Told]]) -> None:
         assert all(span["by"] in HTTP and span["above"] == names[what] for span in http), what
 
 
-def test_a_call_of_the_client_keeps_its_span(results: dict[str, list[Told]]) -> None:
+def test_a_call_of_the_client_keeps_its_span(results: dict[str, list[LoggedWarnings]]) -> None:
     """Theirs, as without us."""
     for what in DIRECT:
         assert any(span["by"] not in HTTP and span["above"] is None for span in results[what]), what
         assert all(span["by"] != OURS for span in results[what]), what
 
 
-def test_a_call_in_a_callback_keeps_its_span(results: dict[str, list[Told]]) -> None:
+def test_a_call_in_a_callback_keeps_its_span(results: dict[str, list[LoggedWarnings]]) -> None:
     """Theirs, beneath the call of LiteLLM's that the callback is told of."""
     for what in CALLBACKS:
         models = [span for span in results[what] if span["by"] not in HTTP]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from unittest.mock import patch
 
 import pytest
@@ -12,14 +11,11 @@ from opentelemetry.sdk import _configuration
 from agentops_otel_litellm.distro import AgentOpsConfigurator, AgentOpsDistro
 from agentops_otel_litellm.sdk import obstacles
 from agentops_otel_litellm.sdk.defaults import apply_defaults
-from agentops_otel_litellm.sdk.named_exporters import is_configured_by_file, missing_exporters, only_usable_exporters
-from conftest import Told
-from test_nested import has
+from agentops_otel_litellm.sdk.named_exporters import missing_exporters, only_usable_exporters
+from support.logged_warnings import LoggedWarnings
+from support.requirements import GRPC, needs_files, needs_no_grpc
 
-FILE = "OTEL_CONFIG_FILE"
 BASE, TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-GRPC = "OTLP over gRPC, which is asked for, needs a package that is not installed."
-HAS_GRPC = has("opentelemetry.exporter.otlp.proto.grpc")
 # What the user sets → of which variables it is told that nothing is taken there.
 ENDPOINTS: list[tuple[dict[str, str], list[str]]] = [
     ({}, []),
@@ -71,18 +67,6 @@ EXPORTERS: list[tuple[dict[str, str], list[str], dict[str, str]]] = [
 ]
 
 
-def needs_files(variables: Iterable[str]) -> None:
-    """Skip what the SDK does with a file, where it does nothing."""
-    if FILE in variables and not is_configured_by_file({FILE: "a.yaml"}):
-        pytest.skip("this release of OpenTelemetry's SDK reads no file")
-
-
-def needs_no_grpc(lines: Iterable[str]) -> None:
-    """Skip what is told where a package is missing, where it is not."""
-    if HAS_GRPC and any(line.startswith(GRPC) for line in lines):
-        pytest.skip("OTLP over gRPC is installed")
-
-
 def with_defaults(given: dict[str, str]) -> dict[str, str]:
     environment = dict(given)
     apply_defaults(environment)
@@ -99,7 +83,7 @@ def test_endpoints(given: dict[str, str], variables: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("given", "told_of", "shown"), EXPORTERS, ids=[str(given) for given, *_ in EXPORTERS])
-def test_exporters(given: dict[str, str], told_of: list[str], shown: dict[str, str], told: Told) -> None:
+def test_exporters(given: dict[str, str], told_of: list[str], shown: dict[str, str], told: LoggedWarnings) -> None:
     """Those that are missing are told of once, and hidden while the SDK is set up; the variables stay as they were."""
     needs_files(f"OTEL_{name}" for name in given)
     needs_no_grpc(told_of)
@@ -142,7 +126,7 @@ def test_misspelt_variables(variable: str, meant: str | None) -> None:
     assert list(obstacles.misspelt_variables({variable: ""})) == []
 
 
-def test_the_distro_tells_of_them_once(monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
+def test_the_distro_tells_of_them_once(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> None:
     """However often it is asked to configure."""
     monkeypatch.setattr(AgentOpsDistro, "_instance", None)
     with patch.dict(os.environ, {BASE: "localhost:4318", "AGENTOPS_APIKEY": "canary", "OTEL_SERVICE_NAME": "app"}):
@@ -154,7 +138,7 @@ def test_the_distro_tells_of_them_once(monkeypatch: pytest.MonkeyPatch, told: To
 @pytest.mark.parametrize(
     "fault", [RuntimeError("no such sampler: canary"), KeyError("canary")], ids=["of the SDK's class", "another"]
 )
-def test_what_the_sdk_cannot_set_up(fault: Exception, monkeypatch: pytest.MonkeyPatch, told: Told) -> None:
+def test_what_the_sdk_cannot_set_up(fault: Exception, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> None:
     """One line says so, without what others than the SDK say; the launcher goes on to the instrumentations."""
 
     def failing(**_options: object) -> None:

@@ -13,9 +13,9 @@ import pytest
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from agentops_otel_litellm.readers.values import elements, is_collection
-from captured import Capture
-from recorder import Recorder
-from servers.wire import Reply, WireProvider
+from support.captured import Capture
+from support.recorder import Recorder
+from support.servers.wire import Reply, WireProvider
 
 Once = Callable[[Iterable[Any]], Any]
 """Makes a list one that can be iterated once, or not at all without effect."""

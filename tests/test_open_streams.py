@@ -28,14 +28,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 FEATURES.require = lambda feature: None  # nothing of LiteLLM is patched here
 WHO = "parent"
 
-class Told(SpanExporter):
+class LoggedWarnings(SpanExporter):
     def export(self, spans):
         for span in spans:
             os.write(1, f"{WHO} {span.attributes['llm.response.stream_outcome']}\\n".encode())
         return SpanExportResult.SUCCESS
 
 provider = TracerProvider()
-provider.add_span_processor(SimpleSpanProcessor(Told()))
+provider.add_span_processor(SimpleSpanProcessor(LoggedWarnings()))
 reader = InMemoryMetricReader()
 telemetry = Telemetry(
     list(VOCABULARIES.values()), tracer_provider=provider, meter_provider=MeterProvider([reader])
@@ -71,7 +71,7 @@ print("calls", counts, flush=True)
 LATE = """
 completion = Tracing(Telemetry(list(VOCABULARIES.values()))).trace(lambda **_: iter((1, 2)))
 late = TracerProvider()
-late.add_span_processor(BatchSpanProcessor(Told()))
+late.add_span_processor(BatchSpanProcessor(LoggedWarnings()))
 trace.set_tracer_provider(late)
 stream = completion()
 next(stream)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import litellm
 import litellm.vector_stores
@@ -28,12 +27,13 @@ from agentops_otel_litellm.semconv.convention import Attributes
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE, provider_name
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry
-from conformance import Emitted
-from conftest import Told
-from recorder import Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
-from servers.wire import Reply, WireProvider
-from test_vocabularies import CALL
+from support.conformance import Emitted
+from support.conversations import CALLS, TOOLS, conversation
+from support.example_call import CALL
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.wire import Reply, WireProvider
 
 TOKENS = {
     "llm.token_count.prompt": 20,
@@ -441,21 +441,6 @@ def test_one_text_is_a_value_as_it_is() -> None:
     assert told == {("one",): {"embedding.embeddings.0.embedding.text": "one", **value, **kind}, None: kind}
 
 
-def conversation(length: int) -> Iterator[dict[str, Any]]:
-    """An agent's, in which every message of the model's calls two tools."""
-    yield {"role": "system", "content": "Be brief."}
-    for number in range(length // 4):
-        calls = [
-            {"id": f"call_{number}_{each}", "type": "function", "function": {"name": each, "arguments": "{}"}}
-            for each in ("look", "listen")
-        ]
-        yield {"role": "user", "content": [{"type": "text", "text": f"{number}"}, {"type": "text", "text": "?"}]}
-        yield {"role": "assistant", "content": None, "tool_calls": calls}
-        yield from ({"role": "tool", "tool_call_id": call["id"], "content": f"{number}"} for call in calls)
-
-
-TOOLS = [{"type": "function", "function": {"name": f"tool_{number}", "parameters": {}}} for number in range(40)]
-CALLS = (("call_a", "look", ("{}",)), ("call_b", "listen", ("{}",)))
 CORE = ("usage", "cost", "failure", "target", "call")
 
 
@@ -496,7 +481,7 @@ def indices(attributes: dict[str, object], prefix: str) -> list[int]:
 
 @pytest.mark.parametrize("limit", [None, 64, 1000])
 def test_a_long_conversation_evicts_nothing_that_matters(
-    provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch, told: Told, limit: int | None
+    provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings, limit: int | None
 ) -> None:
     """Of 500 messages the end is told one by one, as far as there is room beside all facts: the SDK has none to evict,
     unless there are too many facts already; then those that matter are there.
@@ -632,7 +617,7 @@ def test_alone_it_says_whose_a_call_is(provider: OpenAIProvider, emitted: Emitte
     ]  # OpenTelemetry's names are not there
 
 
-def test_attributes_of_others_keep_their_place(provider: OpenAIProvider, told: Told) -> None:
+def test_attributes_of_others_keep_their_place(provider: OpenAIProvider, told: LoggedWarnings) -> None:
     """What a span processor of the app's puts on the span when it starts is not evicted by what is said."""
     marks = {f"app.mark.{number}": "a" for number in range(20)}
 

@@ -10,11 +10,11 @@ import pytest
 
 from agentops_otel_litellm.readers import opt_outs
 from agentops_otel_litellm.readers.opt_outs import is_message_logging_off
-from apps import App
-from captured import Capture
-from conftest import Told
-from recorder import Recorder
-from servers.openai_provider import Script
+from support.apps import App
+from support.captured import Capture
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder
+from support.servers.openai_provider import Script
 
 SECRET = "canary-prompt"
 ANSWER = "canary-answer"
@@ -116,7 +116,7 @@ def test_settings_of_a_key_or_a_team() -> None:
 
 
 def test_no_content_if_the_opt_out_cannot_be_read(
-    app: App, capture: Capture, told: Told, monkeypatch: pytest.MonkeyPatch
+    app: App, capture: Capture, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     telemetry = capture("SPAN_AND_EVENT")
     monkeypatch.setattr(opt_outs, "_METADATA", None)

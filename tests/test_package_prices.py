@@ -24,11 +24,12 @@ from agentops_otel_litellm.invocation.invocation import is_suppressed
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.pricing.background import PackagePrices
 from agentops_otel_litellm.processors.cost import create_package_price_processor
-from apps import App, SyncApp
-from conftest import Reinstrument, Told
-from recorder import Attributes, Recorder
-from servers.openai_provider import OpenAIProvider
-from servers.wire import Reply, WireProvider
+from support.apps import App, SyncApp
+from support.instrumented import Reinstrument
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Attributes, Recorder
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.wire import Reply, WireProvider
 
 CALL = Call(
     name="chat",
@@ -255,7 +256,9 @@ def live(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("live")
-def test_live_prices_without_the_package(provider: OpenAIProvider, instrumented_with: Reinstrument, told: Told) -> None:
+def test_live_prices_without_the_package(
+    provider: OpenAIProvider, instrumented_with: Reinstrument, told: LoggedWarnings
+) -> None:
     """One line says what to install."""
     with instrumented_with(Recorder()):
         for _ in range(2):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import sys
-from pathlib import Path
 
 import pytest
 from importlib_metadata import packages_distributions  # the standard library's knows too little before 3.11
@@ -14,12 +13,11 @@ from packaging.utils import canonicalize_name
 from agentops_otel_litellm.instrumentor import LITELLM
 
 if sys.version_info >= (3, 11):
-    import tomllib
+    pass
 else:  # pytest brings it
-    import tomli as tomllib
+    pass
+from support.project import PROJECT, ROOT
 
-ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PINNED = [
     Requirement(line)
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()

@@ -12,8 +12,8 @@ import pytest
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.patching import patches
 from agentops_otel_litellm.patching.traced_functions import Tracing
-from conftest import Reinstrument
-from recorder import Recorder
+from support.instrumented import Reinstrument
+from support.recorder import Recorder
 
 
 def module_with(**members: object) -> ModuleType:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backends import PRICE, blocks, fetched, free_port, run_agent, serving, until
+from support.backends import PRICE, blocks, fetched, free_port, run_agent, serving, until
 
 INSTRUCTED = {"0.message.role": "system", "0.message.content": "Be brief."}
 SHOWN = {

@@ -10,9 +10,9 @@ import pytest
 from agentops_otel_litellm.cli.checks import delivery
 from agentops_otel_litellm.cli.examined import Examined
 from agentops_otel_litellm.cli.record import Record, State
-from servers.agentops_platform import AgentOpsPlatform
-from servers.otlp_receiver import OTLPReceiver
-from test_zero_code import environment
+from support.launching import environment
+from support.servers.agentops_platform import AgentOpsPlatform
+from support.servers.otlp_receiver import OTLPReceiver
 
 OTHER_KEY = AgentOpsPlatform.KEY.replace("6", "7")
 

@@ -12,11 +12,12 @@ from agentops_otel_litellm.call import Attempt, Attempts, Call, Failure, Target,
 from agentops_otel_litellm.processors.provider import MODEL_PROVIDERS, create_provider_processor
 from agentops_otel_litellm.semconv.gen_ai import provider_name
 from agentops_otel_litellm.settings import Settings
-from apps import MESSAGES, App
-from conftest import Reinstrument, Told
-from recorder import Recorder, attributes_of
-from servers.wire import Reply, WireProvider
-from servers.wires import Said, openai
+from support.apps import MESSAGES, App
+from support.instrumented import Reinstrument
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder, attributes_of
+from support.servers.wire import Reply, WireProvider
+from support.servers.wires import Said, openai
 
 CALL = Call(name="chat", operation="chat", timing=Timing(started_at=1))
 NAMES: dict[str, str | None] = {
@@ -206,7 +207,7 @@ def test_the_setting(text: str, pairs: tuple[tuple[str, str], ...]) -> None:
 
 
 @pytest.mark.parametrize("text", ["my-", "=openai", "my-=", "my-=openai,acme"])
-def test_a_setting_that_is_none(text: str, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_setting_that_is_none(text: str, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it takes is told, and nothing of it holds."""
     monkeypatch.setattr("agentops_otel_litellm.settings.declaring.warned", set())
     read = partial(Settings.from_environment, {"AGENTOPS_MODEL_PROVIDERS": text})

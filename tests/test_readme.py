@@ -10,9 +10,9 @@ import pytest
 from reference import WRITTEN, page
 
 from agentops_otel_litellm.exporters.console.exporter import HINT
-from test_zero_code import quickstart
+from support.launching import quickstart
+from support.project import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from http import HTTPStatus
@@ -15,24 +15,15 @@ import pytest
 import websockets
 from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry.trace import SpanKind, StatusCode
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from apps import CALL_ID
-from expected import price, served
-from media import CANARY
-from recorder import Attributes, Recorder
-from servers.wire import Reply, WireProvider
-
-MODEL = "openai/gpt-realtime"
-SESSION = {"id": "sess_1", "type": "realtime", "model": "gpt-realtime-2025-08-28", "instructions": CANARY}
-CREATED = {"type": "session.created", "event_id": "e1", "session": SESSION}
-ASKED = json.dumps(
-    {
-        "type": "conversation.item.create",
-        "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": f"Say {CANARY}."}]},
-    }
-)
+from support.apps import CALL_ID
+from support.expected import price, served
+from support.media import CANARY
+from support.realtime import CREATED, MODEL, SESSION, ClientSocket, identity, play, session
+from support.recorder import Attributes, Recorder
+from support.servers.wire import Reply, WireProvider
 
 PARTS = frozenset({"agentops.cost.input", "agentops.cost.output", "agentops.cost.price_map"})
 
@@ -77,42 +68,6 @@ TOKENS: Attributes = {
 """The sum over a first and a second turn."""
 
 
-class ClientSocket:
-    """The part of the proxy's socket that LiteLLM uses: an app that asks, and hangs up after so many turns."""
-
-    def __init__(self, *, leaves_after: int | None = None) -> None:
-        self.scope: dict[str, object] = {"headers": []}
-        self.received: list[dict[str, Any]] = []
-        self.closed_with: int | None = None
-        self._leaves_after = leaves_after
-        self._asks = asyncio.Semaphore(1)
-        self._leaving = asyncio.Event()
-
-    async def send_text(self, data: str) -> None:
-        self.received.append(json.loads(data))
-        turns = [message for message in self.received if message["type"] == "response.done"]
-        if self._leaves_after is not None and len(turns) >= self._leaves_after:
-            self._leaving.set()
-        elif self.received[-1]["type"] == "response.done":
-            self._asks.release()
-
-    async def receive_text(self) -> str:
-        asking = asyncio.ensure_future(self._asks.acquire())
-        leaving = asyncio.ensure_future(self._leaving.wait())
-        done, waiting = await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        for task in waiting:
-            task.cancel()
-        if leaving in done:
-            raise ConnectionError("the client hung up")
-        return ASKED
-
-    async def close(self, code: int = 1000, reason: str | None = None) -> None:  # noqa: ARG002 - as LiteLLM calls it
-        self.closed_with = code
-
-
-Provider = Callable[[ServerConnection], Awaitable[None]]
-
-
 async def answering(connection: ServerConnection) -> None:
     """A provider that answers each time it is asked."""
     await connection.send(json.dumps(CREATED))
@@ -121,48 +76,6 @@ async def answering(connection: ServerConnection) -> None:
         number += 1
         await connection.send(json.dumps({"type": "response.output_text.delta", "delta": CANARY}))
         await connection.send(json.dumps(turn(number)))
-
-
-async def session(socket: ClientSocket, server: Server, model: str = MODEL) -> int:
-    """LiteLLM's part; the port of the provider."""
-    port: int = server.sockets[0].getsockname()[1]
-    await litellm._arealtime(
-        model=model,
-        websocket=socket,
-        api_base=f"http://127.0.0.1:{port}",
-        api_key="sk-test",
-        litellm_call_id=CALL_ID,
-    )
-    return port
-
-
-def play(socket_of: Callable[[], ClientSocket], provider: Provider, **options: Any) -> tuple[ClientSocket, int]:  # noqa: ANN401 - the server's
-    """A whole session."""
-
-    async def scenario() -> tuple[ClientSocket, int]:
-        socket = socket_of()
-        async with serve(provider, "127.0.0.1", 0, **options) as server:
-            return socket, await session(socket, server)
-
-    return asyncio.run(scenario())
-
-
-def identity(
-    port: int, operation: str = "realtime", function: str = "_arealtime", model: str = "gpt-realtime"
-) -> Attributes:
-    return {
-        "gen_ai.operation.name": operation,
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": model,
-        "llm.request.model": f"openai/{model}",
-        "llm.vendor": "litellm",
-        "llm.provider": "openai",
-        "litellm.provider": "openai",
-        "litellm.call_id": CALL_ID,
-        "litellm.call_type": function,
-        "server.address": "127.0.0.1",
-        "server.port": port,
-    }
 
 
 def answered(turns: int) -> Attributes:

@@ -16,10 +16,10 @@ import pytest
 
 from agentops_otel_litellm.processors.redactors import Redactors
 from agentops_otel_litellm.settings import Settings
-from conftest import Told
-from servers.openai_provider import OpenAIProvider
-from servers.otlp_receiver import OTLPReceiver
-from test_zero_code import PRELUDE, launch
+from support.launching import PRELUDE, launch
+from support.logged_warnings import LoggedWarnings
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.otlp_receiver import OTLPReceiver
 
 
 def using(reference: str) -> Redactors:
@@ -49,7 +49,7 @@ def test_it_has_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("reference", ["no_such_module:redact", "json:no_such_function", "json:__name__", "not a name"])
-def test_one_that_cannot_be_had(reference: str, told: Told, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_that_cannot_be_had(reference: str, told: LoggedWarnings, caplog: pytest.LogCaptureFixture) -> None:
     """It is told of once, by name, and nothing that is said is told."""
     with caplog.at_level(logging.WARNING):
         redactors = using(reference)
@@ -59,7 +59,7 @@ def test_one_that_cannot_be_had(reference: str, told: Told, caplog: pytest.LogCa
     assert "No content is recorded." in line
 
 
-def test_a_module_that_exits_does_not_end_the_app(modules: Path, told: Told) -> None:
+def test_a_module_that_exits_does_not_end_the_app(modules: Path, told: LoggedWarnings) -> None:
     """As a program does that was not meant to be imported."""
     (modules / "their_program.py").write_text("raise SystemExit(1)")
     assert using("their_program:redact")() is None

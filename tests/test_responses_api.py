@@ -9,8 +9,8 @@ import pydantic
 import pytest
 from opentelemetry.trace import StatusCode
 
-from api_caller import ApiCaller
-from api_scenarios import (
+from support.api_caller import ApiCaller
+from support.api_scenarios import (
     abandon,
     about_request,
     assert_first_token_is_a_later_event,
@@ -19,10 +19,10 @@ from api_scenarios import (
     cancel_reading,
     names_with,
 )
-from expected import STREAMED, identity, price, without_figures
-from recorder import Attributes, Recorder, attributes_of
-from servers.wire import Reply, WireProvider
-from wire_formats import (
+from support.expected import STREAMED, identity, price, without_figures
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers.wire import Reply, WireProvider
+from support.wire_formats import (
     CACHE_READ,
     CALL_ITEM,
     INPUT,

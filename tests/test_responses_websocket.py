@@ -23,13 +23,13 @@ from opentelemetry.trace import SpanKind, StatusCode
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from apps import CALL_ID
-from expected import price
-from media import CANARY
-from recorder import Attributes, Recorder
-from servers.wire import WireProvider
-from test_realtime import Provider, identity
-from wire_formats import CACHE_READ, INPUT, OUTPUT, REASONING, TEXT, response, stream_everything
+from support.apps import CALL_ID
+from support.expected import price
+from support.media import CANARY
+from support.realtime import Provider, identity
+from support.recorder import Attributes, Recorder
+from support.servers.wire import WireProvider
+from support.wire_formats import CACHE_READ, INPUT, OUTPUT, REASONING, TEXT, response, stream_everything
 
 streaming = pytest.importorskip("litellm.responses.streaming_iterator")
 pytestmark = pytest.mark.skipif(

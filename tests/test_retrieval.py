@@ -10,14 +10,12 @@ import pytest
 from litellm.types.rerank import RerankResponse
 from opentelemetry.trace import SpanKind, StatusCode
 
-from apps import CALL_ID, Caller
-from expected import price, served, shares
-from recorder import Attributes, Recorder
-from servers.wire import Reply, WireProvider
+from support.apps import CALL_ID, Caller
+from support.expected import price, served, shares
+from support.recorder import Attributes, Recorder
+from support.retrieval_cases import DOCUMENTS, FOUND, QUERY, RANKED
+from support.servers.wire import Reply, WireProvider
 
-QUERY = "Which city is it?"
-DOCUMENTS = ["Rome is old.", "Paris is large.", "Oslo is cold."]
-RANKED = {"id": "rerank-1", "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.2}]}
 # What a provider counts, in its own words → what the span says of it, and whether LiteLLM's price of it is one.
 COUNTED: dict[str, tuple[str, dict[str, object], Attributes, bool]] = {
     "search units": (
@@ -149,19 +147,6 @@ KEPT_TOLD: Attributes = {
     "llm.response.id": "file-1",
     "llm.response.size": 7,
     "llm.job.status": "in_progress",
-}
-FOUND = {
-    "object": "vector_store.search_results.page",
-    "search_query": [QUERY],
-    "data": [
-        {
-            "file_id": "f",
-            "filename": "n.txt",
-            "score": 0.9,
-            "attributes": {},
-            "content": [{"type": "text", "text": "t"}],
-        }
-    ],
 }
 PARTS = {"file_id": "file-1", "filename": "n.txt", "attributes": {}, "content": [{"type": "text", "text": "t"}]}
 STORES: dict[str, tuple[dict[str, object], str, object, Attributes]] = {

@@ -17,14 +17,14 @@ from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
-from apps import MESSAGES, App, AsyncApp, SyncApp
-from attempts import assert_times, attempts_of, counted
-from recorder import Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
-from servers.wire import Reply, WireProvider, events
-from wire_formats import answer_everything, message, stream_everything
+from support.apps import MESSAGES, App, AsyncApp, SyncApp
+from support.attempts import assert_times, attempts_of, counted
+from support.recorder import Recorder, attributes_of
+from support.routers import CANARY, FAILS, ask, deployment, router
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.wire import Reply, WireProvider, events
+from support.wire_formats import answer_everything, message, stream_everything
 
-FAILS = Script(status=500)
 LIMITED = Script(status=429, error_message="Slow down.", error_code="rate_limit_exceeded")
 TOO_LONG = Script(
     status=400,
@@ -36,29 +36,9 @@ REFUSED = Script(
     error_message="invalid_request_error: content_policy_violation: rejected as a result of our safety system.",
     error_code="content_policy_violation",
 )
-CANARY = "sk-canary-0123456789"
 
 
 pytestmark = pytest.mark.usefixtures("own_callbacks")  # a Router registers itself with LiteLLM
-
-
-def deployment(group: str, model: str, name: str, base: str, **parameters: object) -> dict[str, object]:
-    return {
-        "model_name": group,
-        "litellm_params": {"model": model, "api_base": base, "api_key": CANARY, **parameters},
-        "model_info": {"id": name},
-    }
-
-
-def router(provider: OpenAIProvider, **settings: object) -> Router:
-    """Two groups: `fast`, of two deployments of which the first is always chosen first, and `slow`."""
-    base = provider.base_url
-    deployments = [
-        deployment("fast", "openai/gpt-4o", "fast-1", base, order=1),
-        deployment("slow", "openai/gpt-4.1", "slow-1", base),
-    ]
-    made: Router = Router(model_list=cast("Any", deployments), **cast("Any", {"num_retries": 0, **settings}))
-    return made
 
 
 def pair(provider: OpenAIProvider, **settings: object) -> Router:
@@ -70,13 +50,6 @@ def pair(provider: OpenAIProvider, **settings: object) -> Router:
     ]
     made: Router = Router(model_list=cast("Any", deployments), **cast("Any", {"num_retries": 0, **settings}))
     return made
-
-
-async def ask(app: App, of: Router, **parameters: object) -> Any:  # noqa: ANN401 - what the app gets
-    asked: dict[str, Any] = {"model": "fast", "messages": MESSAGES, **parameters}
-    if isinstance(app, SyncApp):
-        return of.completion(**asked)
-    return await of.acompletion(**asked)
 
 
 def route_and_calls(spans: list[ReadableSpan]) -> tuple[ReadableSpan, list[ReadableSpan]]:

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from servers.otlp_receiver import OTLPReceiver
-from test_zero_code import environment
+from support.launching import environment
+from support.servers.otlp_receiver import OTLPReceiver
 
 RUN = [sys.executable, "-m", "agentops_otel_litellm", "run"]
 APP = """

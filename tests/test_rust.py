@@ -17,11 +17,11 @@ from opentelemetry.sdk.trace import Span, SpanProcessor
 from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.operations import operation_named
-from apps import CALL_ID, MESSAGES, Caller
-from conftest import Reinstrument
-from expected import price, served
-from recorder import Attributes, Recorder
-from servers.wire import Reply, WireProvider, events
+from support.apps import CALL_ID, MESSAGES, Caller
+from support.expected import price, served
+from support.instrumented import Reinstrument
+from support.recorder import Attributes, Recorder
+from support.servers.wire import Reply, WireProvider, events
 
 pytest.importorskip("litellm.rust_bridge.dispatch", reason="this LiteLLM has no Rust")
 

@@ -10,10 +10,10 @@ import litellm
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from apps import CALL_ID
-from expected import served
-from recorder import Attributes, Recorder
-from servers.wire import Reply, WireProvider, events
+from support.apps import CALL_ID
+from support.expected import served
+from support.recorder import Attributes, Recorder
+from support.servers.wire import Reply, WireProvider, events
 
 sandbox = pytest.importorskip("litellm.sandbox.main", reason="this LiteLLM has no sandboxes")
 

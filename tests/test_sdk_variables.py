@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from agentops_otel_litellm.sdk.sdk_variables import NAMES, VALUES, drop_unusable_variables, unusable_variables
-from conftest import Told
-from servers.otlp_receiver import OTLPReceiver
-from test_zero_code import LAUNCHER, environment
+from support.launching import LAUNCHER, environment
+from support.logged_warnings import LoggedWarnings
+from support.servers.otlp_receiver import OTLPReceiver
 
 # Variable → a value that the SDK cannot use.
 INVALID = {
@@ -71,7 +71,7 @@ def test_application_runs_and_is_traced(start: str) -> None:
 
 
 @pytest.mark.parametrize("variable", sorted(INVALID.keys() - {"OTEL_LOGS_EXPORTER"}))
-def test_value_is_left_out(variable: str, told: Told) -> None:
+def test_value_is_left_out(variable: str, told: LoggedWarnings) -> None:
     given = {variable: INVALID[variable]}
     if variable == "OTEL_TRACES_SAMPLER_ARG":
         given["OTEL_TRACES_SAMPLER"] = "traceidratio"
@@ -108,7 +108,7 @@ def test_value_is_kept(variable: str, value: str) -> None:
     assert [*unusable_variables({variable: value})] == []
 
 
-def test_usable_part_of_a_list_is_kept(told: Told) -> None:
+def test_usable_part_of_a_list_is_kept(told: LoggedWarnings) -> None:
     given = {
         "OTEL_PROPAGATORS": "tracecontext,b3",
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=canary-1,canary-2",

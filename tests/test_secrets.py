@@ -17,11 +17,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from agentops_otel_litellm import LiteLLMInstrumentor
-from apps import App
-from conftest import RECORDER
-from recorder import Recorder
-from servers.openai_provider import OpenAIProvider, Script
-from servers.otlp_receiver import OTLPReceiver
+from support.apps import App
+from support.instrumented import RECORDER
+from support.recorder import Recorder
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.otlp_receiver import OTLPReceiver
 
 TOOL = {
     "type": "function",

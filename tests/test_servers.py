@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from server_apps import CALLS, MODEL, SERVERS, stop
-from servers.otlp_receiver import OTLPReceiver
+from support.server_apps import CALLS, MODEL, SERVERS, stop
+from support.servers.otlp_receiver import OTLPReceiver
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="servers are stopped in another way here")
 

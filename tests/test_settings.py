@@ -12,11 +12,12 @@ from agentops_otel_litellm import semconv
 from agentops_otel_litellm.call import Usage
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.settings import Settings, declaring, setting
-from conformance import Emitted
-from conftest import Reinstrument, Told
-from recorder import Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider
-from test_zero_code import launch
+from support.conformance import Emitted
+from support.instrumented import Reinstrument
+from support.launching import launch
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider
 
 VOCABULARIES = ("gen_ai", "llm")
 
@@ -50,7 +51,7 @@ def test_vocabularies(text: str, names: tuple[str, ...] | None) -> None:
 @pytest.mark.parametrize(
     ("text", "quoted"), [("GEN_AI", "'GEN_AI'"), ("gen_ai, traceloop", "'gen_ai,traceloop'"), (",", "''")]
 )
-def test_unknown_vocabularies(text: str, quoted: str, told: Told) -> None:
+def test_unknown_vocabularies(text: str, quoted: str, told: LoggedWarnings) -> None:
     """What there is is told in a line, once, however often the settings are read; there is no choice then."""
     for _ in range(2):
         assert Settings.from_environment({"AGENTOPS_SEMCONV": text}).vocabularies(VOCABULARIES) is None
@@ -86,7 +87,7 @@ def test_a_vocabulary_is_one_line(
 
 
 def test_a_bad_choice_is_told_once_by_all(
-    instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch, told: Told
+    instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings
 ) -> None:
     """The exporter and the instrumentor both read the settings."""
     monkeypatch.setenv("AGENTOPS_SEMCONV", "canary")
@@ -96,7 +97,7 @@ def test_a_bad_choice_is_told_once_by_all(
     assert [line.split(" (")[0] for line in told.take()] == ["Invalid value for AGENTOPS_SEMCONV: 'canary'"]
 
 
-def test_the_value_of_a_secret_is_not_told(told: Told) -> None:
+def test_the_value_of_a_secret_is_not_told(told: LoggedWarnings) -> None:
     """Of a secret neither the value nor what its parser says, which may quote it; of others both."""
     environment = {"AGENTOPS_PIN": "canary", "AGENTOPS_DOOR": "front"}
     assert WithPins.from_environment(environment) == WithPins(pin=None, door=7)
@@ -116,14 +117,14 @@ def test_the_value_of_a_secret_is_not_told(told: Told) -> None:
         "http://me:canary",
     ],
 )
-def test_a_url_that_is_none_is_not_told(text: str, told: Told) -> None:
+def test_a_url_that_is_none_is_not_told(text: str, told: LoggedWarnings) -> None:
     """In it a password may be anywhere, and Python's own error quotes some: the variable is named alone."""
     assert Settings.from_environment({"AGENTOPS_EXPORTER_ENDPOINT": text}).exporter_endpoint is None
     expected = "(expected a URL that begins with http:// or https://)"
     assert told.take() == [f"Invalid value for AGENTOPS_EXPORTER_ENDPOINT {expected}. Nothing is sent to AgentOps."]
 
 
-def test_a_password_in_what_is_no_url_is_not_told(told: Told) -> None:
+def test_a_password_in_what_is_no_url_is_not_told(told: LoggedWarnings) -> None:
     """Somebody may have put one where a switch is."""
     assert Settings.from_environment({"AGENTOPS_STREAM_USAGE": "http://me:canary@host"}).stream_usage is False
     assert told.take() == [
@@ -131,7 +132,7 @@ def test_a_password_in_what_is_no_url_is_not_told(told: Told) -> None:
     ]
 
 
-def test_numbers_that_are_too_large(told: Told) -> None:
+def test_numbers_that_are_too_large(told: LoggedWarnings) -> None:
     """Python cannot wait so long, nor count so far."""
     given = {"AGENTOPS_MAX_WAIT_TIME": "9" * 14, "AGENTOPS_MAX_QUEUE_SIZE": "9" * 5_000}
     settings = Settings.from_environment(given)

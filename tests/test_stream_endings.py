@@ -11,11 +11,11 @@ import litellm
 import pytest
 from opentelemetry.trace import StatusCode
 
-import releases
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from apps import App, AsyncApp
-from recorder import Recorder, attributes_of, seconds
-from servers.openai_provider import OpenAIProvider, Script
+from support import releases
+from support.apps import App, AsyncApp
+from support.recorder import Recorder, attributes_of, seconds
+from support.servers.openai_provider import OpenAIProvider, Script
 
 ROLE = int(releases.ROLES_ARE_CHUNKS)
 """How many chunks there are that say no more than a role."""

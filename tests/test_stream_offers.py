@@ -25,12 +25,12 @@ import pytest
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from agentops_otel_litellm.invocation.stream_proxy import TracedStream, unwrapped
-from api_caller import ApiCaller
-from conftest import Trace
-from recorder import Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider
-from servers.wire import Reply, events
-from wire_formats import PATHS, response_events
+from support.api_caller import ApiCaller
+from support.instrumented import Trace
+from support.recorder import Recorder, attributes_of
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.wire import Reply, events
+from support.wire_formats import PATHS, response_events
 
 Profile = dict[str, object]
 

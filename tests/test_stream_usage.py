@@ -15,17 +15,17 @@ import pytest
 from litellm import Router
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
-import releases
 from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
-from apps import App
-from conftest import Reinstrument
-from expected import tokens
-from recorder import Attributes, Recorder
-from servers import wires
-from servers.openai_provider import OpenAIProvider, Script
-from servers.wire import Reply, WireProvider
-from servers.wires import Said
-from test_providers import PROVIDERS, asked
+from support import releases
+from support.apps import App
+from support.expected import tokens
+from support.instrumented import Reinstrument
+from support.providers import PROVIDERS, asked
+from support.recorder import Attributes, Recorder
+from support.servers import wires
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.wire import Reply, WireProvider
+from support.servers.wires import Said
 
 OPERATIONS = ("completion", "text_completion")
 ASKED = {"include_usage": True}

@@ -14,8 +14,8 @@ from typing import cast
 import pytest
 from opentelemetry.context import get_current
 
-from conftest import Trace
-from recorder import Recorder, attributes_of
+from support.instrumented import Trace
+from support.recorder import Recorder, attributes_of
 
 
 class Stream:

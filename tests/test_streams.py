@@ -15,14 +15,23 @@ import litellm
 import pytest
 from opentelemetry.trace import StatusCode
 
-import releases
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.invocation.stream_proxy import TracedStream, unwrapped
-from apps import App, AsyncApp, SyncApp
-from conftest import RECORDER
-from expected import CHAT_REQUEST, STREAMED, TEXT_REQUEST, identity, priced, streamed_answer, tokens, without_figures
-from recorder import Recorder, attributes_of, seconds
-from servers.openai_provider import OpenAIProvider, Script
+from support import releases
+from support.apps import App, AsyncApp, SyncApp
+from support.expected import (
+    CHAT_REQUEST,
+    STREAMED,
+    TEXT_REQUEST,
+    identity,
+    priced,
+    streamed_answer,
+    tokens,
+    without_figures,
+)
+from support.instrumented import RECORDER
+from support.recorder import Recorder, attributes_of, seconds
+from support.servers.openai_provider import OpenAIProvider, Script
 
 USAGE: dict[str, object] = {"stream_options": {"include_usage": True}}
 

@@ -15,12 +15,12 @@ from litellm.integrations.custom_logger import CustomLogger
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from opentelemetry.context import attach, detach, get_current, set_value
 
-import releases
 from agentops_otel_litellm.invocation import suppression
-from apps import MESSAGES, App
-from recorder import Recorder
-from test_backstop import settle
-from test_coexistence import called_and_logged
+from support import releases
+from support.apps import MESSAGES, App
+from support.callback_lists import called_and_logged
+from support.logging_worker import settle
+from support.recorder import Recorder
 
 LANGUAGE_MODEL = "suppress_language_model_instrumentation"
 Seen = list[str]

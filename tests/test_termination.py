@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from servers import LoopbackHandler, LoopbackServer
-from servers.otlp_receiver import OTLPReceiver
+from support.servers import LoopbackHandler, LoopbackServer
+from support.servers.otlp_receiver import OTLPReceiver
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="nothing sends these signals here")
 

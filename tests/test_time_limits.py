@@ -16,8 +16,8 @@ from opentelemetry.context import attach, get_current
 
 import agentops_otel_litellm
 from agentops_otel_litellm.invocation.invocation import Invocation
-from apps import MESSAGES
-from recorder import Recorder
+from support.apps import MESSAGES
+from support.recorder import Recorder
 
 OURS = str(Path(agentops_otel_litellm.__file__).parent)
 LITELLMS = str(Path(litellm.__file__).parent)

@@ -16,10 +16,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, set_span_in_context
 
 from agentops_otel_litellm.invocation.trace_cost import TraceCost
-from apps import MESSAGES, App, AsyncApp, SyncApp
-from recorder import Recorder, attributes_of
-from servers.openai_provider import OpenAIProvider, Script
-from test_router import FAILS, router
+from support.apps import MESSAGES, App, AsyncApp, SyncApp
+from support.recorder import Recorder, attributes_of
+from support.routers import FAILS, router
+from support.servers.openai_provider import OpenAIProvider, Script
 
 pytestmark = pytest.mark.usefixtures("own_callbacks")  # a Router registers itself with LiteLLM
 

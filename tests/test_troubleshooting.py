@@ -21,10 +21,11 @@ import pytest
 from agentops_otel_litellm.cli.checks import CHECKS, examine
 from agentops_otel_litellm.cli.examined import Examined
 from agentops_otel_litellm.cli.rendering import as_json, as_text
-from servers.agentops_platform import AgentOpsPlatform
-from servers.otlp_receiver import OTLPReceiver
-from test_obstacles import needs_files, needs_no_grpc
-from test_zero_code import LAUNCHER, ROOT, environment, launch
+from support.launching import LAUNCHER, environment, launch
+from support.project import ROOT
+from support.requirements import needs_files, needs_no_grpc
+from support.servers.agentops_platform import AgentOpsPlatform
+from support.servers.otlp_receiver import OTLPReceiver
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 SPAN = "from opentelemetry import trace; trace.get_tracer('app').start_span('a span').end(); print('the app ran')"

@@ -22,11 +22,11 @@ from agentops_otel_litellm.invocation.stream_proxy import TracedStream
 from agentops_otel_litellm.patching import patches, traced_functions
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
 from agentops_otel_litellm.patching.traced_functions import TRACING
-from apps import Caller
-from expected import identified, served
-from recorder import Attributes, Recorder, seconds
-from servers import openai_resources
-from servers.wire import Reply, WireProvider
+from support.apps import Caller
+from support.expected import identified, served
+from support.recorder import Attributes, Recorder, seconds
+from support.servers import openai_resources
+from support.servers.wire import Reply, WireProvider
 
 Parameters = dict[str, Any]
 

@@ -11,10 +11,11 @@ import pytest
 from agentops_otel_litellm.call import Call, Cost, Request, Response, Stream, Target, Timing, Usage
 from agentops_otel_litellm.pricing.user_prices import NAMES, UserPrices, price, read_prices
 from agentops_otel_litellm.processors.cost import create_user_price_processor
-from apps import App, SyncApp
-from conftest import Reinstrument, Told
-from recorder import Recorder
-from servers.openai_provider import OpenAIProvider
+from support.apps import App, SyncApp
+from support.instrumented import Reinstrument
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder
+from support.servers.openai_provider import OpenAIProvider
 
 CALL = Call(name="chat", operation="chat", timing=Timing(started_at=1), target=Target(provider="openai", model="mine"))
 TOKENS = {"input_cost_per_token": 2.0, "output_cost_per_token": 5.0}
@@ -54,7 +55,7 @@ def test_prices_are_read(tmp_path: Path) -> None:
     ],
     ids=["a colon too few", "nothing", "a list", "no text", "nested", "long"],
 )
-def test_a_file_that_cannot_be_used(tmp_path: Path, told: Told, text: str, why: str) -> None:
+def test_a_file_that_cannot_be_used(tmp_path: Path, told: LoggedWarnings, text: str, why: str) -> None:
     """One line says which file, where in it and why; the app runs without."""
     path = written(tmp_path, text)
     assert read_prices(path).of(CALL) is None
@@ -63,7 +64,7 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, told: Told, text: str, why: 
     assert line.endswith("Your own prices are not used.")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path, told: Told) -> None:
+def test_a_file_that_is_not_there(tmp_path: Path, told: LoggedWarnings) -> None:
     """So it is of one that is missing, that is a directory, or that is not text."""
     assert read_prices(str(tmp_path / "missing.json")).of(CALL) is None
     assert read_prices(str(tmp_path)).of(CALL) is None
@@ -90,7 +91,7 @@ def test_a_file_that_is_not_there(tmp_path: Path, told: Told) -> None:
     ],
     ids=["text", "a boolean", "nothing", "negative", "no number", "infinite", "too large", "a list"],
 )
-def test_a_price_that_is_none(tmp_path: Path, told: Told, value: object, shown: str) -> None:
+def test_a_price_that_is_none(tmp_path: Path, told: LoggedWarnings, value: object, shown: str) -> None:
     """It is told with its file, model, name, what it takes and what it was; the other models' prices are used."""
     path = written(tmp_path, {"other": {**TOKENS, "output_cost_per_token": value}, "mine": TOKENS})
     prices = read_prices(path)
@@ -104,7 +105,7 @@ def test_a_price_that_is_none(tmp_path: Path, told: Told, value: object, shown: 
     assert prices.of(replace(CALL, target=Target(model="other"))) is None
 
 
-def test_a_name_that_is_not_known(tmp_path: Path, told: Told) -> None:
+def test_a_name_that_is_not_known(tmp_path: Path, told: LoggedWarnings) -> None:
     """A price of another name could be a slip: the model is not used. What else LiteLLM's map says is only told."""
     path = written(tmp_path, {"other": {**TOKENS, "input_cost": 1}, "mine": {**TOKENS, "max_tokens": 9}, "third": 1})
     prices = read_prices(path)
@@ -119,7 +120,7 @@ def test_a_name_that_is_not_known(tmp_path: Path, told: Told) -> None:
     assert prices.of(CALL) == TOKENS
 
 
-def test_many_faults_are_counted(tmp_path: Path, told: Told) -> None:
+def test_many_faults_are_counted(tmp_path: Path, told: LoggedWarnings) -> None:
     """A file with nothing right in it does not fill the log."""
     read_prices(written(tmp_path, {str(number): number for number in range(50)}))
     lines = told.take()
@@ -307,7 +308,7 @@ def test_an_app_whose_prices_cannot_be_read(
     provider: OpenAIProvider,
     instrumented_with: Reinstrument,
     monkeypatch: pytest.MonkeyPatch,
-    told: Told,
+    told: LoggedWarnings,
 ) -> None:
     """It is told once, and runs at LiteLLM's prices."""
     monkeypatch.setenv("AGENTOPS_PRICES", "nowhere/prices.json")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from expected import price
-from media import BOTH_STYLES, CANARY, REFUSALS, connection, failure_of, identity, invoke
-from recorder import Attributes, Recorder
-from servers.openai_resources import VIDEO
-from servers.wire import Reply, WireProvider
+from support.expected import price
+from support.media import BOTH_STYLES, CANARY, REFUSALS, connection, failure_of, identity, invoke
+from support.recorder import Attributes, Recorder
+from support.servers.openai_resources import VIDEO
+from support.servers.wire import Reply, WireProvider
 
 videos = pytest.importorskip("litellm.types.videos.main", reason="this LiteLLM has no videos")
 RESULTS = tuple(vars(videos)[name] for name in ("VideoObject", "CharacterObject") if name in vars(videos))

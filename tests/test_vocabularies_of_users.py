@@ -12,12 +12,13 @@ import pytest
 
 from agentops_otel_litellm import VOCABULARIES, semconv
 from agentops_otel_litellm.settings import Settings
-from backends import blocks, run_agent
-from conftest import Told
-from servers.otlp_receiver import OTLPReceiver
-from test_zero_code import launch
+from support.backends import blocks, run_agent
+from support.launching import launch
+from support.logged_warnings import LoggedWarnings
+from support.project import ROOT
+from support.servers.otlp_receiver import OTLPReceiver
 
-PAGE = (Path(__file__).parent.parent / "docs" / "vocabularies.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "vocabularies.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
@@ -81,7 +82,7 @@ def test_it_is_imported_only_where_it_is_chosen(chosen: str, loaded: str) -> Non
     [("nowhere:ACME", "ModuleNotFoundError"), ("agentops_otel_litellm:always", "it is not a Vocabulary")],
 )
 def test_one_that_cannot_be_loaded_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, told: Told, value: str, fault: str
+    monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings, value: str, fault: str
 ) -> None:
     """It is told of, and the others are written; by themselves the default's are."""
     broken = {"acme": EntryPoint("acme", value, semconv.ENTRY_POINTS)}

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-from servers.openai_provider import OpenAIProvider, Script
-from servers.otlp_receiver import OTLPReceiver, ReceivedSpan
+from support.launching import PRELUDE, launch, quickstart
+from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.otlp_receiver import OTLPReceiver, ReceivedSpan
 
-ROOT = Path(__file__).parent.parent
-LAUNCHER = Path(sys.executable).with_name("opentelemetry-instrument")
-
-PRELUDE = """
-import asyncio, os, sys
-import litellm
-from litellm import acompletion, completion
-base = {"api_base": os.environ["PROVIDER"], "api_key": "sk-canary-key", "max_retries": 0}
-chat = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "canary-prompt"}], **base}
-"""
 # What a program does → (span name, status, stream outcome) of each call a backend must have when it is gone.
 PROGRAMS: dict[str, tuple[str, list[tuple[str, str, object]]]] = {
     "sync": ("completion(**chat)", [("chat gpt-4o", "UNSET", None)]),
@@ -42,30 +29,6 @@ PROGRAMS: dict[str, tuple[str, list[tuple[str, str, object]]]] = {
         [("chat gpt-4o", "UNSET", None)],
     ),
 }
-
-
-def environment(**variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AGENTOPS_"))}
-    return {**kept, "LITELLM_LOCAL_MODEL_COST_MAP": "True", **variables}
-
-
-def launch(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command under the launcher to its end."""
-    return subprocess.run(
-        [str(LAUNCHER), *command],
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=ROOT,
-    )
-
-
-@cache
-def quickstart() -> subprocess.CompletedProcess[str]:
-    """The quickstart, as the README has it, in an environment where nothing is configured."""
-    return launch("python", "examples/quickstart.py", PATH=str(LAUNCHER.parent))
 
 
 @pytest.fixture

@@ -24,15 +24,15 @@ from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.patching.traced_functions import TRACING
-from apis import APIS, Api
-from apps import CALL_ID
-from captured import telling
-from conformance import EMITTED
-from conftest import Told
-from mutations import Mutated, cut_at, mutate
-from outcomes import Caller, Outcome
-from recorder import Recorder
-from servers.wire import WireProvider
+from support.apps import CALL_ID
+from support.captured import telling
+from support.conformance import EMITTED
+from support.logged_warnings import LoggedWarnings
+from support.mutations import Mutated, cut_at, mutate
+from support.recorder import Recorder
+from support.servers.wire import WireProvider
+from support.soak_apis import APIS, Api
+from support.soak_outcomes import Caller, Outcome
 
 BATCH = 50
 """Cases that are run without this package, and then with it."""
@@ -135,7 +135,7 @@ def run(case: Case, wire: WireProvider, calling: Caller) -> Outcome | None:
     return calling.outcome(function, parameters, asynchronous=case.asynchronous)
 
 
-def findings(outcome: Outcome, telemetry: Recorder, told: Told) -> Iterator[str]:
+def findings(outcome: Outcome, telemetry: Recorder, told: LoggedWarnings) -> Iterator[str]:
     """What is wrong with the telemetry of the call that was just made."""
     yield from (f"log: {line}" for line in told.take())
     spans = telemetry.spans()
@@ -165,7 +165,7 @@ class Comparison:
 
     wire: WireProvider
     telemetry: Recorder
-    told: Told
+    told: LoggedWarnings
     calling: Caller
 
     def findings(self, cases: Sequence[Case]) -> list[str]:
@@ -203,7 +203,7 @@ def uninstrumented(telemetry: Recorder) -> Iterator[None]:
 
 
 @pytest.fixture
-def comparison(wire: WireProvider, telemetry: Recorder, told: Told, calling: Caller) -> Comparison:
+def comparison(wire: WireProvider, telemetry: Recorder, told: LoggedWarnings, calling: Caller) -> Comparison:
     return Comparison(wire=wire, telemetry=telemetry, told=told, calling=calling)
 
 

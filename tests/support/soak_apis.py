@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-import wire_formats as formats
-from servers import openai_resources, wires
-from servers.wire import Reply, events
-from servers.wires import Said, Wire
+from support import wire_formats as formats
+from support.servers import openai_resources, wires
+from support.servers.wire import Reply, events
+from support.servers.wires import Said, Wire
 
 Parameters = dict[str, Any]
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say hello."}]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from recorder import Attributes
-from servers.wire import Reply, WireProvider, events
+from support.recorder import Attributes
+from support.servers.wire import Reply, WireProvider, events
 
 PIECES = ("Hello", ", ", "world!")
 TEXT = "".join(PIECES)

@@ -15,9 +15,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, Metric, NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-import conformance
 from agentops_otel_litellm.version import SCOPE
-from conformance import EMITTED
+from support import conformance
+from support.conformance import EMITTED
 
 from . import LoopbackHandler, LoopbackServer
 

@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 
 import litellm
 
-from servers.openai_provider import OpenAIProvider
+from support.servers.openai_provider import OpenAIProvider
 
 Result = TypeVar("Result")
 

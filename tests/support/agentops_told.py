@@ -10,7 +10,7 @@ from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.invocation.trace_cost import TraceCost
 from agentops_otel_litellm.semconv.agentops import AGENTOPS
 from agentops_otel_litellm.telemetry import Telemetry
-from conformance import EMITTED, ToldToAgentOps
+from support.conformance import EMITTED, ToldToAgentOps
 
 
 def judge_all_calls() -> None:

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-import conformance
+from support import conformance
 
 from .agentops_reader import KIND
 from .otlp_receiver import OTLPHandler, OTLPReceiver, ReceivedRequest, ReceivedSpan

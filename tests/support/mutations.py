@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from servers.wire import Reply
+from support.servers.wire import Reply
 
 JSON = Any
 Slot = tuple[Any, Any]

@@ -25,10 +25,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind
 
-import conformance
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.version import SCOPE
-from conformance import EMITTED
+from support import conformance
+from support.conformance import EMITTED
 
 Attributes = dict[str, object]
 

@@ -7,12 +7,12 @@ from typing import cast
 import litellm
 import pytest
 
-import releases
-from apps import CALL_ID
-from recorder import Attributes
-from servers import LoopbackServer
-from servers.openai_provider import Exchange
-from servers.wire import WireProvider
+from support import releases
+from support.apps import CALL_ID
+from support.recorder import Attributes
+from support.servers import LoopbackServer
+from support.servers.openai_provider import Exchange
+from support.servers.wire import WireProvider
 
 FIGURES = frozenset(
     {

@@ -12,8 +12,8 @@ from opentelemetry._logs import SeverityNumber
 from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry
-from conventions import SCHEMAS
-from recorder import Recorder
+from support.conventions import SCHEMAS
+from support.recorder import Recorder
 
 CONTENT = {
     "gen_ai.system_instructions",

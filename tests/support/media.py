@@ -10,9 +10,9 @@ import litellm
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from apps import CALL_ID
-from recorder import Attributes, Recorder, attributes_of
-from servers.wire import Reply, WireProvider
+from support.apps import CALL_ID
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers.wire import Reply, WireProvider
 
 BOTH_STYLES = pytest.mark.parametrize("style", ["sync", "async"])
 CANARY = "canary-5d1f"

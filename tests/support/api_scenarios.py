@@ -8,10 +8,10 @@ import gc
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from api_caller import ApiCaller, Given, rest
-from recorder import Attributes, Recorder, attributes_of
-from servers.wire import WireProvider
-from wire_formats import TEXT, stream_everything
+from support.api_caller import ApiCaller, Given, rest
+from support.recorder import Attributes, Recorder, attributes_of
+from support.servers.wire import WireProvider
+from support.wire_formats import TEXT, stream_everything
 
 
 def about_request(attributes: Attributes) -> Attributes:

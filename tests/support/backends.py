@@ -20,12 +20,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from servers.wire import Reply, WireProvider, events
-from test_zero_code import environment
+from support.launching import environment
+from support.project import ROOT, SUPPORT
+from support.servers.wire import Reply, WireProvider, events
 
 Found = TypeVar("Found")
 
-TESTS = Path(__file__).parent
 PATIENCE = 120.0
 """Seconds that a backend may take to start, or to take in what it was sent: the machine may be busy."""
 
@@ -47,7 +47,7 @@ ANSWERS: tuple[dict[str, object], ...] = (
 
 def blocks(page: str) -> list[str]:
     """What a page says to run."""
-    text = (TESTS.parent / "docs" / page).read_text(encoding="utf-8")
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
 
 
@@ -84,7 +84,7 @@ def _chunk(piece: str) -> dict[str, object]:
 def run_agent(block: str, ports: Mapping[str, int]) -> None:
     """Run the agent as a page says, with the backend at other ports than the page's."""
     with agents_provider() as provider:
-        command = block.replace("python agent.py", f"{sys.executable} {TESTS / 'agent_app.py'} {provider.url}")
+        command = block.replace("python agent.py", f"{sys.executable} {SUPPORT / 'agent_app.py'} {provider.url}")
         assert command != block
         done = subprocess.run(
             ["/bin/sh", "-ec", at_ports(command, ports)],

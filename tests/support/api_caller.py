@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeAlias
 
-from apps import CALL_ID
-from servers.wire import WireProvider
+from support.apps import CALL_ID
+from support.servers.wire import WireProvider
 
 Given: TypeAlias = Any
 """What LiteLLM gives: each function something else."""

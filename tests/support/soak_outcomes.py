@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from servers.wire import WireProvider
+from support.servers.wire import WireProvider
 
 VOLATILE = {
     "_response_ms",

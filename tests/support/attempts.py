@@ -8,8 +8,8 @@ from time import perf_counter, time_ns
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from recorder import Attributes, attributes_of
-from servers import openai_provider, wire
+from support.recorder import Attributes, attributes_of
+from support.servers import openai_provider, wire
 
 Exchange = openai_provider.Exchange | wire.Exchange
 

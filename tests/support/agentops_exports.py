@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import Span, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, auth, exporter, sender
-from servers.agentops_platform import AgentOpsPlatform
+from support.servers.agentops_platform import AgentOpsPlatform
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 NOWHERE = "http://127.0.0.1:9"

@@ -11,13 +11,24 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
 from agentops_otel_litellm.operations import OPERATIONS
-from conventions import DEPRECATED, EVENTS, LATEST_METRICS, MEMBERS, METRICS, REFINEMENTS, SCHEMAS, SPANS, TYPES, Metric
-from servers import agentops_reader
+from support.conventions import (
+    DEPRECATED,
+    EVENTS,
+    LATEST_METRICS,
+    MEMBERS,
+    METRICS,
+    REFINEMENTS,
+    SCHEMAS,
+    SPANS,
+    TYPES,
+    Metric,
+)
+from support.seen_operations import traced_names
+from support.servers import agentops_reader
 
 Attributes = Mapping[str, object]
 
@@ -115,19 +126,19 @@ FUNCTIONS_OF_TESTS = frozenset({"<lambda>", "promise", "returning", "tried"})
 """They are in the place of LiteLLM's, and ask no provider."""
 LOGGED = frozenset({"pass_through_endpoint"})
 """What LiteLLM says it was, in its log, where no function of its own was called."""
+IN_CATALOGUE = frozenset(name for row in OPERATIONS for name in (*row.names, *row.functions))
+"""With functions that are written in Rust."""
 
 
-@cache
-def documented_operations() -> frozenset[str]:
-    page = Path(__file__).parents[1].joinpath("docs", "operations.md").read_text("utf-8")
-    functions = frozenset(name for row in OPERATIONS for name in row.functions)  # those written in Rust as well
-    return LOGGED | functions | frozenset(re.findall(r"\| `(\w[\w.]*)` \|", page))
+def is_known_operation(name: str) -> bool:
+    """Whether it is an operation of the catalogue, or the name of another function of LiteLLM."""
+    return name in LOGGED or name in IN_CATALOGUE or name in traced_names()
 
 
 # Attribute → whether a value that is not well-known is one we have told of.
 CUSTOM_VALUES: Mapping[str, Callable[[str], bool]] = {
     # What the conventions have no operation for is told by LiteLLM's name of it: docs/operations.md lists them.
-    "gen_ai.operation.name": lambda name: name in FUNCTIONS_OF_TESTS or name in documented_operations(),
+    "gen_ai.operation.name": lambda name: name in FUNCTIONS_OF_TESTS or is_known_operation(name),
     # Providers that the conventions do not know keep LiteLLM's name, or the app's, for one of its own.
     "gen_ai.provider.name": lambda name: re.fullmatch(KEYWORD, name) is not None and not name.startswith(RENAMED),
     # Likewise, what else a provider says why it stopped.

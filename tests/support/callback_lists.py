@@ -1,0 +1,26 @@
+"""LiteLLM's lists of callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from support.apps import App
+
+LISTS = (
+    "callbacks",
+    "input_callback",
+    "success_callback",
+    "failure_callback",
+    "_async_success_callback",
+    "_async_failure_callback",
+    "_async_input_callback",
+)
+
+
+async def called_and_logged(app: App, **parameters: object) -> None:
+    """A chat, and time for LiteLLM's worker, which is a task of the loop."""
+    try:
+        await app.call(**parameters)  # type: ignore[arg-type]  # none is the operation
+    finally:
+        if app.style == "async":
+            await asyncio.sleep(0.1)

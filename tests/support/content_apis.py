@@ -1,0 +1,302 @@
+"""APIs whose content is captured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from support.api_caller import ApiCaller
+from support.servers.wire import events
+from support.wire_formats import CALL_ITEM, PATHS, Body, content, message, response
+
+PNG = "iVBORw0KGgo="
+
+
+SCHEMA: Body = {"type": "object", "properties": {"city": {"type": "string"}}}
+
+
+DECLARED: Body = {"type": "function", "name": "weather", "description": "Tells it.", "parameters": SCHEMA}
+
+
+WEATHER: Body = {"type": "tool_call", "id": "call_1", "name": "weather", "arguments": {"city": "Rome"}}
+"""The tool, and a call of it, as the conventions have them."""
+
+
+def words(text: str) -> Body:
+    return {"type": "text", "content": text}
+
+
+def thought(text: str) -> Body:
+    return {"type": "reasoning", "content": text}
+
+
+def result(call: str, what: object) -> Body:
+    return {"type": "tool_call_response", "id": call, "response": what}
+
+
+def says(role: str, *parts: Body, **more: str) -> Body:
+    return {"role": role, "parts": list(parts), **more}
+
+
+PICTURE: Body = {"type": "blob", "modality": "image", "mime_type": "image/png", "size": len(PNG)}
+
+
+ANSWERED = (thought("So."), words("Rome."), WEATHER)
+"""What each of them answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """An API: a conversation in its words, the provider's answer, and what is told of both."""
+
+    function: str
+    streaming: str = ""
+    """The function that streams, where it has a name of its own."""
+    path: str
+    asked: dict[str, Any]
+    told: Sequence[Body]
+    """The conversation that was asked with."""
+    answer: Body
+    stream: Sequence[bytes]
+    reason: str
+    cut_after: int
+    """Events after which the stream is cut, and then …"""
+    arrived: Sequence[Body]
+    asynchronous_only: bool = False
+
+    def stream_with(self, api: ApiCaller) -> None:
+        """Ask, and read the stream."""
+        api.call(self.streaming or self.function, **self.asked, **({} if self.streaming else {"stream": True}))
+
+    def tells(self, *answered: Body, **more: str) -> dict[str, Any]:
+        """What is said of all: each was asked with the same instructions and tools."""
+        return {
+            "gen_ai.system_instructions": [words("Be brief.")],
+            "gen_ai.input.messages": list(self.told),
+            "gen_ai.tool.definitions": [DECLARED],
+            "gen_ai.output.messages": [says("assistant", *answered, **more)],
+        }
+
+
+def _blocks(*blocks: tuple[Body, Sequence[Body]]) -> list[Body]:
+    """A message's blocks as its stream tells them: how each begins, and its deltas."""
+    return [
+        event
+        for index, (begun, deltas) in enumerate(blocks)
+        for event in (
+            {"type": "content_block_start", "index": index, "content_block": begun},
+            *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
+            {"type": "content_block_stop", "index": index},
+        )
+    ]
+
+
+CLAUDES_PICTURE: Body = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
+
+
+USED: Body = {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Rome"}}
+
+
+CLAUDE = Api(
+    function="messages",
+    path=PATHS["messages"],
+    asynchronous_only=True,
+    asked={
+        "model": "anthropic/claude-sonnet-4-6",
+        "max_tokens": 64,
+        "system": [{"type": "text", "text": "Be brief."}],
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "Where is this?"},
+                    CLAUDES_PICTURE,
+                    {"type": "document", "source": {"type": "url", "url": "https://example.com/map.pdf"}},
+                ],
+            },
+            {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}, USED]},
+            {
+                "role": "user",
+                "content": [
+                    {
+                        "type": "tool_result",
+                        "tool_use_id": "call_1",
+                        "content": [CLAUDES_PICTURE],
+                    }
+                ],
+            },
+        ],
+        "tools": [{"name": "weather", "description": "Tells it.", "input_schema": SCHEMA}],
+    },
+    told=[
+        says(
+            "user",
+            words("Where is this?"),
+            PICTURE,
+            {"type": "uri", "modality": "document", "uri": "https://example.com/map.pdf"},
+        ),
+        says("assistant", thought("Hm."), WEATHER),
+        says("tool", result("call_1", [PICTURE])),
+    ],
+    answer=message(
+        content=[{"type": "thinking", "thinking": "So.", "signature": "s"}, {"type": "text", "text": "Rome."}, USED],
+        stop_reason="tool_use",
+    ),
+    stream=events(
+        {"type": "message_start", "message": message(content=[], stop_reason=None)},
+        *_blocks(
+            (
+                {"type": "thinking", "thinking": "", "signature": ""},
+                [{"type": "thinking_delta", "thinking": "So"}, {"type": "thinking_delta", "thinking": "."}],
+            ),
+            (
+                {"type": "text", "text": ""},
+                [{"type": "text_delta", "text": "Ro"}, {"type": "text_delta", "text": "me."}],
+            ),
+            (
+                {**USED, "input": {}},
+                [
+                    {"type": "input_json_delta", "partial_json": '{"city": '},
+                    {"type": "input_json_delta", "partial_json": '"Rome"}'},
+                ],
+            ),
+        ),
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 7}},
+        {"type": "message_stop"},
+        names=True,
+    ),
+    reason="tool_call",
+    cut_after=11,
+    arrived=[*ANSWERED[:2], {**WEATHER, "arguments": '{"city": '}],
+)
+
+
+REASONING_ITEM: Body = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "So."}]}
+
+
+ROME_ITEM: Body = {
+    "type": "message",
+    "id": "msg_1",
+    "status": "completed",
+    "role": "assistant",
+    "content": [{"type": "output_text", "text": "Rome.", "annotations": []}],
+}
+
+
+RESPONSE = response(output=[REASONING_ITEM, ROME_ITEM, CALL_ITEM])
+
+
+def _deltas(kind: str, place: Body, *pieces: str) -> list[Body]:
+    return [{"type": f"response.{kind}.delta", **place, "delta": piece} for piece in pieces]
+
+
+_OPENAI_EVENTS: list[Body] = [
+    {"type": "response.created", "response": response(status="in_progress", output=[], usage=None)},
+    *_deltas("reasoning_summary_text", {"item_id": "rs_1", "output_index": 0, "summary_index": 0}, "So."),
+    *_deltas("output_text", {"item_id": "msg_1", "output_index": 1, "content_index": 0}, "Ro", "me."),
+    {
+        "type": "response.output_item.added",
+        "output_index": 2,
+        "item": {**CALL_ITEM, "arguments": "", "status": "in_progress"},
+    },
+    *_deltas("function_call_arguments", {"item_id": "fc_1", "output_index": 2}, '{"city": ', '"Rome"}'),
+    {"type": "response.completed", "response": RESPONSE},
+]
+
+
+OPENAI = Api(
+    function="responses",
+    path=PATHS["responses"],
+    asked={
+        "model": "openai/gpt-4o",
+        "instructions": "Be brief.",
+        "input": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "input_text", "text": "Where is this?"},
+                    {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"},
+                    {"type": "input_file", "file_id": "file-1"},
+                ],
+            },
+            {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city": "Rome"}'},
+            {"type": "function_call_output", "call_id": "call_1", "output": "sunny"},
+        ],
+        "tools": [DECLARED],
+    },
+    told=[
+        says(
+            "user",
+            words("Where is this?"),
+            PICTURE,
+            {"type": "file", "modality": "document", "file_id": "file-1"},
+        ),
+        says("assistant", WEATHER),
+        says("tool", result("call_1", "sunny")),
+    ],
+    answer=RESPONSE,
+    stream=events(*({**event, "sequence_number": n} for n, event in enumerate(_OPENAI_EVENTS)), names=True),
+    reason="tool_call",
+    cut_after=6,
+    arrived=[*ANSWERED[:2], {**WEATHER, "arguments": '{"city": '}],
+)
+
+
+GOOGLES_CALL: Body = {"functionCall": {"id": "call_1", "name": "weather", "args": {"city": "Rome"}}}
+
+
+GOOGLE = Api(
+    function="generate_content",
+    streaming="generate_content_stream",
+    path=PATHS["content"],
+    asked={
+        "model": "gemini/gemini-2.5-flash",
+        "contents": [
+            {
+                "role": "user",
+                "parts": [
+                    {"text": "Where is this?"},
+                    {"inlineData": {"mimeType": "image/png", "data": PNG}},
+                    {"file_data": {"mime_type": "application/pdf", "file_uri": "https://example.com/map.pdf"}},
+                ],
+            },
+            {"role": "model", "parts": [{"text": "Hm.", "thought": True}, GOOGLES_CALL]},
+            {
+                "role": "user",
+                "parts": [{"functionResponse": {"id": "call_1", "name": "weather", "response": {"sky": "sunny"}}}],
+            },
+        ],
+        "systemInstruction": {"parts": [{"text": "Be brief."}]},
+        "tools": [
+            {"functionDeclarations": [{"name": "weather", "description": "Tells it.", "parameters": SCHEMA}]},
+        ],
+    },
+    told=[
+        says(
+            "user",
+            words("Where is this?"),
+            PICTURE,
+            {
+                "type": "uri",
+                "modality": "document",
+                "mime_type": "application/pdf",
+                "uri": "https://example.com/map.pdf",
+            },
+        ),
+        says("assistant", thought("Hm."), WEATHER),
+        says("tool", result("call_1", {"sky": "sunny"})),
+    ],
+    answer=content({"text": "So.", "thought": True}, {"text": "Rome."}, GOOGLES_CALL),
+    stream=events(
+        content({"text": "So.", "thought": True}, reason=None, usage=None),
+        content({"text": "Ro"}, reason=None, usage=None),
+        content({"text": "me."}, GOOGLES_CALL),
+    ),
+    reason="stop",
+    cut_after=2,
+    arrived=[thought("So."), words("Ro")],
+)
+
+
+APIS = {"messages": CLAUDE, "responses": OPENAI, "generate_content": GOOGLE}

@@ -1,0 +1,26 @@
+"""Installed packages, in a chosen order."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import distribution
+from pathlib import Path
+
+BESIDE = ("agentops-otel-litellm", "opentelemetry-distro")
+
+
+NOTICES = {
+    BESIDE: "Configuration of configurator not loaded, agentops already loaded\n",
+    BESIDE[::-1]: ("Configuration of configurator not loaded because agentops is set by OTEL_PYTHON_CONFIGURATOR\n"),
+}
+
+
+def only_these(order: tuple[str, ...], folder: Path) -> str:
+    """A PYTHONPATH on which these packages are found, in this order, before all others."""
+    for name in order:
+        found = distribution(name)
+        metadata = folder / name / f"{name.replace('-', '_')}-{found.version}.dist-info"
+        metadata.mkdir(parents=True)
+        for file in ("METADATA", "entry_points.txt"):
+            (metadata / file).write_text(found.read_text(file) or "", encoding="utf-8")
+    return os.pathsep.join(str(folder / name) for name in order)

@@ -1,0 +1,41 @@
+"""LiteLLM, instrumented with providers whose telemetry the tests read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from agentops_otel_litellm import LiteLLMInstrumentor
+from agentops_otel_litellm.patching.traced_functions import TRACING, Tracing
+from agentops_otel_litellm.semconv import VOCABULARIES
+from agentops_otel_litellm.telemetry import Telemetry
+from support.recorder import Recorder
+from support.seen_operations import SeenOperations
+
+SEEN = SeenOperations()
+RECORDER = Recorder(span_processors=[SEEN])
+"""The recorder of all tests: the fixture `telemetry` has what it recorded since a test began."""
+
+Trace = Callable[[object], Any]
+
+
+def traced_by(telemetry: Recorder, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a test's own, traced as LiteLLM's are."""
+    return Tracing(Telemetry(list(VOCABULARIES.values()), **telemetry.providers)).trace(function)
+
+
+Reinstrument = Callable[[Recorder], AbstractContextManager[Recorder]]
+
+
+@contextmanager
+def instrumented(recorder: Recorder) -> Iterator[Recorder]:
+    own = TRACING.telemetry
+    LiteLLMInstrumentor().uninstrument()
+    LiteLLMInstrumentor().instrument(**recorder.providers)
+    try:
+        yield recorder
+    finally:
+        LiteLLMInstrumentor().uninstrument()
+        LiteLLMInstrumentor().instrument(**RECORDER.providers)
+        TRACING.telemetry = own  # and no other: it was made of what the test may have replaced for a while

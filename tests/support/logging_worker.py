@@ -1,0 +1,13 @@
+"""LiteLLM's worker that makes callbacks of asynchronous calls."""
+
+from __future__ import annotations
+
+import time
+
+from litellm.litellm_core_utils.thread_pool_executor import executor
+
+
+def settle() -> None:
+    """Have LiteLLM's handlers run that wait to."""
+    executor.submit(time.sleep, 0).result(timeout=10)
+    time.sleep(0.05)

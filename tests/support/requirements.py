@@ -1,0 +1,38 @@
+"""What some tests need: packages and files."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+
+import pytest
+
+from agentops_otel_litellm.sdk.named_exporters import is_configured_by_file
+
+
+def has(*modules: str) -> bool:
+    try:
+        return all(importlib.util.find_spec(module) is not None for module in modules)
+    except ModuleNotFoundError:
+        return False
+
+
+FILE = "OTEL_CONFIG_FILE"
+
+
+GRPC = "OTLP over gRPC, which is asked for, needs a package that is not installed."
+
+
+HAS_GRPC = has("opentelemetry.exporter.otlp.proto.grpc")
+
+
+def needs_files(variables: Iterable[str]) -> None:
+    """Skip what the SDK does with a file, where it does nothing."""
+    if FILE in variables and not is_configured_by_file({FILE: "a.yaml"}):
+        pytest.skip("this release of OpenTelemetry's SDK reads no file")
+
+
+def needs_no_grpc(lines: Iterable[str]) -> None:
+    """Skip what is told where a package is missing, where it is not."""
+    if HAS_GRPC and any(line.startswith(GRPC) for line in lines):
+        pytest.skip("OTLP over gRPC is installed")

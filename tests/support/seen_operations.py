@@ -1,0 +1,69 @@
+"""Which operations the tests have traced, compared with the table in docs/operations.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import FunctionType
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from packaging.version import Version
+
+from agentops_otel_litellm.operations import BILLED, OPERATIONS, operation_of
+from agentops_otel_litellm.patching import patches
+from agentops_otel_litellm.readers import API_FORMATS
+from agentops_otel_litellm.version import SCOPE
+from support.releases import RELEASE
+
+ATTRIBUTES: Mapping[str, frozenset[str]] = {
+    "tokens": frozenset({"gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "llm.usage.total_tokens"}),
+    "cost": frozenset({"agentops.cost.total"}),
+}
+_TRACED = ("traced", "traced_async")
+
+
+class SeenOperations(SpanProcessor):
+    """Records which facts the spans of each operation have."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, set[str]] = {}
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if span.instrumentation_scope is None or span.instrumentation_scope.name != SCOPE:
+            return
+        facts = self.facts.setdefault(span.name.partition(" ")[0], set())
+        facts |= {fact for fact, names in ATTRIBUTES.items() if not names.isdisjoint(span.attributes or ())}
+
+
+def differences(seen: Mapping[str, set[str]]) -> list[str]:
+    """How the spans of a whole run differ from the table: operations without spans, and facts that only one of both
+    has. A cost that the table allows needs a price, so it may be missing.
+    """
+    found = []
+    for row in OPERATIONS:
+        tokens = API_FORMATS[row.api_format].counts_tokens
+        for name in row.names:
+            facts = seen.get(name)
+            if facts is None:
+                found.append(f"{name}: no test has traced it")
+            elif ("tokens" in facts) != tokens:
+                found.append(f"{name}: tokens are {'' if tokens else 'not '}documented")
+            elif "cost" in facts and row.kind not in BILLED:
+                found.append(f"{name}: its kind costs nothing")
+    return found
+
+
+def traced_functions() -> Iterator[FunctionType]:
+    """The functions that the instrumentor has put in the place of LiteLLM's."""
+    return (each for each in patches._originals if isinstance(each, FunctionType) and each.__code__.co_name in _TRACED)
+
+
+def traced_names() -> frozenset[str]:
+    """The names of all operations of the LiteLLM that is imported."""
+    return frozenset(operation_of(function).name for function in traced_functions())
+
+
+def is_due(config: pytest.Config) -> bool:
+    """Whether all tests run, with a LiteLLM that has all operations."""
+    is_whole = config.args == config.getini("testpaths") and not config.getoption("keyword")
+    return is_whole and Version("1.110") <= RELEASE
