@@ -17,7 +17,13 @@ from opentelemetry.trace import SpanKind
 
 from support import releases
 from support.apps import MESSAGES, App, AsyncApp, SyncApp
-from support.caches import disk, local, read_twice, stored
+from support.caches import (
+    cache,  # noqa: F401 - a fixture
+    disk,
+    local,
+    read_twice,
+    stored,
+)
 from support.expected import (
     CHAT_REQUEST,
     EMBEDDING_REQUEST,

@@ -11,7 +11,10 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from support.api_caller import ApiCaller
 from support.apps import App
-from support.caches import cache, read_twice  # noqa: F401 - a fixture
+from support.caches import (
+    cache,  # noqa: F401 - a fixture
+    read_twice,
+)
 from support.instrumented import Reinstrument
 from support.ledger import uncounted
 from support.providers import PROVIDERS, ask
