@@ -61,3 +61,14 @@ def ended(name: str = "chat gpt-4o") -> Span:
 
 def export(to: AgentOpsSpanExporter, name: str = "chat gpt-4o") -> SpanExportResult:
     return to.export([ended(name)])
+
+
+UNANSWERED = (
+    "Spans are queued for AgentOps (ReadTimeout): The collector accepts requests but does not respond in time. "
+    "Spans are dropped after several requests without a response. It may be overloaded, or need a longer "
+    "AGENTOPS_MAX_WAIT_TIME."
+)
+
+
+def names(platform: AgentOpsPlatform) -> list[str]:
+    return [span.name for span in platform.spans]

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
+
+import litellm
+import litellm.vector_stores
+import openinference.semconv.trace as conventions
+
+from support.servers.openai_provider import OpenAIProvider
+from support.servers.wire import Reply, WireProvider
 
 
 def conversation(length: int) -> Iterator[dict[str, Any]]:
@@ -23,3 +31,38 @@ TOOLS = [{"type": "function", "function": {"name": f"tool_{number}", "parameters
 
 
 CALLS = (("call_a", "look", ("{}",)), ("call_b", "listen", ("{}",)))
+
+
+NAMES = {
+    value
+    for name, group in vars(conventions).items()
+    if name.endswith("Attributes")
+    for value in vars(group).values()
+    if isinstance(value, str) and not value.startswith("\n")
+}
+
+
+def is_the_conventions(name: str) -> bool:
+    """Whether a name is theirs: between its numbers, it is one of theirs, or theirs one after the other."""
+    return all(_is_theirs(piece) for piece in re.split(r"\.\d+\.", name))
+
+
+def _is_theirs(piece: str) -> bool:
+    return piece in NAMES or any(
+        piece.startswith(f"{name}.") and _is_theirs(piece.removeprefix(f"{name}.")) for name in NAMES
+    )
+
+
+def indices(attributes: dict[str, object], prefix: str) -> list[int]:
+    """The numbers that messages have, in the order of their attributes."""
+    found = (re.match(rf"{prefix}\.(\d+)\.", name) for name in attributes)
+    return list(dict.fromkeys(int(each[1]) for each in found if each))
+
+
+TEXTS = [f"text {number}" for number in range(500)]
+
+
+def rerank(_: OpenAIProvider, wire: WireProvider) -> None:
+    results = [{"index": 499 - number, "relevance_score": 1 / (number + 1)} for number in range(500)]
+    wire.reply("/rerank", Reply(body={"id": "rerank-1", "results": results}))
+    litellm.rerank("cohere/rerank-english-v3.0", "Which?", TEXTS, api_base=f"{wire.url}/v1/rerank", api_key="sk-test")

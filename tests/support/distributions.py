@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from agentops_otel_litellm.distro import AgentOpsDistro
 
 BESIDE = ("agentops-otel-litellm", "opentelemetry-distro")
 
@@ -24,3 +30,11 @@ def only_these(order: tuple[str, ...], folder: Path) -> str:
         for file in ("METADATA", "entry_points.txt"):
             (metadata / file).write_text(found.read_text(file) or "", encoding="utf-8")
     return os.pathsep.join(str(folder / name) for name in order)
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a distro sets goes with the test."""
+    monkeypatch.setattr(AgentOpsDistro, "_instance", None)
+    with patch.dict(os.environ):
+        yield

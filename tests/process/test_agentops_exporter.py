@@ -1,0 +1,42 @@
+"""The AgentOps exporter against the platform's contract on loopback: tokens, refusals, and what is told of them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from support.launching import launch
+from support.servers.agentops_platform import AgentOpsPlatform
+from support.servers.openai_provider import OpenAIProvider
+
+
+def test_zero_code() -> None:
+    """A program that knows nothing of all this delivers its call, compressed; nothing else is sent anywhere."""
+    code = """
+import os
+from litellm import completion
+messages = [{"role": "user", "content": "Hi"}]
+completion("openai/gpt-4o", messages, api_base=os.environ["PROVIDER"], api_key="sk-a-key")
+"""
+    with AgentOpsPlatform() as platform, OpenAIProvider() as openai:
+        variables = {**platform.environment, "PROVIDER": openai.base_url}
+        done = launch(sys.executable, "-c", code, OTEL_SERVICE_NAME="a-test", **variables)
+    assert done.returncode == 0, done.stderr
+    assert "AgentOps" not in done.stderr
+    (span,) = platform.spans
+    assert (span.name, span.resource["service.name"]) == ("chat gpt-4o", "a-test")
+    (request,) = platform.requests
+    assert request.headers["authorization"] == f"Bearer {platform.tokens[0]}"
+    assert request.headers["content-encoding"] == "gzip"
+    assert platform.KEY.encode() not in request.body
+    assert len(platform.token_requests) == 1
+
+
+@pytest.mark.parametrize("exporter", ["none", "agentops"])
+def test_it_is_imported_only_where_it_is_chosen(exporter: str) -> None:
+    """Other apps do not pay for it. Chosen without a key, it says nothing before there is a span."""
+    code = "import sys; print('agentops_otel_litellm.exporters.agentops' in sys.modules)"
+    done = launch(sys.executable, "-c", code, OTEL_TRACES_EXPORTER=exporter)
+    assert done.stdout == f"{exporter == 'agentops'}\n"
+    assert "AGENTOPS_API_KEY" not in done.stderr

@@ -1,0 +1,71 @@
+"""`agentops-otel-litellm doctor`: what it finds in which environment, what it shows of it, and that it never breaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from agentops_otel_litellm.cli.checks import patch_points
+from agentops_otel_litellm.cli.examined import Examined
+from agentops_otel_litellm.cli.record import State
+from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
+from support.doctor_environment import environment_of_an_app  # noqa: F401 - a fixture
+from support.launching import environment, launch
+
+
+def asked(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "agentops_otel_litellm", *arguments],
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_command() -> None:
+    """All of it, on a terminal that has ASCII alone: LiteLLM's patch points are found, and nothing is on stderr."""
+    done = asked("doctor", "--", sys.executable, "-I", "app.py", PYTHONIOENCODING="ascii", AGENTOPS_REDACT="names")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert f" of {len(PATCH_POINTS)} patch points found" in done.stdout
+    assert "- litellm." not in done.stdout
+    assert done.stdout.splitlines()[-1] == "2 problems. First: Remove -I from the command."
+
+
+def test_a_litellm_that_cannot_be_imported(tmp_path: Path) -> None:
+    """It is said, with how to see why."""
+    (tmp_path / "litellm.py").write_text("raise ImportError('canary')", "utf-8")
+    examined = Examined(variables=environment(PYTHONPATH=f"{tmp_path}:{environment().get('PYTHONPATH', '')}"))
+    (found,) = patch_points.check(examined)
+    assert (found.state, found.text) == (State.PROBLEM, "cannot be imported")
+
+
+def test_a_command_that_is_not_understood() -> None:
+    """Its exit code is 2, and the line says what is wrong."""
+    done = asked("doctor", "--sned")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--sned" in done.stderr or "arguments" in done.stderr
+
+
+def test_under_the_launcher() -> None:
+    """It says that it should not be, and its own processes are not: OpenTelemetry is not started in them twice."""
+    done = launch(sys.executable, "-m", "agentops_otel_litellm", "doctor", "--quick", "--json")
+    (found,) = (
+        record
+        for check in json.loads(done.stdout)["checks"]
+        for record in check["records"]
+        if record["name"] == "opentelemetry-instrument"
+    )
+    assert (found["state"], found["text"]) == ("notice", "doctor runs under it")
+    path = f"/a/opentelemetry/instrumentation/auto_instrumentation{os.pathsep}/b"
+    assert Examined(variables={"PYTHONPATH": path, "A": "b"}).subprocess_environment == {"PYTHONPATH": "/b", "A": "b"}
+
+
+def test_no_app_imports_it() -> None:
+    """A traced program pays for none of the commands."""
+    code = "import sys; print([name for name in sys.modules if name.startswith('agentops_otel_litellm.cli')])"
+    assert launch(sys.executable, "-c", code).stdout == "[]\n"

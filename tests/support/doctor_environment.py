@@ -1,0 +1,18 @@
+"""The environment of `doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from agentops_otel_litellm.settings import declaring
+from support.logged_warnings import LoggedWarnings
+
+
+@pytest.fixture(autouse=True)
+def environment_of_an_app(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> Iterator[None]:
+    """What the settings log of unusable values is the report's."""
+    monkeypatch.setattr(declaring, "warned", set())
+    yield
+    assert all("Invalid value for " in line for line in told.take())

@@ -1,0 +1,10 @@
+"""Content as it is recorded after editing."""
+
+from __future__ import annotations
+
+from agentops_otel_litellm.call.content import Content
+
+
+def told(content: Content | None) -> list[str | None]:
+    assert content is not None
+    return [part.content for message in content.input or () for part in message.parts]

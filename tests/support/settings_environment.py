@@ -1,0 +1,12 @@
+"""The environment of settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentops_otel_litellm.settings import declaring
+
+
+@pytest.fixture(autouse=True)
+def nothing_warned_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declaring, "warned", set())

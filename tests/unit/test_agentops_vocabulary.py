@@ -1,0 +1,173 @@
+"""AgentOps' names: what its backend and its page make of real calls that really crossed the wire."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentops_otel_litellm import semconv
+from agentops_otel_litellm.call import Call, Cost, Timing, Usage
+from agentops_otel_litellm.call.content import Content, Message, Part
+from agentops_otel_litellm.operations import BILLED, OPERATIONS
+from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
+from agentops_otel_litellm.semconv.agentops import AGENTOPS, LLM_CALLS
+from agentops_otel_litellm.semconv.convention import Attributes
+from agentops_otel_litellm.settings import Settings
+from support.agentops_calls import (
+    COUNTED,
+    USUAL,
+    agentops,  # noqa: F401 - a fixture
+)
+from support.example_call import CALL
+from support.logged_warnings import LoggedWarnings
+from support.servers.agentops_reader import SAID as SAID_NAME
+from support.servers.agentops_reader import shown
+
+
+def test_a_stream_that_is_cut_is_not_counted_twice() -> None:
+    """Of what was read until then AgentOps adds up no part beside the whole."""
+    for usage in (Usage(input=11, cache_read=4), Usage(output=7, reasoning=2), Usage(input=11)):
+        read = shown(AGENTOPS.attributes(replace(CALL, usage=usage)))
+        assert read.tokens["total_tokens"] == (usage.input or 0) + (usage.output or 0)
+    read = shown(AGENTOPS.attributes(replace(CALL, usage=Usage(input=11, output=7, cache_read=4))))
+    assert read.tokens == {**COUNTED, "reasoning_tokens": 0}
+
+
+@given(room=st.integers(0, 60), length=st.integers(0, 30), choices=st.integers(0, 12))
+def test_what_does_not_fit_is_left_out(room: int, length: int, choices: int) -> None:
+    """However much room there is, what is there is shown, and no more attributes are written than have room."""
+    said = (Part(type="text", content="a"), Part(type="tool_call", id="1", name="look", arguments="{}"))
+    content = Content(
+        input=tuple(Message(role="user", parts=said[: number % 3]) for number in range(length)),
+        output=tuple(Message(role="assistant", parts=said, finish_reason="stop") for _ in range(choices)),
+    )
+    call = Call(name="chat", timing=Timing(started_at=1), content=content)
+    written = AGENTOPS.attributes(call, room)
+    assert len(written) <= max(room, 1)
+    read = shown(written)
+    numbers = {side: len({name.split(".")[2] for name in written if f".{side}." in name}) for side in SIDES}
+    assert len(read.prompts) == numbers["prompt"]
+    assert len([said for said in read.completions if said == "a"]) == numbers["completion"]
+
+
+SIDES = ("prompt", "completion")
+
+
+@pytest.mark.parametrize(
+    ("parts", "content"),
+    [
+        ([Part(type="refusal", content="No.")], "No."),
+        ([Part(type="reasoning", content="Well."), Part(type="text", content="Yes.")], "Yes."),
+        ([Part(type="reasoning", content="Well.")], ""),
+        ([], ""),
+        (
+            [Part(type="text", content="a"), Part(type="text", content="b")],
+            '[{"type":"text","text":"a"},{"type":"text","text":"b"}]',
+        ),
+        (
+            [Part(type="blob", modality="image", mime_type="image/png", size=12)],
+            '[{"type":"text","text":"[image/png, 12 characters of base64]"}]',
+        ),
+        ([Part(type="tool_call_response", id="1", response={"sun": True})], '{"sun":true}'),
+    ],
+)
+def test_what_is_no_text_is_json(parts: list[Part], content: str) -> None:
+    """In OpenAI's words; what is only thought is not said."""
+    message = (Message(role="assistant", parts=tuple(parts)),)
+    call = Call(name="chat", timing=Timing(started_at=1), content=Content(input=message, output=message))
+    written = AGENTOPS.attributes(call)
+    assert {written[f"gen_ai.{side}.0.content"] for side in SIDES} == {content}
+
+
+WRITTEN: Attributes = {
+    "gen_ai.prompt.0.role": "system",
+    "gen_ai.prompt.0.content": "Be brief.",
+    "gen_ai.prompt.1.role": "user",
+    "gen_ai.prompt.1.content": '[{"type":"image_url","image_url":{"url":"https://example.com/cat"}}]',
+    "gen_ai.completion.0.content": "",
+    "gen_ai.completion.0.role": "assistant",
+    "gen_ai.completion.0.finish_reason": "tool_calls",
+    "gen_ai.completion.0.tool_calls.0.id": "call",
+    "gen_ai.completion.0.tool_calls.0.type": "function",
+    "gen_ai.completion.0.tool_calls.0.name": "look",
+    "gen_ai.completion.0.tool_calls.0.arguments": '{"é":[1]}',
+    "gen_ai.response.model": "gpt-4o-2024",
+    "gen_ai.usage.prompt_cost": 0.3,
+    "gen_ai.usage.completion_cost": 0.15,
+    "gen_ai.usage.total_cost": 0.5,
+    "gen_ai.usage.prompt_tokens": 20,
+    "gen_ai.usage.completion_tokens": 21,
+    "gen_ai.system": "azure.ai.openai",
+    "gen_ai.request.model": "gpt-4o",
+    "gen_ai.usage.cache_read_input_tokens": 23,
+    "gen_ai.usage.reasoning_tokens": 25,
+    "gen_ai.usage.total_tokens": 22,
+    "agentops.span.kind": "llm",
+}
+
+
+def test_every_row_has_its_value() -> None:
+    """Of a call of which all is known, each row writes its attribute and no other, what is said in its order."""
+    written = AGENTOPS.attributes(CALL)
+    assert written == WRITTEN
+    said = [name for name in WRITTEN if SAID_NAME.fullmatch(name)]
+    assert list(written)[: len(said)] == said
+    assert {row for row in AGENTOPS if not any(f"{name}.".startswith(f"{row}.") for name in written)} == set()
+
+
+def test_what_is_billed_is_a_call_of_a_model() -> None:
+    """Also what LiteLLM only logs: requests that the proxy passes through."""
+    assert {name for row in OPERATIONS if row.kind in BILLED for name in row.names} == LLM_CALLS
+    assert "pass_through_endpoint" in LLM_CALLS
+    assert LLM_CALLS.isdisjoint({"moderation", "route", "create_batch", "rag.query"})
+
+
+AT_AGENTOPS = {"AGENTOPS_API_KEY": "6f1d2c3b-4a59-4687-9b0a-c1d2e3f40516"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "names"),
+    [
+        ({}, ["gen_ai", "llm"]),
+        (AT_AGENTOPS, ["gen_ai", "llm", "agentops"]),
+        ({"OTEL_TRACES_EXPORTER": "agentops"}, ["gen_ai", "llm", "agentops"]),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, ["gen_ai", "llm"]),
+        ({**AT_AGENTOPS, "OTEL_TRACES_EXPORTER": "none"}, ["gen_ai", "llm"]),
+        ({**AT_AGENTOPS, "AGENTOPS_SEMCONV": "gen_ai,llm"}, ["gen_ai", "llm"]),
+        ({**AT_AGENTOPS, "AGENTOPS_SEMCONV": "openinference"}, ["openinference"]),
+        ({"AGENTOPS_SEMCONV": "agentops"}, ["agentops"]),
+    ],
+)
+def test_it_is_chosen_where_agentops_is_a_destination(environment: dict[str, str], names: list[str]) -> None:
+    """Unless the user has chosen, which holds as it is."""
+    chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)
+    assert chosen == [VOCABULARIES[name] for name in names]
+
+
+def test_a_choice_that_cannot_be_used_is_none(told: LoggedWarnings) -> None:
+    """It is told of, and AgentOps is sent what it reads."""
+    environment = {**AT_AGENTOPS, "AGENTOPS_SEMCONV": "agentopps"}
+    chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)
+    assert chosen == [VOCABULARIES[name] for name in USUAL]
+    assert len(told.take()) == 1
+
+
+def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody says otherwise."""
+    monkeypatch.setitem(os.environ, "AGENTOPS_API_KEY", AT_AGENTOPS["AGENTOPS_API_KEY"])
+    assert VOCABULARIES["agentops"] in semconv.choose_vocabularies(Settings())
+
+
+def test_a_merged_vocabulary_records_success_where_one_does() -> None:
+    assert Vocabulary.merged([VOCABULARIES[name] for name in USUAL]).records_success
+    assert not Vocabulary.merged([VOCABULARIES["gen_ai"], VOCABULARIES["llm"]]).records_success
+
+
+def test_the_price_is_told_as_it_is() -> None:
+    """Parts that are not known are for AgentOps to work out; the whole is ours."""
+    read = shown(AGENTOPS.attributes(replace(CALL, usage=None, cost=Cost(total=1e-7, source="user"))))
+    assert read.cost == 1e-7

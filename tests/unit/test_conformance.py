@@ -1,0 +1,283 @@
+"""What is held against the conventions, when something is wrong with it: a check that cannot fail says nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.trace import SpanKind
+
+from agentops_otel_litellm.version import SCOPE
+from support.conformance import (
+    CONDITIONS,
+    OUR_DIMENSIONS,
+    PROPOSED,
+    PROPOSED_METRICS,
+    WAITING_FOR_FACTS,
+    Emitted,
+    Log,
+    Point,
+    Span,
+    of_log,
+    of_point,
+    of_span,
+)
+from support.conventions import DEPRECATED, EVENTS, LATEST_METRICS, MEMBERS, METRICS, REFINEMENTS, SCHEMAS, SPANS, TYPES
+from support.recorder import Recorder
+
+SPAN = Span(
+    name="chat gpt-4o",
+    kind="CLIENT",
+    status="UNSET",
+    attributes={
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.request.stream": True,
+        "gen_ai.request.temperature": 0.5,
+        "gen_ai.response.finish_reasons": ("stop", "tool_call"),
+        "gen_ai.usage.input_tokens": 9,
+        "gen_ai.usage.cache_read.input_tokens": 9,
+        "gen_ai.usage.cost.amount": 0.1,
+        "llm.request.model": "openai/gpt-4o",
+        "llm.response.is_streaming": True,
+        "llm.request.modalities": ("text",),
+        "server.address": "localhost",
+        "server.port": 443,
+        "session.id": "session",
+        "gen_ai.input.messages": json.dumps([{"role": "user", "parts": [{"type": "text", "content": "hello"}]}]),
+    },
+    events=[("litellm.attempt", {"litellm.attempt.number": 1})],
+)
+NOTHING = object()
+
+
+def with_(span: Span, **others: object) -> Span:
+    """The span with other attributes (and a name without its dots' meaning lost), or without those that are NOTHING."""
+    given = {name.replace("__", "."): value for name, value in others.items()}
+    return replace(span, attributes=changed(span.attributes, given))
+
+
+def changed(attributes: Mapping[str, object], others: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in {**attributes, **others}.items() if value is not NOTHING}
+
+
+def test_what_is_right_has_no_finding() -> None:
+    """A span as it should be, one that failed before a provider was known, and what LiteLLM does around calls."""
+    assert [*of_span(SPAN)] == []
+    failed = with_(
+        replace(SPAN, status="ERROR"),
+        gen_ai__provider__name=NOTHING,
+        error__type="BadRequestError",
+    )
+    assert [*of_span(failed)] == []
+    assert [*of_span(Span(name="route fast", kind="INTERNAL", status="UNSET", attributes={"llm.vendor": "x"}))] == []
+    ours = {"gen_ai.operation.name": "rerank", "gen_ai.provider.name": "jina_ai", "gen_ai.request.model": "jina"}
+    assert [*of_span(Span(name="rerank jina", kind="CLIENT", status="UNSET", attributes=ours))] == []
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "finding"),
+    [
+        ("gen_ai.operation.name", "talk", "neither well-known nor documented"),
+        ("gen_ai.operation.name", NOTHING, "is of no operation, but CLIENT"),
+        ("gen_ai.provider.name", NOTHING, "lacks gen_ai.provider.name, which is required"),
+        ("gen_ai.provider.name", "azure", "neither well-known nor documented"),
+        ("gen_ai.provider.name", "https://example.com", "neither well-known nor documented"),
+        ("gen_ai.request.model", NOTHING, "lacks gen_ai.request.model"),
+        ("gen_ai.request.model", "gpt-5", "is to be called 'chat gpt-5'"),
+        ("gen_ai.request.model", "", "says nothing"),
+        ("gen_ai.request.stream", NOTHING, "lacks gen_ai.request.stream"),
+        ("gen_ai.request.stream", False, "is not to be told"),
+        ("gen_ai.request.choice.count", 1, "is not to be told"),
+        ("gen_ai.request.temperature", 1, "not of the type double"),
+        ("gen_ai.request.seed", 1.0, "not of the type int"),
+        ("gen_ai.request.seed", True, "not of the type int"),
+        ("gen_ai.request.stop_sequences", "stop", "not of the type string[]"),
+        ("gen_ai.request.stop_sequences", ("stop", 1), "not of the type string[]"),
+        ("gen_ai.response.finish_reasons", ("tool_calls",), "neither well-known nor documented"),
+        ("gen_ai.response.finish_reasons", (), "says nothing"),
+        ("gen_ai.output.type", "xml", "neither well-known nor documented"),
+        ("gen_ai.usage.input_tokens", 8, "has more gen_ai.usage.cache_read.input_tokens"),
+        ("gen_ai.usage.output_tokens", -1, "has gen_ai.usage.output_tokens of -1"),
+        ("gen_ai.usage.cost.amount", "0.1", "not of the type double"),
+        ("gen_ai.usage.cost.total", 0.1, "neither the conventions' nor in a namespace of ours"),
+        ("gen_ai.cost", 0.1, "neither the conventions' nor in a namespace of ours"),
+        ("temperature", 0.1, "neither the conventions' nor in a namespace of ours"),
+        ("gen_ai.system", "openai", "is deprecated: it is gen_ai.provider.name now"),
+        ("gen_ai.usage.prompt_tokens", 9, "is deprecated: it is gen_ai.usage.input_tokens now"),
+        ("llm.request.modalities", ("text", 1), "of any attribute"),
+        ("server.address", "https://localhost/v1", "is not to be told"),
+        ("server.port", NOTHING, "lacks server.port"),
+        ("error.type", "Timeout", "has an error.type, but not the status ERROR"),
+        ("gen_ai.input.messages", "hello", "is no JSON"),
+        ("gen_ai.input.messages", ("hello",), "as an array, and not as JSON"),
+        ("gen_ai.input.messages", '[{"role": "user"}]', "not to its schema, at $[0]"),
+        ("gen_ai.tool.definitions", '{"name": "search"}', "not to its schema, at $"),
+    ],
+)
+def test_what_is_wrong_with_an_attribute_is_found(attribute: str, value: object, finding: str) -> None:
+    """Names, types, levels, values, and content by its schema."""
+    found = [*of_span(replace(SPAN, attributes=changed(SPAN.attributes, {attribute: value})))]
+    assert any(finding in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("span", "finding"),
+    [
+        (replace(SPAN, name="chat"), "is to be called 'chat gpt-4o'"),
+        (replace(SPAN, kind="INTERNAL"), "is INTERNAL, and not CLIENT"),
+        (replace(SPAN, status="OK"), "has the status OK"),
+        (replace(SPAN, status="ERROR"), "lacks error.type"),
+        (replace(SPAN, events=[("exception", {})]), "has an event exception, which is neither"),
+        (replace(SPAN, events=[("litellm.attempt", {"number": 1})]), "has an event litellm.attempt that has number"),
+        (
+            Span(
+                name="fetch_response",
+                kind="CLIENT",
+                status="UNSET",
+                attributes={"gen_ai.operation.name": "fetch_response", "gen_ai.provider.name": "openai"},
+            ),
+            "lacks gen_ai.response.id, which is required",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_span_is_found(span: Span, finding: str) -> None:
+    """Its name, its kind, its status, its events."""
+    found = [*of_span(span)]
+    assert any(finding in each for each in found), found
+
+
+DURATION = METRICS["gen_ai.client.operation.duration"]
+POINT = Point(
+    name="gen_ai.client.operation.duration",
+    kind="histogram",
+    unit="s",
+    attributes={"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "llm.cache.hit": True},
+    bounds=tuple(DURATION.buckets),
+)
+
+
+@pytest.mark.parametrize(
+    ("point", "finding"),
+    [
+        (replace(POINT, name="gen_ai.client.operation.price"), "is neither the conventions' nor ours"),
+        (replace(POINT, name="agentops.price", unit=""), "has no unit"),
+        (replace(POINT, unit="ms"), "is in 'ms', and not in 's'"),
+        (replace(POINT, kind="sum"), "is a sum, and not a histogram"),
+        (replace(POINT, bounds=(1.0, 2.0)), "has other buckets"),
+        (replace(POINT, attributes={**POINT.attributes, "gen_ai.response.id": "1"}), "which is no dimension of it"),
+        (replace(POINT, attributes={**POINT.attributes, "user.id": "1"}), "which is no dimension of it"),
+        (replace(POINT, attributes={"gen_ai.operation.name": "chat"}), "lacks gen_ai.provider.name"),
+        (replace(POINT, attributes={"gen_ai.provider.name": "openai"}), "lacks gen_ai.operation.name"),
+        (replace(POINT, attributes={**POINT.attributes, "server.address": "localhost"}), "lacks server.port"),
+        (replace(POINT, attributes={**POINT.attributes, "gen_ai.operation.name": "talk"}), "neither well-known"),
+    ],
+)
+def test_what_is_wrong_with_a_metric_is_found(point: Point, finding: str) -> None:
+    """Its name, its unit, its kind, its buckets, its dimensions."""
+    assert [*of_point(POINT)] == []
+    found = [*of_point(point)]
+    assert any(finding in each for each in found), found
+
+
+LOG = Log(
+    name="gen_ai.client.operation.exception",
+    severity="WARN",
+    attributes={"exception.type": "litellm.exceptions.Timeout"},
+)
+
+
+@pytest.mark.parametrize(
+    ("log", "finding"),
+    [
+        (replace(LOG, name="exception"), "is neither the conventions' nor ours"),
+        (replace(LOG, severity="ERROR"), "is of severity ERROR, and not WARN"),
+        (replace(LOG, attributes={}), "has neither exception.type nor exception.message"),
+        (replace(LOG, attributes={"exception.type": 1}), "not of the type string"),
+        (
+            Log(name="gen_ai.client.inference.operation.details", severity="DEBUG", attributes={}),
+            "lacks gen_ai.operation.name, which is required",
+        ),
+        (
+            Log(
+                name="gen_ai.client.inference.operation.details",
+                severity="DEBUG",
+                attributes={"gen_ai.input.messages": [{"role": "user"}]},
+            ),
+            "not to its schema, at $[0]",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_event_is_found(log: Log, finding: str) -> None:
+    """Its name, its severity, its attributes, its structured content."""
+    assert [*of_log(LOG)] == []
+    found = [*of_log(log)]
+    assert any(finding in each for each in found), found
+
+
+def test_a_finding_tells_no_content() -> None:
+    """It is printed where everybody can read it."""
+    found = [*of_span(with_(SPAN, gen_ai__input__messages='[{"role": "canary"}]'))]
+    assert found
+    assert "canary" not in str(found)
+
+
+def test_an_attribute_of_ours_has_one_type() -> None:
+    """In one test or another."""
+    emitted = Emitted()
+    emitted.add([with_(SPAN, llm__request__speed=1.0)])
+    assert emitted.take() == []
+    emitted.add([with_(SPAN, llm__request__speed=1)])
+    assert emitted.take() == ["Span 'chat gpt-4o' has llm.request.speed as int, which is double elsewhere"]
+
+
+def test_all_that_is_recorded_is_looked_at(emitted: Emitted) -> None:
+    """Spans, metrics that nobody asked for, and logs, of our scope and of no other."""
+    recorder = Recorder()
+    for scope in (SCOPE, "the app"):
+        recorder.tracer_provider.get_tracer(scope).start_span("planted", kind=SpanKind.CLIENT).end()
+        recorder.meter_provider.get_meter(scope).create_histogram("planted").record(1)
+        recorder.logger_provider.get_logger(scope).emit(
+            LogRecord(event_name="planted", severity_number=SeverityNumber.WARN)
+        )
+    assert emitted.take() == [
+        "Span 'planted' is of no operation, but CLIENT",
+        "Log 'planted' is neither the conventions' nor ours",
+        "Point 'planted' is neither the conventions' nor ours",
+        "Point 'planted' has no unit",
+    ]
+    assert emitted.take() == []
+
+
+SPAN_LEVELS = [*(each.attributes for each in SPANS.values()), *(each.attributes for each in REFINEMENTS.values())]
+METRIC_LEVELS = [each.attributes for each in (*METRICS.values(), *LATEST_METRICS.values())]
+ALL_LEVELS = [*SPAN_LEVELS, *METRIC_LEVELS, *(each.attributes for each in EVENTS.values())]
+
+
+def test_the_data_fits_together() -> None:
+    """Each attribute that is asked for has a type, each type of span its operation, each condition a row."""
+    levels = {(name, level.partition(":")[0]) for each in ALL_LEVELS for name, level in each.items()}
+    assert {name for name, _ in levels} <= TYPES.keys()
+    assert {level for _, level in levels} == {"required", "conditionally_required", "recommended", "opt_in"}
+    operations = [operation for each in SPANS.values() for operation in each.operations]
+    assert set(operations) == MEMBERS["gen_ai.operation.name"]
+    assert not TYPES.keys() & DEPRECATED.keys()
+    assert DEPRECATED.keys() - TYPES.keys() == DEPRECATED.keys()
+    assert set(DEPRECATED.values()) | MEMBERS.keys() | SCHEMAS.keys() <= TYPES.keys()
+    assert {name for name, kind in TYPES.items() if kind == "any"} == SCHEMAS.keys()
+
+
+def test_what_is_left_to_us_is_not_the_conventions() -> None:
+    """No table excuses what they have a rule for."""
+    assert not PROPOSED.keys() & TYPES.keys()
+    assert not PROPOSED_METRICS & (METRICS.keys() | LATEST_METRICS.keys())
+    assert not OUR_DIMENSIONS.keys() & {name for each in METRIC_LEVELS for name in each}
+    ours = ("gen_ai.client.inference", "gen_ai.embeddings.client", "gen_ai.fetch_response.client")
+    levels = [*(SPANS[name].attributes for name in ours), *(each.attributes for each in REFINEMENTS.values())]
+    conditional = {name for each in levels for name, level in each.items() if level.startswith("conditionally")}
+    assert conditional <= CONDITIONS.keys()
+    assert WAITING_FOR_FACTS.keys() <= {name for each in SPAN_LEVELS for name in each}

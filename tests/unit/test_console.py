@@ -1,0 +1,823 @@
+"""The console exporter, driven by the real SDK: whole texts, as a reader would see them."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pytest
+from opentelemetry.sdk.trace import Span, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
+from opentelemetry.trace import Span as AnySpan
+from opentelemetry.util.types import AttributeValue
+from rich.console import Console
+
+from agentops_otel_litellm.call import (
+    Call,
+    Cost,
+    Failure,
+    Request,
+    Response,
+    Stream,
+    StreamOutcome,
+    Target,
+    Timing,
+    Usage,
+)
+from agentops_otel_litellm.exporters.console import ConsoleSpanExporter, totals
+from agentops_otel_litellm.exporters.console.ended_call import ATTRIBUTES
+from agentops_otel_litellm.exporters.console.exporter import HINT
+from agentops_otel_litellm.exporters.console.figures import dollars, duration, printable, tokens
+from agentops_otel_litellm.exporters.console.line import FIGURES
+from agentops_otel_litellm.open_spans import OPEN_SPANS, OpenSpans
+from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
+from support.console_environment import plain_environment  # noqa: F401 - a fixture
+
+Attributes = dict[str, AttributeValue]
+EPOCH = 1_700_000_000_000_000_000
+CHAT: Attributes = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.request.model": "gpt-4o-mini",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.usage.input_tokens": 1204,
+    "gen_ai.usage.output_tokens": 145,
+    "gen_ai.usage.cost.amount": 0.0002676,
+    "gen_ai.response.time_to_first_chunk": 0.31,
+    "llm.response.stream_outcome": "completed",
+}
+CLAUDE: Attributes = {**CHAT, "gen_ai.request.model": "claude-sonnet-4", "gen_ai.usage.cost.amount": 0.0123}
+FAILED: Attributes = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.request.model": "gpt-4o",
+    "gen_ai.provider.name": "azure.ai.openai",
+    "error.type": "litellm.exceptions.Timeout",
+}
+
+
+@dataclass
+class App:
+    """An app that is traced. Its clock strikes a second for every span it starts."""
+
+    provider: TracerProvider
+    out: io.StringIO
+    seconds: int = 0
+
+    def start(self, name: str, parent: AnySpan | None = None, kind: SpanKind | None = None) -> Span:
+        """A span of the app, or one of ours where it has a kind."""
+        self.seconds += 1
+        span = self.provider.get_tracer("agentops_otel_litellm" if kind else "app").start_span(
+            name,
+            context=set_span_in_context(parent) if parent is not None else None,
+            kind=kind or SpanKind.INTERNAL,
+            start_time=EPOCH + self.seconds * 10**9,
+        )
+        assert isinstance(span, Span)
+        return span
+
+    def end(self, span: Span, *, lasting: float = 1) -> None:
+        assert span.start_time is not None
+        span.end(span.start_time + round(lasting * 1e9))
+
+    def call(self, attributes: Attributes, parent: AnySpan | None = None, *, lasting: float = 1.24) -> None:
+        span = self.start("chat", parent, SpanKind.CLIENT)
+        span.set_attributes(attributes)
+        self.end(span, lasting=lasting)
+
+    def printed(self) -> list[str]:
+        """The lines since it was last asked."""
+        self.provider.force_flush()
+        text = self.out.getvalue()
+        self.out.seek(0)
+        self.out.truncate()
+        return text.splitlines()
+
+    def tree(self) -> list[str]:
+        """The calls and their headers, without figures."""
+        return [line[:36].rstrip() for line in self.printed() if not line.startswith("call ")]
+
+    def totals(self) -> list[str]:
+        self.printed()
+        self.provider.shutdown()
+        return self.printed()
+
+
+AppStart = Callable[..., App]
+
+
+@pytest.fixture
+def start() -> Iterator[AppStart]:
+    """Start an app that prints what it exports, by default in batches and to a file."""
+    providers: list[TracerProvider] = []
+
+    def start(
+        *,
+        width: int | None = None,
+        at_once: bool = False,
+        out: io.StringIO | None = None,
+        open_spans: OpenSpans | None = None,
+    ) -> App:
+        out = out or io.StringIO()
+        console = Console(file=out, width=width) if width else None
+        known = OpenSpans()
+        exporter = ConsoleSpanExporter(out, console=console, open_spans=open_spans or known)
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(known)
+        processor = SimpleSpanProcessor if at_once else BatchSpanProcessor
+        provider.add_span_processor(processor(exporter))
+        providers.append(provider)
+        app = App(provider, out)
+        app.printed()
+        return app
+
+    yield start
+    for provider in providers:
+        provider.shutdown()
+
+
+def _answer_request(app: App) -> None:
+    """A request that plans, then routes a question until somebody answers, then asks again."""
+    request = app.start("POST /research")
+    plan = app.start("agent.plan", request)
+    app.call(CHAT, plan)
+    app.end(plan)
+    app.end(app.start("SELECT", request))
+    route = app.start("route smart", request, SpanKind.INTERNAL)
+    route.set_attribute("llm.vendor", "litellm")
+    app.call(FAILED, route, lasting=0.22)
+    app.call(CLAUDE, route, lasting=125)
+    app.end(route, lasting=126)
+    app.call({**CHAT, "gen_ai.usage.cost.amount": 0.0, "llm.cache.hit": True}, request, lasting=0.0003)
+    app.end(request)
+
+
+IN_A_LOG = """\
+call                                  provider             time  1st token        tokens       cost  outcome
+POST /research
+  agent.plan
+    chat gpt-4o-mini                  openai             1.24 s     310 ms     1,204→145  $0.000268  ok
+  route smart                                          2 m 06 s                                      ok
+    chat gpt-4o                       azure.ai.openai    220 ms                                      Timeout
+    chat claude-sonnet-4              openai           2 m 05 s     310 ms     1,204→145  $0.012300  ok
+  chat gpt-4o-mini                    openai              <1 ms     310 ms     1,204→145      $0.00  cached
+
+4 calls                                                                        3,612→435  $0.012568  1 failed
+  1 claude-sonnet-4                                                            1,204→145  $0.012300
+  2 gpt-4o-mini                                                                2,408→290  $0.000268
+  1 gpt-4o                                                                                           1 failed
+"""
+AT_100_COLUMNS = """\
+call                        provider             time  1st token        tokens       cost  outcome
+POST /research
+  agent.plan
+    chat gpt-4o-mini        openai             1.24 s     310 ms     1,204→145  $0.000268  ok
+  route smart                                2 m 06 s                                      ok
+    chat gpt-4o             azure.ai.openai    220 ms                                      Timeout
+    chat claude-sonnet-4    openai           2 m 05 s     310 ms     1,204→145  $0.012300  ok
+  chat gpt-4o-mini          openai              <1 ms     310 ms     1,204→145      $0.00  cached
+
+4 calls                                                              3,612→435  $0.012568  1 failed
+  1 claude-sonnet-4                                                  1,204→145  $0.012300
+  2 gpt-4o-mini                                                      2,408→290  $0.000268
+  1 gpt-4o                                                                                 1 failed
+"""
+AT_60_COLUMNS = """\
+call                              time       cost  outcome
+POST /research
+  agent.plan
+    chat gpt-4o-mini            1.24 s  $0.000268  ok
+  route smart                 2 m 06 s             ok
+    chat gpt-4o                 220 ms             Timeout
+    chat claude-sonnet-4      2 m 05 s  $0.012300  ok
+  chat gpt-4o-mini               <1 ms      $0.00  cached
+
+4 calls                                 $0.012568  1 failed
+  1 claude-sonnet-4                     $0.012300
+  2 gpt-4o-mini                         $0.000268
+  1 gpt-4o                                         1 failed
+"""
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (None, IN_A_LOG),
+        (100, AT_100_COLUMNS),
+        (60, AT_60_COLUMNS),
+    ],
+)
+def test_batch(width: int | None, expected: str, start: AppStart) -> None:
+    """A batch is printed as a tree, with as many figures as the width has room for, and totals follow."""
+    app = start(width=width)
+    _answer_request(app)
+    app.provider.shutdown()
+    assert app.out.getvalue() == expected
+
+
+def test_one_by_one(start: AppStart) -> None:
+    """Where spans are exported as they end, a call that others hang from is a header first, a line later."""
+    app = start(at_once=True)
+    _answer_request(app)
+    lines = IN_A_LOG.splitlines()[:8]
+    route = lines.pop(4)
+    lines.insert(4, "  route smart")
+    lines.insert(7, route)
+    assert app.printed() == lines
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_nested_calls(start: AppStart, *, at_once: bool) -> None:
+    """A call beneath a call is indented beneath it, whichever of them is exported first."""
+    app = start(at_once=at_once)
+    batch = app.start("batch_completion gpt-4o-mini", None, SpanKind.INTERNAL)
+    app.call(CHAT, batch)
+    app.call(CHAT, batch)
+    app.end(batch)
+    tree = ["batch_completion gpt-4o-mini", "  chat gpt-4o-mini", "  chat gpt-4o-mini"]
+    assert app.tree() == (tree + tree[:1] if at_once else tree)
+
+
+def test_siblings(start: AppStart) -> None:
+    """Within a batch, siblings are in the order of their start, not of their end."""
+    app = start()
+    root = app.start("root")
+    first, second = (app.start(name, root, SpanKind.CLIENT) for name in ("first", "second"))
+    app.end(second)
+    app.end(first)
+    assert app.tree() == ["root", "  first", "  second"]
+
+
+def test_header_once(start: AppStart) -> None:
+    """A header is not repeated for the next batch, unless lines of another trace came between."""
+    app = start()
+    root, other = app.start("root"), app.start("other")
+    shown = []
+    for parent in (root, root, other, root):
+        app.call(CHAT, parent)
+        shown.append(app.tree())
+    call = "  chat gpt-4o-mini"
+    assert shown == [["root", call], [call], ["other", call], ["root", call]]
+
+
+def test_header_of_ended_span(start: AppStart) -> None:
+    """The name of a parent that ended before its child's batch is still known, as it was at its end."""
+    app = start()
+    root = app.start("HTTP POST")
+    root.update_name("POST /research")
+    app.end(root)
+    app.provider.force_flush()
+    app.call(CHAT, root)
+    assert app.tree() == ["POST /research", "  chat gpt-4o-mini"]
+
+
+def test_header_only_above_calls(start: AppStart) -> None:
+    """Spans without calls beneath them are not shown, nor is a heading."""
+    app = start()
+    app.end(app.start("SELECT", app.start("root")))
+    assert app.printed() == []
+
+
+def test_unknown_parent(start: AppStart) -> None:
+    """Beneath a parent of which nothing is known, a call is indented and does not seem to belong above."""
+    app = start(open_spans=OpenSpans())
+    app.call(CHAT)
+    app.call(CHAT, app.start("root"))
+    assert app.tree() == ["chat gpt-4o-mini", "… chat gpt-4o-mini"]
+
+
+def test_parent_in_batch(start: AppStart) -> None:
+    """Where no open spans are known, the batch itself still tells the parents that are in it."""
+    app = start(open_spans=OpenSpans())
+    root = app.start("root")
+    app.call(CHAT, root)
+    app.end(root)
+    assert app.tree() == ["root", "  chat gpt-4o-mini"]
+
+
+def test_remote_parent(start: AppStart) -> None:
+    """A parent in another process leaves no trace here."""
+    app = start()
+    remote = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    app.call(CHAT, NonRecordingSpan(remote))
+    assert app.tree() == ["chat gpt-4o-mini"]
+
+
+def test_endless_ancestry(start: AppStart) -> None:
+    """Ids that make a span its own ancestor, as a test's generator might, do not hang the exporter."""
+    app = start(width=60)
+    local = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    app.provider.id_generator.generate_span_id = lambda: 2  # type: ignore[method-assign] # an odd generator
+    app.call(CHAT, NonRecordingSpan(local))
+    assert app.printed()[0].startswith("call ")
+
+
+def test_unknown_figures(start: AppStart) -> None:
+    """What a span does not say, or says in a shape that is not understood, stays blank."""
+    app = start(width=100)
+    operation: Attributes = {"gen_ai.operation.name": "rerank"}
+    app.call({})
+    app.call({**operation, "gen_ai.response.model": "rerank-v3", "gen_ai.usage.output_tokens": 7})
+    app.call({**operation, "gen_ai.usage.input_tokens": "7", "error.type": ""}, lasting=-1)
+    assert app.printed()[1:] == [
+        "chat                                           1.24 s",
+        "rerank rerank-v3                               1.24 s                       →7             ok",
+        "rerank                                                                                     ok",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({}, "ok"),
+        ({"llm.response.stream_outcome": "completed"}, "ok"),
+        ({"llm.cache.hit": True}, "cached"),
+        ({"llm.cache.hit": False}, "ok"),
+        ({"llm.response.stream_outcome": "closed"}, "closed"),
+        ({"llm.response.stream_outcome": "abandoned"}, "abandoned"),
+        ({"llm.response.stream_outcome": "cancelled", "error.type": "CancelledError"}, "cancelled"),
+        ({"llm.response.stream_outcome": "failed"}, "error"),
+        ({"llm.response.stream_outcome": "failed", "error.type": "APIError"}, "APIError"),
+        ({"error.type": "openai.RateLimitError", "llm.error.status_code": 429}, "429 RateLimitError"),
+        ({"error.type": "503", "llm.error.status_code": 503}, "503"),
+    ],
+)
+def test_outcome(attributes: Attributes, expected: str, start: AppStart) -> None:
+    """The last column says how it ended, and only what failed counts as failed."""
+    app = start()
+    app.call({"gen_ai.operation.name": "chat", **attributes})
+    assert app.printed()[1][101:] == expected
+    failed = "error" in expected.lower() or expected == "503"
+    assert app.totals()[1][101:] == ("1 failed" if failed else "")
+
+
+def _written(names: str, call: Call) -> Attributes:
+    """The attributes of a call in a choice of vocabularies."""
+    return Vocabulary.merged([VOCABULARIES[name] for name in names.split(",")]).attributes(call)
+
+
+def _streamed(outcome: StreamOutcome | None) -> Call:
+    """A call that was answered at once, or in a stream with that outcome."""
+    return Call(
+        name="chat",
+        operation="chat",
+        target=Target(provider="openai", model="gpt-4o"),
+        timing=Timing(started_at=EPOCH),
+        request=Request(model="gpt-4o", stream=outcome is not None),
+        response=Response(model="gpt-4o", finish_reasons=("stop",)),
+        usage=Usage(input=1204, output=145, total=1349),
+        cost=Cost(total=0.0002676, source="litellm"),
+        stream=outcome and Stream(outcome=outcome, chunk_count=2, first_chunk=0.3102, first_token=0.3104),
+    )
+
+
+@pytest.mark.parametrize("names", ["gen_ai", "llm", "openinference", "gen_ai,llm", "llm,gen_ai"])
+def test_any_vocabulary(names: str, start: AppStart) -> None:
+    """Each figure is told by whichever vocabulary has it, in the line and in the totals."""
+    app = start(width=100)
+    app.call(_written(names, _streamed("completed")))
+    outcome = "ok" if "llm" in names else ""
+    call = "chat gpt-4o" if "gen_ai" in names else "chat"  # the span's name, which is whole in truth
+    first = "" if names == "openinference" else "310 ms"
+    figures = f"openai             1.24 s     {first:6}     1,204→145  $0.000268"
+    assert app.printed()[1:] == [f"{call:28}{figures}  {outcome}".rstrip()]
+    assert app.totals()[1].split() == ["1", "call", "1,204→145", "$0.000268"]
+
+
+@pytest.mark.parametrize(
+    ("names", "outcome", "expected"),
+    [
+        ("gen_ai", None, "ok"),
+        ("gen_ai", "completed", ""),
+        ("gen_ai", "abandoned", ""),
+        ("llm", None, "ok"),
+        ("llm", "completed", "ok"),
+        ("llm", "abandoned", "abandoned"),
+        ("gen_ai,llm", None, "ok"),
+        ("gen_ai,llm", "completed", "ok"),
+        ("gen_ai,llm", "abandoned", "abandoned"),
+    ],
+)
+def test_ok_is_known(names: str, outcome: StreamOutcome | None, expected: str, start: AppStart) -> None:
+    """Where the vocabulary that tells how a stream ended is not written, a stream is not said to be ok."""
+    app = start()
+    app.call(_written(names, _streamed(outcome)))
+    assert app.printed()[1][101:] == expected
+
+
+@pytest.mark.parametrize(("names", "expected"), [("gen_ai", "310 ms"), ("llm", ""), ("gen_ai,llm", "")])
+def test_no_first_token(names: str, expected: str, start: AppStart) -> None:
+    """The first chunk stands for the first token only where it is not known whether it had one."""
+    app = start()
+    app.call(
+        _written(
+            names, replace(_streamed("abandoned"), stream=Stream(outcome="abandoned", chunk_count=1, first_chunk=0.31))
+        )
+    )
+    assert app.printed()[1][65:74].strip() == expected
+
+
+@pytest.mark.parametrize(("names", "expected"), [("gen_ai", "Timeout"), ("llm", "408 Timeout")])
+def test_failure_in_any_vocabulary(names: str, expected: str, start: AppStart) -> None:
+    """A failed call is one in either."""
+    app = start()
+    failure = Failure(type="Timeout", ancestry=("Timeout",), status_code=408)
+    app.call(
+        _written(
+            names, Call(name="chat", operation="chat", target=Target(), timing=Timing(started_at=1), failure=failure)
+        )
+    )
+    assert app.printed()[1][101:] == expected
+
+
+def test_every_attribute_is_in_a_vocabulary() -> None:
+    """A name that is read is a name that is written."""
+    written = {name for vocabulary in VOCABULARIES.values() for name in vocabulary}
+    assert {name for names in ATTRIBUTES.values() for name in names} <= written
+
+
+class Collecting(io.StringIO):
+    """A garbage collection comes while it is written to, and ends a span of the app's."""
+
+    app: App | None = None
+
+    def write(self, text: str) -> int:
+        app, self.app = self.app, None
+        if app is not None:
+            app.call(CLAUDE)
+        return super().write(text)
+
+
+def test_a_span_that_ends_while_lines_are_printed(start: AppStart) -> None:
+    """Its line comes after them, and nobody waits for ever."""
+    out = Collecting()
+    app = start(at_once=True, out=out)
+    out.app = app
+    app.call(CHAT)
+    assert app.tree() == ["chat gpt-4o-mini", "chat claude-sonnet-4"]
+
+
+def test_status_error(start: AppStart) -> None:
+    """A span with an error status failed, even where no type says how."""
+    app = start()
+    span = app.start("chat", None, SpanKind.CLIENT)
+    span.set_status(StatusCode.ERROR)
+    app.end(span)
+    assert app.printed()[1].endswith("  error")
+
+
+def test_long_error(start: AppStart) -> None:
+    """An error too long for its column takes the place of blank figures, then is cut."""
+    app = start(width=60)
+    app.call({**FAILED, "llm.error.status_code": 429, "error.type": "RateLimitError"})
+    app.call({**FAILED, "llm.error.status_code": 400, "error.type": "ContextWindowExceededError"})
+    app.call({**CHAT, "error.type": "MidStreamFallbackError"})
+    assert app.printed()[1:] == [
+        "chat gpt-4o                     1.24 s  429 RateLimitError",
+        "chat gpt-4o                     1.24 s  400 ContextWindowEx…",
+        "chat gpt-4o-mini                1.24 s  $0.000268  MidStrea…",
+    ]
+
+
+def test_wide_figures(start: AppStart) -> None:
+    """Figures too wide for their column are taken out of the call; neither they nor the outcome are cut."""
+    app = start(width=60)
+    app.call({**CHAT, "gen_ai.usage.cost.amount": 1.2e-12})
+    app.call({**CHAT, "gen_ai.usage.cost.amount": 1.2e-18, "gen_ai.request.model": "claude-sonnet-4"})
+    assert app.printed()[1:] == [
+        "chat gpt-4o-mini         1.24 s  $0.0000000000012  ok",
+        "chat claude-so…    1.24 s  $0.0000000000000000012  ok",
+    ]
+
+
+def test_depth(start: AppStart) -> None:
+    """Headers have the whole width, and the deepest call has room for half its column."""
+    app = start(width=60)
+    deep: Span | None = None
+    for depth in range(1, 9):
+        deep = app.start(f"handle the request with middleware number {depth}", deep)
+    app.call(CHAT, deep)
+    assert app.printed()[-2:] == [
+        "              handle the request with middleware number 8",
+        "               chat gpt-4o-…    1.24 s  $0.000268  ok",
+    ]
+
+
+@pytest.mark.parametrize("width", range(1, 130))
+def test_width(width: int, start: AppStart) -> None:
+    """However narrow, no line is wider than the terminal."""
+    app = start(width=width)
+    deep: Span | None = None
+    for depth in range(12):
+        deep = app.start(f"a span at the depth of {depth}", deep)
+    app.call({**CHAT, "gen_ai.request.model": "日本語のモデル" * 5, "gen_ai.provider.name": "p" * 30}, deep)
+    app.call({**CHAT, "gen_ai.usage.input_tokens": 10**15, "gen_ai.usage.cost.amount": 1e-15}, deep)
+    app.call({**CHAT, "error.type": "E" * 300}, deep)
+    app.call(FAILED)
+    app.provider.shutdown()
+    assert [line for line in app.printed() if Console().measure(line).maximum > width] == []
+
+
+@pytest.mark.parametrize(
+    ("width", "figures"),
+    [
+        (200, ["provider", "time", "1st token", "tokens", "cost"]),
+        (100, ["provider", "time", "1st token", "tokens", "cost"]),
+        (99, ["time", "1st token", "tokens", "cost"]),
+        (80, ["time", "tokens", "cost"]),
+        (60, ["time", "cost"]),
+        (50, ["time"]),
+    ],
+)
+def test_columns(width: int, figures: list[str], start: AppStart) -> None:
+    """As it gets narrower the least important figures go first."""
+    app = start(width=width)
+    app.call(CHAT)
+    heading = app.printed()[0]
+    assert [name for name in FIGURES if name in heading] == figures
+
+
+def test_resized_terminal(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
+    """The heading is printed once, and again when the columns have changed."""
+    app = start(out=Terminal())
+    headings = []
+    for columns in ("100", "100", "60"):
+        monkeypatch.setenv("COLUMNS", columns)
+        app.call(CHAT)
+        headings.append(len(app.printed()) - 1)
+    assert headings == [1, 0, 1]
+
+
+class Windows1252(io.StringIO):
+    """What stderr is on Windows that goes to a file."""
+
+    encoding = "cp1252"
+
+
+def test_a_file_that_does_not_have_every_letter(start: AppStart) -> None:
+    """Arrows are written in ASCII, as wide as they are, lest they be escaped."""
+    app = start(out=Windows1252())
+    app.call(CHAT)
+    lines = app.printed()
+    assert lines == [line.replace("→", ">") for line in _printed_by(start, CHAT)]
+    assert " 1,204>145 " in lines[-1]
+
+
+def _printed_by(start: AppStart, attributes: Attributes) -> list[str]:
+    app = start()
+    app.call(attributes)
+    return app.printed()
+
+
+def test_no_calls(start: AppStart) -> None:
+    """Without calls there are no totals."""
+    app = start()
+    app.end(app.start("SELECT"))
+    app.end(app.start("route smart", None, SpanKind.INTERNAL))
+    assert app.totals() == []
+
+
+def test_totals_of_one_model(start: AppStart) -> None:
+    """Totals of a single model have no table, and are printed once."""
+    app = start()
+    app.call(CHAT)
+    assert app.totals() == [
+        "",
+        "1 call                                                                         1,204→145  $0.000268",
+    ]
+    app.provider.shutdown()
+    assert app.printed() == []
+
+
+def test_totals_without_figures(start: AppStart) -> None:
+    """Totals of which nothing is known are blank, not zero."""
+    app = start()
+    app.call({})
+    app.call({})
+    assert app.totals() == ["", "2 calls"]
+
+
+def test_unpriced_calls(start: AppStart) -> None:
+    """Calls that used tokens at no known price are pointed out; failed ones that used nothing are not."""
+    app = start(width=80)
+    unpriced: Attributes = {"gen_ai.request.model": "llama", "gen_ai.usage.input_tokens": 100}
+    for attributes in (CHAT, unpriced, unpriced, FAILED):
+        app.call(attributes)
+    assert app.totals() == [
+        "",
+        "4 calls                                          1,404→145  $0.000268  1 failed",
+        "  1 gpt-4o-mini                                  1,204→145  $0.000268",
+        "  2 llama                                             200→",
+        "  1 gpt-4o                                                             1 failed",
+        "(2 calls without a known price)",
+    ]
+
+
+def test_what_traces_cost(start: AppStart) -> None:
+    """Where calls belong together, what that costs is told; a route has the sum of its calls, which is in no total."""
+    app = start(width=100)
+    for calls in (1, 2):
+        route = app.start("route smart", None, SpanKind.INTERNAL)
+        for _ in range(calls):
+            app.call(CHAT, route)
+        route.set_attributes({"llm.vendor": "litellm", "agentops.trace.cost": calls * 0.0002676})
+        app.end(route)
+    routes = [line.split() for line in app.printed() if line.startswith("route")]
+    assert [[word for word in words if word.startswith("$")] for words in routes] == [["$0.000268"], ["$0.000535"]]
+    assert [line.split() for line in app.totals()[1:2]] == [["3", "calls", "3,612→435", "$0.000803"]]
+
+
+def test_the_line_about_traces(start: AppStart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many traces there were, a few are remembered; the figures are of all."""
+    monkeypatch.setattr(totals, "TRACES_KEPT", 2)
+    app = start(width=100)
+    for _ in range(5):
+        route = app.start("route smart", None, SpanKind.INTERNAL)
+        for _ in range(2):
+            app.call(CHAT, route)
+        app.end(route)
+    assert app.totals()[-1] == "(5 traces, $0.000535 each on average, $0.000535 at most)"
+
+
+def test_many_models(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
+    """The most expensive models are listed, the others counted, and only so many are kept apart."""
+    monkeypatch.setattr(totals, "MODELS_KEPT", 11)
+    app = start()
+    for number in range(13):
+        app.call({"gen_ai.request.model": f"model-{number}", "gen_ai.usage.cost.amount": float(number + 1)})
+    names = [line[:36].rstrip() for line in app.totals()]
+    listed = [f"  1 model-{number}" for number in (10, 9, 8, 7, 6, 5, 4)]
+    assert names == ["", "13 calls", "  2 other models", *listed, "  4 more"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [
+        (None, ""),
+        (0.0, "$0.00"),
+        (0.00007, "$0.000070"),
+        (0.0034126, "$0.003413"),
+        (0.42, "$0.420000"),
+        (0.00000015, "$0.00000015"),
+        (1.2e-12, "$0.0000000000012"),
+        (1, "$1.00"),
+        (1234.5, "$1,234.50"),
+    ],
+)
+def test_dollars(amount: float | None, expected: str) -> None:
+    """A cost is neither scientific nor rounded to nothing."""
+    assert dollars(amount) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent", "received", "expected"),
+    [(None, None, ""), (1204, 0, "1,204→0"), (0, None, "0→"), (None, 7.0, "→7")],
+)
+def test_tokens(sent: float | None, received: float | None, expected: str) -> None:
+    """What is not known is blank, what is nothing is 0."""
+    assert tokens(sent, received) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (None, ""),
+        (-1.0, ""),
+        (0.0004, "<1 ms"),
+        (0.012, "12 ms"),
+        (0.9994, "999 ms"),
+        (0.9996, "1.00 s"),
+        (1.239, "1.24 s"),
+        (59.99, "59.99 s"),
+        (60, "1 m 00 s"),
+        (125, "2 m 05 s"),
+        (3720, "62 m 00 s"),
+    ],
+)
+def test_duration(seconds: float | None, expected: str) -> None:
+    """A duration is in the unit that a reader would choose."""
+    assert duration(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("gpt-4o é 模型", "gpt-4o é 模型"),
+        ("\x1b[31mred\x1b[0m\x07", "[31mred[0m"),
+        ("\x9b31mred\r\n\tnext\x00", "31mrednext"),
+        ("a\u202eb\u2066c\u200bd\u2028e\ud800f", "abcdef"),
+        ("x" * 10_000, "x" * 200),
+    ],
+)
+def test_printable(text: str, expected: str) -> None:
+    """Nothing is left that a terminal obeys."""
+    assert printable(text) == expected
+
+
+def test_foreign_text(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
+    """Names from elsewhere are neither markup nor emoji codes nor escape sequences."""
+    monkeypatch.setenv("COLUMNS", "200")
+    app = start(out=Terminal())
+    nasty = "[red]:boom:[/]\x1b]0;title\x07\n"
+    places = ("gen_ai.operation.name", "gen_ai.request.model", "gen_ai.provider.name", "error.type")
+    app.call(dict.fromkeys(places, nasty), app.start(nasty))
+    text = "\n".join(app.printed())
+    assert text.count("[red]:boom:[/]]0;title") == 4
+    assert not {"\x07", "\x1b]"} & {text[i : i + n] for i in range(len(text)) for n in (1, 2)}
+    assert len(text.splitlines()) == 3
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
+    """Colours are for terminals, and NO_COLOR takes every escape sequence away."""
+    monkeypatch.setenv("COLUMNS", "60")
+    app = start(out=Terminal())
+    app.call(FAILED)
+    app.call(CHAT)
+    assert [re.sub("\x1b\\[([0-9]+)m", r"<\1>", line).replace("<0>", "</>") for line in app.printed()] == [
+        "<2>call</>                        <2>      time       cost</>  <2>outcome</>",
+        "chat <1>gpt-4o</>                     1.24 s             <31>Timeout</>",
+        "chat <1>gpt-4o-mini</>                1.24 s  $0.000268  <32>ok</>",
+    ]
+    monkeypatch.setenv("NO_COLOR", "1")
+    app.call(CHAT)
+    assert app.printed() == ["chat gpt-4o-mini                1.24 s  $0.000268  ok"]
+
+
+def test_hint() -> None:
+    """On construction one line says where the calls are shown, how to send them on and how to stop it."""
+    out = io.StringIO()
+    ConsoleSpanExporter(out)
+    assert out.getvalue() == f"{HINT}\n"
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318" in HINT
+    assert "OTEL_TRACES_EXPORTER=none" in HINT
+
+
+def test_stderr_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without arguments it writes to what stderr is when it writes, and knows the shared open spans."""
+    outs = [io.StringIO(), io.StringIO()]
+    monkeypatch.setattr(sys, "stderr", outs[0])
+    exporter = ConsoleSpanExporter()
+    monkeypatch.setattr(sys, "stderr", outs[1])
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(OPEN_SPANS)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    App(provider, outs[1]).call(CHAT, provider.get_tracer("app").start_span("root"))
+    assert outs[0].getvalue() == f"{HINT}\n"
+    calls = [line[:20].rstrip() for line in outs[1].getvalue().splitlines()]
+    assert calls == ["call", "root", "  chat gpt-4o-mini"]
+
+
+class BrokenPipe(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+
+def _closed() -> io.StringIO:
+    out = io.StringIO()
+    out.close()
+    return out
+
+
+@pytest.mark.parametrize("stderr", [BrokenPipe(), _closed(), None], ids=["broken pipe", "closed", "none"])
+def test_nobody_reads(
+    stderr: io.StringIO | None,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A stderr that cannot be written to ends the printing, and neither the app nor its stdout."""
+    monkeypatch.setattr(sys, "stderr", stderr)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
+    app = App(provider, io.StringIO())
+    app.call(CHAT)
+    app.call(CHAT)
+    provider.shutdown()
+    os.write(1, b"still here")
+    assert (capfd.readouterr().out, caplog.records) == ("still here", [])
+
+
+def test_picture() -> None:
+    """A console that records is drawn on instead of stderr, for a picture."""
+    console = Console(file=io.StringIO(), record=True, width=100)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(console=console)))
+    App(provider, io.StringIO()).call(CHAT)
+    provider.shutdown()
+    picture = console.export_svg(title="python app.py")
+    assert all(word in picture for word in ("LiteLLM", "gpt-4o-mini", "$0.000268", "1&#160;call"))

@@ -1,0 +1,122 @@
+"""Faults of ours: told once, and never the app's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from opentelemetry.context import Context
+
+from agentops_otel_litellm import processors, telemetry
+from agentops_otel_litellm.call import (
+    Attempt,
+    Attempts,
+    Call,
+    Cost,
+    Failure,
+    Request,
+    Response,
+    Routing,
+    Stream,
+    Target,
+    Timing,
+    Usage,
+)
+from agentops_otel_litellm.call.content import Content, Message, Part, Tool
+from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary
+from agentops_otel_litellm.semconv.metrics import METRICS, Metric
+from agentops_otel_litellm.settings import Settings
+from support.broken_parts import breaks
+from support.logged_warnings import LoggedWarnings
+from support.recorder import Recorder
+from support.servers.openai_provider import OpenAIProvider
+
+
+def whole_call() -> Call:
+    """A call with every record there is."""
+    return Call(
+        name="chat",
+        operation="chat",
+        target=Target(provider="openai", model="gpt-4o", address="127.0.0.1", port=1),
+        timing=Timing(started_at=1, duration=0.5),
+        routing=Routing(call_id="id", call_type="completion"),
+        request=Request(model="gpt-4o", stream=True, choice_count=2, user_count=1),
+        response=Response(id="r", model="gpt-4o", finish_reasons=("stop",)),
+        usage=Usage(input=1, output=2, total=3),
+        cost=Cost(total=0.1, source="litellm"),
+        stream=Stream(outcome="completed", chunk_count=2, first_chunk=0.1, last_chunk=0.2, gaps={0.1: 1}),
+        failure=Failure(type="Timeout", ancestry=("Timeout",)),
+        attempts=Attempts(made=tuple(Attempt(number=number, model=model) for number, model in enumerate("aab", 1))),
+        content=Content(
+            input=(Message(role="user", parts=(Part(type="text", content="Hi"),)),),
+            output=(Message(role="assistant", parts=(Part(type="text", content="Hello"),)),),
+            tools=(Tool(type="function", name="look"),),
+        ),
+    )
+
+
+def telemetry_to(recorder: Recorder, rows: Sequence[Metric] = METRICS) -> telemetry.Telemetry:
+    return telemetry.Telemetry(
+        list(VOCABULARIES.values()),
+        metrics=rows,
+        tracer_provider=recorder.tracer_provider,
+        meter_provider=recorder.meter_provider,
+    )
+
+
+@pytest.mark.parametrize("vocabulary", VOCABULARIES)
+def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, told: LoggedWarnings) -> None:
+    """Each function among the rows, broken in turn: the others still write theirs."""
+    call = whole_call()
+    for table in VOCABULARIES[vocabulary].tables:
+        for row, read in table.rows.items():
+            if isinstance(read, str):
+                continue
+            broken_row = Several(breaks) if isinstance(read, Several) else (read[0], breaks)
+            break_it = Table(table.kind, {**table.rows, row: broken_row}, of=table.of)
+            broken = Vocabulary(*(break_it if each is table else each for each in VOCABULARIES[vocabulary].tables))
+            written = VOCABULARIES[vocabulary].attributes(call)
+            tells_of_it = table.of is None or call.name in table.of
+            lost = {name for name in written if tells_of_it and f"{name}.".startswith(f"{row}.")}
+            expected = {name: value for name, value in written.items() if name not in lost}
+            assert broken.attributes(call) == expected
+    assert telemetry.spans() == []
+    assert len(told.take()) == 1  # one place in the source: where `breaks` raises
+
+
+def no_price(_call: Call) -> None:
+    """For a pipeline of which only the names matter."""
+
+
+@pytest.mark.parametrize(
+    "processor", [each.__name__ for each in processors.pipeline(Settings(), no_price, records_content=False)]
+)
+def test_a_broken_processor(processor: str, told: LoggedWarnings, provider: OpenAIProvider) -> None:
+    """A processor that raises is passed over."""
+    recorder = Recorder()
+    telemetry = telemetry_to(recorder)
+    telemetry._pipeline = tuple(breaks if each.__name__ == processor else each for each in telemetry._pipeline)
+    finished = whole_call()
+    telemetry.finish(telemetry.start(finished, Context()), finished)
+    assert recorder.attributes()["gen_ai.operation.name"] == "chat"
+    assert len(told.take()) == 1
+    assert provider.ledger == []
+
+
+@pytest.mark.parametrize("index", [index for index, row in enumerate(METRICS) if row.instrument != "open streams"])
+def test_a_broken_metric(index: int, told: LoggedWarnings) -> None:
+    """A metric whose value cannot be had leaves the others."""
+
+    def recorded(rows: Sequence[Metric]) -> Counter[str]:
+        recorder = Recorder()
+        telemetry = telemetry_to(recorder, rows)
+        finished = whole_call()
+        telemetry.finish(telemetry.start(finished, Context()), finished)
+        points, totals = recorder.measured()
+        return Counter([*(point.name for point in points), *(total.name for total in totals)])
+
+    others_before, row, others = METRICS[:index], METRICS[index], METRICS[index + 1 :]
+    assert recorded([*others_before, replace(row, measure=breaks), *others]) == recorded([*others_before, *others])
+    assert len(told.take()) == 1

@@ -1,0 +1,45 @@
+"""A release of LiteLLM that lacks a function that is patched: one warning, when the feature that needs it is used."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentops_otel_litellm.features import CONSEQUENCES, COOLDOWNS, ROUTES, Features
+from agentops_otel_litellm.patching import patch_points
+from agentops_otel_litellm.patching.patch_points import PATCH_POINTS, missing
+from support.logged_warnings import LoggedWarnings
+
+pytestmark = pytest.mark.usefixtures("own_callbacks")  # a Router registers itself with LiteLLM
+
+
+def test_a_feature_of_which_one_release_has_the_functions_elsewhere() -> None:
+    """Nothing is missing if one module has all patch points of the feature."""
+    by_module: dict[str, list[patch_points.PatchPoint]] = {}
+    for seam in PATCH_POINTS:
+        if seam.feature == ROUTES:
+            by_module.setdefault(seam.module, []).append(seam)
+    assert len(by_module) > 1
+    for rows in by_module.values():
+        assert missing(ROUTES, rows) == []
+        assert missing(ROUTES, rows[1:]) == (rows[:1] if len(rows) > 1 else missing(ROUTES, []))
+
+
+def test_every_feature_says_what_is_missing_without_it() -> None:
+    assert {seam.feature for seam in PATCH_POINTS} - {""} == set(CONSEQUENCES)
+
+
+def test_an_available_feature_is_silent(told: LoggedWarnings) -> None:
+    features = Features()
+    features.provide(ROUTES)
+    features.require(ROUTES)
+    assert told.take() == []
+    features.require(COOLDOWNS)
+    assert len(told.take()) == 1
+
+
+def test_nothing_is_checked_before_litellm_is_instrumented(told: LoggedWarnings) -> None:
+    features = Features()
+    features.provide(ROUTES)
+    features.clear()
+    features.require(COOLDOWNS)
+    assert told.take() == []

@@ -1,0 +1,81 @@
+"""What a forked child finds: nothing of the parent's, and nothing locked."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from agentops_otel_litellm.fork import PARTS, Fork
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+class Part:
+    def __init__(self, renewed: list[str], name: str) -> None:
+        self._renewed, self._name = renewed, name
+
+    def renew(self) -> None:
+        self._renewed.append(self._name)
+
+    def fail(self) -> None:
+        raise ValueError
+
+
+def test_parts_are_renewed_in_their_order() -> None:
+    """Whichever was made first."""
+    fork, renewed = Fork(), list[str]()
+    parts = {name: Part(renewed, name) for name in reversed(tuple(PARTS))}
+    for name, part in parts.items():
+        fork.renews(name, part.renew)
+    fork.in_child()
+    assert renewed == list(PARTS)
+
+
+def test_a_part_that_fails_keeps_no_other_from_being_renewed(told: object) -> None:
+    fork, renewed = Fork(), list[str]()
+    first, last = Part(renewed, "first"), Part(renewed, "last")
+    fork.renews("imports", first.fail)
+    fork.renews("flush", last.renew)
+    fork.in_child()
+    assert renewed == ["last"]
+    (line,) = told.take()  # type: ignore[attr-defined]
+    assert line.startswith("Renewing imports after a fork failed (ValueError")
+
+
+def test_parts_are_not_kept_alive() -> None:
+    """`uninstrument()` lets go of some, and nothing of them may stay."""
+    fork, renewed = Fork(), list[str]()
+    for _ in range(10):
+        fork.renews("metrics", Part(renewed, "gone").renew)
+    kept = Part(renewed, "kept")
+    fork.renews("metrics", kept.renew)
+    assert len(fork._renew["metrics"]) == 1
+    fork.in_child()
+    assert renewed == ["kept"]
+
+
+def test_a_fork_waits_for_an_import_of_ours() -> None:
+    """Another thread imports on our behalf: the child can import the module too."""
+    from agentops_otel_litellm.fork import IMPORTS
+
+    holds, ends = threading.Event(), threading.Event()
+
+    def importing() -> None:
+        with IMPORTS.here():
+            holds.set()
+            ends.wait(30)
+
+    thread = threading.Thread(target=importing)
+    thread.start()
+    holds.wait(30)
+    waiting = threading.Thread(target=IMPORTS.before_fork)
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    ends.set()
+    waiting.join(30)
+    assert not waiting.is_alive()
+    IMPORTS.renew()
+    thread.join()

@@ -1,0 +1,52 @@
+"""The README and the pages in `docs/` say what is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from reference import WRITTEN, page
+
+from support.project import ROOT
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_pages_say_what_the_code_says(name: str) -> None:
+    """Settings, attributes and metrics are those that there are (`python docs/reference.py` writes them)."""
+    assert page(name) == (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def test_links_lead_somewhere() -> None:
+    """Those to other pages, and to headings on them."""
+    pages = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
+    broken = [
+        f"{at.name}: {link}"
+        for at in pages
+        for link in re.findall(r"\]\(([^)\s]+)\)", at.read_text(encoding="utf-8"))
+        if not link.startswith("http") and not _is_there(at, link)
+    ]
+    assert broken == []
+
+
+def test_the_map_of_the_sources_is_right() -> None:
+    """Each place that `docs/how-it-works.md` names is there, and each package and module that matters is named."""
+    named = set(re.findall(r"`([a-z_]+(?:/|\.py))`", (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")))
+    sources = ROOT / "src" / "agentops_otel_litellm"
+    assert [place for place in named if not (sources / place).exists()] == []
+    assert {f"{each.parent.name}/" for each in sources.glob("*/__init__.py")} <= named
+
+
+def _is_there(at: Path, link: str) -> bool:
+    path, _, heading = link.partition("#")
+    to = at.parent / path if path else at
+    return to.is_file() and (not heading or heading in map(_anchor, _headings(to)))
+
+
+def _headings(to: Path) -> list[str]:
+    return re.findall(r"^#+ (.*)$", to.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def _anchor(heading: str) -> str:
+    """As forges make it of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
