@@ -18,7 +18,7 @@ from test_nested import has
 
 FILE = "OTEL_CONFIG_FILE"
 BASE, TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-GRPC = "OTLP over gRPC, which is asked for, needs a package that is not installed."
+GRPC = "OTLP over gRPC needs a package that is not installed."
 HAS_GRPC = has("opentelemetry.exporter.otlp.proto.grpc")
 # What the user sets → of which variables it is told that nothing is taken there.
 ENDPOINTS: list[tuple[dict[str, str], list[str]]] = [
@@ -64,7 +64,7 @@ EXPORTERS: list[tuple[dict[str, str], list[str], dict[str, str]]] = [
     ),
     (
         {"TRACES_EXPORTER": "otlp", "EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"},
-        ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL='http/json' is no protocol"],
+        ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL='http/json' is not a supported protocol"],
         {"TRACES_EXPORTER": "none"},
     ),
     ({"TRACES_EXPORTER": "nonsense", "CONFIG_FILE": "a.yaml"}, [], {}),
@@ -137,8 +137,8 @@ def test_litellm_is_not_asked_for_where_it_is_left_alone(monkeypatch: pytest.Mon
 def test_misspelt_variables(variable: str, meant: str | None) -> None:
     """Where it is plain which setting is meant, its name is told, and never the value, which may be a key."""
     found = list(obstacles.misspelt_variables({variable: "canary"}))
-    line = f"{variable} is no setting, so nothing reads it."
-    assert found == ([] if meant is None else [obstacles.Obstacle(variable, line, f"Is {meant} meant?")])
+    line = f"{variable} is not a setting, so nothing reads it."
+    assert found == ([] if meant is None else [obstacles.Obstacle(variable, line, f"Did you mean {meant}?")])
     assert list(obstacles.misspelt_variables({variable: ""})) == []
 
 

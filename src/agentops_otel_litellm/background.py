@@ -24,7 +24,11 @@ THREAD_NAME = "agentops-background"
 
 
 class Reached:
-    """An event that any code may set or wait for. (`threading.Event` has a lock that is not re-entrant.)"""
+    """An event that all code may set and wait for, including finalizers and signal handlers.
+
+    `threading.Event` is unsuitable, because its lock is not re-entrant: a finalizer that sets the event may have
+    interrupted the code that owns the lock.
+    """
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()

@@ -1,9 +1,9 @@
 """Fork: renews, in the child of a fork, the state that the fork has left unusable.
 
-The child has a copy of the parent's memory and only the thread that forked. A lock of another thread stays locked
-forever, a thread that was running does not exist, and queued data would be sent by both processes. Each part of this
-package that has such state registers one method, which Python calls in the child before the application's code runs.
-This is the only module that registers with `os`.
+The child has a copy of the parent's memory and only the thread that forked. A lock that a different thread owns stays
+locked forever, a thread that was running does not exist, and queued data would be sent by both processes. Each part of
+this package that has such state registers one method, which Python calls in the child before the application's code
+runs. This is the only module that registers with `os`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Fork:
         self._renew[part] = [*existing, WeakMethod(renew)]
 
     def in_child(self) -> None:
-        """Renew all parts. One that fails does not keep the others from being renewed."""
+        """Renew all parts. If one fails, the others are renewed nevertheless."""
         for part, methods in self._renew.items():
             for method in methods:
                 renew = method()
@@ -73,7 +73,7 @@ class Imports:
     """
 
     LIMIT = 5.0
-    """The seconds for which a fork waits at most."""
+    """Maximum number of seconds for which a fork waits."""
 
     def __init__(self) -> None:
         self.renew()
@@ -88,7 +88,7 @@ class Imports:
         self._lock.acquire(timeout=self.LIMIT)
 
     def after_fork_in_parent(self) -> None:
-        with suppress(RuntimeError):  # the import took longer, so the lock was not acquired
+        with suppress(RuntimeError):  # the import took longer than the limit, so the lock was not acquired
             self._lock.release()
 
     def renew(self) -> None:

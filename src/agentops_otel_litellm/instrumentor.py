@@ -111,7 +111,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
 
     def _patch(self, point: PatchPoint, module: ModuleType) -> None:
         if module.__name__ != point.module:
-            return  # LiteLLM moved the module, whose new name is in another row
+            return  # LiteLLM moved the module; a separate row has its new name
         with guard("instrumenting LiteLLM"):
             self._load()
             if patches.patch(module, point.name, resolve_name(point.wrapper)):

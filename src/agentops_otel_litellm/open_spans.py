@@ -16,7 +16,7 @@ class Node:
 
     span_id: int
     parent: int | None
-    """`None` for the first span of this process: a parent in another process is not displayed."""
+    """`None` for the first span of this process, because a parent in a different process is not printed."""
     name: str | None
     """`None` for an unknown ancestor."""
     started: int
@@ -56,7 +56,7 @@ class OpenSpans(SpanProcessor):
     def _store(self, nodes: OrderedDict[int, Node], node: Node) -> None:
         nodes[node.span_id] = node
         if len(nodes) > self._limit:
-            with suppress(KeyError):  # another span has removed the oldest
+            with suppress(KeyError):  # a span on a different thread has removed the oldest one
                 nodes.popitem(last=False)
 
 

@@ -129,7 +129,7 @@ def _record_call(telemetry: Telemetry, logging: object, arguments: Mapping[str, 
 
 
 def _claim(logging: object) -> bool:
-    """Mark the call as recorded. Returns whether it was not recorded before.
+    """Mark the call as recorded. Return `False` if it was recorded already.
 
     It takes no lock, because a signal handler of the application can interrupt it and run LiteLLM's handlers.
     """

@@ -47,12 +47,12 @@ class Delivery:
         self._placed: WeakSet[AgentOpsSpanExporter] = WeakSet()
 
     def renew(self) -> None:
-        """After a fork: an addition that a different thread had begun starts again."""
+        """After a fork, start again if a different thread was adding the exporter."""
         self._lock = RLock()
         self._adds = False
 
     def wanted(self, provider: TracerProvider | None) -> None:
-        """Deliver the spans of this provider; of the global one, which can be set later, if it is `None`."""
+        """Deliver the spans of this provider. `None` is the global provider, which can be set later."""
         if sends_to_agentops(os.environ):
             with self._lock:
                 self._given = provider
@@ -89,7 +89,7 @@ class Delivery:
     def _add_to(self, provider: SDKTracerProvider) -> None:
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, AgentOpsSpanProcessor
 
-        of_unknown = live_exporters() - set(self._placed)  # the app's, of whichever provider
+        of_unknown = live_exporters() - set(self._placed)  # created by the application, for an unknown provider
         if of_unknown or provider in self._has_one or _is_delivered_by_agentops(provider):
             return
         settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()

@@ -48,4 +48,4 @@ def watched(exporter: Exporter) -> Exporter:
             return result
 
     update_wrapper(Watched, exporter, updated=())
-    return Watched  # type: ignore[return-value]  # the same but for that
+    return Watched  # type: ignore[return-value]  # a subclass of the same exporter

@@ -73,7 +73,7 @@ class CallState:
             know(self.logging)
         self._first_logging = self.logging
         self.translation: object = None
-        """The messages into which LiteLLM translated the request, to call another of its functions with them."""
+        """LiteLLM's translation of the request into messages, with which it calls a different LiteLLM function."""
         self.cooldown_time: float | None = None
         """Seconds for which the Router has put the call's deployment into cooldown."""
         self.error: BaseException | None = None
@@ -123,7 +123,8 @@ class CallState:
         return None if make is None else make()
 
     def set_logging(self, logging: object) -> None:
-        """LiteLLM has made a logging object for the call, or for another of its functions that it calls for it.
+        """Set the logging object that LiteLLM has made for the call, or for a further LiteLLM function that the call
+        uses.
 
         The first object has the routing of the call, the last one its result.
         """
@@ -136,21 +137,25 @@ class CallState:
         return self.logging is None and self._operation.is_logged_as(getattr(logging, "call_type", None))
 
     def reset_logging(self) -> None:
-        """LiteLLM starts the call again with another of its functions and the original parameters."""
+        """Reset the logging objects: LiteLLM starts the call again, with a different function and the original
+        parameters.
+        """
         self.logging = self._first_logging = readers.read_logging_object(self._parameters)
 
     def is_continued_by(self, kwargs: Mapping[str, object]) -> bool:
-        """Whether a call inside this one, with these parameters, is LiteLLM's next step of it, and not another call.
+        """Whether a call inside this one, with these parameters, is LiteLLM's next step of this call, not a separate
+        call.
 
-        LiteLLM passes its logging object on to the next step. Without such an object, it is the next step if LiteLLM
-        has made no logging object for this call yet, or if the messages are those that it translated the request into.
+        LiteLLM passes its logging object on to the next step. An inner call without that object is the next step if
+        LiteLLM has made no logging object for this call yet, or if the messages are LiteLLM's translation of this
+        call's request.
         """
         if readers.read_logging_object(kwargs) is not None or self.logging is None:
             return True
         return self.translation is not None and readers.read_messages(kwargs) is self.translation
 
     def set_result(self, result: object, error: BaseException | None) -> None:
-        """LiteLLM has a result, or an error, that it does not return or raise."""
+        """Set a result, or an error, that LiteLLM neither returns nor raises."""
         if result is not None:
             self._answer = self.reader.read_result(result, self.logging)
         self.error = error
@@ -164,7 +169,7 @@ class CallState:
         return self.nested
 
     def add_replaced(self, response: object, context: Mapping[str, object], *, is_rejected: bool = False) -> None:
-        """Add a response, received in `context`, that the application does not get: it is replaced or rejected."""
+        """Add a response, received in `context`, that the application does not receive: it is replaced or rejected."""
         step, nested = step_in(context, self), self.require_nested_responses()
         if step is not None:
             step.add_replaced(response)
@@ -260,7 +265,7 @@ class CallState:
         return None
 
     def _with_response_content(self, content: Content, result: object, streamed: StreamedResponse | None) -> Content:
-        """Add the content of the response, of a stream as much as was received, to that of the request."""
+        """Add the content of the response to the content of the request; for a stream, the part that was received."""
         with _READING_CONTENT:
             if streamed is not None:
                 return replace(content, output=streamed.messages())
@@ -289,9 +294,9 @@ class CallState:
 def _read_failure(
     outcome: StreamOutcome, error: BaseException | None, streamed: StreamedResponse | None
 ) -> tuple[StreamOutcome, Failure | None]:
-    """Return the outcome and the failure, which is that of the exception, or else of an error chunk of the stream.
+    """Return the outcome and the failure. The failure is read from the exception, or else from an error chunk.
 
-    A stream with an error chunk may end as if it were complete.
+    A stream that contains an error chunk may end as if it were complete.
     """
     if error is not None:
         with _READING_EXCEPTION:

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from agentops_otel_litellm.telemetry import Telemetry
 
 CURRENT = create_key("agentops_otel_litellm.invocation")
-"""The key under which an OpenTelemetry context has the invocation that it is inside of."""
+"""The key of an OpenTelemetry context for the current invocation."""
 
 _SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
-"""The key under which the context of an invocation has the span that was current outside of all invocations."""
+"""The key of an invocation's context for the span that was current outside of all invocations."""
 
 
 def outside_of_calls(context: Context) -> Context:
@@ -57,20 +57,20 @@ def _span_outside(context: Context) -> Span:
 
 
 def invocation_in(context: Mapping[str, object]) -> Invocation | None:
-    """The invocation that a context is inside of, if its call has not ended."""
+    """The current invocation of a context, if its call has not ended."""
     invocation = context.get(CURRENT)
     return invocation if isinstance(invocation, Invocation) and invocation.open else None
 
 
 def call_in(context: Mapping[str, object]) -> Invocation | None:
-    """The invocation of a call of a model that a context is inside of, if that call has not ended."""
+    """The current invocation of a model call in a context, if the call has not ended."""
     invocation = invocation_in(context)
     return invocation if invocation is not None and invocation.calls_a_model else None
 
 
 def is_suppressed(context: Mapping[str, object]) -> bool:
-    """Whether instrumentation is suppressed, as `is_instrumentation_enabled()` checks, which reads the context twice
-    more.
+    """Whether instrumentation is suppressed. OpenTelemetry's `is_instrumentation_enabled()` would read the context
+    twice more.
     """
     return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))
 
@@ -123,10 +123,10 @@ class Invocation:
         """The context in which the application made the call."""
         self._streamed: StreamedResponse | None = None
         self._waiting_since: float | None = None
-        """When LiteLLM returned a coroutine or a stream manager, which the application may use or not."""
+        """When LiteLLM returned a coroutine or a stream manager that the application has not used yet."""
         self._finalizer: finalize[..., object] | None = None
         self._route: Invocation | None = None
-        """The route of which this call is an attempt, and below that attempt."""
+        """The route of which this call is an attempt. `_route_attempt` is the attempt."""
         self._route_attempt: RunningAttempt | None = None
         self._unsettled: Callable[[str | None, float | None], None] | None = None
         """Ends the span of the last failed attempt, once the Router has decided on a cooldown."""
@@ -134,7 +134,7 @@ class Invocation:
         """Whether it is a route of the Router's Rust core, which decides on a cooldown after the attempt is over."""
         self._enclosing_call: Invocation | None = None
         self.trace_cost: TraceCost | None = None
-        """The cost of the trace, if its first span in this process is a call's."""
+        """The cost of the trace, if the first span of the trace in this process is the span of a call."""
         self.state = CallState(operation, parameters)
         """The facts that are known about the call."""
         suppressed: Mapping[str, object] = suppress_others(context) if operation.calls_a_model else {}
@@ -199,7 +199,7 @@ class Invocation:
 
     @property
     def calls_a_model(self) -> bool:
-        """Whether it is a call of a model, and not an operation around calls, such as a route or a batch."""
+        """Whether it is a call of a model, not an operation around calls, such as a route or a batch."""
         return self._operation.calls_a_model
 
     @property
@@ -208,11 +208,11 @@ class Invocation:
         return self._operation.name
 
     def has(self, span: Span) -> bool:
-        """Whether the span is that of the call."""
+        """Whether it is the call's span."""
         return span is self._span
 
     def has_id_of(self, span: Span) -> bool:
-        """Whether the span has the id of the call's span, as the non-recording one has that callbacks run in."""
+        """Whether the span has the id of the call's span, like the non-recording span in which callbacks run."""
         return span is self._span or span.get_span_context() == self._span.get_span_context()
 
     def running(self) -> Running:
@@ -227,7 +227,7 @@ class Invocation:
     def leave(self, token: Token[Context] | None, error: BaseException | None = None) -> None:
         """LiteLLM has stopped running. The end of an iteration completes the call; any other exception fails it.
 
-        If a coroutine is collected before it has finished, it is closed in another context, which must not change.
+        A coroutine that is collected before it has finished is closed in a different context, which must not change.
         """
         if error is None:
             if token is not None:
@@ -244,7 +244,7 @@ class Invocation:
             self._fail(error)
 
     def end_with_error(self, error: BaseException) -> None:
-        """End the call, unless it has ended, because `error` is being raised in the application.
+        """End the call, if it has not ended, because `error` is being raised in the application.
 
         A signal handler may have raised it at any point of this package's code. If the context of the call is still the
         current one, the outer context is restored, because nothing else will detach it.
@@ -434,7 +434,7 @@ class Invocation:
             self._route_attempt = route.state.attempts.add(state.started, state.target(), routing)
 
     def _offer_to_enclosing_call(self, result: object) -> None:
-        """Report the result to the enclosing call, as whose result LiteLLM may return it as well."""
+        """Report the result to the enclosing call, because LiteLLM may return it as the result of that call, too."""
         if self._enclosing_call is None or not self._enclosing_call.open:
             return
         with _RECORDING_NESTED:

@@ -115,7 +115,9 @@ class _NativeCall:
         self._declined = invocation
 
     def _start(self, args: tuple[object, ...]) -> Invocation | None:
-        """Return the invocation of a new call; `None` if it continues another, or instrumentation is suppressed."""
+        """Return the invocation of a new call; `None` if it continues an earlier call, or instrumentation is
+        suppressed.
+        """
         with _STARTING:
             telemetry, context = TRACING.telemetry, get_current()
             _binding, request, _args, kwargs, *_ = args

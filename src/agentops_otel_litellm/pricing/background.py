@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 PACKAGE = "genai_prices"
 CLIENT = "httpx2"
-"""The HTTP client of the package. OpenAI's client uses it as soon as it is in `sys.modules`, even if another thread has
-imported only half of it.
+"""The HTTP client of the package. OpenAI's client uses it as soon as it is in `sys.modules`, even while a different
+thread is still importing it.
 """
 
 

@@ -25,15 +25,15 @@ class Limits:
     """Maximum numbers of characters that are recorded."""
 
     part: int
-    """Of one text or structure."""
+    """Maximum of one text or structure."""
     call: int
-    """Of all content of the call."""
+    """Maximum of all content of the call."""
     media: int = 0
-    """Of the base64 of an image or other media, which does not count towards the others."""
+    """Maximum of the base64 of an image or other media, which does not count towards the other two."""
 
 
 def left_out(size: int, noun: str = "characters") -> str:
-    """The mark that replaces what was left out."""
+    """The mark that replaces omitted content."""
     return f"… [{size} {noun} left out]"
 
 

@@ -80,7 +80,7 @@ _METADATA = rows_for(
         "user_id": ("user_id", label),
     },
 )
-# The names of LiteLLM's Langfuse callback.
+# Names that LiteLLM's Langfuse callback reads.
 _TRACE = rows_for(
     App,
     {
@@ -156,7 +156,7 @@ def _openinference(context: Context) -> Iterator[Mapping[str, Any]]:
 
 
 def _without_generated_session(known: dict[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
-    """Omit the session that the proxy has generated, as it can be configured to do for calls without one."""
+    """Omit a session that the proxy has generated, which it can be configured to do for calls without a session."""
     if place.get(_GENERATED):
         known.pop("session_id", None)
     return known

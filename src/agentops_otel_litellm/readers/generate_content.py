@@ -71,7 +71,9 @@ def _counted(result: Any) -> Mapping[str, Any]:
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
-    """Google's candidates are without the thoughts, unless the total shows that they are not; ours are with them."""
+    """Convert Google's counts. Its output excludes thoughts, unless the total shows otherwise; `Usage.output` includes
+    them.
+    """
     known = taken(counted, _COUNTS)
     if not known.get("input") and not known.get("output"):
         return None
@@ -85,7 +87,7 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
 
 
 class _Answer:
-    """The response that the candidates add up to, of one body or of chunks."""
+    """Combines the candidates of one response, or of all chunks of a stream, into a `Response`."""
 
     __slots__ = ("_calls", "_id", "_length", "_model", "_read", "_reasons")
 
@@ -98,7 +100,7 @@ class _Answer:
         self._reasons: dict[int, str | None] = {}
 
     def add(self, response: Mapping[str, Any]) -> bool:
-        """Whether it carried output."""
+        """Add the candidates of a response or chunk, and return whether they contain output."""
         self._id = identifier(response.get("responseId")) or self._id
         self._model = model_name(response.get("modelVersion")) or self._model
         read, output = self._read, False
@@ -127,7 +129,7 @@ class _Answer:
 
 
 class GenerateContentChunks:
-    """Pieces of a stream of responses, which each have a part of the candidates; the last has the whole usage."""
+    """Reads the chunks of a stream. Each has a part of the candidates; the last one has the whole usage."""
 
     __slots__ = ("_answer", "_chat", "_events", "counted", "failure", "first_token")
 
@@ -151,7 +153,7 @@ class GenerateContentChunks:
 
     @property
     def translated(self) -> bool:
-        """Whether LiteLLM makes it of a chat's stream."""
+        """Whether LiteLLM translates a chat stream into this stream."""
         return self._chat is not None
 
     def response(self) -> Response:

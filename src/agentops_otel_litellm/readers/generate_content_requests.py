@@ -88,7 +88,7 @@ def _request(parameters: Parameters, *, stream: bool) -> Request:
 
 
 def _message(content: Any) -> Mapping[str, Any]:
-    """A content, or what stands for one, as the message that it is in a chat."""
+    """A chat message for a content, or for a text or parts, which Google accepts instead of a content."""
     if isinstance(content, str):
         return {"role": "user", "content": content}
     known = camel(content)
@@ -112,7 +112,7 @@ def _parts(part: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _tools(given: Any) -> int | None:
-    """A tool may declare several functions."""
+    """The number of tools. Each function that a tool declares counts as one."""
     if given is None or is_iterator(given):
         return None
     return sum(len(elements(camel(tool).get("functionDeclarations"))) or 1 for tool in each_of(given))

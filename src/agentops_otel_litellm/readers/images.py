@@ -1,4 +1,4 @@
-"""Images made, edited and varied."""
+"""Generation, editing and variation of images."""
 
 from __future__ import annotations
 

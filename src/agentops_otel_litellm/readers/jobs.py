@@ -30,7 +30,7 @@ from agentops_otel_litellm.readers.values import (
 
 Parameters = Mapping[str, Any]
 
-# The first of these in a request is the id of its object; the later ones are those of objects that contain it.
+# The first of these in a request is the id of the requested object; the others are ids of objects that contain it.
 _IDS = (
     "run_id",
     "file_id",
@@ -172,7 +172,7 @@ class PassedChunks(DefaultChunks):
 
 JOB = ApiFormat(request=job_request, response=job_response, usage=no_usage, cost=no_cost)
 RUN = ApiFormat(request=job_request, response=job_response, cost=no_cost)
-"""The run of an assistant has ended when LiteLLM's function returns, so its usage is that of the call."""
+"""The run of an assistant has ended when LiteLLM's function returns, so its usage is recorded for this call."""
 FILE_CONTENT = ApiFormat(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
 PASSTHROUGH = ApiFormat(
     request=http_request,

@@ -33,7 +33,7 @@ from agentops_otel_litellm.readers.values import (
 )
 
 _TOOL_CHOICES = {"auto": "auto", "any": "any", "none": "none", "tool": "function"}
-# Type of an error in a stream, which has no HTTP status → the status of a request that is refused with that type.
+# Type of an error in a stream, which has no HTTP status → the status of a rejected request with this error type.
 _STATUSES = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -135,13 +135,13 @@ def messages_usage(result: Any) -> Usage | None:
 
 
 def _counted(usage: Any) -> Mapping[str, Any]:
-    """The counts of Anthropic's usage. A stream that LiteLLM translates begins with zeros, which are no counts."""
+    """The counts of Anthropic's usage. A stream that LiteLLM translates begins with zeros, which are not counts."""
     known = members(usage)
     return known if any(known.get(name) for name in _COUNTS) else {}
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
-    """Convert Anthropic's counts: its input excludes cached tokens, whereas that of `Usage` includes them."""
+    """Convert Anthropic's counts. Anthropic's input excludes cached tokens; `Usage.input` includes them."""
     known = taken(counted, _COUNTS)
     if not known:
         return None

@@ -58,7 +58,7 @@ _RESULTS = rows_for(
 
 
 def _queries(given: Any) -> dict[str, Any]:
-    """How many, and their characters."""
+    """The number of queries, and of their characters."""
     queries = texts(given)
     return {} if queries is None else {"queries_count": len(queries), "query_length": sum(map(len, queries))}
 
@@ -72,7 +72,7 @@ def rerank_request(parameters: Parameters) -> Request:
 
 
 def search_request(parameters: Parameters) -> Request:
-    """Of the web, or of a vector store."""
+    """Read a request to search the web or a vector store."""
     return Request(**_queries(parameters.get("query")), **taken(parameters, _SEARCHED))
 
 

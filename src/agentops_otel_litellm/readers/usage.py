@@ -1,4 +1,4 @@
-"""Usage in OpenAI's format, to which LiteLLM translates that of nearly all providers → Usage.
+"""OpenAI's usage format, to which LiteLLM translates the usage of nearly all providers → Usage.
 
 The names are those of chats, of the Responses API, and of images, audio and realtime sessions. LiteLLM translates
 between these, in part in place.
@@ -92,9 +92,9 @@ def read_usage(result: Any) -> Usage | None:
 def _read_as_anthropics(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
     """Remove the counts that LiteLLM adds to the usage of Anthropic's models, on any host, and of Bedrock's models.
 
-    These providers do not count by modality; LiteLLM sets the tokens that were not cached as text. It estimates the
-    tokens of the reasoning if the provider did not count them, which cannot be distinguished. It sets zeros for the
-    cache if the provider sent no such counts.
+    These providers do not count by modality; LiteLLM sets the tokens that were not cached as text. It estimates
+    reasoning tokens that the provider did not count, and an estimate cannot be distinguished from a count. It sets
+    zeros for the cache if the provider sent no such counts.
     """
     for name in ("input_text", "output_text", "reasoning"):
         counts.pop(name, None)

@@ -1,4 +1,4 @@
-"""The SDK's own configuration, kept from what the app has set up itself."""
+"""Runs the SDK's configuration, except for the providers that the application has set up itself."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def configure_unset(configure: Callable[[], None]) -> None:
         return
     if kept and os.environ.get(CONFIG_FILE):
         warn_at_start_up(
-            logger, "%s is ignored: the app has set up OpenTelemetry before, so that its own is used.", CONFIG_FILE
+            logger, "%s is ignored: the app has set up OpenTelemetry itself, and its own setup is used.", CONFIG_FILE
         )
         return
     import_exporters = getattr(_configuration, "_import_exporters", None)
@@ -69,7 +69,7 @@ def configure_unset(configure: Callable[[], None]) -> None:
         warn_at_start_up(
             logger,
             "OpenTelemetry is not set up, or in part (%s): telemetry is missing. "
-            "Correct what is set, or install what it needs, and start the program again.",
+            "Correct the setting, or install the missing package, and start the program again.",
             _describe(fault),
         )
         logger.debug("The configuration failed", exc_info=True)
@@ -112,8 +112,8 @@ def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
 
 
 def _describe(fault: Exception) -> str:
-    """The variables whose values the error quotes, and the class of the error. Its text only if the SDK's configuration
-    raised it, about names of components: errors of exporters can quote keys.
+    """The variables whose values the error quotes, and the class of the error. The text of the error is included only
+    if the SDK's configuration raised it, about names of components, because errors of exporters can quote keys.
     """
     quoted = set(re.findall(r"'([^']*)'", str(fault)))
     quoted |= {name.removeprefix(OTLP) for name in quoted}

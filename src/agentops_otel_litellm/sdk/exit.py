@@ -42,7 +42,7 @@ class _Shutdown:
             self._is_over.set()
 
     def begin(self) -> None:
-        atexit.unregister(self._shutdown)  # the SDK's own handler, which would log that this is the second shutdown
+        atexit.unregister(self._shutdown)  # the SDK's handler would log a warning about a second shutdown
         self._may_begin.set()
 
     def wait(self, timeout: float) -> None:
@@ -50,7 +50,7 @@ class _Shutdown:
 
 
 class ProcessExit:
-    """Shuts down providers at exit. Without threads for it, the SDK does, one provider after the other."""
+    """Shuts down providers at exit. If no threads can be started, the SDK shuts them down one after the other."""
 
     def __init__(self) -> None:
         self._providers: Sequence[Any] = ()

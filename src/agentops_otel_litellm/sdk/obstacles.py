@@ -87,8 +87,8 @@ def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
 
 
 def files_that_are_missing(environment: Environment) -> Iterator[Obstacle]:
-    """Certificates and keys of OTLP whose files do not exist. The variables are kept, so nothing is sent over https:
-    the user trusts no other certificate.
+    """Certificates and keys of OTLP whose files do not exist. The variables are kept, so nothing is sent over https,
+    because the user does not trust other certificates.
     """
     for signal in ("", *(f"{each}_" for each in SIGNALS)):
         for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
@@ -103,7 +103,7 @@ def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
     """Unread variables that are similar to a setting. Others can belong to a different program."""
     for variable, meant in unread(environment):
         if meant is not None:
-            yield Obstacle(variable, f"{variable} is no setting, so nothing reads it.", f"Is {meant} meant?")
+            yield Obstacle(variable, f"{variable} is not a setting, so nothing reads it.", f"Did you mean {meant}?")
 
 
 def endpoint_variable(signal: str, environment: Environment) -> str:
@@ -128,22 +128,22 @@ def _problem_of_endpoint(variable: str, text: str) -> tuple[str, str] | None:
     signal = "traces" if is_base else variable.split("_")[3].lower()
     example = "http://localhost:4318" + ("" if is_base else f"/v1/{signal}")
     if split is None:
-        return f"{variable} is no URL that begins with http:// or https://.", f"Set it as in {variable}={example}"
+        return f"{variable} is not a URL that begins with http:// or https://.", f"Set it as in {variable}={example}"
     if split.port == GRPC_PORT:
         return (
-            f"{variable} has the port of OTLP over gRPC, {GRPC_PORT}, and OTLP is sent over HTTP.",
+            f"{variable} has port {GRPC_PORT}, the port of OTLP over gRPC, but OTLP is sent over HTTP.",
             f"Use the port of OTLP over HTTP, as a rule 4318: {variable}={example}",
         )
     path = split.path.rstrip("/")
     if is_base and path.endswith(tuple(f"/v1/{each.lower()}" for each in SIGNALS)):
         return (
-            f"{variable} is a base, to which /v1/traces and the like are added, and has such an end already.",
-            f"Take {path[path.rindex('/v1/') :]} off its end.",
+            f"{variable} is a base URL, to which /v1/traces and so on are appended, but it ends in such a path.",
+            f"Remove {path[path.rindex('/v1/') :]} from its end.",
         )
     if not is_base and not path:
         return (
-            f"{variable} is used as it is, and has no path.",
-            f"Put /v1/{signal} at its end, or set OTEL_EXPORTER_OTLP_ENDPOINT instead.",
+            f"{variable} is used without changes, but has no path.",
+            f"Append /v1/{signal}, or set OTEL_EXPORTER_OTLP_ENDPOINT instead.",
         )
     return None
 

@@ -34,7 +34,7 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
                 warn_of_invalid_value(declared, text, str(accepted))
                 if declared.metadata["without"]:
                     values[declared.name] = None
-        return cls(**values)  # type: ignore[arg-type]  # each value came from its own field's parser
+        return cls(**values)  # type: ignore[arg-type]  # each value is from its field's parser
 
     def vocabularies(self, offered: Collection[str]) -> tuple[str, ...] | None:
         """The names in `semconv`; `None` if there are none, or not all of them are `offered`.

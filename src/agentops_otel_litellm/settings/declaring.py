@@ -29,10 +29,10 @@ def setting(  # noqa: PLR0913 - a table's columns
     without: str | None = None,
 ) -> Value:
     """Declare a setting. `parse` raises a ValueError that describes the accepted values. Values of a `secret` are never
-    shown.
+    displayed.
 
-    If an invalid value must not be replaced by the default, `without` describes what is not done, and the setting is
-    `None`.
+    If the default must not replace an invalid value, `without` describes the consequence for the user, and the setting
+    is `None`.
     """
     metadata = {"variable": variable, "parse": parse, "help": help, "secret": secret, "without": without}
     declared: Value = field(default=default, metadata=metadata, repr=not secret)
@@ -51,7 +51,7 @@ def warn_of_invalid_value(declared: Field[object], text: str, accepted: str) -> 
 
 
 def invalid_value(variable: str, value: str, fault: str) -> str:
-    """A sentence about an invalid value, given as it can be shown. An empty `value` or `fault` is left out."""
+    """A sentence about an invalid value, in which `value` may be displayed. An empty `value` or `fault` is left out."""
     return f"Invalid value for {variable}{f': {value}' if value else ''}{f' ({fault})' if fault else ''}."
 
 
@@ -60,7 +60,7 @@ def is_kept_quiet(declared: Field[object]) -> bool:
 
 
 def quoted(declared: Field[object], text: str) -> str:
-    """An invalid value as far as it can be shown: empty for secrets, and for an invalid URL, in which a password can be
+    """An invalid value for a message. It is empty for secrets, and for an invalid URL, in which a password can be
     anywhere.
     """
     if is_kept_quiet(declared) or declared.metadata["parse"] is url:
@@ -69,7 +69,7 @@ def quoted(declared: Field[object], text: str) -> str:
 
 
 def instead(declared: Field[object]) -> str:
-    """What happens without a valid value, in a sentence."""
+    """A sentence about the value that is used instead, or the consequence."""
     if declared.metadata["without"]:
         return str(declared.metadata["without"])
     default = shown(declared.default)

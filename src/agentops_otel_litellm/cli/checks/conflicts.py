@@ -23,7 +23,7 @@ def check(examined: Examined) -> Iterator[Record]:
 
 
 def another_instrumentation(examined: Examined) -> Iterator[Record]:
-    """Another instrumentation of LiteLLM would record every call a second time."""
+    """A second instrumentation of LiteLLM, which would record every call again."""
     disabled = names(examined.variables.get(DISABLED, ""))
     for found in entry_points(group="opentelemetry_instrumentor"):
         name = next((name for module, name in INSTRUMENTATIONS.items() if found.value.startswith(module)), None)

@@ -86,7 +86,7 @@ def _service_name(examined: Examined) -> Iterator[Record]:
 
 
 def _agentops_added(examined: Examined) -> Iterator[Record]:
-    """The instrumentor adds AgentOps to the destinations, also if another distro or a file configures the SDK."""
+    """The instrumentor adds AgentOps to the destinations, even if a different distro or a file configures the SDK."""
     if sends_to_agentops(examined.environment) and not is_switched_off(examined.variables):
         yield ok("traces", f"also {_describe('TRACES', AGENTOPS, examined)}, unless OTEL_TRACES_EXPORTER is none")
         yield from _check_agentops_key(examined)

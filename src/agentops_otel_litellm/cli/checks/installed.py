@@ -26,7 +26,7 @@ NEEDED = (
 OPTIONAL = {
     "opentelemetry-exporter-otlp-proto-grpc": "OTLP over gRPC",
     "opentelemetry-configuration": "OTEL_CONFIG_FILE",
-    "opentelemetry-distro": "another distro, which can stay installed",
+    "opentelemetry-distro": "a different distro, which can stay installed",
     "opentelemetry-util-genai": "the extra `upload`",
     "genai-prices": "the extra `prices`",
     "agentops": "the AgentOps SDK, which can stay installed",
@@ -80,7 +80,7 @@ def _check_required(name: str) -> Record:
 
 
 def _required(name: str) -> list[str]:
-    """Requirements of this package on another. None if this package is on PYTHONPATH but not installed."""
+    """What this package requires of the package `name`. Empty if this package is on PYTHONPATH but not installed."""
     try:
         requirements = requires(DISTRIBUTION) or []
     except PackageNotFoundError:

@@ -66,7 +66,7 @@ def _expected_value(declared: Field[Any], text: str) -> str | None:
 
 
 def offered_vocabularies() -> list[str]:
-    """The names of this package's vocabularies, and of those that installed packages add. None is loaded."""
+    """The names of this package's vocabularies, and of those in installed packages, which are not loaded."""
     return [*VOCABULARIES, *(each.name for each in entry_points(group=ENTRY_POINTS))]
 
 
@@ -82,7 +82,9 @@ def _with_origin(value: str, origin: str) -> str:
 
 
 def _as_record(found: Unread) -> Record:
-    """A variable that nothing reads: a problem if a setting has a similar name, else it may be another program's."""
+    """A variable that nothing reads: a problem if a setting has a similar name; otherwise it may belong to a different
+    program.
+    """
     text = "nothing reads this variable"
     if found.meant is not None:
         return problem(found.variable, text, f"Rename {found.variable} to {found.meant}, if you mean this setting.")
