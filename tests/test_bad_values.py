@@ -16,7 +16,7 @@ from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.messages import messages_usage
 from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.usage import read_usage
-from agentops_otel_litellm.readers.values import index, number, taken, tokens
+from agentops_otel_litellm.readers.values import index, number, read_fields, tokens
 from agentops_otel_litellm.semconv.gen_ai import EXCEPTION_EVENT
 from api_caller import ApiCaller
 from apps import MESSAGES
@@ -129,7 +129,7 @@ def test_a_row_that_raises_loses_its_field(told: Told) -> None:
         raise ValueError("canary")
 
     rows: dict[str, tuple[str, Callable[[Any], Any]]] = {"a": ("first", fails), "b": ("second", number)}
-    assert taken({"a": 1, "b": 2}, rows) == {"second": 2.0}
+    assert read_fields({"a": 1, "b": 2}, rows) == {"second": 2.0}
     (line,) = told.take()
     assert line.startswith("Reading 'a' failed (ValueError")
 

@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from agentops_exports import Clock
 from agentops_otel_litellm import LiteLLMInstrumentor, flush, init
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES, watched
+from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES, recording_failures
 from agentops_otel_litellm.sdk.configuration import configure_unset
 from agentops_otel_litellm.sdk.flush import _Flush
 from agentops_otel_litellm.sdk.global_providers import SIGNALS
@@ -467,9 +467,9 @@ def test_what_was_not_delivered_is_told_once(provided: list[object], outcome: ob
                 raise outcome
             return Result()
 
-    kind = watched(Exporter)
+    kind = recording_failures(Exporter)
     assert (kind.__name__, issubclass(kind, Exporter)) == ("Exporter", True)
-    assert watched(Provider) is Provider
+    assert recording_failures(Provider) is Provider
     if isinstance(outcome, Exception):
         with pytest.raises(OSError, match="no network"):
             kind().export("a batch")

@@ -42,7 +42,7 @@ def chat(provider: OpenAIProvider, **parameters: object) -> dict[str, object]:
 
 def test_public_names() -> None:
     """What the package offers at its top."""
-    records = {each.name for each in fields(Call)} - {"name", "operation", "trace_cost", "answered_by_another"}
+    records = {each.name for each in fields(Call)} - {"name", "operation", "trace_cost", "answered_by_nested_call"}
     assert {name.lower() for name in agentops_otel_litellm.__all__} == {
         *("litellminstrumentor", "__version__", "call", *records, "attempt", "message", "part", "tool", "document"),
         *("vocabularies", "vocabulary", "table", "several", "always", "init", "flush"),

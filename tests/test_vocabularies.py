@@ -263,7 +263,7 @@ CALL = Call(
     ),
     # usage that nobody counted
     estimate=Estimate(input=35, output=36),
-    answered_by_another=True,
+    answered_by_nested_call=True,
     # cost
     trace_cost=1.25,
 )
@@ -527,7 +527,7 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
 """Those the conventions have no name for."""
 
 
-NO_RECORDS = {"name", "operation", "trace_cost", "answered_by_another"}
+NO_RECORDS = {"name", "operation", "trace_cost", "answered_by_nested_call"}
 
 
 def test_nothing_is_unknown_of_the_whole_call() -> None:
@@ -537,7 +537,7 @@ def test_nothing_is_unknown_of_the_whole_call() -> None:
         *(
             getattr(CALL, each.name)
             for each in fields(CALL)
-            if each.name not in {"name", "operation", "trace_cost", "answered_by_another"}
+            if each.name not in {"name", "operation", "trace_cost", "answered_by_nested_call"}
         ),
     ):
         assert vars(record).keys() == {each.name for each in fields(record)}

@@ -94,7 +94,7 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
         PROCESS_EXIT.arrange(configured, time_limit(os.environ))
         flush_on_signals(os.environ)
         CHILD.arrange(os.environ)
-        DELIVERY.wanted(None)  # also if LiteLLM is not instrumented: other spans are sent there too
+        DELIVERY.request(None)  # also if LiteLLM is not instrumented: other spans are sent there too
         provider = get_tracer_provider()
         if TRACES in unset and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
             provider.add_span_processor(OPEN_SPANS)

@@ -47,7 +47,7 @@ class Fork:
     def __init__(self) -> None:
         self._renew: dict[str, list[WeakMethod[Renew]]] = {part: [] for part in PARTS}
 
-    def renews(self, part: str, renew: Renew) -> None:
+    def register(self, part: str, renew: Renew) -> None:
         """Call `renew`, a bound method, in the child of each later fork, as long as its object exists.
 
         `part` is one of `PARTS`.
@@ -79,8 +79,8 @@ class Imports:
         self.renew()
 
     @contextmanager
-    def here(self) -> Iterator[None]:
-        """Import in this block."""
+    def delay_forks(self) -> Iterator[None]:
+        """A block in which this thread imports: a fork on a different thread waits until its end."""
         with self._lock:
             yield
 
@@ -97,7 +97,7 @@ class Imports:
 
 FORK = Fork()
 IMPORTS = Imports()
-FORK.renews("imports", IMPORTS.renew)
+FORK.register("imports", IMPORTS.renew)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=IMPORTS.before_fork,

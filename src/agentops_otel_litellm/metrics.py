@@ -48,7 +48,7 @@ class Metrics:
         self._enabled = not isinstance(meter, NoOpMeter)
         self._names = _Names()
         self._start_empty()
-        FORK.renews("metrics", self._start_empty)
+        FORK.register("metrics", self._start_empty)
         self._recorded: list[tuple[Metric, Record]] = []
         instruments: dict[str, Record] = {}
         for row in rows:

@@ -42,7 +42,7 @@ class OpenStreams:
     def __init__(self) -> None:
         self._streams: WeakObjects[OpenStream] = WeakObjects()
         self._closes_at_exit = False
-        FORK.renews("open streams", self.renew)
+        FORK.register("open streams", self.renew)
 
     def add(self, stream: OpenStream) -> None:
         if not BACKGROUND.is_running:
@@ -55,7 +55,7 @@ class OpenStreams:
     def discard(self, stream: OpenStream) -> None:
         self._streams.discard(stream)
 
-    def forget(self, stream: OpenStream) -> None:
+    def end_dropped(self, stream: OpenStream) -> None:
         """End a stream that the application has dropped, on the background thread. A finalizer may call this."""
         BACKGROUND.submit(stream.abandon)
 

@@ -260,18 +260,18 @@ def by_name(names: tuple[str, ...], args: tuple[object, ...], kwargs: dict[str, 
 
 def _name(function: Callable[..., object]) -> str:
     """LiteLLM's name of the function, without the `a` of asynchronous functions."""
-    made_for = _made_for(function)
+    made_for = _factory_endpoint(function)
     return made_for or _synchronous_name(function)
 
 
-def _made_for(function: Callable[..., object]) -> str | None:
+def _factory_endpoint(function: Callable[..., object]) -> str | None:
     """The endpoint of a function that LiteLLM's factory created. All of its functions have the same `__name__`."""
     original = inspect.unwrap(function)
     cells = getattr(original, "__closure__", None) or ()
     closed_over = dict(zip(original.__code__.co_freevars, cells, strict=False)) if cells else {}
     twin, endpoint = closed_over.get("sync_func"), closed_over.get("endpoint_name")
     if twin is not None:
-        return _made_for(twin.cell_contents)
+        return _factory_endpoint(twin.cell_contents)
     return endpoint.cell_contents if endpoint is not None else None
 
 

@@ -129,7 +129,7 @@ class Telemetry:
                 log_fault(f"the processor {processor.__name__}", fault)
         if trace_cost is not None:
             with guard("summing the cost of a trace"):
-                call = trace_cost.over(span, call)
+                call = trace_cost.add_ended_call(span, call)
         if span.is_recording():
             if not again:
                 self._emit_details(span, call)

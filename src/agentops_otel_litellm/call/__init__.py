@@ -90,7 +90,7 @@ class Call:
     """Messages, documents and so on, if the user has enabled content."""
     app: App | None = None
     estimate: Estimate | None = None
-    answered_by_another: bool | None = None
+    answered_by_nested_call: bool | None = None
     """Whether a nested call produced the response. The usage and cost are then recorded on the nested call."""
     # cost
     trace_cost: float | None = None

@@ -22,7 +22,7 @@ from agentops_otel_litellm.callbacks.context import ApplicationContext
 from agentops_otel_litellm.features import CALLS, FEATURES
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.invocation import call_in, is_suppressed
-from agentops_otel_litellm.invocation.logging_objects import KNOWN, know
+from agentops_otel_litellm.invocation.logging_objects import KNOWN, mark_as_known
 from agentops_otel_litellm.operations import Operation, by_name, operation_logged_as, parameter_names
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.telemetry import Telemetry
@@ -49,7 +49,7 @@ def wrap_logging_init(init: Function) -> Function:
         with _DETECTING:
             context = get_current()
             if context and (is_suppressed(context) or call_in(context) is not None):
-                know(logging)
+                mark_as_known(logging)
 
     return traced_init
 
@@ -62,7 +62,7 @@ def wrap_scoped_copy(scoped_copy: Function) -> Function:
         copy = scoped_copy(logging, *args, **kwargs)
         with _DETECTING:
             if logging in KNOWN:
-                know(copy)
+                mark_as_known(copy)
         return copy
 
     return traced_copy
@@ -139,7 +139,7 @@ def _claim(logging: object) -> bool:
     try:
         if logging in KNOWN:
             return False
-        know(logging)
+        mark_as_known(logging)
         return True
     finally:
         del _claims[id(logging)]

@@ -37,7 +37,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
         self._name = f"{COMPONENT}/{next(_NUMBERS)}"
         self._start_counting()
         super().__init__(_Reporting(exporter, self), **options)  # type: ignore[arg-type]  # some are whole numbers
-        FORK.renews("dropped spans", self._start_counting)
+        FORK.register("dropped spans", self._start_counting)
 
     def _start_counting(self) -> None:
         """Start from 0. After a fork, the parent reports its own counts."""

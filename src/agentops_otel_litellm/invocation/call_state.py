@@ -11,7 +11,7 @@ from agentops_otel_litellm.call import App, Call, Failure, Request, Routing, Str
 from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.attempts import AttemptTracker
-from agentops_otel_litellm.invocation.logging_objects import know
+from agentops_otel_litellm.invocation.logging_objects import mark_as_known
 from agentops_otel_litellm.invocation.nested_responses import NestedResponses, ResponseFacts, step_in
 from agentops_otel_litellm.invocation.response_reader import ResponseReader
 
@@ -40,7 +40,6 @@ class CallState:
     """
 
     __slots__ = (
-        "_answer",
         "_api_format",
         "_app",
         "_content",
@@ -48,6 +47,7 @@ class CallState:
         "_operation",
         "_parameters",
         "_request",
+        "_unreturned_facts",
         "attempts",
         "cooldown_time",
         "error",
@@ -64,13 +64,13 @@ class CallState:
         self._api_format = readers.api_format_of(operation)
         self._parameters = parameters
         self._request: Request | None = None
-        self._answer: ResponseFacts | None = None
+        self._unreturned_facts: ResponseFacts | None = None
         self._content: Content | None = None
         self._app: App | None = None
         self.logging: object = readers.read_logging_object(parameters)
         """LiteLLM's logging object of the call, the last one if LiteLLM made several; `None` before the first."""
         if self.logging is not None:
-            know(self.logging)
+            mark_as_known(self.logging)
         self._first_logging = self.logging
         self.translation: object = None
         """LiteLLM's translation of the request into messages, with which it calls a different LiteLLM function."""
@@ -87,7 +87,7 @@ class CallState:
 
     def release(self) -> None:
         """Release the objects of the application and of LiteLLM, after the call has ended."""
-        self._parameters, self._request, self._answer, self._content = {}, None, None, None
+        self._parameters, self._request, self._unreturned_facts, self._content = {}, None, None, None
         self._app = None
         self.logging = self._first_logging = self.translation = self.error = None
         self.nested = None
@@ -157,7 +157,7 @@ class CallState:
     def set_result(self, result: object, error: BaseException | None) -> None:
         """Set a result, or an error, that LiteLLM neither returns nor raises."""
         if result is not None:
-            self._answer = self.reader.read_result(result, self.logging)
+            self._unreturned_facts = self.reader.read_result(result, self.logging)
         self.error = error
 
     def require_nested_responses(self) -> NestedResponses:
@@ -235,7 +235,7 @@ class CallState:
             app=self._app,
             content=None if self._content is None else self._logged_content(self._content, result, streamed),
             estimate=self.reader.estimate,
-            answered_by_another=self.nested.is_answered_by_nested_call if self.nested is not None else None,
+            answered_by_nested_call=self.nested.is_answered_by_nested_call if self.nested is not None else None,
         )
 
     def _final_facts(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> ResponseFacts:
@@ -252,8 +252,8 @@ class CallState:
     def _last_facts(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> ResponseFacts:
         if streamed is not None:
             return self.reader.read_stream(streamed.chunks, outcome, self.logging)
-        if self._answer is not None:
-            return self._answer
+        if self._unreturned_facts is not None:
+            return self._unreturned_facts
         return self.reader.read_result(result, self.logging) if outcome == "completed" else (None, None, None)
 
     def _logged_content(self, content: Content, result: object, streamed: StreamedResponse | None) -> Content | None:

@@ -282,7 +282,7 @@ class Invocation:
         """
         self._waiting_since = perf_counter()
         if coroutine is not None:
-            self._finalizer = finalize(coroutine, OPEN_STREAMS.forget, self)
+            self._finalizer = finalize(coroutine, OPEN_STREAMS.end_dropped, self)
             self._finalizer.atexit = False
         OPEN_STREAMS.add(self)
 
@@ -312,7 +312,7 @@ class Invocation:
         if self.open:
             with suppress(Exception):  # logging would wait for a lock
                 self._release_stream()
-            OPEN_STREAMS.forget(self)
+            OPEN_STREAMS.end_dropped(self)
 
     def _release_stream(self) -> None:
         if self._streamed is not None:

@@ -41,7 +41,7 @@ ResponseFacts = tuple[Response | None, Usage | None, Cost | None]
 RecordFailure = Callable[[Exception, "Mapping[str, object]"], None]
 
 _STEP = create_key("agentops_otel_litellm.step")
-_RECORDING_ANSWER = guard("recording one of several results")
+_RECORDING_RESULT = guard("recording one of several results")
 _WHOLE = frozenset({"input", "output", "total"})
 """Counts whose sum is known only if every response has the count. The other counts are parts of these."""
 
@@ -236,7 +236,7 @@ class Step:
         """Add the result to those inside the call, and return it."""
         nested = self._state.nested  # `None` after the call has ended, if LiteLLM did not wait for this step
         if nested is not None and self._api_format.counts_tokens and not self._has_result:
-            with _RECORDING_ANSWER:
+            with _RECORDING_RESULT:
                 if isinstance(result, CoroutineType):
                     return result
                 nested.add(self._api_format, result)

@@ -37,7 +37,7 @@ class TraceCost:
         self._open.add(own.span_id)
         return True
 
-    def over(self, span: Span, call: Call) -> Call:
+    def add_ended_call(self, span: Span, call: Call) -> Call:
         """Add the cost of a call that has ended, and return the call; the root call with the sum, if it is known."""
         if call.cost is not None:
             self._known.append(call.cost.total)
@@ -72,7 +72,7 @@ def _has_a_price(call: Call) -> bool:
     """Whether the provider bills a call without a known cost, so that the sum is unknown."""
     if call.usage is not None:
         return True
-    if call.answered_by_another:
+    if call.answered_by_nested_call:
         return False
     if call.failure is not None and (call.stream is None or not call.stream.chunk_count):
         return False

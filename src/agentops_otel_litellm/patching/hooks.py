@@ -12,7 +12,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.call_state import CallState
 from agentops_otel_litellm.invocation.invocation import Invocation, call_in, invocation_in, is_suppressed
-from agentops_otel_litellm.invocation.logging_objects import know
+from agentops_otel_litellm.invocation.logging_objects import mark_as_known
 from agentops_otel_litellm.operations import by_name, parameter_names
 
 Function = Callable[..., Any]
@@ -42,7 +42,7 @@ def _current_state_logged_with(logging: object) -> CallState | None:
     around = None if is_suppressed(context) else invocation_in(context)
     if around is None or not around.state.is_logged_with(logging):
         return None
-    know(logging)
+    mark_as_known(logging)
     return around.state
 
 

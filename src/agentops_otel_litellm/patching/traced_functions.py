@@ -14,7 +14,7 @@ from agentops_otel_litellm.callbacks.coexistence import warn_of_other_recorders
 from agentops_otel_litellm.features import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.invocation import Invocation, call_in, invocation_in, is_suppressed
-from agentops_otel_litellm.invocation.logging_objects import know
+from agentops_otel_litellm.invocation.logging_objects import mark_as_known
 from agentops_otel_litellm.invocation.nested_responses import Step
 from agentops_otel_litellm.invocation.stream_proxy import traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_of, parameter_names
@@ -231,7 +231,7 @@ def _mark_as_handled(kwargs: Parameters) -> None:
     """Keep the callbacks from recording a suppressed call whose logging object was made before, as the proxy does."""
     logging = readers.read_logging_object(kwargs)
     if logging is not None:
-        know(logging)
+        mark_as_known(logging)
 
 
 def traced_result(invocation: Invocation, result: object) -> object:

@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from agentops_otel_litellm.background import Reached, start_thread
+from agentops_otel_litellm.background import ReentrantEvent, start_thread
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
 
@@ -37,12 +37,12 @@ class PackagePrices:
         self._live, self._url = live, url
         self._price: Callable[[Call], Cost | None] | None = None
         self._loads: dict[str, object] = {}
-        self.loaded = Reached()
+        self.loaded = ReentrantEvent()
         """Whether the thread that imports the package has ended."""
         self._stop: Callable[[], None] | None = None
         self._is_closed = False
         self._is_forked = False
-        FORK.renews("prices", self._renew)
+        FORK.register("prices", self._renew)
         with guard(f"importing {CLIENT}"):  # here, where LiteLLM itself is imported, and before there are calls
             if find_spec(PACKAGE) is not None and find_spec(CLIENT) is not None:
                 import_module(CLIENT)
@@ -87,7 +87,7 @@ class PackagePrices:
     def _import(self) -> None:
         with guard("importing genai-prices"):
             try:
-                with IMPORTS.here():
+                with IMPORTS.delay_forks():
                     from agentops_otel_litellm.pricing import genai_prices
 
                     genai_prices.import_all()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from agentops_otel_litellm.call import Call, Cost, Saved
 
 
-def move_to_saved(call: Call) -> Call:
+def move_cached_usage_to_saved(call: Call) -> Call:
     """Move the usage and cost of a cached response, which are those of the original call, to `saved`.
 
     The cached response itself has no usage and a cost of 0. For a stream that LiteLLM replays from its cache, `saved`

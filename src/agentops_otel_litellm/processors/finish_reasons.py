@@ -7,7 +7,7 @@ from dataclasses import replace
 from agentops_otel_litellm.call import Call
 
 
-def drop_incomplete_reasons(call: Call) -> Call:
+def drop_incomplete_finish_reasons(call: Call) -> Call:
     """Drop all finish reasons of a complete stream if LiteLLM lacks the reason of one choice.
 
     The provider sent a reason for each choice. If there are several choices, LiteLLM loses some of the reasons, and can

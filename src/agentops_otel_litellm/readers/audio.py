@@ -22,8 +22,8 @@ from agentops_otel_litellm.readers.values import (
     length,
     members,
     number,
+    read_fields,
     rows_for,
-    taken,
     text,
 )
 
@@ -60,7 +60,7 @@ _TRANSCRIPT = rows_for(
 
 
 def speech_request(parameters: Parameters) -> Request:
-    return replace(default_request(parameters), output_type="speech", **taken(parameters, _SPEECH))
+    return replace(default_request(parameters), output_type="speech", **read_fields(parameters, _SPEECH))
 
 
 def speech_response(result: Any) -> Response:
@@ -80,7 +80,7 @@ def speech_cost(result: Any) -> Cost | None:
 
 
 def transcription_request(parameters: Parameters) -> Request:
-    return replace(default_request(parameters), **taken(parameters, _TRANSCRIPTION))
+    return replace(default_request(parameters), **read_fields(parameters, _TRANSCRIPTION))
 
 
 def transcription_response(result: Any) -> Response:
@@ -90,7 +90,7 @@ def transcription_response(result: Any) -> Response:
     return replace(
         default_response(result),
         language=keyword(transcript.get("language")) if provider.returns_transcripts_unchanged else None,
-        **taken(transcript, _TRANSCRIPT),
+        **read_fields(transcript, _TRANSCRIPT),
     )
 
 

@@ -14,8 +14,8 @@ from agentops_otel_litellm.readers.values import (
     is_iterator,
     model_name,
     number,
+    read_fields,
     rows_for,
-    taken,
     text,
     texts,
 )
@@ -83,7 +83,7 @@ def _request(parameters: Parameters, *, stream: bool) -> Request:
         tools_count=_tools(config.get("tools")),
         tool_choice=mode if mode in _TOOL_CHOICES else None,
         **conversation(messages, given if is_iterator(given) else None),
-        **taken(config, _CONFIG),
+        **read_fields(config, _CONFIG),
     )
 
 

@@ -24,8 +24,8 @@ from agentops_otel_litellm.readers.values import (
     keyword,
     members,
     model_name,
+    read_fields,
     rows_for,
-    taken,
 )
 
 Parameters = Mapping[str, Any]
@@ -114,7 +114,7 @@ def job_request(parameters: Parameters) -> Request:
         model=model_name(parameters.get("model")),
         stream=parameters.get("stream") is True or None,
         resource_id=next((known for known in ids if known is not None), None),
-        **taken(parameters, _REQUEST),
+        **read_fields(parameters, _REQUEST),
     )
 
 
@@ -124,9 +124,9 @@ def job_response(result: Any) -> Response:
         id=next(filter(None, (identifier(response.get(name)) for name in _RESPONSE_IDS)), None),
         model=model_name(response.get("model")),
         cache_hit=cache_hit(result),
-        **taken(response, _RESPONSE),
-        **taken(members(response.get("request_counts")), _REQUESTS),
-        **taken(members(response.get("file_counts")), _FILES),
+        **read_fields(response, _RESPONSE),
+        **read_fields(members(response.get("request_counts")), _REQUESTS),
+        **read_fields(members(response.get("file_counts")), _FILES),
     )
 
 

@@ -25,8 +25,8 @@ from agentops_otel_litellm.readers.values import (
     members,
     model_name,
     number,
+    read_fields,
     rows_for,
-    taken,
     text,
     texts,
     tokens,
@@ -78,7 +78,7 @@ def messages_request(parameters: Parameters) -> Request:
     messages = [_message(message) for message in elements(input_messages)]
     if is_given(system):
         messages.insert(0, {"role": "system", "content": system})
-    known = taken(parameters, _REQUEST)
+    known = read_fields(parameters, _REQUEST)
     if "output_type" not in known:
         configured = output_type(field(parameters.get("output_config"), "format"))
         if configured is not None:
@@ -142,10 +142,10 @@ def _counted(usage: Any) -> Mapping[str, Any]:
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
     """Convert Anthropic's counts. Anthropic's input excludes cached tokens; `Usage.input` includes them."""
-    known = taken(counted, _COUNTS)
+    known = read_fields(counted, _COUNTS)
     if not known:
         return None
-    known |= taken(members(counted.get("output_tokens_details")), _WRITTEN)
+    known |= read_fields(members(counted.get("output_tokens_details")), _WRITTEN)
     if "input" in known:
         known["input"] += known.get("cache_read", 0) + known.get("cache_write", 0)
         if "output" in known:

@@ -25,7 +25,7 @@ of this package.
 
 def price_messages(usage: Any, logging: Any) -> Cost | None:
     """Price Anthropic's `usage`, which has parts with different prices that are in no other record."""
-    worked_out = _worked_out(logging)
+    worked_out = _calculated_price(logging)
     if worked_out is not None or not _is_as_sent(logging):
         return worked_out
     with _IGNORING_UNREADABLE_USAGE:
@@ -36,7 +36,7 @@ def price_messages(usage: Any, logging: Any) -> Cost | None:
 
 def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost | None:
     """Price Google's `usageMetadata`. `streamed` is true for a stream that LiteLLM has not translated."""
-    worked_out = _worked_out(logging)
+    worked_out = _calculated_price(logging)
     if worked_out is not None or not (streamed or _is_as_sent(logging)):
         return worked_out
     # The method has a public name since 1.90 only.
@@ -95,7 +95,7 @@ def _is_as_sent(logging: Any) -> bool:
     return "httpx_response" in (getattr(logging, "model_call_details", None) or ())
 
 
-def _worked_out(logging: Any) -> Cost | None:
+def _calculated_price(logging: Any) -> Cost | None:
     """The price that LiteLLM has calculated, if it has translated the response. It prices an unread stream at 0."""
     cost = read_stream_cost(logging)
     return cost if cost is not None and cost.total else None

@@ -83,7 +83,7 @@ def rows_for(kind: type, rows: Rows) -> Rows:
     return rows
 
 
-def taken(source: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
+def read_fields(source: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
     """Field → value, for the names that have a row. If two names have the same field, a value that is not 0 or empty
     takes precedence.
     """

@@ -23,7 +23,7 @@ LAST = -1_000_000
 
 
 class Child:
-    """The object with which `multiprocessing` calls `begun` in each forked child, and to which it refers weakly."""
+    """The object with which `multiprocessing` calls `add_flush` in each forked child, and to which it refers weakly."""
 
     def __init__(self) -> None:
         self.time_limit = 0.0
@@ -51,11 +51,11 @@ def _add_finalizer(module: ModuleType) -> None:
     well.
     """
 
-    def begun(child: Child) -> None:
+    def add_flush(child: Child) -> None:
         if child.arranged_in != os.getpid():  # else it was spawned, not forked, and `atexit` handlers run
             module.Finalize(None, child.flush, exitpriority=LAST)
 
-    module.register_after_fork(CHILD, begun)
+    module.register_after_fork(CHILD, add_flush)
 
 
 def _flush_before_exit(module: ModuleType) -> None:

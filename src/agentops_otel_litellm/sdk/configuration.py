@@ -16,7 +16,7 @@ from opentelemetry.sdk import _configuration
 
 from agentops_otel_litellm.destinations import AGENTOPS
 from agentops_otel_litellm.exporters.delivery import DELIVERY, live_exporters
-from agentops_otel_litellm.exporters.failures import watched
+from agentops_otel_litellm.exporters.failures import recording_failures
 from agentops_otel_litellm.processes import warn_at_start_up
 from agentops_otel_litellm.sdk.global_providers import SIGNALS, TRACES
 from agentops_otel_litellm.sdk.named_exporters import only_usable_exporters
@@ -54,7 +54,7 @@ def configure_unset(configure: Callable[[], None]) -> None:
     import_exporters = getattr(_configuration, "_import_exporters", None)
     replacements: dict[str, object] = {signal.configured_by: _leave_as_it_is for signal in kept}
     if import_exporters is not None:
-        replacements["_import_exporters"] = lambda *names: [_watched(each) for each in import_exporters(*names)]
+        replacements["_import_exporters"] = lambda *names: [_record_failures(each) for each in import_exporters(*names)]
     processors: list[CountingBatchSpanProcessor] = []
     replacements["BatchSpanProcessor"] = partial(_processor, processors)
     before = live_exporters()
@@ -64,7 +64,7 @@ def configure_unset(configure: Callable[[], None]) -> None:
         for processor in processors:  # now that there is a meter provider
             processor.observe_with(get_meter(f"{SCOPE}.sdk", __version__))
         if TRACES not in kept:
-            DELIVERY.found(live_exporters() - before, TRACES.provider)
+            DELIVERY.record_exporters(live_exporters() - before, TRACES.provider)
     except Exception as fault:
         warn_at_start_up(
             logger,
@@ -79,9 +79,9 @@ def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
     """Configure nothing."""
 
 
-def _watched(named: Mapping[str, type]) -> dict[str, type]:
-    """The exporters, watched for failures. The AgentOps exporter is not, because it keeps undelivered spans itself."""
-    return {name: exporter if name == AGENTOPS else watched(exporter) for name, exporter in named.items()}
+def _record_failures(named: Mapping[str, type]) -> dict[str, type]:
+    """Have the failures of exporters recorded, except of the AgentOps exporter, which keeps undelivered spans."""
+    return {name: exporter if name == AGENTOPS else recording_failures(exporter) for name, exporter in named.items()}
 
 
 def _processor(made: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:

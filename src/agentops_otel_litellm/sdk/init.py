@@ -34,7 +34,7 @@ class _Launch:
     def __init__(self) -> None:
         self._done = False
         self.renew()
-        FORK.renews("init", self.renew)
+        FORK.register("init", self.renew)
 
     def renew(self) -> None:
         """After a fork, keep a complete set-up. Start again if a different thread was setting OpenTelemetry up."""

@@ -46,14 +46,14 @@ def is_switched_off(environment: Environment) -> bool:
     return INSTRUMENTATION in disabled or "*" in disabled
 
 
-def why_not(version: str) -> str:
+def describe_unsupported(version: str) -> str:
     """Why a version of LiteLLM is outside the supported range."""
     if version in {"1.82.7", "1.82.8"} or version.startswith("1.107."):
         return "is a compromised release"
     return "is a pre-release" if _PRE_RELEASE.search(version) else "is too old"
 
 
-def litellm_that_is_not_traced(environment: Environment) -> Iterator[Obstacle]:
+def untraced_litellm(environment: Environment) -> Iterator[Obstacle]:
     """OpenTelemetry skips an instrumentation whose package is missing or unsupported, mostly without a warning."""
     if is_switched_off(environment):
         return
@@ -68,10 +68,10 @@ def litellm_that_is_not_traced(environment: Environment) -> Iterator[Obstacle]:
         )
         return
     version = conflict.found.rpartition(" ")[2]
-    yield Obstacle("litellm", f"litellm {version} {why_not(version)}: its calls are not traced.", UPGRADE)
+    yield Obstacle("litellm", f"litellm {version} {describe_unsupported(version)}: its calls are not traced.", UPGRADE)
 
 
-def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
+def unusable_endpoints(environment: Environment) -> Iterator[Obstacle]:
     """Invalid endpoints of OTLP over HTTP. They are not quoted, because they can contain a password."""
     if is_configured_by_file(environment):
         return  # the file has the endpoints
@@ -86,7 +86,7 @@ def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
             yield Obstacle(variable, *found)
 
 
-def files_that_are_missing(environment: Environment) -> Iterator[Obstacle]:
+def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:
     """Certificates and keys of OTLP whose files do not exist. The variables are kept, so nothing is sent over https,
     because the user does not trust other certificates.
     """
@@ -149,8 +149,8 @@ def _problem_of_endpoint(variable: str, text: str) -> tuple[str, str] | None:
 
 
 OBSTACLES: tuple[Callable[[Environment], Iterator[Obstacle]], ...] = (
-    litellm_that_is_not_traced,
-    endpoints_that_take_nothing,
-    files_that_are_missing,
+    untraced_litellm,
+    unusable_endpoints,
+    missing_certificate_files,
     misspelt_variables,
 )

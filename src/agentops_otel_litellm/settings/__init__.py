@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from agentops_otel_litellm.settings.agentops import AgentOpsSettings
 from agentops_otel_litellm.settings.calls import CallSettings
 from agentops_otel_litellm.settings.content import ContentSettings
-from agentops_otel_litellm.settings.declaring import setting, shown, warn_of_invalid_value
+from agentops_otel_litellm.settings.declaring import format_value, setting, warn_of_invalid_value
 from agentops_otel_litellm.settings.processes import ProcessSettings
 from agentops_otel_litellm.settings.values import REDACTED, ContentCapture, names
 
@@ -78,9 +78,9 @@ __all__ = [
     "ContentCapture",
     "Settings",
     "fault_in_choice",
+    "format_value",
     "sdk_is_disabled",
     "set_log_level",
     "setting",
-    "shown",
     "wants_newest_conventions",
 ]

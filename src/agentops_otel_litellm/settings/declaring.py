@@ -46,7 +46,7 @@ def warn_of_invalid_value(declared: Field[object], text: str, accepted: str) -> 
         return
     warned.add(variable)
     # Python's own errors quote the value: the accepted values of a secret are not logged either.
-    fault = "" if is_kept_quiet(declared) else f"expected {accepted}"
+    fault = "" if hides_its_value(declared) else f"expected {accepted}"
     warn_at_start_up(logger, "%s %s", invalid_value(variable, quoted(declared, text), fault), instead(declared))
 
 
@@ -55,7 +55,7 @@ def invalid_value(variable: str, value: str, fault: str) -> str:
     return f"Invalid value for {variable}{f': {value}' if value else ''}{f' ({fault})' if fault else ''}."
 
 
-def is_kept_quiet(declared: Field[object]) -> bool:
+def hides_its_value(declared: Field[object]) -> bool:
     return declared.metadata["secret"] or is_secret(declared.metadata["variable"])
 
 
@@ -63,7 +63,7 @@ def quoted(declared: Field[object], text: str) -> str:
     """An invalid value for a message. It is empty for secrets, and for an invalid URL, in which a password can be
     anywhere.
     """
-    if is_kept_quiet(declared) or declared.metadata["parse"] is url:
+    if hides_its_value(declared) or declared.metadata["parse"] is url:
         return ""
     return repr(without_secrets(declared.metadata["variable"], text))
 
@@ -72,11 +72,11 @@ def instead(declared: Field[object]) -> str:
     """A sentence about the value that is used instead, or the consequence."""
     if declared.metadata["without"]:
         return str(declared.metadata["without"])
-    default = shown(declared.default)
+    default = format_value(declared.default)
     return f"Using {default}." if default else "It is ignored."
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """A setting's value as it is written in its variable; empty if it has none."""
     if value is None:
         return ""

@@ -22,7 +22,7 @@ def check(examined: Examined) -> Iterator[Record]:
         yield from find(examined)
 
 
-def another_instrumentation(examined: Examined) -> Iterator[Record]:
+def second_instrumentation(examined: Examined) -> Iterator[Record]:
     """A second instrumentation of LiteLLM, which would record every call again."""
     disabled = names(examined.variables.get(DISABLED, ""))
     for found in entry_points(group="opentelemetry_instrumentor"):
@@ -82,7 +82,7 @@ def hook_without_its_package(examined: Examined) -> Iterator[Record]:
 
 
 CONFLICTS: tuple[Callable[[Examined], Iterator[Record]], ...] = (
-    another_instrumentation,
+    second_instrumentation,
     vocabulary_without_agentops,
     content_without_redaction,
     litellms_own_callback,

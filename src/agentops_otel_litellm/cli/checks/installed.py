@@ -12,7 +12,7 @@ from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from agentops_otel_litellm.cli.examined import Examined
 from agentops_otel_litellm.cli.record import Record, ok, problem
 from agentops_otel_litellm.instrumentor import LITELLM
-from agentops_otel_litellm.sdk.obstacles import UPGRADE, why_not
+from agentops_otel_litellm.sdk.obstacles import UPGRADE, describe_unsupported
 from agentops_otel_litellm.version import __version__
 
 DISTRIBUTION = "agentops-otel-litellm"
@@ -53,7 +53,7 @@ def litellm() -> Record:
             "pip install litellm, or start the app and this command with the Python that has it.",
         )
     if get_dependency_conflicts((LITELLM,)):
-        return problem("litellm", f"{found} {why_not(found)}: its calls are not traced", UPGRADE)
+        return problem("litellm", f"{found} {describe_unsupported(found)}: its calls are not traced", UPGRADE)
     return ok("litellm", found)
 
 

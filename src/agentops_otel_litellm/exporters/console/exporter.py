@@ -62,7 +62,7 @@ class ConsoleSpanExporter(SpanExporter):
         self._silent = False
         self._has_imported = console is not None
         self._start_empty()
-        FORK.renews("console", self._start_empty)
+        FORK.register("console", self._start_empty)
         with suppress(AttributeError, OSError, ValueError):  # no stderr, or one that is closed
             if not is_first_process():
                 return
@@ -175,7 +175,7 @@ def _path(node: Node, find: Callable[[int], Node | None]) -> list[Node]:
 
 def _import_rich() -> None:
     """Draw one line, so that rich and all modules that it imports lazily are imported. A fork waits for this."""
-    with IMPORTS.here():
+    with IMPORTS.delay_forks():
         from rich.console import Console
         from rich.text import Text
 

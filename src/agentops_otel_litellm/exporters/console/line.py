@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # every process of the app pays for imports: rich is loaded w
 
 # Figure → its format. The call is printed before the figures, its outcome after them.
 FIGURES = {"provider": "<15.15", "time": ">8", "1st token": ">9", "tokens": ">12", "cost": ">9"}
-FIRST_TO_GO = ("provider", "1st token", "tokens", "cost")
+OMITTED_FIRST = ("provider", "1st token", "tokens", "cost")
 CALL_WIDTHS = (26, 36)  # minimum, below which figures are omitted; maximum
 OUTCOME_WIDTH = 9
 GAP = "  "
@@ -35,8 +35,8 @@ HEADING = Line(call=[("call", "dim")], figures={name: name for name in FIGURES},
 
 def layout(width: int) -> tuple[int, list[str]]:
     """The width of the column with the call, and the figures that fit next to it."""
-    for gone in range(len(FIRST_TO_GO) + 1):
-        columns = [name for name in FIGURES if name not in FIRST_TO_GO[:gone]]
+    for omitted in range(len(OMITTED_FIRST) + 1):
+        columns = [name for name in FIGURES if name not in OMITTED_FIRST[:omitted]]
         room = width - len(_figures({}, columns) + GAP) - OUTCOME_WIDTH
         if room >= CALL_WIDTHS[0]:
             break

@@ -9,7 +9,7 @@ from itertools import chain
 from agentops_otel_litellm.exporters.console.figures import dollars, tokens
 from agentops_otel_litellm.exporters.console.line import GAP, Line
 
-MODELS_KEPT, MODELS_SHOWN = 1_000, 8
+MODELS_KEPT, MODELS_PRINTED = 1_000, 8
 TRACES_KEPT = 1_000
 
 Tally = dict[str, float]
@@ -60,10 +60,10 @@ class Totals:
             yield _line(_calls(total["calls"]), total, "bold")
         if len(used) > 1:
             ranked = sorted(used, key=lambda model: (-used[model].get("cost", 0), -used[model]["calls"], model))
-            for model in ranked[:MODELS_SHOWN]:
+            for model in ranked[:MODELS_PRINTED]:
                 yield _line(f"{GAP}{used[model]['calls']:,} {model}", used[model])
-            if len(ranked) > MODELS_SHOWN:
-                yield Line(call=[(f"{GAP}{len(ranked) - MODELS_SHOWN:,} more", "dim")])
+            if len(ranked) > MODELS_PRINTED:
+                yield Line(call=[(f"{GAP}{len(ranked) - MODELS_PRINTED:,} more", "dim")])
         traces = self._traces.line(total["calls"]) if total else None
         if traces is not None:
             yield Line(call=[(traces, "dim")])
