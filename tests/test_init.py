@@ -351,7 +351,7 @@ def test_what_exporters_say_is_not_told(monkeypatch: pytest.MonkeyPatch, told: T
     configure_unset(fail)
     variables = "OTEL_EXPORTER_OTLP_COMPRESSION='zip', OTEL_EXPORTER_ZIPKIN_ENDPOINT='***'"
     assert [line.partition(":")[0] for line in told.take()] == [
-        f"OpenTelemetry is not set up, or in part ({variables}, ValueError)"
+        f"OpenTelemetry is not set up, or only in part ({variables}, ValueError)"
     ]
 
 

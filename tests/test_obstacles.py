@@ -163,4 +163,6 @@ def test_what_the_sdk_cannot_set_up(fault: Exception, monkeypatch: pytest.Monkey
     monkeypatch.setattr(_configuration, "_initialize_components", failing)
     AgentOpsConfigurator().configure()  # type: ignore[no-untyped-call]  # upstream's
     (line,) = told.take()
-    assert line.startswith(f"OpenTelemetry is not set up, or in part ({type(fault).__name__}): telemetry is missing. ")
+    assert line.startswith(
+        f"OpenTelemetry is not set up, or only in part ({type(fault).__name__}): telemetry is missing. "
+    )

@@ -48,11 +48,11 @@ class Features:
         self._checked: set[str] = set()
 
     def provide(self, feature: str) -> None:
-        """The functions that the feature needs are patched."""
+        """Record that the functions that the feature needs are patched."""
         self._available.add(feature)
 
     def clear(self) -> None:
-        """No function is patched any more."""
+        """Forget all features, because no function is patched any more."""
         self._available.clear()
         self._checked.clear()
 

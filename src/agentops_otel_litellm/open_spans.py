@@ -31,7 +31,7 @@ class OpenSpans(SpanProcessor):
     """Stores the nodes of open spans, and of spans that ended recently, whose children may be exported later.
 
     At most `limit` of each are stored, and the oldest are dropped first. There is no lock, because a garbage collection
-    can end a span on the thread that holds it. Both dictionaries are consistent after each step.
+    can end a span on the thread that owns it. Both dictionaries are consistent after each step.
     """
 
     def __init__(self, limit: int = 1_024) -> None:

@@ -1,8 +1,8 @@
 """The backstop: records the span of a call that no patched function traced, from LiteLLM's logging at its end.
 
-Such calls exist because an application can hold a reference to a function of LiteLLM from before it was patched, and
-because the proxy's pass-through endpoints call no such function. The span is created when the call has ended, so it
-has no child spans.
+Such calls exist because an application can refer to a LiteLLM function that it imported before the function was
+patched, and because the proxy's pass-through endpoints call no such function. The span is created when the call has
+ended, so it has no child spans.
 """
 
 from __future__ import annotations

@@ -66,11 +66,12 @@ class Delivery:
             self._placed.update(made)
 
     def cancel(self) -> None:
+        """Add no exporter, because LiteLLM is no longer instrumented."""
         self._waits = False
         self._given = None
 
     def prepare(self) -> None:
-        """Called before each span: add the exporter if the provider is set by now."""
+        """Add the exporter, if the provider is set by now. Called before each span."""
         if self._waits:
             with guard("adding the AgentOps exporter"):
                 self._add_if_provider_is_set()

@@ -52,7 +52,7 @@ class AttemptTracker:
         return self._current is not None
 
     def begin(self) -> None:
-        """LiteLLM sends a request to a provider: begin an attempt, unless one is open."""
+        """Begin an attempt, unless one is open, because LiteLLM sends a request to a provider."""
         if self._current is None:
             self._current = RunningAttempt(perf_counter())
             self._attempts.append(self._current)
@@ -78,8 +78,8 @@ class AttemptTracker:
         self._errors.append(error)
 
     def add_mapped_error(self, error: BaseException, original: object, at: float, target: Target) -> None:
-        """LiteLLM has mapped the exception `original` to `error`: it ends the open attempt, or is a second exception of
-        the attempt that `original` ended.
+        """Record that LiteLLM has mapped the exception `original` to `error`, which ends the open attempt, or is a
+        second exception of the attempt that `original` ended.
         """
         if self.is_open:
             self.fail(error, at, target)
@@ -87,7 +87,7 @@ class AttemptTracker:
             self._errors.append(error)
 
     def fail_nested(self, error: BaseException, parameters: Mapping[str, object], target: Target) -> None:
-        """LiteLLM has made an attempt by calling itself, and that call raised `error`.
+        """Record that an attempt failed which LiteLLM made by calling itself, and which raised `error`.
 
         If it raised before it sent a request, the target is read from the `parameters` of that call.
         """

@@ -178,9 +178,9 @@ class CallState:
         nested.drop_latest(is_rejected=is_rejected)
 
     def begin_attempt(self) -> None:
-        """LiteLLM sends a request to a provider, in the open attempt or in a new one.
+        """Begin an attempt, unless one is open, because LiteLLM sends a request to a provider.
 
-        If it has received a response in the open attempt, that attempt ended then.
+        If LiteLLM has received a response in the open attempt, that attempt is ended at the time of the response.
         """
         nested = self.nested
         if nested is not None and nested.latest_at is not None:
@@ -214,7 +214,7 @@ class CallState:
     ) -> Call:
         """Return the whole call, after it has ended.
 
-        `result` is what LiteLLM returned, if that is no stream.
+        `result` is the object that LiteLLM returned, if it is not a stream.
         """
         outcome, failure = _read_failure(outcome, error, streamed)
         response, usage, cost = self._final_facts(outcome, result, streamed)

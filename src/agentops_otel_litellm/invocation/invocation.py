@@ -220,12 +220,13 @@ class Invocation:
         return Running(self)
 
     def enter(self) -> Token[Context] | None:
-        """LiteLLM starts to run for the call: until `leave`, the call's span is the current span."""
+        """Make the call's span the current span, until `leave`, because LiteLLM starts to run for the call."""
         context = self._context
         return None if context is None else attach(context)
 
     def leave(self, token: Token[Context] | None, error: BaseException | None = None) -> None:
-        """LiteLLM has stopped running. The end of an iteration completes the call; any other exception fails it.
+        """Restore the context, because LiteLLM has stopped running. If `error` is the end of the stream's iteration,
+        the call is completed; any other error fails it.
 
         A coroutine that is collected before it has finished is closed in a different context, which must not change.
         """
@@ -261,13 +262,13 @@ class Invocation:
             attach(self._outer_context)
 
     def end_with_result(self, result: object) -> None:
-        """LiteLLM has returned a response that is no stream."""
+        """End the call with the response that LiteLLM has returned, which is not a stream."""
         error = self.state.error
         self._offer_to_enclosing_call(result)
         self._end("completed" if error is None else "failed", result=result, error=error)
 
     def start_stream(self, stream: object) -> None:
-        """LiteLLM has returned a stream, which the application may read or not."""
+        """Start to record the stream that LiteLLM has returned. The application may read it or drop it."""
         self._offer_to_enclosing_call(stream)
         if self.state.nested is not None:
             self.state.nested.set_result(stream)
@@ -276,7 +277,7 @@ class Invocation:
         OPEN_STREAMS.add(self)
 
     def wait_for_use(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
-        """LiteLLM has returned an object that makes the call when the application uses it.
+        """Keep the call open: LiteLLM has returned an object that makes the call when the application uses it.
 
         The object is `coroutine`, or a stream manager, whose wrapper reports that it is collected.
         """
@@ -287,13 +288,15 @@ class Invocation:
         OPEN_STREAMS.add(self)
 
     def resume(self) -> None:
-        """The application awaits the coroutine."""
+        """Resume the call, because the application awaits the coroutine."""
         if self._finalizer is not None:
             self._finalizer.detach()
         OPEN_STREAMS.discard(self)
 
     def add_chunk(self, token: Token[Context] | None, chunk: object) -> None:
-        """The stream, entered with `token`, has just returned `chunk`."""
+        """Record `chunk`, which the stream has just returned, and detach the context that `enter` attached with
+        `token`.
+        """
         now = perf_counter()
         if token is not None:
             detach(token)
@@ -302,7 +305,7 @@ class Invocation:
             streamed.add(chunk, now)
 
     def drop_stream(self) -> None:
-        """The application has dropped the stream: have the background thread end the call.
+        """Have the background thread end the call, because the application has dropped the stream.
 
         A finalizer calls this, so it must not wait for a lock.
 
@@ -321,11 +324,13 @@ class Invocation:
             self.state.nested.release_streams()
 
     def close(self) -> None:
-        """The application has closed the stream."""
+        """End the call, because the application has closed the stream."""
         self._end("closed")
 
     def abandon(self) -> None:
-        """Nobody will read the stream any more: the call ended with its last chunk, or when LiteLLM returned."""
+        """End the call, because nobody can read the stream any more. Its end is the time of the last chunk, or of
+        LiteLLM's return.
+        """
         self._end("abandoned")
 
     def open_stream_call(self) -> Call | None:

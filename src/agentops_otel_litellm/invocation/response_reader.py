@@ -48,7 +48,9 @@ class ResponseReader:
         self.usage_is_estimated = False
         """Whether LiteLLM has estimated the usage, because the provider counted no tokens."""
         self.calculated_usage: object = None
-        """The usage of a stream as LiteLLM calculated it. It contains estimates of tokens that nobody counted."""
+        """The usage of a stream as LiteLLM calculated it. It contains estimates of tokens that the provider did not
+        count.
+        """
         self.estimate: Estimate | None = None
         """LiteLLM's estimate of the usage, if the provider counted no tokens."""
 

@@ -82,7 +82,8 @@ _OTEL_CALLBACKS = (
     ("litellm.integrations.opentelemetry", "OpenTelemetry"),
     ("litellm.integrations.otel.logger", "OpenTelemetryV2"),
 )
-"""Classes of LiteLLM's own OpenTelemetry callbacks: `langfuse_otel`, `arize_phoenix` and the like are subclasses."""
+"""Classes of LiteLLM's own OpenTelemetry callbacks: `langfuse_otel`, `arize_phoenix` and similar ones are subclasses.
+"""
 
 _OTEL_CALLBACK_METHODS = (
     "log_pre_api_call",

@@ -110,7 +110,7 @@ class _NativeCall:
         return traced_python
 
     def decline(self, invocation: Invocation) -> None:
-        """The native function has declined the call: the Python function continues it from the beginning."""
+        """Have the Python function start the call again, because the native function has declined it."""
         invocation.state.reset_logging()
         self._declined = invocation
 

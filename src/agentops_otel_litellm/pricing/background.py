@@ -43,7 +43,7 @@ class PackagePrices:
         self._is_closed = False
         self._is_forked = False
         FORK.register("prices", self._renew)
-        with guard(f"importing {CLIENT}"):  # here, where LiteLLM itself is imported, and before there are calls
+        with guard(f"importing {CLIENT}"):  # on the thread that imports LiteLLM, before the first call
             if find_spec(PACKAGE) is not None and find_spec(CLIENT) is not None:
                 import_module(CLIENT)
 
@@ -54,14 +54,14 @@ class PackagePrices:
         self._is_forked = True
 
     def close(self) -> None:
-        """LiteLLM is no longer instrumented: stop the downloads."""
+        """Stop the downloads, because LiteLLM is no longer instrumented."""
         self._is_closed = True
         stop, self._stop = self._stop, None
         if stop is not None:
             stop()
 
     def prepare(self) -> None:
-        """A call begins: start loading live prices, which are needed at its end."""
+        """Start loading live prices, because a call has begun that needs them at its end."""
         if self._live:
             self._load_once()
 

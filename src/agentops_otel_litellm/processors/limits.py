@@ -50,6 +50,6 @@ _TOGETHER: Mapping[type, tuple[str, Callable[[str], object]]] = {
 
 
 def mark_together(first: Item, number: int) -> Item:
-    """One mark for `number` items, of which `first` is the first."""
+    """A single mark for `number` items; `first` is the first of them."""
     noun, create_mark = _TOGETHER[type(first)]
     return cast("Item", create_mark(left_out(number, noun)))

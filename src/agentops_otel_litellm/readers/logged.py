@@ -45,7 +45,7 @@ def logged_result(logging: Any, result: Any) -> Any:
 
 
 def logged_parameters(logging: Any) -> Parameters:
-    """The parameters of LiteLLM's function, as far as they are kept."""
+    """The parameters of LiteLLM's function that the logging object has."""
     details = _details(logging)
     parameters = {
         **(details.get("optional_params") or {}),

@@ -119,7 +119,7 @@ def embedding_usage(result: Any) -> Usage | None:
 
     `None` if the provider has not counted it. The usage of embeddings that LiteLLM has cached one by one is not the
     provider's: each has an equal share of the tokens it was counted with, or an estimate. Usage by modality always is
-    the provider's: Gemini counts all but text, Cohere nearly always.
+    the provider's: Gemini counts all modalities except text, and Cohere nearly always counts.
     """
     hidden = _hidden(result)
     if _cache_hit(hidden) and "cache_key" not in hidden:

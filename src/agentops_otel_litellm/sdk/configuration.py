@@ -68,7 +68,7 @@ def configure_unset(configure: Callable[[], None]) -> None:
     except Exception as fault:
         warn_at_start_up(
             logger,
-            "OpenTelemetry is not set up, or in part (%s): telemetry is missing. "
+            "OpenTelemetry is not set up, or only in part (%s): telemetry is missing. "
             "Correct the setting, or install the missing package, and start the program again.",
             _describe(fault),
         )
@@ -100,7 +100,7 @@ def _processor(made: list[CountingBatchSpanProcessor], exporter: SpanExporter) -
 
 @contextmanager
 def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
-    """Replace functions of the SDK's module, as far as it has them."""
+    """Replace the functions that the SDK's module has."""
     there = {name: getattr(_configuration, name) for name in functions if hasattr(_configuration, name)}
     try:
         for name in there:

@@ -52,7 +52,7 @@ def time_limit(environment: Mapping[str, str]) -> float:
 def flush_before_end(timeout: float) -> None:
     """End open streams and export everything, for at most `timeout` seconds.
 
-    This runs on a separate thread, because the code that a signal handler interrupts can hold locks that an export
+    This runs on a separate thread, because the code that a signal handler interrupts can own locks that an export
     needs. If no thread can be started, nothing is exported here.
     """
     is_over = ReentrantEvent()

@@ -89,7 +89,7 @@ def _unusable_names(variable: str, text: str, group: str, known: frozenset[str])
         packages = sorted({PACKAGES[name] for name in missing if variable == "OTEL_PROPAGATORS" and name in PACKAGES})
         available = ", ".join(sorted({*known, *(each.name for each in entry_points(group=group))} - {""}))
         fault = f"not installed: {', '.join(missing)}; installed: {available}"
-        install = f" To have it, pip install {' '.join(packages)}." if packages else ""
+        install = f" To use it, pip install {' '.join(packages)}." if packages else ""
         yield Unusable(variable, f"{_invalid(variable, text, fault)}{install}", ",".join(left) or None)
 
 

@@ -4,7 +4,7 @@ the result.
 
 from __future__ import annotations
 
-import netrc  # noqa: F401 - requests imports it with its first request, where a fork would meet it half done
+import netrc  # noqa: F401 - requests imports it lazily, and a fork could interrupt that
 import os
 from collections.abc import Sequence
 from dataclasses import replace

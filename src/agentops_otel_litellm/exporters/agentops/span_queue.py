@@ -47,7 +47,7 @@ class SpanQueue:
         return [self._spans.popleft() for _ in range(min(size, len(self._spans)))]
 
     def accepted(self) -> None:
-        """A part was accepted: the next ones can be larger again."""
+        """Record that a part was accepted, so that the next parts can be larger again."""
         self._part_size = min(self._part_size * 2, MAX_REQUEST_SPANS)
         self.rejected_parts = 0
         self._unanswered = ()
