@@ -1,4 +1,4 @@
-"""Draws `console.svg`: what the console prints of `examples/quickstart.py`. Run it when either has changed."""
+"""Draws `console.svg`: the console output of `examples/quickstart.py`. Run it when either has changed."""
 
 import io
 import runpy

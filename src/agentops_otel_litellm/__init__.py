@@ -1,6 +1,7 @@
 """OpenTelemetry for LiteLLM: every call traced, measured and priced, with no change to the app.
 
-Importing this imports neither litellm nor the OpenTelemetry SDK; the rest is imported when it is asked for.
+Importing this package imports neither litellm nor the OpenTelemetry SDK. Each public name is imported when it is first
+used.
 """
 
 from importlib import import_module

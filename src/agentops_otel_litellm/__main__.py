@@ -27,7 +27,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     options = parser.parse_args(arguments)
     command = options.app[1:] if getattr(options, "app", ())[:1] == ["--"] else getattr(options, "app", [])
     environment = dict(os.environ)
-    # OpenTelemetry reads variables on import, so unusable ones are removed before. `doctor` examines the originals.
+    # OpenTelemetry reads variables on import, so invalid values are removed first. `doctor` examines the original
+    # values.
     (drop_unusable_variables if options.command == "run" else mend_variables)(os.environ)
     if options.command == "settings":
         from agentops_otel_litellm.cli.settings import settings_table

@@ -1,8 +1,8 @@
-"""Attribute values that an exporter can encode: one value that it cannot encode loses the whole batch.
+"""Makes attribute values encodable. A single value that an exporter cannot encode loses the whole batch.
 
-OTLP has no lone surrogates, which Python's strings may hold, no integers beyond 64 bits, and no structures nested
-deeper than protobuf reads. Everything this package gives to the SDK passes through here: span names, attributes of
-spans, events, log records and metrics, and status messages.
+OTLP cannot encode lone surrogates, which Python's strings may contain, integers of more than 64 bits, and structures
+that are nested deeper than protobuf's limit. All values that this package passes to the SDK are cleaned here: span
+names, status messages, and the attributes of spans, events, log records and metrics.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from typing import Any
 from opentelemetry.util.types import AttributeValue
 
 MAX_DEPTH = 31
-"""Dicts and lists within each other in an attribute. Protobuf reads messages of 100 levels: each dict takes three of
-them, and the messages around an event's attribute take seven.
+"""Maximum nesting of dicts and lists in an attribute. Protobuf reads messages of up to 100 levels: each dict takes
+three levels, and the messages around an event's attribute take seven.
 """
 MAX_CONTENT_DEPTH = 24
-"""The same of a structure in message content, a tool's arguments for example, which is within four others."""
+"""Maximum nesting of a structure in message content, such as a tool's arguments, which is itself nested in four others.
+"""
 _INTEGERS = range(-(2**63), 2**63)
 
 
 def clean_text(text: str) -> str:
-    """The text with `?` for each lone surrogate."""
+    """Replace each lone surrogate of a text with `?`."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def clean_attributes(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """The attributes whose values can be encoded. An integer beyond 64 bits is left out; a nested structure that
-    protobuf does not hold is JSON text.
+    """The attributes whose values can be encoded. An integer of more than 64 bits is left out; a nested structure that
+    protobuf cannot encode becomes JSON text.
     """
     cleaned: dict[str, AttributeValue] = {}
     for name, value in attributes.items():
@@ -49,7 +50,7 @@ def clean_attributes(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]
 
 
 def is_encodable(value: Any, levels: int = MAX_DEPTH) -> bool:  # noqa: ANN401 - JSON is anything
-    """Whether protobuf holds a value of JSON as it is, nested in at most `levels` dicts and lists."""
+    """Whether protobuf can encode a JSON value unchanged: its dicts and lists are nested at most `levels` deep."""
     if isinstance(value, dict):
         return levels > 0 and all(
             isinstance(name, str) and is_encodable(each, levels - 1) for name, each in value.items()
@@ -59,9 +60,9 @@ def is_encodable(value: Any, levels: int = MAX_DEPTH) -> bool:  # noqa: ANN401 -
     return not isinstance(value, int) or value in _INTEGERS
 
 
-def json_text(value: Any, default: Callable[[Any], Any] = str) -> str | None:  # noqa: ANN401 - (the same)
-    """A structure as JSON text; `None` if it is nested deeper than Python writes, or within itself. `default` gives
-    what stands for an object that JSON does not have.
+def json_text(value: Any, default: Callable[[Any], Any] = str) -> str | None:  # noqa: ANN401 - any JSON value
+    """A structure as JSON text; `None` if Python cannot write it, because it is nested too deeply or contains itself.
+    `default` converts an object that JSON cannot represent.
     """
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=default, skipkeys=True)
@@ -69,7 +70,7 @@ def json_text(value: Any, default: Callable[[Any], Any] = str) -> str | None:  #
         return None
 
 
-def _clean_other(value: Any) -> Any:  # noqa: ANN401 - (the same)
+def _clean_other(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """A value that is neither a plain string nor a plain number: a sequence, or a structure in an event."""
     if isinstance(value, str):
         return clean_text(str.__str__(value))
@@ -78,7 +79,7 @@ def _clean_other(value: Any) -> Any:  # noqa: ANN401 - (the same)
     return value
 
 
-def _clean_structure(value: Any) -> Any:  # noqa: ANN401 - (the same)
+def _clean_structure(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, dict):

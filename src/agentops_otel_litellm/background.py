@@ -23,8 +23,12 @@ Wake = queue.SimpleQueue[None]
 THREAD_NAME = "agentops-background"
 
 
-class Reached:
-    """An event that any code may set or wait for. (`threading.Event` has a lock that is not re-entrant.)"""
+class ReentrantEvent:
+    """An event that all code may set and wait for, including finalizers and signal handlers.
+
+    `threading.Event` is unsuitable, because its lock is not re-entrant: a finalizer that sets the event may have
+    interrupted the code that owns the lock.
+    """
 
     def __init__(self) -> None:
         self._queue: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -47,7 +51,7 @@ class Background:
 
     def __init__(self) -> None:
         self.renew()
-        FORK.renews("background", self.renew)
+        FORK.register("background", self.renew)
 
     def renew(self) -> None:
         """Set the initial state, without jobs and thread, at first and in the child of a fork."""
@@ -84,7 +88,7 @@ class Background:
         """Wait until all jobs submitted before are done, for at most `timeout` seconds; return whether they are."""
         if not self._wakes:
             return not self._jobs
-        reached = Reached()
+        reached = ReentrantEvent()
         self.submit(reached.set)
         return reached.wait(timeout)
 

@@ -17,7 +17,7 @@ TERMINALS: Mapping[str, str] = {"console": "the app's stdout", CONSOLE: "the app
 
 
 def exporters(signal: str, environment: Environment) -> tuple[str, ...]:
-    """The exporters of a signal that the SDK creates: those that the user set, or the default. `none` is left out."""
+    """The exporters that the SDK creates for a signal: the user's choice, or the default. `none` is left out."""
     return _listed(environment.get(f"OTEL_{signal}_EXPORTER") or default_exporter(signal, environment))
 
 
@@ -28,7 +28,9 @@ def sends_to_agentops(environment: Environment) -> bool:
 
 
 def destinations(signal: str, environment: Environment) -> tuple[str, ...]:
-    """The exporters of a signal, with that of AgentOps, which the instrumentor adds if it is not named."""
+    """All exporters of a signal, including the AgentOps exporter, which the instrumentor adds if the user does not name
+    it.
+    """
     named = exporters(signal, environment)
     is_added = signal == "TRACES" and AGENTOPS not in named and sends_to_agentops(environment)
     return (*named, AGENTOPS) if is_added else named

@@ -1,4 +1,4 @@
-"""The distro and its configurator: they set defaults only for what the user has not set."""
+"""The distro and its configurator. They set defaults only for variables and providers that are not set."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
             )
 
     def load_instrumentor(self, entry_point: EntryPoint, **options: object) -> None:
-        """Skip what the application, or the launcher, has instrumented before."""
+        """Load an instrumentor, unless the application or the launcher has loaded it already."""
         if not getattr(entry_point.load()(), "is_instrumented_by_opentelemetry", False):
             super().load_instrumentor(entry_point, **options)
 
@@ -76,7 +76,8 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
 
 
 class AgentOpsConfigurator(_OTelSDKConfigurator):
-    """Configures what the application has not set up, as the SDK does, with a resource that names this distro.
+    """Configures the providers that the application has not set, as the SDK does, with a resource that names this
+    distro.
 
     If the console exporter is used, a span processor tracks open spans, under which the console indents calls.
     """
@@ -93,7 +94,7 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
         PROCESS_EXIT.arrange(configured, time_limit(os.environ))
         flush_on_signals(os.environ)
         CHILD.arrange(os.environ)
-        DELIVERY.wanted(None)  # also if LiteLLM is not instrumented: other spans are sent there too
+        DELIVERY.request(None)  # also if LiteLLM is not instrumented: other spans are sent there too
         provider = get_tracer_provider()
         if TRACES in unset and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
             provider.add_span_processor(OPEN_SPANS)

@@ -1,10 +1,10 @@
-"""Loaded by `opentelemetry-instrument` before the app starts: chooses our distro where the user has not.
+"""Chooses this package's distro, unless the user has chosen one. `opentelemetry-instrument` imports this module first.
 
-With several distros installed OpenTelemetry takes the first that it finds on disk. The `opentelemetry-distro`
-package then asks for gRPC, which is not installed with this package, and nothing would be traced.
+If several distros are installed, OpenTelemetry loads the first one that it finds on disk. The distro of the package
+`opentelemetry-distro` selects OTLP over gRPC, which is not installed with this package, so nothing would be traced.
 
-What OpenTelemetry's SDK cannot use is dropped before the application starts, which then does not log it again. What
-the launcher starts is an application of its own, also if another one that is traced starts the launcher.
+Values that the SDK cannot use are removed here, so that the application does not log them again. The launcher always
+starts a new application, which logs its own start-up lines, even if a traced application runs the launcher.
 """
 
 import os

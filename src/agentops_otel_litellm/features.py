@@ -1,7 +1,7 @@
-"""Features that need a function of LiteLLM, and one warning for each that is used where LiteLLM lacks the function.
+"""Features that need a function of LiteLLM. The first use of a feature whose function LiteLLM lacks is logged.
 
 A release of LiteLLM may move a function that is patched. An application that never uses the feature loses nothing, so
-the warning waits until it does.
+the warning is logged when the feature is used.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CONSEQUENCES = MappingProxyType(
         CALLBACKS: "calls that LiteLLM does not make by a function of its own are missing",
     }
 )
-"""Feature → what is missing from the telemetry without it."""
+"""Feature → the telemetry that is missing without it."""
 
 
 class Features:
@@ -48,18 +48,18 @@ class Features:
         self._checked: set[str] = set()
 
     def provide(self, feature: str) -> None:
-        """The functions that the feature needs are patched."""
+        """Record that the functions that the feature needs are patched."""
         self._available.add(feature)
 
     def clear(self) -> None:
-        """No function is patched any more."""
+        """Forget all features, because no function is patched any more."""
         self._available.clear()
         self._checked.clear()
 
     def require(self, feature: str) -> None:
-        """The application uses the feature: warn if it is not available, the first time.
+        """Warn, at the first use of the feature, if it is not available.
 
-        Nothing is checked before a function was patched: then the instrumentor is not in use.
+        Nothing is checked if no function is patched, because the instrumentor is not in use then.
         """
         if feature in self._checked or not self._available:
             return

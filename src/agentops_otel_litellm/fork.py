@@ -1,9 +1,9 @@
 """Fork: renews, in the child of a fork, the state that the fork has left unusable.
 
-The child has a copy of the parent's memory and only the thread that forked. A lock of another thread stays locked
-forever, a thread that was running does not exist, and queued data would be sent by both processes. Each part of this
-package that has such state registers one method, which Python calls in the child before the application's code runs.
-This is the only module that registers with `os`.
+The child has a copy of the parent's memory and only the thread that forked. A lock that a different thread owns stays
+locked forever, a thread that was running does not exist, and queued data would be sent by both processes. Each part of
+this package that has such state registers one method, which Python calls in the child before the application's code
+runs. This is the only module that registers with `os`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Fork:
     def __init__(self) -> None:
         self._renew: dict[str, list[WeakMethod[Renew]]] = {part: [] for part in PARTS}
 
-    def renews(self, part: str, renew: Renew) -> None:
+    def register(self, part: str, renew: Renew) -> None:
         """Call `renew`, a bound method, in the child of each later fork, as long as its object exists.
 
         `part` is one of `PARTS`.
@@ -56,7 +56,7 @@ class Fork:
         self._renew[part] = [*existing, WeakMethod(renew)]
 
     def in_child(self) -> None:
-        """Renew all parts. One that fails does not keep the others from being renewed."""
+        """Renew all parts. If one fails, the others are renewed nevertheless."""
         for part, methods in self._renew.items():
             for method in methods:
                 renew = method()
@@ -73,14 +73,14 @@ class Imports:
     """
 
     LIMIT = 5.0
-    """The seconds for which a fork waits at most."""
+    """Maximum number of seconds for which a fork waits."""
 
     def __init__(self) -> None:
         self.renew()
 
     @contextmanager
-    def here(self) -> Iterator[None]:
-        """Import in this block."""
+    def delay_forks(self) -> Iterator[None]:
+        """A block in which this thread imports: a fork on a different thread waits until its end."""
         with self._lock:
             yield
 
@@ -88,7 +88,7 @@ class Imports:
         self._lock.acquire(timeout=self.LIMIT)
 
     def after_fork_in_parent(self) -> None:
-        with suppress(RuntimeError):  # the import took longer, so the lock was not acquired
+        with suppress(RuntimeError):  # the import took longer than the limit, so the lock was not acquired
             self._lock.release()
 
     def renew(self) -> None:
@@ -97,7 +97,7 @@ class Imports:
 
 FORK = Fork()
 IMPORTS = Imports()
-FORK.renews("imports", IMPORTS.renew)
+FORK.register("imports", IMPORTS.renew)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=IMPORTS.before_fork,

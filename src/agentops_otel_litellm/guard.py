@@ -7,13 +7,13 @@ the main thread, whichever code it runs, and a handler may raise: Celery's soft 
 It is recognised by its traceback. Python calls a signal handler with the signal's number and the frame that it
 interrupted, so the traceback has a frame with two neighbouring arguments: a number and the frame that precedes it in
 the traceback. Other functions that take their caller's frame, such as those of `inspect`, do not take the number. This
-works for functions, methods, partials, lambdas, callable objects and decorated handlers, for a handler that calls
-another function to raise, and for one that unregisters itself first. It does not depend on the class of the exception,
-which is no sign: handlers raise `TimeoutError` too.
+works for functions, methods, partials, lambdas, callable objects and decorated handlers, for a handler that calls a
+function that raises, and for a handler that unregisters itself first. The class of the exception is not checked,
+because handlers also raise ordinary exceptions, such as `TimeoutError`.
 
 Two cases are not recognised: a handler that rebinds or deletes its `frame` argument before it raises, unless it is
 still registered, and an exception that `PyThreadState_SetAsyncExc` raises in a thread, which has no frame of its own.
-All of this runs only when something has been raised.
+The check runs only after an exception was raised.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _frame_lines(error: BaseException) -> str:
 
 
 def _raise_if_from_signal_handler(error: BaseException) -> None:
-    """Raise the exception, or an explicit cause of it, if a signal handler raised that."""
+    """Raise the exception, or an explicit cause of it, if it is from a signal handler."""
     raised: BaseException | None = error
     for _ in range(_LONGEST_CHAIN):
         if raised is None:

@@ -68,7 +68,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._meter_provider = meter_provider
         self._logger_provider = logger_provider
         set_log_level()
-        DELIVERY.wanted(tracer_provider)
+        DELIVERY.request(tracer_provider)
         is_imported = self._patch_or_watch([point for point in PATCH_POINTS if point.is_in_litellm])
         if is_imported:
             with guard("replacing references to LiteLLM's functions"):
@@ -87,7 +87,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         return bool(imported)
 
     def _uninstrument(self, **_kwargs: object) -> None:
-        DELIVERY.unwanted()
+        DELIVERY.cancel()
         if not self._loaded:
             return
         from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
@@ -111,7 +111,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
 
     def _patch(self, point: PatchPoint, module: ModuleType) -> None:
         if module.__name__ != point.module:
-            return  # LiteLLM moved the module, whose new name is in another row
+            return  # LiteLLM moved the module; a separate row has its new name
         with guard("instrumenting LiteLLM"):
             self._load()
             if patches.patch(module, point.name, resolve_name(point.wrapper)):

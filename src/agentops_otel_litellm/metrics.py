@@ -1,8 +1,8 @@
-"""Metrics: what calls contribute, recorded on the thread that exports it.
+"""Metrics: records the values of finished calls, on the thread that exports metrics.
 
-Recording a value costs the SDK 10 to 20 µs, and a streamed call has one for each of its chunks. So a finished call
-is only put aside here, and its values are recorded when the metrics are collected: the aggregates are the same,
-and the app's thread has paid for an append.
+Recording a value costs the SDK 10 to 20 µs, and a streamed call has one for each of its chunks. So a finished call is
+only queued, and its values are recorded when the metrics are collected. The aggregates are the same, and the
+application's thread only appends to a queue.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _GAUGES = count(1)
 
 
 class Metrics:
-    """Instruments for the rows, and the finished calls whose values are still to be recorded."""
+    """The instruments of the metrics, and the queue of finished calls whose values are not recorded yet."""
 
     WAITING_LIMIT = 1_024
-    """Values put aside before the background thread is to record them: collections can be minutes apart."""
+    """Number of queued values above which the background thread records them: collections can be minutes apart."""
 
     def __init__(
         self, meter: Meter, rows: Sequence[Metric] = METRICS, *, open_streams: OpenStreamCalls = tuple
@@ -48,7 +48,7 @@ class Metrics:
         self._enabled = not isinstance(meter, NoOpMeter)
         self._names = _Names()
         self._start_empty()
-        FORK.renews("metrics", self._start_empty)
+        FORK.register("metrics", self._start_empty)
         self._recorded: list[tuple[Metric, Record]] = []
         instruments: dict[str, Record] = {}
         for row in rows:
@@ -63,14 +63,14 @@ class Metrics:
                 self._collections.observe_open_streams(meter, row, open_streams)
 
     def _start_empty(self) -> None:
-        """With no calls. A forked child leaves the parent's to the parent."""
+        """Start with an empty queue. After a fork, the parent records its own calls."""
         self._waiting: deque[tuple[Call, SpanContext]] = deque()
         self._waiting_values = 0
         self._recording = RLock()
 
     def defer(self, call: Call, span_context: SpanContext) -> None:
-        """Have the call's values recorded when metrics are next collected. Takes no lock: a finalizer or a signal
-        handler may end a call.
+        """Queue the call, whose values are recorded at the next collection. This takes no lock, because a finalizer or
+        a signal handler may end a call.
         """
         if not self._enabled:
             return
@@ -81,7 +81,7 @@ class Metrics:
             BACKGROUND.submit(self.record_waiting)
 
     def record_waiting(self) -> None:
-        """Record everything put aside until now. A collection waits for a recording that is under way."""
+        """Record the values of all queued calls. A collection waits for a recording that is in progress."""
         with self._recording:
             self._waiting_values = 0
             while True:
@@ -92,7 +92,7 @@ class Metrics:
                 self._record(call, span_context)
 
     def _record(self, call: Call, span_context: SpanContext) -> None:
-        # Only the span's identity is kept until now: it is all that an exemplar needs.
+        # Only the identity of the span was queued: an exemplar needs nothing else.
         context = trace.set_span_in_context(NonRecordingSpan(span_context), otel_context.Context())
         is_route = call.operation is None
         for row, record in self._recorded:
@@ -105,20 +105,20 @@ class Metrics:
 
 
 class _Collections:
-    """What the collections of one meter call.
+    """The callbacks of one meter's collections.
 
-    A meter never lets go of a callback, and another `instrument()` makes other `Metrics` on the same meter: this knows
-    them only while calls wait there.
+    A meter keeps its callbacks forever, and each `instrument()` creates new `Metrics` for the same meter. So this
+    object refers to `Metrics` only while they have queued calls.
     """
 
     def __init__(self, meter: Meter) -> None:
         self.waiting: dict[int, Metrics] = {}
-        """By id, those with calls whose values are still to be recorded."""
+        """Id → `Metrics` with queued calls."""
         self._observed: set[str] = set()
         self._names = _Names()
         # Collection runs the callbacks of observable instruments first, then reads the others. This one
-        # never has a value, so it is never exported. A meter that has one of that name already would ignore our
-        # callback.
+        # never has a value, so it is never exported. If the meter had an instrument of the same name, it would ignore
+        # our callback.
         meter.create_observable_gauge(f"{SCOPE}.collection_{next(_GAUGES)}", callbacks=[self._record_waiting])
 
     def _record_waiting(self, _options: CallbackOptions) -> Iterable[Observation]:
@@ -175,8 +175,8 @@ def _instrument(meter: Meter, row: Metric) -> Record:
 
 
 class _Names:
-    """The values of metric dimensions so far. Each value creates a time series that lasts as long as the process, and
-    applications can pass anything as a model: values beyond the limit are recorded as `_OTHER`.
+    """The known values of metric dimensions. Each value creates a time series that lasts as long as the process, and
+    applications can pass any text as a model, so values beyond the limit are recorded as `_OTHER`.
     """
 
     LIMIT = 500

@@ -16,7 +16,7 @@ class Node:
 
     span_id: int
     parent: int | None
-    """`None` for the first span of this process: a parent in another process is not displayed."""
+    """`None` for the first span of this process, because a parent in a different process is not printed."""
     name: str | None
     """`None` for an unknown ancestor."""
     started: int
@@ -31,7 +31,7 @@ class OpenSpans(SpanProcessor):
     """Stores the nodes of open spans, and of spans that ended recently, whose children may be exported later.
 
     At most `limit` of each are stored, and the oldest are dropped first. There is no lock, because a garbage collection
-    can end a span on the thread that holds it. Both dictionaries are consistent after each step.
+    can end a span on the thread that owns it. Both dictionaries are consistent after each step.
     """
 
     def __init__(self, limit: int = 1_024) -> None:
@@ -56,7 +56,7 @@ class OpenSpans(SpanProcessor):
     def _store(self, nodes: OrderedDict[int, Node], node: Node) -> None:
         nodes[node.span_id] = node
         if len(nodes) > self._limit:
-            with suppress(KeyError):  # another span has removed the oldest
+            with suppress(KeyError):  # a span on a different thread has removed the oldest one
                 nodes.popitem(last=False)
 
 

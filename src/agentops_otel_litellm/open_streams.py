@@ -21,28 +21,28 @@ class OpenStream(Protocol):
     """The methods of an invocation that are used here."""
 
     def abandon(self) -> None:
-        """Nobody will read the stream any more."""
+        """End the stream, because nobody can read it any more."""
 
     def disown(self) -> None:
-        """Another process ends the stream."""
+        """Do not record the stream, because the parent process ends it."""
 
     def open_stream_call(self) -> Call | None:
         """The call as known now, if it is a call of a model and its stream is open."""
 
 
 class OpenStreams:
-    """The streams that are open in this process. The background thread ends those that the application has dropped.
+    """The open streams of this process. The background thread ends streams that the application has dropped.
 
     The garbage collector may find a dropped stream on any thread, which may own any lock. Ending a span takes locks.
     """
 
     SETTLING_LIMIT = 5.0
-    """The default of the seconds that `settle` waits at most."""
+    """The default of `settle`'s time limit, in seconds."""
 
     def __init__(self) -> None:
         self._streams: WeakObjects[OpenStream] = WeakObjects()
         self._closes_at_exit = False
-        FORK.renews("open streams", self.renew)
+        FORK.register("open streams", self.renew)
 
     def add(self, stream: OpenStream) -> None:
         if not BACKGROUND.is_running:
@@ -55,7 +55,7 @@ class OpenStreams:
     def discard(self, stream: OpenStream) -> None:
         self._streams.discard(stream)
 
-    def forget(self, stream: OpenStream) -> None:
+    def end_dropped(self, stream: OpenStream) -> None:
         """End a stream that the application has dropped, on the background thread. A finalizer may call this."""
         BACKGROUND.submit(stream.abandon)
 

@@ -1,7 +1,7 @@
 """The catalogue of operations: one row for each kind of call, and a default row for every other function of LiteLLM.
 
-A row states what is true of the operation, whatever a convention calls it: conventions map the neutral kinds to their
-own.
+A row has the facts about an operation that do not depend on a convention. Each convention maps the neutral kinds to its
+own names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """What an operation does."""
+    """The kind of an operation, in terms that no convention defines."""
 
     CHAT = auto()
     """A model responds to a conversation."""
@@ -41,7 +41,7 @@ BILLED = frozenset(Kind) - {Kind.MODERATION, Kind.CHAIN, Kind.OTHER}
 
 
 class Unit(Enum):
-    """What an operation is priced by, if not by tokens."""
+    """The unit by which an operation is priced, if not by tokens."""
 
     CHARACTER = auto()
     SECOND = auto()
@@ -52,7 +52,7 @@ class Unit(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A kind of call: its name, LiteLLM's functions for it, and how they are read."""
+    """An operation: its name, LiteLLM's functions for it, and the API format of their requests and responses."""
 
     name: str = ""
     """The operation in span names and `gen_ai.operation.name`. Empty: the name of the function."""
@@ -113,7 +113,7 @@ AMBIGUOUS_NAMES = frozenset(
 """Names of functions that are unclear without the name of their package."""
 
 _ROUTING = ("async_function_with_fallbacks", "_generic_api_call_with_fallbacks", "_drive", "_call_sync")
-"""What `litellm.Router` calls for each of its methods; releases since 1.110 have the last two."""
+"""The functions that all methods of `litellm.Router` call; releases since 1.110 have the last two."""
 
 OPERATIONS: tuple[Operation, ...] = (
     # Chats, in several API formats
@@ -219,20 +219,20 @@ def unit_of(name: str | None) -> Unit | None:
 
 
 def operation_of(function: Callable[..., object]) -> Operation:
-    """The row of a LiteLLM function; an unknown one gets the default row under its own name."""
+    """The row of a LiteLLM function. An unknown function has the default row under its own name."""
     name = _name(function)
     qualified = f"{_package(function)}.{name}"
     return operation_named(qualified if name in AMBIGUOUS_NAMES else name, qualified)
 
 
 def operation_named(name: str, qualified: str = "") -> Operation:
-    """The row of LiteLLM's functions of that name; it is their operation's, too, where the row has none."""
+    """The row of the LiteLLM functions with that name. An operation without a name gets the functions' name."""
     row = next((row for row in OPERATIONS if not {name, qualified}.isdisjoint(row.functions)), DEFAULT)
     return row if row.name else replace(row, name=name)
 
 
 def operation_logged_as(call_type: object) -> Operation:
-    """The row of the LiteLLM function that a logging object is for, by the name it has there."""
+    """The row of the LiteLLM function that a logging object names as its `call_type`."""
     name = str.__str__(call_type) if isinstance(call_type, str) else "unknown"
     function = getattr(sys.modules.get("litellm"), name, None)
     if inspect.isfunction(function):
@@ -241,9 +241,10 @@ def operation_logged_as(call_type: object) -> Operation:
 
 
 def parameter_names(function: Callable[..., object]) -> tuple[str, ...]:
-    """The names of the parameters that may be given by position.
+    """The names of the parameters that may be passed by position.
 
-    Some of LiteLLM's asynchronous functions take `*args` and hand them to their synchronous twin: its names count.
+    Some of LiteLLM's asynchronous functions pass `*args` to their synchronous twin. For these, the names are the
+    twin's.
     """
     parameters = inspect.signature(function).parameters
     twin = _twin(function)
@@ -258,19 +259,19 @@ def by_name(names: tuple[str, ...], args: tuple[object, ...], kwargs: dict[str, 
 
 
 def _name(function: Callable[..., object]) -> str:
-    """What LiteLLM calls the function, without the `a` of the asynchronous ones."""
-    made_for = _made_for(function)
+    """LiteLLM's name of the function, without the `a` of asynchronous functions."""
+    made_for = _factory_endpoint(function)
     return made_for or _synchronous_name(function)
 
 
-def _made_for(function: Callable[..., object]) -> str | None:
-    """The endpoint that LiteLLM's factory made the function for: it gives all that it makes one name."""
+def _factory_endpoint(function: Callable[..., object]) -> str | None:
+    """The endpoint of a function that LiteLLM's factory created. All of its functions have the same `__name__`."""
     original = inspect.unwrap(function)
     cells = getattr(original, "__closure__", None) or ()
     closed_over = dict(zip(original.__code__.co_freevars, cells, strict=False)) if cells else {}
     twin, endpoint = closed_over.get("sync_func"), closed_over.get("endpoint_name")
     if twin is not None:
-        return _made_for(twin.cell_contents)
+        return _factory_endpoint(twin.cell_contents)
     return endpoint.cell_contents if endpoint is not None else None
 
 
@@ -280,13 +281,13 @@ def _package(function: Callable[..., object]) -> str:
 
 
 def _synchronous_name(function: Callable[..., object]) -> str:
-    """`aembedding` → `embedding`, where the module has that too: `anthropic_messages` keeps its `a`."""
+    """`aembedding` → `embedding`, if the module has both functions. `anthropic_messages` keeps its `a`."""
     twin = _twin(function)
     return function.__name__ if twin is None else twin.__name__
 
 
 def _twin(function: Callable[..., object]) -> Callable[..., object] | None:
-    """The synchronous function that an asynchronous one is named after."""
+    """The synchronous function for an asynchronous one, found by its name."""
     namespace = getattr(inspect.unwrap(function), "__globals__", {})
     for prefix in ("a_", "a"):
         name = function.__name__.removeprefix(prefix)

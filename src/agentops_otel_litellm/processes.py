@@ -13,12 +13,12 @@ _LOADER = "opentelemetry.instrumentation.auto_instrumentation._load"
 
 
 def mark_first_process() -> None:
-    """Have child processes know that they are not the first."""
+    """Set the variable that marks child processes as not the first."""
     os.environ.setdefault(FIRST_PROCESS, str(os.getpid()))
 
 
 def is_first_process() -> bool:
-    """Whether the process was not started by another one in which this package was set up."""
+    """Whether this process is the first one: it is not a child of a process that has set up this package."""
     multiprocessing = sys.modules.get("multiprocessing.process")
     if multiprocessing is not None and multiprocessing.parent_process() is not None:
         return False
@@ -27,7 +27,7 @@ def is_first_process() -> bool:
 
 
 def quiet_child_process() -> None:
-    """Have OpenTelemetry not repeat, in a child process, which of the installed configurators it does not load."""
+    """Keep OpenTelemetry from logging again, in a child process, which installed configurators it does not load."""
     if not is_first_process():
         logging.getLogger(_LOADER).addFilter(_is_no_start_up_line)
 

@@ -1,7 +1,7 @@
 """The catalogue of providers: one row for each that differs from the default.
 
-A row states what is true of the provider, whatever a convention calls it. A convention has a table of its own only for
-the identities that it names differently.
+A row has the facts about a provider that do not depend on a convention. A convention has a table of its own only for
+the providers that it names differently.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Counting(Enum):
     PROVIDER = auto()
     """The provider, whenever LiteLLM has a count."""
     NOBODY = auto()
-    """LiteLLM: what looks like a count is its estimate."""
+    """Nobody: LiteLLM reports its own estimate as the count."""
     OLLAMA = auto()
     """Ollama, unless the count of the output is 0."""
     OLLAMA_CHAT = auto()
@@ -27,7 +27,7 @@ class Counting(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """A provider, by the name that LiteLLM gives it."""
+    """A provider, under LiteLLM's name for it."""
 
     name: str
     identity: str = ""
@@ -44,9 +44,9 @@ class Provider:
     counts_embeddings: bool = True
     """Whether the tokens of embeddings are always counted by the provider, not by LiteLLM."""
     agents: str = ""
-    """The part of a model's name that makes it an agent, whose tokens nobody counts."""
+    """The part of a model's name by which agents are recognised, whose tokens nobody counts."""
     omits_zero_details: bool = False
-    """Whether a count of cached, text or reasoning tokens that LiteLLM states as 0 can be one that it did not get."""
+    """Whether LiteLLM also reports 0 cached, text or reasoning tokens if the provider did not send that count."""
     returns_transcripts_unchanged: bool = False
     """Whether LiteLLM returns the provider's transcripts as they are, with the language that it recognised."""
 
@@ -111,7 +111,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(name="text-completion-codestral", identity="mistral", api="mistral"),
     Provider(name="text-completion-openai", identity="openai", api="openai"),
     Provider(name="triton", counts_embeddings=False),
-    # LiteLLM takes bare names of Gemini's models for Vertex AI's.
+    # LiteLLM assigns Gemini's models to Vertex AI if their names have no provider.
     Provider(
         name="vertex_ai",
         api="vertex_ai",
@@ -148,6 +148,6 @@ def identity_of(name: str, names: Mapping[str, str]) -> str:
 
 
 def model_prefixes() -> dict[str, str | None]:
-    """Prefix of a model's name → LiteLLM's name of the provider, `None` where several host such models."""
+    """Prefix of a model's name → LiteLLM's name of the provider, `None` if several providers host such models."""
     known: dict[str, str | None] = {prefix: row.name for row in PROVIDERS for prefix in row.models}
     return known | dict.fromkeys(UNKNOWN_MODELS)

@@ -129,7 +129,7 @@ class Telemetry:
                 log_fault(f"the processor {processor.__name__}", fault)
         if trace_cost is not None:
             with guard("summing the cost of a trace"):
-                call = trace_cost.over(span, call)
+                call = trace_cost.add_ended_call(span, call)
         if span.is_recording():
             if not again:
                 self._emit_details(span, call)
@@ -145,7 +145,7 @@ class Telemetry:
 
     def _write(self, span: Span, call: Call) -> None:
         name = _span_name(call)
-        if name != getattr(span, "name", None):  # after a fallback to another model
+        if name != getattr(span, "name", None):  # after a fallback to a different model
             span.update_name(name)
         room = UNLIMITED if call.content is None else _room(span) - len(self._foreign_attributes(span))
         span.set_attributes(clean_attributes(self._at_end.attributes(call, room)))
@@ -160,7 +160,7 @@ class Telemetry:
             span.set_status(Status(StatusCode.OK))
 
     def _foreign_attributes(self, span: Span) -> set[str]:
-        """Attributes that others have set on the span. Content must not evict them."""
+        """Attributes that the application or span processors have set on the span. Content must not evict them."""
         return set(getattr(span, "attributes", None) or ()) - self._names
 
     def _emit_details(self, span: Span, call: Call) -> None:

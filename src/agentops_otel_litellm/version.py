@@ -1,4 +1,4 @@
-"""The version, in its one place (the build reads it from here), and the scope that carries it."""
+"""The version, which the build reads from here, and the name of the instrumentation scope."""
 
 __version__ = "0.1.0"
 

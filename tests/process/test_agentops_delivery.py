@@ -47,7 +47,7 @@ def delivered(platform: AgentOpsPlatform, provider: TracerProvider) -> int:
 def another_has_its_own(made: Delivery, platform: AgentOpsPlatform, provider: TracerProvider) -> None:
     """LiteLLM's spans come from another provider than before: those of both are delivered, once each."""
     other = TracerProvider(shutdown_on_exit=False)
-    made.wanted(other)
+    made.request(other)
     assert (delivered(platform, provider), delivered(platform, other)) == (1, 1)
     provider.shutdown()
     other.shutdown()
@@ -57,10 +57,10 @@ def test_a_provider_is_given_the_exporter_once(platform: AgentOpsPlatform, provi
     """Also where LiteLLM is instrumented again, and then with another one as well."""
     made = Delivery()
     for _ in range(2):
-        made.wanted(provider)
+        made.request(provider)
         made.prepare()
         assert delivered(platform, provider) == 1
-        made.unwanted()
+        made.cancel()
     another_has_its_own(made, platform, provider)
 
 
@@ -70,7 +70,7 @@ def test_a_global_provider_that_comes_later(
     """An app may set its own after LiteLLM was instrumented: it is seen at the next call."""
     made = Delivery()
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", None)
-    made.wanted(None)
+    made.request(None)
     made.prepare()
     assert delivered(platform, provider) == 0
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
@@ -115,7 +115,7 @@ def test_where_it_is_no_destination(
     for variable, value in NOT_ATTACHED[why].items():
         monkeypatch.setenv(variable, value)
     made = Delivery()
-    made.wanted(provider)
+    made.request(provider)
     made.prepare()
     assert delivered(platform, provider) == 0
     assert platform.token_requests == []
@@ -125,10 +125,10 @@ def test_where_another_delivers(platform: AgentOpsPlatform, provider: TracerProv
     """An exporter that the app has made is the only one, as long as it is not shut down: it may be on any provider."""
     exporter = AgentOpsSpanExporter()
     made = Delivery()
-    made.wanted(provider)
+    made.request(provider)
     assert delivered(platform, provider) == 0
     exporter.shutdown()
-    made.wanted(provider)
+    made.request(provider)
     assert delivered(platform, provider) == 1
     provider.shutdown()
 
@@ -137,17 +137,17 @@ def test_where_the_configurator_delivers(platform: AgentOpsPlatform, provider: T
     """Its exporter is that of the provider that it has set; another one that LiteLLM is given has its own."""
     made, exporter = Delivery(), AgentOpsSpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    made.found({exporter}, provider)
-    made.wanted(provider)
+    made.record_exporters({exporter}, provider)
+    made.request(provider)
     assert delivered(platform, provider) == 1
-    made.unwanted()
+    made.cancel()
     another_has_its_own(made, platform, provider)
 
 
 def test_a_provider_without_spans(platform: AgentOpsPlatform) -> None:
     """One that takes no exporter is left alone."""
     made = Delivery()
-    made.wanted(NoOpTracerProvider())
+    made.request(NoOpTracerProvider())
     made.prepare()
     assert platform.token_requests == []
 
@@ -158,7 +158,7 @@ def test_no_variable_breaks_it(provider: TracerProvider, told: LoggedWarnings, m
     for variable in ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"):
         monkeypatch.setenv(variable, "-1")
     monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "1")
-    Delivery().wanted(provider)
+    Delivery().request(provider)
     assert len(AgentOpsSpanExporter.instances) == 1
     assert told.take() == []
     provider.shutdown()
@@ -200,7 +200,7 @@ def test_beside_the_package_agentops(  # noqa: PLR0913, PLR0917 - fixtures and p
     exporters.AuthenticatedOTLPExporter = exporter  # type: ignore[attr-defined]  # made up
     for module in (core, exporters):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    Delivery().wanted(provider)
+    Delivery().request(provider)
     assert delivered(platform, provider) == ours
     provider.shutdown()
 

@@ -36,7 +36,7 @@ PLACES = {
 @pytest.fixture(autouse=True)
 def _callbacks_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTOPS_API_KEY", "11111111-2222-3333-4444-555555555555")
-    monkeypatch.setattr(DELIVERY, "wanted", lambda _provider: None)  # nothing is added to the suite's own provider
+    monkeypatch.setattr(DELIVERY, "request", lambda _provider: None)  # nothing is added to the suite's own provider
     for name in LISTS:
         monkeypatch.setattr(litellm, name, [])
     monkeypatch.setattr(litellm_logging, "_in_memory_loggers", [])

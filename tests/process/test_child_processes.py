@@ -135,7 +135,7 @@ def test_start_up_lines_of_the_first_process_only() -> None:
         "AGENTOPS_CONTENT_PART_LIMIT",
         "'nowhere'",
         "No service name",
-        "OTEL_EXPORTER_OTLP_ENDPOINT is no URL",
+        "OTEL_EXPORTER_OTLP_ENDPOINT is not a URL",
     ):
         assert len([line for line in lines if said in line]) == 1, lines
 

@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from agentops_otel_litellm import LiteLLMInstrumentor, flush, init
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES, watched
+from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES, recording_failures
 from agentops_otel_litellm.sdk.configuration import configure_unset
 from agentops_otel_litellm.sdk.flush import _Flush
 from agentops_otel_litellm.sdk.global_providers import SIGNALS
@@ -90,7 +90,7 @@ def test_a_notebook(backend: OTLPReceiver, provider: OpenAIProvider, monkeypatch
         re.sub(r"\x1b\[[\d;]*m", "", "".join(output.text for output in cell.outputs if output.get("name") == "stderr"))
         for cell in notebook.cells
     ]
-    assert shown[0].startswith("agentops-otel-litellm: LiteLLM calls are shown here.")
+    assert shown[0].startswith("agentops-otel-litellm: LiteLLM calls are printed here.")
     calls = [[line for line in text.splitlines() if line.startswith("chat gpt-4o ")] for text in shown[1:]]
     assert [len(lines) for lines in calls] == [1, 1]
     assert all(line.split()[-1] == "ok" and len(line) <= 80 for (line,) in calls)
@@ -290,7 +290,7 @@ def test_after_the_launcher(backend: OTLPReceiver) -> None:
 
 
 NONSENSE = (
-    "OTEL_TRACES_EXPORTER names 'nonsense', which no installed package has. It is left out. "
+    "OTEL_TRACES_EXPORTER names 'nonsense', which no installed package provides. It is left out. "
     f"Name one of: agentops, agentops_console, console, otlp, {'otlp_proto_grpc, ' * HAS_GRPC}otlp_proto_http, none."
 )
 # What the user has set → what the program prints, what is told, and the spans that are sent.
@@ -335,7 +335,7 @@ def test_a_configuration_file(monkeypatch: pytest.MonkeyPatch, told: LoggedWarni
     configure_unset(lambda: done.append("read again"))
     assert done == ["read"]
     assert told.take() == [
-        "OTEL_CONFIG_FILE is ignored: the app has set up OpenTelemetry before, so that its own is used."
+        "OTEL_CONFIG_FILE is ignored: the app has set up OpenTelemetry itself, and its own setup is used."
     ]
 
 
@@ -351,7 +351,7 @@ def test_what_exporters_say_is_not_told(monkeypatch: pytest.MonkeyPatch, told: L
     configure_unset(fail)
     variables = "OTEL_EXPORTER_OTLP_COMPRESSION='zip', OTEL_EXPORTER_ZIPKIN_ENDPOINT='***'"
     assert [line.partition(":")[0] for line in told.take()] == [
-        f"OpenTelemetry is not set up, or in part ({variables}, ValueError)"
+        f"OpenTelemetry is not set up, or only in part ({variables}, ValueError)"
     ]
 
 
@@ -467,9 +467,9 @@ def test_what_was_not_delivered_is_told_once(provided: list[object], outcome: ob
                 raise outcome
             return Result()
 
-    kind = watched(Exporter)
+    kind = recording_failures(Exporter)
     assert (kind.__name__, issubclass(kind, Exporter)) == ("Exporter", True)
-    assert watched(Provider) is Provider
+    assert recording_failures(Provider) is Provider
     if isinstance(outcome, Exception):
         with pytest.raises(OSError, match="no network"):
             kind().export("a batch")

@@ -123,7 +123,7 @@ def test_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as without:
         without.setattr(background, "start_thread", start)
         streams.add(first)
-        streams.forget(first)
+        streams.end_dropped(first)
         began = time.monotonic()
         streams.settle()
         assert time.monotonic() - began < 3

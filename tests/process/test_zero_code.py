@@ -83,7 +83,7 @@ def test_with_no_destination_calls_are_shown_on_the_console() -> None:
     done = quickstart()
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stderr.splitlines() if line and "Configuration of" not in line]
-    assert lines[0].startswith("agentops-otel-litellm: LiteLLM calls are shown here.")
+    assert lines[0].startswith("agentops-otel-litellm: LiteLLM calls are printed here.")
     shown = [line.split()[:3] for line in lines if " openai " in line]
     assert shown == [
         ["chat", "gpt-4o-mini", "openai"],
@@ -110,7 +110,7 @@ def test_a_disabled_sdk_patches_nothing() -> None:
     code = "import litellm.utils; print(litellm.utils.client.__module__, litellm.utils.client.__code__.co_filename)"
     done = launch(sys.executable, "-c", code, OTEL_SDK_DISABLED="true")
     assert "agentops_otel_litellm" not in done.stdout
-    assert "LiteLLM calls are shown" not in done.stderr
+    assert "LiteLLM calls are printed" not in done.stderr
 
 
 def test_the_users_own_settings_win(backend: OTLPReceiver, openai: OpenAIProvider) -> None:

@@ -20,7 +20,7 @@ def has(*modules: str) -> bool:
 FILE = "OTEL_CONFIG_FILE"
 
 
-GRPC = "OTLP over gRPC, which is asked for, needs a package that is not installed."
+GRPC = "OTLP over gRPC needs a package that is not installed."
 
 
 HAS_GRPC = has("opentelemetry.exporter.otlp.proto.grpc")

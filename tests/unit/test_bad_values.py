@@ -13,7 +13,7 @@ from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.messages import messages_usage
 from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.usage import read_usage
-from agentops_otel_litellm.readers.values import index, number, taken, tokens
+from agentops_otel_litellm.readers.values import index, number, read_fields, tokens
 from support.bad_values import USAGE
 from support.logged_warnings import LoggedWarnings
 
@@ -82,7 +82,7 @@ def test_a_row_that_raises_loses_its_field(told: LoggedWarnings) -> None:
         raise ValueError("canary")
 
     rows: dict[str, tuple[str, Callable[[Any], Any]]] = {"a": ("first", fails), "b": ("second", number)}
-    assert taken({"a": 1, "b": 2}, rows) == {"second": 2.0}
+    assert read_fields({"a": 1, "b": 2}, rows) == {"second": 2.0}
     (line,) = told.take()
     assert line.startswith("Reading 'a' failed (ValueError")
 

@@ -28,7 +28,7 @@ def test_parts_are_renewed_in_their_order() -> None:
     fork, renewed = Fork(), list[str]()
     parts = {name: Part(renewed, name) for name in reversed(tuple(PARTS))}
     for name, part in parts.items():
-        fork.renews(name, part.renew)
+        fork.register(name, part.renew)
     fork.in_child()
     assert renewed == list(PARTS)
 
@@ -36,8 +36,8 @@ def test_parts_are_renewed_in_their_order() -> None:
 def test_a_part_that_fails_keeps_no_other_from_being_renewed(told: object) -> None:
     fork, renewed = Fork(), list[str]()
     first, last = Part(renewed, "first"), Part(renewed, "last")
-    fork.renews("imports", first.fail)
-    fork.renews("flush", last.renew)
+    fork.register("imports", first.fail)
+    fork.register("flush", last.renew)
     fork.in_child()
     assert renewed == ["last"]
     (line,) = told.take()  # type: ignore[attr-defined]
@@ -48,9 +48,9 @@ def test_parts_are_not_kept_alive() -> None:
     """`uninstrument()` lets go of some, and nothing of them may stay."""
     fork, renewed = Fork(), list[str]()
     for _ in range(10):
-        fork.renews("metrics", Part(renewed, "gone").renew)
+        fork.register("metrics", Part(renewed, "gone").renew)
     kept = Part(renewed, "kept")
-    fork.renews("metrics", kept.renew)
+    fork.register("metrics", kept.renew)
     assert len(fork._renew["metrics"]) == 1
     fork.in_child()
     assert renewed == ["kept"]
@@ -63,7 +63,7 @@ def test_a_fork_waits_for_an_import_of_ours() -> None:
     holds, ends = threading.Event(), threading.Event()
 
     def importing() -> None:
-        with IMPORTS.here():
+        with IMPORTS.delay_forks():
             holds.set()
             ends.wait(30)
 

@@ -121,8 +121,8 @@ def test_litellm_is_not_asked_for_where_it_is_left_alone(monkeypatch: pytest.Mon
 def test_misspelt_variables(variable: str, meant: str | None) -> None:
     """Where it is plain which setting is meant, its name is told, and never the value, which may be a key."""
     found = list(obstacles.misspelt_variables({variable: "canary"}))
-    line = f"{variable} is no setting, so nothing reads it."
-    assert found == ([] if meant is None else [obstacles.Obstacle(variable, line, f"Is {meant} meant?")])
+    line = f"{variable} is not a setting, so nothing reads it."
+    assert found == ([] if meant is None else [obstacles.Obstacle(variable, line, f"Did you mean {meant}?")])
     assert list(obstacles.misspelt_variables({variable: ""})) == []
 
 
@@ -147,4 +147,6 @@ def test_what_the_sdk_cannot_set_up(fault: Exception, monkeypatch: pytest.Monkey
     monkeypatch.setattr(_configuration, "_initialize_components", failing)
     AgentOpsConfigurator().configure()  # type: ignore[no-untyped-call]  # upstream's
     (line,) = told.take()
-    assert line.startswith(f"OpenTelemetry is not set up, or in part ({type(fault).__name__}): telemetry is missing. ")
+    assert line.startswith(
+        f"OpenTelemetry is not set up, or only in part ({type(fault).__name__}): telemetry is missing. "
+    )

@@ -33,10 +33,10 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.processors.attempts import count_retries, set_deployment
-from agentops_otel_litellm.processors.cache import move_to_saved
+from agentops_otel_litellm.processors.cache import move_cached_usage_to_saved
 from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import RETRYABLE, categorise_failure
-from agentops_otel_litellm.processors.finish_reasons import drop_incomplete_reasons
+from agentops_otel_litellm.processors.finish_reasons import drop_incomplete_finish_reasons
 from agentops_otel_litellm.processors.stream import add_stream_statistics
 from agentops_otel_litellm.processors.usage import drop_estimate, drop_partial_output_count, drop_unneeded_estimate
 
@@ -133,7 +133,7 @@ def test_reasons_that_litellm_lost(
 ) -> None:
     """The provider gave all of a stream that was read to its end; of one that was not, some did not come."""
     call = replace(streamed(1.0, 2.0, outcome=outcome), response=Response(id="r", finish_reasons=reasons))
-    assert drop_incomplete_reasons(call) == replace(call, response=Response(id="r", finish_reasons=kept))
+    assert drop_incomplete_finish_reasons(call) == replace(call, response=Response(id="r", finish_reasons=kept))
 
 
 @pytest.mark.parametrize(
@@ -376,16 +376,16 @@ def test_which_price_is_one(
 def test_what_a_hit_saved(cost: Cost | None, usage: Usage | None, saved: Saved | None) -> None:
     """What the answer had used and cost once was not used again, and a hit is free."""
     call = replace(CALL, cost=cost, usage=usage, response=CACHED)
-    assert move_to_saved(call) == replace(call, cost=FREE, usage=None, saved=saved)
+    assert move_cached_usage_to_saved(call) == replace(call, cost=FREE, usage=None, saved=saved)
     replayed = replace(streamed(1.0, 2.0), cost=cost, usage=usage, response=CACHED)
-    assert move_to_saved(replayed) == replace(replayed, cost=FREE, usage=None)
+    assert move_cached_usage_to_saved(replayed) == replace(replayed, cost=FREE, usage=None)
 
 
 @pytest.mark.parametrize("response", [None, Response(), Response(partial_cache_hit=True)])
 def test_what_is_no_hit_is_left_as_it_is(response: Response | None) -> None:
     """A part from the cache has no usage: what there is is that of the rest."""
     call = replace(CALL, cost=PRICE, usage=COUNTED, response=response)
-    assert move_to_saved(call) is call
+    assert move_cached_usage_to_saved(call) is call
 
 
 # --- attempts ---------------------------------------------------------------------------------------------

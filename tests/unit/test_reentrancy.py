@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.trace import SpanKind
 
 from agentops_otel_litellm import background
-from agentops_otel_litellm.background import Background, Reached
+from agentops_otel_litellm.background import Background, ReentrantEvent
 from agentops_otel_litellm.callbacks import backstop
 from agentops_otel_litellm.exporters.console import ConsoleSpanExporter
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
@@ -63,7 +63,7 @@ def test_a_call_that_is_collected_ends_on_a_thread_of_ours() -> None:
 
 
 def test_background_work_is_done_in_order() -> None:
-    work, done, reached = Background(), [], Reached()
+    work, done, reached = Background(), [], ReentrantEvent()
     for number in range(100):
         work.submit(lambda number=number: done.append(number))  # type: ignore[misc]
     work.submit(reached.set)
@@ -73,7 +73,7 @@ def test_background_work_is_done_in_order() -> None:
 
 
 def test_one_that_fails_does_not_end_the_thread(told: object) -> None:
-    work, reached = Background(), Reached()
+    work, reached = Background(), ReentrantEvent()
 
     def fail() -> None:
         raise ValueError
@@ -98,7 +98,7 @@ def test_one_thread_is_started_however_many_submit_at_once(monkeypatch: pytest.M
 
     background_start = background.start_thread
     monkeypatch.setattr(background, "start_thread", start)
-    reached = Reached()
+    reached = ReentrantEvent()
     work.submit(reached.set)
     assert reached.wait(10)
     assert started == [background.THREAD_NAME]

@@ -66,7 +66,7 @@ def test_usable_part_of_a_list_is_kept(told: LoggedWarnings) -> None:
         ),
         (
             "Invalid value for OTEL_PROPAGATORS: 'tracecontext,b3' (not installed: b3; installed: baggage, none, "
-            "tracecontext). To have it, pip install opentelemetry-propagator-b3. Using tracecontext."
+            "tracecontext). To use it, pip install opentelemetry-propagator-b3. Using tracecontext."
         ),
         (
             "Invalid value for OTEL_EXPORTER_OTLP_HEADERS (expected name=value, separated by commas, and values "

@@ -1,8 +1,8 @@
 """The records of one LiteLLM call, independent of any convention.
 
-They are frozen, filled by the readers, and passed from step to step. An unknown field is `None`: no default looks like
-a fact.
-Durations are seconds on the monotonic clock; money is US dollars; tokens are as the provider counted them.
+The records are frozen. Readers create them, and processors return changed copies. An unknown field is `None`: no
+default looks like a fact. Durations are seconds on the monotonic clock; money is US dollars; tokens are as the provider
+counted them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Timing:
 
 @record
 class App:
-    """Who the call is for: identifiers that the application set, and those of the LiteLLM proxy's key and team."""
+    """The user, session and tags that the application set, and identifiers of the LiteLLM proxy's key and team."""
 
     session_id: str | None = None
     user_id: str | None = None
@@ -56,7 +56,7 @@ class App:
     metadata: Mapping[str, str] | None = None
     """The entries whose names are set in `AGENTOPS_METADATA_KEYS`."""
     key_alias: str | None = None
-    """The alias of the proxy's key. The fields below are those of the key's owner."""
+    """The alias of the proxy's key. The fields below identify the key's owner."""
     key_user_id: str | None = None
     team_id: str | None = None
     team_alias: str | None = None
@@ -68,7 +68,7 @@ class App:
 
 @record
 class Call:
-    """One logical call, complete or as far as it is known."""
+    """One logical call. While the call is in progress, only the fields that are already known are set."""
 
     name: str
     """The operation, as in the span's name."""
@@ -91,7 +91,7 @@ class Call:
     app: App | None = None
     estimate: Estimate | None = None
     answered_by_another: bool | None = None
-    """Whether the response is that of a nested call, which has the usage and cost."""
+    """Whether a nested call produced the response. The usage and cost are then recorded on the nested call."""
     # cost
     trace_cost: float | None = None
     """The cost of this call and all calls beneath it, if it is the first of its trace in this process."""

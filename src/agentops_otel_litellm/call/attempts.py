@@ -58,9 +58,9 @@ class Attempts:
 
     made: tuple[Attempt, ...]
     retries: int | None = None
-    """Attempts after the first with the same model, or the same model group."""
+    """Number of attempts with the same model, or the same model group, as the failed attempt before them."""
     fallback_used: bool | None = None
-    """Whether an attempt was made with another model or model group."""
+    """Whether LiteLLM fell back to a different model or model group."""
 
 
 @record

@@ -1,6 +1,6 @@
 """The content of a call, independent of any convention. A call has it only if the user has enabled content.
 
-The known fields of a message, part or tool are its JSON object in OpenTelemetry's conventions: `vars(part)` is one.
+`vars()` of a message, part or tool returns its known fields, which are its JSON object in OpenTelemetry's conventions.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Message:
     parts: tuple[Part, ...] = ()
     name: str | None = None
     finish_reason: str | None = None
-    """Of a response, as LiteLLM reports it; `None` if it was not received."""
+    """The finish reason of a message in a response, as LiteLLM reports it; `None` if it was not received."""
 
 
 INSTRUCTING = frozenset({"system", "developer"})

@@ -56,7 +56,7 @@ class Response:
     """`completed`, or `queued`, `in_progress`, `incomplete`, `failed`, `cancelled`."""
     # LiteLLM's cache
     partial_cache_hit: bool | None = None
-    """Whether the cache had some of the embeddings, and the provider created the rest."""
+    """Whether some of the embeddings are from LiteLLM's cache, and the provider created the others."""
     # images, audio, moderation, video, realtime sessions
     images_count: int | None = None
     """Number of generated images."""
@@ -91,13 +91,13 @@ class Response:
 
 @record
 class Stream:
-    """The timing of a streamed response. ChunkTimes are in seconds since the start of the call."""
+    """The timing of a streamed response. Times are in seconds since the start of the call."""
 
     outcome: StreamOutcome
     chunk_count: int
     first_chunk: float | None = None
     first_token: float | None = None
-    """The first chunk with output: text, reasoning, or a tool call."""
+    """Time of the first chunk with output: text, reasoning, or a tool call."""
     last_chunk: float | None = None
     gaps: Mapping[float, int] | None = None
     """Histogram: seconds between two chunks → how often that gap occurred."""

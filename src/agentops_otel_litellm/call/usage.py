@@ -9,7 +9,9 @@ from agentops_otel_litellm.record import record
 
 @record
 class Usage:
-    """Tokens as the provider reported them. `input` includes cached tokens; the others are parts of either."""
+    """Tokens as the provider reported them. `input` includes cached tokens. The fields below `total` are parts of
+    `input` or `output`.
+    """
 
     input: int | None = None
     output: int | None = None
@@ -51,7 +53,7 @@ class Cost:
     tools: float | None = None
     """The cost of the provider's own tools, such as a web search."""
     cache_read: float | None = None
-    """Part of the cost of the input. So is `cache_write`."""
+    """Part of the cost of the input, as `cache_write` is."""
     cache_write: float | None = None
     reasoning: float | None = None
     """Part of the cost of the output."""

@@ -1,8 +1,8 @@
 """The backstop: records the span of a call that no patched function traced, from LiteLLM's logging at its end.
 
-Such calls exist because an application can hold a reference to a function of LiteLLM from before it was patched, and
-because the proxy's pass-through endpoints call no such function. The span is created when the call has ended, so it
-has no child spans.
+Such calls exist because an application can refer to a LiteLLM function that it imported before the function was
+patched, and because the proxy's pass-through endpoints call no such function. The span is created when the call has
+ended, so it has no child spans.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from agentops_otel_litellm.callbacks.context import ApplicationContext
 from agentops_otel_litellm.features import CALLS, FEATURES
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.invocation import call_in, is_suppressed
-from agentops_otel_litellm.invocation.logging_objects import KNOWN, know
+from agentops_otel_litellm.invocation.logging_objects import KNOWN, mark_as_known
 from agentops_otel_litellm.operations import Operation, by_name, operation_logged_as, parameter_names
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.telemetry import Telemetry
@@ -49,7 +49,7 @@ def wrap_logging_init(init: Function) -> Function:
         with _DETECTING:
             context = get_current()
             if context and (is_suppressed(context) or call_in(context) is not None):
-                know(logging)
+                mark_as_known(logging)
 
     return traced_init
 
@@ -62,7 +62,7 @@ def wrap_scoped_copy(scoped_copy: Function) -> Function:
         copy = scoped_copy(logging, *args, **kwargs)
         with _DETECTING:
             if logging in KNOWN:
-                know(copy)
+                mark_as_known(copy)
         return copy
 
     return traced_copy
@@ -129,7 +129,7 @@ def _record_call(telemetry: Telemetry, logging: object, arguments: Mapping[str, 
 
 
 def _claim(logging: object) -> bool:
-    """Mark the call as recorded. Returns whether it was not recorded before.
+    """Mark the call as recorded. Return `False` if it was recorded already.
 
     It takes no lock, because a signal handler of the application can interrupt it and run LiteLLM's handlers.
     """
@@ -139,7 +139,7 @@ def _claim(logging: object) -> bool:
     try:
         if logging in KNOWN:
             return False
-        know(logging)
+        mark_as_known(logging)
         return True
     finally:
         del _claims[id(logging)]

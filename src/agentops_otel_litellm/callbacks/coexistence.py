@@ -1,7 +1,7 @@
-"""Warns about other instrumentations and callbacks that record the same calls, once for each. They are not changed.
+"""Warns once about each other instrumentation or callback that records the same calls. It does not change them.
 
-LiteLLM's own OpenTelemetry callbacks with a tracer provider of their own (`langfuse_otel`, `arize_phoenix` and the
-like) export to another backend, so they cause no warning.
+LiteLLM's own OpenTelemetry callbacks with a tracer provider of their own (`langfuse_otel`, `arize_phoenix` and similar
+ones) export to a backend of their own, so they cause no warning.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def wrap_otel_callback_init(init: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def warn_of_other_recorders() -> None:
-    """Warn about those that exist already. Cached, so that it runs only at the first call."""
+    """Warn about instrumentations and callbacks that exist already. Cached, so that it runs at the first call only."""
     with _DETECTING:
         for module, name in INSTRUMENTATIONS.items():
             kind = getattr(sys.modules.get(module), "LiteLLMInstrumentor", None)

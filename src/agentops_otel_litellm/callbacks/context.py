@@ -1,7 +1,7 @@
 """The context in which LiteLLM runs callbacks, which are the application's code.
 
-A model call that a callback makes is a call of its own, so it is recorded as one, also by other instrumentations. And
-a callback that writes to the current span must not write to the span of the call.
+A model call that a callback makes is a separate call, so this package and other instrumentations record it as one. A
+callback that writes to the current span must not write to the span of the traced call.
 """
 
 from __future__ import annotations

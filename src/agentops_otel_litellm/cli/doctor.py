@@ -1,4 +1,4 @@
-"""`doctor`: reports what is installed, what would run, where telemetry is sent, and the problems found."""
+"""`doctor`: reports the installed packages, the components that would run, the destinations, and all problems."""
 
 from __future__ import annotations
 

@@ -17,8 +17,9 @@ NAME = "agentops"
 """Name of this package's distro and of its configurator, as entry points."""
 
 _STARTING_DIRECTORIES = {("instrumentation", "auto_instrumentation"), ("launch", "child_processes")}
-"""Last parts of the directories on PYTHONPATH that start OpenTelemetry: that of `opentelemetry-instrument`, and this
-package's for child processes."""
+"""Last parts of the directories on PYTHONPATH that start OpenTelemetry: the launcher's directory, and this package's
+directory for child processes.
+"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Examined:
 
     @cached_property
     def distro(self) -> EntryPoint | None:
-        """The distro that the launcher loads: this package's, unless the user names another."""
+        """The distro that the launcher loads: this package's, unless the user names a different one."""
         return _find_named(self.usable_variables.get("OTEL_PYTHON_DISTRO") or NAME, self.distros)
 
     @cached_property

@@ -48,13 +48,16 @@ class Attempt:
     error: str = ""
     """The class of the last network error, or a gRPC status."""
     log_lines: list[str] = field(default_factory=list)
-    """Warnings that this package logged during the export. Those of others are not kept: they may quote a server."""
+    """Warnings that this package logged during the export. Warnings of other packages are not kept, because they may
+    quote a server.
+    """
 
 
 class ExportRecorder(logging.Handler):
     """Records the outcome of exports, by wrapping exporter classes: the pipeline has no public access to exporters.
 
-    An exporter that another exporter creates, in its constructor or while it exports, counts as a part of that one.
+    An exporter that an outer exporter creates, in its constructor or during an export, counts as a part of the outer
+    one.
     """
 
     def __init__(self) -> None:

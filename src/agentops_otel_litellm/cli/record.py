@@ -25,7 +25,7 @@ class Record:
     state: State
     text: str
     advice: str = ""
-    """What to do. A problem always has an advice."""
+    """What to do. Every problem has advice."""
 
 
 def ok(name: str, text: str) -> Record:
@@ -69,7 +69,7 @@ class Report:
 
     @property
     def first(self) -> str:
-        """What to do first. The checks are ordered so that a problem comes before those that it may cause."""
+        """What to do first. The checks are ordered so that a cause is reported before its consequences."""
         if self.problems:
             count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
             return f"{count}. First: {self.problems[0].advice}"

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.semconv import VOCABULARIES
-from agentops_otel_litellm.settings import Settings, shown
+from agentops_otel_litellm.settings import Settings, format_value
 from agentops_otel_litellm.settings.agentops import AgentOpsSettings
 from agentops_otel_litellm.settings.calls import CallSettings
 from agentops_otel_litellm.settings.content import ContentSettings
@@ -22,7 +22,11 @@ def rows_of(group: type[CallSettings | ContentSettings | AgentOpsSettings]) -> l
     """A row for each setting."""
     vocabularies = ", ".join(f"`{name}`" for name in VOCABULARIES)
     return [
-        _row(each.metadata["variable"], (shown(each.default),), each.metadata["help"].format(vocabularies=vocabularies))
+        _row(
+            each.metadata["variable"],
+            (format_value(each.default),),
+            each.metadata["help"].format(vocabularies=vocabularies),
+        )
         for each in fields(group)
     ]
 

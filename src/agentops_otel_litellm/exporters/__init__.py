@@ -1,1 +1,1 @@
-"""Where spans go, besides the stock OTLP exporters: a package for each destination; who adds one, and what failed."""
+"""The exporters that this package adds to OpenTelemetry's, their registration with a provider, and export failures."""

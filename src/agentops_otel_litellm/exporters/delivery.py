@@ -42,43 +42,44 @@ class Delivery:
         self._waits = False
         self._given: TracerProvider | None = None
         self.renew()
-        FORK.renews("delivery", self.renew)
+        FORK.register("delivery", self.renew)
         self._has_one: WeakSet[TracerProvider] = WeakSet()
         self._placed: WeakSet[AgentOpsSpanExporter] = WeakSet()
 
     def renew(self) -> None:
-        """After a fork: an addition that a different thread had begun starts again."""
+        """After a fork, start again if a different thread was adding the exporter."""
         self._lock = RLock()
         self._adds = False
 
-    def wanted(self, provider: TracerProvider | None) -> None:
-        """Deliver the spans of this provider; of the global one, which can be set later, if it is `None`."""
+    def request(self, provider: TracerProvider | None) -> None:
+        """Deliver the spans of this provider. `None` is the global provider, which can be set later."""
         if sends_to_agentops(os.environ):
             with self._lock:
                 self._given = provider
                 self._waits = True
             self.prepare()
 
-    def found(self, made: Collection[AgentOpsSpanExporter], provider: object) -> None:
+    def record_exporters(self, made: Collection[AgentOpsSpanExporter], provider: object) -> None:
         """Record that the provider has these exporters."""
-        if made and _takes_processors(provider):
+        if made and _accepts_span_processors(provider):
             self._has_one.add(provider)
             self._placed.update(made)
 
-    def unwanted(self) -> None:
+    def cancel(self) -> None:
+        """Add no exporter, because LiteLLM is no longer instrumented."""
         self._waits = False
         self._given = None
 
     def prepare(self) -> None:
-        """Called before each span: add the exporter if the provider is set by now."""
+        """Add the exporter, if the provider is set by now. Called before each span."""
         if self._waits:
             with guard("adding the AgentOps exporter"):
-                self._look()
+                self._add_if_provider_is_set()
 
-    def _look(self) -> None:
+    def _add_if_provider_is_set(self) -> None:
         with self._lock:  # a second thread waits until the exporter is added, because its span can end at once
             provider = TRACES.provider if self._given is None else self._given
-            if not self._waits or self._adds or not _takes_processors(provider):
+            if not self._waits or self._adds or not _accepts_span_processors(provider):
                 return  # no provider yet, or the API's, which records no spans
             self._adds = True
             try:
@@ -89,11 +90,11 @@ class Delivery:
     def _add_to(self, provider: SDKTracerProvider) -> None:
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, AgentOpsSpanProcessor
 
-        of_unknown = live_exporters() - set(self._placed)  # the app's, of whichever provider
+        of_unknown = live_exporters() - set(self._placed)  # created by the application, for an unknown provider
         if of_unknown or provider in self._has_one or _is_delivered_by_agentops(provider):
             return
         settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
-        self.found({exporter}, provider)
+        self.record_exporters({exporter}, provider)
         processor = AgentOpsSpanProcessor(
             exporter,
             # All options, so that no invalid variable of the SDK is read here.
@@ -112,7 +113,7 @@ def live_exporters() -> set[AgentOpsSpanExporter]:
     return set() if module is None else set(module.AgentOpsSpanExporter.instances)
 
 
-def _takes_processors(provider: object) -> TypeGuard[SDKTracerProvider]:
+def _accepts_span_processors(provider: object) -> TypeGuard[SDKTracerProvider]:
     """Whether it is a provider of the SDK, or compatible with one."""
     return hasattr(provider, "add_span_processor")
 

@@ -1,7 +1,8 @@
 """A batch span processor that counts the spans its full queue drops, in a metric and in a log line.
 
-The SDK's own drops the oldest span: OpenTelemetry 1.39 says nothing, newer releases log that it happened, and count it
-only with OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true. The metric is the one that the semantic conventions define.
+The SDK's processor drops the oldest span. OpenTelemetry 1.39 does not report this. Newer releases log that spans were
+dropped, and count them only with OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true. The semantic conventions define the
+metric.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
         self._name = f"{COMPONENT}/{next(_NUMBERS)}"
         self._start_counting()
         super().__init__(_Reporting(exporter, self), **options)  # type: ignore[arg-type]  # some are whole numbers
-        FORK.renews("dropped spans", self._start_counting)
+        FORK.register("dropped spans", self._start_counting)
 
     def _start_counting(self) -> None:
-        """A forked child leaves what its parent counted to the parent."""
+        """Start from 0. After a fork, the parent reports its own counts."""
         self._ended = 0
         self._dropped = 0
         self._logged = 0
@@ -47,7 +48,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
 
     @property
     def span_exporter(self) -> SpanExporter:
-        """The exporter that was given."""
+        """The exporter that was passed to the constructor."""
         reporting = self._batch_processor._exporter  # noqa: SLF001 - as the SDK's own does
         return reporting.exporter if isinstance(reporting, _Reporting) else reporting  # type: ignore[return-value]
 
@@ -78,8 +79,8 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
 
     def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         attributes = {"otel.component.type": COMPONENT, "otel.component.name": self._name}
-        exported = self._ended - self._dropped - len(self._batch_processor._queue)  # noqa: SLF001 - (the same)
-        # A process that has no spans, as many child processes have none, exports no metric of them either.
+        exported = self._ended - self._dropped - len(self._batch_processor._queue)  # noqa: SLF001 - it has no public name
+        # A process without spans, as many child processes are, does not export this metric.
         if exported > 0:
             yield Observation(exported, attributes)
         if self._dropped:
@@ -101,7 +102,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
                 "%s spans were dropped because the queue was full: spans end faster than they are exported. Increase "
                 "OTEL_BSP_MAX_QUEUE_SIZE (%s), or check the destination.",
                 dropped,
-                self._batch_processor._max_queue_size,  # noqa: SLF001 - (the same)
+                self._batch_processor._max_queue_size,  # noqa: SLF001 - it has no public name
             )
 
 
@@ -110,7 +111,7 @@ class _Reporting(SpanExporter):
 
     def __init__(self, exporter: SpanExporter, processor: CountingBatchSpanProcessor) -> None:
         self.exporter = exporter
-        # The SDK looks at which parameters they have.
+        # The SDK inspects the parameters of these methods.
         self.shutdown = exporter.shutdown  # type: ignore[method-assign]
         self.force_flush = exporter.force_flush  # type: ignore[method-assign]
         self._processor = weakref.ref(processor)

@@ -16,9 +16,9 @@ class ExportFailures:
 
     def __init__(self) -> None:
         self._failed: deque[bool] = deque(maxlen=1)  # each of its methods is atomic
-        FORK.renews("export errors", self.take_failure)
+        FORK.register("export errors", self.take_failure)
 
-    def note_failure(self) -> None:
+    def record_failure(self) -> None:
         self._failed.append(True)
 
     def take_failure(self) -> bool:
@@ -31,21 +31,21 @@ class ExportFailures:
 EXPORT_FAILURES = ExportFailures()
 
 
-def watched(exporter: Exporter) -> Exporter:
+def recording_failures(exporter: Exporter) -> Exporter:
     """A subclass of an exporter, of any signal, that records its failures. Metric readers are returned unchanged."""
     if not hasattr(exporter, "export"):
         return exporter
 
-    class Watched(exporter):  # type: ignore[misc,valid-type]  # whichever it is
+    class RecordingFailures(exporter):  # type: ignore[misc,valid-type]  # whichever it is
         def export(self, *batch: object, **options: object) -> object:
             try:
                 result = super().export(*batch, **options)
             except BaseException:
-                EXPORT_FAILURES.note_failure()
+                EXPORT_FAILURES.record_failure()
                 raise
             if getattr(result, "name", None) == "FAILURE":
-                EXPORT_FAILURES.note_failure()
+                EXPORT_FAILURES.record_failure()
             return result
 
-    update_wrapper(Watched, exporter, updated=())
-    return Watched  # type: ignore[return-value]  # the same but for that
+    update_wrapper(RecordingFailures, exporter, updated=())
+    return RecordingFailures  # type: ignore[return-value]  # a subclass of the same exporter

@@ -25,11 +25,11 @@ class RunningAttempt:
     routing: Routing = _NO_ROUTING
     failure: Failure | None = None
     from_cache: bool = False
-    """Whether the response came from LiteLLM's cache, so that no provider was involved."""
+    """Whether the response is from LiteLLM's cache, so that no provider was involved."""
 
 
 class AttemptTracker:
-    """LiteLLM's attempts at a call. Those of a call through the Router are calls with spans of their own.
+    """LiteLLM's attempts at a call. The attempts of a call through the Router are calls with their own spans.
 
     An attempt begins when LiteLLM sends a request to a provider, and ends when it fails or the call ends. LiteLLM may
     send several requests in one attempt, for instance to upload a file first.
@@ -42,7 +42,9 @@ class AttemptTracker:
         self._current: RunningAttempt | None = None
         """The attempt that has not ended, if there is one."""
         self._errors: list[BaseException] = []
-        """The exceptions that ended attempts. LiteLLM's functions pass the first one on as well as the last."""
+        """The exceptions that ended attempts. Each passes through several functions of LiteLLM, but is recorded only
+        once.
+        """
 
     @property
     def is_open(self) -> bool:
@@ -50,13 +52,13 @@ class AttemptTracker:
         return self._current is not None
 
     def begin(self) -> None:
-        """LiteLLM sends a request to a provider: begin an attempt, unless one is open."""
+        """Begin an attempt, unless one is open, because LiteLLM sends a request to a provider."""
         if self._current is None:
             self._current = RunningAttempt(perf_counter())
             self._attempts.append(self._current)
 
     def end(self, at: float, target: Target) -> None:
-        """End the open attempt, if there is one: it was successful, and LiteLLM goes on to make another request."""
+        """End the open attempt, if there is one, as successful: LiteLLM makes a further request."""
         if self._current is not None:
             self._current.ended, self._current.target = at, target
             self._current = None
@@ -76,8 +78,8 @@ class AttemptTracker:
         self._errors.append(error)
 
     def add_mapped_error(self, error: BaseException, original: object, at: float, target: Target) -> None:
-        """LiteLLM has mapped the exception `original` to `error`: it ends the open attempt, or is a second exception of
-        the attempt that `original` ended.
+        """Record that LiteLLM has mapped the exception `original` to `error`, which ends the open attempt, or is a
+        second exception of the attempt that `original` ended.
         """
         if self.is_open:
             self.fail(error, at, target)
@@ -85,7 +87,7 @@ class AttemptTracker:
             self._errors.append(error)
 
     def fail_nested(self, error: BaseException, parameters: Mapping[str, object], target: Target) -> None:
-        """LiteLLM has made an attempt by calling itself, and that call raised `error`.
+        """Record that an attempt failed which LiteLLM made by calling itself, and which raised `error`.
 
         If it raised before it sent a request, the target is read from the `parameters` of that call.
         """
@@ -99,17 +101,21 @@ class AttemptTracker:
         return any(each is error for each in self._errors)
 
     def forget_errors(self) -> None:
-        """Release the exceptions, whose tracebacks keep LiteLLM's frames alive. None is passed on any more."""
+        """Release the exceptions, because their tracebacks keep LiteLLM's frames alive. LiteLLM raises none of them
+        again.
+        """
         self._errors.clear()
 
     def add(self, began: float, target: Target, routing: Routing) -> RunningAttempt:
-        """Add an attempt that is a call of its own. The caller sets how it ends."""
+        """Add an attempt that is a separate call. The caller sets its end and failure."""
         attempt = RunningAttempt(began, target=target, routing=routing)
         self._attempts.append(attempt)
         return attempt
 
     def finish(self, started: float, ended: float, target: Target, failure: Failure | None) -> Attempts | None:
-        """Return all attempts of the finished call; `None` if there are none, as when the cache had the response."""
+        """Return all attempts of the finished call; `None` if there are none, for instance because the response was
+        cached.
+        """
         if self._current is not None:
             self._current.ended, self._current.target, self._current.failure = ended, target, failure
         tried = [each for each in self._attempts if not each.from_cache]

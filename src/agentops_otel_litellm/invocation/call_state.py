@@ -11,7 +11,7 @@ from agentops_otel_litellm.call import App, Call, Failure, Request, Routing, Str
 from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.attempts import AttemptTracker
-from agentops_otel_litellm.invocation.logging_objects import know
+from agentops_otel_litellm.invocation.logging_objects import mark_as_known
 from agentops_otel_litellm.invocation.nested_responses import NestedResponses, ResponseFacts, step_in
 from agentops_otel_litellm.invocation.response_reader import ResponseReader
 
@@ -40,7 +40,6 @@ class CallState:
     """
 
     __slots__ = (
-        "_answer",
         "_api_format",
         "_app",
         "_content",
@@ -48,6 +47,7 @@ class CallState:
         "_operation",
         "_parameters",
         "_request",
+        "_unreturned_facts",
         "attempts",
         "cooldown_time",
         "error",
@@ -64,16 +64,16 @@ class CallState:
         self._api_format = readers.api_format_of(operation)
         self._parameters = parameters
         self._request: Request | None = None
-        self._answer: ResponseFacts | None = None
+        self._unreturned_facts: ResponseFacts | None = None
         self._content: Content | None = None
         self._app: App | None = None
         self.logging: object = readers.read_logging_object(parameters)
         """LiteLLM's logging object of the call, the last one if LiteLLM made several; `None` before the first."""
         if self.logging is not None:
-            know(self.logging)
+            mark_as_known(self.logging)
         self._first_logging = self.logging
         self.translation: object = None
-        """The messages into which LiteLLM translated the request, to call another of its functions with them."""
+        """LiteLLM's translation of the request into messages, with which it calls a different LiteLLM function."""
         self.cooldown_time: float | None = None
         """Seconds for which the Router has put the call's deployment into cooldown."""
         self.error: BaseException | None = None
@@ -87,7 +87,7 @@ class CallState:
 
     def release(self) -> None:
         """Release the objects of the application and of LiteLLM, after the call has ended."""
-        self._parameters, self._request, self._answer, self._content = {}, None, None, None
+        self._parameters, self._request, self._unreturned_facts, self._content = {}, None, None, None
         self._app = None
         self.logging = self._first_logging = self.translation = self.error = None
         self.nested = None
@@ -123,7 +123,8 @@ class CallState:
         return None if make is None else make()
 
     def set_logging(self, logging: object) -> None:
-        """LiteLLM has made a logging object for the call, or for another of its functions that it calls for it.
+        """Set the logging object that LiteLLM has made for the call, or for a further LiteLLM function that the call
+        uses.
 
         The first object has the routing of the call, the last one its result.
         """
@@ -136,23 +137,27 @@ class CallState:
         return self.logging is None and self._operation.is_logged_as(getattr(logging, "call_type", None))
 
     def reset_logging(self) -> None:
-        """LiteLLM starts the call again with another of its functions and the original parameters."""
+        """Reset the logging objects: LiteLLM starts the call again, with a different function and the original
+        parameters.
+        """
         self.logging = self._first_logging = readers.read_logging_object(self._parameters)
 
     def is_continued_by(self, kwargs: Mapping[str, object]) -> bool:
-        """Whether a call inside this one, with these parameters, is LiteLLM's next step of it, and not another call.
+        """Whether a call inside this one, with these parameters, is LiteLLM's next step of this call, not a separate
+        call.
 
-        LiteLLM passes its logging object on to the next step. Without such an object, it is the next step if LiteLLM
-        has made no logging object for this call yet, or if the messages are those that it translated the request into.
+        LiteLLM passes its logging object on to the next step. An inner call without that object is the next step if
+        LiteLLM has made no logging object for this call yet, or if the messages are LiteLLM's translation of this
+        call's request.
         """
         if readers.read_logging_object(kwargs) is not None or self.logging is None:
             return True
         return self.translation is not None and readers.read_messages(kwargs) is self.translation
 
     def set_result(self, result: object, error: BaseException | None) -> None:
-        """LiteLLM has a result, or an error, that it does not return or raise."""
+        """Set a result, or an error, that LiteLLM neither returns nor raises."""
         if result is not None:
-            self._answer = self.reader.read_result(result, self.logging)
+            self._unreturned_facts = self.reader.read_result(result, self.logging)
         self.error = error
 
     def require_nested_responses(self) -> NestedResponses:
@@ -164,7 +169,7 @@ class CallState:
         return self.nested
 
     def add_replaced(self, response: object, context: Mapping[str, object], *, is_rejected: bool = False) -> None:
-        """Add a response, received in `context`, that the application does not get: it is replaced or rejected."""
+        """Add a response, received in `context`, that the application does not receive: it is replaced or rejected."""
         step, nested = step_in(context, self), self.require_nested_responses()
         if step is not None:
             step.add_replaced(response)
@@ -173,9 +178,9 @@ class CallState:
         nested.drop_latest(is_rejected=is_rejected)
 
     def begin_attempt(self) -> None:
-        """LiteLLM sends a request to a provider, in the open attempt or in a new one.
+        """Begin an attempt, unless one is open, because LiteLLM sends a request to a provider.
 
-        If it has received a response in the open attempt, that attempt ended then.
+        If LiteLLM has received a response in the open attempt, that attempt is ended at the time of the response.
         """
         nested = self.nested
         if nested is not None and nested.latest_at is not None:
@@ -209,7 +214,7 @@ class CallState:
     ) -> Call:
         """Return the whole call, after it has ended.
 
-        `result` is what LiteLLM returned, if that is no stream.
+        `result` is the object that LiteLLM returned, if it is not a stream.
         """
         outcome, failure = _read_failure(outcome, error, streamed)
         response, usage, cost = self._final_facts(outcome, result, streamed)
@@ -247,8 +252,8 @@ class CallState:
     def _last_facts(self, outcome: StreamOutcome, result: object, streamed: StreamedResponse | None) -> ResponseFacts:
         if streamed is not None:
             return self.reader.read_stream(streamed.chunks, outcome, self.logging)
-        if self._answer is not None:
-            return self._answer
+        if self._unreturned_facts is not None:
+            return self._unreturned_facts
         return self.reader.read_result(result, self.logging) if outcome == "completed" else (None, None, None)
 
     def _logged_content(self, content: Content, result: object, streamed: StreamedResponse | None) -> Content | None:
@@ -260,7 +265,7 @@ class CallState:
         return None
 
     def _with_response_content(self, content: Content, result: object, streamed: StreamedResponse | None) -> Content:
-        """Add the content of the response, of a stream as much as was received, to that of the request."""
+        """Add the content of the response to the content of the request; for a stream, the part that was received."""
         with _READING_CONTENT:
             if streamed is not None:
                 return replace(content, output=streamed.messages())
@@ -289,9 +294,9 @@ class CallState:
 def _read_failure(
     outcome: StreamOutcome, error: BaseException | None, streamed: StreamedResponse | None
 ) -> tuple[StreamOutcome, Failure | None]:
-    """Return the outcome and the failure, which is that of the exception, or else of an error chunk of the stream.
+    """Return the outcome and the failure. The failure is read from the exception, or else from an error chunk.
 
-    A stream with an error chunk may end as if it were complete.
+    A stream that contains an error chunk may end as if it were complete.
     """
     if error is not None:
         with _READING_EXCEPTION:

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from agentops_otel_litellm.telemetry import Telemetry
 
 CURRENT = create_key("agentops_otel_litellm.invocation")
-"""The key under which an OpenTelemetry context has the invocation that it is inside of."""
+"""The key of an OpenTelemetry context for the current invocation."""
 
 _SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
-"""The key under which the context of an invocation has the span that was current outside of all invocations."""
+"""The key of an invocation's context for the span that was current outside of all invocations."""
 
 
 def outside_of_calls(context: Context) -> Context:
@@ -57,20 +57,20 @@ def _span_outside(context: Context) -> Span:
 
 
 def invocation_in(context: Mapping[str, object]) -> Invocation | None:
-    """The invocation that a context is inside of, if its call has not ended."""
+    """The current invocation of a context, if its call has not ended."""
     invocation = context.get(CURRENT)
     return invocation if isinstance(invocation, Invocation) and invocation.open else None
 
 
 def call_in(context: Mapping[str, object]) -> Invocation | None:
-    """The invocation of a call of a model that a context is inside of, if that call has not ended."""
+    """The current invocation of a model call in a context, if the call has not ended."""
     invocation = invocation_in(context)
     return invocation if invocation is not None and invocation.calls_a_model else None
 
 
 def is_suppressed(context: Mapping[str, object]) -> bool:
-    """Whether instrumentation is suppressed, as `is_instrumentation_enabled()` checks, which reads the context twice
-    more.
+    """Whether instrumentation is suppressed. OpenTelemetry's `is_instrumentation_enabled()` would read the context
+    twice more.
     """
     return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))
 
@@ -123,10 +123,10 @@ class Invocation:
         """The context in which the application made the call."""
         self._streamed: StreamedResponse | None = None
         self._waiting_since: float | None = None
-        """When LiteLLM returned a coroutine or a stream manager, which the application may use or not."""
+        """When LiteLLM returned a coroutine or a stream manager that the application has not used yet."""
         self._finalizer: finalize[..., object] | None = None
         self._route: Invocation | None = None
-        """The route of which this call is an attempt, and below that attempt."""
+        """The route of which this call is an attempt. `_route_attempt` is the attempt."""
         self._route_attempt: RunningAttempt | None = None
         self._unsettled: Callable[[str | None, float | None], None] | None = None
         """Ends the span of the last failed attempt, once the Router has decided on a cooldown."""
@@ -134,7 +134,7 @@ class Invocation:
         """Whether it is a route of the Router's Rust core, which decides on a cooldown after the attempt is over."""
         self._enclosing_call: Invocation | None = None
         self.trace_cost: TraceCost | None = None
-        """The cost of the trace, if its first span in this process is a call's."""
+        """The cost of the trace, if the first span of the trace in this process is the span of a call."""
         self.state = CallState(operation, parameters)
         """The facts that are known about the call."""
         suppressed: Mapping[str, object] = suppress_others(context) if operation.calls_a_model else {}
@@ -199,7 +199,7 @@ class Invocation:
 
     @property
     def calls_a_model(self) -> bool:
-        """Whether it is a call of a model, and not an operation around calls, such as a route or a batch."""
+        """Whether it is a call of a model, not an operation around calls, such as a route or a batch."""
         return self._operation.calls_a_model
 
     @property
@@ -208,11 +208,11 @@ class Invocation:
         return self._operation.name
 
     def has(self, span: Span) -> bool:
-        """Whether the span is that of the call."""
+        """Whether it is the call's span."""
         return span is self._span
 
     def has_id_of(self, span: Span) -> bool:
-        """Whether the span has the id of the call's span, as the non-recording one has that callbacks run in."""
+        """Whether the span has the id of the call's span, like the non-recording span in which callbacks run."""
         return span is self._span or span.get_span_context() == self._span.get_span_context()
 
     def running(self) -> Running:
@@ -220,14 +220,15 @@ class Invocation:
         return Running(self)
 
     def enter(self) -> Token[Context] | None:
-        """LiteLLM starts to run for the call: until `leave`, the call's span is the current span."""
+        """Make the call's span the current span, until `leave`, because LiteLLM starts to run for the call."""
         context = self._context
         return None if context is None else attach(context)
 
     def leave(self, token: Token[Context] | None, error: BaseException | None = None) -> None:
-        """LiteLLM has stopped running. The end of an iteration completes the call; any other exception fails it.
+        """Restore the context, because LiteLLM has stopped running. If `error` is the end of the stream's iteration,
+        the call is completed; any other error fails it.
 
-        If a coroutine is collected before it has finished, it is closed in another context, which must not change.
+        A coroutine that is collected before it has finished is closed in a different context, which must not change.
         """
         if error is None:
             if token is not None:
@@ -244,7 +245,7 @@ class Invocation:
             self._fail(error)
 
     def end_with_error(self, error: BaseException) -> None:
-        """End the call, unless it has ended, because `error` is being raised in the application.
+        """End the call, if it has not ended, because `error` is being raised in the application.
 
         A signal handler may have raised it at any point of this package's code. If the context of the call is still the
         current one, the outer context is restored, because nothing else will detach it.
@@ -261,13 +262,13 @@ class Invocation:
             attach(self._outer_context)
 
     def end_with_result(self, result: object) -> None:
-        """LiteLLM has returned a response that is no stream."""
+        """End the call with the response that LiteLLM has returned, which is not a stream."""
         error = self.state.error
         self._offer_to_enclosing_call(result)
         self._end("completed" if error is None else "failed", result=result, error=error)
 
     def start_stream(self, stream: object) -> None:
-        """LiteLLM has returned a stream, which the application may read or not."""
+        """Start to record the stream that LiteLLM has returned. The application may read it or drop it."""
         self._offer_to_enclosing_call(stream)
         if self.state.nested is not None:
             self.state.nested.set_result(stream)
@@ -276,24 +277,26 @@ class Invocation:
         OPEN_STREAMS.add(self)
 
     def wait_for_use(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
-        """LiteLLM has returned an object that makes the call when the application uses it.
+        """Keep the call open: LiteLLM has returned an object that makes the call when the application uses it.
 
         The object is `coroutine`, or a stream manager, whose wrapper reports that it is collected.
         """
         self._waiting_since = perf_counter()
         if coroutine is not None:
-            self._finalizer = finalize(coroutine, OPEN_STREAMS.forget, self)
+            self._finalizer = finalize(coroutine, OPEN_STREAMS.end_dropped, self)
             self._finalizer.atexit = False
         OPEN_STREAMS.add(self)
 
     def resume(self) -> None:
-        """The application awaits the coroutine."""
+        """Resume the call, because the application awaits the coroutine."""
         if self._finalizer is not None:
             self._finalizer.detach()
         OPEN_STREAMS.discard(self)
 
     def add_chunk(self, token: Token[Context] | None, chunk: object) -> None:
-        """The stream, entered with `token`, has just returned `chunk`."""
+        """Record `chunk`, which the stream has just returned, and detach the context that `enter` attached with
+        `token`.
+        """
         now = perf_counter()
         if token is not None:
             detach(token)
@@ -302,7 +305,7 @@ class Invocation:
             streamed.add(chunk, now)
 
     def drop_stream(self) -> None:
-        """The application has dropped the stream: have the background thread end the call.
+        """Have the background thread end the call, because the application has dropped the stream.
 
         A finalizer calls this, so it must not wait for a lock.
 
@@ -312,7 +315,7 @@ class Invocation:
         if self.open:
             with suppress(Exception):  # logging would wait for a lock
                 self._release_stream()
-            OPEN_STREAMS.forget(self)
+            OPEN_STREAMS.end_dropped(self)
 
     def _release_stream(self) -> None:
         if self._streamed is not None:
@@ -321,11 +324,13 @@ class Invocation:
             self.state.nested.release_streams()
 
     def close(self) -> None:
-        """The application has closed the stream."""
+        """End the call, because the application has closed the stream."""
         self._end("closed")
 
     def abandon(self) -> None:
-        """Nobody will read the stream any more: the call ended with its last chunk, or when LiteLLM returned."""
+        """End the call, because nobody can read the stream any more. Its end is the time of the last chunk, or of
+        LiteLLM's return.
+        """
         self._end("abandoned")
 
     def open_stream_call(self) -> Call | None:
@@ -434,7 +439,7 @@ class Invocation:
             self._route_attempt = route.state.attempts.add(state.started, state.target(), routing)
 
     def _offer_to_enclosing_call(self, result: object) -> None:
-        """Report the result to the enclosing call, as whose result LiteLLM may return it as well."""
+        """Report the result to the enclosing call, because LiteLLM may return it as the result of that call, too."""
         if self._enclosing_call is None or not self._enclosing_call.open:
             return
         with _RECORDING_NESTED:

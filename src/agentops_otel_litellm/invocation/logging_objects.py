@@ -12,7 +12,7 @@ from agentops_otel_litellm.weak_references import WeakObjects
 KNOWN: WeakObjects[object] = WeakObjects()
 
 
-def know(logging: object) -> None:
-    """Add a logging object. What the application passes as one is ignored if it cannot be referenced weakly."""
+def mark_as_known(logging: object) -> None:
+    """Add a logging object. An object of the application's that cannot be referenced weakly is ignored."""
     with suppress(TypeError):
         KNOWN.add(logging)

@@ -1,16 +1,16 @@
-"""NestedResponses: the usage and cost of a call for which LiteLLM made several requests, or other calls.
+"""NestedResponses: the usage and cost of a call for which LiteLLM made several requests, or nested calls.
 
 Each token is recorded on exactly one span, so that sums over spans are what the providers billed. Two cases are
 distinguished:
 
-- Steps. LiteLLM continues a call by calling itself: it translates the request, retries it, or runs a tool and sends
-  another request. It passes its logging object on and logs one call. Every response belongs to the call, whose usage
-  and cost are the sums over all of them.
-- Nested calls. LiteLLM, or a callback, makes another call and returns its result as that of the first. LiteLLM logs and
-  prices the nested call separately, perhaps with another model. It has a span of its own, a child of the first span.
-  The first span has the usage of the provider's response to the first call, not of the application's result.
-  (The nested usage is not added to the first span, because a nested call cannot be distinguished from a call that a
-  callback makes for purposes of its own.)
+- Steps. LiteLLM continues a call by calling itself: it translates the request, retries it, or runs a tool and sends a
+  further request. It passes its logging object on and logs one call. Every response belongs to the call, whose usage
+  and cost are the sums over all responses.
+- Nested calls. LiteLLM, or a callback, makes a separate call, and its result becomes the result of the outer call.
+  LiteLLM logs and prices the nested call separately, perhaps with a different model. The nested call has its own span,
+  a child of the outer call's span. The outer span has the usage of the provider's response to the outer call, even
+  though the application receives the nested result. (The nested usage is not added to the outer span, because a nested
+  call cannot be distinguished from a call that a callback makes for its own purposes.)
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ ResponseFacts = tuple[Response | None, Usage | None, Cost | None]
 RecordFailure = Callable[[Exception, "Mapping[str, object]"], None]
 
 _STEP = create_key("agentops_otel_litellm.step")
-_RECORDING_ANSWER = guard("recording one of several results")
+_RECORDING_RESULT = guard("recording one of several results")
 _WHOLE = frozenset({"input", "output", "total"})
-"""Counts whose sum is known only if the count is known of every response. The other counts are parts of these."""
+"""Counts whose sum is known only if every response has the count. The other counts are parts of these."""
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class _OwnResult:
 
 
 class NestedResponses:
-    """The results of one call, and those of nested calls, which LiteLLM may return instead."""
+    """The results of one call, and the results of nested calls, which LiteLLM may return instead."""
 
     __slots__ = (
         "_is_result_nested",
@@ -83,18 +83,20 @@ class NestedResponses:
         self._is_result_nested = False
         self.steps: set[Step] = set()
         """The steps in progress. If there is one when the call ends, it is in a thread that LiteLLM did not wait for,
-        and its result is still to be received. (It is no counter, which threads could miscount.)
+        and its result has not been received yet. (A counter would not be thread-safe.)
         """
         self.is_replaced = False
-        """Whether LiteLLM returned another result instead of one of the call's own."""
+        """Whether LiteLLM returned a different result instead of one of the call's own results."""
         self.is_answered_by_nested_call = False
-        """Whether the only result is that of a nested call, whose span has the usage. Known after the call has ended.
+        """Whether a nested call produced the only result, so its span has the usage. Known after the call has ended.
         """
         self.latest_at: float | None = None
         """When the latest result was received, if LiteLLM has sent no other request since."""
 
     def add(self, api_format: readers.ApiFormat, result: object) -> None:
-        """Add a result that LiteLLM has received. If there are several, they are read now: LiteLLM may change them."""
+        """Add a result that LiteLLM has received. Several results are read at once, because LiteLLM may change them
+        later.
+        """
         if self.is_of_nested_call(result):
             return
         self._own.append(_OwnResult(api_format, _readable(api_format, result)))
@@ -104,7 +106,7 @@ class NestedResponses:
                 self._read_own(own)
 
     def add_replaced(self, api_format: readers.ApiFormat, result: object) -> None:
-        """Add a result that the application does not get, unless it is that of a nested call, returned before."""
+        """Add a result that the application does not receive, unless it is the result of a nested call."""
         if not self.is_of_nested_call(result):
             self._own.append(_OwnResult(api_format, _readable(api_format, result)))
             self._read_own(self._own[-1])
@@ -128,7 +130,7 @@ class NestedResponses:
         return any(each() is result for each in self._nested_results) or readers.read_id(result) in self._nested_ids
 
     def drop_latest(self, *, is_rejected: bool) -> None:
-        """LiteLLM rejects the latest result and may retry, or else replaces it."""
+        """Mark the latest result as rejected, after which LiteLLM may retry, or as replaced."""
         if not is_rejected:
             self.is_replaced = True
         elif self._own:
@@ -136,17 +138,17 @@ class NestedResponses:
 
     @property
     def has_latest(self) -> bool:
-        """Whether the result that LiteLLM has now was added already, at the end of a step."""
+        """Whether LiteLLM's current result was added already, at the end of a step."""
         return bool(self._own) and not self._own[-1].is_rejected
 
     def set_result(self, result: object) -> None:
-        """Set the result that the application gets."""
+        """Set the result that the application receives."""
         self._is_result_nested = self.is_of_nested_call(result)
 
     def set_final_result(self, api_format: readers.ApiFormat, result: object) -> None:
-        """Set the result that the application gets, which is no stream.
+        """Set the result that the application receives, which is not a stream.
 
-        After a rejected result it is added too: LiteLLM has retried without a step.
+        If the latest result was rejected, this result is added as well, because LiteLLM has retried without a step.
         """
         self.set_result(result)
         if self._own and self._own[-1].is_rejected:
@@ -178,7 +180,7 @@ class NestedResponses:
                 own.result.release()
 
     def _read_own(self, own: _OwnResult, *, at_end: bool = False) -> None:
-        """Read the response once; that of a stream only at the end."""
+        """Read the response once; the response of a stream only at the end."""
         if own.facts is None and (at_end or not readers.is_chunks(own.result)):
             own.facts = self._read(own.api_format, own.result)
 
@@ -221,7 +223,7 @@ class Step:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        # Code within the step can have attached another context, which is not ours to detach.
+        # Code inside the step may have attached a context of its own, which must not be detached here.
         if self._token is not None and get_current() is self._context:
             detach(self._token)
         if self._state.nested is not None:
@@ -234,7 +236,7 @@ class Step:
         """Add the result to those inside the call, and return it."""
         nested = self._state.nested  # `None` after the call has ended, if LiteLLM did not wait for this step
         if nested is not None and self._api_format.counts_tokens and not self._has_result:
-            with _RECORDING_ANSWER:
+            with _RECORDING_RESULT:
                 if isinstance(result, CoroutineType):
                     return result
                 nested.add(self._api_format, result)
@@ -245,7 +247,7 @@ class Step:
         return self._state is state
 
     def add_replaced(self, result: object) -> None:
-        """Add a result that the application does not get."""
+        """Add a result that the application does not receive."""
         if not self._has_result:
             self._state.require_nested_responses().add_replaced(self._api_format, result)
         self._has_result = True
@@ -259,7 +261,7 @@ class Step:
 
 
 def step_in(context: Mapping[str, object], state: CallState) -> Step | None:
-    """The step of the state's call that a context is inside of, if there is one."""
+    """The current step of the state's call in a context, if there is one."""
     step = context.get(_STEP)
     return step if isinstance(step, Step) and step.is_of(state) else None
 

@@ -48,7 +48,9 @@ class ResponseReader:
         self.usage_is_estimated = False
         """Whether LiteLLM has estimated the usage, because the provider counted no tokens."""
         self.calculated_usage: object = None
-        """The usage of a stream as LiteLLM calculated it. It contains estimates of tokens that nobody counted."""
+        """The usage of a stream as LiteLLM calculated it. It contains estimates of tokens that the provider did not
+        count.
+        """
         self.estimate: Estimate | None = None
         """LiteLLM's estimate of the usage, if the provider counted no tokens."""
 
@@ -57,7 +59,7 @@ class ResponseReader:
         self.provider_response = self.calculated_usage = self.estimate = None
 
     def read_result(self, result: object, logging: object) -> ResponseFacts:
-        """Read the result that the application gets, if that is no stream."""
+        """Read the result that the application receives, if it is not a stream."""
         response: Response | None = None
         usage: Usage | None = None
         cost: Cost | None = None
@@ -104,7 +106,7 @@ class ResponseReader:
         return self._billed(response, usage, cost)
 
     def _billed(self, response: Response | None, usage: Usage | None, cost: Cost | None) -> ResponseFacts:
-        """Drop usage and cost of a mock response, which LiteLLM invents."""
+        """Drop the usage and cost of a mock response, because LiteLLM invents them."""
         return (response, None, None) if self._is_mocked else (response, usage, cost)
 
     def _counted(self, usage: Usage | None, logging: object) -> Usage | None:
@@ -115,7 +117,7 @@ class ResponseReader:
         return counted
 
     def _with_cache_hit(self, response: Response, logging: object) -> Response:
-        """Add whether LiteLLM's cache had the response. LiteLLM reports a partial hit as a hit."""
+        """Add whether the response is from LiteLLM's cache. LiteLLM reports a partial hit as a hit."""
         if self.provider_response is not None:
             return replace(response, cache_hit=None, partial_cache_hit=True)
         return replace(response, cache_hit=True) if readers.read_cache_hit(logging) else response

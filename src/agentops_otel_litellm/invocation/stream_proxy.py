@@ -3,11 +3,11 @@
 A traced stream offers exactly what LiteLLM's stream offers, so that an application neither misses anything nor relies
 on something that works only with tracing.
 
-- Attributes are read from LiteLLM's stream, including those that every object has, so `isinstance` and pickling see
-  LiteLLM's class.
-- Python looks up operators, `len()` and iteration in the class. So a class is made for each class of streams, with the
-  same of these methods.
-- Iteration, closing, leaving a `with` block, and that the application drops the stream are traced.
+- Attributes are read from LiteLLM's stream, including `__class__` and other attributes that every object has, so
+  `isinstance` and pickling see LiteLLM's class.
+- Python looks up operators, `len()` and iteration in the class. So each class of LiteLLM's streams has a traced class
+  with the same special methods.
+- Iteration, closing, leaving a `with` block, and dropping the stream are traced.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ _parts: Callable[[TracedStream], tuple[Any, Invocation, Handle]] = TracedStream.
 
 
 def traced_stream(stream: object, invocation: Invocation, handle: Handle | None = None) -> TracedStream:
-    """Return the wrapper of `stream`; `handle` is that of the traced stream that returned it, if one did."""
+    """Return the wrapper of `stream`. If a traced stream returned it, `handle` is the handle of that traced stream."""
     kind = type(stream)
     present = {name for base in kind.__mro__ for name in vars(base)} & _OFFERED
     disabled = frozenset(name for name in present if getattr(kind, name) is None)

@@ -45,12 +45,12 @@ class StreamedResponse:
             transcript.add(chunk)
 
     def messages(self) -> tuple[Message, ...] | None:
-        """The messages received so far; `None` if no content is captured."""
+        """The messages, as far as they were received; `None` if no content is captured."""
         return None if self._transcript is None else self._transcript.messages()
 
     @property
     def latest(self) -> float:
-        """When the last chunk was received, or the stream was returned if none was."""
+        """When the last chunk was received; without a chunk, when the stream was returned."""
         latest = self._chunk_times.latest
         return self._returned if latest is None else latest
 

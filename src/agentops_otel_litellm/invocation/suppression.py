@@ -21,7 +21,7 @@ Function = Callable[..., Any]
 
 _IN_A_CALL = create_key("agentops_otel_litellm.in_a_call")
 _MARK = "agentops_otel_litellm"
-"""A value that is true, and by whose identity the entries below are recognised."""
+"""A true value, whose identity marks the entries below as this package's."""
 _suppressing: dict[str, object] = {
     _IN_A_CALL: _MARK,
     "suppress_language_model_instrumentation": _MARK,  # OpenLLMetry and its relatives check whether this is set
@@ -38,7 +38,7 @@ data, and the name of the class of the data. An instrumentation that finds such 
 
 
 def suppress_others(context: Mapping[str, object]) -> dict[str, object]:
-    """Return the entries of `context` and those that suppress other instrumentations; the application's are kept."""
+    """Return `context` with the entries that suppress other instrumentations; the application's entries are kept."""
     return {**_suppressing, **context}
 
 

@@ -29,7 +29,7 @@ class TraceCost:
         self._unknown = self._is_shared = False
 
     def add_call(self, span: Span) -> bool:
-        """Add a call that begins below the root, unless it is in another trace. Return whether it was added."""
+        """Add a call that begins below the root, unless its trace is a different one. Return whether it was added."""
         own = span.get_span_context()
         if own.trace_id != self._root.trace_id:
             return False
@@ -37,8 +37,8 @@ class TraceCost:
         self._open.add(own.span_id)
         return True
 
-    def over(self, span: Span, call: Call) -> Call:
-        """Add the cost of a call that has ended, and return the call; the root with the sum, if that is known."""
+    def add_ended_call(self, span: Span, call: Call) -> Call:
+        """Add the cost of a call that has ended, and return the call; the root call with the sum, if it is known."""
         if call.cost is not None:
             self._known.append(call.cost.total)
         elif _has_a_price(call):

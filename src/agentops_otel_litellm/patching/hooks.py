@@ -12,7 +12,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.call_state import CallState
 from agentops_otel_litellm.invocation.invocation import Invocation, call_in, invocation_in, is_suppressed
-from agentops_otel_litellm.invocation.logging_objects import know
+from agentops_otel_litellm.invocation.logging_objects import mark_as_known
 from agentops_otel_litellm.operations import by_name, parameter_names
 
 Function = Callable[..., Any]
@@ -31,7 +31,7 @@ def current_call() -> Invocation | None:
 
 
 def current_state() -> CallState | None:
-    """The state of that call."""
+    """The state of the call that LiteLLM is working on, if it is traced."""
     invocation = current_call()
     return None if invocation is None else invocation.state
 
@@ -42,7 +42,7 @@ def _current_state_logged_with(logging: object) -> CallState | None:
     around = None if is_suppressed(context) else invocation_in(context)
     if around is None or not around.state.is_logged_with(logging):
         return None
-    know(logging)
+    mark_as_known(logging)
     return around.state
 
 
@@ -108,9 +108,9 @@ def record_calculated_usage(calculate_usage: Function) -> Function:
 
 
 def record_replaced_response(call_hooks: Function) -> Function:
-    """Record a response that a callback replaces: the provider has billed it.
+    """Record a response that a callback replaces, because the provider has billed it.
 
-    The replacement may be the response of another call that the callback made, which has a span of its own.
+    The replacement may be the response of a separate call that the callback made, which has its own span.
     """
     names = parameter_names(call_hooks)
 
@@ -137,7 +137,7 @@ def record_replaced_response(call_hooks: Function) -> Function:
 
 
 def record_rejected_response(post_call_processing: Function) -> Function:
-    """Record a response that LiteLLM rejects, by the application's rules or schemas: the provider has billed it."""
+    """Record a response that LiteLLM rejects by the application's rules or schemas. The provider has billed it."""
     names = parameter_names(post_call_processing)
 
     @wraps(post_call_processing)

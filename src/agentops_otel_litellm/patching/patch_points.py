@@ -82,7 +82,8 @@ _OTEL_CALLBACKS = (
     ("litellm.integrations.opentelemetry", "OpenTelemetry"),
     ("litellm.integrations.otel.logger", "OpenTelemetryV2"),
 )
-"""Classes of LiteLLM's own OpenTelemetry callbacks: `langfuse_otel`, `arize_phoenix` and the like are subclasses."""
+"""Classes of LiteLLM's own OpenTelemetry callbacks: `langfuse_otel`, `arize_phoenix` and similar ones are subclasses.
+"""
 
 _OTEL_CALLBACK_METHODS = (
     "log_pre_api_call",
@@ -107,7 +108,7 @@ def _twins(*names: str) -> Iterator[str]:
 
 
 def _retrying(module: str, *names: str) -> Iterator[PatchPoint]:
-    """Functions that retry another function, and their asynchronous twins; older releases have fewer."""
+    """Functions that retry the function that they receive, and their asynchronous twins; older releases have fewer."""
     for name in names:
         yield PatchPoint(module, name, f"{_TRIES}:record_retry")
         yield PatchPoint(module, f"a{name}", f"{_TRIES}:record_retry_async")
@@ -271,7 +272,7 @@ PATCH_POINTS: tuple[PatchPoint, ...] = (*_CALLS, *_INSIDE, *_CHANGED, *_AROUND, 
 
 
 def missing(feature: str, found: Collection[PatchPoint]) -> list[PatchPoint]:
-    """Return the patch points that a feature lacks, where `found` are those that this LiteLLM has.
+    """Return the patch points that a feature lacks. `found` are the patch points that the installed LiteLLM has.
 
     A feature is available if all its patch points in one module are found. Then the result is empty; otherwise it has
     the patch points that are missing from the module in which most were found.

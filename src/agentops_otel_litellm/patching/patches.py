@@ -20,14 +20,15 @@ _built: dict[CodeType, Wrapper] = {}
 
 
 def register_replacement(original: Function, replacement: Function) -> Function:
-    """Remember what `replacement` replaces, and return it."""
+    """Store which function `replacement` replaces, and return `replacement`."""
     _copy_signature(original, replacement)
     _originals[replacement] = original
     return replacement
 
 
 def _copy_signature(original: Function, replacement: Function) -> None:
-    """Give `replacement` the signature of `original`, for inspection that follows `__wrapped__` and that does not.
+    """Copy the signature of `original` to `replacement`, for inspection that follows `__wrapped__` and inspection that
+    does not.
 
     `functools.wraps` sets `__wrapped__`. If LiteLLM's decorator has set it as well, that is one step more than without
     tracing; if not, `inspect.getfullargspec` does not follow it. A function that wraps nothing keeps the `__wrapped__`
@@ -102,7 +103,7 @@ def undo() -> None:
 
 
 def _follow(value: Function, replaced: dict[Any, Any]) -> Function:
-    """What `value` was replaced by in the end: a function may have been patched twice."""
+    """The final replacement of `value`, because a function may have been patched twice."""
     while value in replaced:
         value = replaced[value]
     return value

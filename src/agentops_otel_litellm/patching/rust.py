@@ -110,12 +110,14 @@ class _NativeCall:
         return traced_python
 
     def decline(self, invocation: Invocation) -> None:
-        """The native function has declined the call: the Python function continues it from the beginning."""
+        """Have the Python function start the call again, because the native function has declined it."""
         invocation.state.reset_logging()
         self._declined = invocation
 
     def _start(self, args: tuple[object, ...]) -> Invocation | None:
-        """Return the invocation of a new call; `None` if it continues another, or instrumentation is suppressed."""
+        """Return the invocation of a new call; `None` if it continues an earlier call, or instrumentation is
+        suppressed.
+        """
         with _STARTING:
             telemetry, context = TRACING.telemetry, get_current()
             _binding, request, _args, kwargs, *_ = args

@@ -19,7 +19,7 @@ else:
 
 
 def carry_context_to_function(run_async_function: Function) -> Function:
-    """Patch LiteLLM's function that runs a coroutine from synchronous code, in another thread if a loop is running."""
+    """Patch LiteLLM's function that runs a coroutine from synchronous code, on a thread if a loop is running."""
 
     @wraps(run_async_function)
     def traced_run_async_function(

@@ -14,7 +14,7 @@ from agentops_otel_litellm.callbacks.coexistence import warn_of_other_recorders
 from agentops_otel_litellm.features import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.invocation import Invocation, call_in, invocation_in, is_suppressed
-from agentops_otel_litellm.invocation.logging_objects import know
+from agentops_otel_litellm.invocation.logging_objects import mark_as_known
 from agentops_otel_litellm.invocation.nested_responses import Step
 from agentops_otel_litellm.invocation.stream_proxy import traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_of, parameter_names
@@ -69,9 +69,9 @@ class _TracedFunction:
                 invocation.state.attempts.fail_nested(error, kwargs, invocation.state.target())
 
     def step(self, kwargs: Parameters, context: Context) -> Step | None:
-        """Return the step of the current call that this call is; `None` if no call of a model is in progress.
+        """Return this call as a step of the current call; `None` if no call of a model is in progress.
 
-        An asynchronous function that calls its synchronous twin is no step.
+        It is not a step if an asynchronous function calls its synchronous twin.
         """
         invocation = call_in(context)
         if invocation is None or readers.is_by_twin(kwargs, self._function.__name__):
@@ -83,7 +83,7 @@ class _TracedFunction:
     def _attempted_call(self, kwargs: Parameters) -> Invocation | None:
         """The call of which LiteLLM makes one attempt by calling this function.
 
-        An asynchronous function that calls its synchronous twin, which it does with a flag, makes no other attempt.
+        An asynchronous function that calls its synchronous twin, recognised by a flag, does not make a further attempt.
         """
         if readers.read_logging_object(kwargs) is None or readers.is_by_twin(kwargs, self._function.__name__):
             return None
@@ -194,7 +194,7 @@ class Tracing:
         starting = guard("starting a span")
 
         def start_call(args: tuple[object, ...], kwargs: dict[str, object]) -> Invocation | Step | None:
-            """Return the invocation of a new call, or the step of the current call that this call is.
+            """Return the invocation of a new call, or a step if the call is a step of the current call.
 
             Return `None` if it is neither, or if instrumentation is suppressed.
             """
@@ -231,7 +231,7 @@ def _mark_as_handled(kwargs: Parameters) -> None:
     """Keep the callbacks from recording a suppressed call whose logging object was made before, as the proxy does."""
     logging = readers.read_logging_object(kwargs)
     if logging is not None:
-        know(logging)
+        mark_as_known(logging)
 
 
 def traced_result(invocation: Invocation, result: object) -> object:
@@ -268,7 +268,7 @@ def _is_part_of_call(operation: Operation, kwargs: Parameters, context: Paramete
 def is_continuation(kwargs: Parameters, context: Parameters) -> bool:
     """Whether LiteLLM calls itself to continue the call in progress.
 
-    A logging object among the parameters is no sufficient sign, because the proxy makes one before the first call.
+    A logging object among the parameters is not sufficient, because the proxy makes one before the first call.
     """
     invocation = call_in(context)
     return invocation is not None and invocation.state.is_continued_by(kwargs)
@@ -287,7 +287,7 @@ def _is_batch_of_one_call(_operation: Operation, kwargs: Parameters, context: Pa
 def _is_fallback(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
     """Whether the Router calls itself for the fallback of the call that it is routing.
 
-    Code that chooses a deployment may make other calls through the Router; these are no fallbacks.
+    Code that chooses a deployment may make other calls through the Router; these are not fallbacks.
     """
     invocation = invocation_in(context)
     return readers.is_fallback(kwargs) and invocation is not None and invocation.operation == "route"

@@ -12,7 +12,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from agentops_otel_litellm.background import Reached, start_thread
+from agentops_otel_litellm.background import ReentrantEvent, start_thread
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
 
@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 PACKAGE = "genai_prices"
 CLIENT = "httpx2"
-"""The HTTP client of the package. OpenAI's client uses it as soon as it is in `sys.modules`, even if another thread has
-imported only half of it.
+"""The HTTP client of the package. OpenAI's client uses it as soon as it is in `sys.modules`, even while a different
+thread is still importing it.
 """
 
 
@@ -37,13 +37,13 @@ class PackagePrices:
         self._live, self._url = live, url
         self._price: Callable[[Call], Cost | None] | None = None
         self._loads: dict[str, object] = {}
-        self.loaded = Reached()
+        self.loaded = ReentrantEvent()
         """Whether the thread that imports the package has ended."""
         self._stop: Callable[[], None] | None = None
         self._is_closed = False
         self._is_forked = False
-        FORK.renews("prices", self._renew)
-        with guard(f"importing {CLIENT}"):  # here, where LiteLLM itself is imported, and before there are calls
+        FORK.register("prices", self._renew)
+        with guard(f"importing {CLIENT}"):  # on the thread that imports LiteLLM, before the first call
             if find_spec(PACKAGE) is not None and find_spec(CLIENT) is not None:
                 import_module(CLIENT)
 
@@ -54,14 +54,14 @@ class PackagePrices:
         self._is_forked = True
 
     def close(self) -> None:
-        """LiteLLM is no longer instrumented: stop the downloads."""
+        """Stop the downloads, because LiteLLM is no longer instrumented."""
         self._is_closed = True
         stop, self._stop = self._stop, None
         if stop is not None:
             stop()
 
     def prepare(self) -> None:
-        """A call begins: start loading live prices, which are needed at its end."""
+        """Start loading live prices, because a call has begun that needs them at its end."""
         if self._live:
             self._load_once()
 
@@ -87,7 +87,7 @@ class PackagePrices:
     def _import(self) -> None:
         with guard("importing genai-prices"):
             try:
-                with IMPORTS.here():
+                with IMPORTS.delay_forks():
                     from agentops_otel_litellm.pricing import genai_prices
 
                     genai_prices.import_all()

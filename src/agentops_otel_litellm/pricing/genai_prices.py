@@ -17,13 +17,13 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from agentops_otel_litellm import call as calls
 from agentops_otel_litellm.call import Call, Cost
 
-# LiteLLM's provider → the package's, if it has another name for it.
+# LiteLLM's name of a provider → the package's name, if they differ.
 PROVIDERS = {
     "codestral": "mistral",
     "fireworks_ai": "fireworks",
     "voyage": "voyageai",
 }
-# A field of `Usage` → the package's.
+# Field of `Usage` → field of the package's usage.
 COUNTS = {
     "input": "input_tokens",
     "output": "output_tokens",
@@ -75,8 +75,8 @@ class _UntracedUpdater(UpdatePrices):
 
 
 def import_all() -> None:
-    """Have the package import what it imports lazily, when the first price is computed: a call of the application's
-    must not import it, because the process may fork meanwhile.
+    """Compute a price, so that the package imports the modules that it imports lazily. A call of the application must
+    not import them, because the process may fork meanwhile.
     """
     usage = calls.Usage(input=1, output=1, cache_read=1)
     timing = calls.Timing(started_at=0)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from agentops_otel_litellm.call import Call, Cost
 from agentops_otel_litellm.pricing.user_prices import read_prices
 from agentops_otel_litellm.processors.attempts import count_retries, set_deployment
-from agentops_otel_litellm.processors.cache import move_to_saved
+from agentops_otel_litellm.processors.cache import move_cached_usage_to_saved
 from agentops_otel_litellm.processors.content import create_content_processor, drop_content
 from agentops_otel_litellm.processors.cost import (
     create_package_price_processor,
@@ -15,7 +15,7 @@ from agentops_otel_litellm.processors.cost import (
     drop_unknown_cost,
 )
 from agentops_otel_litellm.processors.errors import categorise_failure
-from agentops_otel_litellm.processors.finish_reasons import drop_incomplete_reasons
+from agentops_otel_litellm.processors.finish_reasons import drop_incomplete_finish_reasons
 from agentops_otel_litellm.processors.limits import Limits
 from agentops_otel_litellm.processors.provider import create_provider_processor
 from agentops_otel_litellm.processors.redactors import Redactors
@@ -39,8 +39,8 @@ def pipeline(
         create_provider_processor(dict(settings.model_providers)),
         drop_partial_output_count,
         *user_prices,
-        move_to_saved,
-        drop_incomplete_reasons,
+        move_cached_usage_to_saved,
+        drop_incomplete_finish_reasons,
         add_stream_statistics,
         count_retries,
         set_deployment,

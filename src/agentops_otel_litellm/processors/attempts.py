@@ -11,8 +11,9 @@ from agentops_otel_litellm.call import Attempt, Call
 def count_retries(call: Call) -> Call:
     """Set the kind of each attempt, and count the retries.
 
-    After a failed attempt, one with the same model is a retry, and one with another model is a fallback. For the Router
-    the model group counts, not the model. An attempt after a successful one is neither.
+    An attempt that follows a failed one is a retry if it has the same model, and a fallback if it has a different
+    model. For attempts of the Router, the model groups are compared instead. An attempt after a successful one is
+    neither.
 
     The number of retries of a single attempt stays unknown, because the HTTP client retries as well.
     """
@@ -38,7 +39,7 @@ def _requested(attempt: Attempt) -> object:
 
 
 def set_deployment(call: Call) -> Call:
-    """Set the deployment of a routed call to that of its last attempt."""
+    """Set the deployment of a routed call to the deployment of its last attempt."""
     if call.operation is not None or call.attempts is None or call.routing is None:
         return call
     return replace(call, routing=replace(call.routing, model_id=call.attempts.made[-1].model_id))

@@ -1,9 +1,9 @@
 """Redacts content and shortens it to the limits.
 
 This runs on the application's thread when the call ends, because a span's attributes are set before it ends, and no
-span processor or queue may receive unredacted content. A thread of this package would hold Python's lock for as long,
-and spans that end on it would be lost to an application that flushes and is then frozen. Instead the work is bounded: a
-text is only redacted if the limits leave room to record it.
+span processor or queue may receive unredacted content. A background thread would own the GIL for as long, and spans
+that end on it would be lost if the application flushes and is then frozen. Instead the work is bounded: a text is only
+redacted if the limits leave room to record it.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def create_content_processor(
 
 class _Editing:
     """Edits the content of one call. Content within the limits is redacted and recorded; content beyond them is not
-    looked at, and is replaced by a mark with its length.
+    read, and is replaced by a mark with its length.
     """
 
     def __init__(self, redactors: tuple[Redactor, ...], limits: Limits) -> None:
@@ -118,7 +118,7 @@ class _Editing:
         )
 
     def _items(self, items: Sequence[Item] | None, edit: Callable[[Item], Item]) -> tuple[Item, ...] | None:
-        """Edit items. Those beyond the limits have a mark each, and after too many marks one together."""
+        """Edit items. Each item beyond the limits has a mark; after too many marks, a single mark replaces the rest."""
         return None if items is None else tuple(self._edit_items(items, edit))
 
     def _edit_items(self, items: Sequence[Item], edit: Callable[[Item], Item]) -> Iterator[Item]:
@@ -158,7 +158,7 @@ class _Editing:
         return type(record)(**fields)
 
     def _blob(self, part: Part) -> Part:
-        """Edit media: either its base64 is kept, without the size, or only the size."""
+        """Edit media: keep either its base64 or only its size."""
         data = medium(part, self._limits.media)
         fields: dict[str, Any] = {
             name: value if name in _UNEDITED else self._name(value)

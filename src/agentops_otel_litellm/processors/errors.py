@@ -120,7 +120,7 @@ RETRYABLE = {
     "server_error": True,
     "invalid_request": False,
 }
-RETRYABLE_STATUSES = frozenset({409})  # a conflict with another request, or a lock
+RETRYABLE_STATUSES = frozenset({409})  # a conflict with a concurrent request, or a lock
 
 SENTENCES = {
     "auth": "the credentials were rejected",
@@ -159,7 +159,7 @@ def _categorise_attempt(attempt: Attempt, stream: Stream | None = None) -> Attem
 
 
 def _categorised(failure: Failure, provider: str | None, stream: Stream | None) -> Failure:
-    """The failure with its category. That of an attempt that was a call of its own has one already."""
+    """The failure with its category. The failure of an attempt that was a separate call has one already."""
     if failure.message is not None:
         return failure
     category = _category(failure)
@@ -197,7 +197,7 @@ def _category_of_status(status: int | None) -> str | None:
 
 
 def _retryable(failure: Failure, category: str | None) -> bool | None:
-    """What the provider reports, or else what is usual for the category."""
+    """The provider's own statement, or else the usual value for the category."""
     if failure.retryable is not None:
         return failure.retryable
     return failure.status_code in RETRYABLE_STATUSES or RETRYABLE.get(category or "")

@@ -1,4 +1,4 @@
-"""Finish reasons of a stream that LiteLLM reports incompletely."""
+"""Drops the finish reasons of streams for which LiteLLM reports only some of them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 from agentops_otel_litellm.call import Call
 
 
-def drop_incomplete_reasons(call: Call) -> Call:
-    """Drop the finish reasons of a complete stream if one is missing.
+def drop_incomplete_finish_reasons(call: Call) -> Call:
+    """Drop all finish reasons of a complete stream if LiteLLM lacks the reason of one choice.
 
-    The provider sent all of them, but LiteLLM loses some if there are several choices, and can assign the others to the
-    wrong choice.
+    The provider sent a reason for each choice. If there are several choices, LiteLLM loses some of the reasons, and can
+    assign the others to the wrong choice.
     """
     stream, response = call.stream, call.response
     if stream is None or stream.outcome != "completed" or stream.first_chunk is None:

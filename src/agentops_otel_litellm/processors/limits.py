@@ -25,15 +25,15 @@ class Limits:
     """Maximum numbers of characters that are recorded."""
 
     part: int
-    """Of one text or structure."""
+    """Maximum of one text or structure."""
     call: int
-    """Of all content of the call."""
+    """Maximum of all content of the call."""
     media: int = 0
-    """Of the base64 of an image or other media, which does not count towards the others."""
+    """Maximum of the base64 of an image or other media, which does not count towards the other two."""
 
 
 def left_out(size: int, noun: str = "characters") -> str:
-    """The mark that replaces what was left out."""
+    """The mark that replaces omitted content."""
     return f"… [{size} {noun} left out]"
 
 
@@ -50,6 +50,6 @@ _TOGETHER: Mapping[type, tuple[str, Callable[[str], object]]] = {
 
 
 def mark_together(first: Item, number: int) -> Item:
-    """One mark for `number` items, of which `first` is the first."""
+    """A single mark for `number` items; `first` is the first of them."""
     noun, create_mark = _TOGETHER[type(first)]
     return cast("Item", create_mark(left_out(number, noun)))

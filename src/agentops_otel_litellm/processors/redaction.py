@@ -98,8 +98,8 @@ RULES: tuple[Rule, ...] = (
         pattern=re.compile(_begins(r"\d", r"\w.-") + r"\d(?:[ -]?\d){12,18}(?![\w-])"),
         is_one=_has_card_checksum,
     ),
-    # The last two patterns have no fixed end. If they came first, they would match the beginning of other secrets, and
-    # leave the rest in the text.
+    # The last two patterns have no fixed end. If they were applied first, they would match the beginning of other
+    # secrets, and leave the rest in the text.
     # A value after a name that identifies it as a secret: `api_key=…`, `"password": "…"`.
     Rule(
         kind="key",

@@ -55,7 +55,7 @@ class Redactors:
         return getattr(self._thread, "is_loading", False)
 
     def _fail(self, reason: _CannotBeLoaded) -> None:
-        # `next` is atomic. A lock can be held by the code that a signal handler interrupts.
+        # `next` is atomic. A lock could deadlock: a signal handler may interrupt the code that owns it.
         is_first = next(self._failures) == 0
         self._has_failed = True
         if is_first and self._all is None:

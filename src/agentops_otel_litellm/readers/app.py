@@ -17,7 +17,7 @@ from opentelemetry.context import Context
 
 from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.call import App
-from agentops_otel_litellm.readers.values import identifier, integer, members, rows_for, taken
+from agentops_otel_litellm.readers.values import identifier, integer, members, read_fields, rows_for
 
 Parameters = Mapping[str, Any]
 
@@ -80,7 +80,7 @@ _METADATA = rows_for(
         "user_id": ("user_id", label),
     },
 )
-# The names of LiteLLM's Langfuse callback.
+# Names that LiteLLM's Langfuse callback reads.
 _TRACE = rows_for(
     App,
     {
@@ -116,11 +116,11 @@ def read_app(
         _read_context(context, baggage_keys, known, metadata)
     places = [place for name in _PLACES if isinstance(place := parameters.get(name), dict) and place]
     for place in places:
-        known |= taken(place, _PROXY)
+        known |= read_fields(place, _PROXY)
     if not _GIVEN.isdisjoint(parameters):
-        known |= taken(parameters, _PARAMETERS)
+        known |= read_fields(parameters, _PARAMETERS)
     for place, rows in product(places, (_METADATA, _TRACE)):
-        known |= _without_generated_session(taken(place, rows), place)
+        known |= _without_generated_session(read_fields(place, rows), place)
     if "litellm_session_id" in parameters:
         known |= _session(parameters["litellm_session_id"], places)
     for place in (*_openinference(context), *places) if metadata_keys else ():
@@ -139,7 +139,7 @@ def _read_context(context: Context, keys: Sequence[str], known: dict[str, Any], 
                 known[_BAGGAGE[name]] = value
             else:
                 metadata[name] = value
-    known |= taken(context, _CONTEXT)
+    known |= read_fields(context, _CONTEXT)
 
 
 def _named(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
@@ -156,7 +156,7 @@ def _openinference(context: Context) -> Iterator[Mapping[str, Any]]:
 
 
 def _without_generated_session(known: dict[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
-    """Omit the session that the proxy has generated, as it can be configured to do for calls without one."""
+    """Omit a session that the proxy has generated, which it can be configured to do for calls without a session."""
     if place.get(_GENERATED):
         known.pop("session_id", None)
     return known

@@ -1,4 +1,4 @@
-"""Texts spoken, and sound transcribed."""
+"""Speech and transcription."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from agentops_otel_litellm.readers.values import (
     length,
     members,
     number,
+    read_fields,
     rows_for,
-    taken,
     text,
 )
 
@@ -60,17 +60,17 @@ _TRANSCRIPT = rows_for(
 
 
 def speech_request(parameters: Parameters) -> Request:
-    return replace(default_request(parameters), output_type="speech", **taken(parameters, _SPEECH))
+    return replace(default_request(parameters), output_type="speech", **read_fields(parameters, _SPEECH))
 
 
 def speech_response(result: Any) -> Response:
-    """Of the sound only the size, and that only where the HTTP client has read it."""
+    """Read the size of the audio, if the HTTP client has received all of it."""
     content = field(field(result, "response"), "_content")
     return replace(default_response(result), size=len(content) if isinstance(content, bytes) else None)
 
 
 def speech_cost(result: Any) -> Cost | None:
-    """A price by the character is one. By tokens it is of LiteLLM's estimate: providers do not count those."""
+    """Read LiteLLM's price, and whether it is per character. A price per token is based on estimated tokens."""
     cost, hidden = read_cost(result), getattr(result, "_hidden_params", None)
     name, prices = text(field(hidden, "litellm_model_name")), getattr(sys.modules.get("litellm"), "model_cost", {})
     if cost is None or name is None:
@@ -80,17 +80,17 @@ def speech_cost(result: Any) -> Cost | None:
 
 
 def transcription_request(parameters: Parameters) -> Request:
-    return replace(default_request(parameters), **taken(parameters, _TRANSCRIPTION))
+    return replace(default_request(parameters), **read_fields(parameters, _TRANSCRIPTION))
 
 
 def transcription_response(result: Any) -> Response:
-    """The language is left out if LiteLLM has made it up: it states English for providers that report none."""
+    """Read a transcript. The language is omitted for providers whose transcripts LiteLLM completes with English."""
     transcript, hidden = members(result), getattr(result, "_hidden_params", None)
     provider = provider_named(keyword(field(hidden, "custom_llm_provider")) or "")
     return replace(
         default_response(result),
         language=keyword(transcript.get("language")) if provider.returns_transcripts_unchanged else None,
-        **taken(transcript, _TRANSCRIPT),
+        **read_fields(transcript, _TRANSCRIPT),
     )
 
 

@@ -41,6 +41,6 @@ def is_of_model_list(parameters: Parameters) -> bool:
 
 
 def is_fallback(parameters: Parameters) -> bool:
-    """Whether the Router calls itself with another model group after a failure."""
+    """Whether the Router calls itself with a different model group after a failure."""
     depth = parameters.get("fallback_depth")
     return isinstance(depth, int) and depth > 0

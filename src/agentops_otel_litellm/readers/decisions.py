@@ -18,8 +18,8 @@ from agentops_otel_litellm.readers.values import (
     is_given,
     members,
     model_name,
+    read_fields,
     rows_for,
-    taken,
     tokens,
 )
 
@@ -37,7 +37,9 @@ _CACHED = rows_for(
 
 def decisions_request(parameters: Parameters) -> Request:
     """Read a request. The text is OpenAI's `input` or System One's `state`; any other JSON there has no length."""
-    length, kinds = _judged(parameters.get("input") if is_given(parameters.get("input")) else parameters.get("state"))
+    length, kinds = _measured_input(
+        parameters.get("input") if is_given(parameters.get("input")) else parameters.get("state")
+    )
     kinds |= {kind for name, kind in _MEDIA if is_given(parameters.get(name))}
     return Request(
         model=model_name(parameters.get("model")),
@@ -48,7 +50,7 @@ def decisions_request(parameters: Parameters) -> Request:
     )
 
 
-def _judged(given: Any) -> tuple[int | None, set[str]]:
+def _measured_input(given: Any) -> tuple[int | None, set[str]]:
     if isinstance(given, str):
         return len(given), {"text"}
     if not is_collection(given):
@@ -74,7 +76,7 @@ def decisions_usage(result: Any) -> Usage | None:
     usage = read_usage(result)
     if usage is None:
         return None
-    counts = {**vars(usage), **taken(members(field(result, "usage")), _CACHED)}
+    counts = {**vars(usage), **read_fields(members(field(result, "usage")), _CACHED)}
     return Usage(**{name: count for name, count in counts.items() if count or name in {"input", "output"}})
 
 

@@ -32,7 +32,9 @@ def _by_ollamas_chat(usage: Usage, details: Mapping[str, Any]) -> Usage | None:
 
 
 def _by_ollama(usage: Usage, _details: Mapping[str, Any]) -> Usage | None:
-    """LiteLLM does not keep the response, but sets the output to 0 if the response had no counts."""
+    """The counts, unless the output is 0. LiteLLM sets 0 if the response contained no counts, and does not keep the
+    response.
+    """
     return None if usage.output == 0 else usage
 
 
@@ -56,7 +58,7 @@ def read_counted(usage: Usage, logging: Any) -> Usage | None:
 
 
 def read_counted_anew(usage: Usage, logging: Any) -> Usage | None:
-    """The part that the provider has counted, if LiteLLM may have translated the usage to another API format.
+    """The part that the provider has counted, if LiteLLM may have translated the usage to a different API format.
 
     In that translation LiteLLM sets 0 for counts that Anthropic's models and Bedrock did not send, and sets tokens that
     were not cached as text. (`read_usage` handles this for chats.)

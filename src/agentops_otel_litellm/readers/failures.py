@@ -14,12 +14,12 @@ from agentops_otel_litellm.call import Failure
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.readers.values import field, identifier, integer, keyword, number, quantity, text
 
-# Statuses that LiteLLM sets if there was no response, or none that it could read.
+# Statuses that LiteLLM sets if there was no response, or an unreadable one.
 _STATUSES_WITHOUT_RESPONSE = frozenset({422, 500})
 # Statuses that LiteLLM sets for any other status, in releases that do not recognise the text of the response.
 _STATUSES_OF_ANY_RESPONSE = frozenset({400, 500})
 _PROVIDERS = ("litellm.llms.", "openai")
-# Exceptions of HTTP clients that received no response, and of reading one.
+# Exceptions of HTTP clients: without a response, and while reading a response.
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
 _UNREADABLE = frozenset({"JSONDecodeError"})
 _DEEPEST = 16
@@ -163,8 +163,8 @@ def _qualified(kind: type) -> str:
 def _code(error: BaseException) -> str | None:
     """The provider's error code, from the body of its response.
 
-    LiteLLM may keep the body only on the exception that was raised first. Exceptions of earlier responses are in the
-    chain as well: they have another status, or follow one that has a body.
+    LiteLLM may keep the body only on the exception that was raised first. The chain also contains exceptions of earlier
+    responses: they have a different status, or follow one that has a body.
     """
     for raised in islice((error, *islice(_causes(error), _DEEPEST)), _DEEPEST):
         if _status(raised) != _status(error):
@@ -195,7 +195,7 @@ def _retry_after(error: BaseException) -> float | None:
 
 
 def _instant(date: str | None) -> float | None:
-    """Seconds since the epoch of an HTTP date; `None` if it is none."""
+    """An HTTP date in seconds since the epoch; `None` if it is not valid."""
     with suppress(ValueError, TypeError, OverflowError):
         return None if date is None else parsedate_to_datetime(date).timestamp()
     return None

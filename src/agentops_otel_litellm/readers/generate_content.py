@@ -28,8 +28,8 @@ from agentops_otel_litellm.readers.values import (
     is_collection,
     members,
     model_name,
+    read_fields,
     rows_for,
-    taken,
     text,
     tokens,
 )
@@ -55,7 +55,7 @@ _MODALITIES = rows_for(
 
 
 def generate_content_response(result: Any) -> Response:
-    answer = _Answer(camel)
+    answer = _Candidates(camel)
     answer.add(camel(result))
     return Response(**vars(answer.response()), cache_hit=cache_hit(result))
 
@@ -71,8 +71,10 @@ def _counted(result: Any) -> Mapping[str, Any]:
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
-    """Google's candidates are without the thoughts, unless the total shows that they are not; ours are with them."""
-    known = taken(counted, _COUNTS)
+    """Convert Google's counts. Its output excludes thoughts, unless the total shows otherwise; `Usage.output` includes
+    them.
+    """
+    known = read_fields(counted, _COUNTS)
     if not known.get("input") and not known.get("output"):
         return None
     known["input"] = known.get("input", 0) + (tokens(counted.get("toolUsePromptTokenCount")) or 0)
@@ -80,12 +82,12 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
         known["output"] = known.get("output", 0) + known["reasoning"]
     for part in ("prompt", "candidates"):
         for detail in map(members, elements(counted.get(f"{part}TokensDetails"))):
-            known |= taken({f"{part}{text(detail.get('modality'))}": detail.get("tokenCount")}, _MODALITIES)
+            known |= read_fields({f"{part}{text(detail.get('modality'))}": detail.get("tokenCount")}, _MODALITIES)
     return Usage(**known)
 
 
-class _Answer:
-    """The response that the candidates add up to, of one body or of chunks."""
+class _Candidates:
+    """Combines the candidates of one response, or of all chunks of a stream, into a `Response`."""
 
     __slots__ = ("_calls", "_id", "_length", "_model", "_read", "_reasons")
 
@@ -98,7 +100,7 @@ class _Answer:
         self._reasons: dict[int, str | None] = {}
 
     def add(self, response: Mapping[str, Any]) -> bool:
-        """Whether it carried output."""
+        """Add the candidates of a response or chunk, and return whether they contain output."""
         self._id = identifier(response.get("responseId")) or self._id
         self._model = model_name(response.get("modelVersion")) or self._model
         read, output = self._read, False
@@ -127,14 +129,14 @@ class _Answer:
 
 
 class GenerateContentChunks:
-    """Pieces of a stream of responses, which each have a part of the candidates; the last has the whole usage."""
+    """Reads the chunks of a stream. Each has a part of the candidates; the last one has the whole usage."""
 
-    __slots__ = ("_answer", "_chat", "_events", "counted", "failure", "first_token")
+    __slots__ = ("_candidates", "_chat", "_events", "counted", "failure", "first_token")
 
     def __init__(self, stream: Any) -> None:
         self._chat = translated_chat(stream)
         self._events = ServerSentEvents()
-        self._answer = _Answer(members)  # as on the wire
+        self._candidates = _Candidates(members)  # as on the wire
         self.counted: Mapping[str, Any] = {}
         """Google's `usageMetadata`."""
         self.failure: Failure | None = None
@@ -142,7 +144,7 @@ class GenerateContentChunks:
 
     def add(self, chunk: Any, at: float, /) -> None:
         for response in self._events.messages(chunk):
-            if self._answer.add(response) and self.first_token is None:
+            if self._candidates.add(response) and self.first_token is None:
                 self.first_token = at
             if "usageMetadata" in response:
                 self.counted = members(response["usageMetadata"])
@@ -151,11 +153,11 @@ class GenerateContentChunks:
 
     @property
     def translated(self) -> bool:
-        """Whether LiteLLM makes it of a chat's stream."""
+        """Whether LiteLLM translates a chat stream into this stream."""
         return self._chat is not None
 
     def response(self) -> Response:
-        return self._answer.response()
+        return self._candidates.response()
 
     def usage(self) -> Usage | None:
         return _usage(self.counted) if self._chat is None else reported_usage(self._chat)

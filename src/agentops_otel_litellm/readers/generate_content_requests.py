@@ -14,8 +14,8 @@ from agentops_otel_litellm.readers.values import (
     is_iterator,
     model_name,
     number,
+    read_fields,
     rows_for,
-    taken,
     text,
     texts,
 )
@@ -83,12 +83,12 @@ def _request(parameters: Parameters, *, stream: bool) -> Request:
         tools_count=_tools(config.get("tools")),
         tool_choice=mode if mode in _TOOL_CHOICES else None,
         **conversation(messages, given if is_iterator(given) else None),
-        **taken(config, _CONFIG),
+        **read_fields(config, _CONFIG),
     )
 
 
 def _message(content: Any) -> Mapping[str, Any]:
-    """A content, or what stands for one, as the message that it is in a chat."""
+    """A chat message for a content, or for a text or parts, which Google accepts instead of a content."""
     if isinstance(content, str):
         return {"role": "user", "content": content}
     known = camel(content)
@@ -112,7 +112,7 @@ def _parts(part: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _tools(given: Any) -> int | None:
-    """A tool may declare several functions."""
+    """The number of tools. Each function that a tool declares counts as one."""
     if given is None or is_iterator(given):
         return None
     return sum(len(elements(camel(tool).get("functionDeclarations"))) or 1 for tool in each_of(given))

@@ -1,4 +1,4 @@
-"""Images made, edited and varied."""
+"""Generation, editing and variation of images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agentops_otel_litellm.readers.content.media import IMAGE_CONTENT
 from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, read_unit_cost
 from agentops_otel_litellm.readers.usage import read_media_usage
-from agentops_otel_litellm.readers.values import count, field, integer, keyword, length, rows_for, taken
+from agentops_otel_litellm.readers.values import count, field, integer, keyword, length, read_fields, rows_for
 
 Parameters = Mapping[str, Any]
 
@@ -33,13 +33,13 @@ _REQUEST = rows_for(
 def image_request(parameters: Parameters) -> Request:
     return replace(
         default_request(parameters),
-        images_count=_sent(parameters.get("image")),
+        images_count=_images_count(parameters.get("image")),
         output_type="image",
-        **taken(parameters, _REQUEST),
+        **read_fields(parameters, _REQUEST),
     )
 
 
-def _sent(image: Any) -> int | None:
+def _images_count(image: Any) -> int | None:
     """The number of images. Only a list contains several: a tuple is one file with its name and type."""
     return len(image) if isinstance(image, list) else None if image is None else 1
 

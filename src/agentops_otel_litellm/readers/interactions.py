@@ -21,8 +21,8 @@ from agentops_otel_litellm.readers.values import (
     identifier,
     members,
     model_name,
+    read_fields,
     rows_for,
-    taken,
     tokens,
 )
 
@@ -63,7 +63,7 @@ def interaction_request(parameters: Parameters) -> Request:
 
 def interaction_usage(result: Any) -> Usage | None:
     """Read the usage; `None` if it has only zeros, which LiteLLM sets if the provider counted no tokens."""
-    counts = taken(members(field(result, "usage")), _COUNTED)
+    counts = read_fields(members(field(result, "usage")), _COUNTED)
     return Usage(**counts) if counts.get("input") or counts.get("output") else None
 
 
@@ -99,7 +99,7 @@ class InteractionChunks:
 
 
 def interaction_deleted(result: Any) -> Response:
-    return replace(job_response(result), **taken(members(result), _ENDED))
+    return replace(job_response(result), **read_fields(members(result), _ENDED))
 
 
 def agent_target(parameters: Parameters, logging: Any) -> Target:
@@ -112,7 +112,7 @@ def agent_request(parameters: Parameters) -> Request:
 
 
 def agent_response(result: Any) -> Response:
-    return replace(job_response(result), **taken(members(result), _AGENTS))
+    return replace(job_response(result), **read_fields(members(result), _AGENTS))
 
 
 INTERACTION = ApiFormat(

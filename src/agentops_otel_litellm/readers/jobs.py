@@ -24,13 +24,13 @@ from agentops_otel_litellm.readers.values import (
     keyword,
     members,
     model_name,
+    read_fields,
     rows_for,
-    taken,
 )
 
 Parameters = Mapping[str, Any]
 
-# The first of these in a request is the id of its object; the later ones are those of objects that contain it.
+# The first of these in a request is the id of the requested object; the others are ids of objects that contain it.
 _IDS = (
     "run_id",
     "file_id",
@@ -114,7 +114,7 @@ def job_request(parameters: Parameters) -> Request:
         model=model_name(parameters.get("model")),
         stream=parameters.get("stream") is True or None,
         resource_id=next((known for known in ids if known is not None), None),
-        **taken(parameters, _REQUEST),
+        **read_fields(parameters, _REQUEST),
     )
 
 
@@ -124,9 +124,9 @@ def job_response(result: Any) -> Response:
         id=next(filter(None, (identifier(response.get(name)) for name in _RESPONSE_IDS)), None),
         model=model_name(response.get("model")),
         cache_hit=cache_hit(result),
-        **taken(response, _RESPONSE),
-        **taken(members(response.get("request_counts")), _REQUESTS),
-        **taken(members(response.get("file_counts")), _FILES),
+        **read_fields(response, _RESPONSE),
+        **read_fields(members(response.get("request_counts")), _REQUESTS),
+        **read_fields(members(response.get("file_counts")), _FILES),
     )
 
 
@@ -172,7 +172,7 @@ class PassedChunks(DefaultChunks):
 
 JOB = ApiFormat(request=job_request, response=job_response, usage=no_usage, cost=no_cost)
 RUN = ApiFormat(request=job_request, response=job_response, cost=no_cost)
-"""The run of an assistant has ended when LiteLLM's function returns, so its usage is that of the call."""
+"""The run of an assistant has ended when LiteLLM's function returns, so its usage is recorded for this call."""
 FILE_CONTENT = ApiFormat(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
 PASSTHROUGH = ApiFormat(
     request=http_request,

@@ -1,4 +1,4 @@
-"""LiteLLM's logging object of a call that no patched function made → records."""
+"""LiteLLM's logging object → records, for calls that no patched function traced."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def logged_result(logging: Any, result: Any) -> Any:
 
 
 def logged_parameters(logging: Any) -> Parameters:
-    """The parameters of LiteLLM's function, as far as they are kept."""
+    """The parameters of LiteLLM's function that the logging object has."""
     details = _details(logging)
     parameters = {
         **(details.get("optional_params") or {}),
@@ -75,7 +75,9 @@ def api_format_of_response(result: Any, api_format: ApiFormat) -> ApiFormat:
 
 
 def logged_usage(logging: Any, result: Any, api_format: ApiFormat) -> Usage | None:
-    """The provider's usage. If a stream had none, LiteLLM estimates one, which has no count of cached tokens."""
+    """The provider's usage. For a stream without usage, LiteLLM logs an estimate, recognised by its lack of cached
+    tokens.
+    """
     usage = api_format.usage(result)
     if usage is not None:
         usage = api_format.counted(usage, logging)

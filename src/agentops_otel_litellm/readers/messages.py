@@ -25,15 +25,15 @@ from agentops_otel_litellm.readers.values import (
     members,
     model_name,
     number,
+    read_fields,
     rows_for,
-    taken,
     text,
     texts,
     tokens,
 )
 
 _TOOL_CHOICES = {"auto": "auto", "any": "any", "none": "none", "tool": "function"}
-# Type of an error in a stream, which has no HTTP status → the status of a request that is refused with that type.
+# Type of an error in a stream, which has no HTTP status → the status of a rejected request with this error type.
 _STATUSES = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -78,7 +78,7 @@ def messages_request(parameters: Parameters) -> Request:
     messages = [_message(message) for message in elements(input_messages)]
     if is_given(system):
         messages.insert(0, {"role": "system", "content": system})
-    known = taken(parameters, _REQUEST)
+    known = read_fields(parameters, _REQUEST)
     if "output_type" not in known:
         configured = output_type(field(parameters.get("output_config"), "format"))
         if configured is not None:
@@ -135,17 +135,17 @@ def messages_usage(result: Any) -> Usage | None:
 
 
 def _counted(usage: Any) -> Mapping[str, Any]:
-    """The counts of Anthropic's usage. A stream that LiteLLM translates begins with zeros, which are no counts."""
+    """The counts of Anthropic's usage. A stream that LiteLLM translates begins with zeros, which are not counts."""
     known = members(usage)
     return known if any(known.get(name) for name in _COUNTS) else {}
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
-    """Convert Anthropic's counts: its input excludes cached tokens, whereas that of `Usage` includes them."""
-    known = taken(counted, _COUNTS)
+    """Convert Anthropic's counts. Anthropic's input excludes cached tokens; `Usage.input` includes them."""
+    known = read_fields(counted, _COUNTS)
     if not known:
         return None
-    known |= taken(members(counted.get("output_tokens_details")), _WRITTEN)
+    known |= read_fields(members(counted.get("output_tokens_details")), _WRITTEN)
     if "input" in known:
         known["input"] += known.get("cache_read", 0) + known.get("cache_write", 0)
         if "output" in known:

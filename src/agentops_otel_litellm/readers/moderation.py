@@ -1,4 +1,4 @@
-"""Inputs judged."""
+"""Moderation."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Parameters = Mapping[str, Any]
 
 
 def moderation_target(parameters: Parameters, logging: Any) -> Target:
-    """LiteLLM has everything moderated by OpenAI's client, whatever the model is called."""
+    """The target. The default provider is OpenAI, because LiteLLM sends all moderations with OpenAI's client."""
     target = read_target(parameters, logging)
     return target if target.provider is not None else replace(target, provider="openai")
 
 
 def moderation_request(parameters: Parameters) -> Request:
-    """A text, several, or the parts of one that has pictures in it."""
+    """Read a request: a text, several texts, or the parts of a single input with images."""
     request, given = default_request(parameters), parameters.get("input")
     if given is None:
         return request
@@ -52,7 +52,7 @@ def moderation_response(result: Any) -> Response:
 
 
 def _flagged(judged: Mapping[str, Any]) -> list[str]:
-    """`self-harm/intent` is also `self_harm_intent` to LiteLLM, which may have both."""
+    """The flagged categories, with underscores: LiteLLM may list both `self-harm/intent` and `self_harm_intent`."""
     categories = members(judged.get("categories"))
     names = [
         keyword(str(name).replace("-", "_").replace("/", "_"))

@@ -18,7 +18,7 @@ def read_native_function(dispatcher: Any) -> str:
 
 
 def read_native_parameters(request: Any, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """All parameters by name. The request also has those that the application passed by position."""
+    """All parameters by name. The request includes the parameters that the application passed by position."""
     return {**(getattr(request, "base", None) or {}), **kwargs}
 
 

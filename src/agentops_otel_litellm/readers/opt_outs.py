@@ -16,7 +16,8 @@ def is_message_logging_off(parameters: Mapping[str, Any], logging: Any) -> bool:
     """Whether LiteLLM logs no messages of a call: by `litellm.turn_off_message_logging`, by the call's parameter of
     that name, by `no-log`, by a header of the proxy's request, or by the settings of its key or team.
 
-    `logging` is LiteLLM's logging object, which knows all of that; `None` if the call failed before there was one.
+    `logging` is LiteLLM's logging object, which has all of these settings; `None` if the call failed before LiteLLM
+    made it.
     """
     details = getattr(logging, "model_call_details", None) or {}
     litellm_params: Mapping[str, Any] = details.get("litellm_params") or {}

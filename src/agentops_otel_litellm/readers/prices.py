@@ -18,14 +18,14 @@ from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import field, members, number, text
 
 _IGNORING_UNREADABLE_USAGE = ignored_faults()
-"""LiteLLM calculates with whatever a provider sends, and raises for a count that is a text or a list. The cost is then
-unknown, and nothing is wrong with this package.
+"""LiteLLM raises if a provider sends a count that is a text or a list. The cost is then unknown, which is not a fault
+of this package.
 """
 
 
 def price_messages(usage: Any, logging: Any) -> Cost | None:
     """Price Anthropic's `usage`, which has parts with different prices that are in no other record."""
-    worked_out = _worked_out(logging)
+    worked_out = _calculated_price(logging)
     if worked_out is not None or not _is_as_sent(logging):
         return worked_out
     with _IGNORING_UNREADABLE_USAGE:
@@ -35,8 +35,8 @@ def price_messages(usage: Any, logging: Any) -> Cost | None:
 
 
 def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost | None:
-    """Price Google's `usageMetadata`. `streamed`: it is that of a stream which LiteLLM has not translated."""
-    worked_out = _worked_out(logging)
+    """Price Google's `usageMetadata`. `streamed` is true for a stream that LiteLLM has not translated."""
+    worked_out = _calculated_price(logging)
     if worked_out is not None or not (streamed or _is_as_sent(logging)):
         return worked_out
     # The method has a public name since 1.90 only.
@@ -75,7 +75,7 @@ def price_result(result: Any, logging: Any) -> Cost | None:
 
 
 def price_hit(response: Any, logging: Any) -> Cost | None:
-    """The price of a response from LiteLLM's cache, had it not been cached. Releases since 1.109 report none."""
+    """The price of a cached response without the cache. LiteLLM's releases since 1.109 do not report it."""
     uncached = getattr(logging, "uncached_price", None)
     if uncached is None or not read_cache_hit(logging):
         return None
@@ -95,7 +95,7 @@ def _is_as_sent(logging: Any) -> bool:
     return "httpx_response" in (getattr(logging, "model_call_details", None) or ())
 
 
-def _worked_out(logging: Any) -> Cost | None:
+def _calculated_price(logging: Any) -> Cost | None:
     """The price that LiteLLM has calculated, if it has translated the response. It prices an unread stream at 0."""
     cost = read_stream_cost(logging)
     return cost if cost is not None and cost.total else None
@@ -123,8 +123,8 @@ def _total(response: Any, logging: Any) -> Cost | None:
 def itemised(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
     """Return the cost with its parts, if LiteLLM has recorded them and they add up to it. Releases before 1.80 do not.
 
-    The parts are omitted if input or output has tokens and no price. It may be free, or the provider stated one price
-    for the whole, which LiteLLM assigns to one of the two.
+    The parts are omitted if input or output has tokens and no price. That part may be free, or the provider stated a
+    single price for the call, which LiteLLM assigns to one of the two.
     """
     breakdown = getattr(logging, "cost_breakdown", None)
     if not breakdown or usage is None or usage.input is None or cost.source != "litellm":

@@ -1,5 +1,5 @@
-"""Realtime sessions: those that LiteLLM forwards between the application and the provider, and the requests that admit
-an application's own client to one.
+"""Realtime sessions that LiteLLM forwards between the application and the provider, and the requests that admit an
+application's own client to a session.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from agentops_otel_litellm.readers.values import (
 )
 
 _LONGEST_ADMISSION = 65_536
-"""The most bytes of a response that are parsed; one that admits a client has about 2,000."""
+"""Maximum size of a response that is parsed, in bytes. A response that admits a client has about 2,000."""
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
 
@@ -59,7 +59,7 @@ def session_response(session: Any) -> Response:
 
 
 def _messages(session: Any, kind: str) -> list[Mapping[str, Any]]:
-    """The provider's messages of one type, of those that LiteLLM keeps: the start of the session and its responses."""
+    """The provider's messages of one type. LiteLLM keeps only the start of the session and its responses."""
     kept = elements(getattr(session, "messages", None))
     return [message for each in kept if (message := members(each)).get("type") == kind]
 

@@ -19,8 +19,8 @@ from agentops_otel_litellm.readers.values import (
     members,
     model_name,
     number,
+    read_fields,
     rows_for,
-    taken,
     text,
     texts,
 )
@@ -114,7 +114,7 @@ def chat_request(parameters: Parameters) -> Request:
         model=model_name(parameters.get("model")),
         stream=streamed(parameters),
         **conversation(messages, given),
-        **taken(parameters, _CHAT),
+        **read_fields(parameters, _CHAT),
     )
 
 
@@ -169,7 +169,7 @@ def text_request(parameters: Parameters) -> Request:
         stream=streamed(parameters),
         inputs_count=inputs,
         content_length=length,
-        **taken(parameters, _TEXT),
+        **read_fields(parameters, _TEXT),
     )
 
 
@@ -179,7 +179,7 @@ def embedding_request(parameters: Parameters) -> Request:
         model=model_name(parameters.get("model")),
         inputs_count=inputs,
         content_length=length,
-        **taken(parameters, _EMBEDDING),
+        **read_fields(parameters, _EMBEDDING),
     )
 
 

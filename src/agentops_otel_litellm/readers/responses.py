@@ -36,7 +36,7 @@ def _cache_hit(hidden: Mapping[str, Any]) -> bool | None:
 
 
 def cache_hit(result: Any) -> bool | None:
-    """Whether the response came from LiteLLM's cache."""
+    """Whether the response is from LiteLLM's cache."""
     return _cache_hit(_hidden(result))
 
 
@@ -66,7 +66,7 @@ def chat_response(result: Any) -> Response:
 
 
 def served_tier(value: Any) -> str | None:
-    """The service tier of the response. `auto` is not one: LiteLLM sets it if it does not know the tier's name."""
+    """The service tier of the response, except `auto`, which LiteLLM sets if it does not know the tier's name."""
     tier = keyword(value)
     return None if tier == "auto" else tier
 
@@ -119,7 +119,7 @@ def embedding_usage(result: Any) -> Usage | None:
 
     `None` if the provider has not counted it. The usage of embeddings that LiteLLM has cached one by one is not the
     provider's: each has an equal share of the tokens it was counted with, or an estimate. Usage by modality always is
-    the provider's: Gemini counts all but text, Cohere nearly always.
+    the provider's: Gemini counts all modalities except text, and Cohere nearly always counts.
     """
     hidden = _hidden(result)
     if _cache_hit(hidden) and "cache_key" not in hidden:

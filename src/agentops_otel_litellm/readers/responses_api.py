@@ -36,8 +36,8 @@ from agentops_otel_litellm.readers.values import (
     members,
     model_name,
     number,
+    read_fields,
     rows_for,
-    taken,
     text,
 )
 
@@ -92,7 +92,7 @@ def responses_request(parameters: Parameters) -> Request:
         model=model_name(parameters.get("model")),
         stream=streamed(parameters),
         **conversation(messages, None if isinstance(items, str) else items),
-        **taken(parameters, _REQUEST),
+        **read_fields(parameters, _REQUEST),
     )
 
 
@@ -109,14 +109,14 @@ def _message(item: Any) -> Mapping[str, Any]:
 
 def stored_request(parameters: Parameters) -> Request:
     """Read a request that concerns a response which the provider has stored."""
-    return Request(**taken(parameters, _STORED))
+    return Request(**read_fields(parameters, _STORED))
 
 
 def responses_response(result: Any) -> Response:
     response = members(result)
     length, calls = _output(response.get("output"))
     return Response(
-        **taken(response, _RESPONSE),
+        **read_fields(response, _RESPONSE),
         finish_reasons=_finish_reasons(response, calls),
         content_length=length,
         tool_calls_count=calls,
@@ -127,7 +127,7 @@ def responses_response(result: Any) -> Response:
 def stored_response(result: Any) -> Response:
     """Read the result of such a request: a response, a list of its input items, or the confirmation of a deletion."""
     known = members(result)
-    return responses_response(result) if "output" in known else Response(**taken(known, _KEPT))
+    return responses_response(result) if "output" in known else Response(**read_fields(known, _KEPT))
 
 
 def _output(items: Any) -> tuple[int | None, int | None]:
@@ -187,7 +187,7 @@ class ResponsesChunks:
         elif kind == self._ITEM:
             self._calls += text(field(event.get("item"), "type")) in _CALLS
         elif kind == self._BEGIN:
-            self._began = Response(**taken(members(event.get("response")), _RESPONSE))
+            self._began = Response(**read_fields(members(event.get("response")), _RESPONSE))
         elif kind in self._ENDS:
             self._end(event)
 

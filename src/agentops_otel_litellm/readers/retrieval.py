@@ -23,8 +23,8 @@ from agentops_otel_litellm.readers.values import (
     members,
     model_name,
     number,
+    read_fields,
     rows_for,
-    taken,
     text,
     texts,
     tokens,
@@ -58,7 +58,7 @@ _RESULTS = rows_for(
 
 
 def _queries(given: Any) -> dict[str, Any]:
-    """How many, and their characters."""
+    """The number of queries, and of their characters."""
     queries = texts(given)
     return {} if queries is None else {"queries_count": len(queries), "query_length": sum(map(len, queries))}
 
@@ -67,13 +67,13 @@ def rerank_request(parameters: Parameters) -> Request:
     return Request(
         model=model_name(parameters.get("model")),
         **_queries(parameters.get("query")),
-        **taken(parameters, _RERANKED),
+        **read_fields(parameters, _RERANKED),
     )
 
 
 def search_request(parameters: Parameters) -> Request:
-    """Of the web, or of a vector store."""
-    return Request(**_queries(parameters.get("query")), **taken(parameters, _SEARCHED))
+    """Read a request to search the web or a vector store."""
+    return Request(**_queries(parameters.get("query")), **read_fields(parameters, _SEARCHED))
 
 
 def ocr_request(parameters: Parameters) -> Request:
@@ -103,7 +103,7 @@ def rerank_response(result: Any) -> Response:
 
 
 def search_response(result: Any) -> Response:
-    return Response(**taken(members(result), _RESULTS), cache_hit=cache_hit(result))
+    return Response(**read_fields(members(result), _RESULTS), cache_hit=cache_hit(result))
 
 
 def ocr_response(result: Any) -> Response:

@@ -10,7 +10,16 @@ from agentops_otel_litellm.call import Request, Response, Target
 from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.target import read_target
-from agentops_otel_litellm.readers.values import count, field, identifier, keyword, length, members, rows_for, taken
+from agentops_otel_litellm.readers.values import (
+    count,
+    field,
+    identifier,
+    keyword,
+    length,
+    members,
+    read_fields,
+    rows_for,
+)
 
 Parameters = Mapping[str, Any]
 
@@ -39,12 +48,12 @@ def sandbox_target(parameters: Parameters, logging: Any) -> Target:
 
 
 def sandbox_request(parameters: Parameters) -> Request:
-    return Request(**taken(parameters, _REQUEST))
+    return Request(**read_fields(parameters, _REQUEST))
 
 
 def sandbox_response(result: Any) -> Response:
     """Read a sandbox, or whether it was deleted."""
-    return Response(deleted=result) if isinstance(result, bool) else Response(**taken(members(result), _RESPONSE))
+    return Response(deleted=result) if isinstance(result, bool) else Response(**read_fields(members(result), _RESPONSE))
 
 
 def code_response(result: Any) -> Response:
@@ -52,7 +61,7 @@ def code_response(result: Any) -> Response:
     response = members(result)
     return Response(
         code_failed=response["error"] is not None if "error" in response else None,
-        **taken(response, _RESPONSE),
+        **read_fields(response, _RESPONSE),
     )
 
 

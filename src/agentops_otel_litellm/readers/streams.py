@@ -229,7 +229,7 @@ def _has_finish_reason(stream: Any) -> bool:
 def _chat_stream(stream: Any) -> Any:
     """The chat stream of a text completion stream.
 
-    For OpenAI it is a variable of a suspended generator, which another generator wraps if it is asynchronous.
+    For OpenAI it is a variable of a suspended generator. An asynchronous generator is wrapped in a second one.
     """
     beneath = getattr(stream, "completion_stream", None)
     while (frame := getattr(beneath, "gi_frame", None) or getattr(beneath, "ag_frame", None)) is not None:
@@ -250,7 +250,7 @@ def translated_chat(stream: Any) -> Any:
 
 
 def reported_usage(stream: Any) -> Usage | None:
-    """The usage in the provider's chunks, which LiteLLM keeps. The last chunk of LiteLLM's may have an estimate."""
+    """The usage in the provider's chunks, which LiteLLM keeps. LiteLLM's last chunk may have an estimate instead."""
     chunks = elements(getattr(stream, "chunks", None))
     reported = [usage for chunk in chunks if field(chunk, "usage") is not None and (usage := read_usage(chunk))]
     return merged(reported) if reported else None
@@ -264,7 +264,7 @@ def merged(reported: Sequence[Usage]) -> Usage:
             if count or name not in counts:
                 counts[name] = count
     if len(reported) > 1 and {"input", "output"} <= counts.keys():
-        counts["total"] = counts["input"] + counts["output"]  # the total of a part is that part's
+        counts["total"] = counts["input"] + counts["output"]  # each chunk's total is of its own counts only
     return Usage(**counts)
 
 
@@ -276,7 +276,7 @@ def read_stream_cost(logging: Any) -> Cost | None:
 
 
 def is_stream(result: Any) -> TypeGuard[LiteLLMStream]:
-    """Whether it is an iterator. Complete responses are at most iterable."""
+    """Whether it is an iterator. Complete responses may be iterable, but are not iterators."""
     kind = type(result)  # the abstract base classes of iterators take 10 µs for this check
     return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
 

@@ -148,5 +148,5 @@ def is_client_of(client: Any, target: Target) -> bool:
 
 
 def is_of_a_tool(logging: Any) -> bool:
-    """Whether the logging object is that of a tool which LiteLLM calls for a model, and not of a call of the model."""
+    """Whether the logging object is for a tool that LiteLLM calls for a model, not for a call of the model."""
     return str(getattr(logging, "call_type", "")).endswith(("_mcp_tool", "_mcp_tools"))

@@ -1,4 +1,4 @@
-"""Counts of tokens before a request. They are no usage, because no model has processed the tokens."""
+"""Counts of tokens before a request. They are not usage, because no model has processed the tokens."""
 
 from __future__ import annotations
 

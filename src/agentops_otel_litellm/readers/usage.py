@@ -1,4 +1,4 @@
-"""Usage in OpenAI's format, to which LiteLLM translates that of nearly all providers → Usage.
+"""OpenAI's usage format, to which LiteLLM translates the usage of nearly all providers → Usage.
 
 The names are those of chats, of the Responses API, and of images, audio and realtime sessions. LiteLLM translates
 between these, in part in place.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Usage
-from agentops_otel_litellm.readers.values import field, members, number, rows_for, taken, tokens
+from agentops_otel_litellm.readers.values import field, members, number, read_fields, rows_for, tokens
 
 _COUNTS = rows_for(
     Usage,
@@ -69,7 +69,7 @@ def read_usage(result: Any) -> Usage | None:
     unknown if it is 0, because there is no request without input.
     """
     usage = members(field(result, "usage"))
-    counts = taken(usage, _COUNTS)
+    counts = read_fields(usage, _COUNTS)
     if not counts.get("input"):
         if not counts.get("output"):
             return None
@@ -77,7 +77,7 @@ def read_usage(result: Any) -> Usage | None:
     for name, rows in _DETAILS:
         details = usage.get(name)
         if details is not None:
-            counts.update(taken(members(details), rows))
+            counts.update(read_fields(members(details), rows))
     if usage.get("cache_creation_input_tokens") is not None:
         _read_as_anthropics(counts, usage)
     if counts.get("cache_read") and "input_text" in counts:
@@ -92,9 +92,9 @@ def read_usage(result: Any) -> Usage | None:
 def _read_as_anthropics(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
     """Remove the counts that LiteLLM adds to the usage of Anthropic's models, on any host, and of Bedrock's models.
 
-    These providers do not count by modality; LiteLLM sets the tokens that were not cached as text. It estimates the
-    tokens of the reasoning if the provider did not count them, which cannot be distinguished. It sets zeros for the
-    cache if the provider sent no such counts.
+    These providers do not count by modality; LiteLLM sets the tokens that were not cached as text. It estimates
+    reasoning tokens that the provider did not count, and an estimate cannot be distinguished from a count. It sets
+    zeros for the cache if the provider sent no such counts.
     """
     for name in ("input_text", "output_text", "reasoning"):
         counts.pop(name, None)
@@ -110,11 +110,11 @@ def read_media_usage(result: Any) -> Usage | None:
     seconds = number(usage.get("seconds"))
     if seconds:
         return Usage(audio_seconds=seconds)
-    counts = {name: count for name, count in taken(usage, _COUNTS).items() if count}
+    counts = {name: count for name, count in read_fields(usage, _COUNTS).items() if count}
     if not counts:
         return None
     for name, rows in _DETAILS:
-        parts = taken(members(usage.get(name)), rows)
+        parts = read_fields(members(usage.get(name)), rows)
         if any(parts.values()):
             counts.update(parts)
     return Usage(**counts)

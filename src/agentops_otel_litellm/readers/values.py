@@ -1,4 +1,4 @@
-"""Reads values of LiteLLM's and the application's objects as values of the expected type; `None` if they are not."""
+"""Reads values from objects of LiteLLM and the application; `None` if a value is not of the expected type."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST_NAME = 256
 _IDENTIFIER = re.compile(r"[\w.:;,=+-]{1,256}", re.ASCII)
 _KEYWORD = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _MOST_TOKENS = 10**12
-"""The most tokens that one call can plausibly have."""
+"""Maximum plausible number of tokens of one call."""
 _COLLECTIONS: tuple[type, ...] = (
     list,
     tuple,
@@ -51,7 +51,7 @@ def is_iterator(value: Any) -> bool:
 
 
 def is_given(value: Any) -> bool:
-    """Whether an optional parameter has a value: an empty string or collection is none."""
+    """Whether an optional parameter has a value. An empty string or collection does not count as a value."""
     return bool(value) if isinstance(value, (str, dict, *_COLLECTIONS)) else value is not None
 
 
@@ -83,7 +83,7 @@ def rows_for(kind: type, rows: Rows) -> Rows:
     return rows
 
 
-def taken(source: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
+def read_fields(source: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
     """Field → value, for the names that have a row. If two names have the same field, a value that is not 0 or empty
     takes precedence.
     """
@@ -141,7 +141,7 @@ def tokens(value: Any) -> int | None:
 
 
 def index(value: Any) -> int:
-    """The index of a choice, a tool call or a block; that of the first if the provider does not send an index."""
+    """The index of a choice, a tool call or a block; 0, the first index, if the provider does not send one."""
     known = integer(value)
     return 0 if known is None else known
 

@@ -20,8 +20,8 @@ from agentops_otel_litellm.readers.values import (
     length,
     members,
     quantity,
+    read_fields,
     rows_for,
-    taken,
 )
 
 Parameters = Mapping[str, Any]
@@ -51,14 +51,14 @@ _RESPONSE = rows_for(
 
 
 def video_request(parameters: Parameters) -> Request:
-    return replace(default_request(parameters), **taken(parameters, _REQUEST))
+    return replace(default_request(parameters), **read_fields(parameters, _REQUEST))
 
 
 def video_response(result: Any) -> Response:
     """A video's state, a list of them, or the bytes of one."""
     if isinstance(result, bytes):
         return Response(size=len(result))
-    return replace(default_response(result), **taken(members(result), _RESPONSE))
+    return replace(default_response(result), **read_fields(members(result), _RESPONSE))
 
 
 VIDEO = ApiFormat(

@@ -1,1 +1,1 @@
-"""What sets OpenTelemetry up before an app starts, with the launcher or without, and sends out what has ended."""
+"""Sets OpenTelemetry up, with the launcher or without it, and delivers telemetry before a process ends."""

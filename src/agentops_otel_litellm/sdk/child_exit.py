@@ -23,15 +23,17 @@ LAST = -1_000_000
 
 
 class Child:
-    """What `multiprocessing` calls in each child, at its beginning. It keeps only a weak reference to this."""
+    """The object with which `multiprocessing` calls `add_flush` in each forked child, and to which it refers weakly."""
 
     def __init__(self) -> None:
         self.time_limit = 0.0
         self.arranged_in: int | None = None
-        """The process in which the launcher or `init()` has arranged this."""
+        """The process in which the launcher or `init()` called `arrange`."""
 
     def arrange(self, environment: Mapping[str, str]) -> None:
-        """Have telemetry delivered at the end of children, whichever module starts them and is imported or will be."""
+        """Deliver telemetry at the end of child processes, whichever module starts them, and even if it is imported
+        later.
+        """
         self.time_limit = time_limit(environment)
         if self.arranged_in is not None or sdk_is_disabled(environment):
             return
@@ -40,22 +42,24 @@ class Child:
             wrapt.register_post_import_hook(partial(_guarded, arrange), module)
 
     def flush(self) -> None:
-        """Deliver what has ended in this process."""
+        """Deliver the finished telemetry of this process."""
         flush_before_end(self.time_limit)
 
 
 def _add_finalizer(module: ModuleType) -> None:
-    """`multiprocessing.util`, which billiard's processes use too."""
+    """Flush when a forked child process ends. `module` is `multiprocessing.util`, which billiard's processes use as
+    well.
+    """
 
-    def begun(child: Child) -> None:
+    def add_flush(child: Child) -> None:
         if child.arranged_in != os.getpid():  # else it was spawned, not forked, and `atexit` handlers run
             module.Finalize(None, child.flush, exitpriority=LAST)
 
-    module.register_after_fork(CHILD, begun)
+    module.register_after_fork(CHILD, add_flush)
 
 
 def _flush_before_exit(module: ModuleType) -> None:
-    """`billiard.pool`: the workers of its pools, such as Celery's, end without finalizers."""
+    """Flush when a worker ends. `module` is `billiard.pool`, whose workers, such as Celery's, run no finalizers."""
     do_exit = module.Worker._do_exit  # noqa: SLF001 - billiard has no other way
 
     @wraps(do_exit)
@@ -86,6 +90,6 @@ MODULES: Mapping[str, Callable[[ModuleType], None]] = MappingProxyType(
         "billiard.pool": _flush_before_exit,
     }
 )
-"""A module that starts children → what arranges for their end, once it is imported."""
+"""Module that starts child processes → the function that patches it, once it is imported."""
 
 CHILD = Child()

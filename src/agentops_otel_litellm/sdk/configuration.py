@@ -1,4 +1,4 @@
-"""The SDK's own configuration, kept from what the app has set up itself."""
+"""Runs the SDK's configuration, except for the providers that the application has set up itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from opentelemetry.sdk import _configuration
 
 from agentops_otel_litellm.destinations import AGENTOPS
 from agentops_otel_litellm.exporters.delivery import DELIVERY, live_exporters
-from agentops_otel_litellm.exporters.failures import watched
+from agentops_otel_litellm.exporters.failures import recording_failures
 from agentops_otel_litellm.processes import warn_at_start_up
 from agentops_otel_litellm.sdk.global_providers import SIGNALS, TRACES
 from agentops_otel_litellm.sdk.named_exporters import only_usable_exporters
@@ -48,13 +48,13 @@ def configure_unset(configure: Callable[[], None]) -> None:
         return
     if kept and os.environ.get(CONFIG_FILE):
         warn_at_start_up(
-            logger, "%s is ignored: the app has set up OpenTelemetry before, so that its own is used.", CONFIG_FILE
+            logger, "%s is ignored: the app has set up OpenTelemetry itself, and its own setup is used.", CONFIG_FILE
         )
         return
     import_exporters = getattr(_configuration, "_import_exporters", None)
     replacements: dict[str, object] = {signal.configured_by: _leave_as_it_is for signal in kept}
     if import_exporters is not None:
-        replacements["_import_exporters"] = lambda *names: [_watched(each) for each in import_exporters(*names)]
+        replacements["_import_exporters"] = lambda *names: [_record_failures(each) for each in import_exporters(*names)]
     processors: list[CountingBatchSpanProcessor] = []
     replacements["BatchSpanProcessor"] = partial(_processor, processors)
     before = live_exporters()
@@ -64,12 +64,12 @@ def configure_unset(configure: Callable[[], None]) -> None:
         for processor in processors:  # now that there is a meter provider
             processor.observe_with(get_meter(f"{SCOPE}.sdk", __version__))
         if TRACES not in kept:
-            DELIVERY.found(live_exporters() - before, TRACES.provider)
+            DELIVERY.record_exporters(live_exporters() - before, TRACES.provider)
     except Exception as fault:
         warn_at_start_up(
             logger,
-            "OpenTelemetry is not set up, or in part (%s): telemetry is missing. "
-            "Correct what is set, or install what it needs, and start the program again.",
+            "OpenTelemetry is not set up, or only in part (%s): telemetry is missing. "
+            "Correct the setting, or install the missing package, and start the program again.",
             _describe(fault),
         )
         logger.debug("The configuration failed", exc_info=True)
@@ -79,9 +79,9 @@ def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
     """Configure nothing."""
 
 
-def _watched(named: Mapping[str, type]) -> dict[str, type]:
-    """The exporters, watched for failures. The AgentOps exporter is not, because it keeps undelivered spans itself."""
-    return {name: exporter if name == AGENTOPS else watched(exporter) for name, exporter in named.items()}
+def _record_failures(named: Mapping[str, type]) -> dict[str, type]:
+    """Have the failures of exporters recorded, except of the AgentOps exporter, which keeps undelivered spans."""
+    return {name: exporter if name == AGENTOPS else recording_failures(exporter) for name, exporter in named.items()}
 
 
 def _processor(made: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:
@@ -100,7 +100,7 @@ def _processor(made: list[CountingBatchSpanProcessor], exporter: SpanExporter) -
 
 @contextmanager
 def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
-    """Replace functions of the SDK's module, as far as it has them."""
+    """Replace the functions that the SDK's module has."""
     there = {name: getattr(_configuration, name) for name in functions if hasattr(_configuration, name)}
     try:
         for name in there:
@@ -112,8 +112,8 @@ def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
 
 
 def _describe(fault: Exception) -> str:
-    """The variables whose values the error quotes, and the class of the error. Its text only if the SDK's configuration
-    raised it, about names of components: errors of exporters can quote keys.
+    """The variables whose values the error quotes, and the class of the error. The text of the error is included only
+    if the SDK's configuration raised it, about names of components, because errors of exporters can quote keys.
     """
     quoted = set(re.findall(r"'([^']*)'", str(fault)))
     quoted |= {name.removeprefix(OTLP) for name in quoted}

@@ -1,6 +1,6 @@
-"""What OpenTelemetry's variables are set to where the user has not set them: each is declared once.
+"""The defaults that the distro sets for OpenTelemetry's variables. Each is declared once.
 
-The launcher reads this too, before the app starts: nothing of the SDK is imported.
+The launcher imports this module before the application starts, so it does not import the SDK.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CONSOLE_DELAY = "200"
 
 
 class Default(NamedTuple):
-    """The default of a variable that is unset or, which is the same in the specification, empty."""
+    """The default of a variable that is unset or empty, which OpenTelemetry's specification treats alike."""
 
     help: str
     values: tuple[str, ...]
@@ -67,22 +67,24 @@ DEFAULTS: Mapping[str, Default] = {
     "OTEL_PYTHON_DISTRO": Default("The distro that sets these defaults: this one.", ("agentops",)),
     "OTEL_PYTHON_CONFIGURATOR": Default("The configurator that sets up the SDK: this distro's.", ("agentops",)),
     "OTEL_TRACES_EXPORTER": Default(
-        "The exporters of traces: OTLP if an endpoint is set or another signal uses it, AgentOps if its key is set, "
+        "The exporters of traces: OTLP if an endpoint is set or other signals use it, AgentOps if its key is set, "
         "the console if there is no other exporter.",
         ("otlp", AGENTOPS, f"otlp,{AGENTOPS}", CONSOLE, "none"),
         partial(default_exporter, "TRACES"),
     ),
     "OTEL_METRICS_EXPORTER": Default(
-        "The exporter of metrics: OTLP if an endpoint is set or another signal uses it.",
+        "The exporter of metrics: OTLP if an endpoint is set or other signals use it.",
         ("otlp", "none"),
         partial(default_exporter, "METRICS"),
     ),
     "OTEL_LOGS_EXPORTER": Default(
-        "The exporter of events: OTLP if an endpoint is set or another signal uses it.",
+        "The exporter of events: OTLP if an endpoint is set or other signals use it.",
         ("otlp", "none"),
         partial(default_exporter, "LOGS"),
     ),
-    "OTEL_EXPORTER_OTLP_PROTOCOL": Default("The protocol of OTLP. gRPC needs another package.", ("http/protobuf",)),
+    "OTEL_EXPORTER_OTLP_PROTOCOL": Default(
+        "The protocol of OTLP. gRPC needs an additional package.", ("http/protobuf",)
+    ),
     "OTEL_EXPORTER_OTLP_COMPRESSION": Default("The compression of OTLP.", ("gzip",)),
     "OTEL_EXPORTER_OTLP_TIMEOUT": Default(
         "Seconds an export can take. With the SDK's 10, an app takes 14 s to exit if its collector is down.", ("3",)

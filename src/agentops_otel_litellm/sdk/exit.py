@@ -14,7 +14,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from agentops_otel_litellm.background import Reached, start_thread
+from agentops_otel_litellm.background import ReentrantEvent, start_thread
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard, ignored_faults
 
@@ -29,8 +29,8 @@ class _Shutdown:
 
     def __init__(self, shutdown: Callable[[], object]) -> None:
         self._shutdown = shutdown
-        self._may_begin = Reached()
-        self._is_over = Reached()
+        self._may_begin = ReentrantEvent()
+        self._is_over = ReentrantEvent()
         start_thread(self._run, "agentops-shutdown")
 
     def _run(self) -> None:
@@ -42,7 +42,7 @@ class _Shutdown:
             self._is_over.set()
 
     def begin(self) -> None:
-        atexit.unregister(self._shutdown)  # the SDK's own handler, which would log that this is the second shutdown
+        atexit.unregister(self._shutdown)  # the SDK's handler would log a warning about a second shutdown
         self._may_begin.set()
 
     def wait(self, timeout: float) -> None:
@@ -50,13 +50,13 @@ class _Shutdown:
 
 
 class ProcessExit:
-    """Shuts down providers at exit. Without threads for it, the SDK does, one provider after the other."""
+    """Shuts down providers at exit. If no threads can be started, the SDK shuts them down one after the other."""
 
     def __init__(self) -> None:
         self._providers: Sequence[Any] = ()
         self._time_limit = 0.0
         self._shutdowns: Sequence[_Shutdown] = ()
-        FORK.renews("exit", self._renew)
+        FORK.register("exit", self._renew)
 
     def arrange(self, providers: Sequence[object], time_limit: float) -> None:
         """Shut down these providers at exit, in at most `time_limit` seconds.

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from threading import RLock
 from time import monotonic
 
-from agentops_otel_litellm.background import Reached, start_thread
+from agentops_otel_litellm.background import ReentrantEvent, start_thread
 from agentops_otel_litellm.destinations import sends_to_agentops
 from agentops_otel_litellm.exporters.delivery import live_exporters
 from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES
@@ -52,10 +52,10 @@ def time_limit(environment: Mapping[str, str]) -> float:
 def flush_before_end(timeout: float) -> None:
     """End open streams and export everything, for at most `timeout` seconds.
 
-    This runs on a separate thread, because the code that a signal handler interrupts can hold locks that an export
+    This runs on a separate thread, because the code that a signal handler interrupts can own locks that an export
     needs. If no thread can be started, nothing is exported here.
     """
-    is_over = Reached()
+    is_over = ReentrantEvent()
 
     def deliver() -> None:
         try:
@@ -77,7 +77,7 @@ class _Flush:
         self.provider = provider
         self.is_delivered = False
         self._deadline = deadline
-        self._is_over = Reached()
+        self._is_over = ReentrantEvent()
         self._context = copy_context()  # a notebook shows printed lines in the cell of this context
 
     def run(self) -> None:
@@ -109,7 +109,7 @@ class _Flushes:
 
     def __init__(self) -> None:
         self.renew()
-        FORK.renews("flush", self.renew)
+        FORK.register("flush", self.renew)
 
     def renew(self) -> None:
         """After a fork: flushes of the parent do not continue in the child."""

@@ -1,4 +1,4 @@
-"""Without the launcher: what `opentelemetry-instrument` does, in a process that runs already."""
+"""`init()`: does in a running process what `opentelemetry-instrument` does for a program."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class _Launch:
     def __init__(self) -> None:
         self._done = False
         self.renew()
-        FORK.renews("init", self.renew)
+        FORK.register("init", self.renew)
 
     def renew(self) -> None:
-        """After a fork: a complete set-up stays, one that a different thread had begun starts again."""
+        """After a fork, keep a complete set-up. Start again if a different thread was setting OpenTelemetry up."""
         self._lock = RLock()
         self._doing = False
 
@@ -71,7 +71,9 @@ def _initialize() -> None:
 
 @contextmanager
 def _borrowed_environment() -> Iterator[None]:
-    """The distro's defaults are for this process: programs that it starts find what the user has set."""
+    """Restore the variables afterwards: the distro's defaults are for this process only, not for programs that it
+    starts.
+    """
     before = {name: value for name, value in os.environ.items() if _is_ours_to_set(name)}
     try:
         yield

@@ -1,6 +1,6 @@
-"""The exporters that the user names, and their packages. If one is missing, OpenTelemetry sets nothing up.
+"""The exporters that the user names, and their packages. If one is missing, OpenTelemetry would set up nothing at all.
 
-This runs at start-up: common exporters are known without a search through the installed packages.
+This runs at start-up, so common exporters are known without a search through the installed packages.
 """
 
 from __future__ import annotations
@@ -95,11 +95,11 @@ def _missing(signal: str, name: str, environment: Environment) -> MissingExporte
         protocol = protocol_variable(signal, environment)
         http = f"unset {protocol} to send OTLP over HTTP, as a rule to port 4318."
         if wanted is None:
-            text = f"{protocol}={environment[protocol]!r} is no protocol that OpenTelemetry has here."
-            return MissingExporter(signal, name, text, f"Say grpc or http/protobuf, or {http}")
-        text = "OTLP over gRPC, which is asked for, needs a package that is not installed."
+            text = f"{protocol}={environment[protocol]!r} is not a supported protocol."
+            return MissingExporter(signal, name, text, f"Use grpc or http/protobuf, or {http}")
+        text = "OTLP over gRPC needs a package that is not installed."
         return MissingExporter(signal, name, text, f"pip install {PACKAGES[GRPC]}, or {http}")
-    text = f"{variable} names {name!r}, which no installed package has."
+    text = f"{variable} names {name!r}, which no installed package provides."
     if name in PACKAGES:
         return MissingExporter(signal, name, text, f"pip install {PACKAGES[name]}")
     known = sorted({"otlp", *(each.name for each in entry_points(group=_group(signal)))})

@@ -46,14 +46,14 @@ def is_switched_off(environment: Environment) -> bool:
     return INSTRUMENTATION in disabled or "*" in disabled
 
 
-def why_not(version: str) -> str:
+def describe_unsupported(version: str) -> str:
     """Why a version of LiteLLM is outside the supported range."""
     if version in {"1.82.7", "1.82.8"} or version.startswith("1.107."):
         return "is a compromised release"
     return "is a pre-release" if _PRE_RELEASE.search(version) else "is too old"
 
 
-def litellm_that_is_not_traced(environment: Environment) -> Iterator[Obstacle]:
+def untraced_litellm(environment: Environment) -> Iterator[Obstacle]:
     """OpenTelemetry skips an instrumentation whose package is missing or unsupported, mostly without a warning."""
     if is_switched_off(environment):
         return
@@ -68,10 +68,10 @@ def litellm_that_is_not_traced(environment: Environment) -> Iterator[Obstacle]:
         )
         return
     version = conflict.found.rpartition(" ")[2]
-    yield Obstacle("litellm", f"litellm {version} {why_not(version)}: its calls are not traced.", UPGRADE)
+    yield Obstacle("litellm", f"litellm {version} {describe_unsupported(version)}: its calls are not traced.", UPGRADE)
 
 
-def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
+def unusable_endpoints(environment: Environment) -> Iterator[Obstacle]:
     """Invalid endpoints of OTLP over HTTP. They are not quoted, because they can contain a password."""
     if is_configured_by_file(environment):
         return  # the file has the endpoints
@@ -86,9 +86,9 @@ def endpoints_that_take_nothing(environment: Environment) -> Iterator[Obstacle]:
             yield Obstacle(variable, *found)
 
 
-def files_that_are_missing(environment: Environment) -> Iterator[Obstacle]:
-    """Certificates and keys of OTLP whose files do not exist. The variables are kept, so nothing is sent over https:
-    the user trusts no other certificate.
+def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:
+    """Certificates and keys of OTLP whose files do not exist. The variables are kept, so nothing is sent over https,
+    because the user does not trust other certificates.
     """
     for signal in ("", *(f"{each}_" for each in SIGNALS)):
         for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
@@ -103,7 +103,7 @@ def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
     """Unread variables that are similar to a setting. Others can belong to a different program."""
     for variable, meant in unread(environment):
         if meant is not None:
-            yield Obstacle(variable, f"{variable} is no setting, so nothing reads it.", f"Is {meant} meant?")
+            yield Obstacle(variable, f"{variable} is not a setting, so nothing reads it.", f"Did you mean {meant}?")
 
 
 def endpoint_variable(signal: str, environment: Environment) -> str:
@@ -128,29 +128,29 @@ def _problem_of_endpoint(variable: str, text: str) -> tuple[str, str] | None:
     signal = "traces" if is_base else variable.split("_")[3].lower()
     example = "http://localhost:4318" + ("" if is_base else f"/v1/{signal}")
     if split is None:
-        return f"{variable} is no URL that begins with http:// or https://.", f"Set it as in {variable}={example}"
+        return f"{variable} is not a URL that begins with http:// or https://.", f"Set it as in {variable}={example}"
     if split.port == GRPC_PORT:
         return (
-            f"{variable} has the port of OTLP over gRPC, {GRPC_PORT}, and OTLP is sent over HTTP.",
+            f"{variable} has port {GRPC_PORT}, the port of OTLP over gRPC, but OTLP is sent over HTTP.",
             f"Use the port of OTLP over HTTP, as a rule 4318: {variable}={example}",
         )
     path = split.path.rstrip("/")
     if is_base and path.endswith(tuple(f"/v1/{each.lower()}" for each in SIGNALS)):
         return (
-            f"{variable} is a base, to which /v1/traces and the like are added, and has such an end already.",
-            f"Take {path[path.rindex('/v1/') :]} off its end.",
+            f"{variable} is a base URL, to which /v1/traces and so on are appended, but it ends in such a path.",
+            f"Remove {path[path.rindex('/v1/') :]} from its end.",
         )
     if not is_base and not path:
         return (
-            f"{variable} is used as it is, and has no path.",
-            f"Put /v1/{signal} at its end, or set OTEL_EXPORTER_OTLP_ENDPOINT instead.",
+            f"{variable} is used without changes, but has no path.",
+            f"Append /v1/{signal}, or set OTEL_EXPORTER_OTLP_ENDPOINT instead.",
         )
     return None
 
 
 OBSTACLES: tuple[Callable[[Environment], Iterator[Obstacle]], ...] = (
-    litellm_that_is_not_traced,
-    endpoints_that_take_nothing,
-    files_that_are_missing,
+    untraced_litellm,
+    unusable_endpoints,
+    missing_certificate_files,
     misspelt_variables,
 )

@@ -1,7 +1,7 @@
 """Invalid values of OpenTelemetry's variables, and the values that are used instead.
 
 For some of them the SDK raises, so that nothing is set up or, if its modules raise on import, the application does not
-start. For others it logs a traceback that does not name the variable. The tables have the accepted values of each
+start. For others it logs a traceback that does not name the variable. The tables below list the accepted values of each
 variable. This module imports nothing of OpenTelemetry, which reads some variables on import.
 """
 
@@ -89,7 +89,7 @@ def _unusable_names(variable: str, text: str, group: str, known: frozenset[str])
         packages = sorted({PACKAGES[name] for name in missing if variable == "OTEL_PROPAGATORS" and name in PACKAGES})
         available = ", ".join(sorted({*known, *(each.name for each in entry_points(group=group))} - {""}))
         fault = f"not installed: {', '.join(missing)}; installed: {available}"
-        install = f" To have it, pip install {' '.join(packages)}." if packages else ""
+        install = f" To use it, pip install {' '.join(packages)}." if packages else ""
         yield Unusable(variable, f"{_invalid(variable, text, fault)}{install}", ",".join(left) or None)
 
 
@@ -107,7 +107,7 @@ def _unusable_ratio(environment: Environment) -> Iterator[Unusable]:
 
 
 def _unusable_headers(variable: str, text: str) -> Iterator[Unusable]:
-    """Headers without a name and a value. The SDK logs them in full; here they are left out, as they can be keys."""
+    """Headers without a name and a value. The SDK logs them in full; this message omits them, as they can be keys."""
     headers = [header.strip() for header in text.split(",") if header.strip()]
     left = [header for header in headers if _HEADER.fullmatch(header)]
     if len(left) < len(headers):

@@ -1,10 +1,10 @@
 """Delivering telemetry before a signal ends the process.
 
 Python runs no `atexit` handler if a process ends by a signal's default action, and many servers end that way: uvicorn
-puts the handlers back that it found and raises the signal again, gunicorn's workers reset them. So wherever the
-application has the default action, a handler of ours is installed instead. It delivers what has ended, and then ends
-the process by the same signal. The application does not see it: `signal.getsignal` and `signal.signal` return the
-default action. Every other handler of the application's is left alone.
+puts the handlers back that it found and raises the signal again, gunicorn's workers reset them. So this package
+installs a handler for each signal that has the default action. The handler delivers the finished telemetry, and then
+ends the process by the same signal. The application does not see it: `signal.getsignal` and `signal.signal` return the
+default action. Handlers of the application are not replaced.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GetSignal = Callable[[int], Any]
 
 
 class Termination:
-    """Stands in for the default action of signals, in a process."""
+    """Replaces the default action of signals in a process."""
 
     def __init__(self, set_signal: SetSignal, get_signal: GetSignal) -> None:
         self._set_signal = set_signal
@@ -40,7 +40,7 @@ class Termination:
         self._time_limit = 0.0
 
     def install(self, time_limit: float) -> None:
-        """Stand in for the default action, now and whenever the application chooses it. On the main thread."""
+        """Replace the default action, now and whenever the application chooses it. Must run on the main thread."""
         self._time_limit = time_limit
         if self._numbers:
             return
@@ -52,7 +52,7 @@ class Termination:
         signal.getsignal = self._reading(self._get_signal)  # type: ignore[assignment]  # wrapped, so it looks alike
 
     def deliver_and_end(self, number: int, _frame: FrameType | None) -> None:
-        """The handler. A second signal while it waits ends the process at once."""
+        """The handler. A second signal ends the process at once, while the handler waits."""
         self._set_signal(number, signal.SIG_DFL)
         try:
             with guard("flushing before a signal ends the process"):
@@ -76,7 +76,7 @@ class Termination:
         return getsignal
 
     def _as_chosen(self, handler: object) -> object:
-        """What the application knows as the handler."""
+        """The handler that the application has chosen."""
         return signal.SIG_DFL if handler == self.deliver_and_end else handler
 
 

@@ -1,4 +1,6 @@
-"""Imported before OpenTelemetry, which reads some variables on import, and raises if it cannot use their values."""
+"""Removes unusable values. Imported before OpenTelemetry, which reads some variables on import and raises for such
+values.
+"""
 
 import os
 

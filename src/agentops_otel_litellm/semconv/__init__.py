@@ -29,7 +29,7 @@ ENTRY_POINTS = "agentops_otel_litellm_vocabulary"
 
 
 def default_names(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The default vocabularies: those that the destinations of the spans read."""
+    """The default vocabularies, which depend on the destinations of the spans."""
     return ("gen_ai", "llm", "agentops") if sends_to_agentops(environment) else ("gen_ai", "llm")
 
 
@@ -52,11 +52,11 @@ def _registered() -> dict[str, EntryPoint]:
 
 
 def _load(entry_point: EntryPoint) -> Vocabulary | None:
-    """Load a vocabulary of another package, whatever its module raises."""
+    """Load the vocabulary of an installed package. Exceptions of its module are caught and logged."""
     try:
         vocabulary = entry_point.load()
         fault = None if isinstance(vocabulary, Vocabulary) else "it is not a Vocabulary"
-    except Exception as error:  # noqa: BLE001 - the module is another package's
+    except Exception as error:  # noqa: BLE001 - the package's module may raise anything
         fault = type(error).__name__
     if fault is None:
         return vocabulary  # type: ignore[no-any-return]  # checked above

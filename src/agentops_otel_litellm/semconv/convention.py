@@ -65,8 +65,8 @@ class Table:
         self.of = None if of is None else frozenset(of)
         self.rows = rows
         self.several = {attribute: row for attribute, row in rows.items() if isinstance(row, Several)}
-        # Indexed by field, because a call knows few of a record's fields. The CPU's caches are cold after LiteLLM's
-        # work, so the cost depends on how much memory is read.
+        # Indexed by field, because only a few fields of a record are known for a call. The CPU's caches are cold after
+        # LiteLLM's work, so the cost depends on how much memory is read.
         self._copied: dict[str, tuple[str, ...]] = {}
         self._converted: dict[str, tuple[tuple[str, Convert], ...]] = {}
         known = {field.name for field in fields(kind)}

@@ -28,7 +28,7 @@ from agentops_otel_litellm.semconv.gen_ai import records_as_json
 
 
 def common_reason(reasons: tuple[str | None, ...]) -> str | None:
-    """The finish reason of all choices; `None` if they differ. `gen_ai.response.finish_reasons` has that of each."""
+    """The finish reason of all choices; `None` if they differ. `gen_ai.response.finish_reasons` has all reasons."""
     return reasons[0] if reasons and len(set(reasons)) == 1 else None
 
 

@@ -1,4 +1,4 @@
-"""The metrics, one row each: what a finished call adds to it, and its dimensions.
+"""The metrics, one row each, with the values that a finished call contributes and their dimensions.
 
 The names are those of released conventions, `gen_ai.client.operation.cost` in their style, and `litellm.client.*` for
 LiteLLM's own work, such as retries and the cache. The newest names of the conventions are in `newest_metrics`.
@@ -155,7 +155,7 @@ def _saved_tokens(kind: Literal["input", "output"]) -> Metric:
     return Metric(
         name="litellm.client.cache.saved_tokens",
         unit="{token}",
-        description="Tokens that were not used again because LiteLLM's cache had the response.",
+        description="Tokens saved because the response was in LiteLLM's cache.",
         instrument="counter",
         measure=lambda call: measure_known(getattr(call.saved, kind, None), {"gen_ai.token.type": kind}),
     )
@@ -170,21 +170,19 @@ OURS: tuple[Metric, ...] = (
         measure=lambda call: measure_known(call.cost.total) if call.cost else (),
     ),
     _attempts("attempts", "Requests that LiteLLM made to providers."),
-    _attempts(
-        "retries", "Attempts with the same model, or the same model group of the Router, as the previous one.", "retry"
-    ),
-    _attempts("fallbacks", "Attempts with another model than the previous one.", "fallback"),
+    _attempts("retries", "Attempts with the same model, or the same model group, as the previous attempt.", "retry"),
+    _attempts("fallbacks", "Attempts with a different model than the previous attempt.", "fallback"),
     Metric(
         name="litellm.client.cache.hits",
         unit="{call}",
-        description="Calls answered from LiteLLM's cache.",
+        description="Calls whose response was in LiteLLM's cache.",
         instrument="counter",
         measure=lambda call: measure_known(1 if call.response and call.response.cache_hit else None),
     ),
     Metric(
         name="litellm.client.cache.saved_cost",
         unit="USD",
-        description="Cost that was not incurred again because LiteLLM's cache had the response.",
+        description="Cost saved because the response was in LiteLLM's cache.",
         instrument="counter",
         measure=lambda call: measure_known(call.saved.cost) if call.saved else (),
     ),

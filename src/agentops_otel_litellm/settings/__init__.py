@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from agentops_otel_litellm.settings.agentops import AgentOpsSettings
 from agentops_otel_litellm.settings.calls import CallSettings
 from agentops_otel_litellm.settings.content import ContentSettings
-from agentops_otel_litellm.settings.declaring import setting, shown, warn_of_invalid_value
+from agentops_otel_litellm.settings.declaring import format_value, setting, warn_of_invalid_value
 from agentops_otel_litellm.settings.processes import ProcessSettings
 from agentops_otel_litellm.settings.values import REDACTED, ContentCapture, names
 
@@ -34,7 +34,7 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
                 warn_of_invalid_value(declared, text, str(accepted))
                 if declared.metadata["without"]:
                     values[declared.name] = None
-        return cls(**values)  # type: ignore[arg-type]  # each value came from its own field's parser
+        return cls(**values)  # type: ignore[arg-type]  # each value is from its field's parser
 
     def vocabularies(self, offered: Collection[str]) -> tuple[str, ...] | None:
         """The names in `semconv`; `None` if there are none, or not all of them are `offered`.
@@ -78,9 +78,9 @@ __all__ = [
     "ContentCapture",
     "Settings",
     "fault_in_choice",
+    "format_value",
     "sdk_is_disabled",
     "set_log_level",
     "setting",
-    "shown",
     "wants_newest_conventions",
 ]

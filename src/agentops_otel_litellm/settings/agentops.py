@@ -10,7 +10,7 @@ from agentops_otel_litellm.settings.values import level, names, number_of, switc
 
 @dataclass(frozen=True, kw_only=True)
 class AgentOpsSettings:
-    """Delivery to AgentOps, and how it shows traces."""
+    """Delivery to AgentOps, and the display of traces there."""
 
     api_key: str | None = setting(
         "AGENTOPS_API_KEY",

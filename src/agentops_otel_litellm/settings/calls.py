@@ -1,4 +1,4 @@
-"""Settings of what is recorded of calls."""
+"""Settings of the attributes, usage and prices of calls."""
 
 from __future__ import annotations
 

@@ -37,7 +37,8 @@ class ContentSettings:
         "AGENTOPS_REDACT",
         default=REDACTED,
         parse=kinds,
-        help="What is redacted in content: any of `key`, `token`, `email`, `phone`, `card`, or `none`.",
+        help="The secrets and personal data that are redacted in content: any of `key`, `token`, `email`, `phone`, "
+        "`card`, or `none`.",
     )
     redactor: str | None = setting(
         "AGENTOPS_REDACTOR",

@@ -29,10 +29,10 @@ def setting(  # noqa: PLR0913 - a table's columns
     without: str | None = None,
 ) -> Value:
     """Declare a setting. `parse` raises a ValueError that describes the accepted values. Values of a `secret` are never
-    shown.
+    displayed.
 
-    If an invalid value must not be replaced by the default, `without` describes what is not done, and the setting is
-    `None`.
+    If the default must not replace an invalid value, `without` describes the consequence for the user, and the setting
+    is `None`.
     """
     metadata = {"variable": variable, "parse": parse, "help": help, "secret": secret, "without": without}
     declared: Value = field(default=default, metadata=metadata, repr=not secret)
@@ -46,37 +46,37 @@ def warn_of_invalid_value(declared: Field[object], text: str, accepted: str) -> 
         return
     warned.add(variable)
     # Python's own errors quote the value: the accepted values of a secret are not logged either.
-    fault = "" if is_kept_quiet(declared) else f"expected {accepted}"
+    fault = "" if hides_its_value(declared) else f"expected {accepted}"
     warn_at_start_up(logger, "%s %s", invalid_value(variable, quoted(declared, text), fault), instead(declared))
 
 
 def invalid_value(variable: str, value: str, fault: str) -> str:
-    """A sentence about an invalid value, given as it can be shown. An empty `value` or `fault` is left out."""
+    """A sentence about an invalid value, in which `value` may be displayed. An empty `value` or `fault` is left out."""
     return f"Invalid value for {variable}{f': {value}' if value else ''}{f' ({fault})' if fault else ''}."
 
 
-def is_kept_quiet(declared: Field[object]) -> bool:
+def hides_its_value(declared: Field[object]) -> bool:
     return declared.metadata["secret"] or is_secret(declared.metadata["variable"])
 
 
 def quoted(declared: Field[object], text: str) -> str:
-    """An invalid value as far as it can be shown: empty for secrets, and for an invalid URL, in which a password can be
+    """An invalid value for a message. It is empty for secrets, and for an invalid URL, in which a password can be
     anywhere.
     """
-    if is_kept_quiet(declared) or declared.metadata["parse"] is url:
+    if hides_its_value(declared) or declared.metadata["parse"] is url:
         return ""
     return repr(without_secrets(declared.metadata["variable"], text))
 
 
 def instead(declared: Field[object]) -> str:
-    """What happens without a valid value, in a sentence."""
+    """A sentence about the value that is used instead, or the consequence."""
     if declared.metadata["without"]:
         return str(declared.metadata["without"])
-    default = shown(declared.default)
+    default = format_value(declared.default)
     return f"Using {default}." if default else "It is ignored."
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """A setting's value as it is written in its variable; empty if it has none."""
     if value is None:
         return ""

@@ -7,9 +7,9 @@ import re
 MASK = "***"
 _SECRET = re.compile(r"HEADERS$|_KEY$|TOKEN|SECRET|PASSWORD|CREDENTIAL")
 _PUBLIC = re.compile(r"_(?:CREDENTIAL_PROVIDER|CLIENT_KEY)$")
-"""The name of an entry point, and the path of a file."""
+"""Variables whose names look secret, but whose values are the name of an entry point or the path of a file."""
 _ADDRESS = re.compile(r"\w+://|[\w.-]+:\d{1,5}(?:/|$)")
-"""How a URL begins, or what gRPC takes: a host and a port."""
+"""The beginning of a URL, or a host and a port, which gRPC accepts."""
 _SCHEME = re.compile(r"\w+://|")
 
 
@@ -39,7 +39,7 @@ def without_secrets(variable: str, text: str) -> str:
 
 
 def _attribute(pair: str) -> str:
-    """Resource attributes of the application can contain anything: only the value of `service.name` is shown."""
+    """Resource attributes of the application can contain anything: only the value of `service.name` is displayed."""
     name, equals, _ = pair.partition("=")
     if not equals:
         return MASK

@@ -10,7 +10,7 @@ from agentops_otel_litellm.settings.values import switch
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessSettings:
-    """What is done before a process ends."""
+    """Delivery before a process ends."""
 
     flush_on_signal: bool = setting(
         "AGENTOPS_FLUSH_ON_SIGNAL",
@@ -18,5 +18,5 @@ class ProcessSettings:
         parse=switch,
         help="Whether telemetry is delivered before SIGTERM or SIGINT ends the process by the signal's default action, "
         "as servers are stopped. It takes no longer than `OTEL_EXPORTER_OTLP_TIMEOUT`, and with AgentOps no longer "
-        "than `AGENTOPS_MAX_WAIT_TIME`. Handlers of the application's stay as they are.",
+        "than `AGENTOPS_MAX_WAIT_TIME`. The application's own handlers are not changed.",
     )

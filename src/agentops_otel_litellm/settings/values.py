@@ -54,7 +54,7 @@ def url(text: str) -> str:
     try:
         split = urlsplit(text)
         _ = split.port
-    except ValueError:  # of a port that is none, too; it may quote a password
+    except ValueError:  # also raised for an invalid port; its text may quote a password
         split = None
     if split is None or split.scheme not in {"http", "https"} or not split.hostname:
         raise ValueError("a URL that begins with http:// or https://")
@@ -83,7 +83,7 @@ CAPTURES = {
     "SPAN_ONLY": ContentCapture(on_spans=True),
     "EVENT_ONLY": ContentCapture(in_events=True),
     "SPAN_AND_EVENT": ContentCapture(on_spans=True, in_events=True),
-    # As earlier releases of OpenTelemetry's instrumentations had it.
+    # The value in earlier releases of OpenTelemetry's instrumentations.
     "TRUE": ContentCapture(on_spans=True),
     "FALSE": ContentCapture(),
 }

@@ -22,8 +22,8 @@ def check(examined: Examined) -> Iterator[Record]:
         yield from find(examined)
 
 
-def another_instrumentation(examined: Examined) -> Iterator[Record]:
-    """Another instrumentation of LiteLLM would record every call a second time."""
+def second_instrumentation(examined: Examined) -> Iterator[Record]:
+    """A second instrumentation of LiteLLM, which would record every call again."""
     disabled = names(examined.variables.get(DISABLED, ""))
     for found in entry_points(group="opentelemetry_instrumentor"):
         name = next((name for module, name in INSTRUMENTATIONS.items() if found.value.startswith(module)), None)
@@ -82,7 +82,7 @@ def hook_without_its_package(examined: Examined) -> Iterator[Record]:
 
 
 CONFLICTS: tuple[Callable[[Examined], Iterator[Record]], ...] = (
-    another_instrumentation,
+    second_instrumentation,
     vocabulary_without_agentops,
     content_without_redaction,
     litellms_own_callback,

@@ -19,9 +19,9 @@ from agentops_otel_litellm.exporters.agentops.delivery_errors import COPY
 from agentops_otel_litellm.sdk.named_exporters import HTTP, entry_point_name, is_configured_by_file, missing_exporters
 from agentops_otel_litellm.sdk.obstacles import (
     endpoint_variable,
-    endpoints_that_take_nothing,
-    files_that_are_missing,
     is_switched_off,
+    missing_certificate_files,
+    unusable_endpoints,
 )
 from agentops_otel_litellm.settings.masking import masked
 
@@ -39,7 +39,7 @@ def check(examined: Examined) -> Iterator[Record]:
         yield _check_signal(signal, examined)
     for missing in missing_exporters(examined.environment):
         yield problem(missing.signal.lower(), missing.text, missing.advice)
-    for find in (endpoints_that_take_nothing, files_that_are_missing):
+    for find in (unusable_endpoints, missing_certificate_files):
         for obstacle in find(examined.environment):
             yield problem(obstacle.name, obstacle.text, obstacle.advice)
     yield from _service_name(examined)
@@ -86,7 +86,7 @@ def _service_name(examined: Examined) -> Iterator[Record]:
 
 
 def _agentops_added(examined: Examined) -> Iterator[Record]:
-    """The instrumentor adds AgentOps to the destinations, also if another distro or a file configures the SDK."""
+    """The instrumentor adds AgentOps to the destinations, even if a different distro or a file configures the SDK."""
     if sends_to_agentops(examined.environment) and not is_switched_off(examined.variables):
         yield ok("traces", f"also {_describe('TRACES', AGENTOPS, examined)}, unless OTEL_TRACES_EXPORTER is none")
         yield from _check_agentops_key(examined)

@@ -12,7 +12,7 @@ from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 from agentops_otel_litellm.cli.examined import Examined
 from agentops_otel_litellm.cli.record import Record, ok, problem
 from agentops_otel_litellm.instrumentor import LITELLM
-from agentops_otel_litellm.sdk.obstacles import UPGRADE, why_not
+from agentops_otel_litellm.sdk.obstacles import UPGRADE, describe_unsupported
 from agentops_otel_litellm.version import __version__
 
 DISTRIBUTION = "agentops-otel-litellm"
@@ -26,7 +26,7 @@ NEEDED = (
 OPTIONAL = {
     "opentelemetry-exporter-otlp-proto-grpc": "OTLP over gRPC",
     "opentelemetry-configuration": "OTEL_CONFIG_FILE",
-    "opentelemetry-distro": "another distro, which can stay installed",
+    "opentelemetry-distro": "a different distro, which can stay installed",
     "opentelemetry-util-genai": "the extra `upload`",
     "genai-prices": "the extra `prices`",
     "agentops": "the AgentOps SDK, which can stay installed",
@@ -53,7 +53,7 @@ def litellm() -> Record:
             "pip install litellm, or start the app and this command with the Python that has it.",
         )
     if get_dependency_conflicts((LITELLM,)):
-        return problem("litellm", f"{found} {why_not(found)}: its calls are not traced", UPGRADE)
+        return problem("litellm", f"{found} {describe_unsupported(found)}: its calls are not traced", UPGRADE)
     return ok("litellm", found)
 
 
@@ -80,7 +80,7 @@ def _check_required(name: str) -> Record:
 
 
 def _required(name: str) -> list[str]:
-    """Requirements of this package on another. None if this package is on PYTHONPATH but not installed."""
+    """What this package requires of the package `name`. Empty if this package is on PYTHONPATH but not installed."""
     try:
         requirements = requires(DISTRIBUTION) or []
     except PackageNotFoundError:

@@ -48,7 +48,7 @@ def _launcher(examined: Examined) -> Record:
         where = f": {beside}" if beside.exists() else ""
         return notice(LAUNCHER, f"not on PATH{where}", "Activate the environment, or use the full path.")
     if beside.exists() and Path(found).resolve() != beside.resolve():
-        return notice(LAUNCHER, f"{found} belongs to another Python", f"Run {beside} instead.")
+        return notice(LAUNCHER, f"{found} belongs to a different Python", f"Run {beside} instead.")
     return ok(LAUNCHER, f"{found}; an app that is started without it is not traced")
 
 

@@ -1,7 +1,6 @@
 """Checks which patch points this version of LiteLLM has.
 
-LiteLLM is imported for this, in a process of its own: the import takes seconds, and can print, download and start
-threads.
+This imports LiteLLM in a separate process, because the import takes seconds, and can print, download and start threads.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from agentops_otel_litellm.pricing.user_prices import why_unusable
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.sdk.sdk_variables import unusable_variables
 from agentops_otel_litellm.semconv import ENTRY_POINTS, VOCABULARIES, default_names
-from agentops_otel_litellm.settings import Settings, fault_in_choice, shown
-from agentops_otel_litellm.settings.declaring import instead, is_kept_quiet, quoted
+from agentops_otel_litellm.settings import Settings, fault_in_choice, format_value
+from agentops_otel_litellm.settings.declaring import hides_its_value, instead, quoted
 from agentops_otel_litellm.settings.masking import MASK, masked
 from agentops_otel_litellm.settings.unread import OF_THE_SDK, Unread, unread
 
@@ -44,13 +44,13 @@ def _check_setting(declared: Field[Any], examined: Examined) -> Record:
     text = examined.variables.get(variable, "").strip()
     if not text:
         default = default_names(examined.environment) if declared.name == "semconv" else declared.default
-        return ok(variable, _with_origin(shown(default), "default"))
+        return ok(variable, _with_origin(format_value(default), "default"))
     expected = _expected_value(declared, text)
     if expected is None:
         return ok(variable, _with_origin(masked(variable, text), "environment"))
     value = quoted(declared, text)
     text = f"invalid value{f': {value}' if value else ''}. {instead(declared)}"
-    return problem(variable, text, f"Correct {variable}." if is_kept_quiet(declared) else f"Expected {expected}.")
+    return problem(variable, text, f"Correct {variable}." if hides_its_value(declared) else f"Expected {expected}.")
 
 
 def _expected_value(declared: Field[Any], text: str) -> str | None:
@@ -66,7 +66,7 @@ def _expected_value(declared: Field[Any], text: str) -> str | None:
 
 
 def offered_vocabularies() -> list[str]:
-    """The names of this package's vocabularies, and of those that installed packages add. None is loaded."""
+    """The names of this package's vocabularies, and of those in installed packages, which are not loaded."""
     return [*VOCABULARIES, *(each.name for each in entry_points(group=ENTRY_POINTS))]
 
 
@@ -82,7 +82,9 @@ def _with_origin(value: str, origin: str) -> str:
 
 
 def _as_record(found: Unread) -> Record:
-    """A variable that nothing reads: a problem if a setting has a similar name, else it may be another program's."""
+    """A variable that nothing reads: a problem if a setting has a similar name; otherwise it may belong to a different
+    program.
+    """
     text = "nothing reads this variable"
     if found.meant is not None:
         return problem(found.variable, text, f"Rename {found.variable} to {found.meant}, if you mean this setting.")

@@ -51,7 +51,7 @@ class AgentOpsAuth:
         request.headers["Authorization"] = f"Bearer {self._token}"
 
     def reject_token(self) -> None:
-        """The collector has rejected the token: request another one next time."""
+        """Discard the token, because the collector has rejected it. The next request obtains a new one."""
         self._token = None
 
     def _request_token(self, deadline: float) -> str:

@@ -114,7 +114,7 @@ _BY_STATUS: Mapping[int, DeliveryError] = {
 def error_of_status(status: int) -> DeliveryError:
     """The delivery error of a collector's response with a status other than 2xx."""
     if status < HTTPStatus.BAD_REQUEST:
-        return NO_ROUTE  # a redirect is not followed: the token is for nobody else
+        return NO_ROUTE  # a redirect is not followed, because the token must not be sent elsewhere
     by_default = NO_COLLECTOR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else SPANS_REJECTED
     return _BY_STATUS.get(status, by_default)
 

@@ -4,7 +4,7 @@ the result.
 
 from __future__ import annotations
 
-import netrc  # noqa: F401 - requests imports it with its first request, where a fork would meet it half done
+import netrc  # noqa: F401 - requests imports it lazily, and a fork could interrupt that
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,14 +33,15 @@ from agentops_otel_litellm.exporters.agentops.delivery_errors import (
 from agentops_otel_litellm.settings import Settings
 
 PROTOBUF = "application/x-protobuf"
-# Headers of the request itself. Others come from OTEL_EXPORTER_OTLP_HEADERS, for another backend, often its key.
+# The only headers that are sent. All others are from OTEL_EXPORTER_OTLP_HEADERS, which often has a different backend's
+# key.
 OWN_HEADERS = ("accept", "connection", "content-", "user-agent")
 
 
 class ExportRequests:
     """Sends spans, each time within a deadline, and returns the result. Not thread-safe.
 
-    OTEL_EXPORTER_OTLP_* are not used: headers, certificates and so on are for another backend.
+    The variables OTEL_EXPORTER_OTLP_* are ignored, because their headers and certificates are for a different backend.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -123,7 +124,7 @@ class _Connection(HTTPAdapter):
         return super().send(
             request,
             timeout=timeouts(self.deadline),
-            # The same as for the request of a token.
+            # The certificates that `requests` uses for the request of a token.
             verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             proxies=proxies,
         )

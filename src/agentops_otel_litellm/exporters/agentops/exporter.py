@@ -50,7 +50,7 @@ class AgentOpsSpanExporter(SpanExporter):
         self._is_shut_down = False
         self._start()
         self.instances.add(self)
-        FORK.renews("agentops exporter", self._start_in_child)
+        FORK.register("agentops exporter", self._start_in_child)
 
     def _start_in_child(self) -> None:
         """After a fork, start with an empty queue: the parent sends its own spans over its own connections."""
@@ -135,7 +135,7 @@ class AgentOpsSpanExporter(SpanExporter):
         deadline = monotonic() + 0.9 * self._time_limit  # so that the waiting thread receives the result
         with guard("sending to AgentOps"):
             if self._requests is None:
-                with IMPORTS.here():
+                with IMPORTS.delay_forks():
                     from agentops_otel_litellm.exporters.agentops.export_request import ExportRequests
 
                     self._requests = ExportRequests(self._settings)

@@ -1,4 +1,4 @@
-"""The SDK's batches, with an exporter that knows when they end."""
+"""The batch span processor for the AgentOps exporter."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from agentops_otel_litellm.exporters.dropped_spans import CountingBatchSpanProce
 
 
 class AgentOpsSpanProcessor(CountingBatchSpanProcessor):
-    """Takes no longer than AGENTOPS_MAX_WAIT_TIME to shut down: the SDK's own hands over one batch after another, and
-    the exporter may take that long for each.
+    """Shuts down within AGENTOPS_MAX_WAIT_TIME. The SDK's processor exports its remaining batches one by one at
+    shutdown, and each export may take that long.
     """
 
     def __init__(self, exporter: AgentOpsSpanExporter, **options: float) -> None:

@@ -22,7 +22,7 @@ LONGEST_BACKOFF = 8.0  # seconds; the first backoff is one second, and each one 
 SHORTEST_PAUSE = 0.5  # seconds, even if a server requests none
 SHORT = 2.0  # seconds for which the end of a program waits for a pause that a server requested
 MAX_REJECTED_PARTS = 3  # parts that are dropped one after the other before a pause
-RECENT = 1.0  # seconds after a failure in which another request would fail, too
+RECENT = 1.0  # seconds after a failure in which a further request would fail, too
 
 _PAUSING = {Consequence.QUEUED, Consequence.STOPPED}  # after these, the next request would fail, too
 
@@ -117,7 +117,7 @@ class Sender:
         """Whether the current thread is the one that sends."""
         return threading.current_thread() is self._thread
 
-    # The methods below are called with `_changed` held.
+    # The callers of the methods below own the lock of `_changed`.
 
     @property
     def _is_paused(self) -> bool:

@@ -24,7 +24,7 @@ _REMEMBERED = 256
 
 
 class SpanCopy(ReadableSpan):
-    """A finished span with another name, status and attributes."""
+    """A copy of a finished span, with a different name, status and attributes."""
 
     def __init__(self, span: ReadableSpan, *, name: str, status: Status, attributes: Attributes) -> None:
         super().__init__(

@@ -29,9 +29,9 @@ class SpanQueue:
         self.dropped = 0
         """Number of spans that were dropped."""
         self.overflow = 0
-        """Number of those that were dropped because the queue was full."""
+        """Number of spans that were dropped because the queue was full."""
         self.rejected_parts = 0
-        """Number of parts that were dropped one after the other, since one was accepted."""
+        """Number of consecutive parts that were dropped, since the last accepted part."""
         self._unanswered: Sequence[ReadableSpan] = ()
         self._times = 0
 
@@ -47,7 +47,7 @@ class SpanQueue:
         return [self._spans.popleft() for _ in range(min(size, len(self._spans)))]
 
     def accepted(self) -> None:
-        """A part was accepted: the next ones can be larger again."""
+        """Record that a part was accepted, so that the next parts can be larger again."""
         self._part_size = min(self._part_size * 2, MAX_REQUEST_SPANS)
         self.rejected_parts = 0
         self._unanswered = ()
@@ -56,8 +56,8 @@ class SpanQueue:
         self._spans.extendleft(reversed(part))
 
     def unanswered(self, part: Sequence[ReadableSpan]) -> None:
-        """Put back a part that was sent but not answered, to be sent unchanged. If that happens too often it is
-        dropped, because the collector may store it each time.
+        """Put back a part to which the collector sent no response, to be sent again unchanged. If that happens too
+        often, the part is dropped, because the collector may have stored it each time.
         """
         is_again = bool(self._unanswered) and self._unanswered[0] is part[0]
         self._times = self._times + 1 if is_again else 1
@@ -71,7 +71,7 @@ class SpanQueue:
         """Put back a part that was too large, to be sent in halves. A single span is dropped; the spans after it are
         sent one by one until one is accepted.
         """
-        self._unanswered = ()  # it was answered now, so it need not be sent unchanged
+        self._unanswered = ()  # the collector responded, so it need not be sent unchanged
         if len(part) > 1:
             self._part_size = len(part) // 2
             self.put_back(part)

@@ -1,4 +1,4 @@
-"""A call's span, read for people, whichever vocabularies wrote it."""
+"""EndedCall: reads what the console prints from a call's span, whichever vocabularies its attributes are from."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ class EndedCall:
         return {name: amount for name, amount in used.items() if amount is not None}
 
     def _outcome(self) -> Styled:
-        """How it ended; blank where that is not known."""
+        """The outcome of the call; blank if it is unknown."""
         stream, error = self._text("stream outcome"), self._text("error")
         if stream is not None and stream not in {"completed", "failed"}:
             return stream, "yellow"
         if error or stream == "failed" or self._span.status.status_code is StatusCode.ERROR:
             status = self._number("error status")
-            words = [] if status is None else [f"{status:.0f}"]  # first, because a narrow terminal cuts the end
+            words = [] if status is None else [f"{status:.0f}"]  # first, because a narrow terminal truncates the end
             kind = (error or "error").rpartition(".")[2]
             return " ".join(dict.fromkeys([*words, kind])), "red"
         if True in self._values("cache hit"):

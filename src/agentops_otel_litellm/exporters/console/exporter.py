@@ -1,7 +1,7 @@
-"""Which lines are printed, where and when.
+"""ConsoleSpanExporter: prints a line for each LiteLLM call that has ended.
 
-An exporter sees spans only once they have ended, children before parents. `OpenSpans` knows the ones still
-open, so that a call is shown in its tree: its ancestors as dim headers above it.
+Exporters receive spans after they have ended, children before parents. `OpenSpans` has the spans that are still open,
+so that the names of a call's ancestors can be printed as dim headers above the call.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ if TYPE_CHECKING:  # every process of the app pays for imports: rich is loaded w
     from rich.console import Console
 
 HINT = (
-    "agentops-otel-litellm: LiteLLM calls are shown here. "
+    "agentops-otel-litellm: LiteLLM calls are printed here. "
     "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 sends them to a backend, "
     "OTEL_TRACES_EXPORTER=none switches this off."
 )
 
-UNLIMITED = 1_000  # a log file has no width: every figure is kept, nothing is cut
+UNLIMITED = 1_000  # a log file has no width, so nothing is truncated
 DEPTH_LIMIT = 100
-# As wide, so that columns and styles hold.
+# Replacements of the same width, so that the columns stay aligned.
 PLAIN = str.maketrans({"→": ">", "…": "."})
 
 
 class ConsoleSpanExporter(SpanExporter):
-    """Prints the calls among the spans it is given; of other spans, headers above the calls beneath them.
+    """Prints a line for each LiteLLM call, and the name of every other span as a header above the calls beneath it.
 
-    It writes to `out`, by default to what `sys.stderr` is at the time. A `console` is drawn on instead, at
-    whatever width it has: one that records makes a picture.
+    It writes to `out`, by default to the current `sys.stderr`. If rich's `console` is passed, the lines are drawn on it
+    in its width; a recording console can export a picture.
     """
 
     SHUTDOWN_LIMIT = 5.0
-    """Seconds that a shutdown waits for another thread that is printing."""
+    """Seconds for which a shutdown waits while a different thread is printing."""
 
     def __init__(
         self, out: TextIO | None = None, *, console: Console | None = None, open_spans: OpenSpans = OPEN_SPANS
@@ -62,7 +62,7 @@ class ConsoleSpanExporter(SpanExporter):
         self._silent = False
         self._has_imported = console is not None
         self._start_empty()
-        FORK.renews("console", self._start_empty)
+        FORK.register("console", self._start_empty)
         with suppress(AttributeError, OSError, ValueError):  # no stderr, or one that is closed
             if not is_first_process():
                 return
@@ -72,11 +72,11 @@ class ConsoleSpanExporter(SpanExporter):
                 console.print(HINT, style="dim", markup=False, highlight=False)
 
     def _start_empty(self) -> None:
-        """With nothing to print. After a fork, what the parent has to print is the parent's."""
+        """Start with nothing to print. After a fork, only the parent prints its spans."""
         self._lock = Lock()
         self._printer: int | None = None
         self._waiting: deque[Sequence[ReadableSpan] | None] = deque()  # `None`: the totals
-        self._above: list[int] = []  # ids of the lines that the next indented one would seem to hang from
+        self._above: list[int] = []  # ids of the lines above, to which the next indented line would seem to belong
         self._columns: list[str] = []
         self._totals = Totals()
 
@@ -90,10 +90,11 @@ class ConsoleSpanExporter(SpanExporter):
         self._print_waiting(timeout=self.SHUTDOWN_LIMIT)
 
     def _print_waiting(self, timeout: float = 0.0) -> None:
-        """Print what waits, unless another thread is printing after so many seconds: it prints this too.
+        """Print the waiting spans. If a different thread is still printing after `timeout` seconds, that thread prints
+        them.
 
-        Waiting for the lock without a limit could last for ever: the code that holds it may be further up on this
-        thread, where a garbage collection or a signal handler has just ended a span.
+        Waiting without a limit could deadlock: the owner of the lock may be code on this thread that a garbage
+        collection or a signal handler has interrupted, and the interruption has ended a span.
         """
         while self._waiting and self._lock.acquire(timeout=0 if self._printer == get_ident() else timeout):
             try:
@@ -127,7 +128,7 @@ class ConsoleSpanExporter(SpanExporter):
         # Parents sort before their children, siblings by their start.
         for path in sorted(paths, key=lambda path: [(node.started, node.span_id) for node in path]):
             for depth, node in enumerate(path):
-                # Beneath an unknown parent, lest the line seem to belong to the one above.
+                # Beneath an unknown parent, so that the line does not seem to belong to the line above it.
                 indent = "… " if depth == 1 and path[0].name is None else GAP * depth
                 if node is path[-1]:
                     yield calls[node.span_id].line(indent)
@@ -155,7 +156,7 @@ class ConsoleSpanExporter(SpanExporter):
             if console.options.ascii_only:  # a file on Windows, as a rule: there stderr writes `\u2192`
                 text.plain = text.plain.translate(PLAIN)
             console.print(text, soft_wrap=True)
-        except (OSError, ValueError):  # closed: nobody is reading any more
+        except (OSError, ValueError):  # it is closed
             self._silent = True
 
 
@@ -173,12 +174,12 @@ def _path(node: Node, find: Callable[[int], Node | None]) -> list[Node]:
 
 
 def _import_rich() -> None:
-    """Import rich, and what it imports lazily, which is all that one line needs. A fork waits for it."""
-    with IMPORTS.here():
+    """Draw one line, so that rich and all modules that it imports lazily are imported. A fork waits for this."""
+    with IMPORTS.delay_forks():
         from rich.console import Console
         from rich.text import Text
 
-        line = Text("→…", "dim")  # other than ASCII: rich has tables of their widths
+        line = Text("→…", "dim")  # not ASCII, so that rich imports its tables of character widths
         line.truncate(1, overflow="ellipsis")
         Console(file=io.StringIO()).print(line, soft_wrap=True)
 
@@ -188,7 +189,7 @@ def _console(out: TextIO | None) -> Console:
 
     class Quiet(Console):
         def on_broken_pipe(self) -> None:
-            """Rich would end the app here."""
+            """Do nothing, because rich would end the application here."""
             raise BrokenPipeError
 
     # With NO_COLOR alone rich would still write escape sequences, for dim and bold.

@@ -8,7 +8,7 @@ TEXT_LIMIT = 200
 
 
 def printable(text: str) -> str:
-    """Text from elsewhere without what a terminal would obey: escapes, line ends, changes of direction."""
+    """Remove the characters that control a terminal: escape sequences, line ends, changes of the text direction."""
     return "".join(filter(str.isprintable, text[:TEXT_LIMIT]))
 
 
@@ -19,7 +19,7 @@ def tokens(sent: float | None, received: float | None) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """`$1.24`, `$0.034100`, `$0.000070`, `$0.00000015`: two significant digits however small."""
+    """`$1.24`, `$0.034100`, `$0.000070`, `$0.00000015`: at least two significant digits."""
     if not amount:
         return "" if amount is None else "$0.00"
     decimals = 2 if abs(amount) >= 1 else max(6, 1 - math.floor(math.log10(abs(amount))))

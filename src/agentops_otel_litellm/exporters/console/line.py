@@ -1,4 +1,4 @@
-"""A line: what stands in it, and how it is fitted to a width."""
+"""Line: the parts of a printed line, and how they are fitted to a width."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # every process of the app pays for imports: rich is loaded when there is something to draw
     from rich.text import Text
 
-# Figure → its format. The call itself stands before the figures, its outcome after them.
+# Figure → its format. The call is printed before the figures, its outcome after them.
 FIGURES = {"provider": "<15.15", "time": ">8", "1st token": ">9", "tokens": ">12", "cost": ">9"}
-FIRST_TO_GO = ("provider", "1st token", "tokens", "cost")
-CALL_WIDTHS = (26, 36)  # at least, before figures go; at most, before they move
+OMITTED_FIRST = ("provider", "1st token", "tokens", "cost")
+CALL_WIDTHS = (26, 36)  # minimum, below which figures are omitted; maximum
 OUTCOME_WIDTH = 9
 GAP = "  "
 
 Styled = tuple[str, str]
-"""Text, and the style to draw it in."""
+"""A text and its style."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +34,9 @@ HEADING = Line(call=[("call", "dim")], figures={name: name for name in FIGURES},
 
 
 def layout(width: int) -> tuple[int, list[str]]:
-    """The call's width, and the figures that there is room for."""
-    for gone in range(len(FIRST_TO_GO) + 1):
-        columns = [name for name in FIGURES if name not in FIRST_TO_GO[:gone]]
+    """The width of the column with the call, and the figures that fit next to it."""
+    for omitted in range(len(OMITTED_FIRST) + 1):
+        columns = [name for name in FIGURES if name not in OMITTED_FIRST[:omitted]]
         room = width - len(_figures({}, columns) + GAP) - OUTCOME_WIDTH
         if room >= CALL_WIDTHS[0]:
             break
@@ -44,7 +44,7 @@ def layout(width: int) -> tuple[int, list[str]]:
 
 
 def draw(line: Line, width: int, call_width: int, columns: Sequence[str]) -> Text:
-    """The line, at most `width` wide: the call is cut first; an error may take the place of blank figures."""
+    """The line, at most `width` wide. The call is truncated first; an error may be printed over blank figures."""
     from rich.text import Text
 
     outcome, style = line.outcome

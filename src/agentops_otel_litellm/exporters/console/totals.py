@@ -1,4 +1,4 @@
-"""What calls used: of one call, of each model, of all."""
+"""Totals of calls, tokens and cost: of each model and of all calls."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from itertools import chain
 from agentops_otel_litellm.exporters.console.figures import dollars, tokens
 from agentops_otel_litellm.exporters.console.line import GAP, Line
 
-MODELS_KEPT, MODELS_SHOWN = 1_000, 8
+MODELS_KEPT, MODELS_PRINTED = 1_000, 8
 TRACES_KEPT = 1_000
 
 Tally = dict[str, float]
-"""What one call used, or several: calls, failed, unpriced, input, output, cost. Absent is unknown."""
+"""Sums for one or several calls: calls, failed, unpriced, input, output, cost. An absent key is unknown."""
 
 
 class TraceCosts:
@@ -31,7 +31,7 @@ class TraceCosts:
             self._forgotten += 1
 
     def line(self, calls: float) -> str | None:
-        """What a trace costs, where there are several, of several calls."""
+        """The average and maximum cost of a trace, if there are several traces and some have several calls."""
         traces = self._forgotten + len(self._spent)
         if not 1 < traces < calls or not self._sum:
             return None
@@ -39,7 +39,7 @@ class TraceCosts:
 
 
 class Totals:
-    """The tallies of all calls so far, by model."""
+    """The tallies of all finished calls, by model."""
 
     def __init__(self) -> None:
         self._used: dict[str, Tally] = {}
@@ -52,7 +52,7 @@ class Totals:
         self._used[model] = _sum(self._used.get(model, {}), used)
 
     def lines(self) -> Iterator[Line]:
-        """All calls, then each model where there are several, the most expensive first."""
+        """A line for all calls, then one for each model if there are several, the most expensive first."""
         used = self._used
         total = _sum(*used.values())
         if total:
@@ -60,10 +60,10 @@ class Totals:
             yield _line(_calls(total["calls"]), total, "bold")
         if len(used) > 1:
             ranked = sorted(used, key=lambda model: (-used[model].get("cost", 0), -used[model]["calls"], model))
-            for model in ranked[:MODELS_SHOWN]:
+            for model in ranked[:MODELS_PRINTED]:
                 yield _line(f"{GAP}{used[model]['calls']:,} {model}", used[model])
-            if len(ranked) > MODELS_SHOWN:
-                yield Line(call=[(f"{GAP}{len(ranked) - MODELS_SHOWN:,} more", "dim")])
+            if len(ranked) > MODELS_PRINTED:
+                yield Line(call=[(f"{GAP}{len(ranked) - MODELS_PRINTED:,} more", "dim")])
         traces = self._traces.line(total["calls"]) if total else None
         if traces is not None:
             yield Line(call=[(traces, "dim")])

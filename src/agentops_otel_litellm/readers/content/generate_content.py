@@ -65,19 +65,19 @@ def _part(given: Any) -> Part:
     return Part(type="unknown", name=keyword(next(iter(part), None)))
 
 
-def _called(call: Mapping[str, Any]) -> Part:
+def _function_call(call: Mapping[str, Any]) -> Part:
     return tool_call(call.get("id"), call.get("name"), call.get("args"))
 
 
-def _returned(answer: Mapping[str, Any]) -> Part:
+def _function_response(answer: Mapping[str, Any]) -> Part:
     return tool_result(answer.get("id") or answer.get("name"), answer.get("response"))
 
 
-def _sent(data: Mapping[str, Any]) -> Part:
+def _inline_data(data: Mapping[str, Any]) -> Part:
     return blob(_modality(data), data.get("data"), text(data.get("mimeType")))
 
 
-def _kept(data: Mapping[str, Any]) -> Part:
+def _file_data(data: Mapping[str, Any]) -> Part:
     return media(_modality(data), data.get("fileUri"), text(data.get("mimeType")))
 
 
@@ -85,7 +85,12 @@ def _modality(data: Mapping[str, Any]) -> Modality:
     return _MODALITIES.get((text(data.get("mimeType")) or "").partition("/")[0], "document")
 
 
-_PARTS = {"functionCall": _called, "functionResponse": _returned, "inlineData": _sent, "fileData": _kept}
+_PARTS = {
+    "functionCall": _function_call,
+    "functionResponse": _function_response,
+    "inlineData": _inline_data,
+    "fileData": _file_data,
+}
 
 
 def _tools(given: Any) -> Iterator[Tool]:

@@ -60,7 +60,9 @@ def _video_request(parameters: Parameters) -> Content:
 
 
 def _uploaded_images(image: Any) -> Iterator[Part]:
-    """Files of the application, which are not read. A list is several; a tuple is one file with its name and type."""
+    """The application's image files, which are not read. A list has several files; a tuple is one file with name and
+    type.
+    """
     for each in image if isinstance(image, list) else () if image is None else (image,):
         is_url = isinstance(each, str) and (each.startswith(("http://", "https://", "data:")))
         yield media("image", each) if is_url else blob("image", None)

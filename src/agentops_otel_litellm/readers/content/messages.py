@@ -73,11 +73,11 @@ def _thinking(block: Mapping[str, Any]) -> Part:
     return Part(type="reasoning", content=text(block.get("thinking")) or "")
 
 
-def _called(block: Mapping[str, Any]) -> Part:
+def _tool_use(block: Mapping[str, Any]) -> Part:
     return tool_call(block.get("id"), block.get("name"), block.get("input"))
 
 
-def _result(block: Mapping[str, Any]) -> Part:
+def _tool_result(block: Mapping[str, Any]) -> Part:
     content = block.get("content")
     if is_collection(content):
         texts = [text(field(each, "text")) for each in content if field(each, "type") == "text"]
@@ -111,9 +111,9 @@ _BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
     "text": _text,
     "thinking": _thinking,
     "redacted_thinking": _thinking,
-    "tool_use": _called,
-    "server_tool_use": _called,
-    "tool_result": _result,
+    "tool_use": _tool_use,
+    "server_tool_use": _tool_use,
+    "tool_result": _tool_result,
     "image": _medium("image"),
     "document": _medium("document"),
 }

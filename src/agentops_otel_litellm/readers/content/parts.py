@@ -64,8 +64,8 @@ def stored_file(modality: Modality, file_id: Any, mime_type: str | None = None) 
 
 
 def parsed(value: Any, *, strings: bool = False) -> Json:
-    """The value of a JSON text. The text itself is returned if it is no JSON, if it is nested too deep for an event, or
-    if `strings` are not to be parsed.
+    """The value of a JSON text. The text itself is returned if it is not JSON, if it is nested too deep for an event,
+    or if `strings` are not to be parsed.
     """
     if not isinstance(value, str):
         return plain(value)

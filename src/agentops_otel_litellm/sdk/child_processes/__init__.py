@@ -1,7 +1,7 @@
-"""What Python processes load that the application starts: this directory is on PYTHONPATH, with a `sitecustomize`.
+"""The directory whose `sitecustomize` is loaded by Python processes that the application starts, through PYTHONPATH.
 
-`opentelemetry-instrument` puts a directory of its own there, which has every Python process start OpenTelemetry. Child
-processes inherit it, also those of a Python that does not have OpenTelemetry.
+`opentelemetry-instrument` puts a directory of its own there, whose `sitecustomize` starts OpenTelemetry in every Python
+process. Child processes inherit PYTHONPATH, even if their Python does not have OpenTelemetry.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def prepare_child_processes() -> None:
-    """Have child processes load our `sitecustomize`, which is silent in a Python without OpenTelemetry.
+    """Put this directory on PYTHONPATH, whose `sitecustomize` prints nothing in a Python without OpenTelemetry.
 
     Called at the end of the start-up, by the entry point `opentelemetry_post_instrument`. Does nothing if the launcher
     did not start this process, or is so old that it does not start OpenTelemetry in child processes.

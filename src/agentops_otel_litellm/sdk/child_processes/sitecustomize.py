@@ -1,8 +1,9 @@
 """Starts OpenTelemetry in a Python process that a traced application starts, if that Python has OpenTelemetry.
 
-It comes before the `sitecustomize` of `opentelemetry-instrument` on PYTHONPATH, does what that does, and differs in two
-ways. A Python without OpenTelemetry prints nothing; there, the other prints an error to stderr. And a `sitecustomize`
-of the application, which it hides, runs as well. Any Python may load it, so it is written for old ones too.
+On PYTHONPATH it precedes the `sitecustomize` of `opentelemetry-instrument`, and replaces it, with two differences. In a
+Python without OpenTelemetry it prints nothing, whereas the launcher's prints an error to stderr. It also runs the
+application's own `sitecustomize`, which it would otherwise hide. Any Python may load it, so it also runs on old
+versions.
 """
 
 import os
