@@ -60,7 +60,7 @@ EXPORTERS: list[tuple[dict[str, str], list[str], dict[str, str]]] = [
     ),
     (
         {"TRACES_EXPORTER": "otlp", "EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"},
-        ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL='http/json' is no protocol"],
+        ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL='http/json' is not a supported protocol"],
         {"TRACES_EXPORTER": "none"},
     ),
     ({"TRACES_EXPORTER": "nonsense", "CONFIG_FILE": "a.yaml"}, [], {}),
