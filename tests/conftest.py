@@ -68,15 +68,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 @pytest.fixture(autouse=True)
-def told() -> Iterator[LoggedWarnings]:
+def logged() -> Iterator[LoggedWarnings]:
     guard._logged.clear()
-    told = LoggedWarnings()
+    logged = LoggedWarnings()
     for name in LoggedWarnings.LOGGERS:
-        logging.getLogger(name).addHandler(told)
-    yield told
+        logging.getLogger(name).addHandler(logged)
+    yield logged
     for name in LoggedWarnings.LOGGERS:
-        logging.getLogger(name).removeHandler(told)
-    assert told.take() == []
+        logging.getLogger(name).removeHandler(logged)
+    assert logged.take() == []
 
 
 @pytest.fixture(autouse=True)

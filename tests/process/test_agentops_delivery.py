@@ -153,14 +153,16 @@ def test_a_provider_without_spans(platform: AgentOpsPlatform) -> None:
 
 
 @pytest.mark.usefixtures("platform")
-def test_no_variable_breaks_it(provider: TracerProvider, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_variable_breaks_it(
+    provider: TracerProvider, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The SDK refuses queues that are smaller than batches, and the like; ours are none of these."""
     for variable in ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"):
         monkeypatch.setenv(variable, "-1")
     monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "1")
     Delivery().request(provider)
     assert len(AgentOpsSpanExporter.instances) == 1
-    assert told.take() == []
+    assert logged.take() == []
     provider.shutdown()
 
 

@@ -27,7 +27,7 @@ from support.servers.agentops_platform import DOWN, TRACES_ROUTE, AgentOpsPlatfo
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_fork(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
+def test_a_fork(platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings) -> None:
     """A child sends its own spans, and leaves to its parent what is the parent's."""
     exporter = AgentOpsSpanExporter()
     export(exporter, "first")
@@ -47,7 +47,7 @@ def test_a_fork(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) 
     clock.ahead += 2
     exporter.shutdown()
     assert names(platform) == ["first", "child's", "parent's"]
-    assert told.take() == [NO_COLLECTOR.format("ConnectionError")]
+    assert logged.take() == [NO_COLLECTOR.format("ConnectionError")]
 
 
 FORKS = """

@@ -17,12 +17,12 @@ PAGE = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
 (PRICES,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_the_example_is_a_file_of_prices(tmp_path: Path, told: LoggedWarnings) -> None:
+def test_the_example_is_a_file_of_prices(tmp_path: Path, logged: LoggedWarnings) -> None:
     """It can be copied as it is."""
     path = tmp_path / "prices.json"
     path.write_text(PRICES, "utf-8")
     prices = read_prices(str(path))
-    assert told.take() == []
+    assert logged.take() == []
     call = Call(name="chat", timing=Timing(started_at=1), target=Target(provider="openai", model="gpt-4o-mini"))
     assert prices.of(call) is not None
     assert prices.of(

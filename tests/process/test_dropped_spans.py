@@ -69,7 +69,7 @@ def counts(
     return {(point.attributes or {}).get("error.type"): int(point.value) for point in points}
 
 
-def test_dropped_spans_are_counted(told: LoggedWarnings) -> None:
+def test_dropped_spans_are_counted(logged: LoggedWarnings) -> None:
     exporter, reader = SlowExporter(), InMemoryMetricReader()
     _, provider = counting(
         exporter, reader, max_queue_size=QUEUE, max_export_batch_size=QUEUE, schedule_delay_millis=60_000
@@ -85,7 +85,7 @@ def test_dropped_spans_are_counted(told: LoggedWarnings) -> None:
     provider.shutdown()
     assert exporter.exported == 2 * QUEUE
     assert counts(reader) == {None: 2 * QUEUE, "queue_full": 5}
-    lines = [line for line in told.take() if not line.startswith("Queue full")]  # newer releases of the SDK have that
+    lines = [line for line in logged.take() if not line.startswith("Queue full")]  # newer releases of the SDK have that
     (line,) = lines
     assert line == (
         "5 spans were dropped because the queue was full: spans end faster than they are exported. Increase "
@@ -163,7 +163,7 @@ def test_metric_is_exported_once(by_the_sdk: bool) -> None:  # noqa: FBT001 - on
 
 
 def test_spans_that_agentops_does_not_get_are_counted(
-    platform: AgentOpsPlatform, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+    platform: AgentOpsPlatform, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The exporter keeps as many as it may while AgentOps cannot be reached, and counts those it drops."""
     monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "10")
@@ -180,4 +180,4 @@ def test_spans_that_agentops_does_not_get_are_counted(
         "queue_full": 4,
     }
     exporter.shutdown()
-    assert [line for line in told.take() if "MAX_QUEUE_SIZE" in line or "not delivered" in line] != []
+    assert [line for line in logged.take() if "MAX_QUEUE_SIZE" in line or "not delivered" in line] != []

@@ -326,7 +326,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("nothing_set")
-def test_a_configuration_file(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> None:
+def test_a_configuration_file(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> None:
     """OTEL_CONFIG_FILE is the SDK's to read; where the app has set up a part itself, it is told that it is not read."""
     done: list[str] = []
     monkeypatch.setenv("OTEL_CONFIG_FILE", "canary.yaml")
@@ -334,12 +334,12 @@ def test_a_configuration_file(monkeypatch: pytest.MonkeyPatch, told: LoggedWarni
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", Recorder().providers["tracer_provider"])
     configure_unset(lambda: done.append("read again"))
     assert done == ["read"]
-    assert told.take() == [
+    assert logged.take() == [
         "OTEL_CONFIG_FILE is ignored: the app has set up OpenTelemetry itself, and its own setup is used."
     ]
 
 
-def test_what_exporters_say_is_not_told(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> None:
+def test_what_exporters_say_is_not_told(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> None:
     """A fault's text may quote a key; the variables whose values it quotes are named, without those of secrets."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "canary")
     monkeypatch.setenv("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "me:canary@host")
@@ -350,7 +350,7 @@ def test_what_exporters_say_is_not_told(monkeypatch: pytest.MonkeyPatch, told: L
 
     configure_unset(fail)
     variables = "OTEL_EXPORTER_OTLP_COMPRESSION='zip', OTEL_EXPORTER_ZIPKIN_ENDPOINT='***'"
-    assert [line.partition(":")[0] for line in told.take()] == [
+    assert [line.partition(":")[0] for line in logged.take()] == [
         f"OpenTelemetry is not set up, or only in part ({variables}, ValueError)"
     ]
 
@@ -364,7 +364,7 @@ def test_what_of_the_sdk_is_used_is_there() -> None:
     assert all(hasattr(_configuration, name) for name in [*names, "_import_exporters"])
 
 
-def test_a_fault_of_ours_reaches_nobody(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> None:
+def test_a_fault_of_ours_reaches_nobody(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> None:
     """Neither of `init()` nor of `flush()`, whatever it is given."""
 
     def fail() -> None:
@@ -374,7 +374,7 @@ def test_a_fault_of_ours_reaches_nobody(monkeypatch: pytest.MonkeyPatch, told: L
     monkeypatch.setattr("agentops_otel_litellm.sdk.init._LAUNCH", _Launch())
     init()
     assert flush("soon") is False  # type: ignore[arg-type]  # somebody may
-    assert [line.split(" at ")[0] for line in told.take()] == [
+    assert [line.split(" at ")[0] for line in logged.take()] == [
         "Setting up OpenTelemetry failed (KeyError",
         "Flushing failed (TypeError",
     ]
@@ -492,7 +492,7 @@ def test_flush_sends_what_agentops_could_not_take(
     platform: AgentOpsPlatform,
     clock: Clock,
     provided: list[object],
-    told: LoggedWarnings,
+    logged: LoggedWarnings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The SDK's own does not ask the exporter: what it keeps is tried again, and is not all out until it is delivered;
@@ -506,7 +506,7 @@ def test_flush_sends_what_agentops_could_not_take(
     platform.fail(Fault(status=503), TRACES_ROUTE)
     spans.get_tracer("app").start_span("a span").end()
     assert [flush(), flush()] == [False, False]
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
     platform.recover()
     clock.ahead += 1.5
     assert flush()
@@ -514,9 +514,9 @@ def test_flush_sends_what_agentops_could_not_take(
     platform.status = 400
     spans.get_tracer("app").start_span("refused").end()
     assert [flush(), flush()] == [False, True]
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
     spans.shutdown()
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
 
 
 def test_an_exporter_that_tried_again_by_itself(platform: AgentOpsPlatform) -> None:

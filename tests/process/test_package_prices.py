@@ -257,14 +257,14 @@ def live(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("live")
 def test_live_prices_without_the_package(
-    provider: OpenAIProvider, instrumented_with: Reinstrument, told: LoggedWarnings
+    provider: OpenAIProvider, instrumented_with: Reinstrument, logged: LoggedWarnings
 ) -> None:
     """One line says what to install."""
     with instrumented_with(Recorder()):
         for _ in range(2):
             SyncApp(provider).ask()
         wait_for_package()
-    (line,) = told.take()
+    (line,) = logged.take()
     assert line == (
         "AGENTOPS_LIVE_PRICES needs the package genai-prices, which is not installed: "
         'pip install "agentops-otel-litellm[prices]".'

@@ -82,7 +82,7 @@ def test_it_is_imported_only_where_it_is_chosen(chosen: str, loaded: str) -> Non
     [("nowhere:ACME", "ModuleNotFoundError"), ("agentops_otel_litellm:always", "it is not a Vocabulary")],
 )
 def test_one_that_cannot_be_loaded_is_left_out(
-    monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings, value: str, fault: str
+    monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings, value: str, fault: str
 ) -> None:
     """It is told of, and the others are written; by themselves the default's are."""
     broken = {"acme": EntryPoint("acme", value, semconv.ENTRY_POINTS)}
@@ -92,7 +92,7 @@ def test_one_that_cannot_be_loaded_is_left_out(
         VOCABULARIES["gen_ai"],
         VOCABULARIES["llm"],
     ]
-    assert told.take() == [f"The vocabulary acme='{value}' cannot be loaded ({fault}). It is left out."] * 2
+    assert logged.take() == [f"The vocabulary acme='{value}' cannot be loaded ({fault}). It is left out."] * 2
 
 
 def test_the_page_names_all_of_ours() -> None:

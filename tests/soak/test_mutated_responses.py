@@ -135,9 +135,9 @@ def run(case: Case, wire: WireProvider, calling: Caller) -> Outcome | None:
     return calling.outcome(function, parameters, asynchronous=case.asynchronous)
 
 
-def findings(outcome: Outcome, telemetry: Recorder, told: LoggedWarnings) -> Iterator[str]:
+def findings(outcome: Outcome, telemetry: Recorder, logged: LoggedWarnings) -> Iterator[str]:
     """What is wrong with the telemetry of the call that was just made."""
-    yield from (f"log: {line}" for line in told.take())
+    yield from (f"log: {line}" for line in logged.take())
     spans = telemetry.spans()
     if len(spans) != 1:
         yield f"{len(spans)} spans: {[span.name for span in spans]}"
@@ -165,7 +165,7 @@ class Comparison:
 
     wire: WireProvider
     telemetry: Recorder
-    told: LoggedWarnings
+    logged: LoggedWarnings
     calling: Caller
 
     def findings(self, cases: Sequence[Case]) -> list[str]:
@@ -188,7 +188,7 @@ class Comparison:
         guard._logged.clear()
         outcome = run(case, self.wire, self.calling)
         assert outcome is not None
-        return [*expected.differences(outcome), *findings(outcome, self.telemetry, self.told)]
+        return [*expected.differences(outcome), *findings(outcome, self.telemetry, self.logged)]
 
 
 @contextmanager
@@ -203,8 +203,8 @@ def uninstrumented(telemetry: Recorder) -> Iterator[None]:
 
 
 @pytest.fixture
-def comparison(wire: WireProvider, telemetry: Recorder, told: LoggedWarnings, calling: Caller) -> Comparison:
-    return Comparison(wire=wire, telemetry=telemetry, told=told, calling=calling)
+def comparison(wire: WireProvider, telemetry: Recorder, logged: LoggedWarnings, calling: Caller) -> Comparison:
+    return Comparison(wire=wire, telemetry=telemetry, logged=logged, calling=calling)
 
 
 def test_mutated_responses(numbers: range, comparison: Comparison, pytestconfig: pytest.Config) -> None:

@@ -11,8 +11,8 @@ from support.logged_warnings import LoggedWarnings
 
 
 @pytest.fixture(autouse=True)
-def environment_of_an_app(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> Iterator[None]:
+def environment_of_an_app(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> Iterator[None]:
     """What the settings log of unusable values is the report's."""
     monkeypatch.setattr(declaring, "warned", set())
     yield
-    assert all("Invalid value for " in line for line in told.take())
+    assert all("Invalid value for " in line for line in logged.take())

@@ -148,12 +148,12 @@ def test_it_is_chosen_where_agentops_is_a_destination(environment: dict[str, str
     assert chosen == [VOCABULARIES[name] for name in names]
 
 
-def test_a_choice_that_cannot_be_used_is_none(told: LoggedWarnings) -> None:
+def test_a_choice_that_cannot_be_used_is_none(logged: LoggedWarnings) -> None:
     """It is told of, and AgentOps is sent what it reads."""
     environment = {**AT_AGENTOPS, "AGENTOPS_SEMCONV": "agentopps"}
     chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)
     assert chosen == [VOCABULARIES[name] for name in USUAL]
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
 
 
 def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> None:

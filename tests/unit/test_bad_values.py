@@ -27,11 +27,11 @@ class Hostile(Exception):  # noqa: N818 - whatever it is called
     status_code = llm_provider = response = body = litellm_response_headers = property(_raises)
 
 
-def test_an_exception_that_cannot_be_read(told: LoggedWarnings) -> None:
+def test_an_exception_that_cannot_be_read(logged: LoggedWarnings) -> None:
     """Its type can be, whatever else cannot."""
     failure = readers.read_failure(Hostile())
     assert (failure.type, failure.ancestry[0], failure.status_code) == ("Hostile", "Hostile", None)
-    assert all("canary" not in line for line in told.take())
+    assert all("canary" not in line for line in logged.take())
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [1], object(), float("nan")])
@@ -77,13 +77,13 @@ def test_indexes(value: object, known: int) -> None:
     assert index(value) == known
 
 
-def test_a_row_that_raises_loses_its_field(told: LoggedWarnings) -> None:
+def test_a_row_that_raises_loses_its_field(logged: LoggedWarnings) -> None:
     def fails(_value: object) -> object:
         raise ValueError("canary")
 
     rows: dict[str, tuple[str, Callable[[Any], Any]]] = {"a": ("first", fails), "b": ("second", number)}
     assert read_fields({"a": 1, "b": 2}, rows) == {"second": 2.0}
-    (line,) = told.take()
+    (line,) = logged.take()
     assert line.startswith("Reading 'a' failed (ValueError")
 
 

@@ -39,12 +39,12 @@ WARNED: list[tuple[dict[str, str], bool]] = [
 
 
 @pytest.mark.parametrize(("given", "warned"), WARNED, ids=[str(given) for given, _ in WARNED])
-def test_a_missing_service_name(given: dict[str, str], warned: bool, told: LoggedWarnings) -> None:  # noqa: FBT001 - a parameter
+def test_a_missing_service_name(given: dict[str, str], warned: bool, logged: LoggedWarnings) -> None:  # noqa: FBT001 - a parameter
     """It is told of once, and only where telemetry goes to where several apps are."""
     os.environ.update(given)
     AgentOpsDistro().configure()
     AgentOpsDistro().configure()
-    assert told.take() == [NO_SERVICE_NAME] * warned
+    assert logged.take() == [NO_SERVICE_NAME] * warned
 
 
 def test_a_disabled_sdk() -> None:
@@ -110,13 +110,13 @@ BATCHING: list[tuple[dict[str, str], dict[str, str], list[str]]] = [
 
 @pytest.mark.parametrize(("given", "left", "of"), BATCHING, ids=[str(given) for given, _, _ in BATCHING])
 def test_batches_that_the_sdk_refuses(
-    given: dict[str, str], left: dict[str, str], of: list[str], told: LoggedWarnings
+    given: dict[str, str], left: dict[str, str], of: list[str], logged: LoggedWarnings
 ) -> None:
     """It would begin with nothing traced: one line names the variable, and the app is traced."""
     environment = {f"OTEL_BSP_{name}": value for name, value in given.items()}
     drop_unusable_variables(environment)
     assert environment == {f"OTEL_BSP_{name}": value for name, value in left.items()}
-    assert [line.split(": ")[0] for line in told.take()] == [f"Invalid value for OTEL_BSP_{name}" for name in of]
+    assert [line.split(": ")[0] for line in logged.take()] == [f"Invalid value for OTEL_BSP_{name}" for name in of]
 
 
 def test_how_much_is_logged() -> None:

@@ -67,7 +67,7 @@ def telemetry_to(recorder: Recorder, rows: Sequence[Metric] = METRICS) -> teleme
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
-def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, told: LoggedWarnings) -> None:
+def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, logged: LoggedWarnings) -> None:
     """Each function among the rows, broken in turn: the others still write theirs."""
     call = whole_call()
     for table in VOCABULARIES[vocabulary].tables:
@@ -83,7 +83,7 @@ def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, 
             expected = {name: value for name, value in written.items() if name not in lost}
             assert broken.attributes(call) == expected
     assert telemetry.spans() == []
-    assert len(told.take()) == 1  # one place in the source: where `breaks` raises
+    assert len(logged.take()) == 1  # one place in the source: where `breaks` raises
 
 
 def no_price(_call: Call) -> None:
@@ -93,7 +93,7 @@ def no_price(_call: Call) -> None:
 @pytest.mark.parametrize(
     "processor", [each.__name__ for each in processors.pipeline(Settings(), no_price, records_content=False)]
 )
-def test_a_broken_processor(processor: str, told: LoggedWarnings, provider: OpenAIProvider) -> None:
+def test_a_broken_processor(processor: str, logged: LoggedWarnings, provider: OpenAIProvider) -> None:
     """A processor that raises is passed over."""
     recorder = Recorder()
     telemetry = telemetry_to(recorder)
@@ -101,12 +101,12 @@ def test_a_broken_processor(processor: str, told: LoggedWarnings, provider: Open
     finished = whole_call()
     telemetry.finish(telemetry.start(finished, Context()), finished)
     assert recorder.attributes()["gen_ai.operation.name"] == "chat"
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
     assert provider.ledger == []
 
 
 @pytest.mark.parametrize("index", [index for index, row in enumerate(METRICS) if row.instrument != "open streams"])
-def test_a_broken_metric(index: int, told: LoggedWarnings) -> None:
+def test_a_broken_metric(index: int, logged: LoggedWarnings) -> None:
     """A metric whose value cannot be had leaves the others."""
 
     def recorded(rows: Sequence[Metric]) -> Counter[str]:
@@ -119,4 +119,4 @@ def test_a_broken_metric(index: int, told: LoggedWarnings) -> None:
 
     others_before, row, others = METRICS[:index], METRICS[index], METRICS[index + 1 :]
     assert recorded([*others_before, replace(row, measure=breaks), *others]) == recorded([*others_before, *others])
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1

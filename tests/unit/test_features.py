@@ -28,18 +28,18 @@ def test_every_feature_says_what_is_missing_without_it() -> None:
     assert {seam.feature for seam in PATCH_POINTS} - {""} == set(CONSEQUENCES)
 
 
-def test_an_available_feature_is_silent(told: LoggedWarnings) -> None:
+def test_an_available_feature_is_silent(logged: LoggedWarnings) -> None:
     features = Features()
     features.provide(ROUTES)
     features.require(ROUTES)
-    assert told.take() == []
+    assert logged.take() == []
     features.require(COOLDOWNS)
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
 
 
-def test_nothing_is_checked_before_litellm_is_instrumented(told: LoggedWarnings) -> None:
+def test_nothing_is_checked_before_litellm_is_instrumented(logged: LoggedWarnings) -> None:
     features = Features()
     features.provide(ROUTES)
     features.clear()
     features.require(COOLDOWNS)
-    assert told.take() == []
+    assert logged.take() == []

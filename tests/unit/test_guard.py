@@ -26,33 +26,33 @@ def fail(error: BaseException) -> NoReturn:
 
 
 @pytest.mark.parametrize("kind", [ValueError, RecursionError, StopIteration, MemoryError, UnicodeError, Exception])
-def test_exceptions_are_swallowed(kind: type[Exception], told: LoggedWarnings) -> None:
+def test_exceptions_are_swallowed(kind: type[Exception], logged: LoggedWarnings) -> None:
     """Any `Exception` ends the block and no more, and the log names its kind and place."""
     with guard("reading a request"):
         fail(kind(CANARY))
-    (line,) = told.take()
+    (line,) = logged.take()
     assert line.startswith(f"Reading a request failed ({kind.__name__} at test_guard.py:")
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError, BaseException])
-def test_what_is_not_an_exception_passes(kind: type[BaseException], told: LoggedWarnings) -> None:
+def test_what_is_not_an_exception_passes(kind: type[BaseException], logged: LoggedWarnings) -> None:
     """Interrupts, exits and cancellations leave as they came."""
     error = kind(CANARY)
     with pytest.raises(kind) as raised, guard("reading a request"):
         fail(error)
     assert raised.value is error
-    assert told.take() == []
+    assert logged.take() == []
 
 
-def test_a_block_that_goes_well_is_silent(told: LoggedWarnings) -> None:
+def test_a_block_that_goes_well_is_silent(logged: LoggedWarnings) -> None:
     """Nothing is said where nothing failed."""
     done: list[str] = []
     with guard("reading a request"):
         done.append("read")
-    assert (done, told.take()) == (["read"], [])
+    assert (done, logged.take()) == (["read"], [])
 
 
-def test_a_fault_is_told_once(told: LoggedWarnings) -> None:
+def test_a_fault_is_told_once(logged: LoggedWarnings) -> None:
     """The same kind at the same place is one fault, however often and wherever it is met."""
     reading = guard("reading a request")
     for _ in range(3):
@@ -60,17 +60,17 @@ def test_a_fault_is_told_once(told: LoggedWarnings) -> None:
             fail(ValueError(CANARY))
     with guard("reading a response"):
         fail(ValueError("another text"))
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
 
 
-def test_another_kind_or_place_is_another_fault(told: LoggedWarnings) -> None:
+def test_another_kind_or_place_is_another_fault(logged: LoggedWarnings) -> None:
     """Two kinds at one place are two faults, and so is one kind at two places."""
     for kind in (ValueError, TypeError):
         with guard("reading a request"):
             fail(kind(CANARY))
     with guard("reading a request"):
         raise ValueError(CANARY)
-    assert len(told.take()) == 3
+    assert len(logged.take()) == 3
 
 
 def from_another(error: Exception) -> NoReturn:
@@ -83,15 +83,15 @@ def with_notes(error: Exception) -> NoReturn:
 
 
 @pytest.mark.parametrize("failing", [fail, from_another, with_notes])
-def test_the_text_of_a_fault_is_not_told(failing: Callable[[Exception], NoReturn], told: LoggedWarnings) -> None:
+def test_the_text_of_a_fault_is_not_told(failing: Callable[[Exception], NoReturn], logged: LoggedWarnings) -> None:
     """What an exception says could be a prompt or a key: neither its text, its cause nor its notes are logged."""
     with guard("reading a request"):
         failing(ValueError(CANARY, {"messages": CANARY}))
-    (line,) = told.take()
+    (line,) = logged.take()
     assert "canary" not in line
 
 
-def test_the_traceback_is_logged_at_debug(caplog: pytest.LogCaptureFixture, told: LoggedWarnings) -> None:
+def test_the_traceback_is_logged_at_debug(caplog: pytest.LogCaptureFixture, logged: LoggedWarnings) -> None:
     """Once for each fault: files, lines and functions, and neither the exception's text, source lines nor values."""
     secret = {"messages": CANARY}
 
@@ -102,7 +102,7 @@ def test_the_traceback_is_logged_at_debug(caplog: pytest.LogCaptureFixture, told
     for _ in range(2):
         with guard("reading a request"):
             inner(secret)
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
     (record,) = [record for record in caplog.records if record.levelno == logging.DEBUG]
     head, *frames = record.getMessage().splitlines()
     assert head.startswith("Traceback of ValueError at test_guard.py:")
@@ -115,27 +115,27 @@ def test_the_traceback_is_logged_at_debug(caplog: pytest.LogCaptureFixture, told
     assert "canary" not in logging.Formatter().format(record)
 
 
-def test_without_debug_no_traceback_is_made(caplog: pytest.LogCaptureFixture, told: LoggedWarnings) -> None:
+def test_without_debug_no_traceback_is_made(caplog: pytest.LogCaptureFixture, logged: LoggedWarnings) -> None:
     caplog.set_level(logging.INFO, "agentops_otel_litellm")
     with guard("reading a request"):
         fail(ValueError(CANARY))
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
-def test_the_place_is_the_innermost(told: LoggedWarnings) -> None:
+def test_the_place_is_the_innermost(logged: LoggedWarnings) -> None:
     """A fault inside a library is told with the library's file, by its bare name."""
     with guard("reading a request"):
         json.loads(CANARY)
-    (line,) = told.take()
+    (line,) = logged.take()
     assert "failed (JSONDecodeError at decoder.py:" in line
     assert "canary" not in line
 
 
-def test_an_error_that_was_never_raised_can_be_told(told: LoggedWarnings) -> None:
+def test_an_error_that_was_never_raised_can_be_told(logged: LoggedWarnings) -> None:
     """Then its place is not known."""
     log_fault("exporting", OSError(CANARY))
-    (line,) = told.take()
+    (line,) = logged.take()
     assert line.startswith("Exporting failed (OSError at an unknown place). ")
 
 
@@ -243,7 +243,7 @@ def converted() -> int:
 @pytest.mark.parametrize("code", [interrupted, interrupted_in_a_callee, converted])
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_what_a_signal_handler_raises_passes(
-    handler: str, code: Callable[[], int], handled: Callable[[Handler], None], told: LoggedWarnings
+    handler: str, code: Callable[[], int], handled: Callable[[Handler], None], logged: LoggedWarnings
 ) -> None:
     """A time limit that is up while our code runs is the application's, in a guard and where `tell` is called."""
     handled(HANDLERS[handler])
@@ -262,7 +262,7 @@ def test_what_a_signal_handler_raises_passes(
 
     with pytest.raises(TimeLimit):
         telling()
-    assert told.take() == []
+    assert logged.take() == []
 
 
 def given_a_frame(frame: FrameType | None) -> NoReturn:
@@ -275,16 +275,16 @@ def given_a_frame_and_a_number(frame: FrameType | None, _context: int) -> NoRetu
 
 @pytest.mark.parametrize("call", [given_a_frame, partial(given_a_frame_and_a_number, _context=1)])
 def test_a_function_that_looks_at_frames_is_no_signal_handler(
-    call: Callable[[FrameType | None], NoReturn], told: LoggedWarnings
+    call: Callable[[FrameType | None], NoReturn], logged: LoggedWarnings
 ) -> None:
     """A fault of one that is given a frame, as those of `inspect` are, is a fault."""
     with guard("reading a request"):
         call(inspect.currentframe())
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
 
 
 def test_a_fault_while_an_exception_of_a_handler_is_handled(
-    handled: Callable[[Handler], None], told: LoggedWarnings
+    handled: Callable[[Handler], None], logged: LoggedWarnings
 ) -> None:
     """LiteLLM handles the time limit, and our code fails meanwhile: that is a fault, and LiteLLM goes on."""
     handled(plain_handler)
@@ -293,4 +293,4 @@ def test_a_fault_while_an_exception_of_a_handler_is_handled(
     except TimeLimit:
         with guard("reading an exception"):
             fail(ValueError(CANARY))
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1

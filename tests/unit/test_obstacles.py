@@ -83,7 +83,7 @@ def test_endpoints(given: dict[str, str], variables: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("given", "told_of", "shown"), EXPORTERS, ids=[str(given) for given, *_ in EXPORTERS])
-def test_exporters(given: dict[str, str], told_of: list[str], shown: dict[str, str], told: LoggedWarnings) -> None:
+def test_exporters(given: dict[str, str], told_of: list[str], shown: dict[str, str], logged: LoggedWarnings) -> None:
     """Those that are missing are told of once, and hidden while the SDK is set up; the variables stay as they were."""
     needs_files(f"OTEL_{name}" for name in given)
     needs_no_grpc(told_of)
@@ -92,7 +92,7 @@ def test_exporters(given: dict[str, str], told_of: list[str], shown: dict[str, s
     with only_usable_exporters(environment):
         during = dict(environment)
         assert missing_exporters(environment) == []
-    lines = told.take()
+    lines = logged.take()
     assert [line.startswith(start) for line, start in zip(lines, told_of, strict=True)] == [True] * len(lines)
     assert during == {**before, **{f"OTEL_{name}": value for name, value in shown.items()}}
     assert environment == before
@@ -126,19 +126,19 @@ def test_misspelt_variables(variable: str, meant: str | None) -> None:
     assert list(obstacles.misspelt_variables({variable: ""})) == []
 
 
-def test_the_distro_tells_of_them_once(monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> None:
+def test_the_distro_tells_of_them_once(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> None:
     """However often it is asked to configure."""
     monkeypatch.setattr(AgentOpsDistro, "_instance", None)
     with patch.dict(os.environ, {BASE: "localhost:4318", "AGENTOPS_APIKEY": "canary", "OTEL_SERVICE_NAME": "app"}):
         AgentOpsDistro().configure()
         AgentOpsDistro().configure()
-    assert [line.partition(" is ")[0] for line in told.take()] == [BASE, "AGENTOPS_APIKEY"]
+    assert [line.partition(" is ")[0] for line in logged.take()] == [BASE, "AGENTOPS_APIKEY"]
 
 
 @pytest.mark.parametrize(
     "fault", [RuntimeError("no such sampler: canary"), KeyError("canary")], ids=["of the SDK's class", "another"]
 )
-def test_what_the_sdk_cannot_set_up(fault: Exception, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings) -> None:
+def test_what_the_sdk_cannot_set_up(fault: Exception, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> None:
     """One line says so, without what others than the SDK say; the launcher goes on to the instrumentations."""
 
     def failing(**_options: object) -> None:
@@ -146,7 +146,7 @@ def test_what_the_sdk_cannot_set_up(fault: Exception, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(_configuration, "_initialize_components", failing)
     AgentOpsConfigurator().configure()  # type: ignore[no-untyped-call]  # upstream's
-    (line,) = told.take()
+    (line,) = logged.take()
     assert line.startswith(
         f"OpenTelemetry is not set up, or only in part ({type(fault).__name__}): telemetry is missing. "
     )

@@ -115,8 +115,10 @@ def test_each_kind_can_be_switched() -> None:
         ("none,key", REDACTED),
     ],
 )
-def test_the_setting(given_: str, used: tuple[str, ...], told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting(
+    given_: str, used: tuple[str, ...], logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What cannot be used is told of, and then everything is redacted."""
     monkeypatch.setattr("agentops_otel_litellm.settings.declaring.warned", set())
     assert Settings.from_environment({"AGENTOPS_REDACT": given_}).redact == used
-    assert len(told.take()) == ("faces" in given_ or given_ == "none,key")
+    assert len(logged.take()) == ("faces" in given_ or given_ == "none,key")

@@ -33,21 +33,21 @@ def test_it_has_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("reference", ["no_such_module:redact", "json:no_such_function", "json:__name__", "not a name"])
-def test_one_that_cannot_be_had(reference: str, told: LoggedWarnings, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_that_cannot_be_had(reference: str, logged: LoggedWarnings, caplog: pytest.LogCaptureFixture) -> None:
     """It is told of once, by name, and nothing that is said is told."""
     with caplog.at_level(logging.WARNING):
         redactors = using(reference)
         assert [redactors(), redactors()] == [None, None]
-    (line,) = told.take()
+    (line,) = logged.take()
     assert f"AGENTOPS_REDACTOR={reference!r}" in line
     assert "No content is recorded." in line
 
 
-def test_a_module_that_exits_does_not_end_the_app(modules: Path, told: LoggedWarnings) -> None:
+def test_a_module_that_exits_does_not_end_the_app(modules: Path, logged: LoggedWarnings) -> None:
     """As a program does that was not meant to be imported."""
     (modules / "their_program.py").write_text("raise SystemExit(1)")
     assert using("their_program:redact")() is None
-    assert "(SystemExit)" in told.take()[0]
+    assert "(SystemExit)" in logged.take()[0]
 
 
 def test_nothing_is_imported_before_it_is_needed(modules: Path) -> None:

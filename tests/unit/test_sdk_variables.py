@@ -10,7 +10,7 @@ from support.logged_warnings import LoggedWarnings
 
 
 @pytest.mark.parametrize("variable", sorted(INVALID.keys() - {"OTEL_LOGS_EXPORTER"}))
-def test_value_is_left_out(variable: str, told: LoggedWarnings) -> None:
+def test_value_is_left_out(variable: str, logged: LoggedWarnings) -> None:
     given = {variable: INVALID[variable]}
     if variable == "OTEL_TRACES_SAMPLER_ARG":
         given["OTEL_TRACES_SAMPLER"] = "traceidratio"
@@ -18,7 +18,7 @@ def test_value_is_left_out(variable: str, told: LoggedWarnings) -> None:
         given[variable] = "nowhere"
     left = dict(given)
     drop_unusable_variables(left)
-    (line,) = told.take()
+    (line,) = logged.take()
     assert variable in line
     assert left.get(variable) != given[variable]
     assert [*unusable_variables(left)] == []
@@ -47,7 +47,7 @@ def test_value_is_kept(variable: str, value: str) -> None:
     assert [*unusable_variables({variable: value})] == []
 
 
-def test_usable_part_of_a_list_is_kept(told: LoggedWarnings) -> None:
+def test_usable_part_of_a_list_is_kept(logged: LoggedWarnings) -> None:
     given = {
         "OTEL_PROPAGATORS": "tracecontext,b3",
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=canary-1,canary-2",
@@ -59,7 +59,7 @@ def test_usable_part_of_a_list_is_kept(told: LoggedWarnings) -> None:
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=canary-1",
         "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "2048",
     }
-    assert told.take() == [
+    assert logged.take() == [
         (
             "Invalid value for OTEL_BLRP_MAX_EXPORT_BATCH_SIZE: 9999 "
             "(expected at most OTEL_BLRP_MAX_QUEUE_SIZE, 2048). Using 2048."

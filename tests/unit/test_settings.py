@@ -40,11 +40,11 @@ def test_vocabularies(text: str, names: tuple[str, ...] | None) -> None:
 @pytest.mark.parametrize(
     ("text", "quoted"), [("GEN_AI", "'GEN_AI'"), ("gen_ai, traceloop", "'gen_ai,traceloop'"), (",", "''")]
 )
-def test_unknown_vocabularies(text: str, quoted: str, told: LoggedWarnings) -> None:
+def test_unknown_vocabularies(text: str, quoted: str, logged: LoggedWarnings) -> None:
     """What there is is told in a line, once, however often the settings are read; there is no choice then."""
     for _ in range(2):
         assert Settings.from_environment({"AGENTOPS_SEMCONV": text}).vocabularies(VOCABULARIES) is None
-    assert told.take() == [
+    assert logged.take() == [
         (
             f"Invalid value for AGENTOPS_SEMCONV: {quoted} (expected a comma-separated choice of gen_ai, llm). "
             "It is ignored."
@@ -53,21 +53,21 @@ def test_unknown_vocabularies(text: str, quoted: str, told: LoggedWarnings) -> N
 
 
 def test_a_bad_choice_is_told_once_by_all(
-    instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings
+    instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings
 ) -> None:
     """The exporter and the instrumentor both read the settings."""
     monkeypatch.setenv("AGENTOPS_SEMCONV", "canary")
     AgentOpsSpanExporter().shutdown()
     with instrumented_with(Recorder()):
         monkeypatch.delenv("AGENTOPS_SEMCONV")
-    assert [line.split(" (")[0] for line in told.take()] == ["Invalid value for AGENTOPS_SEMCONV: 'canary'"]
+    assert [line.split(" (")[0] for line in logged.take()] == ["Invalid value for AGENTOPS_SEMCONV: 'canary'"]
 
 
-def test_the_value_of_a_secret_is_not_told(told: LoggedWarnings) -> None:
+def test_the_value_of_a_secret_is_not_told(logged: LoggedWarnings) -> None:
     """Of a secret neither the value nor what its parser says, which may quote it; of others both."""
     environment = {"AGENTOPS_PIN": "canary", "AGENTOPS_DOOR": "front"}
     assert WithPins.from_environment(environment) == WithPins(pin=None, door=7)
-    assert sorted(told.take()) == [
+    assert sorted(logged.take()) == [
         "Invalid value for AGENTOPS_DOOR: 'front' (expected digits, not 'front'). Using 7.",
         "Invalid value for AGENTOPS_PIN. It is ignored.",
     ]
@@ -83,26 +83,26 @@ def test_the_value_of_a_secret_is_not_told(told: LoggedWarnings) -> None:
         "http://me:canary",
     ],
 )
-def test_a_url_that_is_none_is_not_told(text: str, told: LoggedWarnings) -> None:
+def test_a_url_that_is_none_is_not_told(text: str, logged: LoggedWarnings) -> None:
     """In it a password may be anywhere, and Python's own error quotes some: the variable is named alone."""
     assert Settings.from_environment({"AGENTOPS_EXPORTER_ENDPOINT": text}).exporter_endpoint is None
     expected = "(expected a URL that begins with http:// or https://)"
-    assert told.take() == [f"Invalid value for AGENTOPS_EXPORTER_ENDPOINT {expected}. Nothing is sent to AgentOps."]
+    assert logged.take() == [f"Invalid value for AGENTOPS_EXPORTER_ENDPOINT {expected}. Nothing is sent to AgentOps."]
 
 
-def test_a_password_in_what_is_no_url_is_not_told(told: LoggedWarnings) -> None:
+def test_a_password_in_what_is_no_url_is_not_told(logged: LoggedWarnings) -> None:
     """Somebody may have put one where a switch is."""
     assert Settings.from_environment({"AGENTOPS_STREAM_USAGE": "http://me:canary@host"}).stream_usage is False
-    assert told.take() == [
+    assert logged.take() == [
         "Invalid value for AGENTOPS_STREAM_USAGE: 'http://***@host' (expected true or false). Using false."
     ]
 
 
-def test_numbers_that_are_too_large(told: LoggedWarnings) -> None:
+def test_numbers_that_are_too_large(logged: LoggedWarnings) -> None:
     """Python cannot wait so long, nor count so far."""
     given = {"AGENTOPS_MAX_WAIT_TIME": "9" * 14, "AGENTOPS_MAX_QUEUE_SIZE": "9" * 5_000}
     settings = Settings.from_environment(given)
     assert (settings.max_wait_time, settings.max_queue_size) == (5_000, 512)
     accepted = "(expected a number of {} with at most 9 digits). Using {}."
     ends = [accepted.format("milliseconds", 5_000), accepted.format("spans", 512)]
-    assert sorted(line.partition("' ")[2] for line in told.take()) == sorted(ends)
+    assert sorted(line.partition("' ")[2] for line in logged.take()) == sorted(ends)

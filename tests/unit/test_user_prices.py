@@ -45,22 +45,22 @@ def test_prices_are_read(tmp_path: Path) -> None:
     ],
     ids=["a colon too few", "nothing", "a list", "no text", "nested", "long"],
 )
-def test_a_file_that_cannot_be_used(tmp_path: Path, told: LoggedWarnings, text: str, why: str) -> None:
+def test_a_file_that_cannot_be_used(tmp_path: Path, logged: LoggedWarnings, text: str, why: str) -> None:
     """One line says which file, where in it and why; the app runs without."""
     path = written(tmp_path, text)
     assert read_prices(path).of(CALL) is None
-    (line,) = told.take()
+    (line,) = logged.take()
     assert line.startswith(f"AGENTOPS_PRICES: {path} {why}")
     assert line.endswith("Your own prices are not used.")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path, told: LoggedWarnings) -> None:
+def test_a_file_that_is_not_there(tmp_path: Path, logged: LoggedWarnings) -> None:
     """So it is of one that is missing, that is a directory, or that is not text."""
     assert read_prices(str(tmp_path / "missing.json")).of(CALL) is None
     assert read_prices(str(tmp_path)).of(CALL) is None
     (tmp_path / "latin").write_bytes(b'{"\xe9": {}}')
     assert read_prices(str(tmp_path / "latin")).of(CALL) is None
-    assert [line.partition(" cannot be read: ")[2] or line.partition(" is ")[2] for line in told.take()] == [
+    assert [line.partition(" cannot be read: ")[2] or line.partition(" is ")[2] for line in logged.take()] == [
         "No such file or directory. Your own prices are not used.",
         "Is a directory. Your own prices are not used.",
         "not UTF-8. Your own prices are not used.",
@@ -81,11 +81,11 @@ def test_a_file_that_is_not_there(tmp_path: Path, told: LoggedWarnings) -> None:
     ],
     ids=["text", "a boolean", "nothing", "negative", "no number", "infinite", "too large", "a list"],
 )
-def test_a_price_that_is_none(tmp_path: Path, told: LoggedWarnings, value: object, shown: str) -> None:
+def test_a_price_that_is_none(tmp_path: Path, logged: LoggedWarnings, value: object, shown: str) -> None:
     """It is told with its file, model, name, what it takes and what it was; the other models' prices are used."""
     path = written(tmp_path, {"other": {**TOKENS, "output_cost_per_token": value}, "mine": TOKENS})
     prices = read_prices(path)
-    assert told.take() == [
+    assert logged.take() == [
         (
             f"AGENTOPS_PRICES: {path}: 'other': 'output_cost_per_token' must be a number of US dollars, 0 or more, "
             f"not {shown}. The model is not used."
@@ -95,11 +95,11 @@ def test_a_price_that_is_none(tmp_path: Path, told: LoggedWarnings, value: objec
     assert prices.of(replace(CALL, target=Target(model="other"))) is None
 
 
-def test_a_name_that_is_not_known(tmp_path: Path, told: LoggedWarnings) -> None:
+def test_a_name_that_is_not_known(tmp_path: Path, logged: LoggedWarnings) -> None:
     """A price of another name could be a slip: the model is not used. What else LiteLLM's map says is only told."""
     path = written(tmp_path, {"other": {**TOKENS, "input_cost": 1}, "mine": {**TOKENS, "max_tokens": 9}, "third": 1})
     prices = read_prices(path)
-    lines = told.take()
+    lines = logged.take()
     names = ", ".join(NAMES)
     unknown = f"'input_cost' is not a known price. Known are {names}. The model is not used."
     assert lines == [
@@ -110,10 +110,10 @@ def test_a_name_that_is_not_known(tmp_path: Path, told: LoggedWarnings) -> None:
     assert prices.of(CALL) == TOKENS
 
 
-def test_many_faults_are_counted(tmp_path: Path, told: LoggedWarnings) -> None:
+def test_many_faults_are_counted(tmp_path: Path, logged: LoggedWarnings) -> None:
     """A file with nothing right in it does not fill the log."""
     read_prices(written(tmp_path, {str(number): number for number in range(50)}))
-    lines = told.take()
+    lines = logged.take()
     assert len(lines) == 11
     assert lines[-1].endswith("40 more like these.")
 

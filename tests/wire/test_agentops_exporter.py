@@ -179,7 +179,7 @@ def test_how_long_a_token_lives(claims: str) -> None:
 
 
 def test_a_new_token_that_is_refused_ends_the_attempt(
-    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings
+    platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings
 ) -> None:
     """A second 401 in a row fails the attempt; for a minute nobody is asked again, and nothing is lost."""
     platform.takes_tokens = False
@@ -187,7 +187,7 @@ def test_a_new_token_that_is_refused_ends_the_attempt(
     assert [export(exporter) for _ in range(3)] == [FAILURE] * 3
     assert platform.authorizations == [f"Bearer {token}" for token in platform.tokens]
     assert len(platform.tokens) == 2
-    assert told.take() == [NO_PAIR.format("status 401")]
+    assert logged.take() == [NO_PAIR.format("status 401")]
     platform.takes_tokens = True
     clock.ahead += 60
     assert export(exporter) is SUCCESS
@@ -197,7 +197,7 @@ def test_a_new_token_that_is_refused_ends_the_attempt(
 
 @pytest.mark.parametrize("key", BAD_KEYS)
 def test_a_bad_key_is_told_once(
-    key: str, platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+    key: str, platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line says what to do about it, and the token server is asked at most once a minute."""
     variables, line, status = BAD_KEYS[key]
@@ -215,19 +215,19 @@ def test_a_bad_key_is_told_once(
     assert (trouble.status, trouble.consequence) == (status, Consequence.STOPPED)
     exporter.shutdown()
     assert [request.status for request in platform.token_requests] == [status] * 2 * (status is not None)
-    assert (told.take(), platform.requests) == ([line, LOST.format(4)], [])
+    assert (logged.take(), platform.requests) == ([line, LOST.format(4)], [])
 
 
 @pytest.mark.parametrize("reply", [b"<html>Forbidden</html>", b'["Forbidden"]', b'{"message": "Forbidden"}'])
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_refusal_that_is_not_of_the_token_server(
-    status: int, reply: bytes, platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings
+    status: int, reply: bytes, platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings
 ) -> None:
     """What stands before it, such as a proxy, says nothing of the key: the spans wait."""
     platform.token_status, platform.token_reply = status, reply
     exporter = AgentOpsSpanExporter()
     assert export(exporter) is FAILURE
-    assert told.take() == [NO_TOKEN.format(f"status {status}")]
+    assert logged.take() == [NO_TOKEN.format(f"status {status}")]
     platform.token_status = platform.token_reply = None
     clock.ahead += 2
     assert export(exporter) is SUCCESS
@@ -236,13 +236,13 @@ def test_a_refusal_that_is_not_of_the_token_server(
 
 
 def test_a_token_server_that_fails_is_asked_again(
-    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings
+    platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings
 ) -> None:
     """It may be up again soon: the spans wait for it."""
     platform.token_status = 500
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
-    assert told.take() == [NO_TOKEN.format("status 500")]
+    assert logged.take() == [NO_TOKEN.format("status 500")]
     assert len(platform.token_requests) == 1
     platform.token_status = None
     clock.ahead += 2
@@ -251,7 +251,7 @@ def test_a_token_server_that_fails_is_asked_again(
     assert len(platform.spans) == 3
 
 
-def test_an_expired_token_with_no_new_one(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
+def test_an_expired_token_with_no_new_one(platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """401 while the token server is down: the batch waits, and is sent only once."""
     exporter = AgentOpsSpanExporter()
     assert export(exporter) is SUCCESS
@@ -259,7 +259,7 @@ def test_an_expired_token_with_no_new_one(platform: AgentOpsPlatform, told: Logg
     platform.token_status = 500
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
     exporter.shutdown()
-    assert told.take() == [NO_TOKEN.format("status 500"), LOST.format(2)]
+    assert logged.take() == [NO_TOKEN.format("status 500"), LOST.format(2)]
     assert platform.authorizations == [f"Bearer {platform.tokens[0]}"] * 2
 
 
@@ -276,7 +276,7 @@ NO_URL = "Invalid value for {} (expected a URL that begins with http:// or https
     ids=["gone", "no URL", "no URL for spans"],
 )
 def test_a_server_out_of_reach(
-    setting: str, lines: list[str], platform: AgentOpsPlatform, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+    setting: str, lines: list[str], platform: AgentOpsPlatform, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line names the variable that may be wrong; the key goes nowhere else, such as to the default."""
     monkeypatch.setattr("agentops_otel_litellm.settings.declaring.warned", set())
@@ -284,38 +284,38 @@ def test_a_server_out_of_reach(
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
     exporter.shutdown()
-    assert told.take() == lines
+    assert logged.take() == lines
     assert (platform.token_requests, platform.requests) == ([], [])
 
 
 @pytest.mark.parametrize("reply", BAD_TOKENS)
-def test_an_answer_without_a_token(reply: bytes, platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
+def test_an_answer_without_a_token(reply: bytes, platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """Whatever a server that says 200 sends instead of a token is not used and not told."""
     platform.token_reply = reply
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
     exporter.shutdown()
-    assert told.take() == [NO_TOKEN.format(BAD_TOKENS[reply]), LOST.format(2)]
+    assert logged.take() == [NO_TOKEN.format(BAD_TOKENS[reply]), LOST.format(2)]
     assert platform.requests == []
 
 
-def test_a_collector_that_refuses_spans(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
+def test_a_collector_that_refuses_spans(platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """They would be refused again: they are dropped, which is told once, and stand in nobody's way."""
     exporter = AgentOpsSpanExporter()
     platform.status = 400
     assert [export(exporter, "bad") for _ in range(2)] == [FAILURE] * 2
-    assert told.take() == [
+    assert logged.take() == [
         "Spans are not delivered to AgentOps (status 400): The collector rejects these spans; others are sent."
     ]
     platform.status = 200
     assert export(exporter, "good") is SUCCESS
     exporter.shutdown()
-    assert told.take() == [LOST.format(2)]
+    assert logged.take() == [LOST.format(2)]
     assert [span.name for span in platform.spans] == ["good"]
     assert len(platform.tokens) == 1
 
 
-def test_a_proxy_that_wants_a_password(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
+def test_a_proxy_that_wants_a_password(platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings) -> None:
     """It says nothing of the spans: they wait."""
     platform.fail(Fault(status=407), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
@@ -325,10 +325,10 @@ def test_a_proxy_that_wants_a_password(platform: AgentOpsPlatform, clock: Clock,
     assert export(exporter) is SUCCESS
     exporter.shutdown()
     assert len(platform.spans) == 2
-    assert told.take() == [NO_COLLECTOR.format("status 407")]
+    assert logged.take() == [NO_COLLECTOR.format("status 407")]
 
 
-def test_spans_that_are_taken_but_for_some(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
+def test_spans_that_are_taken_but_for_some(platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """What a collector has not taken, by its own words, is told once, and counted as lost; nothing is sent again."""
     exporter = AgentOpsSpanExporter()
     platform.untaken = 2
@@ -338,7 +338,7 @@ def test_spans_that_are_taken_but_for_some(platform: AgentOpsPlatform, told: Log
     assert export(exporter) is SUCCESS
     exporter.shutdown()
     assert len(platform.requests) == 3
-    assert told.take() == [
+    assert logged.take() == [
         "Spans are not delivered to AgentOps (status 200): The collector rejects some spans and accepts the others.",
         LOST.format(4),
     ]
@@ -354,26 +354,26 @@ def test_an_answer_that_breaks_off(platform: AgentOpsPlatform) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 404])
-def test_an_address_that_takes_no_spans(status: int, platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
+def test_an_address_that_takes_no_spans(status: int, platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """A redirect is not followed, and whoever answers is not asked again for a minute."""
     platform.fail(Fault(status=status), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(3)] == [FAILURE] * 3
     assert platform.faulty == [TRACES_ROUTE]
-    assert told.take() == [NO_ROUTE.format(f"status {status}")]
+    assert logged.take() == [NO_ROUTE.format(f"status {status}")]
     platform.recover()
     exporter.shutdown()
-    assert told.take() == [LOST.format(3)]
+    assert logged.take() == [LOST.format(3)]
 
 
-def test_a_span_that_cannot_be_encoded(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
+def test_a_span_that_cannot_be_encoded(platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """It is dropped; those beside it are delivered, and no exception reaches whoever exports."""
     exporter = AgentOpsSpanExporter()
     no_name: Any = object()
     exporter.export([ended("one"), ReadableSpan(no_name, ended().context), ended("three")])
     exporter.shutdown()
     assert [span.name for span in platform.spans] == ["one", "three"]
-    lines = told.take()
+    lines = logged.take()
     assert [line for line in lines if "AgentOps" in line][-1] == LOST.format(1)
 
 

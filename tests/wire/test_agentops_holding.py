@@ -50,7 +50,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize("fault", [DOWN, Fault(status=503), Fault(status=429, retry_after="1")], ids=str)
-def test_an_outage_in_a_run_loses_nothing(fault: Fault, platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
+def test_an_outage_in_a_run_loses_nothing(fault: Fault, platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """Each span arrives, once, without another one to set that off, though tokens expire as well. (The short form: an
     outage of a second and a half.)
     """
@@ -70,10 +70,10 @@ def test_an_outage_in_a_run_loses_nothing(fault: Fault, platform: AgentOpsPlatfo
     provider.shutdown()
     assert names(platform) == sent
     assert len(platform.faulty) in range(1, 6)
-    assert len(told.take()) in {1, 2}  # of the token server, of the collector
+    assert len(logged.take()) in {1, 2}  # of the token server, of the collector
 
 
-def test_attempts_become_rare(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
+def test_attempts_become_rare(platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings) -> None:
     """Each failure in a row doubles the pause, up to eight seconds; meanwhile an export costs nothing."""
     platform.fail(Fault(status=500), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
@@ -85,14 +85,14 @@ def test_attempts_become_rare(platform: AgentOpsPlatform, clock: Clock, told: Lo
         clock.ahead += pauses[-1]
     assert len(platform.faulty) == 6
     assert [round(pause / expected, 0) for pause, expected in zip(pauses, (1, 2, 4, 8, 8, 8), strict=True)] == [1] * 6
-    assert told.take() == [NO_COLLECTOR.format("status 500")]
+    assert logged.take() == [NO_COLLECTOR.format("status 500")]
     platform.recover()
     assert export(exporter) is SUCCESS
     exporter.shutdown()
     assert len(platform.spans) == 13
 
 
-def test_a_server_that_asks_for_time_gets_it(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
+def test_a_server_that_asks_for_time_gets_it(platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings) -> None:
     """Before the end that Retry-After names there is no attempt, not even the last one."""
     platform.fail(Fault(status=503, retry_after="30"))
     exporter = AgentOpsSpanExporter()
@@ -108,18 +108,18 @@ def test_a_server_that_asks_for_time_gets_it(platform: AgentOpsPlatform, clock: 
     export(exporter)
     exporter.shutdown()
     assert len(platform.faulty) == 2
-    assert told.take() == [NO_TOKEN.format("status 503"), NO_COLLECTOR.format("status 429"), LOST.format(1)]
+    assert logged.take() == [NO_TOKEN.format("status 503"), NO_COLLECTOR.format("status 429"), LOST.format(1)]
     assert len(platform.spans) == 3
 
 
-def test_the_end_waits_for_a_server_that_asks_for_little(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
+def test_the_end_waits_for_a_server_that_asks_for_little(platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """Within the time that an export may take anyway."""
     platform.fail(Fault(status=503, retry_after="1"), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
     export(exporter)
     platform.recover()
     exporter.shutdown()
-    assert told.take() == [NO_COLLECTOR.format("status 503")]
+    assert logged.take() == [NO_COLLECTOR.format("status 503")]
     assert len(platform.spans) == 1
 
 
@@ -134,7 +134,7 @@ def test_retry_after() -> None:
     ]
 
 
-def test_the_end_makes_a_last_attempt(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
+def test_the_end_makes_a_last_attempt(platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings) -> None:
     """During a pause of our own, unless an attempt has just failed."""
     platform.takes_tokens = False
     exporter = AgentOpsSpanExporter()
@@ -143,14 +143,14 @@ def test_the_end_makes_a_last_attempt(platform: AgentOpsPlatform, clock: Clock, 
     assert not exporter.force_flush()
     clock.ahead += 2
     exporter.shutdown()
-    assert told.take() == [NO_PAIR.format("status 401")]
+    assert logged.take() == [NO_PAIR.format("status 401")]
     assert len(platform.spans) == 1
     assert export(exporter) is FAILURE
     exporter.shutdown()
 
 
 def test_the_oldest_go_first(
-    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+    platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What does not fit is dropped, which is told once, with how many at the end; while all is well, all fits."""
     monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "10")
@@ -164,14 +164,14 @@ def test_the_oldest_go_first(
     assert exporter.force_flush()
     exporter.shutdown()
     assert names(platform) == ["before"] * 25 + numbered(30)[20:]
-    assert told.take() == [
+    assert logged.take() == [
         NO_COLLECTOR.format("ConnectionError"),
         OVERFLOW.format(10),
         LOST.format(20),
     ]
 
 
-def test_a_request_that_is_too_large_is_split(platform: AgentOpsPlatform, told: LoggedWarnings) -> None:
+def test_a_request_that_is_too_large_is_split(platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """Nothing is lost and nothing told, unless a span is too large by itself; then others follow."""
     exporter = AgentOpsSpanExporter()
     platform.most_spans = 3
@@ -179,18 +179,18 @@ def test_a_request_that_is_too_large_is_split(platform: AgentOpsPlatform, told: 
     assert names(platform) == numbered(10)
     platform.most_spans = 0
     assert export(exporter, "large") is FAILURE
-    assert told.take() == [
+    assert logged.take() == [
         "Spans are not delivered to AgentOps (status 413): The collector does not accept a request of that size."
     ]
     platform.most_spans = None
     assert export(exporter, "after") is SUCCESS
     exporter.shutdown()
     assert names(platform) == [*numbered(10), "after"]
-    assert told.take() == [LOST.format(1)]
+    assert logged.take() == [LOST.format(1)]
 
 
 def test_a_request_that_is_not_answered_and_then_too_large(
-    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+    platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is split then, though what may have been taken is sent again as it was."""
     monkeypatch.setenv("AGENTOPS_MAX_WAIT_TIME", "500")
@@ -204,11 +204,11 @@ def test_a_request_that_is_not_answered_and_then_too_large(
     exporter.shutdown()
     assert names(platform) == [*numbered(8), "after"]
     assert len(platform.requests) < 10
-    assert told.take() == [UNANSWERED]
+    assert logged.take() == [UNANSWERED]
 
 
 @pytest.mark.usefixtures("platform")
-def test_nobody_waits_for_a_resolver(told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_waits_for_a_resolver(logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has no limit of its own, such as looking up a name, keeps an export and the end no longer than they may."""
     monkeypatch.setenv("AGENTOPS_MAX_WAIT_TIME", "300")
     answer = threading.Event()
@@ -224,10 +224,10 @@ def test_nobody_waits_for_a_resolver(told: LoggedWarnings, monkeypatch: pytest.M
     assert export(exporter) is FAILURE
     exporter.shutdown()
     assert time.monotonic() - began < 5
-    assert told.take() == [LOST.format(1)]
+    assert logged.take() == [LOST.format(1)]
     answer.set()
     exporter._sender._thread.join(10)
-    told.take()
+    logged.take()
 
 
 def test_a_span_that_ends_while_spans_are_sent(platform: AgentOpsPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +254,7 @@ class Raises(logging.Handler):
         raise RuntimeError(record.getMessage())
 
 
-def test_a_log_handler_that_raises(platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings) -> None:
+def test_a_log_handler_that_raises(platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings) -> None:
     """Spans are sent all the same."""
     logger, raises = logging.getLogger("agentops_otel_litellm.exporters.agentops"), Raises()
     logger.addHandler(raises)
@@ -269,7 +269,7 @@ def test_a_log_handler_that_raises(platform: AgentOpsPlatform, clock: Clock, tol
     finally:
         logger.removeHandler(raises)
     assert len(platform.spans) == 2
-    told.take()
+    logged.take()
 
 
 @pytest.mark.usefixtures("platform")
@@ -292,7 +292,7 @@ def test_nothing_ends_the_thread_that_sends(clock: Clock, monkeypatch: pytest.Mo
 
 
 def test_a_server_that_takes_no_request_of_any_size(
-    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings
+    platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings
 ) -> None:
     """It is not asked for each span anew how many it takes, and after a few that are dropped there is a pause."""
     platform.most_spans = 0
@@ -309,14 +309,14 @@ def test_a_server_that_takes_no_request_of_any_size(
     assert export(exporter, "the last") is SUCCESS
     exporter.shutdown()
     assert len(platform.spans) == 63
-    assert told.take() == [
+    assert logged.take() == [
         "Spans are not delivered to AgentOps (status 413): The collector does not accept a request of that size.",
         LOST.format(4),
     ]
 
 
 def test_a_server_that_answers_late(
-    platform: AgentOpsPlatform, clock: Clock, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+    platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it may have taken is not sent for ever: that is told, and counted; what comes later is sent."""
     monkeypatch.setenv("AGENTOPS_MAX_WAIT_TIME", "500")
@@ -332,5 +332,5 @@ def test_a_server_that_answers_late(
     clock.ahead += 20
     assert export(exporter, "after") is SUCCESS
     exporter.shutdown()
-    assert told.take() == [UNANSWERED, LOST.format(1)]
+    assert logged.take() == [UNANSWERED, LOST.format(1)]
     assert names(platform) == ["before", *["later"] * (MAX_UNANSWERED - 1), "after"]

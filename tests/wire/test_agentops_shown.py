@@ -52,14 +52,14 @@ def tracer(memory: InMemorySpanExporter) -> Tracer:
     return provider.get_tracer("app", "1.2", "https://opentelemetry.io/schemas/1.29.0", {"of": "the scope"})
 
 
-def test_all_else_survives(tracer: Tracer, memory: InMemorySpanExporter, told: LoggedWarnings) -> None:
+def test_all_else_survives(tracer: Tracer, memory: InMemorySpanExporter, logged: LoggedWarnings) -> None:
     """Name, tags and status are another; events, links, resource, scope, times and what was dropped are not."""
     with tracer.start_as_current_span("root", kind=SpanKind.SERVER) as span:
         for number in range(3):
             span.set_attribute(f"a.{number}", number)
             span.add_event(f"event {number}", {"n": number})
             span.add_link(REMOTE, {"n": number})
-    assert [line for line in told.take() if "full" not in line] == []  # the SDK's, of its limits
+    assert [line for line in logged.take() if "full" not in line] == []  # the SDK's, of its limits
     (ended,) = memory.get_finished_spans()
     before = encode_spans([ended])
     shown = encode_spans([SpanCopies(SETTINGS).copy(ended)])
@@ -151,7 +151,7 @@ def test_links(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     tracer: Tracer,
     memory: InMemorySpanExporter,
     monkeypatch: pytest.MonkeyPatch,
-    told: LoggedWarnings,
+    logged: LoggedWarnings,
 ) -> None:
     """Once for each trace that began here, when it has been delivered, and where somebody reads it."""
     monkeypatch.setenv("AGENTOPS_APP_URL", "https://agentops.example/")
@@ -165,7 +165,7 @@ def test_links(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     platform.fail(Fault(status=503, retry_after="0"), TRACES_ROUTE)
     exporter.export(spans[:1])
     assert out.getvalue() == ""
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
     platform.recover()
     exporter.export(spans[1:])
     exporter.export(spans[1:])

@@ -336,7 +336,7 @@ def test_a_batch_is_counted_once(agentops: AgentOps, provider: OpenAIProvider) -
 def test_a_long_conversation_is_shown_as_far_as_it_fits(  # noqa: PLR0913, PLR0917 - a table's columns
     monkeypatch: pytest.MonkeyPatch,
     provider: OpenAIProvider,
-    told: LoggedWarnings,
+    logged: LoggedWarnings,
     names: tuple[str, ...],
     limit: int | None,
     least: int,
@@ -363,7 +363,7 @@ def test_a_long_conversation_is_shown_as_far_as_it_fits(  # noqa: PLR0913, PLR09
     assert read.cost == span.attributes["gen_ai.usage.cost.amount"]
     assert span.status == "OK"
     assert len(read.prompts) >= least
-    warnings = told.take()
+    warnings = logged.take()
     if least:
         assert warnings == []
         assert read.completions == ["look({})", "listen({})"]

@@ -77,7 +77,7 @@ UNREADABLE_COUNTS: dict[str, tuple[dict[str, Any], dict[str, Any], str, int]] = 
 
 @pytest.mark.parametrize("function", UNREADABLE_COUNTS)
 def test_a_count_that_litellm_cannot_price(
-    function: str, wire: WireProvider, telemetry: Recorder, told: LoggedWarnings
+    function: str, wire: WireProvider, telemetry: Recorder, logged: LoggedWarnings
 ) -> None:
     """The cost is unknown, which is no fault of this package: the log does not say that it is."""
     parameters, body, name, count = UNREADABLE_COUNTS[function]
@@ -86,7 +86,7 @@ def test_a_count_that_litellm_cannot_price(
     attributes = telemetry.attributes()
     assert attributes[name] == count
     assert [each for each in attributes if each.startswith("agentops.cost")] == []
-    assert told.take() == []
+    assert logged.take() == []
 
 
 def test_a_response_without_messages(capture: Capture, wire: WireProvider) -> None:

@@ -60,7 +60,7 @@ def litellms_own(telemetry: Recorder) -> OpenTelemetry:
 
 
 def test_litellms_own_callback_in_the_same_traces(
-    app: App, telemetry: Recorder, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+    app: App, telemetry: Recorder, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It records a span of its own, does not write on ours, and is warned of."""
     app.run(called_and_logged(app))
@@ -77,7 +77,7 @@ def test_litellms_own_callback_in_the_same_traces(
     assert {name for name, value in attributes_of(ours).items() if value != alone[name]} <= volatile
     assert [event.name for event in ours.events] == ["litellm.attempt"]
     assert spans["litellm_request"].parent is None
-    (line,) = told.take()
+    (line,) = logged.take()
     assert line == OTEL_TWICE
 
 
@@ -167,7 +167,7 @@ def wait_for(telemetry: Recorder, name: str) -> None:
         ("langfuse_otel", {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk"}),
     ],
 )
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("logged")
 def test_callback_with_its_own_provider_is_not_warned_of(
     app: App, monkeypatch: pytest.MonkeyPatch, name: str, variables: dict[str, str]
 ) -> None:
@@ -177,30 +177,30 @@ def test_callback_with_its_own_provider_is_not_warned_of(
     app.ask("completion")
 
 
-def test_a_callback_is_warned_of_once(app: App, telemetry: Recorder, told: LoggedWarnings) -> None:
+def test_a_callback_is_warned_of_once(app: App, telemetry: Recorder, logged: LoggedWarnings) -> None:
     for _ in range(2):
         litellms_own(telemetry)
-    assert told.take() == [OTEL_TWICE]
+    assert logged.take() == [OTEL_TWICE]
     app.ask("completion")
-    assert told.take() == []
+    assert logged.take() == []
 
 
 def test_a_callback_that_was_there_before(
-    app: App, telemetry: Recorder, told: LoggedWarnings, instrumented_with: Reinstrument
+    app: App, telemetry: Recorder, logged: LoggedWarnings, instrumented_with: Reinstrument
 ) -> None:
     """It is found at the first call, and not looked for again."""
     litellm.success_callback.append(litellms_own(telemetry))
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
     coexistence._warned.clear()
     with instrumented_with(telemetry):
         app.ask("completion")
-        assert len(told.take()) == 1
+        assert len(logged.take()) == 1
         coexistence._warned.clear()
         app.ask("embedding")
-        assert told.take() == []
+        assert logged.take() == []
 
 
-def test_another_instrumentation_is_told_of(told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_instrumentation_is_told_of(logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is there and has not been switched on is not."""
 
     class Another(BaseInstrumentor):  # type: ignore[misc]  # untyped
@@ -215,11 +215,11 @@ def test_another_instrumentation_is_told_of(told: LoggedWarnings, monkeypatch: p
     module.LiteLLMInstrumentor = Another  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     warn_of_other_recorders()
-    assert told.take() == []
+    assert logged.take() == []
     warn_of_other_recorders.cache_clear()
     Another().instrument()
     warn_of_other_recorders()
-    (line,) = told.take()
+    (line,) = logged.take()
     assert line == TWICE.format("OpenInference", "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")
 
 

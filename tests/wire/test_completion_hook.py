@@ -156,20 +156,20 @@ def test_a_hook_of_the_users_is_called(app: App, capture: Capture, monkeypatch: 
 
 
 def test_a_hook_that_fails_costs_nothing_else(
-    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings
+    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings
 ) -> None:
     """The app has its answer, and the span what it has without."""
     installed(monkeypatch, Failing)
     recorder = capture("", **{VARIABLE: "own"})
     assert app.ask("completion").choices[0].message.content == "Hello, world!"
     assert "gen_ai.usage.input_tokens" in recorder.attributes()
-    (line,) = told.take()
+    (line,) = logged.take()
     assert line.startswith("CompletionHook ")
 
 
 @pytest.mark.parametrize("app", ["sync"], indirect=True)
 def test_without_its_package_a_hook_is_told_of(
-    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings
+    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings
 ) -> None:
     """What to install, in a line; nothing of what is said is read."""
     monkeypatch.delitem(sys.modules, "agentops_otel_litellm.completion_hook", raising=False)
@@ -179,12 +179,12 @@ def test_without_its_package_a_hook_is_told_of(
     assert not TRACING.telemetry.records_content
     app.ask("completion")
     assert "gen_ai.usage.input_tokens" in recorder.attributes()
-    (line,) = told.take()
+    (line,) = logged.take()
     assert "pip install 'agentops-otel-litellm[upload]'" in line
 
 
 def test_nothing_is_given_where_a_redactor_fails(
-    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings
+    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings
 ) -> None:
     """A hook is no way around redaction."""
     installed(monkeypatch, Own)
@@ -192,4 +192,4 @@ def test_nothing_is_given_where_a_redactor_fails(
     app.ask("completion")
     assert Own.calls == []
     assert isinstance(recorder, Recorder)
-    assert "No content is recorded." in told.take()[0]
+    assert "No content is recorded." in logged.take()[0]

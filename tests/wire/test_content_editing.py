@@ -10,7 +10,7 @@ from support.logged_warnings import LoggedWarnings
 
 
 def test_where_a_redactor_fails_nothing_is_told(
-    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings
+    app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings
 ) -> None:
     """The rest of the span is there, and so is the answer; it is told once."""
 
@@ -23,7 +23,7 @@ def test_where_a_redactor_fails_nothing_is_told(
         assert app.ask().choices[0].message.content == "Hello, world!"
     assert all("gen_ai.usage.input_tokens" in (span.attributes or {}) for span in recorder.spans())
     assert "Say hello." not in recorder.everything()
-    (line,) = told.take()
+    (line,) = logged.take()
     assert line.startswith("Redacting the content of a call failed (RuntimeError at ")
 
 

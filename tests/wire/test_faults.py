@@ -24,14 +24,14 @@ def test_a_broken_reader(  # noqa: PLR0913, PLR0917 - fixtures
     stream: bool,  # noqa: FBT001 - a parameter of the test
     provider: OpenAIProvider,
     telemetry: Recorder,
-    told: LoggedWarnings,
+    logged: LoggedWarnings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The app's answer is whole, the span ends, and one line at most is logged, which quotes nothing."""
     monkeypatch.setattr(readers, reader, breaks)
     assert call(provider, stream=stream) == "Hello, world!"
     assert len(telemetry.spans()) == 1
-    lines = told.take()
+    lines = logged.take()
     assert len(lines) <= 1
     assert "canary" not in "".join(lines)
 
@@ -46,7 +46,7 @@ def test_a_call_that_begins_badly(  # noqa: PLR0913, PLR0917 - fixtures and case
     part: str,
     provider: OpenAIProvider,
     telemetry: Recorder,
-    told: LoggedWarnings,
+    logged: LoggedWarnings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Once its span is open, it is seen to its end, whatever of ours fails: the span ends, and tells of the answer."""
@@ -55,11 +55,11 @@ def test_a_call_that_begins_badly(  # noqa: PLR0913, PLR0917 - fixtures and case
     (span,) = telemetry.spans()
     assert attributes_of(span)["gen_ai.response.finish_reasons"] == ("stop",)
     assert [event.name for event in span.events] == ["litellm.attempt"]
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
 
 
 @pytest.mark.parametrize("part", ["request", "response", "usage", "cost", "chunks", "stream_cost"])
-def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder, told: LoggedWarnings) -> None:
+def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder, logged: LoggedWarnings) -> None:
     """The same for each part of the shape by which an operation is read."""
     streamed = part in {"chunks", "stream_cost"}
     working = getattr(readers.API_FORMATS["chat"], part)
@@ -69,11 +69,11 @@ def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder
     finally:
         object.__setattr__(readers.API_FORMATS["chat"], part, working)
     assert len(telemetry.spans()) == 1
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1
 
 
 def test_a_span_processor_that_raises(
-    provider: OpenAIProvider, told: LoggedWarnings, instrumented_with: Reinstrument
+    provider: OpenAIProvider, logged: LoggedWarnings, instrumented_with: Reinstrument
 ) -> None:
     """A fault in the pipeline behind us does not reach the app either."""
 
@@ -83,4 +83,4 @@ def test_a_span_processor_that_raises(
 
     with instrumented_with(Recorder(span_processors=[Raises()])):
         assert call(provider, stream=False) == "Hello, world!"
-    assert len(told.take()) == 1
+    assert len(logged.take()) == 1

@@ -77,25 +77,25 @@ USES: dict[str, tuple[Callable[[OpenAIProvider], None] | None, Callable[[OpenAIP
 
 @pytest.mark.parametrize("feature", USES)
 def test_the_warning_waits_for_the_use_and_comes_once(
-    lacking: Lacking, provider: OpenAIProvider, told: LoggedWarnings, feature: str
+    lacking: Lacking, provider: OpenAIProvider, logged: LoggedWarnings, feature: str
 ) -> None:
     harmless, use = USES[feature]
     with lacking(feature):
         if harmless is not None:
             harmless(provider)
-        assert told.take() == []
+        assert logged.take() == []
         use(provider)
         use(provider)
-        (line,) = told.take()
+        (line,) = logged.take()
     assert f"has moved the functions that are patched for {feature}: {CONSEQUENCES[feature]}." in line
 
 
-def test_a_release_without_the_decorator(lacking: Lacking, provider: OpenAIProvider, told: LoggedWarnings) -> None:
+def test_a_release_without_the_decorator(lacking: Lacking, provider: OpenAIProvider, logged: LoggedWarnings) -> None:
     """Calls are recorded from what LiteLLM logs, and the first of them warns."""
     with lacking(CALLS) as recorder:
         for count in (1, 2):
             call(provider)
             recorder.wait_for_spans(count)
-        (line,) = told.take()
+        (line,) = logged.take()
     assert CONSEQUENCES[CALLS] in line
     assert len(recorder.spans()) == len(provider.ledger) == 2

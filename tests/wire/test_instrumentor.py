@@ -59,7 +59,7 @@ def test_late_instrument_and_uninstrument(provider: OpenAIProvider, instrumented
 
 
 def test_instrumenting_twice_does_nothing_twice(
-    provider: OpenAIProvider, telemetry: Recorder, told: LoggedWarnings
+    provider: OpenAIProvider, telemetry: Recorder, logged: LoggedWarnings
 ) -> None:
     """The second time is told of by OpenTelemetry and changes nothing."""
     before = litellm.main.completion
@@ -67,7 +67,7 @@ def test_instrumenting_twice_does_nothing_twice(
     assert litellm.main.completion is before
     litellm.completion(**chat(provider))
     assert len(telemetry.spans()) == 1
-    assert told.take() == ["Attempting to instrument while already instrumented"]
+    assert logged.take() == ["Attempting to instrument while already instrumented"]
 
 
 def test_parents_and_context(provider: OpenAIProvider, telemetry: Recorder) -> None:

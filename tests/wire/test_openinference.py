@@ -58,7 +58,7 @@ def telling(recorder: Recorder, content: str, *names: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("limit", [None, 64, 1000])
 def test_a_long_conversation_evicts_nothing_that_matters(
-    provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch, told: LoggedWarnings, limit: int | None
+    provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings, limit: int | None
 ) -> None:
     """Of 500 messages the end is told one by one, as far as there is room beside all facts: the SDK has none to evict,
     unless there are too many facts already; then those that matter are there.
@@ -80,7 +80,7 @@ def test_a_long_conversation_evicts_nothing_that_matters(
     assert {name: found.get(name) for name in known} == known
     assert len(known) > 20
     assert len(found) <= (limit or 128)
-    warnings = told.take()
+    warnings = logged.take()
     if limit == 64:
         assert len(facts) > 50  # and with what was said in four values, in the conventions' way, there is no more room
         return
@@ -185,7 +185,7 @@ def test_alone_it_says_whose_a_call_is(provider: OpenAIProvider, emitted: Emitte
     ]  # OpenTelemetry's names are not there
 
 
-def test_attributes_of_others_keep_their_place(provider: OpenAIProvider, told: LoggedWarnings) -> None:
+def test_attributes_of_others_keep_their_place(provider: OpenAIProvider, logged: LoggedWarnings) -> None:
     """What a span processor of the app's puts on the span when it starts is not evicted by what is said."""
     marks = {f"app.mark.{number}": "a" for number in range(20)}
 
@@ -196,7 +196,7 @@ def test_attributes_of_others_keep_their_place(provider: OpenAIProvider, told: L
     provider.script(Script(content=(), tool_calls=CALLS))
     found = asked(provider, Recorder(span_processors=[Marking()]), "SPAN_ONLY")
     assert marks.items() <= found.items()
-    assert told.take() == []
+    assert logged.take() == []
 
 
 def test_all_vocabularies_together_fit_a_span(provider: OpenAIProvider) -> None:

@@ -116,11 +116,11 @@ def test_settings_of_a_key_or_a_team() -> None:
 
 
 def test_no_content_if_the_opt_out_cannot_be_read(
-    app: App, capture: Capture, told: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+    app: App, capture: Capture, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     telemetry = capture("SPAN_AND_EVENT")
     monkeypatch.setattr(opt_outs, "_METADATA", None)
     app.ask(messages=MESSAGES)
     assert telemetry.attributes()["gen_ai.request.model"] == "gpt-4o"
     assert without_content(telemetry)
-    assert "message logging" in told.take()[0]
+    assert "message logging" in logged.take()[0]

@@ -50,7 +50,7 @@ def test_an_app_whose_prices_cannot_be_read(
     provider: OpenAIProvider,
     instrumented_with: Reinstrument,
     monkeypatch: pytest.MonkeyPatch,
-    told: LoggedWarnings,
+    logged: LoggedWarnings,
 ) -> None:
     """It is told once, and runs at LiteLLM's prices."""
     monkeypatch.setenv("AGENTOPS_PRICES", "nowhere/prices.json")
@@ -58,6 +58,6 @@ def test_an_app_whose_prices_cannot_be_read(
         monkeypatch.delenv("AGENTOPS_PRICES")
         SyncApp(provider).ask()
         assert telemetry.attributes()["agentops.cost.source"] == "litellm"
-    assert told.take() == [
+    assert logged.take() == [
         "AGENTOPS_PRICES: nowhere/prices.json cannot be read: No such file or directory. Your own prices are not used."
     ]
