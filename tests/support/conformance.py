@@ -27,7 +27,7 @@ from support.conventions import (
     TYPES,
     Metric,
 )
-from support.seen_operations import traced_names
+from support.seen_operations import names_outside_the_catalogue
 from support.servers import agentops_reader
 
 Attributes = Mapping[str, object]
@@ -132,7 +132,7 @@ IN_CATALOGUE = frozenset(name for row in OPERATIONS for name in (*row.names, *ro
 
 def is_known_operation(name: str) -> bool:
     """Whether it is an operation of the catalogue, or the name of another function of LiteLLM."""
-    return name in LOGGED or name in IN_CATALOGUE or name in traced_names()
+    return name in LOGGED or name in IN_CATALOGUE or name in names_outside_the_catalogue()
 
 
 # Attribute → whether a value that is not well-known is one we have told of.

@@ -17,8 +17,8 @@ def test_where_a_redactor_fails_nothing_is_told(
     def fails(_text: str) -> str:
         raise RuntimeError("of the user's")
 
-    monkeypatch.setattr("test_content_editing.fails", fails, raising=False)
-    recorder = capture("SPAN_AND_EVENT", AGENTOPS_REDACTOR="test_content_editing:fails")
+    monkeypatch.setattr("support.edited_content.fails", fails, raising=False)
+    recorder = capture("SPAN_AND_EVENT", AGENTOPS_REDACTOR="support.edited_content:fails")
     for _ in range(2):
         assert app.ask().choices[0].message.content == "Hello, world!"
     assert all("gen_ai.usage.input_tokens" in (span.attributes or {}) for span in recorder.spans())
