@@ -16,7 +16,7 @@ from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 NAME = "agentops"
 """Name of this package's distro and of its configurator, as entry points."""
 
-_STARTING_DIRECTORIES = {("instrumentation", "auto_instrumentation"), ("launch", "child_processes")}
+_STARTING_DIRECTORIES = {("instrumentation", "auto_instrumentation"), ("sdk", "child_processes")}
 """Last parts of the directories on PYTHONPATH that start OpenTelemetry: the launcher's directory, and this package's
 directory for child processes.
 """
