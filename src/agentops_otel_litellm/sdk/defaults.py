@@ -64,21 +64,25 @@ def _service_name(given: Environment) -> str | None:
 
 
 DEFAULTS: Mapping[str, Default] = {
-    "OTEL_PYTHON_DISTRO": Default("The distro that sets these defaults: this one.", ("agentops",)),
-    "OTEL_PYTHON_CONFIGURATOR": Default("The configurator that sets up the SDK: this distro's.", ("agentops",)),
+    "OTEL_PYTHON_DISTRO": Default(
+        "The distro that sets the defaults in this table: `agentops` is the distro of this package.", ("agentops",)
+    ),
+    "OTEL_PYTHON_CONFIGURATOR": Default(
+        "The configurator that sets up the SDK: `agentops` is the configurator of this package.", ("agentops",)
+    ),
     "OTEL_TRACES_EXPORTER": Default(
-        "The exporters of traces: OTLP if an endpoint is set or other signals use it, AgentOps if its key is set, "
-        "the console if there is no other exporter.",
+        "The exporters of traces: `otlp` if an OTLP endpoint is set, or if metrics or events are exported by OTLP; "
+        "`agentops` if `AGENTOPS_API_KEY` is set; `agentops_console` if no signal has an exporter.",
         ("otlp", AGENTOPS, f"otlp,{AGENTOPS}", CONSOLE, "none"),
         partial(default_exporter, "TRACES"),
     ),
     "OTEL_METRICS_EXPORTER": Default(
-        "The exporter of metrics: OTLP if an endpoint is set or other signals use it.",
+        "The exporter of metrics: `otlp` if an OTLP endpoint is set, or if traces or events are exported by OTLP.",
         ("otlp", "none"),
         partial(default_exporter, "METRICS"),
     ),
     "OTEL_LOGS_EXPORTER": Default(
-        "The exporter of events: OTLP if an endpoint is set or other signals use it.",
+        "The exporter of events: `otlp` if an OTLP endpoint is set, or if traces or metrics are exported by OTLP.",
         ("otlp", "none"),
         partial(default_exporter, "LOGS"),
     ),
@@ -87,18 +91,22 @@ DEFAULTS: Mapping[str, Default] = {
     ),
     "OTEL_EXPORTER_OTLP_COMPRESSION": Default("The compression of OTLP.", ("gzip",)),
     "OTEL_EXPORTER_OTLP_TIMEOUT": Default(
-        "Seconds an export can take. With the SDK's 10, an app takes 14 s to exit if its collector is down.", ("3",)
+        "Maximum duration of an export, in seconds. With the SDK's default of 10 seconds, a program takes 14 seconds to "
+        "exit if its collector is down.",
+        ("3",),
     ),
     "OTEL_BSP_SCHEDULE_DELAY": Default(
-        "Milliseconds for which finished spans are collected. Set only for the console, which shows them soon, and for "
-        "AgentOps, to `AGENTOPS_EXPORT_FLUSH_INTERVAL`.",
+        "Milliseconds for which finished spans are collected before they are exported: 200 for the console, so that "
+        "calls are printed soon after their end; `AGENTOPS_EXPORT_FLUSH_INTERVAL` for AgentOps; otherwise the SDK's "
+        "default.",
         (CONSOLE_DELAY, str(Settings().flush_interval)),
         _delay,
     ),
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": Default(
-        "Spans in a batch. Set only if `OTEL_BSP_MAX_QUEUE_SIZE` is smaller than the SDK's 512, to that value.",
+        "Maximum number of spans in a batch. This package sets the variable only if `OTEL_BSP_MAX_QUEUE_SIZE` is "
+        "smaller than 512, the SDK's default for a batch: then to the value of `OTEL_BSP_MAX_QUEUE_SIZE`.",
         (),
         _batch_size,
     ),
-    "OTEL_SERVICE_NAME": Default("The name of the service: `AGENTOPS_SERVICE_NAME`.", (), _service_name),
+    "OTEL_SERVICE_NAME": Default("The name of the service: the value of `AGENTOPS_SERVICE_NAME`.", (), _service_name),
 }

@@ -80,7 +80,8 @@ class AgentOpsSettings:
         "AGENTOPS_MAX_QUEUE_SIZE",
         default=512,
         parse=number_of("spans"),
-        help="Maximum number of spans that are queued while AgentOps cannot be reached. The oldest are dropped.",
+        help="Maximum number of spans that are queued while AgentOps cannot be reached. If there are more, the oldest "
+        "spans are dropped.",
     )
     max_wait_time: int = setting(
         "AGENTOPS_MAX_WAIT_TIME",
@@ -92,6 +93,6 @@ class AgentOpsSettings:
         "AGENTOPS_LOG_LEVEL",
         default=None,
         parse=level,
-        help="The log level of this package: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`; by default the "
-        "application's.",
+        help="The log level of this package: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`. By default the log level "
+        "that the application configures.",
     )

@@ -24,7 +24,7 @@ class CallSettings:
         default=(),
         parse=pairs,
         help="Providers of models, by the prefix of their names, for calls that fail before LiteLLM has resolved the "
-        "provider: `acme-=openai,our-claude=anthropic`. It has priority over the built-in prefixes.",
+        "provider: `acme-=openai,our-claude=anthropic`. These prefixes have priority over the built-in ones.",
     )
     stream_usage: bool = setting(
         "AGENTOPS_STREAM_USAGE",
@@ -58,8 +58,8 @@ class CallSettings:
         "AGENTOPS_METADATA_KEYS",
         default=(),
         parse=names,
-        help="Keys of LiteLLM's `metadata=` (and OpenInference's) that are recorded as `litellm.metadata.*`: "
-        "`tenant,feature`.",
+        help="Keys of LiteLLM's `metadata=` and of OpenInference's `using_metadata` that are recorded as "
+        "`litellm.metadata.*`: `tenant,feature`.",
     )
     baggage_keys: tuple[str, ...] = setting(
         "AGENTOPS_BAGGAGE_KEYS",
@@ -72,5 +72,6 @@ class CallSettings:
         "AGENTOPS_LITELLM_BUILTIN",
         default=False,
         parse=switch,
-        help="Whether `agentops` in LiteLLM's callbacks is LiteLLM's own, which exports every call a second time.",
+        help="Whether the name `agentops` in LiteLLM's callbacks means LiteLLM's own callback, which exports every call "
+        "a second time. By default it means a callback that does nothing.",
     )

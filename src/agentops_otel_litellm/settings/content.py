@@ -56,8 +56,8 @@ class ContentSettings:
         "AGENTOPS_CONTENT_CALL_LIMIT",
         default=262_144,
         parse=number_of("characters"),
-        help="Maximum length of all content of a call, in characters. The last messages of a longer conversation are "
-        "kept.",
+        help="Maximum length of all content of a call, in characters. Of a longer conversation, the last messages are "
+        "recorded.",
     )
     capture_media: bool = setting(
         "AGENTOPS_CAPTURE_MEDIA",
