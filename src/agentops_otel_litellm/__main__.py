@@ -55,12 +55,18 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="agentops-otel-litellm", description="OpenTelemetry for LiteLLM.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
-    doctor = commands.add_parser("doctor", help="report the setup, what prevents tracing, and what to do")
-    doctor.add_argument("--send", action="store_true", help="send a span to each destination, and report its response")
+    doctor = commands.add_parser("doctor", help="report the setup, the problems that prevent tracing, and what to do")
+    doctor.add_argument(
+        "--send", action="store_true", help="send a span to each destination, and report the response of each"
+    )
     doctor.add_argument("--quick", action="store_true", help="do not import LiteLLM, which takes seconds")
     doctor.add_argument("--json", action="store_true", help="print JSON, as docs/troubleshooting.md describes")
-    doctor.add_argument("app", nargs=argparse.REMAINDER, help="the command of your app, to check it too: -- python …")
-    run = commands.add_parser("run", help="start your app as opentelemetry-instrument does, always with this distro")
+    doctor.add_argument(
+        "app", nargs=argparse.REMAINDER, help="the command of your app, which is then checked too: -- python …"
+    )
+    run = commands.add_parser(
+        "run", help="start your app as opentelemetry-instrument does, always with this package's distro"
+    )
     run.add_argument("app", nargs=argparse.REMAINDER, help="the command of your app: -- python app.py")
     commands.add_parser("settings", help="print every setting, its default and its meaning as a Markdown table")
     return parser

@@ -34,7 +34,7 @@ CONSEQUENCES = MappingProxyType(
         COOLDOWNS: "litellm.cooldown_time is missing",
         THREADS: "synchronous calls in an event loop can be missing from the trace of their caller",
         BATCHES: "batch_completion has no span of its own, and its calls can be missing from the trace of their caller",
-        CALLBACKS: "calls that LiteLLM does not make by a function of its own are missing",
+        CALLBACKS: "calls without a traced function are missing, such as requests that the proxy passes through",
     }
 )
 """Feature → the telemetry that is missing without it."""
@@ -68,8 +68,9 @@ class Features:
             return
         with ignored_faults():  # a logging handler of the application may raise
             logger.warning(
-                "LiteLLM %s has moved the functions that are patched for %s: %s. Upgrade agentops-otel-litellm; if it "
-                "is up to date, please report this with the version of LiteLLM.",
+                "LiteLLM %s lacks functions that this package patches for %s: %s. Upgrade "
+                "agentops-otel-litellm; if the latest version logs this too, please report it with the version of "
+                "LiteLLM.",
                 version("litellm"),
                 feature,
                 CONSEQUENCES[feature],

@@ -204,7 +204,8 @@ def _load_hook(settings: Settings) -> Hook | None:
         from agentops_otel_litellm.completion_hook import Hook
     except ImportError:
         logger.warning(
-            "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK=%r is ignored: it needs opentelemetry-util-genai 1.2 or newer "
+            "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK=%r is ignored: completion hooks need opentelemetry-util-genai "
+            "1.2 or newer "
             "(pip install 'agentops-otel-litellm[upload]').",
             settings.completion_hook,
         )

@@ -60,7 +60,7 @@ def test_under_the_launcher() -> None:
         for record in check["records"]
         if record["name"] == "opentelemetry-instrument"
     )
-    assert (found["state"], found["text"]) == ("notice", "doctor runs under it")
+    assert (found["state"], found["text"]) == ("notice", "doctor runs under opentelemetry-instrument")
     path = f"/a/opentelemetry/instrumentation/auto_instrumentation{os.pathsep}/b"
     assert Examined(variables={"PYTHONPATH": path, "A": "b"}).subprocess_environment == {"PYTHONPATH": "/b", "A": "b"}
 

@@ -290,7 +290,7 @@ def test_after_the_launcher(backend: OTLPReceiver) -> None:
 
 
 NONSENSE = (
-    "OTEL_TRACES_EXPORTER names 'nonsense', which no installed package provides. It is left out. "
+    "OTEL_TRACES_EXPORTER names 'nonsense', which no installed package provides. This exporter is left out. "
     f"Name one of: agentops, agentops_console, console, otlp, {'otlp_proto_grpc, ' * HAS_GRPC}otlp_proto_http, none."
 )
 # What the user has set → what the program prints, what is told, and the spans that are sent.
@@ -334,9 +334,7 @@ def test_a_configuration_file(monkeypatch: pytest.MonkeyPatch, logged: LoggedWar
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", Recorder().providers["tracer_provider"])
     configure_unset(lambda: done.append("read again"))
     assert done == ["read"]
-    assert logged.take() == [
-        "OTEL_CONFIG_FILE is ignored: the app has set up OpenTelemetry itself, and its own setup is used."
-    ]
+    assert logged.take() == ["OTEL_CONFIG_FILE is ignored, because the app has set up OpenTelemetry itself."]
 
 
 def test_what_exporters_say_is_not_told(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> None:

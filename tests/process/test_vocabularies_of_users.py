@@ -92,7 +92,7 @@ def test_one_that_cannot_be_loaded_is_left_out(
         VOCABULARIES["gen_ai"],
         VOCABULARIES["llm"],
     ]
-    assert logged.take() == [f"The vocabulary acme='{value}' cannot be loaded ({fault}). It is left out."] * 2
+    assert logged.take() == [f"The vocabulary acme='{value}' cannot be loaded ({fault}), so it is left out."] * 2
 
 
 def test_the_page_names_all_of_ours() -> None:

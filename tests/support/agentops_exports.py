@@ -16,10 +16,18 @@ from support.servers.agentops_platform import AgentOpsPlatform
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 NOWHERE = "http://127.0.0.1:9"
 WAIT = "Spans are queued for AgentOps ({}): "
-NO_TOKEN = WAIT + "The token server cannot be used. Check the network and AGENTOPS_API_ENDPOINT."
-NO_COLLECTOR = WAIT + "The collector cannot be used. Check the network and AGENTOPS_EXPORTER_ENDPOINT."
-NO_ROUTE = WAIT + "The collector does not accept spans there. Check AGENTOPS_EXPORTER_ENDPOINT, the full URL."
-NO_PAIR = WAIT + "A new token is rejected. AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must belong together."
+NO_TOKEN = WAIT + "AgentOps sends no token. Check the network and AGENTOPS_API_ENDPOINT."
+NO_COLLECTOR = (
+    WAIT + "AgentOps' collector cannot be reached, or cannot accept spans now. Check the network and "
+    "AGENTOPS_EXPORTER_ENDPOINT."
+)
+NO_ROUTE = (
+    WAIT + "The server does not accept spans at this URL. Check AGENTOPS_EXPORTER_ENDPOINT, which is the full URL."
+)
+NO_PAIR = (
+    WAIT + "The collector rejects a new token. AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must belong to one "
+    "server."
+)
 LOST = "{} spans were not delivered to AgentOps."
 
 

@@ -39,7 +39,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({"OTEL_SDK_DISABLED": " True"}, [("SDK", "problem", "Unset OTEL_SDK_DISABLED.")]),
         (
             {"OTEL_PYTHON_DISTRO": "none-such", "OTEL_PYTHON_CONFIGURATOR": "agentops"},
-            [("distro", "problem", "OTEL_PYTHON_DISTRO='none-such' is not installed")],
+            [("distro", "problem", "OTEL_PYTHON_DISTRO names 'none-such', which is not installed")],
         ),
         (
             {"OTEL_PYTHON_DISTRO": "distro", "OTEL_PYTHON_CONFIGURATOR": "agentops"},
@@ -47,7 +47,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ),
         (
             {"OTEL_PYTHON_CONFIGURATOR": "none-such"},
-            [("configurator", "problem", "'none-such' is not installed: agentops")],
+            [("configurator", "problem", "'none-such', which is not installed: agentops")],
         ),
         ({"OTEL_PYTHON_CONFIGURATOR": "configurator"}, [("configurator", "notice", "set by OTEL_PYTHON_CONFIGURATOR")]),
         ({"OTEL_CONFIG_FILE": "no.yaml"}, [("OTEL_CONFIG_FILE", "problem", "pip install opentelemetry-configuration")]),
@@ -55,7 +55,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
             {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "a, *"},
             [("instrumentation", "problem", "LiteLLM is not traced")],
         ),
-        ({"PATH": "/nowhere"}, [("opentelemetry-instrument", "notice", "not on PATH")]),
+        ({"PATH": "/nowhere"}, [("opentelemetry-instrument", "notice", "the launcher is not on PATH")]),
     ],
     destinations.check: [
         ({}, [("traces", "notice", "the app's stderr; by default")]),
@@ -67,7 +67,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         (ENDPOINT, [("service.name", "notice", "unknown_service")]),
         ({**ENDPOINT, "AGENTOPS_SERVICE_NAME": "app"}, []),
         ({**ENDPOINT, "OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name=app"}, []),
-        ({**AGENTOPS, "OTEL_SERVICE_NAME": "app"}, [("AGENTOPS_API_KEY", "problem", "not set")]),
+        ({**AGENTOPS, "OTEL_SERVICE_NAME": "app"}, [("AGENTOPS_API_KEY", "problem", "no key is set")]),
         (
             {"AGENTOPS_API_KEY": KEY, "OTEL_TRACES_EXPORTER": "console"},
             [("service.name", "notice", "unknown_service")],
@@ -102,7 +102,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({CONTENT: "true", "AGENTOPS_REDACT": "none"}, [("AGENTOPS_REDACT", "notice", "with all keys and addresses")]),
         (
             {"AGENTOPS_LITELLM_BUILTIN": "true"},
-            [("AGENTOPS_LITELLM_BUILTIN", "notice", "exports every call once more")],
+            [("AGENTOPS_LITELLM_BUILTIN", "notice", "exports every call a second time")],
         ),
     ],
     values.check: [
@@ -112,7 +112,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ({"AGENTOPS_UMBRELLA": "canary"}, [("AGENTOPS_UMBRELLA", "notice", "agentops-otel-litellm settings")]),
         (
             {"AGENTOPS_SEMCONV": "gen_ai,traceloop"},
-            [("AGENTOPS_SEMCONV", "problem", "invalid value: 'gen_ai,traceloop'. It is ignored.")],
+            [("AGENTOPS_SEMCONV", "problem", "invalid value: 'gen_ai,traceloop'. The value is ignored.")],
         ),
         ({"OTEL_BSP_SCHEDULE_DELAY": "200", "OTEL_BSP_EXPORT_TIMEOUT": "30000"}, []),
         (
@@ -252,7 +252,7 @@ def test_agentops_beside_what_others_set_up(setup: dict[str, str]) -> None:
     for more, told_of in [
         ({}, []),
         ({"AGENTOPS_API_KEY": KEY}, [agentops]),
-        ({"AGENTOPS_API_KEY": "k"}, [agentops, "is not a UUID: AgentOps accepts no spans"]),
+        ({"AGENTOPS_API_KEY": "k"}, [agentops, "the key is not a UUID: AgentOps accepts no spans"]),
         ({"AGENTOPS_API_KEY": KEY, "OTEL_TRACES_EXPORTER": "none"}, []),
         ({"AGENTOPS_API_KEY": KEY, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}, []),
     ]:

@@ -176,5 +176,5 @@ def test_a_setting_that_is_none(text: str, logged: LoggedWarnings, monkeypatch: 
     assert read().model_providers == read().model_providers == ()
     accepted = "comma-separated pairs, as in `acme-=openai,our-claude=anthropic`"
     assert logged.take() == [
-        f"Invalid value for AGENTOPS_MODEL_PROVIDERS: {text!r} (expected {accepted}). It is ignored."
+        f"Invalid value for AGENTOPS_MODEL_PROVIDERS: {text!r} (expected {accepted}). The value is ignored."
     ]

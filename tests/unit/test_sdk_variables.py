@@ -70,6 +70,6 @@ def test_usable_part_of_a_list_is_kept(logged: LoggedWarnings) -> None:
         ),
         (
             "Invalid value for OTEL_EXPORTER_OTLP_HEADERS (expected name=value, separated by commas, and values "
-            "URL-encoded). Using the others."
+            "URL-encoded). Using the other headers."
         ),
     ]

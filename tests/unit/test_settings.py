@@ -47,7 +47,7 @@ def test_unknown_vocabularies(text: str, quoted: str, logged: LoggedWarnings) ->
     assert logged.take() == [
         (
             f"Invalid value for AGENTOPS_SEMCONV: {quoted} (expected a comma-separated choice of gen_ai, llm). "
-            "It is ignored."
+            "The value is ignored."
         )
     ]
 
@@ -69,7 +69,7 @@ def test_the_value_of_a_secret_is_not_told(logged: LoggedWarnings) -> None:
     assert WithPins.from_environment(environment) == WithPins(pin=None, door=7)
     assert sorted(logged.take()) == [
         "Invalid value for AGENTOPS_DOOR: 'front' (expected digits, not 'front'). Using 7.",
-        "Invalid value for AGENTOPS_PIN. It is ignored.",
+        "Invalid value for AGENTOPS_PIN. The value is ignored.",
     ]
 
 

@@ -88,7 +88,7 @@ def test_a_price_that_is_none(tmp_path: Path, logged: LoggedWarnings, value: obj
     assert logged.take() == [
         (
             f"AGENTOPS_PRICES: {path}: 'other': 'output_cost_per_token' must be a number of US dollars, 0 or more, "
-            f"not {shown}. The model is not used."
+            f"not {shown}. Your prices for this model are not used."
         )
     ]
     assert prices.of(CALL) == TOKENS
@@ -101,11 +101,11 @@ def test_a_name_that_is_not_known(tmp_path: Path, logged: LoggedWarnings) -> Non
     prices = read_prices(path)
     lines = logged.take()
     names = ", ".join(NAMES)
-    unknown = f"'input_cost' is not a known price. Known are {names}. The model is not used."
+    unknown = f"'input_cost' is not a known price. Known prices: {names}. Your prices for this model are not used."
     assert lines == [
         f"AGENTOPS_PRICES: {path}: 'other': {unknown}",
-        f"AGENTOPS_PRICES: {path}: 'mine': 'max_tokens' is not a known price. Known are {names}.",
-        f"AGENTOPS_PRICES: {path}: 'third' must be an object of prices, not 1. It is not used.",
+        f"AGENTOPS_PRICES: {path}: 'mine': 'max_tokens' is not a known price. Known prices: {names}.",
+        f"AGENTOPS_PRICES: {path}: 'third' must be an object of prices, not 1. Your prices for it are not used.",
     ]
     assert prices.of(CALL) == TOKENS
 

@@ -305,7 +305,7 @@ def test_a_collector_that_refuses_spans(platform: AgentOpsPlatform, logged: Logg
     platform.status = 400
     assert [export(exporter, "bad") for _ in range(2)] == [FAILURE] * 2
     assert logged.take() == [
-        "Spans are not delivered to AgentOps (status 400): The collector rejects these spans; others are sent."
+        "Spans are not delivered to AgentOps (status 400): The collector rejects these spans; other spans are sent."
     ]
     platform.status = 200
     assert export(exporter, "good") is SUCCESS

@@ -33,7 +33,11 @@ from support.agentops_exports import (
 from support.logged_warnings import LoggedWarnings
 from support.servers.agentops_platform import DOWN, TRACES_ROUTE, AgentOpsPlatform, Fault
 
-OVERFLOW = "AgentOps cannot be reached. The oldest spans are dropped: the queue has AGENTOPS_MAX_QUEUE_SIZE ({}) spans."
+OVERFLOW = (
+    "AgentOps cannot be reached, and the queue is full. The oldest spans are dropped. The maximum number of queued "
+    "spans "
+    "is AGENTOPS_MAX_QUEUE_SIZE ({})."
+)
 BEYOND = "Wed, 21 Oct 2015 07:28:00 +99999999999999"
 
 

@@ -87,7 +87,7 @@ def test_the_warning_waits_for_the_use_and_comes_once(
         use(provider)
         use(provider)
         (line,) = logged.take()
-    assert f"has moved the functions that are patched for {feature}: {CONSEQUENCES[feature]}." in line
+    assert f"lacks functions that this package patches for {feature}: {CONSEQUENCES[feature]}." in line
 
 
 def test_a_release_without_the_decorator(lacking: Lacking, provider: OpenAIProvider, logged: LoggedWarnings) -> None:

@@ -194,21 +194,21 @@ def _prices(model: str, entry: object, faults: list[str]) -> Prices:
     LiteLLM's price map are not prices: they are logged and ignored.
     """
     if not isinstance(entry, dict):
-        faults.append(f"{model!r} must be an object of prices, not {_quoted(entry)}. It is not used.")
+        faults.append(f"{model!r} must be an object of prices, not {_quoted(entry)}. Your prices for it are not used.")
         return {}
     prices: dict[str, float] = {}
     usable = True
     for name, value in entry.items():
         if name not in NAMES:
             usable = usable and "cost" not in name
-            faults.append(f"{model!r}: {name!r} is not a known price. Known are {', '.join(NAMES)}.")
+            faults.append(f"{model!r}: {name!r} is not a known price. Known prices: {', '.join(NAMES)}.")
         elif (known := _amount(value)) is not None:
             prices[name] = known
         else:
             usable = False
             faults.append(f"{model!r}: {name!r} must be a number of US dollars, 0 or more, not {_quoted(value)}.")
     if not usable:
-        faults[-1] += " The model is not used."
+        faults[-1] += " Your prices for this model are not used."
         return {}
     return prices
 

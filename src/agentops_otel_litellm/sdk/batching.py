@@ -27,7 +27,7 @@ class Unusable(NamedTuple):
     def instead(self) -> str:
         if self.used is None:
             return "The default is used."
-        return "Using the others." if is_secret(self.variable) else f"Using {self.used}."
+        return "Using the other headers." if is_secret(self.variable) else f"Using {self.used}."
 
 
 def unusable_batching(environment: Mapping[str, str]) -> Iterator[Unusable]:

@@ -47,9 +47,7 @@ def configure_unset(configure: Callable[[], None]) -> None:
     if len(kept) == len(SIGNALS):
         return
     if kept and os.environ.get(CONFIG_FILE):
-        warn_at_start_up(
-            logger, "%s is ignored: the app has set up OpenTelemetry itself, and its own setup is used.", CONFIG_FILE
-        )
+        warn_at_start_up(logger, "%s is ignored, because the app has set up OpenTelemetry itself.", CONFIG_FILE)
         return
     import_exporters = getattr(_configuration, "_import_exporters", None)
     replacements: dict[str, object] = {signal.configured_by: _leave_as_it_is for signal in kept}

@@ -91,7 +91,8 @@ DEFAULTS: Mapping[str, Default] = {
     ),
     "OTEL_EXPORTER_OTLP_COMPRESSION": Default("The compression of OTLP.", ("gzip",)),
     "OTEL_EXPORTER_OTLP_TIMEOUT": Default(
-        "Maximum duration of an export, in seconds. With the SDK's default of 10 seconds, a program takes 14 seconds to "
+        "Maximum duration of an export, in seconds. With the SDK's default of 10 seconds, a program takes 14 seconds "
+        "to "
         "exit if its collector is down.",
         ("3",),
     ),

@@ -72,7 +72,7 @@ def only_usable_exporters(environment: MutableMapping[str, str]) -> Iterator[Non
     """
     missing = missing_exporters(environment)
     for text, advice in dict.fromkeys((each.text, each.advice) for each in missing):
-        warn_at_start_up(logger, "%s It is left out. %s", text, advice)
+        warn_at_start_up(logger, "%s This exporter is left out. %s", text, advice)
     hidden: dict[str, str] = {}
     for signal in {each.signal for each in missing}:
         variable = f"OTEL_{signal}_EXPORTER"

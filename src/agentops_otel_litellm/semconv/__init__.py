@@ -61,7 +61,7 @@ def _load(entry_point: EntryPoint) -> Vocabulary | None:
     if fault is None:
         return vocabulary  # type: ignore[no-any-return]  # checked above
     logger.warning(
-        "The vocabulary %s=%r cannot be loaded (%s). It is left out.", entry_point.name, entry_point.value, fault
+        "The vocabulary %s=%r cannot be loaded (%s), so it is left out.", entry_point.name, entry_point.value, fault
     )
     return None
 

@@ -93,6 +93,7 @@ class AgentOpsSettings:
         "AGENTOPS_LOG_LEVEL",
         default=None,
         parse=level,
-        help="The log level of this package: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`. By default the log level "
+        help="The log level of this package: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`. By default the log "
+        "level "
         "that the application configures.",
     )

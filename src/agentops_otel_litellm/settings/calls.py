@@ -72,6 +72,7 @@ class CallSettings:
         "AGENTOPS_LITELLM_BUILTIN",
         default=False,
         parse=switch,
-        help="Whether the name `agentops` in LiteLLM's callbacks means LiteLLM's own callback, which exports every call "
+        help="Whether the name `agentops` in LiteLLM's callbacks means LiteLLM's own callback, which exports every "
+        "call "
         "a second time. By default it means a callback that does nothing.",
     )

@@ -73,7 +73,7 @@ def instead(declared: Field[object]) -> str:
     if declared.metadata["without"]:
         return str(declared.metadata["without"])
     default = format_value(declared.default)
-    return f"Using {default}." if default else "It is ignored."
+    return f"Using {default}." if default else "The value is ignored."
 
 
 def format_value(value: object) -> str:

@@ -16,7 +16,9 @@ class ProcessSettings:
         "AGENTOPS_FLUSH_ON_SIGNAL",
         default=True,
         parse=switch,
-        help="Whether finished telemetry is delivered before SIGTERM or SIGINT ends the process by the signal's default "
-        "action. The delivery takes at most `OTEL_EXPORTER_OTLP_TIMEOUT`, or `AGENTOPS_MAX_WAIT_TIME` if that is longer "
+        help="Whether finished telemetry is delivered before SIGTERM or SIGINT ends the process by the signal's "
+        "default "
+        "action. The delivery takes at most `OTEL_EXPORTER_OTLP_TIMEOUT`, or `AGENTOPS_MAX_WAIT_TIME` if that is "
+        "longer "
         "and AgentOps is a destination. The application's own signal handlers are not changed.",
     )

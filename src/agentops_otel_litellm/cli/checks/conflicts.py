@@ -30,7 +30,7 @@ def second_instrumentation(examined: Examined) -> Iterator[Record]:
         if name is not None and found.name not in disabled and "*" not in disabled:
             yield problem(
                 name,
-                "also traces LiteLLM: every call is recorded twice",
+                "this instrumentation also traces LiteLLM: every call is recorded twice",
                 f"Switch it off: {DISABLED}={','.join([*disabled, found.name])}. Or switch off this package: "
                 f"{DISABLED}={','.join([*disabled, INSTRUMENTATION])}",
             )
@@ -44,7 +44,8 @@ def vocabulary_without_agentops(examined: Examined) -> Iterator[Record]:
     if sends_to_agentops(examined.environment):
         yield problem(
             "AGENTOPS_SEMCONV",
-            "leaves out `agentops`, but AgentOps is a destination: it shows calls without tokens and cost",
+            "this setting leaves out `agentops`, but AgentOps is a destination: AgentOps shows calls without tokens "
+            "and cost",
             f"Set AGENTOPS_SEMCONV={','.join([AGENTOPS, *chosen])}, or unset it.",
         )
 
@@ -55,8 +56,8 @@ def content_without_redaction(examined: Examined) -> Iterator[Record]:
     if records_content and not settings.redact and settings.redactor is None:
         yield notice(
             "AGENTOPS_REDACT",
-            "`none`: prompts and responses are recorded with all keys and addresses in them",
-            "Unset AGENTOPS_REDACT, unless your backend may store all of this.",
+            "nothing is redacted: prompts and responses are recorded with all keys and addresses in them",
+            "Unset AGENTOPS_REDACT, unless your backend may store keys and addresses.",
         )
 
 
@@ -65,8 +66,9 @@ def litellms_own_callback(examined: Examined) -> Iterator[Record]:
     if examined.settings.litellm_builtin:
         yield notice(
             "AGENTOPS_LITELLM_BUILTIN",
-            "true: LiteLLM's own `agentops` callback exports every call once more",
-            "Unset AGENTOPS_LITELLM_BUILTIN: the callback is then accepted, and does nothing.",
+            "LiteLLM's own `agentops` callback exports every call a second time",
+            "Unset AGENTOPS_LITELLM_BUILTIN: `agentops` in LiteLLM's callbacks then means a callback that does "
+            "nothing.",
         )
 
 
@@ -76,7 +78,7 @@ def hook_without_its_package(examined: Examined) -> Iterator[Record]:
     if settings.completion_hook is not None and installed("opentelemetry-util-genai") is None:
         yield problem(
             "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK",
-            "is not called: opentelemetry-util-genai is not installed",
+            "the completion hook is not called, because opentelemetry-util-genai is not installed",
             "pip install 'agentops-otel-litellm[upload]'",
         )
 

@@ -21,7 +21,7 @@ STATUSES: Mapping[int, str] = {
     HTTPStatus.FORBIDDEN: "Check the key that is sent, in OTEL_EXPORTER_OTLP_HEADERS or AGENTOPS_API_KEY.",
     HTTPStatus.NOT_FOUND: "Check the path: OTEL_EXPORTER_OTLP_ENDPOINT is a base URL, "
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT the full URL.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "Check the path: it does not accept OTLP.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Check the path of the endpoint: the server does not accept OTLP there.",
 }
 ERRORS = {
     "BadStatusLine": "The server does not speak HTTP/1.1: use the port for OTLP over HTTP, usually 4318.",

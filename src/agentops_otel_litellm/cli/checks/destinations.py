@@ -82,7 +82,11 @@ def _describe(signal: str, name: str, examined: Examined) -> str:
 
 def _service_name(examined: Examined) -> Iterator[Record]:
     if lacks_service_name(examined.environment):
-        yield notice("service.name", "not set: backends show this app as unknown_service", "Set OTEL_SERVICE_NAME.")
+        yield notice(
+            "service.name",
+            "no service name is set: backends show this app as unknown_service",
+            "Set OTEL_SERVICE_NAME.",
+        )
 
 
 def _agentops_added(examined: Examined) -> Iterator[Record]:
@@ -95,9 +99,9 @@ def _agentops_added(examined: Examined) -> Iterator[Record]:
 def _check_agentops_key(examined: Examined) -> Iterator[Record]:
     key = examined.settings.api_key
     if key is None:
-        yield problem("AGENTOPS_API_KEY", "not set: AgentOps accepts no spans", COPY)
+        yield problem("AGENTOPS_API_KEY", "no key is set: AgentOps accepts no spans", COPY)
     elif not _is_uuid(key):
-        yield problem("AGENTOPS_API_KEY", "is not a UUID: AgentOps accepts no spans", COPY)
+        yield problem("AGENTOPS_API_KEY", "the key is not a UUID: AgentOps accepts no spans", COPY)
 
 
 def _is_uuid(text: str) -> bool:

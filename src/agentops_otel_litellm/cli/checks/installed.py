@@ -49,7 +49,7 @@ def litellm() -> Record:
     if found is None:
         return problem(
             "litellm",
-            "not installed for this Python: there are no calls to trace",
+            "LiteLLM is not installed for this Python: there are no calls to trace",
             "pip install litellm, or start the app and this command with the Python that has it.",
         )
     if get_dependency_conflicts((LITELLM,)):

@@ -37,8 +37,10 @@ def _launcher(examined: Examined) -> Record:
         started = starts_opentelemetry(str(Path(loaded).parent))
         return notice(
             LAUNCHER,
-            "doctor runs under it" if started else "PYTHONPATH starts OpenTelemetry in every Python process",
-            "Run doctor without it: the launcher sets variables, which this report then shows as yours."
+            "doctor runs under opentelemetry-instrument"
+            if started
+            else "a sitecustomize on PYTHONPATH starts OpenTelemetry in every Python process",
+            "Run doctor without opentelemetry-instrument, which sets variables that this report then shows as yours."
             if started
             else "",
         )
@@ -46,7 +48,9 @@ def _launcher(examined: Examined) -> Record:
     found = shutil.which(LAUNCHER, path=examined.variables.get("PATH"))
     if found is None:
         where = f": {beside}" if beside.exists() else ""
-        return notice(LAUNCHER, f"not on PATH{where}", "Activate the environment, or use the full path.")
+        return notice(
+            LAUNCHER, f"the launcher is not on PATH{where}", "Activate the environment, or use the full path."
+        )
     if beside.exists() and Path(found).resolve() != beside.resolve():
         return notice(LAUNCHER, f"{found} belongs to a different Python", f"Run {beside} instead.")
     return ok(LAUNCHER, f"{found}; an app that is started without it is not traced")
@@ -58,12 +62,13 @@ def _distro(examined: Examined) -> Record:
     if examined.distro is None:
         return problem("distro", "not installed", "pip install agentops-otel-litellm")
     if named and named != examined.distro.name:
-        text = f"OTEL_PYTHON_DISTRO={named!r} is not installed: {_describe(examined.distro)} is used"
+        text = f"OTEL_PYTHON_DISTRO names {named!r}, which is not installed: {_describe(examined.distro)} is used"
         return problem("distro", text, "Unset OTEL_PYTHON_DISTRO.")
     if not examined.has_our_distro:
         return problem(
             "distro",
-            f"{_describe(examined.distro)}, set by OTEL_PYTHON_DISTRO: its defaults apply, not those of this package",
+            f"{_describe(examined.distro)}, set by OTEL_PYTHON_DISTRO: the defaults of that distro apply, not the "
+            "defaults of this package",
             f"Unset OTEL_PYTHON_DISTRO, or start the app with: {RUN}",
         )
     origin = "set by OTEL_PYTHON_DISTRO" if named else "by default"
@@ -72,7 +77,7 @@ def _distro(examined: Examined) -> Record:
     return notice(
         "distro",
         f"{_describe(examined.distro)}, {origin}; also installed: {', '.join(map(_describe, others))}",
-        f"To ensure that this one is used, start the app with: {RUN}",
+        f"To ensure that this package's distro is used, start the app with: {RUN}",
     )
 
 
@@ -80,9 +85,13 @@ def _configurator(examined: Examined) -> Record:
     named = examined.variables.get("OTEL_PYTHON_CONFIGURATOR")
     chosen = examined.configurator
     if chosen is None:
-        return problem("configurator", "none is installed: the SDK is not set up", "pip install agentops-otel-litellm")
+        return problem(
+            "configurator",
+            "no configurator is installed, so the SDK is not set up",
+            "pip install agentops-otel-litellm",
+        )
     if named and named != chosen.name:
-        text = f"OTEL_PYTHON_CONFIGURATOR={named!r} is not installed: {_describe(chosen)} is used"
+        text = f"OTEL_PYTHON_CONFIGURATOR names {named!r}, which is not installed: {_describe(chosen)} is used"
         return problem("configurator", text, "Unset OTEL_PYTHON_CONFIGURATOR.")
     if is_ours(chosen):
         return ok(
@@ -90,7 +99,11 @@ def _configurator(examined: Examined) -> Record:
             f"{_describe(chosen)}, {'set by OTEL_PYTHON_CONFIGURATOR' if named else 'chosen by the distro'}",
         )
     origin = "set by OTEL_PYTHON_CONFIGURATOR" if named else "the first one found"
-    return notice("configurator", f"{_describe(chosen)}, {origin}", f"To use this package's, start the app with: {RUN}")
+    return notice(
+        "configurator",
+        f"{_describe(chosen)}, {origin}",
+        f"To use this package's configurator, start the app with: {RUN}",
+    )
 
 
 def _configuration_file(examined: Examined) -> Iterator[Record]:
@@ -100,7 +113,9 @@ def _configuration_file(examined: Examined) -> Iterator[Record]:
     masked_path = masked("OTEL_CONFIG_FILE", path)
     if not is_configured_by_file(examined.variables):
         yield notice(
-            "OTEL_CONFIG_FILE", "this version of the OpenTelemetry SDK does not read it", "Upgrade opentelemetry-sdk."
+            "OTEL_CONFIG_FILE",
+            "the installed version of the OpenTelemetry SDK does not read this variable",
+            "Upgrade opentelemetry-sdk.",
         )
     elif find_spec("opentelemetry.configuration") is None:
         yield problem(
@@ -126,7 +141,7 @@ def _instrumentation(examined: Examined) -> Record:
         return problem(
             "instrumentation",
             "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS switches this package off: LiteLLM is not traced",
-            f"Remove {INSTRUMENTATION!r} (or '*') from it.",
+            f"Remove {INSTRUMENTATION!r} (or '*') from OTEL_PYTHON_DISABLED_INSTRUMENTATIONS.",
         )
     found = [each for each in entry_points(group="opentelemetry_instrumentor") if is_ours(each)]
     if not found:

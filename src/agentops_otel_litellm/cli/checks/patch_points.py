@@ -19,7 +19,7 @@ from agentops_otel_litellm.patching.patch_points import PATCH_POINTS, missing
 
 SECONDS = 60
 NAME = "litellm"
-REPORT = "Please report it with the version of LiteLLM; its other calls are traced."
+REPORT = "Please report this, with the version of LiteLLM. Other calls are traced."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def check(examined: Examined) -> Iterator[Record]:
     if installed("litellm") is None:
         return
     if not examined.imports_litellm:
-        yield ok(NAME, "not checked: --quick does not import LiteLLM")
+        yield ok(NAME, "the patch points are not checked, because --quick does not import LiteLLM")
         return
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OTEL_SDK_DISABLED": "true"}  # no download of prices
     found = run_module(__name__, {**examined.subprocess_environment, **quiet}, SECONDS)
@@ -42,9 +42,12 @@ def check(examined: Examined) -> Iterator[Record]:
         yield problem(NAME, "cannot be imported", 'To see why: python -c "import litellm"')
         return
     points = PatchPoints(**found)
-    yield ok(NAME, f"{len(points.found)} of {len(PATCH_POINTS)} patch points found; the others exist in other versions")
+    yield ok(
+        NAME,
+        f"{len(points.found)} of {len(PATCH_POINTS)} patch points found; the others are functions of other versions",
+    )
     for name in points.absent:
-        yield notice(name, "not found: some calls are traced in part, or not at all", REPORT)
+        yield notice(name, "LiteLLM does not have this function: some calls are traced in part, or not at all", REPORT)
 
 
 def find_patch_points() -> PatchPoints:

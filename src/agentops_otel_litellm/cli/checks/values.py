@@ -35,7 +35,9 @@ def check(examined: Examined) -> Iterator[Record]:
         if variable.startswith("OTEL_"):
             yield ok(variable, f"{masked(variable, text)} (environment)")
         elif variable in OF_THE_SDK:
-            yield ok(variable, f"{MASK} (environment; of the AgentOps SDK, not read by this package)")
+            yield ok(
+                variable, f"{MASK} (environment; a variable of the AgentOps SDK, which this package does not read)"
+            )
     yield from map(_as_record, unread(examined.variables))
 
 

@@ -18,10 +18,10 @@ COPY = "Copy the key of your project from https://app.agentops.ai/settings/proje
 class Consequence(Enum):
     """What happens to spans that were not delivered."""
 
-    QUEUED = "They are sent later."
-    SPLIT = "They are sent in smaller parts; one that cannot be sent alone is dropped."
-    DROPPED = "They would be rejected again."
-    PARTLY_REJECTED = "The collector accepted the others."
+    QUEUED = "The spans are sent later."
+    SPLIT = "The spans are sent in smaller parts; a span that cannot be sent alone is dropped."
+    DROPPED = "The spans are dropped, because they would be rejected again."
+    PARTLY_REJECTED = "The collector rejected some of the spans, and accepted the others."
     STOPPED = "No spans can be delivered until the user changes a setting; none are queued."
 
 
@@ -66,7 +66,7 @@ NO_URL = DeliveryError(
     pause=60,
 )
 NO_KEY = DeliveryError(advice=f"AGENTOPS_API_KEY is not set. {COPY}", consequence=Consequence.STOPPED, pause=60)
-NO_TOKEN = DeliveryError(advice="The token server cannot be used. Check the network and AGENTOPS_API_ENDPOINT.")
+NO_TOKEN = DeliveryError(advice="AgentOps sends no token. Check the network and AGENTOPS_API_ENDPOINT.")
 KEY_REJECTED: Mapping[int, DeliveryError] = {
     HTTPStatus.BAD_REQUEST: DeliveryError(
         advice=f"AGENTOPS_API_KEY is not a UUID. {COPY}", consequence=Consequence.STOPPED, pause=60
@@ -76,24 +76,29 @@ KEY_REJECTED: Mapping[int, DeliveryError] = {
     ),
 }
 
-NO_COLLECTOR = DeliveryError(advice="The collector cannot be used. Check the network and AGENTOPS_EXPORTER_ENDPOINT.")
+NO_COLLECTOR = DeliveryError(
+    advice="AgentOps' collector cannot be reached, or cannot accept spans now. Check the network and "
+    "AGENTOPS_EXPORTER_ENDPOINT."
+)
 LATE = DeliveryError(
     advice="The collector accepts requests but does not respond in time. Spans are dropped after several requests "
     "without a response. It may be overloaded, or need a longer AGENTOPS_MAX_WAIT_TIME.",
     was_sent=True,
 )
 TOKEN_REJECTED = DeliveryError(
-    advice="A new token is rejected. AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must belong together.",
+    advice="The collector rejects a new token. AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must belong to "
+    "one server.",
     pause=60,
 )
 NO_ROUTE = DeliveryError(
-    advice="The collector does not accept spans there. Check AGENTOPS_EXPORTER_ENDPOINT, the full URL.", pause=60
+    advice="The server does not accept spans at this URL. Check AGENTOPS_EXPORTER_ENDPOINT, which is the full URL.",
+    pause=60,
 )
 TOO_LARGE = DeliveryError(advice="The collector does not accept a request of that size.", consequence=Consequence.SPLIT)
 BROKEN = DeliveryError(advice="The exporter failed.", pause=60)
-UNSENDABLE = DeliveryError(advice="They cannot be encoded.", consequence=Consequence.SPLIT)
+UNSENDABLE = DeliveryError(advice="The spans cannot be encoded.", consequence=Consequence.SPLIT)
 SPANS_REJECTED = DeliveryError(
-    advice="The collector rejects these spans; others are sent.", consequence=Consequence.DROPPED
+    advice="The collector rejects these spans; other spans are sent.", consequence=Consequence.DROPPED
 )
 SOME_REJECTED = DeliveryError(
     advice="The collector rejects some spans and accepts the others.", consequence=Consequence.PARTLY_REJECTED

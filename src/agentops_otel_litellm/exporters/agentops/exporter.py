@@ -84,8 +84,9 @@ class AgentOpsSpanExporter(SpanExporter):
             delivered = self._sender.put([self._copies.copy(span) for span in spans])
         if self._sender.has_overflowed:
             self._warn_once(
-                "AgentOps cannot be reached. The oldest spans are dropped: the queue has AGENTOPS_MAX_QUEUE_SIZE "
-                f"({self._settings.max_queue_size}) spans."
+                "AgentOps cannot be reached, and the queue is full. The oldest spans are dropped. The maximum number "
+                "of "
+                f"queued spans is AGENTOPS_MAX_QUEUE_SIZE ({self._settings.max_queue_size})."
             )
         return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
 
