@@ -9,7 +9,7 @@ import litellm
 import pytest
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.readers.figures import litellm_cost
+from agentops_otel_litellm.readers.litellm_cost import litellm_cost
 from agentops_otel_litellm.readers.messages import messages_usage
 from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.usage import read_usage

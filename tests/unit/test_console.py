@@ -39,7 +39,7 @@ from agentops_otel_litellm.call import (
 from agentops_otel_litellm.exporters.console import ConsoleSpanExporter, totals
 from agentops_otel_litellm.exporters.console.ended_call import ATTRIBUTES
 from agentops_otel_litellm.exporters.console.exporter import HINT
-from agentops_otel_litellm.exporters.console.figures import dollars, duration, printable, tokens
+from agentops_otel_litellm.exporters.console.formatting import dollars, duration, printable, tokens
 from agentops_otel_litellm.exporters.console.line import FIGURES
 from agentops_otel_litellm.open_spans import OPEN_SPANS, OpenSpans
 from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary

@@ -127,5 +127,5 @@ class ResponseReader:
         if usage is None or not self.is_recorded:
             return cost
         if cost is None or not cost.total:
-            cost = self._api_format.price(result, logging) or readers.price_hit(result, logging) or cost
-        return cost and readers.itemised(cost, usage, logging)
+            cost = self._api_format.price(result, logging) or readers.price_cached_response(result, logging) or cost
+        return cost and readers.with_cost_parts(cost, usage, logging)

@@ -43,7 +43,7 @@ from agentops_otel_litellm.readers.messages import MESSAGES
 from agentops_otel_litellm.readers.moderation import MODERATION
 from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
 from agentops_otel_litellm.readers.opt_outs import is_message_logging_off
-from agentops_otel_litellm.readers.prices import itemised, price_hit, price_result
+from agentops_otel_litellm.readers.prices import price_cached_response, price_result, with_cost_parts
 from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
 from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, session_of_turns
@@ -130,13 +130,12 @@ __all__ = [
     "is_over",
     "is_stream",
     "is_stream_manager",
-    "itemised",
     "logged_cost",
     "logged_parameters",
     "logged_result",
     "logged_timing",
     "logged_usage",
-    "price_hit",
+    "price_cached_response",
     "price_result",
     "read_app",
     "read_cache_hit",
@@ -156,4 +155,5 @@ __all__ = [
     "read_target",
     "session_of_turns",
     "was_made",
+    "with_cost_parts",
 ]

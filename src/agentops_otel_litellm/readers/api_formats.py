@@ -27,7 +27,7 @@ class ApiFormat:
     response: Callable[[Any], Response]
     usage: Callable[[Any], Usage | None] = read_usage
     counted: Callable[[Usage, Any], Usage | None] = read_counted
-    """Usage, LiteLLM's logging object → the usage that the provider has counted."""
+    """Usage as LiteLLM reports it, LiteLLM's logging object → the part that the provider has counted."""
     cost: Callable[[Any], Cost | None] = responses.read_cost
     chunks: Callable[[Any], streams.Chunks] = streams.DefaultChunks
     """LiteLLM's stream → the reader of its chunks."""

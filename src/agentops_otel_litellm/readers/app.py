@@ -17,12 +17,12 @@ from opentelemetry.context import Context
 
 from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.call import App
-from agentops_otel_litellm.readers.values import identifier, integer, members, read_fields, rows_for
+from agentops_otel_litellm.readers.values import fields_of, identifier, integer, read_fields, rows_for
 
 Parameters = Mapping[str, Any]
 
-_LONGEST = 256
-_MOST_TAGS = 64
+_MAX_LENGTH = 256
+_MAX_TAGS = 64
 
 
 def label(value: Any) -> str | None:
@@ -36,17 +36,17 @@ def label(value: Any) -> str | None:
 def tags(value: Any) -> tuple[str, ...] | None:
     if not isinstance(value, list | tuple):
         return None
-    return tuple(_short(tag) for tag in value[:_MOST_TAGS] if isinstance(tag, str)) or None
+    return tuple(_short(tag) for tag in value[:_MAX_TAGS] if isinstance(tag, str)) or None
 
 
 def _short(text: str) -> str:
     """Cut a text, and remove lone surrogates, which no exporter can encode."""
-    return clean_text(str.__str__(text)[:_LONGEST])
+    return clean_text(str.__str__(text)[:_MAX_LENGTH])
 
 
 def _conversation(value: Any) -> str | None:
-    """The id of the Responses API's conversation, which is an id or an object with one."""
-    return identifier(value if isinstance(value, str) else members(value).get("id"))
+    """The id in the Responses API's parameter `conversation`, which is either the id or an object with a field `id`."""
+    return identifier(value if isinstance(value, str) else fields_of(value).get("id"))
 
 
 _PROXY = rows_for(
@@ -70,7 +70,7 @@ _PARAMETERS = rows_for(
         "conversation": ("conversation_id", _conversation),
     },
 )
-_GIVEN = frozenset(_PARAMETERS)
+_PARAMETER_NAMES = frozenset(_PARAMETERS)
 _METADATA = rows_for(
     App,
     {
@@ -98,9 +98,11 @@ _CONTEXT = rows_for(
         "tag.tags": ("tags", tags),
     },
 )
-_PLACES = ("metadata", "litellm_metadata")
-"""The proxy writes to the second if the first is a parameter of the provider, so the second takes precedence."""
-_GENERATED = "litellm_session_id_generated"
+_METADATA_PARAMETERS = ("metadata", "litellm_metadata")
+"""Parameters that contain LiteLLM's metadata. If the provider's API has a parameter `metadata`, the proxy writes its
+metadata to `litellm_metadata`, so the second takes precedence.
+"""
+_IS_GENERATED_SESSION = "litellm_session_id_generated"
 
 
 def read_app(
@@ -109,22 +111,27 @@ def read_app(
     metadata_keys: Sequence[str] = (),
     baggage_keys: Sequence[str] = (),
 ) -> App | None:
-    """Read baggage, OpenInference's context and the parameters; the later ones take precedence."""
+    """Read the user, session, tags and metadata from baggage, from OpenInference's context and from the parameters.
+
+    If several of these sources have a value, the last one in this order is used.
+    """
     known: dict[str, Any] = {}
     metadata: dict[str, str] = {}
     if context:
         _read_context(context, baggage_keys, known, metadata)
-    places = [place for name in _PLACES if isinstance(place := parameters.get(name), dict) and place]
-    for place in places:
-        known |= read_fields(place, _PROXY)
-    if not _GIVEN.isdisjoint(parameters):
+    metadata_dicts = [
+        entries for name in _METADATA_PARAMETERS if isinstance(entries := parameters.get(name), dict) and entries
+    ]
+    for entries in metadata_dicts:
+        known |= read_fields(entries, _PROXY)
+    if not _PARAMETER_NAMES.isdisjoint(parameters):
         known |= read_fields(parameters, _PARAMETERS)
-    for place, rows in product(places, (_METADATA, _TRACE)):
-        known |= _without_generated_session(read_fields(place, rows), place)
+    for entries, rows in product(metadata_dicts, (_METADATA, _TRACE)):
+        known |= _without_generated_session(read_fields(entries, rows), entries)
     if "litellm_session_id" in parameters:
-        known |= _session(parameters["litellm_session_id"], places)
-    for place in (*_openinference(context), *places) if metadata_keys else ():
-        metadata |= _named(place, metadata_keys)
+        known |= _session(parameters["litellm_session_id"], metadata_dicts)
+    for entries in (*_openinference(context), *metadata_dicts) if metadata_keys else ():
+        metadata |= _select_labels(entries, metadata_keys)
     return App(**known, metadata=metadata or None) if known or metadata else None
 
 
@@ -132,9 +139,9 @@ def _read_context(context: Context, keys: Sequence[str], known: dict[str, Any], 
     """Read OpenInference's context, and the baggage entries `keys`. Session, user and conversation are added to
     `known`, the others to `metadata`.
     """
-    carried = baggage.get_all(context)
-    if carried:
-        for name, value in _named(carried, keys).items():
+    entries = baggage.get_all(context)
+    if entries:
+        for name, value in _select_labels(entries, keys).items():
             if name in _BAGGAGE:
                 known[_BAGGAGE[name]] = value
             else:
@@ -142,29 +149,30 @@ def _read_context(context: Context, keys: Sequence[str], known: dict[str, Any], 
     known |= read_fields(context, _CONTEXT)
 
 
-def _named(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+def _select_labels(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """The entries of `values` with these names, as labels. Values that are neither texts nor integers are omitted."""
     return {name: known for name in names if (known := label(values.get(name))) is not None}
 
 
 def _openinference(context: Context) -> Iterator[Mapping[str, Any]]:
     """OpenInference's metadata, which the context has as JSON."""
     text, metadata = context.get("metadata"), None
-    with suppress(ValueError):  # an entry of other code
+    with suppress(ValueError):  # different code may have set the key `metadata` to a text that is not JSON
         metadata = json.loads(text) if isinstance(text, str) else None
     if isinstance(metadata, dict):
         yield metadata
 
 
-def _without_generated_session(known: dict[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
-    """Omit a session that the proxy has generated, which it can be configured to do for calls without a session."""
-    if place.get(_GENERATED):
+def _without_generated_session(known: dict[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Omit the session id if the proxy has generated it. The proxy can be configured to do so for calls without one."""
+    if entries.get(_IS_GENERATED_SESSION):
         known.pop("session_id", None)
     return known
 
 
-def _session(value: Any, places: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _session(value: Any, metadata_dicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Read `litellm_session_id`, unless LiteLLM has set it to the trace id or to a generated session."""
     session = label(value)
-    generated = [label(place.get("trace_id")) for place in places]
-    generated += [label(place.get("session_id")) for place in places if place.get(_GENERATED)]
+    generated = [label(entries.get("trace_id")) for entries in metadata_dicts]
+    generated += [label(entries.get("session_id")) for entries in metadata_dicts if entries.get(_IS_GENERATED_SESSION)]
     return {} if session is None or session in generated else {"session_id": session}

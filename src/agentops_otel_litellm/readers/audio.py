@@ -17,10 +17,10 @@ from agentops_otel_litellm.readers.usage import read_media_usage
 from agentops_otel_litellm.readers.values import (
     count,
     field,
+    fields_of,
     file_size,
     keyword,
     length,
-    members,
     number,
     read_fields,
     rows_for,
@@ -85,7 +85,7 @@ def transcription_request(parameters: Parameters) -> Request:
 
 def transcription_response(result: Any) -> Response:
     """Read a transcript. The language is omitted for providers whose transcripts LiteLLM completes with English."""
-    transcript, hidden = members(result), getattr(result, "_hidden_params", None)
+    transcript, hidden = fields_of(result), getattr(result, "_hidden_params", None)
     provider = provider_named(keyword(field(hidden, "custom_llm_provider")) or "")
     return replace(
         default_response(result),

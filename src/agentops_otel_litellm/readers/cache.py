@@ -8,5 +8,5 @@ from agentops_otel_litellm.readers.values import field
 
 
 def read_cache_hit(logging: Any) -> bool:
-    """Whether LiteLLM's logging object has a cache hit, which newer releases record for every kind of response."""
+    """Whether LiteLLM's logging object reports a cache hit. Newer releases report it for every kind of response."""
     return field(getattr(logging, "caching_details", None), "cache_hit") is True

@@ -1,11 +1,11 @@
-"""Parameters that show whether LiteLLM calls its own function to continue a call, and which one."""
+"""Parameters that show whether LiteLLM calls one of its own functions to continue a call, and which call."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from agentops_otel_litellm.readers.values import identifier, members
+from agentops_otel_litellm.readers.values import fields_of, identifier
 
 Parameters = Mapping[str, Any]
 
@@ -16,12 +16,14 @@ def read_logging_object(parameters: Parameters) -> Any:
 
 
 def is_by_twin(parameters: Parameters, function: str) -> bool:
-    """Whether the asynchronous twin of `function` calls it: the twin sets a flag with its own name."""
+    """Whether the asynchronous twin of `function` calls it. The twin passes a flag with its own name,
+    `acompletion=True`.
+    """
     return parameters.get(f"a{function}") is True
 
 
 def read_messages(parameters: Parameters) -> Any:
-    """The messages. They are only compared by identity."""
+    """The messages of a call. The caller only compares this object by identity."""
     return parameters.get("messages")
 
 
@@ -32,11 +34,13 @@ def is_mocked(parameters: Parameters) -> bool:
 
 def read_id(result: Any) -> str | None:
     """The provider's id of the response, which is unique."""
-    return identifier(members(result).get("id"))
+    return identifier(fields_of(result).get("id"))
 
 
 def is_of_model_list(parameters: Parameters) -> bool:
-    """Whether it is one call with a `model_list`, of which LiteLLM uses the first model that responds."""
+    """Whether the parameters are of a call with a `model_list`, for which LiteLLM uses the first model that
+    responds.
+    """
     return "deployments" in parameters
 
 

@@ -14,9 +14,9 @@ from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
     count,
     field,
+    fields_of,
+    has_value,
     is_collection,
-    is_given,
-    members,
     model_name,
     read_fields,
     rows_for,
@@ -36,47 +36,48 @@ _CACHED = rows_for(
 
 
 def decisions_request(parameters: Parameters) -> Request:
-    """Read a request. The text is OpenAI's `input` or System One's `state`; any other JSON there has no length."""
+    """Read a request. The text is OpenAI's `input` or System One's `state`; if that is JSON, its length is unknown."""
     length, kinds = _measured_input(
-        parameters.get("input") if is_given(parameters.get("input")) else parameters.get("state")
+        parameters.get("input") if has_value(parameters.get("input")) else parameters.get("state")
     )
-    kinds |= {kind for name, kind in _MEDIA if is_given(parameters.get(name))}
+    kinds |= {kind for name, kind in _MEDIA if has_value(parameters.get(name))}
     return Request(
         model=model_name(parameters.get("model")),
         content_length=length,
         modalities=tuple(sorted(kinds)) or None,
         images_count=count(parameters.get("images")),
-        questions_count=_entries(parameters.get("questions")),
+        questions_count=_entries_count(parameters.get("questions")),
     )
 
 
-def _measured_input(given: Any) -> tuple[int | None, set[str]]:
-    if isinstance(given, str):
-        return len(given), {"text"}
-    if not is_collection(given):
+def _measured_input(text_or_messages: Any) -> tuple[int | None, set[str]]:
+    """The number of characters, `None` if it is unknown, and the modalities."""
+    if isinstance(text_or_messages, str):
+        return len(text_or_messages), {"text"}
+    if not is_collection(text_or_messages):
         return None, set()
-    contents: Sequence[Any] = [field(message, "content") for message in given]
+    contents: Sequence[Any] = [field(message, "content") for message in text_or_messages]
     if any(content is None for content in contents):
         return None, set()
     length, kinds = measure(contents)
     return length, set(kinds or ())
 
 
-def _entries(given: Any) -> int | None:
-    """The number of entries: of OpenAI's list or System One's object."""
-    return len(given) if isinstance(given, dict) else count(given)
+def _entries_count(value: Any) -> int | None:
+    """The number of questions or answers, which are a list in OpenAI's format and an object in System One's."""
+    return len(value) if isinstance(value, dict) else count(value)
 
 
 def decisions_response(result: Any) -> Response:
-    return replace(default_response(result), results_count=_entries(field(result, "answers")))
+    return replace(default_response(result), results_count=_entries_count(field(result, "answers")))
 
 
 def decisions_usage(result: Any) -> Usage | None:
-    """Read the usage. System One's has no separate details, for which LiteLLM sets 0 if they are missing."""
+    """Read the usage. System One reports cached tokens beside the other counts; LiteLLM sets 0 for missing counts."""
     usage = read_usage(result)
     if usage is None:
         return None
-    counts = {**vars(usage), **read_fields(members(field(result, "usage")), _CACHED)}
+    counts = {**vars(usage), **read_fields(fields_of(field(result, "usage")), _CACHED)}
     return Usage(**{name: count for name, count in counts.items() if count or name in {"input", "output"}})
 
 

@@ -22,7 +22,7 @@ _PROVIDERS = ("litellm.llms.", "openai")
 # Exceptions of HTTP clients: without a response, and while reading a response.
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
 _UNREADABLE = frozenset({"JSONDecodeError"})
-_DEEPEST = 16
+_MAX_CAUSES = 16
 # A class that is made at run time may have any name.
 _CLASS = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
 _QUALIFIED = re.compile(r"[\w.<>]{1,250}", re.ASCII)
@@ -47,7 +47,7 @@ def read_failure(error: BaseException) -> Failure:
 
 
 def _original(error: BaseException) -> BaseException:
-    """The exception whose class and status describe the failure, which LiteLLM may have mapped to a less exact one."""
+    """The exception that describes the failure best. LiteLLM may have mapped it to an exception that is less exact."""
     return _of_client(_with_original_status(_untranslated(error)))
 
 
@@ -71,7 +71,11 @@ def _class_name(error: BaseException) -> str:
 
 
 def read_client_failure(client: Any, error: BaseException) -> Failure:
-    """Read the facts of the exception that OpenAI's `client` would raise for its HTTP client's, if it did not retry."""
+    """Read the failure of a request that OpenAI's `client` retries.
+
+    `error` is the exception of the HTTP client. OpenAI's client converts it to an exception of its own only if it does
+    not retry, so the conversion is done here.
+    """
     response = getattr(error, "response", None)
     if response is None:
         return read_failure(error)
@@ -79,7 +83,9 @@ def read_client_failure(client: Any, error: BaseException) -> Failure:
 
 
 def _provider(error: Any) -> str | None:
-    """LiteLLM's provider, except the name that it uses in Gemini's streams for both of Google's services."""
+    """LiteLLM's name of the provider. The name `vertex_ai_beta` is omitted: streams of both of Google's services have
+    it.
+    """
     name = keyword(getattr(error, "llm_provider", None))
     return None if name == "vertex_ai_beta" else name
 
@@ -97,13 +103,14 @@ def _own_status(error: Any) -> int | None:
 
 
 def _of_client(error: BaseException) -> BaseException:
-    """The exception itself, or its cause if LiteLLM has set a status for a lost connection or an unreadable response.
+    """Return the HTTP client's exception, if LiteLLM has raised `error` because of it; otherwise return `error`.
 
-    LiteLLM maps every exception that it does not know to `APIConnectionError`, so the cause of that is returned too.
+    LiteLLM sets the status 422 or 500 for a lost connection and for an unreadable response. It also maps every
+    exception that it does not know to `APIConnectionError`, whose cause is returned whatever it is.
     """
     if _own_status(error) not in _STATUSES_WITHOUT_RESPONSE:
         return error
-    others = [each for each in islice(_causes(error), _DEEPEST) if not type(each).__module__.startswith("litellm.")]
+    others = [each for each in islice(_causes(error), _MAX_CAUSES) if not type(each).__module__.startswith("litellm.")]
     if not others:
         return error
     cause = next((each for each in others if type(each) is not Exception), others[0])  # LiteLLM raises `Exception` too
@@ -112,13 +119,14 @@ def _of_client(error: BaseException) -> BaseException:
 
 
 def _with_original_status(error: BaseException) -> BaseException:
-    """The exception itself, or its cause with the provider's status if LiteLLM has replaced that.
+    """Return the cause that has the provider's status, if LiteLLM has replaced the status; otherwise return `error`.
 
-    Older releases map by the text of the response: a 401 with a text that they do not recognise becomes a 400.
+    Older releases of LiteLLM choose the status by the text of the response: a 401 whose text they do not recognise
+    becomes a 400.
     """
     if _own_status(error) not in _STATUSES_OF_ANY_RESPONSE:
         return error
-    for cause in islice(_causes(error), _DEEPEST):
+    for cause in islice(_causes(error), _MAX_CAUSES):
         if not type(cause).__module__.startswith(_PROVIDERS):
             break
         status = _status(cause)
@@ -136,12 +144,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _untranslated(error: BaseException) -> BaseException:
-    """The exception itself, or the one of LiteLLM's that caused it by way of a `ValueError`.
+    """Return the first exception that LiteLLM raised, if it has translated the request; otherwise return `error`.
 
-    If LiteLLM has translated a request, it wraps its own exceptions in a `ValueError` and maps that to a status of 500.
+    If LiteLLM has translated a request, it wraps the first exception in a `ValueError`, and maps the `ValueError` to an
+    exception with the status 500.
     """
     if _own_status(error) in _STATUSES_WITHOUT_RESPONSE:
-        for raised, cause in pairwise(islice(_causes(error), _DEEPEST)):
+        for raised, cause in pairwise(islice(_causes(error), _MAX_CAUSES)):
             if type(raised) is ValueError and type(cause).__module__.startswith("litellm."):
                 return cause
     return error
@@ -163,10 +172,11 @@ def _qualified(kind: type) -> str:
 def _code(error: BaseException) -> str | None:
     """The provider's error code, from the body of its response.
 
-    LiteLLM may keep the body only on the exception that was raised first. The chain also contains exceptions of earlier
-    responses: they have a different status, or follow one that has a body.
+    LiteLLM may keep the body only on the exception that was raised first, so the chain of causes is searched. The chain
+    can also contain exceptions of earlier responses. These have a different status, or follow an exception with a body,
+    so the search ends before them.
     """
-    for raised in islice((error, *islice(_causes(error), _DEEPEST)), _DEEPEST):
+    for raised in islice((error, *islice(_causes(error), _MAX_CAUSES)), _MAX_CAUSES):
         if _status(raised) != _status(error):
             break
         body = getattr(raised, "body", None)
@@ -177,9 +187,9 @@ def _code(error: BaseException) -> str | None:
 
 
 def _retry_after(error: BaseException) -> float | None:
-    """Seconds after the response until a retry is accepted: from headers, or the time of the Router's cooldown.
+    """Seconds after the response until a retry is accepted, from the response's headers or from the Router's cooldown.
 
-    OpenAI also has a header in milliseconds.
+    OpenAI sends the header `retry-after-ms` as well, in milliseconds.
     """
     headers = _headers(error)
     milliseconds = quantity(_header(headers, "retry-after-ms"))

@@ -22,11 +22,11 @@ from agentops_otel_litellm.readers.streams import copy_attributes, reported_usag
 from agentops_otel_litellm.readers.values import (
     characters,
     elements,
+    fields_of,
     identifier,
     index,
     integer,
     is_collection,
-    members,
     model_name,
     read_fields,
     rows_for,
@@ -55,9 +55,9 @@ _MODALITIES = rows_for(
 
 
 def generate_content_response(result: Any) -> Response:
-    answer = _Candidates(camel)
-    answer.add(camel(result))
-    return Response(**vars(answer.response()), cache_hit=cache_hit(result))
+    candidates = _Candidates(camel)
+    candidates.add(camel(result))
+    return Response(**vars(candidates.response()), cache_hit=cache_hit(result))
 
 
 def generate_content_usage(result: Any) -> Usage | None:
@@ -65,14 +65,14 @@ def generate_content_usage(result: Any) -> Usage | None:
 
 
 def _counted(result: Any) -> Mapping[str, Any]:
-    """Google's `usageMetadata` as on the wire."""
+    """Google's `usageMetadata`, with names in camel case."""
     counted = camel(camel(result).get("usageMetadata"))
     return {name: list(map(camel, value)) if is_collection(value) else value for name, value in counted.items()}
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
-    """Convert Google's counts. Its output excludes thoughts, unless the total shows otherwise; `Usage.output` includes
-    them.
+    """Convert Google's counts. `Usage.output` includes thoughts. Google's count of the output excludes them, unless the
+    total shows that they are included.
     """
     known = read_fields(counted, _COUNTS)
     if not known.get("input") and not known.get("output"):
@@ -81,7 +81,7 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
     if known.get("reasoning") and known["input"] + known.get("output", 0) != known.get("total"):
         known["output"] = known.get("output", 0) + known["reasoning"]
     for part in ("prompt", "candidates"):
-        for detail in map(members, elements(counted.get(f"{part}TokensDetails"))):
+        for detail in map(fields_of, elements(counted.get(f"{part}TokensDetails"))):
             known |= read_fields({f"{part}{text(detail.get('modality'))}": detail.get("tokenCount")}, _MODALITIES)
     return Usage(**known)
 
@@ -89,14 +89,14 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
 class _Candidates:
     """Combines the candidates of one response, or of all chunks of a stream, into a `Response`."""
 
-    __slots__ = ("_calls", "_id", "_length", "_model", "_read", "_reasons")
+    __slots__ = ("_id", "_length", "_model", "_read", "_reasons", "_tool_call_count")
 
     def __init__(self, read: Callable[[Any], Mapping[str, Any]]) -> None:
         self._read = read
         self._id: str | None = None
         self._model: str | None = None
         self._length = 0
-        self._calls = 0
+        self._tool_call_count = 0
         self._reasons: dict[int, str | None] = {}
 
     def add(self, response: Mapping[str, Any]) -> bool:
@@ -112,7 +112,7 @@ class _Candidates:
                 written = part.get("text")
                 if written and not part.get("thought"):
                     self._length += characters(written)
-                self._calls += "functionCall" in part
+                self._tool_call_count += "functionCall" in part
                 output = output or bool(written or "functionCall" in part or "inlineData" in part)
         return output
 
@@ -121,10 +121,10 @@ class _Candidates:
         return Response(
             id=self._id,
             model=self._model,
-            finish_reasons=("tool_calls",) if self._calls and reasons == ("stop",) else reasons or None,
+            finish_reasons=("tool_calls",) if self._tool_call_count and reasons == ("stop",) else reasons or None,
             choices_count=len(reasons),
             content_length=self._length,
-            tool_calls_count=self._calls,
+            tool_calls_count=self._tool_call_count,
         )
 
 
@@ -136,7 +136,7 @@ class GenerateContentChunks:
     def __init__(self, stream: Any) -> None:
         self._chat = translated_chat(stream)
         self._events = ServerSentEvents()
-        self._candidates = _Candidates(members)  # as on the wire
+        self._candidates = _Candidates(fields_of)  # as on the wire
         self.counted: Mapping[str, Any] = {}
         """Google's `usageMetadata`."""
         self.failure: Failure | None = None
@@ -147,13 +147,13 @@ class GenerateContentChunks:
             if self._candidates.add(response) and self.first_token is None:
                 self.first_token = at
             if "usageMetadata" in response:
-                self.counted = members(response["usageMetadata"])
+                self.counted = fields_of(response["usageMetadata"])
             if "error" in response:
                 self.failure = _failure(response["error"])
 
     @property
     def translated(self) -> bool:
-        """Whether LiteLLM translates a chat stream into this stream."""
+        """Whether LiteLLM translates a chat stream of a different provider into this stream."""
         return self._chat is not None
 
     def response(self) -> Response:
@@ -168,7 +168,7 @@ class GenerateContentChunks:
 
 def _failure(error: Any) -> Failure:
     """Read the status of an error. Its text is left out."""
-    known = members(error)
+    known = fields_of(error)
     status = text(known.get("status"))
     kind = status if status is not None and re.fullmatch(r"[A-Z_]{1,64}", status) else "UNKNOWN"
     return Failure(type=kind, ancestry=(kind,), status_code=integer(known.get("code")))

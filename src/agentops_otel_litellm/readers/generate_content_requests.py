@@ -7,7 +7,7 @@ from typing import Any
 
 from agentops_otel_litellm.call import Request
 from agentops_otel_litellm.readers.google import ROLES, camel, each_of, generate_config
-from agentops_otel_litellm.readers.requests import Parameters, conversation, reasoning_level
+from agentops_otel_litellm.readers.requests import Parameters, conversation_fields, reasoning_level
 from agentops_otel_litellm.readers.values import (
     elements,
     integer,
@@ -71,24 +71,24 @@ def generate_content_stream_request(parameters: Parameters) -> Request:
 def _request(parameters: Parameters, *, stream: bool) -> Request:
     config = generate_config(parameters)
     instruction = config.get("systemInstruction")
-    given = parameters.get("contents")
-    messages = [_message(content) for content in each_of(given)]
+    contents = parameters.get("contents")
+    messages = [_message(content) for content in each_of(contents)]
     if instruction is not None:
         messages.insert(0, {**_message(instruction), "role": "system"})
-    calling = camel(camel(config.get("toolConfig")).get("functionCallingConfig"))
-    mode = (text(calling.get("mode")) or "").lower()
+    function_calling = camel(camel(config.get("toolConfig")).get("functionCallingConfig"))
+    mode = (text(function_calling.get("mode")) or "").lower()
     return Request(
         model=model_name(parameters.get("model")),
         stream=stream,
-        tools_count=_tools(config.get("tools")),
+        tools_count=_tools_count(config.get("tools")),
         tool_choice=mode if mode in _TOOL_CHOICES else None,
-        **conversation(messages, given if is_iterator(given) else None),
+        **conversation_fields(messages, contents if is_iterator(contents) else None),
         **read_fields(config, _CONFIG),
     )
 
 
 def _message(content: Any) -> Mapping[str, Any]:
-    """A chat message for a content, or for a text or parts, which Google accepts instead of a content."""
+    """One of `contents` as a chat message. Google also accepts a text, or parts, instead of an object with parts."""
     if isinstance(content, str):
         return {"role": "user", "content": content}
     known = camel(content)
@@ -111,8 +111,8 @@ def _parts(part: Any) -> Iterator[Mapping[str, Any]]:
             yield {"type": _part_type(camel(known[name]))}
 
 
-def _tools(given: Any) -> int | None:
-    """The number of tools. Each function that a tool declares counts as one."""
-    if given is None or is_iterator(given):
+def _tools_count(tools: Any) -> int | None:
+    """The number of tools. Each function that an entry of `tools` declares counts as one."""
+    if tools is None or is_iterator(tools):
         return None
-    return sum(len(elements(camel(tool).get("functionDeclarations"))) or 1 for tool in each_of(given))
+    return sum(len(elements(camel(tool).get("functionDeclarations"))) or 1 for tool in each_of(tools))

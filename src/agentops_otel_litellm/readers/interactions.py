@@ -18,8 +18,8 @@ from agentops_otel_litellm.readers.values import (
     boolean,
     count,
     field,
+    fields_of,
     identifier,
-    members,
     model_name,
     read_fields,
     rows_for,
@@ -63,7 +63,7 @@ def interaction_request(parameters: Parameters) -> Request:
 
 def interaction_usage(result: Any) -> Usage | None:
     """Read the usage; `None` if it has only zeros, which LiteLLM sets if the provider counted no tokens."""
-    counts = read_fields(members(field(result, "usage")), _COUNTED)
+    counts = read_fields(fields_of(field(result, "usage")), _COUNTED)
     return Usage(**counts) if counts.get("input") or counts.get("output") else None
 
 
@@ -80,7 +80,7 @@ class InteractionChunks:
         self.first_token: float | None = None
 
     def add(self, chunk: Any, at: float, /) -> None:
-        event = members(chunk)
+        event = fields_of(chunk)
         fragment = field(event.get("delta"), "text")
         if isinstance(fragment, str) and fragment:
             self._length += len(fragment)
@@ -95,11 +95,11 @@ class InteractionChunks:
         return interaction_usage(self._interaction)
 
     def release(self) -> None:
-        """Do nothing: it has no reference to the stream."""
+        """Do nothing, because this reader has no reference to the stream."""
 
 
 def interaction_deleted(result: Any) -> Response:
-    return replace(job_response(result), **read_fields(members(result), _ENDED))
+    return replace(job_response(result), **read_fields(fields_of(result), _ENDED))
 
 
 def agent_target(parameters: Parameters, logging: Any) -> Target:
@@ -112,7 +112,7 @@ def agent_request(parameters: Parameters) -> Request:
 
 
 def agent_response(result: Any) -> Response:
-    return replace(job_response(result), **read_fields(members(result), _AGENTS))
+    return replace(job_response(result), **read_fields(fields_of(result), _AGENTS))
 
 
 INTERACTION = ApiFormat(

@@ -1,8 +1,8 @@
 """Jobs and stored objects of providers: batches, files, fine-tuning, vector stores, containers, evaluations and
 assistants. Ids, states, counts and sizes are read; names and contents are not.
 
-A call that retrieves a job is not the job. The tokens that a finished batch reports were not used by that call, and
-would be counted once for each such call.
+The tokens that a finished batch reports are not read: the call that retrieves the batch did not use them, and several
+calls may retrieve the same batch.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from agentops_otel_litellm.readers.values import (
     boolean,
     count,
     field,
+    fields_of,
     file_size,
     identifier,
     integer,
     keyword,
-    members,
     model_name,
     read_fields,
     rows_for,
@@ -119,14 +119,14 @@ def job_request(parameters: Parameters) -> Request:
 
 
 def job_response(result: Any) -> Response:
-    response = members(result)
+    response = fields_of(result)
     return Response(
         id=next(filter(None, (identifier(response.get(name)) for name in _RESPONSE_IDS)), None),
         model=model_name(response.get("model")),
         cache_hit=cache_hit(result),
         **read_fields(response, _RESPONSE),
-        **read_fields(members(response.get("request_counts")), _REQUESTS),
-        **read_fields(members(response.get("file_counts")), _FILES),
+        **read_fields(fields_of(response.get("request_counts")), _REQUESTS),
+        **read_fields(fields_of(response.get("file_counts")), _FILES),
     )
 
 
@@ -155,7 +155,7 @@ def http_response(result: Any) -> Response:
     )
 
 
-class PassedChunks(DefaultChunks):
+class PassthroughChunks(DefaultChunks):
     """Reads the HTTP status of a stream of bytes, and its size at the end."""
 
     __slots__ = ("_stream",)
@@ -179,6 +179,6 @@ PASSTHROUGH = ApiFormat(
     response=http_response,
     usage=no_usage,
     cost=no_cost,
-    chunks=PassedChunks,
+    chunks=PassthroughChunks,
     stream_cost=no_cost,
 )

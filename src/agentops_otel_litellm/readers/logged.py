@@ -8,15 +8,15 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Timing, Usage
 from agentops_otel_litellm.readers.api_formats import CHAT, TEXT, ApiFormat
-from agentops_otel_litellm.readers.figures import litellm_cost
-from agentops_otel_litellm.readers.prices import itemised
+from agentops_otel_litellm.readers.litellm_cost import litellm_cost
+from agentops_otel_litellm.readers.prices import with_cost_parts
 from agentops_otel_litellm.readers.values import field, integer
 
 Parameters = Mapping[str, Any]
 
 _NO_PROVIDER = "litellm_no_upstream_llm_call"
 _PASSED_THROUGH = "pass_through_endpoint"
-_ASSEMBLED = ("complete_streaming_response", "async_complete_streaming_response")
+_ASSEMBLED_RESPONSES = ("complete_streaming_response", "async_complete_streaming_response")
 _API_FORMATS = {"ModelResponse": CHAT, "TextCompletionResponse": TEXT}
 
 
@@ -35,13 +35,13 @@ def is_over(logging: Any) -> bool:
     if getattr(logging, "stream", None) is not True or getattr(logging, "call_type", None) == _PASSED_THROUGH:
         return True
     details = _details(logging)
-    return any(details.get(name) is not None for name in _ASSEMBLED)
+    return any(details.get(name) is not None for name in _ASSEMBLED_RESPONSES)
 
 
 def logged_result(logging: Any, result: Any) -> Any:
     """The response that LiteLLM has assembled from a stream's chunks, or `result` if there is none."""
     details = _details(logging)
-    return next((whole for name in _ASSEMBLED if (whole := details.get(name)) is not None), result)
+    return next((response for name in _ASSEMBLED_RESPONSES if (response := details.get(name)) is not None), result)
 
 
 def logged_parameters(logging: Any) -> Parameters:
@@ -70,13 +70,13 @@ def logged_timing(logging: Any, start_time: Any, end_time: Any) -> Timing | None
 
 
 def api_format_of_response(result: Any, api_format: ApiFormat) -> ApiFormat:
-    """The readers of the logged result. LiteLLM logs the results of several operations as those of a chat."""
+    """The readers of a logged result. LiteLLM logs the results of several operations in the API format of a chat."""
     return _API_FORMATS.get(type(result).__name__, api_format)
 
 
 def logged_usage(logging: Any, result: Any, api_format: ApiFormat) -> Usage | None:
-    """The provider's usage. For a stream without usage, LiteLLM logs an estimate, recognised by its lack of cached
-    tokens.
+    """The usage that the provider counted. For a stream without usage, LiteLLM logs an estimate, which is not returned.
+    It is recognised because it has no count of cached tokens.
     """
     usage = api_format.usage(result)
     if usage is not None:
@@ -90,4 +90,4 @@ def logged_usage(logging: Any, result: Any, api_format: ApiFormat) -> Usage | No
 def logged_cost(logging: Any, usage: Usage | None) -> Cost | None:
     """LiteLLM's price of the call, if the provider has counted its usage. LiteLLM also prices its own estimates."""
     cost = litellm_cost(_details(logging).get("response_cost"))
-    return None if cost is None or usage is None else itemised(cost, usage, logging)
+    return None if cost is None or usage is None else with_cost_parts(cost, usage, logging)

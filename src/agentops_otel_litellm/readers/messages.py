@@ -10,7 +10,13 @@ from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.content.messages import MESSAGES_CONTENT
 from agentops_otel_litellm.readers.finish_reasons import ANTHROPIC
 from agentops_otel_litellm.readers.prices import price_messages
-from agentops_otel_litellm.readers.requests import Parameters, conversation, output_type, reasoning_level, streamed
+from agentops_otel_litellm.readers.requests import (
+    Parameters,
+    conversation_fields,
+    output_type,
+    reasoning_level,
+    streamed,
+)
 from agentops_otel_litellm.readers.sse import ServerSentEvents
 from agentops_otel_litellm.readers.streams import copy_attributes, reported_usage, translated_chat
 from agentops_otel_litellm.readers.values import (
@@ -18,11 +24,11 @@ from agentops_otel_litellm.readers.values import (
     count,
     elements,
     field,
+    fields_of,
+    has_value,
     identifier,
     integer,
     is_collection,
-    is_given,
-    members,
     model_name,
     number,
     read_fields,
@@ -76,7 +82,7 @@ def messages_request(parameters: Parameters) -> Request:
     """Read a request. The system prompt counts as a system message, as in a chat."""
     input_messages, system = parameters.get("messages"), parameters.get("system")
     messages = [_message(message) for message in elements(input_messages)]
-    if is_given(system):
+    if has_value(system):
         messages.insert(0, {"role": "system", "content": system})
     known = read_fields(parameters, _REQUEST)
     if "output_type" not in known:
@@ -86,14 +92,14 @@ def messages_request(parameters: Parameters) -> Request:
     return Request(
         model=model_name(parameters.get("model")),
         stream=streamed(parameters),
-        **conversation(messages, input_messages),
+        **conversation_fields(messages, input_messages),
         **known,
     )
 
 
 def _message(item: Any) -> Mapping[str, Any]:
     """The message with the content of its tool results, which are blocks within blocks, as further blocks."""
-    message = members(item)
+    message = fields_of(item)
     content = message.get("content")
     if not is_collection(content):
         return message
@@ -111,17 +117,17 @@ def _blocks(block: Any) -> Iterator[Any]:
 
 
 def messages_response(result: Any) -> Response:
-    response = members(result)
-    length = calls = 0
-    for block in map(members, elements(response.get("content"))):
+    response = fields_of(result)
+    length = tool_call_count = 0
+    for block in map(fields_of, elements(response.get("content"))):
         length += characters(block.get("text"))
-        calls += block.get("type") == "tool_use"
+        tool_call_count += block.get("type") == "tool_use"
     return Response(
         id=identifier(response.get("id")),
         model=model_name(response.get("model")),
         finish_reasons=_finish_reasons(response.get("stop_reason")),
         content_length=length,
-        tool_calls_count=calls,
+        tool_calls_count=tool_call_count,
     )
 
 
@@ -136,7 +142,7 @@ def messages_usage(result: Any) -> Usage | None:
 
 def _counted(usage: Any) -> Mapping[str, Any]:
     """The counts of Anthropic's usage. A stream that LiteLLM translates begins with zeros, which are not counts."""
-    known = members(usage)
+    known = fields_of(usage)
     return known if any(known.get(name) for name in _COUNTS) else {}
 
 
@@ -145,7 +151,7 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
     known = read_fields(counted, _COUNTS)
     if not known:
         return None
-    known |= read_fields(members(counted.get("output_tokens_details")), _WRITTEN)
+    known |= read_fields(fields_of(counted.get("output_tokens_details")), _WRITTEN)
     if "input" in known:
         known["input"] += known.get("cache_read", 0) + known.get("cache_write", 0)
         if "output" in known:
@@ -157,13 +163,13 @@ class MessagesChunks:
     """Reads the chunks of a stream: bytes that may contain a part of an event, or several events."""
 
     __slots__ = (
-        "_calls",
         "_chat",
         "_events",
         "_id",
         "_length",
         "_model",
         "_reason",
+        "_tool_call_count",
         "counted",
         "failure",
         "first_token",
@@ -176,7 +182,7 @@ class MessagesChunks:
         self._model: str | None = None
         self._reason: Any = None
         self._length = 0
-        self._calls = 0
+        self._tool_call_count = 0
         self.counted: dict[str, Any] = {}
         """Anthropic's `usage`, whose values later events of the stream update."""
         self.failure: Failure | None = None
@@ -186,11 +192,11 @@ class MessagesChunks:
         for event in self._events.messages(chunk):
             kind = event.get("type")
             if kind == "content_block_delta":
-                self._add_delta(members(event.get("delta")), at)
+                self._add_delta(fields_of(event.get("delta")), at)
             elif kind == "content_block_start":
-                self._calls += field(event.get("content_block"), "type") == "tool_use"
+                self._tool_call_count += field(event.get("content_block"), "type") == "tool_use"
             elif kind == "message_start":
-                message = members(event.get("message"))
+                message = fields_of(event.get("message"))
                 self._id, self._model = identifier(message.get("id")), model_name(message.get("model"))
                 self.counted.update(_counted(message.get("usage")))
             elif kind == "message_delta":
@@ -212,7 +218,7 @@ class MessagesChunks:
             model=self._model,
             finish_reasons=_finish_reasons(self._reason),
             content_length=self._length,
-            tool_calls_count=self._calls,
+            tool_calls_count=self._tool_call_count,
         )
 
     def usage(self) -> Usage | None:

@@ -12,7 +12,7 @@ from agentops_otel_litellm.readers.content.inputs import MODERATION_CONTENT
 from agentops_otel_litellm.readers.requests import default_request, measure
 from agentops_otel_litellm.readers.responses import default_response, no_usage
 from agentops_otel_litellm.readers.target import read_target
-from agentops_otel_litellm.readers.values import elements, field, is_collection, keyword, members
+from agentops_otel_litellm.readers.values import elements, field, fields_of, is_collection, keyword
 
 Parameters = Mapping[str, Any]
 
@@ -25,12 +25,12 @@ def moderation_target(parameters: Parameters, logging: Any) -> Target:
 
 def moderation_request(parameters: Parameters) -> Request:
     """Read a request: a text, several texts, or the parts of a single input with images."""
-    request, given = default_request(parameters), parameters.get("input")
-    if given is None:
+    request, parameter = default_request(parameters), parameters.get("input")
+    if parameter is None:
         return request
-    if not isinstance(given, str | dict) and not is_collection(given):
+    if not isinstance(parameter, str | dict) and not is_collection(parameter):
         return request
-    inputs = list(elements(given)) if is_collection(given) else [given]
+    inputs = list(elements(parameter)) if is_collection(parameter) else [parameter]
     if inputs and all(field(each, "type") is not None for each in inputs):
         inputs = [inputs]
     length, modalities = measure(inputs)
@@ -42,7 +42,7 @@ def moderation_response(result: Any) -> Response:
     results = field(result, "results")
     if not is_collection(results):
         return response
-    judged = [members(each) for each in results]
+    judged = [fields_of(each) for each in results]
     return replace(
         response,
         results_count=len(judged),
@@ -53,7 +53,7 @@ def moderation_response(result: Any) -> Response:
 
 def _flagged(judged: Mapping[str, Any]) -> list[str]:
     """The flagged categories, with underscores: LiteLLM may list both `self-harm/intent` and `self_harm_intent`."""
-    categories = members(judged.get("categories"))
+    categories = fields_of(judged.get("categories"))
     names = [
         keyword(str(name).replace("-", "_").replace("/", "_"))
         for name, flagged in categories.items()

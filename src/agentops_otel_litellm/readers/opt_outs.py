@@ -21,7 +21,7 @@ def is_message_logging_off(parameters: Mapping[str, Any], logging: Any) -> bool:
     """
     details = getattr(logging, "model_call_details", None) or {}
     litellm_params: Mapping[str, Any] = details.get("litellm_params") or {}
-    is_unlogged = any(given.get("no-log") is True for given in (litellm_params, parameters))
+    is_unlogged = any(each.get("no-log") is True for each in (litellm_params, parameters))
     if is_unlogged and not getattr(sys.modules.get("litellm"), "global_disable_no_log_param", False):
         return True
     should_redact = getattr(sys.modules.get(_REDACTION), "should_redact_message_logging", None)
@@ -29,11 +29,11 @@ def is_message_logging_off(parameters: Mapping[str, Any], logging: Any) -> bool:
         return False
     metadata = {name: parameters[name] for name in _METADATA if isinstance(parameters.get(name), dict)}
     known = {name: value for name, value in litellm_params.items() if value is not None}
-    dynamic = details.get(_DYNAMIC) or getattr(logging, _DYNAMIC, None) or _dynamic(parameters, metadata)
+    dynamic = details.get(_DYNAMIC) or getattr(logging, _DYNAMIC, None) or _own_setting(parameters, metadata)
     return bool(should_redact({**details, "litellm_params": {**metadata, **known}, _DYNAMIC: dynamic}))
 
 
-def _dynamic(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _own_setting(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The call's own setting, in its parameters or in its metadata."""
-    given = (parameters, *metadata.values())
-    return next(({_TURN_OFF: each[_TURN_OFF]} for each in given if each.get(_TURN_OFF) is not None), {})
+    places = (parameters, *metadata.values())
+    return next(({_TURN_OFF: each[_TURN_OFF]} for each in places if each.get(_TURN_OFF) is not None), {})

@@ -12,10 +12,10 @@ from typing import Any, Literal
 from agentops_otel_litellm.call import Cost, Usage
 from agentops_otel_litellm.guard import ignored_faults
 from agentops_otel_litellm.readers.cache import read_cache_hit
-from agentops_otel_litellm.readers.figures import litellm_cost
+from agentops_otel_litellm.readers.litellm_cost import litellm_cost
 from agentops_otel_litellm.readers.streams import ChatChunks, read_stream_cost
 from agentops_otel_litellm.readers.usage import read_usage
-from agentops_otel_litellm.readers.values import field, members, number, text
+from agentops_otel_litellm.readers.values import field, fields_of, number, text
 
 _IGNORING_UNREADABLE_USAGE = ignored_faults()
 """LiteLLM raises if a provider sends a count that is a text or a list. The cost is then unknown, which is not a fault
@@ -24,30 +24,30 @@ of this package.
 
 
 def price_messages(usage: Any, logging: Any) -> Cost | None:
-    """Price Anthropic's `usage`, which has parts with different prices that are in no other record."""
-    worked_out = _calculated_price(logging)
-    if worked_out is not None or not _is_as_sent(logging):
-        return worked_out
+    """Price a response by Anthropic's own `usage`, because `Usage` lacks some counts that have prices of their own."""
+    calculated = _price_by_litellm(logging)
+    if calculated is not None or not _is_untranslated(logging):
+        return calculated
     with _IGNORING_UNREADABLE_USAGE:
         counted = _litellm().AnthropicConfig().calculate_usage(usage_object=usage, reasoning_content=None)
-        return _priced(counted, logging)
+        return _price_usage(counted, logging)
     return None
 
 
 def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost | None:
-    """Price Google's `usageMetadata`. `streamed` is true for a stream that LiteLLM has not translated."""
-    worked_out = _calculated_price(logging)
-    if worked_out is not None or not (streamed or _is_as_sent(logging)):
-        return worked_out
+    """Price a response by Google's `usageMetadata`. `streamed` is true for a stream that LiteLLM has not translated."""
+    calculated = _price_by_litellm(logging)
+    if calculated is not None or not (streamed or _is_untranslated(logging)):
+        return calculated
     # The method has a public name since 1.90 only.
     with _IGNORING_UNREADABLE_USAGE:
         counted = _litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage})  # noqa: SLF001
-        return _priced(counted, logging)
+        return _price_usage(counted, logging)
     return None
 
 
 def price_chat(result: Any, logging: Any) -> Cost | None:
-    """Price a chat stream, unless LiteLLM does; `None` for other results."""
+    """Price a chat stream, if LiteLLM does not price it at its end; `None` for any other result."""
     if not isinstance(result, ChatChunks) or _prices_streams(logging):
         return None
     return _price_chunks(result, logging)
@@ -55,11 +55,13 @@ def price_chat(result: Any, logging: Any) -> Cost | None:
 
 def _price_chunks(chunks: ChatChunks, logging: Any) -> Cost | None:
     reported = [usage for chunk in chunks.chunks if (usage := field(chunk, "usage")) is not None]
-    return _priced(reported[0], logging) if len(reported) == 1 else None  # several are parts of the usage
+    return _price_usage(reported[0], logging) if len(reported) == 1 else None  # several are parts of the usage
 
 
 def price_response(result: Any, logging: Any) -> Cost | None:
-    """Price a stream of the Responses API. Older releases price it in a thread, which may run after its end."""
+    """Price a stream of the Responses API. Older releases of LiteLLM price it on a thread that may end after the
+    span.
+    """
     if getattr(result, "stream", None) is None or _prices_streams(logging):
         return None
     return price_result(result, logging)
@@ -71,11 +73,14 @@ def price_result(result: Any, logging: Any) -> Cost | None:
         return _price_chunks(result, logging)
     last_event = field(getattr(result, "stream", None), "completed_response")
     response = result if last_event is None else field(last_event, "response")
-    return _total(response, logging) if hasattr(response, "usage") else None
+    return _price_response(response, logging) if hasattr(response, "usage") else None
 
 
-def price_hit(response: Any, logging: Any) -> Cost | None:
-    """The price of a cached response without the cache. LiteLLM's releases since 1.109 do not report it."""
+def price_cached_response(response: Any, logging: Any) -> Cost | None:
+    """The price that a response from LiteLLM's cache would have without the cache.
+
+    Releases of LiteLLM since 1.109 do not report this price with the response, but have a method that returns it.
+    """
     uncached = getattr(logging, "uncached_price", None)
     if uncached is None or not read_cache_hit(logging):
         return None
@@ -83,20 +88,25 @@ def price_hit(response: Any, logging: Any) -> Cost | None:
 
 
 def _prices_streams(logging: Any) -> bool:
-    """Whether LiteLLM has priced a stream when it ends, as the releases do in which this method has a public name."""
+    """Whether LiteLLM has priced a stream when it ends. It has in the releases in which this method has a public
+    name.
+    """
     return hasattr(logging, "response_cost_calculator")
 
 
-def _is_as_sent(logging: Any) -> bool:
-    """Whether the usage is as the provider sent it. A translation by LiteLLM omits the cached tokens.
+def _is_untranslated(logging: Any) -> bool:
+    """Whether LiteLLM returns the provider's response untranslated. A translation by LiteLLM omits the cached tokens.
 
-    LiteLLM keeps the provider's HTTP response if it returns the response untranslated.
+    LiteLLM keeps the provider's HTTP response only if it does not translate the response.
     """
     return "httpx_response" in (getattr(logging, "model_call_details", None) or ())
 
 
-def _calculated_price(logging: Any) -> Cost | None:
-    """The price that LiteLLM has calculated, if it has translated the response. It prices an unread stream at 0."""
+def _price_by_litellm(logging: Any) -> Cost | None:
+    """The price that LiteLLM has calculated, which it does if it has translated the response; `None` if there is none.
+
+    A price of 0 is omitted, because LiteLLM sets it for a stream that was not read.
+    """
     cost = read_stream_cost(logging)
     return cost if cost is not None and cost.total else None
 
@@ -105,26 +115,26 @@ def _litellm() -> Any:
     return sys.modules["litellm"]
 
 
-def _priced(usage: Any, logging: Any) -> Cost | None:
+def _price_usage(usage: Any, logging: Any) -> Cost | None:
     """Price the usage with the prices, discounts and tiers that apply to the call."""
-    return _total(_litellm().ModelResponse(model=logging.model, usage=usage), logging)
+    return _price_response(_litellm().ModelResponse(model=logging.model, usage=usage), logging)
 
 
-def _total(response: Any, logging: Any) -> Cost | None:
+def _price_response(response: Any, logging: Any) -> Cost | None:
     logging = copy(logging)  # LiteLLM sets the parts of the price on it
     logging.model_call_details = dict(logging.model_call_details)
     cost = litellm_cost(logging._response_cost_calculator(result=response))  # noqa: SLF001 - the only name in older releases
-    return None if cost is None else itemised(cost, read_usage(response), logging)
+    return None if cost is None else with_cost_parts(cost, read_usage(response), logging)
 
 
 # --- parts of a price ---------------------------------------------------------------------------------------
 
 
-def itemised(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
-    """Return the cost with its parts, if LiteLLM has recorded them and they add up to it. Releases before 1.80 do not.
+def with_cost_parts(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
+    """Return the cost with its parts, if LiteLLM has recorded parts that add up to the total, as it does since 1.80.
 
-    The parts are omitted if input or output has tokens and no price. That part may be free, or the provider stated a
-    single price for the call, which LiteLLM assigns to one of the two.
+    The parts are omitted if the input or the output has tokens and a price of 0. That side may be free, or the provider
+    may have stated one price for the whole call, which LiteLLM assigns to one of the two sides.
     """
     breakdown = getattr(logging, "cost_breakdown", None)
     if not breakdown or usage is None or usage.input is None or cost.source != "litellm":
@@ -132,22 +142,22 @@ def itemised(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
     of_input, of_output, of_tools = [number(breakdown.get(name)) or 0.0 for name in _SIDES]
     if bool(usage.input) != bool(of_input) or bool(usage.output) != bool(of_output):
         return cost
-    share = _share(of_input + of_output + of_tools, cost.total, breakdown)
-    if share is None:
+    factor = _adjustment(of_input + of_output + of_tools, cost.total, breakdown)
+    if factor is None:
         return cost
-    read, written, reasoning = [(number(breakdown.get(name)) or 0.0) * share or None for name in _DETAILS]
-    if (read or 0.0) + (written or 0.0) > of_input * share + _EXACT:
+    read, written, reasoning = [(number(breakdown.get(name)) or 0.0) * factor or None for name in _DETAILS]
+    if (read or 0.0) + (written or 0.0) > of_input * factor + _TOLERANCE:
         read = written = None
-    if (reasoning or 0.0) > of_output * share + _EXACT:
+    if (reasoning or 0.0) > of_output * factor + _TOLERANCE:
         reasoning = None
     price_map, price_map_date = (None, None) if _is_priced_by_app(logging) else _price_map()
     return Cost(
         total=cost.total,
         source="litellm",
         per_unit=cost.per_unit,
-        input=of_input * share,
-        output=None if usage.output is None else of_output * share,
-        tools=of_tools * share or None,
+        input=of_input * factor,
+        output=None if usage.output is None else of_output * factor,
+        tools=of_tools * factor or None,
         cache_read=read,
         cache_write=written,
         reasoning=reasoning,
@@ -156,21 +166,23 @@ def itemised(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
     )
 
 
-_EXACT = 1e-12
+_TOLERANCE = 1e-12
 _SIDES = ("input_cost", "output_cost", "tool_usage_cost")
 _DETAILS = ("cache_read_cost", "cache_creation_cost", "reasoning_cost")
 
 
-def _share(gross: float, total: float, breakdown: Any) -> float | None:
-    """The factor of discount and margin on each part; `None` if the parts do not add up to the total with it."""
+def _adjustment(sum_of_parts: float, total: float, breakdown: Any) -> float | None:
+    """The factor by which discount and margin change each part; `None` if the changed parts do not add up to the
+    total.
+    """
     known = number(breakdown.get("total_cost"))
-    if known is None or abs(known - total) > _EXACT:
+    if known is None or abs(known - total) > _TOLERANCE:
         return None
-    if abs(gross - total) <= _EXACT:
+    if abs(sum_of_parts - total) <= _TOLERANCE:
         return 1.0
     discount, margin = (number(breakdown.get(name)) or 0.0 for name in ("discount_percent", "margin_percent"))
-    share = (1 - discount) * (1 + margin)
-    return share if abs(gross * share - total) <= _EXACT else None
+    factor = (1 - discount) * (1 + margin)
+    return factor if abs(sum_of_parts * factor - total) <= _TOLERANCE else None
 
 
 # --- source of LiteLLM's prices -----------------------------------------------------------------------------
@@ -195,7 +207,7 @@ def _price_map() -> _Source:
 def _read_source() -> _Source:
     module = sys.modules.get("litellm.litellm_core_utils.get_model_cost_map")
     get_info = getattr(module, "get_model_cost_map_source_info", None)
-    info = members(get_info()) if get_info is not None else {}
+    info = fields_of(get_info()) if get_info is not None else {}
     if info.get("source") == "remote":
         loaded_at = text(info.get("loaded_at"))
         return "remote", None if loaded_at is None else loaded_at.partition("T")[0]
@@ -207,8 +219,8 @@ def _is_priced_by_app(logging: Any) -> bool:
     registered = getattr(sys.modules["litellm.utils"], "_runtime_registered_model_cost", None)
     if registered is None or getattr(logging, "custom_pricing", True):
         return True
-    parameters, details = members(logging.litellm_params), members(logging.model_call_details)
-    models = [members(parameters.get(name)).get("model_info") for name in ("metadata", "litellm_metadata")]
+    parameters, details = fields_of(logging.litellm_params), fields_of(logging.model_call_details)
+    models = [fields_of(parameters.get(name)).get("model_info") for name in ("metadata", "litellm_metadata")]
     names = (logging.model, f"{details.get('custom_llm_provider')}/{logging.model}")
     models += [registered.get(name) for name in names]
     return any("cost" in name and value is not None for model in models if model for name, value in model.items())

@@ -12,8 +12,8 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Usage
 from agentops_otel_litellm.readers.api_formats import ApiFormat
-from agentops_otel_litellm.readers.figures import litellm_cost
 from agentops_otel_litellm.readers.jobs import http_response
+from agentops_otel_litellm.readers.litellm_cost import litellm_cost
 from agentops_otel_litellm.readers.requests import Parameters, default_request
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
 from agentops_otel_litellm.readers.usage import read_media_usage, summed
@@ -21,14 +21,14 @@ from agentops_otel_litellm.readers.values import (
     count,
     elements,
     field,
+    fields_of,
     identifier,
     integer,
     length,
-    members,
     model_name,
 )
 
-_LONGEST_ADMISSION = 65_536
+_MAX_ADMISSION_BYTES = 65_536
 """Maximum size of a response that is parsed, in bytes. A response that admits a client has about 2,000."""
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
@@ -39,8 +39,8 @@ def read_session_end(session: Any) -> BaseException | None:
     if getattr(connection, "close_code", None) is None:
         return None
     end = getattr(getattr(connection, "protocol", None), "close_exc", None)
-    well = end is None or any(kind.__name__ == "ConnectionClosedOK" for kind in type(end).__mro__)
-    return None if well else end
+    is_normal = end is None or any(kind.__name__ == "ConnectionClosedOK" for kind in type(end).__mro__)
+    return None if is_normal else end
 
 
 def session_response(session: Any) -> Response:
@@ -59,18 +59,20 @@ def session_response(session: Any) -> Response:
 
 
 def _messages(session: Any, kind: str) -> list[Mapping[str, Any]]:
-    """The provider's messages of one type. LiteLLM keeps only the start of the session and its responses."""
+    """The provider's messages of one type. Of all messages, LiteLLM keeps only the start of the session and the
+    responses.
+    """
     kept = elements(getattr(session, "messages", None))
-    return [message for each in kept if (message := members(each)).get("type") == kind]
+    return [message for each in kept if (message := fields_of(each)).get("type") == kind]
 
 
 def _session(session: Any) -> Mapping[str, Any]:
     created = _messages(session, "session.created")
-    return members(created[0].get("session")) if created else {}
+    return fields_of(created[0].get("session")) if created else {}
 
 
 def session_usage(session: Any) -> Usage | None:
-    """The sum over the responses, or over the transcripts in a session that only transcribes."""
+    """The sum of the usages of all responses; in a session that only transcribes, of all transcripts."""
     turns = [message.get("response") for message in _messages(session, "response.done")]
     return summed(usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_media_usage(each)))
 
@@ -99,8 +101,8 @@ REALTIME = ApiFormat(
 
 def admission_request(parameters: Parameters) -> Request:
     """Read the request. The model is a parameter, or a part of the session."""
-    session = members(parameters.get("session"))
-    transcription = members(field(parameters.get("transcription_session"), "input_audio_transcription"))
+    session = fields_of(parameters.get("session"))
+    transcription = fields_of(field(parameters.get("transcription_session"), "input_audio_transcription"))
     model = session.get("model") or parameters.get("model") or transcription.get("model")
     return Request(
         model=model_name(model),
@@ -111,9 +113,9 @@ def admission_request(parameters: Parameters) -> Request:
 
 def admission_response(result: Any) -> Response:
     """Read the session's id and model only, because the response also has the secret that admits the client."""
-    answer = members(_parsed(result))
-    session = members(answer.get("session")) or answer
-    transcription = members(session.get("input_audio_transcription"))
+    response = fields_of(_parsed(result))
+    session = fields_of(response.get("session")) or response
+    transcription = fields_of(session.get("input_audio_transcription"))
     return replace(
         http_response(result),
         id=identifier(session.get("id")),
@@ -123,7 +125,7 @@ def admission_response(result: Any) -> Response:
 
 def _parsed(result: Any) -> Any:
     content = field(result, "_content")
-    if not isinstance(content, bytes) or len(content) > _LONGEST_ADMISSION:
+    if not isinstance(content, bytes) or len(content) > _MAX_ADMISSION_BYTES:
         return None
     try:
         return json.loads(content)

@@ -12,11 +12,11 @@ from agentops_otel_litellm.readers.values import (
     count,
     elements,
     field,
+    fields_of,
     identifier,
     integer,
     is_collection,
     keyword,
-    members,
     model_name,
     number,
     read_fields,
@@ -108,19 +108,24 @@ def streamed(parameters: Parameters) -> bool:
 
 
 def chat_request(parameters: Parameters) -> Request:
-    given = parameters.get("messages")
-    messages = [message if type(message) is dict else members(message) for message in elements(given)]
+    """Read the request of a chat."""
+    parameter = parameters.get("messages")
+    messages = [message if type(message) is dict else fields_of(message) for message in elements(parameter)]
     return Request(
         model=model_name(parameters.get("model")),
         stream=streamed(parameters),
-        **conversation(messages, given),
+        **conversation_fields(messages, parameter),
         **read_fields(parameters, _CHAT),
     )
 
 
-def conversation(messages: Sequence[Mapping[str, Any]], given: Any = None) -> dict[str, Any]:
-    """The facts of a request's messages, by field; none if the application passed them as an iterator (`given`)."""
-    if given is not None and not is_collection(given):
+def conversation_fields(messages: Sequence[Mapping[str, Any]], parameter: Any = None) -> dict[str, Any]:
+    """The fields of a `Request` that describe its messages: their number by role, their length and their modalities.
+
+    `parameter` is the object that the application passed, from which `messages` were read. If it is an iterator, its
+    messages could not be read, and the result is empty.
+    """
+    if parameter is not None and not is_collection(parameter):
         return {}
     length, modalities = measure([message.get("content") for message in messages])
     return {
@@ -142,12 +147,13 @@ def _role_counts(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def measure(contents: Sequence[Any]) -> tuple[int | None, tuple[str, ...] | None]:
-    """The number of characters of text, and the kinds of parts; no length if one of the contents cannot be read.
+    """Measure the contents of messages: the number of characters of text, and the modalities of all parts, sorted.
 
-    Only lengths are read, so the time depends on the number of messages, not on their length.
+    The number is `None` if one of the contents cannot be read. Only the lengths of texts are read, so the time depends
+    on the number of messages, not on their length.
     """
     plain = [content for content in contents if isinstance(content, str)]
-    length, is_whole = sum(map(len, plain)), True
+    length, is_known = sum(map(len, plain)), True
     kinds = {"text"} if plain else set()
     if len(plain) < len(contents):
         for part in (part for content in contents for part in elements(content)):
@@ -156,10 +162,10 @@ def measure(contents: Sequence[Any]) -> tuple[int | None, tuple[str, ...] | None
                 kinds.add(kind)
             if kind == "text":
                 length += characters(field(part, "text"))
-        is_whole = all(
+        is_known = all(
             content is None or isinstance(content, str | dict) or is_collection(content) for content in contents
         )
-    return length if is_whole else None, tuple(sorted(kinds)) or None
+    return length if is_known else None, tuple(sorted(kinds)) or None
 
 
 def text_request(parameters: Parameters) -> Request:
@@ -183,15 +189,18 @@ def embedding_request(parameters: Parameters) -> Request:
     )
 
 
-def _prompts(given: Any) -> tuple[int | None, int | None]:
-    """The number of prompts and of their characters, for a string, strings, one list of tokens, or lists of tokens."""
-    if isinstance(given, str):
-        return 1, len(given)
-    if not is_collection(given) or not given:
+def _prompts(parameter: Any) -> tuple[int | None, int | None]:
+    """The number of prompts, and the number of their characters; `None` if it is unknown.
+
+    The parameter is a string, a list of strings, a list of token ids, or a list of lists of token ids.
+    """
+    if isinstance(parameter, str):
+        return 1, len(parameter)
+    if not is_collection(parameter) or not parameter:
         return None, None
-    if isinstance(next(iter(given)), int):
+    if isinstance(next(iter(parameter)), int):
         return 1, None
-    return len(given), sum(map(len, given)) if all(isinstance(item, str) for item in given) else None
+    return len(parameter), sum(map(len, parameter)) if all(isinstance(item, str) for item in parameter) else None
 
 
 def default_request(parameters: Parameters) -> Request:
@@ -200,17 +209,17 @@ def default_request(parameters: Parameters) -> Request:
 
 def batch_request(parameters: Parameters) -> Request:
     """Read the request of several calls of one model, or of one call of several models."""
-    given = parameters.get("messages")
-    batches = elements(given)
-    if given is not None and not is_collection(given):
-        inputs = None
-    elif batches and is_collection(next(iter(batches))):
-        inputs = len(batches)
+    parameter = parameters.get("messages")
+    conversations = elements(parameter)
+    if parameter is not None and not is_collection(parameter):
+        inputs_count = None
+    elif conversations and is_collection(next(iter(conversations))):
+        inputs_count = len(conversations)
     else:
-        inputs = 1
-    return Request(model=model_name(parameters.get("model")), inputs_count=inputs)
+        inputs_count = 1
+    return Request(model=model_name(parameters.get("model")), inputs_count=inputs_count)
 
 
 def no_request(_parameters: Parameters) -> Request:
-    """No request: it is recorded with the calls that the operation makes."""
+    """An empty request: the calls that the operation makes record their own requests."""
     return Request()

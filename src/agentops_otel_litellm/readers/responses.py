@@ -8,17 +8,17 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.providers import provider_named
-from agentops_otel_litellm.readers.figures import litellm_cost
+from agentops_otel_litellm.readers.litellm_cost import litellm_cost
 from agentops_otel_litellm.readers.requests import measure
 from agentops_otel_litellm.readers.usage import read_usage
-from agentops_otel_litellm.readers.values import characters, elements, field, identifier, keyword, members, model_name
+from agentops_otel_litellm.readers.values import characters, elements, field, fields_of, identifier, keyword, model_name
 
 
 def _hidden(result: Any) -> Mapping[str, Any]:
     # From the model's dict, because reading a private attribute of a pydantic model takes 2 µs.
     private = getattr(result, "__pydantic_private__", None)
     hidden = private.get("_hidden_params") if private else getattr(result, "_hidden_params", None)
-    return members(hidden)
+    return fields_of(hidden)
 
 
 def _response_model(response: Mapping[str, Any], hidden: Mapping[str, Any]) -> str | None:
@@ -41,7 +41,7 @@ def cache_hit(result: Any) -> bool | None:
 
 
 def _choices(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [members(choice) for choice in elements(response.get("choices"))]
+    return [fields_of(choice) for choice in elements(response.get("choices"))]
 
 
 def _finish_reasons(choices: Sequence[Mapping[str, Any]]) -> tuple[str | None, ...]:
@@ -49,9 +49,9 @@ def _finish_reasons(choices: Sequence[Mapping[str, Any]]) -> tuple[str | None, .
 
 
 def chat_response(result: Any) -> Response:
-    response, hidden = members(result), _hidden(result)
+    response, hidden = fields_of(result), _hidden(result)
     choices = _choices(response)
-    messages = [members(choice.get("message")) for choice in choices]
+    messages = [fields_of(choice.get("message")) for choice in choices]
     return Response(
         id=identifier(response.get("id")),
         model=_response_model(response, hidden),
@@ -59,13 +59,13 @@ def chat_response(result: Any) -> Response:
         choices_count=len(choices),
         content_length=measure([message.get("content") for message in messages])[0],
         tool_calls_count=_tool_calls(messages),
-        service_tier=served_tier(response.get("service_tier")),
+        service_tier=response_service_tier(response.get("service_tier")),
         system_fingerprint=identifier(response.get("system_fingerprint")),
         cache_hit=_cache_hit(hidden),
     )
 
 
-def served_tier(value: Any) -> str | None:
+def response_service_tier(value: Any) -> str | None:
     """The service tier of the response, except `auto`, which LiteLLM sets if it does not know the tier's name."""
     tier = keyword(value)
     return None if tier == "auto" else tier
@@ -79,7 +79,7 @@ def _tool_calls(messages: Sequence[Mapping[str, Any]]) -> int:
 
 
 def text_response(result: Any) -> Response:
-    response, hidden = members(result), _hidden(result)
+    response, hidden = fields_of(result), _hidden(result)
     choices = _choices(response)
     return Response(
         id=identifier(response.get("id")),
@@ -93,7 +93,7 @@ def text_response(result: Any) -> Response:
 
 
 def embedding_response(result: Any) -> Response:
-    response, hidden = members(result), _hidden(result)
+    response, hidden = fields_of(result), _hidden(result)
     vector = field(next(iter(elements(response.get("data"))), None), "embedding")
     return Response(
         model=_response_model(response, hidden),
@@ -103,7 +103,7 @@ def embedding_response(result: Any) -> Response:
 
 
 def default_response(result: Any) -> Response:
-    response = members(result)
+    response = fields_of(result)
     return Response(
         id=identifier(response.get("id")),
         model=model_name(response.get("model")),

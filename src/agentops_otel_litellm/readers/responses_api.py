@@ -8,12 +8,12 @@ from typing import Any
 from agentops_otel_litellm.call import Failure, Request, Response, Usage
 from agentops_otel_litellm.readers.api_formats import ApiFormat
 from agentops_otel_litellm.readers.content.responses import RESPONSES_CONTENT, STORED_RESPONSE_CONTENT
-from agentops_otel_litellm.readers.estimated_usage import read_counted_anew
+from agentops_otel_litellm.readers.estimated_usage import read_counted_after_translation
 from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
 from agentops_otel_litellm.readers.prices import price_response
 from agentops_otel_litellm.readers.requests import (
     Parameters,
-    conversation,
+    conversation_fields,
     output_type,
     reasoning_level,
     streamed,
@@ -28,12 +28,12 @@ from agentops_otel_litellm.readers.values import (
     count,
     elements,
     field,
+    fields_of,
+    has_value,
     identifier,
     integer,
     is_collection,
-    is_given,
     keyword,
-    members,
     model_name,
     number,
     read_fields,
@@ -67,7 +67,7 @@ _RESPONSE = rows_for(
         "service_tier": ("service_tier", keyword),
     },
 )
-_KEPT = rows_for(
+_STORED_RESULT = rows_for(
     Response,
     {
         **_RESPONSE,
@@ -83,7 +83,7 @@ _CALLS = frozenset({"function_call", "custom_tool_call"})
 def responses_request(parameters: Parameters) -> Request:
     """Read a request. The instructions count as a system message, as in a chat."""
     items, instructions = parameters.get("input"), parameters.get("instructions")
-    messages: list[Mapping[str, Any]] = [{"role": "system", "content": instructions}] if is_given(instructions) else []
+    messages: list[Mapping[str, Any]] = [{"role": "system", "content": instructions}] if has_value(instructions) else []
     if isinstance(items, str):
         messages.append({"role": "user", "content": items})
     else:
@@ -91,7 +91,7 @@ def responses_request(parameters: Parameters) -> Request:
     return Request(
         model=model_name(parameters.get("model")),
         stream=streamed(parameters),
-        **conversation(messages, None if isinstance(items, str) else items),
+        **conversation_fields(messages, None if isinstance(items, str) else items),
         **read_fields(parameters, _REQUEST),
     )
 
@@ -100,7 +100,7 @@ def _message(item: Any) -> Mapping[str, Any]:
     """The item as a message of a chat: the output of a tool as a message of the tool, a message as it is."""
     if isinstance(item, str):
         return {"role": "user", "content": item}
-    known = members(item)
+    known = fields_of(item)
     kind = known.get("type")
     if isinstance(kind, str) and kind.endswith("_call_output"):
         return {"role": "tool", "content": known.get("output")}
@@ -113,43 +113,43 @@ def stored_request(parameters: Parameters) -> Request:
 
 
 def responses_response(result: Any) -> Response:
-    response = members(result)
-    length, calls = _output(response.get("output"))
+    response = fields_of(result)
+    length, tool_call_count = _output(response.get("output"))
     return Response(
         **read_fields(response, _RESPONSE),
-        finish_reasons=_finish_reasons(response, calls),
+        finish_reasons=_finish_reasons(response, tool_call_count),
         content_length=length,
-        tool_calls_count=calls,
+        tool_calls_count=tool_call_count,
         cache_hit=cache_hit(result),
     )
 
 
 def stored_response(result: Any) -> Response:
     """Read the result of such a request: a response, a list of its input items, or the confirmation of a deletion."""
-    known = members(result)
-    return responses_response(result) if "output" in known else Response(**read_fields(known, _KEPT))
+    known = fields_of(result)
+    return responses_response(result) if "output" in known else Response(**read_fields(known, _STORED_RESULT))
 
 
 def _output(items: Any) -> tuple[int | None, int | None]:
     """The number of characters of text, and of calls of the application's tools."""
     if not is_collection(items):
         return None, None
-    length = calls = 0
-    for item in map(members, items):
+    length = tool_call_count = 0
+    for item in map(fields_of, items):
         kind = text(item.get("type"))
         if kind == "message":
-            for part in map(members, elements(item.get("content"))):
+            for part in map(fields_of, elements(item.get("content"))):
                 length += characters(part.get("text"))
         elif kind in _CALLS:
-            calls += 1
-    return length, calls
+            tool_call_count += 1
+    return length, tool_call_count
 
 
-def _finish_reasons(response: Mapping[str, Any], calls: int | None) -> tuple[str] | None:
+def _finish_reasons(response: Mapping[str, Any], tool_call_count: int | None) -> tuple[str] | None:
     """The finish reason in a chat's terms; `None` if the response has not ended."""
     status = text(response.get("status"))
     if status == "completed":
-        return ("tool_calls",) if calls else ("stop",)
+        return ("tool_calls",) if tool_call_count else ("stop",)
     if status == "incomplete":
         reason = text(field(response.get("incomplete_details"), "reason"))
         return None if reason is None else (INCOMPLETE_RESPONSE.get(reason, reason),)
@@ -159,49 +159,53 @@ def _finish_reasons(response: Mapping[str, Any], calls: int | None) -> tuple[str
 class ResponsesChunks:
     """Reads the events of a stream. The last one has the whole response; before it is received, deltas are counted."""
 
-    __slots__ = ("_began", "_calls", "_ended", "_length", "_usage", "first_token", "stream")
+    __slots__ = ("_first_response", "_last_response", "_length", "_tool_call_count", "_usage", "first_token", "stream")
 
     failure: Failure | None = None
-    _TEXT = "response.output_text.delta"
-    _ITEM = "response.output_item.done"
-    _BEGIN = "response.created"
-    _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+    _TEXT_DELTA = "response.output_text.delta"
+    _ITEM_DONE = "response.output_item.done"
+    _FIRST_EVENT = "response.created"
+    _LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
-        self._began = Response()
-        self._ended: Response | None = None
+        self._first_response = Response()
+        self._last_response: Response | None = None
         self._usage: Usage | None = None
         self._length = 0
-        self._calls = 0
+        self._tool_call_count = 0
         self.first_token: float | None = None
 
     def add(self, chunk: Any, at: float, /) -> None:
-        event = members(chunk)
+        event = fields_of(chunk)
         kind = text(event.get("type")) or ""
         if kind.endswith(".delta"):  # nearly every event: text, reasoning, or a tool call
             if self.first_token is None and event.get("delta"):
                 self.first_token = at
-            if kind == self._TEXT:
+            if kind == self._TEXT_DELTA:
                 self._length += characters(event.get("delta"))
-        elif kind == self._ITEM:
-            self._calls += text(field(event.get("item"), "type")) in _CALLS
-        elif kind == self._BEGIN:
-            self._began = Response(**read_fields(members(event.get("response")), _RESPONSE))
-        elif kind in self._ENDS:
-            self._end(event)
+        elif kind == self._ITEM_DONE:
+            self._tool_call_count += text(field(event.get("item"), "type")) in _CALLS
+        elif kind == self._FIRST_EVENT:
+            self._first_response = Response(**read_fields(fields_of(event.get("response")), _RESPONSE))
+        elif kind in self._LAST_EVENTS:
+            self._read_response_of(event)
 
-    def _end(self, event: Mapping[str, Any]) -> None:
+    def _read_response_of(self, event: Mapping[str, Any]) -> None:
         response = event.get("response")
-        self._ended, self._usage = responses_response(response), read_usage(response)
+        self._last_response, self._usage = responses_response(response), read_usage(response)
 
     def response(self) -> Response:
-        if self._ended is None:
+        if self._last_response is None:
             self._read_last_event()
-        if self._ended is not None:
+        if self._last_response is not None:
             hit = getattr(self.stream, "_completed_response_cache_hit", None)
-            return self._ended if hit is not True else Response(**{**vars(self._ended), "cache_hit": True})
-        return Response(**{**vars(self._began), "content_length": self._length, "tool_calls_count": self._calls})
+            return (
+                self._last_response if hit is not True else Response(**{**vars(self._last_response), "cache_hit": True})
+            )
+        return Response(
+            **{**vars(self._first_response), "content_length": self._length, "tool_calls_count": self._tool_call_count}
+        )
 
     def _read_last_event(self) -> None:
         """Read the last event, which LiteLLM keeps, if the application did not receive it.
@@ -209,13 +213,13 @@ class ResponsesChunks:
         LiteLLM raises an exception for the event of a failed response, and may not pass on the event of a response that
         it continues.
         """
-        last = members(getattr(self.stream, "completed_response", None))
-        if text(last.get("type")) in self._ENDS:
-            self._end(last)
+        last = fields_of(getattr(self.stream, "completed_response", None))
+        if text(last.get("type")) in self._LAST_EVENTS:
+            self._read_response_of(last)
 
     def usage(self) -> Usage | None:
         """The provider's usage. If LiteLLM has translated a chat stream, the last event may have an estimate."""
-        if self._ended is None:
+        if self._last_response is None:
             self._read_last_event()
         chat = getattr(self.stream, "litellm_custom_stream_wrapper", None)
         return self._usage if chat is None or self._usage is None else reported_usage(chat)
@@ -229,7 +233,7 @@ class ResponsesChunks:
 RESPONSES = ApiFormat(
     request=responses_request,
     response=responses_response,
-    counted=read_counted_anew,
+    counted=read_counted_after_translation,
     chunks=ResponsesChunks,
     price=price_response,
     content=RESPONSES_CONTENT,

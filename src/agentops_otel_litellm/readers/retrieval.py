@@ -14,13 +14,13 @@ from agentops_otel_litellm.readers.requests import default_request, measure
 from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_response, no_usage, read_unit_cost
 from agentops_otel_litellm.readers.target import read_target
 from agentops_otel_litellm.readers.values import (
-    NOTHING,
+    NO_FIELDS,
     count,
     field,
+    fields_of,
     identifier,
     integer,
     keyword,
-    members,
     model_name,
     number,
     read_fields,
@@ -57,23 +57,23 @@ _RESULTS = rows_for(
 )
 
 
-def _queries(given: Any) -> dict[str, Any]:
-    """The number of queries, and of their characters."""
-    queries = texts(given)
+def _query_fields(parameter: Any) -> dict[str, Any]:
+    """The fields of a `Request` with the number of queries, and with the number of their characters."""
+    queries = texts(parameter)
     return {} if queries is None else {"queries_count": len(queries), "query_length": sum(map(len, queries))}
 
 
 def rerank_request(parameters: Parameters) -> Request:
     return Request(
         model=model_name(parameters.get("model")),
-        **_queries(parameters.get("query")),
+        **_query_fields(parameters.get("query")),
         **read_fields(parameters, _RERANKED),
     )
 
 
 def search_request(parameters: Parameters) -> Request:
     """Read a request to search the web or a vector store."""
-    return Request(**_queries(parameters.get("query")), **read_fields(parameters, _SEARCHED))
+    return Request(**_query_fields(parameters.get("query")), **read_fields(parameters, _SEARCHED))
 
 
 def ocr_request(parameters: Parameters) -> Request:
@@ -86,14 +86,14 @@ def ocr_request(parameters: Parameters) -> Request:
 
 
 def _meta(result: Any) -> Mapping[str, Any]:
-    """The provider's counts. Hugging Face's server reports none, and LiteLLM invents them."""
+    """The counts that the provider reported. Hugging Face's server reports none, so LiteLLM's estimates are ignored."""
     model = text(field(getattr(result, "_hidden_params", None), "litellm_model_name")) or ""
-    return NOTHING if model.startswith("huggingface/") else members(field(result, "meta"))
+    return NO_FIELDS if model.startswith("huggingface/") else fields_of(field(result, "meta"))
 
 
 def rerank_response(result: Any) -> Response:
-    response = members(result)
-    billed = members(_meta(result).get("billed_units"))
+    response = fields_of(result)
+    billed = fields_of(_meta(result).get("billed_units"))
     return Response(
         id=identifier(response.get("id")),
         results_count=count(response.get("results")),
@@ -103,12 +103,12 @@ def rerank_response(result: Any) -> Response:
 
 
 def search_response(result: Any) -> Response:
-    return Response(**read_fields(members(result), _RESULTS), cache_hit=cache_hit(result))
+    return Response(**read_fields(fields_of(result), _RESULTS), cache_hit=cache_hit(result))
 
 
 def ocr_response(result: Any) -> Response:
-    response = members(result)
-    used = members(response.get("usage_info"))
+    response = fields_of(result)
+    used = fields_of(response.get("usage_info"))
     return Response(
         model=model_name(response.get("model")),
         results_count=count(response.get("pages")),
@@ -127,7 +127,7 @@ def content_response(result: Any) -> Response:
 def rerank_usage(result: Any) -> Usage | None:
     """Read the usage. Some providers send only a total, which consists of input tokens."""
     meta = _meta(result)
-    counted, billed = members(meta.get("tokens")), members(meta.get("billed_units"))
+    counted, billed = fields_of(meta.get("tokens")), fields_of(meta.get("billed_units"))
     total = tokens(billed.get("total_tokens"))
     input_tokens = tokens(counted.get("input_tokens")) or total
     output_tokens = tokens(counted.get("output_tokens"))
@@ -145,7 +145,7 @@ def search_target(parameters: Parameters, logging: Any) -> Target:
 
 def _store(parameters: Parameters) -> Mapping[str, Any]:
     """The vector store to which documents are added."""
-    return members(field(parameters.get("ingest_options"), "vector_store"))
+    return fields_of(field(parameters.get("ingest_options"), "vector_store"))
 
 
 def ingestion_target(parameters: Parameters, logging: Any) -> Target:
@@ -168,9 +168,9 @@ SEARCH = ApiFormat(
 )
 STORED_CONTENT = ApiFormat(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
 RAG_QUERY = ApiFormat(request=default_request, response=no_response, usage=no_usage, cost=no_cost, stream_cost=no_cost)
-"""Its search, its reranking and its chat are calls with spans of their own, which have the usage."""
+"""The search, the reranking and the chat of a RAG query are calls with spans of their own, which have the usage."""
 INGESTION = ApiFormat(
     target=ingestion_target, request=ingestion_request, response=job_response, usage=no_usage, cost=no_cost
 )
-"""Its OCR, embeddings and uploads are calls with spans of their own as well."""
+"""The OCR, the embeddings and the uploads of an ingestion are calls with spans of their own as well."""
 OCR = ApiFormat(request=ocr_request, response=ocr_response, usage=no_usage, content=OCR_CONTENT)

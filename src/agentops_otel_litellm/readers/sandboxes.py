@@ -13,10 +13,10 @@ from agentops_otel_litellm.readers.target import read_target
 from agentops_otel_litellm.readers.values import (
     count,
     field,
+    fields_of,
     identifier,
     keyword,
     length,
-    members,
     read_fields,
     rows_for,
 )
@@ -53,12 +53,14 @@ def sandbox_request(parameters: Parameters) -> Request:
 
 def sandbox_response(result: Any) -> Response:
     """Read a sandbox, or whether it was deleted."""
-    return Response(deleted=result) if isinstance(result, bool) else Response(**read_fields(members(result), _RESPONSE))
+    return (
+        Response(deleted=result) if isinstance(result, bool) else Response(**read_fields(fields_of(result), _RESPONSE))
+    )
 
 
 def code_response(result: Any) -> Response:
     """Read the result of the code, which has an error or none, and no exit code."""
-    response = members(result)
+    response = fields_of(result)
     return Response(
         code_failed=response["error"] is not None if "error" in response else None,
         **read_fields(response, _RESPONSE),

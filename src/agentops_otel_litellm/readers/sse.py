@@ -13,10 +13,10 @@ _decode = JSONDecoder().raw_decode  # decodes from an index, without copying
 class ServerSentEvents:
     """Parses pieces of bytes, and returns each message when its line is complete. A message is JSON on one line."""
 
-    __slots__ = ("_begun",)
+    __slots__ = ("_incomplete_line",)
 
     def __init__(self) -> None:
-        self._begun: list[bytes] = []
+        self._incomplete_line: list[bytes] = []
         """The pieces of an incomplete line."""
 
     def messages(self, piece: Any) -> Sequence[Mapping[str, Any]]:
@@ -25,12 +25,12 @@ class ServerSentEvents:
             return (piece,)
         if isinstance(piece, str):
             piece = piece.encode()
-        if self._begun or not piece.endswith(b"\n"):
-            whole, newline, begun = piece.rpartition(b"\n")
+        if self._incomplete_line or not piece.endswith(b"\n"):
+            complete_lines, newline, rest = piece.rpartition(b"\n")
             if newline:
-                piece, self._begun = b"".join((*self._begun, whole)), []
-            if begun:
-                self._begun.append(begun)
+                piece, self._incomplete_line = b"".join((*self._incomplete_line, complete_lines)), []
+            if rest:
+                self._incomplete_line.append(rest)
             if not newline:
                 return ()
         return _messages(piece.decode(errors="replace"))
@@ -38,12 +38,12 @@ class ServerSentEvents:
 
 def _messages(lines: str) -> Sequence[Mapping[str, Any]]:
     messages = []
-    at = lines.find("data:")
-    while at >= 0:
-        at += 6 if lines.startswith(" ", at + 5) else 5
-        if lines.startswith("{", at):
+    position = lines.find("data:")
+    while position >= 0:
+        position += 6 if lines.startswith(" ", position + 5) else 5
+        if lines.startswith("{", position):
             with suppress(ValueError, RecursionError):  # not JSON: the other events are read nevertheless
-                message, at = _decode(lines, at)
+                message, position = _decode(lines, position)
                 messages.append(message)
-        at = lines.find("data:", at)
+        position = lines.find("data:", position)
     return messages

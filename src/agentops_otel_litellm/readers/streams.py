@@ -8,18 +8,18 @@ from types import SimpleNamespace
 from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
-from agentops_otel_litellm.readers.figures import litellm_cost
-from agentops_otel_litellm.readers.responses import served_tier
+from agentops_otel_litellm.readers.litellm_cost import litellm_cost
+from agentops_otel_litellm.readers.responses import response_service_tier
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
-    NOTHING,
+    NO_FIELDS,
     characters,
     elements,
     field,
+    fields_of,
     identifier,
     index,
     keyword,
-    members,
     model_name,
 )
 
@@ -72,7 +72,16 @@ def copy_attributes(stream: Any, *names: str) -> Any:
 class ChatChunks:
     """Reads the chunks of a chat stream. Parallel choices and tool calls are distinguished by their indexes."""
 
-    __slots__ = ("_calls", "_id", "_length", "_model", "_reasons", "_service_tier", "_stream", "first_token")
+    __slots__ = (
+        "_finish_reasons",
+        "_id",
+        "_length",
+        "_model",
+        "_service_tier",
+        "_stream",
+        "_tool_calls",
+        "first_token",
+    )
 
     failure: Failure | None = None
 
@@ -82,17 +91,17 @@ class ChatChunks:
         self._model: str | None = None
         self._service_tier: str | None = None
         self._length = 0
-        self._calls: set[tuple[int, int]] = set()
-        self._reasons: dict[int, str | None] = {}
+        self._tool_calls: set[tuple[int, int]] = set()
+        self._finish_reasons: dict[int, str | None] = {}
         self.first_token: float | None = None
 
     def add(self, chunk: Any, received_at: float, /) -> None:
         if self._id is None:
             self._id, self._model = identifier(field(chunk, "id")), model_name(field(chunk, "model"))
-            self._service_tier = served_tier(field(chunk, "service_tier"))
-        reasons = self._reasons
+            self._service_tier = response_service_tier(field(chunk, "service_tier"))
+        reasons = self._finish_reasons
         for each in elements(field(chunk, "choices")):
-            choice = getattr(each, "__pydantic_extra__", None) or members(each)
+            choice = getattr(each, "__pydantic_extra__", None) or fields_of(each)
             number, reason = choice.get("index"), choice.get("finish_reason")
             if type(number) is not int:
                 number = 0  # the provider does not send an index
@@ -104,35 +113,35 @@ class ChatChunks:
     def _add_output(self, number: int, choice: Mapping[str, Any]) -> bool:
         """Count the output of a choice, and return whether it has any."""
         delta = choice.get("delta")
-        fields = getattr(delta, "__pydantic_extra__", None) or NOTHING
+        fields = getattr(delta, "__pydantic_extra__", None) or NO_FIELDS
         content = fields.get("content")
         if content and fields.get("tool_calls") is None and fields.get("function_call") is None:
             self._length += characters(content)  # nearly every chunk
             return True
-        return self._any_output(number, members(delta))
+        return self._any_output(number, fields_of(delta))
 
     def _any_output(self, number: int, delta: Mapping[str, Any]) -> bool:
         content, calls = delta.get("content"), delta.get("tool_calls")
         if content:
             self._length += characters(content)
         for call in elements(calls):
-            self._calls.add((number, index(field(call, "index"))))
-        legacy_call = delta.get("function_call") is not None
-        if legacy_call:
-            self._calls.add((number, -1))
-        return bool(content or calls or legacy_call or delta.get("reasoning_content"))
+            self._tool_calls.add((number, index(field(call, "index"))))
+        has_legacy_call = delta.get("function_call") is not None
+        if has_legacy_call:
+            self._tool_calls.add((number, -1))
+        return bool(content or calls or has_legacy_call or delta.get("reasoning_content"))
 
     def response(self) -> Response:
-        indexes = sorted(self._reasons)
+        indexes = sorted(self._finish_reasons)
         cached = getattr(self._stream, "custom_llm_provider", None) == "cached_response"
-        reasons = self._reasons if _has_finish_reason(self._stream) else {}
+        reasons = self._finish_reasons if _has_finish_reason(self._stream) else {}
         return Response(
             id=self._id,
             model=None if cached else self._response_model(),
             finish_reasons=tuple(reasons.get(index) for index in indexes),
             choices_count=len(indexes),
             content_length=self._length,
-            tool_calls_count=len(self._calls),
+            tool_calls_count=len(self._tool_calls),
             service_tier=self._service_tier,
             system_fingerprint=identifier(getattr(self._stream, "system_fingerprint", None)),
             cache_hit=cached or None,
@@ -221,26 +230,28 @@ class DefaultChunks:
 
 
 def _has_finish_reason(stream: Any) -> bool:
-    """Whether the provider sent a finish reason, or that is unknown. If it sent none, LiteLLM invents one."""
+    """Whether the provider sent a finish reason; true if that is unknown. If it sent none, LiteLLM invents one."""
     reasons = (getattr(stream, name, "") for name in ("received_finish_reason", "intermittent_finish_reason"))
     return any(reason is not None for reason in reasons)
 
 
 def _chat_stream(stream: Any) -> Any:
-    """The chat stream of a text completion stream.
+    """The chat stream from which LiteLLM makes a text completion stream.
 
-    For OpenAI it is a variable of a suspended generator. An asynchronous generator is wrapped in a second one.
+    For OpenAI, LiteLLM makes it with a generator, and the chat stream is a variable of the suspended generator. An
+    asynchronous generator is wrapped in a second one.
     """
-    beneath = getattr(stream, "completion_stream", None)
-    while (frame := getattr(beneath, "gi_frame", None) or getattr(beneath, "ag_frame", None)) is not None:
-        beneath = frame.f_locals.get("streamwrapper") or frame.f_locals.get("response")
-    return beneath
+    inner = getattr(stream, "completion_stream", None)
+    while (frame := getattr(inner, "gi_frame", None) or getattr(inner, "ag_frame", None)) is not None:
+        inner = frame.f_locals.get("streamwrapper") or frame.f_locals.get("response")
+    return inner
 
 
 def translated_chat(stream: Any) -> Any:
-    """The object with the chunks of the chat stream that LiteLLM translates into `stream`, `None` if there is none.
+    """The object that has the chunks of the chat stream which LiteLLM translates into `stream`; `None` if there is
+    none.
 
-    That is `stream` itself, or a variable of it if it is a generator. A generator that has ended has no variables.
+    That object is `stream` itself, or a variable of `stream` if that is a generator that has not ended.
     """
     if isinstance(getattr(stream, "chunks", None), list):
         return stream
@@ -276,16 +287,18 @@ def read_stream_cost(logging: Any) -> Cost | None:
 
 
 def is_stream(result: Any) -> TypeGuard[LiteLLMStream]:
-    """Whether it is an iterator. Complete responses may be iterable, but are not iterators."""
+    """Whether a result is a stream: an iterator. Complete responses may be iterable, but are not iterators."""
     kind = type(result)  # the abstract base classes of iterators take 10 µs for this check
     return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
 
 
 def is_chunks(value: Any) -> TypeGuard[Chunks]:
-    """Whether it is a reader of a stream's chunks. Only such classes have both methods."""
+    """Whether an object is a reader of a stream's chunks. Only such readers have both methods."""
     return hasattr(type(value), "release") and hasattr(type(value), "usage")
 
 
 def is_stream_manager(result: Any) -> TypeGuard[LiteLLMStream]:
-    """Whether it is OpenAI's manager of a streamed run of an assistant, which sends nothing before it is entered."""
+    """Whether a result is OpenAI's manager of an assistant's streamed run, which sends no request before it is
+    entered.
+    """
     return type(result).__name__ in {"AssistantStreamManager", "AsyncAssistantStreamManager"}

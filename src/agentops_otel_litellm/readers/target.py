@@ -48,12 +48,12 @@ def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, s
         return provider or prefix, rest.removeprefix("responses/").removeprefix("chat_completions/")
     if provider is None:
         known = getattr(litellm, "model_cost", {}).get(model)
-        provider = _family(text(known.get("litellm_provider"))) if isinstance(known, dict) else None
+        provider = _provider_of_prices(text(known.get("litellm_provider"))) if isinstance(known, dict) else None
     return provider, model
 
 
-def _family(priced: str | None) -> str | None:
-    """The provider of a name in the price map, which distinguishes `vertex_ai-language-models`, `bedrock_converse`."""
+def _provider_of_prices(priced: str | None) -> str | None:
+    """LiteLLM's provider for a provider of the price map: `vertex_ai` for `vertex_ai-language-models`."""
     if priced is None:
         return None
     return priced.partition("-")[0] if priced.endswith("models") else priced.removesuffix("_converse")
@@ -78,9 +78,9 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
 
 
 def _resolved_url(details: Mapping[str, Any]) -> str | None:
-    for place in ("additional_args", "litellm_params"):
-        part = details.get(place)
-        url = part.get("api_base") if isinstance(part, dict) else None
+    for name in ("additional_args", "litellm_params"):
+        arguments = details.get(name)
+        url = arguments.get("api_base") if isinstance(arguments, dict) else None
         if url:
             return str(url)
     return None
@@ -89,9 +89,9 @@ def _resolved_url(details: Mapping[str, Any]) -> str | None:
 def read_routing(parameters: Parameters, logging: Any) -> Routing:
     details = getattr(logging, "model_call_details", None) or {}
     litellm_params = details.get("litellm_params") or parameters
-    # The Router writes to the second if the first is a parameter of the provider.
-    places = (parameters.get("metadata"), parameters.get("litellm_metadata"))
-    groups = (place.get("model_group") for place in places if isinstance(place, dict))
+    # If `metadata` is a parameter of the provider's API, the Router writes to `litellm_metadata`.
+    metadata = (parameters.get("metadata"), parameters.get("litellm_metadata"))
+    groups = (entries.get("model_group") for entries in metadata if isinstance(entries, dict))
     return Routing(
         call_id=text(details.get("litellm_call_id")) or text(parameters.get("litellm_call_id")),
         call_type=text(getattr(logging, "call_type", None)),
@@ -101,12 +101,12 @@ def read_routing(parameters: Parameters, logging: Any) -> Routing:
 
 
 def no_target(_parameters: Parameters, _logging: Any) -> Target:
-    """No target: the operation may call several."""
+    """An empty target: the operation may call several models."""
     return Target()
 
 
 def no_routing(_parameters: Parameters, _logging: Any) -> Routing:
-    """No routing: each call of the operation has its own."""
+    """An empty routing: each call that the operation makes has its own."""
     return Routing()
 
 
@@ -118,8 +118,8 @@ def route_routing(parameters: Parameters, _logging: Any) -> Routing:
 def read_routed_request(arguments: Parameters) -> Parameters | None:
     """The request that a function of the Router's Rust core receives.
 
-    `None` for the asynchronous endpoints that choose a deployment and neither retry nor fall back, such as moderation.
-    Earlier releases do not treat these as routed calls either.
+    It is `None` for asynchronous endpoints that choose a deployment and neither retry nor fall back, such as
+    moderation: these are not recorded as routes, because they are not routed in earlier releases of LiteLLM either.
     """
     request, plan = arguments.get("request"), arguments.get("plan")
     is_direct = getattr(plan, "single_attempt", False) is True and getattr(plan, "sync", False) is False

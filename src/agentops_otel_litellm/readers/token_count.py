@@ -7,25 +7,25 @@ from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
 from agentops_otel_litellm.readers.api_formats import ApiFormat
-from agentops_otel_litellm.readers.requests import Parameters, conversation
+from agentops_otel_litellm.readers.requests import Parameters, conversation_fields
 from agentops_otel_litellm.readers.responses import no_cost, no_usage
-from agentops_otel_litellm.readers.values import count, elements, is_given, keyword, members, model_name, tokens
+from agentops_otel_litellm.readers.values import count, elements, fields_of, has_value, keyword, model_name, tokens
 
 
 def counting_request(parameters: Parameters) -> Request:
     input_messages, system = parameters.get("messages"), parameters.get("system")
-    messages: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if is_given(system) else []
-    messages += map(members, elements(input_messages))
+    messages: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if has_value(system) else []
+    messages += map(fields_of, elements(input_messages))
     return Request(
         model=model_name(parameters.get("model")),
         tools_count=count(parameters.get("tools")),
-        **(conversation(messages, input_messages) if messages else {}),
+        **(conversation_fields(messages, input_messages) if messages else {}),
     )
 
 
 def counting_response(result: Any) -> Response:
     """Read the count. If the provider does not count, LiteLLM does; only the tokenizer's name shows that."""
-    response = members(result)
+    response = fields_of(result)
     return Response(
         model=model_name(response.get("model_used")),
         tokens_counted=tokens(response.get("total_tokens")),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Usage
-from agentops_otel_litellm.readers.values import field, members, number, read_fields, rows_for, tokens
+from agentops_otel_litellm.readers.values import field, fields_of, number, read_fields, rows_for, tokens
 
 _COUNTS = rows_for(
     Usage,
@@ -63,12 +63,12 @@ def summed(parts: Iterable[Usage]) -> Usage | None:
 
 
 def read_usage(result: Any) -> Usage | None:
-    """Read the provider's counts of tokens of text.
+    """Read the provider's token counts of a chat, a text completion, a response or an embedding.
 
-    LiteLLM sets zeros if the provider sent no usage. So the usage is unknown if all counts are 0, and the input is
-    unknown if it is 0, because there is no request without input.
+    LiteLLM sets zeros if the provider sent no usage. So the usage is unknown if all counts are 0. If only the input is
+    0, the input is unknown, because every request has input.
     """
-    usage = members(field(result, "usage"))
+    usage = fields_of(field(result, "usage"))
     counts = read_fields(usage, _COUNTS)
     if not counts.get("input"):
         if not counts.get("output"):
@@ -77,19 +77,18 @@ def read_usage(result: Any) -> Usage | None:
     for name, rows in _DETAILS:
         details = usage.get(name)
         if details is not None:
-            counts.update(read_fields(members(details), rows))
+            counts.update(read_fields(fields_of(details), rows))
     if usage.get("cache_creation_input_tokens") is not None:
-        _read_as_anthropics(counts, usage)
+        _remove_added_counts(counts, usage)
     if counts.get("cache_read") and "input_text" in counts:
         kinds = {name: counts.get(name) or 0 for name in _INPUT_KINDS}
-        if (
-            sum(kinds.values()) == counts.get("input", 0) - counts["cache_read"]
-        ):  # Gemini's kinds without the cached tokens
+        # Gemini's counts by modality, from which LiteLLM has subtracted the cached tokens, do not add up to the input.
+        if sum(kinds.values()) == counts.get("input", 0) - counts["cache_read"]:
             counts = {name: count for name, count in counts.items() if name not in kinds}
     return Usage(**counts)
 
 
-def _read_as_anthropics(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
+def _remove_added_counts(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
     """Remove the counts that LiteLLM adds to the usage of Anthropic's models, on any host, and of Bedrock's models.
 
     These providers do not count by modality; LiteLLM sets the tokens that were not cached as text. It estimates
@@ -106,7 +105,7 @@ def _read_as_anthropics(counts: dict[str, Any], usage: Mapping[str, Any]) -> Non
 
 def read_media_usage(result: Any) -> Usage | None:
     """Read the provider's counts for images and audio: tokens, or seconds. LiteLLM sets 0 for every missing count."""
-    usage = members(field(result, "usage"))
+    usage = fields_of(field(result, "usage"))
     seconds = number(usage.get("seconds"))
     if seconds:
         return Usage(audio_seconds=seconds)
@@ -114,7 +113,7 @@ def read_media_usage(result: Any) -> Usage | None:
     if not counts:
         return None
     for name, rows in _DETAILS:
-        parts = read_fields(members(usage.get(name)), rows)
+        parts = read_fields(fields_of(usage.get(name)), rows)
         if any(parts.values()):
             counts.update(parts)
     return Usage(**counts)

@@ -18,10 +18,10 @@ from agentops_otel_litellm.guard import log_fault
 # Name in LiteLLM → field of a record, and the reader of the value. Names without a row are not read.
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
 
-_LONGEST_NAME = 256
+_MAX_NAME_LENGTH = 256
 _IDENTIFIER = re.compile(r"[\w.:;,=+-]{1,256}", re.ASCII)
 _KEYWORD = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-_MOST_TOKENS = 10**12
+_MAX_TOKENS = 10**12
 """Maximum plausible number of tokens of one call."""
 _COLLECTIONS: tuple[type, ...] = (
     list,
@@ -33,14 +33,14 @@ _COLLECTIONS: tuple[type, ...] = (
     type({}.keys()),
     type({}.items()),
 )
-NOTHING: Mapping[str, Any] = {}
+NO_FIELDS: Mapping[str, Any] = {}
 
 
 def is_collection(value: Any) -> TypeGuard[Collection[Any]]:
     """Whether a value can be iterated without changing what the application or LiteLLM finds in it afterwards.
 
-    An iterator can be iterated only once, which LiteLLM must do. A class of the application may do anything, such as
-    query a database, when it is iterated or when its length or truth value is read.
+    An iterator can be iterated only once, and only LiteLLM may do that. An object of the application's own class may do
+    anything, such as query a database, when it is iterated or when its length or truth value is read.
     """
     return isinstance(value, _COLLECTIONS)
 
@@ -50,26 +50,26 @@ def is_iterator(value: Any) -> bool:
     return hasattr(type(value), "__next__")
 
 
-def is_given(value: Any) -> bool:
+def has_value(value: Any) -> bool:
     """Whether an optional parameter has a value. An empty string or collection does not count as a value."""
     return bool(value) if isinstance(value, (str, dict, *_COLLECTIONS)) else value is not None
 
 
 def elements(value: Any) -> Collection[Any]:
-    """The elements of a collection; none if the value is not one, for example a generator."""
+    """The elements of a collection; an empty tuple for any other value, such as a generator."""
     return value if is_collection(value) else ()
 
 
-def members(thing: Any) -> Mapping[str, Any]:
-    """The items of a dict, or the fields of a model, by name.
+def fields_of(thing: Any) -> Mapping[str, Any]:
+    """The fields of an object, by name: the items of a dict, or the attributes of a pydantic model.
 
-    LiteLLM's models have most fields as pydantic extras. Reading these as attributes takes a microsecond for each, and
-    three for a missing one.
+    Most fields of LiteLLM's models are pydantic extras. Reading an extra as an attribute takes a microsecond, and three
+    if it is missing, so the dicts in which pydantic stores the fields are returned.
     """
     if isinstance(thing, dict):
         return thing
     extra: dict[str, Any] | None = getattr(thing, "__pydantic_extra__", None)
-    own: Mapping[str, Any] = getattr(thing, "__dict__", NOTHING)
+    own: Mapping[str, Any] = getattr(thing, "__dict__", NO_FIELDS)
     if not extra:
         return own
     return {**own, **extra} if own else extra
@@ -84,38 +84,40 @@ def rows_for(kind: type, rows: Rows) -> Rows:
 
 
 def read_fields(source: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
-    """Field → value, for the names that have a row. If two names have the same field, a value that is not 0 or empty
-    takes precedence.
+    """Read the values of `source` for whose names there is a row. Return field of the record → value.
+
+    If two names have the same field, a value that is not 0 or empty takes precedence.
     """
     values: dict[str, Any] = {}
     for name, value in source.items():
         if name in rows and value is not None:
-            field, take = rows[name]
+            field, read = rows[name]
             try:
-                known = take(value)
+                parsed = read(value)
             except Exception as fault:  # noqa: BLE001 - as in a guard
                 log_fault(f"reading {name!r}", fault)
                 continue
-            if known or (known is not None and field not in values):
-                values[field] = known
+            if parsed or (parsed is not None and field not in values):
+                values[field] = parsed
     return values
 
 
 def field(thing: Any, name: str) -> Any:
-    return members(thing).get(name)
+    """One field of an object, as in `fields_of`; `None` if the object does not have it."""
+    return fields_of(thing).get(name)
 
 
 def model_name(value: Any) -> str | None:
-    """A model's name, cut to the maximum length; of a URL without the parts that may contain a key."""
+    """A model's name, cut to the maximum length. From a URL, the parts that may contain a key are removed."""
     name = text(value)
-    if name is None or ("://" not in name and len(name) <= _LONGEST_NAME):
+    if name is None or ("://" not in name and len(name) <= _MAX_NAME_LENGTH):
         return name
     prefix, separator, url = name.partition("://")
     if separator:
         url = url.partition("?")[0].partition("#")[0]
         host, slash, path = url.partition("/")
         url = host.rpartition("@")[2] + slash + path
-    return (prefix + separator + url)[:_LONGEST_NAME]
+    return (prefix + separator + url)[:_MAX_NAME_LENGTH]
 
 
 def identifier(value: Any) -> str | None:
@@ -137,7 +139,7 @@ def integer(value: Any) -> int | None:
 def tokens(value: Any) -> int | None:
     """A number of tokens; `None` if it is negative or implausibly large."""
     known = integer(value)
-    return known if known is not None and 0 <= known <= _MOST_TOKENS else None
+    return known if known is not None and 0 <= known <= _MAX_TOKENS else None
 
 
 def index(value: Any) -> int:
@@ -200,7 +202,8 @@ def characters(value: Any) -> int:
 
 
 def file_size(file: Any) -> int | None:
-    """The size, in bytes, of an uploaded file: bytes, a buffer, an open file, or a tuple of a name and one of these.
+    """The size, in bytes, of an uploaded file: bytes, a buffer, an open file, or a tuple of a name and one of the
+    three.
 
     Only sizes that are known without access to the disk are returned, because this runs on the application's thread.
     That excludes paths, and spooled files, which are written to the disk when their descriptor is read.

@@ -13,12 +13,12 @@ from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import default_response, no_usage, read_unit_cost
 from agentops_otel_litellm.readers.values import (
     count,
+    fields_of,
     file_size,
     identifier,
     integer,
     keyword,
     length,
-    members,
     quantity,
     read_fields,
     rows_for,
@@ -55,10 +55,10 @@ def video_request(parameters: Parameters) -> Request:
 
 
 def video_response(result: Any) -> Response:
-    """A video's state, a list of them, or the bytes of one."""
+    """Read the state of a video, a list of videos, or the bytes of a video."""
     if isinstance(result, bytes):
         return Response(size=len(result))
-    return replace(default_response(result), **read_fields(members(result), _RESPONSE))
+    return replace(default_response(result), **read_fields(fields_of(result), _RESPONSE))
 
 
 VIDEO = ApiFormat(

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.exporters.console.figures import dollars, duration, printable
+from agentops_otel_litellm.exporters.console.formatting import dollars, duration, printable
 from agentops_otel_litellm.exporters.console.line import Line, Styled
 from agentops_otel_litellm.exporters.console.totals import Tally, spent
 

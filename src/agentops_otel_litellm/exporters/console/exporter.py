@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel_litellm.exporters.console.ended_call import EndedCall
-from agentops_otel_litellm.exporters.console.figures import printable
+from agentops_otel_litellm.exporters.console.formatting import printable
 from agentops_otel_litellm.exporters.console.line import GAP, HEADING, Line, draw, layout
 from agentops_otel_litellm.exporters.console.totals import Totals
 from agentops_otel_litellm.fork import FORK, IMPORTS

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from itertools import chain
 
-from agentops_otel_litellm.exporters.console.figures import dollars, tokens
+from agentops_otel_litellm.exporters.console.formatting import dollars, tokens
 from agentops_otel_litellm.exporters.console.line import GAP, Line
 
 MODELS_KEPT, MODELS_PRINTED = 1_000, 8

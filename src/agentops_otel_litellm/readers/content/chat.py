@@ -18,7 +18,7 @@ from agentops_otel_litellm.readers.content.parts import (
     tool_call,
     tool_result,
 )
-from agentops_otel_litellm.readers.values import elements, field, index, is_collection, keyword, members, text
+from agentops_otel_litellm.readers.values import elements, field, fields_of, index, is_collection, keyword, text
 
 
 def _chat_request(parameters: Parameters) -> Content:
@@ -40,8 +40,8 @@ def _text_request(parameters: Parameters) -> Content:
 
 def _chat_response(result: Any) -> tuple[Message, ...]:
     return tuple(
-        _output_message(members(choice.get("message")), choice)
-        for choice in map(members, elements(field(result, "choices")))
+        _output_message(fields_of(choice.get("message")), choice)
+        for choice in map(fields_of, elements(field(result, "choices")))
     )
 
 
@@ -52,7 +52,7 @@ def _text_response(result: Any) -> tuple[Message, ...]:
             parts=text_parts(choice.get("text")),
             finish_reason=keyword(choice.get("finish_reason")),
         )
-        for choice in map(members, elements(field(result, "choices")))
+        for choice in map(fields_of, elements(field(result, "choices")))
     )
 
 
@@ -65,7 +65,7 @@ def _output_message(message: Mapping[str, Any], choice: Mapping[str, Any]) -> Me
 
 
 def _message(item: Any) -> Message:
-    message = members(item)
+    message = fields_of(item)
     role = text(message.get("role")) or "user"
     if role in {"tool", "function"}:
         result = message.get("content")
@@ -97,7 +97,7 @@ def _parts(message: Mapping[str, Any]) -> tuple[Part, ...]:
 
 
 def _tool_call(call: Any) -> Part:
-    function = members(field(call, "function"))
+    function = fields_of(field(call, "function"))
     return tool_call(field(call, "id"), function.get("name"), function.get("arguments"))
 
 
@@ -114,7 +114,7 @@ def content_part(item: Any) -> Part:
     """Read one part of a message whose content is a list."""
     if isinstance(item, str):
         return Part(type="text", content=item)
-    part = members(item)
+    part = fields_of(item)
     read = _CONTENT_PARTS.get(text(part.get("type")) or "")
     return Part(type="unknown", name=keyword(part.get("type"))) if read is None else read(part)
 
@@ -132,13 +132,13 @@ def _refusal(part: Mapping[str, Any]) -> Part:
 
 
 def _sound(part: Mapping[str, Any]) -> Part:
-    sound = members(part.get("input_audio"))
+    sound = fields_of(part.get("input_audio"))
     kind = keyword(sound.get("format"))
     return blob("audio", sound.get("data"), f"audio/{kind}" if kind else None)
 
 
 def _file(part: Mapping[str, Any]) -> Part:
-    file = members(part.get("file"))
+    file = fields_of(part.get("file"))
     if file.get("file_data"):
         return media("document", file["file_data"], text(file.get("format")))
     return stored_file("document", file.get("file_id"), text(file.get("format")))
@@ -168,8 +168,8 @@ _CONTENT_PARTS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
 
 def tool(item: Any) -> Tool:
     """Read a tool, or an entry of the older parameter `functions`."""
-    known = members(item)
-    function = members(known.get("function") or (known if "name" in known and "type" not in known else None))
+    known = fields_of(item)
+    function = fields_of(known.get("function") or (known if "name" in known and "type" not in known else None))
     kind = keyword(known.get("type")) or "function"
     return Tool(
         type=kind,
@@ -188,27 +188,31 @@ class _ChatTranscript:
         self._draft = Draft()
 
     def add(self, chunk: Any) -> None:
-        for choice in map(members, elements(field(chunk, "choices"))):
+        for choice in map(fields_of, elements(field(chunk, "choices"))):
             number = index(choice.get("index"))
-            self._draft.finish(number, keyword(choice.get("finish_reason")))
+            self._draft.add_choice(number, finish_reason=keyword(choice.get("finish_reason")))
             self._add(number, choice)
 
     def _add(self, number: int, choice: Mapping[str, Any]) -> None:
-        delta, draft = members(choice.get("delta")), self._draft
+        delta, draft = fields_of(choice.get("delta")), self._draft
         draft.add_fragment(number, "reasoning", delta.get("reasoning_content"))
         draft.add_fragment(number, "text", delta.get("content"))
         draft.add_fragment(number, "refusal", delta.get("refusal"))
         draft.add_fragment(number, "text", field(delta.get("audio"), "transcript"))
         for image in elements(delta.get("images")):
             draft.add(number, media("image", field(field(image, "image_url"), "url")))
-        for call in map(members, elements(delta.get("tool_calls"))):
-            function = members(call.get("function"))
-            draft.add_call(
-                number, index(call.get("index")), call.get("id"), function.get("name"), function.get("arguments")
+        for call in map(fields_of, elements(delta.get("tool_calls"))):
+            function = fields_of(call.get("function"))
+            draft.add_tool_call(
+                number,
+                key=index(call.get("index")),
+                call_id=call.get("id"),
+                name=function.get("name"),
+                arguments=function.get("arguments"),
             )
         if delta.get("function_call") is not None:
-            function = members(delta["function_call"])
-            draft.add_call(number, -1, None, function.get("name"), function.get("arguments"))
+            function = fields_of(delta["function_call"])
+            draft.add_tool_call(number, key=-1, name=function.get("name"), arguments=function.get("arguments"))
 
     def messages(self) -> tuple[Message, ...]:
         return self._draft.messages()

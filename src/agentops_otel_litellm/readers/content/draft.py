@@ -20,17 +20,18 @@ class _Piece:
     name: str | None = None
 
     def part(self) -> Part:
-        whole = "".join(self.fragments)
+        text = "".join(self.fragments)
         if self.type == "tool_call":
-            return tool_call(self.id, self.name, whole)
-        return Part(type=self.type, content=whole)
+            return tool_call(self.id, self.name, text)
+        return Part(type=self.type, content=text)
 
 
 @dataclass(slots=True)
 class _Choice:
     pieces: list[_Piece | Part] = field(default_factory=list)
     """The parts, in the order in which they began."""
-    calls: dict[Any, _Piece] = field(default_factory=dict)
+    tool_calls: dict[Any, _Piece] = field(default_factory=dict)
+    """Key, such as an index → the latest tool call with that key."""
     finish_reason: str | None = None
 
 
@@ -53,17 +54,19 @@ class Draft:
             pieces.append(last)
         last.fragments.append(fragment)
 
-    def add_call(self, index: int, call: Any, call_id: Any, name: Any, arguments: Any) -> None:
-        """Add a fragment to the tool call with the key `call`, such as an index, or begin that call.
+    def add_tool_call(
+        self, index: int, *, key: Any, call_id: Any = None, name: Any = None, arguments: Any = None
+    ) -> None:
+        """Add a fragment to the tool call that has the key, such as an index, or begin a tool call with that key.
 
-        The first fragment has the id and name. Some providers send the same index for each call: then a fragment with a
-        different id, and a name, begins a new call.
+        The first fragment of a tool call has its id and name, the others have parts of its arguments. Some providers
+        send the same index for every tool call: then a fragment with a name and a different id begins a new tool call.
         """
         choice = self._choice(index)
-        call = call if isinstance(call, int | str) else None
-        piece = choice.calls.get(call)
+        key = key if isinstance(key, int | str) else None
+        piece = choice.tool_calls.get(key)
         if piece is None or (name and call_id and piece.id not in (None, call_id)):
-            piece = choice.calls[call] = _Piece("tool_call")
+            piece = choice.tool_calls[key] = _Piece("tool_call")
             choice.pieces.append(piece)
         piece.id, piece.name = piece.id or call_id, piece.name or name
         if isinstance(arguments, str):
@@ -73,10 +76,13 @@ class Draft:
         """Add a complete part."""
         self._choice(index).pieces.append(part)
 
-    def finish(self, index: int, reason: str | None) -> None:
-        """Add the choice, if it is new, and its finish reason, if there is one."""
+    def add_choice(self, index: int, finish_reason: str | None = None) -> None:
+        """Add a choice, unless it was added before, and set its finish reason, if there is one.
+
+        A choice without parts also becomes a message.
+        """
         choice = self._choice(index)
-        choice.finish_reason = reason or choice.finish_reason
+        choice.finish_reason = finish_reason or choice.finish_reason
 
     def _choice(self, index: int) -> _Choice:
         choice = self._choices.get(index)

@@ -43,14 +43,14 @@ def _finish_reason(candidate: Mapping[str, Any]) -> str | None:
 
 
 def _message(content: Any) -> Message:
-    """Read a content, or a part or a text, which Google accepts instead."""
+    """Read one of `contents`. Instead of an object with parts, Google also accepts a single part or a text."""
     if isinstance(content, str):
         return Message(role="user", parts=(Part(type="text", content=content),))
     known = camel(content)
     parts = tuple(map(_part, each_of(known["parts"]) if "parts" in known else (content,)))
     role = ROLES.get(text(known.get("role")) or "user", "user")
-    answers = bool(parts) and all(part.type == "tool_call_response" for part in parts)
-    return Message(role="tool" if answers else role, parts=parts)
+    has_only_results = bool(parts) and all(part.type == "tool_call_response" for part in parts)
+    return Message(role="tool" if has_only_results else role, parts=parts)
 
 
 def _part(given: Any) -> Part:
@@ -94,7 +94,7 @@ _PARTS = {
 
 
 def _tools(given: Any) -> Iterator[Tool]:
-    """The functions that a tool declares, or the tools of Google's that it names."""
+    """The functions that an entry of `tools` declares, or the names of the tools of Google's that it enables."""
     known = camel(given)
     declared = each_of(known.get("functionDeclarations"))
     for function in map(camel, declared):
@@ -109,7 +109,9 @@ def _tools(given: Any) -> Iterator[Tool]:
 
 
 class _Transcript:
-    """Reads the content of a stream. Each response has parts of the candidates; tool calls are complete."""
+    """Reads the content of a stream. Each chunk has further parts of the candidates; a tool call is always in one
+    part.
+    """
 
     __slots__ = ("_draft", "_events")
 
@@ -121,7 +123,7 @@ class _Transcript:
         for response in self._events.messages(chunk):
             for candidate in map(camel, each_of(camel(response).get("candidates"))):
                 number = index(candidate.get("index"))
-                self._draft.finish(number, _finish_reason(candidate))
+                self._draft.add_choice(number, finish_reason=_finish_reason(candidate))
                 for part in _message(candidate.get("content") or {"parts": ()}).parts:
                     if part.type in {"text", "reasoning"}:
                         self._draft.add_fragment(number, part.type, part.content)

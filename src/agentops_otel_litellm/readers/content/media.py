@@ -8,7 +8,7 @@ from typing import Any
 from agentops_otel_litellm.call.content import Content, Message, Part
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
 from agentops_otel_litellm.readers.content.parts import blob, media, text_parts
-from agentops_otel_litellm.readers.values import elements, field, members, text
+from agentops_otel_litellm.readers.values import elements, field, fields_of, text
 
 
 def _user_message(*parts: Part) -> tuple[Message, ...] | None:
@@ -42,7 +42,7 @@ def _image_response(result: Any) -> tuple[Message, ...]:
     """Each image is a message of its own, with the revised prompt."""
     return tuple(
         Message(role="assistant", parts=(*text_parts(image.get("revised_prompt")), *_image_parts(image)))
-        for image in map(members, elements(field(result, "data")))
+        for image in map(fields_of, elements(field(result, "data")))
     )
 
 

@@ -11,7 +11,7 @@ from agentops_otel_litellm.readers.content.draft import Draft
 from agentops_otel_litellm.readers.content.parts import blob, media, plain, stored_file, tool_call, tool_result
 from agentops_otel_litellm.readers.finish_reasons import ANTHROPIC
 from agentops_otel_litellm.readers.sse import ServerSentEvents
-from agentops_otel_litellm.readers.values import elements, field, is_collection, keyword, members, text
+from agentops_otel_litellm.readers.values import elements, field, fields_of, is_collection, keyword, text
 
 
 def _request(parameters: Parameters) -> Content:
@@ -24,7 +24,7 @@ def _request(parameters: Parameters) -> Content:
 
 
 def _response(result: Any) -> tuple[Message, ...]:
-    response = members(result)
+    response = fields_of(result)
     return (
         Message(
             role=text(response.get("role")) or "assistant",
@@ -40,11 +40,13 @@ def _finish_reason(reason: Any) -> str | None:
 
 
 def _message(item: Any) -> Message:
-    """Read a message. Tool results are blocks of a user's message; one with nothing else is a message of the tool."""
-    message = members(item)
+    """Read a message. Tool results are blocks of a user's message; a message with no other blocks gets the role
+    `tool`.
+    """
+    message = fields_of(item)
     parts = _blocks(message.get("content"))
-    results = bool(parts) and all(part.type == "tool_call_response" for part in parts)
-    return Message(role="tool" if results else text(message.get("role")) or "user", parts=parts)
+    has_only_results = bool(parts) and all(part.type == "tool_call_response" for part in parts)
+    return Message(role="tool" if has_only_results else text(message.get("role")) or "user", parts=parts)
 
 
 def _blocks(content: Any) -> tuple[Part, ...]:
@@ -54,7 +56,7 @@ def _blocks(content: Any) -> tuple[Part, ...]:
 
 
 def block_part(item: Any) -> Part:
-    block = members(item)
+    block = fields_of(item)
     kind = text(block.get("type")) or ""
     read = _BLOCKS.get(kind)
     if read is not None:
@@ -93,7 +95,7 @@ def _within(block: Any) -> dict[str, Any]:
 
 def _medium(modality: Modality) -> Callable[[Mapping[str, Any]], Part]:
     def read(block: Mapping[str, Any]) -> Part:
-        source = members(block.get("source"))
+        source = fields_of(block.get("source"))
         kind = source.get("type")
         mime_type = text(source.get("media_type"))
         if kind == "url":
@@ -120,8 +122,8 @@ _BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
 
 
 def _tool(item: Any) -> Tool:
-    """A tool of the application is a function; the others have types of Anthropic's."""
-    known = members(item)
+    """Read a tool. A tool of the application has the type `function`; Anthropic's own tools keep their types."""
+    known = fields_of(item)
     kind = keyword(known.get("type")) or "custom"
     return Tool(
         type="function" if kind == "custom" else kind,
@@ -144,28 +146,28 @@ class _Transcript:
         for event in self._events.messages(chunk):
             kind = event.get("type")
             if kind == "content_block_delta":
-                self._delta(event.get("index"), members(event.get("delta")))
+                self._add_delta(event.get("index"), fields_of(event.get("delta")))
             elif kind == "content_block_start":
-                self._begin(event.get("index"), members(event.get("content_block")))
+                self._begin_block(event.get("index"), fields_of(event.get("content_block")))
             elif kind == "message_start":
-                self._draft.finish(0, None)
+                self._draft.add_choice(0)
             elif kind == "message_delta":
-                self._draft.finish(0, _finish_reason(field(event.get("delta"), "stop_reason")))
+                self._draft.add_choice(0, finish_reason=_finish_reason(field(event.get("delta"), "stop_reason")))
 
-    def _begin(self, index: Any, block: Mapping[str, Any]) -> None:
+    def _begin_block(self, index: Any, block: Mapping[str, Any]) -> None:
         kind = text(block.get("type"))
         if kind in {"tool_use", "server_tool_use"}:
-            self._draft.add_call(0, index, block.get("id"), block.get("name"), None)
+            self._draft.add_tool_call(0, key=index, call_id=block.get("id"), name=block.get("name"))
         elif kind in {"text", "thinking"}:
-            self._delta(index, block)
+            self._add_delta(index, block)
         else:
             self._draft.add(0, block_part(block))
 
-    def _delta(self, block: Any, delta: Mapping[str, Any]) -> None:
-        self._draft.add_fragment(0, "text", delta.get("text"), block)
-        self._draft.add_fragment(0, "reasoning", delta.get("thinking"), block)
+    def _add_delta(self, index: Any, delta: Mapping[str, Any]) -> None:
+        self._draft.add_fragment(0, "text", delta.get("text"), key=index)
+        self._draft.add_fragment(0, "reasoning", delta.get("thinking"), key=index)
         if "partial_json" in delta:
-            self._draft.add_call(0, block, None, None, delta["partial_json"])
+            self._draft.add_tool_call(0, key=index, arguments=delta["partial_json"])
 
     def messages(self) -> tuple[Message, ...]:
         return self._draft.messages()

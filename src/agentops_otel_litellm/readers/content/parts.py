@@ -8,9 +8,9 @@ from typing import Any
 
 from agentops_otel_litellm.attribute_values import MAX_CONTENT_DEPTH, json_text
 from agentops_otel_litellm.call.content import Json, Modality, Part
-from agentops_otel_litellm.readers.values import integer, is_collection, members, text
+from agentops_otel_litellm.readers.values import fields_of, integer, is_collection, text
 
-_LONGEST_SCHEME = 32
+_MAX_SCHEME_LENGTH = 32
 
 
 def text_parts(value: Any) -> tuple[Part, ...]:
@@ -38,7 +38,7 @@ def media(modality: Modality, url: Any, mime_type: str | None = None) -> Part:
     """A medium by its URL, or the base64 data of a `data:` URL, which is not copied."""
     known = text(url) or ""
     if not known.startswith("data:"):
-        if "://" not in known[:_LONGEST_SCHEME]:  # some providers accept base64 instead of a URL
+        if "://" not in known[:_MAX_SCHEME_LENGTH]:  # some providers accept base64 instead of a URL
             return blob(modality, known, mime_type)
         return Part(type="uri", modality=modality, mime_type=mime_type, uri=known)
     begin = known.find(",") + 1
@@ -101,7 +101,7 @@ def _copied(value: Any, levels: int) -> Json:
         return [_copied(each, levels - 1) for each in value]
     if isinstance(value, dict) or hasattr(type(value), "model_fields"):
         _go_deeper(levels)
-        return {str(name): _copied(each, levels - 1) for name, each in members(value).items()}
+        return {str(name): _copied(each, levels - 1) for name, each in fields_of(value).items()}
     return None
 
 
@@ -112,7 +112,7 @@ def _go_deeper(levels: int) -> None:
 
 def _as_json(value: Any) -> Any:
     """An object as JSON: the fields of a model, `None` for any other object."""
-    return dict(members(value)) if hasattr(type(value), "model_fields") else None
+    return dict(fields_of(value)) if hasattr(type(value), "model_fields") else None
 
 
 def _no_constant(name: str) -> None:

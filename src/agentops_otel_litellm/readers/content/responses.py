@@ -11,7 +11,7 @@ from agentops_otel_litellm.readers.content.content_readers import ContentReaders
 from agentops_otel_litellm.readers.content.draft import Draft
 from agentops_otel_litellm.readers.content.parts import media, plain, text_parts, tool_call, tool_result
 from agentops_otel_litellm.readers.finish_reasons import INCOMPLETE_RESPONSE
-from agentops_otel_litellm.readers.values import characters, elements, field, is_collection, keyword, members, text
+from agentops_otel_litellm.readers.values import characters, elements, field, fields_of, is_collection, keyword, text
 
 # Type of an item that calls a tool → its field with the arguments, which differs for the provider's own tools.
 _ARGUMENTS = {
@@ -37,7 +37,7 @@ def _request(parameters: Parameters) -> Content:
 
 
 def _stored(_parameters: Parameters) -> Content:
-    """No content: the request refers to a stored response."""
+    """No content: the request only has the id of a stored response."""
     return Content()
 
 
@@ -45,7 +45,7 @@ def _message(value: Any) -> Message:
     """Read an item of the input as a message of a chat."""
     if isinstance(value, str):
         return Message(role="user", parts=text_parts(value))
-    item = members(value)
+    item = fields_of(value)
     kind = text(item.get("type")) or "message"
     if kind == "message":
         return Message(role=text(item.get("role")) or "user", parts=_content(item.get("content")))
@@ -59,7 +59,7 @@ def _content(content: Any) -> tuple[Part, ...]:
 
 
 def _part(value: Any) -> Part:
-    part = members(value)
+    part = fields_of(value)
     if part.get("type") == "input_image":
         return media("image", part.get("image_url")) if part.get("image_url") else _file(part, "image")
     return _file(part, "document") if part.get("type") == "input_file" else content_part(part)
@@ -81,10 +81,10 @@ def _tool_output(output: Any) -> Any:
 
 def _response(result: Any) -> tuple[Message, ...] | None:
     """All items of the output as one message; `None` for other results, such as the confirmation of a deletion."""
-    response = members(result)
+    response = fields_of(result)
     if "output" not in response:
         return None
-    items = list(map(members, elements(response.get("output"))))
+    items = list(map(fields_of, elements(response.get("output"))))
     parts = tuple(part for item in items for part in _item_parts(item))
     return (Message(role="assistant", parts=parts, finish_reason=_finish_reason(response, items)),)
 
@@ -116,7 +116,7 @@ def _item_parts(item: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _tool(value: Any) -> Tool:
-    known = members(value)
+    known = fields_of(value)
     kind = keyword(known.get("type")) or "function"
     return Tool(
         type=kind,
@@ -127,9 +127,11 @@ def _tool(value: Any) -> Tool:
 
 
 class _Transcript:
-    """Reads the content of a stream. The last event has all content; before it is received, the deltas are used."""
+    """Reads the content of a stream. The last event contains the complete response. If it was not received, the
+    messages are assembled from the fragments in the other events. A response is always the choice 0.
+    """
 
-    __slots__ = ("_draft", "_whole")
+    __slots__ = ("_draft", "_final_messages")
 
     _DELTAS: Mapping[str, Any] = {
         "response.output_text.delta": "text",
@@ -137,31 +139,34 @@ class _Transcript:
         "response.reasoning_summary_text.delta": "reasoning",
         "response.reasoning_text.delta": "reasoning",
     }
-    _CALLS = frozenset({"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"})
-    _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+    _TOOL_CALL_DELTAS = frozenset({"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"})
+    _LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
     def __init__(self) -> None:
         self._draft = Draft()
-        self._whole: tuple[Message, ...] | None = None
+        self._final_messages: tuple[Message, ...] | None = None
+        """The messages in the last event, if it was received."""
 
     def add(self, chunk: Any) -> None:
-        event = members(chunk)
+        event = fields_of(chunk)
         kind = text(event.get("type")) or ""
         if kind in self._DELTAS:
-            self._draft.add_fragment(0, self._DELTAS[kind], event.get("delta"), event.get("output_index"))
-        elif kind in self._CALLS:
-            self._draft.add_call(0, event.get("output_index"), None, None, event.get("delta"))
+            self._draft.add_fragment(0, self._DELTAS[kind], event.get("delta"), key=event.get("output_index"))
+        elif kind in self._TOOL_CALL_DELTAS:
+            self._draft.add_tool_call(0, key=event.get("output_index"), arguments=event.get("delta"))
         elif kind == "response.output_item.added":
-            item = members(event.get("item"))
+            item = fields_of(event.get("item"))
             if text(item.get("type")) in {"function_call", "custom_tool_call"}:
-                self._draft.add_call(0, event.get("output_index"), item.get("call_id"), item.get("name"), None)
+                self._draft.add_tool_call(
+                    0, key=event.get("output_index"), call_id=item.get("call_id"), name=item.get("name")
+                )
         elif kind == "response.created":
-            self._draft.finish(0, None)
-        elif kind in self._ENDS:
-            self._whole = _response(event.get("response"))
+            self._draft.add_choice(0)
+        elif kind in self._LAST_EVENTS:
+            self._final_messages = _response(event.get("response"))
 
     def messages(self) -> tuple[Message, ...]:
-        return self._draft.messages() if self._whole is None else self._whole
+        return self._draft.messages() if self._final_messages is None else self._final_messages
 
 
 RESPONSES_CONTENT = ContentReaders(request=_request, response=_response, transcript=_Transcript)

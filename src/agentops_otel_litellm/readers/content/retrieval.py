@@ -8,7 +8,7 @@ from typing import Any
 from agentops_otel_litellm.call.content import Content, Document, Json, Message
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
 from agentops_otel_litellm.readers.content.parts import blob, media, plain, stored_file, text_parts
-from agentops_otel_litellm.readers.values import elements, field, integer, is_collection, members, number, text, texts
+from agentops_otel_litellm.readers.values import elements, field, fields_of, integer, is_collection, number, text, texts
 
 
 def _rerank_request(parameters: Parameters) -> Content:
@@ -25,14 +25,14 @@ def _document(value: Any) -> Json:
     return text(field(value, "text")) or plain(value)
 
 
-def _ranked(result: Any) -> tuple[Document, ...]:
+def _ranked_documents(result: Any) -> tuple[Document, ...]:
     return tuple(
         Document(
             index=integer(each.get("index")),
             score=number(each.get("relevance_score")),
             content=_document(each["document"]) if each.get("document") else None,
         )
-        for each in map(members, elements(field(result, "results")))
+        for each in map(fields_of, elements(field(result, "results")))
     )
 
 
@@ -40,12 +40,14 @@ def _search_request(parameters: Parameters) -> Content:
     return Content(query=texts(parameters.get("query")))
 
 
-def _found(result: Any) -> tuple[Document, ...]:
+def _search_results(result: Any) -> tuple[Document, ...]:
     """The results of a search, in the web or in a vector store."""
-    return tuple(map(_hit, map(members, elements(field(result, "results")) or elements(field(result, "data")))))
+    return tuple(
+        map(_search_result, map(fields_of, elements(field(result, "results")) or elements(field(result, "data"))))
+    )
 
 
-def _hit(found: Mapping[str, Any]) -> Document:
+def _search_result(found: Mapping[str, Any]) -> Document:
     pieces = found.get("content")
     stored = "".join(text(field(piece, "text")) or "" for piece in pieces) if is_collection(pieces) else None
     return Document(
@@ -58,7 +60,7 @@ def _hit(found: Mapping[str, Any]) -> Document:
 
 
 def _ocr_request(parameters: Parameters) -> Content:
-    document = members(parameters.get("document"))
+    document = fields_of(parameters.get("document"))
     kind = document.get("type")
     if kind == "file":
         known = text(document.get("file_id"))
@@ -78,6 +80,6 @@ def _ocr_response(result: Any) -> tuple[Message, ...]:
     )
 
 
-RERANK_CONTENT = ContentReaders(request=_rerank_request, documents=_ranked)
-SEARCH_CONTENT = ContentReaders(request=_search_request, documents=_found)
+RERANK_CONTENT = ContentReaders(request=_rerank_request, documents=_ranked_documents)
+SEARCH_CONTENT = ContentReaders(request=_search_request, documents=_search_results)
 OCR_CONTENT = ContentReaders(request=_ocr_request, response=_ocr_response)
