@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from agentops_otel_litellm.sdk.sdk_variables import drop_unusable_variables, mend_variables
+from agentops_otel_litellm.sdk.sdk_variables import drop_unusable_variables, replace_unusable_variables
 from agentops_otel_litellm.version import __version__
 
 INTERRUPTED = 130
@@ -29,7 +29,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     environment = dict(os.environ)
     # OpenTelemetry reads variables on import, so invalid values are removed first. `doctor` examines the original
     # values.
-    (drop_unusable_variables if options.command == "run" else mend_variables)(os.environ)
+    (drop_unusable_variables if options.command == "run" else replace_unusable_variables)(os.environ)
     if options.command == "settings":
         from agentops_otel_litellm.cli.settings import settings_table
 

@@ -147,8 +147,10 @@ class Telemetry:
         name = _span_name(call)
         if name != getattr(span, "name", None):  # after a fallback to a different model
             span.update_name(name)
-        room = UNLIMITED if call.content is None else _room(span) - len(self._foreign_attributes(span))
-        span.set_attributes(clean_attributes(self._at_end.attributes(call, room)))
+        max_attributes = (
+            UNLIMITED if call.content is None else _max_attributes(span) - len(self._foreign_attributes(span))
+        )
+        span.set_attributes(clean_attributes(self._at_end.attributes(call, max_attributes)))
         if call.attempts is not None and not getattr(span, "events", None):
             with guard("recording attempts"):
                 for attempt in call.attempts.made:
@@ -230,7 +232,7 @@ def _has_status(span: Span) -> bool:
     return getattr(getattr(span, "status", None), "status_code", StatusCode.UNSET) is not StatusCode.UNSET
 
 
-def _room(span: Span) -> int:
+def _max_attributes(span: Span) -> int:
     """Maximum number of attributes of the span. Beyond it, the SDK evicts the first ones."""
     limit = getattr(getattr(span, "_limits", None), "max_span_attributes", _DEFAULT_LIMIT)
     return UNLIMITED if limit is None else int(limit)

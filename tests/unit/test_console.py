@@ -40,7 +40,7 @@ from agentops_otel_litellm.exporters.console import ConsoleSpanExporter, totals
 from agentops_otel_litellm.exporters.console.ended_call import ATTRIBUTES
 from agentops_otel_litellm.exporters.console.exporter import HINT
 from agentops_otel_litellm.exporters.console.formatting import dollars, duration, printable, tokens
-from agentops_otel_litellm.exporters.console.line import FIGURES
+from agentops_otel_litellm.exporters.console.line import COLUMNS
 from agentops_otel_litellm.open_spans import OPEN_SPANS, OpenSpans
 from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
 from support.console_environment import plain_environment  # noqa: F401 - a fixture
@@ -544,7 +544,7 @@ def test_columns(width: int, figures: list[str], start: AppStart) -> None:
     app = start(width=width)
     app.call(CHAT)
     heading = app.printed()[0]
-    assert [name for name in FIGURES if name in heading] == figures
+    assert [name for name in COLUMNS if name in heading] == figures
 
 
 def test_resized_terminal(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.processors.content import create_content_processor
-from agentops_otel_litellm.processors.limits import LONGEST_SECRET, MARKS, Limits
+from agentops_otel_litellm.processors.limits import MARKS, MAX_SECRET_LENGTH, Limits
 from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.settings import REDACTED
 from support.edited_content import told
@@ -34,7 +34,7 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     assert told(edited(asked("a" * 1_000, "b" * 1_001))) == ["a" * 1_000, "b" * 1_000 + "… [1 characters left out]"]
 
 
-@pytest.mark.parametrize("before", [0, 990, 999, 1_000, 1_000 + LONGEST_SECRET - 10])
+@pytest.mark.parametrize("before", [0, 990, 999, 1_000, 1_000 + MAX_SECRET_LENGTH - 10])
 def test_a_secret_at_the_limit_is_not_half_told(before: int) -> None:
     """Nor does one come into view when what is before it gets shorter."""
     secret = f"sk-{'x' * 40}"
@@ -199,7 +199,7 @@ def test_what_is_not_told_is_not_looked_at() -> None:
     assert [text[:5] for text in seen] == ["09999", "09998", "09997"]
     seen.clear()
     edited(asked("a" * 100_000), redact=noting(seen))
-    assert [len(text) for text in seen] == [1_000 + LONGEST_SECRET]
+    assert [len(text) for text in seen] == [1_000 + MAX_SECRET_LENGTH]
 
 
 EVERYWHERE: dict[str, Callable[[int], Content]] = {
@@ -227,7 +227,7 @@ def test_what_is_taken_out_does_not_make_it_endless(kind: str) -> None:
     known = {name: tuple(each for content in contents for each in vars(content)[name]) for name in vars(contents[0])}
     seen: list[str] = []
     fit = edited(Content(**known), redact=redacting_all(seen))
-    assert 0 < sum(map(len, seen)) < 2 * 10_000 + 1_000 + LONGEST_SECRET
+    assert 0 < sum(map(len, seen)) < 2 * 10_000 + 1_000 + MAX_SECRET_LENGTH
     assert fit is not None
     for name, (*most, last) in vars(fit).items():
         missing = 2_000 - len(most)

@@ -34,7 +34,7 @@ def spread(count: int, seed: int = 1) -> list[float]:
     return [min(chance.lognormvariate(-4, 1.5), 60.0) * (chance.random() > 0.05) for _ in range(count)]
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 100, ChunkTimes.KEPT - 1])
+@pytest.mark.parametrize("count", [0, 1, 2, 100, ChunkTimes.MAX_EXACT - 1])
 def test_of_a_short_stream_all_is_exact(count: int) -> None:
     """Each gap is as it was."""
     instants, gaps = instants_of(spread(count))
@@ -52,7 +52,7 @@ def in_order(gaps: Counter[float]) -> Iterator[float]:
     return (gap for gap in sorted(gaps) for _ in range(gaps[gap]))
 
 
-@pytest.mark.parametrize("count", [ChunkTimes.KEPT, ChunkTimes.KEPT + 1, 5_000, 50_000])
+@pytest.mark.parametrize("count", [ChunkTimes.MAX_EXACT, ChunkTimes.MAX_EXACT + 1, 5_000, 50_000])
 def test_of_a_long_stream_gaps_are_in_narrow_bands(count: int) -> None:
     """Number, sum and the longest are exact, and each gap is told to within its band, in the bucket it belongs to."""
     instants, gaps = instants_of(spread(count))
@@ -73,7 +73,7 @@ def test_memory_does_not_grow_with_the_stream() -> None:
 
     def size(instants: ChunkTimes) -> int:
         bands = [instants._bands, *instants._bands.values(), *instants._bands]
-        return sum(map(sys.getsizeof, (instants._kept, *bands)))
+        return sum(map(sys.getsizeof, (instants._exact_times, *bands)))
 
     gaps = spread(100_000)
     instants, _ = instants_of(gaps)
@@ -84,13 +84,13 @@ def test_memory_does_not_grow_with_the_stream() -> None:
         sizes.append(size(instants))
     assert len(instants) == 1_000_010
     assert max(sizes) < 100_000
-    assert len(instants._kept) <= ChunkTimes.KEPT
+    assert len(instants._exact_times) <= ChunkTimes.MAX_EXACT
     assert abs(sizes[-1] - sizes[0]) <= 16_384  # as much as of those kept
 
 
 def test_threads_may_add_theirs_out_of_turn() -> None:
     """A gap is never negative, nor is one lost."""
-    for count in (3, ChunkTimes.KEPT + 3):
+    for count in (3, ChunkTimes.MAX_EXACT + 3):
         instants = ChunkTimes()
         for number in range(count):
             instants.add(float(number ^ 1))

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.agentops.delivery_errors import LONGEST_PAUSE, DeliveryError, retry_after_seconds
+from agentops_otel_litellm.exporters.agentops.delivery_errors import MAX_PAUSE, DeliveryError, retry_after_seconds
 from agentops_otel_litellm.exporters.agentops.span_queue import MAX_UNANSWERED
 from support.agentops_exports import (
     FAILURE,
@@ -133,7 +133,7 @@ def test_retry_after() -> None:
     past = format_datetime(datetime.now(timezone.utc) - timedelta(seconds=60), usegmt=True)
     assert retry_after_seconds(soon) == pytest.approx(60, abs=5)
     assert [retry_after_seconds(text) for text in (past, " 7 ", "99999999", "soon", "-1", "", None, BEYOND)] == [
-        *(0, 7, LONGEST_PAUSE),
+        *(0, 7, MAX_PAUSE),
         *(None, None, None, None, None),
     ]
 

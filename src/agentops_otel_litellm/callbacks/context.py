@@ -63,7 +63,11 @@ def _application_context(context: Context) -> Context:
     if not isinstance(invocation, Invocation):
         return context
     outside, span = without_suppression(context), get_current_span(context)
-    return set_span_in_context(NonRecordingSpan(span.get_span_context()), outside) if invocation.has(span) else outside
+    return (
+        set_span_in_context(NonRecordingSpan(span.get_span_context()), outside)
+        if invocation.has_span(span)
+        else outside
+    )
 
 
 def wrap_input_logging(log: Callable[..., Any]) -> Callable[..., Any]:

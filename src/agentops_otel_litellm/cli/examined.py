@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import PurePath
 
 from agentops_otel_litellm.sdk.defaults import apply_defaults
-from agentops_otel_litellm.sdk.sdk_variables import mend_variables
+from agentops_otel_litellm.sdk.sdk_variables import replace_unusable_variables
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 
 NAME = "agentops"
@@ -41,7 +41,7 @@ class Examined:
     def usable_variables(self) -> Mapping[str, str]:
         """The variables without the values that the SDK cannot use."""
         environment = dict(self.variables)
-        mend_variables(environment)
+        replace_unusable_variables(environment)
         return environment
 
     @cached_property
@@ -73,7 +73,7 @@ class Examined:
         """The application's environment: with this package's defaults, if its distro is loaded."""
         environment = dict(self.variables)
         if self.has_our_distro and not self.is_disabled:
-            mend_variables(environment)
+            replace_unusable_variables(environment)
             apply_defaults(environment)
         return environment
 

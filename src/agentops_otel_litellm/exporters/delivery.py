@@ -39,59 +39,65 @@ class Delivery:
     """Adds the exporter to a provider as soon as there is one that accepts span processors."""
 
     def __init__(self) -> None:
-        self._waits = False
-        self._given: TracerProvider | None = None
+        self._is_requested = False
+        self._provider: TracerProvider | None = None
         self.renew()
         FORK.register("delivery", self.renew)
-        self._has_one: WeakSet[TracerProvider] = WeakSet()
-        self._placed: WeakSet[AgentOpsSpanExporter] = WeakSet()
+        self._providers_with_exporter: WeakSet[TracerProvider] = WeakSet()
+        self._added_exporters: WeakSet[AgentOpsSpanExporter] = WeakSet()
 
     def renew(self) -> None:
         """After a fork, start again if a different thread was adding the exporter."""
         self._lock = RLock()
-        self._adds = False
+        self._is_adding = False
 
     def request(self, provider: TracerProvider | None) -> None:
         """Deliver the spans of this provider. `None` is the global provider, which can be set later."""
         if sends_to_agentops(os.environ):
             with self._lock:
-                self._given = provider
-                self._waits = True
+                self._provider = provider
+                self._is_requested = True
             self.prepare()
 
-    def record_exporters(self, made: Collection[AgentOpsSpanExporter], provider: object) -> None:
+    def record_exporters(self, created: Collection[AgentOpsSpanExporter], provider: object) -> None:
         """Record that the provider has these exporters."""
-        if made and _accepts_span_processors(provider):
-            self._has_one.add(provider)
-            self._placed.update(made)
+        if created and _accepts_span_processors(provider):
+            self._providers_with_exporter.add(provider)
+            self._added_exporters.update(created)
 
     def cancel(self) -> None:
         """Add no exporter, because LiteLLM is no longer instrumented."""
-        self._waits = False
-        self._given = None
+        self._is_requested = False
+        self._provider = None
 
     def prepare(self) -> None:
         """Add the exporter, if the provider is set by now. Called before each span."""
-        if self._waits:
+        if self._is_requested:
             with guard("adding the AgentOps exporter"):
                 self._add_if_provider_is_set()
 
     def _add_if_provider_is_set(self) -> None:
         with self._lock:  # a second thread waits until the exporter is added, because its span can end at once
-            provider = TRACES.provider if self._given is None else self._given
-            if not self._waits or self._adds or not _accepts_span_processors(provider):
+            provider = TRACES.provider if self._provider is None else self._provider
+            if not self._is_requested or self._is_adding or not _accepts_span_processors(provider):
                 return  # no provider yet, or the API's, which records no spans
-            self._adds = True
+            self._is_adding = True
             try:
                 self._add_to(provider)
             finally:
-                self._waits = self._adds = False
+                self._is_requested = self._is_adding = False
 
     def _add_to(self, provider: SDKTracerProvider) -> None:
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, AgentOpsSpanProcessor
 
-        of_unknown = live_exporters() - set(self._placed)  # created by the application, for an unknown provider
-        if of_unknown or provider in self._has_one or _is_delivered_by_agentops(provider):
+        exporters_of_unknown_provider = live_exporters() - set(
+            self._added_exporters
+        )  # created by the application, for an unknown provider
+        if (
+            exporters_of_unknown_provider
+            or provider in self._providers_with_exporter
+            or _is_delivered_by_agentops(provider)
+        ):
             return
         settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
         self.record_exporters({exporter}, provider)

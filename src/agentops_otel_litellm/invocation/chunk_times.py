@@ -18,39 +18,39 @@ class ChunkTimes:
     powers of two, as the histogram buckets of the conventions do, so each gap is counted in its correct bucket.
     """
 
-    KEPT = 1_024
+    MAX_EXACT = 1_024
     """The number of exact times, 8 KiB; most streams have fewer."""
 
-    __slots__ = ("_bands", "_first", "_gathered", "_kept", "_longest")
+    __slots__ = ("_bands", "_exact_times", "_first", "_longest", "_summarised_count")
 
     def __init__(self) -> None:
-        self._kept = array("d")
+        self._exact_times = array("d")
         self._first: float | None = None
         self._bands: dict[int, _Band] = {}
-        self._gathered = 0
+        self._summarised_count = 0
         self._longest = 0.0
 
     def add(self, at: float) -> None:
-        self._kept.append(at)
-        if len(self._kept) > self.KEPT:
-            self._gather()
+        self._exact_times.append(at)
+        if len(self._exact_times) > self.MAX_EXACT:
+            self._summarise()
 
     def __len__(self) -> int:
-        return self._gathered + len(self._kept)
+        return self._summarised_count + len(self._exact_times)
 
     @property
     def first(self) -> float | None:
-        return self._kept[0] if self._first is None and self._kept else self._first
+        return self._exact_times[0] if self._first is None and self._exact_times else self._first
 
     @property
     def latest(self) -> float | None:
-        return self._kept[-1] if self._kept else None
+        return self._exact_times[-1] if self._exact_times else None
 
     def gaps(self) -> Mapping[float, int]:
         """Return gap in seconds → number of such gaps. Call it after the last `add`."""
         if not self._bands:
-            return Counter(self._gaps_kept())
-        self._gather()
+            return Counter(self._exact_gaps())
+        self._summarise()
         gaps: Counter[float] = Counter()
         *others, last = (self._bands[index] for index in sorted(self._bands))
         for band in (*others, last.without(self._longest)):
@@ -59,21 +59,21 @@ class ChunkTimes:
         gaps[self._longest] += 1
         return gaps
 
-    def _gaps_kept(self) -> Iterable[float]:
-        chunk_times = sorted(self._kept)  # threads that share a stream may add times out of order
+    def _exact_gaps(self) -> Iterable[float]:
+        chunk_times = sorted(self._exact_times)  # threads that share a stream may add times out of order
         return map(sub, chunk_times[1:], chunk_times)
 
-    def _gather(self) -> None:
+    def _summarise(self) -> None:
         """Keep only the latest time, and add the gaps before it to the bands."""
-        gaps = sorted(self._gaps_kept())
+        gaps = sorted(self._exact_gaps())
         if self._first is None:
-            self._first = self._kept[0]
-        self._gathered += len(gaps)
-        self._kept = self._kept[-1:]
+            self._first = self._exact_times[0]
+        self._summarised_count += len(gaps)
+        self._exact_times = self._exact_times[-1:]
         self._longest = max([self._longest, *gaps[-1:]])
         while gaps:
-            index = ceil(log2(max(gaps[0], _LEAST) / _ORIGIN) * _BANDS_PER_DOUBLING)
-            end = bisect_right(gaps, _ORIGIN * 2 ** (index / _BANDS_PER_DOUBLING), 1)
+            index = ceil(log2(max(gaps[0], _MIN_GAP) / _BASE_GAP) * _BANDS_PER_DOUBLING)
+            end = bisect_right(gaps, _BASE_GAP * 2 ** (index / _BANDS_PER_DOUBLING), 1)
             band = self._bands.setdefault(index, _Band())
             band.count += end
             band.total += sum(gaps[:end])
@@ -93,7 +93,7 @@ class _Band:
         return _Band(self.count - 1, self.total - gap)
 
 
-_ORIGIN = 0.01
+_BASE_GAP = 0.01
 _BANDS_PER_DOUBLING = 32
-_LEAST = _ORIGIN / 2**10
+_MIN_GAP = _BASE_GAP / 2**10
 """About 10 µs: all shorter gaps are in one band. There are 900 bands from here to an hour."""

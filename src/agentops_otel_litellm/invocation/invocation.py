@@ -50,7 +50,7 @@ def outside_of_calls(context: Context) -> Context:
 
 def _span_outside(context: Context) -> Span:
     current, invocation = get_current_span(context), context.get(CURRENT)
-    if not isinstance(invocation, Invocation) or not invocation.has_id_of(current):
+    if not isinstance(invocation, Invocation) or not invocation.has_span_id_of(current):
         return current
     span: Span = context.get(_SPAN_OUTSIDE, INVALID_SPAN)  # type: ignore[assignment]  # nothing else is put there
     return span
@@ -207,11 +207,11 @@ class Invocation:
         """The name of its operation."""
         return self._operation.name
 
-    def has(self, span: Span) -> bool:
+    def has_span(self, span: Span) -> bool:
         """Whether it is the call's span."""
         return span is self._span
 
-    def has_id_of(self, span: Span) -> bool:
+    def has_span_id_of(self, span: Span) -> bool:
         """Whether the span has the id of the call's span, like the non-recording span in which callbacks run."""
         return span is self._span or span.get_span_context() == self._span.get_span_context()
 

@@ -42,7 +42,7 @@ RecordFailure = Callable[[Exception, "Mapping[str, object]"], None]
 
 _STEP = create_key("agentops_otel_litellm.step")
 _RECORDING_RESULT = guard("recording one of several results")
-_WHOLE = frozenset({"input", "output", "total"})
+_TOTAL_COUNTS = frozenset({"input", "output", "total"})
 """Counts whose sum is known only if every response has the count. The other counts are parts of these."""
 
 
@@ -293,7 +293,7 @@ def _sum_of_usages(usages: list[Usage | None]) -> Usage | None:
         **{
             name: sum(counts.get(name, 0) for counts in known)
             for name in names
-            if name not in _WHOLE or all(name in counts for counts in known)
+            if name not in _TOTAL_COUNTS or all(name in counts for counts in known)
         }
     )
 

@@ -50,10 +50,10 @@ class PatchPoint:
 
 
 _TRACING = "agentops_otel_litellm.patching.traced_functions:TRACING"
-_SIGNALS = "agentops_otel_litellm.patching.hooks"
-_TRIES = "agentops_otel_litellm.patching.attempt_hooks"
+_HOOKS = "agentops_otel_litellm.patching.hooks"
+_ATTEMPT_HOOKS = "agentops_otel_litellm.patching.attempt_hooks"
 _SESSIONS = "agentops_otel_litellm.patching.sessions"
-_NATIVE = "agentops_otel_litellm.patching.rust"
+_RUST = "agentops_otel_litellm.patching.rust"
 _STREAM_USAGE = "agentops_otel_litellm.patching.stream_usage:STREAM_USAGE"
 _THREADS = "agentops_otel_litellm.patching.thread_context"
 _BACKSTOP = "agentops_otel_litellm.callbacks.backstop"
@@ -69,7 +69,7 @@ _MESSAGES = (
 )
 """Packages of Anthropic's messages, from the newest releases of LiteLLM to the oldest."""
 
-_AGENTIC = (
+_RESPONSE_HOOKS = (
     ("litellm.main", "maybe_run_chat_completion_agentic_loop"),
     ("litellm.utils", "async_post_call_success_deployment_hook"),
     ("litellm.llms.openai.openai", "OpenAIChatCompletion._call_agentic_completion_hooks_openai"),
@@ -110,15 +110,15 @@ def _twins(*names: str) -> Iterator[str]:
 def _retrying(module: str, *names: str) -> Iterator[PatchPoint]:
     """Functions that retry the function that they receive, and their asynchronous twins; older releases have fewer."""
     for name in names:
-        yield PatchPoint(module, name, f"{_TRIES}:record_retry")
-        yield PatchPoint(module, f"a{name}", f"{_TRIES}:record_retry_async")
+        yield PatchPoint(module, name, f"{_ATTEMPT_HOOKS}:record_retry")
+        yield PatchPoint(module, f"a{name}", f"{_ATTEMPT_HOOKS}:record_retry_async")
 
 
 # The functions that applications call. The decorator builds nearly all of them.
-_CALLS = (
+_PUBLIC_FUNCTIONS = (
     PatchPoint("litellm.utils", "client", f"{_TRACING}.trace_built", CALLS),
-    PatchPoint("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_NATIVE}:trace_dispatch"),
-    PatchPoint("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_NATIVE}:trace_dispatch"),
+    PatchPoint("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_RUST}:trace_dispatch"),
+    PatchPoint("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_RUST}:trace_dispatch"),
     *(PatchPoint(f"{package}.handler", "anthropic_messages_handler", f"{_TRACING}.trace") for package in _MESSAGES),
     *_undecorated("litellm.main", "moderation", "acount_tokens"),
     # The decorator has built some of these, and some of the files' functions, since 1.80.
@@ -134,36 +134,36 @@ _CALLS = (
     ),
 )
 # Functions that LiteLLM calls inside a call.
-_INSIDE = (
-    PatchPoint("litellm.utils", "function_setup", f"{_SIGNALS}:record_logging_object", LOGGING),
-    PatchPoint(_LOGGING, "Logging.pre_call", f"{_TRIES}:record_attempt", ATTEMPTS),
+_INSIDE_CALLS = (
+    PatchPoint("litellm.utils", "function_setup", f"{_HOOKS}:record_logging_object", LOGGING),
+    PatchPoint(_LOGGING, "Logging.pre_call", f"{_ATTEMPT_HOOKS}:record_attempt", ATTEMPTS),
     PatchPoint(
         "litellm.litellm_core_utils.exception_mapping_utils",
         "exception_type",
-        f"{_TRIES}:record_failed_attempt",
+        f"{_ATTEMPT_HOOKS}:record_failed_attempt",
         ERRORS,
     ),
-    PatchPoint("litellm.utils", "post_call_processing", f"{_SIGNALS}:record_rejected_response"),
-    *(PatchPoint(module, name, f"{_SIGNALS}:record_replaced_response") for module, name in _AGENTIC),
+    PatchPoint("litellm.utils", "post_call_processing", f"{_HOOKS}:record_rejected_response"),
+    *(PatchPoint(module, name, f"{_HOOKS}:record_replaced_response") for module, name in _RESPONSE_HOOKS),
     *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
-    PatchPoint("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_TRIES}:record_client_retry"),
-    PatchPoint("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_TRIES}:record_client_retry_async"),
+    PatchPoint("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_ATTEMPT_HOOKS}:record_client_retry"),
+    PatchPoint("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_ATTEMPT_HOOKS}:record_client_retry_async"),
     PatchPoint(
         "litellm.google_genai.adapters.handler",
         "GenerateContentToCompletionHandler._prepare_completion_kwargs",
-        f"{_SIGNALS}:record_translation",
+        f"{_HOOKS}:record_translation",
     ),
-    PatchPoint("litellm.responses.streaming_iterator", "_estimate_usage_safely", f"{_SIGNALS}:record_estimated_usage"),
+    PatchPoint("litellm.responses.streaming_iterator", "_estimate_usage_safely", f"{_HOOKS}:record_estimated_usage"),
     PatchPoint(
         "litellm.litellm_core_utils.streaming_chunk_builder_utils",
         "ChunkProcessor.calculate_usage",
-        f"{_SIGNALS}:record_calculated_usage",
+        f"{_HOOKS}:record_calculated_usage",
     ),
     *(
         PatchPoint(
             "litellm.caching.caching_handler",
             f"LLMCachingHandler.{name}",
-            f"{_SIGNALS}:record_partial_cache_hit",
+            f"{_HOOKS}:record_partial_cache_hit",
         )
         for name in (
             "combine_cached_embedding_response_with_api_result",
@@ -189,7 +189,7 @@ _INSIDE = (
     PatchPoint("websockets.asyncio.client", "connect.__await__", f"{_SESSIONS}:record_failed_connection"),
 )
 # Functions whose behaviour AGENTOPS_STREAM_USAGE changes.
-_CHANGED = (
+_STREAM_USAGE_POINTS = (
     PatchPoint("litellm.utils", "get_optional_params", f"{_STREAM_USAGE}.request_usage"),
     PatchPoint(
         "litellm.llms.openai.openai",
@@ -203,7 +203,7 @@ _CHANGED = (
     ),
 )
 # Functions around calls: the Router, batches, and threads that LiteLLM starts.
-_AROUND = (
+_AROUND_CALLS = (
     PatchPoint(
         "litellm.router",
         "Router.async_function_with_fallbacks",
@@ -219,11 +219,11 @@ _AROUND = (
     ),
     PatchPoint("litellm.router_rust.core", "RustCore._drive", f"{_TRACING}.trace_core_routing", ROUTES),
     PatchPoint("litellm.router_rust.core", "RustCore._call_sync", f"{_TRACING}.trace_core_routing", ROUTES),
-    PatchPoint("litellm.router_rust.core", "_Driver.take_events", f"{_TRIES}:record_cooldown_decision", ROUTES),
+    PatchPoint("litellm.router_rust.core", "_Driver.take_events", f"{_ATTEMPT_HOOKS}:record_cooldown_decision", ROUTES),
     PatchPoint(
         "litellm.router_utils.cooldown_cache",
         "CooldownCache.add_deployment_to_cooldown",
-        f"{_TRIES}:record_cooldown",
+        f"{_ATTEMPT_HOOKS}:record_cooldown",
         COOLDOWNS,
     ),
     PatchPoint(
@@ -237,7 +237,7 @@ _AROUND = (
     ),
 )
 # LiteLLM's logging of calls, and the callbacks that it runs.
-_LOGGED = (
+_LOGGING_POINTS = (
     PatchPoint(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:wrap_logging_init", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.attempt_scoped_copy", f"{_BACKSTOP}:wrap_scoped_copy"),
     PatchPoint(_LOGGING, "Logging.guardrail_scoped_copy", f"{_BACKSTOP}:wrap_scoped_copy"),
@@ -250,7 +250,7 @@ _LOGGED = (
     PatchPoint(_LOGGING, "_init_custom_logger_compatible_class", f"{_CALLBACK}:wrap_callback_factory", CALLBACKS),
 )
 # Other instrumentations of the same calls.
-_OTHERS = (
+_OTHER_INSTRUMENTATIONS = (
     PatchPoint(
         "litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:wrap_otel_callback_init"
     ),
@@ -268,7 +268,14 @@ _OTHERS = (
     ),
 )
 
-PATCH_POINTS: tuple[PatchPoint, ...] = (*_CALLS, *_INSIDE, *_CHANGED, *_AROUND, *_LOGGED, *_OTHERS)
+PATCH_POINTS: tuple[PatchPoint, ...] = (
+    *_PUBLIC_FUNCTIONS,
+    *_INSIDE_CALLS,
+    *_STREAM_USAGE_POINTS,
+    *_AROUND_CALLS,
+    *_LOGGING_POINTS,
+    *_OTHER_INSTRUMENTATIONS,
+)
 
 
 def missing(feature: str, found: Collection[PatchPoint]) -> list[PatchPoint]:
@@ -281,5 +288,5 @@ def missing(feature: str, found: Collection[PatchPoint]) -> list[PatchPoint]:
     for point in PATCH_POINTS:
         if point.feature == feature:
             modules.setdefault(point.module, []).append(point)
-    lacking = [(points, [point for point in points if point not in found]) for points in modules.values()]
-    return min(lacking, key=lambda each: (bool(each[1]), len(each[1]) - len(each[0])))[1]
+    absent_by_module = [(points, [point for point in points if point not in found]) for points in modules.values()]
+    return min(absent_by_module, key=lambda each: (bool(each[1]), len(each[1]) - len(each[0])))[1]

@@ -31,8 +31,8 @@ def pipeline(
 ) -> tuple[Processor, ...]:
     """The processors, in order, for the user's settings.
 
-    `price_unmapped` computes the cost of a call whose model LiteLLM has no price for. `records_content` is whether
-    content is recorded anywhere.
+    `price_unmapped` computes the cost of a call whose model has no price in LiteLLM. `records_content` is whether
+    content is recorded on spans, in events or by a completion hook.
     """
     user_prices = () if settings.prices is None else (create_user_price_processor(read_prices(settings.prices)),)
     return (

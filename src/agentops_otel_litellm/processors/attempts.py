@@ -11,11 +11,12 @@ from agentops_otel_litellm.call import Attempt, Call
 def count_retries(call: Call) -> Call:
     """Set the kind of each attempt, and count the retries.
 
-    An attempt that follows a failed one is a retry if it has the same model, and a fallback if it has a different
-    model. For attempts of the Router, the model groups are compared instead. An attempt after a successful one is
-    neither.
+    An attempt that follows a failed attempt is a retry if it has the same model, and a fallback if it has a different
+    model. For attempts of the Router, the model groups are compared instead of the models. An attempt that follows a
+    successful attempt is neither.
 
-    The number of retries of a single attempt stays unknown, because the HTTP client retries as well.
+    If only one attempt is known, the number of retries stays unknown, because the provider's HTTP client may have
+    retried.
     """
     attempts = call.attempts
     if attempts is None or len(attempts.made) == 1:

@@ -10,9 +10,9 @@ from agentops_otel_litellm.call import Call, Cost, Saved
 def move_cached_usage_to_saved(call: Call) -> Call:
     """Move the usage and cost of a cached response, which are those of the original call, to `saved`.
 
-    The cached response itself has no usage and a cost of 0. For a stream that LiteLLM replays from its cache, `saved`
-    is unknown: LiteLLM does not store whether its tokens are the provider's count or an estimate, nor which of them are
-    billed at a lower price.
+    The call with the cached response then has no usage and a cost of 0. For a stream that LiteLLM replays from its
+    cache, `saved` is unknown: LiteLLM does not store whether the tokens of the stream are the provider's count or an
+    estimate, nor which of the tokens are billed at a lower price.
     """
     if call.response is None or not call.response.cache_hit:
         return call

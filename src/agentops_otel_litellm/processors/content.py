@@ -1,9 +1,10 @@
 """Redacts content and shortens it to the limits.
 
 This runs on the application's thread when the call ends, because a span's attributes are set before it ends, and no
-span processor or queue may receive unredacted content. A background thread would own the GIL for as long, and spans
-that end on it would be lost if the application flushes and is then frozen. Instead the work is bounded: a text is only
-redacted if the limits leave room to record it.
+span processor or queue may receive unredacted content. A background thread would not be faster, because it would hold
+Python's global lock for the same time; and if the application flushes and is then frozen, spans that end on that thread
+would be lost. Instead the work is bounded: a text is redacted only if the limits allow at least its beginning to be
+recorded.
 """
 
 from __future__ import annotations
@@ -25,27 +26,27 @@ from agentops_otel_litellm.call.content import (
     opening_and_rest,
 )
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.processors.limits import LONGEST_SECRET, MARKS, Item, Limits, left_out, mark_together
-from agentops_otel_litellm.processors.media import medium, without_media
+from agentops_otel_litellm.processors.limits import MARKS, MAX_SECRET_LENGTH, Item, Limits, mark_for_rest, omission_mark
+from agentops_otel_litellm.processors.media import base64_within_limit, remove_media
 from agentops_otel_litellm.processors.redaction import Redactor
 from agentops_otel_litellm.processors.structures import Beginning, as_json
 
 Record = TypeVar("Record", Part, Tool, Document)
 
 _BUDGET_FACTOR = 2
-"""Characters that are redacted for each that may be recorded. Redaction can shorten a text, which leaves room for more
-content, but the work must stay bounded."""
+"""Maximum number of characters that are redacted, as a multiple of the number that may be recorded. Redaction can
+shorten a text, so more characters can be redacted than recorded."""
 _TEXT_COST = 8
 """Cost of redacting any text, however short, in characters."""
 _MEDIA_COST = 16
 """Characters of media whose removal costs as much as redacting one character."""
-_LONGEST_CACHED = 64
+_MAX_CACHED_LENGTH = 64
 """Maximum length of texts whose redaction is cached: such names are often repeated in a call or a structure."""
-_LONGEST_PASSWORD = 512
+_MAX_PASSWORD_LENGTH = 512
 
-_UNEDITED = frozenset({"type", "modality", "size", "index", "score"})
+_UNEDITED_FIELDS = frozenset({"type", "modality", "size", "index", "score"})
 """Fields that are terms of the conventions, or numbers. They are not redacted."""
-_LIMITED = frozenset({"content", "arguments", "response", "uri", "description", "parameters"})
+_LIMITED_FIELDS = frozenset({"content", "arguments", "response", "uri", "description", "parameters"})
 """Fields that can be long. The other fields are names, which do not count towards the call's limit."""
 _ROLES = INSTRUCTING | {"user", "assistant", "tool", "function", "model"}
 
@@ -53,18 +54,17 @@ _EDITING = guard("redacting the content of a call")
 
 
 def drop_content(call: Call) -> Call:
-    """Drop the content, if it is not recorded."""
+    """Drop the content of a call, because content is recorded nowhere."""
     return call if call.content is None else replace(call, content=None)
 
 
 def create_content_processor(
     redactors: Callable[[], Sequence[Redactor] | None], limits: Limits
 ) -> Callable[[Call], Call]:
-    """A processor that redacts all content, and shortens each text and the whole content to the limits. Media are kept
-    whole if they fit their own limit, and are left out otherwise.
+    """Return a processor that redacts all content of a call, and shortens it to the limits for each text and for the
+    call. Media are recorded completely or not at all: they have a limit of their own.
 
-    It fails closed: if the redactors are not available, or anything raises, including a function of the user's, the
-    call has no content.
+    If the redactors cannot be loaded, or any code raises, including a redactor of the user's, the call has no content.
     """
 
     def edit_content(call: Call) -> Call:
@@ -74,21 +74,21 @@ def create_content_processor(
         with _EDITING:
             loaded = redactors()
             if loaded is not None:
-                edited = _Editing((clean_text, *loaded), limits).content(call.content)
+                edited = _ContentEditor((clean_text, *loaded), limits).edit(call.content)
         return replace(call, content=edited)
 
     return edit_content
 
 
-class _Editing:
-    """Edits the content of one call. Content within the limits is redacted and recorded; content beyond them is not
-    read, and is replaced by a mark with its length.
+class _ContentEditor:
+    """Edits the content of one call. Content within the limits is redacted and recorded. Content that exceeds the
+    limits is not recorded: a mark with its length replaces it.
     """
 
     def __init__(self, redactors: tuple[Redactor, ...], limits: Limits) -> None:
         self._redactors = redactors
         self._limits = limits
-        self._room = limits.call
+        self._remaining = limits.call
         """Characters that may still be recorded."""
         self._budget = limits.call * _BUDGET_FACTOR
         """Characters that may still be redacted."""
@@ -96,159 +96,174 @@ class _Editing:
         self._cache: dict[str, str] = {}
         """Short text → redacted text."""
 
-    def content(self, content: Content) -> Content:
-        """Edit everything in the order of priority: the output, the instructions, the tools, and of the conversation
-        the latest messages. A call with texts or documents has little else.
+    def edit(self, content: Content) -> Content:
+        """Return the edited content.
+
+        The parts are edited in the order of their priority, because the limit of the call applies to all of them
+        together: the output, the instructions, the tools, and the messages from the last to the first. Queries,
+        results, texts and documents are edited last; calls that have them have hardly any other content.
         """
-        output = self._messages(content.output)
-        instructions = self._records(content.instructions)
+        output = self._edit_messages(content.output)
+        instructions = self._edit_records(content.instructions)
         opening, conversation = opening_and_rest(content.input or ())
-        first = self._messages(opening) or ()
-        tools = self._records(content.tools)
-        latest = self._messages(conversation[::-1]) or ()
+        first = self._edit_messages(opening) or ()
+        tools = self._edit_records(content.tools)
+        latest = self._edit_messages(conversation[::-1]) or ()
         return Content(
             output=output,
             instructions=instructions,
             tools=tools,
             input=None if content.input is None else (*first, *latest[::-1]),
-            query=self._texts(content.query),
-            results=self._records(content.results),
-            texts=self._texts(content.texts),
-            documents=self._records(content.documents),
+            query=self._edit_texts(content.query),
+            results=self._edit_records(content.results),
+            texts=self._edit_texts(content.texts),
+            documents=self._edit_records(content.documents),
         )
 
-    def _items(self, items: Sequence[Item] | None, edit: Callable[[Item], Item]) -> tuple[Item, ...] | None:
-        """Edit items. Each item beyond the limits has a mark; after too many marks, a single mark replaces the rest."""
-        return None if items is None else tuple(self._edit_items(items, edit))
+    def _edit_all(self, items: Sequence[Item] | None, edit: Callable[[Item], Item]) -> tuple[Item, ...] | None:
+        """Edit items of one type. When the limits are exhausted, each further item becomes a mark. After `MARKS`
+        marks, a single mark replaces all remaining items.
+        """
+        return None if items is None else tuple(self._edited_items(items, edit))
 
-    def _edit_items(self, items: Sequence[Item], edit: Callable[[Item], Item]) -> Iterator[Item]:
+    def _edited_items(self, items: Sequence[Item], edit: Callable[[Item], Item]) -> Iterator[Item]:
         for number, each in enumerate(items):
-            if not self._limit:
+            if not self._current_limit:
                 self._marks -= 1
                 rest = len(items) - number
                 if self._marks < 0 and rest > 1:
-                    yield mark_together(each, rest)
+                    yield mark_for_rest(each, rest)
                     return
             yield edit(each)
 
-    def _messages(self, messages: Sequence[Message] | None) -> tuple[Message, ...] | None:
-        return self._items(messages, self._message)
+    def _edit_messages(self, messages: Sequence[Message] | None) -> tuple[Message, ...] | None:
+        return self._edit_all(messages, self._edit_message)
 
-    def _message(self, message: Message) -> Message:
+    def _edit_message(self, message: Message) -> Message:
         fields: dict[str, Any] = {
-            name: self._records(value) if name == "parts" else self._name(value)
+            name: self._edit_records(value) if name == "parts" else self._edit_name(value)
             for name, value in vars(message).items()
         }
         return Message(**fields)
 
-    def _texts(self, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return self._items(texts, self._text)
+    def _edit_texts(self, texts: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return self._edit_all(texts, self._edit_text)
 
-    def _records(self, records: tuple[Record, ...] | None) -> tuple[Record, ...] | None:
+    def _edit_records(self, records: tuple[Record, ...] | None) -> tuple[Record, ...] | None:
         """Edit parts, tools or documents."""
-        return self._items(records, self._record)
+        return self._edit_all(records, self._edit_record)
 
-    def _record(self, record: Record) -> Record:
+    def _edit_record(self, record: Record) -> Record:
         if isinstance(record, Part) and record.type == "blob":
-            return self._blob(record)  # type: ignore[return-value]  # it is a part
-        fields: dict[str, Any] = {
-            name: value if name in _UNEDITED else self._value(value) if name in _LIMITED else self._name(value)
-            for name, value in vars(record).items()
-        }
+            return self._edit_blob(record)  # type: ignore[return-value]  # it is a part
+        fields: dict[str, Any] = {name: self._edit_field(name, value) for name, value in vars(record).items()}
         return type(record)(**fields)
 
-    def _blob(self, part: Part) -> Part:
-        """Edit media: keep either its base64 or only its size."""
-        data = medium(part, self._limits.media)
+    def _edit_field(self, name: str, value: Any) -> Any:  # noqa: ANN401 - a field of any type
+        if name in _UNEDITED_FIELDS:
+            return value
+        return self._edit_value(value) if name in _LIMITED_FIELDS else self._edit_name(value)
+
+    def _edit_blob(self, part: Part) -> Part:
+        """Edit media: record either the base64 or only its size."""
+        data = base64_within_limit(part, self._limits.media)
         fields: dict[str, Any] = {
-            name: value if name in _UNEDITED else self._name(value)
+            name: value if name in _UNEDITED_FIELDS else self._edit_name(value)
             for name, value in vars(part).items()
             if name != "content"
         }
         return Part(**fields) if data is None else Part(**{**fields, "content": data, "size": None})
 
-    def _name(self, name: str) -> str:
+    def _edit_name(self, name: str) -> str:
+        """Redact a name, which does not count towards the call's limit."""
         if name in _ROLES:
             return name
         if self._budget <= 0:
-            return left_out(len(name))
-        edited, missing = self._edit(name, len(name), self._limits.part)
-        return f"{edited}{left_out(missing)}" if missing else edited
+            return omission_mark(len(name))
+        edited, omitted_length = self._redact_up_to(name, len(name), self._limits.part)
+        return f"{edited}{omission_mark(omitted_length)}" if omitted_length else edited
 
-    def _value(self, value: Json) -> Json:
+    def _edit_value(self, value: Json) -> Json:
         if isinstance(value, str):
-            return self._text(value)
-        return self._structure(value) if isinstance(value, list | dict) else self._json(value)
+            return self._edit_text(value)
+        return self._edit_structure(value) if isinstance(value, list | dict) else self._redact_json(value)
 
     @property
-    def _limit(self) -> int:
-        return min(self._limits.part, self._room) if self._budget > 0 else 0
+    def _current_limit(self) -> int:
+        """Maximum length of the next text; 0 if the call's limit is reached, or no further text may be redacted."""
+        return min(self._limits.part, self._remaining) if self._budget > 0 else 0
 
-    def _text(self, text: str, whole: int = 0) -> str:
-        """Edit a text, or the beginning of one whose length is `whole`."""
-        whole = max(whole, len(text))
-        limit = self._limit
+    def _edit_text(self, text: str, full_length: int = 0) -> str:
+        """Edit a text. If `text` is only the beginning of a text, `full_length` is the length of that text."""
+        full_length = max(full_length, len(text))
+        limit = self._current_limit
         if not limit:
-            return left_out(whole) if whole else text
-        edited, missing = self._edit(text, whole, limit)
-        self._room = 0 if missing and limit == self._room else self._room - len(edited)
-        return f"{edited}{left_out(missing)}" if missing else edited
+            return omission_mark(full_length) if full_length else text
+        edited, omitted_length = self._redact_up_to(text, full_length, limit)
+        self._remaining = 0 if omitted_length and limit == self._remaining else self._remaining - len(edited)
+        return f"{edited}{omission_mark(omitted_length)}" if omitted_length else edited
 
-    def _edit(self, text: str, whole: int, limit: int) -> tuple[str, int]:
-        """The redacted text up to the limit, and the number of characters that are left out."""
-        beginning = text[: limit + LONGEST_SECRET]
-        shortened, whole = without_media(beginning, whole)
+    def _redact_up_to(self, text: str, full_length: int, limit: int) -> tuple[str, int]:
+        """Return the redacted beginning of a text, at most `limit` characters, and the number of characters that it
+        omits.
+
+        The redactors receive `MAX_SECRET_LENGTH` characters more than the limit, so that they recognise a secret that
+        begins before the limit and ends after it.
+        """
+        beginning = text[: limit + MAX_SECRET_LENGTH]
+        shortened, full_length = remove_media(beginning, full_length)
         self._budget -= (len(beginning) - len(shortened)) // _MEDIA_COST
-        redacted = self._redacted(shortened)
-        if len(shortened) < whole:  # the beginning may end within a secret, which is not recognised
-            edited = redacted[: max(min(limit, len(redacted) - LONGEST_SECRET), 0)]
-            return edited, max(whole - len(edited), 1)
+        redacted = self._redact(shortened)
+        if len(shortened) < full_length:
+            # The beginning may end within a secret, which is then not recognised, so its last characters are dropped.
+            edited = redacted[: max(min(limit, len(redacted) - MAX_SECRET_LENGTH), 0)]
+            return edited, max(full_length - len(edited), 1)
         if len(redacted) <= limit:
             return redacted, 0
-        return redacted[:limit], max(whole, len(redacted)) - limit
+        return redacted[:limit], max(full_length, len(redacted)) - limit
 
-    def _structure(self, value: Json) -> Json:
-        """Edit a structure. It stays one if it fits the limits; otherwise its beginning is recorded as text."""
-        limit = self._limit
+    def _edit_structure(self, value: Json) -> Json:
+        """Edit a structure. If it exceeds the limits, the beginning of its JSON text is recorded instead."""
+        limit = self._current_limit
         if not limit:
-            return left_out(len(as_json(value)))
-        beginning = Beginning(limit + LONGEST_SECRET)
-        shortened = beginning.of(value)
-        self._budget -= beginning.removed // _MEDIA_COST
+            return omission_mark(len(as_json(value)))
+        beginning = Beginning(limit + MAX_SECRET_LENGTH)
+        shortened = beginning.take(value)
+        self._budget -= beginning.removed_media_length // _MEDIA_COST
         text = as_json(shortened)
-        if beginning.is_all and len(text) <= limit:
-            edited = self._json(shortened)
+        if beginning.is_complete and len(text) <= limit:
+            edited = self._redact_json(shortened)
             text = as_json(edited)
             if len(text) <= limit:
-                self._room -= len(text)
+                self._remaining -= len(text)
                 return edited
-        return self._text(text, 0 if beginning.is_all else max(len(as_json(value)), len(text) + 1))
+        return self._edit_text(text, 0 if beginning.is_complete else max(len(as_json(value)), len(text) + 1))
 
-    def _json(self, value: Json) -> Json:
+    def _redact_json(self, value: Json) -> Json:
         """Redact all texts and numbers in a JSON value."""
         if isinstance(value, str):
-            return self._redacted(value)
+            return self._redact(value)
         if isinstance(value, list):
-            return list(map(self._json, value))
+            return list(map(self._redact_json, value))
         if isinstance(value, dict):
-            return {self._redacted(name): self._member(name, each) for name, each in value.items()}
+            return {self._redact(name): self._redact_member(name, each) for name, each in value.items()}
         if isinstance(value, int | float) and not isinstance(value, bool):
-            redacted = self._redacted(str(value))
+            redacted = self._redact(str(value))
             return value if redacted == str(value) else redacted
         return value
 
-    def _member(self, name: str, value: Json) -> Json:
+    def _redact_member(self, name: str, value: Json) -> Json:
         """Redact a member of an object. A short text is redacted together with its name, which may identify it as a
         secret.
         """
-        edited = self._json(value)
-        if edited != value or not isinstance(value, str) or len(value) > _LONGEST_PASSWORD:
+        edited = self._redact_json(value)
+        if edited != value or not isinstance(value, str) or len(value) > _MAX_PASSWORD_LENGTH:
             return edited
         named = f"{name}={value}"
-        redacted = self._redacted(named)
+        redacted = self._redact(named)
         return redacted.removeprefix(f"{name}=") if redacted != named else edited
 
-    def _redacted(self, text: str) -> str:
+    def _redact(self, text: str) -> str:
         redacted = self._cache.get(text)
         if redacted is not None:
             self._budget -= 1
@@ -257,6 +272,6 @@ class _Editing:
         redacted = text
         for redact in self._redactors:
             redacted = redact(redacted)
-        if len(text) <= _LONGEST_CACHED:
+        if len(text) <= _MAX_CACHED_LENGTH:
             self._cache[text] = redacted
         return redacted

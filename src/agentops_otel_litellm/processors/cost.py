@@ -13,21 +13,23 @@ _BILLED = ("search_units", "pages_count")
 
 
 def create_user_price_processor(prices: UserPrices) -> Callable[[Call], Call]:
-    """A processor that replaces LiteLLM's cost of a complete call, if the user's prices contain its model."""
+    """Return a processor that replaces LiteLLM's cost of a complete call, if the user's prices contain the call's
+    model.
+    """
 
     def apply_user_price(call: Call) -> Call:
-        listed = prices.of(call) if _is_whole(call) else None
-        cost = price(listed, call) if listed is not None else None
+        prices_of_model = prices.of(call) if _is_complete(call) else None
+        cost = price(prices_of_model, call) if prices_of_model is not None else None
         return call if cost is None else replace(call, cost=cost)
 
     return apply_user_price
 
 
 def drop_unknown_cost(call: Call) -> Call:
-    """Drop LiteLLM's cost if it is not the actual cost.
+    """Drop LiteLLM's cost in two cases in which it is not the actual cost.
 
-    If the provider reported no usage, LiteLLM prices its own estimate. And a cost of zero for tokens that were used
-    means that LiteLLM has no price for the model. A cost of zero is right only for a cached response.
+    If the provider reported no usage, LiteLLM's cost is the price of LiteLLM's own estimate of the tokens. If the cost
+    is 0 although the response is not from LiteLLM's cache, LiteLLM has no price for the model.
     """
     cost = call.cost
     cached = call.response is not None and call.response.cache_hit
@@ -37,11 +39,11 @@ def drop_unknown_cost(call: Call) -> Call:
 
 
 def create_package_price_processor(price: Callable[[Call], Cost | None]) -> Callable[[Call], Call]:
-    """A processor that computes the cost with `price` if the provider reported usage and the cost is unknown."""
+    """Return a processor that computes an unknown cost with `price`, if the provider reported the usage."""
 
     def apply_package_price(call: Call) -> Call:
         usage = call.usage
-        if call.cost is not None or usage is None or usage.input is None or not _is_whole(call):
+        if call.cost is not None or usage is None or usage.input is None or not _is_complete(call):
             return call
         cost = price(call)
         return call if cost is None else replace(call, cost=cost)
@@ -49,11 +51,18 @@ def create_package_price_processor(price: Callable[[Call], Cost | None]) -> Call
     return apply_package_price
 
 
-def _is_whole(call: Call) -> bool:
-    """Whether the call is complete: the usage of an interrupted stream is not known completely."""
+def _is_complete(call: Call) -> bool:
+    """Whether the call has succeeded, and its stream, if it has one, was read to its end. Otherwise the usage is
+    unknown.
+    """
     return call.failure is None and (call.stream is None or call.stream.outcome == "completed")
 
 
 def _has_billed_usage(call: Call) -> bool | None:
-    flat = call.cost is not None and call.cost.per_unit
-    return flat or call.usage is not None or any(getattr(call.response, billed, None) is not None for billed in _BILLED)
+    """Whether the provider reported the tokens or units that it bills, or bills by a unit that needs no report."""
+    is_billed_per_unit = call.cost is not None and call.cost.per_unit
+    return (
+        is_billed_per_unit
+        or call.usage is not None
+        or any(getattr(call.response, billed, None) is not None for billed in _BILLED)
+    )

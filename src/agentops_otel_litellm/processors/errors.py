@@ -159,7 +159,9 @@ def _categorise_attempt(attempt: Attempt, stream: Stream | None = None) -> Attem
 
 
 def _categorised(failure: Failure, provider: str | None, stream: Stream | None) -> Failure:
-    """The failure with its category. The failure of an attempt that was a separate call has one already."""
+    """The failure with category, message and retryability. The failure of an attempt that was a separate call has them
+    already.
+    """
     if failure.message is not None:
         return failure
     category = _category(failure)
@@ -197,14 +199,14 @@ def _category_of_status(status: int | None) -> str | None:
 
 
 def _retryable(failure: Failure, category: str | None) -> bool | None:
-    """The provider's own statement, or else the usual value for the category."""
+    """Whether a retry can succeed, as the provider stated it, or else as `RETRYABLE` states it for the category."""
     if failure.retryable is not None:
         return failure.retryable
     return failure.status_code in RETRYABLE_STATUSES or RETRYABLE.get(category or "")
 
 
 def _message(failure: Failure) -> str:
-    """`AuthenticationError: the credentials were rejected (HTTP 401, openai)`."""
+    """The message of a failure: `AuthenticationError: the credentials were rejected (HTTP 401, openai)`."""
     reason = f": {SENTENCES[failure.category]}" if failure.category in SENTENCES else ""
     status = f"HTTP {failure.status_code}" if failure.status_code is not None else None
     facts = ", ".join(fact for fact in (status, failure.provider) if fact)

@@ -10,13 +10,15 @@ from agentops_otel_litellm.record import record
 
 Item = TypeVar("Item", Message, Part, Tool, Document, str)
 
-LONGEST_SECRET = 8_192
-"""Characters beyond the limit that are redacted but not recorded, so that a secret at the limit is recognised."""
+MAX_SECRET_LENGTH = 8_192
+"""Number of characters after the limit of a text that the redactors receive although they are not recorded: a secret of
+at most this length that begins before the limit is recognised.
+"""
 
 
 MARKS = 256
-"""Number of messages, texts and so on beyond the limit that have a mark each. The rest has one mark together, so that
-the size of a span is bounded.
+"""Maximum number of messages, parts and so on that are each replaced by a mark of their own. One mark replaces all the
+others, so that the size of a span is bounded.
 """
 
 
@@ -32,8 +34,8 @@ class Limits:
     """Maximum of the base64 of an image or other media, which does not count towards the other two."""
 
 
-def left_out(size: int, noun: str = "characters") -> str:
-    """The mark that replaces omitted content."""
+def omission_mark(size: int, noun: str = "characters") -> str:
+    """The mark that replaces omitted content: `… [12 characters left out]`."""
     return f"… [{size} {noun} left out]"
 
 
@@ -49,7 +51,7 @@ _TOGETHER: Mapping[type, tuple[str, Callable[[str], object]]] = {
 """Type → plural noun, and the function that creates a mark of this type."""
 
 
-def mark_together(first: Item, number: int) -> Item:
-    """A single mark for `number` items; `first` is the first of them."""
+def mark_for_rest(first: Item, number: int) -> Item:
+    """A single mark that replaces `number` items, of which `first` is the first. The mark has the type of the items."""
     noun, create_mark = _TOGETHER[type(first)]
-    return cast("Item", create_mark(left_out(number, noun)))
+    return cast("Item", create_mark(omission_mark(number, noun)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agentops_otel_litellm.call.content import Part
-from agentops_otel_litellm.processors.limits import left_out
+from agentops_otel_litellm.processors.limits import omission_mark
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _DATA_URL = re.compile(r"(data:[\w.+/;=-]{0,128};base64,)([A-Za-z0-9+/=_-]+)")
@@ -13,41 +13,42 @@ _ONLY_DATA_URL = re.compile(r"(data:(?:\w[\w.-]{0,64}/[\w.+-]{1,64})?(?:;[\w.+=-
 _ONLY_BASE64 = re.compile(r"(?=[A-Za-z0-9]*[+/])[A-Za-z0-9+/]{256,}={0,2}")
 
 
-def without_media(beginning: str, whole: int) -> tuple[str, int]:
-    """Replace media by marks in the beginning of a text that has `whole` characters: `data:` URLs, or base64 that is
-    the whole text. Returns the beginning, and the length of the whole text afterwards.
+def remove_media(beginning: str, full_length: int) -> tuple[str, int]:
+    """Replace media in a text by marks: `data:` URLs, or base64 if the text consists of nothing else.
 
-    If the beginning ends within media, the rest of the text is left out with it.
+    `beginning` is the beginning of a text that has `full_length` characters. Returns the changed beginning, and the
+    length that the text would have with this beginning. If the beginning ends within media, the rest of the text is
+    assumed to be media as well, and is replaced by the same mark.
     """
     if beginning.startswith("data:"):
-        only = _ONLY_DATA_URL.fullmatch(beginning)
-        if only is not None:
-            return _all_of(f"{only[1]}{left_out(whole - len(only[1]))}")
+        data_url = _ONLY_DATA_URL.fullmatch(beginning)
+        if data_url is not None:
+            return _with_length(f"{data_url[1]}{omission_mark(full_length - len(data_url[1]))}")
     if "base64," in beginning:
-        return _without_data_urls(beginning, whole)
+        return _without_data_urls(beginning, full_length)
     if _ONLY_BASE64.fullmatch(beginning):
-        return _all_of(left_out(whole))
-    return beginning, whole
+        return _with_length(omission_mark(full_length))
+    return beginning, full_length
 
 
-def _without_data_urls(beginning: str, whole: int) -> tuple[str, int]:
-    remaining = whole - len(beginning)
-    ends_in_one = False
+def _without_data_urls(beginning: str, full_length: int) -> tuple[str, int]:
+    remaining = full_length - len(beginning)
+    ends_in_media = False
 
     def mark(found: re.Match[str]) -> str:
-        nonlocal ends_in_one
-        ends_in_one = found.end() == len(beginning)
-        return f"{found[1]}{left_out(len(found[2]) + (remaining if ends_in_one else 0))}"
+        nonlocal ends_in_media
+        ends_in_media = found.end() == len(beginning)
+        return f"{found[1]}{omission_mark(len(found[2]) + (remaining if ends_in_media else 0))}"
 
     edited = _DATA_URL.sub(mark, beginning)
-    return _all_of(edited) if ends_in_one else (edited, len(edited) + remaining)
+    return _with_length(edited) if ends_in_media else (edited, len(edited) + remaining)
 
 
-def _all_of(edited: str) -> tuple[str, int]:
+def _with_length(edited: str) -> tuple[str, int]:
     return edited, len(edited)
 
 
-def medium(part: Part, limit: int) -> str | None:
+def base64_within_limit(part: Part, limit: int) -> str | None:
     """The base64 of a blob, if it is valid and has at most `limit` characters."""
     content = part.content or ""
     begin = content.find(",") + 1 if content.startswith("data:") else 0

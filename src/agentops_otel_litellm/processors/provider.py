@@ -13,9 +13,10 @@ MODEL_PROVIDERS: Mapping[str, str | None] = model_prefixes()
 
 
 def create_provider_processor(model_providers: Mapping[str, str]) -> Callable[[Call], Call]:
-    """A processor that guesses from this package's table, and from the user's `model_providers`, which has priority.
+    """Return a processor that sets an unknown provider by the prefix of the model's name.
 
-    A provider that LiteLLM or its exception reports is not changed.
+    The prefixes are those of the user's `model_providers`, which have priority, and of `MODEL_PROVIDERS`. A provider
+    that LiteLLM or its exception reports is not changed.
     """
     table = {**MODEL_PROVIDERS, **{prefix.lower(): provider for prefix, provider in model_providers.items()}}
     prefixes = sorted(table, key=len, reverse=True)

@@ -19,11 +19,12 @@ class Rule:
     """A pattern for one kind of secret, and a check that excludes similar texts."""
 
     kind: str
-    signs: tuple[str, ...] = ()
-    """In lower case. Every text with such a secret contains one of them; other texts are not searched."""
+    required_texts: tuple[str, ...] = ()
+    """Texts in lower case. A text is searched for the pattern only if it contains one of them."""
     pattern: re.Pattern[str]
     """Its group `before` is kept in the text."""
-    is_one: Callable[[str], bool] = bool
+    is_secret: Callable[[str], bool] = bool
+    """Whether a text that matches the pattern is a secret."""
 
 
 def _digits(found: str) -> list[int]:
@@ -42,8 +43,9 @@ def _has_phone_length(found: str) -> bool:
 
 
 def _begins(first: str, others: str) -> str:
-    """A pattern that matches before one of the `first` characters, unless one of the `others` precedes it. The
-    letter that ends an escape sequence of JSON does not count as one of the `others`.
+    """A pattern for the beginning of a secret. The next character must be one of `first`, and the previous one must
+    not be one of `others`, except as the last letter of an escape sequence of JSON, such as the `n` of a
+    line break.
     """
     return rf"(?=[{first}])(?:(?<![{others}])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{{4}}))"
 
@@ -67,20 +69,20 @@ RULES: tuple[Rule, ...] = (
     # JSON web tokens, the value of `Authorization`, and credentials in URLs.
     Rule(
         kind="token",
-        signs=("eyj",),
+        required_texts=("eyj",),
         pattern=re.compile(
             _begins("e", "A-Za-z0-9_-") + r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
         ),
     ),
     Rule(
         kind="token",
-        signs=("bearer ", "basic "),
+        required_texts=("bearer ", "basic "),
         pattern=re.compile(r"(?P<before>(?i:bearer|basic) )[A-Za-z0-9._~+/=-]{16,}"),
     ),
     Rule(kind="token", pattern=re.compile(r"(?P<before>://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)")),
     Rule(
         kind="email",
-        signs=("@",),
+        required_texts=("@",),
         pattern=re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![\w-])"),
     ),
     # With a country code, or in formats that only phone numbers have.
@@ -91,19 +93,24 @@ RULES: tuple[Rule, ...] = (
             + r"(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-])"
             r"|(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-]))"
         ),
-        is_one=_has_phone_length,
+        is_secret=_has_phone_length,
     ),
     Rule(
         kind="card",
         pattern=re.compile(_begins(r"\d", r"\w.-") + r"\d(?:[ -]?\d){12,18}(?![\w-])"),
-        is_one=_has_card_checksum,
+        is_secret=_has_card_checksum,
     ),
     # The last two patterns have no fixed end. If they were applied first, they would match the beginning of other
     # secrets, and leave the rest in the text.
     # A value after a name that identifies it as a secret: `api_key=…`, `"password": "…"`.
     Rule(
         kind="key",
-        signs=("password", "passwd", "secret", *(f"{of}{by}key" for of in ("api", "access") for by in ("", "_", "-"))),
+        required_texts=(
+            "password",
+            "passwd",
+            "secret",
+            *(f"{of}{by}key" for of in ("api", "access") for by in ("", "_", "-")),
+        ),
         pattern=re.compile(
             r"""(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)"""
             r"""\\{0,31}["']?\s{0,3}[:=]\s{0,3}\\{0,31}["']?)"""
@@ -124,12 +131,12 @@ RULES: tuple[Rule, ...] = (
 
 def redactor(kinds: Collection[str]) -> Redactor:
     """A redactor for these kinds of `RULES`, which replaces each secret by the name of its kind in brackets."""
-    chosen = [(rule.signs, rule.pattern, _create_mark(rule)) for rule in RULES if rule.kind in kinds]
+    chosen = [(rule.required_texts, rule.pattern, _create_mark(rule)) for rule in RULES if rule.kind in kinds]
 
     def redact(text: str) -> str:
         folded = text.casefold()
-        for signs, pattern, mark in chosen:
-            if not signs or any(sign in folded for sign in signs):
+        for required_texts, pattern, mark in chosen:
+            if not required_texts or any(sign in folded for sign in required_texts):
                 text = pattern.sub(mark, text)
         return text
 
@@ -138,7 +145,7 @@ def redactor(kinds: Collection[str]) -> Redactor:
 
 def _create_mark(rule: Rule) -> Callable[[re.Match[str]], str]:
     def mark(found: re.Match[str]) -> str:
-        if not rule.is_one(found[0]):
+        if not rule.is_secret(found[0]):
             return found[0]
         return f"{found.groupdict().get('before') or ''}[{rule.kind}]"
 

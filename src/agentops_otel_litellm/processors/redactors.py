@@ -23,8 +23,8 @@ ENTRY_POINTS = "agentops_otel_litellm_redactor"
 
 
 class Redactors:
-    """Loads and returns all redactors. The user's are loaded when the first text is redacted: their modules may import
-    LiteLLM, whose own import must be complete by then.
+    """Loads and returns all redactors. The user's redactors are loaded when the first text is redacted, not earlier:
+    their modules may import LiteLLM, and LiteLLM's own import must be complete by then.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -35,7 +35,9 @@ class Redactors:
         self._thread = threading.local()
 
     def __call__(self) -> tuple[Redactor, ...] | None:
-        """`None` if a redactor of the user cannot be loaded. This is logged once, and no content is recorded."""
+        """Return the redactors; `None` if a redactor of the user's cannot be loaded. That is logged once, and then no
+        content is recorded.
+        """
         if self._all is not None or self._has_failed or self._is_loading:
             return self._all
         # Without a lock, because the imported module may call LiteLLM or wait for a thread that does. Threads that load

@@ -34,7 +34,7 @@ def add_stream_statistics(call: Call) -> Call:
 
 
 def _percentiles(gaps: Mapping[float, int], *shares: float) -> list[float]:
-    """Percentiles by the nearest-rank method, so each is one of the gaps."""
+    """Percentiles by the nearest-rank method: each percentile is one of the gaps."""
     lengths = sorted(gaps)
     ranks = list(accumulate(map(gaps.__getitem__, lengths)))
     return [lengths[bisect_left(ranks, share * ranks[-1])] for share in shares]

@@ -8,9 +8,9 @@ from itertools import repeat
 from typing import TypeVar
 
 from agentops_otel_litellm.call.content import Json
-from agentops_otel_litellm.processors.media import without_media
+from agentops_otel_litellm.processors.media import remove_media
 
-Member = TypeVar("Member")
+Entry = TypeVar("Entry")
 
 
 def as_json(value: Json) -> str:
@@ -19,37 +19,41 @@ def as_json(value: Json) -> str:
 
 
 class Beginning:
-    """Takes the beginning of a structure that has at least `size` characters as JSON, without media."""
+    """Copies the beginning of a structure, without media: as much as has about `size` characters as JSON."""
 
     def __init__(self, size: int) -> None:
-        self._left = size
-        self.removed = 0
+        self._remaining = size
+        self.removed_media_length = 0
         """Characters of media that were removed."""
-        self.is_all = True
+        self.is_complete = True
+        """Whether the copy has all of the structure."""
 
-    def of(self, value: Json) -> Json:
+    def take(self, value: Json) -> Json:
+        """Return the copy of a value. It is called for the structure, and then for each value in it."""
         if isinstance(value, str):
-            return self._text(value)
+            return self._take_text(value)
         if isinstance(value, list):
-            return [self.of(each) for each in self._take_members(value)]
+            return [self.take(each) for each in self._take_entries(value)]
         if isinstance(value, dict):
-            return {name: self.of(value[name]) for name in self._take_members(value, map(len, value))}
-        self._left -= 1
+            return {name: self.take(value[name]) for name in self._take_entries(value, map(len, value))}
+        self._remaining -= 1
         return value
 
-    def _take_members(self, members: Iterable[Member], names: Iterable[int] = repeat(0)) -> Iterator[Member]:
-        """The first members that fit. Their names are counted here, their values by the caller."""
-        for each, name in zip(members, names, strict=False):
-            if self._left <= 0:
-                self.is_all = False
+    def _take_entries(self, entries: Iterable[Entry], name_lengths: Iterable[int] = repeat(0)) -> Iterator[Entry]:
+        """The first entries of a list or an object that fit. The lengths of their names are subtracted here, the
+        lengths of their values when these are copied.
+        """
+        for each, name_length in zip(entries, name_lengths, strict=False):
+            if self._remaining <= 0:
+                self.is_complete = False
                 return
-            self._left -= name + 2
+            self._remaining -= name_length + 2
             yield each
 
-    def _text(self, text: str) -> str:
-        beginning = text[: max(self._left, 0)]
-        edited, whole = without_media(beginning, len(text))
-        self.removed += len(beginning) - len(edited)
-        self._left -= len(edited)
-        self.is_all &= len(edited) == whole
+    def _take_text(self, text: str) -> str:
+        beginning = text[: max(self._remaining, 0)]
+        edited, full_length = remove_media(beginning, len(text))
+        self.removed_media_length += len(beginning) - len(edited)
+        self._remaining -= len(edited)
+        self.is_complete &= len(edited) == full_length
         return edited

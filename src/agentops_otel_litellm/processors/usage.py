@@ -10,8 +10,8 @@ from agentops_otel_litellm.call import Call
 def drop_partial_output_count(call: Call) -> Call:
     """Drop the output tokens of an interrupted stream.
 
-    Providers that report usage during a stream start with 0 or 1 output tokens, and the later counts were not received.
-    The count of input tokens is complete.
+    Providers that report usage during a stream report 0 or 1 output tokens at first, and the final count at the end,
+    which was not received. The count of input tokens in the first report is complete.
     """
     usage, stream = call.usage, call.stream
     if usage is None or stream is None or stream.outcome == "completed":

@@ -27,7 +27,7 @@ class Child:
 
     def __init__(self) -> None:
         self.time_limit = 0.0
-        self.arranged_in: int | None = None
+        self.installed_in: int | None = None
         """The process in which the launcher or `init()` called `arrange`."""
 
     def arrange(self, environment: Mapping[str, str]) -> None:
@@ -35,9 +35,9 @@ class Child:
         later.
         """
         self.time_limit = time_limit(environment)
-        if self.arranged_in is not None or sdk_is_disabled(environment):
+        if self.installed_in is not None or sdk_is_disabled(environment):
             return
-        self.arranged_in = os.getpid()
+        self.installed_in = os.getpid()
         for module, arrange in MODULES.items():
             wrapt.register_post_import_hook(partial(_guarded, arrange), module)
 
@@ -52,7 +52,7 @@ def _add_finalizer(module: ModuleType) -> None:
     """
 
     def add_flush(child: Child) -> None:
-        if child.arranged_in != os.getpid():  # else it was spawned, not forked, and `atexit` handlers run
+        if child.installed_in != os.getpid():  # else it was spawned, not forked, and `atexit` handlers run
             module.Finalize(None, child.flush, exitpriority=LAST)
 
     module.register_after_fork(CHILD, add_flush)

@@ -43,14 +43,14 @@ def configure_unset(configure: Callable[[], None]) -> None:
     A second provider for a signal would log a warning and start threads that export nothing. Invalid settings are
     logged in one line, and the application runs with the providers that it has set itself.
     """
-    kept = [signal for signal in SIGNALS if signal.provider is not None]
-    if len(kept) == len(SIGNALS):
+    already_set = [signal for signal in SIGNALS if signal.provider is not None]
+    if len(already_set) == len(SIGNALS):
         return
-    if kept and os.environ.get(CONFIG_FILE):
+    if already_set and os.environ.get(CONFIG_FILE):
         warn_at_start_up(logger, "%s is ignored, because the app has set up OpenTelemetry itself.", CONFIG_FILE)
         return
     import_exporters = getattr(_configuration, "_import_exporters", None)
-    replacements: dict[str, object] = {signal.configured_by: _leave_as_it_is for signal in kept}
+    replacements: dict[str, object] = {signal.configured_by: _leave_as_it_is for signal in already_set}
     if import_exporters is not None:
         replacements["_import_exporters"] = lambda *names: [_record_failures(each) for each in import_exporters(*names)]
     processors: list[CountingBatchSpanProcessor] = []
@@ -61,7 +61,7 @@ def configure_unset(configure: Callable[[], None]) -> None:
             configure()
         for processor in processors:  # now that there is a meter provider
             processor.observe_with(get_meter(f"{SCOPE}.sdk", __version__))
-        if TRACES not in kept:
+        if TRACES not in already_set:
             DELIVERY.record_exporters(live_exporters() - before, TRACES.provider)
     except Exception as fault:
         warn_at_start_up(
@@ -82,30 +82,30 @@ def _record_failures(named: Mapping[str, type]) -> dict[str, type]:
     return {name: exporter if name == AGENTOPS else recording_failures(exporter) for name, exporter in named.items()}
 
 
-def _processor(made: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:
+def _processor(created: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:
     from agentops_otel_litellm.exporters.dropped_spans import CountingBatchSpanProcessor
 
-    ours = next((each for each in live_exporters() if each is exporter), None)
-    if ours is None:
+    agentops_exporter = next((each for each in live_exporters() if each is exporter), None)
+    if agentops_exporter is None:
         processor = CountingBatchSpanProcessor(exporter)
     else:
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanProcessor
 
-        processor = AgentOpsSpanProcessor(ours)
-    made.append(processor)
+        processor = AgentOpsSpanProcessor(agentops_exporter)
+    created.append(processor)
     return processor
 
 
 @contextmanager
 def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
     """Replace the functions that the SDK's module has."""
-    there = {name: getattr(_configuration, name) for name in functions if hasattr(_configuration, name)}
+    originals = {name: getattr(_configuration, name) for name in functions if hasattr(_configuration, name)}
     try:
-        for name in there:
+        for name in originals:
             setattr(_configuration, name, functions[name])
         yield
     finally:
-        for name, function in there.items():
+        for name, function in originals.items():
             setattr(_configuration, name, function)
 
 

@@ -47,7 +47,7 @@ class _Launch:
                 return
             self._doing = True
             try:
-                with guard("setting up OpenTelemetry"), _borrowed_environment():
+                with guard("setting up OpenTelemetry"), _restored_environment():
                     _initialize()
             finally:
                 self._doing, self._done = False, True
@@ -70,7 +70,7 @@ def _initialize() -> None:
 
 
 @contextmanager
-def _borrowed_environment() -> Iterator[None]:
+def _restored_environment() -> Iterator[None]:
     """Restore the variables afterwards: the distro's defaults are for this process only, not for programs that it
     starts.
     """

@@ -46,11 +46,11 @@ _SIGNALS = ("", "TRACES_", "METRICS_", "LOGS_")
 
 def drop_unusable_variables(environment: MutableMapping[str, str]) -> None:
     """Remove invalid values and log them, so that no setting prevents tracing or the start of the application."""
-    for found in mend_variables(environment):
+    for found in replace_unusable_variables(environment):
         warn_at_start_up(logger, "%s %s", found.text, found.instead)
 
 
-def mend_variables(environment: MutableMapping[str, str]) -> list[Unusable]:
+def replace_unusable_variables(environment: MutableMapping[str, str]) -> list[Unusable]:
     """Remove or replace invalid values without logging, and return them."""
     unusable = [*unusable_variables(environment)]
     for found in unusable:

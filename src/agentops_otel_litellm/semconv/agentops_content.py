@@ -27,17 +27,17 @@ from agentops_otel_litellm.semconv.conversation import (
 Attributes = Mapping[str, AttributeValue]
 
 
-def prompts(content: Content, room: int) -> Attributes:
+def prompts(content: Content, max_attributes: int) -> Attributes:
     """All input of the model: a conversation, or texts and queries that have no role."""
     if content.input is not None or content.instructions is not None:
-        return fit_input(content, _prompt, room)
+        return fit_input(content, _prompt, max_attributes)
     texts = (*(content.texts or ()), *(content.query or ()))
-    return number_items(fit_items(([{"role": "user", "content": text}] for text in texts), room))
+    return number_items(fit_items(([{"role": "user", "content": text}] for text in texts), max_attributes))
 
 
-def completions(content: Content, room: int) -> Attributes:
+def completions(content: Content, max_attributes: int) -> Attributes:
     """All output of the model: a completion for each choice."""
-    return number_items(fit_items(_completions(content), room))
+    return number_items(fit_items(_completions(content), max_attributes))
 
 
 def _prompt(turn: Turn) -> Sequence[Group]:

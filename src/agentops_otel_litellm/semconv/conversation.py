@@ -71,11 +71,13 @@ def opening_and_latest(content: Content) -> tuple[list[Turn], Iterator[Turn]]:
     return opening, (turn for message in reversed(messages) for turn in reversed(tuple(turns(message))))
 
 
-def fit_input(content: Content, convert: Callable[[Turn], Sequence[Group]], room: int) -> dict[str, AttributeValue]:
+def fit_input(
+    content: Content, convert: Callable[[Turn], Sequence[Group]], max_attributes: int
+) -> dict[str, AttributeValue]:
     """All input of the model; if not all of it fits, the instructions and the end of the conversation."""
     opening, latest = opening_and_latest(content)
-    first = fit_items(map(convert, opening), room // 2)
-    rest = fit_items(map(convert, latest), room - len(number_items(first)))
+    first = fit_items(map(convert, opening), max_attributes // 2)
+    rest = fit_items(map(convert, latest), max_attributes - len(number_items(first)))
     return number_items([*first, *reversed(rest)])
 
 
@@ -83,25 +85,25 @@ def _instructions(content: Content) -> list[Turn]:
     return [Turn(role="system", parts=content.instructions)] if content.instructions else []
 
 
-def fit_items(items: Iterable[Sequence[Group]], room: int) -> list[Sequence[Group]]:
-    """The first items, as many as have at most `room` attributes together. If the first one does not fit, its first
-    groups.
+def fit_items(items: Iterable[Sequence[Group]], max_attributes: int) -> list[Sequence[Group]]:
+    """The first items, as many as have at most `max_attributes` attributes together. If the first one does not fit,
+    its first groups.
     """
     fit: list[Sequence[Group]] = []
     for groups in items:
         size = sum(map(len, groups))
-        if size > room:
-            return fit or [_beginning(groups, room)]
+        if size > max_attributes:
+            return fit or [_beginning(groups, max_attributes)]
         fit.append(groups)
-        room -= size
+        max_attributes -= size
     return fit
 
 
-def _beginning(groups: Sequence[Group], room: int) -> Sequence[Group]:
+def _beginning(groups: Sequence[Group], max_attributes: int) -> Sequence[Group]:
     fit: list[Group] = []
     for group in groups:
-        room -= len(group)
-        if room < 0:
+        max_attributes -= len(group)
+        if max_attributes < 0:
             break
         fit.append(group)
     return fit

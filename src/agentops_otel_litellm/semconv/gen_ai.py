@@ -52,11 +52,11 @@ def _structure(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, tuple | list):
         return [_structure(each) for each in value]
     if isinstance(value, Message):
-        return {**_members(value), **_finish_reason(value)}
-    return _members(value) if isinstance(value, Part | Tool | Document) else value
+        return {**_fields_as_json(value), **_finish_reason(value)}
+    return _fields_as_json(value) if isinstance(value, Part | Tool | Document) else value
 
 
-def _members(record: object) -> dict[str, Any]:
+def _fields_as_json(record: object) -> dict[str, Any]:
     return {name: _structure(known) for name, known in vars(record).items()}
 
 

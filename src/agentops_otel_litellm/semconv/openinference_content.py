@@ -27,25 +27,27 @@ from agentops_otel_litellm.semconv.conversation import (
 Attributes = Mapping[str, AttributeValue]
 
 
-def input_messages(content: Content, room: int) -> Attributes:
-    return fit_input(content, _message, room)
+def input_messages(content: Content, max_attributes: int) -> Attributes:
+    return fit_input(content, _message, max_attributes)
 
 
-def output_messages(content: Content, room: int) -> Attributes:
-    return number_items(fit_items(map(_message, output_turns(content)), room))
+def output_messages(content: Content, max_attributes: int) -> Attributes:
+    return number_items(fit_items(map(_message, output_turns(content)), max_attributes))
 
 
-def tools(content: Content, room: int) -> Attributes:
+def tools(content: Content, max_attributes: int) -> Attributes:
     """Tools have at most half of the room; the rest is for the conversation."""
-    return number_items(fit_items(map(_tool, content.tools or ()), room // 2))
+    return number_items(fit_items(map(_tool, content.tools or ()), max_attributes // 2))
 
 
-def prompts(content: Content, room: int) -> Attributes:
-    return number_items(fit_items(([{"prompt.text": _only(turn)}] for turn in input_turns(content)), room))
+def prompts(content: Content, max_attributes: int) -> Attributes:
+    return number_items(fit_items(([{"prompt.text": _only(turn)}] for turn in input_turns(content)), max_attributes))
 
 
-def choices(content: Content, room: int) -> Attributes:
-    return number_items(fit_items(([{"completion.text": _only(turn)}] for turn in output_turns(content)), room))
+def choices(content: Content, max_attributes: int) -> Attributes:
+    return number_items(
+        fit_items(([{"completion.text": _only(turn)}] for turn in output_turns(content)), max_attributes)
+    )
 
 
 def _tool(tool: Tool) -> Sequence[Group]:
@@ -95,26 +97,28 @@ def _calls(turn: Turn) -> list[Group]:
     return found
 
 
-def input_value(content: Content, room: int) -> Attributes:
+def input_value(content: Content, max_attributes: int) -> Attributes:
     """The whole conversation, as one value."""
     return (
-        value({"messages": list(map(openai_message, input_turns(content)))}, room) if content.input is not None else {}
+        value({"messages": list(map(openai_message, input_turns(content)))}, max_attributes)
+        if content.input is not None
+        else {}
     )
 
 
-def output_value(content: Content, room: int) -> Attributes:
+def output_value(content: Content, max_attributes: int) -> Attributes:
     """The response: its text, if it has nothing else."""
     turns = output_turns(content)
     if not turns:
         return {}
     if len(turns) == 1 and not turns[0].calls and turns[0].text is not None:
-        return value(turns[0].text, room)
-    return value({"messages": list(map(openai_message, turns))}, room)
+        return value(turns[0].text, max_attributes)
+    return value({"messages": list(map(openai_message, turns))}, max_attributes)
 
 
-def value(content: object, room: int) -> Attributes:
+def value(content: object, max_attributes: int) -> Attributes:
     """The attributes after `input.` or `output.`: a text unchanged, any other value as JSON."""
-    if room < 2:  # noqa: PLR2004 - the value and its type
+    if max_attributes < 2:  # noqa: PLR2004 - the value and its type
         return {}
     if isinstance(content, str):
         return {"value": content, "mime_type": "text/plain"}

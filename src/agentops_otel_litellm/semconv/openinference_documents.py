@@ -19,26 +19,26 @@ Attributes = Mapping[str, AttributeValue]
 _METADATA = {"index": "index", "title": "title", "uri": "url"}
 
 
-def embeddings(content: Content, room: int) -> Attributes:
-    return number_items(fit_items(([{"embedding.text": text}] for text in content.texts or ()), room))
+def embeddings(content: Content, max_attributes: int) -> Attributes:
+    return number_items(fit_items(([{"embedding.text": text}] for text in content.texts or ()), max_attributes))
 
 
-def request_documents(content: Content, room: int) -> Attributes:
-    return _documents(content.documents or (), room)
+def request_documents(content: Content, max_attributes: int) -> Attributes:
+    return _documents(content.documents or (), max_attributes)
 
 
-def ranked_documents(content: Content, room: int) -> Attributes:
+def ranked_documents(content: Content, max_attributes: int) -> Attributes:
     """The best first, with their texts. At most half of the room, if the request's documents are recorded too."""
-    return _documents(_with_texts(content), room // 2 if content.documents else room)
+    return _documents(_with_texts(content), max_attributes // 2 if content.documents else max_attributes)
 
 
-def found_documents(content: Content, room: int) -> Attributes:
-    return _documents(content.results or (), room)
+def found_documents(content: Content, max_attributes: int) -> Attributes:
+    return _documents(content.results or (), max_attributes)
 
 
-def _documents(documents: Iterable[Document], room: int) -> Attributes:
+def _documents(documents: Iterable[Document], max_attributes: int) -> Attributes:
     return number_items(
-        fit_items(([attributes] for document in documents if (attributes := _document(document))), room)
+        fit_items(([attributes] for document in documents if (attributes := _document(document))), max_attributes)
     )
 
 
@@ -68,30 +68,30 @@ def _with_texts(content: Content) -> Iterator[Document]:
             yield result
 
 
-def embedded_value(content: Content, room: int) -> Attributes:
+def embedded_value(content: Content, max_attributes: int) -> Attributes:
     """The text, or several as a list."""
     texts = content.texts
     if not texts:
         return {}
-    return value(texts[0] if len(texts) == 1 else list(texts), room)
+    return value(texts[0] if len(texts) == 1 else list(texts), max_attributes)
 
 
-def ranking_value(content: Content, room: int) -> Attributes:
+def ranking_value(content: Content, max_attributes: int) -> Attributes:
     """The query and the documents."""
     parts = {
         name: known for name, known in (("query", query(content)), ("documents", _document_texts(content))) if known
     }
-    return value(parts, room) if parts else {}
+    return value(parts, max_attributes) if parts else {}
 
 
-def query_value(content: Content, room: int) -> Attributes:
+def query_value(content: Content, max_attributes: int) -> Attributes:
     text = query(content)
-    return {} if text is None else value(text, room)
+    return {} if text is None else value(text, max_attributes)
 
 
-def results_value(content: Content, room: int) -> Attributes:
+def results_value(content: Content, max_attributes: int) -> Attributes:
     """All results, with the fields that the provider returned."""
-    return {} if content.results is None else value({"results": list(map(vars, content.results))}, room)
+    return {} if content.results is None else value({"results": list(map(vars, content.results))}, max_attributes)
 
 
 def query(content: Content) -> str | None:

@@ -21,13 +21,13 @@ def names(text: str) -> tuple[str, ...]:
 
 def pairs(text: str) -> tuple[tuple[str, str], ...]:
     """A comma-separated list of `name=value`. A repeated name has its last value."""
-    given: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     for item in names(text):
         name, _, value = (part.strip() for part in item.partition("="))
         if not name or not value:
             raise ValueError("comma-separated pairs, as in `acme-=openai,our-claude=anthropic`")
-        given[name] = value
-    return tuple(given.items())
+        chosen[name] = value
+    return tuple(chosen.items())
 
 
 def switch(text: str) -> bool:
@@ -100,9 +100,9 @@ REDACTED = ("key", "token", "email", "phone", "card")
 
 
 def kinds(text: str) -> tuple[str, ...]:
-    given = names(text.lower())
-    if given == ("none",):
+    chosen = names(text.lower())
+    if chosen == ("none",):
         return ()
-    if not set(given) <= set(REDACTED):
+    if not set(chosen) <= set(REDACTED):
         raise ValueError(f"a comma-separated choice of {', '.join(REDACTED)}, or none")
-    return given
+    return chosen

@@ -10,7 +10,7 @@ from enum import Enum
 from http import HTTPStatus
 from time import time
 
-LONGEST_PAUSE = 3_600.0
+MAX_PAUSE = 3_600.0
 """Longest pause in seconds that a server can request."""
 COPY = "Copy the key of your project from https://app.agentops.ai/settings/projects."
 
@@ -130,11 +130,11 @@ def retry_after_seconds(retry_after: str | None) -> float | None:
         return None
     text = retry_after.strip()
     if text.isdecimal():
-        return min(float(text), LONGEST_PAUSE)
+        return min(float(text), MAX_PAUSE)
     try:
         at = parsedate_to_datetime(text)
     except (TypeError, ValueError, OverflowError):
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=timezone.utc)
-    return min(max(at.timestamp() - time(), 0.0), LONGEST_PAUSE)
+    return min(max(at.timestamp() - time(), 0.0), MAX_PAUSE)

@@ -18,11 +18,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from agentops_otel_litellm.exporters.agentops.delivery_errors import BROKEN, Consequence, DeliveryError
 from agentops_otel_litellm.exporters.agentops.span_queue import SpanQueue
 
-LONGEST_BACKOFF = 8.0  # seconds; the first backoff is one second, and each one after it twice as long
-SHORTEST_PAUSE = 0.5  # seconds, even if a server requests none
-SHORT = 2.0  # seconds for which the end of a program waits for a pause that a server requested
+MAX_BACKOFF = 8.0  # seconds; the first backoff is one second, and each one after it twice as long
+MIN_PAUSE = 0.5  # seconds, even if a server requests none
+MAX_PAUSE_AT_EXIT = 2.0  # seconds for which the end of a program waits for a pause that a server requested
 MAX_REJECTED_PARTS = 3  # parts that are dropped one after the other before a pause
-RECENT = 1.0  # seconds after a failure in which a further request would fail, too
+RECENT_SECONDS = 1.0  # seconds after a failure in which a further request would fail, too
 
 _PAUSING = {Consequence.QUEUED, Consequence.STOPPED}  # after these, the next request would fail, too
 
@@ -40,7 +40,7 @@ class Sender:
         self._changed = threading.Condition()  # re-entrant, because a garbage collection can end a span
         self._error: DeliveryError | None = None
         self._failures = 0  # in a row
-        self._failed_at = -RECENT
+        self._failed_at = -RECENT_SECONDS
         self._paused_until = 0.0
         self._in_flight: Sequence[ReadableSpan] = ()
         self._sending_since = 0.0
@@ -129,8 +129,8 @@ class Sender:
         if self._error is None or self.is_stopped or not self._is_paused:
             return 0.0
         if self._error.pause_is_requested:
-            return self._paused_until if self._paused_until < now + min(SHORT, self._time_limit) else 0.0
-        if now - self._failed_at < RECENT:
+            return self._paused_until if self._paused_until < now + min(MAX_PAUSE_AT_EXIT, self._time_limit) else 0.0
+        if now - self._failed_at < RECENT_SECONDS:
             return 0.0
         self._paused_until = now
         self._changed.notify_all()
@@ -182,8 +182,8 @@ class Sender:
 
     def _pause(self, error: DeliveryError) -> float:
         if error.pause is not None:
-            return max(error.pause, SHORTEST_PAUSE)
-        backoff: float = min(2.0**self._failures, LONGEST_BACKOFF)
+            return max(error.pause, MIN_PAUSE)
+        backoff: float = min(2.0**self._failures, MAX_BACKOFF)
         return backoff * random.uniform(0.8, 1.2)  # noqa: S311 - many processes must not send at the same time
 
     # The methods below run on the sending thread.

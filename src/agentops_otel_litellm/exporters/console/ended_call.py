@@ -10,7 +10,7 @@ from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.exporters.console.formatting import dollars, duration, printable
 from agentops_otel_litellm.exporters.console.line import Line, Styled
-from agentops_otel_litellm.exporters.console.totals import Tally, spent
+from agentops_otel_litellm.exporters.console.totals import Tally, format_usage
 
 # Part of a line → the attributes that contain it, the best first.
 ATTRIBUTES = {
@@ -38,7 +38,7 @@ ATTRIBUTES = {
 
 
 class EndedCall:
-    """The parts as text that is safe to print, `None` if the span does not have them."""
+    """The parts of a line for a call, as text that is safe to print. A part is `None` if the span does not have it."""
 
     def __init__(self, span: ReadableSpan) -> None:
         self._span = span
@@ -54,15 +54,15 @@ class EndedCall:
         if operation := self._text("operation"):
             call = [(f"{operation} ", ""), (self.model or "", "bold")]
         started, ended = self._span.start_time, self._span.end_time
-        figures = {
+        cells = {
             "provider": self._text("provider") or "",
             "time": duration((ended - started) / 1e9 if started and ended else None),
             "1st token": duration(self._number("first token" if self._has_llm else "first chunk")),
-            **spent(self.used()),
+            **format_usage(self.used()),
         }
-        if self.is_group:  # its figure is of the calls beneath it, and in no total
-            figures["cost"] = dollars(self._number("trace cost"))
-        return Line(indent=indent, call=call, figures=figures, outcome=self.outcome)
+        if self.is_group:  # the cost is the sum for the calls beneath it, and is not added to the totals
+            cells["cost"] = dollars(self._number("trace cost"))
+        return Line(indent=indent, call=call, cells=cells, outcome=self.outcome)
 
     def used(self) -> Tally:
         used = {

@@ -1,7 +1,7 @@
 """ConsoleSpanExporter: prints a line for each LiteLLM call that has ended.
 
 Exporters receive spans after they have ended, children before parents. `OpenSpans` has the spans that are still open,
-so that the names of a call's ancestors can be printed as dim headers above the call.
+so that the names of their open ancestors can be printed as dim headers above the calls.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ class ConsoleSpanExporter(SpanExporter):
                 console.print(HINT, style="dim", markup=False, highlight=False)
 
     def _start_empty(self) -> None:
-        """Start with nothing to print. After a fork, only the parent prints its spans."""
+        """Start with nothing to print, also in the child of a fork: only the parent prints the parent's spans."""
         self._lock = Lock()
         self._printer: int | None = None
         self._waiting: deque[Sequence[ReadableSpan] | None] = deque()  # `None`: the totals
-        self._above: list[int] = []  # ids of the lines above, to which the next indented line would seem to belong
+        self._above: list[int] = []  # ids of the spans in the lines above, under which the next call may be indented
         self._columns: list[str] = []
         self._totals = Totals()
 
@@ -90,11 +90,11 @@ class ConsoleSpanExporter(SpanExporter):
         self._print_waiting(timeout=self.SHUTDOWN_LIMIT)
 
     def _print_waiting(self, timeout: float = 0.0) -> None:
-        """Print the waiting spans. If a different thread is still printing after `timeout` seconds, that thread prints
-        them.
+        """Print the waiting spans. If a different thread is still printing after `timeout` seconds, it prints these
+        spans as well.
 
-        Waiting without a limit could deadlock: the owner of the lock may be code on this thread that a garbage
-        collection or a signal handler has interrupted, and the interruption has ended a span.
+        The wait for the lock is limited, because it could deadlock: a garbage collection or a signal handler may have
+        interrupted this thread while it was printing, and then ended a span here.
         """
         while self._waiting and self._lock.acquire(timeout=0 if self._printer == get_ident() else timeout):
             try:
@@ -128,7 +128,7 @@ class ConsoleSpanExporter(SpanExporter):
         # Parents sort before their children, siblings by their start.
         for path in sorted(paths, key=lambda path: [(node.started, node.span_id) for node in path]):
             for depth, node in enumerate(path):
-                # Beneath an unknown parent, so that the line does not seem to belong to the line above it.
+                # The ellipsis stands for an unknown parent. Without it the line would seem to belong to the line above.
                 indent = "… " if depth == 1 and path[0].name is None else GAP * depth
                 if node is path[-1]:
                     yield calls[node.span_id].line(indent)
@@ -153,10 +153,12 @@ class ConsoleSpanExporter(SpanExporter):
                 lines = [HEADING, *lines]
             drawn = [draw(line, width, call_width, columns) for line in lines]
             text = Text("\n").join(drawn)
-            if console.options.ascii_only:  # a file on Windows, as a rule: there stderr writes `\u2192`
+            if (
+                console.options.ascii_only
+            ):  # usually a file on Windows, to which Python would write `\u2192` for an arrow
                 text.plain = text.plain.translate(PLAIN)
             console.print(text, soft_wrap=True)
-        except (OSError, ValueError):  # it is closed
+        except (OSError, ValueError):  # the output is closed
             self._silent = True
 
 
@@ -165,7 +167,7 @@ def _is_call(span: ReadableSpan) -> bool:
 
 
 def _path(node: Node, find: Callable[[int], Node | None]) -> list[Node]:
-    """The node beneath its ancestors in this process, the uppermost first."""
+    """The ancestors of a node in this process, the outermost first, and the node itself."""
     path = [node]
     while (parent := path[0].parent) is not None and len(path) < DEPTH_LIMIT:
         unknown = Node(span_id=parent, parent=None, name=None, started=path[0].started)

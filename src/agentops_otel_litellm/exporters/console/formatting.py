@@ -1,4 +1,4 @@
-"""Figures and names as the console prints them. Unknown values are blank."""
+"""Formats names, token counts, costs and durations for the console. Unknown values are blank."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ def printable(text: str) -> str:
 
 
 def tokens(sent: float | None, received: float | None) -> str:
-    """`1,204→145`."""
+    """Input and output tokens: `1,204→145`."""
     sides = ["" if number is None else f"{number:,.0f}" for number in (sent, received)]
     return "→".join(sides) if any(sides) else ""
 
 
 def dollars(amount: float | None) -> str:
-    """`$1.24`, `$0.034100`, `$0.000070`, `$0.00000015`: at least two significant digits."""
+    """An amount with at least two significant digits: `$1.24`, `$0.034100`, `$0.000070`, `$0.00000015`."""
     if not amount:
         return "" if amount is None else "$0.00"
     decimals = 2 if abs(amount) >= 1 else max(6, 1 - math.floor(math.log10(abs(amount))))
@@ -27,7 +27,7 @@ def dollars(amount: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`12 ms`, `1.24 s`, `2 m 05 s`."""
+    """A duration: `12 ms`, `1.24 s`, `2 m 05 s`."""
     if seconds is None or seconds < 0:
         return ""
     milliseconds = round(seconds * 1_000)

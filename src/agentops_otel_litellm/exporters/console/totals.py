@@ -17,25 +17,25 @@ Tally = dict[str, float]
 
 
 class TraceCosts:
-    """The cost of each trace. The most recent traces are kept in full, the others as sums."""
+    """The cost of each trace. Of older traces, only their number, the sum of their costs and the maximum are stored."""
 
     def __init__(self) -> None:
-        self._spent: OrderedDict[int, float] = OrderedDict()
-        self._forgotten, self._sum, self._most = 0, 0.0, 0.0
+        self._costs: OrderedDict[int, float] = OrderedDict()
+        self._dropped_traces, self._sum, self._max_cost = 0, 0.0, 0.0
 
     def add(self, trace_id: int, cost: float) -> None:
-        self._spent[trace_id] = spent = self._spent.pop(trace_id, 0) + cost
-        self._sum, self._most = self._sum + cost, max(self._most, spent)
-        if len(self._spent) > TRACES_KEPT:
-            self._spent.popitem(last=False)
-            self._forgotten += 1
+        self._costs[trace_id] = cost_of_trace = self._costs.pop(trace_id, 0) + cost
+        self._sum, self._max_cost = self._sum + cost, max(self._max_cost, cost_of_trace)
+        if len(self._costs) > TRACES_KEPT:
+            self._costs.popitem(last=False)
+            self._dropped_traces += 1
 
-    def line(self, calls: float) -> str | None:
+    def line(self, call_count: float) -> str | None:
         """The average and maximum cost of a trace, if there are several traces and some have several calls."""
-        traces = self._forgotten + len(self._spent)
-        if not 1 < traces < calls or not self._sum:
+        traces = self._dropped_traces + len(self._costs)
+        if not 1 < traces < call_count or not self._sum:
             return None
-        return f"({traces:,} traces, {dollars(self._sum / traces)} each on average, {dollars(self._most)} at most)"
+        return f"({traces:,} traces, {dollars(self._sum / traces)} each on average, {dollars(self._max_cost)} at most)"
 
 
 class Totals:
@@ -57,7 +57,7 @@ class Totals:
         total = _sum(*used.values())
         if total:
             yield Line(call=[])
-            yield _line(_calls(total["calls"]), total, "bold")
+            yield _line(_call_count_text(total["calls"]), total, "bold")
         if len(used) > 1:
             ranked = sorted(used, key=lambda model: (-used[model].get("cost", 0), -used[model]["calls"], model))
             for model in ranked[:MODELS_PRINTED]:
@@ -68,20 +68,20 @@ class Totals:
         if traces is not None:
             yield Line(call=[(traces, "dim")])
         if total.get("unpriced"):
-            yield Line(call=[(f"({_calls(total['unpriced'])} without a known price)", "dim")])
+            yield Line(call=[(f"({_call_count_text(total['unpriced'])} without a known price)", "dim")])
 
 
-def spent(tally: Tally) -> dict[str, str]:
-    """The figures of a tally, for a line."""
+def format_usage(tally: Tally) -> dict[str, str]:
+    """The cells of a line with the tokens and the cost of a tally."""
     return {"tokens": tokens(tally.get("input"), tally.get("output")), "cost": dollars(tally.get("cost"))}
 
 
 def _line(name: str, tally: Tally, style: str = "") -> Line:
     failed = f"{tally['failed']:,} failed" if tally["failed"] else ""
-    return Line(call=[(name, style)], figures=spent(tally), outcome=(failed, "red"))
+    return Line(call=[(name, style)], cells=format_usage(tally), outcome=(failed, "red"))
 
 
-def _calls(number: float) -> str:
+def _call_count_text(number: float) -> str:
     return f"{number:,} call{'' if number == 1 else 's'}"
 
 
