@@ -39,7 +39,7 @@ __all__ = [
 
 @record
 class Timing:
-    """The start in nanoseconds since the epoch, and the duration in seconds."""
+    """The start of a call in nanoseconds since the epoch, and the duration in seconds."""
 
     started_at: int
     duration: float | None = None
@@ -54,7 +54,7 @@ class App:
     conversation_id: str | None = None
     tags: tuple[str, ...] | None = None
     metadata: Mapping[str, str] | None = None
-    """The entries whose names are set in `AGENTOPS_METADATA_KEYS`."""
+    """The entries that `AGENTOPS_METADATA_KEYS` and `AGENTOPS_BAGGAGE_KEYS` name."""
     key_alias: str | None = None
     """The alias of the proxy's key. The fields below identify the key's owner."""
     key_user_id: str | None = None
@@ -71,10 +71,10 @@ class Call:
     """One logical call. While the call is in progress, only the fields that are already known are set."""
 
     name: str
-    """The operation, as in the span's name."""
+    """The name of the operation, such as `chat`, with which the name of the span begins."""
     timing: Timing
     operation: str | None = None
-    """`gen_ai.operation.name`. `None` for LiteLLM's work around calls, such as routing."""
+    """The value of `gen_ai.operation.name`: `name`, or `None` for LiteLLM's work around calls, such as routing."""
     target: Target = Target()
     attempts: Attempts | None = None
     routing: Routing | None = None
@@ -84,14 +84,14 @@ class Call:
     cost: Cost | None = None
     stream: Stream | None = None
     failure: Failure | None = None
-    # LiteLLM's cache
     saved: Saved | None = None
+    """The tokens and the cost that were saved because the response is from LiteLLM's cache."""
     content: Content | None = None
     """Messages, documents and so on, if the user has enabled content."""
     app: App | None = None
     estimate: Estimate | None = None
+    """LiteLLM's estimate of the tokens, if the provider counted none and `AGENTOPS_ESTIMATE_USAGE` is `true`."""
     answered_by_another: bool | None = None
     """Whether a nested call produced the response. The usage and cost are then recorded on the nested call."""
-    # cost
     trace_cost: float | None = None
-    """The cost of this call and all calls beneath it, if it is the first of its trace in this process."""
+    """The cost of this call and of all calls beneath it, if its span is the first span of the trace in this process."""

@@ -14,7 +14,7 @@ class Failure:
     type: str
     """The exception's class name."""
     ancestry: tuple[str, ...]
-    """Class names of the exception that describes the failure best, from the class to its bases."""
+    """The name of the class of the exception that describes the failure best, and the names of its base classes."""
     provider: str | None = None
     status_code: int | None = None
     retry_after: float | None = None
@@ -22,7 +22,6 @@ class Failure:
     request_id: str | None = None
     category: str | None = None
     message: str | None = None
-    # Errors
     exception: str | None = None
     """The class with its module: `litellm.exceptions.RateLimitError`."""
     code: str | None = None
@@ -46,7 +45,7 @@ class Attempt:
     started: float | None = None
     """Seconds since the call started."""
     duration: float | None = None
-    """`None` if it failed before a request was made."""
+    """Seconds; `None` if the attempt failed before a request was sent."""
     failure: Failure | None = None
     kind: Literal["retry", "fallback"] | None = None
     """Relation to the previous attempt: a retry has the same model, or the same model group."""
@@ -58,7 +57,7 @@ class Attempts:
 
     made: tuple[Attempt, ...]
     retries: int | None = None
-    """Number of attempts with the same model, or the same model group, as the failed attempt before them."""
+    """Number of attempts that follow a failed attempt with the same model, or the same model group."""
     fallback_used: bool | None = None
     """Whether LiteLLM fell back to a different model or model group."""
 

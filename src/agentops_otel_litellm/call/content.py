@@ -23,7 +23,7 @@ class Part:
     content: str | None = None
     """The text, reasoning or refusal; the base64 or `data:` URL of a blob."""
     id: str | None = None
-    """The id of the tool call, also on its result."""
+    """The id of a tool call, also on the result of that tool call."""
     name: str | None = None
     """The name of the tool."""
     arguments: Json = None
@@ -34,7 +34,7 @@ class Part:
     uri: str | None = None
     file_id: str | None = None
     size: int | None = None
-    """Length of a blob's base64 that was left out, in characters."""
+    """The length of a blob's base64 in characters, if the base64 is not recorded."""
 
 
 @record
@@ -86,7 +86,6 @@ class Content:
     output: tuple[Message, ...] | None = None
     """One message for each choice; for an interrupted stream, the part that was received."""
     tools: tuple[Tool, ...] | None = None
-    # Retrieval, embeddings.
     texts: tuple[str, ...] | None = None
     """Texts of embeddings."""
     query: tuple[str, ...] | None = None
@@ -96,6 +95,6 @@ class Content:
 
 
 def opening_and_rest(conversation: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
-    """The first message if it instructs the model, and the rest of the conversation."""
+    """Split a conversation: the first message, if it instructs the model, and the other messages."""
     begins = bool(conversation) and conversation[0].role in INSTRUCTING
     return conversation[:begins], conversation[begins:]

@@ -7,7 +7,7 @@ from agentops_otel_litellm.record import record
 
 @record
 class Target:
-    """The provider, model and server. LiteLLM resolves some of them after the call has started."""
+    """The provider, model and server of a call. LiteLLM resolves some of these after the call has started."""
 
     provider: str | None = None
     """LiteLLM's own name for the provider, such as `vertex_ai`."""

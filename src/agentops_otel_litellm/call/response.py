@@ -17,7 +17,9 @@ class Response:
     id: str | None = None
     model: str | None = None
     finish_reasons: tuple[str | None, ...] | None = None
-    """One for each choice, in order, as LiteLLM reports them; `None` if it was not received."""
+    """A finish reason for each choice, in order, as LiteLLM reports it; `None` for a choice whose reason was not
+    received.
+    """
     choices_count: int | None = None
     content_length: int | None = None
     """Characters of text in all choices."""
@@ -32,7 +34,7 @@ class Response:
     search_units: float | None = None
     """Units that the provider bills for a reranking."""
     pages_count: int | None = None
-    """Pages that were read, as the provider counted them."""
+    """Number of pages that the provider read, as it counted them."""
     # Jobs and what providers keep: batches, files, fine-tuning, containers, assistants.
     requests_count: int | None = None
     """Requests of a batch."""
@@ -84,7 +86,7 @@ class Response:
     error_length: int | None = None
     """Characters that the code wrote to standard error."""
     tokens_counted: int | None = None
-    """The result of a token count. These tokens were not used."""
+    """The result of a token count. No model has processed these tokens, so they are not usage."""
     tokenizer: str | None = None
     """The counter: `anthropic_api`, or LiteLLM's `local_tokenizer`."""
 

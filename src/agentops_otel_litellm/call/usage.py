@@ -25,7 +25,6 @@ class Usage:
     output_text: int | None = None
     output_image: int | None = None
     output_audio: int | None = None
-    # audio
     audio_seconds: float | None = None
     """Seconds of audio, if the provider bills by time."""
 
@@ -45,8 +44,7 @@ class Cost:
     total: float
     source: Literal["litellm", "genai_prices", "user"]
     per_unit: bool | None = None
-    """Whether calls, images, characters or seconds are billed, not tokens."""
-    # its parts
+    """Whether the provider bills by calls, images, characters or seconds, and not by tokens."""
     input: float | None = None
     """The cost of the input. Input, output and tools add up to the total."""
     output: float | None = None
@@ -57,7 +55,6 @@ class Cost:
     cache_write: float | None = None
     reasoning: float | None = None
     """Part of the cost of the output."""
-    # where its prices are from
     price_map: Literal["remote", "bundled"] | None = None
     """Whether the prices were downloaded or are those of the installed package."""
     price_map_date: str | None = None
@@ -66,7 +63,7 @@ class Cost:
 
 @record
 class Saved:
-    """Tokens and cost in US dollars that LiteLLM's cache saved: those of the original response."""
+    """The tokens and the cost in US dollars of a cached response's original call, which LiteLLM's cache saved."""
 
     input: int | None = None
     output: int | None = None

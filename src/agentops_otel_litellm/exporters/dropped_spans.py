@@ -25,13 +25,16 @@ logger = logging.getLogger(__name__)
 METRIC = "otel.sdk.processor.span.processed"
 COMPONENT = "batching_span_processor"
 LOG_INTERVAL = 30.0
-"""Seconds for which dropped spans are added up before a line is logged; when the process ends, it is logged at once."""
+"""Seconds for which dropped spans are counted before their number is logged. At shutdown it is logged at once."""
 
 _NUMBERS = count()
 
 
 class CountingBatchSpanProcessor(BatchSpanProcessor):
-    """Counts on the application's thread without a lock, because a garbage collection can end a span at any point."""
+    """A batch span processor that counts the spans that end, and the spans that its full queue drops.
+
+    It counts on the thread that ends a span, without a lock, because a garbage collection can end a span at any point.
+    """
 
     def __init__(self, exporter: SpanExporter, **options: float) -> None:
         self._name = f"{COMPONENT}/{next(_NUMBERS)}"
@@ -67,7 +70,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
         self.log_dropped(now=True)
 
     def observe_with(self, meter: Meter) -> None:
-        """Have the spans counted in the metric, unless the SDK does that itself."""
+        """Report the counts in the metric `METRIC`, unless the SDK reports this metric itself."""
         if type(getattr(self._batch_processor, "_metrics", None)).__name__ == "ProcessorMetrics":
             return
         meter.create_observable_counter(
@@ -87,7 +90,9 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
             yield Observation(self._dropped, {**attributes, "error.type": "queue_full"})
 
     def log_dropped(self, *, now: bool = False) -> None:
-        """Log how many spans were dropped since the last time, if that is `LOG_INTERVAL` ago, or `now`."""
+        """Log how many spans were dropped since the last log line, if the first of them was `LOG_INTERVAL` ago, or if
+        `now`.
+        """
         dropped = self._dropped - self._logged
         if not dropped:
             return
@@ -107,7 +112,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
 
 
 class _Reporting(SpanExporter):
-    """The exporter. After an export, the processor's thread logs the dropped spans."""
+    """Wraps an exporter: after each export, on the processor's thread, the number of dropped spans is logged."""
 
     def __init__(self, exporter: SpanExporter, processor: CountingBatchSpanProcessor) -> None:
         self.exporter = exporter

@@ -22,6 +22,7 @@ class ExportFailures:
         self._failed.append(True)
 
     def take_failure(self) -> bool:
+        """Whether an export has failed since the last call of this method."""
         try:
             return self._failed.pop()
         except IndexError:
@@ -32,7 +33,9 @@ EXPORT_FAILURES = ExportFailures()
 
 
 def recording_failures(exporter: Exporter) -> Exporter:
-    """A subclass of an exporter, of any signal, that records its failures. Metric readers are returned unchanged."""
+    """Return a subclass of an exporter class that records failed exports. Classes of metric readers are returned as
+    they are.
+    """
     if not hasattr(exporter, "export"):
         return exporter
 

@@ -29,7 +29,7 @@ class RunningAttempt:
 
 
 class AttemptTracker:
-    """LiteLLM's attempts at a call. The attempts of a call through the Router are calls with their own spans.
+    """LiteLLM's attempts at a call. The attempts of a route are calls, which have spans of their own.
 
     An attempt begins when LiteLLM sends a request to a provider, and ends when it fails or the call ends. LiteLLM may
     send several requests in one attempt, for instance to upload a file first.
@@ -101,13 +101,13 @@ class AttemptTracker:
         return any(each is error for each in self._errors)
 
     def forget_errors(self) -> None:
-        """Release the exceptions, because their tracebacks keep LiteLLM's frames alive. LiteLLM raises none of them
-        again.
+        """Release the exceptions that ended attempts, because their tracebacks keep LiteLLM's frames alive. They are no
+        longer needed: LiteLLM raises none of them again.
         """
         self._errors.clear()
 
     def add(self, began: float, target: Target, routing: Routing) -> RunningAttempt:
-        """Add an attempt that is a separate call. The caller sets its end and failure."""
+        """Add an attempt that is a call of its own, and return it. The caller sets its end and its failure."""
         attempt = RunningAttempt(began, target=target, routing=routing)
         self._attempts.append(attempt)
         return attempt

@@ -34,7 +34,8 @@ _READING_EXCEPTION = guard("reading an exception")
 
 
 class CallState:
-    """The parameters of a call and the facts that LiteLLM has disclosed since, read by the readers of the operation.
+    """The parameters of a call, and the objects and facts of LiteLLM that wrapped functions have recorded since its
+    start.
 
     A value that cannot be read is absent; the others are recorded all the same.
     """
@@ -77,7 +78,7 @@ class CallState:
         self.cooldown_time: float | None = None
         """Seconds for which the Router has put the call's deployment into cooldown."""
         self.error: BaseException | None = None
-        """The error of a call that LiteLLM does not raise, as in a realtime session."""
+        """The error of the call, if LiteLLM does not raise it, as in a realtime session."""
         self.nested: NestedResponses | None = None
         """The results inside the call, if LiteLLM called itself or made other calls for it; otherwise `None`."""
         self.attempts = AttemptTracker()
@@ -161,7 +162,7 @@ class CallState:
         self.error = error
 
     def require_nested_responses(self) -> NestedResponses:
-        """Return the results inside the call, which has several responses or other calls inside it."""
+        """Return `nested`, and create it if it is `None`: the call has several responses, or other calls inside it."""
         if self.nested is None:
             self.nested = NestedResponses(
                 lambda api_format, result: self.reader.read_one_of_several(api_format, result, self.logging)
@@ -189,7 +190,7 @@ class CallState:
         self.attempts.begin()
 
     def initial_call(self) -> Call:
-        """Return the call as known when it starts."""
+        """Return the call with the facts that are known when it starts."""
         operation = self._operation
         if operation.calls_a_model:
             name, routing = operation.name, None
@@ -257,7 +258,9 @@ class CallState:
         return self.reader.read_result(result, self.logging) if outcome == "completed" else (None, None, None)
 
     def _logged_content(self, content: Content, result: object, streamed: StreamedResponse | None) -> Content | None:
-        """Return the content, unless LiteLLM's message logging is off for the call, or that cannot be read."""
+        """Return the content. If LiteLLM's message logging is off for the call, or that cannot be determined, return
+        `None`.
+        """
         with _READING_OPT_OUT:
             logged_with = {id(each): each for each in (self._first_logging, self.logging)}.values()
             if not any(readers.is_message_logging_off(self._parameters, each) for each in logged_with):

@@ -11,15 +11,17 @@ from operator import sub
 
 
 class ChunkTimes:
-    """The latest times, in seconds on the monotonic clock, and a summary of the gaps between the earlier ones.
+    """The times of the latest chunks, in seconds on the monotonic clock, and a summary of the gaps between earlier
+    chunks.
 
-    The gaps of a short stream are exact. Those of a longer one are gathered in bands, each 2.2 % wide, and count as
-    the mean of their band: their sum, their number and the longest of them stay exact. The bands begin at 10 ms times
-    powers of two, as the histogram buckets of the conventions do, so each gap is counted in its correct bucket.
+    The gaps of a short stream are exact. The gaps of a longer stream are sorted into bands, each 2.2 % wide, of which
+    only the number and the sum are stored, and every gap of a band has the mean of the band. The number of all gaps,
+    their sum and the longest gap stay exact. The bounds of the buckets of the conventions' histograms, 10 ms times
+    powers of two, are bounds of bands as well, so each gap is counted in its correct bucket.
     """
 
     MAX_EXACT = 1_024
-    """The number of exact times, 8 KiB; most streams have fewer."""
+    """Maximum number of exact times, which take 8 KiB. Most streams have fewer chunks."""
 
     __slots__ = ("_bands", "_exact_times", "_first", "_longest", "_summarised_count")
 
@@ -64,7 +66,7 @@ class ChunkTimes:
         return map(sub, chunk_times[1:], chunk_times)
 
     def _summarise(self) -> None:
-        """Keep only the latest time, and add the gaps before it to the bands."""
+        """Add the gaps between the exact times to the bands, and keep only the latest time."""
         gaps = sorted(self._exact_gaps())
         if self._first is None:
             self._first = self._exact_times[0]
@@ -81,7 +83,7 @@ class ChunkTimes:
 
 
 class _Band:
-    """The number of gaps of about the same length, and their sum in seconds."""
+    """Gaps of about the same length: their number, and their sum in seconds."""
 
     __slots__ = ("count", "total")
 

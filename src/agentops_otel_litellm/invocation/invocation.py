@@ -43,7 +43,7 @@ _SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
 
 
 def outside_of_calls(context: Context) -> Context:
-    """Return the context with the span that was current before LiteLLM was called, if the current one is of a call."""
+    """Return the context in which the current span is not the span of a call, but the span that was current before."""
     span = _span_outside(context)
     return context if span is get_current_span(context) else set_span_in_context(span, context)
 
@@ -69,8 +69,9 @@ def call_in(context: Mapping[str, object]) -> Invocation | None:
 
 
 def is_suppressed(context: Mapping[str, object]) -> bool:
-    """Whether instrumentation is suppressed. OpenTelemetry's `is_instrumentation_enabled()` would read the context
-    twice more.
+    """Whether instrumentation is suppressed in this context.
+
+    OpenTelemetry's `is_instrumentation_enabled()` is not used, because it would get the current context twice.
     """
     return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))
 
@@ -208,11 +209,11 @@ class Invocation:
         return self._operation.name
 
     def has_span(self, span: Span) -> bool:
-        """Whether it is the call's span."""
+        """Whether `span` is the span of this call."""
         return span is self._span
 
     def has_span_id_of(self, span: Span) -> bool:
-        """Whether the span has the id of the call's span, like the non-recording span in which callbacks run."""
+        """Whether `span` has the ids of this call's span. Callbacks run in a non-recording span with the same ids."""
         return span is self._span or span.get_span_context() == self._span.get_span_context()
 
     def running(self) -> Running:
@@ -277,9 +278,9 @@ class Invocation:
         OPEN_STREAMS.add(self)
 
     def wait_for_use(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
-        """Keep the call open: LiteLLM has returned an object that makes the call when the application uses it.
+        """Keep the call open: LiteLLM has returned an object that makes the call when the application uses the object.
 
-        The object is `coroutine`, or a stream manager, whose wrapper reports that it is collected.
+        The object is `coroutine`, or a stream manager. The wrapper of a stream manager reports when it is collected.
         """
         self._waiting_since = perf_counter()
         if coroutine is not None:
@@ -328,13 +329,16 @@ class Invocation:
         self._end("closed")
 
     def abandon(self) -> None:
-        """End the call, because nobody can read the stream any more. Its end is the time of the last chunk, or of
-        LiteLLM's return.
+        """End the call, because nobody can read the stream any more. The call ends at the time of the last chunk;
+        without a chunk, at the time at which LiteLLM returned the stream.
         """
         self._end("abandoned")
 
     def open_stream_call(self) -> Call | None:
-        """The call as known now, if it is a call of a model and its stream is open. Any thread may call this."""
+        """The call with the facts that are known now; `None` if its stream is not open, or it calls no model.
+
+        Any thread may call this.
+        """
         if self._streamed is None or not self.calls_a_model:
             return None
         call = self.state.initial_call()
@@ -416,7 +420,7 @@ class Invocation:
         self._release()
 
     def _require_features(self, call: Call) -> None:
-        """Require the features that the application uses with this call."""
+        """Warn if LiteLLM lacks a function of a feature that the application uses with this call."""
         if not self.calls_a_model:
             return
         if call.failure is not None:
@@ -453,8 +457,8 @@ class Invocation:
             attempt.from_cache = call.response is not None and call.response.cache_hit is True
 
     def _release(self) -> None:
-        """Release the application's objects. The context of the call refers to this invocation, so without this only
-        the garbage collector would free them.
+        """Release the application's objects. The context of the call refers to this invocation and this invocation to
+        the context; without this method, only the garbage collector would free the objects.
         """
         self._context = self._outer_context = self._streamed = self._finalizer = None
         self._route = self._route_attempt = self._enclosing_call = None
@@ -462,7 +466,9 @@ class Invocation:
 
 
 class Running:
-    """A block in which LiteLLM runs for a call. Threads and tasks may share a stream, so each entry has its own."""
+    """A block in which LiteLLM runs for a call. Threads and tasks may share a stream, so each block has its own
+    object.
+    """
 
     __slots__ = ("_invocation", "_token")
 

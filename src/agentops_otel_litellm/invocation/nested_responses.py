@@ -88,7 +88,8 @@ class NestedResponses:
         self.is_replaced = False
         """Whether LiteLLM returned a different result instead of one of the call's own results."""
         self.is_answered_by_nested_call = False
-        """Whether a nested call produced the only result, so its span has the usage. Known after the call has ended.
+        """Whether a nested call produced the only result, so that the nested call's span has the usage. Set when the
+        call has ended.
         """
         self.latest_at: float | None = None
         """When the latest result was received, if LiteLLM has sent no other request since."""
@@ -106,7 +107,7 @@ class NestedResponses:
                 self._read_own(own)
 
     def add_replaced(self, api_format: readers.ApiFormat, result: object) -> None:
-        """Add a result that the application does not receive, unless it is the result of a nested call."""
+        """Add a result that LiteLLM replaces or rejects, unless it is the result of a nested call."""
         if not self.is_of_nested_call(result):
             self._own.append(_OwnResult(api_format, _readable(api_format, result)))
             self._read_own(self._own[-1])
@@ -119,18 +120,19 @@ class NestedResponses:
             self._nested_ids.add(id_)
 
     def add_nested_response(self, response: Response | None) -> None:
-        """Add the response that was read from the result of a nested call after it has ended."""
+        """Add the response of a nested call, which is read from its result when the nested call has ended."""
         if response is not None and response.id is not None:
             self._nested_ids.add(response.id)
 
     def is_of_nested_call(self, result: object) -> bool:
+        """Whether a nested call returned this result, or a result with the same response id."""
         if not self._nested_results:
             return False
         result = unwrapped(result)
         return any(each() is result for each in self._nested_results) or readers.read_id(result) in self._nested_ids
 
     def drop_latest(self, *, is_rejected: bool) -> None:
-        """Mark the latest result as rejected, after which LiteLLM may retry, or as replaced."""
+        """Mark the latest result as rejected, in which case LiteLLM may retry, or as replaced by a different result."""
         if not is_rejected:
             self.is_replaced = True
         elif self._own:
@@ -180,15 +182,16 @@ class NestedResponses:
                 own.result.release()
 
     def _read_own(self, own: _OwnResult, *, at_end: bool = False) -> None:
-        """Read the response once; the response of a stream only at the end."""
+        """Read a result, if it was not read before. A stream is read only when the call has ended."""
         if own.facts is None and (at_end or not readers.is_chunks(own.result)):
             own.facts = self._read(own.api_format, own.result)
 
 
 class Step:
-    """A block in which LiteLLM continues a call by calling one of its functions.
+    """A block in which LiteLLM continues a call by calling one of its own functions.
 
-    The result of that function is added to the results inside the call, unless a step inside this one has added it.
+    The result of that function is added to the results inside the call, unless a step within this step has added the
+    same result.
     """
 
     __slots__ = (
@@ -232,16 +235,15 @@ class Step:
             self._record_failure(error, self._kwargs)
         self._context, self._token, self._kwargs = None, None, {}  # the context refers to the step
 
-    def add_result(self, result: object) -> object:
-        """Add the result to those inside the call, and return it."""
+    def add_result(self, result: object) -> None:
+        """Add the result of the function to the results inside the call."""
         nested = self._state.nested  # `None` after the call has ended, if LiteLLM did not wait for this step
         if nested is not None and self._api_format.counts_tokens and not self._has_result:
             with _RECORDING_RESULT:
                 if isinstance(result, CoroutineType):
-                    return result
+                    return
                 nested.add(self._api_format, result)
                 self._mark_outer_steps()
-        return result
 
     def is_of(self, state: CallState) -> bool:
         return self._state is state
@@ -254,6 +256,7 @@ class Step:
         self._mark_outer_steps()
 
     def _mark_outer_steps(self) -> None:
+        """Mark the steps around this step, whose functions return the same result, so that it is added only once."""
         step = self._outer_step
         while step is not None:
             step._has_result = True  # noqa: SLF001 - same class

@@ -90,7 +90,7 @@ class ResponseReader:
         return self._billed(response, usage, cost)
 
     def read_one_of_several(self, api_format: readers.ApiFormat, result: object, logging: object) -> ResponseFacts:
-        """Read one of several results of a call; `result` is the reader of the chunks if it was a stream."""
+        """Read one of several results of a call. For a stream, `result` is the reader of its chunks."""
         response: Response | None = None
         usage: Usage | None = None
         cost: Cost | None = None
@@ -123,7 +123,9 @@ class ResponseReader:
         return replace(response, cache_hit=True) if readers.read_cache_hit(logging) else response
 
     def _priced(self, cost: Cost | None, usage: Usage | None, result: object, logging: object) -> Cost | None:
-        """Return the cost with its parts. If LiteLLM has no price yet, it calculates one, which takes a millisecond."""
+        """Return the cost with its parts. If LiteLLM has not priced the result, it does so here, which takes a
+        millisecond.
+        """
         if usage is None or not self.is_recorded:
             return cost
         if cost is None or not cost.total:

@@ -21,7 +21,7 @@ Function = Callable[..., Any]
 
 _IN_A_CALL = create_key("agentops_otel_litellm.in_a_call")
 _MARK = "agentops_otel_litellm"
-"""A true value, whose identity marks the entries below as this package's."""
+"""The value of the entries below. Its identity distinguishes them from entries of the application."""
 _suppressing: dict[str, object] = {
     _IN_A_CALL: _MARK,
     "suppress_language_model_instrumentation": _MARK,  # OpenLLMetry and its relatives check whether this is set
@@ -102,8 +102,8 @@ def _uninstrumented(method: Any) -> Function:  # noqa: ANN401 - it may be wrappe
 def _suppress_util_genai(key: str, data: str, module: ModuleType) -> None:
     """Suppress OpenTelemetry's instrumentations, once their module is imported.
 
-    They record nothing if the context has an instance of their data class, into which they write instead. Nobody reads
-    it, so one instance serves all calls.
+    If the context has an instance of the data class `data`, these instrumentations start no span, and merge what they
+    record into the instance. The instance here ignores it, so one instance is sufficient for all calls.
     """
     with guard("suppressing OpenTelemetry's GenAI instrumentations"):
         name, kind = getattr(module, key, None), getattr(module, data, None)

@@ -13,7 +13,7 @@ from agentops_otel_litellm.operations import BILLED, kind_named
 
 
 class TraceCost:
-    """The cost of the calls below a root span, including the root's own.
+    """The cost of all calls below a root span, and of the call of the root span itself.
 
     There is no lock, because the garbage collector may end a call on a thread that owns it. Each change is a single
     operation of a set or a list, which is atomic.
@@ -38,7 +38,9 @@ class TraceCost:
         return True
 
     def add_ended_call(self, span: Span, call: Call) -> Call:
-        """Add the cost of a call that has ended, and return the call; the root call with the sum, if it is known."""
+        """Add the cost of a call that has ended, and return the call. The call of the root span gets the sum, if it is
+        known.
+        """
         if call.cost is not None:
             self._known.append(call.cost.total)
         elif _has_a_price(call):
@@ -57,10 +59,10 @@ class TraceCost:
 
 
 def trace_cost_of(span: Span, context: Context, outer: TraceCost | None) -> TraceCost | None:
-    """Return the trace cost to which the call of `span` adds, which begins in `context`.
+    """Return the `TraceCost` to which the call of `span`, which begins in `context`, adds its cost.
 
-    That is `outer`, the enclosing call's, or a new one if the call's span is the first of its trace in this process.
-    It is `None` below a span of the application.
+    That is `outer`, the `TraceCost` of the enclosing call, or a new one if `span` is the first span of its trace in
+    this process. It is `None` if the call begins below a span of the application.
     """
     if outer is not None and outer.add_call(span):
         return outer
@@ -69,7 +71,7 @@ def trace_cost_of(span: Span, context: Context, outer: TraceCost | None) -> Trac
 
 
 def _has_a_price(call: Call) -> bool:
-    """Whether the provider bills a call without a known cost, so that the sum is unknown."""
+    """Whether the provider bills a call whose cost is unknown. Then the sum is unknown as well."""
     if call.usage is not None:
         return True
     if call.answered_by_another:

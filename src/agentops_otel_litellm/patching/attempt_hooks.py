@@ -40,7 +40,11 @@ def record_attempt(pre_call: Function) -> Function:
 
 
 def record_failed_attempt(exception_type: Function) -> Function:
-    """Record that an attempt failed, when LiteLLM maps its exception to one of its own, which it returns or raises."""
+    """Record that an attempt failed.
+
+    LiteLLM calls `exception_type` for each failed request. The function maps the provider's exception to an exception
+    of LiteLLM's, which it raises or returns.
+    """
     names = parameter_names(exception_type)
 
     def record(error: BaseException, args: tuple[object, ...], kwargs: dict[str, object], at: float) -> None:
@@ -66,7 +70,12 @@ def record_failed_attempt(exception_type: Function) -> Function:
 
 
 def record_retry(with_retries: Function) -> Function:
-    """Record that LiteLLM retries a call. If it rejected the response, it has mapped no exception before."""
+    """Record that LiteLLM retries a call, and end the failed attempt.
+
+    After a failed request, LiteLLM has called `exception_type`, and `record_failed_attempt` has ended the attempt. If
+    LiteLLM retries because it has rejected a response, it has not called `exception_type`, so the attempt is ended
+    here, with the exception that LiteLLM is handling.
+    """
 
     @wraps(with_retries)
     def traced_with_retries(*args: object, **kwargs: object) -> object:
@@ -77,7 +86,7 @@ def record_retry(with_retries: Function) -> Function:
 
 
 def record_retry_async(with_retries: Function) -> Function:
-    """Record that LiteLLM retries an asynchronous call."""
+    """Record that LiteLLM retries an asynchronous call, as `record_retry` does."""
 
     @wraps(with_retries)
     async def traced_with_retries(*args: object, **kwargs: object) -> object:
@@ -88,7 +97,9 @@ def record_retry_async(with_retries: Function) -> Function:
 
 
 def record_client_retry(sleep_for_retry: Function) -> Function:
-    """Record a retry of OpenAI's client, which waits before it retries. LiteLLM passes its `num_retries` to it."""
+    """Record a retry of OpenAI's client, to which LiteLLM passes the number of retries. The function waits before the
+    retry.
+    """
 
     @wraps(sleep_for_retry)
     def traced_sleep_for_retry(client: object, *args: object, **kwargs: object) -> object:
@@ -116,7 +127,7 @@ def record_client_retry_async(sleep_for_retry: Function) -> Function:
 def _fail_attempt(client: object = None) -> AttemptTracker | None:
     """End the current attempt with the exception that LiteLLM, or OpenAI's `client`, is handling.
 
-    Return the attempts of the call, or `None` if no attempt was ended.
+    Return the attempts of the call; `None` if there was no attempt to end.
     """
     with _RECORDING_FAILURE:
         state, error = current_state(), sys.exc_info()[1]
@@ -152,9 +163,9 @@ def record_cooldown(add_deployment_to_cooldown: Function) -> Function:
 
 
 def record_cooldown_decision(take_events: Function) -> Function:
-    """Record whether a deployment cools down, from the events that the Router's Rust core reports.
+    """Record whether the Router's Rust core puts a deployment into cooldown.
 
-    The first events after a failed attempt contain the decision.
+    The core reports events. The first events after a failed attempt show the decision about its deployment.
     """
 
     @wraps(take_events)

@@ -18,7 +18,7 @@ from agentops_otel_litellm.operations import by_name, parameter_names
 Function = Callable[..., Any]
 
 _RECORDING_LOGGING = guard("recording LiteLLM's logging object")
-_RECORDING_REPLACED = guard("recording a response that the application does not get")
+_RECORDING_REPLACED = guard("recording a response that LiteLLM replaced or rejected")
 _RECORDING_TRANSLATION = guard("recording LiteLLM's translation of a request")
 _RECORDING_USAGE = guard("recording the usage that LiteLLM calculated")
 _RECORDING_CACHE_HIT = guard("recording a partly cached response")
@@ -37,13 +37,16 @@ def current_state() -> CallState | None:
 
 
 def _current_state_logged_with(logging: object) -> CallState | None:
-    """The state of the current operation if LiteLLM logs it with this object, even if it calls no model."""
+    """The state of the current operation, if LiteLLM logs that operation with this logging object.
+
+    The operation may be one that calls no model, such as a route.
+    """
     context = get_current()
-    around = None if is_suppressed(context) else invocation_in(context)
-    if around is None or not around.state.is_logged_with(logging):
+    invocation = None if is_suppressed(context) else invocation_in(context)
+    if invocation is None or not invocation.state.is_logged_with(logging):
         return None
     mark_as_known(logging)
-    return around.state
+    return invocation.state
 
 
 def record_logging_object(function_setup: Function) -> Function:
@@ -108,9 +111,9 @@ def record_calculated_usage(calculate_usage: Function) -> Function:
 
 
 def record_replaced_response(call_hooks: Function) -> Function:
-    """Record a response that a callback replaces, because the provider has billed it.
+    """Record a response that a callback replaces. The provider has billed it, although the application does not get it.
 
-    The replacement may be the response of a separate call that the callback made, which has its own span.
+    The replacement may be the response of a separate call that the callback made, which has a span of its own.
     """
     names = parameter_names(call_hooks)
 

@@ -1,9 +1,9 @@
 """The patch points: one row for each function, method or class of LiteLLM that is patched, with its wrapper.
 
-LiteLLM's decorator `client` builds nearly all of its public functions. It is replaced right after `litellm.utils` was
-imported, before LiteLLM uses it, so these functions are traced from their definition on, and every `from litellm import
-…` in the application gets a traced one. The other rows patch functions that the decorator does not build, and functions
-that LiteLLM calls inside a call.
+LiteLLM's decorator `client` builds nearly all of LiteLLM's public functions. The decorator is replaced right after
+`litellm.utils` was imported, before LiteLLM uses it. So these functions are traced from their definition on, and every
+`from litellm import …` in the application imports a traced function. The other rows patch functions that the decorator
+does not build, and functions that LiteLLM calls inside a call.
 
 The rows name modules and wrappers as strings, so that importing this module imports neither.
 """
@@ -94,7 +94,7 @@ _OTEL_CALLBACK_METHODS = (
     "async_service_success_hook",
     "async_service_failure_hook",
 )
-"""Methods of these classes that use the current span; which class has which depends on the release."""
+"""Methods of these classes that use the current span. A class has only some of them, depending on the release."""
 
 
 def _undecorated(module: str, *names: str) -> Iterator[PatchPoint]:

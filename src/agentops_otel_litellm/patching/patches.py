@@ -30,9 +30,11 @@ def _copy_signature(original: Function, replacement: Function) -> None:
     """Copy the signature of `original` to `replacement`, for inspection that follows `__wrapped__` and inspection that
     does not.
 
-    `functools.wraps` sets `__wrapped__`. If LiteLLM's decorator has set it as well, that is one step more than without
-    tracing; if not, `inspect.getfullargspec` does not follow it. A function that wraps nothing keeps the `__wrapped__`
-    of `functools.wraps`, by which `inspect.getsource` and `typing.get_type_hints` find its source and type hints.
+    `functools.wraps` has set `__wrapped__` of the replacement to the original. If the original has a `__wrapped__` of
+    its own, set by LiteLLM's decorator, the replacement gets that, so that a chain of `__wrapped__` is as long as
+    without tracing. Otherwise `__wrapped__` stays, by which `inspect.getsource` and `typing.get_type_hints` find the
+    source and the type hints of the original, and the signature is copied for `inspect.getfullargspec`, which ignores
+    `__wrapped__`.
     """
     original = getattr(original, "__func__", original)
     replacement = getattr(replacement, "__func__", replacement)
@@ -60,7 +62,7 @@ def is_built(function: Function) -> bool:
 
 
 def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
-    """Wrap the object with the dotted `name` in `module`; return whether there is one."""
+    """Wrap the object with the dotted `name` in `module`; return whether the module has such an object."""
     owner, _, last = name.rpartition(".")
     namespace = getattr(module, owner, None) if owner else module
     original: Any = None if namespace is None else vars(namespace).get(last)
@@ -103,7 +105,7 @@ def undo() -> None:
 
 
 def _follow(value: Function, replaced: dict[Any, Any]) -> Function:
-    """The final replacement of `value`, because a function may have been patched twice."""
+    """The final replacement of `value`: a function may have been patched twice."""
     while value in replaced:
         value = replaced[value]
     return value

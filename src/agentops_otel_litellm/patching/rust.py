@@ -58,7 +58,7 @@ def _native_call(dispatcher: object, parts: Parts) -> _NativeCall | None:
 
 
 class _NativeCall:
-    """A call of a native function, which the Python function continues if the native function declines it."""
+    """A call of a native function. If the native function declines the call, the Python function continues it."""
 
     __slots__ = ("_declined", "_function")
 
@@ -131,7 +131,7 @@ class _NativeCall:
 
 
 class _RunningNative(Running):
-    """The block in which the native function runs. It does not end the call if the function declines it."""
+    """The block in which the native function runs. If the function declines the call, the block does not end it."""
 
     __slots__ = ("_call",)
 

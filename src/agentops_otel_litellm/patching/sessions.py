@@ -15,14 +15,16 @@ Function = Callable[..., Any]
 
 _RECORDING_SESSION = guard("recording a realtime session")
 _TURNS: WeakKeyDictionary[object, list[object]] = WeakKeyDictionary()
-"""Open session → its responses, for releases of LiteLLM whose sessions do not keep them."""
+"""Open session → the turns that LiteLLM has logged: one for each response, with its events. LiteLLM 1.110 needs this,
+because its session objects do not keep the events.
+"""
 _SESSIONS = frozenset({"realtime", "responses_websocket"})
 
 
 def record_session_end(bidirectional_forward: Function) -> Function:
     """Record the result of a session when LiteLLM stops forwarding its messages.
 
-    For a session of the Responses API the function returns the provider's error, if there was one.
+    For a session of the Responses API, the wrapped function returns the provider's error, if there was one.
     """
 
     @wraps(bidirectional_forward)
@@ -36,7 +38,7 @@ def record_session_end(bidirectional_forward: Function) -> Function:
                 if invocation is not None:
                     error = failure if isinstance(failure, BaseException) else None
                     turns = _TURNS.pop(session, None)
-                    result = session if turns is None else readers.session_of_turns(session, turns)
+                    result = session if turns is None else readers.session_with_events(session, turns)
                     invocation.state.set_result(result, readers.read_session_end(session) or error)
         return failure
 
@@ -44,7 +46,7 @@ def record_session_end(bidirectional_forward: Function) -> Function:
 
 
 def record_turn(log_turn: Function) -> Function:
-    """Record a response of a session when LiteLLM logs it. The releases that have this function do not keep it."""
+    """Record a turn of a session, which has the events of one response, when LiteLLM logs it."""
 
     @wraps(log_turn)
     def traced_log_turn(session: object, turn: object, *args: object, **kwargs: object) -> object:
@@ -56,7 +58,8 @@ def record_turn(log_turn: Function) -> Function:
 
 
 def record_failed_connection(connect: Function) -> Function:
-    """Record that the connection of a session failed. LiteLLM reports that only to the application's socket.
+    """Record that the connection of a session failed. LiteLLM does not raise that: it reports it on the application's
+    socket.
 
     The wrapped method is `connect.__await__`, which makes the connection whether LiteLLM awaits `connect()` or uses it
     in `async with`.
@@ -88,7 +91,7 @@ def record_invalid_session_url(init: Function) -> Function:
 
 
 def _record_connection_error(error: Exception) -> None:
-    """Set the error of the current session. In other operations the connection is a callback's."""
+    """Set the error of the current session. A connection that is made in other operations belongs to a callback."""
     with _RECORDING_SESSION:
         invocation = current_call()
         if invocation is not None and invocation.operation in _SESSIONS:

@@ -4,8 +4,8 @@ The option is added when LiteLLM converts the parameters of a call to those of t
 resolved the provider and model, and the result is used for this one request only. The application's arguments do not
 change; LiteLLM also uses them as the key of its cache and for the Router's other attempts.
 
-LiteLLM passes usage to the application only if its stream object has the option, so the option is removed from that
-object. LiteLLM then keeps the usage and hides it, as it does with usage that a provider sends without the option.
+LiteLLM passes usage to the application only if LiteLLM's stream object has the option, so the option is removed from
+that object. LiteLLM then keeps the usage and hides it, as it does with usage that a provider sends without the option.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class StreamObject(Protocol):
 
 
 class AddedOptions(dict[str, bool]):
-    """`stream_options` that were added here; the class distinguishes them from the application's."""
+    """`stream_options` that were added here. The class distinguishes them from options of the application."""
 
 
 class StreamUsage:
@@ -63,8 +63,9 @@ class StreamUsage:
         return traced_get_optional_params
 
     def keep_default_options(self, get_stream_options: Function) -> Function:
-        """Patch the function that returns the options for OpenAI: LiteLLM's default options, if any, replace those
-        added here. With OpenAI itself LiteLLM requests the usage of every stream and passes it to the application.
+        """Patch the function that returns the stream options for OpenAI, so that it returns LiteLLM's default options,
+        if there are any, instead of the options that were added here. With OpenAI itself, LiteLLM requests the usage of
+        every stream by default, and passes it to the application.
         """
         names = parameter_names(get_stream_options)
 

@@ -47,7 +47,7 @@ def carry_context_to_completion(litellm: ModuleType) -> object:
 class _ContextCarryingModule(ModuleProxy):
     """The module `litellm`, except that its `completion` runs in the context in which the attribute was read."""
 
-    # Not those of the module: `patches` must be able to distinguish a replacement from its original.
+    # The proxy must not be equal to the module: `patches` distinguishes a replacement from its original by equality.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 

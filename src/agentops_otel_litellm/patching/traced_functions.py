@@ -24,7 +24,7 @@ from agentops_otel_litellm.telemetry import Telemetry
 Function = Callable[..., object]
 Parameters = Mapping[str, object]
 IsNested = Callable[[Operation, Parameters, Parameters], bool]
-"""Whether a call of an operation, with these parameters in this context, is a part of the call that is in progress."""
+"""Function: operation, parameters, context → whether a call with these is a part of the call in progress."""
 
 _RECORDING_RESULT = guard("recording a result")
 _RECORDING_FAILURE = guard("recording an attempt's failure")
@@ -62,16 +62,16 @@ class _TracedFunction:
         return self._names
 
     def record_failed_attempt(self, error: Exception, kwargs: Parameters) -> None:
-        """Record that an attempt failed which LiteLLM made by calling itself, even if it has sent no request."""
+        """Record that a failed call of this function was an attempt of the current call, even if it sent no request."""
         with _RECORDING_FAILURE:
             invocation = self._attempted_call(kwargs)
             if invocation is not None:
                 invocation.state.attempts.fail_nested(error, kwargs, invocation.state.target())
 
     def step(self, kwargs: Parameters, context: Context) -> Step | None:
-        """Return this call as a step of the current call; `None` if no call of a model is in progress.
+        """Return a call of this function as a step of the current call; `None` if no call of a model is in progress.
 
-        It is not a step if an asynchronous function calls its synchronous twin.
+        If an asynchronous function calls its synchronous twin, that is not a step, and the result is `None` as well.
         """
         invocation = call_in(context)
         if invocation is None or readers.is_by_twin(kwargs, self._function.__name__):
@@ -81,9 +81,9 @@ class _TracedFunction:
         )
 
     def _attempted_call(self, kwargs: Parameters) -> Invocation | None:
-        """The call of which LiteLLM makes one attempt by calling this function.
+        """The current call, if LiteLLM makes one attempt of that call by calling this function; otherwise `None`.
 
-        An asynchronous function that calls its synchronous twin, recognised by a flag, does not make a further attempt.
+        If an asynchronous function calls its synchronous twin, which is recognised by a flag, that is not an attempt.
         """
         if readers.read_logging_object(kwargs) is None or readers.is_by_twin(kwargs, self._function.__name__):
             return None
@@ -119,7 +119,10 @@ class Tracing:
         return function if is_built(function) else self.trace(function, _is_inside_same_operation)
 
     def trace_batch(self, function: Function) -> Function:
-        """Trace a function that makes several calls. LiteLLM may use it to make a single call of the application's."""
+        """Trace a function that makes several calls.
+
+        LiteLLM also uses the function itself, for one call with a `model_list`; then it is not a call of its own.
+        """
         return self.trace(function, _is_batch_of_one_call)
 
     def trace_routing(self, function: Function) -> Function:
@@ -139,9 +142,9 @@ class Tracing:
     ) -> Function:
         """Return a function that calls `function` and records the call.
 
-        A nested call is recorded as a part of the call that is in progress. `parameters` returns the request from the
-        function's arguments by name, or `None` if the call is not to be recorded; without it, the arguments are the
-        request.
+        If `is_nested` returns true, the call is recorded as a part of the call that is in progress. `parameters`
+        converts the function's arguments, by name, to the request, or returns `None` if the call must not be recorded.
+        Without `parameters`, the arguments are the request.
         """
         start_call = self._starter(_TracedFunction(function), is_nested or _is_part_of_call, parameters)
 
@@ -149,38 +152,44 @@ class Tracing:
 
             @wraps(function)
             async def traced_async(*args: object, **kwargs: object) -> object:
-                invocation = start_call(args, kwargs)
-                if invocation is None:
+                started = start_call(args, kwargs)
+                if started is None:
                     return await function(*args, **kwargs)
-                if isinstance(invocation, Step):
-                    with invocation:
+                if isinstance(started, Step):
+                    # An error of a step does not end the call: LiteLLM may try again, or the function of the call
+                    # raises it.
+                    with started:
                         result = await function(*args, **kwargs)
-                    return invocation.add_result(result)
+                    started.add_result(result)
+                    return result
                 try:
-                    with invocation.running():
+                    with started.running():
                         result = await function(*args, **kwargs)
-                    return traced_result(invocation, result)
+                    return traced_result(started, result)
                 except BaseException as error:
-                    invocation.end_with_error(error)
+                    started.end_with_error(error)
                     raise
 
             return traced_async
 
         @wraps(function)
         def traced(*args: object, **kwargs: object) -> object:
-            invocation = start_call(args, kwargs)
-            if invocation is None:
+            started = start_call(args, kwargs)
+            if started is None:
                 return function(*args, **kwargs)
-            if isinstance(invocation, Step):
-                with invocation:
+            if isinstance(started, Step):
+                # An error of a step does not end the call: LiteLLM may try again, or the function of the call raises
+                # it.
+                with started:
                     result = function(*args, **kwargs)
-                return invocation.add_result(result)
+                started.add_result(result)
+                return result
             try:
-                with invocation.running():
+                with started.running():
                     result = function(*args, **kwargs)
-                return traced_result(invocation, result)
+                return traced_result(started, result)
             except BaseException as error:
-                invocation.end_with_error(error)
+                started.end_with_error(error)
                 raise
 
         return traced
@@ -228,7 +237,9 @@ class Tracing:
 
 
 def _mark_as_handled(kwargs: Parameters) -> None:
-    """Keep the callbacks from recording a suppressed call whose logging object was made before, as the proxy does."""
+    """Keep the callbacks from recording a suppressed call. The proxy makes the logging object of a call before the
+    call, so the object cannot be marked when it is made.
+    """
     logging = readers.read_logging_object(kwargs)
     if logging is not None:
         mark_as_known(logging)
@@ -259,16 +270,20 @@ async def _traced_coroutine(invocation: Invocation, coroutine: Coroutine[object,
 
 
 def _is_part_of_call(operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
-    """Whether LiteLLM makes the call for the call in progress, or calls no model and is inside the same operation."""
+    """Whether a call is a part of the call in progress.
+
+    It is one if LiteLLM makes it to continue the call in progress, or if its operation calls no model and is also the
+    operation in progress.
+    """
     return is_continuation(kwargs, context) or (
         not operation.calls_a_model and _is_inside_same_operation(operation, kwargs, context)
     )
 
 
 def is_continuation(kwargs: Parameters, context: Parameters) -> bool:
-    """Whether LiteLLM calls itself to continue the call in progress.
+    """Whether LiteLLM calls one of its functions to continue the call in progress.
 
-    A logging object among the parameters is not sufficient, because the proxy makes one before the first call.
+    That LiteLLM passes a logging object is not sufficient, because the proxy makes one before the first call as well.
     """
     invocation = call_in(context)
     return invocation is not None and invocation.state.is_continued_by(kwargs)
@@ -294,4 +309,4 @@ def _is_fallback(_operation: Operation, kwargs: Parameters, context: Parameters)
 
 
 TRACING = Tracing()
-"""The only instance: the application may still call functions that were traced before an `uninstrument()`."""
+"""The only instance. Functions that were traced before an `uninstrument()` refer to it, and may still be called."""

@@ -46,7 +46,7 @@ from agentops_otel_litellm.readers.opt_outs import is_message_logging_off
 from agentops_otel_litellm.readers.prices import price_cached_response, price_result, with_cost_parts
 from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
 from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
-from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, session_of_turns
+from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, session_with_events
 from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
 from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
@@ -153,7 +153,7 @@ __all__ = [
     "read_routing",
     "read_session_end",
     "read_target",
-    "session_of_turns",
+    "session_with_events",
     "was_made",
     "with_cost_parts",
 ]

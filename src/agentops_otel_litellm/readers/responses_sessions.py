@@ -21,7 +21,7 @@ from agentops_otel_litellm.readers.values import elements, fields_of, integer, m
 _LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 
 
-def session_of_turns(session: Any, turns: Iterable[Any]) -> Any:
+def session_with_events(session: Any, turns: Iterable[Any]) -> Any:
     """Return an object that has the events of a session as `messages`, as the functions below expect.
 
     In LiteLLM 1.106, the session object itself has the provider's events as `messages`. In LiteLLM 1.110 it does not

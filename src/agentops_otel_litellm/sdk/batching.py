@@ -21,17 +21,18 @@ class Unusable(NamedTuple):
     text: str
     """A sentence with the variable, its value and the expected values."""
     used: str | None
-    """The value that is used, `None` for the SDK's default."""
+    """The value that is used instead; `None` for the SDK's default."""
 
     @property
     def instead(self) -> str:
+        """A sentence about the value that is used instead."""
         if self.used is None:
             return "The default is used."
         return "Using the other headers." if is_secret(self.variable) else f"Using {self.used}."
 
 
 def unusable_batching(environment: Mapping[str, str]) -> Iterator[Unusable]:
-    """The values with which the SDK does not start, or logs a traceback."""
+    """Find the values with which the SDK would not start, or would log a traceback."""
     for prefix, queued in PROCESSORS.items():
         yield from _unusable_for(prefix, queued, environment)
 

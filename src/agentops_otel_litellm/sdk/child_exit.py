@@ -1,7 +1,7 @@
 """Delivering telemetry before a child process of `multiprocessing` ends.
 
-A child that is forked ends with `os._exit`, without `atexit` handlers: only the finalizers of `multiprocessing` run.
-Those of the parent are removed in the child, so they are registered there.
+A forked child ends with `os._exit`, without `atexit` handlers: only the finalizers of `multiprocessing` run. The child
+does not inherit the finalizers of the parent, so a finalizer is registered in each child.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ LAST = -1_000_000
 
 
 class Child:
-    """The object with which `multiprocessing` calls `add_flush` in each forked child, and to which it refers weakly."""
+    """The object that `multiprocessing` passes to `add_flush` in each forked child. `multiprocessing` has only a weak
+    reference to it.
+    """
 
     def __init__(self) -> None:
         self.time_limit = 0.0
@@ -31,8 +33,8 @@ class Child:
         """The process in which the launcher or `init()` called `arrange`."""
 
     def arrange(self, environment: Mapping[str, str]) -> None:
-        """Deliver telemetry at the end of child processes, whichever module starts them, and even if it is imported
-        later.
+        """Deliver telemetry at the end of child processes that the modules in `MODULES` start, even if these modules
+        are imported later.
         """
         self.time_limit = time_limit(environment)
         if self.installed_in is not None or sdk_is_disabled(environment):

@@ -78,7 +78,7 @@ def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
 
 
 def _record_failures(named: Mapping[str, type]) -> dict[str, type]:
-    """Have the failures of exporters recorded, except of the AgentOps exporter, which keeps undelivered spans."""
+    """Record failed exports of all exporters except the AgentOps exporter, which queues undelivered spans."""
     return {name: exporter if name == AGENTOPS else recording_failures(exporter) for name, exporter in named.items()}
 
 
@@ -98,7 +98,7 @@ def _processor(created: list[CountingBatchSpanProcessor], exporter: SpanExporter
 
 @contextmanager
 def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
-    """Replace the functions that the SDK's module has."""
+    """Replace functions of the SDK's module within the block. Names that the module does not have are ignored."""
     originals = {name: getattr(_configuration, name) for name in functions if hasattr(_configuration, name)}
     try:
         for name in originals:
@@ -110,8 +110,10 @@ def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
 
 
 def _describe(fault: Exception) -> str:
-    """The variables whose values the error quotes, and the class of the error. The text of the error is included only
-    if the SDK's configuration raised it, about names of components, because errors of exporters can quote keys.
+    """Describe an error of the SDK's configuration: the variables whose values it quotes, and its class or its text.
+
+    The text is used only if the SDK's configuration raised the error itself: it is then about names of components.
+    Errors of exporters can quote keys.
     """
     quoted = set(re.findall(r"'([^']*)'", str(fault)))
     quoted |= {name.removeprefix(OTLP) for name in quoted}

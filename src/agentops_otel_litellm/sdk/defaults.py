@@ -30,7 +30,7 @@ class Default(NamedTuple):
 
     help: str
     values: tuple[str, ...]
-    """The possible values: the first is used, unless there is `choose`."""
+    """The possible values. If `choose` is `None`, the first value is always used."""
     choose: Callable[[Environment], str | None] | None = None
     """Chooses a value for the user's environment; `None` leaves the variable unset."""
 

@@ -25,7 +25,10 @@ STARTS_THREADS_AT_EXIT = sys.version_info[:2] != (3, 12)
 
 
 class _Shutdown:
-    """The shutdown of one provider, on a thread that waits for it. Since Python 3.12, `atexit` handlers start none."""
+    """The shutdown of one provider, on a thread that waits until the shutdown may begin.
+
+    The thread is started earlier, because `atexit` handlers cannot start threads since Python 3.12.
+    """
 
     def __init__(self, shutdown: Callable[[], object]) -> None:
         self._shutdown = shutdown
@@ -50,7 +53,7 @@ class _Shutdown:
 
 
 class ProcessExit:
-    """Shuts down providers at exit. If no threads can be started, the SDK shuts them down one after the other."""
+    """Shuts down providers at exit. If no threads can be started, the SDK shuts the providers down one by one."""
 
     def __init__(self) -> None:
         self._providers: Sequence[Any] = ()

@@ -1,4 +1,6 @@
-"""Export finished telemetry now, for processes that can be frozen or killed before the next periodic export."""
+"""`flush()`: exports finished telemetry now, for processes that can be frozen or killed before the next periodic
+export.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,12 @@ OTLP_TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
 def flush(timeout: float = TIMEOUT) -> bool:
     """Export finished spans, metrics and events of the process, the application's own included.
 
-    Takes at most `timeout` seconds; if no thread can be started, as during the exit of Python 3.12, as long as the
-    exporters take. An export that is still running after the timeout continues. This blocks the thread: in an event
-    loop, use `await asyncio.to_thread(flush)`.
+    The call takes at most `timeout` seconds. If no thread can be started, as during the exit of Python 3.12, it takes
+    as long as the exporters take. An export that is still running after the timeout continues. The call blocks the
+    thread: in an event loop, use `await asyncio.to_thread(flush)`.
 
-    Returns whether everything was delivered, as far as the exporters report it; exporters of the application may not.
-    Spans that an earlier export to AgentOps could not deliver are sent again, and count. Never raises.
+    Returns whether everything was delivered. A failure of the application's own exporters may be unknown. Spans that an
+    earlier export to AgentOps could not deliver are sent again; if that fails, the result is false. Never raises.
     """
     with guard("flushing"):
         return _FLUSHES.flush(monotonic() + timeout)
@@ -105,7 +107,9 @@ class _Flush:
 
 
 class _Flushes:
-    """Flushes that exceeded their deadline. A provider is not flushed again before its last flush is over."""
+    """Flushes all providers, and keeps the flushes that exceeded their deadline: a provider is not flushed again
+    before its last flush is over.
+    """
 
     def __init__(self) -> None:
         self.renew()

@@ -1,4 +1,4 @@
-"""OpenTelemetry's global providers: whether somebody has set them."""
+"""OpenTelemetry's global providers, and whether they are set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 
 class Signal(NamedTuple):
-    """Where the API stores the provider of a signal, and the function of the SDK that creates it."""
+    """The module and variable in which OpenTelemetry's API stores the provider of a signal, and the SDK's function that
+    creates the provider.
+    """
 
     module: str
     variable: str
@@ -15,8 +17,8 @@ class Signal(NamedTuple):
 
     @property
     def provider(self) -> object | None:
-        """The provider, if one is set. The API's getter would set a default one, and the SDK could not be configured
-        afterwards.
+        """The provider, if one is set. The API's own getter is not used: it sets a default provider if there is none,
+        and then the SDK could not set its provider any more.
         """
         return getattr(import_module(self.module), self.variable, None)
 

@@ -29,7 +29,7 @@ def init() -> None:
 
 
 class _Launch:
-    """The set-up, once in a process."""
+    """Sets OpenTelemetry up, once in each process."""
 
     def __init__(self) -> None:
         self._done = False
@@ -57,7 +57,7 @@ _LAUNCH = _Launch()
 
 
 def _is_all_set_up() -> bool:
-    """Whether everything is set up, for example by the launcher."""
+    """Whether all providers are set and LiteLLM is instrumented, for example by the launcher."""
     has_providers = all(signal.provider is not None for signal in SIGNALS)
     return has_providers and LiteLLMInstrumentor().is_instrumented_by_opentelemetry
 
@@ -71,8 +71,8 @@ def _initialize() -> None:
 
 @contextmanager
 def _restored_environment() -> Iterator[None]:
-    """Restore the variables afterwards: the distro's defaults are for this process only, not for programs that it
-    starts.
+    """Restore the environment variables after the block. The distro sets defaults as environment variables, which
+    programs that this process starts must not inherit.
     """
     before = {name: value for name, value in os.environ.items() if _is_ours_to_set(name)}
     try:

@@ -35,7 +35,9 @@ class MissingExporter(NamedTuple):
 
 
 def missing_exporters(environment: Environment) -> list[MissingExporter]:
-    """The missing exporters of all signals. None if a file configures the SDK, which then reads no names."""
+    """The missing exporters of all signals. The list is empty if a file configures the SDK, which then reads no
+    names.
+    """
     if is_configured_by_file(environment):
         return []
     found = (_missing(signal, name, environment) for signal in SIGNALS for name in exporters(signal, environment))
@@ -67,8 +69,8 @@ def protocol_variable(signal: str, environment: Environment) -> str:
 
 @contextmanager
 def only_usable_exporters(environment: MutableMapping[str, str]) -> Iterator[None]:
-    """Log the missing exporters, and hide them from the SDK, which otherwise would not set up the others either. The
-    variables are restored afterwards.
+    """Log the missing exporters, and remove their names from the variables within the block. If a name is unknown, the
+    SDK does not set up the other exporters either.
     """
     missing = missing_exporters(environment)
     for text, advice in dict.fromkeys((each.text, each.advice) for each in missing):

@@ -54,7 +54,9 @@ def describe_unsupported(version: str) -> str:
 
 
 def untraced_litellm(environment: Environment) -> Iterator[Obstacle]:
-    """OpenTelemetry skips an instrumentation whose package is missing or unsupported, mostly without a warning."""
+    """Find out whether LiteLLM is missing or unsupported. OpenTelemetry then skips its instrumentation, mostly without
+    a warning.
+    """
     if is_switched_off(environment):
         return
     conflict = get_dependency_conflicts((LITELLM,))
@@ -72,7 +74,7 @@ def untraced_litellm(environment: Environment) -> Iterator[Obstacle]:
 
 
 def unusable_endpoints(environment: Environment) -> Iterator[Obstacle]:
-    """Invalid endpoints of OTLP over HTTP. They are not quoted, because they can contain a password."""
+    """Find invalid endpoints of OTLP over HTTP. The messages do not quote an endpoint, which can contain a password."""
     if is_configured_by_file(environment):
         return  # the file has the endpoints
     by_variable: dict[str, list[str]] = {}
@@ -87,8 +89,8 @@ def unusable_endpoints(environment: Environment) -> Iterator[Obstacle]:
 
 
 def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:
-    """Certificates and keys of OTLP whose files do not exist. The variables are kept, so nothing is sent over https,
-    because the user does not trust other certificates.
+    """Find certificates and keys of OTLP whose files do not exist. The variables are not removed, so nothing is sent
+    over https: without the variable, certificates that the user has not chosen would be trusted.
     """
     for signal in ("", *(f"{each}_" for each in SIGNALS)):
         for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
@@ -100,7 +102,9 @@ def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:
 
 
 def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
-    """Unread variables that are similar to a setting. Others can belong to a different program."""
+    """Find variables that nothing reads and whose names are similar to a setting. Other unread variables can belong to
+    a different program.
+    """
     for variable, meant in unread(environment):
         if meant is not None:
             yield Obstacle(variable, f"{variable} is not a setting, so nothing reads it.", f"Did you mean {meant}?")

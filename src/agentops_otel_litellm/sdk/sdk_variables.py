@@ -1,8 +1,8 @@
 """Invalid values of OpenTelemetry's variables, and the values that are used instead.
 
-For some of them the SDK raises, so that nothing is set up or, if its modules raise on import, the application does not
-start. For others it logs a traceback that does not name the variable. The tables below list the accepted values of each
-variable. This module imports nothing of OpenTelemetry, which reads some variables on import.
+For some invalid values the SDK raises, so that nothing is set up or, if its modules raise on import, the application
+does not start. For other values the SDK logs a traceback that does not name the variable. The tables below list the
+accepted values of each variable. This module imports nothing of OpenTelemetry, which reads some variables on import.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 Environment = Mapping[str, str]
 Check = Callable[[str], str | None]
-"""Returns the fault of a value, or `None`."""
+"""Function: value → a description of its fault; `None` if the value is valid."""
 
 PACKAGES = {
     "b3": "opentelemetry-propagator-b3",
@@ -62,7 +62,7 @@ def replace_unusable_variables(environment: MutableMapping[str, str]) -> list[Un
 
 
 def unusable_variables(environment: Environment) -> Iterator[Unusable]:
-    """All invalid values."""
+    """Find all invalid values of OpenTelemetry's variables."""
     yield from unusable_batching(environment)
     for variable, check in VALUES.items():
         text = environment.get(variable, "").strip()
@@ -81,7 +81,7 @@ def unusable_variables(environment: Environment) -> Iterator[Unusable]:
 
 
 def _unusable_names(variable: str, text: str, group: str, known: frozenset[str]) -> Iterator[Unusable]:
-    """Names of components that are not installed. In a list, the other names are used."""
+    """Find names of components that are not installed. Of a list, the other names are used."""
     names = [name.strip() for name in text.split(",")] if variable in LISTS else [text.strip()]
     missing = [name for name in names if name and not _is_installed(name, group, known)]
     if missing:
@@ -107,7 +107,9 @@ def _unusable_ratio(environment: Environment) -> Iterator[Unusable]:
 
 
 def _unusable_headers(variable: str, text: str) -> Iterator[Unusable]:
-    """Headers without a name and a value. The SDK logs them in full; this message omits them, as they can be keys."""
+    """Find headers without a name or a value. The SDK would log the headers, which can be keys; this message omits
+    them.
+    """
     headers = [header.strip() for header in text.split(",") if header.strip()]
     left = [header for header in headers if _HEADER.fullmatch(header)]
     if len(left) < len(headers):

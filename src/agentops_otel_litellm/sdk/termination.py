@@ -1,10 +1,10 @@
 """Delivering telemetry before a signal ends the process.
 
 Python runs no `atexit` handler if a process ends by a signal's default action, and many servers end that way: uvicorn
-puts the handlers back that it found and raises the signal again, gunicorn's workers reset them. So this package
-installs a handler for each signal that has the default action. The handler delivers the finished telemetry, and then
-ends the process by the same signal. The application does not see it: `signal.getsignal` and `signal.signal` return the
-default action. Handlers of the application are not replaced.
+restores the default action and raises the signal again, and gunicorn's workers restore it when they start. So this
+package installs a handler for each signal that has the default action. The handler delivers the finished telemetry, and
+then ends the process by the same signal. The application cannot find the handler: `signal.getsignal` and
+`signal.signal` return the default action. Handlers of the application are not replaced.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Termination:
         return getsignal
 
     def _as_chosen(self, handler: object) -> object:
-        """The handler that the application has chosen."""
+        """The handler that the application has set: the default action instead of the handler of this package."""
         return signal.SIG_DFL if handler == self.deliver_and_end else handler
 
 

@@ -1,5 +1,5 @@
-"""Removes unusable values. Imported before OpenTelemetry, which reads some variables on import and raises for such
-values.
+"""Removes invalid values of OpenTelemetry's variables from the environment. This module is imported before
+OpenTelemetry, which reads some variables on import, and raises if a value is invalid.
 """
 
 import os

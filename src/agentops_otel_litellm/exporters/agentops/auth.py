@@ -42,7 +42,9 @@ class AgentOpsAuth:
         self._good_until: float | None = None
 
     def authorize(self, request: requests.PreparedRequest, deadline: float) -> None:
-        """Add a token to the request, by the deadline (of the monotonic clock). Raises `Undelivered` without one."""
+        """Add a token to the request. Raises `Undelivered` if there is none by the deadline (of the monotonic
+        clock).
+        """
         if self._token is None or (self._good_until is not None and monotonic() >= self._good_until):
             self._token = None
             self._token = self._request_token(deadline)
@@ -64,12 +66,8 @@ class AgentOpsAuth:
                 self._url, json={"api_key": self._key}, timeout=timeouts(deadline), allow_redirects=False
             )
             found = TOKEN.fullmatch(response.json()["token"]) if response.status_code == HTTPStatus.OK else None
-        except (
-            OSError,
-            ValueError,
-            LookupError,
-            TypeError,
-        ) as error:  # of the network, or of a response without a token
+        # Errors of the network, or of a response without a token.
+        except (OSError, ValueError, LookupError, TypeError) as error:
             raise Undelivered(replace(NO_TOKEN, cause=type(error).__name__)) from None
         if found is None:
             rejected = KEY_REJECTED.get(response.status_code) if _is_token_server(response) else None
@@ -98,8 +96,8 @@ def with_response(error: DeliveryError, response: requests.Response) -> Delivery
 
 
 def _is_token_server(response: requests.Response) -> bool:
-    """Whether the token server itself rejected the key: its error is JSON. A proxy in between can reject a request
-    temporarily.
+    """Whether a response is from the token server, whose errors are JSON, and not from a proxy in between, which may
+    reject a request temporarily.
     """
     try:
         content = response.json()
@@ -109,9 +107,10 @@ def _is_token_server(response: requests.Response) -> bool:
 
 
 def _lifetime(token: str) -> float | None:
-    """Lifetime of a JWT in seconds, from its claims; `None` without plausible ones.
+    """The lifetime of a JWT in seconds, from its claims; `None` if the claims are missing or implausible.
 
-    If the token has the time of its issue, the server's clock is compared with itself, because ours can be wrong.
+    If the token has the time at which it was issued, both times are from the server's clock. The clock of this process,
+    which can be wrong, is used only if that time is missing.
     """
     try:
         payload = token.split(".")[1]

@@ -27,7 +27,7 @@ class Consequence(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryError:
-    """The result of a request that did not deliver its spans. It never contains a key or a token."""
+    """Why a request did not deliver its spans, and what happens to them. It never contains a key or a token."""
 
     advice: str
     """The problem and what to do, in sentences."""
@@ -35,7 +35,7 @@ class DeliveryError:
     pause: float | None = None
     """Seconds until the next request; `None` if the pause grows with each failure."""
     pause_is_requested: bool = False
-    """Whether the server requested the pause (Retry-After). Then no request is made before its end."""
+    """Whether the server requested the pause (Retry-After). Then no request is made before the end of the pause."""
     status: int | None = None
     """The HTTP status; `None` without a response."""
     was_sent: bool = False

@@ -1,5 +1,5 @@
-"""Requests that deliver spans: OpenTelemetry's OTLP exporter over a session that authorizes, resends once, and reports
-the result.
+"""Requests that deliver spans: OpenTelemetry's OTLP exporter, with a session that adds the token, sends a rejected
+request a second time, and reports the result.
 """
 
 from __future__ import annotations
@@ -131,9 +131,9 @@ class _Connection(HTTPAdapter):
 
 
 def _accepted(response: requests.Response) -> requests.Response:
-    """Return the response to an accepted request, read. Raises `Undelivered` if some spans were rejected.
+    """Read and return the response to an accepted request. Raises `Undelivered` if some spans were rejected.
 
-    A body that cannot be read is left out, because accepted spans are not sent again.
+    If the body cannot be read, a response without a body is returned, because accepted spans must not be sent again.
     """
     try:
         content = response.content

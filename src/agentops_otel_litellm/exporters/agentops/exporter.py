@@ -59,7 +59,9 @@ class AgentOpsSpanExporter(SpanExporter):
 
     @property
     def _is_inherited(self) -> bool:
-        """Whether this process was forked without Python's knowledge, by a server in C: then nothing was started."""
+        """Whether a server in C forked this process without Python's knowledge. Then nothing was started in this
+        process.
+        """
         return self._pid != os.getpid()
 
     def _start(self) -> None:
@@ -91,7 +93,9 @@ class AgentOpsSpanExporter(SpanExporter):
         return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send even during a pause, unless a request has just failed. Return whether all spans were sent."""
+        """Send the queued spans, even during a pause, unless a request has just failed. Return whether all were
+        sent.
+        """
         return self._is_inherited or self._sender.flush(timeout_millis / 1_000)
 
     def new_drops(self) -> int:
@@ -112,12 +116,12 @@ class AgentOpsSpanExporter(SpanExporter):
         ]
 
     def begin_shutdown(self) -> None:
-        """From now on all exports and the shutdown together take at most AGENTOPS_MAX_WAIT_TIME."""
+        """Limit the time of all further exports and the shutdown together to AGENTOPS_MAX_WAIT_TIME."""
         if not self._is_inherited:
             self._sender.limit_waiting()
 
     def shutdown(self) -> None:
-        """Send once more, unless a request has just failed, and log how many spans were not delivered."""
+        """Send the queued spans, unless a request has just failed, and log how many spans were not delivered."""
         if self._is_shut_down:
             return
         self._is_shut_down = True
@@ -146,9 +150,8 @@ class AgentOpsSpanExporter(SpanExporter):
                 _log(logging.INFO, "Spans are sent to AgentOps again.")
             with guard("printing links of traces"):
                 self._links.print_links(spans)
-        elif error is not NO_URL and (
-            error.consequence is not Consequence.SPLIT or len(spans) == 1
-        ):  # the settings have logged that
+        # An invalid URL was logged when the settings were read. Spans that are split are sent in parts.
+        elif error is not NO_URL and (error.consequence is not Consequence.SPLIT or len(spans) == 1):
             self._warn_once(str(error), key=error.advice)
         return error
 

@@ -9,8 +9,10 @@ from agentops_otel_litellm.exporters.dropped_spans import CountingBatchSpanProce
 
 
 class AgentOpsSpanProcessor(CountingBatchSpanProcessor):
-    """Shuts down within AGENTOPS_MAX_WAIT_TIME. The SDK's processor exports its remaining batches one by one at
-    shutdown, and each export may take that long.
+    """A batch span processor that shuts down within AGENTOPS_MAX_WAIT_TIME.
+
+    At shutdown, the SDK's processor exports its remaining batches one by one, and each export may take
+    AGENTOPS_MAX_WAIT_TIME. So the exporter limits the time of all these exports together.
     """
 
     def __init__(self, exporter: AgentOpsSpanExporter, **options: float) -> None:

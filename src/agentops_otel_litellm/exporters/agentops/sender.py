@@ -1,7 +1,7 @@
 """The sender: queues spans and delivers them on a thread of its own.
 
-Waiting for that thread is limited whatever it does: resolving a name, a connection and a server can each take long, and
-the application must be able to end.
+The time for which other threads wait for the sending thread is limited, because resolving a name, connecting, or
+waiting for a server can take long, and the application must be able to end.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ class Sender:
             return self._error is None and not self._in_flight and not self._queue
 
     def flush(self, timeout: float) -> bool:
-        """Send even during a pause, unless a request has just failed. Return whether the queue is empty."""
+        """Send the queued spans, even during a pause, unless a request has just failed. Return whether the queue is
+        empty.
+        """
         with self._changed:
             resumed_at = self._resume()
             self._settle(resumed_at, timeout)
@@ -94,17 +96,21 @@ class Sender:
 
     @property
     def outcomes(self) -> Mapping[str | None, int]:
-        """The number of delivered spans (`None`), and of dropped ones by `error.type`."""
+        """`error.type` → the number of spans that were dropped for that reason; `None` → the number of delivered
+        spans.
+        """
         overflow = self._queue.overflow
         return {None: self._delivered, "queue_full": overflow, "rejected": max(self._queue.dropped - overflow, 0)}
 
     def limit_waiting(self) -> None:
-        """From now on, all waiting together takes at most `time_limit` seconds."""
+        """Limit the sum of all further waiting to `time_limit` seconds."""
         with self._changed:
             self._ends_at = min(self._ends_at, monotonic() + self._time_limit)
 
     def close(self) -> int:
-        """Send once more, unless a request has just failed. Return the number of spans that were not delivered."""
+        """Send the queued spans, unless a request has just failed. Return the number of spans that were not
+        delivered.
+        """
         with self._changed:
             if not self._closed:
                 resumed_at = self._resume()
@@ -124,7 +130,9 @@ class Sender:
         return monotonic() < self._paused_until
 
     def _resume(self) -> float:
-        """End a pause and return when it ends, or 0 if that is too late. A pause that the server requested is kept."""
+        """End the pause, unless the server requested it, and return the time of its end; 0 if that is too late to wait
+        for.
+        """
         now = monotonic()
         if self._error is None or self.is_stopped or not self._is_paused:
             return 0.0
@@ -137,7 +145,7 @@ class Sender:
         return now
 
     def _settle(self, resumed_at: float = 0.0, timeout: float | None = None) -> None:
-        """Wait until the queue is empty, or until a request after `resumed_at` has failed."""
+        """Wait until the queue is empty, or until a request that began after `resumed_at` has failed."""
         if self.is_running_here():
             return  # a garbage collection ended a span: the thread would wait for itself
         began = self._sending_since if self._in_flight else monotonic()
@@ -151,7 +159,7 @@ class Sender:
         return not self._queue or self._paused_until > max(resumed_at, monotonic())
 
     def _apply(self, part: Sequence[ReadableSpan], error: DeliveryError | None) -> None:
-        """Apply the result of a request."""
+        """Update the queue and the pause by the result of a request."""
         self._error = error
         if error is None:
             self._delivered += len(part)

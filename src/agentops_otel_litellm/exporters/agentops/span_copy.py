@@ -20,7 +20,7 @@ _OF_CALLS = "gen_ai."
 """Prefix of attributes by which AgentOps recognises a call of a model."""
 _OK = Status(StatusCode.OK)
 _REMEMBERED = 256
-"""Traces whose links are remembered, so that a trace in several batches has one link."""
+"""Number of traces whose links are remembered, so that the link of a trace in several batches is printed once."""
 
 
 class SpanCopy(ReadableSpan):
@@ -66,9 +66,9 @@ class SpanCopies:
     def copy(self, span: ReadableSpan) -> ReadableSpan:
         """Return the copy of a span.
 
-        Its status is OK unless it failed: AgentOps shows the status of a trace's latest span, and UNSET as
-        indeterminate.
-        The first span of a trace in this process has the trace's name and tags.
+        The copy has the status OK unless the span failed, because AgentOps shows the status of the latest span of a
+        trace, and shows UNSET as indeterminate. The first span of a trace in this process gets the trace's name and
+        tags.
         """
         name, status, attributes = span.name, span.status, _attributes(span)
         if status.status_code is StatusCode.UNSET:
@@ -81,8 +81,8 @@ class SpanCopies:
 
 
 def _attributes(span: ReadableSpan) -> Attributes:
-    """The attributes, without OpenTelemetry's GenAI attributes on our spans that are not calls of a model, such as
-    batches: AgentOps would show them as calls without a prompt, or count tokens twice.
+    """The attributes of a span. Spans of this package that are not calls of a model, such as batches, lose the
+    attributes `gen_ai.*`: AgentOps would show these spans as calls without a prompt, or count tokens twice.
     """
     attributes, scope = span.attributes, span.instrumentation_scope
     if scope is None or scope.name != SCOPE or attributes is None or attributes.get(KIND) != "operation":

@@ -11,15 +11,16 @@ MAX_REQUEST_SPANS = 512
 """Spans in one request, as in OpenTelemetry's batches."""
 
 MAX_UNANSWERED = 12
-"""How often a part is sent that the collector may have accepted: for over two minutes, so that a shorter outage loses
-nothing.
+"""Maximum number of requests for a part that the collector may have accepted without a response. They take more than
+two minutes, so that no spans are lost in a shorter outage.
 """
 
 
 class SpanQueue:
     """A queue that is read in parts, one for each request. Parts that were not delivered are put back.
 
-    It grows as needed while spans can be sent, and is cut to its limit when they cannot.
+    The queue may exceed its limit while spans can be sent. When they cannot, the oldest spans above the limit are
+    dropped.
     """
 
     def __init__(self, limit: int) -> None:
@@ -68,8 +69,8 @@ class SpanQueue:
             self.drop(part)
 
     def split(self, part: Sequence[ReadableSpan]) -> None:
-        """Put back a part that was too large, to be sent in halves. A single span is dropped; the spans after it are
-        sent one by one until one is accepted.
+        """Put back a part that was too large, to be sent in halves. A part that is a single span is dropped; then the
+        following spans are sent one by one, until one of them is accepted.
         """
         self._unanswered = ()  # the collector responded, so it need not be sent unchanged
         if len(part) > 1:
