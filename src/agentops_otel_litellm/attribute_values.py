@@ -1,4 +1,4 @@
-"""Makes attribute values encodable. A single value that an exporter cannot encode loses the whole batch.
+"""Makes attribute values encodable. A single value that an exporter cannot encode would lose the whole batch of spans.
 
 OTLP cannot encode lone surrogates, which Python's strings may contain, integers of more than 64 bits, and structures
 that are nested deeper than protobuf's limit. All values that this package passes to the SDK are cleaned here: span

@@ -54,7 +54,9 @@ class Background:
         FORK.register("background", self.renew)
 
     def renew(self) -> None:
-        """Set the initial state, without jobs and thread, at first and in the child of a fork."""
+        """Set the initial state, without jobs and without a thread: when the object is created, and in the child of a
+        fork.
+        """
         self._jobs: deque[Job] = deque()
         self._wakes: dict[str, Wake] = {}
 

@@ -22,13 +22,13 @@ def exporters(signal: str, environment: Environment) -> tuple[str, ...]:
 
 
 def sends_to_agentops(environment: Environment) -> bool:
-    """Whether traces are sent to AgentOps: it is named, or there is a key and traces are not switched off."""
+    """Whether traces are sent to AgentOps: `OTEL_TRACES_EXPORTER` names it, or a key is set and traces are not off."""
     named = exporters("TRACES", environment)
     return AGENTOPS in named or (bool(named) and _has_key(environment))
 
 
 def destinations(signal: str, environment: Environment) -> tuple[str, ...]:
-    """All exporters of a signal, including the AgentOps exporter, which the instrumentor adds if the user does not name
+    """All exporters of a signal, including the AgentOps exporter if the user does not name it but the instrumentor adds
     it.
     """
     named = exporters(signal, environment)
@@ -37,6 +37,7 @@ def destinations(signal: str, environment: Environment) -> tuple[str, ...]:
 
 
 def default_exporter(signal: str, environment: Environment) -> str:
+    """The exporters of a signal whose variable `OTEL_…_EXPORTER` is not set, as a comma-separated list, or `none`."""
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
     to_otlp = any(map(environment.get, endpoints)) or any(
         "otlp" in _listed(environment.get(f"OTEL_{other}_EXPORTER", "")) for other in SIGNALS

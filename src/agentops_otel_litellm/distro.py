@@ -1,4 +1,6 @@
-"""The distro and its configurator. They set defaults only for variables and providers that are not set."""
+"""The distro, which sets defaults for variables that are not set, and the configurator, which creates providers that
+are not set.
+"""
 
 from __future__ import annotations
 
@@ -76,10 +78,10 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
 
 
 class AgentOpsConfigurator(_OTelSDKConfigurator):
-    """Configures the providers that the application has not set, as the SDK does, with a resource that names this
+    """Creates the providers that the application has not set, as the SDK's configurator does. Their resource names this
     distro.
 
-    If the console exporter is used, a span processor tracks open spans, under which the console indents calls.
+    If the console exporter is used, a span processor stores the open spans, under which the console indents calls.
     """
 
     def _configure(self, **kwargs: object) -> None:

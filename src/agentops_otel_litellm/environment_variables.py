@@ -3,8 +3,9 @@
 If several distros are installed, OpenTelemetry loads the first one that it finds on disk. The distro of the package
 `opentelemetry-distro` selects OTLP over gRPC, which is not installed with this package, so nothing would be traced.
 
-Values that the SDK cannot use are removed here, so that the application does not log them again. The launcher always
-starts a new application, which logs its own start-up lines, even if a traced application runs the launcher.
+Values that the SDK cannot use are removed here as well, so that the application does not log them a second time. The
+mark of the first process is removed, because the launcher starts a new application, which logs start-up lines of its
+own even if a traced application runs the launcher.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""Features that need a function of LiteLLM. The first use of a feature whose function LiteLLM lacks is logged.
+"""Features of this package, each of which needs certain functions of LiteLLM.
 
-A release of LiteLLM may move a function that is patched. An application that never uses the feature loses nothing, so
-the warning is logged when the feature is used.
+A release of LiteLLM may move such a function, so that the feature is not available. An application that never uses the
+feature loses nothing, so a warning is logged only when the application uses it for the first time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CONSEQUENCES = MappingProxyType(
 
 
 class Features:
-    """The features whose functions were found in LiteLLM."""
+    """The features that are available, because their functions were found in LiteLLM and patched."""
 
     def __init__(self) -> None:
         self._available: set[str] = set()

@@ -42,7 +42,7 @@ starts in the child find the earlier parts renewed.
 
 
 class Fork:
-    """Renews the parts in the child. It has weak references to them only."""
+    """Renews the parts of this package in the child of a fork. It has only weak references to the parts."""
 
     def __init__(self) -> None:
         self._renew: dict[str, list[WeakMethod[Renew]]] = {part: [] for part in PARTS}

@@ -29,7 +29,7 @@ from types import CodeType, FrameType, TracebackType
 logger = logging.getLogger("agentops_otel_litellm")
 
 _logged: set[tuple[str, str]] = set()
-"""The places and kinds of the faults that were logged."""
+"""Place and class of each exception that was logged."""
 _LONGEST_CHAIN = 16
 
 
@@ -104,7 +104,9 @@ def _frame_lines(error: BaseException) -> str:
 
 
 def _raise_if_from_signal_handler(error: BaseException) -> None:
-    """Raise the exception, or an explicit cause of it, if it is from a signal handler."""
+    """Raise the exception, if a signal handler raised it. If a signal handler raised its explicit cause, raise the
+    cause.
+    """
     raised: BaseException | None = error
     for _ in range(_LONGEST_CHAIN):
         if raised is None:

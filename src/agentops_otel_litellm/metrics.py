@@ -116,9 +116,9 @@ class _Collections:
         """Id → `Metrics` with queued calls."""
         self._observed: set[str] = set()
         self._names = _Names()
-        # Collection runs the callbacks of observable instruments first, then reads the others. This one
-        # never has a value, so it is never exported. If the meter had an instrument of the same name, it would ignore
-        # our callback.
+        # A collection first runs the callbacks of observable instruments, and then reads the other instruments. This
+        # gauge never has a value, so it is never exported. Its name is unique, because a meter ignores the callback of
+        # a second instrument with the same name.
         meter.create_observable_gauge(f"{SCOPE}.collection_{next(_GAUGES)}", callbacks=[self._record_waiting])
 
     def _record_waiting(self, _options: CallbackOptions) -> Iterable[Observation]:
@@ -128,7 +128,7 @@ class _Collections:
         return ()
 
     def observe_open_streams(self, meter: Meter, row: Metric, open_streams: OpenStreamCalls) -> None:
-        """Report the number of open streams of the process at each collection, 0 for attributes with none left."""
+        """Report the number of open streams at each collection; 0 for attributes whose streams have all ended."""
         if row.name in self._observed:
             return
         self._observed.add(row.name)
@@ -175,8 +175,8 @@ def _instrument(meter: Meter, row: Metric) -> Record:
 
 
 class _Names:
-    """The known values of metric dimensions. Each value creates a time series that lasts as long as the process, and
-    applications can pass any text as a model, so values beyond the limit are recorded as `_OTHER`.
+    """The values of metric dimensions that were recorded. Each new value creates a time series that exists as long as
+    the process, and applications can pass any text as a model, so values beyond the limit are recorded as `_OTHER`.
     """
 
     LIMIT = 500

@@ -1,6 +1,6 @@
 """OpenStreams: the streams that the application has not finished reading.
 
-It may drop them, exit while they are open, or fork.
+The application may drop a stream, exit while streams are open, or fork.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class OpenStreams:
             stream.abandon()
 
     def calls(self) -> Iterator[Call]:
-        """The calls of models whose streams are open, as known now."""
+        """The calls of models whose streams are open, with the facts that are known now."""
         for stream in self._open():
             call = stream.open_stream_call()
             if call is not None:

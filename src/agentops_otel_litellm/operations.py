@@ -14,7 +14,7 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """The kind of an operation, in terms that no convention defines."""
+    """The kind of an operation. Each convention maps it to a term of its own."""
 
     CHAT = auto()
     """A model responds to a conversation."""
@@ -76,7 +76,7 @@ class Operation:
         return (self.name,) if self.name else self.functions
 
     def is_logged_as(self, call_type: object) -> bool:
-        """Whether LiteLLM logs one of the functions by that name."""
+        """Whether `call_type`, by which LiteLLM logs a call, is the name of one of the functions."""
         bare = {function.rpartition(".")[2] for function in self.functions}
         return isinstance(call_type, str) and not bare.isdisjoint({call_type, call_type.removeprefix("a")})
 
@@ -287,7 +287,9 @@ def _synchronous_name(function: Callable[..., object]) -> str:
 
 
 def _twin(function: Callable[..., object]) -> Callable[..., object] | None:
-    """The synchronous function for an asynchronous one, found by its name."""
+    """The synchronous function of the same name, without the `a`, for an asynchronous function; `None` if there is
+    none.
+    """
     namespace = getattr(inspect.unwrap(function), "__globals__", {})
     for prefix in ("a_", "a"):
         name = function.__name__.removeprefix(prefix)

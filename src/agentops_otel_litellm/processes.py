@@ -27,7 +27,9 @@ def is_first_process() -> bool:
 
 
 def quiet_child_process() -> None:
-    """Keep OpenTelemetry from logging again, in a child process, which installed configurators it does not load."""
+    """In a child process, keep OpenTelemetry from logging the installed configurators that it does not load. The first
+    process has logged them.
+    """
     if not is_first_process():
         logging.getLogger(_LOADER).addFilter(_is_no_start_up_line)
 

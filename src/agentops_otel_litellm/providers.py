@@ -31,9 +31,9 @@ class Provider:
 
     name: str
     identity: str = ""
-    """The provider's other row, if LiteLLM has several names for one provider."""
+    """The name of the provider's main row, if LiteLLM has several names for one provider."""
     api: str = ""
-    """The provider whose API it offers, if that is one of the APIs that conventions distinguish."""
+    """The provider whose API this provider offers, if that is one of the APIs that conventions distinguish."""
     is_family: bool = False
     """Whether LiteLLM's names that begin with this one are the same provider."""
     models: tuple[str, ...] = ()
@@ -44,9 +44,9 @@ class Provider:
     counts_embeddings: bool = True
     """Whether the tokens of embeddings are always counted by the provider, not by LiteLLM."""
     agents: str = ""
-    """The part of a model's name by which agents are recognised, whose tokens nobody counts."""
+    """A part of model names that shows that the model is an agent. Nobody counts the tokens of agents."""
     omits_zero_details: bool = False
-    """Whether LiteLLM also reports 0 cached, text or reasoning tokens if the provider did not send that count."""
+    """Whether LiteLLM reports 0 cached, text or reasoning tokens even if the provider did not send that count."""
     returns_transcripts_unchanged: bool = False
     """Whether LiteLLM returns the provider's transcripts as they are, with the language that it recognised."""
 

@@ -66,7 +66,9 @@ class Telemetry:
         self._records_in_events = settings.records_in_events
         self._hook = _load_hook(settings)
         self.records_content = self._records_on_spans or self._records_in_events or self._hook is not None
-        """Whether content is recorded anywhere, so that calls need it. A hook that cannot be loaded does not count."""
+        """Whether content is recorded on spans, in events or by a hook, so that it must be read. If the hook cannot be
+        loaded, it records nothing.
+        """
         self.metadata_keys = settings.metadata_keys
         """Names of the metadata entries that are recorded."""
         self.baggage_keys = settings.baggage_keys
@@ -121,7 +123,9 @@ class Telemetry:
             raise
 
     def _complete(self, span: Span, call: Call, trace_cost: TraceCost | None, *, again: bool = False) -> Call:
-        """Run all steps. After an interruption they run `again`, without the events, which may have been emitted."""
+        """Process the call and record it on the span. If an exception of a signal handler has interrupted this, it is
+        called `again`, and emits no events, which may have been emitted before.
+        """
         for processor in self._pipeline:
             try:  # not a guard: entering a dozen guards costs as much as the processors
                 call = processor(call)
@@ -162,7 +166,9 @@ class Telemetry:
             span.set_status(Status(StatusCode.OK))
 
     def _foreign_attributes(self, span: Span) -> set[str]:
-        """Attributes that the application or span processors have set on the span. Content must not evict them."""
+        """The attributes that the application or span processors have set on the span. They count towards the maximum
+        number, so that content does not evict them.
+        """
         return set(getattr(span, "attributes", None) or ()) - self._names
 
     def _emit_details(self, span: Span, call: Call) -> None:

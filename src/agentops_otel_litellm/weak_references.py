@@ -12,8 +12,9 @@ Object = TypeVar("Object", bound=object)
 class WeakObjects(Generic[Object]):
     """A `weakref.WeakSet` that runs no Python code when an object is collected.
 
-    Such code runs wherever the last reference is dropped. An exception that a signal handler of the application raises
-    during that code, such as a time limit, would be printed and lost.
+    An object is collected wherever its last reference is dropped. If Python code ran there, and a signal handler of the
+    application raised an exception during that code, such as a time limit, Python would print the exception and drop
+    it.
     """
 
     __slots__ = ("_references",)

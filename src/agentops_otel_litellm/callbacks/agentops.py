@@ -1,6 +1,7 @@
 """The callback that LiteLLM creates for the name `"agentops"`.
 
-LiteLLM's own callback of this name logs in to AgentOps and exports every call a second time. This one does nothing.
+LiteLLM's own callback of this name logs in to AgentOps and exports every call a second time. The callback that this
+module creates instead does nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ _CREATING = guard("creating LiteLLM's agentops callback")
 
 
 def wrap_callback_factory(init_custom_logger: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap LiteLLM's function that creates a callback by its name: `agentops` gets the one that does nothing."""
+    """Wrap LiteLLM's function that creates a callback by its name: for `agentops`, a callback is returned that does
+    nothing.
+    """
     _builtin_is_wanted.cache_clear()  # read the environment again each time LiteLLM is instrumented
 
     @wraps(init_custom_logger)
@@ -36,7 +39,7 @@ def wrap_callback_factory(init_custom_logger: Callable[..., Any]) -> Callable[..
 
 
 def is_wanted(callback: object) -> bool:
-    """Whether a callback of this name is the one that does nothing, or LiteLLM's own because the user chose it."""
+    """Whether a callback with the name `agentops` is correct: it does nothing, or the user chose LiteLLM's own."""
     return type(callback).__name__ == "AgentOpsLiteLLMCallback" or _builtin_is_wanted()
 
 

@@ -1,8 +1,8 @@
 """The backstop: records the span of a call that no patched function traced, from LiteLLM's logging at its end.
 
-Such calls exist because an application can refer to a LiteLLM function that it imported before the function was
-patched, and because the proxy's pass-through endpoints call no such function. The span is created when the call has
-ended, so it has no child spans.
+There are such calls because an application can have a reference to a LiteLLM function that was not patched when the
+application imported it, and because the proxy's pass-through endpoints call none of LiteLLM's functions. The span is
+created when the call has ended, so it has no child spans.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _READING_RESPONSE = guard("reading a logged response")
 _READING_USAGE = guard("reading a logged response's usage")
 _READING_ROUTING = guard("reading the routing of a logged call")
 _claims: dict[int, object] = {}
-"""Id of a logging object → the claim that is being made for its call."""
+"""Id of a logging object → the claim of the thread that records its call: an object of that thread."""
 
 
 def wrap_logging_init(init: Function) -> Function:

@@ -1,4 +1,4 @@
-"""Warns once about each other instrumentation or callback that records the same calls. It does not change them.
+"""Warns once about each instrumentation or callback that records the same calls, and changes none of them.
 
 LiteLLM's own OpenTelemetry callbacks with a tracer provider of their own (`langfuse_otel`, `arize_phoenix` and similar
 ones) export to a backend of their own, so they cause no warning.
@@ -42,7 +42,9 @@ def wrap_otel_callback_init(init: Callable[..., Any]) -> Callable[..., Any]:
 
 @cache
 def warn_of_other_recorders() -> None:
-    """Warn about instrumentations and callbacks that exist already. Cached, so that it runs at the first call only."""
+    """Warn about instrumentations and callbacks that exist at the first call. The cache makes later calls do
+    nothing.
+    """
     with _DETECTING:
         for module, name in INSTRUMENTATIONS.items():
             kind = getattr(sys.modules.get(module), "LiteLLMInstrumentor", None)

@@ -86,9 +86,9 @@ def wrap_input_logging(log: Callable[..., Any]) -> Callable[..., Any]:
 def wrap_otel_callback_method(method: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a method with which LiteLLM's own OpenTelemetry callbacks record a call.
 
-    These callbacks use the current span as the parent of theirs, or add attributes to it instead of creating one. The
-    span of the call is not part of their export, so it is hidden from them. Other callbacks see it: the calls that they
-    make are its children.
+    These callbacks use the current span as the parent of their own span, or add their attributes to the current span.
+    The span of the traced call is not part of their export, so in these methods it is not the current span. In other
+    callbacks it is, so that calls which these callbacks make are its children.
     """
     if inspect.iscoroutinefunction(method):
 

@@ -15,10 +15,10 @@ PYTHON = re.compile(r"(?:python|pypy)[\d.]*w?(?:\.exe)?", re.IGNORECASE)
 ASSIGNMENT = re.compile(r"(\w+)=")
 """An environment variable as shells accept it before a command. Its value may be a key, so it is never displayed."""
 BLOCKING_OPTIONS = {"I": "ignores PYTHONPATH", "E": "ignores PYTHONPATH", "S": "does not import `site`"}
-"""Python's options that keep the launcher from starting OpenTelemetry → why."""
+"""Python's option that keeps the launcher from starting OpenTelemetry → why it does."""
 _OPTIONS_WITH_VALUE = "WX"
 _LAST_OPTIONS = "cm"
-"""Options whose value is the program: all arguments after them are the application's."""
+"""Python's options `-c` and `-m`, whose value is the program. All later arguments are arguments of the application."""
 
 
 def find_problem(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str] | None:
@@ -49,7 +49,9 @@ def find_problem(command: Sequence[str], environment: Mapping[str, str]) -> tupl
 
 
 def display_name(command: Sequence[str]) -> str:
-    """The command's name as messages quote it. Of an environment variable, only the name."""
+    """The command's name as messages quote it. If it is an assignment such as `KEY=value`, only the variable is
+    quoted.
+    """
     variable = ASSIGNMENT.match(command[0])
     return variable[1] if variable else command[0]
 

@@ -60,7 +60,9 @@ class Examined:
 
     @cached_property
     def configurator(self) -> EntryPoint | None:
-        """The configurator that the launcher loads: with this package's distro its own, else the first one found."""
+        """The configurator that the launcher loads: the one that the user names; otherwise this package's, if this
+        package's distro is loaded, or the first one found.
+        """
         name = self.usable_variables.get("OTEL_PYTHON_CONFIGURATOR") or (NAME if self.has_our_distro else None)
         return _find_named(name, self.configurators)
 

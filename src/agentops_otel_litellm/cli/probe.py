@@ -34,7 +34,7 @@ SPAN = "agentops-otel-litellm doctor"
 FLUSH_MILLIS = 20_000
 GRPC_STATUS = re.compile(r"StatusCode\.([A-Z_]+)")
 ROOT_ERRORS = ("BadStatusLine", "NameResolutionError", "NewConnectionError", "ConnectionRefusedError")
-"""Possible causes of a `ConnectionError`, the most specific first."""
+"""Classes of errors that can cause a `ConnectionError`, the most specific first."""
 
 
 @dataclass(slots=True)
@@ -54,10 +54,11 @@ class Attempt:
 
 
 class ExportRecorder(logging.Handler):
-    """Records the outcome of exports, by wrapping exporter classes: the pipeline has no public access to exporters.
+    """Records the outcome of exports. It wraps exporter classes, because there is no public access to the exporters of
+    the SDK.
 
-    An exporter that an outer exporter creates, in its constructor or during an export, counts as a part of the outer
-    one.
+    An exporter that is created by a different exporter, in its constructor or during an export, is regarded as a part
+    of that exporter, and has no outcome of its own.
     """
 
     def __init__(self) -> None:
@@ -110,7 +111,9 @@ class ExportRecorder(logging.Handler):
         kind.export = recorded_export  # type: ignore[assignment, method-assign]  # replaced on purpose
 
     def wrap_requests(self) -> None:
-        """Record HTTP responses, and errors by their class: an error's text may quote a URL with a password."""
+        """Record HTTP responses and errors. Of an error, only the class is recorded: its text may quote a URL with a
+        password.
+        """
         send = requests.Session.send
 
         @wraps(send)

@@ -12,7 +12,7 @@ class State(str, Enum):
 
     OK = "ok"
     NOTICE = "notice"
-    """Worth a look; calls are traced and delivered nevertheless."""
+    """The user should look at it, but calls are traced and delivered."""
     PROBLEM = "problem"
     """Something is not traced, not delivered, or recorded twice."""
 
@@ -25,7 +25,7 @@ class Record:
     state: State
     text: str
     advice: str = ""
-    """What to do. Every problem has advice."""
+    """What the user can do. It is never empty for a problem."""
 
 
 def ok(name: str, text: str) -> Record:
@@ -69,7 +69,9 @@ class Report:
 
     @property
     def first(self) -> str:
-        """What to do first. The checks are ordered so that a cause is reported before its consequences."""
+        """The advice of the first problem. The checks are ordered so that a cause is reported before its
+        consequences.
+        """
         if self.problems:
             count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
             return f"{count}. First: {self.problems[0].advice}"

@@ -13,7 +13,7 @@ _MARKS = {State.OK: "  ", State.NOTICE: "- ", State.PROBLEM: "! "}
 
 
 def as_text(report: Report) -> str:
-    """A section for each check; the last line is what to do first."""
+    """The report as text: a section for each check. The last line states what to do first."""
     return "\n".join([*_lines(report), report.first])
 
 

@@ -61,7 +61,7 @@ class PackagePrices:
             stop()
 
     def prepare(self) -> None:
-        """Start loading live prices, because a call has begun that needs them at its end."""
+        """Start loading live prices when a call begins, so that they are loaded when the call ends."""
         if self._live:
             self._load_once()
 

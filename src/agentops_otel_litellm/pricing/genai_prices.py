@@ -45,13 +45,13 @@ def price(call: Call) -> Cost | None:
     for model in (response.model if response else None, call.target.model):
         with suppress(LookupError, ValueError):  # an unknown model, or contradictory counts
             if model is not None:
-                of = PROVIDERS.get(provider, provider)
-                return _cost(calc_price(Usage(**counts), model, provider_id=of, genai_request_timestamp=at), usage)
+                name = PROVIDERS.get(provider, provider)
+                return _cost(calc_price(Usage(**counts), model, provider_id=name, genai_request_timestamp=at), usage)
     return None
 
 
 def _cost(priced: PriceCalculation, usage: calls.Usage) -> Cost | None:
-    """The package's result as a `Cost`. For some models it has no price, and returns a sum of nothing."""
+    """The package's result as a `Cost`; `None` if the package has no price for the input or the output of the model."""
     prices = priced.model_price
     if (usage.input and prices.input_mtok is None) or (usage.output and prices.output_mtok is None):
         return None
@@ -88,7 +88,7 @@ def keep_fresh(url: str | None = None, *, forked: bool = False) -> Callable[[], 
 
     Returns a function that stops the downloads.
 
-    In a `forked` process the package is reloaded first, because it believes that its thread of the parent is running.
+    In a `forked` process the package is reloaded first, because its module still refers to the thread of the parent.
     """
     if forked:
         reload(update_prices)

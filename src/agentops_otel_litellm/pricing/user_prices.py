@@ -71,8 +71,8 @@ NAMES = (
 
 
 def price(prices: Prices, call: Call) -> Cost | None:
-    """The cost of the call, by tokens or by units. `None` if something that has a price was not counted, or something
-    that was counted has no price.
+    """The cost of the call, by tokens or by units. `None` if a price applies to tokens or units that were not counted,
+    or if counted tokens or units have no price.
     """
     usage = call.usage
     unit = unit_of(call.operation)
@@ -84,22 +84,24 @@ def price(prices: Prices, call: Call) -> Cost | None:
     if usage is not None and (usage.input or usage.output):
         if any(known):
             return None  # it is unknown which of the two prices applies
-        return _of_tokens(prices, usage, has_output=call.operation != "embeddings")
+        return _cost_of_tokens(prices, usage, has_output=call.operation != "embeddings")
     return Cost(total=sum(known), source="user", per_unit=True) if known else None
 
 
-def _of_tokens(prices: Prices, usage: Usage, *, has_output: bool) -> Cost | None:
-    """The cost by tokens. `has_output`: whether the operation has an output, counted or not."""
+def _cost_of_tokens(prices: Prices, usage: Usage, *, has_output: bool) -> Cost | None:
+    """The cost of the tokens. `has_output` is whether the operation has output tokens, even if they were not
+    counted.
+    """
     parts: dict[str, float] = {}
     for side in SIDES:
         count: int | None = getattr(usage, side.count)
         if count is None and (side.count == "input" or (has_output and prices.get(side.price))):
             return None
         if count is not None:
-            spent = _of_side(prices, usage, side, count)
-            if spent is None:
+            costs = _cost_of_side(prices, usage, side, count)
+            if costs is None:
                 return None
-            parts |= spent
+            parts |= costs
     return Cost(
         total=sum(parts[side.count] for side in SIDES if side.count in parts),
         source="user",
@@ -111,26 +113,28 @@ def _of_tokens(prices: Prices, usage: Usage, *, has_output: bool) -> Cost | None
     )
 
 
-def _of_side(prices: Prices, usage: Usage, side: Side, count: int) -> dict[str, float] | None:
-    """The cost of a side and of its parts. A part without a price of its own has the price of the side."""
+def _cost_of_side(prices: Prices, usage: Usage, side: Side, count: int) -> dict[str, float] | None:
+    """The cost of the input or the output, and of its parts. A part without a price of its own has the price of the
+    side.
+    """
     if not count:
         return {side.count: 0.0}
-    otherwise = prices.get(side.price)
-    if otherwise is None:
+    side_price = prices.get(side.price)
+    if side_price is None:
         return None
     parts: dict[str, float] = {}
-    whole, rest = 0.0, count
+    cost_of_parts, other_tokens = 0.0, count
     for part, name in side.parts.items():
-        of_part: int | None = getattr(usage, part)
-        each = prices.get(name)
-        if of_part is not None and part in _PARTS_OF_COST:
-            parts[part] = of_part * (otherwise if each is None else each)
-        if of_part and each is not None:
-            whole += of_part * each
-            rest -= of_part
-    if rest < 0:  # tokens can be in two parts: cached audio, for example
+        part_count: int | None = getattr(usage, part)
+        part_price = prices.get(name)
+        if part_count is not None and part in _PARTS_OF_COST:
+            parts[part] = part_count * (side_price if part_price is None else part_price)
+        if part_count and part_price is not None:
+            cost_of_parts += part_count * part_price
+            other_tokens -= part_count
+    if other_tokens < 0:  # tokens can be in two parts: cached audio, for example
         return None
-    return {side.count: whole + rest * otherwise, **parts}
+    return {side.count: cost_of_parts + other_tokens * side_price, **parts}
 
 
 class UserPrices:

@@ -1,7 +1,7 @@
 """Delivering telemetry before a child process of `multiprocessing` ends.
 
-A forked child ends with `os._exit`, without `atexit` handlers: only the finalizers of `multiprocessing` run. The child
-does not inherit the finalizers of the parent, so a finalizer is registered in each child.
+A forked child ends with `os._exit`, without `atexit` handlers: only the finalizers of `multiprocessing` run. The
+finalizers of the parent are removed in the child, so a finalizer is registered in each child.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Delivering telemetry before a signal ends the process.
 
 Python runs no `atexit` handler if a process ends by a signal's default action, and many servers end that way: uvicorn
-restores the default action and raises the signal again, and gunicorn's workers restore it when they start. So this
+restores the previous handlers and raises the signal again, and gunicorn's workers reset the handlers. So this
 package installs a handler for each signal that has the default action. The handler delivers the finished telemetry, and
 then ends the process by the same signal. The application cannot find the handler: `signal.getsignal` and
 `signal.signal` return the default action. Handlers of the application are not replaced.

@@ -17,7 +17,8 @@ from agentops_otel_litellm.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-# If two have the same attribute, the first one sets it: `llm.provider` is OpenInference's, if that is chosen.
+# If two vocabularies have the same attribute, the first one sets it: with `openinference`, `llm.provider` is
+# OpenInference's name of the provider.
 VOCABULARIES: Mapping[str, Vocabulary] = {
     "gen_ai": GEN_AI,
     "openinference": OPENINFERENCE,
@@ -34,8 +35,9 @@ def default_names(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def choose_vocabularies(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[Vocabulary]:
-    """The vocabularies that the user chose: this package's in the registry's order, because samplers see the attributes
-    of the first, then those of other packages. One that cannot be loaded is left out, with a warning.
+    """The vocabularies that the user chose: first those of this package, in the order of `VOCABULARIES`, then those of
+    other packages. The order matters: samplers receive only the attributes of the first vocabulary. A vocabulary that
+    cannot be loaded is left out, with a warning.
     """
     registered = {} if set(settings.semconv or ()) <= VOCABULARIES.keys() else _registered()
     names = settings.vocabularies([*VOCABULARIES, *registered]) or default_names(environment)

@@ -1,7 +1,7 @@
 """AgentOps' names: the attributes that its backend reads to display a model call, as of its SDK 0.4.21.
 
-The backend keeps the order of attributes, and the order matters. Many names are former names of OpenTelemetry's
-conventions, whose current names the backend does not read.
+The order of the rows matters, because the backend keeps the order of attributes: see `agentops_content`. Many of the
+names are former names of OpenTelemetry's conventions; the backend does not read the current names.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ def _total(usage: Usage) -> int | None:
 
 
 def _cache_read(usage: Usage) -> int | None:
-    """Cached tokens, which are part of the input. Without a total AgentOps would add them to the input."""
+    """Cached tokens, which are a part of the input. If the total were missing, AgentOps would add them to the input."""
     return None if _total(usage) is None else usage.cache_read
 
 
 def _reasoning(usage: Usage) -> int | None:
-    """Reasoning tokens, which are part of the output. Without a total AgentOps would add them to the output."""
+    """Reasoning tokens, which are a part of the output. If the total were missing, AgentOps would add them to the
+    output.
+    """
     return None if _total(usage) is None else usage.reasoning
 
 

@@ -1,7 +1,7 @@
 """Message content as AgentOps displays it: numbered prompts and completions, as many as fit the span's limits.
 
-AgentOps displays a prompt only if it has a `content`, and of a completion the value of its first key. So `content` is
-always set, and is the first key of a completion.
+AgentOps displays a prompt only if the prompt has a `content`, and displays the value of the first key of a completion.
+So `content` is always set, and is the first key of a completion.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _completions(content: Content) -> Iterator[Sequence[Group]]:
 
 
 def _text(turn: Turn) -> str:
-    """The content: a single text unchanged, anything else as JSON in OpenAI's format."""
+    """The content of a turn: a single text unchanged, any other content as JSON in OpenAI's format."""
     parts = [part for part in turn.parts if part.type != "reasoning"]
     if len(parts) == 1 and parts[0].type in TEXT_TYPES:
         return parts[0].content or ""

@@ -42,16 +42,19 @@ Row = str | tuple[str, Convert] | Several
 
 
 def always(value: Value) -> Callable[[object], Value]:
-    """A function for rows whose attribute always has the same value if the field is known."""
+    """Return a function for a row whose attribute always has the same value.
+
+    With the row `"llm.vendor": ("name", always("litellm"))`, the value is `litellm` for every call that has a `name`.
+    """
     return lambda _: value
 
 
 class Table:
     """The rows for one kind of record: `Table(Usage, {"llm.usage.total_tokens": "total"})`.
 
-    A row is the name of a field, or a tuple of it and a function of the field's value. The attribute is absent if the
-    field is unknown or the function returns `None`. If the attributes of `Several` rows exceed the maximum, the last
-    rows are written first.
+    A row is the name of a field, a tuple of a field's name and a function of its value, or a `Several`. The attribute
+    is absent if the field is unknown or the function returns `None`. If the attributes of `Several` rows exceed the
+    maximum number, the last row has priority.
     """
 
     def __init__(self, kind: type, rows: Mapping[str, Row], *, of: Collection[str] | None = None) -> None:
@@ -61,7 +64,7 @@ class Table:
         """
         self.kind = kind
         self.about = kind.__name__.lower()
-        """The field of a `Call` that has the record."""
+        """The name of the field of a `Call` that has the record."""
         self.of = None if of is None else frozenset(of)
         self.rows = rows
         self.several = {attribute: row for attribute, row in rows.items() if isinstance(row, Several)}
@@ -107,7 +110,7 @@ class Table:
                     attributes[attribute] = value
 
     def write_several(self, record: object, room: int) -> Attributes:
-        """The attributes of `Several` rows, in the order of the rows, at most `room` of them."""
+        """At most `room` attributes of the `Several` rows, in the order of the rows. The last row has priority."""
         found: list[Attributes] = []
         for attribute, several in reversed(self.several.items()):
             with guard(f"computing the attributes {attribute}"):
@@ -132,7 +135,7 @@ class Vocabulary:
     def attributes(self, about: object, room: int = UNLIMITED) -> Attributes:
         """All attributes of a record, such as a `Call`, and of the records in its fields.
 
-        The attributes of `Several` rows are limited so that there are at most `room` in total.
+        `room` is the maximum number of attributes. Only the attributes of `Several` rows are limited.
         """
         records = {type(about).__name__.lower(): about, **vars(about)}
         attributes = self._write_single(records)
@@ -140,7 +143,9 @@ class Vocabulary:
         return {**several, **attributes} if several else attributes
 
     def _write_several(self, records: Mapping[str, object], room: int) -> Attributes:
-        """The attributes of `Several` rows. If they exceed `room`, tables share it."""
+        """At most `room` attributes of the `Several` rows of all tables. If there are more, each table gets a fair
+        share: the attributes that one table does not need are for the others.
+        """
         tables = [table for table in self._several if _applies_to(table, records)]
         written = [table.write_several(records[table.about], room) for table in tables]
         if sum(map(len, written)) > room:
@@ -167,7 +172,9 @@ class Vocabulary:
 
     @classmethod
     def merged(cls, vocabularies: Sequence[Vocabulary]) -> Vocabulary:
-        """A vocabulary with the attributes of all. If two have the same attribute, the first one sets it."""
+        """A vocabulary with the attributes of all `vocabularies`. If two have the same attribute, it is from the first
+        one.
+        """
         rows: dict[tuple[type, frozenset[str] | None], dict[str, Row]] = {}
         for vocabulary in reversed(vocabularies):
             for table in vocabulary.tables:
@@ -184,7 +191,9 @@ class Vocabulary:
 
 
 def _write_order(table: Table) -> tuple[int, bool]:
-    """The sort key of a table. A table for some operations is written after, and so overrides, one for all."""
+    """The sort key of a table. A table for some operations is written after a table for all operations, and so
+    overrides the attributes of that table.
+    """
     return WRITTEN.index(table.about) if table.about in WRITTEN else _OTHERS, table.of is not None
 
 

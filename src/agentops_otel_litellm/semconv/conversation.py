@@ -12,7 +12,7 @@ from opentelemetry.util.types import AttributeValue
 from agentops_otel_litellm.call.content import Content, Json, Message, Part, Tool, opening_and_rest
 
 Group = Mapping[str, AttributeValue]
-"""Attributes that are only meaningful together, so all or none of them are written."""
+"""Attributes that only make sense together: all of them are written, or none."""
 
 TEXT_TYPES = frozenset({"text", "refusal"})
 """Types of parts whose content is displayed as text."""
@@ -30,7 +30,7 @@ class Turn:
 
     @property
     def text(self) -> str | None:
-        """The whole content, if it is a single text or the result of a tool."""
+        """The content as text, if it is a single text or the result of a tool; otherwise `None`."""
         if self.result is not None:
             return None if self.result.response is None else as_text(self.result.response)
         return self.parts[0].content if len(self.parts) == 1 and self.parts[0].type == "text" else None
@@ -74,7 +74,9 @@ def opening_and_latest(content: Content) -> tuple[list[Turn], Iterator[Turn]]:
 def fit_input(
     content: Content, convert: Callable[[Turn], Sequence[Group]], max_attributes: int
 ) -> dict[str, AttributeValue]:
-    """All input of the model; if not all of it fits, the instructions and the end of the conversation."""
+    """All input of the model. If it has more than `max_attributes`, the instructions and the end of the
+    conversation.
+    """
     opening, latest = opening_and_latest(content)
     first = fit_items(map(convert, opening), max_attributes // 2)
     rest = fit_items(map(convert, latest), max_attributes - len(number_items(first)))

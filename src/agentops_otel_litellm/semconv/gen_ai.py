@@ -48,7 +48,7 @@ def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:
 
 
 def _structure(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Convert records to JSON values: the known fields of a record are the conventions' object."""
+    """Convert records to JSON values. The conventions' object for a record has the known fields of the record."""
     if isinstance(value, tuple | list):
         return [_structure(each) for each in value]
     if isinstance(value, Message):

@@ -42,14 +42,14 @@ class Measurement(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """How calls contribute to a metric. Rows with the same name share an instrument."""
+    """One row of a metric: the values that a call contributes to it. Rows with the same name share an instrument."""
 
     name: str
     unit: str
     description: str
     measure: Callable[[Call], Iterable[Measurement]]
     instrument: Literal["histogram", "counter", "open streams"] = "histogram"
-    """`open streams` is an up-down counter, to which each call whose stream is open adds."""
+    """`open streams` is an up-down counter that each call with an open stream increases by one."""
     buckets: Sequence[float] | None = None
     dimensions: Mapping[str, Callable[[Call], AttributeValue | None]] = field(default_factory=lambda: DIMENSIONS)
     """The dimensions of all its values."""
@@ -125,7 +125,7 @@ RELEASED: tuple[Metric, ...] = (
 
 
 def _attempts(name: str, description: str, kind: str | None = None) -> Metric:
-    """A counter of attempts, with the provider and model of each. Calls that the Router makes have attempts as well."""
+    """A counter of attempts, by provider and model: of all attempts, or of the retries or fallbacks (`kind`)."""
     return Metric(
         name=f"litellm.client.{name}",
         unit="{attempt}",

@@ -1,7 +1,8 @@
 """OpenInference's names, which Arize Phoenix and others read: for model calls, embeddings and rerankings.
 
-Written for its semantic conventions 0.1.42. Content has attributes for each message or document, which may exceed a
-span's limit: then only the end of a long conversation has attributes of its own, and `input.value` has all of it.
+Written for OpenInference's semantic conventions 0.1.42. Each message or document has attributes of its own, which may
+exceed the limit of a span: then only the last messages of a conversation have them. `input.value` has the whole
+conversation.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def output_messages(content: Content, max_attributes: int) -> Attributes:
 
 
 def tools(content: Content, max_attributes: int) -> Attributes:
-    """Tools have at most half of the room; the rest is for the conversation."""
+    """The tools, with at most half of the attributes, so that the other half is for the conversation."""
     return number_items(fit_items(map(_tool, content.tools or ()), max_attributes // 2))
 
 
@@ -107,7 +107,7 @@ def input_value(content: Content, max_attributes: int) -> Attributes:
 
 
 def output_value(content: Content, max_attributes: int) -> Attributes:
-    """The response: its text, if it has nothing else."""
+    """The response as one value: its text if it has nothing else, or else JSON."""
     turns = output_turns(content)
     if not turns:
         return {}

@@ -28,7 +28,9 @@ def request_documents(content: Content, max_attributes: int) -> Attributes:
 
 
 def ranked_documents(content: Content, max_attributes: int) -> Attributes:
-    """The best first, with their texts. At most half of the room, if the request's documents are recorded too."""
+    """The ranked documents with their texts, the best first. If the documents of the request are recorded as well, they
+    have at most half of the attributes.
+    """
     return _documents(_with_texts(content), max_attributes // 2 if content.documents else max_attributes)
 
 

@@ -50,7 +50,9 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
 
 
 def fault_in_choice(chosen: Collection[str], offered: Collection[str]) -> str | None:
-    """The accepted values, if none are chosen or not all of them are offered; else `None`."""
+    """A description of the accepted values, if `chosen` is empty or contains values that are not `offered`; else
+    `None`.
+    """
     if chosen and set(chosen) <= set(offered):
         return None
     return f"a comma-separated choice of {', '.join(offered)}"

@@ -16,7 +16,9 @@ logger = logging.getLogger("agentops_otel_litellm.settings")
 Value = TypeVar("Value")
 
 warned: set[str] = set()
-"""Variables that a warning was logged for: several parts of the package read the settings."""
+"""Variables for which a warning was logged. Several parts of this package read the settings, and must not log it
+twice.
+"""
 
 
 def setting(  # noqa: PLR0913 - a table's columns
@@ -56,6 +58,7 @@ def invalid_value(variable: str, value: str, fault: str) -> str:
 
 
 def hides_its_value(declared: Field[object]) -> bool:
+    """Whether the value of a setting must not be displayed, because it is a secret."""
     return declared.metadata["secret"] or is_secret(declared.metadata["variable"])
 
 
@@ -77,7 +80,7 @@ def instead(declared: Field[object]) -> str:
 
 
 def format_value(value: object) -> str:
-    """A setting's value as it is written in its variable; empty if it has none."""
+    """The value of a setting as it is written in the variable; an empty text for `None`."""
     if value is None:
         return ""
     if isinstance(value, bool):

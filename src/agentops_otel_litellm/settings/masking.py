@@ -20,6 +20,7 @@ def masked(variable: str, text: str) -> str:
 
 
 def without_secrets(variable: str, text: str) -> str:
+    """The value `text` of a variable, in which a mask replaces keys, passwords, and other values that may be secret."""
     if not text:
         return ""
     if is_secret(variable):

@@ -31,7 +31,9 @@ class Unread(NamedTuple):
 
 
 def unread(environment: Mapping[str, str]) -> Iterator[Unread]:
-    """The unread variables that are set, sorted by name. Their values are left out, because they can be API keys."""
+    """The variables that are set but that nothing reads, by name. Their values are omitted, because they can be API
+    keys.
+    """
     declared = {each.metadata["variable"] for each in fields(Settings)}
     for variable in sorted({*environment} - declared - OF_THE_SDK - {FIRST_PROCESS}):
         if variable.startswith(PREFIX) and environment[variable]:

@@ -11,7 +11,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 DIGITS = 9
-"""More milliseconds are too long to wait for on some systems."""
+"""Maximum number of digits of a number. Some systems cannot wait for a longer number of milliseconds."""
 
 
 def names(text: str) -> tuple[str, ...]:

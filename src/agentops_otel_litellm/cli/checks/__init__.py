@@ -33,7 +33,7 @@ CHECKS: Mapping[str, Check] = {
 
 
 def examine(examined: Examined, checks: Mapping[str, Check] = CHECKS) -> Report:
-    """The findings of all checks. A check that raises is reported, and does not prevent the others."""
+    """Run all checks and return their findings. If a check raises, that is reported, and the other checks run."""
     return Report(tuple(Section(name, _records(name, check, examined)) for name, check in checks.items()))
 
 

@@ -51,6 +51,7 @@ def vocabulary_without_agentops(examined: Examined) -> Iterator[Record]:
 
 
 def content_without_redaction(examined: Examined) -> Iterator[Record]:
+    """Content is recorded, and the user has switched redaction off."""
     settings = examined.settings
     records_content = settings.content.on_spans or settings.records_in_events or settings.completion_hook is not None
     if records_content and not settings.redact and settings.redactor is None:

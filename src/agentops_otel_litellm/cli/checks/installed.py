@@ -80,7 +80,7 @@ def _check_required(name: str) -> Record:
 
 
 def _required(name: str) -> list[str]:
-    """What this package requires of the package `name`. Empty if this package is on PYTHONPATH but not installed."""
+    """The versions of the package `name` that this package requires; empty if this package is only on PYTHONPATH."""
     try:
         requirements = requires(DISTRIBUTION) or []
     except PackageNotFoundError:

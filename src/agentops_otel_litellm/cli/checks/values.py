@@ -56,7 +56,7 @@ def _check_setting(declared: Field[Any], examined: Examined) -> Record:
 
 
 def _expected_value(declared: Field[Any], text: str) -> str | None:
-    """What the setting expects, if its value is something else."""
+    """The values that a setting accepts, if its value is invalid; otherwise `None`."""
     try:
         value = declared.metadata["parse"](text)
     except ValueError as accepted:
@@ -84,8 +84,8 @@ def _with_origin(value: str, origin: str) -> str:
 
 
 def _as_record(found: Unread) -> Record:
-    """A variable that nothing reads: a problem if a setting has a similar name; otherwise it may belong to a different
-    program.
+    """The record of a variable that nothing reads. It is a problem if a setting has a similar name. Otherwise it is a
+    notice, because the variable may belong to a different program.
     """
     text = "nothing reads this variable"
     if found.meant is not None:
