@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    """Parse the arguments, run the command and return its exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     command = options.app[1:] if getattr(options, "app", ())[:1] == ["--"] else getattr(options, "app", [])
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _print(text: str) -> int:
+    """Print the output of a command, and return the exit code of success."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack characters of a value
     try:

@@ -80,6 +80,7 @@ def _clean_other(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def _clean_structure(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Copy a structure, and replace lone surrogates in all of its texts."""
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, dict):

@@ -62,6 +62,7 @@ def _input(message: Message) -> types.InputMessage:
 
 
 def _output(message: Message) -> types.OutputMessage:
+    """Convert a message of the response, with the conventions' name of its finish reason."""
     reason = message.finish_reason
     return types.OutputMessage(
         role=message.role,

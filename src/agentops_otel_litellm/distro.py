@@ -48,6 +48,7 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
     _has_checked_obstacles = False
 
     def _configure(self, **_kwargs: object) -> None:
+        """Set the defaults, and log problems of the environment."""
         if sdk_is_disabled():
             return
         mark_first_process()
@@ -85,6 +86,7 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
     """
 
     def _configure(self, **kwargs: object) -> None:
+        """Create the providers that are not set, and arrange that telemetry is delivered before the process ends."""
         resource = {"telemetry.distro.name": DISTRO_NAME, "telemetry.distro.version": __version__}
         environment = Settings.from_environment().environment
         if environment is not None and ENVIRONMENT_NAME not in resource_attributes(os.environ):

@@ -30,7 +30,7 @@ logger = logging.getLogger("agentops_otel_litellm")
 
 _logged: set[tuple[str, str]] = set()
 """Place and class of each exception that was logged."""
-_LONGEST_CHAIN = 16
+_MAX_CAUSES = 16
 
 
 class ignored_faults:  # noqa: N801 - lower case as other context managers
@@ -108,7 +108,7 @@ def _raise_if_from_signal_handler(error: BaseException) -> None:
     cause.
     """
     raised: BaseException | None = error
-    for _ in range(_LONGEST_CHAIN):
+    for _ in range(_MAX_CAUSES):
         if raised is None:
             return
         if is_from_signal_handler(raised):

@@ -62,6 +62,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         logger_provider: LoggerProvider | None = None,
         **_kwargs: object,
     ) -> None:
+        """Patch LiteLLM's modules: those that are imported at once, the others when they are imported."""
         if sdk_is_disabled():
             return
         self._tracer_provider = tracer_provider
@@ -87,6 +88,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         return bool(imported)
 
     def _uninstrument(self, **_kwargs: object) -> None:
+        """Restore LiteLLM's functions, and stop recording."""
         DELIVERY.cancel()
         if not self._loaded:
             return
@@ -110,6 +112,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             self._patch(point, module)
 
     def _patch(self, point: PatchPoint, module: ModuleType) -> None:
+        """Patch one patch point, whose module is imported."""
         if module.__name__ != point.module:
             return  # LiteLLM moved the module; a separate row has its new name
         with guard("instrumenting LiteLLM"):

@@ -92,6 +92,7 @@ class Metrics:
                 self._record(call, span_context)
 
     def _record(self, call: Call, span_context: SpanContext) -> None:
+        """Record the values that a finished call contributes to each metric."""
         # Only the identity of the span was queued: an exemplar needs nothing else.
         context = trace.set_span_in_context(NonRecordingSpan(span_context), otel_context.Context())
         is_route = call.operation is None
@@ -157,6 +158,7 @@ def _collections_of(meter: Meter) -> _Collections:
 
 
 def _measured(row: Metric, call: Call, names: _Names) -> Iterator[tuple[Attributes, float, int]]:
+    """The values that a call contributes to a metric: attributes, value, and how often the value occurred."""
     measured = tuple(row.measure(call))
     if not measured:
         return
@@ -189,6 +191,7 @@ class _Names:
         return {name: self._known(name, value) for name, value in dimensions.items()}
 
     def _known(self, name: str, value: AttributeValue) -> AttributeValue:
+        """A value of a dimension, or `_OTHER` if the dimension has too many values."""
         if not isinstance(value, str):
             return value
         value = clean_text(value)

@@ -30,8 +30,9 @@ class Node:
 class OpenSpans(SpanProcessor):
     """Stores the nodes of open spans, and of spans that ended recently, whose children may be exported later.
 
-    At most `limit` of each are stored, and the oldest are dropped first. There is no lock, because a garbage collection
-    can end a span on the thread that owns it. Both dictionaries are consistent after each step.
+    At most `limit` nodes of open spans and `limit` nodes of ended spans are stored; the oldest are dropped first.
+    There is no lock, because a garbage collection can end a span on the thread that owns the lock. Both dictionaries
+    are consistent after each step.
     """
 
     def __init__(self, limit: int = 1_024) -> None:

@@ -148,6 +148,7 @@ class Telemetry:
         return call
 
     def _write(self, span: Span, call: Call) -> None:
+        """Write the name, attributes, attempts and status of a call to its span."""
         name = _span_name(call)
         if name != getattr(span, "name", None):  # after a fallback to a different model
             span.update_name(name)
@@ -185,6 +186,7 @@ class Telemetry:
                 self._logger.emit(record)
 
     def _create_details(self, span: Span, call: Call) -> LogRecord:
+        """Create the details event of a call, without content if content is not recorded in events."""
         recorded = call if self._records_in_events else drop_content(call)
         return LogRecord(
             event_name=DETAILS_EVENT,
@@ -194,6 +196,7 @@ class Telemetry:
         )
 
     def _log_exception(self, span: Span, call: Call) -> None:
+        """Emit the exception event of a failed call."""
         self._logger.emit(
             LogRecord(
                 event_name=EXCEPTION_EVENT,

@@ -146,6 +146,7 @@ def _claim(logging: object) -> bool:
 
 
 def _with_request(call: Call, operation: Operation, logging: object, parameters: Mapping[str, Any]) -> Call:
+    """Add the request and the routing."""
     request: Request | None = None
     routing: Routing | None = None
     with _READING_REQUEST:

@@ -64,6 +64,7 @@ def _callbacks(lists: Iterable[Iterable[object]]) -> Iterable[object]:
 
 
 def _check_callback(callback: object) -> None:
+    """Warn about an OpenTelemetry callback of LiteLLM's that exports to the same destinations as this package."""
     from agentops_otel_litellm.patching.traced_functions import TRACING  # imported here because it imports this module
 
     name = getattr(callback, "callback_name", None) or "otel"
@@ -78,6 +79,7 @@ def _check_callback(callback: object) -> None:
 
 
 def _warn(name: str, remedy: str) -> None:
+    """Warn about an instrumentation or callback, once."""
     if name not in _warned:
         _warned.add(name)
         logger.warning(

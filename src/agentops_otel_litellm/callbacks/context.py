@@ -59,6 +59,9 @@ class OutsideCalls(ApplicationContext):
 
 
 def _application_context(context: Context) -> Context:
+    """The context in which the application's callbacks run: other instrumentations are not suppressed, and the current
+    span has the ids of the call's span, but cannot be changed.
+    """
     invocation = context.get(CURRENT)
     if not isinstance(invocation, Invocation):
         return context

@@ -70,6 +70,7 @@ class ExportRecorder(logging.Handler):
         self._exporters: list[SpanExporter] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Add a log record to the outcome of the export that is running on this thread."""
         attempt = self._current()
         if attempt is None:
             return

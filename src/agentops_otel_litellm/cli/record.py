@@ -50,6 +50,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """The findings of all checks."""
+
     sections: tuple[Section, ...]
 
     @property

@@ -18,6 +18,7 @@ def as_text(report: Report) -> str:
 
 
 def as_json(report: Report) -> str:
+    """The report as JSON, in the format that docs/troubleshooting.md describes."""
     return json.dumps(
         {
             "schema": SCHEMA,
@@ -37,6 +38,7 @@ def _record_fields(record: Record) -> dict[str, str]:
 
 
 def _lines(report: Report) -> Iterator[str]:
+    """The lines of the sections that have records."""
     for section in report.sections:
         if not section.records:
             continue

@@ -77,6 +77,7 @@ class Delivery:
                 self._add_if_provider_is_set()
 
     def _add_if_provider_is_set(self) -> None:
+        """Add the exporter, unless there is no provider yet, or it was added meanwhile."""
         with self._lock:  # a second thread waits until the exporter is added, because its span can end at once
             provider = TRACES.provider if self._provider is None else self._provider
             if not self._is_requested or self._is_adding or not _accepts_span_processors(provider):
@@ -88,6 +89,7 @@ class Delivery:
                 self._is_requested = self._is_adding = False
 
     def _add_to(self, provider: SDKTracerProvider) -> None:
+        """Add the exporter to the provider, unless its spans are delivered to AgentOps already."""
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, AgentOpsSpanProcessor
 
         exporters_of_unknown_provider = live_exporters() - set(

@@ -81,6 +81,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
         )
 
     def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
+        """The numbers of exported and of dropped spans."""
         attributes = {"otel.component.type": COMPONENT, "otel.component.name": self._name}
         exported = self._ended - self._dropped - len(self._batch_processor._queue)  # noqa: SLF001 - it has no public name
         # A process without spans, as many child processes are, does not export this metric.

@@ -40,6 +40,8 @@ def recording_failures(exporter: Exporter) -> Exporter:
         return exporter
 
     class RecordingFailures(exporter):  # type: ignore[misc,valid-type]  # whichever it is
+        """Records each export that fails."""
+
         def export(self, *batch: object, **options: object) -> object:
             try:
                 result = super().export(*batch, **options)

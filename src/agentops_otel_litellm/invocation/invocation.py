@@ -362,6 +362,9 @@ class Invocation:
         self._release()
 
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
+        """End the call, unless it has ended. If the garbage collector closes a coroutine, the background thread ends
+        it.
+        """
         duration = perf_counter() - self.state.started
         is_collected = isinstance(error, GeneratorExit)
         try:
@@ -382,6 +385,9 @@ class Invocation:
     def _complete(
         self, duration: float, outcome: StreamOutcome, *, result: object, error: BaseException | None
     ) -> None:
+        """Read the finished call and end its span. A failed attempt of a route may wait for the Router's decision
+        first.
+        """
         self.settle_attempt()
         state, streamed = self.state, self._streamed
         with _ENDING_SPAN:
@@ -431,9 +437,10 @@ class Invocation:
                 FEATURES.require(COOLDOWNS)
 
     def _add_to_route(self, route: Invocation) -> None:
-        """Add the call to the attempts of the route, if the Router makes it to one of its deployments.
+        """Add this call to the attempts of the route, if it is a call of one of the Router's deployments.
 
-        Other calls inside a route, for instance one that chooses a deployment, have no deployment's id.
+        Different calls inside a route, for instance a call that chooses a deployment, have no id of a deployment. If an
+        earlier attempt waits for the Router's decision on a cooldown, it is ended: the decision was that there is none.
         """
         state = self.state
         routing = state.routing()

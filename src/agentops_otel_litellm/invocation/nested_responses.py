@@ -302,6 +302,7 @@ def _sum_of_usages(usages: list[Usage | None]) -> Usage | None:
 
 
 def _sum_of_costs(costs: list[Cost | None]) -> Cost | None:
+    """The sum of the costs; `None` if one of them is unknown or 0."""
     known = [cost for cost in costs if cost is not None]
     if not known or len(known) < len(costs) or not all(cost.total for cost in known):
         return None

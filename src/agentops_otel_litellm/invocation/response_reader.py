@@ -40,8 +40,9 @@ class ResponseReader:
         self._api_format = api_format
         self._is_mocked = readers.is_mocked(parameters)
         self.is_recorded = False
-        """Whether the call's span is recorded. Only then LiteLLM calculates a price that it does not have yet, and the
-        parts of a price; a call that is not sampled has metrics only.
+        """Whether the call's span is recorded. If it is not, because the call is not sampled, only metrics are
+        recorded, and two steps are omitted: calculating a price that LiteLLM does not have yet, and reading the parts
+        of a price.
         """
         self.provider_response: object = None
         """The provider's part of a response, if the rest is from LiteLLM's cache."""

@@ -202,6 +202,7 @@ def _aiter(self: TracedStream) -> object:
 
 
 def _next(self: TracedStream) -> object:
+    """Return the next chunk of LiteLLM's stream, and record it."""
     stream, invocation, _handle = _parts(self)
     running = None
     try:  # equivalent to `with invocation.running()`, which would cost more for each chunk
@@ -215,6 +216,7 @@ def _next(self: TracedStream) -> object:
 
 
 async def _anext(self: TracedStream) -> object:
+    """Return the next chunk of LiteLLM's asynchronous stream, and record it."""
     stream, invocation, _handle = _parts(self)
     running = None
     try:

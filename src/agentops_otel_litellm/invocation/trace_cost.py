@@ -19,21 +19,22 @@ class TraceCost:
     operation of a set or a list, which is atomic.
     """
 
-    __slots__ = ("_is_shared", "_known", "_open", "_root", "_unknown")
+    __slots__ = ("_costs", "_has_several_calls", "_has_unknown_cost", "_open", "_root")
 
     def __init__(self, root: Span) -> None:
         self._root = root.get_span_context()
         self._open: set[int] = set()
         """Span ids of the calls below the root that have not ended."""
-        self._known: list[float] = []
-        self._unknown = self._is_shared = False
+        self._costs: list[float] = []
+        self._has_unknown_cost = False
+        self._has_several_calls = False
 
     def add_call(self, span: Span) -> bool:
         """Add a call that begins below the root, unless its trace is a different one. Return whether it was added."""
         own = span.get_span_context()
         if own.trace_id != self._root.trace_id:
             return False
-        self._is_shared = True
+        self._has_several_calls = True
         self._open.add(own.span_id)
         return True
 
@@ -42,16 +43,16 @@ class TraceCost:
         known.
         """
         if call.cost is not None:
-            self._known.append(call.cost.total)
+            self._costs.append(call.cost.total)
         elif _has_a_price(call):
-            self._unknown = True
+            self._has_unknown_cost = True
         span_id = span.get_span_context().span_id
         self._open.discard(span_id)
-        if span_id != self._root.span_id or not self._is_shared:
+        if span_id != self._root.span_id or not self._has_several_calls:
             return call
-        if self._open or self._unknown or not self._known:
+        if self._open or self._has_unknown_cost or not self._costs:
             return call
-        return replace(call, trace_cost=fsum(self._known))
+        return replace(call, trace_cost=fsum(self._costs))
 
     def discard(self, span: Span) -> None:
         """Remove a call that is not recorded."""

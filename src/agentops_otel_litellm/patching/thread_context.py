@@ -57,6 +57,7 @@ class _ContextCarryingModule(ModuleProxy):
 
 
 def _in_current_context(function: Function) -> Function:
+    """Return a function that runs `function` in the context that is current now."""
     context = get_current()
 
     @wraps(function)

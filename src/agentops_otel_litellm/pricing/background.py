@@ -85,6 +85,7 @@ class PackagePrices:
             self.loaded.set()
 
     def _import(self) -> None:
+        """Import the package, and start its downloads if the prices are live."""
         with guard("importing genai-prices"):
             try:
                 with IMPORTS.delay_forks():

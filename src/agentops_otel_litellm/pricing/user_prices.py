@@ -184,6 +184,7 @@ def _read(path: str) -> Mapping[str, object] | str:
 
 
 def _checked(path: str, content: Mapping[str, object]) -> UserPrices:
+    """The valid prices in the content of a file. The invalid ones are logged."""
     faults: list[str] = []
     models = {model: prices for model, entry in content.items() if (prices := _prices(model, entry, faults))}
     for fault in faults[:_MAX_WARNINGS]:
@@ -218,6 +219,7 @@ def _prices(model: str, entry: object, faults: list[str]) -> Prices:
 
 
 def _amount(value: object) -> float | None:
+    """A price as a number; `None` if it is invalid."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:

@@ -264,6 +264,7 @@ class _ContentEditor:
         return redacted.removeprefix(f"{name}=") if redacted != named else edited
 
     def _redact(self, text: str) -> str:
+        """Pass a text through all redactors. The results for short texts are cached."""
         redacted = self._cache.get(text)
         if redacted is not None:
             self._budget -= 1

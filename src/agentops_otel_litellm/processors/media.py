@@ -32,6 +32,7 @@ def remove_media(beginning: str, full_length: int) -> tuple[str, int]:
 
 
 def _without_data_urls(beginning: str, full_length: int) -> tuple[str, int]:
+    """Replace the base64 of each `data:` URL in a text by a mark."""
     remaining = full_length - len(beginning)
     ends_in_media = False
 

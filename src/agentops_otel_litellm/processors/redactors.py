@@ -65,10 +65,11 @@ class Redactors:
 
 
 class _CannotBeLoaded(Exception):  # noqa: N818 - an error of the user's redactor, not of this package
-    pass
+    """A redactor of the user's cannot be loaded. The message states which one, and why."""
 
 
 def _load_user_redactors(settings: Settings) -> Iterator[Redactor]:
+    """Load the redactors of installed packages, and the one that AGENTOPS_REDACTOR names."""
     named = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
     if settings.redactor:
         named["AGENTOPS_REDACTOR"] = settings.redactor

@@ -100,6 +100,7 @@ def _message(content: Any) -> Mapping[str, Any]:
 
 
 def _parts(part: Any) -> Iterator[Mapping[str, Any]]:
+    """A part as parts of a chat message: its text, and the type of its media."""
     if isinstance(part, str):
         yield {"type": "text", "text": part}
         return

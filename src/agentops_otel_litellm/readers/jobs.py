@@ -109,6 +109,7 @@ _FILES = rows_for(
 
 
 def job_request(parameters: Parameters) -> Request:
+    """Read the request of an operation on a stored object."""
     ids = (identifier(parameters.get(name)) for name in _IDS)
     return Request(
         model=model_name(parameters.get("model")),
@@ -119,6 +120,7 @@ def job_request(parameters: Parameters) -> Request:
 
 
 def job_response(result: Any) -> Response:
+    """Read a stored object, or a list of stored objects."""
     response = fields_of(result)
     return Response(
         id=next(filter(None, (identifier(response.get(name)) for name in _RESPONSE_IDS)), None),

@@ -107,6 +107,7 @@ def _message(item: Any) -> Mapping[str, Any]:
 
 
 def _blocks(block: Any) -> Iterator[Any]:
+    """A block, followed by the blocks within it if it is a tool result."""
     yield block
     if field(block, "type") == "tool_result":
         content = field(block, "content")
@@ -117,6 +118,7 @@ def _blocks(block: Any) -> Iterator[Any]:
 
 
 def messages_response(result: Any) -> Response:
+    """Read a complete response."""
     response = fields_of(result)
     length = tool_call_count = 0
     for block in map(fields_of, elements(response.get("content"))):
@@ -213,6 +215,7 @@ class MessagesChunks:
             self.first_token = at
 
     def response(self) -> Response:
+        """The response as far as it was received."""
         return Response(
             id=self._id,
             model=self._model,

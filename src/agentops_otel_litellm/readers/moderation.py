@@ -38,6 +38,7 @@ def moderation_request(parameters: Parameters) -> Request:
 
 
 def moderation_response(result: Any) -> Response:
+    """Read the number of moderated inputs, and the categories for which any of them was flagged."""
     response = default_response(result)
     results = field(result, "results")
     if not is_collection(results):

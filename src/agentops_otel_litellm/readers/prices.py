@@ -205,6 +205,7 @@ def _price_map() -> _Source:
 
 
 def _read_source() -> _Source:
+    """Read the source of LiteLLM's price map from LiteLLM."""
     module = sys.modules.get("litellm.litellm_core_utils.get_model_cost_map")
     get_info = getattr(module, "get_model_cost_map_source_info", None)
     info = fields_of(get_info()) if get_info is not None else {}

@@ -124,6 +124,7 @@ def admission_response(result: Any) -> Response:
 
 
 def _parsed(result: Any) -> Any:
+    """The JSON in the body of a response; `None` if there is none, or if the body is too long."""
     content = field(result, "_content")
     if not isinstance(content, bytes) or len(content) > _MAX_ADMISSION_BYTES:
         return None

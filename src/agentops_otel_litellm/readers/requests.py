@@ -137,6 +137,7 @@ def conversation_fields(messages: Sequence[Mapping[str, Any]], parameter: Any = 
 
 
 def _role_counts(messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The number of messages of each role, by the fields of `Request`."""
     counts: dict[str, Any] = {}
     for message in messages:
         role = message.get("role")
@@ -169,6 +170,7 @@ def measure(contents: Sequence[Any]) -> tuple[int | None, tuple[str, ...] | None
 
 
 def text_request(parameters: Parameters) -> Request:
+    """Read the request of a text completion."""
     inputs, length = _prompts(parameters.get("prompt"))
     return Request(
         model=model_name(parameters.get("model")),
@@ -180,6 +182,7 @@ def text_request(parameters: Parameters) -> Request:
 
 
 def embedding_request(parameters: Parameters) -> Request:
+    """Read the request of an embedding."""
     inputs, length = _prompts(parameters.get("input"))
     return Request(
         model=model_name(parameters.get("model")),

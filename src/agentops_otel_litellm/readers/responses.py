@@ -49,6 +49,7 @@ def _finish_reasons(choices: Sequence[Mapping[str, Any]]) -> tuple[str | None, .
 
 
 def chat_response(result: Any) -> Response:
+    """Read the complete response of a chat."""
     response, hidden = fields_of(result), _hidden(result)
     choices = _choices(response)
     messages = [fields_of(choice.get("message")) for choice in choices]
@@ -79,6 +80,7 @@ def _tool_calls(messages: Sequence[Mapping[str, Any]]) -> int:
 
 
 def text_response(result: Any) -> Response:
+    """Read the complete response of a text completion."""
     response, hidden = fields_of(result), _hidden(result)
     choices = _choices(response)
     return Response(
@@ -93,6 +95,7 @@ def text_response(result: Any) -> Response:
 
 
 def embedding_response(result: Any) -> Response:
+    """Read the response of an embedding. The vectors are not read, except for their dimension."""
     response, hidden = fields_of(result), _hidden(result)
     vector = field(next(iter(elements(response.get("data"))), None), "embedding")
     return Response(

@@ -113,6 +113,7 @@ def stored_request(parameters: Parameters) -> Request:
 
 
 def responses_response(result: Any) -> Response:
+    """Read a complete response."""
     response = fields_of(result)
     length, tool_call_count = _output(response.get("output"))
     return Response(
@@ -196,6 +197,7 @@ class ResponsesChunks:
         self._last_response, self._usage = responses_response(response), read_usage(response)
 
     def response(self) -> Response:
+        """The response: from the last event if it was received, otherwise from the events before."""
         if self._last_response is None:
             self._read_last_event()
         if self._last_response is not None:

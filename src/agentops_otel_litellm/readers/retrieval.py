@@ -92,6 +92,7 @@ def _meta(result: Any) -> Mapping[str, Any]:
 
 
 def rerank_response(result: Any) -> Response:
+    """Read the response of a reranking."""
     response = fields_of(result)
     billed = fields_of(_meta(result).get("billed_units"))
     return Response(
@@ -107,6 +108,7 @@ def search_response(result: Any) -> Response:
 
 
 def ocr_response(result: Any) -> Response:
+    """Read the response of an OCR."""
     response = fields_of(result)
     used = fields_of(response.get("usage_info"))
     return Response(

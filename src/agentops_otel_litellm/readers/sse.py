@@ -37,6 +37,7 @@ class ServerSentEvents:
 
 
 def _messages(lines: str) -> Sequence[Mapping[str, Any]]:
+    """The JSON objects in complete lines, each of which begins with `data:`."""
     messages = []
     position = lines.find("data:")
     while position >= 0:

@@ -121,6 +121,9 @@ class ChatChunks:
         return self._any_output(number, fields_of(delta))
 
     def _any_output(self, number: int, delta: Mapping[str, Any]) -> bool:
+        """Count the output of any delta: text, reasoning or tool calls. `_add_output` handles the most frequent case
+        faster.
+        """
         content, calls = delta.get("content"), delta.get("tool_calls")
         if content:
             self._length += characters(content)

@@ -87,6 +87,7 @@ def _resolved_url(details: Mapping[str, Any]) -> str | None:
 
 
 def read_routing(parameters: Parameters, logging: Any) -> Routing:
+    """LiteLLM's identifiers of the call, and of the deployment to which the Router sends it."""
     details = getattr(logging, "model_call_details", None) or {}
     litellm_params = details.get("litellm_params") or parameters
     # If `metadata` is a parameter of the provider's API, the Router writes to `litellm_metadata`.

@@ -13,6 +13,7 @@ from agentops_otel_litellm.readers.values import count, elements, fields_of, has
 
 
 def counting_request(parameters: Parameters) -> Request:
+    """Read a request to count tokens. The system prompt counts as a system message, as in a chat."""
     input_messages, system = parameters.get("messages"), parameters.get("system")
     messages: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if has_value(system) else []
     messages += map(fields_of, elements(input_messages))

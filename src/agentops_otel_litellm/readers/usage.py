@@ -104,7 +104,10 @@ def _remove_added_counts(counts: dict[str, Any], usage: Mapping[str, Any]) -> No
 
 
 def read_media_usage(result: Any) -> Usage | None:
-    """Read the provider's counts for images and audio: tokens, or seconds. LiteLLM sets 0 for every missing count."""
+    """Read the provider's counts for images and audio: tokens, or seconds of audio.
+
+    LiteLLM sets 0 for every count that the provider did not send, so counts of 0 are omitted.
+    """
     usage = fields_of(field(result, "usage"))
     seconds = number(usage.get("seconds"))
     if seconds:

@@ -38,6 +38,7 @@ def unusable_batching(environment: Mapping[str, str]) -> Iterator[Unusable]:
 
 
 def _unusable_for(prefix: str, queued: str, environment: Mapping[str, str]) -> Iterator[Unusable]:
+    """Find the invalid values of one batch processor's variables."""
     queue, batch = f"{prefix}_MAX_QUEUE_SIZE", f"{prefix}_MAX_EXPORT_BATCH_SIZE"
     units = {
         f"{prefix}_SCHEDULE_DELAY": "milliseconds",

@@ -40,8 +40,9 @@ OTLP = "otlp_proto_"
 def configure_unset(configure: Callable[[], None]) -> None:
     """Run `configure`, the SDK's configuration, for the providers that are not set yet.
 
-    A second provider for a signal would log a warning and start threads that export nothing. Invalid settings are
-    logged in one line, and the application runs with the providers that it has set itself.
+    The SDK's functions for the other providers are replaced by functions that do nothing, because a second provider
+    for a signal would log a warning and start threads that export nothing. If the configuration fails, one log line
+    states why, and the application runs with the providers that it has set itself.
     """
     already_set = [signal for signal in SIGNALS if signal.provider is not None]
     if len(already_set) == len(SIGNALS):
@@ -59,7 +60,7 @@ def configure_unset(configure: Callable[[], None]) -> None:
     try:
         with only_usable_exporters(os.environ), _replaced(replacements):
             configure()
-        for processor in processors:  # now that there is a meter provider
+        for processor in processors:  # not earlier, because the meter provider is created after the span processors
             processor.observe_with(get_meter(f"{SCOPE}.sdk", __version__))
         if TRACES not in already_set:
             DELIVERY.record_exporters(live_exporters() - before, TRACES.provider)
@@ -83,6 +84,7 @@ def _record_failures(named: Mapping[str, type]) -> dict[str, type]:
 
 
 def _processor(created: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:
+    """Create the span processor for an exporter, in place of the SDK's `BatchSpanProcessor`."""
     from agentops_otel_litellm.exporters.dropped_spans import CountingBatchSpanProcessor
 
     agentops_exporter = next((each for each in live_exporters() if each is exporter), None)

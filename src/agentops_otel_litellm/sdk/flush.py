@@ -121,6 +121,7 @@ class _Flushes:
         self._late: Sequence[_Flush] = ()
 
     def flush(self, deadline: float) -> bool:
+        """Flush all providers and AgentOps exporters, and return whether everything was delivered by the deadline."""
         OPEN_STREAMS.settle(_left(deadline))
         for late in self._late:
             late.is_over_by(deadline)
@@ -133,6 +134,7 @@ class _Flushes:
         return of_providers and of_exporters and not failed and not any(lost)
 
     def _flush_each(self, providers: Sequence[object], deadline: float) -> bool:
+        """Flush these providers at the same time, and return whether all of them succeed by the deadline."""
         stuck = [late.provider for late in self._late if not late.is_over_by(0)]
         begun = [_Flush(provider, deadline) for provider in providers if provider not in stuck]
         for flush in begun:

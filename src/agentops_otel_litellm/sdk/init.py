@@ -42,6 +42,7 @@ class _Launch:
         self._doing = False
 
     def once(self) -> None:
+        """Set OpenTelemetry up, unless that was done before in this process."""
         with self._lock:  # a second thread waits for the set-up; a nested call on the same thread returns at once
             if self._done or self._doing or sdk_is_disabled() or _is_all_set_up():
                 return

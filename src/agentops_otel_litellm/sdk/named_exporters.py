@@ -89,6 +89,7 @@ def only_usable_exporters(environment: MutableMapping[str, str]) -> Iterator[Non
 
 
 def _missing(signal: str, name: str, environment: Environment) -> MissingExporter | None:
+    """The exporter that the user names for a signal, if it is not installed, with advice; otherwise `None`."""
     wanted = entry_point_name(signal, name, environment)
     if wanted is not None and _is_installed(signal, wanted):
         return None

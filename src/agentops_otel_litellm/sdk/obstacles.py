@@ -28,6 +28,8 @@ _PRE_RELEASE = re.compile(r"(?:a|b|rc|dev)\d")
 
 
 class Obstacle(NamedTuple):
+    """A problem that prevents tracing or delivery."""
+
     name: str
     """The package or the variable that has the problem."""
     text: str
@@ -127,6 +129,7 @@ def split_url(text: str) -> SplitResult | None:
 
 
 def _problem_of_endpoint(variable: str, text: str) -> tuple[str, str] | None:
+    """The problem of an endpoint, and what to do; `None` if no problem is found."""
     split = split_url(text)
     is_base = variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
     signal = "traces" if is_base else variable.split("_")[3].lower()

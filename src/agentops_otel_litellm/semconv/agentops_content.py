@@ -71,6 +71,7 @@ def _calls_as_content(turn: Turn) -> str:
 
 
 def _calls(turn: Turn) -> Iterable[Group]:
+    """The attributes of each tool call of a turn."""
     for index, call in enumerate(turn.calls):
         known = {
             "id": call.id,

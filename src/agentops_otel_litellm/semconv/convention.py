@@ -158,6 +158,7 @@ class Vocabulary:
         return {name: value for each in written for name, value in each.items()}
 
     def _write_single(self, records: Mapping[str, object]) -> Attributes:
+        """The attributes of all rows except `Several` rows."""
         attributes: Attributes = {}
         with _IGNORING:  # a row that raises is logged below
             for table in self.tables:

@@ -102,6 +102,7 @@ def fit_items(items: Iterable[Sequence[Group]], max_attributes: int) -> list[Seq
 
 
 def _beginning(groups: Sequence[Group], max_attributes: int) -> Sequence[Group]:
+    """The first groups that have at most `max_attributes` attributes in total."""
     fit: list[Group] = []
     for group in groups:
         max_attributes -= len(group)

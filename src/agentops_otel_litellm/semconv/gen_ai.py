@@ -84,6 +84,7 @@ EXCEPTION = Vocabulary(
 
 
 def _content(write: Convert) -> Table:
+    """The table for content. `write` converts records to the form of the attribute's value."""
     return Table(
         Content,
         {

@@ -142,6 +142,7 @@ def _attempts(name: str, description: str, kind: str | None = None) -> Metric:
 
 
 def _attempt_dimensions(attempt: Attempt) -> Dimensions:
+    """The provider, model and error of an attempt, as far as they are known."""
     dimensions = {
         "gen_ai.provider.name": provider_name(attempt.provider),
         "gen_ai.request.model": attempt.model,

@@ -111,6 +111,8 @@ def provider_name(provider: str) -> str:
 
 
 def _write_parameters(parameters: Mapping[str, str]) -> Callable[[Request], str | None]:
+    """Return a function that writes these parameters of a request as JSON."""
+
     def write(request: Request) -> str | None:
         """The parameters that the application set, as JSON, without content."""
         known = vars(request)

@@ -85,6 +85,7 @@ def _part(part: Part, prefix: str) -> Group:
 
 
 def _calls(turn: Turn) -> list[Group]:
+    """The attributes of each tool call of a turn."""
     found: list[Group] = []
     for index, call in enumerate(turn.calls):
         prefix = f"message.tool_calls.{index}.tool_call"

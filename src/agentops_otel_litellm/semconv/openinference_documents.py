@@ -45,6 +45,7 @@ def _documents(documents: Iterable[Document], max_attributes: int) -> Attributes
 
 
 def _document(document: Document) -> dict[str, AttributeValue]:
+    """The attributes of a document, as far as its fields are known."""
     attributes: dict[str, AttributeValue] = {}
     if document.id is not None:
         attributes["document.id"] = document.id

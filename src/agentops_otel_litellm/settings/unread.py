@@ -25,6 +25,8 @@ OF_THE_SDK = frozenset(
 
 
 class Unread(NamedTuple):
+    """A variable that is set, but that nothing reads."""
+
     variable: str
     meant: str | None
     """The setting with the most similar name."""
@@ -41,6 +43,7 @@ def unread(environment: Mapping[str, str]) -> Iterator[Unread]:
 
 
 def _nearest(variable: str, declared: Collection[str]) -> str | None:
+    """The setting whose name is most similar to a variable; `None` if no name is similar."""
     from difflib import get_close_matches  # few applications need it
 
     if variable.startswith(tuple(f"{each}_" for each in declared)):

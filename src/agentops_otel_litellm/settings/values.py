@@ -51,6 +51,7 @@ def number_of(what: str) -> Callable[[str], int]:
 
 
 def url(text: str) -> str:
+    """An HTTP URL with a host and a valid port, if it has one."""
     try:
         split = urlsplit(text)
         _ = split.port

@@ -38,6 +38,7 @@ def examine(examined: Examined, checks: Mapping[str, Check] = CHECKS) -> Report:
 
 
 def _records(name: str, check: Check, examined: Examined) -> tuple[Record, ...]:
+    """Run one check. If it raises, its findings so far and a record about the error are returned."""
     found: list[Record] = []
     try:
         found.extend(check(examined))

@@ -40,6 +40,7 @@ DEFAULT_ADVICE = "Check the endpoint, the network and the backend's log."
 
 
 def check(examined: Examined) -> Iterator[Record]:
+    """Send a span to each destination, if the user wants that, and report the outcomes."""
     if not examined.sends:
         return
     if examined.is_disabled:
@@ -60,6 +61,7 @@ def check(examined: Examined) -> Iterator[Record]:
 
 
 def _as_record(attempt: Attempt) -> Record:
+    """The outcome of the export to one destination, as a record with advice."""
     if attempt.error == NOT_SAMPLED:
         return notice(attempt.exporter, "the span was not sampled, so not sent", "Check OTEL_TRACES_SAMPLER.")
     if attempt.delivered:

@@ -30,6 +30,7 @@ GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
 
 
 def check(examined: Examined) -> Iterator[Record]:
+    """Report the destinations of each signal, and the problems of exporters, endpoints, keys and the service name."""
     by_file = is_configured_by_file(examined.variables)
     if by_file or not examined.has_our_distro:
         yield ok("all signals", f"configured by {'OTEL_CONFIG_FILE' if by_file else 'the other distro'}")
@@ -64,6 +65,7 @@ def _check_signal(signal: str, examined: Examined) -> Record:
 
 
 def _describe(signal: str, name: str, examined: Examined) -> str:
+    """The destination of an exporter for the user, such as `OTLP over HTTP to http://localhost:4318`."""
     if name == AGENTOPS:
         return f"AgentOps ({masked('', examined.settings.exporter_endpoint or 'no usable URL')})"
     if name in TERMINALS:

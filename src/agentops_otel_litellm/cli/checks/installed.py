@@ -34,6 +34,7 @@ OPTIONAL = {
 
 
 def check(_examined: Examined) -> Iterator[Record]:
+    """Report the versions of Python, of this package, and of required and optional packages."""
     yield ok(DISTRIBUTION, __version__)
     yield ok("Python", f"{platform.python_version()} ({sys.executable})")
     yield litellm()
@@ -45,6 +46,7 @@ def check(_examined: Examined) -> Iterator[Record]:
 
 
 def litellm() -> Record:
+    """Report the version of LiteLLM, and whether it is supported."""
     found = installed("litellm")
     if found is None:
         return problem(
@@ -66,6 +68,7 @@ def installed(name: str) -> str | None:
 
 
 def _check_required(name: str) -> Record:
+    """Report the version of a required package, and whether it is supported."""
     found = installed(name)
     if found is None:
         return problem(name, "not installed", f"pip install {name}")

@@ -21,6 +21,7 @@ RUN = "agentops-otel-litellm run -- python app.py"
 
 
 def check(examined: Examined) -> Iterator[Record]:
+    """Report what the launcher would load."""
     if examined.is_disabled:
         yield problem("SDK", "OTEL_SDK_DISABLED=true: nothing is traced", "Unset OTEL_SDK_DISABLED.")
     yield _launcher(examined)
@@ -31,6 +32,7 @@ def check(examined: Examined) -> Iterator[Record]:
 
 
 def _launcher(examined: Examined) -> Record:
+    """Report which `opentelemetry-instrument` is on PATH, and whether it belongs to this Python."""
     path = examined.variables.get("PYTHONPATH", "").split(os.pathsep)
     if any(map(starts_opentelemetry, path)):
         loaded = getattr(sys.modules.get("sitecustomize"), "__file__", None) or ""
@@ -57,6 +59,7 @@ def _launcher(examined: Examined) -> Record:
 
 
 def _distro(examined: Examined) -> Record:
+    """Report which distro the launcher would load, and why."""
     named = examined.variables.get("OTEL_PYTHON_DISTRO")
     others = [each for each in examined.distros if not is_ours(each)]
     if examined.distro is None:
@@ -82,6 +85,7 @@ def _distro(examined: Examined) -> Record:
 
 
 def _configurator(examined: Examined) -> Record:
+    """Report which configurator the launcher would load, and why."""
     named = examined.variables.get("OTEL_PYTHON_CONFIGURATOR")
     chosen = examined.configurator
     if chosen is None:
@@ -107,6 +111,7 @@ def _configurator(examined: Examined) -> Record:
 
 
 def _configuration_file(examined: Examined) -> Iterator[Record]:
+    """Report whether OTEL_CONFIG_FILE, if it is set, can be used."""
     path = examined.variables.get("OTEL_CONFIG_FILE")
     if not path:
         return
@@ -137,6 +142,7 @@ def _configuration_file(examined: Examined) -> Iterator[Record]:
 
 
 def _instrumentation(examined: Examined) -> Record:
+    """Report whether this package's instrumentation of LiteLLM is installed and not switched off."""
     if is_switched_off(examined.variables):
         return problem(
             "instrumentation",

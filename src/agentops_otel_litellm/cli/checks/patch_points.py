@@ -31,6 +31,7 @@ class PatchPoints:
 
 
 def check(examined: Examined) -> Iterator[Record]:
+    """Report the patch points that the installed LiteLLM lacks although a feature needs them."""
     if installed("litellm") is None:
         return
     if not examined.imports_litellm:

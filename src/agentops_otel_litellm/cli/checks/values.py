@@ -22,6 +22,7 @@ DECLARED: dict[str, Field[Any]] = {declared.metadata["variable"]: declared for d
 
 
 def check(examined: Examined) -> Iterator[Record]:
+    """Report all settings of this package, and the variables of OpenTelemetry that are set or have a default."""
     for declared in DECLARED.values():
         yield _check_setting(declared, examined)
     unusable = {found.variable: found for found in unusable_variables(examined.variables)}
@@ -42,6 +43,7 @@ def check(examined: Examined) -> Iterator[Record]:
 
 
 def _check_setting(declared: Field[Any], examined: Examined) -> Record:
+    """Report the value of a setting of this package, and its origin."""
     variable = declared.metadata["variable"]
     text = examined.variables.get(variable, "").strip()
     if not text:

@@ -39,17 +39,18 @@ class AgentOpsAuth:
         base = settings.api_endpoint and settings.exporter_endpoint and settings.api_endpoint.rstrip("/")
         self._url = base and f"{base}/v3/auth/token"
         self._token: str | None = None
-        self._good_until: float | None = None
+        self._replace_at: float | None = None
+        """Time of the monotonic clock; `None` if the expiry of the token is unknown."""
 
     def authorize(self, request: requests.PreparedRequest, deadline: float) -> None:
         """Add a token to the request. Raises `Undelivered` if there is none by the deadline (of the monotonic
         clock).
         """
-        if self._token is None or (self._good_until is not None and monotonic() >= self._good_until):
+        if self._token is None or (self._replace_at is not None and monotonic() >= self._replace_at):
             self._token = None
             self._token = self._request_token(deadline)
-            life = _lifetime(self._token)
-            self._good_until = None if life is None else monotonic() + life - min(MARGIN, life / 10)
+            lifetime = _lifetime(self._token)
+            self._replace_at = None if lifetime is None else monotonic() + lifetime - min(MARGIN, lifetime / 10)
         request.headers["Authorization"] = f"Bearer {self._token}"
 
     def reject_token(self) -> None:
@@ -57,6 +58,7 @@ class AgentOpsAuth:
         self._token = None
 
     def _request_token(self, deadline: float) -> str:
+        """Request a token with the API key. Raises `Undelivered` if none is received."""
         if not self._url:
             raise Undelivered(NO_URL)
         if self._key is None:
@@ -115,7 +117,7 @@ def _lifetime(token: str) -> float | None:
     try:
         payload = token.split(".")[1]
         claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        life = float(claims["exp"]) - float(claims.get("iat", time()))
+        lifetime = float(claims["exp"]) - float(claims.get("iat", time()))
     except (LookupError, ValueError, TypeError, AttributeError, OverflowError):
         return None
-    return life if life > 0 else None
+    return lifetime if lifetime > 0 else None

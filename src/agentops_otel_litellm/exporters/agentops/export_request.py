@@ -112,6 +112,9 @@ class _Connection(HTTPAdapter):
         raise Undelivered(with_response(error_of_status(response.status_code), response))
 
     def _send_authorized(self, request: requests.PreparedRequest, proxies: dict[str, str] | None) -> requests.Response:
+        """Send a request with the token. If the connection fails, send the request a second time, on a new
+        connection.
+        """
         self._auth.authorize(request, self.deadline)
         try:
             return self._send_once(request, proxies)

@@ -197,6 +197,7 @@ class Sender:
     # The methods below run on the sending thread.
 
     def _run(self) -> None:
+        """Send part after part, until the sender is closed."""
         with suppress_instrumentation():
             while part := self._next():
                 error = self._try_to_send(part)

@@ -50,6 +50,7 @@ class EndedCall:
         self.is_group = span.kind is SpanKind.INTERNAL  # a route or a batch: the calls beneath it are counted
 
     def line(self, indent: str) -> Line:
+        """The line of the call, not yet fitted to a width."""
         call = [(printable(self._span.name), "")]
         if operation := self._text("operation"):
             call = [(f"{operation} ", ""), (self.model or "", "bold")]
@@ -65,6 +66,7 @@ class EndedCall:
         return Line(indent=indent, call=call, cells=cells, outcome=self.outcome)
 
     def used(self) -> Tally:
+        """The tally of this call: the tokens, the cost, and whether it has failed."""
         used = {
             "calls": 1,
             "failed": int(self.outcome[1] == "red"),

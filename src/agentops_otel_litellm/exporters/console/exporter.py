@@ -115,6 +115,7 @@ class ConsoleSpanExporter(SpanExporter):
         return totals.lines()
 
     def _lines(self, spans: Sequence[ReadableSpan]) -> Iterator[Line]:
+        """The lines of the calls in a batch of spans, with the names of the spans above them."""
         batch = {span.context.span_id: Node.of(span) for span in spans}
         calls = {span.context.span_id: EndedCall(span) for span in spans if _is_call(span)}
         for call in calls.values():
@@ -137,6 +138,7 @@ class ConsoleSpanExporter(SpanExporter):
             self._above = [node.span_id for node in path]
 
     def _print(self, lines: list[Line]) -> None:
+        """Draw lines and print them. The heading is printed first, and whenever the columns have changed."""
         if self._silent or not lines:
             return
         if not self._has_imported:
@@ -187,9 +189,12 @@ def _import_rich() -> None:
 
 
 def _console(out: TextIO | None) -> Console:
+    """Return rich's console for `out`, or for stderr."""
     from rich.console import Console
 
     class Quiet(Console):
+        """A console that does not end the application if the output is closed."""
+
         def on_broken_pipe(self) -> None:
             """Do nothing, because rich would end the application here."""
             raise BrokenPipeError

@@ -46,6 +46,7 @@ def _chat_response(result: Any) -> tuple[Message, ...]:
 
 
 def _text_response(result: Any) -> tuple[Message, ...]:
+    """Read a text completion: each choice is a message."""
     return tuple(
         Message(
             role="assistant",
@@ -65,6 +66,7 @@ def _output_message(message: Mapping[str, Any], choice: Mapping[str, Any]) -> Me
 
 
 def _message(item: Any) -> Message:
+    """Read a message of the request. The content of a message with the role `tool` or `function` is a tool's result."""
     message = fields_of(item)
     role = text(message.get("role")) or "user"
     if role in {"tool", "function"}:

@@ -28,6 +28,8 @@ class _Piece:
 
 @dataclass(slots=True)
 class _Choice:
+    """The incomplete message of one choice."""
+
     pieces: list[_Piece | Part] = field(default_factory=list)
     """The parts, in the order in which they began."""
     tool_calls: dict[Any, _Piece] = field(default_factory=dict)

@@ -54,6 +54,7 @@ def _message(content: Any) -> Message:
 
 
 def _part(given: Any) -> Part:
+    """Read one part of a content, which is a text or an object with a single field."""
     if isinstance(given, str):
         return Part(type="text", content=given)
     part = camel(given)

@@ -56,6 +56,7 @@ def _blocks(content: Any) -> tuple[Part, ...]:
 
 
 def block_part(item: Any) -> Part:
+    """Read one content block of a message."""
     block = fields_of(item)
     kind = text(block.get("type")) or ""
     read = _BLOCKS.get(kind)
@@ -94,6 +95,8 @@ def _within(block: Any) -> dict[str, Any]:
 
 
 def _medium(modality: Modality) -> Callable[[Mapping[str, Any]], Part]:
+    """Return a reader of the blocks that are images or documents."""
+
     def read(block: Mapping[str, Any]) -> Part:
         source = fields_of(block.get("source"))
         kind = source.get("type")
@@ -133,6 +136,10 @@ def _tool(item: Any) -> Tool:
     )
 
 
+_ONLY_CHOICE = 0
+"""The index of the choice: this API has one choice in each response."""
+
+
 class _Transcript:
     """Reads the content of a stream. Each block has an index; the input of a tool is sent as fragments of JSON."""
 
@@ -150,24 +157,27 @@ class _Transcript:
             elif kind == "content_block_start":
                 self._begin_block(event.get("index"), fields_of(event.get("content_block")))
             elif kind == "message_start":
-                self._draft.add_choice(0)
+                self._draft.add_choice(_ONLY_CHOICE)
             elif kind == "message_delta":
-                self._draft.add_choice(0, finish_reason=_finish_reason(field(event.get("delta"), "stop_reason")))
+                self._draft.add_choice(
+                    _ONLY_CHOICE, finish_reason=_finish_reason(field(event.get("delta"), "stop_reason"))
+                )
 
     def _begin_block(self, index: Any, block: Mapping[str, Any]) -> None:
+        """Add a block that has begun. The fragments of texts and tool calls follow in further events."""
         kind = text(block.get("type"))
         if kind in {"tool_use", "server_tool_use"}:
-            self._draft.add_tool_call(0, key=index, call_id=block.get("id"), name=block.get("name"))
+            self._draft.add_tool_call(_ONLY_CHOICE, key=index, call_id=block.get("id"), name=block.get("name"))
         elif kind in {"text", "thinking"}:
             self._add_delta(index, block)
         else:
-            self._draft.add(0, block_part(block))
+            self._draft.add(_ONLY_CHOICE, block_part(block))
 
     def _add_delta(self, index: Any, delta: Mapping[str, Any]) -> None:
-        self._draft.add_fragment(0, "text", delta.get("text"), key=index)
-        self._draft.add_fragment(0, "reasoning", delta.get("thinking"), key=index)
+        self._draft.add_fragment(_ONLY_CHOICE, "text", delta.get("text"), key=index)
+        self._draft.add_fragment(_ONLY_CHOICE, "reasoning", delta.get("thinking"), key=index)
         if "partial_json" in delta:
-            self._draft.add_tool_call(0, key=index, arguments=delta["partial_json"])
+            self._draft.add_tool_call(_ONLY_CHOICE, key=index, arguments=delta["partial_json"])
 
     def messages(self) -> tuple[Message, ...]:
         return self._draft.messages()

@@ -92,6 +92,7 @@ class _TooDeepError(ValueError):
 
 
 def _copied(value: Any, levels: int) -> Json:
+    """Copy a value, with at most `levels` levels of nesting. Raises `_TooDeepError`."""
     if isinstance(value, bool | int | float):
         return _number(value)
     if isinstance(value, str):

@@ -116,6 +116,7 @@ def _item_parts(item: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _tool(value: Any) -> Tool:
+    """Read a tool."""
     known = fields_of(value)
     kind = keyword(known.get("type")) or "function"
     return Tool(
@@ -126,9 +127,13 @@ def _tool(value: Any) -> Tool:
     )
 
 
+_ONLY_CHOICE = 0
+"""The index of the choice: this API has one choice in each response."""
+
+
 class _Transcript:
     """Reads the content of a stream. The last event contains the complete response. If it was not received, the
-    messages are assembled from the fragments in the other events. A response is always the choice 0.
+    messages are assembled from the fragments in the other events.
     """
 
     __slots__ = ("_draft", "_final_messages")
@@ -151,17 +156,19 @@ class _Transcript:
         event = fields_of(chunk)
         kind = text(event.get("type")) or ""
         if kind in self._DELTAS:
-            self._draft.add_fragment(0, self._DELTAS[kind], event.get("delta"), key=event.get("output_index"))
+            self._draft.add_fragment(
+                _ONLY_CHOICE, self._DELTAS[kind], event.get("delta"), key=event.get("output_index")
+            )
         elif kind in self._TOOL_CALL_DELTAS:
-            self._draft.add_tool_call(0, key=event.get("output_index"), arguments=event.get("delta"))
+            self._draft.add_tool_call(_ONLY_CHOICE, key=event.get("output_index"), arguments=event.get("delta"))
         elif kind == "response.output_item.added":
             item = fields_of(event.get("item"))
             if text(item.get("type")) in {"function_call", "custom_tool_call"}:
                 self._draft.add_tool_call(
-                    0, key=event.get("output_index"), call_id=item.get("call_id"), name=item.get("name")
+                    _ONLY_CHOICE, key=event.get("output_index"), call_id=item.get("call_id"), name=item.get("name")
                 )
         elif kind == "response.created":
-            self._draft.add_choice(0)
+            self._draft.add_choice(_ONLY_CHOICE)
         elif kind in self._LAST_EVENTS:
             self._final_messages = _response(event.get("response"))
 

@@ -26,6 +26,7 @@ def _document(value: Any) -> Json:
 
 
 def _ranked_documents(result: Any) -> tuple[Document, ...]:
+    """The ranked documents of a reranking's response."""
     return tuple(
         Document(
             index=integer(each.get("index")),
@@ -48,6 +49,7 @@ def _search_results(result: Any) -> tuple[Document, ...]:
 
 
 def _search_result(found: Mapping[str, Any]) -> Document:
+    """Read one result of a search."""
     pieces = found.get("content")
     stored = "".join(text(field(piece, "text")) or "" for piece in pieces) if is_collection(pieces) else None
     return Document(
@@ -60,6 +62,7 @@ def _search_result(found: Mapping[str, Any]) -> Document:
 
 
 def _ocr_request(parameters: Parameters) -> Content:
+    """The document whose text is to be recognised, as a message of the user."""
     document = fields_of(parameters.get("document"))
     kind = document.get("type")
     if kind == "file":
