@@ -141,7 +141,8 @@ def provider_named(name: str) -> Provider:
 def identity_of(name: str, names: Mapping[str, str]) -> str:
     """A convention's name of the provider that LiteLLM calls `name`.
 
-    `names` are the identities that the convention names differently. A provider without a row keeps LiteLLM's name.
+    `names` has the convention's names of the providers that it names differently: LiteLLM's name → its name. All other
+    providers have LiteLLM's name.
     """
     row = provider_named(name)
     return names.get(row.identity or row.name) or names.get(name) or row.identity or name

@@ -31,7 +31,7 @@ Function = Callable[..., Any]
 
 _DETECTING = guard("detecting a call that was not traced")
 _RECORDING = guard("recording a call that was not traced")
-_READING_APP = guard("reading the app's identifiers of a logged call")
+_READING_APP = guard("reading the user, session, tags and metadata of a logged call")
 _READING_REQUEST = guard("reading a logged request")
 _READING_RESPONSE = guard("reading a logged response")
 _READING_USAGE = guard("reading a logged response's usage")

@@ -17,7 +17,7 @@ from agentops_otel_litellm.guard import guard
 
 logger = logging.getLogger(__name__)
 
-_DETECTING = guard("detecting others that record LiteLLM calls")
+_DETECTING = guard("detecting other recorders of LiteLLM calls")
 # Instrumentations that wrap LiteLLM's functions: module → name.
 INSTRUMENTATIONS = {
     "openinference.instrumentation.litellm": "OpenInference",

@@ -25,7 +25,7 @@ _SETTING_CONTEXT = guard("setting the context of callbacks")
 
 
 class ApplicationContext:
-    """A block in which LiteLLM runs callbacks, perhaps during a call."""
+    """A block in which LiteLLM runs callbacks, perhaps during a call. The context is that of the application."""
 
     __slots__ = ("_context", "_token")
 

@@ -144,12 +144,10 @@ class CallState:
         self.logging = self._first_logging = readers.read_logging_object(self._parameters)
 
     def is_continued_by(self, kwargs: Mapping[str, object]) -> bool:
-        """Whether a call inside this one, with these parameters, is LiteLLM's next step of this call, not a separate
-        call.
+        """Whether an inner call with these parameters is a step of this call, and not a separate call.
 
-        LiteLLM passes its logging object on to the next step. An inner call without that object is the next step if
-        LiteLLM has made no logging object for this call yet, or if the messages are LiteLLM's translation of this
-        call's request.
+        LiteLLM passes its logging object to every step. An inner call without that object is a step as well if LiteLLM
+        has made no logging object for this call yet, or if the messages are LiteLLM's translation of this request.
         """
         if readers.read_logging_object(kwargs) is not None or self.logging is None:
             return True
@@ -170,7 +168,10 @@ class CallState:
         return self.nested
 
     def add_replaced(self, response: object, context: Mapping[str, object], *, is_rejected: bool = False) -> None:
-        """Add a response, received in `context`, that the application does not receive: it is replaced or rejected."""
+        """Add a response that LiteLLM replaces or rejects, so that the application does not receive it.
+
+        `context` is the context in which LiteLLM received the response.
+        """
         step, nested = step_in(context, self), self.require_nested_responses()
         if step is not None:
             step.add_replaced(response)

@@ -77,7 +77,7 @@ def is_suppressed(context: Mapping[str, object]) -> bool:
 
 
 _RECORDING_NESTED = guard("recording the result of a nested call")
-_RELATING_CALL = guard("relating a call to others")
+_RELATING_CALL = guard("finding the enclosing call and the route of a call")
 _READING_REQUEST = guard("reading the request of a call")
 _ENDING_SPAN = guard("ending a span")
 _READING_CALL = guard("reading a finished call")

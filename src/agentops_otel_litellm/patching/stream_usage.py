@@ -129,6 +129,7 @@ class _UsageKeepingChunkCreator:
 
     @staticmethod
     def _keep_usage(stream: StreamObject | None, chunk: object) -> None:
+        """Add the usage of a chunk that has nothing else to the chunks that LiteLLM's stream object keeps."""
         with _HIDING:
             usage = getattr(chunk, "usage", None)
             if stream is not None and usage is not None and not getattr(chunk, "choices", None):

@@ -165,6 +165,7 @@ def _categorised(failure: Failure, provider: str | None, stream: Stream | None) 
     if failure.message is not None:
         return failure
     category = _category(failure)
+    # An error after the first chunk, or an error of an unknown kind within a stream, has interrupted the stream.
     if stream is not None and (
         category is None or (category in {"connection", "server_error"} and stream.chunk_count > 0)
     ):

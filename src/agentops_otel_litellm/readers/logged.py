@@ -60,7 +60,10 @@ def logged_parameters(logging: Any) -> Parameters:
 
 
 def logged_timing(logging: Any, start_time: Any, end_time: Any) -> Timing | None:
-    """Read start and end, which LiteLLM passes to its handlers, or keeps. They are times of the wall clock."""
+    """Read start and end of a call, which are times of the wall clock.
+
+    LiteLLM passes them to its handlers, or keeps them in the logging object.
+    """
     began = start_time or getattr(logging, "start_time", None)
     ended = end_time or _details(logging).get("end_time")
     if not isinstance(began, datetime):

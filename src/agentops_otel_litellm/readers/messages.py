@@ -98,7 +98,7 @@ def messages_request(parameters: Parameters) -> Request:
 
 
 def _message(item: Any) -> Mapping[str, Any]:
-    """The message with the content of its tool results, which are blocks within blocks, as further blocks."""
+    """The message, with the blocks within its tool results as further blocks, so that they are measured as well."""
     message = fields_of(item)
     content = message.get("content")
     if not is_collection(content):

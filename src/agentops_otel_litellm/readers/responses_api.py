@@ -212,8 +212,8 @@ class ResponsesChunks:
     def _read_last_event(self) -> None:
         """Read the last event, which LiteLLM keeps, if the application did not receive it.
 
-        LiteLLM raises an exception for the event of a failed response, and may not pass on the event of a response that
-        it continues.
+        The application may not have received it: for a failed response, LiteLLM raises an exception instead, and if
+        LiteLLM continues a response by a further request, it may omit the last event of the first response.
         """
         last = fields_of(getattr(self.stream, "completed_response", None))
         if text(last.get("type")) in self._LAST_EVENTS:

@@ -65,15 +65,15 @@ def socket_cost(session: Any) -> Cost | None:
     """
     calculator = sys.modules.get("litellm.cost_calculator")
     processor = getattr(calculator, "ResponsesWebSocketTokenUsageProcessor", None)
-    logged = getattr(sys.modules.get("litellm.types.utils"), "LiteLLMRealtimeStreamLoggingObject", None)
+    session_log = getattr(sys.modules.get("litellm.types.utils"), "LiteLLMRealtimeStreamLoggingObject", None)
     price = getattr(getattr(session, "logging_obj", None), "_response_cost_calculator", None)
     events = getattr(session, "messages", None)
-    if processor is None or logged is None or price is None or not events:
+    if processor is None or session_log is None or price is None or not events:
         return None
     usage = processor.collect_and_combine_usage_from_responses_ws_results(events)
     tiers = list(processor.partition_results_by_service_tier(events))
     tier = tiers[0] if len(tiers) == 1 else None
-    return litellm_cost(price(result=logged(usage=usage, results=events, service_tier=tier)))
+    return litellm_cost(price(result=session_log(usage=usage, results=events, service_tier=tier)))
 
 
 RESPONSES_SOCKET = ApiFormat(

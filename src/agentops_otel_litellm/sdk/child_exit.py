@@ -82,7 +82,7 @@ def _flush_before_exit(module: ModuleType) -> None:
 
 
 def _guarded(arrange: Callable[[ModuleType], None], module: ModuleType) -> None:
-    with guard("arranging for the end of child processes"):
+    with guard("preparing the delivery at the end of child processes"):
         arrange(module)
 
 

@@ -34,33 +34,37 @@ class Default(NamedTuple):
     choose: Callable[[Environment], str | None] | None = None
     """Chooses a value for the user's environment; `None` leaves the variable unset."""
 
-    def value(self, given: Environment) -> str | None:
-        return self.choose(given) if self.choose else self.values[0]
+    def value(self, environment: Environment) -> str | None:
+        return self.choose(environment) if self.choose else self.values[0]
 
 
 def apply_defaults(environment: MutableMapping[str, str]) -> None:
     """Set the variables that the user has not set."""
-    given = dict(environment)
+    environment = dict(environment)
     for variable, default in DEFAULTS.items():
-        value = default.value(given)
-        if value is not None and not given.get(variable):
+        value = default.value(environment)
+        if value is not None and not environment.get(variable):
             environment[variable] = value
 
 
-def _delay(given: Environment) -> str | None:
-    if CONSOLE in exporters("TRACES", given):
+def _delay(environment: Environment) -> str | None:
+    if CONSOLE in exporters("TRACES", environment):
         return CONSOLE_DELAY
-    return str(Settings.from_environment(given).flush_interval) if sends_to_agentops(given) else None
+    return str(Settings.from_environment(environment).flush_interval) if sends_to_agentops(environment) else None
 
 
-def _batch_size(given: Environment) -> str | None:
+def _batch_size(environment: Environment) -> str | None:
     """The SDK rejects a queue that is smaller than a batch, and its default batch has 512 spans."""
-    queue = given.get("OTEL_BSP_MAX_QUEUE_SIZE", "").strip()
+    queue = environment.get("OTEL_BSP_MAX_QUEUE_SIZE", "").strip()
     return queue if queue.isdecimal() and 0 < int(queue) < SDK_BATCH_SIZE else None
 
 
-def _service_name(given: Environment) -> str | None:
-    return None if "service.name" in resource_attributes(given) else Settings.from_environment(given).service_name
+def _service_name(environment: Environment) -> str | None:
+    return (
+        None
+        if "service.name" in resource_attributes(environment)
+        else Settings.from_environment(environment).service_name
+    )
 
 
 DEFAULTS: Mapping[str, Default] = {

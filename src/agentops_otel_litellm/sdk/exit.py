@@ -84,7 +84,10 @@ class ProcessExit:
             self._prepare()
 
     def _prepare(self) -> None:
-        with guard("preparing the exit"), suppress(RuntimeError):  # the system has no more threads
+        with (
+            guard("preparing the shutdown of providers at exit"),
+            suppress(RuntimeError),
+        ):  # the system has no more threads
             shutdowns = [getattr(provider, "shutdown", None) for provider in self._providers]
             self._shutdowns = [_Shutdown(shutdown) for shutdown in shutdowns if shutdown is not None]
 
