@@ -77,6 +77,7 @@ def search_request(parameters: Parameters) -> Request:
 
 
 def ocr_request(parameters: Parameters) -> Request:
+    """Read the request of an OCR. The document itself is not read."""
     kind = text(field(parameters.get("document"), "type"))
     return Request(
         model=model_name(parameters.get("model")),

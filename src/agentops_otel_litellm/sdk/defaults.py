@@ -40,21 +40,24 @@ class Default(NamedTuple):
 
 def apply_defaults(environment: MutableMapping[str, str]) -> None:
     """Set the variables that the user has not set."""
-    environment = dict(environment)
+    users_environment = dict(environment)
     for variable, default in DEFAULTS.items():
-        value = default.value(environment)
-        if value is not None and not environment.get(variable):
+        value = default.value(users_environment)
+        if value is not None and not users_environment.get(variable):
             environment[variable] = value
 
 
 def _delay(environment: Environment) -> str | None:
+    """Milliseconds for which spans are collected, if they are printed on the console or sent to AgentOps."""
     if CONSOLE in exporters("TRACES", environment):
         return CONSOLE_DELAY
     return str(Settings.from_environment(environment).flush_interval) if sends_to_agentops(environment) else None
 
 
 def _batch_size(environment: Environment) -> str | None:
-    """The SDK rejects a queue that is smaller than a batch, and its default batch has 512 spans."""
+    """The size of the queue, if it is smaller than the SDK's default batch: the SDK rejects a batch larger than the
+    queue.
+    """
     queue = environment.get("OTEL_BSP_MAX_QUEUE_SIZE", "").strip()
     return queue if queue.isdecimal() and 0 < int(queue) < SDK_BATCH_SIZE else None
 

@@ -130,7 +130,7 @@ def _number(text: str) -> float | None:
 
 
 def _count(text: str) -> str | None:
-    return None if text.isdecimal() else "expected an integer of 0 or more"
+    return None if text.isdecimal() else "expected an integer, 0 or more"
 
 
 def _above_zero(unit: str) -> Check:

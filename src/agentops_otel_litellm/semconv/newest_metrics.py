@@ -25,6 +25,7 @@ from agentops_otel_litellm.semconv.metrics import (
 
 
 def _usage_counter(name: str, what: str, measure: Callable[[Usage], Iterable[Measurement]]) -> Metric:
+    """A counter of tokens. `what` is the kind of tokens, for the description."""
     return Metric(
         name=f"gen_ai.client.inference.usage.{name}",
         unit="{token}",
@@ -49,6 +50,7 @@ def _by_modality(total: int | None, **parts: int | None) -> Iterator[Measurement
 
 
 def _usage_histogram(name: str, what: str, count: Callable[[Usage], int | None]) -> Metric:
+    """A histogram of the tokens of a call. `what` is the kind of tokens, for the description."""
     return Metric(
         name=f"gen_ai.client.inference.operation.{name}",
         unit="{token}",

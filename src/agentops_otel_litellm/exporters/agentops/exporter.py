@@ -87,8 +87,7 @@ class AgentOpsSpanExporter(SpanExporter):
         if self._sender.has_overflowed:
             self._warn_once(
                 "AgentOps cannot be reached, and the queue is full. The oldest spans are dropped. The maximum number "
-                "of "
-                f"queued spans is AGENTOPS_MAX_QUEUE_SIZE ({self._settings.max_queue_size})."
+                f"of queued spans is AGENTOPS_MAX_QUEUE_SIZE ({self._settings.max_queue_size})."
             )
         return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
 
