@@ -45,8 +45,9 @@ def price(call: Call) -> Cost | None:
     for model in (response.model if response else None, call.target.model):
         with suppress(LookupError, ValueError):  # an unknown model, or contradictory counts
             if model is not None:
-                name = PROVIDERS.get(provider, provider)
-                return _cost(calc_price(Usage(**counts), model, provider_id=name, genai_request_timestamp=at), usage)
+                provider_id = PROVIDERS.get(provider, provider)
+                priced = calc_price(Usage(**counts), model, provider_id=provider_id, genai_request_timestamp=at)
+                return _cost(priced, usage)
     return None
 
 
