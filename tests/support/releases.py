@@ -589,7 +589,7 @@ LACKS: tuple[Lack, ...] = (
         until="1.80",
         reason="lacks classes of exceptions",
         tests={
-            "test_failures::test_every_exception_of_litellms_has_its_category": (),
+            "test_readers::test_a_stream_that_broke_off_is_read_for_its_cause": (),
             "test_processors::test_every_category_is_in_the_table_above": (),
         },
     ),
