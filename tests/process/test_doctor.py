@@ -12,6 +12,7 @@ from agentops_otel_litellm.cli.checks import patch_points
 from agentops_otel_litellm.cli.examined import Examined
 from agentops_otel_litellm.cli.record import State
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
+from agentops_otel_litellm.sdk import child_processes
 from support.doctor_environment import environment_of_an_app  # noqa: F401 - a fixture
 from support.launching import environment, launch
 
@@ -61,7 +62,8 @@ def test_under_the_launcher() -> None:
         if record["name"] == "opentelemetry-instrument"
     )
     assert (found["state"], found["text"]) == ("notice", "doctor runs under opentelemetry-instrument")
-    path = f"/a/opentelemetry/instrumentation/auto_instrumentation{os.pathsep}/b"
+    ours = Path(child_processes.__file__).parent
+    path = os.pathsep.join(["/a/opentelemetry/instrumentation/auto_instrumentation", str(ours), "/b"])
     assert Examined(variables={"PYTHONPATH": path, "A": "b"}).subprocess_environment == {"PYTHONPATH": "/b", "A": "b"}
 
 

@@ -23,8 +23,10 @@ chat = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "cana
 
 
 def environment(**variables: str) -> dict[str, str]:
+    """The environment of a program whose virtual environment, that of the tests, is activated."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AGENTOPS_"))}
-    return {**kept, "LITELLM_LOCAL_MODEL_COST_MAP": "True", **variables}
+    path = os.pathsep.join([str(LAUNCHER.parent), os.environ.get("PATH", os.defpath)])
+    return {**kept, "PATH": path, "LITELLM_LOCAL_MODEL_COST_MAP": "True", **variables}
 
 
 def launch(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:

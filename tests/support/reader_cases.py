@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Target, Timing
+from agentops_otel_litellm.readers import requests
 from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -17,11 +18,10 @@ UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]
 MERGED = Vocabulary.merged(tuple(VOCABULARIES.values()))
 
 
-# Whatever a reader looks for, by where.
+# The names that readers look for.
 PARAMETERS = (
-    *("model", "messages", "prompt", "input", "stream", "n", "seed", "stop", "temperature", "top_p", "top_k"),
-    *("max_tokens", "max_completion_tokens", "frequency_penalty", "presence_penalty", "service_tier", "tools"),
-    *("functions", "tool_choice", "reasoning_effort", "response_format", "dimensions", "encoding_format"),
+    *sorted({*requests._CHAT, *requests._EMBEDDING}),
+    *("model", "messages", "prompt", "input", "stream"),
     *("api_base", "base_url", "custom_llm_provider", "metadata", "litellm_metadata", "model_info", "litellm_call_id"),
 )
 

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from agentops_otel_litellm.fork import PARTS, Fork
+from support.logged_warnings import LoggedWarnings
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -33,14 +34,14 @@ def test_parts_are_renewed_in_their_order() -> None:
     assert renewed == list(PARTS)
 
 
-def test_a_part_that_fails_keeps_no_other_from_being_renewed(told: object) -> None:
+def test_a_part_that_fails_keeps_no_other_from_being_renewed(logged: LoggedWarnings) -> None:
     fork, renewed = Fork(), list[str]()
     first, last = Part(renewed, "first"), Part(renewed, "last")
     fork.register("imports", first.fail)
     fork.register("flush", last.renew)
     fork.in_child()
     assert renewed == ["last"]
-    (line,) = told.take()  # type: ignore[attr-defined]
+    (line,) = logged.take()
     assert line.startswith("Renewing imports after a fork failed (ValueError")
 
 

@@ -289,7 +289,7 @@ NO_RECORDS = {"name", "operation", "trace_cost", "answered_by_another"}
 
 
 def test_nothing_is_unknown_of_the_whole_call() -> None:
-    """A field that is added to a record has to be added here, where every row is held against it."""
+    """A new field of a record needs a value in `tests/support/example_call.py`, with which every row is compared."""
     for record in (
         CALL,
         *(

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
+from agentops_otel_litellm.sdk import child_processes
 from agentops_otel_litellm.sdk.defaults import apply_defaults
 from agentops_otel_litellm.sdk.sdk_variables import replace_unusable_variables
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
@@ -16,7 +17,7 @@ from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 NAME = "agentops"
 """Name of this package's distro and of its configurator, as entry points."""
 
-_STARTING_DIRECTORIES = {("instrumentation", "auto_instrumentation"), ("sdk", "child_processes")}
+_STARTING_DIRECTORIES = {("instrumentation", "auto_instrumentation"), Path(child_processes.__file__).parts[-3:-1]}
 """Last parts of the directories on PYTHONPATH that start OpenTelemetry: the launcher's directory, and this package's
 directory for child processes.
 """

@@ -170,7 +170,7 @@ def _forwarding(name: str) -> Method:
 
     def forwarded(self: TracedStream, *args: object, **kwargs: object) -> object:
         stream = _parts(self)[0]
-        result = getattr(type(stream), name)(stream, *args, **kwargs)
+        result = _special_method(stream, name)(*args, **kwargs)
         return self if result is stream else result
 
     return forwarded
@@ -178,8 +178,20 @@ def _forwarding(name: str) -> Method:
 
 def _compared(self: TracedStream, name: str, other: object) -> bool:
     stream = _parts(self)[0]
-    result: bool = getattr(type(stream), name)(stream, unwrapped(other))
+    result: bool = _special_method(stream, name)(unwrapped(other))
     return result
+
+
+def _special_method(stream: object, name: str) -> Method:
+    """The method as Python looks it up for an operator: in the class, and bound by what it is there.
+
+    That need not be a function. A mock's takes no `self`.
+    """
+    kind = type(stream)
+    method = next(vars(base)[name] for base in kind.__mro__ if name in vars(base))
+    bind = getattr(type(method), "__get__", None)
+    bound: Method = method if bind is None else bind(method, stream, kind)
+    return bound
 
 
 # --- iteration ----------------------------------------------------------------------------------------------

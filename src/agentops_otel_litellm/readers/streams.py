@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
-from types import SimpleNamespace
+from types import AsyncGeneratorType, FrameType, GeneratorType, SimpleNamespace
 from typing import Any, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Cost, Failure, Response, Usage
@@ -245,9 +245,16 @@ def _chat_stream(stream: Any) -> Any:
     asynchronous generator is wrapped in a second one.
     """
     inner = getattr(stream, "completion_stream", None)
-    while (frame := getattr(inner, "gi_frame", None) or getattr(inner, "ag_frame", None)) is not None:
+    while (frame := _frame_of(inner)) is not None:
         inner = frame.f_locals.get("streamwrapper") or frame.f_locals.get("response")
     return inner
+
+
+def _frame_of(generator: Any) -> FrameType | None:
+    """The frame of a generator that has not ended. Objects of other types can have any attributes, as mocks do."""
+    if isinstance(generator, GeneratorType):
+        return generator.gi_frame
+    return generator.ag_frame if isinstance(generator, AsyncGeneratorType) else None
 
 
 def translated_chat(stream: Any) -> Any:
@@ -258,7 +265,7 @@ def translated_chat(stream: Any) -> Any:
     """
     if isinstance(getattr(stream, "chunks", None), list):
         return stream
-    frame = getattr(stream, "gi_frame", None) or getattr(stream, "ag_frame", None)
+    frame = _frame_of(stream)
     chat = getattr(frame.f_locals.get("self"), "completion_stream", None) if frame is not None else None
     return chat if isinstance(getattr(chat, "chunks", None), list) else None
 
@@ -290,9 +297,16 @@ def read_stream_cost(logging: Any) -> Cost | None:
 
 
 def is_stream(result: Any) -> TypeGuard[LiteLLMStream]:
-    """Whether a result is a stream: an iterator. Complete responses may be iterable, but are not iterators."""
+    """Whether a result is a stream: an iterator. Complete responses may be iterable, but are not iterators.
+
+    Mocks have `__anext__`, but are not streams: an application's tests may use them instead of any result.
+    """
     kind = type(result)  # the abstract base classes of iterators take 10 µs for this check
-    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
+    return (hasattr(kind, "__next__") or hasattr(kind, "__anext__")) and not _is_mock(kind)
+
+
+def _is_mock(kind: type) -> bool:
+    return any(base.__module__ == "unittest.mock" for base in kind.__mro__)
 
 
 def is_chunks(value: Any) -> TypeGuard[Chunks]:

@@ -12,7 +12,7 @@ import sys
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _STARTERS = (
     os.path.join("opentelemetry", "instrumentation", "auto_instrumentation"),
-    os.path.join("agentops_otel_litellm", "sdk", "child_processes"),
+    os.sep.join(_HERE.split(os.sep)[-3:]),
 )
 """The ends of directories with a `sitecustomize` that starts OpenTelemetry, whichever environment they are in."""
 

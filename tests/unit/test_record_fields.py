@@ -1,0 +1,44 @@
+"""A new field of a record is read, and written by each convention that has a name for it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.call import Request, Response, Usage
+from agentops_otel_litellm.readers import requests
+from agentops_otel_litellm.semconv import openinference
+
+NOT_A_PARAMETER = {"tools_count", "output_type", "guardrail_id"}
+"""Fields of a chat's request that OpenInference's `llm.invocation_parameters` leaves out: it has other attributes for
+tools and formats, and none for guardrails.
+"""
+
+READ_ELSEWHERE = {"partial_cache_hit"}
+"""Fields that hooks inside LiteLLM learn of."""
+
+
+def named_by_readers() -> set[str]:
+    """All texts and names of keyword arguments in the source of the readers."""
+    names = set(requests._ROLE_COUNTS.values())
+    for path in Path(readers.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg:
+                names.add(node.arg)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names.add(node.value)
+    return names
+
+
+@pytest.mark.parametrize("record", [Request, Response, Usage])
+def test_each_field_has_a_reader(record: type) -> None:
+    assert {field.name for field in fields(record)} - named_by_readers() <= READ_ELSEWHERE
+
+
+def test_each_parameter_of_a_chat_is_an_invocation_parameter() -> None:
+    read = {field for field, _ in requests._CHAT.values()}
+    assert read - openinference._PARAMETERS.keys() == NOT_A_PARAMETER

@@ -1,0 +1,18 @@
+"""The table of what releases of LiteLLM lack."""
+
+from __future__ import annotations
+
+import ast
+
+from support.project import ROOT
+from support.releases import LACKS
+
+
+def test_each_row_names_tests_that_exist() -> None:
+    existing = set()
+    for path in (ROOT / "tests").glob("*/test_*.py"):
+        existing.add(path.stem)
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                existing.add(f"{path.stem}::{node.name}")
+    assert {test for lack in LACKS for test in lack.tests} - existing == set()
