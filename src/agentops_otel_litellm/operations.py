@@ -67,7 +67,7 @@ class Operation:
 
     @property
     def calls_a_model(self) -> bool:
-        """Whether it is an operation of generative AI, not LiteLLM's work around such operations."""
+        """Whether the operation is one of generative AI, and not LiteLLM's work around such operations."""
         return self.kind is not Kind.CHAIN
 
     @property

@@ -122,7 +122,7 @@ def live_exporters() -> set[AgentOpsSpanExporter]:
 
 
 def _accepts_span_processors(provider: object) -> TypeGuard[SDKTracerProvider]:
-    """Whether it is a provider of the SDK, or compatible with one."""
+    """Whether a provider is one of the SDK, or compatible with it."""
     return hasattr(provider, "add_span_processor")
 
 
@@ -147,4 +147,4 @@ def _is_delivered_by_agentops(provider: TracerProvider) -> bool:
 
 
 DELIVERY = Delivery()
-"""One for the process, because a processor cannot be removed from a provider."""
+"""The only instance in the process, because a span processor cannot be removed from a provider."""

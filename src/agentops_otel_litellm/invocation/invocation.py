@@ -132,7 +132,9 @@ class Invocation:
         self._unsettled: Callable[[str | None, float | None], None] | None = None
         """Ends the span of the last failed attempt, once the Router has decided on a cooldown."""
         self.settles_attempts = False
-        """Whether it is a route of the Router's Rust core, which decides on a cooldown after the attempt is over."""
+        """Whether this call is a route of the Router's Rust core, which decides on a cooldown when the attempt is
+        over. Then the span of a failed attempt is ended only after this decision.
+        """
         self._enclosing_call: Invocation | None = None
         self.trace_cost: TraceCost | None = None
         """The cost of the trace, if the first span of the trace in this process is the span of a call."""
@@ -200,7 +202,7 @@ class Invocation:
 
     @property
     def calls_a_model(self) -> bool:
-        """Whether it is a call of a model, not an operation around calls, such as a route or a batch."""
+        """Whether this call is a call of a model, and not an operation around calls, such as a route or a batch."""
         return self._operation.calls_a_model
 
     @property
@@ -229,7 +231,8 @@ class Invocation:
         """Restore the context, because LiteLLM has stopped running. If `error` is the end of the stream's iteration,
         the call is completed; any other error fails it.
 
-        A coroutine that is collected before it has finished is closed in a different context, which must not change.
+        If a coroutine is collected before it has finished, this method runs in a different context, which is not
+        changed.
         """
         if error is None:
             if token is not None:

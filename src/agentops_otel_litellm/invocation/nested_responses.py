@@ -55,7 +55,7 @@ class _OwnResult:
     """The response, or the reader of a stream's chunks."""
     facts: ResponseFacts | None = None
     is_rejected: bool = False
-    """Whether LiteLLM has rejected it, and may retry."""
+    """Whether LiteLLM has rejected the result, and may retry."""
 
 
 class NestedResponses:

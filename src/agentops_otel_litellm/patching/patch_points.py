@@ -36,13 +36,13 @@ class PatchPoint:
     wrapper: str
     """The function, written as an entry point, that takes the original and returns its replacement."""
     feature: str = ""
-    """The feature (`features.py`) that needs it: a feature is available if LiteLLM has all its patch points in one
-    module. Empty if its absence is not reported.
+    """The feature (`features.py`) that needs this patch point. A feature is available if LiteLLM has all patch points
+    of the feature in one module. Empty for a patch point whose absence is not reported.
     """
 
     @property
     def is_in_litellm(self) -> bool:
-        """Whether it is in LiteLLM itself, and not in a library that LiteLLM uses."""
+        """Whether the module is a part of LiteLLM, and not of a library that LiteLLM uses."""
         return self.module.startswith("litellm.")
 
     def __str__(self) -> str:

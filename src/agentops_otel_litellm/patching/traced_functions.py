@@ -101,7 +101,9 @@ class Tracing:
         self.telemetry = telemetry
 
     def trace_built(self, client: FunctionType) -> Function:
-        """Wrap LiteLLM's decorator `client`: the functions that it builds, and has built before, are traced."""
+        """Wrap LiteLLM's decorator `client`, so that all functions are traced that the decorator builds or has built
+        before.
+        """
         register_decorator(client, self.trace)
 
         @wraps(client)
@@ -156,8 +158,8 @@ class Tracing:
                 if started is None:
                     return await function(*args, **kwargs)
                 if isinstance(started, Step):
-                    # An error of a step does not end the call: LiteLLM may try again, or the function of the call
-                    # raises it.
+                    # An error of a step does not end the call: LiteLLM may try again, and if not, the call itself
+                    # fails.
                     with started:
                         result = await function(*args, **kwargs)
                     started.add_result(result)
@@ -178,8 +180,7 @@ class Tracing:
             if started is None:
                 return function(*args, **kwargs)
             if isinstance(started, Step):
-                # An error of a step does not end the call: LiteLLM may try again, or the function of the call raises
-                # it.
+                # An error of a step does not end the call: LiteLLM may try again, and if not, the call itself fails.
                 with started:
                     result = function(*args, **kwargs)
                 started.add_result(result)
@@ -200,6 +201,7 @@ class Tracing:
         is_nested: IsNested,
         parameters: Callable[[Parameters], Parameters | None] | None,
     ) -> Callable[[tuple[object, ...], dict[str, object]], Invocation | Step | None]:
+        """Return the function that starts the calls of a traced function."""
         starting = guard("starting a span")
 
         def start_call(args: tuple[object, ...], kwargs: dict[str, object]) -> Invocation | Step | None:
@@ -225,7 +227,8 @@ class Tracing:
                     if request is None:
                         return None
                     invocation = Invocation.begin(telemetry, function.operation, request, context)
-                    # The Router's Rust core, the only one whose request is an argument, decides on cooldowns later.
+                    # Only the functions of the Router's Rust core have `parameters`. The core decides on cooldowns
+                    # later.
                     invocation.settles_attempts = parameters is not None
                 return invocation  # noqa: TRY300 - a signal handler may raise here
             except BaseException as error:

@@ -76,16 +76,16 @@ def price(prices: Prices, call: Call) -> Cost | None:
     """
     usage = call.usage
     unit = unit_of(call.operation)
-    known = [
+    costs_by_unit = [
         prices[name] * number
-        for name, (priced, count) in UNIT_PRICES.items()
-        if name in prices and priced is unit and (number := count(call)) is not None
+        for name, (price_unit, count) in UNIT_PRICES.items()
+        if name in prices and price_unit is unit and (number := count(call)) is not None
     ]
     if usage is not None and (usage.input or usage.output):
-        if any(known):
-            return None  # it is unknown which of the two prices applies
+        if any(costs_by_unit):
+            return None  # it is unknown whether the price per unit or the price per token applies
         return _cost_of_tokens(prices, usage, has_output=call.operation != "embeddings")
-    return Cost(total=sum(known), source="user", per_unit=True) if known else None
+    return Cost(total=sum(costs_by_unit), source="user", per_unit=True) if costs_by_unit else None
 
 
 def _cost_of_tokens(prices: Prices, usage: Usage, *, has_output: bool) -> Cost | None:

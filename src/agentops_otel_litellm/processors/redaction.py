@@ -22,7 +22,7 @@ class Rule:
     required_texts: tuple[str, ...] = ()
     """Texts in lower case. A text is searched for the pattern only if it contains one of them."""
     pattern: re.Pattern[str]
-    """Its group `before` is kept in the text."""
+    """The group `before` of the pattern, if there is one, stays in the text."""
     is_secret: Callable[[str], bool] = bool
     """Whether a text that matches the pattern is a secret."""
 

@@ -70,7 +70,9 @@ def speech_response(result: Any) -> Response:
 
 
 def speech_cost(result: Any) -> Cost | None:
-    """Read LiteLLM's price, and whether it is per character. A price per token is based on estimated tokens."""
+    """Read LiteLLM's price, and whether it is a price per character. Other prices are per token, of estimated
+    tokens.
+    """
     cost, hidden = read_cost(result), getattr(result, "_hidden_params", None)
     name, prices = text(field(hidden, "litellm_model_name")), getattr(sys.modules.get("litellm"), "model_cost", {})
     if cost is None or name is None:

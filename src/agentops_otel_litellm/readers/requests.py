@@ -47,7 +47,7 @@ _OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 
 
 def tool_choice(value: Any) -> str | None:
-    """One of the known choices; `function` for the choice of a certain function or tool, whose name is not read."""
+    """A known keyword, or `function` if the request names a function or a tool, whose name is not read."""
     if isinstance(value, str):
         return value if value in _TOOL_CHOICES else None
     return "function" if isinstance(value, dict) else None

@@ -278,7 +278,9 @@ def reported_usage(stream: Any) -> Usage | None:
 
 
 def merged(reported: Sequence[Usage]) -> Usage:
-    """One usage from several: some providers count the input when they start and the output when they end."""
+    """Merge the usages of several chunks. Some providers report the input in the first chunk and the output in the
+    last.
+    """
     counts: dict[str, int] = {}
     for usage in reported:
         for name, count in vars(usage).items():

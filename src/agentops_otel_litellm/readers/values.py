@@ -175,7 +175,7 @@ def text(value: Any) -> str | None:
 
 
 def texts(value: Any) -> tuple[str, ...] | None:
-    """One string or several."""
+    """The strings in a collection, or a single string."""
     if isinstance(value, str):
         return (value,)
     return tuple(item for item in elements(value) if isinstance(item, str)) or None

@@ -52,7 +52,10 @@ class Termination:
         signal.getsignal = self._reading(self._get_signal)  # type: ignore[assignment]  # wrapped, so it looks alike
 
     def deliver_and_end(self, number: int, _frame: FrameType | None) -> None:
-        """The handler. A second signal ends the process at once, while the handler waits."""
+        """Deliver telemetry, and then end the process by the same signal. This is the handler that is installed.
+
+        It first restores the default action, so that a second signal ends the process at once.
+        """
         self._set_signal(number, signal.SIG_DFL)
         try:
             with guard("flushing before a signal ends the process"):

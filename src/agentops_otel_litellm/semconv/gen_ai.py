@@ -41,7 +41,7 @@ def provider_name(provider: str | None) -> str | None:
 
 
 def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:
-    """One reason per choice; `error` if it was not received."""
+    """The finish reason of each choice; `error` for a choice whose reason was not received."""
     if not reasons:
         return None
     return tuple("error" if reason is None else FINISH_REASONS.get(reason, reason) for reason in reasons)

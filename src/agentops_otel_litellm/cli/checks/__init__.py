@@ -47,7 +47,7 @@ def _records(name: str, check: Check, examined: Examined) -> tuple[Record, ...]:
             problem(
                 name,
                 f"This check failed ({type(error).__name__} at {place_of(error)}), so its other findings are missing.",
-                "Please report it.",
+                "Please report this error.",
             )
         )
     return tuple(found)

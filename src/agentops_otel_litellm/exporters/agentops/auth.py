@@ -40,7 +40,7 @@ class AgentOpsAuth:
         self._url = base and f"{base}/v3/auth/token"
         self._token: str | None = None
         self._replace_at: float | None = None
-        """Time of the monotonic clock; `None` if the expiry of the token is unknown."""
+        """When the token must be replaced, on the monotonic clock; `None` if the expiry of the token is unknown."""
 
     def authorize(self, request: requests.PreparedRequest, deadline: float) -> None:
         """Add a token to the request. Raises `Undelivered` if there is none by the deadline (of the monotonic

@@ -155,9 +155,8 @@ class ConsoleSpanExporter(SpanExporter):
                 lines = [HEADING, *lines]
             drawn = [draw(line, width, call_width, columns) for line in lines]
             text = Text("\n").join(drawn)
-            if (
-                console.options.ascii_only
-            ):  # usually a file on Windows, to which Python would write `\u2192` for an arrow
+            # Usually a file on Windows, to which Python would write `\u2192` for an arrow.
+            if console.options.ascii_only:
                 text.plain = text.plain.translate(PLAIN)
             console.print(text, soft_wrap=True)
         except (OSError, ValueError):  # the output is closed

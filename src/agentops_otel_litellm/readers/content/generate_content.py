@@ -23,7 +23,7 @@ def _request(parameters: Parameters) -> Content:
     return Content(
         instructions=_message(instruction).parts if instruction is not None else None,
         input=tuple(map(_message, each_of(parameters.get("contents")))) or None,
-        tools=tuple(tool for given in each_of(config.get("tools")) for tool in _tools(given)) or None,
+        tools=tuple(tool for value in each_of(config.get("tools")) for tool in _tools(value)) or None,
     )
 
 
@@ -31,8 +31,8 @@ def _response(result: Any) -> tuple[Message, ...]:
     return tuple(map(_candidate, each_of(camel(result).get("candidates"))))
 
 
-def _candidate(given: Any) -> Message:
-    candidate = camel(given)
+def _candidate(value: Any) -> Message:
+    candidate = camel(value)
     message = _message(candidate.get("content") or {"role": "model", "parts": ()})
     return Message(role="assistant", parts=message.parts, finish_reason=_finish_reason(candidate))
 
@@ -53,11 +53,11 @@ def _message(content: Any) -> Message:
     return Message(role="tool" if has_only_results else role, parts=parts)
 
 
-def _part(given: Any) -> Part:
+def _part(value: Any) -> Part:
     """Read one part of a content, which is a text or an object with a single field."""
-    if isinstance(given, str):
-        return Part(type="text", content=given)
-    part = camel(given)
+    if isinstance(value, str):
+        return Part(type="text", content=value)
+    part = camel(value)
     if "text" in part:
         return Part(type="reasoning" if part.get("thought") else "text", content=text(part["text"]) or "")
     for name, read in _PARTS.items():
@@ -94,9 +94,9 @@ _PARTS = {
 }
 
 
-def _tools(given: Any) -> Iterator[Tool]:
+def _tools(value: Any) -> Iterator[Tool]:
     """The functions that an entry of `tools` declares, or the names of the tools of Google's that it enables."""
-    known = camel(given)
+    known = camel(value)
     declared = each_of(known.get("functionDeclarations"))
     for function in map(camel, declared):
         yield Tool(
