@@ -47,38 +47,38 @@ def settings() -> str:
 
 
 def attributes() -> str:
-    """Each field that is recorded of a call, and its attributes."""
+    """Each field of the records of a call, and the attributes that have its value."""
     names: dict[type, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for vocabulary in VOCABULARIES.values():
         for table, attribute, field in _rows(vocabulary):
             if attribute not in names[table.kind][field]:
                 names[table.kind][field].append(attribute)
-    said: list[str] = []
+    lines: list[str] = []
     for kind, by_field in names.items():
         meanings, types = _documented(kind)
         facts = {
             field: f"`{field}`: {meanings[field]}" if field in meanings else _code([field]) for field in [*types, ""]
         }
         rows = [(facts[field], types.get(field, ""), _code(by_field[field])) for field in facts if field in by_field]
-        said += [f"### {kind.__name__}\n", _table(("field", "type", "attributes"), rows), ""]
+        lines += [f"### {kind.__name__}\n", _table(("field", "type", "attributes"), rows), ""]
     for event, vocabulary in EVENTS.items():
-        told = [(_code([attribute]), _code([field])) for _, attribute, field in _rows(vocabulary)]
-        said += [f"### The event `{event}`\n", _table(("attribute", "field"), told), ""]
-    return "\n".join(said).rstrip()
+        event_rows = [(_code([attribute]), _code([field])) for _, attribute, field in _rows(vocabulary)]
+        lines += [f"### The event `{event}`\n", _table(("attribute", "field"), event_rows), ""]
+    return "\n".join(lines).rstrip()
 
 
 def metrics() -> str:
     """Every metric, by its released name."""
-    return _of_metrics(METRICS)
+    return _metrics_table(METRICS)
 
 
 def newest_metrics() -> str:
-    """Those that take their place where the newest names are asked for."""
-    return _of_metrics(NEWEST)
+    """The metrics that replace them if the newest names of the conventions are chosen."""
+    return _metrics_table(NEWEST)
 
 
 def operations() -> str:
-    """Each operation of the catalogue, and what is recorded of it."""
+    """Each operation of the catalogue, and the telemetry that is recorded for it."""
     heads = ("operation", "LiteLLM's functions", "kind", "content", "tokens", "cost", "stream")
     rows = []
     for row in OPERATIONS:
@@ -100,8 +100,8 @@ def operations() -> str:
     return _table(heads, sorted(rows))
 
 
-def _of_metrics(metrics: Iterable[Metric]) -> str:
-    """Rows of one instrument are one."""
+def _metrics_table(metrics: Iterable[Metric]) -> str:
+    """A table of metrics. Rows with the same name are one row."""
     rows = {
         metric.name: (
             f"`{metric.name}`",
@@ -115,7 +115,9 @@ def _of_metrics(metrics: Iterable[Metric]) -> str:
 
 
 def _rows(vocabulary: Vocabulary) -> Iterable[tuple[Table, str, str]]:
-    """Each table, attribute, and the field that it tells; of what takes several attributes how they begin."""
+    """Each row of a vocabulary: its table, its attribute, and the name of its field. For a `Several`, the attribute is
+    the common prefix, and the name of the field is empty.
+    """
     for table in vocabulary.tables:
         for attribute, row in table.rows.items():
             if isinstance(row, Several):
@@ -125,7 +127,7 @@ def _rows(vocabulary: Vocabulary) -> Iterable[tuple[Table, str, str]]:
 
 
 def _documented(kind: type) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """What a record's fields mean, and the types they have."""
+    """The docstrings of a record's fields, and the types of the fields."""
     (declared,) = ast.parse(inspect.getsource(kind)).body
     assert isinstance(declared, ast.ClassDef)
     meanings: dict[str, str] = {}
@@ -159,7 +161,7 @@ WRITTEN = {
 
 
 def page(name: str) -> str:
-    """The page as it should be."""
+    """The text of a page with its current tables."""
     text = (HERE / name).read_text(encoding="utf-8")
     for part, write in WRITTEN[name].items():
         between = re.compile(rf"(?<=<!-- {part} -->\n\n).*?(?=\n\n<!-- /{part} -->)", re.DOTALL)

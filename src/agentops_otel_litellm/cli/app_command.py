@@ -34,7 +34,7 @@ def find_problem(command: Sequence[str], environment: Mapping[str, str]) -> tupl
     if path is None:
         return (
             f"The command {command[0]!r} is not found.",
-            "Correct its name, or activate the environment in which it is installed.",
+            "Correct the name, or activate the environment in which the command is installed.",
         )
     if is_python(command[0]):
         option, where = find_blocking_option(command[1:]), "the command"

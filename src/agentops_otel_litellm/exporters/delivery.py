@@ -127,10 +127,11 @@ def _accepts_span_processors(provider: object) -> TypeGuard[SDKTracerProvider]:
 
 
 def _is_delivered_by_agentops(provider: TracerProvider) -> bool:
-    """Whether the package agentops created the provider, and its exporter works with this OpenTelemetry.
+    """Whether the AgentOps SDK (the package agentops) has created the provider and can export its spans.
 
-    Its releases up to 0.4.21 read private attributes of OpenTelemetry's exporter, and export nothing if these are gone.
-    A release that does not read them is assumed to work.
+    The exporter of the SDK, up to release 0.4.21, reads private attributes of OpenTelemetry's exporter, and exports
+    nothing with releases of OpenTelemetry that lack these attributes. An exporter that does not read them is assumed
+    to work.
     """
     core = sys.modules.get("agentops.sdk.core")
     if core is None or getattr(getattr(core, "tracer", None), "provider", None) is not provider:

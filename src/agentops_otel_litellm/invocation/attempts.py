@@ -42,8 +42,8 @@ class AttemptTracker:
         self._current: RunningAttempt | None = None
         """The attempt that has not ended, if there is one."""
         self._errors: list[BaseException] = []
-        """The exceptions that ended attempts. Each passes through several functions of LiteLLM, but is recorded only
-        once.
+        """The exceptions that ended attempts. An exception passes through several wrapped functions of LiteLLM, but is
+        recorded only once.
         """
 
     @property

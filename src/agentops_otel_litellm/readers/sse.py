@@ -11,7 +11,7 @@ _decode = JSONDecoder().raw_decode  # decodes from an index, without copying
 
 
 class ServerSentEvents:
-    """Parses pieces of bytes, and returns each message when its line is complete. A message is JSON on one line."""
+    """Parses a stream of bytes, and returns each message when it is complete. A message is JSON on one line."""
 
     __slots__ = ("_incomplete_line",)
 

@@ -241,8 +241,8 @@ def _has_finish_reason(stream: Any) -> bool:
 def _chat_stream(stream: Any) -> Any:
     """The chat stream from which LiteLLM makes a text completion stream.
 
-    For OpenAI, LiteLLM makes it with a generator, and the chat stream is a variable of the suspended generator. An
-    asynchronous generator is wrapped in a second one.
+    For OpenAI, the text completion stream is a generator, and the chat stream is a variable of the suspended
+    generator. An asynchronous generator is wrapped in a second one.
     """
     inner = getattr(stream, "completion_stream", None)
     while (frame := _frame_of(inner)) is not None:

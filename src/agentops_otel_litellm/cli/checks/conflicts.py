@@ -63,7 +63,7 @@ def content_without_redaction(examined: Examined) -> Iterator[Record]:
 
 
 def litellms_own_callback(examined: Examined) -> Iterator[Record]:
-    """LiteLLM's own `agentops` callback, which the user has chosen."""
+    """LiteLLM's own `agentops` callback, which the user has chosen by a setting."""
     if examined.settings.litellm_builtin:
         yield notice(
             "AGENTOPS_LITELLM_BUILTIN",

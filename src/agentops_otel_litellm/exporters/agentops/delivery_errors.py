@@ -82,7 +82,7 @@ NO_COLLECTOR = DeliveryError(
 )
 LATE = DeliveryError(
     advice="The collector accepts requests but does not respond in time. Spans are dropped after several requests "
-    "without a response. It may be overloaded, or need a longer AGENTOPS_MAX_WAIT_TIME.",
+    "without a response. If it is not overloaded, increase AGENTOPS_MAX_WAIT_TIME.",
     was_sent=True,
 )
 TOKEN_REJECTED = DeliveryError(
