@@ -25,9 +25,7 @@ AsyncEnding = Callable[[litellm.CustomStreamWrapper], Awaitable[None]]
 
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
-    """A test leaves no stream open. (A stream of a test before may end with its event loop, whenever it is
-    collected.)
-    """
+    """A test leaves no stream open. Streams of earlier tests may wait for the garbage collector."""
     before = list(OPEN_STREAMS._streams)
     yield
     OPEN_STREAMS.settle()
