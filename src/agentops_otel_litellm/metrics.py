@@ -81,7 +81,7 @@ class Metrics:
             BACKGROUND.submit(self.record_waiting)
 
     def record_waiting(self) -> None:
-        """Record the values of all queued calls. A collection waits for a recording that is in progress."""
+        """Record the values of all queued calls. The lock makes a collection of metrics wait for them."""
         with self._recording:
             self._waiting_values = 0
             while True:

@@ -29,7 +29,9 @@ _warned: set[str] = set()
 
 
 def wrap_otel_callback_init(init: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the constructor of the class of all of LiteLLM's OpenTelemetry callbacks, to warn about new ones."""
+    """Wrap the constructor of LiteLLM's OpenTelemetry callbacks, which have one base class: a warning is logged if a
+    new callback records the calls a second time.
+    """
 
     @wraps(init)
     def traced_init(callback: object, *args: object, **kwargs: object) -> None:

@@ -83,13 +83,14 @@ class ExportRecorder(logging.Handler):
     def wrap_exporter(self, name: str, kind: type[SpanExporter]) -> None:
         """Record the exports of an exporter class under the name that the user chose."""
         if kind in self._wrapped:
-            return  # named twice, under two names: the SDK creates only one exporter
+            return  # the user listed the class under two names, and the SDK creates one exporter of it
         self._wrapped.add(kind)
         init: Callable[..., None] = kind.__init__
         export = kind.export
 
         @wraps(init)
         def recorded_init(exporter: SpanExporter, *args: object, **options: object) -> None:
+            # Only exporters that the SDK creates, not an exporter that a different exporter creates inside itself.
             if not self.is_set_up and not self._depth():
                 self._exporters.append(exporter)
             with _Running(self._running, None):
@@ -103,7 +104,7 @@ class ExportRecorder(logging.Handler):
             self.attempts.append(attempt)
             with _Running(self._running, attempt):
                 attempt.delivered = export(exporter, spans) is SpanExportResult.SUCCESS
-            # The AgentOps exporter sends on a thread of its own, whose log lines `emit` cannot attribute.
+            # The AgentOps exporter sends on a thread of its own, so its log lines cannot be attributed to this attempt.
             error = getattr(exporter, "last_error", None)
             attempt.log_lines += [] if error is None else [str(error)]
             return SpanExportResult.SUCCESS if attempt.delivered else SpanExportResult.FAILURE

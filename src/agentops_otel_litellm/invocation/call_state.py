@@ -28,7 +28,7 @@ _READING_APP = guard("reading the user, session, tags and metadata of a call")
 _READING_TARGET = guard("reading the provider of a call")
 _READING_ROUTING = guard("reading the routing of a call")
 _READING_CONTENT = guard("reading message content")
-_READING_OPT_OUT = guard("reading whether LiteLLM's message logging is off, without which no content is captured,")
+_READING_OPT_OUT = guard("reading LiteLLM's setting for message logging (no content is captured)")
 _READING_RESPONSE = guard("reading a response")
 _READING_EXCEPTION = guard("reading an exception")
 

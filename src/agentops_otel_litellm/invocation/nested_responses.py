@@ -48,7 +48,7 @@ _TOTAL_COUNTS = frozenset({"input", "output", "total"})
 
 @dataclass(slots=True)
 class _OwnResult:
-    """A result that belongs to the call."""
+    """A result of the traced call itself, not of a call that LiteLLM makes inside it."""
 
     api_format: readers.ApiFormat
     result: object

@@ -148,6 +148,7 @@ def record_rejected_response(post_call_processing: Function) -> Function:
         try:
             return post_call_processing(*args, **kwargs)
         except Exception:
+            # LiteLLM discards the response, and may retry. The result of a retry replaces it.
             with _RECORDING_REPLACED:
                 state = current_state()
                 if state is not None:

@@ -82,7 +82,9 @@ class StreamUsage:
         return traced_get_stream_options
 
     def hide_usage(self, init: Function) -> Function:
-        """Patch the initialiser of LiteLLM's stream objects: it removes the options that were added here."""
+        """Patch the initialiser of LiteLLM's stream objects, so that the application does not get the chunk with usage,
+        which it did not request: the options that this class has added are removed from the stream object.
+        """
 
         @wraps(init)
         def traced_init(stream: StreamObject, *args: object, **kwargs: object) -> None:
@@ -90,6 +92,7 @@ class StreamUsage:
             with _HIDING:
                 if isinstance(stream.stream_options, AddedOptions):
                     stream.stream_options, stream.send_stream_usage = None, False
+                    # Older releases discard the usage of a stream without the options. The span needs it.
                     if not hasattr(stream, "_record_usage_only_chunk"):
                         stream.chunk_creator = _UsageKeepingChunkCreator(stream)
 

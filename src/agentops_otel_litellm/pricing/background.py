@@ -91,7 +91,7 @@ class PackagePrices:
                 with IMPORTS.delay_forks():
                     from agentops_otel_litellm.pricing import genai_prices
 
-                    genai_prices.import_all()
+                    genai_prices.import_lazy_modules()
             except ModuleNotFoundError as error:
                 if error.name != PACKAGE:
                     raise

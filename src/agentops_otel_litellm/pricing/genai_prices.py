@@ -75,9 +75,9 @@ class _UntracedUpdater(UpdatePrices):
             return super().fetch()
 
 
-def import_all() -> None:
-    """Compute a price, so that the package imports the modules that it imports lazily. A call of the application must
-    not import them, because the process may fork meanwhile.
+def import_lazy_modules() -> None:
+    """Compute a price, so that genai-prices imports now what it imports lazily. Otherwise a traced call would import
+    these modules, and if the process forked during the import, the child could never import them.
     """
     usage = calls.Usage(input=1, output=1, cache_read=1)
     timing = calls.Timing(started_at=0)

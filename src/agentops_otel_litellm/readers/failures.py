@@ -33,11 +33,13 @@ _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-
 def read_failure(error: BaseException) -> Failure:
     """Read the facts of an exception: its classes and codes. Its text, which may quote prompts and keys, is not read.
 
-    The type can always be read. The other facts are read one by one; one that cannot be read is absent.
+    The type can always be read. The other facts are read one by one, and a fact that cannot be read is absent.
     """
+    # LiteLLM raises this class in the middle of a stream, so that the Router starts a fallback.
     cause: Any = getattr(error, "original_exception", None)
     if isinstance(cause, BaseException) and type(error).__name__ == "MidStreamFallbackError":
         error = cause
+    # Names that are not plain identifiers could contain anything: the next class in the hierarchy is used.
     kind = next(each for each in type(error).__mro__ if _CLASS.fullmatch(each.__name__))
     known: dict[str, Any] = {}
     for name, read in _FACTS.items():

@@ -40,7 +40,7 @@ def image_request(parameters: Parameters) -> Request:
 
 
 def _images_count(image: Any) -> int | None:
-    """The number of images. Only a list contains several: a tuple is one file with its name and type."""
+    """The number of images to edit. Only a list contains several: a tuple is one file with its name and type."""
     return len(image) if isinstance(image, list) else None if image is None else 1
 
 

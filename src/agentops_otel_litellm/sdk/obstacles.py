@@ -139,7 +139,7 @@ def _problem_of_endpoint(variable: str, text: str) -> tuple[str, str] | None:
     if split.port == GRPC_PORT:
         return (
             f"{variable} has port {GRPC_PORT}, the port of OTLP over gRPC, but OTLP is sent over HTTP.",
-            f"Use the port of OTLP over HTTP, as a rule 4318: {variable}={example}",
+            f"Use the port of OTLP over HTTP, usually 4318: {variable}={example}",
         )
     path = split.path.rstrip("/")
     if is_base and path.endswith(tuple(f"/v1/{each.lower()}" for each in SIGNALS)):

@@ -85,15 +85,17 @@ class Table:
                 self._converted[name] = (*self._converted.get(name, ()), (attribute, row[1]))
 
     def write(self, record: object, attributes: Attributes) -> None:
-        """Add the attributes of `record`. An exception of a row's function is not caught."""
+        """Add the attributes of `record`, whose unknown fields are not in `vars(record)`. Exceptions of a `convert`
+        function are raised.
+        """
         copied, converted = self._copied, self._converted
-        for name, known in vars(record).items():
+        for name, field_value in vars(record).items():
             if name in copied:
                 for attribute in copied[name]:
-                    attributes[attribute] = known
+                    attributes[attribute] = field_value
             if name in converted:
                 for attribute, convert in converted[name]:
-                    value = convert(known)
+                    value = convert(field_value)
                     if value is not None:
                         attributes[attribute] = value
 

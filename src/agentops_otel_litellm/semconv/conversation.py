@@ -88,8 +88,8 @@ def _instructions(content: Content) -> list[Turn]:
 
 
 def fit_items(items: Iterable[Sequence[Group]], max_attributes: int) -> list[Sequence[Group]]:
-    """The first items, as many as have at most `max_attributes` attributes together. If the first one does not fit,
-    its first groups.
+    """The longest beginning of `items` that has at most `max_attributes` attributes in total. If the first item alone
+    has more, the beginning of its groups.
     """
     fit: list[Sequence[Group]] = []
     for groups in items:

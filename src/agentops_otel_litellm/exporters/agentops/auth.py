@@ -72,7 +72,7 @@ class AgentOpsAuth:
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise Undelivered(replace(NO_TOKEN, cause=type(error).__name__)) from None
         if found is None:
-            rejected = KEY_REJECTED.get(response.status_code) if _is_token_server(response) else None
+            rejected = KEY_REJECTED.get(response.status_code) if _is_from_token_server(response) else None
             raise Undelivered(with_response(rejected or NO_TOKEN, response))
         return found[0]
 
@@ -97,9 +97,9 @@ def with_response(error: DeliveryError, response: requests.Response) -> Delivery
     )
 
 
-def _is_token_server(response: requests.Response) -> bool:
-    """Whether a response is from the token server, whose errors are JSON, and not from a proxy in between, which may
-    reject a request temporarily.
+def _is_from_token_server(response: requests.Response) -> bool:
+    """Whether an error response is from the token server, which describes errors in JSON. A proxy in between does not,
+    and may reject requests only for a while.
     """
     try:
         content = response.json()

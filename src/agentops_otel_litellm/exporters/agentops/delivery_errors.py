@@ -22,7 +22,7 @@ class Consequence(Enum):
     SPLIT = "The spans are sent in smaller parts; a span that cannot be sent alone is dropped."
     DROPPED = "The spans are dropped, because they would be rejected again."
     PARTLY_REJECTED = "The collector rejected some of the spans, and accepted the others."
-    STOPPED = "No spans can be delivered until the user changes a setting; none are queued."
+    STOPPED = "No spans can be delivered until the user changes a setting. New spans are dropped, not queued."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
