@@ -96,7 +96,7 @@ def _missing(signal: str, name: str, environment: Environment) -> MissingExporte
     variable = f"OTEL_{signal}_EXPORTER"
     if name == "otlp":
         protocol = protocol_variable(signal, environment)
-        http = f"unset {protocol} to send OTLP over HTTP, as a rule to port 4318."
+        http = f"unset {protocol} to send OTLP over HTTP, usually to port 4318."
         if wanted is None:
             text = f"{protocol}={environment[protocol]!r} is not a supported protocol."
             return MissingExporter(signal, name, text, f"Use grpc or http/protobuf, or {http}")
