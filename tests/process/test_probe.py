@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
+import requests
 
+from agentops_otel_litellm.cli import probe
 from agentops_otel_litellm.cli.checks import delivery
 from agentops_otel_litellm.cli.examined import Examined
 from agentops_otel_litellm.cli.record import Record, State
@@ -108,3 +111,20 @@ def test_a_process_that_comes_to_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(subprocess, "run", lambda *_command, **_options: done)
     (found,) = sent(OTEL_TRACES_EXPORTER="console")
     assert (found.state, found.text) == (State.PROBLEM, "the exporters cannot be set up")
+
+
+def test_a_retry_without_time_left_does_not_hide_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, the SDK's retry can begin after its time limit."""
+    errors = iter([requests.ConnectionError("BadStatusLine"), ValueError("the timeout is below 0")])
+
+    def send(*_arguments: object) -> NoReturn:
+        raise next(errors)
+
+    monkeypatch.setattr(requests.Session, "send", send)
+    recorder, attempt = probe.ExportRecorder(), probe.Attempt("otlp")
+    recorder.wrap_requests()
+    with probe._Running(recorder._running, attempt):
+        for _ in range(2):
+            with pytest.raises((requests.ConnectionError, ValueError)):
+                requests.Session().send(requests.PreparedRequest())
+    assert attempt.error == "BadStatusLine"

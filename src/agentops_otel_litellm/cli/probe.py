@@ -128,7 +128,9 @@ class ExportRecorder(logging.Handler):
             try:
                 response = send(session, request, **options)
             except Exception as error:
-                attempt.error, attempt.status = _error_name(error), None
+                # If a retry has no time left, requests raises ValueError. The error before that is the cause.
+                if isinstance(error, requests.RequestException) or not attempt.error:
+                    attempt.error, attempt.status = _error_name(error), None
                 raise
             attempt.error, attempt.status = "", response.status_code
             return response
