@@ -163,11 +163,11 @@ def test_a_configuration_file(more: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not has("openinference.instrumentation.litellm"), reason="OpenInference's: `tox -e nested`")
 def test_another_instrumentation_of_litellm() -> None:
-    """One line says that calls are told of twice, and how to have them told of once; ours is told all the same."""
+    """One log line states that calls are recorded twice, and how to change that. Ours are recorded all the same."""
     with AgentOpsPlatform() as platform, OpenAIProvider() as provider:
         given = {**platform.environment, **without_others("litellm"), "PROVIDER": provider.base_url}
         done = launch(sys.executable, "-c", f"{PRELUDE}completion(**chat)", **given)
-    (line,) = (line for line in done.stderr.splitlines() if "told of twice" in line)
-    assert line.startswith("OpenInference also traces LiteLLM: ")
+    (line,) = (line for line in done.stderr.splitlines() if "recorded twice" in line)
+    assert line.startswith("OpenInference also records LiteLLM calls: ")
     assert f"{OTHERS}=litellm." in line
     assert [span.name for span in platform.spans if span.scope == SCOPE] == ["chat gpt-4o"]
