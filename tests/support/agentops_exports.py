@@ -73,8 +73,8 @@ def export(to: AgentOpsSpanExporter, name: str = "chat gpt-4o") -> SpanExportRes
 
 UNANSWERED = (
     "Spans are queued for AgentOps (ReadTimeout): The collector accepts requests but does not respond in time. "
-    "Spans are dropped after several requests without a response. It may be overloaded, or need a longer "
-    "AGENTOPS_MAX_WAIT_TIME."
+    "Spans are dropped after several requests without a response. If it is not overloaded, "
+    "increase AGENTOPS_MAX_WAIT_TIME."
 )
 
 
