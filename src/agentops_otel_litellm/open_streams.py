@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class OpenStream(Protocol):
-    """The methods of an invocation that are used here."""
+    """The methods of an invocation with a stream that are used here."""
 
     def abandon(self) -> None:
         """End the stream, because nobody can read it any more."""
 
     def disown(self) -> None:
-        """Do not record the stream, because the parent process ends it."""
+        """In a forked child: do not record the stream, because the parent process records it."""
 
     def open_stream_call(self) -> Call | None:
-        """The call as known now, if it is a call of a model and its stream is open."""
+        """The call as known now; `None` if its stream has ended, or if it does not call a model."""
 
 
 class OpenStreams:

@@ -78,8 +78,8 @@ class AttemptTracker:
         self._errors.append(error)
 
     def add_mapped_error(self, error: BaseException, original: object, at: float, target: Target) -> None:
-        """Record that LiteLLM has mapped the exception `original` to `error`, which ends the open attempt, or is a
-        second exception of the attempt that `original` ended.
+        """Record `error`, to which LiteLLM has mapped the exception `original`. If an attempt is open, `error` ends it.
+        If `original` has ended the attempt, `error` is added to the exceptions of that attempt.
         """
         if self.is_open:
             self.fail(error, at, target)

@@ -97,8 +97,8 @@ def record_retry_async(with_retries: Function) -> Function:
 
 
 def record_client_retry(sleep_for_retry: Function) -> Function:
-    """Record a retry of OpenAI's client, to which LiteLLM passes the number of retries. The function waits before the
-    retry.
+    """Wrap the function with which OpenAI's client waits before a retry: the attempt before it has failed, and a new
+    one begins after it. LiteLLM lets this client retry by itself.
     """
 
     @wraps(sleep_for_retry)
@@ -112,7 +112,7 @@ def record_client_retry(sleep_for_retry: Function) -> Function:
 
 
 def record_client_retry_async(sleep_for_retry: Function) -> Function:
-    """Record a retry of OpenAI's asynchronous client."""
+    """Wrap the same function of OpenAI's asynchronous client."""
 
     @wraps(sleep_for_retry)
     async def traced_sleep_for_retry(client: object, *args: object, **kwargs: object) -> object:

@@ -14,7 +14,7 @@ _ONLY_BASE64 = re.compile(r"(?=[A-Za-z0-9]*[+/])[A-Za-z0-9+/]{256,}={0,2}")
 
 
 def remove_media(beginning: str, full_length: int) -> tuple[str, int]:
-    """Replace media in a text by marks: `data:` URLs, or base64 if the text consists of nothing else.
+    """Replace media in a text by marks. Media are `data:` URLs anywhere in the text, or base64 as the whole text.
 
     `beginning` is the beginning of a text that has `full_length` characters. Returns the changed beginning, and the
     length that the text would have with this beginning. If the beginning ends within media, the rest of the text is

@@ -86,7 +86,9 @@ def transcription_request(parameters: Parameters) -> Request:
 
 
 def transcription_response(result: Any) -> Response:
-    """Read a transcript. The language is omitted for providers whose transcripts LiteLLM completes with English."""
+    """Read a transcript. The language is read only if LiteLLM returns the provider's transcript unchanged. For other
+    providers LiteLLM sets it to English, whatever was spoken.
+    """
     transcript, hidden = fields_of(result), getattr(result, "_hidden_params", None)
     provider = provider_named(keyword(field(hidden, "custom_llm_provider")) or "")
     return replace(

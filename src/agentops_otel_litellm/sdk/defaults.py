@@ -94,7 +94,7 @@ DEFAULTS: Mapping[str, Default] = {
         partial(default_exporter, "LOGS"),
     ),
     "OTEL_EXPORTER_OTLP_PROTOCOL": Default(
-        "The transport of OTLP, HTTP or gRPC. gRPC needs an additional package.", ("http/protobuf",)
+        "The transport for OTLP. gRPC needs an additional package.", ("http/protobuf",)
     ),
     "OTEL_EXPORTER_OTLP_COMPRESSION": Default("The compression of OTLP.", ("gzip",)),
     "OTEL_EXPORTER_OTLP_TIMEOUT": Default(

@@ -32,18 +32,20 @@ def check(examined: Examined) -> Iterator[Record]:
 
 
 def _launcher(examined: Examined) -> Record:
-    """Report which `opentelemetry-instrument` is on PATH, and whether it belongs to this Python."""
-    path = examined.variables.get("PYTHONPATH", "").split(os.pathsep)
-    if any(map(starts_opentelemetry, path)):
-        loaded = getattr(sys.modules.get("sitecustomize"), "__file__", None) or ""
-        started = starts_opentelemetry(str(Path(loaded).parent))
+    """Report whether OpenTelemetry is started through PYTHONPATH. If not, report which `opentelemetry-instrument` is on
+    PATH, and whether it belongs to this Python.
+    """
+    python_path = examined.variables.get("PYTHONPATH", "").split(os.pathsep)
+    if any(map(starts_opentelemetry, python_path)):
+        loaded = getattr(sys.modules.get("sitecustomize"), "__file__", None)
+        doctor_is_traced = loaded is not None and starts_opentelemetry(str(Path(loaded).parent))
         return notice(
             LAUNCHER,
             "doctor runs under opentelemetry-instrument"
-            if started
+            if doctor_is_traced
             else "a sitecustomize on PYTHONPATH starts OpenTelemetry in every Python process",
             "Run doctor without opentelemetry-instrument, which sets variables that this report then shows as yours."
-            if started
+            if doctor_is_traced
             else "",
         )
     beside = Path(sys.executable).with_name(LAUNCHER)

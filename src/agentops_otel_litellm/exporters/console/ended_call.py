@@ -59,21 +59,24 @@ class EndedCall:
             "provider": self._text("provider") or "",
             "time": duration((ended - started) / 1e9 if started and ended else None),
             "1st token": duration(self._number("first token" if self._has_llm else "first chunk")),
-            **format_usage(self.used()),
+            **format_usage(self.tally()),
         }
         if self.is_group:  # the cost is the sum for the calls beneath it, and is not added to the totals
             cells["cost"] = dollars(self._number("trace cost"))
         return Line(indent=indent, call=call, cells=cells, outcome=self.outcome)
 
-    def used(self) -> Tally:
-        """The tally of this call: the tokens, the cost, and whether it has failed."""
-        used = {
+    def tally(self) -> Tally:
+        """What this call adds to the totals: one call, its tokens and cost, whether it failed, and whether its cost is
+        unknown although it has tokens.
+        """
+        has_failed = self.outcome[1] == "red"
+        amounts = {
             "calls": 1,
-            "failed": int(self.outcome[1] == "red"),
+            "failed": int(has_failed),
             **{name: self._number(name) for name in ("input", "output", "cost")},
         }
-        used["unpriced"] = int(used["cost"] is None and bool(used["input"] or used["output"]))
-        return {name: amount for name, amount in used.items() if amount is not None}
+        amounts["unpriced"] = int(amounts["cost"] is None and bool(amounts["input"] or amounts["output"]))
+        return {name: amount for name, amount in amounts.items() if amount is not None}
 
     def _outcome(self) -> Styled:
         """The outcome of the call; blank if it is unknown."""

@@ -120,7 +120,7 @@ class ConsoleSpanExporter(SpanExporter):
         calls = {span.context.span_id: EndedCall(span) for span in spans if _is_call(span)}
         for call in calls.values():
             if not call.is_group:
-                self._totals.add(call.model or "unknown model", call.used(), call.trace_id)
+                self._totals.add(call.model or "unknown model", call.tally(), call.trace_id)
 
         def find(span_id: int) -> Node | None:
             return batch.get(span_id) or self._open_spans.find(span_id)
