@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from support.servers import LoopbackHandler, LoopbackServer
+from support.servers.otlp_receiver import OTLPReceiver
 
 PROGRAM = """
     from agentops_otel_litellm import init
@@ -105,3 +106,23 @@ def test_a_provider_of_the_application_is_left_to_it() -> None:
     """
     ended = exits(program, OTEL_TRACES_EXPORTER="none", OTEL_METRICS_EXPORTER="none", OTEL_LOGS_EXPORTER="none")
     assert (ended.returncode, ended.stdout) == (0, "shut down on MainThread\n"), ended.stderr
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_provider_that_the_application_has_shut_down(is_first: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """It is not shut down a second time, of which the SDK would warn; one that it has not is."""
+    program = f"""
+        from agentops_otel_litellm import init
+        init()
+        from opentelemetry import _logs, metrics, trace
+        trace.get_tracer("test").start_span("it").end()
+        if {is_first}:
+            for provider in trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider():
+                provider.shutdown()
+    """
+    with OTLPReceiver() as receiver:
+        ended = exits(program, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
+    assert (ended.returncode, ended.stdout) == (0, ""), ended.stderr
+    assert "once" not in ended.stderr
+    assert "already" not in ended.stderr.replace("agentops already loaded", "")
+    assert [span.name for span in receiver.spans] == ["it"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -22,6 +22,8 @@ GRACE = 0.1
 """Seconds after the time limit in which an export that has just timed out can log it."""
 STARTS_THREADS_AT_EXIT = sys.version_info[:2] != (3, 12)
 """Whether Python starts threads after the main thread has ended, before it calls `atexit` handlers."""
+SDK_HANDLERS = ("_atexit_handler", "_at_exit_handler")
+"""Attributes in which the SDK's providers have their `atexit` handler. `None` after a shutdown."""
 
 
 class _Shutdown:
@@ -30,8 +32,8 @@ class _Shutdown:
     The thread is started earlier, because `atexit` handlers cannot start threads since Python 3.12.
     """
 
-    def __init__(self, shutdown: Callable[[], object]) -> None:
-        self._shutdown = shutdown
+    def __init__(self, provider: Any) -> None:  # noqa: ANN401 - a provider of any signal
+        self._provider = provider
         self._may_begin = ReentrantEvent()
         self._is_over = ReentrantEvent()
         start_thread(self._run, "agentops-shutdown")
@@ -40,13 +42,17 @@ class _Shutdown:
         self._may_begin.wait(threading.TIMEOUT_MAX)
         try:
             with ignored_faults():  # metric readers raise if an export fails; exporters have logged it
-                self._shutdown()
+                self._provider.shutdown()
         finally:
             self._is_over.set()
 
     def begin(self) -> None:
-        atexit.unregister(self._shutdown)  # the SDK's handler would log a warning about a second shutdown
-        self._may_begin.set()
+        """Let the shutdown begin, unless the application has shut down the provider. The SDK logs a second shutdown."""
+        if any(getattr(self._provider, name, self._provider) is None for name in SDK_HANDLERS):
+            self._is_over.set()
+        else:
+            atexit.unregister(self._provider.shutdown)
+            self._may_begin.set()
 
     def wait(self, timeout: float) -> None:
         self._is_over.wait(timeout)
@@ -84,12 +90,9 @@ class ProcessExit:
             self._prepare()
 
     def _prepare(self) -> None:
-        with (
-            guard("preparing the shutdown of providers at exit"),
-            suppress(RuntimeError),
-        ):  # the system has no more threads
-            shutdowns = [getattr(provider, "shutdown", None) for provider in self._providers]
-            self._shutdowns = [_Shutdown(shutdown) for shutdown in shutdowns if shutdown is not None]
+        # `RuntimeError`: the system has no more threads.
+        with guard("preparing the shutdown of providers at exit"), suppress(RuntimeError):
+            self._shutdowns = [_Shutdown(provider) for provider in self._providers if hasattr(provider, "shutdown")]
 
     def _shut_down(self) -> None:
         with guard("shutting down at exit"):
