@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import textwrap
 import threading
 
 import pytest
 
+from support.launching import run_program
 from support.servers import LoopbackHandler, LoopbackServer
 from support.servers.otlp_receiver import OTLPReceiver
 
@@ -40,14 +38,7 @@ class AnswersTogether(LoopbackHandler):
 
 def exits(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
     variables = {"OTEL_SERVICE_NAME": "test", "OTEL_METRICS_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "otlp"}
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        env={**os.environ, **variables, **environment},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    return run_program(program, **{**variables, **environment})
 
 
 @pytest.mark.parametrize("process", ["the first", "a forked child"])

@@ -11,22 +11,15 @@ from importlib.metadata import PackageNotFoundError, version
 import pytest
 
 from agentops_otel_litellm.fork import FORK, PARTS
+from support.launching import launch, run_program
 from support.servers.otlp_receiver import OTLPReceiver
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-PYTHON = [sys.executable, "-W", "ignore::DeprecationWarning"]  # Python 3.12 warns of forks beside threads
+OPTIONS = ("-W", "ignore::DeprecationWarning")  # Python 3.12 warns of forks beside threads
 
 
 def run(program: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AGENTOPS_"))}
-    return subprocess.run(
-        [*PYTHON, "-c", textwrap.dedent(program)],
-        env={**environment, "LITELLM_LOCAL_MODEL_COST_MAP": "True", **variables},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_program(program, *OPTIONS, **variables)
 
 
 def test_every_part_of_a_process_is_registered() -> None:
@@ -184,15 +177,7 @@ def test_children_of_a_forkserver_deliver_what_ended(collector: OTLPReceiver, tm
                     print(process.exitcode)
         """)
     )
-    launcher = os.path.join(os.path.dirname(sys.executable), "opentelemetry-instrument")  # noqa: PTH118, PTH120
-    ran = subprocess.run(
-        [launcher, *PYTHON, str(program)],
-        env={**os.environ, **exporting_to(collector)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    ran = launch(sys.executable, *OPTIONS, str(program), **exporting_to(collector))
     assert ran.stdout == "0\n0\n", ran.stderr
     assert sorted(span.name for span in collector.spans) == ["forkserver", "spawn"]
 

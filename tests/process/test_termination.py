@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.launching import run_program
 from support.servers import LoopbackHandler, LoopbackServer
 from support.servers.otlp_receiver import OTLPReceiver
 
@@ -181,16 +182,9 @@ PROGRAMS: dict[str, tuple[str, int, str, list[str]]] = {
 
 
 def run(program: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AGENTOPS_"))}
-    environment |= {"OTEL_SERVICE_NAME": "test", "OTEL_BSP_SCHEDULE_DELAY": "600000", **variables}
-    return subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", textwrap.dedent(BEFORE) + textwrap.dedent(program)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    variables = {"OTEL_SERVICE_NAME": "test", "OTEL_BSP_SCHEDULE_DELAY": "600000", **variables}
+    whole = textwrap.dedent(BEFORE) + textwrap.dedent(program)
+    return run_program(whole, "-W", "ignore::DeprecationWarning", **variables)
 
 
 @pytest.fixture
@@ -230,22 +224,15 @@ def test_the_setting_switches_it_off(collector: OTLPReceiver) -> None:
 
 def test_nothing_is_installed_outside_the_main_thread() -> None:
     """Where Python lets nobody set handlers."""
-    program = textwrap.dedent("""
+    program = """
         import signal, threading
         own = signal.signal, signal.getsignal
         from agentops_otel_litellm import init
         thread = threading.Thread(target=init)
         thread.start(); thread.join()
         print((signal.signal, signal.getsignal) == own)
-    """)
-    ran = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "OTEL_TRACES_EXPORTER": "none"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """
+    ran = run_program(program, OTEL_TRACES_EXPORTER="none")
     assert ran.stdout == "True\n", ran.stderr
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -31,8 +32,18 @@ def environment(**variables: str) -> dict[str, str]:
 
 def launch(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command under the launcher to its end."""
+    return run(str(LAUNCHER), *command, **variables)
+
+
+def run_program(program: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the text of a program to its end, without the launcher. `options` are Python's."""
+    return run(sys.executable, *options, "-c", textwrap.dedent(program), **variables)
+
+
+def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
     return subprocess.run(
-        [str(LAUNCHER), *command],
+        command,
         env=environment(**variables),
         capture_output=True,
         text=True,
