@@ -10,6 +10,7 @@ import logging
 from importlib.metadata import version
 from types import MappingProxyType
 
+from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import ignored_faults
 
 logger = logging.getLogger(__name__)
@@ -78,3 +79,13 @@ class Features:
 
 
 FEATURES = Features()
+
+
+def require_features_of(call: Call) -> None:
+    """Warn, at the first such call, if LiteLLM lacks functions of a feature that the application uses with the call."""
+    if call.failure is not None:
+        FEATURES.require(ERRORS)
+    if call.routing is not None and call.routing.model_group is not None and call.routing.model_id is not None:
+        FEATURES.require(ROUTES)
+        if call.failure is not None:
+            FEATURES.require(COOLDOWNS)

@@ -17,7 +17,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.features import FEATURES
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.patching import patches
+from agentops_otel_litellm.patching import wrapping
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS, PatchPoint, missing
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions
 
@@ -73,7 +73,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         is_imported = self._patch_or_watch([point for point in PATCH_POINTS if point.is_in_litellm])
         if is_imported:
             with guard("replacing references to LiteLLM's functions"):
-                patches.replace_aliases()
+                wrapping.replace_aliases()
 
     def _patch_or_watch(self, points: Sequence[PatchPoint]) -> bool:
         """Patch imported modules at once, and the others on import. Returns whether any module is imported."""
@@ -103,7 +103,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         STREAM_USAGE.wanted = False
         self._loaded = False
         with guard("restoring LiteLLM's functions"):
-            patches.undo()
+            wrapping.undo()
         self._patched = frozenset()
         FEATURES.clear()
 
@@ -117,7 +117,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             return  # LiteLLM moved the module; a separate row has its new name
         with guard("instrumenting LiteLLM"):
             self._load()
-            if patches.patch(module, point.name, resolve_name(point.wrapper)):
+            if wrapping.patch(module, point.name, resolve_name(point.wrapper)):
                 self._patched |= {point}
                 if point.feature and not missing(point.feature, self._patched):
                     FEATURES.provide(point.feature)

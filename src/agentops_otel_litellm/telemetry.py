@@ -25,7 +25,6 @@ from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
-from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.pricing.background import PackagePrices
 from agentops_otel_litellm.processors import pipeline
 from agentops_otel_litellm.processors.content import drop_content
@@ -35,11 +34,12 @@ from agentops_otel_litellm.semconv.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTI
 from agentops_otel_litellm.semconv.llm import ATTEMPT, ATTEMPT_EVENT
 from agentops_otel_litellm.semconv.metrics import METRICS, Metric
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.completion_hook import Hook
-    from agentops_otel_litellm.invocation.trace_cost import TraceCost
+    from agentops_otel_litellm.invocation.nesting import TraceCost
 
 logger = logging.getLogger(__name__)
 

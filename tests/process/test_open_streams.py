@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from agentops_otel_litellm import background, open_streams
+from agentops_otel_litellm import background, tracked_objects
 from agentops_otel_litellm.background import Background
-from agentops_otel_litellm.open_streams import OpenStreams
+from agentops_otel_litellm.tracked_objects import OpenStreams
 
 SETUP = """
 import os, sys
@@ -118,7 +118,7 @@ def test_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(_run: object, _name: str) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(open_streams, "BACKGROUND", Background())
+    monkeypatch.setattr(tracked_objects, "BACKGROUND", Background())
     streams, first, second = OpenStreams(), Stream(), Stream()
     with monkeypatch.context() as without:
         without.setattr(background, "start_thread", start)

@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from packaging.version import Version
 
 from agentops_otel_litellm.operations import BILLED, OPERATIONS, operation_of
-from agentops_otel_litellm.patching import patches
+from agentops_otel_litellm.patching import wrapping
 from agentops_otel_litellm.readers import API_FORMATS
 from agentops_otel_litellm.version import SCOPE
 from support.releases import RELEASE
@@ -55,7 +55,7 @@ def differences(seen: Mapping[str, set[str]]) -> list[str]:
 
 def traced_functions() -> Iterator[FunctionType]:
     """The functions that the instrumentor has put in the place of LiteLLM's."""
-    return (each for each in patches._originals if isinstance(each, FunctionType) and each.__code__.co_name in _TRACED)
+    return (each for each in wrapping._originals if isinstance(each, FunctionType) and each.__code__.co_name in _TRACED)
 
 
 def names_outside_the_catalogue() -> frozenset[str]:

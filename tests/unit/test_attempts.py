@@ -10,7 +10,7 @@ from typing import cast
 import litellm
 import pytest
 
-from agentops_otel_litellm.patching import attempt_hooks
+from agentops_otel_litellm.patching import hooks
 from support.apps import App
 from support.attempts import attempts_of
 from support.failed_attempts import (
@@ -102,8 +102,8 @@ def test_an_error_that_is_made_of_another_is_the_same_attempts(telemetry: Record
     def exception_type(model: str, original_exception: BaseException) -> Exception:
         return RuntimeError(model, original_exception)
 
-    turn_to_provider = attempt_hooks.record_attempt(lambda _logging: None)
-    made = attempt_hooks.record_failed_attempt(exception_type)
+    turn_to_provider = hooks.record_attempt(lambda _logging: None)
+    made = hooks.record_failed_attempt(exception_type)
 
     def tried(*, again: bool = True, **_kwargs: object) -> object:
         if not again:

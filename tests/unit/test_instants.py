@@ -73,7 +73,7 @@ def test_memory_does_not_grow_with_the_stream() -> None:
 
     def size(instants: ChunkTimes) -> int:
         bands = [instants._bands, *instants._bands.values(), *instants._bands]
-        return sum(map(sys.getsizeof, (instants._exact_times, *bands)))
+        return sum(map(sys.getsizeof, (instants.latest_times, *bands)))
 
     gaps = spread(100_000)
     instants, _ = instants_of(gaps)
@@ -84,7 +84,7 @@ def test_memory_does_not_grow_with_the_stream() -> None:
         sizes.append(size(instants))
     assert len(instants) == 1_000_010
     assert max(sizes) < 100_000
-    assert len(instants._exact_times) <= ChunkTimes.MAX_EXACT
+    assert len(instants.latest_times) <= ChunkTimes.MAX_EXACT
     assert abs(sizes[-1] - sizes[0]) <= 16_384  # as much as of those kept
 
 

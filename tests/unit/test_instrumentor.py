@@ -13,7 +13,7 @@ import pytest
 
 import agentops_otel_litellm
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.patching import patches
+from agentops_otel_litellm.patching import wrapping
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
 from support.instrumented import Reinstrument
 from support.recorder import Recorder
@@ -46,7 +46,7 @@ def test_a_module_under_two_names_is_patched_once(
     )
     monkeypatch.setitem(sys.modules, former, module)
     with instrumented_with(Recorder()):
-        assert patches._originals[module.anthropic_messages_handler] not in patches._originals
+        assert wrapping._originals[module.anthropic_messages_handler] not in wrapping._originals
 
 
 @pytest.mark.parametrize("name", ["completion", "acompletion", "text_completion", "embedding"])

@@ -9,7 +9,7 @@ import litellm
 import pytest
 
 from agentops_otel_litellm import LiteLLMInstrumentor
-from agentops_otel_litellm.patching import patches
+from agentops_otel_litellm.patching import wrapping
 from agentops_otel_litellm.patching.traced_functions import Tracing
 from support.instrumented import Reinstrument
 from support.recorder import Recorder
@@ -25,7 +25,7 @@ def module_with(**members: object) -> ModuleType:
 def own_patches(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the test patches is forgotten with it."""
     for name in ("_originals", "_patched", "_built"):
-        monkeypatch.setattr(patches, name, type(getattr(patches, name))())
+        monkeypatch.setattr(wrapping, name, type(getattr(wrapping, name))())
 
 
 class Holder:
@@ -51,19 +51,19 @@ def test_a_method_stays_what_it_was(name: str) -> None:
     before = vars(Holder)[name]
     seen: list[object] = []
 
-    def wrapper(function: patches.Function) -> patches.Function:
+    def wrapper(function: wrapping.Function) -> wrapping.Function:
         def ours(*args: object) -> object:
             seen.append(args)
             return function(*args)
 
         return ours
 
-    assert patches.patch(module, f"Holder.{name}", wrapper)
+    assert wrapping.patch(module, f"Holder.{name}", wrapper)
     assert getattr(Holder(), name)(3) == 3
     if name != "plain":
         assert getattr(Holder, name)(4) == 4
     assert len(seen) == (1 if name == "plain" else 2)
-    patches.undo()
+    wrapping.undo()
     assert vars(Holder)[name] is before
 
 
@@ -82,7 +82,7 @@ def test_uninstrumenting_leaves_what_the_app_put_there(instrumented_with: Reinst
         vars(main)["litellm"] = instead
         LiteLLMInstrumentor().uninstrument()
         assert vars(main)["litellm"] is instead
-        assert not any(each in patches._originals for each in (litellm.main.acompletion, litellm.main.completion))
+        assert not any(each in wrapping._originals for each in (litellm.main.acompletion, litellm.main.completion))
         vars(main)["litellm"] = litellm
         LiteLLMInstrumentor().instrument()
 

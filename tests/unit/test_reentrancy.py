@@ -15,13 +15,13 @@ from opentelemetry.trace import SpanKind
 
 from agentops_otel_litellm import background
 from agentops_otel_litellm.background import Background, ReentrantEvent
-from agentops_otel_litellm.callbacks import backstop
 from agentops_otel_litellm.exporters.console import ConsoleSpanExporter
-from agentops_otel_litellm.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.patching import backstop
 from agentops_otel_litellm.patching.traced_functions import Tracing
 from agentops_otel_litellm.semconv import choose_vocabularies
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry
+from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 from support.logged_warnings import LoggedWarnings
 
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
@@ -56,7 +56,7 @@ def test_a_call_that_is_collected_ends_on_a_thread_of_ours() -> None:
         await Suspended()
 
     call = tracing.trace(function)()
-    call.send(None)  # type: ignore[attr-defined]  # a coroutine
+    call.send(None)
     del call
     gc.collect()
     OPEN_STREAMS.settle(10)

@@ -17,7 +17,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, StatusCode
 
-from agentops_otel_litellm.patching import patches
+from agentops_otel_litellm.patching import wrapping
 from support.apps import MESSAGES, App, SyncApp
 from support.expected import CHAT_REQUEST, EMBEDDING_REQUEST, answer, identity, priced, tokens
 from support.logging_worker import settle
@@ -27,7 +27,7 @@ from support.servers.openai_provider import OpenAIProvider, Script
 
 def kept(function: str) -> Callable[..., Any]:
     """LiteLLM's function as it was before it was instrumented, where nobody looks: in a partial."""
-    unseen: Callable[..., Any] = patches._originals[getattr(litellm.main, function)]
+    unseen: Callable[..., Any] = wrapping._originals[getattr(litellm.main, function)]
     return partial(unseen)
 
 

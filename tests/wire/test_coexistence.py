@@ -21,8 +21,10 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agentops_otel_litellm import LiteLLMInstrumentor
-from agentops_otel_litellm.callbacks import coexistence
-from agentops_otel_litellm.callbacks.coexistence import warn_of_other_recorders
+from agentops_otel_litellm.patching import other_instrumentations
+from agentops_otel_litellm.patching.other_instrumentations import warn_of_other_recorders
+from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.telemetry import Telemetry
 from support.apps import MESSAGES, App, AsyncApp
 from support.callback_lists import LISTS, called_and_logged
 from support.instrumented import RECORDER, Reinstrument
@@ -38,13 +40,13 @@ TWICE = (
 
 @pytest.fixture(autouse=True)
 def _nothing_told_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(coexistence, "_warned", set())
+    monkeypatch.setattr(other_instrumentations, "_warned", set())
     for name in LISTS:
         monkeypatch.setattr(litellm, name, [])
     monkeypatch.setattr(litellm_logging, "_in_memory_loggers", [])
-    warn_of_other_recorders.cache_clear()
+    other_instrumentations._checked.clear()
     yield
-    warn_of_other_recorders.cache_clear()
+    other_instrumentations._checked.clear()
 
 
 OTEL_TWICE = TWICE.format(
@@ -191,11 +193,11 @@ def test_a_callback_that_was_there_before(
     """It is found at the first call, and not looked for again."""
     litellm.success_callback.append(litellms_own(telemetry))
     assert len(logged.take()) == 1
-    coexistence._warned.clear()
+    other_instrumentations._warned.clear()
     with instrumented_with(telemetry):
         app.ask("completion")
         assert len(logged.take()) == 1
-        coexistence._warned.clear()
+        other_instrumentations._warned.clear()
         app.ask("embedding")
         assert logged.take() == []
 
@@ -214,11 +216,11 @@ def test_another_instrumentation_is_told_of(logged: LoggedWarnings, monkeypatch:
     module = ModuleType("openinference.instrumentation.litellm")
     module.LiteLLMInstrumentor = Another  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    warn_of_other_recorders()
+    warn_of_other_recorders(cast("Telemetry", TRACING.telemetry))
     assert logged.take() == []
-    warn_of_other_recorders.cache_clear()
+    other_instrumentations._checked.clear()
     Another().instrument()
-    warn_of_other_recorders()
+    warn_of_other_recorders(cast("Telemetry", TRACING.telemetry))
     (line,) = logged.take()
     assert line == TWICE.format("OpenInference", "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")
 

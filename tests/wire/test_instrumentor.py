@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from agentops_otel_litellm import LiteLLMInstrumentor, operations, semconv, version
 from agentops_otel_litellm.call import Usage
-from agentops_otel_litellm.patching import patches
+from agentops_otel_litellm.patching import wrapping
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.semconv import metrics
 from support.conformance import Emitted
@@ -46,7 +46,7 @@ def test_late_instrument_and_uninstrument(provider: OpenAIProvider, instrumented
             litellm.completion(**chat(provider))
             assert [span.name for span in recorder.spans()] == ["chat gpt-4o"] * 2
             traced = litellm.main.completion
-            original = patches._originals[traced]
+            original = wrapping._originals[traced]
             LiteLLMInstrumentor().uninstrument()
             assert litellm.main.completion is original
             assert app.completion is original

@@ -11,7 +11,7 @@ import litellm
 import pytest
 from opentelemetry.trace import StatusCode
 
-from agentops_otel_litellm.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 from support import releases
 from support.apps import App, AsyncApp
 from support.recorder import Recorder, attributes_of, seconds

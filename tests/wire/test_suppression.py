@@ -15,7 +15,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from opentelemetry.context import attach, detach, get_current, set_value
 
-from agentops_otel_litellm.invocation import suppression
+from agentops_otel_litellm.invocation import nesting
 from support import releases
 from support.apps import MESSAGES, App
 from support.callback_lists import called_and_logged
@@ -116,14 +116,14 @@ def test_opentelemetrys_own_find_what_takes_their_data(monkeypatch: pytest.Monke
         def merge(self, other: object, *, overwrite: bool) -> None:
             self.kept = (other, overwrite)
 
-    monkeypatch.setattr(suppression, "_suppressing", {})
+    monkeypatch.setattr(nesting, "_suppressing", {})
     module = ModuleType("util_genai")
-    suppression._suppress_util_genai("KEY", "InferenceData", module)
-    assert suppression._suppressing == {}
+    nesting._suppress_util_genai("KEY", "InferenceData", module)
+    assert nesting._suppressing == {}
     module.KEY, module.InferenceData = "their.key", InferenceData  # type: ignore[attr-defined]
-    suppression._suppress_util_genai("KEY", "InferenceData", module)
-    (data,) = suppression._suppressing.values()
+    nesting._suppress_util_genai("KEY", "InferenceData", module)
+    (data,) = nesting._suppressing.values()
     assert isinstance(data, InferenceData)
     data.merge(InferenceData(), overwrite=True)
     assert data.kept is None
-    assert suppression.suppress_others({"their.key": "the app's", "other": 1}) == {"their.key": "the app's", "other": 1}
+    assert nesting.suppress_others({"their.key": "the app's", "other": 1}) == {"their.key": "the app's", "other": 1}

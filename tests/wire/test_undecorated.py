@@ -19,7 +19,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from agentops_otel_litellm.invocation.stream_proxy import TracedStream
-from agentops_otel_litellm.patching import patches, traced_functions
+from agentops_otel_litellm.patching import traced_functions, wrapping
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from support.apps import Caller
@@ -255,7 +255,7 @@ def ours_of(function: Any) -> Iterator[object]:  # noqa: ANN401 - functions are 
     while function is not None:
         if function.__code__.co_filename == traced_functions.__file__:
             yield function
-        function = patches._originals.get(function)
+        function = wrapping._originals.get(function)
 
 
 def test_what_was_imported_before_is_one_span_too(

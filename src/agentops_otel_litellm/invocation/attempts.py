@@ -118,18 +118,23 @@ class AttemptTracker:
         """
         if self._current is not None:
             self._current.ended, self._current.target, self._current.failure = ended, target, failure
-        tried = [each for each in self._attempts if not each.from_cache]
-        made = (
-            Attempt(
-                number=number,
-                model=each.target.model,
-                provider=each.target.provider,
-                model_group=each.routing.model_group,
-                model_id=each.routing.model_id,
-                started=each.began - started,
-                duration=(ended if each.ended is None else each.ended) - each.began if each.sent_request else None,
-                failure=each.failure,
-            )
-            for number, each in enumerate(tried, 1)
-        )
-        return Attempts(made=tuple(made)) if tried else None
+        made: list[Attempt] = []
+        for each in self._attempts:
+            if not each.from_cache:
+                end = ended if each.ended is None else each.ended
+                attempt = Attempt(
+                    number=len(made) + 1,
+                    model=each.target.model,
+                    provider=each.target.provider,
+                    model_group=each.routing.model_group,
+                    model_id=each.routing.model_id,
+                    started=each.began - started,
+                    duration=end - each.began if each.sent_request else None,
+                    failure=each.failure,
+                )
+                made.append(attempt)
+        return Attempts(made=tuple(made)) if made else None
+
+
+NO_ATTEMPTS = AttemptTracker()
+"""The attempts of a call whose objects were released."""

@@ -23,36 +23,38 @@ class ChunkTimes:
     MAX_EXACT = 1_024
     """Maximum number of exact times, which take 8 KiB. Most streams have fewer chunks."""
 
-    __slots__ = ("_bands", "_exact_times", "_first", "_longest", "_summarised_count")
+    __slots__ = ("_bands", "_first", "_longest", "_summarised_count", "latest_times")
 
     def __init__(self) -> None:
-        self._exact_times = array("d")
+        self.latest_times = array("d")
+        """The times that are not summarised. Whoever appends a time calls `summarise` beyond `MAX_EXACT` times."""
         self._first: float | None = None
         self._bands: dict[int, _Band] = {}
         self._summarised_count = 0
         self._longest = 0.0
 
     def add(self, at: float) -> None:
-        self._exact_times.append(at)
-        if len(self._exact_times) > self.MAX_EXACT:
-            self._summarise()
+        """Add the time at which a chunk was received."""
+        self.latest_times.append(at)
+        if len(self.latest_times) > self.MAX_EXACT:
+            self.summarise()
 
     def __len__(self) -> int:
-        return self._summarised_count + len(self._exact_times)
+        return self._summarised_count + len(self.latest_times)
 
     @property
     def first(self) -> float | None:
-        return self._exact_times[0] if self._first is None and self._exact_times else self._first
+        return self.latest_times[0] if self._first is None and self.latest_times else self._first
 
     @property
     def latest(self) -> float | None:
-        return self._exact_times[-1] if self._exact_times else None
+        return self.latest_times[-1] if self.latest_times else None
 
     def gaps(self) -> Mapping[float, int]:
         """Return gap in seconds → number of such gaps. Call it after the last `add`."""
         if not self._bands:
             return Counter(self._exact_gaps())
-        self._summarise()
+        self.summarise()
         gaps: Counter[float] = Counter()
         *others, last = (self._bands[index] for index in sorted(self._bands))
         for band in (*others, last.without(self._longest)):
@@ -62,16 +64,16 @@ class ChunkTimes:
         return gaps
 
     def _exact_gaps(self) -> Iterable[float]:
-        chunk_times = sorted(self._exact_times)  # threads that share a stream may add times out of order
+        chunk_times = sorted(self.latest_times)  # threads that share a stream may add times out of order
         return map(sub, chunk_times[1:], chunk_times)
 
-    def _summarise(self) -> None:
+    def summarise(self) -> None:
         """Add the gaps between the exact times to the bands, and keep only the latest time."""
         gaps = sorted(self._exact_gaps())
         if self._first is None:
-            self._first = self._exact_times[0]
+            self._first = self.latest_times[0]
         self._summarised_count += len(gaps)
-        self._exact_times = self._exact_times[-1:]
+        self.latest_times = self.latest_times[-1:]
         self._longest = max([self._longest, *gaps[-1:]])
         while gaps:
             index = ceil(log2(max(gaps[0], _MIN_GAP) / _BASE_GAP) * _BANDS_PER_DOUBLING)

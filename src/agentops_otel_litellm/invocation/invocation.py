@@ -1,4 +1,4 @@
-"""Invocation: a call while it is in progress."""
+"""Invocation: a call while it is in progress, from the request to the last chunk."""
 
 from __future__ import annotations
 
@@ -7,24 +7,38 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from threading import Lock
-from time import perf_counter
-from types import TracebackType
+from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, attach, create_key, detach, get_current
-from opentelemetry.trace import INVALID_SPAN, get_current_span, set_span_in_context
+from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.trace import set_span_in_context
 
+from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import BACKGROUND
-from agentops_otel_litellm.call import Call, StreamOutcome
-from agentops_otel_litellm.features import COOLDOWNS, ERRORS, FEATURES, ROUTES
-from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.attempts import RunningAttempt
-from agentops_otel_litellm.invocation.call_state import CallState
-from agentops_otel_litellm.invocation.streamed_response import StreamedResponse
-from agentops_otel_litellm.invocation.suppression import suppress_others
-from agentops_otel_litellm.invocation.trace_cost import TraceCost, trace_cost_of
-from agentops_otel_litellm.open_streams import OPEN_STREAMS
+from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutcome
+from agentops_otel_litellm.call.content import Content
+from agentops_otel_litellm.features import require_features_of
+from agentops_otel_litellm.guard import guard, log_fault
+from agentops_otel_litellm.invocation.attempts import NO_ATTEMPTS, AttemptTracker, RunningAttempt
+from agentops_otel_litellm.invocation.chunk_times import ChunkTimes
+from agentops_otel_litellm.invocation.finished_call import (
+    ResponseFacts,
+    finished_call,
+    initial_call,
+    read_routing,
+    read_target,
+)
+from agentops_otel_litellm.invocation.nested_responses import NestedResponses, nested_responses_of
+from agentops_otel_litellm.invocation.nesting import (
+    CURRENT,
+    SPAN_OUTSIDE,
+    TraceCost,
+    span_outside,
+    suppress_others,
+    trace_cost_of,
+)
+from agentops_otel_litellm.tracked_objects import OPEN_STREAMS, mark_as_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -35,78 +49,74 @@ if TYPE_CHECKING:
     from agentops_otel_litellm.operations import Operation
     from agentops_otel_litellm.telemetry import Telemetry
 
-CURRENT = create_key("agentops_otel_litellm.invocation")
-"""The key of an OpenTelemetry context for the current invocation."""
-
-_SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
-"""The key of an invocation's context for the span that was current outside of all invocations."""
-
-
-def outside_of_calls(context: Context) -> Context:
-    """Return the context in which the current span is not the span of a call, but the span that was current before."""
-    span = _span_outside(context)
-    return context if span is get_current_span(context) else set_span_in_context(span, context)
-
-
-def _span_outside(context: Context) -> Span:
-    current, invocation = get_current_span(context), context.get(CURRENT)
-    if not isinstance(invocation, Invocation) or not invocation.has_span_id_of(current):
-        return current
-    span: Span = context.get(_SPAN_OUTSIDE, INVALID_SPAN)  # type: ignore[assignment]  # nothing else is put there
-    return span
-
-
-def invocation_in(context: Mapping[str, object]) -> Invocation | None:
-    """The current invocation of a context, if its call has not ended."""
-    invocation = context.get(CURRENT)
-    return invocation if isinstance(invocation, Invocation) and invocation.open else None
-
-
-def call_in(context: Mapping[str, object]) -> Invocation | None:
-    """The current invocation of a model call in a context, if the call has not ended."""
-    invocation = invocation_in(context)
-    return invocation if invocation is not None and invocation.calls_a_model else None
-
-
-def is_suppressed(context: Mapping[str, object]) -> bool:
-    """Whether instrumentation is suppressed in this context.
-
-    OpenTelemetry's `is_instrumentation_enabled()` is not used, because it would get the current context twice.
-    """
-    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))
-
-
+_READING_CONTENT = guard("reading message content")
 _RECORDING_NESTED = guard("recording the result of a nested call")
-_RELATING_CALL = guard("finding the enclosing call and the route of a call")
-_READING_REQUEST = guard("reading the request of a call")
 _ENDING_SPAN = guard("ending a span")
-_READING_CALL = guard("reading a finished call")
 _CANCELLATIONS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
 class Invocation:
-    """One call, from the request to the last chunk. It starts the span of the call, and ends it exactly once."""
+    """One call. It starts the span of the call, collects what LiteLLM discloses, and ends the span exactly once."""
 
-    __slots__ = (
-        "__weakref__",
-        "_context",
-        "_enclosing_call",
-        "_ending",
-        "_finalizer",
-        "_is_finished",
-        "_operation",
-        "_outer_context",
-        "_route",
-        "_route_attempt",
-        "_span",
-        "_streamed",
-        "_telemetry",
-        "_unsettled",
-        "_waiting_since",
-        "settles_attempts",
-        "state",
-        "trace_cost",
-    )
+    # The request, read when the call starts and only if the span is recorded.
+    is_recorded = False
+    """Whether the call's span is recorded. If it is not, because the call is not sampled, only metrics are recorded,
+    and two steps are omitted: calculating a price that LiteLLM does not have yet, and reading the parts of a price.
+    """
+    request: Request | None = None
+    app: App | None = None
+    content: Content | None = None
+    """The content of the request; `None` if no content is captured."""
+
+    # What LiteLLM's functions disclose during the call. Hooks set these.
+    translation: object = None
+    """LiteLLM's translation of the request into messages, with which it calls a different LiteLLM function."""
+    cooldown_time: float | None = None
+    """Seconds for which the Router has put the call's deployment into cooldown."""
+    nested: NestedResponses | None = None
+    """The results inside the call, if LiteLLM called itself or made other calls for it; otherwise `None`."""
+    provider_response: object = None
+    """The provider's part of a response, if the rest is from LiteLLM's cache."""
+    is_usage_estimated = False
+    """Whether LiteLLM has estimated the usage, because the provider counted no tokens."""
+    calculated_usage: object = None
+    """The usage of a stream as LiteLLM calculated it. It contains estimates of tokens that the provider did not count.
+    """
+    estimate: Estimate | None = None
+    """LiteLLM's estimate of the usage, if the provider counted no tokens."""
+    unreturned_facts: ResponseFacts | None = None
+    """What was read from a result that LiteLLM does not return, as in a realtime session."""
+    error: BaseException | None = None
+    """The error of the call, if LiteLLM does not raise it."""
+
+    # The stream, if the result is one.
+    chunks: readers.Chunks | None = None
+    """Accumulates the chunks; no chunk is kept."""
+    transcript: readers.Transcript | None = None
+    """Accumulates the content of the chunks; `None` if no content is captured."""
+    chunk_times: ChunkTimes
+    _waiting_since: float | None = None
+    """When LiteLLM returned a stream, or a coroutine or stream manager that the application has not used yet."""
+    _finalizer: finalize[..., object] | None = None
+
+    # The calls around this call.
+    trace_cost: TraceCost | None = None
+    """The cost of the trace, if the first span of the trace in this process is the span of a call."""
+    settles_attempts = False
+    """Whether this call is a route of the Router's Rust core, which decides on a cooldown after the attempt. Then the
+    span of a failed attempt is ended only after this decision.
+    """
+    _enclosing_call: Invocation | None = None
+    _route: Invocation | None = None
+    """The route of which this call is an attempt. `_route_attempt` is the attempt."""
+    _route_attempt: RunningAttempt | None = None
+    _unsettled: Callable[[str | None, float | None], None] | None = None
+    """Ends the span of the last failed attempt, once the Router has decided on a cooldown."""
+
+    _is_finished = False
+    """Whether the span is being ended."""
+
+    # --- the start ------------------------------------------------------------------------------------------
 
     def __init__(
         self,
@@ -114,42 +124,45 @@ class Invocation:
         operation: Operation,
         parameters: Mapping[str, object],
         context: Context,
+        started_at: int | None = None,
     ) -> None:
+        """Start the span.
+
+        `parameters` are the arguments of LiteLLM's function by name, and `context` is the context of the application.
+        `started_at`, in nanoseconds since the epoch, is given only for a call that started earlier.
+        """
         self._telemetry = telemetry
-        self._operation = operation
+        self.operation = operation
+        self.calls_a_model = operation.calls_a_model
+        """Whether this call is a call of a model, and not an operation around calls, such as a route or a batch."""
+        self.api_format = readers.api_format_of(operation)
+        self.parameters = parameters
+        self.logging: object = readers.read_logging_object(parameters)
+        """LiteLLM's logging object of the call, the last one if LiteLLM made several; `None` before the first."""
+        self.first_logging = self.logging
+        """The first logging object has the routing of the call, the last one its result."""
+        if self.logging is not None:
+            mark_as_known(self.logging)
+        self.attempts = AttemptTracker()
         self._ending = Lock()
-        self._is_finished = False
-        """Whether the span is being ended."""
+        self.has_ended = self._ending.locked
+        """`has_ended()` returns whether the call has ended."""
         self._outer_context: Context | None = context
         """The context in which the application made the call."""
-        self._streamed: StreamedResponse | None = None
-        self._waiting_since: float | None = None
-        """When LiteLLM returned a coroutine or a stream manager that the application has not used yet."""
-        self._finalizer: finalize[..., object] | None = None
-        self._route: Invocation | None = None
-        """The route of which this call is an attempt. `_route_attempt` is the attempt."""
-        self._route_attempt: RunningAttempt | None = None
-        self._unsettled: Callable[[str | None, float | None], None] | None = None
-        """Ends the span of the last failed attempt, once the Router has decided on a cooldown."""
-        self.settles_attempts = False
-        """Whether this call is a route of the Router's Rust core, which decides on a cooldown when the attempt is
-        over. Then the span of a failed attempt is ended only after this decision.
-        """
-        self._enclosing_call: Invocation | None = None
-        self.trace_cost: TraceCost | None = None
-        """The cost of the trace, if the first span of the trace in this process is the span of a call."""
-        self.state = CallState(operation, parameters)
-        """The facts that are known about the call."""
-        suppressed: Mapping[str, object] = suppress_others(context) if operation.calls_a_model else {}
-        self._span: Span = telemetry.start(self.state.initial_call(), context)
+        self.started_at, self.started = time_ns() if started_at is None else started_at, perf_counter()
+        suppressed: Mapping[str, object] = suppress_others(context) if self.calls_a_model else {}
+        self._span: Span = telemetry.start(initial_call(self), context)
         # The span is open, and only an invocation ends it. So nothing below may raise, except a signal handler.
         inside = {**suppressed, **set_span_in_context(self._span, context)}
-        self._context: Context | None = Context({**inside, CURRENT: self, _SPAN_OUTSIDE: _span_outside(context)})
+        self.context: Context | None = Context({**inside, CURRENT: self, SPAN_OUTSIDE: span_outside(context)})
+        """The context in which LiteLLM runs for the call; `None` after the call has ended."""
         try:
-            with _RELATING_CALL:
+            try:
                 self._relate_to_others(context)
-            with _READING_REQUEST:
-                self._read_request(context)
+                if self._span.is_recording():
+                    self._read_request(context)
+            except Exception as fault:  # as in a guard
+                log_fault("reading a request", fault)
         except BaseException as error:
             self.end_with_error(error)
             raise
@@ -175,56 +188,50 @@ class Invocation:
 
     def _relate_to_others(self, context: Context) -> None:
         """Find the trace's cost, the enclosing call and the route that the call is a part of."""
-        parent, open_parent = context.get(CURRENT), invocation_in(context)
-        self.trace_cost = trace_cost_of(
-            self._span, context, parent.trace_cost if isinstance(parent, Invocation) else None
-        )
-        if open_parent is not None:
-            is_call = open_parent.calls_a_model
-            self._enclosing_call = open_parent if is_call else open_parent._enclosing_call  # noqa: SLF001 - same class
-            if open_parent.operation == "route":
-                self._add_to_route(open_parent)
+        try:
+            parent: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+            self.trace_cost = trace_cost_of(self._span, context, None if parent is None else parent.trace_cost)
+            if parent is not None and not parent.has_ended():
+                self._enclosing_call = parent
+                if not parent.calls_a_model:
+                    self._enclosing_call = parent._enclosing_call  # noqa: SLF001 - same class
+                if parent.operation.name == "route":
+                    self._add_to_route(parent)
+        except Exception as fault:  # as in a guard
+            log_fault("finding the enclosing call and the route of a call", fault)
+
+    def _add_to_route(self, route: Invocation) -> None:
+        """Add this call to the attempts of the route, if it is a call of one of the Router's deployments.
+
+        Different calls inside a route, for instance a call that chooses a deployment, have no id of a deployment. If an
+        earlier attempt waits for the Router's decision on a cooldown, it is ended: the decision was that there is none.
+        """
+        routing = read_routing(self)
+        if routing is not None and routing.model_id is not None:
+            route.settle_attempt()
+            self._route = route
+            self._route_attempt = route.attempts.add(self.started, read_target(self), routing)
 
     def _read_request(self, context: Context) -> None:
-        """Read the request, if the span is recorded."""
-        state, telemetry = self.state, self._telemetry
-        if self._span.is_recording():
-            state.reader.is_recorded = True
-            state.read_request()
-            state.read_app(context, telemetry.metadata_keys, telemetry.baggage_keys)
-            if telemetry.records_content:
-                state.read_content()
+        """Read the request, before LiteLLM can change the parameters."""
+        telemetry, parameters, self.is_recorded = self._telemetry, self.parameters, True
+        try:
+            self.request = self.api_format.request(parameters)
+        except Exception as fault:  # as in a guard
+            log_fault("reading a request", fault)
+        try:
+            self.app = readers.read_app(parameters, context, telemetry.metadata_keys, telemetry.baggage_keys)
+        except Exception as fault:  # as in a guard
+            log_fault("reading the user, session, tags and metadata of a call", fault)
+        if telemetry.records_content and self.api_format.content is not None:
+            with _READING_CONTENT:
+                self.content = self.api_format.content.request(parameters)
 
-    @property
-    def open(self) -> bool:
-        """Whether the call has not ended."""
-        return not self._ending.locked()
-
-    @property
-    def calls_a_model(self) -> bool:
-        """Whether this call is a call of a model, and not an operation around calls, such as a route or a batch."""
-        return self._operation.calls_a_model
-
-    @property
-    def operation(self) -> str:
-        """The name of its operation."""
-        return self._operation.name
-
-    def has_span(self, span: Span) -> bool:
-        """Whether `span` is the span of this call."""
-        return span is self._span
-
-    def has_span_id_of(self, span: Span) -> bool:
-        """Whether `span` has the ids of this call's span. Callbacks run in a non-recording span with the same ids."""
-        return span is self._span or span.get_span_context() == self._span.get_span_context()
-
-    def running(self) -> Running:
-        """Return the context manager of a block in which LiteLLM runs for the call."""
-        return Running(self)
+    # --- while LiteLLM runs ---------------------------------------------------------------------------------
 
     def enter(self) -> Token[Context] | None:
         """Make the call's span the current span, until `leave`, because LiteLLM starts to run for the call."""
-        context = self._context
+        context = self.context
         return None if context is None else attach(context)
 
     def leave(self, token: Token[Context] | None, error: BaseException | None = None) -> None:
@@ -243,41 +250,42 @@ class Invocation:
                 detach(token)
             else:  # a signal handler raised an exception before the token was stored
                 self._restore_outer_context()
-        if self._streamed is not None and isinstance(error, StopIteration | StopAsyncIteration):
+        if self.chunks is not None and isinstance(error, StopIteration | StopAsyncIteration):
             self._end("completed")
         else:
             self._fail(error)
 
-    def end_with_error(self, error: BaseException) -> None:
-        """End the call, if it has not ended, because `error` is being raised in the application.
+    def has_span(self, span: Span) -> bool:
+        """Whether `span` is the span of this call."""
+        return span is self._span
 
-        A signal handler may have raised it at any point of this package's code. If the context of the call is still the
-        current one, the outer context is restored, because nothing else will detach it.
+    def has_span_id_of(self, span: Span) -> bool:
+        """Whether `span` has the ids of this call's span. Callbacks run in a non-recording span with the same ids."""
+        return span is self._span or span.get_span_context() == self._span.get_span_context()
+
+    def settle_attempt(self, model_id: str | None = None, cooldown_time: float | None = None) -> None:
+        """End the span of the last failed attempt, if it still waits for the Router's decision.
+
+        `cooldown_time` is in seconds, `None` if the deployment `model_id` is not put into cooldown.
         """
-        if self.open and get_current().get(CURRENT) is self:
-            self._restore_outer_context()
-        self._fail(error)
+        unsettled, self._unsettled = self._unsettled, None
+        if unsettled is not None:
+            unsettled(model_id, cooldown_time)
 
-    def _fail(self, error: BaseException) -> None:
-        self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
-
-    def _restore_outer_context(self) -> None:
-        if self._outer_context is not None:
-            attach(self._outer_context)
-
-    def end_with_result(self, result: object) -> None:
-        """End the call with the response that LiteLLM has returned, which is not a stream."""
-        error = self.state.error
-        self._offer_to_enclosing_call(result)
-        self._end("completed" if error is None else "failed", result=result, error=error)
+    # --- the stream -----------------------------------------------------------------------------------------
 
     def start_stream(self, stream: object) -> None:
         """Start to record the stream that LiteLLM has returned. The application may read it or drop it."""
         self._offer_to_enclosing_call(stream)
-        if self.state.nested is not None:
-            self.state.nested.set_result(stream)
-        self._streamed = StreamedResponse(self.state.chunks(stream), perf_counter(), self.state.transcript())
-        self.state.attempts.forget_errors()
+        if self.nested is not None:
+            self.nested.set_result(stream)
+        if self.content is not None and self.api_format.content is not None:
+            make_transcript = self.api_format.content.transcript
+            self.transcript = None if make_transcript is None else make_transcript()
+        self.chunk_times = ChunkTimes()
+        self.chunks = self.api_format.chunks(stream)
+        self._waiting_since = perf_counter()
+        self.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 
     def wait_for_use(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
@@ -297,17 +305,6 @@ class Invocation:
             self._finalizer.detach()
         OPEN_STREAMS.discard(self)
 
-    def add_chunk(self, token: Token[Context] | None, chunk: object) -> None:
-        """Record `chunk`, which the stream has just returned, and detach the context that `enter` attached with
-        `token`.
-        """
-        now = perf_counter()
-        if token is not None:
-            detach(token)
-        streamed = self._streamed
-        if streamed is not None:
-            streamed.add(chunk, now)
-
     def drop_stream(self) -> None:
         """Have the background thread end the call, because the application has dropped the stream.
 
@@ -316,16 +313,50 @@ class Invocation:
         LiteLLM's stream is released here, so that it is finalized on the thread and in the context in which the
         application dropped it.
         """
-        if self.open:
+        if not self.has_ended():
             with suppress(Exception):  # logging would wait for a lock
                 self._release_stream()
             OPEN_STREAMS.end_dropped(self)
 
     def _release_stream(self) -> None:
-        if self._streamed is not None:
-            self._streamed.chunks.release()
-        if self.state.nested is not None:
-            self.state.nested.release_streams()
+        if self.chunks is not None:
+            self.chunks.release()
+        if self.nested is not None:
+            self.nested.release_streams()
+
+    def open_stream_call(self) -> Call | None:
+        """The call with the facts that are known now; `None` if its stream is not open, or it calls no model.
+
+        Any thread may call this.
+        """
+        if self.chunks is None or not self.calls_a_model:
+            return None
+        call = initial_call(self)
+        return None if self.has_ended() else call
+
+    # --- the end --------------------------------------------------------------------------------------------
+
+    def end_with_result(self, result: object) -> None:
+        """End the call with the response that LiteLLM has returned, which is not a stream."""
+        error = self.error
+        self._offer_to_enclosing_call(result)
+        self._end("completed" if error is None else "failed", result=result, error=error)
+
+    def end_with_error(self, error: BaseException) -> None:
+        """End the call, if it has not ended, because `error` is being raised in the application.
+
+        A signal handler may have raised it at any point of this package's code. If the context of the call is still the
+        current one, the outer context is restored, because nothing else will detach it.
+        """
+        if not self.has_ended() and get_current().get(CURRENT) is self:
+            self._restore_outer_context()
+        self._fail(error)
+
+    def end_logged(self, facts: ResponseFacts | None, duration: float | None, error: BaseException | None) -> None:
+        """End a call that LiteLLM's logging reports after its end. `duration` is in seconds, `None` if unknown."""
+        self.unreturned_facts = facts
+        if self._ending.acquire(blocking=False):
+            self._complete(duration, "completed" if error is None else "failed", result=None, error=error)
 
     def close(self) -> None:
         """End the call, because the application has closed the stream."""
@@ -337,25 +368,6 @@ class Invocation:
         """
         self._end("abandoned")
 
-    def open_stream_call(self) -> Call | None:
-        """The call with the facts that are known now; `None` if its stream is not open, or it calls no model.
-
-        Any thread may call this.
-        """
-        if self._streamed is None or not self.calls_a_model:
-            return None
-        call = self.state.initial_call()
-        return call if self.open else None
-
-    def settle_attempt(self, model_id: str | None = None, cooldown_time: float | None = None) -> None:
-        """End the span of the last failed attempt, if it still waits for the Router's decision.
-
-        `cooldown_time` is in seconds, `None` if the deployment `model_id` is not put into cooldown.
-        """
-        unsettled, self._unsettled = self._unsettled, None
-        if unsettled is not None:
-            unsettled(model_id, cooldown_time)
-
     def disown(self) -> None:
         """Do not record the call: this process is a fork, and its parent records it."""
         self._ending.acquire(blocking=False)
@@ -364,11 +376,25 @@ class Invocation:
             self.trace_cost.discard(self._span)
         self._release()
 
+    def _fail(self, error: BaseException) -> None:
+        self._end("cancelled" if isinstance(error, _CANCELLATIONS) else "failed", error=error)
+
+    def _restore_outer_context(self) -> None:
+        if self._outer_context is not None:
+            attach(self._outer_context)
+
+    def _offer_to_enclosing_call(self, result: object) -> None:
+        """Report the result to the enclosing call, because LiteLLM may return it as the result of that call, too."""
+        enclosing = self._enclosing_call
+        if enclosing is not None and not enclosing.has_ended():
+            with _RECORDING_NESTED:
+                nested_responses_of(enclosing).add_nested_result(result)
+
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
         """End the call, unless it has ended. If the garbage collector closes a coroutine, the background thread ends
         it.
         """
-        duration = perf_counter() - self.state.started
+        duration = perf_counter() - self.started
         is_collected = isinstance(error, GeneratorExit)
         try:
             if not self._ending.acquire(blocking=False):
@@ -386,38 +412,32 @@ class Invocation:
             raise
 
     def _complete(
-        self, duration: float, outcome: StreamOutcome, *, result: object, error: BaseException | None
+        self, duration: float | None, outcome: StreamOutcome, *, result: object, error: BaseException | None
     ) -> None:
         """Read the finished call and end its span. A failed attempt of a route may wait for the Router's decision
         first.
         """
-        self.settle_attempt()
-        state, streamed = self.state, self._streamed
+        if self._unsettled is not None:
+            self.settle_attempt()
         with _ENDING_SPAN:
-            if streamed is not None or self._waiting_since is not None:
+            if self._waiting_since is not None:
                 OPEN_STREAMS.discard(self)
                 if outcome == "abandoned":
-                    latest = self._waiting_since if streamed is None else streamed.latest
-                    duration = (latest or state.started) - state.started
+                    latest = None if self.chunks is None else self.chunk_times.latest
+                    duration = (latest or self._waiting_since) - self.started
             call: Call | None = None
-            with _READING_CALL:
-                call = state.final_call(duration, outcome, result=result, streamed=streamed, error=error)
-            call = call or state.initial_call()
+            try:
+                call = finished_call(self, duration, outcome, result=result, error=error)
+            except Exception as fault:  # as in a guard
+                log_fault("reading a finished call", fault)
+            call = call or initial_call(self)
             route = self._route
-            if route is not None and route.settles_attempts and route.open and call.failure is not None:
+            if route is not None and call.failure is not None and route.settles_attempts and not route.has_ended():
                 route.settle_attempt()
                 route._unsettled = partial(self._finish_settled, call)  # noqa: SLF001 - same class
                 return
             self._finish(call)
         self._release()
-
-    def _finish(self, call: Call) -> None:
-        self._require_features(call)
-        self._is_finished = True
-        call = self._telemetry.finish(self._span, call, self.trace_cost)
-        self._end_route_attempt(call)
-        if self._enclosing_call is not None and self._enclosing_call.state.nested is not None:
-            self._enclosing_call.state.nested.add_nested_response(call.response)
 
     def _finish_settled(self, call: Call, model_id: str | None, cooldown_time: float | None) -> None:
         """Finish the failed attempt `call`, now that the Router has decided on a cooldown of the deployment."""
@@ -428,67 +448,27 @@ class Invocation:
             self._finish(call)
         self._release()
 
-    def _require_features(self, call: Call) -> None:
-        """Warn if LiteLLM lacks a function of a feature that the application uses with this call."""
-        if not self.calls_a_model:
-            return
-        if call.failure is not None:
-            FEATURES.require(ERRORS)
-        if call.routing is not None and call.routing.model_group is not None and call.routing.model_id is not None:
-            FEATURES.require(ROUTES)
-            if call.failure is not None:
-                FEATURES.require(COOLDOWNS)
-
-    def _add_to_route(self, route: Invocation) -> None:
-        """Add this call to the attempts of the route, if it is a call of one of the Router's deployments.
-
-        Different calls inside a route, for instance a call that chooses a deployment, have no id of a deployment. If an
-        earlier attempt waits for the Router's decision on a cooldown, it is ended: the decision was that there is none.
-        """
-        state = self.state
-        routing = state.routing()
-        if routing is not None and routing.model_id is not None:
-            route.settle_attempt()
-            self._route = route
-            self._route_attempt = route.state.attempts.add(state.started, state.target(), routing)
-
-    def _offer_to_enclosing_call(self, result: object) -> None:
-        """Report the result to the enclosing call, because LiteLLM may return it as the result of that call, too."""
-        if self._enclosing_call is None or not self._enclosing_call.open:
-            return
-        with _RECORDING_NESTED:
-            self._enclosing_call.state.require_nested_responses().add_nested_result(result)
-
-    def _end_route_attempt(self, call: Call) -> None:
-        attempt = self._route_attempt
+    def _finish(self, call: Call) -> None:
+        if self.calls_a_model and (call.failure is not None or call.routing is not None):
+            require_features_of(call)
+        self._is_finished = True
+        call = self._telemetry.finish(self._span, call, self.trace_cost)
+        attempt, enclosing = self._route_attempt, self._enclosing_call
         if attempt is not None:
-            attempt.ended = self.state.started + (call.timing.duration or 0)
+            attempt.ended = self.started + (call.timing.duration or 0)
             attempt.target, attempt.failure = call.target, call.failure
             attempt.from_cache = call.response is not None and call.response.cache_hit is True
+        if enclosing is not None and enclosing.nested is not None:
+            enclosing.nested.add_nested_response(call.response)
 
     def _release(self) -> None:
-        """Release the application's objects. The context of the call refers to this invocation and this invocation to
-        the context; without this method, only the garbage collector would free the objects.
+        """Release the objects of the application and of LiteLLM. The context of the call refers to this invocation and
+        this invocation to the context; without this method, only the garbage collector would free the objects.
         """
-        self._context = self._outer_context = self._streamed = self._finalizer = None
+        self.context = self._outer_context = self.chunks = self.transcript = self._finalizer = None
         self._route = self._route_attempt = self._enclosing_call = None
-        self.state.release()
-
-
-class Running:
-    """A block in which LiteLLM runs for a call. Threads and tasks may share a stream, so each block has its own
-    object.
-    """
-
-    __slots__ = ("_invocation", "_token")
-
-    def __init__(self, invocation: Invocation) -> None:
-        self._invocation = invocation
-
-    def __enter__(self) -> None:
-        self._token = self._invocation.enter()
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        self._invocation.leave(self._token, error)
+        self.parameters, self.request, self.app, self.content = {}, None, None, None
+        self.logging = self.first_logging = self.translation = self.error = None
+        self.nested = self.unreturned_facts = None
+        self.provider_response = self.calculated_usage = self.estimate = None
+        self.attempts = NO_ATTEMPTS

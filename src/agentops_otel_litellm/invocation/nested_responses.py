@@ -27,6 +27,7 @@ from opentelemetry.context import Context, attach, create_key, detach, get_curre
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation.finished_call import ResponseFacts, read_one_of_several
 from agentops_otel_litellm.invocation.stream_proxy import unwrapped
 
 if TYPE_CHECKING:
@@ -34,10 +35,8 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
 
-    from agentops_otel_litellm.invocation.call_state import CallState
+    from agentops_otel_litellm.invocation.invocation import Invocation
 
-ResponseFacts = tuple[Response | None, Usage | None, Cost | None]
-"""Response, usage and cost that were read from one result of LiteLLM."""
 RecordFailure = Callable[[Exception, "Mapping[str, object]"], None]
 
 _STEP = create_key("agentops_otel_litellm.step")
@@ -62,19 +61,19 @@ class NestedResponses:
     """The results of one call, and the results of nested calls, which LiteLLM may return instead."""
 
     __slots__ = (
+        "_invocation",
         "_is_result_nested",
         "_nested_ids",
         "_nested_results",
         "_own",
-        "_read",
         "is_answered_by_nested_call",
         "is_replaced",
         "latest_at",
         "steps",
     )
 
-    def __init__(self, read: Callable[[readers.ApiFormat, object], ResponseFacts]) -> None:
-        self._read = read
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
         self._own: list[_OwnResult] = []
         self._nested_results: list[Callable[[], object]] = []
         """References to the results of nested calls, weak so that a stream is collected as without tracing."""
@@ -184,7 +183,7 @@ class NestedResponses:
     def _read_own(self, own: _OwnResult, *, at_end: bool = False) -> None:
         """Read a result, if it was not read before. A stream is read only when the call has ended."""
         if own.facts is None and (at_end or not readers.is_chunks(own.result)):
-            own.facts = self._read(own.api_format, own.result)
+            own.facts = read_one_of_several(self._invocation, own.api_format, own.result)
 
 
 class Step:
@@ -198,29 +197,29 @@ class Step:
         "_api_format",
         "_context",
         "_has_result",
+        "_invocation",
         "_kwargs",
         "_outer_step",
         "_record_failure",
-        "_state",
         "_token",
     )
 
     def __init__(
         self,
-        state: CallState,
+        invocation: Invocation,
         api_format: readers.ApiFormat,
         context: Context,
         record_failure: RecordFailure,
         kwargs: Mapping[str, object],
     ) -> None:
-        self._state, self._api_format = state, api_format
-        self._outer_step = step_in(context, state)
+        self._invocation, self._api_format = invocation, api_format
+        self._outer_step = step_in(context, invocation)
         self._context: Context | None = Context({**context, _STEP: self})
         self._record_failure, self._kwargs = record_failure, kwargs
         self._has_result = False
 
     def __enter__(self) -> None:
-        self._state.require_nested_responses().steps.add(self)
+        nested_responses_of(self._invocation).steps.add(self)
         self._token: Token[Context] | None = None if self._context is None else attach(self._context)
 
     def __exit__(
@@ -229,15 +228,15 @@ class Step:
         # Code inside the step may have attached a context of its own, which must not be detached here.
         if self._token is not None and get_current() is self._context:
             detach(self._token)
-        if self._state.nested is not None:
-            self._state.nested.steps.discard(self)
+        if self._invocation.nested is not None:
+            self._invocation.nested.steps.discard(self)
         if isinstance(error, Exception):
             self._record_failure(error, self._kwargs)
         self._context, self._token, self._kwargs = None, None, {}  # the context refers to the step
 
     def add_result(self, result: object) -> None:
         """Add the result of the function to the results inside the call."""
-        nested = self._state.nested  # `None` after the call has ended, if LiteLLM did not wait for this step
+        nested = self._invocation.nested  # `None` after the call has ended, if LiteLLM did not wait for this step
         if nested is not None and self._api_format.counts_tokens and not self._has_result:
             with _RECORDING_RESULT:
                 if isinstance(result, CoroutineType):
@@ -245,13 +244,13 @@ class Step:
                 nested.add(self._api_format, result)
                 self._mark_outer_steps()
 
-    def is_of(self, state: CallState) -> bool:
-        return self._state is state
+    def is_of(self, invocation: Invocation) -> bool:
+        return self._invocation is invocation
 
     def add_replaced(self, result: object) -> None:
         """Add a result that the application does not receive."""
         if not self._has_result:
-            self._state.require_nested_responses().add_replaced(self._api_format, result)
+            nested_responses_of(self._invocation).add_replaced(self._api_format, result)
         self._has_result = True
         self._mark_outer_steps()
 
@@ -263,10 +262,17 @@ class Step:
             step = step._outer_step  # noqa: SLF001 - same class
 
 
-def step_in(context: Mapping[str, object], state: CallState) -> Step | None:
-    """The current step of the state's call in a context, if there is one."""
+def step_in(context: Mapping[str, object], invocation: Invocation) -> Step | None:
+    """The current step of the invocation's call in a context, if there is one."""
     step = context.get(_STEP)
-    return step if isinstance(step, Step) and step.is_of(state) else None
+    return step if isinstance(step, Step) and step.is_of(invocation) else None
+
+
+def nested_responses_of(invocation: Invocation) -> NestedResponses:
+    """The results inside the call, from now on: the call has several responses, or other calls inside it."""
+    if invocation.nested is None:
+        invocation.nested = NestedResponses(invocation)
+    return invocation.nested
 
 
 def _readable(api_format: readers.ApiFormat, result: object) -> object:

@@ -14,12 +14,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import Token
 from copy import copy
 from functools import lru_cache, wraps
+from time import perf_counter
 from types import AsyncGeneratorType, GeneratorType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from opentelemetry.context import Context, attach, detach
+
 from agentops_otel_litellm import readers
+from agentops_otel_litellm.guard import log_fault
+from agentops_otel_litellm.invocation.nesting import Running
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation
@@ -214,31 +220,56 @@ def _aiter(self: TracedStream) -> object:
 
 
 def _next(self: TracedStream) -> object:
-    """Return the next chunk of LiteLLM's stream, and record it."""
+    """Return the next chunk of LiteLLM's stream, and record it. This runs on the application's thread."""
     stream, invocation, _handle = _parts(self)
-    running = None
-    try:  # equivalent to `with invocation.running()`, which would cost more for each chunk
-        running = invocation.enter()
+    token = None
+    try:  # equivalent to `with Running(invocation)`, which would cost more for each chunk
+        if invocation.context is not None:
+            token = attach(invocation.context)
         chunk = stream.__next__()
-        invocation.add_chunk(running, chunk)
+        _record_chunk(invocation, token, chunk)
     except BaseException as error:
-        invocation.leave(running, error)
+        invocation.leave(token, error)
         raise
     return chunk
 
 
 async def _anext(self: TracedStream) -> object:
-    """Return the next chunk of LiteLLM's asynchronous stream, and record it."""
+    """Return the next chunk of LiteLLM's asynchronous stream, and record it. This runs on the event loop's thread."""
     stream, invocation, _handle = _parts(self)
-    running = None
+    token = None
     try:
-        running = invocation.enter()
+        if invocation.context is not None:
+            token = attach(invocation.context)
         chunk = await stream.__anext__()
-        invocation.add_chunk(running, chunk)
+        _record_chunk(invocation, token, chunk)
     except BaseException as error:
-        invocation.leave(running, error)
+        invocation.leave(token, error)
         raise
     return chunk
+
+
+def _record_chunk(invocation: Invocation, token: Token[Context] | None, chunk: object) -> None:
+    """Record `chunk`, which the stream has just returned, and detach the context that was attached with `token`."""
+    now = perf_counter()
+    if token is not None:
+        detach(token)
+    chunks = invocation.chunks
+    if chunks is None:  # the call has ended
+        return
+    try:
+        times = invocation.chunk_times
+        times.latest_times.append(now)
+        if len(times.latest_times) > times.MAX_EXACT:
+            times.summarise()
+        chunks.add(chunk, now)
+    except Exception as fault:  # as in a guard
+        log_fault("reading a chunk", fault)
+    if invocation.transcript is not None:
+        try:
+            invocation.transcript.add(chunk)
+        except Exception as fault:  # as in a guard
+            log_fault("reading the content of a chunk", fault)
 
 
 def _traced_resume(self: TracedStream, resume: Method) -> Method:
@@ -248,13 +279,13 @@ def _traced_resume(self: TracedStream, resume: Method) -> Method:
 
         @wraps(resume)
         def traced_resume(*args: object) -> object:
-            running = None
+            token = None
             try:
-                running = invocation.enter()
+                token = invocation.enter()
                 chunk = resume(*args)
-                invocation.add_chunk(running, chunk)
+                _record_chunk(invocation, token, chunk)
             except BaseException as error:
-                invocation.leave(running, error)
+                invocation.leave(token, error)
                 raise
             return chunk
 
@@ -264,13 +295,13 @@ def _traced_resume(self: TracedStream, resume: Method) -> Method:
 
     @wraps(resume)
     async def traced_resume_async(*args: object) -> object:
-        running = None
+        token = None
         try:
-            running = invocation.enter()
+            token = invocation.enter()
             chunk = await resume(*args)
-            invocation.add_chunk(running, chunk)
+            _record_chunk(invocation, token, chunk)
         except BaseException as error:
-            invocation.leave(running, error)
+            invocation.leave(token, error)
             raise
         return chunk
 
@@ -296,7 +327,7 @@ def _traced_close(self: TracedStream, close: Method) -> Method:
 
     @wraps(close)
     def traced_close(*args: object, **kwargs: object) -> object:
-        with invocation.running():
+        with Running(invocation):
             result = close(*args, **kwargs)
         if inspect.isawaitable(result):
             return _await_close(self, result)
@@ -309,7 +340,7 @@ def _traced_close(self: TracedStream, close: Method) -> Method:
 async def _await_close(self: TracedStream, closing: Awaitable[Result]) -> Result:
     """Await the end of a stream. The reference to the wrapper keeps the stream from being recorded as dropped."""
     invocation = _parts(self)[1]
-    with invocation.running():
+    with Running(invocation):
         result = await closing
     invocation.close()
     return result
@@ -317,14 +348,14 @@ async def _await_close(self: TracedStream, closing: Awaitable[Result]) -> Result
 
 def _enter(self: TracedStream) -> object:
     stream, invocation, _handle = _parts(self)
-    with invocation.running():
+    with Running(invocation):
         entered = stream.__enter__()
     return self if entered is stream else entered
 
 
 def _exit(self: TracedStream, kind: type[Error] | None, error: Error | None, traceback: TracebackType | None) -> object:
     stream, invocation, _handle = _parts(self)
-    with invocation.running():
+    with Running(invocation):
         handled = stream.__exit__(kind, error, traceback)
     invocation.close()
     return handled
@@ -332,7 +363,7 @@ def _exit(self: TracedStream, kind: type[Error] | None, error: Error | None, tra
 
 async def _aenter(self: TracedStream) -> object:
     stream, invocation, _handle = _parts(self)
-    with invocation.running():
+    with Running(invocation):
         entered = await stream.__aenter__()
     return self if entered is stream else entered
 

@@ -1,176 +1,272 @@
-"""Wrappers of functions that LiteLLM calls inside a call; each records one fact in the state of the current call."""
+"""Hooks of the functions that LiteLLM calls inside a call. Each records one fact about the current invocation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Generator
 from functools import wraps
+from time import perf_counter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.call_state import CallState
-from agentops_otel_litellm.invocation.invocation import Invocation, call_in, invocation_in, is_suppressed
-from agentops_otel_litellm.invocation.logging_objects import mark_as_known
-from agentops_otel_litellm.operations import by_name, parameter_names
+from agentops_otel_litellm.invocation.finished_call import read_result, read_target
+from agentops_otel_litellm.invocation.invocation import Invocation
+from agentops_otel_litellm.invocation.nested_responses import nested_responses_of, step_in
+from agentops_otel_litellm.invocation.nesting import current_call, current_invocation
+from agentops_otel_litellm.patching.wrapping import Function, Recording, hook
+from agentops_otel_litellm.tracked_objects import mark_as_known
 
-Function = Callable[..., Any]
-
-_RECORDING_LOGGING = guard("recording LiteLLM's logging object")
-_RECORDING_REPLACED = guard("recording a response that LiteLLM replaced or rejected")
-_RECORDING_TRANSLATION = guard("recording LiteLLM's translation of a request")
-_RECORDING_USAGE = guard("recording the usage that LiteLLM calculated")
-_RECORDING_CACHE_HIT = guard("recording a partly cached response")
+# --- LiteLLM's logging object -------------------------------------------------------------------------------
 
 
-def current_call() -> Invocation | None:
-    """The invocation of the call that LiteLLM is working on, if it is traced."""
-    context = get_current()
-    return None if is_suppressed(context) else call_in(context)
+@hook("recording LiteLLM's logging object", current=current_invocation)
+def record_logging_object(invocation: Invocation) -> Recording:
+    """Record the logging object of a call, in which LiteLLM keeps the model, provider and cost that it resolves.
 
-
-def current_state() -> CallState | None:
-    """The state of the call that LiteLLM is working on, if it is traced."""
-    invocation = current_call()
-    return None if invocation is None else invocation.state
-
-
-def _current_state_logged_with(logging: object) -> CallState | None:
-    """The state of the current operation, if LiteLLM logs that operation with this logging object.
-
-    The operation may be one that calls no model, such as a route.
+    An operation around calls, such as a route, has a logging object only if LiteLLM made it for the traced function
+    itself.
     """
-    context = get_current()
-    invocation = None if is_suppressed(context) else invocation_in(context)
-    if invocation is None or not invocation.state.is_logged_with(logging):
-        return None
-    mark_as_known(logging)
-    return invocation.state
+    result, _error = yield
+    logging = result[0] if isinstance(result, tuple) else None
+    if logging is None or readers.is_of_a_tool(logging):
+        return
+    if not invocation.calls_a_model:
+        if invocation.logging is not None or not invocation.operation.is_logged_as(getattr(logging, "call_type", None)):
+            return
+        mark_as_known(logging)
+    if invocation.first_logging is None:
+        invocation.first_logging = logging
+    invocation.logging = logging
 
 
-def record_logging_object(function_setup: Function) -> Function:
-    """Record the logging object of a call, in which LiteLLM keeps the model, provider and cost that it resolves."""
-
-    @wraps(function_setup)
-    def traced_function_setup(*args: object, **kwargs: object) -> object:
-        result = function_setup(*args, **kwargs)
-        with _RECORDING_LOGGING:
-            if isinstance(result, tuple) and not readers.is_of_a_tool(result[0]):
-                state = current_state() or _current_state_logged_with(result[0])
-                if state is not None:
-                    state.set_logging(result[0])
-        return result
-
-    return traced_function_setup
-
-
-def record_translation(prepare_completion_kwargs: Function) -> Function:
+@hook("recording LiteLLM's translation of a request")
+def record_translation(invocation: Invocation) -> Recording:
     """Record the messages into which LiteLLM translates a request, for a provider that has only a chat API."""
-
-    @wraps(prepare_completion_kwargs)
-    def traced_prepare_completion_kwargs(*args: object, **kwargs: object) -> object:
-        translated = prepare_completion_kwargs(*args, **kwargs)
-        with _RECORDING_TRANSLATION:
-            state = current_state()
-            if state is not None:
-                state.translation = readers.read_messages(translated)
-        return translated
-
-    return traced_prepare_completion_kwargs
+    translated, error = yield
+    if error is None and isinstance(translated, dict):
+        invocation.translation = readers.read_messages(translated)
 
 
-def record_estimated_usage(estimate_usage: Function) -> Function:
+# --- attempts -----------------------------------------------------------------------------------------------
+
+
+@hook("recording an attempt", "self")
+def record_attempt(invocation: Invocation, logging: object) -> Recording:
+    """Record that LiteLLM sends a request to a provider: an attempt begins, unless one is open.
+
+    If LiteLLM has received a response in the open attempt, that attempt ended when the response was received.
+    """
+    _result, error = yield
+    if error is not None or readers.is_of_a_tool(logging):
+        return
+    nested = invocation.nested
+    if nested is not None and nested.latest_at is not None:
+        invocation.attempts.end(nested.latest_at, read_target(invocation))
+        nested.latest_at = None
+    invocation.attempts.begin()
+
+
+@hook("recording an attempt's failure", "original_exception")
+def record_failed_attempt(invocation: Invocation, original: object) -> Recording:
+    """Record that an attempt failed.
+
+    LiteLLM calls the hooked function for each failed request. The function maps the provider's exception to an
+    exception of LiteLLM's, which it raises or returns.
+    """
+    at = perf_counter()
+    returned, raised = yield
+    error = raised if isinstance(raised, Exception) else returned
+    if isinstance(error, BaseException):
+        invocation.attempts.add_mapped_error(error, original, at, read_target(invocation))
+
+
+@hook("recording an attempt's failure")
+def record_retry(invocation: Invocation) -> Recording:
+    """Record that LiteLLM retries a call, and end the failed attempt.
+
+    After a failed request, LiteLLM has mapped the exception, and `record_failed_attempt` has ended the attempt. If
+    LiteLLM retries because it has rejected a response, it has mapped none, so the attempt is ended here, with the
+    exception that LiteLLM is handling.
+    """
+    error, attempts = sys.exc_info()[1], invocation.attempts
+    if error is not None and attempts.is_open:
+        attempts.fail(error, perf_counter(), read_target(invocation))
+    yield
+
+
+@hook("recording an attempt's failure", "self")
+def record_client_retry(invocation: Invocation, client: object) -> Recording:
+    """Hook of the function with which OpenAI's client waits before a retry: the attempt before it has failed, and a new
+    one begins after it. LiteLLM lets this client retry by itself.
+
+    A client that sends its requests to a different server belongs to a callback.
+    """
+    error, attempts, target = sys.exc_info()[1], invocation.attempts, read_target(invocation)
+    if error is None or not attempts.is_open or not readers.is_client_of(client, target):
+        return
+    attempts.fail(error, perf_counter(), target, readers.read_client_failure(client, error))
+    _result, interrupted = yield
+    if interrupted is None:
+        attempts.begin()
+
+
+# --- the Router's cooldowns ---------------------------------------------------------------------------------
+
+
+@hook("recording a deployment's cooldown", "self", "cooldown_time")
+def record_cooldown(invocation: Invocation, cache: object, cooldown_time: object) -> Recording:
+    """Record that the Router puts the deployment that has just failed into cooldown."""
+    invocation.cooldown_time = readers.read_cooldown_time({"self": cache, "cooldown_time": cooldown_time})
+    yield
+
+
+@hook("recording a deployment's cooldown", "events", current=current_invocation)
+def record_cooldown_decision(route: Invocation, events: object) -> Recording:
+    """Record whether the Router's Rust core puts a deployment into cooldown.
+
+    The core reports events. The first events after a failed attempt show the decision about its deployment.
+    """
+    if events and route.settles_attempts:
+        route.settle_attempt(*readers.read_cooldown(events))
+    yield
+
+
+# --- responses and usage ------------------------------------------------------------------------------------
+
+
+@hook("recording the usage that LiteLLM calculated")
+def record_estimated_usage(invocation: Invocation) -> Recording:
     """Record that LiteLLM estimates the usage at the end of a stream."""
-
-    @wraps(estimate_usage)
-    def traced_estimate_usage(*args: object, **kwargs: object) -> object:
-        estimate = estimate_usage(*args, **kwargs)
-        with _RECORDING_USAGE:
-            state = current_state()
-            if state is not None:
-                state.reader.usage_is_estimated, state.reader.calculated_usage = True, estimate
-        return estimate
-
-    return traced_estimate_usage
+    estimate, error = yield
+    if error is None:
+        invocation.is_usage_estimated, invocation.calculated_usage = True, estimate
 
 
-def record_calculated_usage(calculate_usage: Function) -> Function:
+@hook("recording the usage that LiteLLM calculated")
+def record_calculated_usage(invocation: Invocation) -> Recording:
     """Record the usage of a finished stream that LiteLLM calculates: the provider's counts, or its own estimate."""
-
-    @wraps(calculate_usage)
-    def traced_calculate_usage(*args: object, **kwargs: object) -> object:
-        usage = calculate_usage(*args, **kwargs)
-        with _RECORDING_USAGE:
-            state = current_state()
-            if state is not None:
-                state.reader.calculated_usage = usage
-        return usage
-
-    return traced_calculate_usage
+    usage, error = yield
+    if error is None:
+        invocation.calculated_usage = usage
 
 
-def record_replaced_response(call_hooks: Function) -> Function:
+@hook("recording a partly cached response", "embedding_response")
+def record_partial_cache_hit(invocation: Invocation, response: object) -> Recording:
+    """Record the provider's response if LiteLLM combines it with embeddings from its cache."""
+    combined, error = yield
+    if error is None and response is not None and combined is not response:
+        invocation.provider_response = response
+
+
+@hook("recording a response that LiteLLM replaced or rejected", "response")
+def record_replaced_response(invocation: Invocation, response: object) -> Recording:
     """Record a response that a callback replaces. The provider has billed it, although the application does not get it.
 
     The replacement may be the response of a separate call that the callback made, which has a span of its own.
     """
-    names = parameter_names(call_hooks)
+    replacement, error = yield
+    if response is not None and (error is not None or (replacement is not None and replacement is not response)):
+        _add_replaced(invocation, response, is_rejected=False)
 
-    def record(response: object) -> None:
-        with _RECORDING_REPLACED:
-            context = get_current()
-            invocation = current_call()
-            if response is not None and invocation is not None:
-                invocation.state.add_replaced(response, context)
 
-    @wraps(call_hooks)
-    async def traced_call_hooks(*args: object, **kwargs: object) -> object:
-        response = by_name(names, args, kwargs).get("response")
+@hook("recording a response that LiteLLM replaced or rejected", "original_response")
+def record_rejected_response(invocation: Invocation, response: object) -> Recording:
+    """Record a response that LiteLLM rejects by the application's rules or schemas. The provider has billed it.
+
+    LiteLLM discards the response, and may retry. The result of a retry replaces it.
+    """
+    _result, error = yield
+    if isinstance(error, Exception):
+        _add_replaced(invocation, response, is_rejected=True)
+
+
+def _add_replaced(invocation: Invocation, response: object, *, is_rejected: bool) -> None:
+    """Add a response that LiteLLM replaces or rejects, so that the application does not receive it."""
+    step, nested = step_in(get_current(), invocation), nested_responses_of(invocation)
+    if step is not None:
+        step.add_replaced(response)
+    elif not nested.has_latest:
+        nested.add_replaced(invocation.api_format, response)
+    nested.drop_latest(is_rejected=is_rejected)
+
+
+# --- realtime sessions, whose results and errors LiteLLM does not return or raise ----------------------------
+
+_RECORDING_SESSION = guard("recording a realtime session")
+_TURNS: WeakKeyDictionary[object, list[object]] = WeakKeyDictionary()
+"""Open session → the turns that LiteLLM has logged: one for each response, with its events. LiteLLM 1.110 needs this,
+because its session objects do not keep the events.
+"""
+_SESSIONS = frozenset({"realtime", "responses_websocket"})
+
+
+@hook("recording a realtime session", "self")
+def record_session_end(invocation: Invocation, session: object) -> Recording:
+    """Record the result of a session when LiteLLM stops forwarding its messages.
+
+    For a session of the Responses API, the hooked function returns the provider's error, if there was one.
+    """
+    failure, _error = yield
+    turns = _TURNS.pop(session, None)
+    result = session if turns is None else readers.session_with_events(session, turns)
+    _set_result(
+        invocation,
+        result,
+        readers.read_session_end(session) or (failure if isinstance(failure, BaseException) else None),
+    )
+
+
+def record_turn(log_turn: Function) -> Function:
+    """Record a turn of a session, which has the events of one response, when LiteLLM logs it in a task of its own."""
+
+    @wraps(log_turn)
+    def traced_log_turn(session: object, turn: object, *args: object, **kwargs: object) -> object:
+        with _RECORDING_SESSION:
+            _TURNS.setdefault(session, []).append(turn)
+        return log_turn(session, turn, *args, **kwargs)
+
+    return traced_log_turn
+
+
+@hook("recording a realtime session")
+def record_invalid_session_url(invocation: Invocation) -> Recording:
+    """Record that the connection of a session cannot be made because its URL is invalid.
+
+    A connection that is made in an operation other than a session belongs to a callback.
+    """
+    _result, error = yield
+    if isinstance(error, Exception) and invocation.operation.name in _SESSIONS:
+        _set_result(invocation, None, error)
+
+
+def record_failed_connection(connect: Callable[..., Any]) -> Function:
+    """Record that the connection of a session failed. LiteLLM does not raise that: it reports it on the application's
+    socket.
+
+    The wrapped method is `connect.__await__`, which makes the connection whether LiteLLM awaits `connect()` or uses it
+    in `async with`.
+    """
+
+    @wraps(connect)
+    def traced_await(*args: object, **kwargs: object) -> Generator[object, object, object]:
         try:
-            replacement = await call_hooks(*args, **kwargs)
-        except BaseException:
-            record(response)
-            raise
-        if replacement is not None and replacement is not response:
-            record(response)
-        return replacement
-
-    return traced_call_hooks
-
-
-def record_rejected_response(post_call_processing: Function) -> Function:
-    """Record a response that LiteLLM rejects by the application's rules or schemas. The provider has billed it."""
-    names = parameter_names(post_call_processing)
-
-    @wraps(post_call_processing)
-    def traced_post_call_processing(*args: object, **kwargs: object) -> object:
-        try:
-            return post_call_processing(*args, **kwargs)
-        except Exception:
-            # LiteLLM discards the response, and may retry. The result of a retry replaces it.
-            with _RECORDING_REPLACED:
-                state = current_state()
-                if state is not None:
-                    response = by_name(names, args, kwargs).get("original_response")
-                    state.add_replaced(response, get_current(), is_rejected=True)
+            return (yield from connect(*args, **kwargs))
+        except Exception as error:
+            with _RECORDING_SESSION:
+                invocation = current_call()
+                if invocation is not None and invocation.operation.name in _SESSIONS:
+                    _set_result(invocation, None, error)
             raise
 
-    return traced_post_call_processing
+    return traced_await
 
 
-def record_partial_cache_hit(combine: Function) -> Function:
-    """Record the provider's response if LiteLLM combines it with embeddings from its cache."""
-    names = parameter_names(combine)
-
-    @wraps(combine)
-    def traced_combine(*args: object, **kwargs: object) -> object:
-        combined = combine(*args, **kwargs)
-        with _RECORDING_CACHE_HIT:
-            state = current_state()
-            response = by_name(names, args, kwargs).get("embedding_response")
-            if state is not None and response is not None and combined is not response:
-                state.reader.provider_response = response
-        return combined
-
-    return traced_combine
+def _set_result(invocation: Invocation, result: object, error: BaseException | None) -> None:
+    """Set a result, or an error, that LiteLLM neither returns nor raises."""
+    if result is not None:
+        invocation.unreturned_facts = read_result(invocation, result)
+    invocation.error = error

@@ -51,16 +51,12 @@ class PatchPoint:
 
 _TRACING = "agentops_otel_litellm.patching.traced_functions:TRACING"
 _HOOKS = "agentops_otel_litellm.patching.hooks"
-_ATTEMPT_HOOKS = "agentops_otel_litellm.patching.attempt_hooks"
-_SESSIONS = "agentops_otel_litellm.patching.sessions"
 _RUST = "agentops_otel_litellm.patching.rust"
 _STREAM_USAGE = "agentops_otel_litellm.patching.stream_usage:STREAM_USAGE"
-_THREADS = "agentops_otel_litellm.patching.thread_context"
-_BACKSTOP = "agentops_otel_litellm.callbacks.backstop"
-_CALLBACK_CONTEXT = "agentops_otel_litellm.callbacks.context"
-_CALLBACK = "agentops_otel_litellm.callbacks.agentops"
-_COEXISTENCE = "agentops_otel_litellm.callbacks.coexistence"
-_SUPPRESSION = "agentops_otel_litellm.invocation.suppression"
+_CONTEXTS = "agentops_otel_litellm.patching.callback_contexts"
+_BACKSTOP = "agentops_otel_litellm.patching.backstop"
+_CALLBACK = "agentops_otel_litellm.patching.agentops_callback"
+_OTHERS = "agentops_otel_litellm.patching.other_instrumentations"
 _LOGGING = "litellm.litellm_core_utils.litellm_logging"
 _MESSAGES = (
     "litellm.llms.anthropic.messages.native",
@@ -110,8 +106,8 @@ def _twins(*names: str) -> Iterator[str]:
 def _retrying(module: str, *names: str) -> Iterator[PatchPoint]:
     """Functions that retry the function that they receive, and their asynchronous twins; older releases have fewer."""
     for name in names:
-        yield PatchPoint(module, name, f"{_ATTEMPT_HOOKS}:record_retry")
-        yield PatchPoint(module, f"a{name}", f"{_ATTEMPT_HOOKS}:record_retry_async")
+        yield PatchPoint(module, name, f"{_HOOKS}:record_retry")
+        yield PatchPoint(module, f"a{name}", f"{_HOOKS}:record_retry")
 
 
 # The functions that applications call. The decorator builds nearly all of them.
@@ -136,18 +132,18 @@ _PUBLIC_FUNCTIONS = (
 # Functions that LiteLLM calls inside a call.
 _INSIDE_CALLS = (
     PatchPoint("litellm.utils", "function_setup", f"{_HOOKS}:record_logging_object", LOGGING),
-    PatchPoint(_LOGGING, "Logging.pre_call", f"{_ATTEMPT_HOOKS}:record_attempt", ATTEMPTS),
+    PatchPoint(_LOGGING, "Logging.pre_call", f"{_HOOKS}:record_attempt", ATTEMPTS),
     PatchPoint(
         "litellm.litellm_core_utils.exception_mapping_utils",
         "exception_type",
-        f"{_ATTEMPT_HOOKS}:record_failed_attempt",
+        f"{_HOOKS}:record_failed_attempt",
         ERRORS,
     ),
     PatchPoint("litellm.utils", "post_call_processing", f"{_HOOKS}:record_rejected_response"),
     *(PatchPoint(module, name, f"{_HOOKS}:record_replaced_response") for module, name in _RESPONSE_HOOKS),
     *_retrying("litellm.main", "completion_with_retries", "responses_with_retries"),
-    PatchPoint("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_ATTEMPT_HOOKS}:record_client_retry"),
-    PatchPoint("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_ATTEMPT_HOOKS}:record_client_retry_async"),
+    PatchPoint("openai._base_client", "SyncAPIClient._sleep_for_retry", f"{_HOOKS}:record_client_retry"),
+    PatchPoint("openai._base_client", "AsyncAPIClient._sleep_for_retry", f"{_HOOKS}:record_client_retry"),
     PatchPoint(
         "litellm.google_genai.adapters.handler",
         "GenerateContentToCompletionHandler._prepare_completion_kwargs",
@@ -173,20 +169,20 @@ _INSIDE_CALLS = (
     PatchPoint(
         "litellm.litellm_core_utils.realtime_streaming",
         "RealTimeStreaming.bidirectional_forward",
-        f"{_SESSIONS}:record_session_end",
+        f"{_HOOKS}:record_session_end",
     ),
     PatchPoint(
         "litellm.responses.streaming_iterator",
         "ResponsesWebSocketStreaming.bidirectional_forward",
-        f"{_SESSIONS}:record_session_end",
+        f"{_HOOKS}:record_session_end",
     ),
     PatchPoint(
         "litellm.responses.streaming_iterator",
         "ResponsesWebSocketStreaming._log_turn",
-        f"{_SESSIONS}:record_turn",
+        f"{_HOOKS}:record_turn",
     ),
-    PatchPoint("websockets.asyncio.client", "connect.__init__", f"{_SESSIONS}:record_invalid_session_url"),
-    PatchPoint("websockets.asyncio.client", "connect.__await__", f"{_SESSIONS}:record_failed_connection"),
+    PatchPoint("websockets.asyncio.client", "connect.__init__", f"{_HOOKS}:record_invalid_session_url"),
+    PatchPoint("websockets.asyncio.client", "connect.__await__", f"{_HOOKS}:record_failed_connection"),
 )
 # Functions whose behaviour AGENTOPS_STREAM_USAGE changes.
 _STREAM_USAGE_POINTS = (
@@ -219,17 +215,17 @@ _AROUND_CALLS = (
     ),
     PatchPoint("litellm.router_rust.core", "RustCore._drive", f"{_TRACING}.trace_core_routing", ROUTES),
     PatchPoint("litellm.router_rust.core", "RustCore._call_sync", f"{_TRACING}.trace_core_routing", ROUTES),
-    PatchPoint("litellm.router_rust.core", "_Driver.take_events", f"{_ATTEMPT_HOOKS}:record_cooldown_decision", ROUTES),
+    PatchPoint("litellm.router_rust.core", "_Driver.take_events", f"{_HOOKS}:record_cooldown_decision", ROUTES),
     PatchPoint(
         "litellm.router_utils.cooldown_cache",
         "CooldownCache.add_deployment_to_cooldown",
-        f"{_ATTEMPT_HOOKS}:record_cooldown",
+        f"{_HOOKS}:record_cooldown",
         COOLDOWNS,
     ),
     PatchPoint(
-        "litellm.litellm_core_utils.asyncify", "run_async_function", f"{_THREADS}:carry_context_to_function", THREADS
+        "litellm.litellm_core_utils.asyncify", "run_async_function", f"{_CONTEXTS}:carry_context_to_function", THREADS
     ),
-    PatchPoint("litellm.batch_completion.main", "litellm", f"{_THREADS}:carry_context_to_completion", BATCHES),
+    PatchPoint("litellm.batch_completion.main", "litellm", f"{_CONTEXTS}:carry_context_to_completion", BATCHES),
     PatchPoint("litellm.batch_completion.main", "batch_completion", f"{_TRACING}.trace_batch", BATCHES),
     PatchPoint("litellm.batch_completion.main", "batch_completion_models", f"{_TRACING}.trace_batch", BATCHES),
     PatchPoint(
@@ -245,27 +241,21 @@ _LOGGING_POINTS = (
     PatchPoint(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
-    PatchPoint(_LOGGING, "Logging.pre_call", f"{_CALLBACK_CONTEXT}:wrap_input_logging", CALLBACKS),
-    PatchPoint(_LOGGING, "Logging.post_call", f"{_CALLBACK_CONTEXT}:wrap_input_logging", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.pre_call", f"{_CONTEXTS}:wrap_input_logging", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.post_call", f"{_CONTEXTS}:wrap_input_logging", CALLBACKS),
     PatchPoint(_LOGGING, "_init_custom_logger_compatible_class", f"{_CALLBACK}:wrap_callback_factory", CALLBACKS),
 )
 # Other instrumentations of the same calls.
 _OTHER_INSTRUMENTATIONS = (
-    PatchPoint(
-        "litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_COEXISTENCE}:wrap_otel_callback_init"
-    ),
-    PatchPoint(
-        "litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_COEXISTENCE}:wrap_otel_callback_init"
-    ),
+    PatchPoint("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_TRACING}.check_new_callback"),
+    PatchPoint("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_TRACING}.check_new_callback"),
     *(
-        PatchPoint(module, f"{callback}.{method}", f"{_CALLBACK_CONTEXT}:wrap_otel_callback_method")
+        PatchPoint(module, f"{callback}.{method}", f"{_CONTEXTS}:wrap_otel_callback_method")
         for module, callback in _OTEL_CALLBACKS
         for method in _OTEL_CALLBACK_METHODS
     ),
-    PatchPoint("openai._legacy_response", "to_raw_response_wrapper", f"{_SUPPRESSION}:bypass_other_instrumentations"),
-    PatchPoint(
-        "openai._legacy_response", "async_to_raw_response_wrapper", f"{_SUPPRESSION}:bypass_other_instrumentations"
-    ),
+    PatchPoint("openai._legacy_response", "to_raw_response_wrapper", f"{_OTHERS}:bypass_other_instrumentations"),
+    PatchPoint("openai._legacy_response", "async_to_raw_response_wrapper", f"{_OTHERS}:bypass_other_instrumentations"),
 )
 
 PATCH_POINTS: tuple[PatchPoint, ...] = (

@@ -13,14 +13,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Protocol
+from typing import Protocol
 from weakref import ref
 
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation.nesting import current_call
 from agentops_otel_litellm.operations import by_name, parameter_names
-from agentops_otel_litellm.patching.hooks import current_call
-
-Function = Callable[..., Any]
+from agentops_otel_litellm.patching.wrapping import Function
 
 _REQUESTING = guard("requesting the usage of a stream")
 _HIDING = guard("hiding the usage of a stream")

@@ -1,4 +1,4 @@
-"""Tracing: wraps LiteLLM's functions so that each call is recorded as a span."""
+"""Tracing: wraps the functions of LiteLLM that applications call, so that each call is recorded as a span."""
 
 from __future__ import annotations
 
@@ -10,88 +10,118 @@ from types import CoroutineType, FunctionType
 from opentelemetry.context import Context, get_current
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.callbacks.coexistence import warn_of_other_recorders
 from agentops_otel_litellm.features import ATTEMPTS, FEATURES, LOGGING
-from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.invocation import Invocation, call_in, invocation_in, is_suppressed
-from agentops_otel_litellm.invocation.logging_objects import mark_as_known
+from agentops_otel_litellm.guard import guard, log_fault
+from agentops_otel_litellm.invocation.finished_call import read_target
+from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.invocation.nested_responses import Step
+from agentops_otel_litellm.invocation.nesting import CURRENT, Running, invocation_in, is_suppressed
 from agentops_otel_litellm.invocation.stream_proxy import traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_of, parameter_names
-from agentops_otel_litellm.patching.patches import is_built, register_decorator, register_replacement
+from agentops_otel_litellm.patching.other_instrumentations import check_callback, warn_of_other_recorders
+from agentops_otel_litellm.patching.wrapping import Function, is_built, register_decorator, register_replacement
 from agentops_otel_litellm.telemetry import Telemetry
+from agentops_otel_litellm.tracked_objects import mark_as_known
 
-Function = Callable[..., object]
 Parameters = Mapping[str, object]
-IsNested = Callable[[Operation, Parameters, Parameters], bool]
-"""Function: operation, parameters, context → whether a call with these is a part of the call in progress."""
+IsNested = Callable[[Operation, Parameters, Invocation], bool]
+"""Function: operation, parameters, current invocation → whether a call with these is a part of this invocation."""
 
-_RECORDING_RESULT = guard("recording a result")
 _RECORDING_FAILURE = guard("recording an attempt's failure")
+_CHECKING_CALLBACK = guard("detecting other recorders of LiteLLM calls")
 
 
 class _TracedFunction:
-    """A traced function, with its operation and the names of its parameters."""
+    """A traced function, which starts the calls of LiteLLM's function."""
 
-    def __init__(self, function: Function) -> None:
-        self._function = function
+    def __init__(
+        self,
+        tracing: Tracing,
+        function: Function,
+        is_nested: IsNested,
+        convert: Callable[[Parameters], Parameters | None] | None,
+    ) -> None:
+        self._tracing, self._function, self._is_nested, self._convert = tracing, function, is_nested, convert
         self._operation: Operation | None = None
-        self._names: tuple[str, ...] | None = None
+        self._names: tuple[str, ...] = ()
 
-    # Both are computed at the first call, because the module was not complete when the function was defined. They are
-    # not `cached_property`, which has a lock before Python 3.12 that a fork would leave locked in the child.
+    def start_call(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Invocation | Step | None:
+        """Return the invocation of a new call, or a step if the call is a step of the current call.
 
-    @property
-    def operation(self) -> Operation:
-        if self._operation is None:
-            self._operation = self._find_operation()
-        return self._operation
+        Return `None` if it is neither, or if instrumentation is suppressed.
+        """
+        telemetry = self._tracing.telemetry
+        if telemetry is None:
+            return None
+        invocation: Invocation | None = None
+        try:
+            try:
+                context = get_current()
+                if context and is_suppressed(context):
+                    _mark_as_handled(kwargs)
+                    return None
+                operation = self._operation or self._find_operation(telemetry)
+                current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is there
+                if current is not None and not current.has_ended() and self._is_nested(operation, kwargs, current):
+                    return self._step(operation, current, kwargs, context)
+                request: Parameters | None = by_name(self._names, args, kwargs) if args else kwargs
+                if self._convert is not None and request is not None:
+                    request = self._convert(request)
+                if request is None:
+                    return None
+                invocation = Invocation.begin(telemetry, operation, request, context)
+                # Only the functions of the Router's Rust core convert their arguments. The core decides on cooldowns
+                # after an attempt.
+                invocation.settles_attempts = self._convert is not None
+            except Exception as fault:  # as in a guard
+                log_fault("starting a span", fault)
+            return invocation  # noqa: TRY300 - a signal handler may raise here
+        except BaseException as error:
+            if invocation is not None:
+                invocation.end_with_error(error)
+            raise
 
-    def _find_operation(self) -> Operation:
-        warn_of_other_recorders()
+    def _find_operation(self, telemetry: Telemetry) -> Operation:
+        """Find the operation and the names of the parameters at the first call. The module of the function was not
+        complete when the function was defined.
+        """
+        warn_of_other_recorders(telemetry)
         operation = operation_of(self._function)
         if operation.calls_a_model:
             FEATURES.require(LOGGING)
             FEATURES.require(ATTEMPTS)
+        self._names = parameter_names(self._function)
+        self._operation = operation
         return operation
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        if self._names is None:
-            self._names = parameter_names(self._function)
-        return self._names
-
-    def record_failed_attempt(self, error: Exception, kwargs: Parameters) -> None:
-        """Record that a failed call of this function was an attempt of the current call, even if it sent no request."""
-        with _RECORDING_FAILURE:
-            invocation = self._attempted_call(kwargs)
-            if invocation is not None:
-                invocation.state.attempts.fail_nested(error, kwargs, invocation.state.target())
-
-    def step(self, kwargs: Parameters, context: Context) -> Step | None:
+    def _step(self, operation: Operation, current: Invocation, kwargs: Parameters, context: Context) -> Step | None:
         """Return a call of this function as a step of the current call; `None` if no call of a model is in progress.
 
         If an asynchronous function calls its synchronous twin, that is not a step, and the result is `None` as well.
         """
-        invocation = call_in(context)
-        if invocation is None or readers.is_by_twin(kwargs, self._function.__name__):
+        if not current.calls_a_model or readers.is_by_twin(kwargs, self._function.__name__):
             return None
-        return Step(
-            invocation.state, readers.api_format_of(self.operation), context, self.record_failed_attempt, kwargs
-        )
+        return Step(current, readers.api_format_of(operation), context, self._record_failed_attempt, kwargs)
 
-    def _attempted_call(self, kwargs: Parameters) -> Invocation | None:
-        """The current call, if LiteLLM makes one attempt of that call by calling this function; otherwise `None`.
+    def _record_failed_attempt(self, error: Exception, kwargs: Parameters) -> None:
+        """Record that a failed call of this function was an attempt of the current call, even if it sent no request.
 
-        If an asynchronous function calls its synchronous twin, which is recognised by a flag, that is not an attempt.
+        It was an attempt if LiteLLM passed its logging object, and the function is that of the current call. If an
+        asynchronous function calls its synchronous twin, which is recognised by a flag, that is not an attempt.
         """
-        if readers.read_logging_object(kwargs) is None or readers.is_by_twin(kwargs, self._function.__name__):
-            return None
-        context = get_current()
-        invocation = invocation_in(context)
-        if invocation is None or invocation.operation != self.operation.name or is_suppressed(context):
-            return None
-        return invocation
+        with _RECORDING_FAILURE:
+            if readers.read_logging_object(kwargs) is None or readers.is_by_twin(kwargs, self._function.__name__):
+                return
+            context = get_current()
+            invocation = invocation_in(context)
+            if (
+                invocation is None
+                or self._operation is None
+                or invocation.operation.name != self._operation.name
+                or is_suppressed(context)
+            ):
+                return
+            invocation.attempts.fail_nested(error, kwargs, read_target(invocation))
 
 
 class Tracing:
@@ -135,6 +165,20 @@ class Tracing:
         """Trace the same function of the Router's Rust core, which receives the request as one argument."""
         return self.trace(function, _is_fallback, parameters=readers.read_routed_request)
 
+    def check_new_callback(self, init: Function) -> Function:
+        """Wrap the constructor of LiteLLM's OpenTelemetry callbacks, which have one base class: a warning is logged if
+        a new callback records the calls a second time.
+        """
+
+        @wraps(init)
+        def traced_init(callback: object, *args: object, **kwargs: object) -> None:
+            init(callback, *args, **kwargs)
+            with _CHECKING_CALLBACK:
+                if self.telemetry is not None:
+                    check_callback(callback, self.telemetry)
+
+        return traced_init
+
     def trace(
         self,
         function: Function,
@@ -148,7 +192,7 @@ class Tracing:
         converts the function's arguments, by name, to the request, or returns `None` if the call must not be recorded.
         Without `parameters`, the arguments are the request.
         """
-        start_call = self._starter(_TracedFunction(function), is_nested or _is_part_of_call, parameters)
+        start_call = _TracedFunction(self, function, is_nested or _is_part_of_call, parameters).start_call
 
         if inspect.iscoroutinefunction(function):
 
@@ -164,12 +208,14 @@ class Tracing:
                         result = await function(*args, **kwargs)
                     started.add_result(result)
                     return result
-                try:
-                    with started.running():
-                        result = await function(*args, **kwargs)
+                token = None
+                try:  # equivalent to `with Running(started)`, which would cost more
+                    token = started.enter()
+                    result = await function(*args, **kwargs)
+                    started.leave(token)
                     return traced_result(started, result)
                 except BaseException as error:
-                    started.end_with_error(error)
+                    started.leave(token, error)
                     raise
 
             return traced_async
@@ -185,58 +231,17 @@ class Tracing:
                     result = function(*args, **kwargs)
                 started.add_result(result)
                 return result
-            try:
-                with started.running():
-                    result = function(*args, **kwargs)
+            token = None
+            try:  # equivalent to `with Running(started)`, which would cost more
+                token = started.enter()
+                result = function(*args, **kwargs)
+                started.leave(token)
                 return traced_result(started, result)
             except BaseException as error:
-                started.end_with_error(error)
+                started.leave(token, error)
                 raise
 
         return traced
-
-    def _starter(
-        self,
-        function: _TracedFunction,
-        is_nested: IsNested,
-        parameters: Callable[[Parameters], Parameters | None] | None,
-    ) -> Callable[[tuple[object, ...], dict[str, object]], Invocation | Step | None]:
-        """Return the function that starts the calls of a traced function."""
-        starting = guard("starting a span")
-
-        def start_call(args: tuple[object, ...], kwargs: dict[str, object]) -> Invocation | Step | None:
-            """Return the invocation of a new call, or a step if the call is a step of the current call.
-
-            Return `None` if it is neither, or if instrumentation is suppressed.
-            """
-            telemetry = self.telemetry
-            if telemetry is None:
-                return None
-            invocation: Invocation | None = None
-            try:
-                with starting:
-                    context = get_current()
-                    if is_suppressed(context):
-                        _mark_as_handled(kwargs)
-                        return None
-                    if is_nested(function.operation, kwargs, context):
-                        return function.step(kwargs, context)
-                    request: Parameters | None = by_name(function.names, args, kwargs)
-                    if request is not None and parameters is not None:
-                        request = parameters(request)
-                    if request is None:
-                        return None
-                    invocation = Invocation.begin(telemetry, function.operation, request, context)
-                    # Only the functions of the Router's Rust core have `parameters`. The core decides on cooldowns
-                    # later.
-                    invocation.settles_attempts = parameters is not None
-                return invocation  # noqa: TRY300 - a signal handler may raise here
-            except BaseException as error:
-                if invocation is not None:
-                    invocation.end_with_error(error)
-                raise
-
-        return start_call
 
 
 def _mark_as_handled(kwargs: Parameters) -> None:
@@ -250,7 +255,7 @@ def _mark_as_handled(kwargs: Parameters) -> None:
 
 def traced_result(invocation: Invocation, result: object) -> object:
     """Record LiteLLM's `result` and return what the application gets: the result, or a wrapper of its stream."""
-    with _RECORDING_RESULT:
+    try:
         if isinstance(result, CoroutineType):
             coroutine = _traced_coroutine(invocation, result)
             invocation.wait_for_use(coroutine)
@@ -261,54 +266,59 @@ def traced_result(invocation: Invocation, result: object) -> object:
         if readers.is_stream(result):
             invocation.start_stream(result)
             return traced_stream(result, invocation)
+    except Exception as fault:  # as in a guard
+        log_fault("recording a result", fault)
     invocation.end_with_result(result)
     return result
 
 
 async def _traced_coroutine(invocation: Invocation, coroutine: Coroutine[object, object, object]) -> object:
     invocation.resume()
-    with invocation.running():
+    with Running(invocation):
         result = await coroutine
     return traced_result(invocation, result)
 
 
-def _is_part_of_call(operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
-    """Whether a call is a part of the call in progress.
+# --- whether a call is a part of the invocation in progress --------------------------------------------------
 
-    It is one if LiteLLM makes it to continue the call in progress, or if its operation calls no model and is also the
-    operation in progress.
+
+def is_continuation(kwargs: Parameters, current: Invocation) -> bool:
+    """Whether LiteLLM calls one of its functions with `kwargs` to continue the model call in progress.
+
+    LiteLLM passes its logging object to every step. That is not sufficient, because the proxy makes one before the
+    first call as well, so there must be a call in progress. An inner call without that object is a step as well if
+    LiteLLM has made no logging object for the call in progress yet, or if the messages are LiteLLM's translation of the
+    request.
     """
-    return is_continuation(kwargs, context) or (
-        not operation.calls_a_model and _is_inside_same_operation(operation, kwargs, context)
+    if not current.calls_a_model:
+        return False
+    if current.logging is None or readers.read_logging_object(kwargs) is not None:
+        return True
+    return current.translation is not None and readers.read_messages(kwargs) is current.translation
+
+
+def _is_part_of_call(operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
+    """Whether LiteLLM continues the call in progress, or an operation around calls calls itself."""
+    return is_continuation(kwargs, current) or (
+        not operation.calls_a_model and _is_inside_same_operation(operation, kwargs, current)
     )
 
 
-def is_continuation(kwargs: Parameters, context: Parameters) -> bool:
-    """Whether LiteLLM calls one of its functions to continue the call in progress.
-
-    That LiteLLM passes a logging object is not sufficient, because the proxy makes one before the first call as well.
-    """
-    invocation = call_in(context)
-    return invocation is not None and invocation.state.is_continued_by(kwargs)
+def _is_inside_same_operation(operation: Operation, _kwargs: Parameters, current: Invocation) -> bool:
+    return current.operation.name == operation.name
 
 
-def _is_inside_same_operation(operation: Operation, _kwargs: Parameters, context: Parameters) -> bool:
-    invocation = invocation_in(context)
-    return invocation is not None and invocation.operation == operation.name
-
-
-def _is_batch_of_one_call(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
+def _is_batch_of_one_call(_operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
     """Whether LiteLLM uses the batch function to make the call in progress, which has a `model_list`."""
-    return readers.is_of_model_list(kwargs) and call_in(context) is not None
+    return readers.is_of_model_list(kwargs) and current.calls_a_model
 
 
-def _is_fallback(_operation: Operation, kwargs: Parameters, context: Parameters) -> bool:
+def _is_fallback(_operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
     """Whether the Router calls itself for the fallback of the call that it is routing.
 
     Code that chooses a deployment may make other calls through the Router; these are not fallbacks.
     """
-    invocation = invocation_in(context)
-    return readers.is_fallback(kwargs) and invocation is not None and invocation.operation == "route"
+    return readers.is_fallback(kwargs) and current.operation.name == "route"
 
 
 TRACING = Tracing()

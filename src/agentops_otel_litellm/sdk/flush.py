@@ -17,10 +17,10 @@ from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.sdk.global_providers import SIGNALS
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 
 TIMEOUT = 5.0
 OTLP_TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 
-from agentops_otel_litellm.callbacks.coexistence import INSTRUMENTATIONS
 from agentops_otel_litellm.cli.checks.installed import installed
 from agentops_otel_litellm.cli.checks.values import offered_vocabularies
 from agentops_otel_litellm.cli.examined import Examined
 from agentops_otel_litellm.cli.record import Record, notice, problem
 from agentops_otel_litellm.destinations import AGENTOPS, sends_to_agentops
+from agentops_otel_litellm.patching.other_instrumentations import INSTRUMENTATIONS
 from agentops_otel_litellm.sdk.obstacles import INSTRUMENTATION
 from agentops_otel_litellm.settings.values import names
 

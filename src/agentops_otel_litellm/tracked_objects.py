@@ -1,20 +1,71 @@
-"""OpenStreams: the streams that the application has not finished reading.
-
-The application may drop a stream, exit while streams are open, or fork.
+"""The objects that are tracked by weak references: streams that the application has not finished reading, and LiteLLM's
+logging objects of calls that a traced function records.
 """
 
 from __future__ import annotations
 
 import atexit
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from weakref import ref
 
 from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.fork import FORK
-from agentops_otel_litellm.weak_references import WeakObjects
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.call import Call
+
+Object = TypeVar("Object", bound=object)
+
+
+class WeakObjects(Generic[Object]):
+    """A `weakref.WeakSet` that runs no Python code when an object is collected.
+
+    An object is collected wherever its last reference is dropped. If Python code ran there, and a signal handler of the
+    application raised an exception during that code, such as a time limit, Python would print the exception and drop
+    it.
+    """
+
+    __slots__ = ("_references",)
+
+    def __init__(self) -> None:
+        self._references: dict[ref[Object], None] = {}
+
+    def add(self, thing: Object) -> None:
+        """Add an object. Raises: `TypeError` if it cannot be referenced weakly."""
+        reference = ref(thing, self._references.__delitem__)
+        if reference not in self._references:
+            self._references[reference] = None
+
+    def discard(self, thing: Object) -> None:
+        self._references.pop(ref(thing), None)
+
+    def __contains__(self, thing: Object) -> bool:
+        try:
+            return ref(thing) in self._references
+        except TypeError:  # it cannot be referenced weakly
+            return False
+
+    def __len__(self) -> int:
+        return len(self._references)
+
+    def __iter__(self) -> Iterator[Object]:
+        """Iterate over the present objects. Objects may be added and collected meanwhile."""
+        return (thing for reference in list(self._references) if (thing := reference()) is not None)
+
+
+KNOWN: WeakObjects[object] = WeakObjects()
+"""The logging objects of calls that are traced, or deliberately not traced, by a wrapped function of LiteLLM.
+
+LiteLLM makes one logging object for each call. The backstop records only calls whose object is not known here.
+"""
+
+
+def mark_as_known(logging: object) -> None:
+    """Add a logging object. An object of the application's that cannot be referenced weakly is ignored."""
+    with suppress(TypeError):
+        KNOWN.add(logging)
 
 
 class OpenStream(Protocol):
