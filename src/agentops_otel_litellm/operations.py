@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 
@@ -64,11 +64,11 @@ class Operation:
     """How requests and responses are read: a key of `readers.API_FORMATS`."""
     kind: Kind = Kind.OTHER
     unit: Unit | None = None
+    calls_a_model: bool = field(init=False)
+    """Whether the operation is one of generative AI, and not LiteLLM's work around such operations."""
 
-    @property
-    def calls_a_model(self) -> bool:
-        """Whether the operation is one of generative AI, and not LiteLLM's work around such operations."""
-        return self.kind is not Kind.CHAIN
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "calls_a_model", self.kind is not Kind.CHAIN)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Attempt, Attempts, Failure, Routing, Target
+from agentops_otel_litellm.invocation.finished_call import read_routing, read_target
+
+if TYPE_CHECKING:
+    from agentops_otel_litellm.invocation.invocation import Invocation
 
 _UNKNOWN_TARGET, _NO_ROUTING = Target(), Routing()
 
@@ -138,3 +143,16 @@ class AttemptTracker:
 
 NO_ATTEMPTS = AttemptTracker()
 """The attempts of a call whose objects were released."""
+
+
+def add_to_route(invocation: Invocation, route: Invocation) -> RunningAttempt | None:
+    """Add a call to the attempts of the route around it, if it is a call of one of the Router's deployments.
+
+    Other calls inside a route, for instance a call that chooses a deployment, have no id of a deployment. If an earlier
+    attempt waits for the Router's decision on a cooldown, it is ended: the decision was that there is none.
+    """
+    routing = read_routing(invocation)
+    if routing is None or routing.model_id is None:
+        return None
+    route.settle_attempt()
+    return route.attempts.add(invocation.started, read_target(invocation), routing)

@@ -20,15 +20,9 @@ from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutco
 from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.features import require_features_of
 from agentops_otel_litellm.guard import guard, log_fault
-from agentops_otel_litellm.invocation.attempts import NO_ATTEMPTS, AttemptTracker, RunningAttempt
+from agentops_otel_litellm.invocation.attempts import NO_ATTEMPTS, AttemptTracker, RunningAttempt, add_to_route
 from agentops_otel_litellm.invocation.chunk_times import ChunkTimes
-from agentops_otel_litellm.invocation.finished_call import (
-    ResponseFacts,
-    finished_call,
-    initial_call,
-    read_routing,
-    read_target,
-)
+from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call
 from agentops_otel_litellm.invocation.nested_responses import NestedResponses, nested_responses_of
 from agentops_otel_litellm.invocation.nesting import (
     CURRENT,
@@ -196,21 +190,10 @@ class Invocation:
                 if not parent.calls_a_model:
                     self._enclosing_call = parent._enclosing_call  # noqa: SLF001 - same class
                 if parent.operation.name == "route":
-                    self._add_to_route(parent)
+                    self._route_attempt = add_to_route(self, parent)
+                    self._route = None if self._route_attempt is None else parent
         except Exception as fault:  # as in a guard
             log_fault("finding the enclosing call and the route of a call", fault)
-
-    def _add_to_route(self, route: Invocation) -> None:
-        """Add this call to the attempts of the route, if it is a call of one of the Router's deployments.
-
-        Different calls inside a route, for instance a call that chooses a deployment, have no id of a deployment. If an
-        earlier attempt waits for the Router's decision on a cooldown, it is ended: the decision was that there is none.
-        """
-        routing = read_routing(self)
-        if routing is not None and routing.model_id is not None:
-            route.settle_attempt()
-            self._route = route
-            self._route_attempt = route.attempts.add(self.started, read_target(self), routing)
 
     def _read_request(self, context: Context) -> None:
         """Read the request, before LiteLLM can change the parameters."""
@@ -419,24 +402,21 @@ class Invocation:
         """
         if self._unsettled is not None:
             self.settle_attempt()
-        with _ENDING_SPAN:
+        try:
             if self._waiting_since is not None:
                 OPEN_STREAMS.discard(self)
                 if outcome == "abandoned":
                     latest = None if self.chunks is None else self.chunk_times.latest
                     duration = (latest or self._waiting_since) - self.started
-            call: Call | None = None
-            try:
-                call = finished_call(self, duration, outcome, result=result, error=error)
-            except Exception as fault:  # as in a guard
-                log_fault("reading a finished call", fault)
-            call = call or initial_call(self)
+            call = finished_call(self, duration, outcome, result, error)
             route = self._route
             if route is not None and call.failure is not None and route.settles_attempts and not route.has_ended():
                 route.settle_attempt()
                 route._unsettled = partial(self._finish_settled, call)  # noqa: SLF001 - same class
                 return
             self._finish(call)
+        except Exception as fault:  # as in a guard
+            log_fault("ending a span", fault)
         self._release()
 
     def _finish_settled(self, call: Call, model_id: str | None, cooldown_time: float | None) -> None:
@@ -449,7 +429,8 @@ class Invocation:
         self._release()
 
     def _finish(self, call: Call) -> None:
-        if self.calls_a_model and (call.failure is not None or call.routing is not None):
+        routing = call.routing
+        if self.calls_a_model and (call.failure is not None or (routing is not None and routing.model_id is not None)):
             require_features_of(call)
         self._is_finished = True
         call = self._telemetry.finish(self._span, call, self.trace_cost)

@@ -45,8 +45,11 @@ def call_in(context: Mapping[str, object]) -> Invocation | None:
 
 def current_call() -> Invocation | None:
     """The invocation of the model call that LiteLLM is working on, if it is traced and has not ended."""
-    invocation = current_invocation()
-    return None if invocation is None or not invocation.calls_a_model else invocation
+    context = get_current()
+    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+    if invocation is None or not invocation.calls_a_model or invocation.has_ended() or is_suppressed(context):
+        return None
+    return invocation
 
 
 def current_invocation() -> Invocation | None:

@@ -12,13 +12,16 @@ from weakref import WeakKeyDictionary
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.finished_call import read_result, read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.invocation.nested_responses import nested_responses_of, step_in
-from agentops_otel_litellm.invocation.nesting import current_call, current_invocation
+from agentops_otel_litellm.invocation.nesting import call_in, current_call, current_invocation, is_suppressed
+from agentops_otel_litellm.patching.callback_contexts import ApplicationContext
 from agentops_otel_litellm.patching.wrapping import Function, Recording, hook
-from agentops_otel_litellm.tracked_objects import mark_as_known
+from agentops_otel_litellm.tracked_objects import KNOWN, mark_as_known
+
+_MARKING = guard("marking LiteLLM's logging object as known")
 
 # --- LiteLLM's logging object -------------------------------------------------------------------------------
 
@@ -43,6 +46,36 @@ def record_logging_object(invocation: Invocation) -> Recording:
     invocation.logging = logging
 
 
+def wrap_logging_init(init: Function) -> Function:
+    """Wrap the constructor of LiteLLM's logging object, to mark the objects of calls that are traced or suppressed."""
+
+    @wraps(init)
+    def traced_init(logging: object, *args: object, **kwargs: object) -> None:
+        init(logging, *args, **kwargs)
+        try:
+            context = get_current()
+            if context and (call_in(context) is not None or is_suppressed(context)):
+                mark_as_known(logging)
+        except Exception as fault:  # as in a guard
+            log_fault("marking LiteLLM's logging object as known", fault)
+
+    return traced_init
+
+
+def wrap_scoped_copy(scoped_copy: Function) -> Function:
+    """Wrap LiteLLM's copying of a logging object for one attempt or guardrail: the copy belongs to the same call."""
+
+    @wraps(scoped_copy)
+    def traced_copy(logging: object, *args: object, **kwargs: object) -> object:
+        copy = scoped_copy(logging, *args, **kwargs)
+        with _MARKING:
+            if logging in KNOWN:
+                mark_as_known(copy)
+        return copy
+
+    return traced_copy
+
+
 @hook("recording LiteLLM's translation of a request")
 def record_translation(invocation: Invocation) -> Recording:
     """Record the messages into which LiteLLM translates a request, for a provider that has only a chat API."""
@@ -52,6 +85,19 @@ def record_translation(invocation: Invocation) -> Recording:
 
 
 # --- attempts -----------------------------------------------------------------------------------------------
+
+
+def wrap_input_logging(log: Function) -> Function:
+    """Wrap a method with which LiteLLM runs callbacks before a request to a provider, or after its response."""
+
+    @wraps(log)
+    def traced_log(*args: object, **kwargs: object) -> object:
+        if not getattr(sys.modules.get("litellm"), "input_callback", None):
+            return log(*args, **kwargs)
+        with ApplicationContext():
+            return log(*args, **kwargs)
+
+    return traced_log
 
 
 @hook("recording an attempt", "self")

@@ -51,7 +51,6 @@ class PatchPoint:
 
 _TRACING = "agentops_otel_litellm.patching.traced_functions:TRACING"
 _HOOKS = "agentops_otel_litellm.patching.hooks"
-_RUST = "agentops_otel_litellm.patching.rust"
 _STREAM_USAGE = "agentops_otel_litellm.patching.stream_usage:STREAM_USAGE"
 _CONTEXTS = "agentops_otel_litellm.patching.callback_contexts"
 _BACKSTOP = "agentops_otel_litellm.patching.backstop"
@@ -113,8 +112,16 @@ def _retrying(module: str, *names: str) -> Iterator[PatchPoint]:
 # The functions that applications call. The decorator builds nearly all of them.
 _PUBLIC_FUNCTIONS = (
     PatchPoint("litellm.utils", "client", f"{_TRACING}.trace_built", CALLS),
-    PatchPoint("litellm.rust_bridge.dispatch", "PublicDispatch.run", f"{_RUST}:trace_dispatch"),
-    PatchPoint("litellm.rust_bridge.dispatch", "PublicDispatch.arun", f"{_RUST}:trace_dispatch"),
+    PatchPoint(
+        "litellm.rust_bridge.dispatch",
+        "PublicDispatch.run",
+        "agentops_otel_litellm.patching.traced_functions:trace_dispatch",
+    ),
+    PatchPoint(
+        "litellm.rust_bridge.dispatch",
+        "PublicDispatch.arun",
+        "agentops_otel_litellm.patching.traced_functions:trace_dispatch",
+    ),
     *(PatchPoint(f"{package}.handler", "anthropic_messages_handler", f"{_TRACING}.trace") for package in _MESSAGES),
     *_undecorated("litellm.main", "moderation", "acount_tokens"),
     # The decorator has built some of these, and some of the files' functions, since 1.80.
@@ -234,15 +241,15 @@ _AROUND_CALLS = (
 )
 # LiteLLM's logging of calls, and the callbacks that it runs.
 _LOGGING_POINTS = (
-    PatchPoint(_LOGGING, "Logging.__init__", f"{_BACKSTOP}:wrap_logging_init", CALLBACKS),
-    PatchPoint(_LOGGING, "Logging.attempt_scoped_copy", f"{_BACKSTOP}:wrap_scoped_copy"),
-    PatchPoint(_LOGGING, "Logging.guardrail_scoped_copy", f"{_BACKSTOP}:wrap_scoped_copy"),
+    PatchPoint(_LOGGING, "Logging.__init__", f"{_HOOKS}:wrap_logging_init", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.attempt_scoped_copy", f"{_HOOKS}:wrap_scoped_copy"),
+    PatchPoint(_LOGGING, "Logging.guardrail_scoped_copy", f"{_HOOKS}:wrap_scoped_copy"),
     PatchPoint(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
-    PatchPoint(_LOGGING, "Logging.pre_call", f"{_CONTEXTS}:wrap_input_logging", CALLBACKS),
-    PatchPoint(_LOGGING, "Logging.post_call", f"{_CONTEXTS}:wrap_input_logging", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.pre_call", f"{_HOOKS}:wrap_input_logging", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.post_call", f"{_HOOKS}:wrap_input_logging", CALLBACKS),
     PatchPoint(_LOGGING, "_init_custom_logger_compatible_class", f"{_CALLBACK}:wrap_callback_factory", CALLBACKS),
 )
 # Other instrumentations of the same calls.

@@ -1,0 +1,275 @@
+"""Reads what is known about an invocation into the record of its call, at the start and at the end.
+
+A value that cannot be read is absent; the others are recorded all the same. Each value is read in a `try` of its own,
+because entering a guard costs more than most of these steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.call import (
+    Call,
+    Cost,
+    Response,
+    Routing,
+    Stream,
+    StreamOutcome,
+    Target,
+    Timing,
+    Usage,
+)
+from agentops_otel_litellm.call.content import Content
+from agentops_otel_litellm.guard import guard, log_fault
+
+if TYPE_CHECKING:
+    from agentops_otel_litellm.invocation.invocation import Invocation
+
+ResponseFacts = tuple[Response | None, Usage | None, Cost | None]
+"""Response, usage and cost that were read from one result of LiteLLM."""
+
+_NO_FACTS: ResponseFacts = (None, None, None)
+_NO_TARGET = Target()
+_READING_RESPONSE = "reading a response"
+_READING_USAGE = "reading a response's usage"
+_READING_COST = "reading a response's cost"
+_READING_CONTENT = guard("reading message content")
+_READING_OPT_OUT = guard("reading LiteLLM's setting for message logging (no content is captured)")
+_READING_EXCEPTION = guard("reading an exception")
+
+
+def initial_call(invocation: Invocation) -> Call:
+    """The call with the facts that are known when it starts."""
+    operation = invocation.operation
+    return Call(
+        name=operation.name,
+        operation=operation.name if invocation.calls_a_model else None,
+        target=read_target(invocation),
+        routing=None if invocation.calls_a_model else read_routing(invocation),
+        timing=Timing(started_at=invocation.started_at),
+    )
+
+
+def finished_call(
+    invocation: Invocation, duration: float | None, outcome: StreamOutcome, result: object, error: BaseException | None
+) -> Call:
+    """The whole call, after it has ended. `result` is the object that LiteLLM returned, if it is not a stream.
+
+    `duration` is in seconds, `None` if it is unknown. If the call cannot be read, the facts of its start are returned.
+    """
+    try:
+        return _read_call(invocation, duration, outcome, result, error)
+    except Exception as fault:  # as in a guard
+        log_fault("reading a finished call", fault)
+    return initial_call(invocation)
+
+
+def _read_call(
+    invocation: Invocation, duration: float | None, outcome: StreamOutcome, result: object, error: BaseException | None
+) -> Call:
+    operation, failure = invocation.operation, None
+    if error is not None:
+        with _READING_EXCEPTION:
+            failure = readers.read_failure(error)
+    elif invocation.chunks is not None and invocation.chunks.failure is not None:
+        # A stream that contains an error chunk may end as if it were complete.
+        outcome, failure = "failed", invocation.chunks.failure
+    response, usage, cost = _read_facts(invocation, outcome, result)
+    target, started = read_target(invocation), invocation.started
+    return Call(
+        name=operation.name,
+        operation=operation.name if invocation.calls_a_model else None,
+        target=target,
+        attempts=invocation.attempts.finish(started, started + (duration or 0), target, failure),
+        timing=Timing(started_at=invocation.started_at, duration=duration),
+        routing=read_routing(invocation) if invocation.is_recorded else None,
+        request=invocation.request,
+        response=response,
+        usage=usage,
+        cost=cost,
+        stream=None if invocation.chunks is None else _read_stream_times(invocation, outcome),
+        failure=failure,
+        app=invocation.app,
+        content=None if invocation.content is None else _read_content(invocation, invocation.content, result),
+        estimate=invocation.estimate,
+        answered_by_another=None if invocation.nested is None else invocation.nested.is_answered_by_nested_call,
+    )
+
+
+def read_target(invocation: Invocation) -> Target:
+    """The provider, model and server of the call, as far as LiteLLM has resolved them."""
+    try:
+        return invocation.api_format.target(invocation.parameters, invocation.logging)
+    except Exception as fault:  # as in a guard
+        log_fault("reading the provider of a call", fault)
+    return _NO_TARGET
+
+
+def read_routing(invocation: Invocation) -> Routing | None:
+    """LiteLLM's identifiers of the call, which its first logging object has, and the deployment's cooldown."""
+    try:
+        routing = invocation.api_format.routing(invocation.parameters, invocation.first_logging)
+        cooldown = invocation.cooldown_time
+        return routing if cooldown is None else replace(routing, cooldown_time=cooldown)
+    except Exception as fault:  # as in a guard
+        log_fault("reading the routing of a call", fault)
+    return None
+
+
+# --- response, usage and cost -------------------------------------------------------------------------------
+
+
+def _read_facts(invocation: Invocation, outcome: StreamOutcome, result: object) -> ResponseFacts:
+    """Response, usage and cost of the call, combined with those of the results inside the call."""
+    is_stream, nested = invocation.chunks is not None, invocation.nested
+    if invocation.chunks is not None:
+        facts = _read_stream(invocation, invocation.chunks, outcome)
+    elif invocation.unreturned_facts is not None:
+        facts = invocation.unreturned_facts
+    else:
+        facts = read_result(invocation, result) if outcome == "completed" else _NO_FACTS
+    if nested is None:
+        return facts
+    try:
+        if outcome == "completed" and not is_stream:
+            nested.set_final_result(invocation.api_format, result)
+        return nested.combine(facts, failed=outcome != "completed" and not is_stream)
+    except Exception as fault:  # as in a guard
+        log_fault(_READING_RESPONSE, fault)
+    return facts
+
+
+def read_result(invocation: Invocation, result: object) -> ResponseFacts:
+    """Read the result that the application receives, if it is not a stream."""
+    api_format, logging = invocation.api_format, invocation.logging
+    billed = result if invocation.provider_response is None else invocation.provider_response
+    response: Response | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
+    try:
+        response = _with_cache_hit(invocation, api_format.response(result))
+    except Exception as fault:  # as in a guard
+        log_fault(_READING_RESPONSE, fault)
+    if readers.is_mocked(invocation.parameters):  # LiteLLM invents the usage and the cost
+        return response, None, None
+    try:
+        reported = api_format.usage(billed)
+        # LiteLLM estimates the usage for some providers that count no tokens.
+        usage = None if reported is None else api_format.counted(reported, logging)
+        if usage is None and reported is not None:
+            invocation.estimate = readers.estimate_of(reported)
+    except Exception as fault:  # as in a guard
+        log_fault(_READING_USAGE, fault)
+    try:
+        cost = _priced(invocation, api_format.cost(billed), usage, billed)
+    except Exception as fault:  # as in a guard
+        log_fault(_READING_COST, fault)
+    return response, usage, cost
+
+
+def _read_stream(invocation: Invocation, chunks: readers.Chunks, outcome: StreamOutcome) -> ResponseFacts:
+    """Read the chunks of a stream that were received. LiteLLM has a price only for a complete stream."""
+    response: Response | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
+    try:
+        response = _with_cache_hit(invocation, chunks.response())
+    except Exception as fault:  # as in a guard
+        log_fault(_READING_RESPONSE, fault)
+    if readers.is_mocked(invocation.parameters):  # LiteLLM invents the usage and the cost
+        return response, None, None
+    try:
+        if not invocation.is_usage_estimated:
+            usage = chunks.usage()
+        if usage is None and invocation.calculated_usage is not None:
+            invocation.estimate = readers.read_estimate(invocation.calculated_usage)
+    except Exception as fault:  # as in a guard
+        log_fault(_READING_USAGE, fault)
+    try:
+        if usage is not None and outcome == "completed":
+            cost = _priced(invocation, invocation.api_format.stream_cost(invocation.logging), usage, chunks)
+    except Exception as fault:  # as in a guard
+        log_fault(_READING_COST, fault)
+    return response, usage, cost
+
+
+def read_one_of_several(invocation: Invocation, api_format: readers.ApiFormat, result: object) -> ResponseFacts:
+    """Read one of several results of a call. For a stream, `result` is the reader of its chunks."""
+    logging, chunks = invocation.logging, result if readers.is_chunks(result) else None
+    response: Response | None = None
+    usage: Usage | None = None
+    cost: Cost | None = None
+    with guard(_READING_RESPONSE):
+        response = api_format.response(result) if chunks is None else None
+    if readers.is_mocked(invocation.parameters):
+        return response, None, None
+    with guard(_READING_USAGE):
+        usage = api_format.usage(result) if chunks is None else chunks.usage()
+    with guard(_READING_COST):
+        if usage is not None and invocation.is_recorded:
+            cost = (None if chunks is not None else api_format.cost(result)) or api_format.price(result, logging)
+            cost = cost or readers.price_result(result, logging)
+    return response, usage, cost
+
+
+def _with_cache_hit(invocation: Invocation, response: Response) -> Response:
+    """Add whether the response is from LiteLLM's cache. LiteLLM reports a partial hit as a hit."""
+    if invocation.provider_response is not None:
+        return replace(response, cache_hit=None, partial_cache_hit=True)
+    return replace(response, cache_hit=True) if readers.read_cache_hit(invocation.logging) else response
+
+
+def _priced(invocation: Invocation, cost: Cost | None, usage: Usage | None, result: object) -> Cost | None:
+    """The cost with its parts. If LiteLLM has not priced the result, it does so here, which takes a millisecond."""
+    if usage is None or not invocation.is_recorded:
+        return cost
+    logging = invocation.logging
+    if cost is None or not cost.total:
+        cost = invocation.api_format.price(result, logging) or readers.price_cached_response(result, logging) or cost
+    return cost and readers.with_cost_parts(cost, usage, logging)
+
+
+def _read_stream_times(invocation: Invocation, outcome: StreamOutcome) -> Stream:
+    """The times of the chunks, in seconds since the call started."""
+    started, times, chunks = invocation.started, invocation.chunk_times, invocation.chunks
+    first, latest, first_token = times.first, times.latest, None if chunks is None else chunks.first_token
+    return Stream(
+        outcome=outcome,
+        chunk_count=len(times),
+        first_chunk=None if first is None else first - started,
+        first_token=None if first_token is None else first_token - started,
+        last_chunk=None if latest is None else latest - started,
+        gaps=times.gaps(),
+    )
+
+
+# --- content ------------------------------------------------------------------------------------------------
+
+
+def _read_content(invocation: Invocation, content: Content, result: object) -> Content | None:
+    """The content of request and response. If LiteLLM's message logging is off for the call, or that cannot be
+    determined, the result is `None`.
+    """
+    with _READING_OPT_OUT:
+        logged_with = {id(each): each for each in (invocation.first_logging, invocation.logging)}.values()
+        if not any(readers.is_message_logging_off(invocation.parameters, each) for each in logged_with):
+            return _with_response_content(invocation, content, result)
+    return None
+
+
+def _with_response_content(invocation: Invocation, content: Content, result: object) -> Content:
+    """Add the content of the response to the content of the request; for a stream, the part that was received."""
+    with _READING_CONTENT:
+        if invocation.transcript is not None:
+            return replace(content, output=invocation.transcript.messages())
+        readers_of = invocation.api_format.content
+        if result is not None and readers_of is not None:
+            read_output, read_documents = readers_of.response, readers_of.documents
+            return replace(
+                content,
+                output=read_output(result) if read_output else None,
+                results=read_documents(result) if read_documents else None,
+            )
+    return content

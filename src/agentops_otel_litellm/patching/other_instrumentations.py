@@ -1,0 +1,138 @@
+"""Other instrumentations and callbacks that record the same calls.
+
+A warning is logged once about each that would record every call a second time. Instrumentations of OpenAI's client that
+cannot be suppressed by the context are bypassed while LiteLLM runs for a call.
+
+LiteLLM's own OpenTelemetry callbacks with a tracer provider of their own (`langfuse_otel`, `arize_phoenix` and similar
+ones) export to a backend of their own, so they cause no warning.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+from collections.abc import Iterable
+from functools import wraps
+from typing import Any
+
+from opentelemetry.context import get_current
+
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation.nesting import IN_A_CALL
+from agentops_otel_litellm.patching import agentops_callback
+from agentops_otel_litellm.patching.wrapping import Function
+from agentops_otel_litellm.telemetry import Telemetry
+
+logger = logging.getLogger(__name__)
+
+_DETECTING = guard("detecting other recorders of LiteLLM calls")
+# Instrumentations that wrap LiteLLM's functions: module → name.
+INSTRUMENTATIONS = {
+    "openinference.instrumentation.litellm": "OpenInference",
+    "openlit.instrumentation.litellm": "OpenLIT",
+    "opentelemetry.instrumentation.litellm": "opentelemetry-instrumentation-litellm",
+}
+_LISTS = ("callbacks", "success_callback", "failure_callback", "_async_success_callback", "_async_failure_callback")
+_checked: set[str] = set()
+"""Not empty after the first call."""
+_warned: set[str] = set()
+
+
+def warn_of_other_recorders(telemetry: Telemetry) -> None:
+    """Warn about instrumentations and callbacks that exist at the first call of this process."""
+    if _checked:
+        return
+    _checked.add("first call")
+    with _DETECTING:
+        for module, name in INSTRUMENTATIONS.items():
+            kind = getattr(sys.modules.get(module), "LiteLLMInstrumentor", None)
+            if kind is not None and kind().is_instrumented_by_opentelemetry:
+                _warn(name, "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")
+        litellm = sys.modules.get("litellm")
+        for each in _callbacks(getattr(litellm, name, ()) for name in _LISTS):
+            check_callback(each, telemetry)
+
+
+def _callbacks(lists: Iterable[Iterable[object]]) -> Iterable[object]:
+    """LiteLLM's callbacks that export to OpenTelemetry."""
+    for callbacks in lists:
+        for each in callbacks:
+            if any(kind.__name__ in {"OpenTelemetry", "OpenTelemetryV2"} for kind in type(each).__mro__):
+                yield each
+
+
+def check_callback(callback: object, telemetry: Telemetry) -> None:
+    """Warn about an OpenTelemetry callback of LiteLLM's that exports to the same destinations as this package."""
+    name = getattr(callback, "callback_name", None) or "otel"
+    if name == agentops_callback.NAME and agentops_callback.is_wanted(callback):
+        return
+    if telemetry.shares_pipeline_with(getattr(callback, "tracer", None)):
+        _warn(
+            f"LiteLLM's callback {name!r}, which uses the same tracer provider,",
+            f"Remove {name!r} from LiteLLM's callbacks.",
+        )
+
+
+def _warn(name: str, remedy: str) -> None:
+    """Warn about an instrumentation or callback, once."""
+    if name not in _warned:
+        _warned.add(name)
+        logger.warning(
+            "%s also records LiteLLM calls: each call is recorded twice. %s Or switch this package off: "
+            "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm.",
+            name,
+            remedy,
+        )
+
+
+# --- instrumentations of OpenAI's client that the context does not suppress --------------------------------------
+
+
+def bypass_other_instrumentations(to_raw_response_wrapper: Function) -> Function:
+    """Patch the function with which OpenAI's client makes its `with_raw_response` methods, which LiteLLM calls.
+
+    Some instrumentations cannot be suppressed by the context. In a call, their wrappers of the method are bypassed.
+    """
+
+    @wraps(to_raw_response_wrapper)
+    def traced_to_raw_response_wrapper(method: Function) -> Function:
+        instrumented: Function = to_raw_response_wrapper(method)
+        with guard("bypassing other instrumentations"):
+            original = _uninstrumented(method)
+            if original is not method:
+                return _choose_per_call(instrumented, to_raw_response_wrapper(original))
+        return instrumented
+
+    return traced_to_raw_response_wrapper
+
+
+def _choose_per_call(instrumented: Function, original: Function) -> Function:
+    """Return a function that calls `original` inside a call, and `instrumented` otherwise."""
+    if inspect.iscoroutinefunction(instrumented):
+
+        @wraps(instrumented)
+        async def call_async(*args: object, **kwargs: object) -> object:
+            return await _choose(instrumented, original)(*args, **kwargs)
+
+        return call_async
+
+    @wraps(instrumented)
+    def call(*args: object, **kwargs: object) -> object:
+        return _choose(instrumented, original)(*args, **kwargs)
+
+    return call
+
+
+def _choose(instrumented: Function, original: Function) -> Function:
+    return original if IN_A_CALL in get_current() else instrumented
+
+
+def _uninstrumented(method: Any) -> Function:  # noqa: ANN401 - it may be wrapped in any way
+    """The method without the wrappers of instrumentations, all of which use wrapt."""
+    while (wrapper := getattr(method, "_self_wrapper", None)) is not None:
+        if ".instrumentation." not in f"{getattr(wrapper, '__module__', '')}.":
+            break
+        method = method.__wrapped__
+    original: Function = method
+    return original

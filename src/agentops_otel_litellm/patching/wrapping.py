@@ -1,0 +1,245 @@
+"""How functions of LiteLLM are replaced, wrapped with a hook, and restored.
+
+A hook is a generator function that records one fact about a call in progress. It runs until its `yield` before the
+wrapped function, and continues after it with the function's outcome. So one hook serves synchronous and asynchronous
+functions, and what it needs from before is a local variable:
+
+    @hook("recording a response that LiteLLM rejected", "response")
+    def record_rejected(invocation: Invocation, response: object) -> Recording:
+        _result, error = yield
+        if error is not None:
+            ...
+
+A hook never changes what the function receives, returns or raises.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Generator, Iterator
+from functools import wraps
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from agentops_otel_litellm.guard import log_fault
+from agentops_otel_litellm.invocation.invocation import Invocation
+from agentops_otel_litellm.invocation.nesting import current_call
+from agentops_otel_litellm.operations import parameter_names
+
+Function = Callable[..., Any]
+Wrapper = Callable[[Function], Function]
+Outcome = tuple[object, BaseException | None]
+"""The result of the wrapped function, or the exception that it raised."""
+Recording = Generator[None, Outcome, None]
+"""What a hook returns."""
+
+
+# --- hooks --------------------------------------------------------------------------------------------------
+
+
+def hook(
+    activity: str, *arguments: str, current: Callable[[], Invocation | None] = current_call
+) -> Callable[[Callable[..., Recording]], Wrapper]:
+    """Make a hook a wrapper of LiteLLM's functions.
+
+    `activity` describes the hook in the message about a fault. The hook receives the current invocation, as `current`
+    finds it, and the named arguments of the function; `None` for an argument that was not passed. If there is no
+    invocation, the hook does not run.
+    """
+
+    def wrapper_of(record: Callable[..., Recording]) -> Wrapper:
+        return wraps(record)(lambda function: _Hooked(activity, record, function, arguments, current).wrapped())
+
+    return wrapper_of
+
+
+class _Hooked:
+    """A function of LiteLLM that is wrapped with a hook."""
+
+    def __init__(
+        self,
+        activity: str,
+        record: Callable[..., Recording],
+        function: Function,
+        arguments: tuple[str, ...],
+        current: Callable[[], Invocation | None],
+    ) -> None:
+        names = parameter_names(function) if arguments else ()
+        self._activity, self._record, self._function, self._current = activity, record, function, current
+        self._arguments = [(name, names.index(name) if name in names else sys.maxsize) for name in arguments]
+        """Name and position of each argument that the hook receives."""
+
+    def wrapped(self) -> Function:
+        """Return the replacement of the function. `async def` and `await` are the only difference of the two."""
+        function, start, finish = self._function, self._start, self._finish
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def hooked_async(*args: object, **kwargs: object) -> object:
+                recording = start(args, kwargs)
+                if recording is None:
+                    return await function(*args, **kwargs)
+                try:
+                    result = await function(*args, **kwargs)
+                except BaseException as error:
+                    finish(recording, (None, error))
+                    raise
+                finish(recording, (result, None))
+                return result
+
+            return hooked_async
+
+        @wraps(function)
+        def hooked(*args: object, **kwargs: object) -> object:
+            recording = start(args, kwargs)
+            if recording is None:
+                return function(*args, **kwargs)
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                finish(recording, (None, error))
+                raise
+            finish(recording, (result, None))
+            return result
+
+        return hooked
+
+    def _start(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Recording | None:
+        """Run the hook until its `yield`. Return `None` if it does not run, or has nothing to do afterwards."""
+        try:
+            invocation = self._current()
+            if invocation is None:
+                return None
+            values = []
+            for name, at in self._arguments:
+                values.append(args[at] if at < len(args) else kwargs.get(name))
+            recording = self._record(invocation, *values)
+            next(recording)
+            return recording  # noqa: TRY300 - a signal handler may raise here
+        except StopIteration:
+            return None
+        except Exception as fault:  # as in a guard
+            log_fault(self._activity, fault)
+            return None
+
+    def _finish(self, recording: Recording, outcome: Outcome) -> None:
+        """Run the hook to its end."""
+        try:
+            recording.send(outcome)
+        except StopIteration:
+            return
+        except Exception as fault:  # as in a guard
+            log_fault(self._activity, fault)
+
+
+# --- replacing and restoring --------------------------------------------------------------------------------
+
+_originals: dict[Any, Any] = {}
+"""Replacement → original."""
+_patched: set[tuple[Any, str]] = set()
+"""Modules and classes, and the names in them, whose values were replaced."""
+_built: dict[CodeType, Wrapper] = {}
+"""The code of functions that a decorator of LiteLLM builds → the wrapper for these functions."""
+
+
+def register_replacement(original: Function, replacement: Function) -> Function:
+    """Store which function `replacement` replaces, and return `replacement`."""
+    _copy_signature(original, replacement)
+    _originals[replacement] = original
+    return replacement
+
+
+def _copy_signature(original: Function, replacement: Function) -> None:
+    """Copy the signature of `original` to `replacement`, for inspection that follows `__wrapped__` and inspection that
+    does not.
+
+    `functools.wraps` has set `__wrapped__` of the replacement to the original. If the original has a `__wrapped__` of
+    its own, set by LiteLLM's decorator, the replacement gets that, so that a chain of `__wrapped__` is as long as
+    without tracing. Otherwise `__wrapped__` stays, by which `inspect.getsource` and `typing.get_type_hints` find the
+    source and the type hints of the original, and the signature is copied for `inspect.getfullargspec`, which ignores
+    `__wrapped__`.
+    """
+    original = getattr(original, "__func__", original)
+    replacement = getattr(replacement, "__func__", replacement)
+    if not isinstance(original, FunctionType) or not isinstance(replacement, FunctionType) or original is replacement:
+        return
+    if hasattr(original, "__wrapped__"):
+        replacement.__wrapped__ = original.__wrapped__  # type: ignore[attr-defined]  # functions accept any attribute
+    else:
+        replacement.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]  # as above
+
+
+def register_decorator(decorator: FunctionType, wrapper: Wrapper) -> None:
+    """Have `replace_aliases` wrap the functions that LiteLLM's decorator built before it was replaced.
+
+    The code of these functions is a constant of the decorator's code.
+    """
+    for constant in decorator.__code__.co_consts:
+        if isinstance(constant, CodeType):
+            _built[constant] = wrapper
+
+
+def is_built(function: Function) -> bool:
+    """Whether a registered decorator has built the function, or the function that it replaces."""
+    return any(getattr(each, "__code__", None) in _built for each in (function, _originals.get(function)))
+
+
+def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
+    """Wrap the object with the dotted `name` in `module`; return whether the module has such an object."""
+    owner, _, last = name.rpartition(".")
+    namespace = getattr(module, owner, None) if owner else module
+    original: Any = None if namespace is None else vars(namespace).get(last)
+    if isinstance(original, staticmethod | classmethod):
+        replacement: Any = type(original)(wrapper(original.__func__))
+    elif callable(original) or isinstance(original, ModuleType):
+        replacement = wrapper(original)
+    else:
+        return False
+    if replacement is not original:
+        _patched.add((namespace, last))
+        setattr(namespace, last, register_replacement(original, replacement))
+    return True
+
+
+def replace_aliases() -> None:
+    """Replace the originals in every module that has imported them, of LiteLLM and of the application."""
+    replacements = {original: replacement for replacement, original in _originals.items()}
+    for namespace, name, value in _functions():
+        if value in _originals:
+            continue
+        if value not in replacements and value.__code__ in _built:
+            replacements[value] = register_replacement(value, _built[value.__code__](value))
+        if value in replacements:
+            namespace[name] = _follow(value, replacements)
+
+
+def undo() -> None:
+    """Restore the originals wherever a replacement is found."""
+    for owner, name in _patched:
+        found: Any = vars(owner).get(name)
+        if found.__hash__ is not None and found in _originals:  # the application may have set anything
+            setattr(owner, name, _follow(found, _originals))
+    for namespace, name, value in _functions():
+        if value in _originals:
+            namespace[name] = _follow(value, _originals)
+    _originals.clear()
+    _patched.clear()
+    _built.clear()
+
+
+def _follow(value: Function, replaced: dict[Any, Any]) -> Function:
+    """The final replacement of `value`: a function may have been patched twice."""
+    while value in replaced:
+        value = replaced[value]
+    return value
+
+
+def _functions() -> Iterator[tuple[dict[str, Any], str, FunctionType]]:
+    """Every function in the namespace of a module, as the namespace, the name and the function."""
+    for module in list(sys.modules.values()):
+        namespace = getattr(module, "__dict__", None)
+        if isinstance(namespace, dict):
+            for name, value in list(namespace.items()):
+                if type(value) is FunctionType:
+                    yield namespace, name, value
