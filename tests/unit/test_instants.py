@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 
 import pytest
 
-from agentops_otel_litellm.invocation.chunk_times import ChunkTimes
+from agentops_otel_litellm.invocation.timeline import ChunkTimes
 from agentops_otel_litellm.semconv.metrics import SECONDS
 
 BAND = 2 ** (1 / 32)

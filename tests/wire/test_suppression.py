@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from types import ModuleType
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import litellm
 import openai
@@ -13,9 +13,11 @@ import pytest
 import wrapt
 from litellm.integrations.custom_logger import CustomLogger
 from openai.resources.chat.completions import AsyncCompletions, Completions
-from opentelemetry.context import attach, detach, get_current, set_value
+from opentelemetry.context import Context, attach, detach, get_current, set_value
+from opentelemetry.trace import INVALID_SPAN
 
 from agentops_otel_litellm.invocation import nesting
+from agentops_otel_litellm.invocation.invocation import Invocation
 from support import releases
 from support.apps import MESSAGES, App
 from support.callback_lists import called_and_logged
@@ -126,4 +128,6 @@ def test_opentelemetrys_own_find_what_takes_their_data(monkeypatch: pytest.Monke
     assert isinstance(data, InferenceData)
     data.merge(InferenceData(), overwrite=True)
     assert data.kept is None
-    assert nesting.suppress_others({"their.key": "the app's", "other": 1}) == {"their.key": "the app's", "other": 1}
+    call = cast("Invocation", SimpleNamespace(calls_a_model=True))
+    inside = nesting.context_of(call, INVALID_SPAN, Context({"their.key": "the app's", "other": 1}))
+    assert {name: inside[name] for name in ("their.key", "other")} == {"their.key": "the app's", "other": 1}

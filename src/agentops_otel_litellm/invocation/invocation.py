@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
 from opentelemetry.context import Context, attach, detach, get_current
-from opentelemetry.trace import set_span_in_context
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import BACKGROUND
@@ -20,17 +19,15 @@ from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutco
 from agentops_otel_litellm.call.content import Content
 from agentops_otel_litellm.features import require_features_of
 from agentops_otel_litellm.guard import guard, log_fault
-from agentops_otel_litellm.invocation.attempts import NO_ATTEMPTS, AttemptTracker, RunningAttempt, add_to_route
-from agentops_otel_litellm.invocation.chunk_times import ChunkTimes
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call
 from agentops_otel_litellm.invocation.nested_responses import NestedResponses, nested_responses_of
-from agentops_otel_litellm.invocation.nesting import (
-    CURRENT,
-    SPAN_OUTSIDE,
-    TraceCost,
-    span_outside,
-    suppress_others,
-    trace_cost_of,
+from agentops_otel_litellm.invocation.nesting import CURRENT, TraceCost, context_of, trace_cost_of
+from agentops_otel_litellm.invocation.timeline import (
+    NO_ATTEMPTS,
+    AttemptTracker,
+    ChunkTimes,
+    RunningAttempt,
+    add_to_route,
 )
 from agentops_otel_litellm.tracked_objects import OPEN_STREAMS, mark_as_known
 
@@ -144,11 +141,9 @@ class Invocation:
         self._outer_context: Context | None = context
         """The context in which the application made the call."""
         self.started_at, self.started = time_ns() if started_at is None else started_at, perf_counter()
-        suppressed: Mapping[str, object] = suppress_others(context) if self.calls_a_model else {}
         self._span: Span = telemetry.start(initial_call(self), context)
         # The span is open, and only an invocation ends it. So nothing below may raise, except a signal handler.
-        inside = {**suppressed, **set_span_in_context(self._span, context)}
-        self.context: Context | None = Context({**inside, CURRENT: self, SPAN_OUTSIDE: span_outside(context)})
+        self.context: Context | None = context_of(self, self._span, context)
         """The context in which LiteLLM runs for the call; `None` after the call has ended."""
         try:
             try:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CURRENT = create_key("agentops_otel_litellm.invocation")
 """The key of an OpenTelemetry context for the current invocation, which may have ended."""
-SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
+_SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
 """The key of an invocation's context for the span that was current outside of all invocations."""
 
 
@@ -103,7 +103,7 @@ def span_outside(context: Context) -> Span:
     invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
     if invocation is None or not invocation.has_span_id_of(current):
         return current
-    span: Span = context.get(SPAN_OUTSIDE, INVALID_SPAN)  # type: ignore[assignment]  # nothing else is put there
+    span: Span = context.get(_SPAN_OUTSIDE, INVALID_SPAN)  # type: ignore[assignment]  # nothing else is put there
     return span
 
 
@@ -128,9 +128,15 @@ data, and the name of the class of the data. An instrumentation that finds such 
 """
 
 
-def suppress_others(context: Mapping[str, object]) -> dict[str, object]:
-    """Return `context` with the entries that suppress other instrumentations; the application's entries are kept."""
-    return {**_suppressing, **context}
+def context_of(invocation: Invocation, span: Span, context: Context) -> Context:
+    """The context in which LiteLLM runs for a call that was made in `context`.
+
+    The call's span is the current one. In a call of a model, other instrumentations are suppressed; entries that the
+    application has made are kept.
+    """
+    suppressing = _suppressing if invocation.calls_a_model else {}
+    inside = {**suppressing, **set_span_in_context(span, context)}
+    return Context({**inside, CURRENT: invocation, _SPAN_OUTSIDE: span_outside(context)})
 
 
 def without_suppression(context: Context) -> Context:
