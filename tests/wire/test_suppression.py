@@ -16,7 +16,7 @@ from openai.resources.chat.completions import AsyncCompletions, Completions
 from opentelemetry.context import Context, attach, detach, get_current, set_value
 from opentelemetry.trace import INVALID_SPAN
 
-from agentops_otel_litellm.invocation import nesting
+from agentops_otel_litellm.invocation import nesting, suppression
 from agentops_otel_litellm.invocation.invocation import Invocation
 from support import releases
 from support.apps import MESSAGES, App
@@ -118,13 +118,13 @@ def test_opentelemetrys_own_find_what_takes_their_data(monkeypatch: pytest.Monke
         def merge(self, other: object, *, overwrite: bool) -> None:
             self.kept = (other, overwrite)
 
-    monkeypatch.setattr(nesting, "_suppressing", {})
+    monkeypatch.setattr(suppression, "SUPPRESSING", {})
     module = ModuleType("util_genai")
-    nesting._suppress_util_genai("KEY", "InferenceData", module)
-    assert nesting._suppressing == {}
+    suppression._suppress_util_genai("KEY", "InferenceData", module)
+    assert suppression.SUPPRESSING == {}
     module.KEY, module.InferenceData = "their.key", InferenceData  # type: ignore[attr-defined]
-    nesting._suppress_util_genai("KEY", "InferenceData", module)
-    (data,) = nesting._suppressing.values()
+    suppression._suppress_util_genai("KEY", "InferenceData", module)
+    (data,) = suppression.SUPPRESSING.values()
     assert isinstance(data, InferenceData)
     data.merge(InferenceData(), overwrite=True)
     assert data.kept is None

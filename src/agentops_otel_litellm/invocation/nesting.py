@@ -1,25 +1,18 @@
-"""The context of a call: which call is in progress, which instrumentations are suppressed, what a whole trace costs.
-
-LiteLLM runs a call in an OpenTelemetry context with the invocation of the call. Other GenAI instrumentations, such as
-those of OpenAI's client, are suppressed in this context; without this, one call would be two spans. Instrumentations of
-HTTP clients are not suppressed: their spans are children of the call's span.
-"""
+"""How calls are nested: the OpenTelemetry context in which LiteLLM runs a call, and the cost of the calls of a trace."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from math import fsum
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING
 
-import wrapt
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, create_key, get_current
 from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
 
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation import suppression
 from agentops_otel_litellm.operations import BILLED, kind_named
 
 if TYPE_CHECKING:
@@ -107,60 +100,15 @@ def span_outside(context: Context) -> Span:
     return span
 
 
-# --- suppressing other instrumentations ---------------------------------------------------------------------
-
-IN_A_CALL = create_key("agentops_otel_litellm.in_a_call")
-"""The key of an OpenTelemetry context that is set while LiteLLM runs for a call."""
-_MARK = "agentops_otel_litellm"
-"""The value of the entries below. Its identity distinguishes them from entries of the application."""
-_suppressing: dict[str, object] = {
-    IN_A_CALL: _MARK,
-    "suppress_language_model_instrumentation": _MARK,  # OpenLLMetry and its relatives check whether this is set
-}
-"""The entries of a context that suppress other instrumentations."""
-
-_UTIL_GENAI = {
-    "opentelemetry.util.genai._inference_invocation": ("CLIENT_INFERENCE_CONTEXT_KEY", "InferenceData"),
-    "opentelemetry.util.genai._embedding_invocation": ("CLIENT_EMBEDDING_CONTEXT_KEY", "EmbeddingData"),
-}
-"""Modules of OpenTelemetry's GenAI instrumentations → the name of the context key under which an invocation has its
-data, and the name of the class of the data. An instrumentation that finds such data adds to it and starts no span.
-"""
-
-
 def context_of(invocation: Invocation, span: Span, context: Context) -> Context:
     """The context in which LiteLLM runs for a call that was made in `context`.
 
     The call's span is the current one. In a call of a model, other instrumentations are suppressed; entries that the
     application has made are kept.
     """
-    suppressing = _suppressing if invocation.calls_a_model else {}
+    suppressing = suppression.SUPPRESSING if invocation.calls_a_model else {}
     inside = {**suppressing, **set_span_in_context(span, context)}
     return Context({**inside, CURRENT: invocation, _SPAN_OUTSIDE: span_outside(context)})
-
-
-def without_suppression(context: Context) -> Context:
-    """Return the context as it was outside the call, for code of the application that LiteLLM runs in it."""
-    if IN_A_CALL not in context:
-        return context
-    added = _suppressing
-    return Context({name: value for name, value in context.items() if name not in added or value is not added[name]})
-
-
-def _suppress_util_genai(key: str, data: str, module: ModuleType) -> None:
-    """Suppress OpenTelemetry's instrumentations, once their module is imported.
-
-    If the context has an instance of the data class `data`, these instrumentations start no span, and merge what they
-    record into the instance. The instance here ignores it, so one instance is sufficient for all calls.
-    """
-    with guard("suppressing OpenTelemetry's GenAI instrumentations"):
-        name, kind = getattr(module, key, None), getattr(module, data, None)
-        if name is not None and kind is not None:  # earlier releases have neither
-            _suppressing[name] = type(data, (kind,), {"merge": lambda *_data, **_how: None})()
-
-
-for _module, (_key, _data) in _UTIL_GENAI.items():
-    wrapt.register_post_import_hook(partial(_suppress_util_genai, _key, _data), _module)
 
 
 # --- the cost of a trace ------------------------------------------------------------------------------------

@@ -20,7 +20,8 @@ from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_
 
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.invocation import Invocation
-from agentops_otel_litellm.invocation.nesting import CURRENT, outside_of_calls, without_suppression
+from agentops_otel_litellm.invocation.nesting import CURRENT, outside_of_calls
+from agentops_otel_litellm.invocation.suppression import without_suppression
 from agentops_otel_litellm.patching.wrapping import Function
 
 if TYPE_CHECKING:

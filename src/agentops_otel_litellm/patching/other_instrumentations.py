@@ -19,7 +19,7 @@ from typing import Any
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.nesting import IN_A_CALL
+from agentops_otel_litellm.invocation.suppression import IN_A_CALL
 from agentops_otel_litellm.patching import agentops_callback
 from agentops_otel_litellm.patching.wrapping import Function
 from agentops_otel_litellm.telemetry import Telemetry
