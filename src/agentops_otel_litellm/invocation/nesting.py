@@ -1,4 +1,4 @@
-"""How calls are nested: the OpenTelemetry context in which LiteLLM runs a call, and the cost of the calls of a trace."""
+"""How calls are nested: the OpenTelemetry context in which LiteLLM runs a call, and the cost of a trace's calls."""
 
 from __future__ import annotations
 
