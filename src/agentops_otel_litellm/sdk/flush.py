@@ -10,17 +10,19 @@ from contextvars import copy_context
 from threading import RLock
 from time import monotonic
 
+import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
+
+# isort: split
 from agentops_otel_litellm.background import ReentrantEvent, start_thread
-from agentops_otel_litellm.destinations import sends_to_agentops
-from agentops_otel_litellm.exporters.delivery import live_exporters
-from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES
+from agentops_otel_litellm.exporters.batch_processor import EXPORT_FAILURES
+from agentops_otel_litellm.exporters.delivery import SIGNALS, live_exporters
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
-from agentops_otel_litellm.sdk.global_providers import SIGNALS
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.destinations import sends_to_agentops
 
 TIMEOUT = 5.0
 OTLP_TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
@@ -41,9 +43,8 @@ def flush(timeout: float = TIMEOUT) -> bool:
     return False
 
 
-def time_limit(environment: Mapping[str, str]) -> float:
+def time_limit(settings: Settings, environment: Mapping[str, str]) -> float:
     """Seconds for which the end of a process may wait for a flush: as long as one export may take."""
-    settings = Settings.from_environment(environment)
     try:
         limit = float(environment.get(OTLP_TIMEOUT) or DEFAULTS[OTLP_TIMEOUT].values[0])
     except ValueError:  # the SDK reports it
