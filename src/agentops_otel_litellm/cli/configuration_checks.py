@@ -44,7 +44,7 @@ from agentops_otel_litellm.settings.destinations import (
     missing_exporters,
     sends_to_agentops,
 )
-from agentops_otel_litellm.settings.masking import MASK, masked
+from agentops_otel_litellm.settings.messages import MASK, masked
 from agentops_otel_litellm.settings.sdk_variables import unusable_variables
 
 SET_DESTINATION = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."

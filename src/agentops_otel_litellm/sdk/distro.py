@@ -43,8 +43,12 @@ from agentops_otel_litellm.settings.destinations import (
     only_usable_exporters,
     resource_attributes,
 )
-from agentops_otel_litellm.settings.first_process import mark_first_process, quiet_child_process, warn_at_start_up
-from agentops_otel_litellm.settings.masking import without_secrets
+from agentops_otel_litellm.settings.messages import (
+    mark_first_process,
+    quiet_child_process,
+    warn_at_start_up,
+    without_secrets,
+)
 from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables
 from agentops_otel_litellm.version import SCOPE, __version__
 

@@ -12,8 +12,7 @@ from dataclasses import Field, dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from agentops_otel_litellm.settings.first_process import warn_at_start_up
-from agentops_otel_litellm.settings.masking import is_secret, without_secrets
+from agentops_otel_litellm.settings.messages import invalid_value, is_secret, warn_at_start_up, without_secrets
 
 logger = logging.getLogger("agentops_otel_litellm.settings")
 
@@ -54,11 +53,6 @@ def warn_of_invalid_value(declared: Field[object], text: str, accepted: str) -> 
     # Python's own errors quote the value: the accepted values of a secret are not logged either.
     fault = "" if hides_its_value(declared) else f"expected {accepted}"
     warn_at_start_up(logger, "%s %s", invalid_value(variable, quoted(declared, text), fault), instead(declared))
-
-
-def invalid_value(variable: str, value: str, fault: str) -> str:
-    """A sentence about an invalid value, in which `value` may be displayed. An empty `value` or `fault` is left out."""
-    return f"Invalid value for {variable}{f': {value}' if value else ''}{f' ({fault})' if fault else ''}."
 
 
 def hides_its_value(declared: Field[object]) -> bool:

@@ -16,9 +16,8 @@ from math import inf, isfinite
 from typing import NamedTuple
 
 from agentops_otel_litellm.attribute_values import clean_text
-from agentops_otel_litellm.settings.declaration import invalid_value, number_of
-from agentops_otel_litellm.settings.first_process import warn_at_start_up
-from agentops_otel_litellm.settings.masking import is_secret, without_secrets
+from agentops_otel_litellm.settings.declaration import number_of
+from agentops_otel_litellm.settings.messages import invalid_value, is_secret, warn_at_start_up, without_secrets
 
 logger = logging.getLogger(__name__)
 
