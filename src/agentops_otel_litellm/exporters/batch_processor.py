@@ -1,21 +1,17 @@
-"""What the SDK's batch processors do not report: the spans that a full queue drops, and failed exports.
+"""A batch span processor that counts the spans its full queue drops, in a metric and in a log line.
 
-`CountingBatchSpanProcessor` counts dropped spans, in a metric that the semantic conventions define and in a log line.
 The SDK's processor drops the oldest span, which OpenTelemetry 1.39 does not report. Newer releases log that spans were
-dropped, and count them only with OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true. `recording_failures` records failed
-exports for `flush()`, because the SDK's processors discard the results of their exporters.
+dropped, and count them only with OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true. The semantic conventions define the
+metric.
 """
 
 from __future__ import annotations
 
 import logging
 import weakref
-from collections import deque
 from collections.abc import Iterable, Sequence
-from functools import update_wrapper
 from itertools import count
 from time import monotonic
-from typing import Any, TypeVar
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.trace import ReadableSpan
@@ -32,8 +28,6 @@ LOG_INTERVAL = 30.0
 """Seconds for which dropped spans are counted before their number is logged. At shutdown it is logged at once."""
 
 _NUMBERS = count()
-
-Exporter = TypeVar("Exporter", bound="type[Any]")
 
 
 class CountingBatchSpanProcessor(BatchSpanProcessor):
@@ -136,48 +130,3 @@ class _Reporting(SpanExporter):
             if processor is not None:
                 with guard("logging how many spans were dropped"):
                     processor.log_dropped()
-
-
-class ExportFailures:
-    """Whether an export has failed in this process since the last query."""
-
-    def __init__(self) -> None:
-        self._failed: deque[bool] = deque(maxlen=1)  # each of its methods is atomic
-        FORK.register("export errors", self.take_failure)
-
-    def record_failure(self) -> None:
-        self._failed.append(True)
-
-    def take_failure(self) -> bool:
-        """Whether an export has failed since the last call of this method."""
-        try:
-            return self._failed.pop()
-        except IndexError:
-            return False
-
-
-EXPORT_FAILURES = ExportFailures()
-
-
-def recording_failures(exporter: Exporter) -> Exporter:
-    """Return a subclass of an exporter class that records failed exports. Classes of metric readers are returned as
-    they are.
-    """
-    if not hasattr(exporter, "export"):
-        return exporter
-
-    class RecordingFailures(exporter):  # type: ignore[misc,valid-type]  # whichever it is
-        """Records each export that fails."""
-
-        def export(self, *batch: object, **options: object) -> object:
-            try:
-                result = super().export(*batch, **options)
-            except BaseException:
-                EXPORT_FAILURES.record_failure()
-                raise
-            if getattr(result, "name", None) == "FAILURE":
-                EXPORT_FAILURES.record_failure()
-            return result
-
-    update_wrapper(RecordingFailures, exporter, updated=())
-    return RecordingFailures  # type: ignore[return-value]  # a subclass of the same exporter
