@@ -44,8 +44,8 @@ from agentops_otel_litellm.settings.destinations import (
     missing_exporters,
     sends_to_agentops,
 )
-from agentops_otel_litellm.settings.messages import MASK, masked
 from agentops_otel_litellm.settings.sdk_variables import unusable_variables
+from agentops_otel_litellm.settings.start_up_warnings import MASK, masked
 
 SET_DESTINATION = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
 GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"

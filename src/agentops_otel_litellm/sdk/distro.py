@@ -43,13 +43,13 @@ from agentops_otel_litellm.settings.destinations import (
     only_usable_exporters,
     resource_attributes,
 )
-from agentops_otel_litellm.settings.messages import (
+from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables
+from agentops_otel_litellm.settings.start_up_warnings import (
     mark_first_process,
     quiet_child_process,
     warn_at_start_up,
     without_secrets,
 )
-from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables
 from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:

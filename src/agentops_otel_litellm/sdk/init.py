@@ -16,7 +16,7 @@ from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.settings import sdk_is_disabled
-from agentops_otel_litellm.settings.messages import FIRST_PROCESS
+from agentops_otel_litellm.settings.start_up_warnings import FIRST_PROCESS
 
 DISTRO = "OTEL_PYTHON_DISTRO"
 

@@ -26,7 +26,7 @@ from agentops_otel_litellm.settings.destinations import (
     exporters,
     is_configured_by_file,
 )
-from agentops_otel_litellm.settings.messages import FIRST_PROCESS, invalid_value
+from agentops_otel_litellm.settings.start_up_warnings import FIRST_PROCESS, invalid_value
 
 INSTRUMENTATION = "agentops_litellm"
 GRPC_PORT = 4317

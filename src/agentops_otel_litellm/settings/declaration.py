@@ -12,7 +12,7 @@ from dataclasses import Field, dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from agentops_otel_litellm.settings.messages import invalid_value, is_secret, warn_at_start_up, without_secrets
+from agentops_otel_litellm.settings.start_up_warnings import invalid_value, is_secret, warn_at_start_up, without_secrets
 
 logger = logging.getLogger("agentops_otel_litellm.settings")
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.settings.declaration import number_of
-from agentops_otel_litellm.settings.messages import invalid_value, is_secret, warn_at_start_up, without_secrets
+from agentops_otel_litellm.settings.start_up_warnings import invalid_value, is_secret, warn_at_start_up, without_secrets
 
 logger = logging.getLogger(__name__)
 

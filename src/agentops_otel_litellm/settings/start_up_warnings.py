@@ -1,7 +1,7 @@
-"""Messages about environment variables: which process of an application logs them, and how values are masked in them.
+"""Warnings about environment variables: which process of an application logs them, and how values are masked in them.
 
-Only the first process of an application logs them at start-up. The child processes that it starts inherit the
-environment, and would repeat them. Keys, passwords and other secrets are masked in all messages and in `doctor`.
+Only the first process of an application logs the warnings. The child processes that it starts inherit the environment,
+and would repeat them. Keys, passwords and other secrets are masked in the warnings and in the report of `doctor`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import sys
 
 FIRST_PROCESS = "AGENTOPS_OTEL_LITELLM_FIRST_PROCESS"
-"""Variable with the id of the process that logged the start-up lines. The distro sets it, for child processes."""
+"""Variable with the id of the process that logged the warnings. The distro sets it, for child processes."""
 
 _LOADER = "opentelemetry.instrumentation.auto_instrumentation._load"
 
