@@ -20,8 +20,8 @@ from agentops_otel_litellm.exporters.agentops_errors import COPY
 from agentops_otel_litellm.pricing.user_prices import why_unusable
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.sdk.obstacles import (
+    AGENTOPS_SDK_VARIABLES,
     INSTRUMENTATION,
-    OF_THE_SDK,
     Unread,
     endpoint_variable,
     is_switched_off,
@@ -52,7 +52,6 @@ GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
 
 SEND_SECONDS = 30
 """Timeout of `--send`, independent of the exporters' own."""
-# HTTP status → what to do. Below: network error, by the name of its class, or gRPC status → what to do.
 STATUSES: Mapping[int, str] = {
     HTTPStatus.BAD_REQUEST: "Check that the endpoint accepts OTLP over HTTP.",
     HTTPStatus.UNAUTHORIZED: "Check the key that is sent, in OTEL_EXPORTER_OTLP_HEADERS or AGENTOPS_API_KEY.",
@@ -61,6 +60,7 @@ STATUSES: Mapping[int, str] = {
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT the full URL.",
     HTTPStatus.METHOD_NOT_ALLOWED: "Check the path of the endpoint: the server does not accept OTLP there.",
 }
+"""HTTP status with which a destination rejects a span → what to do."""
 ERRORS = {
     "BadStatusLine": "The server does not speak HTTP/1.1: use the port for OTLP over HTTP, usually 4318.",
     "ConnectionRefusedError": "Nothing listens on the endpoint: start the backend, or check the endpoint.",
@@ -74,10 +74,12 @@ ERRORS = {
     "UNAVAILABLE": "No gRPC server listens on the endpoint: check it, and OTEL_EXPORTER_OTLP_PROTOCOL.",
     "UNAUTHENTICATED": "Check the key that is sent, in OTEL_EXPORTER_OTLP_HEADERS.",
 }
+"""Class of a network error, or gRPC status → what to do."""
 DEFAULT_ADVICE = "Check the endpoint, the network and the backend's log."
 
 DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 DECLARED: dict[str, Field[Any]] = {declared.metadata["variable"]: declared for declared in fields(Settings)}
+"""Variable of a setting of this package → its declaration."""
 
 
 # --- destinations ----------------------------------------------------------------------------------------------------
@@ -307,7 +309,7 @@ def check_settings(examined: Examined) -> Iterator[Record]:
             continue
         if variable.startswith("OTEL_"):
             yield ok(variable, f"{masked(variable, text)} (environment)")
-        elif variable in OF_THE_SDK:
+        elif variable in AGENTOPS_SDK_VARIABLES:
             yield ok(
                 variable, f"{MASK} (environment; a variable of the AgentOps SDK, which this package does not read)"
             )

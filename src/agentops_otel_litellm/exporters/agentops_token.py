@@ -49,9 +49,10 @@ TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # http.client's error would quote 
 CONNECT_TIMEOUT = 3.0  # seconds
 MARGIN = 60.0  # seconds before its expiry in which a token is replaced, at most a tenth of its lifetime
 PROTOBUF = "application/x-protobuf"
-# The only headers that are sent. All others are from OTEL_EXPORTER_OTLP_HEADERS, which often has a different backend's
-# key.
 OWN_HEADERS = ("accept", "connection", "content-", "user-agent")
+"""Beginnings of the only headers that are sent. All others are from OTEL_EXPORTER_OTLP_HEADERS, which often has a
+different backend's key.
+"""
 
 
 class ExportRequests:

@@ -62,7 +62,8 @@ class Delivery:
     """Adds the exporter to a provider as soon as there is one that accepts span processors."""
 
     def __init__(self) -> None:
-        self._is_requested = False
+        self.is_requested = False
+        """Whether the exporter must be added as soon as there is a provider. If not, `prepare` does nothing."""
         self._provider: TracerProvider | None = None
         self.renew()
         FORK.register("delivery", self.renew)
@@ -79,7 +80,7 @@ class Delivery:
         if sends_to_agentops(os.environ):
             with self._lock:
                 self._provider = provider
-                self._is_requested = True
+                self.is_requested = True
             self.prepare()
 
     def record_exporters(self, created: Collection[AgentOpsSpanExporter], provider: object) -> None:
@@ -90,12 +91,12 @@ class Delivery:
 
     def cancel(self) -> None:
         """Add no exporter, because LiteLLM is no longer instrumented."""
-        self._is_requested = False
+        self.is_requested = False
         self._provider = None
 
     def prepare(self) -> None:
         """Add the exporter, if the provider is set by now. Called before each span."""
-        if self._is_requested:
+        if self.is_requested:
             with guard("adding the AgentOps exporter"):
                 self._add_if_provider_is_set()
 
@@ -103,13 +104,13 @@ class Delivery:
         """Add the exporter, unless there is no provider yet, or it was added meanwhile."""
         with self._lock:  # a second thread waits until the exporter is added, because its span can end at once
             provider = TRACES.provider if self._provider is None else self._provider
-            if not self._is_requested or self._is_adding or not _accepts_span_processors(provider):
+            if not self.is_requested or self._is_adding or not _accepts_span_processors(provider):
                 return  # no provider yet, or the API's, which records no spans
             self._is_adding = True
             try:
                 self._add_to(provider)
             finally:
-                self._is_requested = self._is_adding = False
+                self.is_requested = self._is_adding = False
 
     def _add_to(self, provider: SDKTracerProvider) -> None:
         """Add the exporter to the provider, unless its spans are delivered to AgentOps already."""

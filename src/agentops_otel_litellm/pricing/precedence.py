@@ -21,8 +21,8 @@ from dataclasses import replace
 from agentops_otel_litellm.call import Call, Cost
 from agentops_otel_litellm.pricing.user_prices import UserPrices, price
 
-# Fields of a response with units other than tokens that providers report and bill.
-_BILLED = ("search_units", "pages_count")
+_BILLED_UNITS = ("search_units", "pages_count")
+"""Fields of a response with units other than tokens that providers report and bill."""
 
 
 def create_user_price_processor(prices: UserPrices) -> Callable[[Call], Call]:
@@ -41,12 +41,18 @@ def create_user_price_processor(prices: UserPrices) -> Callable[[Call], Call]:
 def drop_unknown_cost(call: Call) -> Call:
     """Drop LiteLLM's cost in two cases in which it is not the actual cost.
 
-    If the provider reported no usage, LiteLLM's cost is the price of LiteLLM's own estimate of the tokens. If the cost
-    is 0 although the response is not from LiteLLM's cache, LiteLLM has no price for the model.
+    If the provider reported neither tokens nor other units, and does not bill by a unit that needs no report, LiteLLM's
+    cost is the price of LiteLLM's own estimate of the tokens. If the cost is 0 although the response is not from
+    LiteLLM's cache, LiteLLM has no price for the model.
     """
-    cost = call.cost
-    cached = call.response is not None and call.response.cache_hit
-    if cost is None or cached or cost.source != "litellm" or (cost.total and _has_billed_usage(call)):
+    cost, response = call.cost, call.response
+    if cost is None or cost.source != "litellm" or (response is not None and response.cache_hit):
+        return call
+    if cost.total and (
+        cost.per_unit
+        or call.usage is not None
+        or any(getattr(response, billed, None) is not None for billed in _BILLED_UNITS)
+    ):
         return call
     return replace(call, cost=None)
 
@@ -69,13 +75,3 @@ def _is_complete(call: Call) -> bool:
     unknown.
     """
     return call.failure is None and (call.stream is None or call.stream.outcome == "completed")
-
-
-def _has_billed_usage(call: Call) -> bool | None:
-    """Whether the provider reported the tokens or units that it bills, or bills by a unit that needs no report."""
-    is_billed_per_unit = call.cost is not None and call.cost.per_unit
-    return (
-        is_billed_per_unit
-        or call.usage is not None
-        or any(getattr(call.response, billed, None) is not None for billed in _BILLED)
-    )

@@ -1,6 +1,8 @@
 """Problems that prevent tracing or delivery and that can be detected before the application starts.
 
-Each is logged in one line, with the remedy, when the application starts. `doctor` reports them too.
+They are: LiteLLM is missing or unsupported, an endpoint is invalid, the file of a certificate does not exist, or a
+variable is misspelt. Each is logged in one line, with the remedy, when the application starts. `doctor` reports them
+too.
 """
 
 from __future__ import annotations
@@ -32,8 +34,7 @@ INSTRUMENTATION = "agentops_litellm"
 GRPC_PORT = 4317
 UPGRADE = f"pip install --upgrade '{LITELLM.replace(' ', '')}'"
 PREFIX = "AGENTOPS_"
-# Variables of the AgentOps SDK, which are ignored here.
-OF_THE_SDK = frozenset(
+AGENTOPS_SDK_VARIABLES = frozenset(
     {
         "AGENTOPS_AUTO_INIT",
         "AGENTOPS_AUTO_START_SESSION",
@@ -44,6 +45,7 @@ OF_THE_SDK = frozenset(
         "AGENTOPS_SKIP_AUTO_END_SESSION",
     }
 )
+"""Variables of the AgentOps SDK (the package agentops), which this package does not read."""
 _PRE_RELEASE = re.compile(r"(?:a|b|rc|dev)\d")
 
 
@@ -145,7 +147,7 @@ def unread(environment: Environment) -> Iterator[Unread]:
     keys.
     """
     declared = {each.metadata["variable"] for each in fields(Settings)}
-    for variable in sorted({*environment} - declared - OF_THE_SDK - {FIRST_PROCESS}):
+    for variable in sorted({*environment} - declared - AGENTOPS_SDK_VARIABLES - {FIRST_PROCESS}):
         if variable.startswith(PREFIX) and environment[variable]:
             yield Unread(variable, _nearest(variable, declared))
 
