@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from agentops_otel_litellm.cli.settings import as_table, rows_of, rows_of_defaults
+from agentops_otel_litellm.__main__ import as_table, rows_of, rows_of_defaults
 from agentops_otel_litellm.operations import BILLED, OPERATIONS
 from agentops_otel_litellm.readers import API_FORMATS
 from agentops_otel_litellm.readers.responses import no_cost
@@ -22,10 +22,7 @@ from agentops_otel_litellm.semconv.llm import ATTEMPT
 from agentops_otel_litellm.semconv.metrics import METRICS, Metric
 from agentops_otel_litellm.semconv.newest_metrics import NEWEST
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.settings.agentops import AgentOpsSettings
-from agentops_otel_litellm.settings.calls import CallSettings
-from agentops_otel_litellm.settings.content import ContentSettings
-from agentops_otel_litellm.settings.processes import ProcessSettings
+from agentops_otel_litellm.settings.variables import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings
 
 HERE = Path(__file__).parent
 GROUPS = {

@@ -1,4 +1,9 @@
-"""The `agentops-otel-litellm` command: `doctor`, `run` and `settings`."""
+"""The `agentops-otel-litellm` command: `doctor` and `run`, whose modules are in `cli`, and `settings`, which prints the
+settings of this package as a Markdown table.
+
+OpenTelemetry reads variables on import. So this module imports nothing of OpenTelemetry that reads a variable, and
+removes invalid values before it imports the module of a command.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 
-from agentops_otel_litellm.sdk.sdk_variables import drop_unusable_variables, replace_unusable_variables
+from agentops_otel_litellm.sdk.defaults import DEFAULTS
+from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.declaration import format_value
+from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables, replace_unusable_variables
+from agentops_otel_litellm.settings.variables import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings
 from agentops_otel_litellm.version import __version__
 
 INTERRUPTED = 130
@@ -32,8 +42,6 @@ def _run(arguments: Sequence[str] | None) -> int:
     # values.
     (drop_unusable_variables if options.command == "run" else replace_unusable_variables)(os.environ)
     if options.command == "settings":
-        from agentops_otel_litellm.cli.settings import settings_table
-
         return _print(settings_table())
     if options.command == "run":
         from agentops_otel_litellm.cli.run import run
@@ -42,7 +50,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             parser.error("run needs the command of your app: agentops-otel-litellm run -- python app.py")
         run(command)
     from agentops_otel_litellm.cli.doctor import doctor
-    from agentops_otel_litellm.cli.examined import Examined
+    from agentops_otel_litellm.cli.report import Examined
 
     examined = Examined(
         variables=environment, command=tuple(command), imports_litellm=not options.quick, sends=options.send
@@ -71,6 +79,40 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("app", nargs=argparse.REMAINDER, help="the command of your app: -- python app.py")
     commands.add_parser("settings", help="print every setting, its default and its meaning as a Markdown table")
     return parser
+
+
+def settings_table() -> str:
+    """The settings of this package, and the OpenTelemetry variables for which the distro sets a default."""
+    return as_table([*rows_of(Settings), *rows_of_defaults()])
+
+
+def rows_of(group: type[CallSettings | ContentSettings | AgentOpsSettings | ProcessSettings]) -> list[str]:
+    """A row for each setting of a group, such as `CallSettings`."""
+    from agentops_otel_litellm.semconv import VOCABULARIES
+
+    vocabularies = ", ".join(f"`{name}`" for name in VOCABULARIES)
+    return [
+        _row(
+            each.metadata["variable"],
+            (format_value(each.default),),
+            each.metadata["help"].format(vocabularies=vocabularies),
+        )
+        for each in fields(group)
+    ]
+
+
+def rows_of_defaults() -> list[str]:
+    """A row for each variable of OpenTelemetry for which the distro sets a default."""
+    return [_row(variable, default.values, default.help) for variable, default in DEFAULTS.items()]
+
+
+def as_table(rows: Sequence[str]) -> str:
+    """The rows with a heading, as a Markdown table."""
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
+
+
+def _row(variable: str, values: Sequence[str], text: str) -> str:
+    return f"| `{variable}` | {' or '.join(f'`{value}`' for value in values if value)} | {text} |"
 
 
 def _print(text: str) -> int:

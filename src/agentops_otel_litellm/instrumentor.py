@@ -8,7 +8,7 @@ from functools import partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-import agentops_otel_litellm.sdk.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
+import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
 
 # isort: split
 import wrapt

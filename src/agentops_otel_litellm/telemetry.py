@@ -25,7 +25,7 @@ from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
-from agentops_otel_litellm.pricing.background import PackagePrices
+from agentops_otel_litellm.pricing.package_prices import PackagePrices
 from agentops_otel_litellm.processors import pipeline
 from agentops_otel_litellm.processors.content import drop_content
 from agentops_otel_litellm.semconv import Vocabulary
@@ -38,7 +38,7 @@ from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
-    from agentops_otel_litellm.completion_hook import Hook
+    from agentops_otel_litellm.exporters.completion_hook import Hook
     from agentops_otel_litellm.invocation.nesting import TraceCost
 
 logger = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ def _load_hook(settings: Settings) -> Hook | None:
     if settings.completion_hook is None:
         return None
     try:
-        from agentops_otel_litellm.completion_hook import Hook
+        from agentops_otel_litellm.exporters.completion_hook import Hook
     except ImportError:
         logger.warning(
             "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK=%r is ignored: completion hooks need opentelemetry-util-genai "

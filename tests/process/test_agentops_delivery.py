@@ -91,7 +91,7 @@ def test_threads_that_come_at_once(platform: AgentOpsPlatform, provider: TracerP
             super()._add_to(provider)
 
     made = Slow()
-    made._provider, made._is_requested = provider, True
+    made._provider, made.is_requested = provider, True
     first = threading.Thread(target=made.prepare)
     first.start()
     begun.wait(10)

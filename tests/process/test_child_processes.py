@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.instrumentation import auto_instrumentation
 
-from agentops_otel_litellm.exporters.console.exporter import HINT
+from agentops_otel_litellm.exporters.console import HINT
 from support.launching import LAUNCHER, launch
 
 IS_TRACED = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from agentops_otel_litellm.exporters.console.exporter import HINT
+from agentops_otel_litellm.exporters.console import HINT
 from support.console_environment import plain_environment  # noqa: F401 - a fixture
 
 

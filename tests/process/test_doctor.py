@@ -8,9 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agentops_otel_litellm.cli.checks import patch_points
-from agentops_otel_litellm.cli.examined import Examined
-from agentops_otel_litellm.cli.record import State
+from agentops_otel_litellm.cli.installation_checks import check_patch_points
+from agentops_otel_litellm.cli.report import Examined, State
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
 from agentops_otel_litellm.sdk import child_processes
 from support.doctor_environment import environment_of_an_app  # noqa: F401 - a fixture
@@ -41,7 +40,7 @@ def test_a_litellm_that_cannot_be_imported(tmp_path: Path) -> None:
     """It is said, with how to see why."""
     (tmp_path / "litellm.py").write_text("raise ImportError('canary')", "utf-8")
     examined = Examined(variables=environment(PYTHONPATH=f"{tmp_path}:{environment().get('PYTHONPATH', '')}"))
-    (found,) = patch_points.check(examined)
+    (found,) = check_patch_points(examined)
     assert (found.state, found.text) == (State.PROBLEM, "cannot be imported")
 
 

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.dropped_spans import METRIC, CountingBatchSpanProcessor
+from agentops_otel_litellm.exporters.batch_processor import METRIC, CountingBatchSpanProcessor
 from support.agentops_exports import ended
 from support.launching import environment
 from support.logged_warnings import LoggedWarnings

@@ -22,10 +22,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from agentops_otel_litellm import LiteLLMInstrumentor, flush, init
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES, recording_failures
-from agentops_otel_litellm.sdk.configuration import configure_unset
-from agentops_otel_litellm.sdk.flush import _Flush
-from agentops_otel_litellm.sdk.global_providers import SIGNALS
+from agentops_otel_litellm.exporters.delivery import SIGNALS
+from agentops_otel_litellm.sdk.distro import configure_unset
+from agentops_otel_litellm.sdk.flush import EXPORT_FAILURES, _Flush, recording_failures
 from agentops_otel_litellm.sdk.init import _Launch
 from support.agentops_exports import Clock
 from support.launching import environment, launch

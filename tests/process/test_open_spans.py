@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.sdk.trace import TracerProvider
 
-from agentops_otel_litellm import open_spans as module
-from agentops_otel_litellm.open_spans import OpenSpans
+from agentops_otel_litellm.exporters import console as module
+from agentops_otel_litellm.exporters.console import OpenSpans
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
@@ -71,7 +71,7 @@ def test_spans_that_a_garbage_collection_starts_and_ends() -> None:
 def test_it_draws_nothing() -> None:
     """The distro, which every program loads, has them without the console and what it draws with."""
     code = (
-        "import sys, agentops_otel_litellm.distro\n"
+        "import sys, agentops_otel_litellm.sdk.distro\n"
         "print([name for name in sys.modules if name == 'rich' or 'exporters.console' in name])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -10,9 +10,8 @@ import pytest
 import requests
 
 from agentops_otel_litellm.cli import probe
-from agentops_otel_litellm.cli.checks import delivery
-from agentops_otel_litellm.cli.examined import Examined
-from agentops_otel_litellm.cli.record import Record, State
+from agentops_otel_litellm.cli.configuration_checks import SEND_SECONDS, check_delivery
+from agentops_otel_litellm.cli.report import Examined, Record, State
 from support.launching import environment
 from support.servers.agentops_platform import AgentOpsPlatform
 from support.servers.otlp_receiver import OTLPReceiver
@@ -33,7 +32,7 @@ def platform() -> Iterator[AgentOpsPlatform]:
 
 
 def sent(**variables: str) -> list[Record]:
-    found = list(delivery.check(Examined(variables=environment(**variables), sends=True)))
+    found = list(check_delivery(Examined(variables=environment(**variables), sends=True)))
     assert AgentOpsPlatform.KEY not in str(found)
     assert OTHER_KEY not in str(found)
     return found
@@ -41,7 +40,7 @@ def sent(**variables: str) -> list[Record]:
 
 def test_nothing_is_sent_unasked() -> None:
     """Without `--send` nobody is called."""
-    assert list(delivery.check(Examined(variables=environment()))) == []
+    assert list(check_delivery(Examined(variables=environment()))) == []
 
 
 def test_each_destination_is_told_apart(backend: OTLPReceiver, platform: AgentOpsPlatform) -> None:
@@ -102,7 +101,7 @@ def test_it_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(subprocess, "run", hanging)
     (found,) = sent(OTEL_TRACES_EXPORTER="console")
-    assert (found.state, found.text) == (State.PROBLEM, f"no response within {delivery.SECONDS} s")
+    assert (found.state, found.text) == (State.PROBLEM, f"no response within {SEND_SECONDS} s")
 
 
 def test_a_process_that_comes_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from agentops_otel_litellm.exporters.console.exporter import HINT
+from agentops_otel_litellm.exporters.console import HINT
 from support.launching import quickstart
 from support.project import ROOT
 

@@ -18,9 +18,8 @@ from venv import EnvBuilder
 
 import pytest
 
-from agentops_otel_litellm.cli.checks import CHECKS, examine
-from agentops_otel_litellm.cli.examined import Examined
-from agentops_otel_litellm.cli.rendering import as_json, as_text
+from agentops_otel_litellm.cli.doctor import CHECKS, as_json, as_text, examine
+from agentops_otel_litellm.cli.report import Examined
 from support.launching import LAUNCHER, environment, launch
 from support.project import ROOT
 from support.requirements import needs_files, needs_no_grpc

@@ -10,7 +10,8 @@ import pytest
 from opentelemetry.sdk.trace import Span, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, auth, exporter, sender
+from agentops_otel_litellm.exporters import agentops, agentops_queue, agentops_token
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from support.servers.agentops_platform import AgentOpsPlatform
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
@@ -43,7 +44,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (auth, exporter, sender):
+    for module in (agentops_token, agentops, agentops_queue):
         monkeypatch.setattr(module, "monotonic", clock)
     return clock
 

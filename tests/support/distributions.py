@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from agentops_otel_litellm.distro import AgentOpsDistro
+from agentops_otel_litellm.sdk.distro import AgentOpsDistro
 
 BESIDE = ("agentops-otel-litellm", "opentelemetry-distro")
 

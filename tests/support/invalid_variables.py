@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentops_otel_litellm.sdk.sdk_variables import NAMES, VALUES
+from agentops_otel_litellm.settings.sdk_variables import NAMES, VALUES
 
 # Variable → a value that the SDK cannot use.
 INVALID = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from agentops_otel_litellm.sdk.named_exporters import is_configured_by_file
+from agentops_otel_litellm.settings.destinations import is_configured_by_file
 
 
 def has(*modules: str) -> bool:

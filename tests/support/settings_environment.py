@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agentops_otel_litellm.settings import declaring
+from agentops_otel_litellm.settings import declaration
 
 
 @pytest.fixture(autouse=True)
 def nothing_warned_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(declaring, "warned", set())
+    monkeypatch.setattr(declaration, "warned", set())

@@ -18,7 +18,7 @@ from support.captured import Capture
 def test_without_the_variable_its_package_is_not_loaded(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs that have no hook do not pay for it."""
     monkeypatch.setitem(sys.modules, "opentelemetry.util.genai", None)
-    monkeypatch.delitem(sys.modules, "agentops_otel_litellm.completion_hook", raising=False)
+    monkeypatch.delitem(sys.modules, "agentops_otel_litellm.exporters.completion_hook", raising=False)
     capture("SPAN_AND_EVENT")
     assert TRACING.telemetry is not None
     assert TRACING.telemetry._hook is None
@@ -57,14 +57,14 @@ def test_without_the_variable_its_package_is_not_loaded(capture: Capture, monkey
 )
 def test_every_part_has_its_type(part: Part, given: dict[str, Any]) -> None:
     """OpenTelemetry's, or one that says as much."""
-    from agentops_otel_litellm.completion_hook import _part
+    from agentops_otel_litellm.exporters.completion_hook import _part
 
     assert vars(_part(part)) == given
 
 
 def test_bytes_are_bytes() -> None:
     """As the hook's type has them."""
-    from agentops_otel_litellm.completion_hook import _input, _tool
+    from agentops_otel_litellm.exporters.completion_hook import _input, _tool
 
     message = Message(role="user", name="ada", parts=(Part(type="blob", modality="audio", content="UklGRg=="),))
     (blob,) = _input(message).parts

@@ -36,12 +36,9 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.exporters.console import ConsoleSpanExporter, totals
-from agentops_otel_litellm.exporters.console.ended_call import ATTRIBUTES
-from agentops_otel_litellm.exporters.console.exporter import HINT
-from agentops_otel_litellm.exporters.console.formatting import dollars, duration, printable, tokens
-from agentops_otel_litellm.exporters.console.line import COLUMNS
-from agentops_otel_litellm.open_spans import OPEN_SPANS, OpenSpans
+from agentops_otel_litellm.exporters import console_lines
+from agentops_otel_litellm.exporters.console import HINT, OPEN_SPANS, ConsoleSpanExporter, OpenSpans
+from agentops_otel_litellm.exporters.console_lines import ATTRIBUTES, COLUMNS, dollars, duration, printable, tokens
 from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
 from support.console_environment import plain_environment  # noqa: F401 - a fixture
 
@@ -639,7 +636,7 @@ def test_what_traces_cost(start: AppStart) -> None:
 
 def test_the_line_about_traces(start: AppStart, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many traces there were, a few are remembered; the figures are of all."""
-    monkeypatch.setattr(totals, "TRACES_KEPT", 2)
+    monkeypatch.setattr(console_lines, "TRACES_KEPT", 2)
     app = start(width=100)
     for _ in range(5):
         route = app.start("route smart", None, SpanKind.INTERNAL)
@@ -651,7 +648,7 @@ def test_the_line_about_traces(start: AppStart, monkeypatch: pytest.MonkeyPatch)
 
 def test_many_models(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
     """The most expensive models are listed, the others counted, and only so many are kept apart."""
-    monkeypatch.setattr(totals, "MODELS_KEPT", 11)
+    monkeypatch.setattr(console_lines, "MODELS_KEPT", 11)
     app = start()
     for number in range(13):
         app.call({"gen_ai.request.model": f"model-{number}", "gen_ai.usage.cost.amount": float(number + 1)})

@@ -14,7 +14,7 @@ from agentops_otel_litellm.call.content import Content, Document, Json, Message,
 from agentops_otel_litellm.processors.content import create_content_processor
 from agentops_otel_litellm.processors.limits import MARKS, MAX_SECRET_LENGTH, Limits
 from agentops_otel_litellm.processors.redaction import Redactor, redactor
-from agentops_otel_litellm.settings import REDACTED
+from agentops_otel_litellm.settings.declaration import REDACTED
 from support.edited_content import told
 
 

@@ -10,9 +10,9 @@ from opentelemetry.sdk import _configuration
 from opentelemetry.sdk.trace import TracerProvider
 
 from agentops_otel_litellm import version
-from agentops_otel_litellm.distro import AgentOpsConfigurator, AgentOpsDistro
-from agentops_otel_litellm.open_spans import OPEN_SPANS
-from agentops_otel_litellm.sdk.sdk_variables import drop_unusable_variables
+from agentops_otel_litellm.exporters.console import OPEN_SPANS
+from agentops_otel_litellm.sdk.distro import AgentOpsConfigurator, AgentOpsDistro
+from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables
 from support.distributions import (
     own_environment,  # noqa: F401 - a fixture
 )
@@ -64,7 +64,7 @@ def test_the_configurator(exporter: str, *, told_of_open_spans: bool, monkeypatc
     given: dict[str, object] = {}
     provider = TracerProvider(shutdown_on_exit=False)
     monkeypatch.setattr(_configuration, "_initialize_components", lambda **options: given.update(options))
-    monkeypatch.setattr("agentops_otel_litellm.distro.get_tracer_provider", lambda: provider)
+    monkeypatch.setattr("agentops_otel_litellm.sdk.distro.get_tracer_provider", lambda: provider)
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", None)  # which an earlier test may have set
     os.environ["OTEL_TRACES_EXPORTER"] = exporter
     AgentOpsConfigurator().configure(auto_instrumentation_version="1")  # type: ignore[no-untyped-call]  # upstream's

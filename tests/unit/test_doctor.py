@@ -11,16 +11,13 @@ from pathlib import Path
 import pytest
 
 from agentops_otel_litellm.__main__ import main
-from agentops_otel_litellm.cli import checks
-from agentops_otel_litellm.cli.app_command import find_problem
-from agentops_otel_litellm.cli.checks import CHECKS, conflicts, destinations, examine, launching, values
-from agentops_otel_litellm.cli.checks.installed import litellm
-from agentops_otel_litellm.cli.doctor import doctor
-from agentops_otel_litellm.cli.examined import Examined
-from agentops_otel_litellm.cli.record import Record, Report, Section, State, notice, ok, problem
-from agentops_otel_litellm.cli.rendering import as_text
+from agentops_otel_litellm.cli.configuration_checks import check_conflicts, check_destinations, check_settings
+from agentops_otel_litellm.cli.doctor import CHECKS, Check, as_text, doctor, examine
+from agentops_otel_litellm.cli.installation_checks import check_launch, check_litellm
+from agentops_otel_litellm.cli.report import Examined, Record, Report, Section, State, notice, ok, problem
+from agentops_otel_litellm.cli.run import find_problem
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.settings.masking import masked
+from agentops_otel_litellm.settings.start_up_warnings import masked
 from support.doctor_environment import environment_of_an_app  # noqa: F401 - a fixture
 from support.launching import environment
 from support.requirements import needs_files
@@ -32,8 +29,8 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 OTHER = EntryPoint("other", "other:Distro", "opentelemetry_distro")
 # By which check → what is set → what is not well: the name, the state, and words of the text or advice.
-FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]]] = {
-    launching.check: [
+FOUND: dict[Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]]] = {
+    check_launch: [
         ({}, []),
         ({"OTEL_PYTHON_DISTRO": "agentops"}, []),
         ({"OTEL_SDK_DISABLED": " True"}, [("SDK", "problem", "Unset OTEL_SDK_DISABLED.")]),
@@ -57,7 +54,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
         ),
         ({"PATH": "/nowhere"}, [("opentelemetry-instrument", "notice", "the launcher is not on PATH")]),
     ],
-    destinations.check: [
+    check_destinations: [
         ({}, [("traces", "notice", "the app's stderr; by default")]),
         ({"OTEL_TRACES_EXPORTER": "console"}, [("traces", "notice", "the app's stdout; set by OTEL_TRACES_EXPORTER")]),
         ({"OTEL_TRACES_EXPORTER": "none"}, [("traces", "problem", "Unset OTEL_TRACES_EXPORTER, or set OTEL_EXP")]),
@@ -87,7 +84,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
             [("OTEL_EXPORTER_OTLP_ENDPOINT", "problem", "4318")],
         ),
     ],
-    conflicts.check: [
+    check_conflicts: [
         ({}, []),
         ({"AGENTOPS_SEMCONV": "llm"}, []),
         ({"AGENTOPS_API_KEY": KEY}, []),
@@ -105,7 +102,7 @@ FOUND: dict[checks.Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]
             [("AGENTOPS_LITELLM_BUILTIN", "notice", "exports every call a second time")],
         ),
     ],
-    values.check: [
+    check_settings: [
         ({}, []),
         ({"AGENTOPS_AUTO_INIT": "true", "AGENTOPS_REDACT": "none"}, []),
         ({"AGENTOPS_APIKEY": "canary"}, [("AGENTOPS_APIKEY", "problem", "Rename AGENTOPS_APIKEY to AGENTOPS_API_KEY")]),
@@ -162,7 +159,7 @@ def plain(records: Iterable[Record]) -> list[Record]:
     ENVIRONMENTS,
     ids=[f"{check.__module__.rpartition('.')[2]} {variables}" for check, variables, _ in ENVIRONMENTS],
 )
-def test_what_is_found(check: checks.Check, variables: dict[str, str], expected: list[tuple[str, str, str]]) -> None:
+def test_what_is_found(check: Check, variables: dict[str, str], expected: list[tuple[str, str, str]]) -> None:
     """What is not well is told with what to do; what is well is not told of as if it were not; no key is shown."""
     needs_files(variables)
     found = plain(check(given(variables)))
@@ -212,7 +209,7 @@ def test_every_setting_is_shown_with_its_origin() -> None:
         "OTEL_EXPORTER_OTLP_HEADERS": "key=canary",
         "OTEL_EXPORTER_OTLP_TIMEOUT": "9",
     }
-    found = {each.name: each.text for each in values.check(given(variables))}
+    found = {each.name: each.text for each in check_settings(given(variables))}
     assert {variable: found[variable] for variable in [*variables, "AGENTOPS_SEMCONV", "AGENTOPS_PRICES"]} == {
         "AGENTOPS_STREAM_USAGE": "true (environment)",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://***@localhost:4318 (environment)",
@@ -233,7 +230,7 @@ def test_where_the_signals_go() -> None:
         "OTEL_LOGS_EXPORTER": "none",
         "AGENTOPS_API_KEY": KEY,
     }
-    traces, metrics, logs, *_ = destinations.check(given(variables))
+    traces, metrics, logs, *_ = check_destinations(given(variables))
     otlp = "OTLP over HTTP to http://***@localhost:4318 (OTEL_EXPORTER_OTLP_ENDPOINT)"
     assert (traces.text, metrics.text, logs.text) == (
         f"{otlp}, AgentOps (https://otlp.agentops.ai/v1/traces); by default",
@@ -256,7 +253,7 @@ def test_agentops_beside_what_others_set_up(setup: dict[str, str]) -> None:
         ({"AGENTOPS_API_KEY": KEY, "OTEL_TRACES_EXPORTER": "none"}, []),
         ({"AGENTOPS_API_KEY": KEY, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}, []),
     ]:
-        _, *found = destinations.check(given({**setup, **more}))
+        _, *found = check_destinations(given({**setup, **more}))
         assert [each.text for each in found] == told_of
 
 
@@ -264,7 +261,7 @@ def test_of_several_distros(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others are named, and how this one is taken for certain."""
     ours = [each for each in given({}).distros if each.name == "agentops"]
     monkeypatch.setattr(Examined, "distros", [OTHER, *ours])
-    (found,) = (each for each in launching.check(given({})) if each.name == "distro")
+    (found,) = (each for each in check_launch(given({})) if each.name == "distro")
     assert found.state is State.NOTICE
     assert "also installed: other (other:Distro)" in found.text
     assert found.advice.endswith("agentops-otel-litellm run -- python app.py")
@@ -285,13 +282,13 @@ def test_a_litellm_that_is_not_traced(
 ) -> None:
     """None, one that is too old, and releases that somebody else put there."""
     if version is None:
-        monkeypatch.setattr("agentops_otel_litellm.cli.checks.installed.installed", lambda _name: None)
+        monkeypatch.setattr("agentops_otel_litellm.cli.installation_checks.installed_version", lambda _name: None)
     else:
         metadata = tmp_path / f"litellm-{version}.dist-info"
         metadata.mkdir()
         (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: litellm\nVersion: {version}\n", "utf-8")
         monkeypatch.syspath_prepend(tmp_path)
-    found = litellm()
+    found = check_litellm()
     assert (found.state, "pip install" in found.advice) == (State.PROBLEM, True)
     assert words in found.text
 

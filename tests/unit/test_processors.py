@@ -32,9 +32,9 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
+from agentops_otel_litellm.pricing.precedence import drop_unknown_cost
 from agentops_otel_litellm.processors.attempts import count_retries, set_deployment
 from agentops_otel_litellm.processors.cache import move_cached_usage_to_saved
-from agentops_otel_litellm.processors.cost import drop_unknown_cost
 from agentops_otel_litellm.processors.errors import RETRYABLE, categorise_failure
 from agentops_otel_litellm.processors.finish_reasons import drop_incomplete_finish_reasons
 from agentops_otel_litellm.processors.stream import add_stream_statistics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentops_otel_litellm.sdk.sdk_variables import drop_unusable_variables, unusable_variables
+from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables, unusable_variables
 from support.invalid_variables import INVALID
 from support.logged_warnings import LoggedWarnings
 

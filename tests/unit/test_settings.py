@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.settings import Settings, setting
+from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.declaration import setting
 from support.instrumented import Reinstrument
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder

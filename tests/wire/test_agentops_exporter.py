@@ -14,8 +14,9 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 
-from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, auth
-from agentops_otel_litellm.exporters.agentops.delivery_errors import Consequence
+from agentops_otel_litellm.exporters import agentops_token
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+from agentops_otel_litellm.exporters.agentops_errors import Consequence
 from agentops_otel_litellm.settings import Settings
 from support.agentops_exports import (
     FAILURE,
@@ -174,8 +175,8 @@ CLAIMS: dict[str, float | None] = {
 def test_how_long_a_token_lives(claims: str) -> None:
     """By the server's own clock; where a token does not say it, or makes no sense, 401 will."""
     payload = urlsafe_b64encode(claims.encode()).decode().rstrip("=")
-    assert auth._lifetime(f"e30.{payload}.x") == CLAIMS[claims]
-    assert auth._lifetime("opaque") is None
+    assert agentops_token._lifetime(f"e30.{payload}.x") == CLAIMS[claims]
+    assert agentops_token._lifetime("opaque") is None
 
 
 def test_a_new_token_that_is_refused_ends_the_attempt(
@@ -279,7 +280,7 @@ def test_a_server_out_of_reach(
     setting: str, lines: list[str], platform: AgentOpsPlatform, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line names the variable that may be wrong; the key goes nowhere else, such as to the default."""
-    monkeypatch.setattr("agentops_otel_litellm.settings.declaring.warned", set())
+    monkeypatch.setattr("agentops_otel_litellm.settings.declaration.warned", set())
     monkeypatch.setenv(*setting.split("=", 1))
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2

@@ -172,7 +172,7 @@ def test_without_its_package_a_hook_is_told_of(
     app: App, capture: Capture, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings
 ) -> None:
     """What to install, in a line; nothing of what is said is read."""
-    monkeypatch.delitem(sys.modules, "agentops_otel_litellm.completion_hook", raising=False)
+    monkeypatch.delitem(sys.modules, "agentops_otel_litellm.exporters.completion_hook", raising=False)
     monkeypatch.setitem(sys.modules, "opentelemetry.util.genai", None)
     recorder = capture("", **{VARIABLE: "upload"})
     assert TRACING.telemetry is not None

@@ -1,1 +1,1 @@
-"""The commands of `agentops-otel-litellm`. A traced application imports none of these modules."""
+"""The commands `doctor` and `run`. `../__main__.py` parses the command line. Traced apps import none of this."""

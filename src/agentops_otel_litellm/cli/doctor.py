@@ -1,13 +1,47 @@
-"""`doctor`: reports the installed packages, the components that would run, the destinations, and all problems."""
+"""`doctor`: reports the installed packages, the components that would run, the destinations, and all problems.
+
+The checks are functions from the examined environment to records, in `installation_checks.py` and
+`configuration_checks.py`. `CHECKS` has their order.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from agentops_otel_litellm.cli.checks import examine
-from agentops_otel_litellm.cli.examined import Examined
-from agentops_otel_litellm.cli.record import State
-from agentops_otel_litellm.cli.rendering import as_json, as_text
+from agentops_otel_litellm.cli.configuration_checks import (
+    check_conflicts,
+    check_delivery,
+    check_destinations,
+    check_settings,
+)
+from agentops_otel_litellm.cli.installation_checks import (
+    check_command,
+    check_installed_packages,
+    check_launch,
+    check_patch_points,
+)
+from agentops_otel_litellm.cli.report import Examined, Record, Report, Section, State, problem
+from agentops_otel_litellm.guard import place_of
+
+Check = Callable[[Examined], Iterable[Record]]
+
+CHECKS: Mapping[str, Check] = {
+    "installed": check_installed_packages,
+    "what runs": check_launch,
+    "command": check_command,
+    "destinations": check_destinations,
+    "conflicts": check_conflicts,
+    "delivery": check_delivery,
+    "patch points in LiteLLM": check_patch_points,
+    "settings": check_settings,
+}
+"""Title of a section of the report → its check. A cause is checked before its consequences."""
+
+SCHEMA = 1
+"""Version of the JSON. It changes if keys are renamed or removed, not if keys are added."""
+_MARKS = {State.OK: "  ", State.NOTICE: "- ", State.PROBLEM: "! "}
 
 
 def doctor(examined: Examined, *, for_programs: bool) -> tuple[str, int]:
@@ -16,3 +50,63 @@ def doctor(examined: Examined, *, for_programs: bool) -> tuple[str, int]:
     logging.getLogger("agentops_otel_litellm").addHandler(logging.NullHandler())
     report = examine(examined)
     return as_json(report) if for_programs else as_text(report), int(report.state is State.PROBLEM)
+
+
+def examine(examined: Examined, checks: Mapping[str, Check] = CHECKS) -> Report:
+    """Run all checks and return their findings. If a check raises, that is reported, and the other checks run."""
+    return Report(tuple(Section(name, _records(name, check, examined)) for name, check in checks.items()))
+
+
+def _records(name: str, check: Check, examined: Examined) -> tuple[Record, ...]:
+    """Run one check. If it raises, its findings so far and a record about the error are returned."""
+    found: list[Record] = []
+    try:
+        found.extend(check(examined))
+    except Exception as error:  # noqa: BLE001 - a broken environment can raise anything
+        found.append(
+            problem(
+                name,
+                f"This check failed ({type(error).__name__} at {place_of(error)}), so its other findings are missing.",
+                "Please report this error.",
+            )
+        )
+    return tuple(found)
+
+
+def as_text(report: Report) -> str:
+    """The report as text: a section for each check. The last line states what to do first."""
+    return "\n".join([*_lines(report), report.first])
+
+
+def as_json(report: Report) -> str:
+    """The report as JSON, in the format that docs/troubleshooting.md describes."""
+    return json.dumps(
+        {
+            "schema": SCHEMA,
+            "state": report.state.value,
+            "first": report.first,
+            "checks": [
+                {"check": section.check, "records": [_record_fields(record) for record in section.records]}
+                for section in report.sections
+            ],
+        },
+        indent=2,
+    )
+
+
+def _record_fields(record: Record) -> dict[str, str]:
+    return {"name": record.name, "state": record.state.value, "text": record.text, "advice": record.advice}
+
+
+def _lines(report: Report) -> Iterator[str]:
+    """The lines of the sections that have records."""
+    for section in report.sections:
+        if not section.records:
+            continue
+        yield section.check[:1].upper() + section.check[1:]
+        width = max(len(record.name) for record in section.records)
+        for record in section.records:
+            yield f"{_MARKS[record.state]}{record.name:{width}}  {record.text}".rstrip()
+            if record.advice:
+                yield f"{'':{width + 4}}-> {record.advice}"
+        yield ""

@@ -1,21 +1,29 @@
-"""Sends a span as an application in this environment would, and reports the outcome. `doctor --send` runs this module
-as a program.
+"""Work of `doctor` that runs in a process of its own, because it imports LiteLLM or sets up exporters, which may print,
+download, and start threads.
 
-The launcher's own start-up creates the pipeline: the distro, the configurator and the chosen exporters. The outcome is
-the exporter's return value, and the HTTP responses that were received during the export.
+`python -m agentops_otel_litellm.cli.probe NAME` runs one of `PROBES`:
+
+- `patch-points` imports LiteLLM, and looks up the patch points.
+- `delivery` sends a span as an application in this environment would, and reports the outcome. The launcher's own
+  start-up creates the pipeline: the distro, the configurator and the chosen exporters. The outcome is the exporter's
+  return value, and the HTTP responses that were received during the export.
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 import logging
 import os
 import re
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import wraps
 from importlib.metadata import entry_points
 from threading import local
+from types import ModuleType
 from typing import Any
 
 import requests
@@ -24,17 +32,84 @@ from opentelemetry.instrumentation.auto_instrumentation import initialize
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from agentops_otel_litellm.cli.examined import Examined
-from agentops_otel_litellm.cli.other_process import print_result
-from agentops_otel_litellm.destinations import destinations
-from agentops_otel_litellm.sdk.named_exporters import entry_point_name
+from agentops_otel_litellm.cli.report import Examined
+from agentops_otel_litellm.features import CONSEQUENCES
+from agentops_otel_litellm.patching.patch_points import PATCH_POINTS, missing
+from agentops_otel_litellm.settings.destinations import destinations, entry_point_name
 
+DELIVERY_PROBE, PATCH_POINT_PROBE = "delivery", "patch-points"
+MARK = "agentops-otel-litellm: "
+"""Prefix of the line with the result."""
 NOT_SAMPLED = "not sampled"
 SPAN = "agentops-otel-litellm doctor"
 FLUSH_MILLIS = 20_000
 GRPC_STATUS = re.compile(r"StatusCode\.([A-Z_]+)")
 ROOT_ERRORS = ("BadStatusLine", "NameResolutionError", "NewConnectionError", "ConnectionRefusedError")
 """Classes of errors that can cause a `ConnectionError`, the most specific first."""
+
+
+def run_probe(name: str, environment: Mapping[str, str], seconds: float) -> Any:  # noqa: ANN401 - JSON
+    """Run a probe in a process of its own, and return its result; `None` if it fails.
+
+    Raises `subprocess.TimeoutExpired` if it takes longer than `seconds`.
+    """
+    done = subprocess.run(  # noqa: S603 - this Python, and this module
+        [sys.executable, "-m", "agentops_otel_litellm.cli.probe", name],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=seconds,
+        check=False,
+    )
+    result = next((line for line in done.stdout.splitlines() if line.startswith(MARK)), None)
+    return None if result is None else json.loads(result.removeprefix(MARK))
+
+
+def _print_result(result: object) -> None:
+    """In the other process: print the result on a line of its own, whatever was printed before."""
+    print(f"\n{MARK}{json.dumps(result)}", flush=True)  # noqa: T201 - the parent process reads it
+
+
+# --- patch points ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PatchPoints:
+    """Names of patch points: those found, and those missing although a feature needs them."""
+
+    found: list[str]
+    absent: list[str]
+
+
+def find_patch_points() -> PatchPoints:
+    """Import the modules of all patch points, as far as they exist, and look the patch points up."""
+    importlib.import_module("litellm")
+    modules = {point.module: _import_module(point.module) for point in PATCH_POINTS}
+    found = [point for point in PATCH_POINTS if _has_attribute(modules[point.module], point.name)]
+    absent = [point for feature in CONSEQUENCES for point in missing(feature, found)]
+    return PatchPoints([*map(str, found)], [*map(str, absent)])
+
+
+def _import_module(name: str) -> ModuleType | None:
+    try:
+        module = importlib.import_module(name)
+    except Exception:  # noqa: BLE001 - absent in this version, or it needs a package that is not installed
+        return None
+    return module if module.__name__ == name else None  # LiteLLM moved the module, and this is its old name
+
+
+def _has_attribute(module: ModuleType | None, dotted: str) -> bool:
+    holder: object = module
+    for name in dotted.split("."):
+        if name not in getattr(holder, "__dict__", {}):
+            return False
+        holder = vars(holder)[name]
+    return True
+
+
+# --- delivery --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -164,7 +239,7 @@ def _error_name(error: Exception) -> str:
     return next((root for root in ROOT_ERRORS if root in text), type(error).__name__)
 
 
-def probe() -> list[Attempt]:
+def send_span() -> list[Attempt]:
     """Create the pipeline, send one span through it, and wait for the outcome."""
     # Imported first, as the launcher does.
     from agentops_otel_litellm import environment_variables  # noqa: F401
@@ -190,7 +265,18 @@ def probe() -> list[Attempt]:
     return recorder.attempts
 
 
-if __name__ == "__main__":
-    print_result([asdict(each) for each in probe()])
+def _run(name: str) -> None:
+    """Run a probe in this process, print its result, and end the process."""
+    result = PROBES[name]()
+    _print_result([asdict(each) for each in result] if isinstance(result, list) else asdict(result))
     sys.stderr.flush()
     os._exit(0)  # without the pipeline's shutdown, whose output is not part of the result
+
+
+PROBES: Mapping[str, Callable[[], PatchPoints | list[Attempt]]] = {
+    DELIVERY_PROBE: send_span,
+    PATCH_POINT_PROBE: find_patch_points,
+}
+
+if __name__ == "__main__":
+    _run(sys.argv[1])

@@ -1,1 +1,1 @@
-"""The exporters that this package adds to OpenTelemetry's, their registration with a provider, and export failures."""
+"""The exporters that this package adds to the SDK's, their registration with a provider, and reports of lost spans."""

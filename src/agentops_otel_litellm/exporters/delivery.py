@@ -1,4 +1,5 @@
-"""Adds the AgentOps exporter to one provider, if AgentOps is a destination.
+"""Adds the AgentOps exporter to one provider, if AgentOps is a destination: the global provider, once it is set, or the
+provider with which LiteLLM is instrumented.
 
 With our configurator, the SDK creates the exporter. If the user names other exporters or a configuration file, the
 configurator adds it afterwards. With a different configurator, or if the application sets the SDK up, the instrumentor
@@ -11,18 +12,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection
+from importlib import import_module
 from threading import RLock
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 from weakref import WeakSet
 
 from opentelemetry.metrics import get_meter
 
-from agentops_otel_litellm.destinations import sends_to_agentops
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.sdk.defaults import SDK_BATCH_SIZE
-from agentops_otel_litellm.sdk.global_providers import TRACES
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.destinations import sends_to_agentops
 from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
@@ -35,11 +35,35 @@ if TYPE_CHECKING:
 _READ_BY_AGENTOPS = ("_session", "_headers")
 
 
+class Signal(NamedTuple):
+    """The module and variable in which OpenTelemetry's API stores the provider of a signal, and the SDK's function that
+    creates the provider.
+    """
+
+    module: str
+    variable: str
+    configured_by: str
+
+    @property
+    def provider(self) -> object | None:
+        """The provider, if one is set. The API's own getter is not used: it sets a default provider if there is none,
+        and then the SDK could not set its provider any more.
+        """
+        return getattr(import_module(self.module), self.variable, None)
+
+
+TRACES = Signal("opentelemetry.trace", "_TRACER_PROVIDER", "_init_tracing")
+METRICS = Signal("opentelemetry.metrics._internal", "_METER_PROVIDER", "_init_metrics")
+LOGS = Signal("opentelemetry._logs._internal", "_LOGGER_PROVIDER", "_init_logging")
+SIGNALS = (TRACES, METRICS, LOGS)
+
+
 class Delivery:
     """Adds the exporter to a provider as soon as there is one that accepts span processors."""
 
     def __init__(self) -> None:
-        self._is_requested = False
+        self.is_requested = False
+        """Whether the exporter must be added as soon as there is a provider. If not, `prepare` does nothing."""
         self._provider: TracerProvider | None = None
         self.renew()
         FORK.register("delivery", self.renew)
@@ -56,7 +80,7 @@ class Delivery:
         if sends_to_agentops(os.environ):
             with self._lock:
                 self._provider = provider
-                self._is_requested = True
+                self.is_requested = True
             self.prepare()
 
     def record_exporters(self, created: Collection[AgentOpsSpanExporter], provider: object) -> None:
@@ -67,12 +91,12 @@ class Delivery:
 
     def cancel(self) -> None:
         """Add no exporter, because LiteLLM is no longer instrumented."""
-        self._is_requested = False
+        self.is_requested = False
         self._provider = None
 
     def prepare(self) -> None:
         """Add the exporter, if the provider is set by now. Called before each span."""
-        if self._is_requested:
+        if self.is_requested:
             with guard("adding the AgentOps exporter"):
                 self._add_if_provider_is_set()
 
@@ -80,35 +104,31 @@ class Delivery:
         """Add the exporter, unless there is no provider yet, or it was added meanwhile."""
         with self._lock:  # a second thread waits until the exporter is added, because its span can end at once
             provider = TRACES.provider if self._provider is None else self._provider
-            if not self._is_requested or self._is_adding or not _accepts_span_processors(provider):
+            if not self.is_requested or self._is_adding or not _accepts_span_processors(provider):
                 return  # no provider yet, or the API's, which records no spans
             self._is_adding = True
             try:
                 self._add_to(provider)
             finally:
-                self._is_requested = self._is_adding = False
+                self.is_requested = self._is_adding = False
 
     def _add_to(self, provider: SDKTracerProvider) -> None:
         """Add the exporter to the provider, unless its spans are delivered to AgentOps already."""
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, AgentOpsSpanProcessor
+        from agentops_otel_litellm.exporters.agentops_queue import MAX_REQUEST_SPANS
 
-        exporters_of_unknown_provider = live_exporters() - set(
-            self._added_exporters
-        )  # created by the application, for an unknown provider
-        if (
-            exporters_of_unknown_provider
-            or provider in self._providers_with_exporter
-            or _is_delivered_by_agentops(provider)
-        ):
+        # Created by the application, for an unknown provider.
+        exporters_of_application = live_exporters() - set(self._added_exporters)
+        if exporters_of_application or provider in self._providers_with_exporter or _is_delivered_by_agentops(provider):
             return
         settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
         self.record_exporters({exporter}, provider)
         processor = AgentOpsSpanProcessor(
             exporter,
             # All options, so that no invalid variable of the SDK is read here.
-            max_queue_size=max(settings.max_queue_size, SDK_BATCH_SIZE * 4),
+            max_queue_size=max(settings.max_queue_size, MAX_REQUEST_SPANS * 4),
             schedule_delay_millis=settings.flush_interval,
-            max_export_batch_size=SDK_BATCH_SIZE,
+            max_export_batch_size=MAX_REQUEST_SPANS,
             export_timeout_millis=settings.max_wait_time,
         )
         provider.add_span_processor(processor)
@@ -117,7 +137,7 @@ class Delivery:
 
 def live_exporters() -> set[AgentOpsSpanExporter]:
     """The AgentOps exporters of this process that are not shut down."""
-    module = sys.modules.get("agentops_otel_litellm.exporters.agentops.exporter")  # loaded if there is an exporter
+    module = sys.modules.get("agentops_otel_litellm.exporters.agentops")  # loaded if there is an exporter
     return set() if module is None else set(module.AgentOpsSpanExporter.instances)
 
 

@@ -1,1 +1,1 @@
-"""Prices that are not LiteLLM's: the user's own, and those of the package genai-prices."""
+"""The prices of calls: which price is used, the user's own prices, and those of the package genai-prices."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agentops_otel_litellm.call import Call, Cost
-from agentops_otel_litellm.pricing.user_prices import read_prices
-from agentops_otel_litellm.processors.attempts import count_retries, set_deployment
-from agentops_otel_litellm.processors.cache import move_cached_usage_to_saved
-from agentops_otel_litellm.processors.content import create_content_processor, drop_content
-from agentops_otel_litellm.processors.cost import (
+from agentops_otel_litellm.pricing.precedence import (
     create_package_price_processor,
     create_user_price_processor,
     drop_unknown_cost,
 )
+from agentops_otel_litellm.pricing.user_prices import read_prices
+from agentops_otel_litellm.processors.attempts import count_retries, set_deployment
+from agentops_otel_litellm.processors.cache import move_cached_usage_to_saved
+from agentops_otel_litellm.processors.content import create_content_processor, drop_content
 from agentops_otel_litellm.processors.errors import categorise_failure
 from agentops_otel_litellm.processors.finish_reasons import drop_incomplete_finish_reasons
 from agentops_otel_litellm.processors.limits import Limits

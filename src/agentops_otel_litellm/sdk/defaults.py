@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from typing import NamedTuple
 
-from agentops_otel_litellm.destinations import (
+from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
     CONSOLE,
     Environment,
@@ -18,7 +19,6 @@ from agentops_otel_litellm.destinations import (
     resource_attributes,
     sends_to_agentops,
 )
-from agentops_otel_litellm.settings import Settings
 
 SDK_BATCH_SIZE = 512
 # Milliseconds. With the SDK's 5,000, the console prints a call long after its end.
@@ -99,8 +99,7 @@ DEFAULTS: Mapping[str, Default] = {
     "OTEL_EXPORTER_OTLP_COMPRESSION": Default("The compression of OTLP.", ("gzip",)),
     "OTEL_EXPORTER_OTLP_TIMEOUT": Default(
         "Maximum duration of an export, in seconds. With the SDK's default of 10 seconds, a program takes 14 seconds "
-        "to "
-        "exit if its collector is down.",
+        "to exit if its collector is down.",
         ("3",),
     ),
     "OTEL_BSP_SCHEDULE_DELAY": Default(

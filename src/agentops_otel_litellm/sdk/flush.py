@@ -1,29 +1,38 @@
 """`flush()`: exports finished telemetry now, for processes that can be frozen or killed before the next periodic
 export.
+
+Its result includes failed exports. The SDK's batch processors discard the results of their exporters, so the
+configurator replaces each exporter class by a subclass that records failures in `EXPORT_FAILURES`.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from contextvars import copy_context
+from functools import update_wrapper
 from threading import RLock
 from time import monotonic
+from typing import Any, TypeVar
 
+import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
+
+# isort: split
 from agentops_otel_litellm.background import ReentrantEvent, start_thread
-from agentops_otel_litellm.destinations import sends_to_agentops
-from agentops_otel_litellm.exporters.delivery import live_exporters
-from agentops_otel_litellm.exporters.failures import EXPORT_FAILURES
+from agentops_otel_litellm.exporters.delivery import SIGNALS, live_exporters
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
-from agentops_otel_litellm.sdk.global_providers import SIGNALS
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.destinations import sends_to_agentops
 from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 
 TIMEOUT = 5.0
 OTLP_TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"
+
+Exporter = TypeVar("Exporter", bound="type[Any]")
 
 
 def flush(timeout: float = TIMEOUT) -> bool:
@@ -41,9 +50,8 @@ def flush(timeout: float = TIMEOUT) -> bool:
     return False
 
 
-def time_limit(environment: Mapping[str, str]) -> float:
+def time_limit(settings: Settings, environment: Mapping[str, str]) -> float:
     """Seconds for which the end of a process may wait for a flush: as long as one export may take."""
-    settings = Settings.from_environment(environment)
     try:
         limit = float(environment.get(OTLP_TIMEOUT) or DEFAULTS[OTLP_TIMEOUT].values[0])
     except ValueError:  # the SDK reports it
@@ -157,3 +165,48 @@ def _providers() -> list[object]:
 def _left(deadline: float) -> float:
     """Seconds until the deadline."""
     return max(0.0, deadline - monotonic())
+
+
+class ExportFailures:
+    """Whether an export has failed in this process since the last query."""
+
+    def __init__(self) -> None:
+        self._failed: deque[bool] = deque(maxlen=1)  # each of its methods is atomic
+        FORK.register("export errors", self.take_failure)
+
+    def record_failure(self) -> None:
+        self._failed.append(True)
+
+    def take_failure(self) -> bool:
+        """Whether an export has failed since the last call of this method."""
+        try:
+            return self._failed.pop()
+        except IndexError:
+            return False
+
+
+EXPORT_FAILURES = ExportFailures()
+
+
+def recording_failures(exporter: Exporter) -> Exporter:
+    """Return a subclass of an exporter class that records failed exports. Classes of metric readers are returned as
+    they are.
+    """
+    if not hasattr(exporter, "export"):
+        return exporter
+
+    class RecordingFailures(exporter):  # type: ignore[misc,valid-type]  # whichever it is
+        """Records each export that fails."""
+
+        def export(self, *batch: object, **options: object) -> object:
+            try:
+                result = super().export(*batch, **options)
+            except BaseException:
+                EXPORT_FAILURES.record_failure()
+                raise
+            if getattr(result, "name", None) == "FAILURE":
+                EXPORT_FAILURES.record_failure()
+            return result
+
+    update_wrapper(RecordingFailures, exporter, updated=())
+    return RecordingFailures  # type: ignore[return-value]  # a subclass of the same exporter

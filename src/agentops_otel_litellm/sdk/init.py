@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
 
+import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
+
+# isort: split
+from agentops_otel_litellm.exporters.delivery import SIGNALS
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-from agentops_otel_litellm.processes import FIRST_PROCESS
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
-from agentops_otel_litellm.sdk.global_providers import SIGNALS
 from agentops_otel_litellm.settings import sdk_is_disabled
+from agentops_otel_litellm.settings.start_up_warnings import FIRST_PROCESS
 
 DISTRO = "OTEL_PYTHON_DISTRO"
 

@@ -1,29 +1,51 @@
 """Problems that prevent tracing or delivery and that can be detected before the application starts.
 
-Each is logged in one line, with the remedy, when the application starts. `doctor` reports them too.
+They are: LiteLLM is missing or unsupported, an endpoint is invalid, the file of a certificate does not exist, or a
+variable is misspelt. Each is logged in one line, with the remedy, when the application starts. `doctor` reports them
+too.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
-from agentops_otel_litellm.destinations import SIGNALS, Environment, exporters
 from agentops_otel_litellm.instrumentor import LITELLM
-from agentops_otel_litellm.sdk.named_exporters import HTTP, entry_point_name, is_configured_by_file
-from agentops_otel_litellm.settings.declaring import invalid_value
-from agentops_otel_litellm.settings.unread import unread
-from agentops_otel_litellm.settings.values import names
+from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.declaration import names
+from agentops_otel_litellm.settings.destinations import (
+    HTTP,
+    SIGNALS,
+    Environment,
+    entry_point_name,
+    exporters,
+    is_configured_by_file,
+)
+from agentops_otel_litellm.settings.start_up_warnings import FIRST_PROCESS, invalid_value
 
 INSTRUMENTATION = "agentops_litellm"
 GRPC_PORT = 4317
 UPGRADE = f"pip install --upgrade '{LITELLM.replace(' ', '')}'"
+PREFIX = "AGENTOPS_"
+AGENTOPS_SDK_VARIABLES = frozenset(
+    {
+        "AGENTOPS_AUTO_INIT",
+        "AGENTOPS_AUTO_START_SESSION",
+        "AGENTOPS_ENV_DATA_OPT_OUT",
+        "AGENTOPS_FAIL_SAFE",
+        "AGENTOPS_INSTRUMENT_LLM_CALLS",
+        "AGENTOPS_PREFETCH_JWT_TOKEN",
+        "AGENTOPS_SKIP_AUTO_END_SESSION",
+    }
+)
+"""Variables of the AgentOps SDK (the package agentops), which this package does not read."""
 _PRE_RELEASE = re.compile(r"(?:a|b|rc|dev)\d")
 
 
@@ -34,6 +56,14 @@ class Obstacle(NamedTuple):
     """The package or the variable that has the problem."""
     text: str
     advice: str
+
+
+class Unread(NamedTuple):
+    """A variable that is set, but that nothing reads."""
+
+    variable: str
+    meant: str | None
+    """The setting with the most similar name."""
 
 
 def obstacles(environment: Environment) -> Iterator[Obstacle]:
@@ -110,6 +140,28 @@ def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
     for variable, meant in unread(environment):
         if meant is not None:
             yield Obstacle(variable, f"{variable} is not a setting, so nothing reads it.", f"Did you mean {meant}?")
+
+
+def unread(environment: Environment) -> Iterator[Unread]:
+    """The variables that are set but that nothing reads, by name. Their values are omitted, because they can be API
+    keys.
+    """
+    declared = {each.metadata["variable"] for each in fields(Settings)}
+    for variable in sorted({*environment} - declared - AGENTOPS_SDK_VARIABLES - {FIRST_PROCESS}):
+        if variable.startswith(PREFIX) and environment[variable]:
+            yield Unread(variable, _nearest(variable, declared))
+
+
+def _nearest(variable: str, declared: Collection[str]) -> str | None:
+    """The setting whose name is most similar to a variable; `None` if no name is similar."""
+    from difflib import get_close_matches  # few applications need it
+
+    if variable.startswith(tuple(f"{each}_" for each in declared)):
+        return None  # such as AGENTOPS_API_KEY_FILE, which is not a typing error
+    # Without the prefix, which would make any two names similar.
+    names = [each.removeprefix(PREFIX) for each in sorted(declared) if each.startswith(PREFIX)]
+    close = get_close_matches(variable.removeprefix(PREFIX), names, n=1, cutoff=0.65)
+    return f"{PREFIX}{close[0]}" if close else None
 
 
 def endpoint_variable(signal: str, environment: Environment) -> str:

@@ -7,13 +7,13 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-from agentops_otel_litellm.destinations import sends_to_agentops
 from agentops_otel_litellm.semconv.agentops import AGENTOPS
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary, always
 from agentops_otel_litellm.semconv.gen_ai import GEN_AI
 from agentops_otel_litellm.semconv.llm import LLM
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.destinations import sends_to_agentops
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The settings: each declares its variable, its default and its help, once."""
+"""The settings of this package, read from environment variables. `variables.py` declares them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
-from agentops_otel_litellm.settings.agentops import AgentOpsSettings
-from agentops_otel_litellm.settings.calls import CallSettings
-from agentops_otel_litellm.settings.content import ContentSettings
-from agentops_otel_litellm.settings.declaring import format_value, setting, warn_of_invalid_value
-from agentops_otel_litellm.settings.processes import ProcessSettings
-from agentops_otel_litellm.settings.values import REDACTED, ContentCapture, names
+from agentops_otel_litellm.settings.declaration import names, warn_of_invalid_value
+from agentops_otel_litellm.settings.variables import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +69,3 @@ def set_log_level(environment: Mapping[str, str] = os.environ) -> None:
 def wants_newest_conventions(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether OpenTelemetry's opt-in, a list, selects the newest GenAI conventions."""
     return "gen_ai_latest_experimental" in names(environment.get("OTEL_SEMCONV_STABILITY_OPT_IN", ""))
-
-
-__all__ = [
-    "REDACTED",
-    "ContentCapture",
-    "Settings",
-    "fault_in_choice",
-    "format_value",
-    "sdk_is_disabled",
-    "set_log_level",
-    "setting",
-    "wants_newest_conventions",
-]

@@ -1,0 +1,369 @@
+"""Checks of `doctor` on the configuration: where each signal is sent and whether it arrives, which settings and
+packages conflict, and whether the value of every setting is valid. Secrets are masked.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, fields
+from http import HTTPStatus
+from importlib.metadata import entry_points
+from typing import Any
+from uuid import UUID
+
+from agentops_otel_litellm.cli.installation_checks import installed_version
+from agentops_otel_litellm.cli.probe import DELIVERY_PROBE, NOT_SAMPLED, Attempt, run_probe
+from agentops_otel_litellm.cli.report import Examined, Record, notice, ok, problem
+from agentops_otel_litellm.exporters.agentops_errors import COPY
+from agentops_otel_litellm.patching.other_instrumentations import INSTRUMENTATIONS
+from agentops_otel_litellm.pricing.user_prices import why_unusable
+from agentops_otel_litellm.sdk.defaults import DEFAULTS
+from agentops_otel_litellm.sdk.obstacles import (
+    AGENTOPS_SDK_VARIABLES,
+    INSTRUMENTATION,
+    Unread,
+    endpoint_variable,
+    is_switched_off,
+    missing_certificate_files,
+    unread,
+    unusable_endpoints,
+)
+from agentops_otel_litellm.semconv import ENTRY_POINTS, VOCABULARIES, default_names
+from agentops_otel_litellm.settings import Settings, fault_in_choice
+from agentops_otel_litellm.settings.declaration import format_value, hides_its_value, instead, names, quoted
+from agentops_otel_litellm.settings.destinations import (
+    AGENTOPS,
+    HTTP,
+    SIGNALS,
+    TERMINALS,
+    destinations,
+    entry_point_name,
+    is_configured_by_file,
+    lacks_service_name,
+    missing_exporters,
+    sends_to_agentops,
+)
+from agentops_otel_litellm.settings.sdk_variables import unusable_variables
+from agentops_otel_litellm.settings.start_up_warnings import MASK, masked
+
+SET_DESTINATION = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
+GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
+
+SEND_SECONDS = 30
+"""Timeout of `--send`, independent of the exporters' own."""
+STATUSES: Mapping[int, str] = {
+    HTTPStatus.BAD_REQUEST: "Check that the endpoint accepts OTLP over HTTP.",
+    HTTPStatus.UNAUTHORIZED: "Check the key that is sent, in OTEL_EXPORTER_OTLP_HEADERS or AGENTOPS_API_KEY.",
+    HTTPStatus.FORBIDDEN: "Check the key that is sent, in OTEL_EXPORTER_OTLP_HEADERS or AGENTOPS_API_KEY.",
+    HTTPStatus.NOT_FOUND: "Check the path: OTEL_EXPORTER_OTLP_ENDPOINT is a base URL, "
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT the full URL.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "Check the path of the endpoint: the server does not accept OTLP there.",
+}
+"""HTTP status with which a destination rejects a span → what to do."""
+ERRORS = {
+    "BadStatusLine": "The server does not speak HTTP/1.1: use the port for OTLP over HTTP, usually 4318.",
+    "ConnectionRefusedError": "Nothing listens on the endpoint: start the backend, or check the endpoint.",
+    "NewConnectionError": "Nothing listens on the endpoint: start the backend, or check the endpoint.",
+    "NameResolutionError": "The host does not exist: check the endpoint.",
+    "SSLError": "Check the certificate, and whether the endpoint uses https.",
+    "ConnectTimeout": "Check the endpoint, and firewalls in between.",
+    "ReadTimeout": "The server accepts connections but does not respond: check the backend's log.",
+    "MissingSchema": "The endpoint must begin with http:// or https://.",
+    "InvalidSchema": "The endpoint must begin with http:// or https://.",
+    "UNAVAILABLE": "No gRPC server listens on the endpoint: check it, and OTEL_EXPORTER_OTLP_PROTOCOL.",
+    "UNAUTHENTICATED": "Check the key that is sent, in OTEL_EXPORTER_OTLP_HEADERS.",
+}
+"""Class of a network error, or gRPC status → what to do."""
+DEFAULT_ADVICE = "Check the endpoint, the network and the backend's log."
+
+DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+DECLARED: dict[str, Field[Any]] = {declared.metadata["variable"]: declared for declared in fields(Settings)}
+"""Variable of a setting of this package → its declaration."""
+
+
+# --- destinations ----------------------------------------------------------------------------------------------------
+
+
+def check_destinations(examined: Examined) -> Iterator[Record]:
+    """Report the destinations of each signal, and the problems of exporters, endpoints, keys and the service name."""
+    by_file = is_configured_by_file(examined.variables)
+    if by_file or not examined.has_our_distro:
+        yield ok("all signals", f"configured by {'OTEL_CONFIG_FILE' if by_file else 'the other distro'}")
+        yield from _check_added_agentops(examined)
+        return
+    for signal in SIGNALS:
+        yield _check_signal(signal, examined)
+    for missing in missing_exporters(examined.environment):
+        yield problem(missing.signal.lower(), missing.text, missing.advice)
+    for find in (unusable_endpoints, missing_certificate_files):
+        for obstacle in find(examined.environment):
+            yield problem(obstacle.name, obstacle.text, obstacle.advice)
+    yield from _check_service_name(examined)
+    if sends_to_agentops(examined.environment):
+        yield from _check_agentops_key(examined)
+
+
+def _check_signal(signal: str, examined: Examined) -> Record:
+    """The destinations of a signal. It is a problem if traces have none, and a notice if they are only printed."""
+    named = destinations(signal, examined.environment)
+    name = signal.lower()
+    variable = f"OTEL_{signal}_EXPORTER"
+    origin = f"set by {variable}" if examined.variables.get(variable) else "by default"
+    if not named:
+        if signal == "TRACES":
+            return problem(name, f"not sent, {origin}", f"Unset {variable}, or {SET_DESTINATION}")
+        return ok(name, f"not sent, {origin}")
+    text = f"{', '.join(_describe_destination(signal, each, examined) for each in named)}; {origin}"
+    if signal == "TRACES" and set(named) <= set(TERMINALS):
+        return notice(name, text, f"To store them, {SET_DESTINATION}")
+    return ok(name, text)
+
+
+def _describe_destination(signal: str, name: str, examined: Examined) -> str:
+    """The destination of an exporter for the user, such as `OTLP over HTTP to http://localhost:4318`."""
+    if name == AGENTOPS:
+        return f"AgentOps ({masked('', examined.settings.exporter_endpoint or 'no usable URL')})"
+    if name in TERMINALS:
+        return TERMINALS[name]
+    exporter = entry_point_name(signal, name, examined.environment)
+    if name != "otlp" or exporter is None:
+        return name
+    variable = endpoint_variable(signal, examined.environment)
+    endpoint = examined.environment.get(variable)
+    protocol = "HTTP" if exporter == HTTP else "gRPC"
+    if not endpoint:
+        default = HTTP_DEFAULT if exporter == HTTP else GRPC_DEFAULT
+        return f"OTLP over {protocol} to {default}, the default endpoint"
+    return f"OTLP over {protocol} to {masked(variable, endpoint)} ({variable})"
+
+
+def _check_service_name(examined: Examined) -> Iterator[Record]:
+    if lacks_service_name(examined.environment):
+        yield notice(
+            "service.name",
+            "no service name is set: backends show this app as unknown_service",
+            "Set OTEL_SERVICE_NAME.",
+        )
+
+
+def _check_added_agentops(examined: Examined) -> Iterator[Record]:
+    """The instrumentor adds AgentOps to the destinations, even if a different distro or a file configures the SDK."""
+    if sends_to_agentops(examined.environment) and not is_switched_off(examined.variables):
+        yield ok(
+            "traces", f"also {_describe_destination('TRACES', AGENTOPS, examined)}, unless OTEL_TRACES_EXPORTER is none"
+        )
+        yield from _check_agentops_key(examined)
+
+
+def _check_agentops_key(examined: Examined) -> Iterator[Record]:
+    key = examined.settings.api_key
+    if key is None:
+        yield problem("AGENTOPS_API_KEY", "no key is set: AgentOps accepts no spans", COPY)
+    elif not _is_uuid(key):
+        yield problem("AGENTOPS_API_KEY", "the key is not a UUID: AgentOps accepts no spans", COPY)
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+# --- delivery --------------------------------------------------------------------------------------------------------
+
+
+def check_delivery(examined: Examined) -> Iterator[Record]:
+    """Send a span to each destination, if the user wants that, and report the outcomes."""
+    if not examined.sends:
+        return
+    if examined.is_disabled:
+        yield problem("--send", "nothing was sent: OTEL_SDK_DISABLED=true", "Unset OTEL_SDK_DISABLED.")
+        return
+    try:
+        attempts = run_probe(DELIVERY_PROBE, examined.subprocess_environment, SEND_SECONDS)
+    except subprocess.TimeoutExpired:
+        yield problem("--send", f"no response within {SEND_SECONDS} s", DEFAULT_ADVICE)
+        return
+    if attempts is None:
+        yield problem("--send", "the exporters cannot be set up", "Start your app: its first log lines show the cause.")
+        return
+    if not attempts:
+        yield problem("--send", "nothing was sent", "See above: traces have no usable destination.")
+    for attempt in attempts:
+        yield _outcome(Attempt(**attempt))
+
+
+def _outcome(attempt: Attempt) -> Record:
+    """The outcome of the export to one destination, as a record with advice."""
+    if attempt.error == NOT_SAMPLED:
+        return notice(attempt.exporter, "the span was not sampled, so not sent", "Check OTEL_TRACES_SAMPLER.")
+    if attempt.delivered:
+        return ok(attempt.exporter, "delivered")
+    if attempt.log_lines:
+        text, _, advice = attempt.log_lines[0].partition(": ")  # the form of the AgentOps exporter's lines
+        return problem(attempt.exporter, text, advice or DEFAULT_ADVICE)
+    if attempt.status is not None:
+        text = f"rejected with status {attempt.status}"
+        return problem(attempt.exporter, text, STATUSES.get(attempt.status, "Check the backend's log."))
+    text = f"cannot be reached ({attempt.error or 'no response'})"
+    return problem(attempt.exporter, text, ERRORS.get(attempt.error, DEFAULT_ADVICE))
+
+
+# --- conflicts -------------------------------------------------------------------------------------------------------
+
+
+def check_conflicts(examined: Examined) -> Iterator[Record]:
+    """Report settings and packages that conflict with each other."""
+    for find in CONFLICTS:
+        yield from find(examined)
+
+
+def second_instrumentation(examined: Examined) -> Iterator[Record]:
+    """A second instrumentation of LiteLLM, which would record every call again."""
+    disabled = names(examined.variables.get(DISABLED, ""))
+    for found in entry_points(group="opentelemetry_instrumentor"):
+        name = next((name for module, name in INSTRUMENTATIONS.items() if found.value.startswith(module)), None)
+        if name is not None and found.name not in disabled and "*" not in disabled:
+            yield problem(
+                name,
+                "this instrumentation also traces LiteLLM: every call is recorded twice",
+                f"Switch it off: {DISABLED}={','.join([*disabled, found.name])}. Or switch off this package: "
+                f"{DISABLED}={','.join([*disabled, INSTRUMENTATION])}",
+            )
+
+
+def vocabulary_without_agentops(examined: Examined) -> Iterator[Record]:
+    """AgentOps reads only the attribute names of its own vocabulary."""
+    chosen = examined.settings.vocabularies(offered_vocabularies())
+    if chosen is None or AGENTOPS in chosen:
+        return
+    if sends_to_agentops(examined.environment):
+        yield problem(
+            "AGENTOPS_SEMCONV",
+            "this setting leaves out `agentops`, but AgentOps is a destination: AgentOps shows calls without tokens "
+            "and cost",
+            f"Set AGENTOPS_SEMCONV={','.join([AGENTOPS, *chosen])}, or unset it.",
+        )
+
+
+def content_without_redaction(examined: Examined) -> Iterator[Record]:
+    """Content is recorded, and the user has switched redaction off."""
+    settings = examined.settings
+    records_content = settings.content.on_spans or settings.records_in_events or settings.completion_hook is not None
+    if records_content and not settings.redact and settings.redactor is None:
+        yield notice(
+            "AGENTOPS_REDACT",
+            "nothing is redacted: prompts and responses are recorded with all keys and addresses in them",
+            "Unset AGENTOPS_REDACT, unless your backend may store keys and addresses.",
+        )
+
+
+def litellms_own_callback(examined: Examined) -> Iterator[Record]:
+    """LiteLLM's own `agentops` callback, which the user has chosen by a setting."""
+    if examined.settings.litellm_builtin:
+        yield notice(
+            "AGENTOPS_LITELLM_BUILTIN",
+            "LiteLLM's own `agentops` callback exports every call a second time",
+            "Unset AGENTOPS_LITELLM_BUILTIN: `agentops` in LiteLLM's callbacks then means a callback that does "
+            "nothing.",
+        )
+
+
+def hook_without_its_package(examined: Examined) -> Iterator[Record]:
+    """The completion hook needs OpenTelemetry's package that defines it."""
+    settings = examined.settings
+    if settings.completion_hook is not None and installed_version("opentelemetry-util-genai") is None:
+        yield problem(
+            "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK",
+            "the completion hook is not called, because opentelemetry-util-genai is not installed",
+            "pip install 'agentops-otel-litellm[upload]'",
+        )
+
+
+CONFLICTS: tuple[Callable[[Examined], Iterator[Record]], ...] = (
+    second_instrumentation,
+    vocabulary_without_agentops,
+    content_without_redaction,
+    litellms_own_callback,
+    hook_without_its_package,
+)
+
+
+# --- settings --------------------------------------------------------------------------------------------------------
+
+
+def check_settings(examined: Examined) -> Iterator[Record]:
+    """Report all settings of this package, and the variables of OpenTelemetry that are set or have a default."""
+    for declared in DECLARED.values():
+        yield _check_setting(declared, examined)
+    unusable = {found.variable: found for found in unusable_variables(examined.variables)}
+    for found in unusable.values():
+        yield problem(found.variable, f"{found.text} {found.instead}", f"Correct or unset {found.variable}.")
+    for variable in [name for name in DEFAULTS if name not in unusable]:
+        yield _check_default(variable, examined)
+    for variable, text in sorted(examined.variables.items()):
+        if variable in {*DECLARED, *DEFAULTS, *unusable} or not text:
+            continue
+        if variable.startswith("OTEL_"):
+            yield ok(variable, f"{masked(variable, text)} (environment)")
+        elif variable in AGENTOPS_SDK_VARIABLES:
+            yield ok(
+                variable, f"{MASK} (environment; a variable of the AgentOps SDK, which this package does not read)"
+            )
+    yield from map(_check_unread, unread(examined.variables))
+
+
+def _check_setting(declared: Field[Any], examined: Examined) -> Record:
+    """Report the value of a setting of this package, and its origin."""
+    variable = declared.metadata["variable"]
+    text = examined.variables.get(variable, "").strip()
+    if not text:
+        default = default_names(examined.environment) if declared.name == "semconv" else declared.default
+        return ok(variable, _with_origin(format_value(default), "default"))
+    expected = _expected_value(declared, text)
+    if expected is None:
+        return ok(variable, _with_origin(masked(variable, text), "environment"))
+    value = quoted(declared, text)
+    text = f"invalid value{f': {value}' if value else ''}. {instead(declared)}"
+    return problem(variable, text, f"Correct {variable}." if hides_its_value(declared) else f"Expected {expected}.")
+
+
+def _expected_value(declared: Field[Any], text: str) -> str | None:
+    """The values that a setting accepts, if its value is invalid; otherwise `None`."""
+    try:
+        value = declared.metadata["parse"](text)
+    except ValueError as accepted:
+        return str(accepted)
+    if declared.name == "semconv":
+        return fault_in_choice(value, offered_vocabularies())
+    why = why_unusable(text) if declared.name == "prices" else None
+    return why and f"the path of a JSON file of prices, but {text} {why}"
+
+
+def offered_vocabularies() -> list[str]:
+    """The names of this package's vocabularies, and of those in installed packages, which are not loaded."""
+    return [*VOCABULARIES, *(each.name for each in entry_points(group=ENTRY_POINTS))]
+
+
+def _check_default(variable: str, examined: Examined) -> Record:
+    text = examined.variables.get(variable)
+    if text:
+        return ok(variable, _with_origin(masked(variable, text), "environment"))
+    return ok(variable, _with_origin(examined.environment.get(variable, ""), "set by this distro"))
+
+
+def _with_origin(value: str, origin: str) -> str:
+    return f"{value} ({origin})" if value else "not set"
+
+
+def _check_unread(found: Unread) -> Record:
+    """The record of a variable that nothing reads. It is a problem if a setting has a similar name. Otherwise it is a
+    notice, because the variable may belong to a different program.
+    """
+    text = "nothing reads this variable"
+    if found.meant is not None:
+        return problem(found.variable, text, f"Rename {found.variable} to {found.meant}, if you mean this setting.")
+    return notice(found.variable, text, "`agentops-otel-litellm settings` prints all settings.")

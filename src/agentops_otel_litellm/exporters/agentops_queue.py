@@ -1,0 +1,316 @@
+"""Where spans wait until AgentOps has accepted them, and the thread that sends them.
+
+`SpanQueue` is the queue. `Sender` decides when its next part is sent, whether a failed part is sent again, and when
+spans are dropped. The time for which other threads wait for the sending thread is limited, because resolving a name,
+connecting, or waiting for a server can take long, and the application must be able to end.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
+
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.sdk.trace import ReadableSpan
+
+from agentops_otel_litellm.exporters.agentops_errors import BROKEN, Consequence, DeliveryError
+
+MAX_REQUEST_SPANS = 512
+"""Spans in one request, as in OpenTelemetry's batches."""
+
+MAX_UNANSWERED = 12
+"""Maximum number of requests for a part that the collector may have accepted without a response. They take more than
+two minutes, so that no spans are lost in a shorter outage.
+"""
+
+MAX_BACKOFF = 8.0  # seconds; the first backoff is one second, and each one after it twice as long
+MIN_PAUSE = 0.5  # seconds, even if a server requests none
+MAX_PAUSE_AT_EXIT = 2.0  # seconds for which the end of a program waits for a pause that a server requested
+MAX_REJECTED_PARTS = 3  # parts that are dropped one after the other before a pause
+RECENT_SECONDS = 1.0  # seconds after a failure in which a further request would fail, too
+
+_PAUSING = {Consequence.QUEUED, Consequence.STOPPED}  # after these, the next request would fail, too
+
+Send = Callable[[Sequence[ReadableSpan]], DeliveryError | None]
+"""Sends spans and returns why they were not delivered, or `None`."""
+
+
+class Sender:
+    """Sends one request at a time, and pauses after a failure. No method takes longer than `time_limit` seconds."""
+
+    def __init__(self, send: Send, *, limit: int, time_limit: float) -> None:
+        self._send = send
+        self._time_limit = time_limit
+        self._queue = SpanQueue(limit)
+        self._changed = threading.Condition()  # re-entrant, because a garbage collection can end a span
+        self._error: DeliveryError | None = None
+        self._failures = 0  # in a row
+        self._failed_at = -RECENT_SECONDS
+        self._paused_until = 0.0
+        self._in_flight: Sequence[ReadableSpan] = ()
+        self._sending_since = 0.0
+        self._closed = False
+        self._reported_drops = 0
+        self._delivered = 0
+        self._ends_at = math.inf
+        self._thread = threading.Thread(target=self._run, name="AgentOpsSender", daemon=True)
+        self._thread.start()
+
+    @property
+    def error(self) -> DeliveryError | None:
+        """The error of the last request; `None` if it was delivered, or before the first one."""
+        return self._error
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether no spans can be delivered until the user changes a setting."""
+        return self._error is not None and self._error.consequence is Consequence.STOPPED
+
+    @property
+    def has_overflowed(self) -> bool:
+        """Whether spans were dropped because the queue was full."""
+        return self._queue.overflow > 0
+
+    def put(self, spans: Sequence[ReadableSpan]) -> bool:
+        """Queue spans and wait until they are sent, unless sending is paused. Return whether the queue is empty."""
+        with self._changed:
+            if self._closed or (self.is_stopped and self._is_paused):
+                self._queue.dropped += len(spans)
+                return False
+            self._queue.add(spans)
+            self._changed.notify_all()
+            if not self.is_running_here():  # else a garbage collection ended a span while a part is removed
+                self._settle()
+                self._queue.cut()
+            return self._error is None and not self._in_flight and not self._queue
+
+    def flush(self, timeout: float) -> bool:
+        """Send the queued spans, even during a pause, unless a request has just failed. Return whether the queue is
+        empty.
+        """
+        with self._changed:
+            resumed_at = self._resume()
+            self._settle(resumed_at, timeout)
+            return not self._in_flight and not self._queue
+
+    def new_drops(self) -> int:
+        """Return the number of spans that were dropped since the last call."""
+        with self._changed:
+            new, self._reported_drops = self._queue.dropped - self._reported_drops, self._queue.dropped
+            return new
+
+    @property
+    def outcomes(self) -> Mapping[str | None, int]:
+        """`error.type` → the number of spans that were dropped for that reason; `None` → the number of delivered
+        spans.
+        """
+        overflow = self._queue.overflow
+        return {None: self._delivered, "queue_full": overflow, "rejected": max(self._queue.dropped - overflow, 0)}
+
+    def limit_waiting(self) -> None:
+        """Limit the sum of all further waiting to `time_limit` seconds."""
+        with self._changed:
+            self._ends_at = min(self._ends_at, monotonic() + self._time_limit)
+
+    def close(self) -> int:
+        """Send the queued spans, unless a request has just failed. Return the number of spans that were not
+        delivered.
+        """
+        with self._changed:
+            if not self._closed:
+                resumed_at = self._resume()
+                self._settle(resumed_at)
+                self._closed = True
+                self._changed.notify_all()
+            return self._queue.dropped + len(self._queue) + len(self._in_flight)
+
+    def is_running_here(self) -> bool:
+        """Whether the current thread is the one that sends."""
+        return threading.current_thread() is self._thread
+
+    # The callers of the methods below own the lock of `_changed`.
+
+    @property
+    def _is_paused(self) -> bool:
+        return monotonic() < self._paused_until
+
+    def _resume(self) -> float:
+        """End the pause, unless the server requested it, and return the time of its end; 0 if that is too late to wait
+        for.
+        """
+        now = monotonic()
+        if self._error is None or self.is_stopped or not self._is_paused:
+            return 0.0
+        if self._error.pause_is_requested:
+            return self._paused_until if self._paused_until < now + min(MAX_PAUSE_AT_EXIT, self._time_limit) else 0.0
+        if now - self._failed_at < RECENT_SECONDS:
+            return 0.0
+        self._paused_until = now
+        self._changed.notify_all()
+        return now
+
+    def _settle(self, resumed_at: float = 0.0, timeout: float | None = None) -> None:
+        """Wait until the queue is empty, or until a request that began after `resumed_at` has failed."""
+        if self.is_running_here():
+            return  # a garbage collection ended a span: the thread would wait for itself
+        began = self._sending_since if self._in_flight else monotonic()
+        until = min(began + min(self._time_limit, self._time_limit if timeout is None else timeout), self._ends_at)
+        while not self._is_settled(resumed_at) and (left := until - monotonic()) > 0:
+            self._changed.wait(left)
+
+    def _is_settled(self, resumed_at: float) -> bool:
+        if self._in_flight:
+            return False
+        return not self._queue or self._paused_until > max(resumed_at, monotonic())
+
+    def _apply(self, part: Sequence[ReadableSpan], error: DeliveryError | None) -> None:
+        """Update the queue and the pause by the result of a request."""
+        self._error = error
+        if error is None:
+            self._delivered += len(part)
+            self._queue.accepted()
+            self._failures = 0
+            return
+        match error.consequence:
+            case Consequence.SPLIT:
+                self._queue.split(part)
+            case Consequence.PARTLY_REJECTED:
+                self._queue.accepted()
+                rejected = min(error.rejected, len(part))
+                self._queue.dropped += rejected
+                self._delivered += len(part) - rejected
+                self._failures = 0
+            case Consequence.DROPPED:
+                self._queue.drop(part)
+            case Consequence.QUEUED:
+                (self._queue.unanswered if error.was_sent else self._queue.put_back)(part)
+                self._queue.cut()
+            case Consequence.STOPPED:
+                self._queue.drop(part)
+                self._queue.clear()
+        if error.consequence in _PAUSING or self._queue.rejected_parts >= MAX_REJECTED_PARTS:
+            self._failed_at = monotonic()
+            self._paused_until = self._failed_at + self._pause(error)
+            self._failures += 1
+
+    def _pause(self, error: DeliveryError) -> float:
+        if error.pause is not None:
+            return max(error.pause, MIN_PAUSE)
+        backoff: float = min(2.0**self._failures, MAX_BACKOFF)
+        return backoff * random.uniform(0.8, 1.2)  # noqa: S311 - many processes must not send at the same time
+
+    # The methods below run on the sending thread.
+
+    def _run(self) -> None:
+        """Send part after part, until the sender is closed."""
+        with suppress_instrumentation():
+            while part := self._next():
+                error = self._try_to_send(part)
+                with self._changed:
+                    self._in_flight = ()
+                    self._apply(part, error)
+                    self._changed.notify_all()
+
+    def _try_to_send(self, part: Sequence[ReadableSpan]) -> DeliveryError | None:
+        try:
+            return self._send(part)
+        except BaseException:  # noqa: BLE001 - the thread must go on
+            return BROKEN
+
+    def _next(self) -> Sequence[ReadableSpan]:
+        """Wait for the next part; empty when the sender is closed."""
+        with self._changed:
+            while not self._closed:
+                pause = self._paused_until - monotonic()
+                if self._queue and pause <= 0:
+                    self._sending_since = monotonic()
+                    self._in_flight = self._queue.part()
+                    return self._in_flight
+                self._changed.wait(pause if self._queue else None)
+            return ()
+
+
+class SpanQueue:
+    """A queue that is read in parts, one for each request. Parts that were not delivered are put back.
+
+    The queue may exceed its limit while spans can be sent. When they cannot, the oldest spans above the limit are
+    dropped.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._spans: deque[ReadableSpan] = deque()
+        self._part_size = MAX_REQUEST_SPANS
+        self.dropped = 0
+        """Number of spans that were dropped."""
+        self.overflow = 0
+        """Number of spans that were dropped because the queue was full."""
+        self.rejected_parts = 0
+        """Number of consecutive parts that were dropped, since the last accepted part."""
+        self._unanswered: Sequence[ReadableSpan] = ()
+        self._times = 0
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def add(self, spans: Iterable[ReadableSpan]) -> None:
+        self._spans.extend(spans)
+
+    def part(self) -> Sequence[ReadableSpan]:
+        """Remove and return the spans of the next request."""
+        size = len(self._unanswered) or self._part_size
+        return [self._spans.popleft() for _ in range(min(size, len(self._spans)))]
+
+    def accepted(self) -> None:
+        """Record that a part was accepted, so that the next parts can be larger again."""
+        self._part_size = min(self._part_size * 2, MAX_REQUEST_SPANS)
+        self.rejected_parts = 0
+        self._unanswered = ()
+
+    def put_back(self, part: Sequence[ReadableSpan]) -> None:
+        self._spans.extendleft(reversed(part))
+
+    def unanswered(self, part: Sequence[ReadableSpan]) -> None:
+        """Put back a part to which the collector sent no response, to be sent again unchanged. If that happens too
+        often, the part is dropped, because the collector may have stored it each time.
+        """
+        is_again = bool(self._unanswered) and self._unanswered[0] is part[0]
+        self._times = self._times + 1 if is_again else 1
+        if self._times < MAX_UNANSWERED:
+            self._unanswered = part
+            self.put_back(part)
+        else:
+            self.drop(part)
+
+    def split(self, part: Sequence[ReadableSpan]) -> None:
+        """Put back a part that was too large, to be sent in halves. A part that is a single span is dropped; then the
+        following spans are sent one by one, until one of them is accepted.
+        """
+        self._unanswered = ()  # the collector responded, so it need not be sent unchanged
+        if len(part) > 1:
+            self._part_size = len(part) // 2
+            self.put_back(part)
+        else:
+            self._part_size = 1
+            self.drop(part)
+
+    def drop(self, part: Sequence[ReadableSpan]) -> None:
+        self._unanswered = ()
+        self.dropped += len(part)
+        self.rejected_parts += 1
+
+    def cut(self) -> None:
+        """Drop the oldest spans until the queue is within its limit."""
+        while len(self._spans) > self._limit:
+            self._spans.popleft()
+            self.dropped += 1
+            self.overflow += 1
+
+    def clear(self) -> None:
+        """Drop all spans."""
+        self.dropped += len(self._spans)
+        self._spans.clear()

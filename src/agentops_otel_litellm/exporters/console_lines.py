@@ -1,0 +1,291 @@
+"""The lines that the console exporter prints: for a call that has ended, and for the totals of all calls.
+
+`EndedCall` reads the parts of a line from a call's span, whichever conventions its attributes are from. `Totals` sums
+the calls. `layout` and `draw` fit a line to a width. The functions at the end format numbers; unknown values are blank.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.util.types import AttributeValue
+
+if TYPE_CHECKING:  # every process of the app pays for imports: rich is loaded when there is something to draw
+    from rich.text import Text
+
+# Part of a line → the attributes that contain it, the best first.
+ATTRIBUTES = {
+    "operation": ("gen_ai.operation.name",),
+    "model": (
+        *("gen_ai.request.model", "llm.request.model", "gen_ai.response.model", "llm.response.model"),
+        *("llm.model_name", "embedding.model_name", "reranker.model_name"),
+    ),
+    "provider": ("gen_ai.provider.name", "llm.provider"),
+    "first token": ("llm.response.time_to_first_token",),
+    "first chunk": ("gen_ai.response.time_to_first_chunk",),
+    "trace cost": ("agentops.trace.cost",),
+    "input": ("gen_ai.usage.input_tokens", "llm.usage.prompt_tokens", "llm.token_count.prompt"),
+    "output": ("gen_ai.usage.output_tokens", "llm.usage.completion_tokens", "llm.token_count.completion"),
+    "cost": ("gen_ai.usage.cost.amount", "llm.usage.cost", "llm.cost.total"),
+    "error": ("error.type", "llm.error.type"),
+    "error status": ("llm.error.status_code",),
+    "stream outcome": ("llm.response.stream_outcome",),
+    "cache hit": ("llm.cache.hit",),
+    # Only the convention `llm` has the time of the first token and the outcome of a stream. Without it, the line has
+    # the time of the first chunk, and shows success only for calls that are not streamed.
+    "has llm": ("llm.vendor",),
+    "stream": ("gen_ai.request.stream", "gen_ai.response.time_to_first_chunk"),
+}
+
+# Column → the format of its cells. The call is printed before these columns, and its outcome after them.
+COLUMNS = {"provider": "<15.15", "time": ">8", "1st token": ">9", "tokens": ">12", "cost": ">9"}
+OMITTED_FIRST = ("provider", "1st token", "tokens", "cost")
+MIN_CALL_WIDTH, MAX_CALL_WIDTH = 26, 36  # if the call would have less than the minimum, columns are omitted
+OUTCOME_WIDTH = 9
+GAP = "  "
+
+MODELS_KEPT, MODELS_PRINTED = 1_000, 8
+TRACES_KEPT = 1_000
+TEXT_LIMIT = 200
+
+Styled = tuple[str, str]
+"""A text and its style."""
+
+Tally = dict[str, float]
+"""Sums for one or several calls: calls, failed, unpriced, input, output, cost. An absent key is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line to draw, not yet fitted to a width."""
+
+    indent: str = ""
+    call: Sequence[Styled]
+    cells: Mapping[str, str] = field(default_factory=dict)
+    """Column → text."""
+    outcome: Styled = ("", "")
+
+
+HEADING = Line(call=[("call", "dim")], cells={name: name for name in COLUMNS}, outcome=("outcome", "dim"))
+
+
+class EndedCall:
+    """The parts of a line for a call, as text that is safe to print. A part is `None` if the span does not have it."""
+
+    def __init__(self, span: ReadableSpan) -> None:
+        self._span = span
+        self._attributes = span.attributes or {}
+        self._has_llm = self._text("has llm") is not None
+        self.model = self._text("model")
+        self.trace_id = span.context.trace_id
+        self.outcome = self._outcome()
+        self.is_group = span.kind is SpanKind.INTERNAL  # a route or a batch: the calls beneath it are counted
+
+    def line(self, indent: str) -> Line:
+        """The line of the call, not yet fitted to a width."""
+        call = [(printable(self._span.name), "")]
+        if operation := self._text("operation"):
+            call = [(f"{operation} ", ""), (self.model or "", "bold")]
+        started, ended = self._span.start_time, self._span.end_time
+        cells = {
+            "provider": self._text("provider") or "",
+            "time": duration((ended - started) / 1e9 if started and ended else None),
+            "1st token": duration(self._number("first token" if self._has_llm else "first chunk")),
+            **format_usage(self.tally()),
+        }
+        if self.is_group:  # the cost is the sum for the calls beneath it, and is not added to the totals
+            cells["cost"] = dollars(self._number("trace cost"))
+        return Line(indent=indent, call=call, cells=cells, outcome=self.outcome)
+
+    def tally(self) -> Tally:
+        """What this call adds to the totals: one call, its tokens and cost, whether it failed, and whether its cost is
+        unknown although it has tokens.
+        """
+        has_failed = self.outcome[1] == "red"
+        amounts = {
+            "calls": 1,
+            "failed": int(has_failed),
+            **{name: self._number(name) for name in ("input", "output", "cost")},
+        }
+        amounts["unpriced"] = int(amounts["cost"] is None and bool(amounts["input"] or amounts["output"]))
+        return {name: amount for name, amount in amounts.items() if amount is not None}
+
+    def _outcome(self) -> Styled:
+        """The outcome of the call; blank if it is unknown."""
+        stream, error = self._text("stream outcome"), self._text("error")
+        if stream is not None and stream not in {"completed", "failed"}:
+            return stream, "yellow"
+        if error or stream == "failed" or self._span.status.status_code is StatusCode.ERROR:
+            status = self._number("error status")
+            words = [] if status is None else [f"{status:.0f}"]  # first, because a narrow terminal truncates the end
+            kind = (error or "error").rpartition(".")[2]
+            return " ".join(dict.fromkeys([*words, kind])), "red"
+        if True in self._values("cache hit"):
+            return "cached", "blue"
+        is_no_stream = self._text("operation") and not self._values("stream")
+        return ("ok", "green") if stream or self._has_llm or is_no_stream else ("", "")
+
+    def _text(self, fact: str) -> str | None:
+        texts = (printable(value) for value in self._values(fact) if isinstance(value, str))
+        return next(filter(None, texts), None)
+
+    def _number(self, fact: str) -> float | None:
+        values = (value for value in self._values(fact) if isinstance(value, int | float))
+        return next(filter(math.isfinite, values), None)
+
+    def _values(self, fact: str) -> list[AttributeValue]:
+        return [self._attributes[name] for name in ATTRIBUTES[fact] if name in self._attributes]
+
+
+class Totals:
+    """The tallies of all finished calls, by model."""
+
+    def __init__(self) -> None:
+        self._used: dict[str, Tally] = {}
+        self._traces = TraceCosts()
+
+    def add(self, model: str, used: Tally, trace_id: int) -> None:
+        self._traces.add(trace_id, used.get("cost", 0))
+        if model not in self._used and len(self._used) >= MODELS_KEPT:
+            model = "other models"
+        self._used[model] = _add_tallies(self._used.get(model, {}), used)
+
+    def lines(self) -> Iterator[Line]:
+        """A line for all calls, then one for each model if there are several, the most expensive first."""
+        used = self._used
+        total = _add_tallies(*used.values())
+        if total:
+            yield Line(call=[])
+            yield _totals_line(_call_count_text(total["calls"]), total, "bold")
+        if len(used) > 1:
+            ranked = sorted(used, key=lambda model: (-used[model].get("cost", 0), -used[model]["calls"], model))
+            for model in ranked[:MODELS_PRINTED]:
+                yield _totals_line(f"{GAP}{used[model]['calls']:,} {model}", used[model])
+            if len(ranked) > MODELS_PRINTED:
+                yield Line(call=[(f"{GAP}{len(ranked) - MODELS_PRINTED:,} more", "dim")])
+        traces = self._traces.line(total["calls"]) if total else None
+        if traces is not None:
+            yield Line(call=[(traces, "dim")])
+        if total.get("unpriced"):
+            yield Line(call=[(f"({_call_count_text(total['unpriced'])} without a known price)", "dim")])
+
+
+class TraceCosts:
+    """The cost of each trace. Of older traces, only their number, the sum of their costs and the maximum are stored."""
+
+    def __init__(self) -> None:
+        self._costs: OrderedDict[int, float] = OrderedDict()
+        self._dropped_traces, self._sum, self._max_cost = 0, 0.0, 0.0
+
+    def add(self, trace_id: int, cost: float) -> None:
+        self._costs[trace_id] = cost_of_trace = self._costs.pop(trace_id, 0) + cost
+        self._sum, self._max_cost = self._sum + cost, max(self._max_cost, cost_of_trace)
+        if len(self._costs) > TRACES_KEPT:
+            self._costs.popitem(last=False)
+            self._dropped_traces += 1
+
+    def line(self, call_count: float) -> str | None:
+        """The average and maximum cost of a trace, if there are several traces and some have several calls."""
+        traces = self._dropped_traces + len(self._costs)
+        if not 1 < traces < call_count or not self._sum:
+            return None
+        return f"({traces:,} traces, {dollars(self._sum / traces)} each on average, {dollars(self._max_cost)} at most)"
+
+
+def layout(width: int) -> tuple[int, list[str]]:
+    """The width of the column with the call, and the names of the columns that fit next to it."""
+    for omitted in range(len(OMITTED_FIRST) + 1):
+        columns = [name for name in COLUMNS if name not in OMITTED_FIRST[:omitted]]
+        available = width - len(_format_cells({}, columns) + GAP) - OUTCOME_WIDTH
+        if available >= MIN_CALL_WIDTH:
+            break
+    return min(available, MAX_CALL_WIDTH), columns
+
+
+def draw(line: Line, width: int, call_width: int, columns: Sequence[str]) -> Text:
+    """The line as text of at most `width` characters.
+
+    If the line is too long, the call is truncated first. A long outcome, such as the name of an error, begins further
+    to the left if the last cells before it are blank.
+    """
+    from rich.text import Text
+
+    outcome, style = line.outcome
+    cells = _format_cells(line.cells, columns)
+    if call_width + len(cells + GAP + outcome) > width:
+        cells = cells.rstrip()
+    available = width - len(cells + GAP)
+    call_width = max(min(call_width, available - OUTCOME_WIDTH), 1)
+    max_indent = max(call_width - MIN_CALL_WIDTH // 2, len(GAP))  # at least half of the minimum width is for the call
+    text = Text.assemble(line.indent[:max_indent], *line.call)
+    if line.cells:
+        text.truncate(max(call_width, available - max(OUTCOME_WIDTH, len(outcome))), overflow="ellipsis")
+        text.pad_right(max(call_width - text.cell_len, 0))
+        text.append(cells, "dim" if line is HEADING else None).append(GAP).append(outcome, style)
+        text.rstrip()
+    text.truncate(width, overflow="ellipsis")
+    return text
+
+
+def _format_cells(cells: Mapping[str, str], columns: Sequence[str]) -> str:
+    return "".join(f"{GAP}{cells.get(name, ''):{COLUMNS[name]}}" for name in columns)
+
+
+def format_usage(tally: Tally) -> dict[str, str]:
+    """The cells of a line with the tokens and the cost of a tally."""
+    return {"tokens": tokens(tally.get("input"), tally.get("output")), "cost": dollars(tally.get("cost"))}
+
+
+def _totals_line(name: str, tally: Tally, style: str = "") -> Line:
+    failed = f"{tally['failed']:,} failed" if tally["failed"] else ""
+    return Line(call=[(name, style)], cells=format_usage(tally), outcome=(failed, "red"))
+
+
+def _call_count_text(number: float) -> str:
+    return f"{number:,} call{'' if number == 1 else 's'}"
+
+
+def _add_tallies(*tallies: Mapping[str, float]) -> Tally:
+    total: Tally = {}
+    for name, amount in chain.from_iterable(tally.items() for tally in tallies):
+        total[name] = total.get(name, 0) + amount
+    return total
+
+
+def printable(text: str) -> str:
+    """Remove the characters that control a terminal: escape sequences, line ends, changes of the text direction."""
+    return "".join(filter(str.isprintable, text[:TEXT_LIMIT]))
+
+
+def tokens(sent: float | None, received: float | None) -> str:
+    """Input and output tokens: `1,204→145`."""
+    sides = ["" if number is None else f"{number:,.0f}" for number in (sent, received)]
+    return "→".join(sides) if any(sides) else ""
+
+
+def dollars(amount: float | None) -> str:
+    """An amount with at least two significant digits: `$1.24`, `$0.034100`, `$0.000070`, `$0.00000015`."""
+    if not amount:
+        return "" if amount is None else "$0.00"
+    decimals = 2 if abs(amount) >= 1 else max(6, 1 - math.floor(math.log10(abs(amount))))
+    return f"${amount:,.{decimals}f}"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration: `12 ms`, `1.24 s`, `2 m 05 s`."""
+    if seconds is None or seconds < 0:
+        return ""
+    milliseconds = round(seconds * 1_000)
+    if milliseconds < 1_000:  # noqa: PLR2004
+        return f"{milliseconds} ms" if milliseconds else "<1 ms"
+    if milliseconds < 60_000:  # noqa: PLR2004
+        return f"{seconds:.2f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} m {rest:02d} s"

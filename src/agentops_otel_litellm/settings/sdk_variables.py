@@ -1,0 +1,244 @@
+"""Invalid values of OpenTelemetry's own variables, and the values that are used instead.
+
+For some invalid values the SDK raises, so that nothing is set up or, if its modules raise on import, the application
+does not start. For other values the SDK logs a traceback that does not name the variable. The tables at the end of this
+module list the accepted values of each variable. Exporters are checked in `destinations.py`. This module imports
+nothing of OpenTelemetry that reads a variable, because OpenTelemetry reads some variables on import.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from importlib.metadata import entry_points
+from math import inf, isfinite
+from typing import NamedTuple
+
+from agentops_otel_litellm.attribute_values import clean_text
+from agentops_otel_litellm.settings.declaration import number_of
+from agentops_otel_litellm.settings.start_up_warnings import invalid_value, is_secret, warn_at_start_up, without_secrets
+
+logger = logging.getLogger(__name__)
+
+Environment = Mapping[str, str]
+Check = Callable[[str], str | None]
+"""Function: value → a description of its fault; `None` if the value is valid."""
+
+PACKAGES = {
+    "b3": "opentelemetry-propagator-b3",
+    "b3multi": "opentelemetry-propagator-b3",
+    "jaeger": "opentelemetry-propagator-jaeger",
+    "ottrace": "opentelemetry-propagator-ot-trace",
+    "xray": "opentelemetry-propagator-aws-xray",
+}
+"""Propagators of the specification, and their packages."""
+
+SDK_QUEUE_SIZE = 2_048
+PROCESSORS = {"OTEL_BSP": "spans", "OTEL_BLRP": "log records"}
+"""The prefix of each batch processor's variables, and what the processor queues."""
+
+HEADERS = (
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    "OTEL_EXPORTER_OTLP_METRICS_HEADERS",
+    "OTEL_EXPORTER_OTLP_LOGS_HEADERS",
+)
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~\w-]+\s*=[^\r\n]*", re.ASCII)
+_SIGNALS = ("", "TRACES_", "METRICS_", "LOGS_")
+
+
+class Unusable(NamedTuple):
+    """A variable with a value that the SDK cannot use."""
+
+    variable: str
+    text: str
+    """A sentence with the variable, its value and the expected values."""
+    used: str | None
+    """The value that is used instead; `None` for the SDK's default."""
+
+    @property
+    def instead(self) -> str:
+        """A sentence about the value that is used instead."""
+        if self.used is None:
+            return "The default is used."
+        return "Using the other headers." if is_secret(self.variable) else f"Using {self.used}."
+
+
+def drop_unusable_variables(environment: MutableMapping[str, str]) -> None:
+    """Remove invalid values and log them, so that no setting prevents tracing or the start of the application."""
+    for found in replace_unusable_variables(environment):
+        warn_at_start_up(logger, "%s %s", found.text, found.instead)
+
+
+def replace_unusable_variables(environment: MutableMapping[str, str]) -> list[Unusable]:
+    """Remove or replace invalid values without logging, and return them."""
+    unusable = [*unusable_variables(environment)]
+    for found in unusable:
+        if found.used is None:
+            del environment[found.variable]
+        else:
+            environment[found.variable] = found.used
+    return unusable
+
+
+def unusable_variables(environment: Environment) -> Iterator[Unusable]:
+    """Find all invalid values of OpenTelemetry's variables."""
+    for prefix, queued in PROCESSORS.items():
+        yield from _unusable_batching(prefix, queued, environment)
+    for variable, check in VALUES.items():
+        text = environment.get(variable, "").strip()
+        if text and (fault := check(text)):
+            yield Unusable(variable, _invalid(variable, text, fault), None)
+    for variable, (group, known) in NAMES.items():
+        yield from _unusable_names(variable, environment.get(variable, ""), group, known)
+    yield from _unusable_ratio(environment)
+    for variable in HEADERS:
+        yield from _unusable_headers(variable, environment.get(variable, ""))
+    for variable in ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
+        text = environment.get(variable, "")
+        if text != clean_text(text):
+            fault = "expected UTF-8"
+            yield Unusable(variable, _invalid(variable, clean_text(text), fault), clean_text(text))
+
+
+def _unusable_batching(prefix: str, queued: str, environment: Mapping[str, str]) -> Iterator[Unusable]:
+    """Find the invalid values of one batch processor's variables. With some of them the SDK would not start, and with
+    others it would log a traceback.
+    """
+    queue, batch = f"{prefix}_MAX_QUEUE_SIZE", f"{prefix}_MAX_EXPORT_BATCH_SIZE"
+    units = {
+        f"{prefix}_SCHEDULE_DELAY": "milliseconds",
+        f"{prefix}_EXPORT_TIMEOUT": "milliseconds",
+        queue: queued,
+        batch: queued,
+    }
+    usable: dict[str, str] = {}
+    for variable, unit in units.items():
+        text = environment.get(variable, "").strip()
+        if not text:
+            continue
+        try:
+            number_of(unit)(text)
+        except ValueError as accepted:
+            value = repr(without_secrets(variable, text))
+            yield Unusable(variable, invalid_value(variable, value, f"expected {accepted}"), None)
+        else:
+            usable[variable] = text
+    size = usable.get(queue, str(SDK_QUEUE_SIZE))
+    if int(usable.get(batch, 0)) > int(size):
+        yield Unusable(batch, invalid_value(batch, usable[batch], f"expected at most {queue}, {size}"), size)
+
+
+def _unusable_names(variable: str, text: str, group: str, known: frozenset[str]) -> Iterator[Unusable]:
+    """Find names of components that are not installed. Of a list, the other names are used."""
+    names = [name.strip() for name in text.split(",")] if variable in LISTS else [text.strip()]
+    missing = [name for name in names if name and not _is_installed(name, group, known)]
+    if missing:
+        left = [name for name in names if name and name not in missing]
+        packages = sorted({PACKAGES[name] for name in missing if variable == "OTEL_PROPAGATORS" and name in PACKAGES})
+        available = ", ".join(sorted({*known, *(each.name for each in entry_points(group=group))} - {""}))
+        fault = f"not installed: {', '.join(missing)}; installed: {available}"
+        install = f" To use it, pip install {' '.join(packages)}." if packages else ""
+        yield Unusable(variable, f"{_invalid(variable, text, fault)}{install}", ",".join(left) or None)
+
+
+def _is_installed(name: str, group: str, known: frozenset[str]) -> bool:
+    return name in known or name.lower() in known & {"none"} or bool(entry_points(group=group, name=name))
+
+
+def _unusable_ratio(environment: Environment) -> Iterator[Unusable]:
+    variable = "OTEL_TRACES_SAMPLER_ARG"
+    text = environment.get(variable, "").strip()
+    if text and environment.get("OTEL_TRACES_SAMPLER", "").strip().endswith("traceidratio"):
+        ratio = _number(text)
+        if ratio is None or not 0 <= ratio <= 1:
+            yield Unusable(variable, _invalid(variable, text, "expected a number from 0 to 1"), "1.0")
+
+
+def _unusable_headers(variable: str, text: str) -> Iterator[Unusable]:
+    """Find headers without a name or a value. The SDK would log the headers, which can be keys; this message omits
+    them.
+    """
+    headers = [header.strip() for header in text.split(",") if header.strip()]
+    left = [header for header in headers if _HEADER.fullmatch(header)]
+    if len(left) < len(headers):
+        fault = "expected name=value, separated by commas, and values URL-encoded"
+        yield Unusable(variable, _invalid(variable, text, fault), ",".join(left) or None)
+
+
+def _invalid(variable: str, text: str, fault: str) -> str:
+    return invalid_value(variable, "" if is_secret(variable) else repr(without_secrets(variable, text)), fault)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
+
+
+def _count(text: str) -> str | None:
+    return None if text.isdecimal() else "expected an integer, 0 or more"
+
+
+def _above_zero(unit: str) -> Check:
+    def check(text: str) -> str | None:
+        number = _number(text)
+        return f"expected a number of {unit} above 0" if number is None or not 0 < number < inf else None
+
+    return check
+
+
+def _one_of(*accepted: str) -> Check:
+    def check(text: str) -> str | None:
+        return None if text.lower() in accepted else f"expected one of {', '.join(accepted)}"
+
+    return check
+
+
+VALUES: Mapping[str, Check] = {
+    **{
+        f"OTEL_{of}_{limit}_LIMIT": _count
+        for of, limits in {
+            "ATTRIBUTE": ("COUNT", "VALUE_LENGTH"),
+            "SPAN": ("ATTRIBUTE_COUNT", "ATTRIBUTE_VALUE_LENGTH", "EVENT_COUNT", "LINK_COUNT"),
+            "EVENT": ("ATTRIBUTE_COUNT",),
+            "LINK": ("ATTRIBUTE_COUNT",),
+            "LOGRECORD": ("ATTRIBUTE_COUNT", "ATTRIBUTE_VALUE_LENGTH"),
+        }.items()
+        for limit in limits
+    },
+    "OTEL_METRIC_EXPORT_INTERVAL": _above_zero("milliseconds"),
+    "OTEL_METRIC_EXPORT_TIMEOUT": _above_zero("milliseconds"),
+    **{f"OTEL_EXPORTER_OTLP_{signal}TIMEOUT": _above_zero("seconds") for signal in _SIGNALS},
+    **{f"OTEL_EXPORTER_OTLP_{signal}COMPRESSION": _one_of("none", "gzip", "deflate") for signal in _SIGNALS},
+    "OTEL_METRICS_EXEMPLAR_FILTER": _one_of("trace_based", "always_on", "always_off"),
+    "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": _one_of("cumulative", "delta", "lowmemory"),
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": _one_of(
+        "explicit_bucket_histogram", "base2_exponential_bucket_histogram"
+    ),
+}
+"""Variable → the check of its value."""
+
+_SAMPLERS = frozenset(
+    {
+        *("always_on", "always_off", "parentbased_always_on", "parentbased_always_off"),
+        *("traceidratio", "parentbased_traceidratio"),
+    }
+)
+NAMES: Mapping[str, tuple[str, frozenset[str]]] = {
+    "OTEL_PYTHON_DISTRO": ("opentelemetry_distro", frozenset({"agentops"})),
+    "OTEL_PYTHON_CONFIGURATOR": ("opentelemetry_configurator", frozenset({"agentops"})),
+    "OTEL_PROPAGATORS": ("opentelemetry_propagator", frozenset({"tracecontext", "baggage", "none"})),
+    "OTEL_PYTHON_CONTEXT": ("opentelemetry_context", frozenset({"contextvars_context"})),
+    "OTEL_PYTHON_ID_GENERATOR": ("opentelemetry_id_generator", frozenset({"random"})),
+    "OTEL_TRACES_SAMPLER": ("opentelemetry_traces_sampler", _SAMPLERS),
+    "OTEL_PYTHON_TRACER_PROVIDER": ("opentelemetry_tracer_provider", frozenset({"sdk_tracer_provider"})),
+    "OTEL_PYTHON_METER_PROVIDER": ("opentelemetry_meter_provider", frozenset({"sdk_meter_provider"})),
+    "OTEL_PYTHON_LOGGER_PROVIDER": ("opentelemetry_logger_provider", frozenset({"sdk_logger_provider"})),
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": ("opentelemetry_resource_detector", frozenset({"otel", "*"})),
+}
+"""Variable → the entry point group of its names, and the names that are known without a search."""
+LISTS = frozenset({"OTEL_PROPAGATORS", "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"})
