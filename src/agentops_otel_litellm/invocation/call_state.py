@@ -113,15 +113,8 @@ class CallState:
                 self._content = readers_of.request(self._parameters)
 
     def chunks(self, stream: object) -> readers.Chunks:
-        """Return the reader of the stream's chunks."""
-        return self._api_format.chunks(stream)
-
-    def transcript(self) -> readers.Transcript | None:
-        """Return the reader of the stream's content; `None` if no content is captured."""
-        if self._content is None or self._api_format.content is None:
-            return None
-        make = self._api_format.content.transcript
-        return None if make is None else make()
+        """Return the accumulator of the stream's chunks, and of their content if content is captured."""
+        return self._api_format.chunks(stream, captures_content=self._content is not None)
 
     def set_logging(self, logging: object) -> None:
         """Set the logging object that LiteLLM has made for the call, or for a further LiteLLM function that the call
@@ -272,7 +265,7 @@ class CallState:
         """Add the content of the response to the content of the request; for a stream, the part that was received."""
         with _READING_CONTENT:
             if streamed is not None:
-                return replace(content, output=streamed.messages())
+                return replace(content, output=streamed.chunks.messages())
             readers_of = self._api_format.content
             if result is not None and readers_of is not None:
                 read_output, read_documents = readers_of.response, readers_of.documents

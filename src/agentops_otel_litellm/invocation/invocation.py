@@ -276,7 +276,7 @@ class Invocation:
         self._offer_to_enclosing_call(stream)
         if self.state.nested is not None:
             self.state.nested.set_result(stream)
-        self._streamed = StreamedResponse(self.state.chunks(stream), perf_counter(), self.state.transcript())
+        self._streamed = StreamedResponse(self.state.chunks(stream), perf_counter())
         self.state.attempts.forget_errors()
         OPEN_STREAMS.add(self)
 

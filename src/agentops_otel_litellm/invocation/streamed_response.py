@@ -1,32 +1,26 @@
-"""StreamedResponse: the times at which a stream's chunks were received, and what their readers have accumulated."""
+"""StreamedResponse: the times at which a stream's chunks were received, and the accumulator of the chunks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from agentops_otel_litellm.call import Stream, StreamOutcome
-from agentops_otel_litellm.guard import guard, log_fault
+from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.invocation.chunk_times import ChunkTimes
 
 if TYPE_CHECKING:
-    from agentops_otel_litellm.call.content import Message
-    from agentops_otel_litellm.readers import Chunks, Transcript
-
-_READING_CONTENT = guard("reading the content of a chunk")
+    from agentops_otel_litellm.readers import Chunks
 
 
 class StreamedResponse:
-    """The times of a stream's chunks, and the readers that accumulate the chunks. No chunk is kept.
-
-    `transcript`, which accumulates their content, is `None` if no content is captured. Times are seconds on the
-    monotonic clock.
+    """The times of a stream's chunks, in seconds on the monotonic clock, and `chunks`, which accumulates what is read
+    of them. No chunk is kept.
     """
 
-    __slots__ = ("_chunk_times", "_returned", "_transcript", "chunks")
+    __slots__ = ("_chunk_times", "_returned", "chunks")
 
-    def __init__(self, chunks: Chunks, returned: float, transcript: Transcript | None = None) -> None:
+    def __init__(self, chunks: Chunks, returned: float) -> None:
         self.chunks = chunks
-        self._transcript = transcript
         self._returned = returned
         self._chunk_times = ChunkTimes()
 
@@ -37,16 +31,6 @@ class StreamedResponse:
             self.chunks.add(chunk, at)
         except Exception as fault:  # noqa: BLE001 - as in a guard
             log_fault("reading a chunk", fault)
-        if self._transcript is not None:
-            self._add_content(chunk, self._transcript)
-
-    def _add_content(self, chunk: object, transcript: Transcript) -> None:
-        with _READING_CONTENT:
-            transcript.add(chunk)
-
-    def messages(self) -> tuple[Message, ...] | None:
-        """The messages, as far as they were received; `None` if no content is captured."""
-        return None if self._transcript is None else self._transcript.messages()
 
     @property
     def latest(self) -> float:

@@ -1,12 +1,13 @@
-"""The user, session, tags and metadata of a call, from LiteLLM's parameters and from the OpenTelemetry context.
+"""What the application set for a call beside its request: user, session, tags, metadata, and LiteLLM's opt-outs.
 
-Metadata also contains keys, e-mail addresses and headers, so only the entries that are listed here, or that the
-application lists in a setting, are recorded.
+They are in LiteLLM's parameters and in the OpenTelemetry context. Metadata also contains keys, e-mail addresses and
+headers, so only the entries that are listed here, or that the application lists in a setting, are recorded.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
@@ -17,9 +18,14 @@ from opentelemetry.context import Context
 
 from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.call import App
-from agentops_otel_litellm.readers.values import fields_of, identifier, integer, read_fields, rows_for
-
-Parameters = Mapping[str, Any]
+from agentops_otel_litellm.readers.values import (
+    Parameters,
+    fields_of,
+    identifier,
+    integer,
+    read_fields,
+    rows_for,
+)
 
 _MAX_LENGTH = 256
 _MAX_TAGS = 64
@@ -119,9 +125,11 @@ def read_app(
     metadata: dict[str, str] = {}
     if context:
         _read_context(context, baggage_keys, known, metadata)
-    metadata_dicts = [
-        entries for name in _METADATA_PARAMETERS if isinstance(entries := parameters.get(name), dict) and entries
-    ]
+    metadata_dicts: list[dict[str, Any]] = []
+    for name in _METADATA_PARAMETERS:
+        entries = parameters.get(name)
+        if isinstance(entries, dict) and entries:
+            metadata_dicts.append(entries)
     for entries in metadata_dicts:
         known |= read_fields(entries, _PROXY)
     if not _PARAMETER_NAMES.isdisjoint(parameters):
@@ -176,3 +184,38 @@ def _session(value: Any, metadata_dicts: Sequence[Mapping[str, Any]]) -> dict[st
     generated = [label(entries.get("trace_id")) for entries in metadata_dicts]
     generated += [label(entries.get("session_id")) for entries in metadata_dicts if entries.get(_IS_GENERATED_SESSION)]
     return {} if session is None or session in generated else {"session_id": session}
+
+
+# --- LiteLLM's opt-outs from the logging of messages, as the installed release decides on them -------------------
+
+
+_REDACTION = "litellm.litellm_core_utils.redact_messages"
+_DYNAMIC = "standard_callback_dynamic_params"
+_TURN_OFF = "turn_off_message_logging"
+
+
+def is_message_logging_off(parameters: Mapping[str, Any], logging: Any) -> bool:
+    """Whether LiteLLM logs no messages of a call: by `litellm.turn_off_message_logging`, by the call's parameter of
+    that name, by `no-log`, by a header of the proxy's request, or by the settings of its key or team.
+
+    `logging` is LiteLLM's logging object, which has all of these settings; `None` if the call failed before LiteLLM
+    made it.
+    """
+    details = getattr(logging, "model_call_details", None) or {}
+    litellm_params: Mapping[str, Any] = details.get("litellm_params") or {}
+    is_unlogged = any(each.get("no-log") is True for each in (litellm_params, parameters))
+    if is_unlogged and not getattr(sys.modules.get("litellm"), "global_disable_no_log_param", False):
+        return True
+    should_redact = getattr(sys.modules.get(_REDACTION), "should_redact_message_logging", None)
+    if should_redact is None:
+        return False
+    metadata = {name: parameters[name] for name in _METADATA_PARAMETERS if isinstance(parameters.get(name), dict)}
+    known = {name: value for name, value in litellm_params.items() if value is not None}
+    dynamic = details.get(_DYNAMIC) or getattr(logging, _DYNAMIC, None) or _own_setting(parameters, metadata)
+    return bool(should_redact({**details, "litellm_params": {**metadata, **known}, _DYNAMIC: dynamic}))
+
+
+def _own_setting(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The call's own setting, in its parameters or in its metadata."""
+    places = (parameters, *metadata.values())
+    return next(({_TURN_OFF: each[_TURN_OFF]} for each in places if each.get(_TURN_OFF) is not None), {})
