@@ -7,7 +7,8 @@ Each API format has a file, which reads its requests, responses and chunks, coun
 - `small_formats` (moderation, decisions, interactions, sandboxes, token counts).
 
 The other files read what calls of all API formats have: `endpoint` (provider, model, server), `metadata` (user,
-session), `usage`, `prices`, `exceptions`, `logging_payload`; or contain what the API formats share.
+session, marks of inner calls), `usage`, `prices`, `exceptions`; `logging_payload` reads calls that only LiteLLM's
+callback reports. `api_format`, `streams`, `parts` and `values` have what the API formats share.
 
 Readers receive any object that the application passes or the installed LiteLLM returns. They change nothing, never
 import litellm, and copy no message content, except the `ContentReaders` and accumulators with `captures_content`, which
@@ -34,26 +35,29 @@ from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GEN
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.logging_payload import (
     api_format_of_response,
-    has_declined,
-    is_by_twin,
-    is_fallback,
-    is_mocked,
-    is_of_model_list,
     is_over,
     logged_cost,
     logged_parameters,
     logged_result,
     logged_timing,
     logged_usage,
+    was_made,
+)
+from agentops_otel_litellm.readers.media import IMAGE, SPEECH, TRANSCRIPTION, VIDEO
+from agentops_otel_litellm.readers.metadata import (
+    has_declined,
+    is_by_twin,
+    is_fallback,
+    is_message_logging_off,
+    is_mocked,
+    is_of_model_list,
+    read_app,
     read_id,
     read_logging_object,
     read_messages,
     read_native_function,
     read_native_parameters,
-    was_made,
 )
-from agentops_otel_litellm.readers.media import IMAGE, SPEECH, TRANSCRIPTION, VIDEO
-from agentops_otel_litellm.readers.metadata import is_message_logging_off, read_app
 from agentops_otel_litellm.readers.prices import price_cached_response, price_result, read_cache_hit, with_cost_parts
 from agentops_otel_litellm.readers.realtime import (
     ADMISSION,

@@ -11,7 +11,14 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
 from agentops_otel_litellm.call.content import Content, Message, Modality, Part, Tool
-from agentops_otel_litellm.readers.api_format import ApiFormat, ContentReaders
+from agentops_otel_litellm.readers.api_format import (
+    ApiFormat,
+    ContentReaders,
+    conversation_fields,
+    output_type,
+    reasoning_level,
+    streamed,
+)
 from agentops_otel_litellm.readers.parts import (
     ONLY_CHOICE,
     Draft,
@@ -23,7 +30,6 @@ from agentops_otel_litellm.readers.parts import (
     tool_result,
 )
 from agentops_otel_litellm.readers.prices import price_messages
-from agentops_otel_litellm.readers.requests import conversation_fields, output_type, reasoning_level, streamed
 from agentops_otel_litellm.readers.streams import EventChunks, ServerSentEvents, copy_attributes, translated_chat
 from agentops_otel_litellm.readers.usage import reported_usage
 from agentops_otel_litellm.readers.values import (

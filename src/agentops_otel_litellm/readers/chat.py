@@ -12,7 +12,18 @@ from typing import Any
 from agentops_otel_litellm.call import Request, Response, Usage
 from agentops_otel_litellm.call.content import Content, Message, Part, Tool
 from agentops_otel_litellm.guard import log_fault
-from agentops_otel_litellm.readers.api_format import ApiFormat, ContentReaders, hidden_params, response_model
+from agentops_otel_litellm.readers.api_format import (
+    SAMPLING,
+    ApiFormat,
+    ContentReaders,
+    conversation_fields,
+    hidden_params,
+    measure,
+    output_type,
+    reasoning_level,
+    response_model,
+    tool_choice,
+)
 from agentops_otel_litellm.readers.parts import (
     Draft,
     blob,
@@ -26,14 +37,6 @@ from agentops_otel_litellm.readers.parts import (
     tool_result,
 )
 from agentops_otel_litellm.readers.prices import price_chat
-from agentops_otel_litellm.readers.requests import (
-    SAMPLING,
-    conversation_fields,
-    measure,
-    output_type,
-    reasoning_level,
-    tool_choice,
-)
 from agentops_otel_litellm.readers.streams import Chunks, copy_attributes
 from agentops_otel_litellm.readers.usage import reported_usage
 from agentops_otel_litellm.readers.values import (

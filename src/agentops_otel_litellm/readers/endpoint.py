@@ -64,7 +64,8 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
     if provider is None and "custom_llm_provider" in parameters:
         provider = keyword(parameters["custom_llm_provider"])
     model = details.get("model") if "custom_llm_provider" in details else None
-    model = (model if type(model) is str else text(model)) or None
+    if model is not None:
+        model = (model if type(model) is str else text(model)) or None
     written = parameters.get("model")
     written = (written if type(written) is str else text(written)) or None
     if written is not None and (model is None or provider is None):
@@ -86,7 +87,10 @@ def _server(parameters: Parameters, details: Mapping[str, Any]) -> tuple[str | N
         url = arguments.get("api_base") if isinstance(arguments, dict) else None
         if url:
             break
-    resolved = str(url) if url else text(parameters.get("api_base")) or text(parameters.get("base_url"))
+    resolved = str(url) if url else None
+    for name in ("api_base", "base_url"):
+        if resolved is None and name in parameters:
+            resolved = text(parameters[name])
     address, port = _host_and_port(resolved.partition("?")[0]) if resolved else (None, None)
     return address, port if address else None
 
@@ -101,9 +105,10 @@ def read_routing(parameters: Parameters, logging: Any) -> Routing:
         if model_group is None and isinstance(metadata, dict):
             model_group = model_name(metadata.get("model_group"))
     model_info = parameters.get("model_info") or (details.get("litellm_params") or parameters).get("model_info")
+    call_id, call_type = details.get("litellm_call_id"), getattr(logging, "call_type", None)
     return Routing(
-        call_id=text(details.get("litellm_call_id")) or text(parameters.get("litellm_call_id")),
-        call_type=text(getattr(logging, "call_type", None)),
+        call_id=(call_id if type(call_id) is str else text(call_id)) or text(parameters.get("litellm_call_id")),
+        call_type=(call_type if type(call_type) is str else text(call_type)) or None,
         model_group=model_group,
         model_id=text(field(model_info, "id")) if model_info else None,
     )

@@ -15,10 +15,15 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
 from agentops_otel_litellm.call.content import Content, Message, Modality, Part, Tool
-from agentops_otel_litellm.readers.api_format import ApiFormat, ContentReaders, cache_hit
+from agentops_otel_litellm.readers.api_format import (
+    ApiFormat,
+    ContentReaders,
+    cache_hit,
+    conversation_fields,
+    reasoning_level,
+)
 from agentops_otel_litellm.readers.parts import Draft, blob, media, plain, tool_call, tool_result
 from agentops_otel_litellm.readers.prices import price_generated_content
-from agentops_otel_litellm.readers.requests import conversation_fields, reasoning_level
 from agentops_otel_litellm.readers.streams import EventChunks, ServerSentEvents, copy_attributes, translated_chat
 from agentops_otel_litellm.readers.usage import reported_usage
 from agentops_otel_litellm.readers.values import (

@@ -1,8 +1,4 @@
-"""What LiteLLM discloses about a call beside request and response: its logging object, and parameters of inner calls.
-
-The first half reads parameters by which LiteLLM passes a call on to its own functions, or to its Rust core. The second
-half reads the logging object of a call that no patched function traced, for the records of the callback.
-"""
+"""LiteLLM's logging object → records, for calls that no patched function traced."""
 
 from __future__ import annotations
 
@@ -15,75 +11,7 @@ from agentops_otel_litellm.readers.api_format import ApiFormat
 from agentops_otel_litellm.readers.chat import CHAT
 from agentops_otel_litellm.readers.prices import litellm_cost, with_cost_parts
 from agentops_otel_litellm.readers.text_and_embeddings import TEXT
-from agentops_otel_litellm.readers.values import Parameters, field, fields_of, identifier, integer, text
-
-
-def read_logging_object(parameters: Parameters) -> Any:
-    """LiteLLM's logging object of the call, which it passes to every function that continues the call."""
-    return parameters.get("litellm_logging_obj")
-
-
-def is_by_twin(parameters: Parameters, function: str) -> bool:
-    """Whether the asynchronous twin of `function` calls it. The twin passes a flag with its own name,
-    `acompletion=True`.
-    """
-    return parameters.get(f"a{function}") is True
-
-
-def read_messages(parameters: Parameters) -> Any:
-    """The messages of a call. The caller only compares this object by identity."""
-    return parameters.get("messages")
-
-
-def is_mocked(parameters: Parameters) -> bool:
-    """Whether the application sets a mock response, for which LiteLLM calls no provider and invents the usage."""
-    return bool(parameters.get("mock_response") or parameters.get("mock_tool_calls"))
-
-
-def read_id(result: Any) -> str | None:
-    """The provider's id of the response, which is unique."""
-    return identifier(fields_of(result).get("id"))
-
-
-def is_of_model_list(parameters: Parameters) -> bool:
-    """Whether the parameters are of a call with a `model_list`, for which LiteLLM uses the first model that
-    responds.
-    """
-    return "deployments" in parameters
-
-
-def is_fallback(parameters: Parameters) -> bool:
-    """Whether the Router calls itself with a different model group after a failure."""
-    depth = parameters.get("fallback_depth")
-    return isinstance(depth, int) and depth > 0
-
-
-# --- calls that LiteLLM makes in Rust -------------------------------------------------------------------------
-
-
-# Route → LiteLLM's function, if its name differs.
-_FUNCTIONS = {"chat_completions": "completion", "embeddings": "embedding", "messages": "anthropic_messages"}
-
-
-def read_native_function(dispatcher: Any) -> str:
-    """The name of a dispatcher's function, without the `a` of asynchronous functions."""
-    route = getattr(dispatcher, "route", None)
-    route = (route if type(route) is str else text(route)) or "native"
-    return _FUNCTIONS.get(route, route)
-
-
-def read_native_parameters(request: Any, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """All parameters by name. The request includes the parameters that the application passed by position."""
-    return {**(getattr(request, "base", None) or {}), **kwargs}
-
-
-def has_declined(error: BaseException | None) -> bool:
-    """Whether the native function raised it because it does not support the call. No request was sent then."""
-    return type(error).__name__ == "RustBridgeDeclined"
-
-
-# --- logged calls ---------------------------------------------------------------------------------------------
-
+from agentops_otel_litellm.readers.values import Parameters, field, integer
 
 _NO_PROVIDER = "litellm_no_upstream_llm_call"
 _PASSED_THROUGH = "pass_through_endpoint"

@@ -17,13 +17,13 @@ from agentops_otel_litellm.providers import provider_named
 from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
     ContentReaders,
+    default_request,
     default_response,
     no_usage,
     read_cost,
     read_unit_cost,
 )
 from agentops_otel_litellm.readers.parts import blob, media, text_parts
-from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.usage import read_media_usage
 from agentops_otel_litellm.readers.values import (
     Parameters,

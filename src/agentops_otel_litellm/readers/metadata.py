@@ -1,7 +1,9 @@
-"""What the application set for a call beside its request: user, session, tags, metadata, and LiteLLM's opt-outs.
+"""What the parameters of a call have beside its request.
 
-They are in LiteLLM's parameters and in the OpenTelemetry context. Metadata also contains keys, e-mail addresses and
-headers, so only the entries that are listed here, or that the application lists in a setting, are recorded.
+The application sets user, session, tags and metadata, some of them also in the OpenTelemetry context, and LiteLLM's
+opt-outs from the logging of messages. Metadata also contains keys, e-mail addresses and headers, so only the entries
+that are listed here, or that the application lists in a setting, are recorded. LiteLLM itself adds parameters when it
+calls one of its own functions, or its Rust core, to continue a call.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from agentops_otel_litellm.readers.values import (
     integer,
     read_fields,
     rows_for,
+    text,
 )
 
 _MAX_LENGTH = 256
@@ -219,3 +222,70 @@ def _own_setting(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[s
     """The call's own setting, in its parameters or in its metadata."""
     places = (parameters, *metadata.values())
     return next(({_TURN_OFF: each[_TURN_OFF]} for each in places if each.get(_TURN_OFF) is not None), {})
+
+
+# --- parameters by which LiteLLM passes a call on to its own functions ------------------------------------------
+
+
+def read_logging_object(parameters: Parameters) -> Any:
+    """LiteLLM's logging object of the call, which it passes to every function that continues the call."""
+    return parameters.get("litellm_logging_obj")
+
+
+def is_by_twin(parameters: Parameters, function: str) -> bool:
+    """Whether the asynchronous twin of `function` calls it. The twin passes a flag with its own name,
+    `acompletion=True`.
+    """
+    return parameters.get(f"a{function}") is True
+
+
+def read_messages(parameters: Parameters) -> Any:
+    """The messages of a call. The caller only compares this object by identity."""
+    return parameters.get("messages")
+
+
+def is_mocked(parameters: Parameters) -> bool:
+    """Whether the application sets a mock response, for which LiteLLM calls no provider and invents the usage."""
+    return bool(parameters.get("mock_response") or parameters.get("mock_tool_calls"))
+
+
+def read_id(result: Any) -> str | None:
+    """The provider's id of the response, which is unique."""
+    return identifier(fields_of(result).get("id"))
+
+
+def is_of_model_list(parameters: Parameters) -> bool:
+    """Whether the parameters are of a call with a `model_list`, for which LiteLLM uses the first model that
+    responds.
+    """
+    return "deployments" in parameters
+
+
+def is_fallback(parameters: Parameters) -> bool:
+    """Whether the Router calls itself with a different model group after a failure."""
+    depth = parameters.get("fallback_depth")
+    return isinstance(depth, int) and depth > 0
+
+
+# --- calls that LiteLLM makes in Rust -------------------------------------------------------------------------
+
+
+# Route → LiteLLM's function, if its name differs.
+_FUNCTIONS = {"chat_completions": "completion", "embeddings": "embedding", "messages": "anthropic_messages"}
+
+
+def read_native_function(dispatcher: Any) -> str:
+    """The name of a dispatcher's function, without the `a` of asynchronous functions."""
+    route = getattr(dispatcher, "route", None)
+    function = _FUNCTIONS.get(route) if isinstance(route, str) else None
+    return function or text(route) or "native"
+
+
+def read_native_parameters(request: Any, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All parameters by name. The request includes the parameters that the application passed by position."""
+    return {**(getattr(request, "base", None) or {}), **kwargs}
+
+
+def has_declined(error: BaseException | None) -> bool:
+    """Whether the native function raised it because it does not support the call. No request was sent then."""
+    return type(error).__name__ == "RustBridgeDeclined"

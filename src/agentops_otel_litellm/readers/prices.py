@@ -174,7 +174,7 @@ def with_cost_parts(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
     parts: list[float] = []
     for name in _PARTS:
         value = breakdown.get(name)
-        parts.append(value if type(value) is float and isfinite(value) else number(value) or 0.0)
+        parts.append(value if type(value) is float and isfinite(value) else (value and number(value)) or 0.0)
     of_input, of_output, of_tools, read, written, reasoning = parts
     if bool(usage.input) != bool(of_input) or bool(usage.output) != bool(of_output):
         return cost
@@ -205,8 +205,9 @@ def _adjustment(sum_of_parts: float, total: float, breakdown: Any) -> float | No
     """The factor by which discount and margin change each part; `None` if the changed parts do not add up to the
     total.
     """
-    known = number(breakdown.get("total_cost"))
-    if known is None or abs(known - total) > _TOLERANCE:
+    stated = breakdown.get("total_cost")
+    known = stated if type(stated) is float else number(stated)
+    if known is None or not abs(known - total) <= _TOLERANCE:  # `not <=`, because every comparison with NaN is false
         return None
     if abs(sum_of_parts - total) <= _TOLERANCE:
         return 1.0
@@ -251,11 +252,11 @@ def _is_priced_by_app(logging: Any) -> bool:
     registered = getattr(sys.modules["litellm.utils"], "_runtime_registered_model_cost", None)
     if registered is None or getattr(logging, "custom_pricing", True):
         return True
-    parameters, details = logging.litellm_params or NO_FIELDS, logging.model_call_details or NO_FIELDS
-    provider, model = field(details, "custom_llm_provider"), logging.model
+    parameters, details, model = logging.litellm_params, logging.model_call_details, logging.model
+    provider = (details if isinstance(details, dict) else fields_of(details)).get("custom_llm_provider")
     infos = [registered.get(model), registered.get(f"{provider}/{model}")]
     for name in ("metadata", "litellm_metadata"):
-        metadata = field(parameters, name)
+        metadata = (parameters if isinstance(parameters, dict) else fields_of(parameters)).get(name)
         if metadata:
             infos.append(field(metadata, "model_info"))
     for info in infos:

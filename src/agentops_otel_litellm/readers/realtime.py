@@ -14,10 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Usage
-from agentops_otel_litellm.readers.api_format import ApiFormat, no_cost, no_usage
+from agentops_otel_litellm.readers.api_format import ApiFormat, default_request, no_cost, no_usage
 from agentops_otel_litellm.readers.jobs import http_response
 from agentops_otel_litellm.readers.prices import litellm_cost
-from agentops_otel_litellm.readers.requests import default_request
 from agentops_otel_litellm.readers.responses import LAST_EVENTS
 from agentops_otel_litellm.readers.usage import read_media_usage, read_usage, summed
 from agentops_otel_litellm.readers.values import (

@@ -13,7 +13,18 @@ from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Usage
 from agentops_otel_litellm.call.content import Content, Message, Part, PartType, Tool
-from agentops_otel_litellm.readers.api_format import ApiFormat, ContentReaders, cache_hit, no_cost, no_usage
+from agentops_otel_litellm.readers.api_format import (
+    ApiFormat,
+    ContentReaders,
+    cache_hit,
+    conversation_fields,
+    no_cost,
+    no_usage,
+    output_type,
+    reasoning_level,
+    streamed,
+    tool_choice,
+)
 from agentops_otel_litellm.readers.parts import (
     ONLY_CHOICE,
     Draft,
@@ -25,13 +36,6 @@ from agentops_otel_litellm.readers.parts import (
     tool_result,
 )
 from agentops_otel_litellm.readers.prices import price_response
-from agentops_otel_litellm.readers.requests import (
-    conversation_fields,
-    output_type,
-    reasoning_level,
-    streamed,
-    tool_choice,
-)
 from agentops_otel_litellm.readers.streams import EventChunks, copy_attributes
 from agentops_otel_litellm.readers.usage import read_counted_after_translation, read_usage, reported_usage
 from agentops_otel_litellm.readers.values import (

@@ -16,6 +16,8 @@ from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
     ContentReaders,
     cache_hit,
+    default_request,
+    measure,
     no_cost,
     no_response,
     no_usage,
@@ -24,7 +26,6 @@ from agentops_otel_litellm.readers.api_format import (
 from agentops_otel_litellm.readers.endpoint import read_target
 from agentops_otel_litellm.readers.jobs import job_request, job_response
 from agentops_otel_litellm.readers.parts import blob, media, plain, stored_file, text_parts
-from agentops_otel_litellm.readers.requests import default_request, measure
 from agentops_otel_litellm.readers.values import (
     NO_FIELDS,
     Parameters,

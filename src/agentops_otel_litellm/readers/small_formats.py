@@ -8,11 +8,19 @@ from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target, Usage
 from agentops_otel_litellm.call.content import Content, Message
-from agentops_otel_litellm.readers.api_format import ApiFormat, ContentReaders, default_response, no_cost, no_usage
+from agentops_otel_litellm.readers.api_format import (
+    ApiFormat,
+    ContentReaders,
+    conversation_fields,
+    default_request,
+    default_response,
+    measure,
+    no_cost,
+    no_usage,
+)
 from agentops_otel_litellm.readers.endpoint import read_target
 from agentops_otel_litellm.readers.jobs import job_request, job_response
 from agentops_otel_litellm.readers.parts import content_part, text_parts
-from agentops_otel_litellm.readers.requests import conversation_fields, default_request, measure
 from agentops_otel_litellm.readers.streams import EventChunks
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (

@@ -12,11 +12,18 @@ from typing import Any
 from agentops_otel_litellm.call import Request, Response, Usage
 from agentops_otel_litellm.call.content import Content, Message
 from agentops_otel_litellm.providers import provider_named
-from agentops_otel_litellm.readers.api_format import ApiFormat, ContentReaders, cache_hit, hidden_params, response_model
+from agentops_otel_litellm.readers.api_format import (
+    SAMPLING,
+    ApiFormat,
+    ContentReaders,
+    cache_hit,
+    hidden_params,
+    response_model,
+    streamed,
+)
 from agentops_otel_litellm.readers.chat import ChatChunks
 from agentops_otel_litellm.readers.parts import text_parts
 from agentops_otel_litellm.readers.prices import price_chat
-from agentops_otel_litellm.readers.requests import SAMPLING, streamed
 from agentops_otel_litellm.readers.streams import frame_of
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import (
