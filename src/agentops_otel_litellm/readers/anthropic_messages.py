@@ -194,6 +194,8 @@ class MessagesChunks(EventChunks):
         "counted",
     )
 
+    _reads_content = True
+
     def __init__(self, stream: Any, *, captures_content: bool = False) -> None:
         super().__init__(stream, captures_content=captures_content)
         self._chat = translated_chat(stream)

@@ -1,7 +1,7 @@
 """ApiFormat: the readers of an API format, for its requests, responses and chunks, and what several of them share.
 
-A new API format is a file in this package with the format's readers and an `ApiFormat` at its end, and a row in
-`readers.API_FORMATS`.
+`ApiFormat` is at the end of the file, after the readers that are its defaults. A new API format is a file in this
+package with the format's readers and an `ApiFormat` at its end, and a row in `readers.API_FORMATS`.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def read_unit_cost(result: Any) -> Cost | None:
     return None if cost is None else replace(cost, per_unit=True)
 
 
-# --- the API formats of operations whose calls have spans of their own -------------------------------------------
+# --- the API formats of operations whose calls have spans of their own ----------------------------------------
 
 
 def no_request(_parameters: Parameters) -> Request:

@@ -143,6 +143,8 @@ class ChatChunks(Chunks):
         "_tool_calls",
     )
 
+    _reads_content = True
+
     def __init__(self, stream: Any, *, captures_content: bool = False) -> None:
         super().__init__(stream, captures_content=captures_content)
         self._stream = stream

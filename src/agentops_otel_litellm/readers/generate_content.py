@@ -296,6 +296,8 @@ class GenerateContentChunks(EventChunks):
 
     __slots__ = ("_candidates", "_chat", "_events", "counted")
 
+    _reads_content = True
+
     def __init__(self, stream: Any, *, captures_content: bool = False) -> None:
         super().__init__(stream, captures_content=captures_content)
         self._chat = translated_chat(stream)

@@ -124,7 +124,7 @@ def job_response(result: Any) -> Response:
     )
 
 
-# --- responses without a format -----------------------------------------------------------------------------
+# --- responses without a format -------------------------------------------------------------------------------
 
 
 def file_content_response(result: Any) -> Response:

@@ -108,6 +108,8 @@ IMAGE = ApiFormat(
     cost=read_unit_cost,
     content=ContentReaders(request=_image_content, response=_image_messages),
 )
+
+
 # --- speech ---------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +160,8 @@ SPEECH = ApiFormat(
     cost=speech_cost,
     content=ContentReaders(request=_speech_content),
 )
+
+
 # --- transcriptions -------------------------------------------------------------------------------------------
 
 
@@ -215,6 +219,8 @@ TRANSCRIPTION = ApiFormat(
     cost=read_unit_cost,
     content=ContentReaders(request=_transcription_content, response=_transcription_messages),
 )
+
+
 # --- videos ---------------------------------------------------------------------------------------------------
 
 

@@ -189,7 +189,7 @@ def _session(value: Any, metadata_dicts: Sequence[Mapping[str, Any]]) -> dict[st
     return {} if session is None or session in generated else {"session_id": session}
 
 
-# --- LiteLLM's opt-outs from the logging of messages, as the installed release decides on them -------------------
+# --- LiteLLM's opt-outs from the logging of messages, as the installed release decides on them ----------------
 
 
 _REDACTION = "litellm.litellm_core_utils.redact_messages"
@@ -224,7 +224,7 @@ def _own_setting(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[s
     return next(({_TURN_OFF: each[_TURN_OFF]} for each in places if each.get(_TURN_OFF) is not None), {})
 
 
-# --- parameters by which LiteLLM passes a call on to its own functions ------------------------------------------
+# --- parameters by which LiteLLM passes a call on to its own functions ----------------------------------------
 
 
 def read_logging_object(parameters: Parameters) -> Any:

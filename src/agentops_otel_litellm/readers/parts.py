@@ -144,7 +144,7 @@ def _digits(value: int) -> str | None:
         return None
 
 
-# --- parts in OpenAI's format, in which LiteLLM's users write the messages of most APIs ------------------------
+# --- parts in OpenAI's format, in which LiteLLM's users write the messages of most APIs -----------------------
 
 
 def content_part(item: Any) -> Part:

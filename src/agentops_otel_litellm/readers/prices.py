@@ -42,7 +42,7 @@ def read_cache_hit(logging: Any) -> bool:
     return details is not None and field(details, "cache_hit") is True
 
 
-# --- results that LiteLLM has not priced ------------------------------------------------------------------------
+# --- results that LiteLLM has not priced ----------------------------------------------------------------------
 
 
 _IGNORING_UNREADABLE_USAGE = ignored_faults()
@@ -76,7 +76,7 @@ def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost
 
 def price_chat(result: Any, logging: Any) -> Cost | None:
     """Price a chat stream, if LiteLLM does not price it at its end; `None` for any other result."""
-    if not isinstance(result, Chunks) or result.provider_chunks is None or prices_streams(logging):
+    if not isinstance(result, Chunks) or result.provider_chunks is None or _prices_streams(logging):
         return None
     return _price_chunks(result.provider_chunks, logging)
 
@@ -90,7 +90,7 @@ def price_response(result: Any, logging: Any) -> Cost | None:
     """Price a stream of the Responses API. Older releases of LiteLLM price it on a thread that may end after the
     span.
     """
-    if getattr(result, "stream", None) is None or prices_streams(logging):
+    if getattr(result, "stream", None) is None or _prices_streams(logging):
         return None
     return price_result(result, logging)
 
@@ -115,7 +115,7 @@ def price_cached_response(response: Any, logging: Any) -> Cost | None:
     return litellm_cost(getattr(uncached(result=response), "cost", None))
 
 
-def prices_streams(logging: Any) -> bool:
+def _prices_streams(logging: Any) -> bool:
     """Whether LiteLLM has priced a stream when it ends. It has in the releases in which this method has a public
     name.
     """
@@ -151,7 +151,7 @@ def _price_response(response: Any, logging: Any) -> Cost | None:
     return None if cost is None else with_cost_parts(cost, read_usage(response), logging)
 
 
-# --- parts of a price ---------------------------------------------------------------------------------------
+# --- parts of a price -----------------------------------------------------------------------------------------
 
 
 _TOLERANCE = 1e-12
@@ -216,7 +216,7 @@ def _adjustment(sum_of_parts: float, total: float, breakdown: Any) -> float | No
     return factor if abs(sum_of_parts * factor - total) <= _TOLERANCE else None
 
 
-# --- source of LiteLLM's prices -----------------------------------------------------------------------------
+# --- source of LiteLLM's prices -------------------------------------------------------------------------------
 
 
 _Source = tuple[Literal["remote", "bundled"] | None, str | None]

@@ -166,7 +166,7 @@ RESPONSES_SOCKET = ApiFormat(
 """If the provider has no WebSocket API, LiteLLM makes a separate call for each response, which has its own span."""
 
 
-# --- requests that admit an application's own client to a session -----------------------------------------------
+# --- requests that admit an application's own client to a session ---------------------------------------------
 
 
 def admission_request(parameters: Parameters) -> Request:

@@ -215,6 +215,8 @@ class ResponsesChunks(EventChunks):
         "stream",
     )
 
+    _reads_content = True
+
     def __init__(self, stream: Any, *, captures_content: bool = False) -> None:
         super().__init__(stream, captures_content=captures_content)
         self.stream = stream
@@ -331,6 +333,7 @@ def _part(value: Any) -> Part:
 
 
 def _file(part: Mapping[str, Any], modality: Any) -> Part:
+    """Read a file or an image: its data or URL if the part has one, otherwise the id of the stored file."""
     data = part.get("file_data") or part.get("file_url")
     known = text(part.get("file_id"))
     return media(modality, data) if data else Part(type="file", modality=modality, file_id=known or "")
@@ -367,6 +370,7 @@ def _response_content(result: Any) -> tuple[Message, ...] | None:
 
 
 def _content_finish_reason(response: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> str | None:
+    """The finish reason of the message, in a chat's terms. Unlike `_finish_reasons`, it needs no known status."""
     status = text(response.get("status"))
     if status == "completed":
         calls = any(text(item.get("type")) in _CALLS for item in items)

@@ -132,6 +132,8 @@ RERANK = ApiFormat(
     usage=rerank_usage,
     content=ContentReaders(request=_rerank_content, documents=_ranked_documents),
 )
+
+
 # --- searching the web or a vector store ----------------------------------------------------------------------
 
 
@@ -199,6 +201,8 @@ SEARCH = ApiFormat(
     cost=read_unit_cost,
     content=ContentReaders(request=_search_content, documents=_search_results),
 )
+
+
 # --- reading documents ----------------------------------------------------------------------------------------
 
 

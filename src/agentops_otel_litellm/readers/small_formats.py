@@ -42,7 +42,7 @@ from agentops_otel_litellm.readers.values import (
     tokens,
 )
 
-# --- moderation: OpenAI's `OpenAIModerationResponse` -----------------------------------------------------------
+# --- moderation: OpenAI's `OpenAIModerationResponse` ----------------------------------------------------------
 
 
 def moderation_target(parameters: Parameters, logging: Any) -> Target:
@@ -107,7 +107,9 @@ MODERATION = ApiFormat(
     usage=no_usage,
     content=ContentReaders(request=_moderation_content),
 )
-# --- decisions: questions about a text, answered with probabilities, in OpenAI's or System One's API format -------
+
+
+# --- decisions: questions about a text, answered with probabilities, in OpenAI's or System One's API format ---
 
 
 _MEDIA = (("images", "image"), ("assets", "image"), ("audio", "audio"), ("videos", "video"))
@@ -167,7 +169,9 @@ def decisions_usage(result: Any) -> Usage | None:
 
 
 DECISIONS = ApiFormat(request=decisions_request, response=decisions_response, usage=decisions_usage)
-# --- Google's Interactions API: interactions with a model or an agent, which the provider stores, and agents ------
+
+
+# --- Google's Interactions API: interactions with a model or an agent, which the provider stores, and agents ---
 
 
 _DELETION = rows_for(Response, {"success": ("deleted", boolean)})
@@ -233,9 +237,6 @@ class InteractionChunks(EventChunks):
     def usage(self) -> Usage | None:
         return interaction_usage(self._interaction)
 
-    def messages(self) -> None:
-        """No messages: the content of interactions is not read."""
-
 
 def interaction_deleted(result: Any) -> Response:
     return replace(job_response(result), **read_fields(fields_of(result), _DELETION))
@@ -259,7 +260,9 @@ INTERACTION = ApiFormat(
 )
 DELETED_INTERACTION = ApiFormat(request=job_request, response=interaction_deleted, usage=no_usage, cost=no_cost)
 AGENT = ApiFormat(target=agent_target, request=agent_request, response=agent_response, usage=no_usage, cost=no_cost)
-# --- sandboxes, which run code that a model wrote: sizes of code and output are read, not their content ------------
+
+
+# --- sandboxes, which run code that a model wrote: sizes of code and output are read, not their content -------
 
 
 _SANDBOX_REQUEST = rows_for(
@@ -292,11 +295,9 @@ def sandbox_request(parameters: Parameters) -> Request:
 
 def sandbox_response(result: Any) -> Response:
     """Read a sandbox, or whether it was deleted."""
-    return (
-        Response(deleted=result)
-        if isinstance(result, bool)
-        else Response(**read_fields(fields_of(result), _SANDBOX_RESPONSE))
-    )
+    if isinstance(result, bool):
+        return Response(deleted=result)
+    return Response(**read_fields(fields_of(result), _SANDBOX_RESPONSE))
 
 
 def code_response(result: Any) -> Response:
@@ -314,7 +315,7 @@ SANDBOX = ApiFormat(
 CODE = replace(SANDBOX, response=code_response)
 
 
-# --- counts of tokens before a request, which are not usage, because no model has processed the tokens -------------
+# --- counts of tokens before a request, which are not usage, because no model has processed the tokens --------
 
 
 def counting_request(parameters: Parameters) -> Request:

@@ -1,6 +1,6 @@
-"""What LiteLLM's streams are, and the base classes that accumulate their chunks. No chunk is kept.
+"""How LiteLLM's streams are recognised, and the base classes of the accumulators of their chunks. No chunk is kept.
 
-The subclass of `Chunks` for an API format is in the file of that API format.
+The accumulator for an API format, a subclass of `Chunks`, is in the file of that API format.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from json import JSONDecoder
 from types import AsyncGeneratorType, FrameType, GeneratorType, SimpleNamespace
-from typing import Any, Protocol, TypeGuard
+from typing import Any, ClassVar, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Failure, Response, Usage
 from agentops_otel_litellm.call.content import Message
@@ -60,8 +60,11 @@ class Chunks:
 
     __slots__ = ("_draft", "failure", "first_token")
 
+    _reads_content: ClassVar[bool] = False
+    """Whether the class reads message content."""
+
     def __init__(self, _stream: Any, *, captures_content: bool = False) -> None:
-        self._draft = Draft() if captures_content else None
+        self._draft = Draft() if captures_content and self._reads_content else None
         """The messages in progress; `None` if no content is captured."""
         self.failure: Failure | None = None
         """The failure that the provider reported in the stream, if LiteLLM ends such a stream normally."""
@@ -124,7 +127,7 @@ class EventChunks(Chunks):
         raise NotImplementedError
 
     def _add_content(self, event: Mapping[str, Any], draft: Draft) -> None:
-        """Add the content of an event to the messages. It is called only if content is captured."""
+        """Add the content of an event to the messages, if the class reads content and content is captured."""
 
 
 def is_chunks(value: Any) -> TypeGuard[Chunks]:

@@ -135,7 +135,7 @@ def summed(parts: Iterable[Usage]) -> Usage | None:
     return Usage(**sums) if sums else None
 
 
-def merged(reported: Sequence[Usage]) -> Usage:
+def _merged(reported: Sequence[Usage]) -> Usage:
     """Merge the usages of several chunks. Some providers report the input in the first chunk and the output in the
     last.
     """
@@ -144,15 +144,16 @@ def merged(reported: Sequence[Usage]) -> Usage:
         for name, count in vars(usage).items():
             if count or name not in counts:
                 counts[name] = count
-    if len(reported) > 1 and {"input", "output"} <= counts.keys():
+    if {"input", "output"} <= counts.keys():
         counts["total"] = counts["input"] + counts["output"]  # each chunk's total is of its own counts only
     return Usage(**counts)
 
 
 def reported_usage(stream: Any) -> Usage | None:
-    """The usage in the provider's chunks, which LiteLLM keeps as `chunks` of a stream.
+    """The usage in the provider's chunks, which LiteLLM keeps as the attribute `chunks` of a chat stream.
 
-    LiteLLM's own last chunk is not read, because it may have an estimate instead of the provider's usage.
+    LiteLLM adds a last chunk of its own for the application. That chunk is not read, because it may have LiteLLM's
+    estimate instead of the provider's usage.
     """
     reported: list[Usage] = []
     for chunk in elements(getattr(stream, "chunks", None)):
@@ -166,7 +167,7 @@ def reported_usage(stream: Any) -> Usage | None:
             usage = read_usage(chunk)
             if usage is not None:
                 reported.append(usage)
-    return merged(reported) if len(reported) > 1 else reported[0] if reported else None
+    return _merged(reported) if len(reported) > 1 else reported[0] if reported else None
 
 
 # --- counts of the provider and estimates of LiteLLM ----------------------------------------------------------
