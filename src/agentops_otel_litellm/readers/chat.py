@@ -208,7 +208,7 @@ class ChatChunks(Chunks):
         """Add the content of a choice to the messages."""
         try:
             draft.add_choice(number, finish_reason=keyword(reason))
-            add_delta(draft, number, fields_of(delta))
+            _add_delta(draft, number, fields_of(delta))
         except Exception as fault:  # noqa: BLE001 - as in a guard
             log_fault("reading the content of a chunk", fault)
 
@@ -266,7 +266,7 @@ _READ_AT_END = (
 # --- content --------------------------------------------------------------------------------------------------
 
 
-def _chat_request(parameters: Parameters) -> Content:
+def _request_content(parameters: Parameters) -> Content:
     """The messages, instructions included, and the tools."""
     messages = parameters.get("messages")
     tools = elements(parameters.get("tools")) or elements(parameters.get("functions"))
@@ -324,7 +324,7 @@ def _audio(audio: Any) -> Part:
 
 
 def _tool(item: Any) -> Tool:
-    """Read a _tool, or an entry of the older parameter `functions`."""
+    """Read a tool, or an entry of the older parameter `functions`."""
     known = fields_of(item)
     function = fields_of(known.get("function") or (known if "name" in known and "type" not in known else None))
     kind = keyword(known.get("type")) or "function"
@@ -336,7 +336,7 @@ def _tool(item: Any) -> Tool:
     )
 
 
-def _chat_response(result: Any) -> tuple[Message, ...]:
+def _response_content(result: Any) -> tuple[Message, ...]:
     return tuple(
         _output_message(fields_of(choice.get("message")), choice)
         for choice in map(fields_of, elements(field(result, "choices")))
@@ -351,7 +351,7 @@ def _output_message(message: Mapping[str, Any], choice: Mapping[str, Any]) -> Me
     )
 
 
-def add_delta(draft: Draft, number: int, delta: Mapping[str, Any]) -> None:
+def _add_delta(draft: Draft, number: int, delta: Mapping[str, Any]) -> None:
     """Add the content of a chunk's delta to the message of the choice with that number."""
     draft.add_fragment(number, "reasoning", delta.get("reasoning_content"))
     draft.add_fragment(number, "text", delta.get("content"))
@@ -378,5 +378,5 @@ CHAT = ApiFormat(
     response=chat_response,
     chunks=ChatChunks,
     price=price_chat,
-    content=ContentReaders(request=_chat_request, response=_chat_response),
+    content=ContentReaders(request=_request_content, response=_response_content),
 )

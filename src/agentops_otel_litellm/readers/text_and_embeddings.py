@@ -199,14 +199,14 @@ def _chat_stream(stream: Any) -> Any:
 # --- content --------------------------------------------------------------------------------------------------
 
 
-def _text_request(parameters: Parameters) -> Content:
+def _text_content(parameters: Parameters) -> Content:
     """Each prompt of a text completion is a message of its own."""
     prompt = parameters.get("prompt")
     prompts = elements(prompt) if is_collection(prompt) else (prompt,)
     return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)) or None)
 
 
-def _text_response(result: Any) -> tuple[Message, ...]:
+def _text_messages(result: Any) -> tuple[Message, ...]:
     """Read a text completion: each choice is a message."""
     return tuple(
         Message(
@@ -218,7 +218,7 @@ def _text_response(result: Any) -> tuple[Message, ...]:
     )
 
 
-def _embedding_request(parameters: Parameters) -> Content:
+def _embedding_content(parameters: Parameters) -> Content:
     """The input texts. Inputs that are tokens are omitted. (Texts that are images are recognised later.)"""
     value = parameters.get("input")
     inputs = elements(value) if is_collection(value) else (value,)
@@ -230,11 +230,11 @@ TEXT = ApiFormat(
     response=text_response,
     chunks=TextChunks,
     price=price_chat,
-    content=ContentReaders(request=_text_request, response=_text_response),
+    content=ContentReaders(request=_text_content, response=_text_messages),
 )
 EMBEDDING = ApiFormat(
     request=embedding_request,
     response=embedding_response,
     usage=embedding_usage,
-    content=ContentReaders(request=_embedding_request),
+    content=ContentReaders(request=_embedding_content),
 )
