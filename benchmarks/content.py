@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.call.request import Target
 from agentops_otel_litellm.processors import pipeline
-from agentops_otel_litellm.readers.content.chat import CHAT_CONTENT
+from agentops_otel_litellm.readers.chat import CHAT
 from agentops_otel_litellm.semconv import choose_vocabularies
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry
@@ -67,7 +67,8 @@ def costs(size: int, of_one: int) -> tuple[float, float, float]:
     messages = conversation(size * 1_000, of_one)
 
     def said() -> Call:
-        return replace(CALL, content=CHAT_CONTENT.request({"messages": messages}))
+        assert CHAT.content is not None
+        return replace(CALL, content=CHAT.content.request({"messages": messages}))
 
     known = said()
     return (

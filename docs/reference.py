@@ -14,8 +14,8 @@ from pathlib import Path
 from agentops_otel_litellm.__main__ import as_table, rows_of, rows_of_defaults
 from agentops_otel_litellm.operations import BILLED, OPERATIONS
 from agentops_otel_litellm.readers import API_FORMATS
-from agentops_otel_litellm.readers.responses import no_cost
-from agentops_otel_litellm.readers.streams import DefaultChunks
+from agentops_otel_litellm.readers.api_format import no_cost
+from agentops_otel_litellm.readers.streams import Chunks
 from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import EXCEPTION
 from agentops_otel_litellm.semconv.llm import ATTEMPT
@@ -84,7 +84,7 @@ def operations() -> str:
             read.content is not None,
             read.counts_tokens,
             row.kind in BILLED and read.cost is not no_cost,
-            read.chunks is not DefaultChunks,
+            read.chunks is not Chunks,
         )
         marks = ["✓" if is_recorded else "no" for is_recorded in facts]
         kind = row.kind.name.lower()

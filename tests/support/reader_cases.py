@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Target, Timing
-from agentops_otel_litellm.readers import requests
+from agentops_otel_litellm.readers import chat, text_and_embeddings
 from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -20,7 +20,7 @@ MERGED = Vocabulary.merged(tuple(VOCABULARIES.values()))
 
 # The names that readers look for.
 PARAMETERS = (
-    *sorted({*requests._CHAT, *requests._EMBEDDING}),
+    *sorted({*chat._REQUEST, *text_and_embeddings._EMBEDDING}),
     *("model", "messages", "prompt", "input", "stream"),
     *("api_base", "base_url", "custom_llm_provider", "metadata", "litellm_metadata", "model_info", "litellm_call_id"),
 )

@@ -9,9 +9,9 @@ import litellm
 import pytest
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.readers.litellm_cost import litellm_cost
-from agentops_otel_litellm.readers.messages import messages_usage
-from agentops_otel_litellm.readers.sse import ServerSentEvents
+from agentops_otel_litellm.readers.anthropic_messages import messages_usage
+from agentops_otel_litellm.readers.prices import litellm_cost
+from agentops_otel_litellm.readers.streams import ServerSentEvents
 from agentops_otel_litellm.readers.usage import read_usage
 from agentops_otel_litellm.readers.values import index, number, read_fields, tokens
 from support.bad_values import USAGE

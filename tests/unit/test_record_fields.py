@@ -10,7 +10,7 @@ import pytest
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.readers import requests
+from agentops_otel_litellm.readers import api_format, chat
 from agentops_otel_litellm.semconv import openinference
 
 NOT_A_PARAMETER = {"tools_count", "output_type", "guardrail_id"}
@@ -24,7 +24,7 @@ READ_ELSEWHERE = {"partial_cache_hit"}
 
 def named_by_readers() -> set[str]:
     """All texts and names of keyword arguments in the source of the readers."""
-    names = set(requests._ROLE_COUNTS.values())
+    names = set(api_format._ROLE_COUNTS.values())
     for path in Path(readers.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.keyword) and node.arg:
@@ -40,5 +40,5 @@ def test_each_field_has_a_reader(record: type) -> None:
 
 
 def test_each_parameter_of_a_chat_is_an_invocation_parameter() -> None:
-    read = {field for field, _ in requests._CHAT.values()}
+    read = {field for field, _ in chat._REQUEST.values()}
     assert read - openinference._PARAMETERS.keys() == NOT_A_PARAMETER

@@ -13,7 +13,7 @@ from litellm.caching.caching import Cache
 from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.invocation.stream_proxy import unwrapped
-from agentops_otel_litellm.readers.messages import MessagesChunks
+from agentops_otel_litellm.readers.anthropic_messages import MessagesChunks
 from support.api_caller import ApiCaller, Given
 from support.api_scenarios import (
     about_request,

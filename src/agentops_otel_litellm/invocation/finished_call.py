@@ -262,8 +262,8 @@ def _read_content(invocation: Invocation, content: Content, result: object) -> C
 def _with_response_content(invocation: Invocation, content: Content, result: object) -> Content:
     """Add the content of the response to the content of the request; for a stream, the part that was received."""
     with _READING_CONTENT:
-        if invocation.transcript is not None:
-            return replace(content, output=invocation.transcript.messages())
+        if invocation.chunks is not None:
+            return replace(content, output=invocation.chunks.messages())
         readers_of = invocation.api_format.content
         if result is not None and readers_of is not None:
             read_output, read_documents = readers_of.response, readers_of.documents

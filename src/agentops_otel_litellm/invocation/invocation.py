@@ -82,9 +82,7 @@ class Invocation:
 
     # The stream, if the result is one.
     chunks: readers.Chunks | None = None
-    """Accumulates the chunks; no chunk is kept."""
-    transcript: readers.Transcript | None = None
-    """Accumulates the content of the chunks; `None` if no content is captured."""
+    """Accumulates the chunks, and their content if it is captured; no chunk is kept."""
     chunk_times: ChunkTimes
     _waiting_since: float | None = None
     """When LiteLLM returned a stream, or a coroutine or stream manager that the application has not used yet."""
@@ -257,11 +255,8 @@ class Invocation:
         self._offer_to_enclosing_call(stream)
         if self.nested is not None:
             self.nested.set_result(stream)
-        if self.content is not None and self.api_format.content is not None:
-            make_transcript = self.api_format.content.transcript
-            self.transcript = None if make_transcript is None else make_transcript()
         self.chunk_times = ChunkTimes()
-        self.chunks = self.api_format.chunks(stream)
+        self.chunks = self.api_format.chunks(stream, captures_content=self.content is not None)
         self._waiting_since = perf_counter()
         self.attempts.forget_errors()
         OPEN_STREAMS.add(self)
@@ -441,7 +436,7 @@ class Invocation:
         """Release the objects of the application and of LiteLLM. The context of the call refers to this invocation and
         this invocation to the context; without this method, only the garbage collector would free the objects.
         """
-        self.context = self._outer_context = self.chunks = self.transcript = self._finalizer = None
+        self.context = self._outer_context = self.chunks = self._finalizer = None
         self._route = self._route_attempt = self._enclosing_call = None
         self.parameters, self.request, self.app, self.content = {}, None, None, None
         self.logging = self.first_logging = self.translation = self.error = None

@@ -265,11 +265,6 @@ def _record_chunk(invocation: Invocation, token: Token[Context] | None, chunk: o
         chunks.add(chunk, now)
     except Exception as fault:  # as in a guard
         log_fault("reading a chunk", fault)
-    if invocation.transcript is not None:
-        try:
-            invocation.transcript.add(chunk)
-        except Exception as fault:  # as in a guard
-            log_fault("reading the content of a chunk", fault)
 
 
 def _traced_resume(self: TracedStream, resume: Method) -> Method:

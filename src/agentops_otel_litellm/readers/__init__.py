@@ -1,35 +1,39 @@
 """LiteLLM's requests, responses and chunks → records. Only this package knows their API formats, and uses `Any`.
 
+Each API format has a file, which reads its requests, responses and chunks, counts as well as message content:
+
+- `chat`, `text_and_embeddings`, `responses` (the Responses API), `anthropic_messages`, `generate_content` (Google's),
+- `media` (images, audio, video), `retrieval` (reranking, search, OCR), `jobs` (batches, files, …), `realtime`,
+- `small_formats` (moderation, decisions, interactions, sandboxes, token counts).
+
+The other files read what calls of all API formats have: `endpoint` (provider, model, server), `metadata` (user,
+session, marks of inner calls), `usage`, `prices`, `exceptions`; `logging_payload` reads calls that only LiteLLM's
+callback reports. `api_format`, `streams`, `parts` and `values` have what the API formats share.
+
 Readers receive any object that the application passes or the installed LiteLLM returns. They change nothing, never
-import litellm, and copy no message content, except those in `content/`, which run only if content is enabled. They may
-raise for a format that they do not know, so callers guard them.
+import litellm, and copy no message content, except the `ContentReaders` and accumulators with `captures_content`, which
+run only if content is enabled. They may raise for a format that they do not know, so callers guard them.
 """
 
 from collections.abc import Mapping
 
 from agentops_otel_litellm.operations import Operation
-from agentops_otel_litellm.readers.api_formats import BATCH, CHAT, DEFAULT, EMBEDDING, ROUTE, TEXT, ApiFormat
-from agentops_otel_litellm.readers.app import read_app
-from agentops_otel_litellm.readers.audio import SPEECH, TRANSCRIPTION
-from agentops_otel_litellm.readers.cache import read_cache_hit
-from agentops_otel_litellm.readers.content.content_readers import Transcript
-from agentops_otel_litellm.readers.continuation import (
-    is_by_twin,
-    is_fallback,
-    is_mocked,
-    is_of_model_list,
-    read_id,
-    read_logging_object,
-    read_messages,
+from agentops_otel_litellm.readers.anthropic_messages import MESSAGES
+from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat
+from agentops_otel_litellm.readers.chat import CHAT
+from agentops_otel_litellm.readers.endpoint import (
+    is_client_of,
+    is_of_a_tool,
+    read_cooldown,
+    read_cooldown_time,
+    read_routed_request,
+    read_routing,
+    read_target,
 )
-from agentops_otel_litellm.readers.decisions import DECISIONS
-from agentops_otel_litellm.readers.estimated_usage import estimate_of, read_estimate
-from agentops_otel_litellm.readers.failures import read_client_failure, read_failure
+from agentops_otel_litellm.readers.exceptions import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
-from agentops_otel_litellm.readers.images import IMAGE
-from agentops_otel_litellm.readers.interactions import AGENT, DELETED_INTERACTION, INTERACTION
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
-from agentops_otel_litellm.readers.logged import (
+from agentops_otel_litellm.readers.logging_payload import (
     api_format_of_response,
     is_over,
     logged_cost,
@@ -39,28 +43,45 @@ from agentops_otel_litellm.readers.logged import (
     logged_usage,
     was_made,
 )
-from agentops_otel_litellm.readers.messages import MESSAGES
-from agentops_otel_litellm.readers.moderation import MODERATION
-from agentops_otel_litellm.readers.native import has_declined, read_native_function, read_native_parameters
-from agentops_otel_litellm.readers.opt_outs import is_message_logging_off
-from agentops_otel_litellm.readers.prices import price_cached_response, price_result, with_cost_parts
-from agentops_otel_litellm.readers.realtime import ADMISSION, CONNECTION, REALTIME, read_session_end
-from agentops_otel_litellm.readers.responses_api import RESPONSES, STORED_RESPONSE
-from agentops_otel_litellm.readers.responses_sessions import RESPONSES_SOCKET, session_with_events
-from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
-from agentops_otel_litellm.readers.sandboxes import CODE, SANDBOX
-from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
-from agentops_otel_litellm.readers.target import (
-    is_client_of,
-    is_of_a_tool,
-    read_cooldown,
-    read_cooldown_time,
-    read_routed_request,
-    read_routing,
-    read_target,
+from agentops_otel_litellm.readers.media import IMAGE, SPEECH, TRANSCRIPTION, VIDEO
+from agentops_otel_litellm.readers.metadata import (
+    has_declined,
+    is_by_twin,
+    is_fallback,
+    is_message_logging_off,
+    is_mocked,
+    is_of_model_list,
+    read_app,
+    read_id,
+    read_logging_object,
+    read_messages,
+    read_native_function,
+    read_native_parameters,
 )
-from agentops_otel_litellm.readers.token_count import TOKEN_COUNT
-from agentops_otel_litellm.readers.video import VIDEO
+from agentops_otel_litellm.readers.prices import price_cached_response, price_result, read_cache_hit, with_cost_parts
+from agentops_otel_litellm.readers.realtime import (
+    ADMISSION,
+    CONNECTION,
+    REALTIME,
+    RESPONSES_SOCKET,
+    read_session_end,
+    session_with_events,
+)
+from agentops_otel_litellm.readers.responses import RESPONSES, STORED_RESPONSE
+from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
+from agentops_otel_litellm.readers.small_formats import (
+    AGENT,
+    CODE,
+    DECISIONS,
+    DELETED_INTERACTION,
+    INTERACTION,
+    MODERATION,
+    SANDBOX,
+    TOKEN_COUNT,
+)
+from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
+from agentops_otel_litellm.readers.text_and_embeddings import EMBEDDING, TEXT
+from agentops_otel_litellm.readers.usage import estimate_of, read_estimate
 
 API_FORMATS: Mapping[str, ApiFormat] = {
     "admission": ADMISSION,
@@ -114,7 +135,6 @@ __all__ = [
     "ApiFormat",
     "Chunks",
     "LiteLLMStream",
-    "Transcript",
     "api_format_of",
     "api_format_of_response",
     "estimate_of",

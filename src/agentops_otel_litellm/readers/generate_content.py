@@ -1,39 +1,199 @@
-"""Google's generateContent → records."""
+"""Google's generateContent. Its messages are `contents` that have parts.
+
+Names are in camel case on the wire and in snake case in Python, and an application may pass a single value instead of a
+list. LiteLLM returns Google's own response, or translates a chat of a different provider into this format. Format:
+https://ai.google.dev/api/generate-content.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from agentops_otel_litellm.call import Cost, Failure, Response, Usage
-from agentops_otel_litellm.readers.api_formats import ApiFormat
-from agentops_otel_litellm.readers.content.generate_content import GENERATE_CONTENT_CONTENT
-from agentops_otel_litellm.readers.finish_reasons import GOOGLE
-from agentops_otel_litellm.readers.generate_content_requests import (
-    generate_content_request,
-    generate_content_stream_request,
+from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
+from agentops_otel_litellm.call.content import Content, Message, Modality, Part, Tool
+from agentops_otel_litellm.readers.api_format import (
+    ApiFormat,
+    ContentReaders,
+    cache_hit,
+    conversation_fields,
+    reasoning_level,
 )
-from agentops_otel_litellm.readers.google import camel
+from agentops_otel_litellm.readers.parts import Draft, blob, media, plain, tool_call, tool_result
 from agentops_otel_litellm.readers.prices import price_generated_content
-from agentops_otel_litellm.readers.responses import cache_hit
-from agentops_otel_litellm.readers.sse import ServerSentEvents
-from agentops_otel_litellm.readers.streams import copy_attributes, reported_usage, translated_chat
+from agentops_otel_litellm.readers.streams import EventChunks, ServerSentEvents, copy_attributes, translated_chat
+from agentops_otel_litellm.readers.usage import reported_usage
 from agentops_otel_litellm.readers.values import (
+    Parameters,
     characters,
     elements,
     fields_of,
+    has_value,
     identifier,
     index,
     integer,
     is_collection,
+    is_iterator,
+    keyword,
     model_name,
+    number,
     read_fields,
     rows_for,
     text,
+    texts,
     tokens,
 )
 
+_ROLES = {"user": "user", "model": "assistant", "function": "tool", "tool": "tool"}
+_BESIDE_CONFIG = ("systemInstruction", "system_instruction", "toolConfig", "tool_config", "tools")
+
+
+def _camel(thing: Any) -> Mapping[str, Any]:
+    """The items of a dict, or the fields of a model, by their names in camel case."""
+    return {_camel_case(name): value for name, value in fields_of(thing).items() if value is not None}
+
+
+def _camel_case(name: str) -> str:
+    return re.sub(r"_(\w)", lambda found: found[1].upper(), name) if "_" in name else name
+
+
+def _each_of(value: Any) -> Collection[Any]:
+    """The elements of a list, or a single value as one element; an empty tuple for an iterator or `None`."""
+    if is_collection(value):
+        return elements(value)
+    return () if value is None or is_iterator(value) else (value,)
+
+
+def _generate_config(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameter `config`, with the parameters that may be passed beside it instead."""
+    config = _camel(
+        parameters.get("config") if has_value(parameters.get("config")) else parameters.get("generationConfig")
+    )
+    return {**config, **_camel({name: parameters[name] for name in _BESIDE_CONFIG if name in parameters})}
+
+
+# --- request --------------------------------------------------------------------------------------------------
+
+
+_MEDIA: Mapping[str, Modality] = {"image": "image", "audio": "audio", "video": "video"}
+_PART_TYPES = {"image": "image", "audio": "input_audio", "video": "video_url", "document": "file"}
+_OUTPUT_TYPES = {"application/json": "json", "text/x.enum": "json", "text/plain": "text"}
+
+
+def _modality(data: Mapping[str, Any]) -> Modality:
+    """The modality of a medium by its MIME type, such as `image/png`; any other type is a document."""
+    return _MEDIA.get((text(data.get("mimeType")) or "").partition("/")[0], "document")
+
+
+_OUTPUT_MODALITIES = {"AUDIO": "speech", "IMAGE": "image"}
+_TOOL_CHOICES = frozenset({"auto", "any", "none"})
+
+
+def _output_modality(modalities: Any) -> str | None:
+    """The first of the requested modalities that is not text."""
+    return next((_OUTPUT_MODALITIES[each] for each in texts(modalities) or () if each in _OUTPUT_MODALITIES), None)
+
+
+def _thinking_level(config: Any) -> str | None:
+    """The level in Google's `thinkingConfig`, as one of LiteLLM's levels of reasoning."""
+    return reasoning_level((text(_camel(config).get("thinkingLevel")) or "").lower())
+
+
+_CONFIG = rows_for(
+    Request,
+    {
+        "temperature": ("temperature", number),
+        "topP": ("top_p", number),
+        "topK": ("top_k", lambda value: integer(int(value)) if number(value) is not None else None),
+        "maxOutputTokens": ("max_tokens", integer),
+        "candidateCount": ("choice_count", integer),
+        "stopSequences": ("stop_sequences", texts),
+        "presencePenalty": ("presence_penalty", number),
+        "frequencyPenalty": ("frequency_penalty", number),
+        "seed": ("seed", integer),
+        "responseMimeType": ("output_type", lambda kind: _OUTPUT_TYPES.get(text(kind) or "")),
+        "responseModalities": ("output_type", _output_modality),
+        "thinkingConfig": ("reasoning_level", _thinking_level),
+    },
+)
+
+
+def generate_content_request(parameters: Parameters, *, stream: bool = False) -> Request:
+    """Read a request. Only the name of LiteLLM's function shows whether it streams."""
+    config = _generate_config(parameters)
+    instruction = config.get("systemInstruction")
+    contents = parameters.get("contents")
+    messages = [_message(content) for content in _each_of(contents)]
+    if instruction is not None:
+        messages.insert(0, {**_message(instruction), "role": "system"})
+    function_calling = _camel(_camel(config.get("toolConfig")).get("functionCallingConfig"))
+    mode = (text(function_calling.get("mode")) or "").lower()
+    return Request(
+        model=model_name(parameters.get("model")),
+        stream=stream,
+        tools_count=_tools_count(config.get("tools")),
+        tool_choice=mode if mode in _TOOL_CHOICES else None,
+        **conversation_fields(messages, contents if is_iterator(contents) else None),
+        **read_fields(config, _CONFIG),
+    )
+
+
+def _message(content: Any) -> Mapping[str, Any]:
+    """One of `contents` as a chat message. Google also accepts a text, or parts, instead of an object with parts."""
+    if isinstance(content, str):
+        return {"role": "user", "content": content}
+    known = _camel(content)
+    parts = known.get("parts", content)
+    return {
+        "role": _ROLES.get(text(known.get("role")) or "user"),
+        "content": parts if is_iterator(parts) else [part for each in _each_of(parts) for part in _parts(each)],
+    }
+
+
+def _parts(part: Any) -> Iterator[Mapping[str, Any]]:
+    """A part as parts of a chat message: its text, and the type of its media."""
+    if isinstance(part, str):
+        yield {"type": "text", "text": part}
+        return
+    known = _camel(part)
+    if "text" in known:
+        yield {"type": "text", "text": known["text"]}
+    for name in ("inlineData", "fileData"):
+        if name in known:
+            yield {"type": _PART_TYPES[_modality(_camel(known[name]))]}
+
+
+def _tools_count(tools: Any) -> int | None:
+    """The number of tools. Each function that an entry of `tools` declares counts as one."""
+    if tools is None or is_iterator(tools):
+        return None
+    return sum(len(elements(_camel(tool).get("functionDeclarations"))) or 1 for tool in _each_of(tools))
+
+
+# --- response -------------------------------------------------------------------------------------------------
+
+
+_FINISH_REASONS: Mapping[str, str] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    **dict.fromkeys(
+        (
+            "SAFETY",
+            "RECITATION",
+            "LANGUAGE",
+            "BLOCKLIST",
+            "PROHIBITED_CONTENT",
+            "SPII",
+            "IMAGE_SAFETY",
+            "IMAGE_PROHIBITED_CONTENT",
+            "IMAGE_RECITATION",
+        ),
+        "content_filter",
+    ),
+}
 _COUNTS = rows_for(
     Usage,
     {
@@ -55,8 +215,8 @@ _MODALITIES = rows_for(
 
 
 def generate_content_response(result: Any) -> Response:
-    candidates = _Candidates(camel)
-    candidates.add(camel(result))
+    candidates = _Candidates(_camel)
+    candidates.add(_camel(result))
     return Response(**vars(candidates.response()), cache_hit=cache_hit(result))
 
 
@@ -66,8 +226,8 @@ def generate_content_usage(result: Any) -> Usage | None:
 
 def _counted(result: Any) -> Mapping[str, Any]:
     """Google's `usageMetadata`, with names in camel case."""
-    counted = camel(camel(result).get("usageMetadata"))
-    return {name: list(map(camel, value)) if is_collection(value) else value for name, value in counted.items()}
+    counted = _camel(_camel(result).get("usageMetadata"))
+    return {name: list(map(_camel, value)) if is_collection(value) else value for name, value in counted.items()}
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
@@ -107,7 +267,7 @@ class _Candidates:
         for candidate in map(read, elements(response.get("candidates"))):
             number, reason = index(candidate.get("index")), text(candidate.get("finishReason"))
             if reason is not None or number not in self._reasons:
-                self._reasons[number] = None if reason is None else GOOGLE.get(reason, reason)
+                self._reasons[number] = None if reason is None else _FINISH_REASONS.get(reason, reason)
             for part in map(read, elements(read(candidate.get("content")).get("parts"))):
                 written = part.get("text")
                 if written and not part.get("thought"):
@@ -128,28 +288,45 @@ class _Candidates:
         )
 
 
-class GenerateContentChunks:
-    """Reads the chunks of a stream. Each has a part of the candidates; the last one has the whole usage."""
+# --- stream ---------------------------------------------------------------------------------------------------
 
-    __slots__ = ("_candidates", "_chat", "_events", "counted", "failure", "first_token")
 
-    def __init__(self, stream: Any) -> None:
+class GenerateContentChunks(EventChunks):
+    """Accumulates a stream. Each chunk has a part of the candidates; the last one has the whole usage."""
+
+    __slots__ = ("_candidates", "_chat", "_events", "counted")
+
+    _reads_content = True
+
+    def __init__(self, stream: Any, *, captures_content: bool = False) -> None:
+        super().__init__(stream, captures_content=captures_content)
         self._chat = translated_chat(stream)
         self._events = ServerSentEvents()
         self._candidates = _Candidates(fields_of)  # as on the wire
         self.counted: Mapping[str, Any] = {}
         """Google's `usageMetadata`."""
-        self.failure: Failure | None = None
-        self.first_token: float | None = None
 
-    def add(self, chunk: Any, at: float, /) -> None:
-        for response in self._events.messages(chunk):
-            if self._candidates.add(response) and self.first_token is None:
-                self.first_token = at
-            if "usageMetadata" in response:
-                self.counted = fields_of(response["usageMetadata"])
-            if "error" in response:
-                self.failure = _failure(response["error"])
+    def _events_of(self, chunk: Any) -> Iterable[Mapping[str, Any]]:
+        return self._events.messages(chunk)
+
+    def _count(self, event: Mapping[str, Any], received_at: float) -> None:
+        if self._candidates.add(event) and self.first_token is None:
+            self.first_token = received_at
+        if "usageMetadata" in event:
+            self.counted = fields_of(event["usageMetadata"])
+        if "error" in event:
+            self.failure = _failure(event["error"])
+
+    def _add_content(self, event: Mapping[str, Any], draft: Draft) -> None:
+        """Add the parts of the candidates to their messages. A tool call is always in one part."""
+        for candidate in map(_camel, _each_of(_camel(event).get("candidates"))):
+            number = index(candidate.get("index"))
+            draft.add_choice(number, finish_reason=_content_finish_reason(candidate))
+            for part in _content_message(candidate.get("content") or {"parts": ()}).parts:
+                if part.type in {"text", "reasoning"}:
+                    draft.add_fragment(number, part.type, part.content)
+                else:
+                    draft.add(number, part)
 
     @property
     def translated(self) -> bool:
@@ -180,18 +357,88 @@ def _price(result: Any, logging: Any) -> Cost | None:
     return price_generated_content(_counted(result), logging, streamed=False)
 
 
+# --- content --------------------------------------------------------------------------------------------------
+
+
+def _request_content(parameters: Parameters) -> Content:
+    config = _generate_config(parameters)
+    instruction = config.get("systemInstruction")
+    return Content(
+        instructions=_content_message(instruction).parts if instruction is not None else None,
+        input=tuple(map(_content_message, _each_of(parameters.get("contents")))) or None,
+        tools=tuple(tool for value in _each_of(config.get("tools")) for tool in _tools(value)) or None,
+    )
+
+
+def _response_content(result: Any) -> tuple[Message, ...]:
+    return tuple(map(_candidate, _each_of(_camel(result).get("candidates"))))
+
+
+def _candidate(value: Any) -> Message:
+    candidate = _camel(value)
+    message = _content_message(candidate.get("content") or {"role": "model", "parts": ()})
+    return Message(role="assistant", parts=message.parts, finish_reason=_content_finish_reason(candidate))
+
+
+def _content_finish_reason(candidate: Mapping[str, Any]) -> str | None:
+    reason = keyword(candidate.get("finishReason"))
+    return None if reason is None else _FINISH_REASONS.get(reason, reason)
+
+
+def _content_message(content: Any) -> Message:
+    """Read one of `contents`. Instead of an object with parts, Google also accepts a single part or a text."""
+    if isinstance(content, str):
+        return Message(role="user", parts=(Part(type="text", content=content),))
+    known = _camel(content)
+    parts = tuple(map(_part, _each_of(known["parts"]) if "parts" in known else (content,)))
+    role = _ROLES.get(text(known.get("role")) or "user", "user")
+    has_only_results = bool(parts) and all(part.type == "tool_call_response" for part in parts)
+    return Message(role="tool" if has_only_results else role, parts=parts)
+
+
+def _part(value: Any) -> Part:
+    """Read one part of a content, which is a text or an object with a single field."""
+    if isinstance(value, str):
+        return Part(type="text", content=value)
+    part = _camel(value)
+    if "text" in part:
+        return Part(type="reasoning" if part.get("thought") else "text", content=text(part["text"]) or "")
+    for name, read in _PARTS.items():
+        if name in part:
+            return read(_camel(part[name]))
+    return Part(type="unknown", name=keyword(next(iter(part), None)))
+
+
+_PARTS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
+    "functionCall": lambda call: tool_call(call.get("id"), call.get("name"), call.get("args")),
+    "functionResponse": lambda result: tool_result(result.get("id") or result.get("name"), result.get("response")),
+    "inlineData": lambda data: blob(_modality(data), data.get("data"), text(data.get("mimeType"))),
+    "fileData": lambda data: media(_modality(data), data.get("fileUri"), text(data.get("mimeType"))),
+}
+
+
+def _tools(value: Any) -> Iterator[Tool]:
+    """The functions that an entry of `tools` declares, or the names of the tools of Google's that it enables."""
+    known = _camel(value)
+    declared = _each_of(known.get("functionDeclarations"))
+    for function in map(_camel, declared):
+        yield Tool(
+            type="function",
+            name=text(function.get("name")) or "function",
+            description=text(function.get("description")),
+            parameters=plain(function.get("parameters", function.get("parametersJsonSchema"))),
+        )
+    if not declared:
+        yield from (Tool(type=kind, name=kind) for kind in known if keyword(kind))
+
+
 GENERATE_CONTENT = ApiFormat(
     request=generate_content_request,
     response=generate_content_response,
     usage=generate_content_usage,
     price=_price,
-    content=GENERATE_CONTENT_CONTENT,
+    content=ContentReaders(request=_request_content, response=_response_content),
 )
-GENERATE_CONTENT_STREAM = ApiFormat(
-    request=generate_content_stream_request,
-    response=generate_content_response,
-    usage=generate_content_usage,
-    chunks=GenerateContentChunks,
-    price=_price,
-    content=GENERATE_CONTENT_CONTENT,
+GENERATE_CONTENT_STREAM = replace(
+    GENERATE_CONTENT, request=partial(generate_content_request, stream=True), chunks=GenerateContentChunks
 )

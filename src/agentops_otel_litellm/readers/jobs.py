@@ -1,20 +1,19 @@
 """Jobs and stored objects of providers: batches, files, fine-tuning, vector stores, containers, evaluations and
-assistants. Ids, states, counts and sizes are read; names and contents are not.
+assistants, and responses that are passed through as they are.
 
-The tokens that a finished batch reports are not read: the call that retrieves the batch did not use them, and several
-calls may retrieve the same batch.
+Ids, states, counts and sizes are read; names and contents are not. The tokens that a finished batch reports are not
+read: the call that retrieves the batch did not use them, and several calls may retrieve the same batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
-from agentops_otel_litellm.readers.api_formats import ApiFormat
-from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_usage
-from agentops_otel_litellm.readers.streams import DefaultChunks, copy_attributes
+from agentops_otel_litellm.readers.api_format import ApiFormat, cache_hit, no_cost, no_usage
+from agentops_otel_litellm.readers.streams import Chunks, copy_attributes
 from agentops_otel_litellm.readers.values import (
+    Parameters,
     boolean,
     count,
     field,
@@ -27,8 +26,6 @@ from agentops_otel_litellm.readers.values import (
     read_fields,
     rows_for,
 )
-
-Parameters = Mapping[str, Any]
 
 # The first of these in a request is the id of the requested object; the others are ids of objects that contain it.
 _IDS = (
@@ -45,11 +42,6 @@ _IDS = (
 )
 # The response to a deletion may have the id under a name of its own.
 _RESPONSE_IDS = ("id", "run_id", "eval_id")
-_HTTP_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
-
-
-def _http_method(value: Any) -> str | None:
-    return value.upper() if isinstance(value, str) and value.upper() in _HTTP_METHODS else None
 
 
 def _endpoint(value: Any) -> str | None:
@@ -132,12 +124,15 @@ def job_response(result: Any) -> Response:
     )
 
 
-# --- responses without a format -----------------------------------------------------------------------------
+# --- responses without a format -------------------------------------------------------------------------------
 
 
-def content_response(result: Any) -> Response:
+def file_content_response(result: Any) -> Response:
     """Read the content of a file: bytes, or an object of LiteLLM's with the HTTP client's response."""
     return Response(size=len(result)) if isinstance(result, bytes) else http_response(getattr(result, "response", None))
+
+
+_HTTP_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 
 
 def http_request(parameters: Parameters) -> Request:
@@ -146,6 +141,10 @@ def http_request(parameters: Parameters) -> Request:
         model=model_name(parameters.get("model")),
         http_method=_http_method(parameters.get("method")),
     )
+
+
+def _http_method(value: Any) -> str | None:
+    return value.upper() if isinstance(value, str) and value.upper() in _HTTP_METHODS else None
 
 
 def http_response(result: Any) -> Response:
@@ -157,12 +156,13 @@ def http_response(result: Any) -> Response:
     )
 
 
-class PassthroughChunks(DefaultChunks):
+class PassthroughChunks(Chunks):
     """Reads the HTTP status of a stream of bytes, and its size at the end."""
 
     __slots__ = ("_stream",)
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, *, captures_content: bool = False) -> None:
+        super().__init__(stream, captures_content=captures_content)
         self._stream = stream
 
     def response(self) -> Response:
@@ -175,7 +175,7 @@ class PassthroughChunks(DefaultChunks):
 JOB = ApiFormat(request=job_request, response=job_response, usage=no_usage, cost=no_cost)
 RUN = ApiFormat(request=job_request, response=job_response, cost=no_cost)
 """The run of an assistant has ended when LiteLLM's function returns, so its usage is recorded for this call."""
-FILE_CONTENT = ApiFormat(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
+FILE_CONTENT = ApiFormat(request=job_request, response=file_content_response, usage=no_usage, cost=no_cost)
 PASSTHROUGH = ApiFormat(
     request=http_request,
     response=http_response,

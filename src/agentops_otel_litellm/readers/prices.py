@@ -1,21 +1,49 @@
-"""LiteLLM's prices of results that it has not priced when its function returns, and the parts of a price.
+"""LiteLLM's price of a result, the parts of a price, and prices that LiteLLM has not calculated yet.
 
-LiteLLM prices these results in its callbacks, after the span has ended, so the price is calculated here.
+LiteLLM prices some results in its callbacks, after the span has ended, so their price is calculated here.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from copy import copy
+from math import isfinite
 from typing import Any, Literal
 
 from agentops_otel_litellm.call import Cost, Usage
 from agentops_otel_litellm.guard import ignored_faults
-from agentops_otel_litellm.readers.cache import read_cache_hit
-from agentops_otel_litellm.readers.litellm_cost import litellm_cost
-from agentops_otel_litellm.readers.streams import ChatChunks, read_stream_cost
+from agentops_otel_litellm.readers.streams import Chunks
 from agentops_otel_litellm.readers.usage import read_usage
-from agentops_otel_litellm.readers.values import field, fields_of, number, text
+from agentops_otel_litellm.readers.values import NO_FIELDS, field, fields_of, number, text
+
+_MAX_DOLLARS = 1e9
+
+
+def litellm_cost(value: Any) -> Cost | None:
+    """The cost in dollars that LiteLLM calculated, or `None` if `value` is not a number that a call can cost.
+
+    LiteLLM multiplies any count that a provider sends, even a negative or an absurd one.
+    """
+    total = value if type(value) is float else number(value)
+    return Cost(total=total, source="litellm") if total is not None and 0 <= total <= _MAX_DOLLARS else None
+
+
+def read_stream_cost(logging: Any) -> Cost | None:
+    """LiteLLM's price of a stream that has ended. Call it only if the provider reported usage, because LiteLLM also
+    prices its own estimate of the usage.
+    """
+    return litellm_cost(field(getattr(logging, "cost_breakdown", None), "total_cost"))
+
+
+def read_cache_hit(logging: Any) -> bool:
+    """Whether LiteLLM's logging object reports a cache hit. Newer releases report it for every kind of response."""
+    details = getattr(logging, "caching_details", None)
+    return details is not None and field(details, "cache_hit") is True
+
+
+# --- results that LiteLLM has not priced ----------------------------------------------------------------------
+
 
 _IGNORING_UNREADABLE_USAGE = ignored_faults()
 """LiteLLM raises if a provider sends a count that is a text or a list. The cost is then unknown, which is not a fault
@@ -29,7 +57,7 @@ def price_messages(usage: Any, logging: Any) -> Cost | None:
     if calculated is not None or not _is_untranslated(logging):
         return calculated
     with _IGNORING_UNREADABLE_USAGE:
-        counted = _litellm().AnthropicConfig().calculate_usage(usage_object=usage, reasoning_content=None)
+        counted = sys.modules["litellm"].AnthropicConfig().calculate_usage(usage_object=usage, reasoning_content=None)
         return _price_usage(counted, logging)
     return None
 
@@ -41,20 +69,20 @@ def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost
         return calculated
     # The method has a public name since 1.90 only.
     with _IGNORING_UNREADABLE_USAGE:
-        counted = _litellm().VertexGeminiConfig._calculate_usage({"usageMetadata": usage})  # noqa: SLF001
+        counted = sys.modules["litellm"].VertexGeminiConfig._calculate_usage({"usageMetadata": usage})  # noqa: SLF001
         return _price_usage(counted, logging)
     return None
 
 
 def price_chat(result: Any, logging: Any) -> Cost | None:
     """Price a chat stream, if LiteLLM does not price it at its end; `None` for any other result."""
-    if not isinstance(result, ChatChunks) or _prices_streams(logging):
+    if not isinstance(result, Chunks) or result.provider_chunks is None or _prices_streams(logging):
         return None
-    return _price_chunks(result, logging)
+    return _price_chunks(result.provider_chunks, logging)
 
 
-def _price_chunks(chunks: ChatChunks, logging: Any) -> Cost | None:
-    reported = [usage for chunk in chunks.chunks if (usage := field(chunk, "usage")) is not None]
+def _price_chunks(chunks: Sequence[Any], logging: Any) -> Cost | None:
+    reported = [usage for chunk in chunks if (usage := field(chunk, "usage")) is not None]
     return _price_usage(reported[0], logging) if len(reported) == 1 else None  # several are parts of the usage
 
 
@@ -69,8 +97,8 @@ def price_response(result: Any, logging: Any) -> Cost | None:
 
 def price_result(result: Any, logging: Any) -> Cost | None:
     """Price one of several responses, or streams, that LiteLLM has not priced."""
-    if isinstance(result, ChatChunks):
-        return _price_chunks(result, logging)
+    if isinstance(result, Chunks) and result.provider_chunks is not None:
+        return _price_chunks(result.provider_chunks, logging)
     last_event = field(getattr(result, "stream", None), "completed_response")
     response = result if last_event is None else field(last_event, "response")
     return _price_response(response, logging) if hasattr(response, "usage") else None
@@ -111,13 +139,9 @@ def _price_by_litellm(logging: Any) -> Cost | None:
     return cost if cost is not None and cost.total else None
 
 
-def _litellm() -> Any:
-    return sys.modules["litellm"]
-
-
 def _price_usage(usage: Any, logging: Any) -> Cost | None:
     """Price the usage with the prices, discounts and tiers that apply to the call."""
-    return _price_response(_litellm().ModelResponse(model=logging.model, usage=usage), logging)
+    return _price_response(sys.modules["litellm"].ModelResponse(model=logging.model, usage=usage), logging)
 
 
 def _price_response(response: Any, logging: Any) -> Cost | None:
@@ -127,7 +151,15 @@ def _price_response(response: Any, logging: Any) -> Cost | None:
     return None if cost is None else with_cost_parts(cost, read_usage(response), logging)
 
 
-# --- parts of a price ---------------------------------------------------------------------------------------
+# --- parts of a price -----------------------------------------------------------------------------------------
+
+
+_TOLERANCE = 1e-12
+_PARTS = (
+    *("input_cost", "output_cost", "tool_usage_cost"),
+    *("cache_read_cost", "cache_creation_cost", "reasoning_cost"),
+)
+"""LiteLLM's names of the parts of a price: three that add up to the total, and three that are parts of those."""
 
 
 def with_cost_parts(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
@@ -139,17 +171,20 @@ def with_cost_parts(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
     breakdown = getattr(logging, "cost_breakdown", None)
     if not breakdown or usage is None or usage.input is None or cost.source != "litellm":
         return cost
-    of_input, of_output, of_tools = [number(breakdown.get(name)) or 0.0 for name in _SIDES]
+    parts: list[float] = []
+    for name in _PARTS:
+        value = breakdown.get(name)
+        parts.append(value if type(value) is float and isfinite(value) else (value and number(value)) or 0.0)
+    of_input, of_output, of_tools, read, written, reasoning = parts
     if bool(usage.input) != bool(of_input) or bool(usage.output) != bool(of_output):
         return cost
     factor = _adjustment(of_input + of_output + of_tools, cost.total, breakdown)
     if factor is None:
         return cost
-    read, written, reasoning = [(number(breakdown.get(name)) or 0.0) * factor or None for name in _DETAILS]
-    if (read or 0.0) + (written or 0.0) > of_input * factor + _TOLERANCE:
-        read = written = None
-    if (reasoning or 0.0) > of_output * factor + _TOLERANCE:
-        reasoning = None
+    if (read + written) * factor > of_input * factor + _TOLERANCE:
+        read = written = 0.0
+    if reasoning * factor > of_output * factor + _TOLERANCE:
+        reasoning = 0.0
     price_map, price_map_date = (None, None) if _is_priced_by_app(logging) else _price_map()
     return Cost(
         total=cost.total,
@@ -158,25 +193,21 @@ def with_cost_parts(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
         input=of_input * factor,
         output=None if usage.output is None else of_output * factor,
         tools=of_tools * factor or None,
-        cache_read=read,
-        cache_write=written,
-        reasoning=reasoning,
+        cache_read=read * factor or None,
+        cache_write=written * factor or None,
+        reasoning=reasoning * factor or None,
         price_map=price_map,
         price_map_date=price_map_date,
     )
-
-
-_TOLERANCE = 1e-12
-_SIDES = ("input_cost", "output_cost", "tool_usage_cost")
-_DETAILS = ("cache_read_cost", "cache_creation_cost", "reasoning_cost")
 
 
 def _adjustment(sum_of_parts: float, total: float, breakdown: Any) -> float | None:
     """The factor by which discount and margin change each part; `None` if the changed parts do not add up to the
     total.
     """
-    known = number(breakdown.get("total_cost"))
-    if known is None or abs(known - total) > _TOLERANCE:
+    stated = breakdown.get("total_cost")
+    known = stated if type(stated) is float else number(stated)
+    if known is None or not abs(known - total) <= _TOLERANCE:  # `not <=`, because every comparison with NaN is false
         return None
     if abs(sum_of_parts - total) <= _TOLERANCE:
         return 1.0
@@ -185,7 +216,8 @@ def _adjustment(sum_of_parts: float, total: float, breakdown: Any) -> float | No
     return factor if abs(sum_of_parts * factor - total) <= _TOLERANCE else None
 
 
-# --- source of LiteLLM's prices -----------------------------------------------------------------------------
+# --- source of LiteLLM's prices -------------------------------------------------------------------------------
+
 
 _Source = tuple[Literal["remote", "bundled"] | None, str | None]
 _known_source: tuple[Any, _Source] = (None, (None, None))
@@ -198,7 +230,7 @@ LiteLLM replaces the map when it fetches a new one.
 def _price_map() -> _Source:
     """The source of LiteLLM's price map, and the date on which it was fetched, in releases that record them."""
     global _known_source  # noqa: PLW0603 - one for the process, as LiteLLM's map
-    prices = _litellm().model_cost
+    prices = sys.modules["litellm"].model_cost
     if _known_source[0] is not prices:
         _known_source = (prices, _read_source())
     return _known_source[1]
@@ -220,8 +252,15 @@ def _is_priced_by_app(logging: Any) -> bool:
     registered = getattr(sys.modules["litellm.utils"], "_runtime_registered_model_cost", None)
     if registered is None or getattr(logging, "custom_pricing", True):
         return True
-    parameters, details = fields_of(logging.litellm_params), fields_of(logging.model_call_details)
-    models = [fields_of(parameters.get(name)).get("model_info") for name in ("metadata", "litellm_metadata")]
-    names = (logging.model, f"{details.get('custom_llm_provider')}/{logging.model}")
-    models += [registered.get(name) for name in names]
-    return any("cost" in name and value is not None for model in models if model for name, value in model.items())
+    parameters, details, model = logging.litellm_params, logging.model_call_details, logging.model
+    provider = (details if isinstance(details, dict) else fields_of(details)).get("custom_llm_provider")
+    infos = [registered.get(model), registered.get(f"{provider}/{model}")]
+    for name in ("metadata", "litellm_metadata"):
+        metadata = (parameters if isinstance(parameters, dict) else fields_of(parameters)).get(name)
+        if metadata:
+            infos.append(field(metadata, "model_info"))
+    for info in infos:
+        for name, value in (info or NO_FIELDS).items():
+            if value is not None and "cost" in name:
+                return True
+    return False

@@ -1,170 +1,427 @@
-"""LiteLLM's complete responses → Response, Usage and Cost."""
+"""The Responses API. Its input and output are lists of items, and its streams consist of named events.
+
+Responses are LiteLLM's `ResponsesAPIResponse`. If a provider has no Responses API, LiteLLM translates the request to a
+chat. `realtime.py` reads sessions, in which several responses are sent over a WebSocket. Format:
+https://platform.openai.com/docs/api-reference/responses.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agentops_otel_litellm.call import Cost, Response, Usage
-from agentops_otel_litellm.providers import provider_named
-from agentops_otel_litellm.readers.litellm_cost import litellm_cost
-from agentops_otel_litellm.readers.requests import measure
-from agentops_otel_litellm.readers.usage import read_usage
-from agentops_otel_litellm.readers.values import characters, elements, field, fields_of, identifier, keyword, model_name
+from agentops_otel_litellm.call import Request, Response, Usage
+from agentops_otel_litellm.call.content import Content, Message, Part, PartType, Tool
+from agentops_otel_litellm.readers.api_format import (
+    ApiFormat,
+    ContentReaders,
+    cache_hit,
+    conversation_fields,
+    no_cost,
+    no_usage,
+    output_type,
+    reasoning_level,
+    streamed,
+    tool_choice,
+)
+from agentops_otel_litellm.readers.parts import (
+    ONLY_CHOICE,
+    Draft,
+    content_part,
+    media,
+    plain,
+    text_parts,
+    tool_call,
+    tool_result,
+)
+from agentops_otel_litellm.readers.prices import price_response
+from agentops_otel_litellm.readers.streams import EventChunks, copy_attributes
+from agentops_otel_litellm.readers.usage import read_counted_after_translation, read_usage, reported_usage
+from agentops_otel_litellm.readers.values import (
+    Parameters,
+    boolean,
+    characters,
+    count,
+    elements,
+    field,
+    fields_of,
+    has_value,
+    identifier,
+    integer,
+    is_collection,
+    keyword,
+    model_name,
+    number,
+    read_fields,
+    rows_for,
+    text,
+)
+
+_REQUEST = rows_for(
+    Request,
+    {
+        "max_output_tokens": ("max_tokens", integer),
+        "temperature": ("temperature", number),
+        "top_p": ("top_p", number),
+        "tools": ("tools_count", count),
+        "tool_choice": ("tool_choice", tool_choice),
+        "reasoning": ("reasoning_level", lambda reasoning: reasoning_level(field(reasoning, "effort"))),
+        "reasoning_effort": ("reasoning_level", reasoning_level),
+        "text": ("output_type", lambda config: output_type(field(config, "format"))),
+        "text_format": ("output_type", output_type),
+        "service_tier": ("service_tier", keyword),
+        "previous_response_id": ("previous_response_id", identifier),
+    },
+)
+_STORED = rows_for(Request, {"response_id": ("response_id", identifier)})
 
 
-def _hidden(result: Any) -> Mapping[str, Any]:
-    # From the model's dict, because reading a private attribute of a pydantic model takes 2 µs.
-    private = getattr(result, "__pydantic_private__", None)
-    hidden = private.get("_hidden_params") if private else getattr(result, "_hidden_params", None)
-    return fields_of(hidden)
-
-
-def _response_model(response: Mapping[str, Any], hidden: Mapping[str, Any]) -> str | None:
-    """The provider's name of the model. For some providers LiteLLM adds its name of the provider as a prefix.
-
-    It adds none for OpenAI, whose name is a part of model names of other providers (`openai/gpt-oss-20b`).
-    """
-    name = model_name(hidden.get("provider_response_model")) or model_name(response.get("model"))
-    prefix, _, rest = (name or "").partition("/")
-    return rest if rest and prefix == hidden.get("custom_llm_provider") != "openai" else name
-
-
-def _cache_hit(hidden: Mapping[str, Any]) -> bool | None:
-    return True if hidden.get("cache_hit") is True else None
-
-
-def cache_hit(result: Any) -> bool | None:
-    """Whether the response is from LiteLLM's cache."""
-    return _cache_hit(_hidden(result))
-
-
-def _choices(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [fields_of(choice) for choice in elements(response.get("choices"))]
-
-
-def _finish_reasons(choices: Sequence[Mapping[str, Any]]) -> tuple[str | None, ...]:
-    return tuple([keyword(choice.get("finish_reason")) for choice in choices])
-
-
-def chat_response(result: Any) -> Response:
-    """Read the complete response of a chat."""
-    response, hidden = fields_of(result), _hidden(result)
-    choices = _choices(response)
-    messages = [fields_of(choice.get("message")) for choice in choices]
-    return Response(
-        id=identifier(response.get("id")),
-        model=_response_model(response, hidden),
-        finish_reasons=_finish_reasons(choices),
-        choices_count=len(choices),
-        content_length=measure([message.get("content") for message in messages])[0],
-        tool_calls_count=_tool_calls(messages),
-        service_tier=response_service_tier(response.get("service_tier")),
-        system_fingerprint=identifier(response.get("system_fingerprint")),
-        cache_hit=_cache_hit(hidden),
+def responses_request(parameters: Parameters) -> Request:
+    """Read a request. The instructions count as a system message, as in a chat."""
+    items, instructions = parameters.get("input"), parameters.get("instructions")
+    messages: list[Mapping[str, Any]] = [{"role": "system", "content": instructions}] if has_value(instructions) else []
+    if isinstance(items, str):
+        messages.append({"role": "user", "content": items})
+    else:
+        messages += map(_message, elements(items))
+    return Request(
+        model=model_name(parameters.get("model")),
+        stream=streamed(parameters),
+        **conversation_fields(messages, None if isinstance(items, str) else items),
+        **read_fields(parameters, _REQUEST),
     )
 
 
-def response_service_tier(value: Any) -> str | None:
-    """The service tier of the response, except `auto`, which LiteLLM sets if it does not know the tier's name."""
-    tier = keyword(value)
-    return None if tier == "auto" else tier
+def _message(item: Any) -> Mapping[str, Any]:
+    """The item as a message of a chat: the output of a tool as a message of the tool, a message as it is."""
+    if isinstance(item, str):
+        return {"role": "user", "content": item}
+    known = fields_of(item)
+    kind = known.get("type")
+    if isinstance(kind, str) and kind.endswith("_call_output"):
+        return {"role": "tool", "content": known.get("output")}
+    return known
 
 
-def _tool_calls(messages: Sequence[Mapping[str, Any]]) -> int:
-    count = 0
-    for message in messages:
-        count += len(elements(message.get("tool_calls"))) + (message.get("function_call") is not None)
-    return count
+def stored_request(parameters: Parameters) -> Request:
+    """Read a request that concerns a response which the provider has stored."""
+    return Request(**read_fields(parameters, _STORED))
 
 
-def text_response(result: Any) -> Response:
-    """Read the complete response of a text completion."""
-    response, hidden = fields_of(result), _hidden(result)
-    choices = _choices(response)
-    return Response(
-        id=identifier(response.get("id")),
-        model=_response_model(response, hidden),
-        finish_reasons=_finish_reasons(choices),
-        choices_count=len(choices),
-        content_length=sum(characters(choice.get("text")) for choice in choices),
-        system_fingerprint=identifier(response.get("system_fingerprint")),
-        cache_hit=_cache_hit(hidden),
-    )
+# --- response -------------------------------------------------------------------------------------------------
 
 
-def embedding_response(result: Any) -> Response:
-    """Read the response of an embedding. The vectors are not read, except for their dimension."""
-    response, hidden = fields_of(result), _hidden(result)
-    vector = field(next(iter(elements(response.get("data"))), None), "embedding")
-    return Response(
-        model=_response_model(response, hidden),
-        dimension_count=len(vector) if isinstance(vector, list) else None,
-        cache_hit=_cache_hit(hidden),
-    )
+_RESPONSE = rows_for(
+    Response,
+    {
+        "id": ("id", identifier),
+        "model": ("model", model_name),
+        "status": ("status", keyword),
+        "service_tier": ("service_tier", keyword),
+    },
+)
+_STORED_RESULT = rows_for(
+    Response,
+    {
+        **_RESPONSE,
+        "data": ("results_count", count),
+        "has_more": ("has_more", boolean),
+        "deleted": ("deleted", boolean),
+    },
+)
+_INCOMPLETE_REASONS: Mapping[str, str] = {
+    "max_output_tokens": "length",
+    "max_tokens": "length",
+    "content_filter": "content_filter",
+}
+"""The reason of an incomplete response → the finish reason of a chat. Only incomplete responses have a reason."""
+# Output items by which the model calls a tool of the application. The provider runs the other tools itself.
+_CALLS = frozenset({"function_call", "custom_tool_call"})
 
 
-def default_response(result: Any) -> Response:
+def responses_response(result: Any) -> Response:
+    """Read a complete response."""
     response = fields_of(result)
+    length, tool_call_count = _output(response.get("output"))
     return Response(
-        id=identifier(response.get("id")),
-        model=model_name(response.get("model")),
+        **read_fields(response, _RESPONSE),
+        finish_reasons=_finish_reasons(response, tool_call_count),
+        content_length=length,
+        tool_calls_count=tool_call_count,
         cache_hit=cache_hit(result),
     )
 
 
-# --- usage and cost ---------------------------------------------------------------------------------------
+def stored_response(result: Any) -> Response:
+    """Read the result of such a request: a response, a list of its input items, or the confirmation of a deletion."""
+    known = fields_of(result)
+    return responses_response(result) if "output" in known else Response(**read_fields(known, _STORED_RESULT))
 
 
-def embedding_usage(result: Any) -> Usage | None:
-    """Read the usage without output tokens, for which LiteLLM sets a 0.
+def _output(items: Any) -> tuple[int | None, int | None]:
+    """The number of characters of text, and of calls of the application's tools."""
+    if not is_collection(items):
+        return None, None
+    length = tool_call_count = 0
+    for item in map(fields_of, items):
+        kind = text(item.get("type"))
+        if kind == "message":
+            for part in map(fields_of, elements(item.get("content"))):
+                length += characters(part.get("text"))
+        elif kind in _CALLS:
+            tool_call_count += 1
+    return length, tool_call_count
 
-    `None` if the provider has not counted it. The usage of embeddings that LiteLLM has cached one by one is not the
-    provider's: each has an equal share of the tokens it was counted with, or an estimate. Usage by modality always is
-    the provider's: Gemini counts all modalities except text, and Cohere nearly always counts.
+
+def _finish_reasons(response: Mapping[str, Any], tool_call_count: int | None) -> tuple[str] | None:
+    """The finish reason in a chat's terms; `None` if the response has not ended."""
+    status = text(response.get("status"))
+    if status == "completed":
+        return ("tool_calls",) if tool_call_count else ("stop",)
+    if status == "incomplete":
+        reason = text(field(response.get("incomplete_details"), "reason"))
+        return None if reason is None else (_INCOMPLETE_REASONS.get(reason, reason),)
+    return None
+
+
+# --- stream ---------------------------------------------------------------------------------------------------
+
+
+LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+"""The types of the events that have the complete response."""
+_CONTENT_DELTAS: Mapping[str, PartType] = {
+    "response.output_text.delta": "text",
+    "response.refusal.delta": "refusal",
+    "response.reasoning_summary_text.delta": "reasoning",
+    "response.reasoning_text.delta": "reasoning",
+}
+_TOOL_CALL_DELTAS = frozenset({"response.function_call_arguments.delta", "response.custom_tool_call_input.delta"})
+
+
+class ResponsesChunks(EventChunks):
+    """Accumulates the events of a stream.
+
+    The last event has the complete response. Before it is received, the response is assembled from the other events.
     """
-    hidden = _hidden(result)
-    if _cache_hit(hidden) and "cache_key" not in hidden:
+
+    __slots__ = (
+        "_final_messages",
+        "_first_response",
+        "_last_response",
+        "_length",
+        "_tool_call_count",
+        "_usage",
+        "stream",
+    )
+
+    _reads_content = True
+
+    def __init__(self, stream: Any, *, captures_content: bool = False) -> None:
+        super().__init__(stream, captures_content=captures_content)
+        self.stream = stream
+        self._first_response = Response()
+        self._last_response: Response | None = None
+        self._usage: Usage | None = None
+        self._length = 0
+        self._tool_call_count = 0
+        self._final_messages: tuple[Message, ...] | None = None
+        """The messages in the last event, if it was received."""
+
+    def _count(self, event: Mapping[str, Any], received_at: float) -> None:
+        kind = text(event.get("type")) or ""
+        if kind.endswith(".delta"):  # nearly every event: text, reasoning, or a tool call
+            if self.first_token is None and event.get("delta"):
+                self.first_token = received_at
+            if kind == "response.output_text.delta":
+                self._length += characters(event.get("delta"))
+        elif kind == "response.output_item.done":
+            self._tool_call_count += text(field(event.get("item"), "type")) in _CALLS
+        elif kind == "response.created":
+            self._first_response = Response(**read_fields(fields_of(event.get("response")), _RESPONSE))
+        elif kind in LAST_EVENTS:
+            self._read_response_of(event)
+
+    def _add_content(self, event: Mapping[str, Any], draft: Draft) -> None:
+        kind, key = text(event.get("type")) or "", event.get("output_index")
+        if kind in _CONTENT_DELTAS:
+            draft.add_fragment(ONLY_CHOICE, _CONTENT_DELTAS[kind], event.get("delta"), key=key)
+        elif kind in _TOOL_CALL_DELTAS:
+            draft.add_tool_call(ONLY_CHOICE, key=key, arguments=event.get("delta"))
+        elif kind == "response.output_item.added":
+            item = fields_of(event.get("item"))
+            if text(item.get("type")) in _CALLS:
+                draft.add_tool_call(ONLY_CHOICE, key=key, call_id=item.get("call_id"), name=item.get("name"))
+        elif kind == "response.created":
+            draft.add_choice(ONLY_CHOICE)
+        elif kind in LAST_EVENTS:
+            self._final_messages = _response_content(event.get("response"))
+
+    def _read_response_of(self, event: Mapping[str, Any]) -> None:
+        response = event.get("response")
+        self._last_response, self._usage = responses_response(response), read_usage(response)
+
+    def response(self) -> Response:
+        """The response: from the last event if it was received, otherwise from the events before."""
+        self._read_last_event()
+        if self._last_response is None:
+            return replace(self._first_response, content_length=self._length, tool_calls_count=self._tool_call_count)
+        is_hit = getattr(self.stream, "_completed_response_cache_hit", None) is True
+        return replace(self._last_response, cache_hit=True) if is_hit else self._last_response
+
+    def _read_last_event(self) -> None:
+        """Read the last event, which LiteLLM keeps, if the application did not receive it.
+
+        The application may not have received it: for a failed response, LiteLLM raises an exception instead, and if
+        LiteLLM continues a response by a further request, it may omit the last event of the first response.
+        """
+        if self._last_response is None:
+            last = fields_of(getattr(self.stream, "completed_response", None))
+            if text(last.get("type")) in LAST_EVENTS:
+                self._read_response_of(last)
+
+    def usage(self) -> Usage | None:
+        """The provider's usage. If LiteLLM has translated a chat stream, the last event may have an estimate."""
+        self._read_last_event()
+        chat = getattr(self.stream, "litellm_custom_stream_wrapper", None)
+        return self._usage if chat is None or self._usage is None else reported_usage(chat)
+
+    def messages(self) -> tuple[Message, ...] | None:
+        return super().messages() if self._final_messages is None else self._final_messages
+
+    def release(self) -> None:
+        chat = copy_attributes(getattr(self.stream, "litellm_custom_stream_wrapper", None), "chunks")
+        self.stream = copy_attributes(self.stream, "completed_response", "_completed_response_cache_hit")
+        self.stream.litellm_custom_stream_wrapper = chat
+
+
+# --- content --------------------------------------------------------------------------------------------------
+
+
+def _request_content(parameters: Parameters) -> Content:
+    value = parameters.get("input")
+    items: Collection[Any] = value if is_collection(value) else (value,) if isinstance(value, str) else ()
+    return Content(
+        instructions=text_parts(parameters.get("instructions")) or None,
+        input=tuple(map(_item_message, items)) or None,
+        tools=tuple(map(_tool, elements(parameters.get("tools")))) or None,
+    )
+
+
+def _item_message(value: Any) -> Message:
+    """Read an item of the input as a message of a chat."""
+    if isinstance(value, str):
+        return Message(role="user", parts=text_parts(value))
+    item = fields_of(value)
+    kind = text(item.get("type")) or "message"
+    if kind == "message":
+        return Message(role=text(item.get("role")) or "user", parts=_content(item.get("content")))
+    if kind.endswith("_output"):
+        return Message(role="tool", parts=(tool_result(item.get("call_id"), _tool_output(item.get("output"))),))
+    return Message(role="assistant", parts=tuple(_item_parts(item)))
+
+
+def _content(content: Any) -> tuple[Part, ...]:
+    return text_parts(content) if isinstance(content, str) else tuple(map(_part, elements(content)))
+
+
+def _part(value: Any) -> Part:
+    part = fields_of(value)
+    if part.get("type") == "input_image":
+        return media("image", part.get("image_url")) if part.get("image_url") else _file(part, "image")
+    return _file(part, "document") if part.get("type") == "input_file" else content_part(part)
+
+
+def _file(part: Mapping[str, Any], modality: Any) -> Part:
+    """Read a file or an image: its data or URL if the part has one, otherwise the id of the stored file."""
+    data = part.get("file_data") or part.get("file_url")
+    known = text(part.get("file_id"))
+    return media(modality, data) if data else Part(type="file", modality=modality, file_id=known or "")
+
+
+def _tool_output(output: Any) -> Any:
+    """The output of a tool; a list of text parts as one text."""
+    if not is_collection(output):
+        return output
+    texts = [field(part, "text") for part in output]
+    return "".join(texts) if all(isinstance(each, str) for each in texts) else output
+
+
+def _tool(value: Any) -> Tool:
+    """Read a tool."""
+    known = fields_of(value)
+    kind = keyword(known.get("type")) or "function"
+    return Tool(
+        type=kind,
+        name=text(known.get("name") or known.get("server_label")) or kind,
+        description=text(known.get("description")),
+        parameters=plain(known.get("parameters")),
+    )
+
+
+def _response_content(result: Any) -> tuple[Message, ...] | None:
+    """All items of the output as one message; `None` for other results, such as the confirmation of a deletion."""
+    response = fields_of(result)
+    if "output" not in response:
         return None
-    usage = read_usage(result)
-    if usage is None:
-        return None
-    if (
-        not provider_named(keyword(hidden.get("custom_llm_provider")) or "").counts_embeddings
-        and usage.input_text is None
-        and usage.input_image is None
-    ):
-        return None
-    return replace(usage, output=None)
+    items = list(map(fields_of, elements(response.get("output"))))
+    parts = tuple(part for item in items for part in _item_parts(item))
+    return (Message(role="assistant", parts=parts, finish_reason=_content_finish_reason(response, items)),)
 
 
-def read_cost(result: Any) -> Cost | None:
-    """LiteLLM's price of a complete response, which includes custom prices, discounts and tiers."""
-    return litellm_cost(_hidden(result).get("response_cost"))
+def _content_finish_reason(response: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> str | None:
+    """The finish reason of the message, in a chat's terms. Unlike `_finish_reasons`, it needs no known status."""
+    status = text(response.get("status"))
+    if status == "completed":
+        calls = any(text(item.get("type")) in _CALLS for item in items)
+        return "tool_calls" if calls else "stop"
+    reason = keyword(field(response.get("incomplete_details"), "reason"))
+    return None if reason is None else _INCOMPLETE_REASONS.get(reason, reason)
 
 
-def no_price(_result: Any, _logging: Any) -> Cost | None:
-    """No price is calculated for results that LiteLLM has not priced."""
-    return None
+# Type of an item that calls a tool → its field with the arguments, which differs for the provider's own tools.
+_ARGUMENTS = {
+    "function_call": "arguments",
+    "custom_tool_call": "input",
+    "mcp_call": "arguments",
+    "web_search_call": "action",
+    "file_search_call": "queries",
+    "code_interpreter_call": "code",
+    "computer_call": "action",
+    "local_shell_call": "action",
+}
 
 
-def read_unit_cost(result: Any) -> Cost | None:
-    """LiteLLM's price of a result that is billed by the image or by the second."""
-    cost = read_cost(result)
-    return None if cost is None else replace(cost, per_unit=True)
+def _item_parts(item: Mapping[str, Any]) -> Iterator[Part]:
+    """The parts of an item of the model's output: text, reasoning, images and tool calls."""
+    kind = text(item.get("type")) or ""
+    if kind == "message":
+        yield from _content(item.get("content"))
+    elif kind == "reasoning":
+        for each in (*elements(item.get("summary")), *elements(item.get("content"))):
+            yield Part(type="reasoning", content=text(field(each, "text")) or "")
+    elif kind == "image_generation_call":
+        yield Part(type="blob", modality="image", size=characters(item.get("result")))
+    elif kind in _ARGUMENTS:
+        name = text(item.get("name")) or kind.removesuffix("_call")
+        yield tool_call(item.get("call_id") or item.get("id"), name, item.get(_ARGUMENTS[kind]))
+    else:
+        yield Part(type="unknown", name=keyword(kind))
 
 
-# --- operations around calls, whose responses are recorded with the calls ---------------------------------------
-
-
-def no_response(_result: Any) -> Response:
-    return Response()
-
-
-def no_usage(_result: Any) -> Usage | None:
-    return None
-
-
-def no_cost(_result: Any) -> Cost | None:
-    return None
+RESPONSES = ApiFormat(
+    request=responses_request,
+    response=responses_response,
+    counted=read_counted_after_translation,
+    chunks=ResponsesChunks,
+    price=price_response,
+    content=ContentReaders(request=_request_content, response=_response_content),
+)
+STORED_RESPONSE = ApiFormat(
+    request=stored_request,
+    response=stored_response,
+    usage=no_usage,
+    cost=no_cost,
+    content=ContentReaders(request=lambda _parameters: Content(), response=_response_content),
+)
+"""The request only has the id of a stored response, whose usage and cost were recorded when it was created."""

@@ -1,4 +1,8 @@
-"""Reranking, searching and reading documents: queries, documents and results are counted and measured, never copied."""
+"""Reranking, searching, reading documents (OCR), and adding documents to vector stores.
+
+Queries, documents and results are counted and measured; they are copied only if content is captured. Responses are
+LiteLLM's `RerankResponse`, `SearchResponse`, `VectorStoreSearchResponse` and `OCRResponse`.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,31 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target, Usage
-from agentops_otel_litellm.readers.api_formats import ApiFormat
-from agentops_otel_litellm.readers.content.retrieval import OCR_CONTENT, RERANK_CONTENT, SEARCH_CONTENT
+from agentops_otel_litellm.call.content import Content, Document, Json, Message
+from agentops_otel_litellm.readers.api_format import (
+    ApiFormat,
+    ContentReaders,
+    cache_hit,
+    default_request,
+    measure,
+    no_cost,
+    no_response,
+    no_usage,
+    read_unit_cost,
+)
+from agentops_otel_litellm.readers.endpoint import read_target
 from agentops_otel_litellm.readers.jobs import job_request, job_response
-from agentops_otel_litellm.readers.requests import default_request, measure
-from agentops_otel_litellm.readers.responses import cache_hit, no_cost, no_response, no_usage, read_unit_cost
-from agentops_otel_litellm.readers.target import read_target
+from agentops_otel_litellm.readers.parts import blob, media, plain, stored_file, text_parts
 from agentops_otel_litellm.readers.values import (
     NO_FIELDS,
+    Parameters,
     count,
+    elements,
     field,
     fields_of,
     identifier,
     integer,
+    is_collection,
     keyword,
     model_name,
     number,
@@ -30,9 +46,9 @@ from agentops_otel_litellm.readers.values import (
     tokens,
 )
 
-Parameters = Mapping[str, Any]
+# --- reranking ------------------------------------------------------------------------------------------------
 
-_DOCUMENT_KINDS = frozenset({"document_url", "image_url", "file"})
+
 _RERANKED = rows_for(
     Request,
     {
@@ -40,6 +56,87 @@ _RERANKED = rows_for(
         "top_n": ("max_results", integer),
     },
 )
+
+
+def rerank_request(parameters: Parameters) -> Request:
+    return Request(
+        model=model_name(parameters.get("model")),
+        **_query_fields(parameters.get("query")),
+        **read_fields(parameters, _RERANKED),
+    )
+
+
+def _query_fields(parameter: Any) -> dict[str, Any]:
+    """The fields of a `Request` with the number of queries, and with the number of their characters."""
+    queries = texts(parameter)
+    return {} if queries is None else {"queries_count": len(queries), "query_length": sum(map(len, queries))}
+
+
+def rerank_response(result: Any) -> Response:
+    """Read the response of a reranking."""
+    response = fields_of(result)
+    billed = fields_of(_meta(result).get("billed_units"))
+    return Response(
+        id=identifier(response.get("id")),
+        results_count=count(response.get("results")),
+        search_units=number(billed.get("search_units")),
+        cache_hit=cache_hit(result),
+    )
+
+
+def rerank_usage(result: Any) -> Usage | None:
+    """Read the usage. Some providers send only a total, which consists of input tokens."""
+    meta = _meta(result)
+    counted, billed = fields_of(meta.get("tokens")), fields_of(meta.get("billed_units"))
+    total = tokens(billed.get("total_tokens"))
+    input_tokens = tokens(counted.get("input_tokens")) or total
+    output_tokens = tokens(counted.get("output_tokens"))
+    return Usage(input=input_tokens, output=output_tokens, total=total or None) if input_tokens else None
+
+
+def _meta(result: Any) -> Mapping[str, Any]:
+    """The counts that the provider reported. Hugging Face's server reports none, so LiteLLM's estimates are ignored."""
+    model = text(field(getattr(result, "_hidden_params", None), "litellm_model_name")) or ""
+    return NO_FIELDS if model.startswith("huggingface/") else fields_of(field(result, "meta"))
+
+
+def _rerank_content(parameters: Parameters) -> Content:
+    return Content(
+        query=texts(parameters.get("query")),
+        documents=tuple(Document(content=_document(each)) for each in elements(parameters.get("documents"))) or None,
+    )
+
+
+def _document(value: Any) -> Json:
+    """A document: a text, or an object, which may have the text as a field."""
+    if isinstance(value, str):
+        return text(value)
+    return text(field(value, "text")) or plain(value)
+
+
+def _ranked_documents(result: Any) -> tuple[Document, ...]:
+    """The ranked documents of a reranking's response."""
+    return tuple(
+        Document(
+            index=integer(each.get("index")),
+            score=number(each.get("relevance_score")),
+            content=_document(each["document"]) if each.get("document") else None,
+        )
+        for each in map(fields_of, elements(field(result, "results")))
+    )
+
+
+RERANK = ApiFormat(
+    request=rerank_request,
+    response=rerank_response,
+    usage=rerank_usage,
+    content=ContentReaders(request=_rerank_content, documents=_ranked_documents),
+)
+
+
+# --- searching the web or a vector store ----------------------------------------------------------------------
+
+
 _SEARCHED = rows_for(
     Request,
     {
@@ -57,23 +154,59 @@ _RESULTS = rows_for(
 )
 
 
-def _query_fields(parameter: Any) -> dict[str, Any]:
-    """The fields of a `Request` with the number of queries, and with the number of their characters."""
-    queries = texts(parameter)
-    return {} if queries is None else {"queries_count": len(queries), "query_length": sum(map(len, queries))}
-
-
-def rerank_request(parameters: Parameters) -> Request:
-    return Request(
-        model=model_name(parameters.get("model")),
-        **_query_fields(parameters.get("query")),
-        **read_fields(parameters, _RERANKED),
-    )
+def search_target(parameters: Parameters, logging: Any) -> Target:
+    """The target without a model: LiteLLM sets the name under which it looks up the price of the search."""
+    target = read_target(parameters, logging)
+    return replace(target, provider=target.provider or keyword(parameters.get("search_provider")), model=None)
 
 
 def search_request(parameters: Parameters) -> Request:
     """Read a request to search the web or a vector store."""
     return Request(**_query_fields(parameters.get("query")), **read_fields(parameters, _SEARCHED))
+
+
+def search_response(result: Any) -> Response:
+    return Response(**read_fields(fields_of(result), _RESULTS), cache_hit=cache_hit(result))
+
+
+def _search_content(parameters: Parameters) -> Content:
+    return Content(query=texts(parameters.get("query")))
+
+
+def _search_results(result: Any) -> tuple[Document, ...]:
+    """The results of a search, in the web or in a vector store."""
+    return tuple(
+        map(_search_result, map(fields_of, elements(field(result, "results")) or elements(field(result, "data"))))
+    )
+
+
+def _search_result(found: Mapping[str, Any]) -> Document:
+    """Read one result of a search."""
+    pieces = found.get("content")
+    stored = "".join(text(field(piece, "text")) or "" for piece in pieces) if is_collection(pieces) else None
+    return Document(
+        id=text(found.get("file_id")),
+        score=number(found.get("score")),
+        title=text(found.get("title")),
+        uri=text(found.get("url")),
+        content=stored or text(found.get("snippet")),
+    )
+
+
+SEARCH = ApiFormat(
+    target=search_target,
+    request=search_request,
+    response=search_response,
+    usage=no_usage,
+    cost=read_unit_cost,
+    content=ContentReaders(request=_search_content, documents=_search_results),
+)
+
+
+# --- reading documents ----------------------------------------------------------------------------------------
+
+
+_DOCUMENT_KINDS = frozenset({"document_url", "image_url", "file"})
 
 
 def ocr_request(parameters: Parameters) -> Request:
@@ -84,28 +217,6 @@ def ocr_request(parameters: Parameters) -> Request:
         document_kind=kind if kind in _DOCUMENT_KINDS else None,
         pages_count=count(parameters.get("pages")),
     )
-
-
-def _meta(result: Any) -> Mapping[str, Any]:
-    """The counts that the provider reported. Hugging Face's server reports none, so LiteLLM's estimates are ignored."""
-    model = text(field(getattr(result, "_hidden_params", None), "litellm_model_name")) or ""
-    return NO_FIELDS if model.startswith("huggingface/") else fields_of(field(result, "meta"))
-
-
-def rerank_response(result: Any) -> Response:
-    """Read the response of a reranking."""
-    response = fields_of(result)
-    billed = fields_of(_meta(result).get("billed_units"))
-    return Response(
-        id=identifier(response.get("id")),
-        results_count=count(response.get("results")),
-        search_units=number(billed.get("search_units")),
-        cache_hit=cache_hit(result),
-    )
-
-
-def search_response(result: Any) -> Response:
-    return Response(**read_fields(fields_of(result), _RESULTS), cache_hit=cache_hit(result))
 
 
 def ocr_response(result: Any) -> Response:
@@ -121,29 +232,43 @@ def ocr_response(result: Any) -> Response:
     )
 
 
-def content_response(result: Any) -> Response:
+def _ocr_content(parameters: Parameters) -> Content:
+    """The document whose text is to be recognised, as a message of the user."""
+    document = fields_of(parameters.get("document"))
+    kind = document.get("type")
+    if kind == "file":
+        known = text(document.get("file_id"))
+        part = stored_file("document", known) if known else blob("document", None)
+    else:
+        value = document.get("image_url") or document.get("document_url")
+        url = value if isinstance(value, str) else field(value, "url")
+        part = media("image" if kind == "image_url" else "document", url)
+    return Content(input=(Message(role="user", parts=(part,)),))
+
+
+def _ocr_messages(result: Any) -> tuple[Message, ...]:
+    """One message, with a part for each page."""
+    pages = elements(field(result, "pages"))
+    return (
+        Message(role="assistant", parts=tuple(part for page in pages for part in text_parts(field(page, "markdown")))),
+    )
+
+
+OCR = ApiFormat(
+    request=ocr_request,
+    response=ocr_response,
+    usage=no_usage,
+    content=ContentReaders(request=_ocr_content, response=_ocr_messages),
+)
+
+
+# --- the content of vector stores -----------------------------------------------------------------------------
+
+
+def stored_content_response(result: Any) -> Response:
     """Read the parts of a file in a vector store."""
     parts = field(result, "content")
     return Response(results_count=count(parts), content_length=None if parts is None else measure([parts])[0])
-
-
-def rerank_usage(result: Any) -> Usage | None:
-    """Read the usage. Some providers send only a total, which consists of input tokens."""
-    meta = _meta(result)
-    counted, billed = fields_of(meta.get("tokens")), fields_of(meta.get("billed_units"))
-    total = tokens(billed.get("total_tokens"))
-    input_tokens = tokens(counted.get("input_tokens")) or total
-    output_tokens = tokens(counted.get("output_tokens"))
-    return Usage(input=input_tokens, output=output_tokens, total=total or None) if input_tokens else None
-
-
-RERANK = ApiFormat(request=rerank_request, response=rerank_response, usage=rerank_usage, content=RERANK_CONTENT)
-
-
-def search_target(parameters: Parameters, logging: Any) -> Target:
-    """The target without a model: LiteLLM sets the name under which it looks up the price of the search."""
-    target = read_target(parameters, logging)
-    return replace(target, provider=target.provider or keyword(parameters.get("search_provider")), model=None)
 
 
 def _store(parameters: Parameters) -> Mapping[str, Any]:
@@ -161,19 +286,10 @@ def ingestion_request(parameters: Parameters) -> Request:
     return replace(job_request(parameters), data_source_id=identifier(_store(parameters).get("vector_store_id")))
 
 
-SEARCH = ApiFormat(
-    target=search_target,
-    request=search_request,
-    response=search_response,
-    usage=no_usage,
-    cost=read_unit_cost,
-    content=SEARCH_CONTENT,
-)
-STORED_CONTENT = ApiFormat(request=job_request, response=content_response, usage=no_usage, cost=no_cost)
+STORED_CONTENT = ApiFormat(request=job_request, response=stored_content_response, usage=no_usage, cost=no_cost)
 RAG_QUERY = ApiFormat(request=default_request, response=no_response, usage=no_usage, cost=no_cost, stream_cost=no_cost)
 """The search, the reranking and the chat of a RAG query are calls with spans of their own, which have the usage."""
 INGESTION = ApiFormat(
     target=ingestion_target, request=ingestion_request, response=job_response, usage=no_usage, cost=no_cost
 )
 """The OCR, the embeddings and the uploads of an ingestion are calls with spans of their own as well."""
-OCR = ApiFormat(request=ocr_request, response=ocr_response, usage=no_usage, content=OCR_CONTENT)

@@ -1,16 +1,29 @@
-"""OpenAI's usage format, to which LiteLLM translates the usage of nearly all providers → Usage.
+"""Token counts → Usage, in the format of OpenAI's usage, to which LiteLLM translates that of nearly all providers.
 
-The names are those of chats, of the Responses API, and of images, audio and realtime sessions. LiteLLM translates
-between these, in part in place.
+The names of the counts are those of chats, of the Responses API, and of images, audio and realtime sessions. LiteLLM
+translates between these, in part in place. For providers that count no tokens LiteLLM makes an estimate in the same
+format. The second half of this file separates these estimates from the counts of the provider.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from agentops_otel_litellm.call import Usage
-from agentops_otel_litellm.readers.values import field, fields_of, number, read_fields, rows_for, tokens
+from agentops_otel_litellm.call import Estimate, Usage
+from agentops_otel_litellm.providers import Counting, provider_named
+from agentops_otel_litellm.readers.values import (
+    NO_FIELDS,
+    elements,
+    field,
+    fields_of,
+    number,
+    read_fields,
+    rows_for,
+    text,
+    tokens,
+)
 
 _COUNTS = rows_for(
     Usage,
@@ -51,15 +64,6 @@ _DETAILS = (
     ("output_token_details", _OUTPUT),
 )
 _INPUT_KINDS = ("input_text", "input_image", "input_audio")
-
-
-def summed(parts: Iterable[Usage]) -> Usage | None:
-    """The sum of the usages of a session; `None` if there are none."""
-    sums: dict[str, Any] = {}
-    for usage in parts:
-        for name, count in vars(usage).items():
-            sums[name] = sums.get(name, 0) + count
-    return Usage(**sums) if sums else None
 
 
 def read_usage(result: Any) -> Usage | None:
@@ -120,3 +124,132 @@ def read_media_usage(result: Any) -> Usage | None:
         if any(parts.values()):
             counts.update(parts)
     return Usage(**counts)
+
+
+def summed(parts: Iterable[Usage]) -> Usage | None:
+    """The sum of the usages of a session; `None` if there are none."""
+    sums: dict[str, Any] = {}
+    for usage in parts:
+        for name, count in vars(usage).items():
+            sums[name] = sums.get(name, 0) + count
+    return Usage(**sums) if sums else None
+
+
+def _merged(reported: Sequence[Usage]) -> Usage:
+    """Merge the usages of several chunks. Some providers report the input in the first chunk and the output in the
+    last.
+    """
+    counts: dict[str, int] = {}
+    for usage in reported:
+        for name, count in vars(usage).items():
+            if count or name not in counts:
+                counts[name] = count
+    if {"input", "output"} <= counts.keys():
+        counts["total"] = counts["input"] + counts["output"]  # each chunk's total is of its own counts only
+    return Usage(**counts)
+
+
+def reported_usage(stream: Any) -> Usage | None:
+    """The usage in the provider's chunks, which LiteLLM keeps as the attribute `chunks` of a chat stream.
+
+    LiteLLM adds a last chunk of its own for the application. That chunk is not read, because it may have LiteLLM's
+    estimate instead of the provider's usage.
+    """
+    reported: list[Usage] = []
+    for chunk in elements(getattr(stream, "chunks", None)):
+        if isinstance(chunk, dict):
+            stated = chunk.get("usage")
+        else:
+            # Read from the model's dicts without a call, because a stream may have thousands of chunks.
+            extra = getattr(chunk, "__pydantic_extra__", None) or NO_FIELDS
+            stated = extra["usage"] if "usage" in extra else getattr(chunk, "__dict__", NO_FIELDS).get("usage")
+        if stated is not None:
+            usage = read_usage(chunk)
+            if usage is not None:
+                reported.append(usage)
+    return _merged(reported) if len(reported) > 1 else reported[0] if reported else None
+
+
+# --- counts of the provider and estimates of LiteLLM ----------------------------------------------------------
+
+
+def _counted_by_nobody(_usage: Usage, _details: Mapping[str, Any]) -> Usage | None:
+    """No usage: the provider does not count tokens, or not in a form that LiteLLM reads."""
+    return None
+
+
+def _counted_by_ollama_chat(usage: Usage, details: Mapping[str, Any]) -> Usage | None:
+    """The counts that Ollama's response contains. LiteLLM estimates the others, and keeps the response as JSON text.
+
+    The names of the counts are searched for with their quotes. Within a text of the response they cannot be found,
+    because JSON escapes quotes in texts.
+    """
+    response = text(details.get("original_response")) or ""
+    has_input, has_output = '"prompt_eval_count":' in response, '"eval_count":' in response
+    if has_input and has_output:
+        return usage
+    if not has_input and not has_output:
+        return None
+    return replace(usage, total=None, **({"output": None} if has_input else {"input": None}))
+
+
+def _counted_by_ollama(usage: Usage, _details: Mapping[str, Any]) -> Usage | None:
+    """The counts, unless the output is 0: LiteLLM sets 0 if Ollama's response contained no counts. LiteLLM does not
+    keep the response, so a real 0 cannot be distinguished.
+    """
+    return None if usage.output == 0 else usage
+
+
+_COUNTED_BY: Mapping[Counting, Callable[[Usage, Mapping[str, Any]], Usage | None]] = {
+    Counting.NOBODY: _counted_by_nobody,
+    Counting.OLLAMA: _counted_by_ollama,
+    Counting.OLLAMA_CHAT: _counted_by_ollama_chat,
+}
+"""Who counts the tokens → the function that returns the counted part of a usage. Without a row, all of it is
+counted.
+"""
+
+
+def read_counted(usage: Usage, logging: Any) -> Usage | None:
+    """The part of the usage that the provider has counted, according to LiteLLM's logging object."""
+    details = getattr(logging, "model_call_details", None) or NO_FIELDS
+    name = details.get("custom_llm_provider")
+    provider = provider_named((name if type(name) is str else text(name)) or "")
+    counted = _COUNTED_BY.get(provider.counting)
+    if counted is not None:
+        return counted(usage, details)
+    is_agent = provider.agents and provider.agents in (text(details.get("model")) or "")
+    return None if is_agent else usage
+
+
+def read_counted_after_translation(usage: Usage, logging: Any) -> Usage | None:
+    """The part that the provider has counted of a usage that LiteLLM may have translated to a different API format.
+
+    In the translation, LiteLLM sets 0 for counts that Anthropic's models and Bedrock did not send, and reports all
+    tokens that were not cached as text tokens. These counts are removed. (`read_usage` removes them from the usage of
+    chats.)
+    """
+    counted = read_counted(usage, logging)
+    details = getattr(logging, "model_call_details", None) or NO_FIELDS
+    provider = provider_named(text(details.get("custom_llm_provider")) or "")
+    omits_zeros = provider.omits_zero_details or "claude" in (text(details.get("model")) or "")
+    if counted is None or not omits_zeros:
+        return counted
+    return replace(
+        counted,
+        input_text=None,
+        output_text=None,
+        reasoning=None,
+        cache_read=counted.cache_read or None,
+        cache_write=counted.cache_write or None,
+    )
+
+
+def read_estimate(usage: Any) -> Estimate | None:
+    """The estimate in a `usage` that LiteLLM calculated."""
+    return estimate_of(read_usage({"usage": usage}))
+
+
+def estimate_of(usage: Usage | None) -> Estimate | None:
+    """The estimate in a usage that the provider has not counted."""
+    return None if usage is None else Estimate(input=usage.input, output=usage.output)

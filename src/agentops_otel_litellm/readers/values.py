@@ -17,13 +17,12 @@ from agentops_otel_litellm.guard import log_fault
 
 # Name in LiteLLM → field of a record, and the reader of the value. Names without a row are not read.
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
-
 _MAX_NAME_LENGTH = 256
 _IDENTIFIER = re.compile(r"[\w.:;,=+-]{1,256}", re.ASCII)
 _KEYWORD = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _MAX_TOKENS = 10**12
 """Maximum plausible number of tokens of one call."""
-_COLLECTIONS: tuple[type, ...] = (
+COLLECTIONS: tuple[type[Collection[Any]], ...] = (
     list,
     tuple,
     deque,
@@ -33,7 +32,10 @@ _COLLECTIONS: tuple[type, ...] = (
     type({}.keys()),
     type({}.items()),
 )
+"""The types whose values `is_collection` accepts."""
 NO_FIELDS: Mapping[str, Any] = {}
+Parameters = Mapping[str, Any]
+"""The parameters of a LiteLLM function, by name."""
 
 
 def is_collection(value: Any) -> TypeGuard[Collection[Any]]:
@@ -42,7 +44,7 @@ def is_collection(value: Any) -> TypeGuard[Collection[Any]]:
     An iterator can be iterated only once, and only LiteLLM may do that. An object of the application's own class may do
     anything, such as query a database, when it is iterated or when its length or truth value is read.
     """
-    return isinstance(value, _COLLECTIONS)
+    return isinstance(value, COLLECTIONS)
 
 
 def is_iterator(value: Any) -> bool:
@@ -52,12 +54,12 @@ def is_iterator(value: Any) -> bool:
 
 def has_value(value: Any) -> bool:
     """Whether an optional parameter has a value. An empty string or collection does not count as a value."""
-    return bool(value) if isinstance(value, (str, dict, *_COLLECTIONS)) else value is not None
+    return bool(value) if isinstance(value, (str, dict, *COLLECTIONS)) else value is not None
 
 
 def elements(value: Any) -> Collection[Any]:
     """The elements of a collection; an empty tuple for any other value, such as a generator."""
-    return value if is_collection(value) else ()
+    return value if isinstance(value, COLLECTIONS) else ()
 
 
 def fields_of(thing: Any) -> Mapping[str, Any]:
@@ -93,7 +95,9 @@ def read_fields(source: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
         if name in rows and value is not None:
             field, read = rows[name]
             try:
-                parsed = read(value)
+                # Most values are counts of tokens, which are checked here because a call costs more than the check.
+                is_count = read is tokens and type(value) is int and 0 <= value <= _MAX_TOKENS
+                parsed = value if is_count else read(value)
             except Exception as fault:  # noqa: BLE001 - as in a guard
                 log_fault(f"reading {name!r}", fault)
                 continue
@@ -104,14 +108,19 @@ def read_fields(source: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
 
 def field(thing: Any, name: str) -> Any:
     """One field of an object, as in `fields_of`; `None` if the object does not have it."""
-    return fields_of(thing).get(name)
+    if isinstance(thing, dict):
+        return thing.get(name)
+    extra: dict[str, Any] | None = getattr(thing, "__pydantic_extra__", None)
+    if extra and name in extra:
+        return extra[name]
+    return getattr(thing, "__dict__", NO_FIELDS).get(name)
 
 
 def model_name(value: Any) -> str | None:
     """A model's name, cut to the maximum length. From a URL, the parts that may contain a key are removed."""
-    name = text(value)
-    if name is None or ("://" not in name and len(name) <= _MAX_NAME_LENGTH):
-        return name
+    name = value if type(value) is str else text(value)
+    if not name or ("://" not in name and len(name) <= _MAX_NAME_LENGTH):
+        return name or None
     prefix, separator, url = name.partition("://")
     if separator:
         url = url.partition("?")[0].partition("#")[0]
@@ -127,7 +136,7 @@ def identifier(value: Any) -> str | None:
 
 def keyword(value: Any) -> str | None:
     """A keyword of a provider, or of an enum of LiteLLM: `in_progress`, `fine-tune`."""
-    known = text(value)
+    known = value if type(value) is str else text(value)
     return known if known is not None and _KEYWORD.fullmatch(known) else None
 
 
@@ -138,7 +147,7 @@ def integer(value: Any) -> int | None:
 
 def tokens(value: Any) -> int | None:
     """A number of tokens; `None` if it is negative or implausibly large."""
-    known = integer(value)
+    known = value if type(value) is int else integer(value)
     return known if known is not None and 0 <= known <= _MAX_TOKENS else None
 
 
@@ -164,7 +173,7 @@ def boolean(value: Any) -> bool | None:
 
 def count(value: Any) -> int | None:
     """The number of elements of a collection."""
-    return len(value) if is_collection(value) else None
+    return len(value) if isinstance(value, COLLECTIONS) else None
 
 
 def text(value: Any) -> str | None:

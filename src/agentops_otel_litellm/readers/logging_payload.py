@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Timing, Usage
-from agentops_otel_litellm.readers.api_formats import CHAT, TEXT, ApiFormat
-from agentops_otel_litellm.readers.litellm_cost import litellm_cost
-from agentops_otel_litellm.readers.prices import with_cost_parts
-from agentops_otel_litellm.readers.values import field, integer
-
-Parameters = Mapping[str, Any]
+from agentops_otel_litellm.readers.api_format import ApiFormat
+from agentops_otel_litellm.readers.chat import CHAT
+from agentops_otel_litellm.readers.prices import litellm_cost, with_cost_parts
+from agentops_otel_litellm.readers.text_and_embeddings import TEXT
+from agentops_otel_litellm.readers.values import Parameters, field, integer
 
 _NO_PROVIDER = "litellm_no_upstream_llm_call"
 _PASSED_THROUGH = "pass_through_endpoint"

@@ -1,4 +1,4 @@
-"""Exceptions → Failure."""
+"""Exceptions of LiteLLM and of HTTP clients → Failure."""
 
 from __future__ import annotations
 

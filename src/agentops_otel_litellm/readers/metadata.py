@@ -1,12 +1,15 @@
-"""The user, session, tags and metadata of a call, from LiteLLM's parameters and from the OpenTelemetry context.
+"""What the parameters of a call have beside its request.
 
-Metadata also contains keys, e-mail addresses and headers, so only the entries that are listed here, or that the
-application lists in a setting, are recorded.
+The application sets user, session, tags and metadata, some of them also in the OpenTelemetry context, and LiteLLM's
+opt-outs from the logging of messages. Metadata also contains keys, e-mail addresses and headers, so only the entries
+that are listed here, or that the application lists in a setting, are recorded. LiteLLM itself adds parameters when it
+calls one of its own functions, or its Rust core, to continue a call.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import product
@@ -17,9 +20,15 @@ from opentelemetry.context import Context
 
 from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.call import App
-from agentops_otel_litellm.readers.values import fields_of, identifier, integer, read_fields, rows_for
-
-Parameters = Mapping[str, Any]
+from agentops_otel_litellm.readers.values import (
+    Parameters,
+    fields_of,
+    identifier,
+    integer,
+    read_fields,
+    rows_for,
+    text,
+)
 
 _MAX_LENGTH = 256
 _MAX_TAGS = 64
@@ -119,9 +128,11 @@ def read_app(
     metadata: dict[str, str] = {}
     if context:
         _read_context(context, baggage_keys, known, metadata)
-    metadata_dicts = [
-        entries for name in _METADATA_PARAMETERS if isinstance(entries := parameters.get(name), dict) and entries
-    ]
+    metadata_dicts: list[dict[str, Any]] = []
+    for name in _METADATA_PARAMETERS:
+        entries = parameters.get(name)
+        if isinstance(entries, dict) and entries:
+            metadata_dicts.append(entries)
     for entries in metadata_dicts:
         known |= read_fields(entries, _PROXY)
     if not _PARAMETER_NAMES.isdisjoint(parameters):
@@ -176,3 +187,105 @@ def _session(value: Any, metadata_dicts: Sequence[Mapping[str, Any]]) -> dict[st
     generated = [label(entries.get("trace_id")) for entries in metadata_dicts]
     generated += [label(entries.get("session_id")) for entries in metadata_dicts if entries.get(_IS_GENERATED_SESSION)]
     return {} if session is None or session in generated else {"session_id": session}
+
+
+# --- LiteLLM's opt-outs from the logging of messages, as the installed release decides on them ----------------
+
+
+_REDACTION = "litellm.litellm_core_utils.redact_messages"
+_DYNAMIC = "standard_callback_dynamic_params"
+_TURN_OFF = "turn_off_message_logging"
+
+
+def is_message_logging_off(parameters: Mapping[str, Any], logging: Any) -> bool:
+    """Whether LiteLLM logs no messages of a call: by `litellm.turn_off_message_logging`, by the call's parameter of
+    that name, by `no-log`, by a header of the proxy's request, or by the settings of its key or team.
+
+    `logging` is LiteLLM's logging object, which has all of these settings; `None` if the call failed before LiteLLM
+    made it.
+    """
+    details = getattr(logging, "model_call_details", None) or {}
+    litellm_params: Mapping[str, Any] = details.get("litellm_params") or {}
+    is_unlogged = any(each.get("no-log") is True for each in (litellm_params, parameters))
+    if is_unlogged and not getattr(sys.modules.get("litellm"), "global_disable_no_log_param", False):
+        return True
+    should_redact = getattr(sys.modules.get(_REDACTION), "should_redact_message_logging", None)
+    if should_redact is None:
+        return False
+    metadata = {name: parameters[name] for name in _METADATA_PARAMETERS if isinstance(parameters.get(name), dict)}
+    known = {name: value for name, value in litellm_params.items() if value is not None}
+    dynamic = details.get(_DYNAMIC) or getattr(logging, _DYNAMIC, None) or _own_setting(parameters, metadata)
+    return bool(should_redact({**details, "litellm_params": {**metadata, **known}, _DYNAMIC: dynamic}))
+
+
+def _own_setting(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The call's own setting, in its parameters or in its metadata."""
+    places = (parameters, *metadata.values())
+    return next(({_TURN_OFF: each[_TURN_OFF]} for each in places if each.get(_TURN_OFF) is not None), {})
+
+
+# --- parameters by which LiteLLM passes a call on to its own functions ----------------------------------------
+
+
+def read_logging_object(parameters: Parameters) -> Any:
+    """LiteLLM's logging object of the call, which it passes to every function that continues the call."""
+    return parameters.get("litellm_logging_obj")
+
+
+def is_by_twin(parameters: Parameters, function: str) -> bool:
+    """Whether the asynchronous twin of `function` calls it. The twin passes a flag with its own name,
+    `acompletion=True`.
+    """
+    return parameters.get(f"a{function}") is True
+
+
+def read_messages(parameters: Parameters) -> Any:
+    """The messages of a call. The caller only compares this object by identity."""
+    return parameters.get("messages")
+
+
+def is_mocked(parameters: Parameters) -> bool:
+    """Whether the application sets a mock response, for which LiteLLM calls no provider and invents the usage."""
+    return bool(parameters.get("mock_response") or parameters.get("mock_tool_calls"))
+
+
+def read_id(result: Any) -> str | None:
+    """The provider's id of the response, which is unique."""
+    return identifier(fields_of(result).get("id"))
+
+
+def is_of_model_list(parameters: Parameters) -> bool:
+    """Whether the parameters are of a call with a `model_list`, for which LiteLLM uses the first model that
+    responds.
+    """
+    return "deployments" in parameters
+
+
+def is_fallback(parameters: Parameters) -> bool:
+    """Whether the Router calls itself with a different model group after a failure."""
+    depth = parameters.get("fallback_depth")
+    return isinstance(depth, int) and depth > 0
+
+
+# --- calls that LiteLLM makes in Rust -------------------------------------------------------------------------
+
+
+# Route → LiteLLM's function, if its name differs.
+_FUNCTIONS = {"chat_completions": "completion", "embeddings": "embedding", "messages": "anthropic_messages"}
+
+
+def read_native_function(dispatcher: Any) -> str:
+    """The name of a dispatcher's function, without the `a` of asynchronous functions."""
+    route = getattr(dispatcher, "route", None)
+    function = _FUNCTIONS.get(route) if isinstance(route, str) else None
+    return function or text(route) or "native"
+
+
+def read_native_parameters(request: Any, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All parameters by name. The request includes the parameters that the application passed by position."""
+    return {**(getattr(request, "base", None) or {}), **kwargs}
+
+
+def has_declined(error: BaseException | None) -> bool:
+    """Whether the native function raised it because it does not support the call. No request was sent then."""
+    return type(error).__name__ == "RustBridgeDeclined"

@@ -1,4 +1,4 @@
-"""Target (provider, model, server) and routing of a call, from its parameters and LiteLLM's logging object."""
+"""The endpoint of a call, from its parameters and LiteLLM's logging object: provider, model, server and routing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from agentops_otel_litellm.call import Routing, Target
-from agentops_otel_litellm.readers.values import field, keyword, model_name, number, text
-
-Parameters = Mapping[str, Any]
+from agentops_otel_litellm.readers.values import NO_FIELDS, Parameters, field, keyword, model_name, number, text
 
 
 @lru_cache(maxsize=256)
@@ -61,10 +59,15 @@ def _provider_of_prices(priced: str | None) -> str | None:
 
 def read_target(parameters: Parameters, logging: Any) -> Target:
     """The provider, model and server that LiteLLM resolved (in its `logging` object), else those of the parameters."""
-    details = getattr(logging, "model_call_details", None) or {}
-    provider = keyword(details.get("custom_llm_provider")) or keyword(parameters.get("custom_llm_provider"))
-    model = text(details.get("model")) if "custom_llm_provider" in details else None
-    written = text(parameters.get("model"))
+    details = getattr(logging, "model_call_details", None) or NO_FIELDS
+    provider = keyword(details.get("custom_llm_provider")) if details else None
+    if provider is None and "custom_llm_provider" in parameters:
+        provider = keyword(parameters["custom_llm_provider"])
+    model = details.get("model") if "custom_llm_provider" in details else None
+    if model is not None:
+        model = (model if type(model) is str else text(model)) or None
+    written = parameters.get("model")
+    written = (written if type(written) is str else text(written)) or None
     if written is not None and (model is None or provider is None):
         provider, stripped = _provider_and_model(written, provider)
         model = model or stripped
@@ -72,32 +75,42 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
         # For a response from its cache, LiteLLM has the name with the provider.
         stripped = _provider_and_model(written, provider)[1]
         model = stripped if model == f"{provider}/{stripped}" else model
-    url = _resolved_url(details) or text(parameters.get("api_base")) or text(parameters.get("base_url"))
-    address, port = _host_and_port(url.partition("?")[0]) if url else (None, None)
-    return Target(provider=provider, model=model_name(model), address=address, port=port if address else None)
+    address, port = _server(parameters, details)
+    return Target(provider=provider, model=model_name(model), address=address, port=port)
 
 
-def _resolved_url(details: Mapping[str, Any]) -> str | None:
+def _server(parameters: Parameters, details: Mapping[str, Any]) -> tuple[str | None, int | None]:
+    """The host and port to which LiteLLM sends the request, or to which the application wants it to be sent."""
+    url: Any = None
     for name in ("additional_args", "litellm_params"):
         arguments = details.get(name)
         url = arguments.get("api_base") if isinstance(arguments, dict) else None
         if url:
-            return str(url)
-    return None
+            break
+    resolved = str(url) if url else None
+    for name in ("api_base", "base_url"):
+        if resolved is None and name in parameters:
+            resolved = text(parameters[name])
+    address, port = _host_and_port(resolved.partition("?")[0]) if resolved else (None, None)
+    return address, port if address else None
 
 
 def read_routing(parameters: Parameters, logging: Any) -> Routing:
     """LiteLLM's identifiers of the call, and of the deployment to which the Router sends it."""
-    details = getattr(logging, "model_call_details", None) or {}
-    litellm_params = details.get("litellm_params") or parameters
+    details = getattr(logging, "model_call_details", None) or NO_FIELDS
+    model_group = None
     # If `metadata` is a parameter of the provider's API, the Router writes to `litellm_metadata`.
-    metadata = (parameters.get("metadata"), parameters.get("litellm_metadata"))
-    groups = (entries.get("model_group") for entries in metadata if isinstance(entries, dict))
+    for name in ("metadata", "litellm_metadata"):
+        metadata = parameters.get(name)
+        if model_group is None and isinstance(metadata, dict):
+            model_group = model_name(metadata.get("model_group"))
+    model_info = parameters.get("model_info") or (details.get("litellm_params") or parameters).get("model_info")
+    call_id, call_type = details.get("litellm_call_id"), getattr(logging, "call_type", None)
     return Routing(
-        call_id=text(details.get("litellm_call_id")) or text(parameters.get("litellm_call_id")),
-        call_type=text(getattr(logging, "call_type", None)),
-        model_group=next(filter(None, map(model_name, groups)), None),
-        model_id=text(field(parameters.get("model_info") or litellm_params.get("model_info") or {}, "id")),
+        call_id=(call_id if type(call_id) is str else text(call_id)) or text(parameters.get("litellm_call_id")),
+        call_type=(call_type if type(call_type) is str else text(call_type)) or None,
+        model_group=model_group,
+        model_id=text(field(model_info, "id")) if model_info else None,
     )
 
 

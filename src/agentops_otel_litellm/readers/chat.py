@@ -1,0 +1,382 @@
+"""Chats: OpenAI's chat completions, into whose format LiteLLM translates the responses of all providers.
+
+Responses are LiteLLM's `ModelResponse`, chunks its `ModelResponseStream`, and the object that returns the chunks its
+`CustomStreamWrapper`. Format: https://platform.openai.com/docs/api-reference/chat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agentops_otel_litellm.call import Request, Response, Usage
+from agentops_otel_litellm.call.content import Content, Message, Part, Tool
+from agentops_otel_litellm.guard import log_fault
+from agentops_otel_litellm.readers.api_format import (
+    SAMPLING,
+    ApiFormat,
+    ContentReaders,
+    conversation_fields,
+    hidden_params,
+    measure,
+    output_type,
+    reasoning_level,
+    response_model,
+    tool_choice,
+)
+from agentops_otel_litellm.readers.parts import (
+    Draft,
+    blob,
+    content_part,
+    media,
+    plain,
+    reasoning_parts,
+    stored_file,
+    text_parts,
+    tool_call,
+    tool_result,
+)
+from agentops_otel_litellm.readers.prices import price_chat
+from agentops_otel_litellm.readers.streams import Chunks, copy_attributes
+from agentops_otel_litellm.readers.usage import reported_usage
+from agentops_otel_litellm.readers.values import (
+    NO_FIELDS,
+    Parameters,
+    characters,
+    count,
+    elements,
+    field,
+    fields_of,
+    identifier,
+    index,
+    is_collection,
+    keyword,
+    model_name,
+    read_fields,
+    rows_for,
+    text,
+)
+
+
+def _guardrail_id(value: Any) -> str | None:
+    """The id in Bedrock's `guardrailConfig`, without the rest of an ARN, which has the id of the account."""
+    name = field(value, "guardrailIdentifier")
+    return identifier(name.rpartition("/")[2]) if isinstance(name, str) else None
+
+
+_REQUEST = rows_for(
+    Request,
+    {
+        **SAMPLING,
+        "tools": ("tools_count", count),
+        "functions": ("tools_count", count),
+        "tool_choice": ("tool_choice", tool_choice),
+        "reasoning_effort": ("reasoning_level", reasoning_level),
+        "response_format": ("output_type", output_type),
+        "guardrailConfig": ("guardrail_id", _guardrail_id),
+    },
+)
+
+
+def chat_request(parameters: Parameters) -> Request:
+    """Read the request of a chat."""
+    messages = parameters.get("messages")
+    return Request(
+        model=model_name(parameters.get("model")),
+        stream=parameters.get("stream") is True,
+        **conversation_fields(messages, messages),
+        **read_fields(parameters, _REQUEST),
+    )
+
+
+# --- response -------------------------------------------------------------------------------------------------
+
+
+def chat_response(result: Any) -> Response:
+    """Read the complete response of a chat."""
+    response, hidden = fields_of(result), hidden_params(result)
+    reasons: list[str | None] = []
+    contents: list[Any] = []
+    tool_calls_count = 0
+    choices = response.get("choices")
+    for each in choices if type(choices) is list else elements(choices):
+        choice = fields_of(each)
+        message = fields_of(choice.get("message"))
+        reasons.append(keyword(choice.get("finish_reason")))
+        contents.append(message.get("content"))
+        if message.get("tool_calls") is not None:
+            tool_calls_count += len(elements(message["tool_calls"]))
+        tool_calls_count += message.get("function_call") is not None
+    tier, fingerprint = response.get("service_tier"), response.get("system_fingerprint")
+    return Response(
+        id=identifier(response.get("id")),
+        model=response_model(response, hidden),
+        finish_reasons=tuple(reasons),
+        choices_count=len(reasons),
+        content_length=measure(contents)[0],
+        tool_calls_count=tool_calls_count,
+        service_tier=None if tier is None else _service_tier(tier),
+        system_fingerprint=None if fingerprint is None else identifier(fingerprint),
+        cache_hit=True if hidden.get("cache_hit") is True else None,
+    )
+
+
+def _service_tier(value: Any) -> str | None:
+    """The service tier of the response, except `auto`, which LiteLLM sets if it does not know the tier's name."""
+    tier = keyword(value)
+    return None if tier == "auto" else tier
+
+
+# --- stream ---------------------------------------------------------------------------------------------------
+
+
+class ChatChunks(Chunks):
+    """Accumulates a chat stream. Parallel choices and tool calls are distinguished by their indexes."""
+
+    __slots__ = (
+        "_finish_reasons",
+        "_id",
+        "_length",
+        "_model",
+        "_service_tier",
+        "_stream",
+        "_tool_calls",
+    )
+
+    _reads_content = True
+
+    def __init__(self, stream: Any, *, captures_content: bool = False) -> None:
+        super().__init__(stream, captures_content=captures_content)
+        self._stream = stream
+        self._id: str | None = None
+        self._model: str | None = None
+        self._service_tier: str | None = None
+        self._length = 0
+        self._tool_calls: set[tuple[int, int]] = set()
+        """The choice and the index of each tool call; the index of a call in the older field `function_call` is -1."""
+        self._finish_reasons: dict[int, str | None] = {}
+        """Index of a choice → its finish reason, if it was received."""
+
+    def add(self, chunk: Any, received_at: float, /) -> None:
+        """Add a chunk. This runs on the application's thread for each chunk, so it is written without calls for the
+        most frequent chunk, which has a choice with text. `_add_other_output` reads all others.
+        """
+        # The choices of LiteLLM's chunks are in `__dict__`, the fields of choices and deltas in `__pydantic_extra__`.
+        choices = (chunk if isinstance(chunk, dict) else getattr(chunk, "__dict__", NO_FIELDS)).get("choices")
+        for each in choices if type(choices) is list else elements(choices):
+            choice = getattr(each, "__pydantic_extra__", None) or fields_of(each)
+            number, reason, delta = choice.get("index"), choice.get("finish_reason"), choice.get("delta")
+            if type(number) is not int:
+                number = 0  # the provider does not send an index
+            try:
+                if reason is not None or number not in self._finish_reasons:
+                    self._finish_reasons[number] = keyword(reason)
+                delta_fields = getattr(delta, "__pydantic_extra__", None) or NO_FIELDS
+                content = delta_fields.get("content")
+                has_calls = delta_fields.get("tool_calls") is not None or delta_fields.get("function_call") is not None
+                if type(content) is str and content and not has_calls:
+                    self._length += len(content)
+                    has_output = True
+                else:
+                    has_output = self._add_other_output(number, fields_of(delta))
+                if has_output and self.first_token is None:
+                    self.first_token = received_at
+            finally:
+                if self._draft is not None:
+                    self._add_content(number, reason, delta, self._draft)
+        if self._id is None:
+            self._read_identity(fields_of(chunk))
+
+    def _read_identity(self, fields: Mapping[str, Any]) -> None:
+        """Read the facts of the response that every chunk repeats."""
+        self._id, self._model = identifier(fields.get("id")), model_name(fields.get("model"))
+        self._service_tier = _service_tier(fields.get("service_tier"))
+
+    def _add_other_output(self, number: int, delta: Mapping[str, Any]) -> bool:
+        """Count the output in a delta, and return whether it has any: text, reasoning or tool calls."""
+        content, calls = delta.get("content"), delta.get("tool_calls")
+        if content:
+            self._length += characters(content)
+        for call in elements(calls):
+            self._tool_calls.add((number, index(field(call, "index"))))
+        has_legacy_call = delta.get("function_call") is not None
+        if has_legacy_call:
+            self._tool_calls.add((number, -1))
+        return bool(content or calls or has_legacy_call or delta.get("reasoning_content"))
+
+    def _add_content(self, number: int, reason: Any, delta: Any, draft: Draft) -> None:
+        """Add the content of a choice to the messages."""
+        try:
+            draft.add_choice(number, finish_reason=keyword(reason))
+            _add_delta(draft, number, fields_of(delta))
+        except Exception as fault:  # noqa: BLE001 - as in a guard
+            log_fault("reading the content of a chunk", fault)
+
+    def response(self) -> Response:
+        stream, reasons = self._stream, self._finish_reasons
+        indexes = sorted(reasons)
+        cached = getattr(stream, "custom_llm_provider", None) == "cached_response"
+        # If the provider sent no finish reason, LiteLLM invents one for its last chunk, which is not recorded.
+        has_reason = (
+            getattr(stream, "received_finish_reason", "") is not None
+            or getattr(stream, "intermittent_finish_reason", "") is not None
+        )
+        fingerprint = getattr(stream, "system_fingerprint", None)
+        return Response(
+            id=self._id,
+            model=None if cached else self._response_model(),
+            finish_reasons=tuple(map(reasons.get, indexes)) if has_reason else (None,) * len(indexes),
+            choices_count=len(indexes),
+            content_length=self._length,
+            tool_calls_count=len(self._tool_calls),
+            service_tier=self._service_tier,
+            system_fingerprint=None if fingerprint is None else identifier(fingerprint),
+            cache_hit=cached or None,
+        )
+
+    def _response_model(self) -> str | None:
+        """The provider's name of the model.
+
+        Older releases of LiteLLM set the requested name on every chunk and do not keep the provider's. Then the name is
+        known only if it differs from the requested one.
+        """
+        if not hasattr(self._stream, "_provider_response_model"):
+            requested = model_name(getattr(self._stream, "model", None))
+            return None if self._model == requested else self._model
+        return model_name(self._stream._provider_response_model) or self._model  # noqa: SLF001 - not public
+
+    def usage(self) -> Usage | None:
+        return reported_usage(self._stream)
+
+    @property
+    def provider_chunks(self) -> Sequence[Any]:
+        return getattr(self._stream, "chunks", None) or []
+
+    def release(self) -> None:
+        self._stream = copy_attributes(self._stream, *_READ_AT_END)
+
+
+_READ_AT_END = (
+    *("chunks", "model", "_provider_response_model", "system_fingerprint", "custom_llm_provider"),
+    *("received_finish_reason", "intermittent_finish_reason"),
+)
+"""The attributes of a stream that `ChatChunks` reads at the end."""
+
+
+# --- content --------------------------------------------------------------------------------------------------
+
+
+def _request_content(parameters: Parameters) -> Content:
+    """The messages, instructions included, and the tools."""
+    messages = parameters.get("messages")
+    tools = elements(parameters.get("tools")) or elements(parameters.get("functions"))
+    return Content(
+        input=tuple(map(_message, messages)) if is_collection(messages) else None,
+        tools=tuple(map(_tool, tools)) or None,
+    )
+
+
+def _message(item: Any) -> Message:
+    """Read a message of the request. The content of a message with the role `tool` or `function` is a tool's result."""
+    message = fields_of(item)
+    role = text(message.get("role")) or "user"
+    if role in {"tool", "function"}:
+        result = message.get("content")
+        called = message.get("tool_call_id") or message.get("name")
+        return Message(role="tool", parts=(tool_result(called, _texts(result)),), name=text(message.get("name")))
+    return Message(role=role, parts=_parts(message), name=text(message.get("name")))
+
+
+def _texts(content: Any) -> Any:
+    """The output of a tool; a list of parts as one text."""
+    if not is_collection(content):
+        return content
+    return "".join(text(field(part, "text")) or "" for part in content)
+
+
+def _parts(message: Mapping[str, Any]) -> tuple[Part, ...]:
+    """Reasoning, content and tool calls, in the order in which models generate them."""
+    content = message.get("content")
+    content_parts = tuple(map(content_part, content)) if is_collection(content) else text_parts(content)
+    return (
+        *reasoning_parts(message.get("reasoning_content")),
+        *content_parts,
+        *((Part(type="refusal", content=text(message["refusal"])),) if text(message.get("refusal")) else ()),
+        *((_audio(message["audio"]),) if message.get("audio") else ()),
+        *(media("image", field(field(image, "image_url"), "url")) for image in elements(message.get("images"))),
+        *map(_tool_call, elements(message.get("tool_calls"))),
+        *((_tool_call({"function": message["function_call"]}),) if message.get("function_call") else ()),
+    )
+
+
+def _tool_call(call: Any) -> Part:
+    function = fields_of(field(call, "function"))
+    return tool_call(field(call, "id"), function.get("name"), function.get("arguments"))
+
+
+def _audio(audio: Any) -> Part:
+    """The transcript of audio output if there is one, else its data, else the id by which a request refers to it."""
+    transcript = text(field(audio, "transcript"))
+    if transcript is not None:
+        return Part(type="text", content=transcript)
+    known = field(audio, "data")
+    return blob("audio", known) if known else stored_file("audio", field(audio, "id"))
+
+
+def _tool(item: Any) -> Tool:
+    """Read a tool, or an entry of the older parameter `functions`."""
+    known = fields_of(item)
+    function = fields_of(known.get("function") or (known if "name" in known and "type" not in known else None))
+    kind = keyword(known.get("type")) or "function"
+    return Tool(
+        type=kind,
+        name=text(function.get("name") or known.get("name")) or kind,
+        description=text(function.get("description")),
+        parameters=plain(function.get("parameters")),
+    )
+
+
+def _response_content(result: Any) -> tuple[Message, ...]:
+    return tuple(
+        _output_message(fields_of(choice.get("message")), choice)
+        for choice in map(fields_of, elements(field(result, "choices")))
+    )
+
+
+def _output_message(message: Mapping[str, Any], choice: Mapping[str, Any]) -> Message:
+    return Message(
+        role=text(message.get("role")) or "assistant",
+        parts=_parts(message),
+        finish_reason=keyword(choice.get("finish_reason")),
+    )
+
+
+def _add_delta(draft: Draft, number: int, delta: Mapping[str, Any]) -> None:
+    """Add the content of a chunk's delta to the message of the choice with that number."""
+    draft.add_fragment(number, "reasoning", delta.get("reasoning_content"))
+    draft.add_fragment(number, "text", delta.get("content"))
+    draft.add_fragment(number, "refusal", delta.get("refusal"))
+    draft.add_fragment(number, "text", field(delta.get("audio"), "transcript"))
+    for image in elements(delta.get("images")):
+        draft.add(number, media("image", field(field(image, "image_url"), "url")))
+    for call in map(fields_of, elements(delta.get("tool_calls"))):
+        function = fields_of(call.get("function"))
+        draft.add_tool_call(
+            number,
+            key=index(call.get("index")),
+            call_id=call.get("id"),
+            name=function.get("name"),
+            arguments=function.get("arguments"),
+        )
+    if delta.get("function_call") is not None:
+        function = fields_of(delta["function_call"])
+        draft.add_tool_call(number, key=-1, name=function.get("name"), arguments=function.get("arguments"))
+
+
+CHAT = ApiFormat(
+    request=chat_request,
+    response=chat_response,
+    chunks=ChatChunks,
+    price=price_chat,
+    content=ContentReaders(request=_request_content, response=_response_content),
+)

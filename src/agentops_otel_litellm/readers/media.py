@@ -1,0 +1,291 @@
+"""Images, speech, transcriptions and videos.
+
+Sizes, durations and counts are read; media are recorded without their data. Responses are LiteLLM's `ImageResponse`,
+`HttpxBinaryResponseContent`, `TranscriptionResponse` and `VideoObject`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from agentops_otel_litellm.call import Cost, Request, Response
+from agentops_otel_litellm.call.content import Content, Message, Part
+from agentops_otel_litellm.providers import provider_named
+from agentops_otel_litellm.readers.api_format import (
+    ApiFormat,
+    ContentReaders,
+    default_request,
+    default_response,
+    no_usage,
+    read_cost,
+    read_unit_cost,
+)
+from agentops_otel_litellm.readers.parts import blob, media, text_parts
+from agentops_otel_litellm.readers.usage import read_media_usage
+from agentops_otel_litellm.readers.values import (
+    Parameters,
+    count,
+    elements,
+    field,
+    fields_of,
+    file_size,
+    identifier,
+    integer,
+    keyword,
+    length,
+    number,
+    quantity,
+    read_fields,
+    rows_for,
+    text,
+)
+
+# --- images ---------------------------------------------------------------------------------------------------
+
+
+_IMAGE = rows_for(
+    Request,
+    {
+        "prompt": ("content_length", length),
+        "n": ("choice_count", integer),
+        "size": ("resolution", keyword),
+        "quality": ("quality", keyword),
+        "style": ("style", keyword),
+        "output_format": ("output_format", keyword),
+        "response_format": ("response_format", keyword),
+    },
+)
+
+
+def image_request(parameters: Parameters) -> Request:
+    return replace(
+        default_request(parameters),
+        images_count=_images_count(parameters.get("image")),
+        output_type="image",
+        **read_fields(parameters, _IMAGE),
+    )
+
+
+def _images_count(image: Any) -> int | None:
+    """The number of images to edit. Only a list contains several: a tuple is one file with its name and type."""
+    return len(image) if isinstance(image, list) else None if image is None else 1
+
+
+def image_response(result: Any) -> Response:
+    """Read the number of images. Their size and quality are left out, because LiteLLM may have guessed them."""
+    return replace(default_response(result), images_count=count(field(result, "data")))
+
+
+def _image_content(parameters: Parameters) -> Content:
+    """The prompt, and the images that are to be edited."""
+    return Content(
+        input=_user_message(*text_parts(parameters.get("prompt")), *_uploaded_images(parameters.get("image")))
+    )
+
+
+def _image_messages(result: Any) -> tuple[Message, ...]:
+    """Each image is a message of its own, with the revised prompt."""
+    return tuple(
+        Message(role="assistant", parts=(*text_parts(image.get("revised_prompt")), *_image_parts(image)))
+        for image in map(fields_of, elements(field(result, "data")))
+    )
+
+
+def _image_parts(image: Any) -> Iterator[Part]:
+    if text(image.get("url")):
+        yield media("image", image["url"])
+    elif text(image.get("b64_json")):
+        yield blob("image", image["b64_json"])
+
+
+IMAGE = ApiFormat(
+    request=image_request,
+    response=image_response,
+    usage=read_media_usage,
+    cost=read_unit_cost,
+    content=ContentReaders(request=_image_content, response=_image_messages),
+)
+
+
+# --- speech ---------------------------------------------------------------------------------------------------
+
+
+_SPEECH = rows_for(
+    Request,
+    {
+        "input": ("content_length", length),
+        "voice": ("voice", keyword),
+        "response_format": ("response_format", keyword),
+        "speed": ("speed", number),
+    },
+)
+
+
+def speech_request(parameters: Parameters) -> Request:
+    return replace(default_request(parameters), output_type="speech", **read_fields(parameters, _SPEECH))
+
+
+def speech_response(result: Any) -> Response:
+    """Read the size of the audio, if the HTTP client has received all of it."""
+    content = field(field(result, "response"), "_content")
+    return replace(default_response(result), size=len(content) if isinstance(content, bytes) else None)
+
+
+def speech_cost(result: Any) -> Cost | None:
+    """Read LiteLLM's price, and whether it is a price per character. Other prices are per token, of estimated
+    tokens.
+    """
+    cost, hidden = read_cost(result), getattr(result, "_hidden_params", None)
+    name, prices = text(field(hidden, "litellm_model_name")), getattr(sys.modules.get("litellm"), "model_cost", {})
+    if cost is None or name is None:
+        return cost
+    price = prices.get(name) or prices.get(name.partition("/")[2])
+    return replace(cost, per_unit=field(price, "input_cost_per_character") is not None)
+
+
+def _speech_content(parameters: Parameters) -> Content:
+    return Content(
+        instructions=text_parts(parameters.get("instructions")) or None,
+        input=_user_message(*text_parts(parameters.get("input"))),
+    )
+
+
+SPEECH = ApiFormat(
+    request=speech_request,
+    response=speech_response,
+    usage=no_usage,
+    cost=speech_cost,
+    content=ContentReaders(request=_speech_content),
+)
+
+
+# --- transcriptions -------------------------------------------------------------------------------------------
+
+
+_TRANSCRIPTION = rows_for(
+    Request,
+    {
+        "file": ("file_size", file_size),
+        "prompt": ("content_length", length),
+        "language": ("language", keyword),
+        "response_format": ("response_format", keyword),
+        "temperature": ("temperature", number),
+    },
+)
+_TRANSCRIPT = rows_for(
+    Response,
+    {
+        "text": ("content_length", length),
+        "duration": ("media_duration", number),
+        "words": ("words_count", count),
+        "segments": ("segments_count", count),
+    },
+)
+
+
+def transcription_request(parameters: Parameters) -> Request:
+    return replace(default_request(parameters), **read_fields(parameters, _TRANSCRIPTION))
+
+
+def transcription_response(result: Any) -> Response:
+    """Read a transcript. The language is read only if LiteLLM returns the provider's transcript unchanged. For other
+    providers LiteLLM sets it to English, whatever was spoken.
+    """
+    transcript, hidden = fields_of(result), getattr(result, "_hidden_params", None)
+    provider = provider_named(keyword(field(hidden, "custom_llm_provider")) or "")
+    return replace(
+        default_response(result),
+        language=keyword(transcript.get("language")) if provider.returns_transcripts_unchanged else None,
+        **read_fields(transcript, _TRANSCRIPT),
+    )
+
+
+def _transcription_content(parameters: Parameters) -> Content:
+    """The sound, and the prompt that may improve its transcription."""
+    return Content(input=_user_message(blob("audio", None), *text_parts(parameters.get("prompt"))))
+
+
+def _transcription_messages(result: Any) -> tuple[Message, ...]:
+    return (Message(role="assistant", parts=text_parts(field(result, "text"))),)
+
+
+TRANSCRIPTION = ApiFormat(
+    request=transcription_request,
+    response=transcription_response,
+    usage=read_media_usage,
+    cost=read_unit_cost,
+    content=ContentReaders(request=_transcription_content, response=_transcription_messages),
+)
+
+
+# --- videos ---------------------------------------------------------------------------------------------------
+
+
+_VIDEO = rows_for(
+    Request,
+    {
+        "prompt": ("content_length", length),
+        "seconds": ("media_duration", quantity),
+        "size": ("resolution", keyword),
+        "video_id": ("resource_id", identifier),
+        "character_id": ("resource_id", identifier),
+        "video": ("file_size", file_size),
+        "limit": ("page_size", integer),
+    },
+)
+_VIDEO_RESULT = rows_for(
+    Response,
+    {
+        "data": ("results_count", count),
+        "seconds": ("media_duration", quantity),
+        "size": ("resolution", keyword),
+        "status": ("job_status", keyword),
+        "progress": ("progress", integer),
+    },
+)
+
+
+def video_request(parameters: Parameters) -> Request:
+    return replace(default_request(parameters), **read_fields(parameters, _VIDEO))
+
+
+def video_response(result: Any) -> Response:
+    """Read the state of a video, a list of videos, or the bytes of a video."""
+    if isinstance(result, bytes):
+        return Response(size=len(result))
+    return replace(default_response(result), **read_fields(fields_of(result), _VIDEO_RESULT))
+
+
+def _video_content(parameters: Parameters) -> Content:
+    return Content(
+        input=_user_message(*text_parts(parameters.get("prompt")), *_uploaded_images(parameters.get("input_reference")))
+    )
+
+
+VIDEO = ApiFormat(
+    request=video_request,
+    response=video_response,
+    usage=no_usage,
+    cost=read_unit_cost,
+    content=ContentReaders(request=_video_content),
+)
+"""The response has no content: the video is downloaded later, as bytes."""
+
+
+# --- content of several media ---------------------------------------------------------------------------------
+
+
+def _user_message(*parts: Part) -> tuple[Message, ...] | None:
+    return (Message(role="user", parts=parts),) if parts else None
+
+
+def _uploaded_images(image: Any) -> Iterator[Part]:
+    """The application's image files, which are not read. A list has several files; a tuple is one file with name and
+    type.
+    """
+    for each in image if isinstance(image, list) else () if image is None else (image,):
+        is_url = isinstance(each, str) and (each.startswith(("http://", "https://", "data:")))
+        yield media("image", each) if is_url else blob("image", None)

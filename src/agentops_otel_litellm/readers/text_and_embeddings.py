@@ -1,0 +1,240 @@
+"""Text completions and embeddings, whose requests have prompts or inputs instead of messages.
+
+Responses are LiteLLM's `TextCompletionResponse` and `EmbeddingResponse`. LiteLLM makes the stream of a text completion
+from a chat stream. Formats: https://platform.openai.com/docs/api-reference/completions and …/embeddings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from agentops_otel_litellm.call import Request, Response, Usage
+from agentops_otel_litellm.call.content import Content, Message
+from agentops_otel_litellm.providers import provider_named
+from agentops_otel_litellm.readers.api_format import (
+    SAMPLING,
+    ApiFormat,
+    ContentReaders,
+    cache_hit,
+    hidden_params,
+    response_model,
+    streamed,
+)
+from agentops_otel_litellm.readers.chat import ChatChunks
+from agentops_otel_litellm.readers.parts import text_parts
+from agentops_otel_litellm.readers.prices import price_chat
+from agentops_otel_litellm.readers.streams import frame_of
+from agentops_otel_litellm.readers.usage import read_usage
+from agentops_otel_litellm.readers.values import (
+    Parameters,
+    characters,
+    elements,
+    field,
+    fields_of,
+    identifier,
+    integer,
+    is_collection,
+    keyword,
+    model_name,
+    read_fields,
+    rows_for,
+    text,
+    texts,
+)
+
+_TEXT = rows_for(Request, SAMPLING)
+_EMBEDDING = rows_for(
+    Request,
+    {
+        "dimensions": ("dimensions", integer),
+        "encoding_format": ("encoding_formats", texts),
+    },
+)
+
+
+def text_request(parameters: Parameters) -> Request:
+    """Read the request of a text completion."""
+    inputs, length = _prompts(parameters.get("prompt"))
+    return Request(
+        model=model_name(parameters.get("model")),
+        stream=streamed(parameters),
+        inputs_count=inputs,
+        content_length=length,
+        **read_fields(parameters, _TEXT),
+    )
+
+
+def embedding_request(parameters: Parameters) -> Request:
+    """Read the request of an embedding."""
+    inputs, length = _prompts(parameters.get("input"))
+    return Request(
+        model=model_name(parameters.get("model")),
+        inputs_count=inputs,
+        content_length=length,
+        **read_fields(parameters, _EMBEDDING),
+    )
+
+
+def _prompts(parameter: Any) -> tuple[int | None, int | None]:
+    """The number of prompts, and the number of their characters; `None` if it is unknown.
+
+    The parameter is a string, a list of strings, a list of token ids, or a list of lists of token ids.
+    """
+    if isinstance(parameter, str):
+        return 1, len(parameter)
+    if not is_collection(parameter) or not parameter:
+        return None, None
+    if isinstance(next(iter(parameter)), int):
+        return 1, None
+    return len(parameter), sum(map(len, parameter)) if all(isinstance(item, str) for item in parameter) else None
+
+
+# --- responses ------------------------------------------------------------------------------------------------
+
+
+def text_response(result: Any) -> Response:
+    """Read the complete response of a text completion."""
+    response, hidden = fields_of(result), hidden_params(result)
+    choices = [fields_of(choice) for choice in elements(response.get("choices"))]
+    return Response(
+        id=identifier(response.get("id")),
+        model=response_model(response, hidden),
+        finish_reasons=tuple([keyword(choice.get("finish_reason")) for choice in choices]),
+        choices_count=len(choices),
+        content_length=sum(characters(choice.get("text")) for choice in choices),
+        system_fingerprint=identifier(response.get("system_fingerprint")),
+        cache_hit=cache_hit(result),
+    )
+
+
+def embedding_response(result: Any) -> Response:
+    """Read the response of an embedding. The vectors are not read, except for their dimension."""
+    response, hidden = fields_of(result), hidden_params(result)
+    vector = field(next(iter(elements(response.get("data"))), None), "embedding")
+    return Response(
+        model=response_model(response, hidden),
+        dimension_count=len(vector) if isinstance(vector, list) else None,
+        cache_hit=cache_hit(result),
+    )
+
+
+def embedding_usage(result: Any) -> Usage | None:
+    """Read the usage without output tokens, for which LiteLLM sets a 0.
+
+    `None` if the provider has not counted it. The usage of embeddings that LiteLLM has cached one by one is not the
+    provider's: each has an equal share of the tokens it was counted with, or an estimate. Usage by modality always is
+    the provider's: Gemini counts all modalities except text, and Cohere nearly always counts.
+    """
+    hidden = hidden_params(result)
+    if cache_hit(result) and "cache_key" not in hidden:
+        return None
+    usage = read_usage(result)
+    if usage is None:
+        return None
+    if (
+        not provider_named(keyword(hidden.get("custom_llm_provider")) or "").counts_embeddings
+        and usage.input_text is None
+        and usage.input_image is None
+    ):
+        return None
+    return replace(usage, output=None)
+
+
+# --- stream of a text completion ------------------------------------------------------------------------------
+
+
+class TextChunks(ChatChunks):
+    """Accumulates the stream of a text completion, which LiteLLM makes from a chat stream."""
+
+    __slots__ = ()
+
+    def add(self, chunk: Any, received_at: float, /) -> None:
+        fields = fields_of(chunk)
+        for choice in map(fields_of, elements(fields.get("choices"))):
+            number, reason = choice.get("index"), choice.get("finish_reason")
+            if type(number) is not int:
+                number = 0  # the provider does not send an index
+            try:
+                if reason is not None or number not in self._finish_reasons:
+                    self._finish_reasons[number] = keyword(reason)
+                # For a response from its cache, LiteLLM returns the chunks of a chat.
+                content = choice["text"] if "text" in choice else field(choice.get("delta"), "content")
+                self._length += characters(content)
+                if content and self.first_token is None:
+                    self.first_token = received_at
+            finally:
+                if self._draft is not None:
+                    delta = {"content": choice["text"]} if "text" in choice else choice.get("delta")
+                    self._add_content(number, reason, delta, self._draft)
+        if self._id is None:
+            self._find_chat()
+            self._read_identity(fields)
+
+    def _find_chat(self) -> None:
+        """Replace the stream by the chat stream from which LiteLLM makes it, which has the usage."""
+        if getattr(self._stream, "chunks", None) is None:
+            self._stream = _chat_stream(self._stream)
+
+    def release(self) -> None:
+        self._find_chat()
+        super().release()
+
+    def response(self) -> Response:
+        return replace(super().response(), tool_calls_count=None)
+
+
+def _chat_stream(stream: Any) -> Any:
+    """The chat stream from which LiteLLM makes a text completion stream.
+
+    For OpenAI, the text completion stream is a generator, and the chat stream is a variable of the suspended
+    generator. An asynchronous generator is wrapped in a second one.
+    """
+    inner = getattr(stream, "completion_stream", None)
+    while (frame := frame_of(inner)) is not None:
+        inner = frame.f_locals.get("streamwrapper") or frame.f_locals.get("response")
+    return inner
+
+
+# --- content --------------------------------------------------------------------------------------------------
+
+
+def _text_content(parameters: Parameters) -> Content:
+    """Each prompt of a text completion is a message of its own."""
+    prompt = parameters.get("prompt")
+    prompts = elements(prompt) if is_collection(prompt) else (prompt,)
+    return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)) or None)
+
+
+def _text_messages(result: Any) -> tuple[Message, ...]:
+    """Read a text completion: each choice is a message."""
+    return tuple(
+        Message(
+            role="assistant",
+            parts=text_parts(choice.get("text")),
+            finish_reason=keyword(choice.get("finish_reason")),
+        )
+        for choice in map(fields_of, elements(field(result, "choices")))
+    )
+
+
+def _embedding_content(parameters: Parameters) -> Content:
+    """The input texts. Inputs that are tokens are omitted. (Texts that are images are recognised later.)"""
+    value = parameters.get("input")
+    inputs = elements(value) if is_collection(value) else (value,)
+    return Content(texts=tuple(known for each in inputs if (known := text(each)) is not None) or None)
+
+
+TEXT = ApiFormat(
+    request=text_request,
+    response=text_response,
+    chunks=TextChunks,
+    price=price_chat,
+    content=ContentReaders(request=_text_content, response=_text_messages),
+)
+EMBEDDING = ApiFormat(
+    request=embedding_request,
+    response=embedding_response,
+    usage=embedding_usage,
+    content=ContentReaders(request=_embedding_content),
+)
