@@ -42,7 +42,8 @@ from agentops_otel_litellm.exporters.console.exporter import HINT
 from agentops_otel_litellm.exporters.console.formatting import dollars, duration, printable, tokens
 from agentops_otel_litellm.exporters.console.line import COLUMNS
 from agentops_otel_litellm.open_spans import OPEN_SPANS, OpenSpans
-from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
+from agentops_otel_litellm.semconv import VOCABULARIES
+from agentops_otel_litellm.semconv.convention import Vocabulary
 from support.console_environment import plain_environment  # noqa: F401 - a fixture
 
 Attributes = dict[str, AttributeValue]

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.open_streams import OPEN_STREAMS
-from agentops_otel_litellm.semconv import metrics as rows
+from agentops_otel_litellm.semconv import instruments as rows
 from agentops_otel_litellm.settings import wants_newest_conventions
 from support.apps import MESSAGES, App
 from support.conventions import METRICS

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import App, Call, Failure, Request, Routing, StreamOutcome, Target, Timing
-from agentops_otel_litellm.call.content import Content
+from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.attempts import AttemptTracker
 from agentops_otel_litellm.invocation.logging_objects import mark_as_known

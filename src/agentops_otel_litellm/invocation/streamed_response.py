@@ -9,7 +9,7 @@ from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.chunk_times import ChunkTimes
 
 if TYPE_CHECKING:
-    from agentops_otel_litellm.call.content import Message
+    from agentops_otel_litellm.content_records import Message
     from agentops_otel_litellm.readers import Chunks, Transcript
 
 _READING_CONTENT = guard("reading the content of a chunk")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from agentops_otel_litellm.call.content import Content, Document, Message
+from agentops_otel_litellm.content_records import Content, Document, Message
 
 Parameters = Mapping[str, Any]
 

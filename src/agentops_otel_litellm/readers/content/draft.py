@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentops_otel_litellm.call.content import Message, Part, PartType
+from agentops_otel_litellm.content_records import Message, Part, PartType
 from agentops_otel_litellm.readers.content.parts import tool_call
 
 

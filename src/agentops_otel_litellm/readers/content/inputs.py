@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentops_otel_litellm.call.content import Content, Message
+from agentops_otel_litellm.content_records import Content, Message
 from agentops_otel_litellm.readers.content.chat import content_part
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
 from agentops_otel_litellm.readers.content.parts import text_parts

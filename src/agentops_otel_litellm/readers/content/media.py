@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from agentops_otel_litellm.call.content import Content, Message, Part
+from agentops_otel_litellm.content_records import Content, Message, Part
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
 from agentops_otel_litellm.readers.content.parts import blob, media, text_parts
 from agentops_otel_litellm.readers.values import elements, field, fields_of, text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agentops_otel_litellm.call.content import Content, Message, Modality, Part, Tool
+from agentops_otel_litellm.content_records import Content, Message, Modality, Part, Tool
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
 from agentops_otel_litellm.readers.content.draft import Draft
 from agentops_otel_litellm.readers.content.parts import blob, media, plain, stored_file, tool_call, tool_result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from agentops_otel_litellm.call.content import Content, Message, Part, Tool
+from agentops_otel_litellm.content_records import Content, Message, Part, Tool
 from agentops_otel_litellm.readers.content.chat import content_part
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
 from agentops_otel_litellm.readers.content.draft import Draft

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agentops_otel_litellm.call.content import Content, Document, Json, Message
+from agentops_otel_litellm.content_records import Content, Document, Json, Message
 from agentops_otel_litellm.readers.content.content_readers import ContentReaders, Parameters
 from agentops_otel_litellm.readers.content.parts import blob, media, plain, stored_file, text_parts
 from agentops_otel_litellm.readers.values import elements, field, fields_of, integer, is_collection, number, text, texts
