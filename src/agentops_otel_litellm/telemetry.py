@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
 from opentelemetry.context import Context
@@ -38,13 +38,21 @@ from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.completion_hook import Hook
-    from agentops_otel_litellm.invocation.trace_cost import TraceCost
 
 logger = logging.getLogger(__name__)
 
 _DEFAULTS = Settings()
 _DEFAULT_LIMIT = 128
 """Maximum number of attributes of a span by the specification, if the span has no known limit."""
+
+
+class TraceCost(Protocol):
+    """The sum of the costs of a trace's calls."""
+
+    def add_ended_call(self, span: Span, call: Call) -> Call:
+        """Add the cost of the call. Return the call, with the sum if its span is the trace's first and the sum is
+        known.
+        """
 
 
 class Telemetry:

@@ -172,7 +172,8 @@ def _categorised(failure: Failure, provider: str | None, stream: Stream | None) 
     if failure.message is not None:
         return failure
     category = _category(failure)
-    # An error after the first chunk, or an error of an unknown kind within a stream, has interrupted the stream.
+    # An error after the first chunk, or an error of an unknown kind within a stream, has interrupted the stream. Any
+    # other category is the same within a stream: a 429 is a `rate_limit`, which `RETRYABLE` lists as retryable.
     if stream is not None and (
         category is None or (category in {"connection", "server_error"} and stream.chunk_count > 0)
     ):

@@ -1,4 +1,4 @@
-"""Streams: what LiteLLM and the provider report incompletely is dropped, and statistics are computed."""
+"""Streams: drop token counts and finish reasons that were reported only in part, and compute statistics."""
 
 from __future__ import annotations
 

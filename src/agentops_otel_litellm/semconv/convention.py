@@ -23,6 +23,7 @@ WRITTEN = (
 )
 """Records, in the order in which they are written. If a span has too many attributes, the SDK evicts the first ones."""
 _OTHERS = WRITTEN.index("cost")
+"""The position of records that are not in `WRITTEN`."""
 
 
 @dataclass(frozen=True, slots=True)

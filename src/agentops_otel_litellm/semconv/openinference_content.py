@@ -36,10 +36,12 @@ _METADATA = {"index": "index", "title": "title", "uri": "url"}
 
 
 def input_messages(content: Content, max_attributes: int) -> Attributes:
+    """The messages of the input. If they exceed the maximum, the instructions and the last messages."""
     return fit_input(content, _message, max_attributes)
 
 
 def output_messages(content: Content, max_attributes: int) -> Attributes:
+    """The messages of the response, one for each choice."""
     return number_items(fit_items(map(_message, output_turns(content)), max_attributes))
 
 
@@ -49,10 +51,12 @@ def tools(content: Content, max_attributes: int) -> Attributes:
 
 
 def prompts(content: Content, max_attributes: int) -> Attributes:
+    """The prompts of a text completion."""
     return number_items(fit_items(([{"prompt.text": _only(turn)}] for turn in input_turns(content)), max_attributes))
 
 
 def choices(content: Content, max_attributes: int) -> Attributes:
+    """The choices of a text completion."""
     return number_items(
         fit_items(([{"completion.text": _only(turn)}] for turn in output_turns(content)), max_attributes)
     )
@@ -108,11 +112,9 @@ def _calls(turn: Turn) -> list[Group]:
 
 def input_value(content: Content, max_attributes: int) -> Attributes:
     """The whole conversation, as one value."""
-    return (
-        value({"messages": list(map(openai_message, input_turns(content)))}, max_attributes)
-        if content.input is not None
-        else {}
-    )
+    if content.input is None:
+        return {}
+    return value({"messages": list(map(openai_message, input_turns(content)))}, max_attributes)
 
 
 def output_value(content: Content, max_attributes: int) -> Attributes:
@@ -126,10 +128,12 @@ def output_value(content: Content, max_attributes: int) -> Attributes:
 
 
 def embeddings(content: Content, max_attributes: int) -> Attributes:
+    """The texts of an embedding. Their vectors are not recorded."""
     return number_items(fit_items(([{"embedding.text": text}] for text in content.texts or ()), max_attributes))
 
 
 def request_documents(content: Content, max_attributes: int) -> Attributes:
+    """The documents that a reranking ranks."""
     return _documents(content.documents or (), max_attributes)
 
 
@@ -141,6 +145,7 @@ def ranked_documents(content: Content, max_attributes: int) -> Attributes:
 
 
 def found_documents(content: Content, max_attributes: int) -> Attributes:
+    """The results of a search."""
     return _documents(content.results or (), max_attributes)
 
 
@@ -194,6 +199,7 @@ def ranking_value(content: Content, max_attributes: int) -> Attributes:
 
 
 def query_value(content: Content, max_attributes: int) -> Attributes:
+    """The query of a search, as one value."""
     text = query(content)
     return {} if text is None else value(text, max_attributes)
 
@@ -204,6 +210,7 @@ def results_value(content: Content, max_attributes: int) -> Attributes:
 
 
 def query(content: Content) -> str | None:
+    """All queries, one in each line."""
     return None if content.query is None else "\n".join(content.query)
 
 
