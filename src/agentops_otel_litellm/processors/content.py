@@ -63,7 +63,7 @@ _EDITING = guard("redacting the content of a call")
 
 
 def drop_content(call: Call) -> Call:
-    """Drop the content of a call, because content is recorded nowhere."""
+    """Return the call without its content, for whatever does not record content."""
     return call if call.content is None else replace(call, content=None)
 
 

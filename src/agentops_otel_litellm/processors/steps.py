@@ -35,40 +35,36 @@ Processor = Callable[[Call], Call]
 
 
 class Step(NamedTuple):
-    """A processor, and the fields of a call without which it has nothing to do."""
+    """A processor, and the field of a call without which it has nothing to do."""
 
     process: Processor
-    needs: frozenset[str]
+    needs: str | None = None
 
 
 def pipeline(
     settings: Settings, price_unmapped: Callable[[Call], Cost | None], *, records_content: bool
 ) -> tuple[Step, ...]:
-    """Return the steps, in order, for the user's settings. A step is skipped for a call that lacks a field it needs.
+    """Return the steps, in order, for the user's settings. A step is skipped for a call that lacks the field it needs.
 
     `price_unmapped` computes the cost of a call whose model has no price in LiteLLM. `records_content` is whether
     content is recorded on spans, in events or by a completion hook. If it is false, the last step drops the content.
     """
-    user_prices = () if settings.prices is None else (_step(create_user_price_processor(read_prices(settings.prices))),)
+    user_prices = () if settings.prices is None else (Step(create_user_price_processor(read_prices(settings.prices))),)
     return (
-        _step(create_provider_processor(dict(settings.model_providers))),
-        _step(drop_partial_output_count, "stream", "usage"),
+        Step(create_provider_processor(dict(settings.model_providers))),
+        Step(drop_partial_output_count, "stream"),
         *user_prices,
-        _step(move_cached_usage_to_saved, "response"),
-        _step(drop_incomplete_finish_reasons, "stream", "response"),
-        _step(add_stream_statistics, "stream"),
-        _step(count_retries, "attempts"),
-        _step(set_deployment, "attempts", "routing"),
-        _step(categorise_failure),
-        _step(drop_unknown_cost, "cost"),
-        _step(create_package_price_processor(price_unmapped), "usage"),
-        _step(drop_unneeded_estimate if settings.estimate_usage else drop_estimate, "estimate"),
-        _step(_content_processor(settings) if records_content else drop_content, "content"),
+        Step(move_cached_usage_to_saved, "response"),
+        Step(drop_incomplete_finish_reasons, "stream"),
+        Step(add_stream_statistics, "stream"),
+        Step(count_retries, "attempts"),
+        Step(set_deployment, "routing"),
+        Step(categorise_failure),
+        Step(drop_unknown_cost, "cost"),
+        Step(create_package_price_processor(price_unmapped), "usage"),
+        Step(drop_unneeded_estimate if settings.estimate_usage else drop_estimate, "estimate"),
+        Step(_content_processor(settings) if records_content else drop_content, "content"),
     )
-
-
-def _step(process: Processor, *needs: str) -> Step:
-    return Step(process, frozenset(needs))
 
 
 def _content_processor(settings: Settings) -> Processor:
