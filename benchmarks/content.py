@@ -16,9 +16,8 @@ from dataclasses import replace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 
-from agentops_otel_litellm.call import Call, Timing
-from agentops_otel_litellm.call.request import Target
-from agentops_otel_litellm.processors import pipeline
+from agentops_otel_litellm.call import Call, Target, Timing
+from agentops_otel_litellm.processors.steps import pipeline
 from agentops_otel_litellm.readers.chat import CHAT
 from agentops_otel_litellm.semconv import choose_vocabularies
 from agentops_otel_litellm.settings import Settings
@@ -57,7 +56,7 @@ def telling(mode: str) -> tuple[Telemetry, Callable[[Call], Call]]:
     """What writes spans, and the last of its processors, which edits content."""
     settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode})
     telemetry = Telemetry(choose_vocabularies(settings), settings=settings, tracer_provider=TracerProvider())
-    return telemetry, pipeline(settings, lambda _call: None, records_content=True)[-1]
+    return telemetry, pipeline(settings, lambda _call: None, records_content=True)[-1].process
 
 
 def costs(size: int, of_one: int) -> tuple[float, float, float]:

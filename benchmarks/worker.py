@@ -26,7 +26,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 
 from agentops_otel_litellm import LiteLLMInstrumentor
-from agentops_otel_litellm.semconv.metrics import RELEASED
+from agentops_otel_litellm.semconv.instruments import RELEASED
 
 PEERS = {
     "openinference": "openinference.instrumentation.litellm",

@@ -16,11 +16,11 @@ from agentops_otel_litellm.operations import BILLED, OPERATIONS
 from agentops_otel_litellm.readers import API_FORMATS
 from agentops_otel_litellm.readers.api_format import no_cost
 from agentops_otel_litellm.readers.streams import Chunks
-from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary
+from agentops_otel_litellm.semconv import VOCABULARIES
+from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import EXCEPTION
+from agentops_otel_litellm.semconv.instruments import METRICS, NEWEST, Metric
 from agentops_otel_litellm.semconv.llm import ATTEMPT
-from agentops_otel_litellm.semconv.metrics import METRICS, Metric
-from agentops_otel_litellm.semconv.newest_metrics import NEWEST
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.variables import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings
 

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
         Timing,
         Usage,
     )
-    from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
+    from agentops_otel_litellm.content_records import Content, Document, Message, Part, Tool
     from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
     from agentops_otel_litellm.sdk.flush import flush
     from agentops_otel_litellm.sdk.init import init
-    from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary, always
+    from agentops_otel_litellm.semconv import VOCABULARIES
+    from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary, always
 
 __all__ = [
     "VOCABULARIES",
@@ -64,7 +65,7 @@ __all__ = [
     "flush",
     "init",
 ]
-_HOMES = ("instrumentor", "sdk.init", "sdk.flush", "call", "call.content", "semconv")
+_HOMES = ("instrumentor", "sdk.init", "sdk.flush", "call", "content_records", "semconv", "semconv.convention")
 
 
 def __getattr__(name: str) -> object:

@@ -21,6 +21,7 @@ MAX_CONTENT_DEPTH = 24
 """Maximum nesting of a structure in message content, such as a tool's arguments, which is itself nested in four others.
 """
 _INTEGERS = range(-(2**63), 2**63)
+_TEXT = frozenset({str})
 
 
 def clean_text(text: str) -> str:
@@ -43,6 +44,8 @@ def clean_attributes(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]
             if value not in _INTEGERS:
                 continue
             known = value
+        elif kind is tuple and _TEXT.issuperset(map(type, value)) and "".join(value).isascii():
+            known = list(value)
         else:
             known = _clean_other(value)
         cleaned[name if name.isascii() else clean_text(name)] = known

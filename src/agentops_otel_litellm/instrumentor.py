@@ -129,8 +129,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.patching.traced_functions import TRACING
         from agentops_otel_litellm.semconv import choose_vocabularies
-        from agentops_otel_litellm.semconv.metrics import METRICS
-        from agentops_otel_litellm.semconv.newest_metrics import NEWEST_METRICS
+        from agentops_otel_litellm.semconv.instruments import METRICS, NEWEST_METRICS
         from agentops_otel_litellm.telemetry import Telemetry
 
         settings = Settings.from_environment()

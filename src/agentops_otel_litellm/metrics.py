@@ -24,7 +24,7 @@ from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.semconv.metrics import METRICS, Dimensions, Metric
+from agentops_otel_litellm.semconv.instruments import METRICS, Dimensions, Metric
 from agentops_otel_litellm.version import SCOPE
 
 Record = Callable[..., None]
@@ -78,7 +78,8 @@ class Metrics:
         self._waiting_values += len(self._recorded) + (call.stream.chunk_count if call.stream else 0)
         self._collections.waiting[id(self)] = self
         if self._waiting_values > self.WAITING_LIMIT:
-            BACKGROUND.submit(self.record_waiting)
+            with guard("queueing a call for the metrics"):
+                BACKGROUND.submit(self.record_waiting)
 
     def record_waiting(self) -> None:
         """Record the values of all queued calls. The lock makes a collection of metrics wait for them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
 from opentelemetry.context import Context
@@ -26,26 +26,33 @@ from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.pricing.package_prices import PackagePrices
-from agentops_otel_litellm.processors import pipeline
 from agentops_otel_litellm.processors.content import drop_content
-from agentops_otel_litellm.semconv import Vocabulary
-from agentops_otel_litellm.semconv.convention import UNLIMITED
+from agentops_otel_litellm.processors.steps import pipeline
+from agentops_otel_litellm.semconv.convention import UNLIMITED, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTION, EXCEPTION_EVENT, INFERENCE
+from agentops_otel_litellm.semconv.instruments import METRICS, Metric
 from agentops_otel_litellm.semconv.llm import ATTEMPT, ATTEMPT_EVENT
-from agentops_otel_litellm.semconv.metrics import METRICS, Metric
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.exporters.completion_hook import Hook
-    from agentops_otel_litellm.invocation.nesting import TraceCost
 
 logger = logging.getLogger(__name__)
 
 _DEFAULTS = Settings()
 _DEFAULT_LIMIT = 128
 """Maximum number of attributes of a span by the specification, if the span has no known limit."""
+
+
+class TraceCost(Protocol):
+    """The sum of the costs of a trace's calls."""
+
+    def add_ended_call(self, span: Span, call: Call) -> Call:
+        """Add the cost of the call. Return the call, with the sum if its span is the trace's first and the sum is
+        known.
+        """
 
 
 class Telemetry:
@@ -126,45 +133,53 @@ class Telemetry:
         """Process the call and record it on the span. If an exception of a signal handler has interrupted this, it is
         called `again`, and emits no events, which may have been emitted before.
         """
-        for processor in self._pipeline:
-            try:  # not a guard: entering a dozen guards costs as much as the processors
-                call = processor(call)
-            except Exception as fault:  # noqa: BLE001, PERF203 - must not reach the app; `try` costs nothing
-                log_fault(f"the processor {processor.__name__}", fault)
-        if trace_cost is not None:
-            with guard("summing the cost of a trace"):
-                call = trace_cost.add_ended_call(span, call)
+        call = self._process(span, call, trace_cost)
+        without_content = call if call.content is None else drop_content(call)
         if span.is_recording():
-            if not again:
-                self._emit_details(span, call)
-            with guard("recording the attributes of a span"):
-                self._write(span, call if self._records_on_spans else drop_content(call))
-        if _has_failed(call) and not again:
-            with guard("emitting the exception event of a call"):
-                self._log_exception(span, call)
-        with guard("queueing a call for the metrics"):
-            self._metrics.defer(drop_content(call), span.get_span_context())
+            if not again and (self._emits_event or self._hook is not None):
+                self._emit_details(span, call, call if self._records_in_events else without_content)
+            self._write(span, call if self._records_on_spans else without_content)
+        if call.failure is not None and not again:
+            self._log_exception(span, call)
+        self._metrics.defer(without_content, span.get_span_context())
         span.end(call.timing.started_at + int((call.timing.duration or 0) * 1e9))
         return call
 
+    def _process(self, span: Span, call: Call, trace_cost: TraceCost | None) -> Call:
+        """Pass the call through the processors, then add its cost to the cost of its trace. A step that raises leaves
+        the call unchanged.
+        """
+        for processor, needs in self._pipeline:
+            if needs is None or needs in vars(call):
+                try:  # not a guard: entering a dozen guards costs as much as the processors
+                    call = processor(call)
+                except Exception as fault:  # noqa: BLE001 - must not reach the app; `try` costs nothing
+                    log_fault(f"the processor {processor.__name__}", fault)
+        if trace_cost is not None:
+            try:
+                return trace_cost.add_ended_call(span, call)
+            except Exception as fault:  # noqa: BLE001 - must not reach the app
+                log_fault("summing the cost of a trace", fault)
+        return call
+
     def _write(self, span: Span, call: Call) -> None:
-        """Write the name, attributes, attempts and status of a call to its span."""
-        name = _span_name(call)
-        if name != getattr(span, "name", None):  # after a fallback to a different model
-            span.update_name(name)
-        max_attributes = (
-            UNLIMITED if call.content is None else _max_attributes(span) - len(self._foreign_attributes(span))
-        )
-        span.set_attributes(clean_attributes(self._at_end.attributes(call, max_attributes)))
-        if call.attempts is not None and not getattr(span, "events", None):
-            with guard("recording attempts"):
+        """Write the name, attributes, status and attempts of a call to its span."""
+        try:
+            name = _span_name(call)
+            if name != getattr(span, "name", None):  # after a fallback to a different model
+                span.update_name(name)
+            room = UNLIMITED if call.content is None else _max_attributes(span) - len(self._foreign_attributes(span))
+            span.set_attributes(clean_attributes(self._at_end.attributes(call, room)))
+            if call.failure is not None:
+                span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
+            elif self._at_end.records_success and not _has_status(span):
+                span.set_status(Status(StatusCode.OK))
+            if call.attempts is not None and not getattr(span, "events", None):
                 for attempt in call.attempts.made:
                     started_at = call.timing.started_at + int((attempt.started or 0) * 1e9)
                     span.add_event(ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), started_at)
-        if call.failure is not None:
-            span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
-        elif self._at_end.records_success and not _has_status(span):
-            span.set_status(Status(StatusCode.OK))
+        except Exception as fault:  # noqa: BLE001 - must not reach the app
+            log_fault("recording the attributes of a span", fault)
 
     def _foreign_attributes(self, span: Span) -> set[str]:
         """The attributes that the application or span processors have set on the span. They count towards the maximum
@@ -172,12 +187,19 @@ class Telemetry:
         """
         return set(getattr(span, "attributes", None) or ()) - self._names
 
-    def _emit_details(self, span: Span, call: Call) -> None:
-        """Call the completion hook, then emit the details event, to which the hook may add attributes."""
+    def _emit_details(self, span: Span, call: Call, recorded: Call) -> None:
+        """Call the completion hook, then emit the details event, to which the hook may add attributes. `recorded` is
+        the call as the event records it: without content, unless content is recorded in events.
+        """
         record: LogRecord | None = None
         if self._emits_event and call.operation in INFERENCE:
             with guard("creating the details event of a call"):
-                record = self._create_details(span, call)
+                record = LogRecord(
+                    event_name=DETAILS_EVENT,
+                    severity_number=SeverityNumber.DEBUG,
+                    attributes=clean_attributes(DETAILS.attributes(recorded)),
+                    context=set_span_in_context(span),
+                )
         if self._hook is not None and call.content is not None:
             with guard("calling the completion hook"):
                 self._hook.call(call.content, span, record)
@@ -185,26 +207,21 @@ class Telemetry:
             with guard("emitting the details event of a call"):
                 self._logger.emit(record)
 
-    def _create_details(self, span: Span, call: Call) -> LogRecord:
-        """Create the details event of a call, without content if content is not recorded in events."""
-        recorded = call if self._records_in_events else drop_content(call)
-        return LogRecord(
-            event_name=DETAILS_EVENT,
-            severity_number=SeverityNumber.DEBUG,
-            attributes=clean_attributes(DETAILS.attributes(recorded)),
-            context=set_span_in_context(span),
-        )
-
     def _log_exception(self, span: Span, call: Call) -> None:
-        """Emit the exception event of a failed call."""
-        self._logger.emit(
-            LogRecord(
-                event_name=EXCEPTION_EVENT,
-                severity_number=SeverityNumber.WARN,
-                attributes=clean_attributes(EXCEPTION.attributes(call)),
-                context=set_span_in_context(span),
+        """Emit the exception event of a failed call. LiteLLM's work around calls, such as routing, has none, nor has a
+        call that the application cancelled.
+        """
+        if call.operation is None or call.failure is None or call.failure.category == "cancelled":
+            return
+        with guard("emitting the exception event of a call"):
+            self._logger.emit(
+                LogRecord(
+                    event_name=EXCEPTION_EVENT,
+                    severity_number=SeverityNumber.WARN,
+                    attributes=clean_attributes(EXCEPTION.attributes(call)),
+                    context=set_span_in_context(span),
+                )
             )
-        )
 
 
 def _load_hook(settings: Settings) -> Hook | None:
@@ -224,11 +241,6 @@ def _load_hook(settings: Settings) -> Hook | None:
     with guard("loading the completion hook"):
         return Hook()
     return None
-
-
-def _has_failed(call: Call) -> bool:
-    """Whether the call has failed. LiteLLM's work around calls and cancellation by the application do not count."""
-    return call.operation is not None and call.failure is not None and call.failure.category != "cancelled"
 
 
 def _span_processor(tracer: object) -> object | None:
@@ -252,4 +264,5 @@ def _span_name(call: Call) -> str:
     subject = call.target.model or (call.routing.model_group if call.routing else None)
     if call.operation == "retrieval" and call.request is not None:
         subject = call.request.data_source_id
-    return clean_text(f"{call.name} {subject}") if subject else call.name
+    name = f"{call.name} {subject}" if subject else call.name
+    return name if name.isascii() else clean_text(name)

@@ -9,6 +9,7 @@ import pytest
 
 from agentops_otel_litellm import semconv
 from agentops_otel_litellm.call import Usage
+from agentops_otel_litellm.semconv.convention import Table, Vocabulary
 from support.conformance import Emitted
 from support.instrumented import Reinstrument
 from support.launching import launch
@@ -25,7 +26,7 @@ def test_a_vocabulary_is_one_line(
     emitted: Emitted,
 ) -> None:
     """One in the registry can be chosen, and is in the table of settings."""
-    mine = semconv.Vocabulary(semconv.Table(Usage, {"mine.tokens": "total"}))
+    mine = Vocabulary(Table(Usage, {"mine.tokens": "total"}))
     monkeypatch.setitem(semconv.VOCABULARIES, "mine", mine)
     monkeypatch.setenv("AGENTOPS_SEMCONV", "mine")
     with instrumented_with(Recorder()) as recorder:

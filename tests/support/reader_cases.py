@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Target, Timing
 from agentops_otel_litellm.readers import chat, text_and_embeddings
-from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
+from agentops_otel_litellm.semconv import VOCABULARIES
+from agentops_otel_litellm.semconv.convention import Vocabulary
 
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

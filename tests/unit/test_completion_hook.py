@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("opentelemetry.util.genai", reason="needs the extra `upload`")
 from opentelemetry.util.genai.types import BlobPart
 
-from agentops_otel_litellm.call.content import Message, Part, Tool
+from agentops_otel_litellm.content_records import Message, Part, Tool
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from support.captured import Capture
 

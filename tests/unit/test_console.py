@@ -39,7 +39,8 @@ from agentops_otel_litellm.call import (
 from agentops_otel_litellm.exporters import console_lines
 from agentops_otel_litellm.exporters.console import HINT, OPEN_SPANS, ConsoleSpanExporter, OpenSpans
 from agentops_otel_litellm.exporters.console_lines import ATTRIBUTES, COLUMNS, dollars, duration, printable, tokens
-from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
+from agentops_otel_litellm.semconv import VOCABULARIES
+from agentops_otel_litellm.semconv.convention import Vocabulary
 from support.console_environment import plain_environment  # noqa: F401 - a fixture
 
 Attributes = dict[str, AttributeValue]

@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 from opentelemetry.context import Context
 
-from agentops_otel_litellm import processors, telemetry
+from agentops_otel_litellm import telemetry
 from agentops_otel_litellm.call import (
     Attempt,
     Attempts,
     Call,
     Cost,
+    Estimate,
     Failure,
     Request,
     Response,
@@ -24,9 +25,11 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.call.content import Content, Message, Part, Tool
-from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary
-from agentops_otel_litellm.semconv.metrics import METRICS, Metric
+from agentops_otel_litellm.content_records import Content, Message, Part, Tool
+from agentops_otel_litellm.processors.steps import pipeline
+from agentops_otel_litellm.semconv import VOCABULARIES
+from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
+from agentops_otel_litellm.semconv.instruments import METRICS, Metric
 from agentops_otel_litellm.settings import Settings
 from support.broken_parts import breaks
 from support.logged_warnings import LoggedWarnings
@@ -45,6 +48,7 @@ def whole_call() -> Call:
         request=Request(model="gpt-4o", stream=True, choice_count=2, user_count=1),
         response=Response(id="r", model="gpt-4o", finish_reasons=("stop",)),
         usage=Usage(input=1, output=2, total=3),
+        estimate=Estimate(input=1, output=2),
         cost=Cost(total=0.1, source="litellm"),
         stream=Stream(outcome="completed", chunk_count=2, first_chunk=0.1, last_chunk=0.2, gaps={0.1: 1}),
         failure=Failure(type="Timeout", ancestry=("Timeout",)),
@@ -91,13 +95,15 @@ def no_price(_call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "processor", [each.__name__ for each in processors.pipeline(Settings(), no_price, records_content=False)]
+    "processor", [each.process.__name__ for each in pipeline(Settings(), no_price, records_content=False)]
 )
 def test_a_broken_processor(processor: str, logged: LoggedWarnings, provider: OpenAIProvider) -> None:
     """A processor that raises is passed over."""
     recorder = Recorder()
     telemetry = telemetry_to(recorder)
-    telemetry._pipeline = tuple(breaks if each.__name__ == processor else each for each in telemetry._pipeline)
+    telemetry._pipeline = tuple(
+        each._replace(process=breaks) if each.process.__name__ == processor else each for each in telemetry._pipeline
+    )
     finished = whole_call()
     telemetry.finish(telemetry.start(finished, Context()), finished)
     assert recorder.attributes()["gen_ai.operation.name"] == "chat"

@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 import pytest
 
 from agentops_otel_litellm.invocation.timeline import ChunkTimes
-from agentops_otel_litellm.semconv.metrics import SECONDS
+from agentops_otel_litellm.semconv.instruments import SECONDS
 
 BAND = 2 ** (1 / 32)
 """By how much gaps may differ that count as alike."""

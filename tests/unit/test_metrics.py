@@ -36,8 +36,8 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.metrics import Metrics
-from agentops_otel_litellm.semconv import metrics as rows
-from agentops_otel_litellm.semconv.newest_metrics import NEWEST
+from agentops_otel_litellm.semconv import instruments as rows
+from agentops_otel_litellm.semconv.instruments import NEWEST
 from support.apps import MESSAGES
 from support.conventions import MEMBERS, METRICS
 from support.conventions import Metric as Convention

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Call, Request, Target, Timing
-from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
+from agentops_otel_litellm.content_records import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.operations import Kind
-from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary, openinference
-from agentops_otel_litellm.semconv.convention import Attributes
+from agentops_otel_litellm.semconv import VOCABULARIES, openinference
+from agentops_otel_litellm.semconv.convention import Attributes, Vocabulary
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE, provider_name
 from support.conversations import indices, is_the_conventions
 from support.example_call import CALL

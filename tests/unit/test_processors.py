@@ -33,12 +33,13 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.pricing.precedence import drop_unknown_cost
-from agentops_otel_litellm.processors.attempts import count_retries, set_deployment
-from agentops_otel_litellm.processors.cache import move_cached_usage_to_saved
-from agentops_otel_litellm.processors.errors import RETRYABLE, categorise_failure
-from agentops_otel_litellm.processors.finish_reasons import drop_incomplete_finish_reasons
-from agentops_otel_litellm.processors.stream import add_stream_statistics
-from agentops_otel_litellm.processors.usage import drop_estimate, drop_partial_output_count, drop_unneeded_estimate
+from agentops_otel_litellm.processors.errors import RETRYABLE, categorise_failure, count_retries, set_deployment
+from agentops_otel_litellm.processors.stream import (
+    add_stream_statistics,
+    drop_incomplete_finish_reasons,
+    drop_partial_output_count,
+)
+from agentops_otel_litellm.processors.usage import drop_estimate, drop_unneeded_estimate, move_cached_usage_to_saved
 
 CALL = Call(
     name="chat", operation="chat", target=Target(provider="openai", model="gpt-4o"), timing=Timing(started_at=1)

@@ -9,7 +9,7 @@ import litellm
 import pytest
 
 from agentops_otel_litellm.call import Attempt, Attempts, Call, Failure, Target, Timing
-from agentops_otel_litellm.processors.provider import MODEL_PROVIDERS, create_provider_processor
+from agentops_otel_litellm.processors.errors import MODEL_PROVIDERS, create_provider_processor
 from agentops_otel_litellm.semconv.gen_ai import provider_name
 from agentops_otel_litellm.settings import Settings
 from support.apps import MESSAGES, App

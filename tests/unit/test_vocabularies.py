@@ -18,8 +18,8 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.operations import OPERATIONS
-from agentops_otel_litellm.semconv import VOCABULARIES, Several, Table, Vocabulary, llm
-from agentops_otel_litellm.semconv.convention import Attributes
+from agentops_otel_litellm.semconv import VOCABULARIES, llm
+from agentops_otel_litellm.semconv.convention import Attributes, Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
 from support.conformance import PROPOSED, kind_of
 from support.conventions import EVENTS, MEMBERS, TYPES

@@ -19,9 +19,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from opentelemetry.context import Context
 
-from agentops_otel_litellm.call import Call, Timing
-from agentops_otel_litellm.call.content import Content, Document, Json, Message, Part, Tool
-from agentops_otel_litellm.call.request import Target
+from agentops_otel_litellm.call import Call, Target, Timing
+from agentops_otel_litellm.content_records import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from support.api_caller import ELSEWHERE, ApiCaller, rest
 from support.apps import App

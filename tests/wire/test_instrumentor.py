@@ -20,7 +20,8 @@ from agentops_otel_litellm import LiteLLMInstrumentor, operations, semconv, vers
 from agentops_otel_litellm.call import Usage
 from agentops_otel_litellm.patching import wrapping
 from agentops_otel_litellm.patching.traced_functions import TRACING
-from agentops_otel_litellm.semconv import metrics
+from agentops_otel_litellm.semconv import instruments as metrics
+from agentops_otel_litellm.semconv.convention import Table, Vocabulary
 from support.conformance import Emitted
 from support.instrumented import Reinstrument
 from support.logged_warnings import LoggedWarnings
@@ -113,7 +114,7 @@ def test_unsampled_calls_read_no_request(
     provider: OpenAIProvider, instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a call that is not sampled only the metrics remain."""
-    monkeypatch.setattr(semconv.Vocabulary, "attributes", lambda *_: {})
+    monkeypatch.setattr(Vocabulary, "attributes", lambda *_: {})
     with instrumented_with(Recorder(sampler=ALWAYS_OFF)) as recorder:
         litellm.completion(**chat(provider))
         assert recorder.spans() == []
@@ -176,7 +177,7 @@ def test_the_change_test(
 ) -> None:
     """A new operation of a known shape, a new attribute and a new metric each take one row."""
     operation = operations.Operation(name="understood", functions=("rerank",), api_format="chat")
-    attribute = semconv.Table(Usage, {"test.tokens": "total"})
+    attribute = Table(Usage, {"test.tokens": "total"})
     metric = metrics.Metric(
         name="test.total",
         unit="{token}",
@@ -184,7 +185,7 @@ def test_the_change_test(
         buckets=(1.0,),
         measure=lambda call: (metrics.Measurement(call.usage.total or 0),) if call.usage else (),
     )
-    extended = semconv.Vocabulary(*semconv.VOCABULARIES["llm"].tables, attribute)
+    extended = Vocabulary(*semconv.VOCABULARIES["llm"].tables, attribute)
     monkeypatch.setattr(operations, "OPERATIONS", (operation, *operations.OPERATIONS))
     monkeypatch.setitem(semconv.VOCABULARIES, "llm", extended)
     monkeypatch.setattr(metrics, "METRICS", (*metrics.METRICS, metric))

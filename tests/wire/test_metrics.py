@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 from agentops_otel_litellm.metrics import Metrics
-from agentops_otel_litellm.semconv import metrics as rows
+from agentops_otel_litellm.semconv import instruments as rows
 from agentops_otel_litellm.settings import wants_newest_conventions
 from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 from support.apps import MESSAGES, App

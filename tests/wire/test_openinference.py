@@ -13,7 +13,8 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Span, SpanProcessor
 
 from agentops_otel_litellm.patching.traced_functions import TRACING
-from agentops_otel_litellm.semconv import VOCABULARIES, Vocabulary
+from agentops_otel_litellm.semconv import VOCABULARIES
+from agentops_otel_litellm.semconv.convention import Vocabulary
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry
 from support.conformance import Emitted

@@ -21,7 +21,7 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.call.content import Content
+from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.guard import guard, log_fault
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from opentelemetry.context import Context, attach, detach, get_current
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutcome
-from agentops_otel_litellm.call.content import Content
+from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.features import require_features_of
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call

@@ -9,7 +9,7 @@
    usage.
 4. The prices of the package genai-prices, if the cost is still unknown: `create_package_price_processor`.
 
-`processors.pipeline` calls these processors in this order. A stated price of 0 is a price. A cost that no source knows
+`processors/steps.py` calls these processors in this order. A stated price of 0 is a price. A cost that no source knows
 is absent, not 0.
 """
 

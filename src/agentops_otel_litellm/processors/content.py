@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.call.content import (
+from agentops_otel_litellm.content_records import (
     INSTRUCTING,
     Content,
     Document,
@@ -26,10 +26,19 @@ from agentops_otel_litellm.call.content import (
     opening_and_rest,
 )
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.processors.limits import MARKS, MAX_SECRET_LENGTH, Item, Limits, mark_for_rest, omission_mark
-from agentops_otel_litellm.processors.media import base64_within_limit, remove_media
+from agentops_otel_litellm.processors.limits import (
+    MARKS,
+    MAX_SECRET_LENGTH,
+    Beginning,
+    Item,
+    Limits,
+    as_json,
+    base64_within_limit,
+    mark_for_rest,
+    omission_mark,
+    remove_media,
+)
 from agentops_otel_litellm.processors.redaction import Redactor
-from agentops_otel_litellm.processors.structures import Beginning, as_json
 
 Record = TypeVar("Record", Part, Tool, Document)
 
@@ -54,7 +63,7 @@ _EDITING = guard("redacting the content of a call")
 
 
 def drop_content(call: Call) -> Call:
-    """Drop the content of a call, because content is recorded nowhere."""
+    """Return the call without its content, for whatever does not record content."""
     return call if call.content is None else replace(call, content=None)
 
 

@@ -1,15 +1,19 @@
-"""The category of a failure, whether a retry can succeed, and a message.
+"""Failures: the category of a failed call, whether a retry can succeed, and how its attempts are related.
 
-A provider's error text can quote prompts and keys, so it is never used: the message is composed of the category, the
-status code and the provider's name.
+A provider's error text can quote prompts and keys, so it is never used: the message of a failure is composed of the
+category, the status code and the provider's name. If a call failed before LiteLLM determined the provider, the provider
+is guessed from the model's name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import pairwise
+from operator import attrgetter
 
 from agentops_otel_litellm.call import Attempt, Call, Failure, Stream
+from agentops_otel_litellm.providers import model_prefixes
 
 # The provider's own code → category. It is more precise than LiteLLM's exception class.
 CODE_CATEGORIES = {
@@ -138,17 +142,20 @@ SENTENCES = {
     "cancelled": "the call was cancelled",
 }
 
+MODEL_PROVIDERS: Mapping[str, str | None] = model_prefixes()
+"""Prefix of a model's name → LiteLLM's provider. The longest matching prefix decides."""
+
 
 def categorise_failure(call: Call) -> Call:
     """Set category, message and retryability of the call's failure, and of those of its attempts."""
-    if call.attempts is not None and any(attempt.failure for attempt in call.attempts.made):
-        *before, last = call.attempts.made
+    attempts = call.attempts
+    if attempts is not None and any(map(attrgetter("failure"), attempts.made)):
+        *before, last = attempts.made
         made = (*map(_categorise_attempt, before), _categorise_attempt(last, call.stream))
-        call = replace(call, attempts=replace(call.attempts, made=made))
-    failure = call.failure
-    if failure is None:
+        call = replace(call, attempts=replace(attempts, made=made))
+    if call.failure is None:
         return call
-    return replace(call, failure=_categorised(failure, call.target.provider, call.stream))
+    return replace(call, failure=_categorised(call.failure, call.target.provider, call.stream))
 
 
 def _categorise_attempt(attempt: Attempt, stream: Stream | None = None) -> Attempt:
@@ -165,7 +172,8 @@ def _categorised(failure: Failure, provider: str | None, stream: Stream | None) 
     if failure.message is not None:
         return failure
     category = _category(failure)
-    # An error after the first chunk, or an error of an unknown kind within a stream, has interrupted the stream.
+    # An error after the first chunk, or an error of an unknown kind within a stream, has interrupted the stream. Any
+    # other category is the same within a stream: a 429 is a `rate_limit`, which `RETRYABLE` lists as retryable.
     if stream is not None and (
         category is None or (category in {"connection", "server_error"} and stream.chunk_count > 0)
     ):
@@ -212,3 +220,70 @@ def _message(failure: Failure) -> str:
     status = f"HTTP {failure.status_code}" if failure.status_code is not None else None
     facts = ", ".join(fact for fact in (status, failure.provider) if fact)
     return f"{failure.type}{reason}" + (f" ({facts})" if facts else "")
+
+
+def count_retries(call: Call) -> Call:
+    """Set the kind of each attempt, and count the retries.
+
+    An attempt that follows a failed attempt is a retry if it has the same model, and a fallback if it has a different
+    model. For attempts of the Router, the model groups are compared instead of the models. An attempt that follows a
+    successful attempt is neither.
+
+    If only one attempt is known, the number of retries stays unknown, because the provider's HTTP client may have
+    retried.
+    """
+    attempts = call.attempts
+    if attempts is None or len(attempts.made) == 1:
+        return call
+    made = [attempts.made[0], *(_with_kind(before, after) for before, after in pairwise(attempts.made))]
+    kinds = [attempt.kind for attempt in made if attempt.kind is not None]
+    if not kinds:
+        return call
+    counted = replace(attempts, made=tuple(made), retries=kinds.count("retry"), fallback_used="fallback" in kinds)
+    return replace(call, attempts=counted)
+
+
+def _with_kind(before: Attempt, after: Attempt) -> Attempt:
+    if before.failure is None:
+        return after
+    return replace(after, kind="retry" if _requested(before) == _requested(after) else "fallback")
+
+
+def _requested(attempt: Attempt) -> object:
+    return attempt.model_group or (attempt.provider, attempt.model)
+
+
+def set_deployment(call: Call) -> Call:
+    """Set the deployment of a routed call to the deployment of its last attempt."""
+    if call.operation is not None or call.attempts is None or call.routing is None:
+        return call
+    return replace(call, routing=replace(call.routing, model_id=call.attempts.made[-1].model_id))
+
+
+def create_provider_processor(model_providers: Mapping[str, str]) -> Callable[[Call], Call]:
+    """Return a processor that sets an unknown provider by the prefix of the model's name.
+
+    The prefixes are those of the user's `model_providers`, which have priority, and of `MODEL_PROVIDERS`. A provider
+    that LiteLLM or its exception reports is not changed.
+    """
+    table = {**MODEL_PROVIDERS, **{prefix.lower(): provider for prefix, provider in model_providers.items()}}
+    prefixes = sorted(table, key=len, reverse=True)
+
+    def guess(model: str | None) -> str | None:
+        name = (model or "").lower()
+        return next((table[prefix] for prefix in prefixes if name.startswith(prefix)), None)
+
+    def with_provider(attempt: Attempt) -> Attempt:
+        return attempt if attempt.provider is not None else replace(attempt, provider=guess(attempt.model))
+
+    def set_provider(call: Call) -> Call:
+        attempts = call.attempts
+        if attempts is not None and None in map(attrgetter("provider"), attempts.made):
+            call = replace(call, attempts=replace(attempts, made=tuple(map(with_provider, attempts.made))))
+        if call.target.provider is not None:
+            return call
+        reported = call.failure.provider if call.failure is not None else None
+        provider = reported or guess(call.target.model)
+        return call if provider is None else replace(call, target=replace(call.target, provider=provider))
+
+    return set_provider

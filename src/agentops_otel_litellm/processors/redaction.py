@@ -1,17 +1,32 @@
-"""Redaction of secrets and personal data in content.
+"""Redaction of secrets and personal data in content: by the built-in rules, then by the user's redactors.
 
-The patterns run on texts of any length, on the application's thread. So each begins with a rare character, and none
-can backtrack without limit.
+The patterns of the rules run on texts of any length, on the application's thread. So each begins with a rare character,
+and none can backtrack without limit.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Collection
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from agentops_otel_litellm.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 Redactor = Callable[[str], str]
 """A function that returns a text without its secrets. If it raises, all content of the call is dropped."""
+ENTRY_POINTS = "agentops_otel_litellm_redactor"
+"""The entry point group for redactors of installed packages. All of them are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,3 +165,80 @@ def _create_mark(rule: Rule) -> Callable[[re.Match[str]], str]:
         return f"{found.groupdict().get('before') or ''}[{rule.kind}]"
 
     return mark
+
+
+class Redactors:
+    """Loads and returns all redactors. The user's redactors are loaded when the first text is redacted, not earlier:
+    their modules may import LiteLLM, and LiteLLM's own import must be complete by then.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._all: tuple[Redactor, ...] | None = None
+        self._has_failed = False
+        self._failures = count()
+        self._thread = threading.local()
+
+    def __call__(self) -> tuple[Redactor, ...] | None:
+        """Return the redactors; `None` if a redactor of the user's cannot be loaded. That is logged once, and then no
+        content is recorded.
+        """
+        if self._all is not None or self._has_failed or self._is_loading:
+            return self._all
+        # Without a lock, because the imported module may call LiteLLM or wait for a thread that does. Threads that load
+        # at the same time wait for each other in Python's import system.
+        self._thread.is_loading = True
+        try:
+            self._all = (redactor(self._settings.redact), *_load_user_redactors(self._settings))
+        except _CannotBeLoaded as reason:
+            self._fail(reason)
+        finally:
+            self._thread.is_loading = False
+        return self._all
+
+    @property
+    def _is_loading(self) -> bool:
+        """Whether this thread is importing a redactor's module, which calls LiteLLM during its import."""
+        return getattr(self._thread, "is_loading", False)
+
+    def _fail(self, reason: _CannotBeLoaded) -> None:
+        # `next` is atomic. A lock could deadlock: a signal handler may interrupt the code that owns it.
+        is_first = next(self._failures) == 0
+        self._has_failed = True
+        if is_first and self._all is None:
+            logger.warning("%s. No content is recorded.", reason)
+
+
+class _CannotBeLoaded(Exception):  # noqa: N818 - an error of the user's redactor, not of this package
+    """A redactor of the user's cannot be loaded. The message states which one, and why."""
+
+
+def _load_user_redactors(settings: Settings) -> Iterator[Redactor]:
+    """Load the redactors of installed packages, and the one that AGENTOPS_REDACTOR names."""
+    named = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
+    if settings.redactor:
+        named["AGENTOPS_REDACTOR"] = settings.redactor
+    for name, reference in named.items():
+        try:
+            loaded = _resolve(reference)
+        except (Exception, SystemExit) as fault:  # a program that is imported may exit
+            raise _CannotBeLoaded(
+                f"The redactor {name}={reference!r} cannot be loaded ({type(fault).__name__})"
+            ) from fault
+        if not callable(loaded):
+            raise _CannotBeLoaded(f"The redactor {name}={reference!r} is not a function (expected `module:function`)")
+        yield loaded
+
+
+def _resolve(reference: str) -> Any:  # noqa: ANN401 - any object can have the name
+    module, colon, name = reference.partition(":")
+    return resolve_name(f"__main__:{name}" if colon and _is_program(module) else reference)
+
+
+def _is_program(module: str) -> bool:
+    """Whether the module is the running program, which an import would run a second time."""
+    program = getattr(sys.modules.get("__main__"), "__file__", None)
+    if program is None or module in sys.modules or Path(program).stem != module.rpartition(".")[2]:
+        return False
+    spec = find_spec(module)
+    return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == Path(program).resolve()

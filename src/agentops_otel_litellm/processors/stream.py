@@ -1,4 +1,4 @@
-"""Statistics of a streamed response: its duration, rates and gaps."""
+"""Streams: drop token counts and finish reasons that were reported only in part, and compute statistics."""
 
 from __future__ import annotations
 
@@ -8,6 +8,46 @@ from dataclasses import replace
 from itertools import accumulate
 
 from agentops_otel_litellm.call import Call
+
+
+def drop_partial_output_count(call: Call) -> Call:
+    """Drop the output tokens of an interrupted stream.
+
+    Providers that report usage during a stream report 0 or 1 output tokens at first, and the final count at the end,
+    which was not received. The count of input tokens in the first report is complete.
+    """
+    usage, stream = call.usage, call.stream
+    if usage is None or stream is None or stream.outcome == "completed":
+        return call
+    reasons = call.response.finish_reasons if call.response is not None else None
+    if reasons and None not in reasons:
+        return call
+    return replace(
+        call,
+        usage=replace(
+            usage,
+            output=None,
+            total=None,
+            reasoning=None,
+            output_text=None,
+            output_image=None,
+            output_audio=None,
+        ),
+    )
+
+
+def drop_incomplete_finish_reasons(call: Call) -> Call:
+    """Drop all finish reasons of a complete stream if LiteLLM lacks the reason of one choice.
+
+    The provider sent a reason for each choice. If there are several choices, LiteLLM loses some of the reasons, and can
+    assign the others to the wrong choice.
+    """
+    stream, response = call.stream, call.response
+    if stream is None or stream.outcome != "completed" or stream.first_chunk is None:
+        return call
+    if response is None or None not in (response.finish_reasons or ()):
+        return call
+    return replace(call, response=replace(response, finish_reasons=None))
 
 
 def add_stream_statistics(call: Call) -> Call:

@@ -1,36 +1,29 @@
-"""Drops token counts that are not the provider's count of the whole call."""
+"""The usage of a call: moved if the response is from LiteLLM's cache, and LiteLLM's estimates dropped."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.call import Call, Cost, Saved
 
 
-def drop_partial_output_count(call: Call) -> Call:
-    """Drop the output tokens of an interrupted stream.
+def move_cached_usage_to_saved(call: Call) -> Call:
+    """Move the usage and cost of a cached response, which are those of the original call, to `saved`.
 
-    Providers that report usage during a stream report 0 or 1 output tokens at first, and the final count at the end,
-    which was not received. The count of input tokens in the first report is complete.
+    The call with the cached response then has no usage and a cost of 0. For a stream that LiteLLM replays from its
+    cache, `saved` is unknown: LiteLLM does not store whether the tokens of the stream are the provider's count or an
+    estimate, nor which of the tokens are billed at a lower price.
     """
-    usage, stream = call.usage, call.stream
-    if usage is None or stream is None or stream.outcome == "completed":
+    if call.response is None or not call.response.cache_hit:
         return call
-    reasons = call.response.finish_reasons if call.response is not None else None
-    if reasons and None not in reasons:
-        return call
-    return replace(
-        call,
-        usage=replace(
-            usage,
-            output=None,
-            total=None,
-            reasoning=None,
-            output_text=None,
-            output_image=None,
-            output_audio=None,
-        ),
-    )
+    saved: Saved | None = None
+    if call.stream is None and (call.usage is not None or call.cost is not None):
+        saved = Saved(
+            input=call.usage.input if call.usage else None,
+            output=call.usage.output if call.usage else None,
+            cost=call.cost.total or None if call.cost and call.usage else None,
+        )
+    return replace(call, usage=None, cost=Cost(total=0.0, source="litellm"), saved=saved)
 
 
 def drop_estimate(call: Call) -> Call:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.call.content import Content, Message, Part, Tool
+from agentops_otel_litellm.content_records import Content, Message, Part, Tool
 from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.readers.api_format import (
     SAMPLING,

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
-from agentops_otel_litellm.call.content import Content, Message, Modality, Part, Tool
+from agentops_otel_litellm.content_records import Content, Message, Modality, Part, Tool
 from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
     ContentReaders,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target, Usage
-from agentops_otel_litellm.call.content import Content, Document, Json, Message
+from agentops_otel_litellm.content_records import Content, Document, Json, Message
 from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
     ContentReaders,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.call.content import Content, Message
+from agentops_otel_litellm.content_records import Content, Message
 from agentops_otel_litellm.providers import provider_named
 from agentops_otel_litellm.readers.api_format import (
     SAMPLING,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 
 from agentops_otel_litellm.semconv.agentops import AGENTOPS
-from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary, always
+from agentops_otel_litellm.semconv.convention import Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import GEN_AI
 from agentops_otel_litellm.semconv.llm import LLM
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE
@@ -66,6 +66,3 @@ def _load(entry_point: EntryPoint) -> Vocabulary | None:
         "The vocabulary %s=%r cannot be loaded (%s), so it is left out.", entry_point.name, entry_point.value, fault
     )
     return None
-
-
-__all__ = ["VOCABULARIES", "Several", "Table", "Vocabulary", "always", "choose_vocabularies"]

@@ -1,22 +1,97 @@
 """AgentOps' names: the attributes that its backend reads to display a model call, as of its SDK 0.4.21.
 
-The order of the rows matters, because the backend keeps the order of attributes: see `agentops_content`. Many of the
-names are former names of OpenTelemetry's conventions; the backend does not read the current names.
+Many of the names are former names of OpenTelemetry's conventions; the backend does not read the current names.
+
+Message content is recorded as numbered prompts and completions, as many as fit the span's limits. AgentOps displays a
+prompt only if the prompt has a `content`, and displays the value of the first key of a completion. The backend keeps
+the order of attributes, so `content` is always set, and is the first key of a completion.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from opentelemetry.util.types import AttributeValue
+
 from agentops_otel_litellm.call import Call, Cost, Response, Target, Usage
-from agentops_otel_litellm.call.content import Content
+from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.operations import BILLED, names_of
-from agentops_otel_litellm.semconv import agentops_content as content
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
+from agentops_otel_litellm.semconv.conversation import (
+    TEXT_TYPES,
+    Group,
+    Turn,
+    as_json,
+    as_text,
+    fit_input,
+    fit_items,
+    number_items,
+    openai_message,
+    turns,
+)
 from agentops_otel_litellm.semconv.gen_ai import provider_name
+
+Attributes = Mapping[str, AttributeValue]
 
 LLM_CALLS = names_of(*BILLED)
 """Operations that are billed, including searches: AgentOps sums the cost of spans that it recognises as model calls.
 Excluded are operations that are free or whose cost is on nested calls: moderation, files, batches, routing.
 """
+
+
+def _prompts(content: Content, max_attributes: int) -> Attributes:
+    """All input of the model: a conversation, or texts and queries that have no role."""
+    if content.input is not None or content.instructions is not None:
+        return fit_input(content, _prompt, max_attributes)
+    texts = (*(content.texts or ()), *(content.query or ()))
+    return number_items(fit_items(([{"role": "user", "content": text}] for text in texts), max_attributes))
+
+
+def _completions(content: Content, max_attributes: int) -> Attributes:
+    """All output of the model: a completion for each choice."""
+    return number_items(fit_items(_completion_groups(content), max_attributes))
+
+
+def _prompt(turn: Turn) -> Sequence[Group]:
+    attributes: dict[str, AttributeValue] = {"role": turn.role, "content": _text(turn) or _calls_as_content(turn)}
+    if turn.result is not None and turn.result.id is not None:
+        attributes["tool_call_id"] = turn.result.id
+    return [attributes, *_calls(turn)]
+
+
+def _completion_groups(content: Content) -> Iterator[Sequence[Group]]:
+    for message in content.output or ():
+        for turn in turns(message):
+            attributes: dict[str, AttributeValue] = {"content": _text(turn), "role": turn.role}
+            if message.finish_reason is not None and turn.result is None:
+                attributes["finish_reason"] = message.finish_reason
+            yield [attributes, *_calls(turn)]
+
+
+def _text(turn: Turn) -> str:
+    """The content of a turn: a single text unchanged, any other content as JSON in OpenAI's format."""
+    parts = [part for part in turn.parts if part.type != "reasoning"]
+    if len(parts) == 1 and parts[0].type in TEXT_TYPES:
+        return parts[0].content or ""
+    content = openai_message(turn)["content"]
+    return "" if content is None else as_text(content)
+
+
+def _calls_as_content(turn: Turn) -> str:
+    """The tool calls of a message without content: AgentOps displays nothing but `content`."""
+    return as_json(openai_message(turn)["tool_calls"]) if turn.calls else ""
+
+
+def _calls(turn: Turn) -> Iterable[Group]:
+    """The attributes of each tool call of a turn."""
+    for index, call in enumerate(turn.calls):
+        known = {
+            "id": call.id,
+            "type": "function",
+            "name": call.name,
+            "arguments": None if call.arguments is None else as_text(call.arguments),
+        }
+        yield {f"tool_calls.{index}.{name}": value for name, value in known.items() if value}
 
 
 def _total(usage: Usage) -> int | None:
@@ -42,8 +117,8 @@ AGENTOPS = Vocabulary(
     Table(
         Content,
         {
-            "gen_ai.prompt": Several(content.prompts),
-            "gen_ai.completion": Several(content.completions),
+            "gen_ai.prompt": Several(_prompts),
+            "gen_ai.completion": Several(_completions),
         },
         of=LLM_CALLS,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from opentelemetry.util.types import AttributeValue
 
@@ -15,7 +15,6 @@ Attributes = dict[str, AttributeValue]
 Convert = Callable[[Any], AttributeValue | None]
 Value = TypeVar("Value")
 
-_IGNORING = ignored_faults()
 UNLIMITED = sys.maxsize
 WRITTEN = (
     "content",
@@ -24,6 +23,7 @@ WRITTEN = (
 )
 """Records, in the order in which they are written. If a span has too many attributes, the SDK evicts the first ones."""
 _OTHERS = WRITTEN.index("cost")
+"""The position of records that are not in `WRITTEN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,29 @@ class Several:
 Row = str | tuple[str, Convert] | Several
 
 
+@dataclass(frozen=True, slots=True)
+class _Always(Generic[Value]):
+    """A function that returns the same value for each argument. `Vocabulary` reads the value without calling it."""
+
+    value: Value
+
+    def __call__(self, _field_value: object) -> Value:
+        return self.value
+
+
 def always(value: Value) -> Callable[[object], Value]:
     """Return a function for a row whose attribute always has the same value.
 
     With the row `"llm.vendor": ("name", always("litellm"))`, the value is `litellm` for every call that has a `name`.
     """
-    return lambda _: value
+    return _Always(value)
+
+
+def prefixed(prefix: str, kind: type, *, without: Collection[str] = ()) -> dict[str, str]:
+    """Return a row for each field of the record `kind`, except the fields `without`. The name of the attribute is
+    `prefix` followed by the name of the field.
+    """
+    return {f"{prefix}{field.name}": field.name for field in fields(kind) if field.name not in without}
 
 
 class Table:
@@ -68,48 +85,30 @@ class Table:
         self.of = None if of is None else frozenset(of)
         self.rows = rows
         self.several = {attribute: row for attribute, row in rows.items() if isinstance(row, Several)}
-        # Indexed by field, because only a few fields of a record are known for a call. The CPU's caches are cold after
-        # LiteLLM's work, so the cost depends on how much memory is read.
-        self._copied: dict[str, tuple[str, ...]] = {}
-        self._converted: dict[str, tuple[tuple[str, Convert], ...]] = {}
+        self.by_field: dict[str, tuple[tuple[str, Convert | None], ...]] = {}
+        """Field → its attributes, each with the function that converts the field, or `None`.
+
+        The rows are indexed by field, because only a few fields of a record are known for a call. The CPU's caches are
+        cold after LiteLLM's work, so the cost depends on how much memory is read.
+        """
         known = {field.name for field in fields(kind)}
         for attribute, row in rows.items():
             if isinstance(row, Several):
                 continue
-            name = row if isinstance(row, str) else row[0]
+            name, convert = (row, None) if isinstance(row, str) else row
             if name not in known:
                 raise ValueError(f"The row {attribute} names the field {name!r}, which {kind.__name__} does not have")
-            if isinstance(row, str):
-                self._copied[name] = (*self._copied.get(name, ()), attribute)
-            else:
-                self._converted[name] = (*self._converted.get(name, ()), (attribute, row[1]))
-
-    def write(self, record: object, attributes: Attributes) -> None:
-        """Add the attributes of `record`, whose unknown fields are not in `vars(record)`. Exceptions of a `convert`
-        function are raised.
-        """
-        copied, converted = self._copied, self._converted
-        for name, field_value in vars(record).items():
-            if name in copied:
-                for attribute in copied[name]:
-                    attributes[attribute] = field_value
-            if name in converted:
-                for attribute, convert in converted[name]:
-                    value = convert(field_value)
-                    if value is not None:
-                        attributes[attribute] = value
+            self.by_field[name] = (*self.by_field.get(name, ()), (attribute, convert))
 
     def write_guarded(self, record: object, attributes: Attributes) -> None:
         """Add the attributes of `record`. If a row's function raises, it is logged and its attribute is absent."""
-        for attribute, row in self.rows.items():
-            if isinstance(row, Several):
-                continue
-            name, convert = (row, None) if isinstance(row, str) else row
-            with guard(f"computing the attribute {attribute}"):
-                known = vars(record).get(name)
-                value = known if convert is None or known is None else convert(known)
-                if value is not None:
-                    attributes[attribute] = value
+        known = vars(record)
+        for name, rows in self.by_field.items():
+            for attribute, convert in rows if name in known else ():
+                with guard(f"computing the attribute {attribute}"):
+                    value = known[name] if convert is None else convert(known[name])
+                    if value is not None:
+                        attributes[attribute] = value
 
     def write_several(self, record: object, room: int) -> Attributes:
         """At most `room` attributes of the `Several` rows, in the order of the rows. The last row has priority."""
@@ -132,7 +131,6 @@ class Vocabulary:
         """Whether a successful call sets the span's status to OK, because backends need it. By OpenTelemetry's
         conventions only applications set it.
         """
-        self._several = tuple(table for table in self.tables if table.several)
 
     def attributes(self, about: object, room: int = UNLIMITED) -> Attributes:
         """All attributes of a record, such as a `Call`, and of the records in its fields.
@@ -140,38 +138,42 @@ class Vocabulary:
         `room` is the maximum number of attributes. Only the attributes of `Several` rows are limited.
         """
         records = {type(about).__name__.lower(): about, **vars(about)}
-        attributes = self._write_single(records)
-        several = self._write_several(records, room - len(attributes)) if self._several else None
-        return {**several, **attributes} if several else attributes
-
-    def _write_several(self, records: Mapping[str, object], room: int) -> Attributes:
-        """At most `room` attributes of the `Several` rows of all tables. If there are more, each table gets a fair
-        share: the attributes that one table does not need are for the others.
-        """
-        tables = [table for table in self._several if _applies_to(table, records)]
-        written = [table.write_several(records[table.about], room) for table in tables]
-        if sum(map(len, written)) > room:
-            by_need = sorted(range(len(tables)), key=lambda index: (len(written[index]), -index))
-            for served, index in enumerate(by_need):
-                share = room // (len(tables) - served)
-                if len(written[index]) > share:
-                    written[index] = tables[index].write_several(records[tables[index].about], share)
-                room -= len(written[index])
-        return {name: value for each in written for name, value in each.items()}
-
-    def _write_single(self, records: Mapping[str, object]) -> Attributes:
-        """The attributes of all rows except `Several` rows."""
+        operation = records.get("name")
         attributes: Attributes = {}
-        with _IGNORING:  # a row that raises is logged below
+        several: list[tuple[Table, object]] = []
+        try:  # not a guard, because entering one for each span costs more than it does to write a table
             for table in self.tables:
-                about = table.about
-                if about in records and (table.of is None or _applies_to(table, records)):
-                    table.write(records[about], attributes)
-            return attributes
+                if table.about not in records or (table.of is not None and operation not in table.of):
+                    continue
+                record, by_field = records[table.about], table.by_field
+                for field, known in vars(record).items():
+                    for attribute, convert in by_field.get(field, ()):
+                        if convert is None:
+                            attributes[attribute] = known
+                        elif type(convert) is _Always:
+                            attributes[attribute] = convert.value
+                        elif (value := convert(known)) is not None:
+                            attributes[attribute] = value
+                if table.several:
+                    several.append((table, record))
+        except Exception:
+            with ignored_faults():
+                raise  # an exception of a signal handler is for the application; a fault is logged below
+            attributes, several = self._write_guarded(records)
+        return {**_write_several(several, room - len(attributes)), **attributes} if several else attributes
+
+    def _write_guarded(self, records: Mapping[str, object]) -> tuple[Attributes, list[tuple[Table, object]]]:
+        """Write the attributes row by row, each guarded, after a row has raised. Return them, and the tables that have
+        `Several` rows with their records.
+        """
+        attributes: Attributes = {}
+        several: list[tuple[Table, object]] = []
         for table in self.tables:
-            if _applies_to(table, records):
+            if table.about in records and (table.of is None or records.get("name") in table.of):
                 table.write_guarded(records[table.about], attributes)
-        return attributes
+                if table.several:
+                    several.append((table, records[table.about]))
+        return attributes, several
 
     @classmethod
     def merged(cls, vocabularies: Sequence[Vocabulary]) -> Vocabulary:
@@ -183,7 +185,8 @@ class Vocabulary:
             for table in vocabulary.tables:
                 for (_, of), others in rows.items():
                     if table.of is None or (of is not None and of <= table.of):
-                        _remove(table.rows, others)
+                        for name in table.rows.keys() & others.keys():
+                            del others[name]
                 rows.setdefault((table.kind, table.of), {}).update(table.rows)
         tables = (Table(kind, each, of=of) for (kind, of), each in rows.items() if each)
         return cls(*tables, records_success=any(vocabulary.records_success for vocabulary in vocabularies))
@@ -200,10 +203,17 @@ def _write_order(table: Table) -> tuple[int, bool]:
     return WRITTEN.index(table.about) if table.about in WRITTEN else _OTHERS, table.of is not None
 
 
-def _applies_to(table: Table, records: Mapping[str, object]) -> bool:
-    return table.about in records and (table.of is None or records.get("name") in table.of)
-
-
-def _remove(names: Mapping[str, object], rows: dict[str, Row]) -> None:
-    for name in names.keys() & rows.keys():
-        del rows[name]
+def _write_several(tables: Sequence[tuple[Table, object]], room: int) -> Attributes:
+    """At most `room` attributes of the `Several` rows of these tables, each with its record. If there are more, each
+    table gets a fair share: the attributes that one table does not need are for the others.
+    """
+    written = [table.write_several(record, room) for table, record in tables]
+    if sum(map(len, written)) > room:
+        by_need = sorted(range(len(tables)), key=lambda index: (len(written[index]), -index))
+        for served, index in enumerate(by_need):
+            share = room // (len(tables) - served)
+            if len(written[index]) > share:
+                table, record = tables[index]
+                written[index] = table.write_several(record, share)
+            room -= len(written[index])
+    return {name: value for each in written for name, value in each.items()}

@@ -9,7 +9,7 @@ from typing import Any
 
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.call.content import Content, Json, Message, Part, Tool, opening_and_rest
+from agentops_otel_litellm.content_records import Content, Json, Message, Part, Tool, opening_and_rest
 
 Group = Mapping[str, AttributeValue]
 """Attributes that only make sense together: all of them are written, or none."""

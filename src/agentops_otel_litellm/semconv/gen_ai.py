@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
-from agentops_otel_litellm.call.content import Content, Document, Message, Part, Tool
+from agentops_otel_litellm.content_records import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.operations import Kind, names_of
 from agentops_otel_litellm.providers import identity_of
 from agentops_otel_litellm.semconv.convention import Convert, Table, Vocabulary, always
@@ -40,6 +40,7 @@ def provider_name(provider: str | None) -> str | None:
     return None if provider is None else identity_of(provider, PROVIDERS)
 
 
+@lru_cache(maxsize=256)
 def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:
     """The finish reason of each choice; `error` for a choice whose reason was not received."""
     if not reasons:
@@ -104,7 +105,9 @@ GEN_AI = Vocabulary(
     Table(
         Request,
         {
-            "gen_ai.request.stream": ("stream", lambda stream: stream or None),
+            # By the conventions, `stream` is absent if it is false, the choice count if it is 1, and the tier if it is
+            # `auto`.
+            "gen_ai.request.stream": ("stream", {True: True}.get),
             "gen_ai.request.max_tokens": "max_tokens",
             "gen_ai.request.choice.count": ("choice_count", lambda count: None if count == 1 else count),
             "gen_ai.request.temperature": "temperature",
@@ -123,11 +126,11 @@ GEN_AI = Vocabulary(
             # Retrieval.
             "gen_ai.data_source.id": "data_source_id",
             "gen_ai.retrieval.top_k": "max_results",
-            # The Responses API
+            # The Responses API.
             "gen_ai.request.previous_response.id": "previous_response_id",
-            # agents
+            # Agents.
             "gen_ai.agent.id": "agent_id",
-            # Bedrock
+            # Bedrock.
             "aws.bedrock.guardrail.id": "guardrail_id",
         },
     ),
@@ -140,7 +143,7 @@ GEN_AI = Vocabulary(
             "gen_ai.embeddings.dimension.count": "dimension_count",
             "openai.response.service_tier": "service_tier",
             "openai.response.system_fingerprint": "system_fingerprint",
-            # The Responses API
+            # The Responses API.
             "gen_ai.response.status": "status",
         },
     ),

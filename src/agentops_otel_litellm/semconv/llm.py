@@ -1,9 +1,13 @@
 """Names of this package, for facts that the conventions do not cover: `llm.*`, `litellm.*`, `agentops.cost.*` and
 `agentops.usage.*`.
+
+By rule, the name of an attribute is a prefix and the name of the field, so a new field of a request, a response and so
+on has an attribute without a new row. Rows are only for the exceptions.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import islice
 
 from agentops_otel_litellm.call import (
@@ -22,29 +26,36 @@ from agentops_otel_litellm.call import (
     Target,
     Usage,
 )
-from agentops_otel_litellm.call.content import Content
-from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary, always
+from agentops_otel_litellm.content_records import Content
+from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary, always, prefixed
 from agentops_otel_litellm.semconv.gen_ai import records_as_json
 
 
+@lru_cache(maxsize=256)
 def common_reason(reasons: tuple[str | None, ...]) -> str | None:
     """The finish reason of all choices; `None` if they differ. `gen_ai.response.finish_reasons` has all reasons."""
     return reasons[0] if reasons and len(set(reasons)) == 1 else None
 
 
+_ROLE_COUNTS = tuple(f"{role}_count" for role in ("system", "developer", "user", "assistant", "tool", "function"))
+"""Fields of a request that count its messages by role. The attributes have `messages` in their names."""
+_GEN_AI_PARAMETERS = (
+    *("choice_count", "top_k", "frequency_penalty", "presence_penalty", "seed", "stop_sequences", "reasoning_level"),
+    *("output_type", "service_tier", "encoding_formats", "guardrail_id"),
+)
+"""Fields of a request that have no `llm.*` attribute, because the `gen_ai` vocabulary has them."""
+_GEN_AI_RESPONSE = ("finish_reasons", "dimension_count", "service_tier", "system_fingerprint")
+"""The same for fields of a response. Of the finish reasons, only the common one has an `llm.*` attribute."""
+_CACHE_AND_JOB = {
+    "llm.cache.hit": "cache_hit",
+    "llm.cache.partial_hit": "partial_cache_hit",
+    "llm.job.status": "job_status",
+}
+"""Attributes with fields of a response, whose names do not follow the rule."""
+
 ATTEMPT_EVENT = "litellm.attempt"
 ATTEMPT = Vocabulary(
-    Table(
-        Attempt,
-        {
-            "litellm.attempt.number": "number",
-            "litellm.attempt.model": "model",
-            "litellm.attempt.provider": "provider",
-            "litellm.attempt.model_group": "model_group",
-            "litellm.attempt.model_id": "model_id",
-            "litellm.attempt.duration": "duration",
-        },
-    ),
+    Table(Attempt, prefixed("litellm.attempt.", Attempt, without={"started", "failure", "kind"})),
     Table(
         Failure,
         {
@@ -58,108 +69,16 @@ LLM = Vocabulary(
     Table(
         Request,
         {
-            "llm.request.model": "model",
-            "llm.request.stream": "stream",
-            "llm.request.messages_count": "messages_count",
-            "llm.request.messages.system_count": "system_count",
-            "llm.request.messages.developer_count": "developer_count",
-            "llm.request.messages.user_count": "user_count",
-            "llm.request.messages.assistant_count": "assistant_count",
-            "llm.request.messages.tool_count": "tool_count",
-            "llm.request.messages.function_count": "function_count",
-            "llm.request.content_length": "content_length",
-            "llm.request.modalities": "modalities",
-            "llm.request.inputs_count": "inputs_count",
-            "llm.request.tools_count": "tools_count",
-            "llm.request.tool_choice": "tool_choice",
-            "llm.request.temperature": "temperature",
-            "llm.request.max_tokens": "max_tokens",
-            "llm.request.top_p": "top_p",
-            "llm.request.dimensions": "dimensions",
-            # Retrieval.
-            "llm.request.queries_count": "queries_count",
-            "llm.request.query_length": "query_length",
-            "llm.request.documents_count": "documents_count",
-            "llm.request.document_kind": "document_kind",
-            "llm.request.pages_count": "pages_count",
-            "llm.request.max_results": "max_results",
-            "llm.request.data_source_id": "data_source_id",
-            # Jobs and what providers keep.
-            "llm.request.resource_id": "resource_id",
-            "llm.request.input_file_id": "input_file_id",
-            "llm.request.files_count": "files_count",
-            "llm.request.file_size": "file_size",
-            "llm.request.endpoint": "endpoint",
-            "llm.request.purpose": "purpose",
-            "llm.request.completion_window": "completion_window",
-            "llm.request.page_size": "page_size",
-            "llm.request.http_method": "http_method",
-            # The Responses API
-            "llm.request.previous_response_id": "previous_response_id",
-            "llm.request.response_id": "response_id",
-            # images, audio, video
-            "llm.request.images_count": "images_count",
-            "llm.request.resolution": "resolution",
-            "llm.request.quality": "quality",
-            "llm.request.style": "style",
-            "llm.request.output_format": "output_format",
-            "llm.request.response_format": "response_format",
-            "llm.request.voice": "voice",
-            "llm.request.speed": "speed",
-            "llm.request.language": "language",
-            "llm.request.media_duration": "media_duration",
-            # agents and decisions
-            "llm.request.agent_id": "agent_id",
-            "llm.request.questions_count": "questions_count",
+            **prefixed("llm.request.", Request, without={*_ROLE_COUNTS, *_GEN_AI_PARAMETERS}),
+            **{f"llm.request.messages.{count}": count for count in _ROLE_COUNTS},
         },
     ),
     Table(
         Response,
         {
-            "llm.response.id": "id",
-            "llm.response.model": "model",
-            "llm.response.choices_count": "choices_count",
+            **prefixed("llm.response.", Response, without={*_CACHE_AND_JOB.values(), *_GEN_AI_RESPONSE}),
+            **_CACHE_AND_JOB,
             "llm.response.finish_reason": ("finish_reasons", common_reason),
-            "llm.response.content_length": "content_length",
-            "llm.response.tool_calls_count": "tool_calls_count",
-            "llm.cache.hit": "cache_hit",
-            # Retrieval.
-            "llm.response.results_count": "results_count",
-            "llm.response.search_units": "search_units",
-            "llm.response.pages_count": "pages_count",
-            # Jobs and what providers keep.
-            "llm.response.status": "status",
-            "llm.job.status": "job_status",
-            "llm.response.requests_count": "requests_count",
-            "llm.response.requests_completed": "requests_completed",
-            "llm.response.requests_failed": "requests_failed",
-            "llm.response.files_count": "files_count",
-            "llm.response.files_completed": "files_completed",
-            "llm.response.files_failed": "files_failed",
-            "llm.response.size": "size",
-            "llm.response.trained_tokens": "trained_tokens",
-            "llm.response.has_more": "has_more",
-            "llm.response.deleted": "deleted",
-            "llm.response.http_status": "http_status",
-            "llm.cache.partial_hit": "partial_cache_hit",
-            # images, audio, moderation, video, realtime sessions
-            "llm.response.images_count": "images_count",
-            "llm.response.resolution": "resolution",
-            "llm.response.media_duration": "media_duration",
-            "llm.response.language": "language",
-            "llm.response.words_count": "words_count",
-            "llm.response.segments_count": "segments_count",
-            "llm.response.flagged": "flagged",
-            "llm.response.flagged_categories": "flagged_categories",
-            "llm.response.progress": "progress",
-            "llm.response.turns_count": "turns_count",
-            "llm.response.close_code": "close_code",
-            "llm.response.closed_by": "closed_by",
-            # sandboxes and token counters
-            "llm.response.code_failed": "code_failed",
-            "llm.response.error_length": "error_length",
-            "llm.response.tokens_counted": "tokens_counted",
-            "llm.response.tokenizer": "tokenizer",
         },
     ),
     Table(
@@ -178,16 +97,7 @@ LLM = Vocabulary(
             "llm.response.chunk_gap_p99": "gap_p99",
         },
     ),
-    Table(
-        Routing,
-        {
-            "litellm.call_id": "call_id",
-            "litellm.call_type": "call_type",
-            "litellm.model_group": "model_group",
-            "litellm.model_id": "model_id",
-            "litellm.cooldown_time": "cooldown_time",
-        },
-    ),
+    Table(Routing, prefixed("litellm.", Routing)),
     Table(
         Attempts,
         {
@@ -203,26 +113,10 @@ LLM = Vocabulary(
             "llm.usage.total_tokens": "total",
             "llm.usage.cached_tokens": "cache_read",
             "llm.usage.reasoning_tokens": "reasoning",
-            # audio
             "llm.usage.audio_seconds": "audio_seconds",
         },
     ),
-    Table(
-        Cost,
-        {
-            "llm.usage.cost": "total",
-            "agentops.cost.total": "total",
-            "agentops.cost.source": "source",
-            "agentops.cost.input": "input",
-            "agentops.cost.output": "output",
-            "agentops.cost.tools": "tools",
-            "agentops.cost.cache_read": "cache_read",
-            "agentops.cost.cache_write": "cache_write",
-            "agentops.cost.reasoning": "reasoning",
-            "agentops.cost.price_map": "price_map",
-            "agentops.cost.price_map_date": "price_map_date",
-        },
-    ),
+    Table(Cost, {"llm.usage.cost": "total", **prefixed("agentops.cost.", Cost, without={"per_unit"})}),
     Table(
         Saved,  # not `*.usage.*`: backends that sum or price these would count the tokens twice
         {
@@ -231,19 +125,7 @@ LLM = Vocabulary(
             "llm.cache.saved_cost": "cost",
         },
     ),
-    Table(
-        Failure,
-        {
-            "llm.error.type": "type",
-            "llm.error.message": "message",
-            "llm.error.category": "category",
-            "llm.error.provider": "provider",
-            "llm.error.status_code": "status_code",
-            "llm.error.retry_after": "retry_after",
-            "llm.error.request_id": "request_id",
-            "llm.error.retryable": "retryable",
-        },
-    ),
+    Table(Failure, prefixed("llm.error.", Failure, without={"ancestry", "exception", "code"})),
     Table(
         Target,
         {
@@ -277,11 +159,9 @@ LLM = Vocabulary(
         Call,
         {
             "llm.vendor": ("name", always("litellm")),
-            # cost
             "agentops.trace.cost": "trace_cost",
         },
     ),
-    # usage that the provider did not report
     Table(
         Estimate,  # not `gen_ai.usage.*` or `llm.usage.*`: backends would sum the estimates as reported usage
         {

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agentops_otel_litellm.call import App, Call, Cost, Request, Response, Target, Usage
-from agentops_otel_litellm.call.content import Content
+from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.operations import Kind, kind_named, names_of
 from agentops_otel_litellm.providers import identity_of, provider_named
 from agentops_otel_litellm.semconv import openinference_content as content
-from agentops_otel_litellm.semconv import openinference_documents as documents
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.conversation import as_json
 from agentops_otel_litellm.semconv.llm import common_reason
@@ -163,8 +162,8 @@ OPENINFERENCE = Vocabulary(
     Table(
         Content,
         {
-            "embedding.embeddings": Several(documents.embeddings),
-            "input": Several(documents.embedded_value),
+            "embedding.embeddings": Several(content.embeddings),
+            "input": Several(content.embedded_value),
         },
         of=_EMBEDDINGS,
     ),
@@ -172,19 +171,19 @@ OPENINFERENCE = Vocabulary(
         Content,
         {
             "reranker.query": ("query", "\n".join),
-            "reranker.input_documents": Several(documents.request_documents),
-            "reranker.output_documents": Several(documents.ranked_documents),
-            "input": Several(documents.ranking_value),
-            "output": Several(documents.results_value),
+            "reranker.input_documents": Several(content.request_documents),
+            "reranker.output_documents": Several(content.ranked_documents),
+            "input": Several(content.ranking_value),
+            "output": Several(content.results_value),
         },
         of=_RERANKINGS,
     ),
     Table(
         Content,
         {
-            "retrieval.documents": Several(documents.found_documents),
-            "input": Several(documents.query_value),
-            "output": Several(documents.results_value),
+            "retrieval.documents": Several(content.found_documents),
+            "input": Several(content.query_value),
+            "output": Several(content.results_value),
         },
         of=_SEARCHES,
     ),

@@ -1,12 +1,16 @@
 """The metrics, one row each, with the values that a finished call contributes and their dimensions.
 
-The names are those of released conventions, `gen_ai.client.operation.cost` in their style, and `litellm.client.*` for
-LiteLLM's own work, such as retries and the cache. The newest names of the conventions are in `newest_metrics`.
+`METRICS` has the names of released conventions, `gen_ai.client.operation.cost` in their style, and `litellm.client.*`
+for LiteLLM's own work, such as retries and the cache.
+
+`NEWEST_METRICS` has the newest names of the conventions in place of the released names. Its duration metric covers only
+the operations that the conventions call inference; other operations keep the released one. Its token metrics cover all
+calls, so that sums are complete, and have the modalities that the provider reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -14,7 +18,7 @@ from typing import Literal, NamedTuple
 from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Attempt, Call, Usage
-from agentops_otel_litellm.semconv.gen_ai import provider_name
+from agentops_otel_litellm.semconv.gen_ai import INFERENCE, provider_name
 
 Dimensions = Mapping[str, AttributeValue]
 _NONE: Dimensions = MappingProxyType({})
@@ -58,25 +62,25 @@ class Metric:
 
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-TOKENS = tuple(float(4**power) for power in range(14))
+_TOKENS = tuple(float(4**power) for power in range(14))
 _DOLLARS = tuple(4**power / 1e6 for power in range(14))
 """From a millionth of a dollar to 67 dollars."""
 
 
-def measure_known(value: float | None, dimensions: Dimensions = _NONE) -> tuple[Measurement, ...]:
+def _measure_known(value: float | None, dimensions: Dimensions = _NONE) -> tuple[Measurement, ...]:
     return () if value is None else (Measurement(value, dimensions),)
 
 
-def duration(call: Call) -> Iterable[Measurement]:
-    return measure_known(call.timing.duration, error_type(call))
+def _duration(call: Call) -> Iterable[Measurement]:
+    return _measure_known(call.timing.duration, _error_type(call))
 
 
-def error_type(call: Call) -> Dimensions:
+def _error_type(call: Call) -> Dimensions:
     return _NONE if call.failure is None else {"error.type": call.failure.type}
 
 
 def _first_chunk(call: Call) -> Iterable[Measurement]:
-    return measure_known(call.stream.first_chunk) if call.stream else ()
+    return _measure_known(call.stream.first_chunk) if call.stream else ()
 
 
 def _gaps(call: Call) -> Iterable[Measurement]:
@@ -84,12 +88,12 @@ def _gaps(call: Call) -> Iterable[Measurement]:
     return (Measurement(gap, times=times) for gap, times in (gaps or {}).items())
 
 
-def time_to_first_chunk(name: str) -> Metric:
+def _time_to_first_chunk(name: str) -> Metric:
     description = "Time from the request to the first chunk of a stream."
     return Metric(name=name, unit="s", description=description, buckets=SECONDS, measure=_first_chunk)
 
 
-def time_per_output_chunk(name: str) -> Metric:
+def _time_per_output_chunk(name: str) -> Metric:
     description = "Time from one chunk of a stream to the next."
     return Metric(name=name, unit="s", description=description, buckets=SECONDS, measure=_gaps)
 
@@ -102,8 +106,8 @@ def _token_usage(kind: str, count: Callable[[Usage], int | None]) -> Metric:
         name="gen_ai.client.token.usage",
         unit="{token}",
         description="Tokens used, as the provider counted them.",
-        buckets=TOKENS,
-        measure=lambda call: measure_known(count(call.usage), {"gen_ai.token.type": kind}) if call.usage else (),
+        buckets=_TOKENS,
+        measure=lambda call: _measure_known(count(call.usage), {"gen_ai.token.type": kind}) if call.usage else (),
     )
 
 
@@ -113,12 +117,12 @@ RELEASED: tuple[Metric, ...] = (
         unit="s",
         description="Duration of a call; of a stream, until its end.",
         buckets=SECONDS,
-        measure=duration,
+        measure=_duration,
     ),
     _token_usage("input", lambda usage: usage.input),
     _token_usage("output", lambda usage: usage.output),
-    time_to_first_chunk("gen_ai.client.operation.time_to_first_chunk"),
-    time_per_output_chunk("gen_ai.client.operation.time_per_output_chunk"),
+    _time_to_first_chunk("gen_ai.client.operation.time_to_first_chunk"),
+    _time_per_output_chunk("gen_ai.client.operation.time_per_output_chunk"),
 )
 
 # --- names of this package ---------------------------------------------------------------------
@@ -158,7 +162,7 @@ def _saved_tokens(kind: Literal["input", "output"]) -> Metric:
         unit="{token}",
         description="Tokens saved because the response was in LiteLLM's cache.",
         instrument="counter",
-        measure=lambda call: measure_known(getattr(call.saved, kind, None), {"gen_ai.token.type": kind}),
+        measure=lambda call: _measure_known(getattr(call.saved, kind, None), {"gen_ai.token.type": kind}),
     )
 
 
@@ -168,7 +172,7 @@ OURS: tuple[Metric, ...] = (
         unit="USD",
         description="Cost of a call, if it is known.",
         buckets=_DOLLARS,
-        measure=lambda call: measure_known(call.cost.total) if call.cost else (),
+        measure=lambda call: _measure_known(call.cost.total) if call.cost else (),
     ),
     _attempts("attempts", "Requests that LiteLLM made to providers."),
     _attempts("retries", "Attempts with the same model, or the same model group, as the previous attempt.", "retry"),
@@ -178,14 +182,14 @@ OURS: tuple[Metric, ...] = (
         unit="{call}",
         description="Calls whose response was in LiteLLM's cache.",
         instrument="counter",
-        measure=lambda call: measure_known(1 if call.response and call.response.cache_hit else None),
+        measure=lambda call: _measure_known(1 if call.response and call.response.cache_hit else None),
     ),
     Metric(
         name="litellm.client.cache.saved_cost",
         unit="USD",
         description="Cost saved because the response was in LiteLLM's cache.",
         instrument="counter",
-        measure=lambda call: measure_known(call.saved.cost) if call.saved else (),
+        measure=lambda call: _measure_known(call.saved.cost) if call.saved else (),
     ),
     _saved_tokens("input"),
     _saved_tokens("output"),
@@ -194,8 +198,92 @@ OURS: tuple[Metric, ...] = (
         unit="{stream}",
         description="Streams that were returned to the application and have not ended.",
         instrument="open streams",
-        measure=lambda _call: measure_known(1),
+        measure=lambda _call: _measure_known(1),
     ),
 )
 
+# --- newest names of the conventions ----------------------------------------------------------
+
+
+def _usage_counter(name: str, what: str, measure: Callable[[Usage], Iterable[Measurement]]) -> Metric:
+    """A counter of tokens. `what` is the kind of tokens, for the description."""
+    return Metric(
+        name=f"gen_ai.client.inference.usage.{name}",
+        unit="{token}",
+        description=f"{what}, as the provider counted them.",
+        instrument="counter",
+        measure=lambda call: measure(call.usage) if call.usage else (),
+    )
+
+
+def _by_modality(total: int | None, **parts: int | None) -> Iterator[Measurement]:
+    """The known modalities, and the rest as `unknown`. Modalities whose sum exceeds the total are ignored."""
+    if total is None:
+        return
+    known = {modality: count for modality, count in parts.items() if count}
+    rest = total - sum(known.values())
+    if rest < 0:
+        known, rest = {}, total
+    for modality, count in known.items():
+        yield Measurement(count, {"gen_ai.token.modality": modality})
+    if rest or not known:
+        yield Measurement(rest, {"gen_ai.token.modality": "unknown"})
+
+
+def _usage_histogram(name: str, what: str, count: Callable[[Usage], int | None]) -> Metric:
+    """A histogram of the tokens of a call. `what` is the kind of tokens, for the description."""
+    return Metric(
+        name=f"gen_ai.client.inference.operation.{name}",
+        unit="{token}",
+        description=f"{what} of a call, as the provider counted them.",
+        buckets=_TOKENS,
+        measure=lambda call: _measure_known(count(call.usage), _error_type(call)) if call.usage else (),
+    )
+
+
+NEWEST: tuple[Metric, ...] = (
+    Metric(
+        name="gen_ai.client.inference.duration",
+        unit="s",
+        description="Duration of an inference call; of a stream, until its end.",
+        buckets=SECONDS,
+        measure=lambda call: _duration(call) if call.operation in INFERENCE else (),
+    ),
+    Metric(
+        name="gen_ai.client.operation.duration",
+        unit="s",
+        description="Duration of a call that is not inference.",
+        buckets=SECONDS,
+        measure=lambda call: () if call.operation in INFERENCE else _duration(call),
+    ),
+    _usage_counter(
+        "input_tokens",
+        "Input tokens",
+        lambda usage: _by_modality(
+            usage.input, text=usage.input_text, image=usage.input_image, audio=usage.input_audio
+        ),
+    ),
+    _usage_counter(
+        "output_tokens",
+        "Output tokens",
+        lambda usage: _by_modality(
+            usage.output, text=usage.output_text, image=usage.output_image, audio=usage.output_audio
+        ),
+    ),
+    _usage_counter(
+        "cache_read.input_tokens", "Input tokens read from a cache", lambda usage: _by_modality(usage.cache_read)
+    ),
+    _usage_counter(
+        "cache_write.input_tokens", "Input tokens written to a cache", lambda usage: _by_modality(usage.cache_write)
+    ),
+    _usage_counter(
+        "reasoning.output_tokens", "Output tokens spent on reasoning", lambda usage: _by_modality(usage.reasoning)
+    ),
+    _usage_histogram("input_tokens", "Input tokens", lambda usage: usage.input),
+    _usage_histogram("output_tokens", "Output tokens", lambda usage: usage.output),
+    _time_to_first_chunk("gen_ai.client.inference.time_to_first_chunk"),
+    _time_per_output_chunk("gen_ai.client.inference.time_per_output_chunk"),
+)
+
 METRICS = (*RELEASED, *OURS)
+NEWEST_METRICS = (*NEWEST, *OURS)

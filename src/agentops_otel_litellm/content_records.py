@@ -1,18 +1,41 @@
-"""The content of a call, independent of any convention. A call has it only if the user has enabled content.
+"""The content of a call, independent of any convention, and the decorator of all records.
 
-`vars()` of a message, part or tool returns its known fields, which are its JSON object in OpenTelemetry's conventions.
+A call has content only if the user has enabled it. `vars()` of a message, part or tool returns its known fields, which
+are its JSON object in OpenTelemetry's conventions.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
-from agentops_otel_litellm.record import record
+from typing_extensions import dataclass_transform
 
+Class = TypeVar("Class")
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 PartType = Literal["text", "reasoning", "tool_call", "tool_call_response", "blob", "file", "uri", "refusal", "unknown"]
 Modality = Literal["image", "audio", "video", "document"]
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def record(cls: type[Class]) -> type[Class]:
+    """Make `cls` a frozen, keyword-only dataclass whose instances store only the fields that are not `None`.
+
+    `vars(instance)` has these known fields. Any other field is read from the class, where it has the dataclass's
+    default. A call has a dozen records, and most of their fields are unknown. Creating a record takes a tenth of the
+    time that a frozen dataclass with slots takes, because the dataclass sets every field.
+    """
+    decorated = dataclass(frozen=True, kw_only=True)(cls)
+    decorated.__init__ = _store_known_fields  # type: ignore[method-assign]  # type checkers see the dataclass's own
+    return decorated
+
+
+def _store_known_fields(self: object, **fields: object) -> None:
+    known = self.__dict__
+    for name, value in fields.items():
+        if value is not None:
+            known[name] = value
 
 
 @record
