@@ -61,9 +61,10 @@ logger = logging.getLogger(__name__)
 DISTRO_NAME = "agentops-otel-litellm"
 ENVIRONMENT_NAME = "deployment.environment.name"
 CONFIG_FILE = "OTEL_CONFIG_FILE"
-# Values of these variables are never logged.
-SECRET = re.compile("HEADERS|CERTIFICATE|KEY|CREDENTIAL")
-OTLP = "otlp_proto_"
+_UNLOGGED = re.compile("HEADERS|CERTIFICATE|KEY|CREDENTIAL")
+"""Variables whose values are never logged."""
+_OTLP = "otlp_proto_"
+"""Beginning of the names of the SDK's OTLP exporters. The user writes the rest in OTEL_EXPORTER_OTLP_PROTOCOL."""
 
 
 class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its types
@@ -214,12 +215,12 @@ def _describe(fault: Exception) -> str:
     Errors of exporters can quote keys.
     """
     quoted = set(re.findall(r"'([^']*)'", str(fault)))
-    quoted |= {name.removeprefix(OTLP) for name in quoted}
+    quoted |= {name.removeprefix(_OTLP) for name in quoted}
     variables = [
         f"{variable}={without_secrets(variable, value)!r}"
         for variable, value in sorted(os.environ.items())
         if variable.startswith("OTEL_")
-        and not SECRET.search(variable)
+        and not _UNLOGGED.search(variable)
         and quoted & {value, *(part.strip() for part in value.split(","))}
     ]
     what = str(fault) if _raised_by_the_sdk(fault) else type(fault).__name__
