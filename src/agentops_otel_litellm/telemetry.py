@@ -25,7 +25,7 @@ from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
-from agentops_otel_litellm.pricing.package_prices import PackagePrices
+from agentops_otel_litellm.pricing.precedence import PackagePrices
 from agentops_otel_litellm.processors.content import drop_content
 from agentops_otel_litellm.processors.steps import pipeline
 from agentops_otel_litellm.semconv.convention import UNLIMITED, Vocabulary

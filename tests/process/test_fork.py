@@ -89,7 +89,7 @@ def test_a_fork_while_the_console_prints() -> None:
 PRICES = """
     import os, sys, threading
     from agentops_otel_litellm.call import Call, Target, Timing, Usage
-    from agentops_otel_litellm.pricing.package_prices import PackagePrices
+    from agentops_otel_litellm.pricing.precedence import PackagePrices
 
     imported = {}
     class Noting:

@@ -22,8 +22,7 @@ from agentops_otel_litellm import pricing
 from agentops_otel_litellm.call import Call, Cost, Response, Stream, Target, Timing, Usage
 from agentops_otel_litellm.invocation.nesting import is_suppressed
 from agentops_otel_litellm.patching.traced_functions import TRACING
-from agentops_otel_litellm.pricing.package_prices import PackagePrices
-from agentops_otel_litellm.pricing.precedence import create_package_price_processor
+from agentops_otel_litellm.pricing.precedence import PackagePrices, create_package_price_processor
 from support.apps import App, SyncApp
 from support.instrumented import Reinstrument
 from support.logged_warnings import LoggedWarnings
@@ -311,7 +310,7 @@ def test_a_forked_child_fetches_its_own(wire: WireProvider) -> None:
     program = """
         import os, sys, time
         from agentops_otel_litellm.call import Call, Target, Timing, Usage
-        from agentops_otel_litellm.pricing.package_prices import PackagePrices
+        from agentops_otel_litellm.pricing.precedence import PackagePrices
 
         def wait_for(total):
             patience = time.monotonic() + 10

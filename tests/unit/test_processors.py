@@ -32,14 +32,18 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.pricing.precedence import drop_unknown_cost
+from agentops_otel_litellm.pricing.precedence import (
+    drop_estimate,
+    drop_unknown_cost,
+    drop_unneeded_estimate,
+    move_cached_usage_to_saved,
+)
 from agentops_otel_litellm.processors.errors import RETRYABLE, categorise_failure, count_retries, set_deployment
 from agentops_otel_litellm.processors.stream import (
     add_stream_statistics,
     drop_incomplete_finish_reasons,
     drop_partial_output_count,
 )
-from agentops_otel_litellm.processors.usage import drop_estimate, drop_unneeded_estimate, move_cached_usage_to_saved
 
 CALL = Call(
     name="chat", operation="chat", target=Target(provider="openai", model="gpt-4o"), timing=Timing(started_at=1)

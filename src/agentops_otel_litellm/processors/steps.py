@@ -9,7 +9,10 @@ from agentops_otel_litellm.call import Call, Cost
 from agentops_otel_litellm.pricing.precedence import (
     create_package_price_processor,
     create_user_price_processor,
+    drop_estimate,
     drop_unknown_cost,
+    drop_unneeded_estimate,
+    move_cached_usage_to_saved,
 )
 from agentops_otel_litellm.pricing.user_prices import read_prices
 from agentops_otel_litellm.processors.content import create_content_processor, drop_content
@@ -26,7 +29,6 @@ from agentops_otel_litellm.processors.stream import (
     drop_incomplete_finish_reasons,
     drop_partial_output_count,
 )
-from agentops_otel_litellm.processors.usage import drop_estimate, drop_unneeded_estimate, move_cached_usage_to_saved
 from agentops_otel_litellm.settings import Settings
 
 Processor = Callable[[Call], Call]
