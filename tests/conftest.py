@@ -23,8 +23,8 @@ import pytest
 pytest.register_assert_rewrite("support")  # its modules have assertions of several tests
 
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
+from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.patching.traced_functions import TRACING
-from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 from support import agentops_told, releases
 from support.agentops_exports import clock, platform  # noqa: F401 - fixtures
 from support.conformance import EMITTED, Emitted

@@ -21,6 +21,7 @@ from opentelemetry.trace import (
 )
 
 from agentops_otel_litellm.attribute_values import clean_attributes, clean_text
+from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, log_fault
@@ -33,7 +34,6 @@ from agentops_otel_litellm.semconv.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTI
 from agentops_otel_litellm.semconv.instruments import METRICS, Metric
 from agentops_otel_litellm.semconv.llm import ATTEMPT, ATTEMPT_EVENT
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:

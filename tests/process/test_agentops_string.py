@@ -18,7 +18,7 @@ from opentelemetry import trace
 
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.exporters.delivery import DELIVERY
-from agentops_otel_litellm.patching.agentops_callback import AgentOpsLiteLLMCallback
+from agentops_otel_litellm.patching.other_instrumentations import AgentOpsLiteLLMCallback
 from support.apps import App
 from support.callback_lists import LISTS
 from support.instrumented import Reinstrument
@@ -147,11 +147,11 @@ def test_where_it_is_not_instrumented(instrumented_with: Reinstrument, reached: 
 
 def test_importing_ours_imports_nothing_of_litellm() -> None:
     """Before its class is asked for."""
-    code = "import sys, agentops_otel_litellm.patching.agentops_callback; print('litellm' in sys.modules)"
+    code = "import sys, agentops_otel_litellm.patching.other_instrumentations; print('litellm' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_no_other_name() -> None:
     """The module has what it has."""
     with pytest.raises(ImportError, match="cannot import name 'Nothing'"):
-        from agentops_otel_litellm.patching.agentops_callback import Nothing  # noqa: F401
+        from agentops_otel_litellm.patching.other_instrumentations import Nothing  # noqa: F401

@@ -9,9 +9,8 @@ import time
 
 import pytest
 
-from agentops_otel_litellm import background, tracked_objects
-from agentops_otel_litellm.background import Background
-from agentops_otel_litellm.tracked_objects import OpenStreams
+from agentops_otel_litellm import background
+from agentops_otel_litellm.background import Background, OpenStreams
 
 SETUP = """
 import os, sys
@@ -118,7 +117,7 @@ def test_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(_run: object, _name: str) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(tracked_objects, "BACKGROUND", Background())
+    monkeypatch.setattr(background, "BACKGROUND", Background())
     streams, first, second = OpenStreams(), Stream(), Stream()
     with monkeypatch.context() as without:
         without.setattr(background, "start_thread", start)

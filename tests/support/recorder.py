@@ -25,7 +25,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind
 
-from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
+from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.version import SCOPE
 from support import conformance
 from support.conformance import EMITTED

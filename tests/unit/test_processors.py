@@ -39,7 +39,7 @@ from agentops_otel_litellm.pricing.precedence import (
     move_cached_usage_to_saved,
 )
 from agentops_otel_litellm.processors.errors import RETRYABLE, categorise_failure, count_retries, set_deployment
-from agentops_otel_litellm.processors.stream import (
+from agentops_otel_litellm.processors.steps import (
     add_stream_statistics,
     drop_incomplete_finish_reasons,
     drop_partial_output_count,

@@ -14,14 +14,13 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, Sp
 from opentelemetry.trace import SpanKind
 
 from agentops_otel_litellm import background
-from agentops_otel_litellm.background import Background, ReentrantEvent
+from agentops_otel_litellm.background import OPEN_STREAMS, Background, ReentrantEvent
 from agentops_otel_litellm.exporters.console import ConsoleSpanExporter
 from agentops_otel_litellm.patching import backstop
 from agentops_otel_litellm.patching.traced_functions import Tracing
 from agentops_otel_litellm.semconv import choose_vocabularies
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry
-from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 from support.logged_warnings import LoggedWarnings
 
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}

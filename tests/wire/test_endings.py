@@ -24,7 +24,7 @@ from opentelemetry.context import attach, detach, get_current, set_value
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import StatusCode
 
-from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
+from agentops_otel_litellm.background import OPEN_STREAMS
 from support import releases
 from support.apps import MESSAGES, App, AsyncApp, SyncApp
 from support.recorder import Recorder, attributes_of, seconds

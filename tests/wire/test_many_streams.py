@@ -13,7 +13,7 @@ from contextlib import suppress
 import litellm
 import pytest
 
-from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
+from agentops_otel_litellm.background import OPEN_STREAMS
 from support.apps import MESSAGES
 from support.recorder import Recorder, attributes_of
 from support.servers.in_process import PROVIDER, InProcessProvider

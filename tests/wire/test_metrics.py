@@ -9,10 +9,10 @@ import litellm
 import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
+from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.semconv import instruments as rows
 from agentops_otel_litellm.settings import wants_newest_conventions
-from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 from support.apps import MESSAGES, App
 from support.conventions import METRICS
 from support.instrumented import Reinstrument

@@ -11,7 +11,7 @@ import litellm
 import pytest
 from opentelemetry.trace import StatusCode
 
-from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
+from agentops_otel_litellm.background import OPEN_STREAMS
 from support import releases
 from support.apps import App, AsyncApp
 from support.recorder import Recorder, attributes_of, seconds

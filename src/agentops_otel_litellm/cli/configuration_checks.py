@@ -15,10 +15,10 @@ from uuid import UUID
 from agentops_otel_litellm.cli.installation_checks import installed_version
 from agentops_otel_litellm.cli.probe import DELIVERY_PROBE, NOT_SAMPLED, Attempt, run_probe
 from agentops_otel_litellm.cli.report import Examined, Record, notice, ok, problem
-from agentops_otel_litellm.exporters.agentops_errors import COPY
+from agentops_otel_litellm.exporters.agentops_token import COPY
 from agentops_otel_litellm.patching.other_instrumentations import INSTRUMENTATIONS
 from agentops_otel_litellm.pricing.user_prices import why_unusable
-from agentops_otel_litellm.sdk.defaults import DEFAULTS
+from agentops_otel_litellm.sdk.distro import DEFAULTS
 from agentops_otel_litellm.sdk.obstacles import (
     AGENTOPS_SDK_VARIABLES,
     INSTRUMENTATION,
@@ -31,7 +31,15 @@ from agentops_otel_litellm.sdk.obstacles import (
 )
 from agentops_otel_litellm.semconv import ENTRY_POINTS, VOCABULARIES, default_names
 from agentops_otel_litellm.settings import Settings, fault_in_choice
-from agentops_otel_litellm.settings.declaration import format_value, hides_its_value, instead, names, quoted
+from agentops_otel_litellm.settings.declaration import (
+    MASK,
+    format_value,
+    hides_its_value,
+    instead,
+    masked,
+    names,
+    quoted,
+)
 from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
     HTTP,
@@ -45,7 +53,6 @@ from agentops_otel_litellm.settings.destinations import (
     sends_to_agentops,
 )
 from agentops_otel_litellm.settings.sdk_variables import unusable_variables
-from agentops_otel_litellm.settings.start_up_warnings import MASK, masked
 
 SET_DESTINATION = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
 GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"

@@ -17,7 +17,7 @@ from time import monotonic
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan
 
-from agentops_otel_litellm.exporters.agentops_errors import BROKEN, Consequence, DeliveryError
+from agentops_otel_litellm.exporters.agentops_token import BROKEN, Consequence, DeliveryError
 
 MAX_REQUEST_SPANS = 512
 """Spans in one request, as in OpenTelemetry's batches."""

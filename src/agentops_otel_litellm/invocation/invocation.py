@@ -14,7 +14,7 @@ from weakref import finalize
 from opentelemetry.context import Context, attach, detach, get_current
 
 from agentops_otel_litellm import readers
-from agentops_otel_litellm.background import BACKGROUND
+from agentops_otel_litellm.background import BACKGROUND, OPEN_STREAMS, mark_as_known
 from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutcome
 from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.features import require_features_of
@@ -29,7 +29,6 @@ from agentops_otel_litellm.invocation.timeline import (
     RunningAttempt,
     add_to_route,
 )
-from agentops_otel_litellm.tracked_objects import OPEN_STREAMS, mark_as_known
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

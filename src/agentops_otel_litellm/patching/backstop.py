@@ -17,6 +17,7 @@ from typing import Any
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
+from agentops_otel_litellm.background import KNOWN, mark_as_known
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.features import CALLS, FEATURES
 from agentops_otel_litellm.guard import guard
@@ -28,7 +29,6 @@ from agentops_otel_litellm.patching.callback_contexts import ApplicationContext
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.patching.wrapping import Function
 from agentops_otel_litellm.telemetry import Telemetry
-from agentops_otel_litellm.tracked_objects import KNOWN, mark_as_known
 
 _RECORDING = guard("recording a call that was not traced")
 _READING_RESPONSE = guard("reading a logged response")

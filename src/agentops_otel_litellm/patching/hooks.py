@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from opentelemetry.context import get_current
 
 from agentops_otel_litellm import readers
+from agentops_otel_litellm.background import KNOWN, mark_as_known
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.finished_call import read_result, read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
@@ -19,7 +20,6 @@ from agentops_otel_litellm.invocation.nested_responses import nested_responses_o
 from agentops_otel_litellm.invocation.nesting import call_in, current_call, current_invocation, is_suppressed
 from agentops_otel_litellm.patching.callback_contexts import ApplicationContext
 from agentops_otel_litellm.patching.wrapping import Function, Recording, hook
-from agentops_otel_litellm.tracked_objects import KNOWN, mark_as_known
 
 _MARKING = guard("marking LiteLLM's logging object as known")
 

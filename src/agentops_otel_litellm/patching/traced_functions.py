@@ -12,6 +12,7 @@ from typing import Any
 from opentelemetry.context import Context, get_current
 
 from agentops_otel_litellm import readers
+from agentops_otel_litellm.background import mark_as_known
 from agentops_otel_litellm.features import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.finished_call import read_target
@@ -23,7 +24,6 @@ from agentops_otel_litellm.operations import Operation, by_name, operation_named
 from agentops_otel_litellm.patching.other_instrumentations import check_callback, warn_of_other_recorders
 from agentops_otel_litellm.patching.wrapping import Function, is_built, register_decorator, register_replacement
 from agentops_otel_litellm.telemetry import Telemetry
-from agentops_otel_litellm.tracked_objects import mark_as_known
 
 Parameters = Mapping[str, object]
 IsNested = Callable[[Operation, Parameters, Invocation], bool]

@@ -24,14 +24,12 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 from agentops_otel_litellm.background import ReentrantEvent, start_thread
 from agentops_otel_litellm.call import Call, Cost, Saved
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.pricing.user_prices import UserPrices, price
-
 
 # --- the user's price, and LiteLLM's ----------------------------------------------------------------------
 

@@ -26,19 +26,19 @@ from agentops_otel_litellm.content_records import (
     opening_and_rest,
 )
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.processors.limits import (
+from agentops_otel_litellm.processors.redaction import (
     MARKS,
     MAX_SECRET_LENGTH,
     Beginning,
     Item,
     Limits,
+    Redactor,
     as_json,
     base64_within_limit,
     mark_for_rest,
     omission_mark,
     remove_media,
 )
-from agentops_otel_litellm.processors.redaction import Redactor
 
 Record = TypeVar("Record", Part, Tool, Document)
 

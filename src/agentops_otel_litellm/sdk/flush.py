@@ -19,15 +19,14 @@ from typing import Any, TypeVar
 import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
 
 # isort: split
-from agentops_otel_litellm.background import ReentrantEvent, start_thread
+from agentops_otel_litellm.background import OPEN_STREAMS, ReentrantEvent, start_thread
 from agentops_otel_litellm.exporters.delivery import SIGNALS, live_exporters
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-from agentops_otel_litellm.sdk.defaults import DEFAULTS
+from agentops_otel_litellm.sdk.distro import DEFAULTS
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.destinations import sends_to_agentops
-from agentops_otel_litellm.tracked_objects import OPEN_STREAMS
 
 TIMEOUT = 5.0
 OTLP_TIMEOUT = "OTEL_EXPORTER_OTLP_TIMEOUT"

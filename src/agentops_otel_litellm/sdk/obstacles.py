@@ -19,7 +19,7 @@ from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
 
 from agentops_otel_litellm.instrumentor import LITELLM
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.settings.declaration import names
+from agentops_otel_litellm.settings.declaration import FIRST_PROCESS, invalid_value, names
 from agentops_otel_litellm.settings.destinations import (
     HTTP,
     SIGNALS,
@@ -28,7 +28,6 @@ from agentops_otel_litellm.settings.destinations import (
     exporters,
     is_configured_by_file,
 )
-from agentops_otel_litellm.settings.start_up_warnings import FIRST_PROCESS, invalid_value
 
 INSTRUMENTATION = "agentops_litellm"
 GRPC_PORT = 4317

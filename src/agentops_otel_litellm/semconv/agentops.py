@@ -17,7 +17,8 @@ from agentops_otel_litellm.call import Call, Cost, Response, Target, Usage
 from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.operations import BILLED, names_of
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
-from agentops_otel_litellm.semconv.conversation import (
+from agentops_otel_litellm.semconv.gen_ai import provider_name
+from agentops_otel_litellm.semconv.numbered_content import (
     TEXT_TYPES,
     Group,
     Turn,
@@ -29,7 +30,6 @@ from agentops_otel_litellm.semconv.conversation import (
     openai_message,
     turns,
 )
-from agentops_otel_litellm.semconv.gen_ai import provider_name
 
 Attributes = Mapping[str, AttributeValue]
 

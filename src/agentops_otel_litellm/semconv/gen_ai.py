@@ -15,7 +15,7 @@ from agentops_otel_litellm.content_records import Content, Document, Message, Pa
 from agentops_otel_litellm.operations import Kind, names_of
 from agentops_otel_litellm.providers import identity_of
 from agentops_otel_litellm.semconv.convention import Convert, Table, Vocabulary, always
-from agentops_otel_litellm.semconv.conversation import as_json
+from agentops_otel_litellm.semconv.numbered_content import as_json
 
 # Provider → `gen_ai.provider.name`, if the conventions have a name of their own.
 PROVIDERS = {

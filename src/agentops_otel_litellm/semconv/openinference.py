@@ -13,10 +13,10 @@ from agentops_otel_litellm.call import App, Call, Cost, Request, Response, Targe
 from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.operations import Kind, kind_named, names_of
 from agentops_otel_litellm.providers import identity_of, provider_named
-from agentops_otel_litellm.semconv import openinference_content as content
+from agentops_otel_litellm.semconv import numbered_content as content
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
-from agentops_otel_litellm.semconv.conversation import as_json
 from agentops_otel_litellm.semconv.llm import common_reason
+from agentops_otel_litellm.semconv.numbered_content import as_json
 
 # Kind of operation → `openinference.span.kind`. Other operations are UNKNOWN.
 _KINDS: Mapping[Kind, str] = {

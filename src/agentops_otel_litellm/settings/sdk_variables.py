@@ -16,8 +16,13 @@ from math import inf, isfinite
 from typing import NamedTuple
 
 from agentops_otel_litellm.attribute_values import clean_text
-from agentops_otel_litellm.settings.declaration import number_of
-from agentops_otel_litellm.settings.start_up_warnings import invalid_value, is_secret, warn_at_start_up, without_secrets
+from agentops_otel_litellm.settings.declaration import (
+    invalid_value,
+    is_secret,
+    number_of,
+    warn_at_start_up,
+    without_secrets,
+)
 
 logger = logging.getLogger(__name__)
 
