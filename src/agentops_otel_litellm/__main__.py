@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import fields
 
-from agentops_otel_litellm.sdk.distro import DEFAULTS
+from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.declaration import format_value
 from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables, replace_unusable_variables

@@ -10,7 +10,7 @@ own even if a traced application runs the launcher.
 
 import os
 
-from agentops_otel_litellm.sdk.distro import DEFAULTS
+from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.settings.declaration import FIRST_PROCESS
 from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentops_otel_litellm.sdk.distro import DEFAULTS, apply_defaults
+from agentops_otel_litellm.sdk.defaults import DEFAULTS, apply_defaults
 from support.destinations import AGENTOPS, ALL, CONSOLE, WITH_KEY
 
 ALWAYS = {

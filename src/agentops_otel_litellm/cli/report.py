@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path, PurePath
 
 from agentops_otel_litellm.sdk import child_processes
-from agentops_otel_litellm.sdk.distro import apply_defaults
+from agentops_otel_litellm.sdk.defaults import apply_defaults
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 from agentops_otel_litellm.settings.sdk_variables import replace_unusable_variables
 

@@ -24,7 +24,7 @@ from agentops_otel_litellm.exporters.delivery import SIGNALS, live_exporters
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-from agentops_otel_litellm.sdk.distro import DEFAULTS
+from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.destinations import sends_to_agentops
 

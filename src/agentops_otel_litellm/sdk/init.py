@@ -14,7 +14,7 @@ from agentops_otel_litellm.exporters.delivery import SIGNALS
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-from agentops_otel_litellm.sdk.distro import DEFAULTS
+from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.settings import sdk_is_disabled
 from agentops_otel_litellm.settings.declaration import FIRST_PROCESS
 

@@ -1,7 +1,7 @@
 """All settings of this package: one field for each variable, with its default, its parser and its help.
 
 `AGENTOPS_*` variables are this package's. The `OTEL_*` variables below are those that OpenTelemetry defines for
-instrumentations; the defaults of the SDK's variables are in `sdk/distro.py`. `Settings`, in `__init__.py`,
+instrumentations; the defaults of the SDK's variables are in `sdk/defaults.py`. `Settings`, in `__init__.py`,
 combines the groups, and reads them from the environment.
 """
 

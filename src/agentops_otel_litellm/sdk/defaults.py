@@ -1,0 +1,119 @@
+"""The defaults that the distro sets for OpenTelemetry's variables. Each is declared once.
+
+The launcher imports this module before the application starts, so it does not import the SDK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
+from typing import NamedTuple
+
+from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.destinations import (
+    AGENTOPS,
+    CONSOLE,
+    Environment,
+    default_exporter,
+    exporters,
+    resource_attributes,
+    sends_to_agentops,
+)
+
+SDK_BATCH_SIZE = 512
+# Milliseconds. With the SDK's 5,000, the console prints a call long after its end.
+CONSOLE_DELAY = "200"
+
+
+class Default(NamedTuple):
+    """The default of a variable that is unset or empty, which OpenTelemetry's specification treats alike."""
+
+    help: str
+    values: tuple[str, ...]
+    """The possible values. If `choose` is `None`, the first value is always used."""
+    choose: Callable[[Environment], str | None] | None = None
+    """Chooses a value for the user's environment; `None` leaves the variable unset."""
+
+    def value(self, environment: Environment) -> str | None:
+        return self.choose(environment) if self.choose else self.values[0]
+
+
+def apply_defaults(environment: MutableMapping[str, str]) -> None:
+    """Set the variables that the user has not set."""
+    users_environment = dict(environment)
+    for variable, default in DEFAULTS.items():
+        value = default.value(users_environment)
+        if value is not None and not users_environment.get(variable):
+            environment[variable] = value
+
+
+def _delay(environment: Environment) -> str | None:
+    """Milliseconds for which spans are collected, if they are printed on the console or sent to AgentOps."""
+    if CONSOLE in exporters("TRACES", environment):
+        return CONSOLE_DELAY
+    return str(Settings.from_environment(environment).flush_interval) if sends_to_agentops(environment) else None
+
+
+def _batch_size(environment: Environment) -> str | None:
+    """The size of the queue, if it is smaller than the SDK's default batch: the SDK rejects a batch larger than the
+    queue.
+    """
+    queue = environment.get("OTEL_BSP_MAX_QUEUE_SIZE", "").strip()
+    return queue if queue.isdecimal() and 0 < int(queue) < SDK_BATCH_SIZE else None
+
+
+def _service_name(environment: Environment) -> str | None:
+    return (
+        None
+        if "service.name" in resource_attributes(environment)
+        else Settings.from_environment(environment).service_name
+    )
+
+
+DEFAULTS: Mapping[str, Default] = {
+    "OTEL_PYTHON_DISTRO": Default(
+        "The distro that sets the defaults in this table: `agentops` is the distro of this package.", ("agentops",)
+    ),
+    "OTEL_PYTHON_CONFIGURATOR": Default(
+        "The configurator that sets up the SDK: `agentops` is the configurator of this package.", ("agentops",)
+    ),
+    "OTEL_TRACES_EXPORTER": Default(
+        "The exporters of traces: `otlp` if an OTLP endpoint is set, or if metrics or events are exported by OTLP; "
+        "`agentops` if `AGENTOPS_API_KEY` is set; `agentops_console` if no signal has an exporter.",
+        ("otlp", AGENTOPS, f"otlp,{AGENTOPS}", CONSOLE, "none"),
+        partial(default_exporter, "TRACES"),
+    ),
+    "OTEL_METRICS_EXPORTER": Default(
+        "The exporter of metrics: `otlp` if an OTLP endpoint is set, or if traces or events are exported by OTLP.",
+        ("otlp", "none"),
+        partial(default_exporter, "METRICS"),
+    ),
+    "OTEL_LOGS_EXPORTER": Default(
+        "The exporter of events: `otlp` if an OTLP endpoint is set, or if traces or metrics are exported by OTLP.",
+        ("otlp", "none"),
+        partial(default_exporter, "LOGS"),
+    ),
+    "OTEL_EXPORTER_OTLP_PROTOCOL": Default(
+        "The transport for OTLP. gRPC needs an additional package.", ("http/protobuf",)
+    ),
+    "OTEL_EXPORTER_OTLP_COMPRESSION": Default("The compression of OTLP.", ("gzip",)),
+    "OTEL_EXPORTER_OTLP_TIMEOUT": Default(
+        "Maximum duration of an export, in seconds. With the SDK's default of 10 seconds, a program takes 14 seconds "
+        "to exit if its collector is down.",
+        ("3",),
+    ),
+    "OTEL_BSP_SCHEDULE_DELAY": Default(
+        "Milliseconds for which finished spans are collected before they are exported: 200 for the console, so that "
+        "calls are printed soon after their end; `AGENTOPS_EXPORT_FLUSH_INTERVAL` for AgentOps; otherwise the SDK's "
+        "default.",
+        (CONSOLE_DELAY, str(Settings().flush_interval)),
+        _delay,
+    ),
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": Default(
+        "Maximum number of spans in a batch. This package sets the variable only if `OTEL_BSP_MAX_QUEUE_SIZE` is "
+        "smaller than 512, the SDK's default for a batch: then to the value of `OTEL_BSP_MAX_QUEUE_SIZE`.",
+        (),
+        _batch_size,
+    ),
+    "OTEL_SERVICE_NAME": Default("The name of the service: the value of `AGENTOPS_SERVICE_NAME`.", (), _service_name),
+}
