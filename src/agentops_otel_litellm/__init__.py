@@ -27,10 +27,9 @@ if TYPE_CHECKING:
         Timing,
         Usage,
     )
-    from agentops_otel_litellm.content_records import Content, Document, Message, Part, Tool
     from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
-    from agentops_otel_litellm.sdk.flush import flush
-    from agentops_otel_litellm.sdk.init import init
+    from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
+    from agentops_otel_litellm.sdk.application import flush, init
     from agentops_otel_litellm.semconv import VOCABULARIES
     from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary, always
 
@@ -65,7 +64,7 @@ __all__ = [
     "flush",
     "init",
 ]
-_HOMES = ("instrumentor", "sdk.init", "sdk.flush", "call", "content_records", "semconv", "semconv.convention")
+_HOMES = ("instrumentor", "sdk.application", "call", "records", "semconv", "semconv.convention")
 
 
 def __getattr__(name: str) -> object:

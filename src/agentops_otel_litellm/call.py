@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from agentops_otel_litellm.content_records import Content, record
+from agentops_otel_litellm.records import Content, record
 
 StreamOutcome = Literal["completed", "closed", "abandoned", "cancelled", "failed"]
 

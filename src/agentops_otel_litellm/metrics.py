@@ -19,11 +19,11 @@ from opentelemetry.metrics import CallbackOptions, Meter, NoOpMeter, Observation
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.background import BACKGROUND
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.records import clean_text
 from agentops_otel_litellm.semconv.instruments import METRICS, Dimensions, Metric
 from agentops_otel_litellm.version import SCOPE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from opentelemetry._logs import LoggerProvider, LogRecord, SeverityNumber, get_logger
 from opentelemetry.context import Context
@@ -20,15 +20,15 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from agentops_otel_litellm.attribute_values import clean_attributes, clean_text
 from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
-from agentops_otel_litellm.pricing.precedence import PackagePrices
+from agentops_otel_litellm.pricing.precedence import PackagePrices, TraceCost
 from agentops_otel_litellm.processors.content import drop_content
 from agentops_otel_litellm.processors.steps import pipeline
+from agentops_otel_litellm.records import clean_attributes, clean_text
 from agentops_otel_litellm.semconv.convention import UNLIMITED, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTION, EXCEPTION_EVENT, INFERENCE
 from agentops_otel_litellm.semconv.instruments import METRICS, Metric
@@ -44,15 +44,6 @@ logger = logging.getLogger(__name__)
 _DEFAULTS = Settings()
 _DEFAULT_LIMIT = 128
 """Maximum number of attributes of a span by the specification, if the span has no known limit."""
-
-
-class TraceCost(Protocol):
-    """The sum of the costs of a trace's calls."""
-
-    def add_ended_call(self, span: Span, call: Call) -> Call:
-        """Add the cost of the call. Return the call, with the sum if its span is the trace's first and the sum is
-        known.
-        """
 
 
 class Telemetry:

@@ -23,9 +23,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from agentops_otel_litellm import LiteLLMInstrumentor, flush, init
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.delivery import SIGNALS
+from agentops_otel_litellm.sdk.application import EXPORT_FAILURES, _Flush, _Launch, recording_failures
 from agentops_otel_litellm.sdk.distro import configure_unset
-from agentops_otel_litellm.sdk.flush import EXPORT_FAILURES, _Flush, recording_failures
-from agentops_otel_litellm.sdk.init import _Launch
 from support.agentops_exports import Clock
 from support.launching import environment, launch
 from support.logged_warnings import LoggedWarnings
@@ -367,8 +366,8 @@ def test_a_fault_of_ours_reaches_nobody(monkeypatch: pytest.MonkeyPatch, logged:
     def fail() -> None:
         raise KeyError("canary")
 
-    monkeypatch.setattr("agentops_otel_litellm.sdk.init._initialize", fail)
-    monkeypatch.setattr("agentops_otel_litellm.sdk.init._LAUNCH", _Launch())
+    monkeypatch.setattr("agentops_otel_litellm.sdk.application._initialize", fail)
+    monkeypatch.setattr("agentops_otel_litellm.sdk.application._LAUNCH", _Launch())
     init()
     assert flush("soon") is False  # type: ignore[arg-type]  # somebody may
     assert [line.split(" at ")[0] for line in logged.take()] == [
@@ -400,7 +399,7 @@ class Provider:
 def provided(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The providers there are."""
     found: list[object] = []
-    monkeypatch.setattr("agentops_otel_litellm.sdk.flush._providers", lambda: found)
+    monkeypatch.setattr("agentops_otel_litellm.sdk.application._providers", lambda: found)
     EXPORT_FAILURES.take_failure()
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentops_otel_litellm.content_records import Content
+from agentops_otel_litellm.records import Content
 
 
 def told(content: Content | None) -> list[str | None]:

@@ -19,7 +19,7 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.content_records import Content, Document, Message, Part, Tool
+from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
 
 ATTEMPT = Attempt(
     number=1,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from agentops_otel_litellm import semconv
 from agentops_otel_litellm.call import Call, Cost, Timing, Usage
-from agentops_otel_litellm.content_records import Content, Message, Part
 from agentops_otel_litellm.operations import BILLED, OPERATIONS
+from agentops_otel_litellm.records import Content, Message, Part
 from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.semconv.agentops import AGENTOPS, LLM_CALLS
 from agentops_otel_litellm.semconv.convention import Attributes, Vocabulary

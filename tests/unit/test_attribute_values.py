@@ -9,7 +9,7 @@ import pytest
 from litellm import CustomLLM
 from opentelemetry.trace import StatusCode
 
-from agentops_otel_litellm.attribute_values import MAX_DEPTH, clean_attributes
+from agentops_otel_litellm.records import MAX_DEPTH, clean_attributes
 from support.captured import Capture
 from support.nested_values import exported, nested
 from support.recorder import Recorder

@@ -10,8 +10,8 @@ import pytest
 pytest.importorskip("opentelemetry.util.genai", reason="needs the extra `upload`")
 from opentelemetry.util.genai.types import BlobPart
 
-from agentops_otel_litellm.content_records import Message, Part, Tool
 from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.records import Message, Part, Tool
 from support.captured import Capture
 
 

@@ -25,8 +25,8 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.content_records import Content, Message, Part, Tool
 from agentops_otel_litellm.processors.steps import pipeline
+from agentops_otel_litellm.records import Content, Message, Part, Tool
 from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.instruments import METRICS, Metric

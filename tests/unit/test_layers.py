@@ -18,17 +18,16 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "__main__"}),
     frozenset({"__init__", "environment_variables", "sdk"}),
     frozenset({"instrumentor"}),
-    frozenset({"callbacks", "patching", "proxy"}),
+    frozenset({"patching"}),
     frozenset({"invocation"}),
-    frozenset({"telemetry", "metrics", "instruments"}),
-    frozenset({"exporters", "processors", "pricing", "redaction"}),
+    frozenset({"telemetry", "metrics"}),
+    frozenset({"exporters", "processors", "pricing"}),
     frozenset({"readers"}),
     frozenset({"semconv"}),
     frozenset({"operations", "providers", "features", "settings"}),
     frozenset(
         {
-            *("call", "content_records", "record", "attribute_values", "weak_references"),
-            *("guard", "fork", "background", "open_streams", "version"),
+            *("call", "records", "guard", "fork", "background", "version"),
         }
     ),
 )

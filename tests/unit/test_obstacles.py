@@ -9,7 +9,8 @@ import pytest
 from opentelemetry.sdk import _configuration
 
 from agentops_otel_litellm.sdk import obstacles
-from agentops_otel_litellm.sdk.distro import AgentOpsConfigurator, AgentOpsDistro, apply_defaults
+from agentops_otel_litellm.sdk.defaults import apply_defaults
+from agentops_otel_litellm.sdk.distro import AgentOpsConfigurator, AgentOpsDistro
 from agentops_otel_litellm.settings.destinations import missing_exporters, only_usable_exporters
 from support.logged_warnings import LoggedWarnings
 from support.requirements import GRPC, needs_files, needs_no_grpc

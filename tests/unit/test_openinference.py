@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Call, Request, Target, Timing
-from agentops_otel_litellm.content_records import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.operations import Kind
+from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.semconv import VOCABULARIES, openinference
 from agentops_otel_litellm.semconv.convention import Attributes, Vocabulary
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE, provider_name

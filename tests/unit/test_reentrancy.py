@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind
 from agentops_otel_litellm import background
 from agentops_otel_litellm.background import OPEN_STREAMS, Background, ReentrantEvent
 from agentops_otel_litellm.exporters.console import ConsoleSpanExporter
-from agentops_otel_litellm.patching import backstop
+from agentops_otel_litellm.patching import callbacks
 from agentops_otel_litellm.patching.traced_functions import Tracing
 from agentops_otel_litellm.semconv import choose_vocabularies
 from agentops_otel_litellm.settings import Settings
@@ -147,7 +147,7 @@ def test_a_logged_call_is_claimed_once() -> None:
 
     def claim() -> None:
         start.wait()
-        claimed.append(backstop._claim(logging))
+        claimed.append(callbacks._claim(logging))
 
     threads = [threading.Thread(target=claim) for _ in range(8)]
     for thread in threads:
@@ -155,4 +155,4 @@ def test_a_logged_call_is_claimed_once() -> None:
     for thread in threads:
         thread.join()
     assert sorted(claimed) == [False] * 7 + [True]
-    assert backstop._claims == {}
+    assert callbacks._claims == {}

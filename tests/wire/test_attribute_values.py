@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agentops_otel_litellm.attribute_values import MAX_CONTENT_DEPTH
+from agentops_otel_litellm.records import MAX_CONTENT_DEPTH
 from support.apps import App
 from support.captured import Capture, answers, details, plain
 from support.nested_values import exported, nested

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from opentelemetry.context import Context
 
 from agentops_otel_litellm.call import Call, Target, Timing
-from agentops_otel_litellm.content_records import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.patching.traced_functions import TRACING
+from agentops_otel_litellm.records import Content, Document, Json, Message, Part, Tool
 from support.api_caller import ELSEWHERE, ApiCaller, rest
 from support.apps import App
 from support.captured import Capture, faults, telling, told

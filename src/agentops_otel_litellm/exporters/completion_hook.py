@@ -17,7 +17,7 @@ from opentelemetry.trace import Span
 from opentelemetry.util.genai import types
 from opentelemetry.util.genai.completion_hook import CompletionHook, load_completion_hook
 
-from agentops_otel_litellm.content_records import Content, Message, Part, Tool
+from agentops_otel_litellm.records import Content, Message, Part, Tool
 from agentops_otel_litellm.semconv.gen_ai import FINISH_REASONS
 
 

@@ -21,8 +21,8 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.guard import guard, log_fault
+from agentops_otel_litellm.records import Content
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation

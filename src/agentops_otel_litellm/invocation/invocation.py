@@ -16,12 +16,11 @@ from opentelemetry.context import Context, attach, detach, get_current
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import BACKGROUND, OPEN_STREAMS, mark_as_known
 from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutcome
-from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.features import require_features_of
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call
 from agentops_otel_litellm.invocation.nested_responses import NestedResponses, nested_responses_of
-from agentops_otel_litellm.invocation.nesting import CURRENT, TraceCost, context_of, trace_cost_of
+from agentops_otel_litellm.invocation.nesting import CURRENT, context_of
 from agentops_otel_litellm.invocation.timeline import (
     NO_ATTEMPTS,
     AttemptTracker,
@@ -29,6 +28,8 @@ from agentops_otel_litellm.invocation.timeline import (
     RunningAttempt,
     add_to_route,
 )
+from agentops_otel_litellm.pricing.precedence import TraceCost, trace_cost_of
+from agentops_otel_litellm.records import Content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

@@ -17,9 +17,9 @@ from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.finished_call import read_result, read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.invocation.nested_responses import nested_responses_of, step_in
-from agentops_otel_litellm.invocation.nesting import call_in, current_call, current_invocation, is_suppressed
-from agentops_otel_litellm.patching.callback_contexts import ApplicationContext
-from agentops_otel_litellm.patching.wrapping import Function, Recording, hook
+from agentops_otel_litellm.invocation.nesting import call_in, is_suppressed
+from agentops_otel_litellm.patching.callbacks import ApplicationContext
+from agentops_otel_litellm.patching.wrapping import Function, Recording, current_call, current_invocation, hook
 
 _MARKING = guard("marking LiteLLM's logging object as known")
 

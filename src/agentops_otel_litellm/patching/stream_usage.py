@@ -17,9 +17,8 @@ from typing import Protocol
 from weakref import ref
 
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.nesting import current_call
 from agentops_otel_litellm.operations import by_name, parameter_names
-from agentops_otel_litellm.patching.wrapping import Function
+from agentops_otel_litellm.patching.wrapping import Function, current_call
 
 _REQUESTING = guard("requesting the usage of a stream")
 _HIDING = guard("hiding the usage of a stream")

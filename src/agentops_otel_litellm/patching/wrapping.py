@@ -22,9 +22,11 @@ from functools import wraps
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from opentelemetry.context import get_current
+
 from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.invocation.invocation import Invocation
-from agentops_otel_litellm.invocation.nesting import current_call
+from agentops_otel_litellm.invocation.nesting import CURRENT, is_suppressed
 from agentops_otel_litellm.operations import parameter_names
 
 Function = Callable[..., Any]
@@ -33,6 +35,27 @@ Outcome = tuple[object, BaseException | None]
 """The result of the wrapped function, or the exception that it raised."""
 Recording = Generator[None, Outcome, None]
 """What a hook returns."""
+
+
+# --- the current invocation ---------------------------------------------------------------------------------
+
+
+def current_call() -> Invocation | None:
+    """The invocation of the model call that LiteLLM is working on, if it is traced and has not ended."""
+    context = get_current()
+    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+    if invocation is None or not invocation.calls_a_model or invocation.has_ended() or is_suppressed(context):
+        return None
+    return invocation
+
+
+def current_invocation() -> Invocation | None:
+    """The invocation that LiteLLM is working on, if it is traced and has not ended: a call, or an operation around
+    calls, such as a route.
+    """
+    context = get_current()
+    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+    return None if invocation is None or invocation.has_ended() or is_suppressed(context) else invocation
 
 
 # --- hooks --------------------------------------------------------------------------------------------------

@@ -13,18 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.content_records import (
-    INSTRUCTING,
-    Content,
-    Document,
-    Json,
-    Message,
-    Part,
-    Tool,
-    opening_and_rest,
-)
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.processors.redaction import (
     MARKS,
@@ -38,6 +27,17 @@ from agentops_otel_litellm.processors.redaction import (
     mark_for_rest,
     omission_mark,
     remove_media,
+)
+from agentops_otel_litellm.records import (
+    INSTRUCTING,
+    Content,
+    Document,
+    Json,
+    Message,
+    Part,
+    Tool,
+    clean_text,
+    opening_and_rest,
 )
 
 Record = TypeVar("Record", Part, Tool, Document)

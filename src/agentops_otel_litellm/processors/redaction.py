@@ -21,7 +21,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, TypeVar, cast
 
-from agentops_otel_litellm.content_records import Document, Json, Message, Part, Tool
+from agentops_otel_litellm.records import Document, Json, Message, Part, Tool
 from agentops_otel_litellm.settings import Settings
 
 # --- redaction --------------------------------------------------------------------------------------------

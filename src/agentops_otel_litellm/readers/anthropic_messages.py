@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
-from agentops_otel_litellm.content_records import Content, Message, Modality, Part, Tool
 from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
     ContentReaders,
@@ -52,6 +51,7 @@ from agentops_otel_litellm.readers.values import (
     texts,
     tokens,
 )
+from agentops_otel_litellm.records import Content, Message, Modality, Part, Tool
 
 _TOOL_CHOICES = {"auto": "auto", "any": "any", "none": "none", "tool": "function"}
 _REQUEST = rows_for(

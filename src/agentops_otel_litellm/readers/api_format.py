@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
-from agentops_otel_litellm.content_records import Content, Document, Message
 from agentops_otel_litellm.readers.endpoint import no_routing, no_target, read_routing, read_target, route_routing
 from agentops_otel_litellm.readers.prices import litellm_cost, read_stream_cost
 from agentops_otel_litellm.readers.streams import Chunks
@@ -33,6 +32,7 @@ from agentops_otel_litellm.readers.values import (
     text,
     texts,
 )
+from agentops_otel_litellm.records import Content, Document, Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

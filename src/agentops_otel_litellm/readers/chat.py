@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.content_records import Content, Message, Part, Tool
 from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.readers.api_format import (
     SAMPLING,
@@ -56,6 +55,7 @@ from agentops_otel_litellm.readers.values import (
     rows_for,
     text,
 )
+from agentops_otel_litellm.records import Content, Message, Part, Tool
 
 
 def _guardrail_id(value: Any) -> str | None:

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Usage
-from agentops_otel_litellm.content_records import Content, Message, Modality, Part, Tool
 from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
     ContentReaders,
@@ -46,6 +45,7 @@ from agentops_otel_litellm.readers.values import (
     texts,
     tokens,
 )
+from agentops_otel_litellm.records import Content, Message, Modality, Part, Tool
 
 _ROLES = {"user": "user", "model": "assistant", "function": "tool", "tool": "tool"}
 _BESIDE_CONFIG = ("systemInstruction", "system_instruction", "toolConfig", "tool_config", "tools")

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response
-from agentops_otel_litellm.content_records import Content, Message, Part
 from agentops_otel_litellm.providers import provider_named
 from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
@@ -42,6 +41,7 @@ from agentops_otel_litellm.readers.values import (
     rows_for,
     text,
 )
+from agentops_otel_litellm.records import Content, Message, Part
 
 # --- images ---------------------------------------------------------------------------------------------------
 

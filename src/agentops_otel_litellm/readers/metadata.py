@@ -18,7 +18,6 @@ from typing import Any
 from opentelemetry import baggage
 from opentelemetry.context import Context
 
-from agentops_otel_litellm.attribute_values import clean_text
 from agentops_otel_litellm.call import App
 from agentops_otel_litellm.readers.values import (
     Parameters,
@@ -29,6 +28,7 @@ from agentops_otel_litellm.readers.values import (
     rows_for,
     text,
 )
+from agentops_otel_litellm.records import clean_text
 
 _MAX_LENGTH = 256
 _MAX_TAGS = 64

@@ -13,9 +13,8 @@ from dataclasses import field as slot
 from math import isfinite
 from typing import Any
 
-from agentops_otel_litellm.attribute_values import MAX_CONTENT_DEPTH, json_text
-from agentops_otel_litellm.content_records import Json, Message, Modality, Part, PartType
 from agentops_otel_litellm.readers.values import field, fields_of, integer, is_collection, keyword, text
+from agentops_otel_litellm.records import MAX_CONTENT_DEPTH, Json, Message, Modality, Part, PartType, json_text
 
 _MAX_SCHEME_LENGTH = 32
 

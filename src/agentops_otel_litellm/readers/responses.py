@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.content_records import Content, Message, Part, PartType, Tool
 from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
     ContentReaders,
@@ -57,6 +56,7 @@ from agentops_otel_litellm.readers.values import (
     rows_for,
     text,
 )
+from agentops_otel_litellm.records import Content, Message, Part, PartType, Tool
 
 _REQUEST = rows_for(
     Request,

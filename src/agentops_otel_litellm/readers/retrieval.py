@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target, Usage
-from agentops_otel_litellm.content_records import Content, Document, Json, Message
 from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
     ContentReaders,
@@ -45,6 +44,7 @@ from agentops_otel_litellm.readers.values import (
     texts,
     tokens,
 )
+from agentops_otel_litellm.records import Content, Document, Json, Message
 
 # --- reranking ------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Target, Usage
-from agentops_otel_litellm.content_records import Content, Message
 from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
     ContentReaders,
@@ -41,6 +40,7 @@ from agentops_otel_litellm.readers.values import (
     text,
     tokens,
 )
+from agentops_otel_litellm.records import Content, Message
 
 # --- moderation: OpenAI's `OpenAIModerationResponse` ----------------------------------------------------------
 

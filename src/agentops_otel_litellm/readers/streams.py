@@ -12,10 +12,10 @@ from types import AsyncGeneratorType, FrameType, GeneratorType, SimpleNamespace
 from typing import Any, ClassVar, Protocol, TypeGuard
 
 from agentops_otel_litellm.call import Failure, Response, Usage
-from agentops_otel_litellm.content_records import Message
 from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.readers.parts import Draft
 from agentops_otel_litellm.readers.values import fields_of
+from agentops_otel_litellm.records import Message
 
 
 class LiteLLMStream(Protocol):

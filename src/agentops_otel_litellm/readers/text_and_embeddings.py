@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.content_records import Content, Message
 from agentops_otel_litellm.providers import provider_named
 from agentops_otel_litellm.readers.api_format import (
     SAMPLING,
@@ -42,6 +41,7 @@ from agentops_otel_litellm.readers.values import (
     text,
     texts,
 )
+from agentops_otel_litellm.records import Content, Message
 
 _TEXT = rows_for(Request, SAMPLING)
 _EMBEDDING = rows_for(

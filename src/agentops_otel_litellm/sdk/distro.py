@@ -30,8 +30,8 @@ from opentelemetry.trace import get_tracer_provider
 from agentops_otel_litellm.exporters.batch_processor import CountingBatchSpanProcessor
 from agentops_otel_litellm.exporters.delivery import DELIVERY, SIGNALS, TRACES, live_exporters
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.sdk.application import recording_failures, time_limit
 from agentops_otel_litellm.sdk.defaults import apply_defaults
-from agentops_otel_litellm.sdk.flush import recording_failures, time_limit
 from agentops_otel_litellm.sdk.obstacles import obstacles
 from agentops_otel_litellm.sdk.shutdown import CHILD, PROCESS_EXIT, flush_on_signals
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level

@@ -32,7 +32,7 @@ import wrapt
 from agentops_otel_litellm.background import ReentrantEvent, start_thread
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard, ignored_faults
-from agentops_otel_litellm.sdk.flush import flush_before_end
+from agentops_otel_litellm.sdk.application import flush_before_end
 
 # --- the exit of the interpreter -------------------------------------------------------------------------------------
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.call import Call, Cost, Response, Target, Usage
-from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.operations import BILLED, names_of
+from agentops_otel_litellm.records import Content
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import provider_name
 from agentops_otel_litellm.semconv.numbered_content import (

@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import Any
 
 from agentops_otel_litellm.call import App, Call, Cost, Failure, Request, Response, Stream, Target, Usage
-from agentops_otel_litellm.content_records import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.operations import Kind, names_of
 from agentops_otel_litellm.providers import identity_of
+from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.semconv.convention import Convert, Table, Vocabulary, always
 from agentops_otel_litellm.semconv.numbered_content import as_json
 

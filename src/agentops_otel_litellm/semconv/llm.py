@@ -26,7 +26,7 @@ from agentops_otel_litellm.call import (
     Target,
     Usage,
 )
-from agentops_otel_litellm.content_records import Content
+from agentops_otel_litellm.records import Content
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary, always, prefixed
 from agentops_otel_litellm.semconv.gen_ai import records_as_json
 

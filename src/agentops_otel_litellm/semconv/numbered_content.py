@@ -13,7 +13,7 @@ from typing import Any
 
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.content_records import Content, Document, Json, Message, Part, Tool, opening_and_rest
+from agentops_otel_litellm.records import Content, Document, Json, Message, Part, Tool, opening_and_rest
 
 # --- conversations ----------------------------------------------------------------------------------------
 

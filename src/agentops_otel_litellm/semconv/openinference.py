@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agentops_otel_litellm.call import App, Call, Cost, Request, Response, Target, Usage
-from agentops_otel_litellm.content_records import Content
 from agentops_otel_litellm.operations import Kind, kind_named, names_of
 from agentops_otel_litellm.providers import identity_of, provider_named
+from agentops_otel_litellm.records import Content
 from agentops_otel_litellm.semconv import numbered_content as content
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.llm import common_reason

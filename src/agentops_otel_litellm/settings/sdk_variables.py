@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from math import inf, isfinite
 from typing import NamedTuple
 
-from agentops_otel_litellm.attribute_values import clean_text
+from agentops_otel_litellm.records import clean_text
 from agentops_otel_litellm.settings.declaration import (
     invalid_value,
     is_secret,

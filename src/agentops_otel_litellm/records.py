@@ -1,0 +1,219 @@
+"""The decorator of records, the records of message content, and the values that exporters can encode.
+
+A call has content only if the user has enabled it. `vars()` of a message, part or tool returns its known fields, which
+are its JSON object in OpenTelemetry's conventions.
+
+A single value that an exporter cannot encode would lose the whole batch of spans. OTLP cannot encode lone surrogates,
+which Python's strings may contain, integers of more than 64 bits, and structures that are nested deeper than protobuf's
+limit. All values that this package passes to the SDK are cleaned here: span names, status messages, and the attributes
+of spans, events, log records and metrics.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from opentelemetry.util.types import AttributeValue
+from typing_extensions import dataclass_transform
+
+# --- records ----------------------------------------------------------------------------------------------
+
+
+Class = TypeVar("Class")
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+PartType = Literal["text", "reasoning", "tool_call", "tool_call_response", "blob", "file", "uri", "refusal", "unknown"]
+Modality = Literal["image", "audio", "video", "document"]
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def record(cls: type[Class]) -> type[Class]:
+    """Make `cls` a frozen, keyword-only dataclass whose instances store only the fields that are not `None`.
+
+    `vars(instance)` has these known fields. Any other field is read from the class, where it has the dataclass's
+    default. A call has a dozen records, and most of their fields are unknown. Creating a record takes a tenth of the
+    time that a frozen dataclass with slots takes, because the dataclass sets every field.
+    """
+    decorated = dataclass(frozen=True, kw_only=True)(cls)
+    decorated.__init__ = _store_known_fields  # type: ignore[method-assign]  # type checkers see the dataclass's own
+    return decorated
+
+
+def _store_known_fields(self: object, **fields: object) -> None:
+    known = self.__dict__
+    for name, value in fields.items():
+        if value is not None:
+            known[name] = value
+
+
+@record
+class Part:
+    """A part of a message. Its type determines which fields it has."""
+
+    type: PartType
+    content: str | None = None
+    """The text, reasoning or refusal; the base64 or `data:` URL of a blob."""
+    id: str | None = None
+    """The id of a tool call, also on the result of that tool call."""
+    name: str | None = None
+    """The name of the tool."""
+    arguments: Json = None
+    """Parsed JSON, or the string if it is not valid JSON."""
+    response: Json = None
+    modality: Modality | None = None
+    mime_type: str | None = None
+    uri: str | None = None
+    file_id: str | None = None
+    size: int | None = None
+    """The length of a blob's base64 in characters, if the base64 is not recorded."""
+
+
+@record
+class Message:
+    """One message of a conversation."""
+
+    role: str
+    parts: tuple[Part, ...] = ()
+    name: str | None = None
+    finish_reason: str | None = None
+    """The finish reason of a message in a response, as LiteLLM reports it; `None` if it was not received."""
+
+
+INSTRUCTING = frozenset({"system", "developer"})
+"""Roles of messages that instruct the model."""
+
+
+@record
+class Tool:
+    """A tool that the model can call."""
+
+    type: str
+    name: str
+    description: str | None = None
+    parameters: Json = None
+    """JSON schema."""
+
+
+@record
+class Document:
+    """A document of a reranking, or a result of a search."""
+
+    id: str | None = None
+    index: int | None = None
+    """Position among the documents of a reranking's request."""
+    score: float | None = None
+    title: str | None = None
+    uri: str | None = None
+    content: Json = None
+
+
+@record
+class Content:
+    """All content of a call."""
+
+    instructions: tuple[Part, ...] | None = None
+    """System instructions of APIs that separate them from the conversation."""
+    input: tuple[Message, ...] | None = None
+    output: tuple[Message, ...] | None = None
+    """One message for each choice; for an interrupted stream, the part that was received."""
+    tools: tuple[Tool, ...] | None = None
+    texts: tuple[str, ...] | None = None
+    """Texts of embeddings."""
+    query: tuple[str, ...] | None = None
+    documents: tuple[Document, ...] | None = None
+    """The documents of a reranking."""
+    results: tuple[Document, ...] | None = None
+
+
+def opening_and_rest(conversation: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+    """Split a conversation: the first message, if it instructs the model, and the other messages."""
+    begins = bool(conversation) and conversation[0].role in INSTRUCTING
+    return conversation[:begins], conversation[begins:]
+
+
+# --- values that can be encoded ---------------------------------------------------------------------------
+
+
+MAX_DEPTH = 31
+"""Maximum nesting of dicts and lists in an attribute. Protobuf reads messages of up to 100 levels: each dict takes
+three levels, and the messages around an event's attribute take seven.
+"""
+MAX_CONTENT_DEPTH = 24
+"""Maximum nesting of a structure in message content, such as a tool's arguments, which is itself nested in four others.
+"""
+_INTEGERS = range(-(2**63), 2**63)
+_TEXT = frozenset({str})
+
+
+def clean_text(text: str) -> str:
+    """Replace each lone surrogate of a text with `?`."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def clean_attributes(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]:
+    """The attributes whose values can be encoded. An integer of more than 64 bits is left out; a nested structure that
+    protobuf cannot encode becomes JSON text.
+    """
+    cleaned: dict[str, AttributeValue] = {}
+    for name, value in attributes.items():
+        kind = type(value)
+        if kind is str:
+            known: Any = value if value.isascii() else clean_text(value)
+        elif kind is float or kind is bool:
+            known = value
+        elif kind is int:
+            if value not in _INTEGERS:
+                continue
+            known = value
+        elif kind is tuple and _TEXT.issuperset(map(type, value)) and "".join(value).isascii():
+            known = list(value)
+        else:
+            known = _clean_other(value)
+        cleaned[name if name.isascii() else clean_text(name)] = known
+    return cleaned
+
+
+def is_encodable(value: Any, levels: int = MAX_DEPTH) -> bool:  # noqa: ANN401 - JSON is anything
+    """Whether protobuf can encode a JSON value unchanged: its dicts and lists are nested at most `levels` deep."""
+    if isinstance(value, dict):
+        return levels > 0 and all(
+            isinstance(name, str) and is_encodable(each, levels - 1) for name, each in value.items()
+        )
+    if isinstance(value, list | tuple):
+        return levels > 0 and all(is_encodable(each, levels - 1) for each in value)
+    return not isinstance(value, int) or value in _INTEGERS
+
+
+def json_text(value: Any, default: Callable[[Any], Any] = str) -> str | None:  # noqa: ANN401 - any JSON value
+    """A structure as JSON text; `None` if Python cannot write it, because it is nested too deeply or contains itself.
+    `default` converts an object that JSON cannot represent.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=default, skipkeys=True)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _clean_other(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """A value that is neither a plain string nor a plain number: a sequence, or a structure in an event."""
+    if isinstance(value, str):
+        return clean_text(str.__str__(value))
+    if isinstance(value, tuple | list | dict):
+        return _clean_structure(value) if is_encodable(value) else json_text(_clean_structure(value))
+    return value
+
+
+def _clean_structure(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Copy a structure, and replace lone surrogates in all of its texts."""
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        return {
+            clean_text(name) if isinstance(name, str) else name: _clean_structure(each) for name, each in value.items()
+        }
+    if isinstance(value, tuple | list):
+        return [_clean_structure(each) for each in value]
+    return value
