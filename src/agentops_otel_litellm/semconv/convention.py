@@ -141,7 +141,7 @@ class Vocabulary:
         operation = records.get("name")
         attributes: Attributes = {}
         several: list[tuple[Table, object]] = []
-        try:  # not a guard, because entering one for each span costs more than it does to write a table
+        try:  # not a guard: `try` costs nothing if no row raises
             for table in self.tables:
                 if table.about not in records or (table.of is not None and operation not in table.of):
                     continue
