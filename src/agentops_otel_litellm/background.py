@@ -151,11 +151,16 @@ class WeakObjects(Generic[Object]):
     def __init__(self) -> None:
         self._references: dict[ref[Object], None] = {}
 
-    def add(self, thing: Object) -> None:
-        """Add an object. Raises: `TypeError` if it cannot be referenced weakly."""
+    def add(self, thing: Object) -> Callable[[], object]:
+        """Add an object, and return the function that removes it. Raises: `TypeError` if it cannot be referenced
+        weakly.
+
+        Drop the function after calling it, because it keeps the reference, whose callback expects to be stored.
+        """
         reference = ref(thing, self._references.__delitem__)
         if reference not in self._references:
             self._references[reference] = None
+        return partial(self._references.pop, reference, None)
 
     def discard(self, thing: Object) -> None:
         self._references.pop(ref(thing), None)
@@ -214,13 +219,14 @@ class OpenStreams:
         self._closes_at_exit = False
         FORK.register("open streams", self.renew)
 
-    def add(self, stream: OpenStream) -> None:
+    def add(self, stream: OpenStream) -> Callable[[], object]:
+        """Add a stream, and return the function that removes it."""
         if not BACKGROUND.is_running:
             BACKGROUND.start()
         if not self._closes_at_exit:  # handlers registered before this one, as the SDK's, run after it
             self._closes_at_exit = True
             atexit.register(self.close)
-        self._streams.add(stream)
+        return self._streams.add(stream)
 
     def discard(self, stream: OpenStream) -> None:
         self._streams.discard(stream)

@@ -73,6 +73,7 @@ class Telemetry:
         """Names of the baggage entries that are recorded."""
         self._at_start = vocabularies[0]
         self._at_end = Vocabulary.merged(vocabularies)
+        self._has_live_prices = settings.live_prices
         self._package_prices = PackagePrices(live=settings.live_prices)
         self._pipeline = pipeline(settings, self._package_prices.price, records_content=self.records_content)
         self._names = frozenset(self._at_start)
@@ -93,8 +94,10 @@ class Telemetry:
         """Start the span of a call. It has the attributes of the first vocabulary that are known, because samplers need
         them. The other vocabularies are written when the call ends.
         """
-        self._package_prices.prepare()
-        DELIVERY.prepare()
+        if self._has_live_prices:
+            self._package_prices.prepare()
+        if DELIVERY.is_requested:
+            DELIVERY.prepare()
         return self._tracer.start_span(
             _span_name(call),
             context=context,

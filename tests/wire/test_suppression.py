@@ -16,8 +16,9 @@ from openai.resources.chat.completions import AsyncCompletions, Completions
 from opentelemetry.context import Context, attach, detach, get_current, set_value
 from opentelemetry.trace import INVALID_SPAN
 
-from agentops_otel_litellm.invocation import nesting, suppression
+from agentops_otel_litellm.invocation import nesting
 from agentops_otel_litellm.invocation.invocation import Invocation
+from agentops_otel_litellm.patching import other_instrumentations
 from support import releases
 from support.apps import MESSAGES, App
 from support.callback_lists import called_and_logged
@@ -118,13 +119,15 @@ def test_opentelemetrys_own_find_what_takes_their_data(monkeypatch: pytest.Monke
         def merge(self, other: object, *, overwrite: bool) -> None:
             self.kept = (other, overwrite)
 
-    monkeypatch.setattr(suppression, "SUPPRESSING", {})
+    suppressing: dict[str, object] = {}
+    for each in (nesting, other_instrumentations):
+        monkeypatch.setattr(each, "SUPPRESSING", suppressing)
     module = ModuleType("util_genai")
-    suppression._suppress_util_genai("KEY", "InferenceData", module)
-    assert suppression.SUPPRESSING == {}
+    other_instrumentations._suppress_util_genai("KEY", "InferenceData", module)
+    assert suppressing == {}
     module.KEY, module.InferenceData = "their.key", InferenceData  # type: ignore[attr-defined]
-    suppression._suppress_util_genai("KEY", "InferenceData", module)
-    (data,) = suppression.SUPPRESSING.values()
+    other_instrumentations._suppress_util_genai("KEY", "InferenceData", module)
+    (data,) = suppressing.values()
     assert isinstance(data, InferenceData)
     data.merge(InferenceData(), overwrite=True)
     assert data.kept is None

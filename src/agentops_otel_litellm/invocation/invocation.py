@@ -87,6 +87,8 @@ class Invocation:
     _waiting_since: float | None = None
     """When LiteLLM returned a stream, or a coroutine or stream manager that the application has not used yet."""
     _finalizer: finalize[..., object] | None = None
+    _untrack: Callable[[], object] | None = None
+    """Removes the call from the open streams."""
 
     # The calls around this call.
     trace_cost: TraceCost | None = None
@@ -124,7 +126,7 @@ class Invocation:
         self.operation = operation
         self.calls_a_model = operation.calls_a_model
         """Whether this call is a call of a model, and not an operation around calls, such as a route or a batch."""
-        self.api_format = readers.api_format_of(operation)
+        self.api_format = readers.API_FORMATS[operation.api_format]
         self.parameters = parameters
         self.logging: object = readers.read_logging_object(parameters)
         """LiteLLM's logging object of the call, the last one if LiteLLM made several; `None` before the first."""
@@ -259,7 +261,7 @@ class Invocation:
         self.chunks = self.api_format.chunks(stream, captures_content=self.content is not None)
         self._waiting_since = perf_counter()
         self.attempts.forget_errors()
-        OPEN_STREAMS.add(self)
+        self._untrack = OPEN_STREAMS.add(self)
 
     def wait_for_use(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
         """Keep the call open: LiteLLM has returned an object that makes the call when the application uses the object.
@@ -270,13 +272,15 @@ class Invocation:
         if coroutine is not None:
             self._finalizer = finalize(coroutine, OPEN_STREAMS.end_dropped, self)
             self._finalizer.atexit = False
-        OPEN_STREAMS.add(self)
+        self._untrack = OPEN_STREAMS.add(self)
 
     def resume(self) -> None:
         """Resume the call, because the application awaits the coroutine."""
         if self._finalizer is not None:
             self._finalizer.detach()
-        OPEN_STREAMS.discard(self)
+        untrack, self._untrack = self._untrack, None
+        if untrack is not None:
+            untrack()
 
     def drop_stream(self) -> None:
         """Have the background thread end the call, because the application has dropped the stream.
@@ -393,11 +397,12 @@ class Invocation:
         if self._unsettled is not None:
             self.settle_attempt()
         try:
-            if self._waiting_since is not None:
-                OPEN_STREAMS.discard(self)
+            untrack, self._untrack = self._untrack, None
+            if untrack is not None:
+                untrack()
                 if outcome == "abandoned":
                     latest = None if self.chunks is None else self.chunk_times.latest
-                    duration = (latest or self._waiting_since) - self.started
+                    duration = (latest or self._waiting_since or self.started) - self.started
             call = finished_call(self, duration, outcome, result, error)
             route = self._route
             if route is not None and call.failure is not None and route.settles_attempts and not route.has_ended():

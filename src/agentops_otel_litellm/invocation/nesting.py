@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, create_key
 from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
 
-from agentops_otel_litellm.invocation import suppression
-
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation
 
@@ -18,6 +16,10 @@ CURRENT = create_key("agentops_otel_litellm.invocation")
 """The key of an OpenTelemetry context for the current invocation, which may have ended."""
 _SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
 """The key of an invocation's context for the span that was current outside of all invocations."""
+SUPPRESSING: dict[str, object] = {}
+"""The entries of a model call's context that suppress other instrumentations, so that the call has one span.
+`patching/other_instrumentations.py` adds them.
+"""
 
 
 def invocation_in(context: Mapping[str, object]) -> Invocation | None:
@@ -32,12 +34,16 @@ def call_in(context: Mapping[str, object]) -> Invocation | None:
     return None if invocation is None or not invocation.calls_a_model or invocation.has_ended() else invocation
 
 
+SUPPRESSED, SUPPRESSED_EARLIER = _SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"
+"""The key that suppresses instrumentation in a context, and the key that earlier releases of OpenTelemetry use."""
+
+
 def is_suppressed(context: Mapping[str, object]) -> bool:
     """Whether instrumentation is suppressed in this context.
 
     OpenTelemetry's `is_instrumentation_enabled()` is not used, because it would get the current context twice.
     """
-    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get("suppress_instrumentation"))
+    return bool(context.get(SUPPRESSED) or context.get(SUPPRESSED_EARLIER))
 
 
 class Running:
@@ -84,6 +90,6 @@ def context_of(invocation: Invocation, span: Span, context: Context) -> Context:
     The call's span is the current one. In a call of a model, other instrumentations are suppressed; entries that the
     application has made are kept.
     """
-    suppressing = suppression.SUPPRESSING if invocation.calls_a_model else {}
+    suppressing = SUPPRESSING if invocation.calls_a_model else {}
     inside = {**suppressing, **set_span_in_context(span, context)}
     return Context({**inside, CURRENT: invocation, _SPAN_OUTSIDE: span_outside(context)})

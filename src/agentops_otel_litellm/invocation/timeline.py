@@ -6,7 +6,6 @@ from array import array
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from math import ceil, log2
 from operator import sub
 from time import perf_counter
@@ -25,20 +24,29 @@ _UNKNOWN_TARGET, _NO_ROUTING = Target(), Routing()
 # --- attempts -----------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
 class RunningAttempt:
     """An attempt that may not have ended. Times are seconds on the monotonic clock."""
 
-    began: float
-    """When LiteLLM sent a request to the provider, or when the attempt failed if it sent none."""
-    ended: float | None = None
-    sent_request: bool = True
-    """Whether LiteLLM sent a request to the provider."""
-    target: Target = _UNKNOWN_TARGET
-    routing: Routing = _NO_ROUTING
-    failure: Failure | None = None
-    from_cache: bool = False
-    """Whether the response is from LiteLLM's cache, so that no provider was involved."""
+    __slots__ = ("began", "ended", "failure", "from_cache", "routing", "sent_request", "target")
+
+    def __init__(
+        self,
+        began: float,
+        *,
+        sent_request: bool = True,
+        target: Target = _UNKNOWN_TARGET,
+        routing: Routing = _NO_ROUTING,
+    ) -> None:
+        self.began = began
+        """When LiteLLM sent a request to the provider, or when the attempt failed if it sent none."""
+        self.ended: float | None = None
+        self.sent_request = sent_request
+        """Whether LiteLLM sent a request to the provider."""
+        self.target = target
+        self.routing = routing
+        self.failure: Failure | None = None
+        self.from_cache = False
+        """Whether the response is from LiteLLM's cache, so that no provider was involved."""
 
 
 class AttemptTracker:

@@ -34,8 +34,8 @@ from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts
 from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.invocation.nesting import CURRENT, call_in, is_suppressed, outside_of_calls
-from agentops_otel_litellm.invocation.suppression import without_suppression
 from agentops_otel_litellm.operations import by_name, operation_logged_as, parameter_names
+from agentops_otel_litellm.patching.other_instrumentations import without_suppression
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.patching.wrapping import Function
 from agentops_otel_litellm.telemetry import Telemetry

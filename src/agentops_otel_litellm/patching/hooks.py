@@ -19,14 +19,14 @@ from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.invocation.nested_responses import nested_responses_of, step_in
 from agentops_otel_litellm.invocation.nesting import call_in, is_suppressed
 from agentops_otel_litellm.patching.callbacks import ApplicationContext
-from agentops_otel_litellm.patching.wrapping import Function, Recording, current_call, current_invocation, hook
+from agentops_otel_litellm.patching.wrapping import Function, Recording, current_call, hook
 
 _MARKING = guard("marking LiteLLM's logging object as known")
 
 # --- LiteLLM's logging object -------------------------------------------------------------------------------
 
 
-@hook("recording LiteLLM's logging object", current=current_invocation)
+@hook("recording LiteLLM's logging object", in_any_operation=True)
 def record_logging_object(invocation: Invocation) -> Recording:
     """Record the logging object of a call, in which LiteLLM keeps the model, provider and cost that it resolves.
 
@@ -170,7 +170,7 @@ def record_cooldown(invocation: Invocation, cache: object, cooldown_time: object
     yield
 
 
-@hook("recording a deployment's cooldown", "events", current=current_invocation)
+@hook("recording a deployment's cooldown", "events", in_any_operation=True)
 def record_cooldown_decision(route: Invocation, events: object) -> Recording:
     """Record whether the Router's Rust core puts a deployment into cooldown.
 

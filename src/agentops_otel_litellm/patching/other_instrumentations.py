@@ -1,12 +1,13 @@
-"""Other instrumentations and callbacks that record the same calls.
+"""Other instrumentations and callbacks that would record the same call, so that it would be two spans.
 
-LiteLLM's own callback `agentops` logs in to AgentOps and exports every call a second time. The callback that this
-module creates in its place does nothing. About each other callback or instrumentation that would record every call a
-second time, a warning is logged once. Instrumentations of OpenAI's client that cannot be suppressed by the context are
-bypassed while LiteLLM runs for a call.
-
-LiteLLM's own OpenTelemetry callbacks with a tracer provider of their own (`langfuse_otel`, `arize_phoenix` and similar
-ones) export to a backend of their own, so they cause no warning.
+- GenAI instrumentations, such as those of OpenAI's client, are suppressed by entries of the context in which LiteLLM
+  runs for a call. Those that ignore the context are bypassed. Instrumentations of HTTP clients are not suppressed:
+  their spans are children of the call's span.
+- LiteLLM's own callback `agentops` logs in to AgentOps and exports every call a second time. It is replaced by a
+  callback that does nothing.
+- About each other instrumentation of LiteLLM, or callback, a warning is logged once. LiteLLM's OpenTelemetry callbacks
+  with a tracer provider of their own (`langfuse_otel`, `arize_phoenix` and similar ones) export to a backend of their
+  own, so they cause no warning.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from pkgutil import resolve_name
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
-from opentelemetry.context import get_current
+import wrapt
+from opentelemetry.context import Context, create_key, get_current
 
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.suppression import IN_A_CALL
+from agentops_otel_litellm.invocation.nesting import SUPPRESSING
 from agentops_otel_litellm.patching.wrapping import Function
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry
@@ -173,6 +175,48 @@ def _warn(name: str, remedy: str) -> None:
             name,
             remedy,
         )
+
+
+# --- suppression by the context -----------------------------------------------------------------------------
+
+IN_A_CALL = create_key("agentops_otel_litellm.in_a_call")
+"""The key of an OpenTelemetry context that is set while LiteLLM runs for a call."""
+_MARK = "agentops_otel_litellm"
+"""The value of the entries below. Its identity distinguishes them from entries of the application."""
+SUPPRESSING[IN_A_CALL] = _MARK
+SUPPRESSING["suppress_language_model_instrumentation"] = _MARK  # OpenLLMetry and its relatives check it
+
+_UTIL_GENAI = {
+    "opentelemetry.util.genai._inference_invocation": ("CLIENT_INFERENCE_CONTEXT_KEY", "InferenceData"),
+    "opentelemetry.util.genai._embedding_invocation": ("CLIENT_EMBEDDING_CONTEXT_KEY", "EmbeddingData"),
+}
+"""Modules of OpenTelemetry's GenAI instrumentations → the name of the context key under which an invocation has its
+data, and the name of the class of the data. An instrumentation that finds such data adds to it and starts no span.
+"""
+
+
+def without_suppression(context: Context) -> Context:
+    """Return the context as it was outside the call, for code of the application that LiteLLM runs in it."""
+    if IN_A_CALL not in context:
+        return context
+    added = SUPPRESSING
+    return Context({name: value for name, value in context.items() if name not in added or value is not added[name]})
+
+
+def _suppress_util_genai(key: str, data: str, module: ModuleType) -> None:
+    """Suppress OpenTelemetry's instrumentations, once their module is imported.
+
+    If the context has an instance of the data class `data`, these instrumentations start no span, and merge what they
+    record into the instance. The instance here ignores it, so one instance is sufficient for all calls.
+    """
+    with guard("suppressing OpenTelemetry's GenAI instrumentations"):
+        name, kind = getattr(module, key, None), getattr(module, data, None)
+        if name is not None and kind is not None:  # earlier releases have neither
+            SUPPRESSING[name] = type(data, (kind,), {"merge": lambda *_data, **_how: None})()
+
+
+for _module, (_key, _data) in _UTIL_GENAI.items():
+    wrapt.register_post_import_hook(partial(_suppress_util_genai, _key, _data), _module)
 
 
 # --- instrumentations of OpenAI's client that the context does not suppress --------------------------------------

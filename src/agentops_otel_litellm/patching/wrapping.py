@@ -26,7 +26,7 @@ from opentelemetry.context import get_current
 
 from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.invocation.invocation import Invocation
-from agentops_otel_litellm.invocation.nesting import CURRENT, is_suppressed
+from agentops_otel_litellm.invocation.nesting import CURRENT, SUPPRESSED, SUPPRESSED_EARLIER
 from agentops_otel_litellm.operations import parameter_names
 
 Function = Callable[..., Any]
@@ -42,11 +42,8 @@ Recording = Generator[None, Outcome, None]
 
 def current_call() -> Invocation | None:
     """The invocation of the model call that LiteLLM is working on, if it is traced and has not ended."""
-    context = get_current()
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
-    if invocation is None or not invocation.calls_a_model or invocation.has_ended() or is_suppressed(context):
-        return None
-    return invocation
+    invocation = current_invocation()
+    return None if invocation is None or not invocation.calls_a_model else invocation
 
 
 def current_invocation() -> Invocation | None:
@@ -55,24 +52,28 @@ def current_invocation() -> Invocation | None:
     """
     context = get_current()
     invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
-    return None if invocation is None or invocation.has_ended() or is_suppressed(context) else invocation
+    if invocation is None or invocation.has_ended() or context.get(SUPPRESSED) or context.get(SUPPRESSED_EARLIER):
+        return None
+    return invocation
 
 
 # --- hooks --------------------------------------------------------------------------------------------------
 
 
 def hook(
-    activity: str, *arguments: str, current: Callable[[], Invocation | None] = current_call
+    activity: str, *arguments: str, in_any_operation: bool = False
 ) -> Callable[[Callable[..., Recording]], Wrapper]:
     """Make a hook a wrapper of LiteLLM's functions.
 
-    `activity` describes the hook in the message about a fault. The hook receives the current invocation, as `current`
-    finds it, and the named arguments of the function; `None` for an argument that was not passed. If there is no
-    invocation, the hook does not run.
+    `activity` describes the hook in the message about a fault. The hook receives the current invocation, and the named
+    arguments of the function; `None` for an argument that was not passed. Outside of a traced call of a model, the hook
+    does not run. With `in_any_operation`, it also runs in operations around calls, such as a route.
     """
 
     def wrapper_of(record: Callable[..., Recording]) -> Wrapper:
-        return wraps(record)(lambda function: _Hooked(activity, record, function, arguments, current).wrapped())
+        return wraps(record)(
+            lambda function: _Hooked(activity, record, function, arguments, in_any_operation).wrapped()
+        )
 
     return wrapper_of
 
@@ -86,10 +87,11 @@ class _Hooked:
         record: Callable[..., Recording],
         function: Function,
         arguments: tuple[str, ...],
-        current: Callable[[], Invocation | None],
+        in_any_operation: bool,  # noqa: FBT001 - private
     ) -> None:
         names = parameter_names(function) if arguments else ()
-        self._activity, self._record, self._function, self._current = activity, record, function, current
+        self._activity, self._record, self._function = activity, record, function
+        self._in_any_operation = in_any_operation
         self._arguments = [(name, names.index(name) if name in names else sys.maxsize) for name in arguments]
         """Name and position of each argument that the hook receives."""
 
@@ -131,8 +133,8 @@ class _Hooked:
     def _start(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Recording | None:
         """Run the hook until its `yield`. Return `None` if it does not run, or has nothing to do afterwards."""
         try:
-            invocation = self._current()
-            if invocation is None:
+            invocation = current_invocation()
+            if invocation is None or not (invocation.calls_a_model or self._in_any_operation):
                 return None
             values = []
             for name, at in self._arguments:
