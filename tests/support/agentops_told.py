@@ -7,9 +7,8 @@ from functools import wraps
 from opentelemetry.trace import Span
 
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.pricing.precedence import TraceCost
 from agentops_otel_litellm.semconv.agentops import AGENTOPS
-from agentops_otel_litellm.telemetry import Telemetry
+from agentops_otel_litellm.telemetry import Telemetry, TraceCost
 from support.conformance import EMITTED, ToldToAgentOps
 
 

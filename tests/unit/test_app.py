@@ -8,7 +8,7 @@ from hypothesis import given
 from opentelemetry.context import Context
 
 from agentops_otel_litellm.call import App as Said
-from agentops_otel_litellm.readers.metadata import read_app
+from agentops_otel_litellm.readers.parameters import read_app
 from support.proxy_metadata import PROXY
 from support.reader_cases import JSON, UNHURRIED, check, holding
 

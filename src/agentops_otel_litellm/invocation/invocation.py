@@ -28,8 +28,8 @@ from agentops_otel_litellm.invocation.timeline import (
     RunningAttempt,
     add_to_route,
 )
-from agentops_otel_litellm.pricing.precedence import TraceCost, trace_cost_of
 from agentops_otel_litellm.records import Content
+from agentops_otel_litellm.telemetry import TraceCost, trace_cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

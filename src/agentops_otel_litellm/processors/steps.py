@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import accumulate
+from operator import attrgetter
 from typing import NamedTuple
 
 from agentops_otel_litellm.call import Call, Cost
@@ -111,36 +112,68 @@ Processor = Callable[[Call], Call]
 
 
 class Step(NamedTuple):
-    """A processor, and the field of a call without which it has nothing to do."""
+    """A processor, and the condition under which it can change a call. Most steps change few calls."""
 
     process: Processor
-    needs: str | None = None
+    applies: Callable[[Call], object] | None = None
 
 
 def pipeline(
     settings: Settings, price_unmapped: Callable[[Call], Cost | None], *, records_content: bool
 ) -> tuple[Step, ...]:
-    """Return the steps, in order, for the user's settings. A step is skipped for a call that lacks the field it needs.
+    """Return the steps, in order, for the user's settings. A step is skipped for a call to which it does not apply.
 
     `price_unmapped` computes the cost of a call whose model has no price in LiteLLM. `records_content` is whether
     content is recorded on spans, in events or by a completion hook. If it is false, the last step drops the content.
     """
     user_prices = () if settings.prices is None else (Step(create_user_price_processor(read_prices(settings.prices))),)
     return (
-        Step(create_provider_processor(dict(settings.model_providers))),
-        Step(drop_partial_output_count, "stream"),
+        Step(create_provider_processor(dict(settings.model_providers)), _lacks_provider),
+        Step(drop_partial_output_count, _STREAM),
         *user_prices,
-        Step(move_cached_usage_to_saved, "response"),
-        Step(drop_incomplete_finish_reasons, "stream"),
-        Step(add_stream_statistics, "stream"),
-        Step(count_retries, "attempts"),
-        Step(set_deployment, "routing"),
-        Step(categorise_failure),
-        Step(drop_unknown_cost, "cost"),
-        Step(create_package_price_processor(price_unmapped), "usage"),
-        Step(drop_unneeded_estimate if settings.estimate_usage else drop_estimate, "estimate"),
-        Step(_content_processor(settings) if records_content else drop_content, "content"),
+        Step(move_cached_usage_to_saved, _is_cached),
+        Step(drop_incomplete_finish_reasons, _STREAM),
+        Step(add_stream_statistics, _STREAM),
+        Step(count_retries, _has_failed_attempt),
+        Step(set_deployment, _is_around_calls),
+        Step(categorise_failure, _has_failed_attempt),
+        Step(drop_unknown_cost, _has_doubtful_cost),
+        Step(create_package_price_processor(price_unmapped), _lacks_cost),
+        Step(drop_unneeded_estimate if settings.estimate_usage else drop_estimate, attrgetter("estimate")),
+        Step(_content_processor(settings) if records_content else drop_content, attrgetter("content")),
     )
+
+
+_STREAM = attrgetter("stream")
+
+
+def _lacks_provider(call: Call) -> bool:
+    attempts = () if call.attempts is None else call.attempts.made
+    return call.target.provider is None or None in map(attrgetter("provider"), attempts)
+
+
+def _is_cached(call: Call) -> object:
+    return call.response is not None and call.response.cache_hit
+
+
+def _has_failed_attempt(call: Call) -> bool:
+    """Whether the call or an attempt has failed. The retries are counted by the attempts that failed."""
+    attempts = () if call.attempts is None else call.attempts.made
+    return call.failure is not None or any(map(attrgetter("failure"), attempts))
+
+
+def _is_around_calls(call: Call) -> bool:
+    """Whether the call is an operation around calls, such as a route."""
+    return call.operation is None
+
+
+def _has_doubtful_cost(call: Call) -> bool:
+    """Whether the cost may be LiteLLM's price of an estimate, or a zero in place of a price."""
+    return call.cost is not None and (call.usage is None or not call.cost.total)
+
+
+def _lacks_cost(call: Call) -> bool:
+    return call.cost is None and call.usage is not None
 
 
 def _content_processor(settings: Settings) -> Processor:

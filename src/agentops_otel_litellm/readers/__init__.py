@@ -21,15 +21,6 @@ from agentops_otel_litellm.operations import Operation
 from agentops_otel_litellm.readers.anthropic_messages import MESSAGES
 from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat
 from agentops_otel_litellm.readers.chat import CHAT
-from agentops_otel_litellm.readers.endpoint import (
-    is_client_of,
-    is_of_a_tool,
-    read_cooldown,
-    read_cooldown_time,
-    read_routed_request,
-    read_routing,
-    read_target,
-)
 from agentops_otel_litellm.readers.exceptions import read_client_failure, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
@@ -44,19 +35,26 @@ from agentops_otel_litellm.readers.logging_payload import (
     was_made,
 )
 from agentops_otel_litellm.readers.media import IMAGE, SPEECH, TRANSCRIPTION, VIDEO
-from agentops_otel_litellm.readers.metadata import (
+from agentops_otel_litellm.readers.parameters import (
     has_declined,
     is_by_twin,
+    is_client_of,
     is_fallback,
     is_message_logging_off,
     is_mocked,
+    is_of_a_tool,
     is_of_model_list,
     read_app,
+    read_cooldown,
+    read_cooldown_time,
     read_id,
     read_logging_object,
     read_messages,
     read_native_function,
     read_native_parameters,
+    read_routed_request,
+    read_routing,
+    read_target,
 )
 from agentops_otel_litellm.readers.prices import price_cached_response, price_result, read_cache_hit, with_cost_parts
 from agentops_otel_litellm.readers.realtime import (

@@ -22,8 +22,8 @@ from agentops_otel_litellm.readers.api_format import (
     no_usage,
     read_unit_cost,
 )
-from agentops_otel_litellm.readers.endpoint import read_target
 from agentops_otel_litellm.readers.jobs import job_request, job_response
+from agentops_otel_litellm.readers.parameters import read_target
 from agentops_otel_litellm.readers.parts import blob, media, plain, stored_file, text_parts
 from agentops_otel_litellm.readers.values import (
     NO_FIELDS,

@@ -17,8 +17,8 @@ from agentops_otel_litellm.readers.api_format import (
     no_cost,
     no_usage,
 )
-from agentops_otel_litellm.readers.endpoint import read_target
 from agentops_otel_litellm.readers.jobs import job_request, job_response
+from agentops_otel_litellm.readers.parameters import read_target
 from agentops_otel_litellm.readers.parts import content_part, text_parts
 from agentops_otel_litellm.readers.streams import EventChunks
 from agentops_otel_litellm.readers.usage import read_usage
