@@ -10,9 +10,8 @@ import pytest
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.readers.anthropic_messages import messages_usage
-from agentops_otel_litellm.readers.prices import litellm_cost
 from agentops_otel_litellm.readers.streams import ServerSentEvents
-from agentops_otel_litellm.readers.usage import read_usage
+from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, read_usage
 from agentops_otel_litellm.readers.values import index, number, read_fields, tokens
 from support.bad_values import USAGE
 from support.logged_warnings import LoggedWarnings

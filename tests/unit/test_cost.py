@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentops_otel_litellm.call import Cost, Usage
-from agentops_otel_litellm.readers.prices import with_cost_parts
+from agentops_otel_litellm.readers.usage_and_cost import with_cost_parts
 
 COUNTED = Usage(input=10, output=5)
 

@@ -102,7 +102,8 @@ def test_a_broken_processor(processor: str, logged: LoggedWarnings, provider: Op
     recorder = Recorder()
     telemetry = telemetry_to(recorder)
     telemetry._pipeline = tuple(
-        each._replace(process=breaks) if each.process.__name__ == processor else each for each in telemetry._pipeline
+        each._replace(process=breaks, applies=None) if each.process.__name__ == processor else each
+        for each in telemetry._pipeline
     )
     finished = whole_call()
     telemetry.finish(telemetry.start(finished, Context()), finished)

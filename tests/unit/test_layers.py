@@ -48,9 +48,19 @@ SOURCES: Mapping[str, Path] = {
 TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in SOURCES.items()}
 
 
-def imports_of(module: str) -> Iterator[str]:
-    """The modules of this package that a module imports, wherever the import is."""
+def imports_of(module: str, *, at_runtime: bool = False) -> Iterator[str]:
+    """The modules of this package that a module imports, wherever the import is. `at_runtime` omits imports for type
+    checkers.
+    """
+    skipped = {
+        id(each)
+        for node in ast.walk(TREES[module])
+        if at_runtime and is_for_type_checkers(node)
+        for each in ast.walk(node)
+    }
     for node in ast.walk(TREES[module]):
+        if id(node) in skipped:
+            continue
         if isinstance(node, ast.Import):
             found = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -61,7 +71,14 @@ def imports_of(module: str) -> Iterator[str]:
         yield from (each for each in found if each in SOURCES)
 
 
+def is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
 IMPORTS = {module: sorted({*imports_of(module)} - {module}) for module in SOURCES}
+
+
+RUNTIME_IMPORTS = {module: sorted({*imports_of(module, at_runtime=True)} - {module}) for module in SOURCES}
 
 
 def top_level(module: str) -> str:
@@ -76,12 +93,12 @@ def layer_of(module: str) -> int | None:
 def reached_from(module: str) -> set[str]:
     """All modules that a module imports, directly or by other modules."""
     reached: set[str] = set()
-    waiting = [*IMPORTS[module]]
+    waiting = [*RUNTIME_IMPORTS[module]]
     while waiting:
         imported = waiting.pop()
         if imported not in reached:
             reached.add(imported)
-            waiting += IMPORTS[imported]
+            waiting += RUNTIME_IMPORTS[imported]
     return reached
 
 
@@ -111,7 +128,9 @@ def test_imports_do_not_point_upwards(package: str) -> None:
 
 
 def test_no_import_cycle() -> None:
-    """Nor among modules that import each other only in functions."""
+    """Nor among modules that import each other only in functions. Imports for type checkers do not count: an object and
+    the functions that read it may name each other's types.
+    """
     assert [module for module in IMPORTS if module in reached_from(module)] == []
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Request, Response, Usage
-from agentops_otel_litellm.readers.usage import read_media_usage
+from agentops_otel_litellm.readers.media import read_media_usage
 from agentops_otel_litellm.readers.values import identifier, keyword, length, quantity
 from support.reader_cases import JSON, UNHURRIED, check, holding
 

@@ -8,8 +8,8 @@ from typing import Any
 import litellm
 import pytest
 
-from agentops_otel_litellm.readers import parameters
-from agentops_otel_litellm.readers.parameters import is_message_logging_off
+from agentops_otel_litellm.readers import logging_payload
+from agentops_otel_litellm.readers.logging_payload import is_message_logging_off
 from support.apps import App
 from support.captured import Capture
 from support.logged_warnings import LoggedWarnings
@@ -119,7 +119,7 @@ def test_no_content_if_the_opt_out_cannot_be_read(
     app: App, capture: Capture, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     telemetry = capture("SPAN_AND_EVENT")
-    monkeypatch.setattr(parameters, "_own_setting", None)
+    monkeypatch.setattr(logging_payload, "_own_setting", None)
     app.ask(messages=MESSAGES)
     assert telemetry.attributes()["gen_ai.request.model"] == "gpt-4o"
     assert without_content(telemetry)

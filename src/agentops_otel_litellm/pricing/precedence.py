@@ -4,9 +4,9 @@
    read.
 2. The cost that the provider or a gateway states in its response. LiteLLM puts it in place of its own calculation, and
    the readers read the result, so `Cost.source` is `litellm`, too.
-3. The cost that LiteLLM calculates by its price map. `readers/prices.py` calculates it where LiteLLM does so only after
-   the span has ended. `drop_unknown_cost` drops it if LiteLLM has no price for the model, or only an estimate of the
-   usage.
+3. The cost that LiteLLM calculates by its price map. If LiteLLM does so only after the span has ended,
+   `readers/usage_and_cost.py` calculates it. `drop_unknown_cost` drops it if LiteLLM has no price for the model, or
+   only an estimate of the usage.
 4. The prices of the package genai-prices, if the cost is still unknown: `create_package_price_processor`.
 
 `processors/steps.py` calls these processors in this order. A stated price of 0 is a price. A cost that no source knows

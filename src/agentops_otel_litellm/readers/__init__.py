@@ -26,6 +26,7 @@ from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GEN
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.logging_payload import (
     api_format_of_response,
+    is_message_logging_off,
     is_over,
     logged_cost,
     logged_parameters,
@@ -40,11 +41,11 @@ from agentops_otel_litellm.readers.parameters import (
     is_by_twin,
     is_client_of,
     is_fallback,
-    is_message_logging_off,
     is_mocked,
     is_of_a_tool,
     is_of_model_list,
     read_app,
+    read_cache_hit,
     read_cooldown,
     read_cooldown_time,
     read_id,
@@ -56,7 +57,6 @@ from agentops_otel_litellm.readers.parameters import (
     read_routing,
     read_target,
 )
-from agentops_otel_litellm.readers.prices import price_cached_response, price_result, read_cache_hit, with_cost_parts
 from agentops_otel_litellm.readers.realtime import (
     ADMISSION,
     CONNECTION,
@@ -79,7 +79,13 @@ from agentops_otel_litellm.readers.small_formats import (
 )
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.text_and_embeddings import EMBEDDING, TEXT
-from agentops_otel_litellm.readers.usage import estimate_of, read_estimate
+from agentops_otel_litellm.readers.usage_and_cost import (
+    estimate_of,
+    price_cached_response,
+    price_result,
+    read_estimate,
+    with_cost_parts,
+)
 
 API_FORMATS: Mapping[str, ApiFormat] = {
     "admission": ADMISSION,

@@ -18,6 +18,7 @@ from agentops_otel_litellm.readers.api_format import (
     reasoning_level,
     streamed,
 )
+from agentops_otel_litellm.readers.chat import reported_usage
 from agentops_otel_litellm.readers.parts import (
     ONLY_CHOICE,
     Draft,
@@ -28,9 +29,8 @@ from agentops_otel_litellm.readers.parts import (
     tool_call,
     tool_result,
 )
-from agentops_otel_litellm.readers.prices import price_messages
 from agentops_otel_litellm.readers.streams import EventChunks, ServerSentEvents, copy_attributes, translated_chat
-from agentops_otel_litellm.readers.usage import reported_usage
+from agentops_otel_litellm.readers.usage_and_cost import price_messages
 from agentops_otel_litellm.readers.values import (
     Parameters,
     characters,

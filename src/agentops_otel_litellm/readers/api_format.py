@@ -12,9 +12,8 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
 from agentops_otel_litellm.readers.parameters import no_routing, no_target, read_routing, read_target, route_routing
-from agentops_otel_litellm.readers.prices import litellm_cost, read_stream_cost
 from agentops_otel_litellm.readers.streams import Chunks
-from agentops_otel_litellm.readers.usage import read_counted, read_usage
+from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, read_counted, read_stream_cost, read_usage
 from agentops_otel_litellm.readers.values import (
     COLLECTIONS,
     Parameters,

@@ -35,9 +35,8 @@ from agentops_otel_litellm.readers.parts import (
     tool_call,
     tool_result,
 )
-from agentops_otel_litellm.readers.prices import price_chat
 from agentops_otel_litellm.readers.streams import Chunks, copy_attributes
-from agentops_otel_litellm.readers.usage import reported_usage
+from agentops_otel_litellm.readers.usage_and_cost import price_chat, read_usage
 from agentops_otel_litellm.readers.values import (
     NO_FIELDS,
     Parameters,
@@ -261,6 +260,41 @@ _READ_AT_END = (
     *("received_finish_reason", "intermittent_finish_reason"),
 )
 """The attributes of a stream that `ChatChunks` reads at the end."""
+
+
+def reported_usage(stream: Any) -> Usage | None:
+    """The usage in the provider's chunks, which LiteLLM keeps as the attribute `chunks` of a chat stream.
+
+    LiteLLM adds a last chunk of its own for the application. That chunk is not read, because it may have LiteLLM's
+    estimate instead of the provider's usage.
+    """
+    reported: list[Usage] = []
+    for chunk in elements(getattr(stream, "chunks", None)):
+        if isinstance(chunk, dict):
+            stated = chunk.get("usage")
+        else:
+            # Read from the model's dicts without a call, because a stream may have thousands of chunks.
+            extra = getattr(chunk, "__pydantic_extra__", None) or NO_FIELDS
+            stated = extra["usage"] if "usage" in extra else getattr(chunk, "__dict__", NO_FIELDS).get("usage")
+        if stated is not None:
+            usage = read_usage(chunk)
+            if usage is not None:
+                reported.append(usage)
+    return _merged(reported) if len(reported) > 1 else reported[0] if reported else None
+
+
+def _merged(reported: Sequence[Usage]) -> Usage:
+    """Merge the usages of several chunks. Some providers report the input in the first chunk and the output in the
+    last.
+    """
+    counts: dict[str, int] = {}
+    for usage in reported:
+        for name, value in vars(usage).items():
+            if value or name not in counts:
+                counts[name] = value
+    if {"input", "output"} <= counts.keys():
+        counts["total"] = counts["input"] + counts["output"]  # each chunk's total is of its own counts only
+    return Usage(**counts)
 
 
 # --- content --------------------------------------------------------------------------------------------------

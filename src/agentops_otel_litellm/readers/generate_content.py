@@ -21,10 +21,10 @@ from agentops_otel_litellm.readers.api_format import (
     conversation_fields,
     reasoning_level,
 )
+from agentops_otel_litellm.readers.chat import reported_usage
 from agentops_otel_litellm.readers.parts import Draft, blob, media, plain, tool_call, tool_result
-from agentops_otel_litellm.readers.prices import price_generated_content
 from agentops_otel_litellm.readers.streams import EventChunks, ServerSentEvents, copy_attributes, translated_chat
-from agentops_otel_litellm.readers.usage import reported_usage
+from agentops_otel_litellm.readers.usage_and_cost import price_generated_content
 from agentops_otel_litellm.readers.values import (
     Parameters,
     characters,

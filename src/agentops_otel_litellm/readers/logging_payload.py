@@ -1,7 +1,10 @@
-"""LiteLLM's logging object → records, for calls that no patched function traced."""
+"""LiteLLM's logging of calls: the logging object → records, for calls that no patched function traced, and the opt-outs
+from the logging of messages, as the installed release decides on them.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -9,8 +12,9 @@ from typing import Any
 from agentops_otel_litellm.call import Cost, Timing, Usage
 from agentops_otel_litellm.readers.api_format import ApiFormat
 from agentops_otel_litellm.readers.chat import CHAT
-from agentops_otel_litellm.readers.prices import litellm_cost, with_cost_parts
+from agentops_otel_litellm.readers.parameters import METADATA_PARAMETERS
 from agentops_otel_litellm.readers.text_and_embeddings import TEXT
+from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, with_cost_parts
 from agentops_otel_litellm.readers.values import Parameters, field, integer
 
 _NO_PROVIDER = "litellm_no_upstream_llm_call"
@@ -93,3 +97,37 @@ def logged_cost(logging: Any, usage: Usage | None) -> Cost | None:
     """LiteLLM's price of the call, if the provider has counted its usage. LiteLLM also prices its own estimates."""
     cost = litellm_cost(_details(logging).get("response_cost"))
     return None if cost is None or usage is None else with_cost_parts(cost, usage, logging)
+
+
+# --- opt-outs ---------------------------------------------------------------------------------------------
+
+_REDACTION = "litellm.litellm_core_utils.redact_messages"
+_DYNAMIC = "standard_callback_dynamic_params"
+_TURN_OFF = "turn_off_message_logging"
+
+
+def is_message_logging_off(parameters: Mapping[str, Any], logging: Any) -> bool:
+    """Whether LiteLLM logs no messages of a call: by `litellm.turn_off_message_logging`, by the call's parameter of
+    that name, by `no-log`, by a header of the proxy's request, or by the settings of its key or team.
+
+    `logging` is LiteLLM's logging object, which has all of these settings; `None` if the call failed before LiteLLM
+    made it.
+    """
+    details = getattr(logging, "model_call_details", None) or {}
+    litellm_params: Mapping[str, Any] = details.get("litellm_params") or {}
+    is_unlogged = any(each.get("no-log") is True for each in (litellm_params, parameters))
+    if is_unlogged and not getattr(sys.modules.get("litellm"), "global_disable_no_log_param", False):
+        return True
+    should_redact = getattr(sys.modules.get(_REDACTION), "should_redact_message_logging", None)
+    if should_redact is None:
+        return False
+    metadata = {name: parameters[name] for name in METADATA_PARAMETERS if isinstance(parameters.get(name), dict)}
+    known = {name: value for name, value in litellm_params.items() if value is not None}
+    dynamic = details.get(_DYNAMIC) or getattr(logging, _DYNAMIC, None) or _own_setting(parameters, metadata)
+    return bool(should_redact({**details, "litellm_params": {**metadata, **known}, _DYNAMIC: dynamic}))
+
+
+def _own_setting(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The call's own setting, in its parameters or in its metadata."""
+    places = (parameters, *metadata.values())
+    return next(({_TURN_OFF: each[_TURN_OFF]} for each in places if each.get(_TURN_OFF) is not None), {})

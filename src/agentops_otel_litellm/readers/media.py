@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from agentops_otel_litellm.call import Cost, Request, Response
+from agentops_otel_litellm.call import Cost, Request, Response, Usage
 from agentops_otel_litellm.providers import provider_named
 from agentops_otel_litellm.readers.api_format import (
     ApiFormat,
@@ -23,7 +23,7 @@ from agentops_otel_litellm.readers.api_format import (
     read_unit_cost,
 )
 from agentops_otel_litellm.readers.parts import blob, media, text_parts
-from agentops_otel_litellm.readers.usage import read_media_usage
+from agentops_otel_litellm.readers.usage_and_cost import COUNTS, DETAILS
 from agentops_otel_litellm.readers.values import (
     Parameters,
     count,
@@ -42,6 +42,26 @@ from agentops_otel_litellm.readers.values import (
     text,
 )
 from agentops_otel_litellm.records import Content, Message, Part
+
+
+def read_media_usage(result: Any) -> Usage | None:
+    """Read the provider's counts for images and audio: tokens, or seconds of audio.
+
+    LiteLLM sets 0 for every count that the provider did not send, so counts of 0 are omitted.
+    """
+    usage = fields_of(field(result, "usage"))
+    seconds = number(usage.get("seconds"))
+    if seconds:
+        return Usage(audio_seconds=seconds)
+    counts = {name: count for name, count in read_fields(usage, COUNTS).items() if count}
+    if not counts:
+        return None
+    for name, rows in DETAILS:
+        parts = read_fields(fields_of(usage.get(name)), rows)
+        if any(parts.values()):
+            counts.update(parts)
+    return Usage(**counts)
+
 
 # --- images ---------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
 """What the parameters of a call and LiteLLM's logging object have beside the request.
 
 - The endpoint: provider, model, server and routing.
-- What the application sets: user, session, tags and metadata, some of them also in the OpenTelemetry context, and its
-  opt-outs from the logging of messages. Metadata also contains keys, e-mail addresses and headers, so only the entries
-  that are listed here, or that the application lists in a setting, are recorded.
+- What the application sets: user, session, tags and metadata, some of them also in the OpenTelemetry context. Metadata
+  also contains keys, e-mail addresses and headers, so only the entries that are listed here, or that the application
+  lists in a setting, are recorded.
 - What LiteLLM adds when it calls one of its own functions, or its Rust core, to continue a call.
 """
 
@@ -195,6 +195,12 @@ def is_of_a_tool(logging: Any) -> bool:
     return str(getattr(logging, "call_type", "")).endswith(("_mcp_tool", "_mcp_tools"))
 
 
+def read_cache_hit(logging: Any) -> bool:
+    """Whether LiteLLM's logging object reports a cache hit. Newer releases report it for every kind of response."""
+    details = getattr(logging, "caching_details", None)
+    return details is not None and field(details, "cache_hit") is True
+
+
 # --- what the application sets beside the request ---------------------------------------------------------
 
 
@@ -275,7 +281,7 @@ _CONTEXT = rows_for(
         "tag.tags": ("tags", tags),
     },
 )
-_METADATA_PARAMETERS = ("metadata", "litellm_metadata")
+METADATA_PARAMETERS = ("metadata", "litellm_metadata")
 """Parameters that contain LiteLLM's metadata. If the provider's API has a parameter `metadata`, the proxy writes its
 metadata to `litellm_metadata`, so the second takes precedence.
 """
@@ -297,7 +303,7 @@ def read_app(
     if context:
         _read_context(context, baggage_keys, known, metadata)
     metadata_dicts: list[dict[str, Any]] = []
-    for name in _METADATA_PARAMETERS:
+    for name in METADATA_PARAMETERS:
         entries = parameters.get(name)
         if isinstance(entries, dict) and entries:
             metadata_dicts.append(entries)
@@ -355,41 +361,6 @@ def _session(value: Any, metadata_dicts: Sequence[Mapping[str, Any]]) -> dict[st
     generated = [label(entries.get("trace_id")) for entries in metadata_dicts]
     generated += [label(entries.get("session_id")) for entries in metadata_dicts if entries.get(_IS_GENERATED_SESSION)]
     return {} if session is None or session in generated else {"session_id": session}
-
-
-# --- LiteLLM's opt-outs from the logging of messages, as the installed release decides on them ----------------
-
-
-_REDACTION = "litellm.litellm_core_utils.redact_messages"
-_DYNAMIC = "standard_callback_dynamic_params"
-_TURN_OFF = "turn_off_message_logging"
-
-
-def is_message_logging_off(parameters: Mapping[str, Any], logging: Any) -> bool:
-    """Whether LiteLLM logs no messages of a call: by `litellm.turn_off_message_logging`, by the call's parameter of
-    that name, by `no-log`, by a header of the proxy's request, or by the settings of its key or team.
-
-    `logging` is LiteLLM's logging object, which has all of these settings; `None` if the call failed before LiteLLM
-    made it.
-    """
-    details = getattr(logging, "model_call_details", None) or {}
-    litellm_params: Mapping[str, Any] = details.get("litellm_params") or {}
-    is_unlogged = any(each.get("no-log") is True for each in (litellm_params, parameters))
-    if is_unlogged and not getattr(sys.modules.get("litellm"), "global_disable_no_log_param", False):
-        return True
-    should_redact = getattr(sys.modules.get(_REDACTION), "should_redact_message_logging", None)
-    if should_redact is None:
-        return False
-    metadata = {name: parameters[name] for name in _METADATA_PARAMETERS if isinstance(parameters.get(name), dict)}
-    known = {name: value for name, value in litellm_params.items() if value is not None}
-    dynamic = details.get(_DYNAMIC) or getattr(logging, _DYNAMIC, None) or _own_setting(parameters, metadata)
-    return bool(should_redact({**details, "litellm_params": {**metadata, **known}, _DYNAMIC: dynamic}))
-
-
-def _own_setting(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The call's own setting, in its parameters or in its metadata."""
-    places = (parameters, *metadata.values())
-    return next(({_TURN_OFF: each[_TURN_OFF]} for each in places if each.get(_TURN_OFF) is not None), {})
 
 
 # --- parameters by which LiteLLM passes a call on to its own functions ----------------------------------------

@@ -16,9 +16,9 @@ from typing import Any
 from agentops_otel_litellm.call import Cost, Request, Response, Usage
 from agentops_otel_litellm.readers.api_format import ApiFormat, default_request, no_cost, no_usage
 from agentops_otel_litellm.readers.jobs import http_response
-from agentops_otel_litellm.readers.prices import litellm_cost
+from agentops_otel_litellm.readers.media import read_media_usage
 from agentops_otel_litellm.readers.responses import LAST_EVENTS
-from agentops_otel_litellm.readers.usage import read_media_usage, read_usage, summed
+from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, read_usage
 from agentops_otel_litellm.readers.values import (
     Parameters,
     count,
@@ -77,7 +77,7 @@ def _session(session: Any) -> Mapping[str, Any]:
 def session_usage(session: Any) -> Usage | None:
     """The sum of the usages of all responses; in a session that only transcribes, of all transcripts."""
     turns = [message.get("response") for message in _messages(session, "response.done")]
-    return summed(usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_media_usage(each)))
+    return _summed(usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_media_usage(each)))
 
 
 def session_cost(session: Any) -> Cost | None:
@@ -136,7 +136,7 @@ def _ended_responses(session: Any) -> list[Mapping[str, Any]]:
 
 
 def socket_usage(session: Any) -> Usage | None:
-    return summed(usage for response in _ended_responses(session) if (usage := read_usage(response)))
+    return _summed(usage for response in _ended_responses(session) if (usage := read_usage(response)))
 
 
 def socket_cost(session: Any) -> Cost | None:
@@ -213,3 +213,12 @@ def connection_response(result: Any) -> Response:
 
 ADMISSION = ApiFormat(request=admission_request, response=admission_response, usage=no_usage, cost=no_cost)
 CONNECTION = replace(ADMISSION, response=connection_response)
+
+
+def _summed(parts: Iterable[Usage]) -> Usage | None:
+    """The sum of the usages of a session; `None` if there are none."""
+    sums: dict[str, Any] = {}
+    for usage in parts:
+        for name, value in vars(usage).items():
+            sums[name] = sums.get(name, 0) + value
+    return Usage(**sums) if sums else None

@@ -24,6 +24,7 @@ from agentops_otel_litellm.readers.api_format import (
     streamed,
     tool_choice,
 )
+from agentops_otel_litellm.readers.chat import reported_usage
 from agentops_otel_litellm.readers.parts import (
     ONLY_CHOICE,
     Draft,
@@ -34,9 +35,8 @@ from agentops_otel_litellm.readers.parts import (
     tool_call,
     tool_result,
 )
-from agentops_otel_litellm.readers.prices import price_response
 from agentops_otel_litellm.readers.streams import EventChunks, copy_attributes
-from agentops_otel_litellm.readers.usage import read_counted_after_translation, read_usage, reported_usage
+from agentops_otel_litellm.readers.usage_and_cost import price_response, read_counted_after_translation, read_usage
 from agentops_otel_litellm.readers.values import (
     Parameters,
     boolean,

@@ -21,7 +21,7 @@ from agentops_otel_litellm.readers.jobs import job_request, job_response
 from agentops_otel_litellm.readers.parameters import read_target
 from agentops_otel_litellm.readers.parts import content_part, text_parts
 from agentops_otel_litellm.readers.streams import EventChunks
-from agentops_otel_litellm.readers.usage import read_usage
+from agentops_otel_litellm.readers.usage_and_cost import read_usage
 from agentops_otel_litellm.readers.values import (
     Parameters,
     boolean,

@@ -22,9 +22,8 @@ from agentops_otel_litellm.readers.api_format import (
 )
 from agentops_otel_litellm.readers.chat import ChatChunks
 from agentops_otel_litellm.readers.parts import text_parts
-from agentops_otel_litellm.readers.prices import price_chat
 from agentops_otel_litellm.readers.streams import frame_of
-from agentops_otel_litellm.readers.usage import read_usage
+from agentops_otel_litellm.readers.usage_and_cost import price_chat, read_usage
 from agentops_otel_litellm.readers.values import (
     Parameters,
     characters,
