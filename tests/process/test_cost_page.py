@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from agentops_otel_litellm.call import Call, Request, Target, Timing
-from agentops_otel_litellm.pricing.user_prices import NAMES, read_prices
+from agentops_otel_litellm.pricing.precedence import NAMES, read_prices
 from agentops_otel_litellm.semconv.llm import LLM
 from agentops_otel_litellm.settings import Settings
 from support.launching import LAUNCHER, launch

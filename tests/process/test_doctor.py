@@ -11,7 +11,7 @@ from pathlib import Path
 from agentops_otel_litellm.cli.installation_checks import check_patch_points
 from agentops_otel_litellm.cli.report import Examined, State
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
-from agentops_otel_litellm.sdk import child_processes
+from agentops_otel_litellm.sdk.defaults import CHILD_PROCESSES
 from support.doctor_environment import environment_of_an_app  # noqa: F401 - a fixture
 from support.launching import environment, launch
 
@@ -61,7 +61,7 @@ def test_under_the_launcher() -> None:
         if record["name"] == "opentelemetry-instrument"
     )
     assert (found["state"], found["text"]) == ("notice", "doctor runs under opentelemetry-instrument")
-    ours = Path(child_processes.__file__).parent
+    ours = CHILD_PROCESSES
     path = os.pathsep.join(["/a/opentelemetry/instrumentation/auto_instrumentation", str(ours), "/b"])
     assert Examined(variables={"PYTHONPATH": path, "A": "b"}).subprocess_environment == {"PYTHONPATH": "/b", "A": "b"}
 

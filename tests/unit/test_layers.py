@@ -104,10 +104,10 @@ def reached_from(module: str) -> set[str]:
 
 def test_imports_are_found() -> None:
     """Imports at the top, in functions and for type checkers: of modules, and of names in them."""
-    assert f"{NAME}.instrumentor" in IMPORTS[f"{NAME}.sdk.flush"]
+    assert f"{NAME}.instrumentor" in IMPORTS[f"{NAME}.sdk.application"]
     assert f"{NAME}.exporters.agentops" in IMPORTS[f"{NAME}.exporters.delivery"]
-    assert f"{NAME}.sdk.init" in IMPORTS[NAME]
-    assert f"{NAME}.sdk.child_processes" in IMPORTS[f"{NAME}.cli.report"]
+    assert f"{NAME}.sdk.application" in IMPORTS[NAME]
+    assert f"{NAME}.sdk.defaults" in IMPORTS[f"{NAME}.cli.report"]
 
 
 def test_each_package_has_a_layer() -> None:

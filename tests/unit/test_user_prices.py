@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentops_otel_litellm.call import Call, Cost, Request, Response, Stream, Target, Timing, Usage
-from agentops_otel_litellm.pricing.precedence import create_user_price_processor
-from agentops_otel_litellm.pricing.user_prices import NAMES, UserPrices, price, read_prices
+from agentops_otel_litellm.pricing.precedence import NAMES, UserPrices, create_user_price_processor, price, read_prices
 from support.logged_warnings import LoggedWarnings
 from support.price_files import (
     TOKENS,

@@ -17,7 +17,7 @@ from agentops_otel_litellm.cli.probe import DELIVERY_PROBE, NOT_SAMPLED, Attempt
 from agentops_otel_litellm.cli.report import Examined, Record, notice, ok, problem
 from agentops_otel_litellm.exporters.agentops_token import COPY
 from agentops_otel_litellm.patching.other_instrumentations import INSTRUMENTATIONS
-from agentops_otel_litellm.pricing.user_prices import why_unusable
+from agentops_otel_litellm.pricing.precedence import why_unusable
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.sdk.obstacles import (
     AGENTOPS_SDK_VARIABLES,

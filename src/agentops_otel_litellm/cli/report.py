@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
-from agentops_otel_litellm.sdk import child_processes
-from agentops_otel_litellm.sdk.defaults import apply_defaults
+from agentops_otel_litellm.sdk.defaults import CHILD_PROCESSES, apply_defaults
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 from agentops_otel_litellm.settings.sdk_variables import replace_unusable_variables
 
 NAME = "agentops"
 """Name of this package's distro and of its configurator, as entry points."""
 
-_STARTING_DIRECTORIES = {("instrumentation", "auto_instrumentation"), Path(child_processes.__file__).parts[-3:-1]}
+_STARTING_DIRECTORIES = {("instrumentation", "auto_instrumentation"), CHILD_PROCESSES.parts[-2:]}
 """Last parts of the directories on PYTHONPATH that start OpenTelemetry: the launcher's directory, and this package's
 directory for child processes.
 """

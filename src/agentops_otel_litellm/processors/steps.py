@@ -20,8 +20,8 @@ from agentops_otel_litellm.pricing.precedence import (
     drop_unknown_cost,
     drop_unneeded_estimate,
     move_cached_usage_to_saved,
+    read_prices,
 )
-from agentops_otel_litellm.pricing.user_prices import read_prices
 from agentops_otel_litellm.processors.content import create_content_processor, drop_content
 from agentops_otel_litellm.processors.errors import (
     categorise_failure,
