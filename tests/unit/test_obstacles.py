@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from opentelemetry.sdk import _configuration
 
-from agentops_otel_litellm.sdk import obstacles
+from agentops_otel_litellm.sdk import distro
 from agentops_otel_litellm.sdk.defaults import apply_defaults
 from agentops_otel_litellm.sdk.distro import AgentOpsConfigurator, AgentOpsDistro
 from agentops_otel_litellm.settings.destinations import missing_exporters, only_usable_exporters
@@ -77,7 +77,7 @@ def with_defaults(given: dict[str, str]) -> dict[str, str]:
 def test_endpoints(given: dict[str, str], variables: list[str]) -> None:
     """Each variable is told of once, with what to set, where something is sent by it; its value is not quoted."""
     needs_files(given)
-    found = list(obstacles.obstacles(with_defaults(given)))
+    found = list(distro.obstacles(with_defaults(given)))
     assert [each.name for each in found] == variables
     assert all(each.advice and "canary" not in str(each) for each in found)
 
@@ -100,9 +100,9 @@ def test_exporters(given: dict[str, str], told_of: list[str], shown: dict[str, s
 
 def test_litellm_is_not_asked_for_where_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is switched off is not missed."""
-    monkeypatch.setattr(obstacles, "LITELLM", "litellm >= 999")
-    assert [each.name for each in obstacles.obstacles({})] == ["litellm"]
-    assert list(obstacles.obstacles({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "agentops_litellm"})) == []
+    monkeypatch.setattr(distro, "LITELLM", "litellm >= 999")
+    assert [each.name for each in distro.obstacles({})] == ["litellm"]
+    assert list(distro.obstacles({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "agentops_litellm"})) == []
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ def test_litellm_is_not_asked_for_where_it_is_left_alone(monkeypatch: pytest.Mon
 )
 def test_misspelt_variables(variable: str, meant: str | None) -> None:
     """Where it is plain which setting is meant, its name is told, and never the value, which may be a key."""
-    found = list(obstacles.misspelt_variables({variable: "canary"}))
+    found = list(distro.misspelt_variables({variable: "canary"}))
     line = f"{variable} is not a setting, so nothing reads it."
-    assert found == ([] if meant is None else [obstacles.Obstacle(variable, line, f"Did you mean {meant}?")])
-    assert list(obstacles.misspelt_variables({variable: ""})) == []
+    assert found == ([] if meant is None else [distro.Obstacle(variable, line, f"Did you mean {meant}?")])
+    assert list(distro.misspelt_variables({variable: ""})) == []
 
 
 def test_the_distro_tells_of_them_once(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> None:

@@ -19,7 +19,7 @@ from agentops_otel_litellm.exporters.agentops_token import COPY
 from agentops_otel_litellm.patching.other_instrumentations import INSTRUMENTATIONS
 from agentops_otel_litellm.pricing.precedence import why_unusable
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
-from agentops_otel_litellm.sdk.obstacles import (
+from agentops_otel_litellm.sdk.distro import (
     AGENTOPS_SDK_VARIABLES,
     INSTRUMENTATION,
     Unread,

@@ -19,8 +19,7 @@ from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutco
 from agentops_otel_litellm.features import require_features_of
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call
-from agentops_otel_litellm.invocation.nested_responses import NestedResponses, nested_responses_of
-from agentops_otel_litellm.invocation.nesting import CURRENT, context_of
+from agentops_otel_litellm.invocation.nesting import CURRENT, NestedResponses, context_of, nested_responses_of
 from agentops_otel_litellm.invocation.timeline import (
     NO_ATTEMPTS,
     AttemptTracker,

@@ -1,16 +1,45 @@
-"""How calls are nested: the OpenTelemetry context in which LiteLLM runs a call, and the cost of a trace's calls."""
+"""How calls are nested: the OpenTelemetry context in which LiteLLM runs a call, and the results of calls inside it.
+
+`NestedResponses` has the usage and cost of a call for which LiteLLM made several requests, or nested calls.
+
+Each token is recorded on exactly one span, so that sums over spans are what the providers billed. Two cases are
+distinguished:
+
+- Steps. LiteLLM continues a call by calling itself: it translates the request, retries it, or runs a tool and sends a
+  further request. It passes its logging object on and logs one call. Every response belongs to the call, whose usage
+  and cost are the sums over all responses.
+- Nested calls. LiteLLM, or a callback, makes a separate call, and its result becomes the result of the outer call.
+  LiteLLM logs and prices the nested call separately, perhaps with a different model. The nested call has its own span,
+  a child of the outer call's span. The outer span has the usage of the provider's response to the outer call, even
+  though the application receives the nested result. (The nested usage is not added to the outer span, because a nested
+  call cannot be distinguished from a call that a callback makes for its own purposes.)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import TracebackType
+from collections.abc import Callable, Mapping
+from contextvars import Token
+from dataclasses import dataclass
+from time import perf_counter
+from types import CoroutineType, TracebackType
 from typing import TYPE_CHECKING
+from weakref import ref
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, create_key
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, attach, create_key, detach, get_current
 from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
+
+from agentops_otel_litellm import readers
+from agentops_otel_litellm.call import Cost, Response, Usage
+from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation.finished_call import ResponseFacts, read_one_of_several
+from agentops_otel_litellm.invocation.stream_proxy import unwrapped
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation
+
+
+# --- the context of a call --------------------------------------------------------------------------------
+
 
 CURRENT = create_key("agentops_otel_litellm.invocation")
 """The key of an OpenTelemetry context for the current invocation, which may have ended."""
@@ -46,25 +75,6 @@ def is_suppressed(context: Mapping[str, object]) -> bool:
     return bool(context.get(SUPPRESSED) or context.get(SUPPRESSED_EARLIER))
 
 
-class Running:
-    """A block in which LiteLLM runs for a call. Threads and tasks may share a stream, so each block has its own
-    object.
-    """
-
-    __slots__ = ("_invocation", "_token")
-
-    def __init__(self, invocation: Invocation) -> None:
-        self._invocation = invocation
-
-    def __enter__(self) -> None:
-        self._token = self._invocation.enter()
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        self._invocation.leave(self._token, error)
-
-
 # --- the span outside of all calls --------------------------------------------------------------------------
 
 
@@ -93,3 +103,288 @@ def context_of(invocation: Invocation, span: Span, context: Context) -> Context:
     suppressing = SUPPRESSING if invocation.calls_a_model else {}
     inside = {**suppressing, **set_span_in_context(span, context)}
     return Context({**inside, CURRENT: invocation, _SPAN_OUTSIDE: span_outside(context)})
+
+
+# --- the results inside a call ----------------------------------------------------------------------------
+
+
+RecordFailure = Callable[[Exception, "Mapping[str, object]"], None]
+
+_STEP = create_key("agentops_otel_litellm.step")
+_RECORDING_RESULT = guard("recording one of several results")
+_TOTAL_COUNTS = frozenset({"input", "output", "total"})
+"""Counts whose sum is known only if every response has the count. The other counts are parts of these."""
+
+
+@dataclass(slots=True)
+class _OwnResult:
+    """A result of the traced call itself, not of a call that LiteLLM makes inside it."""
+
+    api_format: readers.ApiFormat
+    result: object
+    """The response, or the reader of a stream's chunks."""
+    facts: ResponseFacts | None = None
+    is_rejected: bool = False
+    """Whether LiteLLM has rejected the result, and may retry."""
+
+
+class NestedResponses:
+    """The results of one call, and the results of nested calls, which LiteLLM may return instead."""
+
+    __slots__ = (
+        "_invocation",
+        "_is_result_nested",
+        "_nested_ids",
+        "_nested_results",
+        "_own",
+        "is_answered_by_nested_call",
+        "is_replaced",
+        "latest_at",
+        "steps",
+    )
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+        self._own: list[_OwnResult] = []
+        self._nested_results: list[Callable[[], object]] = []
+        """References to the results of nested calls, weak so that a stream is collected as without tracing."""
+        self._nested_ids: set[str] = set()
+        """The response ids of nested calls."""
+        self._is_result_nested = False
+        self.steps: set[Step] = set()
+        """The steps in progress. If there is one when the call ends, it is in a thread that LiteLLM did not wait for,
+        and its result has not been received yet. (A counter would not be thread-safe.)
+        """
+        self.is_replaced = False
+        """Whether LiteLLM returned a different result instead of one of the call's own results."""
+        self.is_answered_by_nested_call = False
+        """Whether a nested call produced the only result, so that the nested call's span has the usage. Set when the
+        call has ended.
+        """
+        self.latest_at: float | None = None
+        """When the latest result was received, if LiteLLM has sent no other request since."""
+
+    def add(self, api_format: readers.ApiFormat, result: object) -> None:
+        """Add a result that LiteLLM has received. Several results are read at once, because LiteLLM may change them
+        later.
+        """
+        if self.is_of_nested_call(result):
+            return
+        self._own.append(_OwnResult(api_format, _readable(api_format, result)))
+        self.latest_at = perf_counter()
+        if len(self._own) > 1:
+            for own in self._own:
+                self._read_own(own)
+
+    def add_replaced(self, api_format: readers.ApiFormat, result: object) -> None:
+        """Add a result that LiteLLM replaces or rejects, unless it is the result of a nested call."""
+        if not self.is_of_nested_call(result):
+            self._own.append(_OwnResult(api_format, _readable(api_format, result)))
+            self._read_own(self._own[-1])
+
+    def add_nested_result(self, result: object) -> None:
+        """Add the result of a nested call."""
+        self._nested_results.append(_reference(result))
+        id_ = readers.read_id(result)
+        if id_ is not None:
+            self._nested_ids.add(id_)
+
+    def add_nested_response(self, response: Response | None) -> None:
+        """Add the response of a nested call, which is read from its result when the nested call has ended."""
+        if response is not None and response.id is not None:
+            self._nested_ids.add(response.id)
+
+    def is_of_nested_call(self, result: object) -> bool:
+        """Whether a nested call returned this result, or a result with the same response id."""
+        if not self._nested_results:
+            return False
+        result = unwrapped(result)
+        return any(each() is result for each in self._nested_results) or readers.read_id(result) in self._nested_ids
+
+    def drop_latest(self, *, is_rejected: bool) -> None:
+        """Mark the latest result as rejected, in which case LiteLLM may retry, or as replaced by a different result."""
+        if not is_rejected:
+            self.is_replaced = True
+        elif self._own:
+            self._own[-1].is_rejected = True
+
+    @property
+    def has_latest(self) -> bool:
+        """Whether LiteLLM's current result was added already, at the end of a step."""
+        return bool(self._own) and not self._own[-1].is_rejected
+
+    def set_result(self, result: object) -> None:
+        """Set the result that the application receives."""
+        self._is_result_nested = self.is_of_nested_call(result)
+
+    def set_final_result(self, api_format: readers.ApiFormat, result: object) -> None:
+        """Set the result that the application receives, which is not a stream.
+
+        If the latest result was rejected, this result is added as well, because LiteLLM has retried without a step.
+        """
+        self.set_result(result)
+        if self._own and self._own[-1].is_rejected:
+            self.add(api_format, result)
+
+    def combine(self, last: ResponseFacts, *, failed: bool) -> ResponseFacts:
+        """Return the facts to record for the call. `last` was read from the result that the application receives."""
+        response = last[0]
+        is_nested = self._is_result_nested or (response is not None and response.id in self._nested_ids)
+        if self.steps:
+            return response, None, None
+        if not self._own or not (self.is_replaced or failed or len(self._own) > 1):
+            self.is_answered_by_nested_call = is_nested
+            return (response, None, None) if is_nested else last
+        for own in self._own:
+            self._read_own(own, at_end=True)
+        nested = [own.facts for own in self._own if own.facts is not None]
+        billed = [facts for facts in nested if not _is_cached(facts)]
+        return (
+            nested[-1][0] if is_nested else response,
+            _sum_of_usages([usage for _, usage, _ in billed]),
+            _sum_of_costs([cost for *_, cost in billed]),
+        )
+
+    def release_streams(self) -> None:
+        """Release LiteLLM's streams. The readers copy what they need at the end."""
+        for own in self._own:
+            if readers.is_chunks(own.result):
+                own.result.release()
+
+    def _read_own(self, own: _OwnResult, *, at_end: bool = False) -> None:
+        """Read a result, if it was not read before. A stream is read only when the call has ended."""
+        if own.facts is None and (at_end or not readers.is_chunks(own.result)):
+            own.facts = read_one_of_several(self._invocation, own.api_format, own.result)
+
+
+class Step:
+    """A block in which LiteLLM continues a call by calling one of its own functions.
+
+    The result of that function is added to the results inside the call, unless a step within this step has added the
+    same result.
+    """
+
+    __slots__ = (
+        "_api_format",
+        "_context",
+        "_has_result",
+        "_invocation",
+        "_kwargs",
+        "_outer_step",
+        "_record_failure",
+        "_token",
+    )
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        api_format: readers.ApiFormat,
+        context: Context,
+        record_failure: RecordFailure,
+        kwargs: Mapping[str, object],
+    ) -> None:
+        self._invocation, self._api_format = invocation, api_format
+        self._outer_step = step_in(context, invocation)
+        self._context: Context | None = Context({**context, _STEP: self})
+        self._record_failure, self._kwargs = record_failure, kwargs
+        self._has_result = False
+
+    def __enter__(self) -> None:
+        nested_responses_of(self._invocation).steps.add(self)
+        self._token: Token[Context] | None = None if self._context is None else attach(self._context)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        # Code inside the step may have attached a context of its own, which must not be detached here.
+        if self._token is not None and get_current() is self._context:
+            detach(self._token)
+        if self._invocation.nested is not None:
+            self._invocation.nested.steps.discard(self)
+        if isinstance(error, Exception):
+            self._record_failure(error, self._kwargs)
+        self._context, self._token, self._kwargs = None, None, {}  # the context refers to the step
+
+    def add_result(self, result: object) -> None:
+        """Add the result of the function to the results inside the call."""
+        nested = self._invocation.nested  # `None` after the call has ended, if LiteLLM did not wait for this step
+        if nested is not None and self._api_format.counts_tokens and not self._has_result:
+            with _RECORDING_RESULT:
+                if isinstance(result, CoroutineType):
+                    return
+                nested.add(self._api_format, result)
+                self._mark_outer_steps()
+
+    def is_of(self, invocation: Invocation) -> bool:
+        return self._invocation is invocation
+
+    def add_replaced(self, result: object) -> None:
+        """Add a result that the application does not receive."""
+        if not self._has_result:
+            nested_responses_of(self._invocation).add_replaced(self._api_format, result)
+        self._has_result = True
+        self._mark_outer_steps()
+
+    def _mark_outer_steps(self) -> None:
+        """Mark the steps around this step, whose functions return the same result, so that it is added only once."""
+        step = self._outer_step
+        while step is not None:
+            step._has_result = True  # noqa: SLF001 - same class
+            step = step._outer_step  # noqa: SLF001 - same class
+
+
+def step_in(context: Mapping[str, object], invocation: Invocation) -> Step | None:
+    """The current step of the invocation's call in a context, if there is one."""
+    step = context.get(_STEP)
+    return step if isinstance(step, Step) and step.is_of(invocation) else None
+
+
+def nested_responses_of(invocation: Invocation) -> NestedResponses:
+    """The results inside the call, from now on: the call has several responses, or other calls inside it."""
+    if invocation.nested is None:
+        invocation.nested = NestedResponses(invocation)
+    return invocation.nested
+
+
+def _readable(api_format: readers.ApiFormat, result: object) -> object:
+    """The reader of a stream's chunks, or the response itself."""
+    return api_format.chunks(result) if readers.is_stream(result) else result
+
+
+def _reference(thing: object) -> Callable[[], object]:
+    try:
+        return ref(thing)
+    except TypeError:  # for instance a dict
+        return lambda: thing
+
+
+def _is_cached(facts: ResponseFacts) -> bool | None:
+    response = facts[0]
+    return response is not None and response.cache_hit
+
+
+def _sum_of_usages(usages: list[Usage | None]) -> Usage | None:
+    """The sum of the usages; `None` if one of them is unknown."""
+    known = [vars(usage) for usage in usages if usage is not None]
+    if not known or len(known) < len(usages):
+        return None
+    names = dict.fromkeys(name for counts in known for name in counts)
+    return Usage(
+        **{
+            name: sum(counts.get(name, 0) for counts in known)
+            for name in names
+            if name not in _TOTAL_COUNTS or all(name in counts for counts in known)
+        }
+    )
+
+
+def _sum_of_costs(costs: list[Cost | None]) -> Cost | None:
+    """The sum of the costs; `None` if one of them is unknown or 0."""
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs) or not all(cost.total for cost in known):
+        return None
+    return Cost(
+        total=sum(cost.total for cost in known),
+        source=known[0].source,
+        per_unit=any(cost.per_unit for cost in known) or None,
+    )

@@ -25,7 +25,6 @@ from opentelemetry.context import Context, attach, detach
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import log_fault
-from agentops_otel_litellm.invocation.nesting import Running
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation
@@ -50,6 +49,25 @@ _FORWARDED = frozenset(
     }
 )
 """Special methods that are forwarded to LiteLLM's stream, if its class has them."""
+
+
+class Running:
+    """A block in which LiteLLM runs for a call. Threads and tasks may share a stream, so each block has its own
+    object.
+    """
+
+    __slots__ = ("_invocation", "_token")
+
+    def __init__(self, invocation: Invocation) -> None:
+        self._invocation = invocation
+
+    def __enter__(self) -> None:
+        self._token = self._invocation.enter()
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._invocation.leave(self._token, error)
 
 
 class Handle:

@@ -17,9 +17,8 @@ from agentops_otel_litellm.features import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.finished_call import read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
-from agentops_otel_litellm.invocation.nested_responses import Step
-from agentops_otel_litellm.invocation.nesting import CURRENT, Running, invocation_in, is_suppressed
-from agentops_otel_litellm.invocation.stream_proxy import traced_stream
+from agentops_otel_litellm.invocation.nesting import CURRENT, Step, invocation_in, is_suppressed
+from agentops_otel_litellm.invocation.stream_proxy import Running, traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_named, operation_of, parameter_names
 from agentops_otel_litellm.patching.other_instrumentations import check_callback, warn_of_other_recorders
 from agentops_otel_litellm.patching.wrapping import Function, is_built, register_decorator, register_replacement

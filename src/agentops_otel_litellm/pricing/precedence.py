@@ -8,8 +8,8 @@
    `readers/usage_and_cost.py` calculates it. `drop_unknown_cost` drops it if LiteLLM has no price for the model, or
    only an estimate of the usage.
 4. The prices of the package genai-prices, if the cost is still unknown: `create_package_price_processor`. Importing it
-   takes a quarter of a second, so a thread of its own imports it, with `genai_prices.py`, when it is first needed. Calls
-   that end before that have no cost from it.
+   takes a quarter of a second, so a thread of its own imports it, with `genai_prices.py`, when it is first needed.
+   Calls that end before that have no cost from it.
 
 `processors/steps.py` calls these processors in this order. A stated price of 0 is a price. A cost that no source knows
 is absent, not 0. A response from LiteLLM's cache used no tokens and cost nothing.
