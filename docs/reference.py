@@ -21,8 +21,7 @@ from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import EXCEPTION
 from agentops_otel_litellm.semconv.instruments import METRICS, NEWEST, Metric
 from agentops_otel_litellm.semconv.llm import ATTEMPT
-from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.settings.variables import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings
+from agentops_otel_litellm.settings import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings, Settings
 
 HERE = Path(__file__).parent
 GROUPS = {

@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
-from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings, Settings
 from agentops_otel_litellm.settings.declaration import format_value
 from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables, replace_unusable_variables
-from agentops_otel_litellm.settings.variables import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings
 from agentops_otel_litellm.version import __version__
 
 INTERRUPTED = 130

@@ -15,10 +15,9 @@ import wrapt
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined]  # untyped
 
 from agentops_otel_litellm.exporters.delivery import DELIVERY
-from agentops_otel_litellm.features import FEATURES
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.patching import wrapping
-from agentops_otel_litellm.patching.patch_points import PATCH_POINTS, PatchPoint, missing
+from agentops_otel_litellm.patching.patch_points import FEATURES, PATCH_POINTS, PatchPoint, missing, require_features_of
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions
 
 if TYPE_CHECKING:
@@ -140,6 +139,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             tracer_provider=self._tracer_provider,
             meter_provider=self._meter_provider,
             logger_provider=self._logger_provider,
+            on_finish=require_features_of,
         )
         STREAM_USAGE.wanted = settings.stream_usage
         self._loaded = True

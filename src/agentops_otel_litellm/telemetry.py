@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import fsum
 from typing import TYPE_CHECKING
@@ -62,7 +62,10 @@ class Telemetry:
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         logger_provider: LoggerProvider | None = None,
+        on_finish: Callable[[Call], object] | None = None,
     ) -> None:
+        """`on_finish` receives each finished call that has failed, or that the Router has sent to a deployment."""
+        self._on_finish = on_finish
         self._emits_event = settings.emits_event
         self._records_on_spans = settings.content.on_spans
         self._records_in_events = settings.records_in_events
@@ -117,7 +120,7 @@ class Telemetry:
         application raises meanwhile, the call is still completed, and the exception reaches the application.
         """
         try:
-            return self._complete(span, call, trace_cost)
+            finished = self._complete(span, call, trace_cost)
         except BaseException:
             if span.is_recording():
                 try:
@@ -126,6 +129,12 @@ class Telemetry:
                     if span.is_recording():
                         span.end()
             raise
+        routing = finished.routing
+        if self._on_finish is not None and (
+            finished.failure is not None or (routing is not None and routing.model_id is not None)
+        ):
+            self._on_finish(finished)
+        return finished
 
     def _complete(self, span: Span, call: Call, trace_cost: TraceCost | None, *, again: bool = False) -> Call:
         """Process the call and record it on the span. If an exception of a signal handler has interrupted this, it is

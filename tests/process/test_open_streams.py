@@ -15,7 +15,7 @@ from agentops_otel_litellm.background import Background, OpenStreams
 SETUP = """
 import os, sys
 from agentops_otel_litellm.telemetry import Telemetry
-from agentops_otel_litellm.features import FEATURES
+from agentops_otel_litellm.patching.patch_points import FEATURES
 from agentops_otel_litellm.patching.traced_functions import Tracing
 from agentops_otel_litellm.semconv import VOCABULARIES
 from opentelemetry import trace

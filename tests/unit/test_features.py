@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentops_otel_litellm.features import CONSEQUENCES, COOLDOWNS, ROUTES, Features
 from agentops_otel_litellm.patching import patch_points
-from agentops_otel_litellm.patching.patch_points import PATCH_POINTS, missing
+from agentops_otel_litellm.patching.patch_points import CONSEQUENCES, COOLDOWNS, PATCH_POINTS, ROUTES, Features, missing
 from support.logged_warnings import LoggedWarnings
 
 pytestmark = pytest.mark.usefixtures("own_callbacks")  # a Router registers itself with LiteLLM

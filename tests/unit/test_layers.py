@@ -24,7 +24,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"exporters", "processors", "pricing"}),
     frozenset({"readers"}),
     frozenset({"semconv"}),
-    frozenset({"operations", "providers", "features", "settings"}),
+    frozenset({"operations", "providers", "settings"}),
     frozenset(
         {
             *("call", "records", "guard", "fork", "background", "version"),

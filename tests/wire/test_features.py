@@ -12,10 +12,17 @@ import pytest
 from litellm import Router
 
 from agentops_otel_litellm import instrumentor
-from agentops_otel_litellm.features import CALLS, CONSEQUENCES, COOLDOWNS, ERRORS, LOGGING, ROUTES
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
 from agentops_otel_litellm.patching import patch_points
-from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
+from agentops_otel_litellm.patching.patch_points import (
+    CALLS,
+    CONSEQUENCES,
+    COOLDOWNS,
+    ERRORS,
+    LOGGING,
+    PATCH_POINTS,
+    ROUTES,
+)
 from support.apps import MESSAGES
 from support.instrumented import Reinstrument
 from support.logged_warnings import LoggedWarnings

@@ -33,8 +33,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel_litellm.cli.report import Examined
-from agentops_otel_litellm.features import CONSEQUENCES
-from agentops_otel_litellm.patching.patch_points import PATCH_POINTS, missing
+from agentops_otel_litellm.patching.patch_points import CONSEQUENCES, PATCH_POINTS, missing
 from agentops_otel_litellm.settings.destinations import destinations, entry_point_name
 
 DELIVERY_PROBE, PATCH_POINT_PROBE = "delivery", "patch-points"

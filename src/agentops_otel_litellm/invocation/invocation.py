@@ -16,7 +16,6 @@ from opentelemetry.context import Context, attach, detach, get_current
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import BACKGROUND, OPEN_STREAMS, mark_as_known
 from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutcome
-from agentops_otel_litellm.features import require_features_of
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call
 from agentops_otel_litellm.invocation.nesting import CURRENT, NestedResponses, context_of, nested_responses_of
@@ -423,9 +422,6 @@ class Invocation:
         self._release()
 
     def _finish(self, call: Call) -> None:
-        routing = call.routing
-        if self.calls_a_model and (call.failure is not None or (routing is not None and routing.model_id is not None)):
-            require_features_of(call)
         self._is_finished = True
         call = self._telemetry.finish(self._span, call, self.trace_cost)
         attempt, enclosing = self._route_attempt, self._enclosing_call

@@ -29,13 +29,13 @@ from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import KNOWN, mark_as_known
 from agentops_otel_litellm.call import Cost, Response, Usage
-from agentops_otel_litellm.features import CALLS, FEATURES
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts
 from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.invocation.nesting import CURRENT, call_in, is_suppressed, outside_of_calls
 from agentops_otel_litellm.operations import by_name, operation_logged_as, parameter_names
 from agentops_otel_litellm.patching.other_instrumentations import without_suppression
+from agentops_otel_litellm.patching.patch_points import CALLS, FEATURES
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.patching.wrapping import Function
 from agentops_otel_litellm.telemetry import Telemetry

@@ -13,7 +13,6 @@ from opentelemetry.context import Context, get_current
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import mark_as_known
-from agentops_otel_litellm.features import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.finished_call import read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
@@ -21,6 +20,7 @@ from agentops_otel_litellm.invocation.nesting import CURRENT, Step, invocation_i
 from agentops_otel_litellm.invocation.stream_proxy import Running, traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_named, operation_of, parameter_names
 from agentops_otel_litellm.patching.other_instrumentations import check_callback, warn_of_other_recorders
+from agentops_otel_litellm.patching.patch_points import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.patching.wrapping import Function, is_built, register_decorator, register_replacement
 from agentops_otel_litellm.telemetry import Telemetry
 
@@ -202,9 +202,7 @@ class Tracing:
                 started = start_call(args, kwargs)
                 if started is None:
                     return await function(*args, **kwargs)
-                if isinstance(started, Step):
-                    # An error of a step does not end the call: LiteLLM may try again, and if not, the call itself
-                    # fails.
+                if isinstance(started, Step):  # its error does not end the call, because LiteLLM may try again
                     with started:
                         result = await function(*args, **kwargs)
                     started.add_result(result)
@@ -227,7 +225,6 @@ class Tracing:
             if started is None:
                 return function(*args, **kwargs)
             if isinstance(started, Step):
-                # An error of a step does not end the call: LiteLLM may try again, and if not, the call itself fails.
                 with started:
                     result = function(*args, **kwargs)
                 started.add_result(result)

@@ -1,4 +1,9 @@
-"""The settings of this package, read from environment variables. `variables.py` declares them."""
+"""All settings of this package: one field for each variable, with its default, its parser and its help.
+
+`AGENTOPS_*` variables are this package's. The `OTEL_*` variables below are those that OpenTelemetry defines for
+instrumentations; the defaults of the SDK's variables are in `sdk/defaults.py`. `Settings` combines the groups, and
+reads them from the environment.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,272 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
-from agentops_otel_litellm.settings.declaration import names, warn_of_invalid_value
-from agentops_otel_litellm.settings.variables import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings
+from agentops_otel_litellm.settings.declaration import (
+    CAPTURES,
+    REDACTED,
+    ContentCapture,
+    capture,
+    kinds,
+    level,
+    names,
+    number_of,
+    pairs,
+    setting,
+    switch,
+    url,
+    warn_of_invalid_value,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallSettings:
+    """The attributes, usage and prices of calls."""
+
+    semconv: tuple[str, ...] | None = setting(
+        "AGENTOPS_SEMCONV",
+        default=None,
+        parse=names,
+        help="The conventions whose attributes are written: {vocabularies}, and those of installed packages. By "
+        "default `gen_ai,llm`, and `agentops` if AgentOps is a destination.",
+    )
+    model_providers: tuple[tuple[str, str], ...] = setting(
+        "AGENTOPS_MODEL_PROVIDERS",
+        default=(),
+        parse=pairs,
+        help="Providers of models, by the prefix of their names, for calls that fail before LiteLLM has resolved the "
+        "provider: `acme-=openai,our-claude=anthropic`. These prefixes have priority over the built-in ones.",
+    )
+    stream_usage: bool = setting(
+        "AGENTOPS_STREAM_USAGE",
+        default=False,
+        parse=switch,
+        help="Whether to request the usage of streams (`stream_options.include_usage`) if the application does not. "
+        "The additional chunk is hidden from the application. A server that does not know `stream_options` may reject "
+        "the request.",
+    )
+    """The instrumentor reads it when LiteLLM is imported, and passes it to `STREAM_USAGE` in the package `patching`,
+    whose hooks request the usage and hide the chunk.
+    """
+    estimate_usage: bool = setting(
+        "AGENTOPS_ESTIMATE_USAGE",
+        default=False,
+        parse=switch,
+        help="Whether to record LiteLLM's estimate of the tokens if the provider counted none. It is recorded on the "
+        "span only, as `agentops.usage.estimated.*`.",
+    )
+    prices: str | None = setting(
+        "AGENTOPS_PRICES",
+        default=None,
+        parse=str,
+        help="The path of a JSON file with your own prices, in the format of LiteLLM's price map.",
+    )
+    live_prices: bool = setting(
+        "AGENTOPS_LIVE_PRICES",
+        default=False,
+        parse=switch,
+        help="Whether genai-prices (the extra `prices`), which has prices of models that LiteLLM does not know, "
+        "downloads its prices every hour.",
+    )
+    metadata_keys: tuple[str, ...] = setting(
+        "AGENTOPS_METADATA_KEYS",
+        default=(),
+        parse=names,
+        help="Keys of LiteLLM's `metadata=` and of OpenInference's `using_metadata` that are recorded as "
+        "`litellm.metadata.*`: `tenant,feature`.",
+    )
+    baggage_keys: tuple[str, ...] = setting(
+        "AGENTOPS_BAGGAGE_KEYS",
+        default=("session.id", "user.id"),
+        parse=names,
+        help="Keys of OpenTelemetry's baggage that are recorded: `session.id`, `user.id` and `gen_ai.conversation.id` "
+        "under their own names, others as `litellm.metadata.*`.",
+    )
+    litellm_builtin: bool = setting(
+        "AGENTOPS_LITELLM_BUILTIN",
+        default=False,
+        parse=switch,
+        help="Whether the name `agentops` in LiteLLM's callbacks means LiteLLM's own callback, which exports every "
+        "call a second time. By default it means a callback that does nothing.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContentSettings:
+    """Whether content is captured, where it is recorded, and how much of it."""
+
+    content: ContentCapture = setting(  # noqa: RUF009 - it is frozen
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+        default=CAPTURES["NO_CONTENT"],
+        parse=capture,
+        help="Whether prompts, responses, tools and so on are recorded, and where: `NO_CONTENT`, `SPAN_ONLY`, "
+        "`EVENT_ONLY` or `SPAN_AND_EVENT`; `true` is `SPAN_ONLY`.",
+    )
+    emit_event: bool | None = setting(
+        "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT",
+        default=None,
+        parse=switch,
+        help="Whether chats and text completions also emit an event, `gen_ai.client.inference.operation.details`. "
+        "Default: `true` if content is recorded in events.",
+    )
+    completion_hook: str | None = setting(
+        "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK",
+        default=None,
+        parse=str,
+        help="The entry point (`opentelemetry_genai_completion_hook`) that receives the redacted content: "
+        "`upload` writes it to `OTEL_INSTRUMENTATION_GENAI_UPLOAD_BASE_PATH`. It needs the extra `upload`.",
+    )
+    redact: tuple[str, ...] = setting(
+        "AGENTOPS_REDACT",
+        default=REDACTED,
+        parse=kinds,
+        help="The secrets and personal data that are redacted in content: any of `key`, `token`, `email`, `phone`, "
+        "`card`, or `none`.",
+    )
+    redactor: str | None = setting(
+        "AGENTOPS_REDACTOR",
+        default=None,
+        parse=str,
+        help="Your own redactor, a function from text to redacted text: `package.module:function`.",
+    )
+    part_limit: int = setting(
+        "AGENTOPS_CONTENT_PART_LIMIT",
+        default=32_768,
+        parse=number_of("characters"),
+        help="Maximum length of each part of a message, in characters.",
+    )
+    call_limit: int = setting(
+        "AGENTOPS_CONTENT_CALL_LIMIT",
+        default=262_144,
+        parse=number_of("characters"),
+        help="Maximum length of all content of a call, in characters. Of a longer conversation, the last messages are "
+        "recorded.",
+    )
+    capture_media: bool = setting(
+        "AGENTOPS_CAPTURE_MEDIA",
+        default=False,
+        parse=switch,
+        help="Whether the base64 of images, audio and files is recorded; otherwise only their type and size are.",
+    )
+    media_limit: int = setting(
+        "AGENTOPS_CONTENT_MEDIA_LIMIT",
+        default=1_048_576,
+        parse=number_of("characters"),
+        help="Maximum length of the base64 of an image, audio or file, in characters. Longer base64 is left out.",
+    )
+
+    @property
+    def records_in_events(self) -> bool:
+        """Whether content is recorded in the details event of a call."""
+        return self.content.in_events and self.emits_event
+
+    @property
+    def emits_event(self) -> bool:
+        """Whether the details event of a call is emitted, by default only if it contains content."""
+        return self.content.in_events if self.emit_event is None else self.emit_event
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentOpsSettings:
+    """Delivery to AgentOps, and the display of traces there."""
+
+    api_key: str | None = setting(
+        "AGENTOPS_API_KEY",
+        default=None,
+        parse=str,
+        help="The API key of an AgentOps project, a UUID. If it is set, traces are sent to AgentOps, unless "
+        "`OTEL_TRACES_EXPORTER` is `none`.",
+        secret=True,
+    )
+    api_endpoint: str | None = setting(
+        "AGENTOPS_API_ENDPOINT",
+        default="https://api.agentops.ai",
+        parse=url,
+        help="The base URL of AgentOps' API, from which the exporter `agentops` requests tokens.",
+        without="Nothing is sent to AgentOps.",
+    )
+    exporter_endpoint: str | None = setting(
+        "AGENTOPS_EXPORTER_ENDPOINT",
+        default="https://otlp.agentops.ai/v1/traces",
+        parse=url,
+        help="The full URL to which the exporter `agentops` sends spans.",
+        without="Nothing is sent to AgentOps.",
+    )
+    app_url: str = setting(
+        "AGENTOPS_APP_URL",
+        default="https://app.agentops.ai",
+        parse=url,
+        help="The base URL of AgentOps' web pages, for the replay link of a trace.",
+    )
+    replay_links: bool | None = setting(
+        "AGENTOPS_LOG_SESSION_REPLAY_URL",
+        default=None,
+        parse=switch,
+        help="Whether to print the replay link of each trace on stderr; by default if stderr is a terminal.",
+    )
+    trace_name: str | None = setting(
+        "AGENTOPS_TRACE_NAME",
+        default=None,
+        parse=str,
+        help="The name of traces in AgentOps; by default the name of their first span.",
+    )
+    default_tags: tuple[str, ...] = setting(
+        "AGENTOPS_DEFAULT_TAGS",
+        default=(),
+        parse=names,
+        help="Tags of traces in AgentOps: `nightly,eu`.",
+    )
+    service_name: str | None = setting(
+        "AGENTOPS_SERVICE_NAME",
+        default=None,
+        parse=str,
+        help="The name of the service, if `OTEL_SERVICE_NAME` is not set.",
+    )
+    environment: str | None = setting(
+        "AGENTOPS_ENVIRONMENT",
+        default=None,
+        parse=str,
+        help="The deployment environment, such as `production`: the resource's `deployment.environment.name`.",
+    )
+    flush_interval: int = setting(
+        "AGENTOPS_EXPORT_FLUSH_INTERVAL",
+        default=1_000,
+        parse=number_of("milliseconds"),
+        help="Milliseconds for which finished spans are collected before they are sent to AgentOps.",
+    )
+    max_queue_size: int = setting(
+        "AGENTOPS_MAX_QUEUE_SIZE",
+        default=512,
+        parse=number_of("spans"),
+        help="Maximum number of spans that are queued while AgentOps cannot be reached. If there are more, the oldest "
+        "spans are dropped.",
+    )
+    max_wait_time: int = setting(
+        "AGENTOPS_MAX_WAIT_TIME",
+        default=5_000,
+        parse=number_of("milliseconds"),
+        help="Maximum duration of an export to AgentOps, in milliseconds.",
+    )
+    log_level: str | None = setting(
+        "AGENTOPS_LOG_LEVEL",
+        default=None,
+        parse=level,
+        help="The log level of this package: `DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`. By default the log "
+        "level that the application configures.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessSettings:
+    """Delivery before a process ends: `sdk/shutdown.py` reads these settings."""
+
+    flush_on_signal: bool = setting(
+        "AGENTOPS_FLUSH_ON_SIGNAL",
+        default=True,
+        parse=switch,
+        help="Whether finished telemetry is delivered before SIGTERM or SIGINT ends the process by the signal's "
+        "default action. The delivery takes at most `OTEL_EXPORTER_OTLP_TIMEOUT`, or `AGENTOPS_MAX_WAIT_TIME` if that "
+        "is longer and AgentOps is a destination. The application's own signal handlers are not changed.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """How a setting is declared and read: its variable, its default, its help, and the parser of its value.
 
-A parser raises a ValueError that describes the accepted values. `variables.py` declares the settings with these
+A parser raises a ValueError that describes the accepted values. `__init__.py` declares the settings with these
 functions.
 
 Only the first process of an application logs warnings about variables. The child processes that it starts inherit the
