@@ -1,5 +1,5 @@
 """LiteLLM's callbacks: the context in which they run, and the backstop, which records calls that only LiteLLM's logging
-reports.
+reports. Threads that LiteLLM starts for a call get the context of the call here, too.
 
 Callbacks are the application's code. A model call that a callback makes is a separate call, so this package and other
 instrumentations record it as one. A callback that writes to the current span must not write to the span of the traced
@@ -39,9 +39,6 @@ from agentops_otel_litellm.patching.patch_points import CALLS, FEATURES
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.patching.wrapping import Function
 from agentops_otel_litellm.telemetry import Telemetry
-
-# --- contexts ---------------------------------------------------------------------------------------------
-
 
 if TYPE_CHECKING:
     ModuleProxy = wrapt.ObjectProxy[ModuleType]

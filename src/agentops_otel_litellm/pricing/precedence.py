@@ -33,9 +33,6 @@ from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.operations import Unit, unit_of
 
-# --- which price decides ----------------------------------------------------------------------------------
-
-
 # --- the user's price, and LiteLLM's ----------------------------------------------------------------------
 
 
