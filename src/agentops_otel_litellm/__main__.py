@@ -15,7 +15,7 @@ from dataclasses import fields
 
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.settings import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings, Settings
-from agentops_otel_litellm.settings.declaration import format_value
+from agentops_otel_litellm.settings.parsing import format_value
 from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables, replace_unusable_variables
 from agentops_otel_litellm.version import __version__
 

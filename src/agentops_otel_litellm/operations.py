@@ -1,5 +1,9 @@
 """The catalogue of operations: one row for each kind of call, and a default row for every other function of LiteLLM.
 
+Which functions get a span is decided in `patching/`: those that LiteLLM's decorator builds, and those with a row in
+`patching/patch_points.py`. The kind of the operation, which is a column here, decides on the span's kind: INTERNAL for
+work around calls (`Kind.CHAIN`), CLIENT for everything else.
+
 A row has the facts about an operation that do not depend on a convention. Each convention maps the neutral kinds to its
 own names.
 """

@@ -1,5 +1,7 @@
 """The catalogue of providers: one row for each that differs from the default.
 
+A provider whose models are written `acme/…` needs a row with the name `acme` only if it differs from the default.
+
 A row has the facts about a provider that do not depend on a convention. A convention has a table of its own only for
 the providers that it names differently.
 """
@@ -30,6 +32,7 @@ class Provider:
     """A provider, under LiteLLM's name for it."""
 
     name: str
+    """LiteLLM's name: the prefix of its models, without the slash."""
     identity: str = ""
     """The name of the provider's main row, if LiteLLM has several names for one provider."""
     api: str = ""

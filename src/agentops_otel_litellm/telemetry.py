@@ -1,4 +1,6 @@
-"""Telemetry: the object that creates all spans, metrics and events. No other module emits them."""
+"""Telemetry: the object that creates all spans, metrics and events, and the names of the spans (`_span_name`). No other
+module emits them.
+"""
 
 from __future__ import annotations
 

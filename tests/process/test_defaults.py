@@ -14,7 +14,7 @@ ALL += [(given, {"AGENTOPS_API_KEY": "a-key"}, expected) for given, expected in 
 def test_they_cost_the_launcher_nothing() -> None:
     """The module that chooses our distro before the app starts loads no SDK, and leaves the user's choice alone."""
     code = (
-        "import os, sys, agentops_otel_litellm.environment_variables\n"
+        "import os, sys, agentops_otel_litellm.sdk.distro_choice\n"
         "print(os.environ['OTEL_PYTHON_DISTRO'], 'opentelemetry.sdk' in sys.modules)"
     )
     for given, chosen in (

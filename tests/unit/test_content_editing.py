@@ -13,7 +13,7 @@ from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.processors.content import create_content_processor
 from agentops_otel_litellm.processors.redaction import MARKS, MAX_SECRET_LENGTH, Limits, Redactor, redactor
 from agentops_otel_litellm.records import Content, Document, Json, Message, Part, Tool
-from agentops_otel_litellm.settings.declaration import REDACTED
+from agentops_otel_litellm.settings.parsing import REDACTED
 from support.edited_content import told
 
 

@@ -17,7 +17,7 @@ from agentops_otel_litellm.cli.installation_checks import check_launch, check_li
 from agentops_otel_litellm.cli.report import Examined, Record, Report, Section, State, notice, ok, problem
 from agentops_otel_litellm.cli.run import find_problem
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.settings.declaration import masked
+from agentops_otel_litellm.settings.parsing import masked
 from support.doctor_environment import environment_of_an_app  # noqa: F401 - a fixture
 from support.launching import environment
 from support.requirements import needs_files

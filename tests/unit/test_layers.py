@@ -16,7 +16,7 @@ NAME = "agentops_otel_litellm"
 
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "__main__"}),
-    frozenset({"__init__", "environment_variables", "sdk"}),
+    frozenset({"__init__", "sdk"}),
     frozenset({"instrumentor"}),
     frozenset({"patching"}),
     frozenset({"invocation"}),

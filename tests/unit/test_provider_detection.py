@@ -171,7 +171,7 @@ def test_the_setting(text: str, pairs: tuple[tuple[str, str], ...]) -> None:
 @pytest.mark.parametrize("text", ["my-", "=openai", "my-=", "my-=openai,acme"])
 def test_a_setting_that_is_none(text: str, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it takes is told, and nothing of it holds."""
-    monkeypatch.setattr("agentops_otel_litellm.settings.declaration.warned", set())
+    monkeypatch.setattr("agentops_otel_litellm.settings.parsing.warned", set())
     read = partial(Settings.from_environment, {"AGENTOPS_MODEL_PROVIDERS": text})
     assert read().model_providers == read().model_providers == ()
     accepted = "comma-separated pairs, as in `acme-=openai,our-claude=anthropic`"

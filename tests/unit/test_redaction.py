@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agentops_otel_litellm.processors.redaction import RULES, redactor
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.settings.declaration import REDACTED
+from agentops_otel_litellm.settings.parsing import REDACTED
 from support.logged_warnings import LoggedWarnings
 from support.secrets_in_text import ENCODED, KINDS, SECRETS, SURROUNDINGS, revealing
 
@@ -120,6 +120,6 @@ def test_the_setting(
     given_: str, used: tuple[str, ...], logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be used is told of, and then everything is redacted."""
-    monkeypatch.setattr("agentops_otel_litellm.settings.declaration.warned", set())
+    monkeypatch.setattr("agentops_otel_litellm.settings.parsing.warned", set())
     assert Settings.from_environment({"AGENTOPS_REDACT": given_}).redact == used
     assert len(logged.take()) == ("faces" in given_ or given_ == "none,key")

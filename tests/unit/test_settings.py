@@ -8,7 +8,7 @@ import pytest
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.settings.declaration import setting
+from agentops_otel_litellm.settings.parsing import setting
 from support.instrumented import Reinstrument
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder

@@ -280,7 +280,7 @@ def test_a_server_out_of_reach(
     setting: str, lines: list[str], platform: AgentOpsPlatform, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line names the variable that may be wrong; the key goes nowhere else, such as to the default."""
-    monkeypatch.setattr("agentops_otel_litellm.settings.declaration.warned", set())
+    monkeypatch.setattr("agentops_otel_litellm.settings.parsing.warned", set())
     monkeypatch.setenv(*setting.split("=", 1))
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2

@@ -31,15 +31,6 @@ from agentops_otel_litellm.sdk.distro import (
 )
 from agentops_otel_litellm.semconv import ENTRY_POINTS, VOCABULARIES, default_names
 from agentops_otel_litellm.settings import Settings, fault_in_choice
-from agentops_otel_litellm.settings.declaration import (
-    MASK,
-    format_value,
-    hides_its_value,
-    instead,
-    masked,
-    names,
-    quoted,
-)
 from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
     HTTP,
@@ -51,6 +42,15 @@ from agentops_otel_litellm.settings.destinations import (
     lacks_service_name,
     missing_exporters,
     sends_to_agentops,
+)
+from agentops_otel_litellm.settings.parsing import (
+    MASK,
+    format_value,
+    hides_its_value,
+    instead,
+    masked,
+    names,
+    quoted,
 )
 from agentops_otel_litellm.settings.sdk_variables import unusable_variables
 

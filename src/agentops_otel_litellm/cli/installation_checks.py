@@ -21,8 +21,8 @@ from agentops_otel_litellm.cli.run import display_name, find_problem
 from agentops_otel_litellm.instrumentor import LITELLM
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
 from agentops_otel_litellm.sdk.distro import INSTRUMENTATION, UPGRADE, describe_unsupported, is_switched_off
-from agentops_otel_litellm.settings.declaration import masked
 from agentops_otel_litellm.settings.destinations import is_configured_by_file
+from agentops_otel_litellm.settings.parsing import masked
 from agentops_otel_litellm.version import __version__
 
 DISTRIBUTION = "agentops-otel-litellm"

@@ -1,5 +1,7 @@
 """Requests to AgentOps: for a token, and for the export of spans with that token. The token is renewed here.
 
+`AgentOpsAuth` renews the token. Meanwhile, spans wait in the `SpanQueue` of `agentops_queue.py`.
+
 A token is valid for 30 days. It is requested with the API key when it is first needed, before it expires, and when the
 collector rejects it, on the thread that sends the spans, within the time limit of an export. Spans are sent by
 OpenTelemetry's OTLP exporter, whose session adds the token, sends a request with a rejected token a second time, and

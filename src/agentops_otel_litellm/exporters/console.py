@@ -33,7 +33,7 @@ from agentops_otel_litellm.exporters.console_lines import (
 )
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.settings.declaration import is_first_process
+from agentops_otel_litellm.settings.parsing import is_first_process
 from agentops_otel_litellm.version import SCOPE
 
 if TYPE_CHECKING:  # every process of the app pays for imports: rich is loaded when there is something to draw

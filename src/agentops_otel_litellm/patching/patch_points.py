@@ -3,7 +3,8 @@
 LiteLLM's decorator `client` builds nearly all of LiteLLM's public functions. The decorator is replaced right after
 `litellm.utils` was imported, before LiteLLM uses it. So these functions are traced from their definition on, and every
 `from litellm import …` in the application imports a traced function. The other rows patch functions that the decorator
-does not build, and functions that LiteLLM calls inside a call.
+does not build, and functions that LiteLLM calls inside a call. A function that the decorator builds, or whose row has a
+wrapper of `Tracing`, gets a span; `operations.py` has the kind of its operation.
 
 The rows name modules and wrappers as strings, so that importing this module imports neither.
 
@@ -114,7 +115,7 @@ class PatchPoint:
 
     module: str
     name: str
-    """The dotted name in the module, such as `Router.function_with_fallbacks`."""
+    """The dotted name in the module, such as `Router.async_function_with_fallbacks`."""
     wrapper: str
     """The function, written as an entry point, that takes the original and returns its replacement."""
     feature: str = ""

@@ -1,4 +1,9 @@
-"""Tracing: wraps the functions of LiteLLM that applications call, so that each call is recorded as a span."""
+"""Tracing: wraps the functions of LiteLLM that applications call, so that each call is recorded as a span.
+
+A function gets a span if LiteLLM's decorator `client` has built it, or if the table in `patch_points.py` has a row for
+it with a wrapper of `Tracing`. The function's row in `operations.py` has the operation and its kind. The span's kind is
+INTERNAL for operations around calls, such as routes, and CLIENT for all others.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +49,7 @@ class _TracedFunction:
     ) -> None:
         self._tracing, self._function, self._is_nested, self._convert = tracing, function, is_nested, convert
         self._operation: Operation | None = None
-        self._names: tuple[str, ...] = ()
+        self._names: tuple[str, ...] | None = None
 
     def start_call(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Invocation | Step | None:
         """Return the invocation of a new call, or a step if the call is a step of the current call.
@@ -65,7 +70,7 @@ class _TracedFunction:
                 current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is there
                 if current is not None and not current.has_ended() and self._is_nested(operation, kwargs, current):
                     return self._step(operation, current, kwargs, context)
-                request: Parameters | None = by_name(self._names, args, kwargs) if args else kwargs
+                request: Parameters | None = self._by_name(args, kwargs) if args else kwargs
                 if self._convert is not None and request is not None:
                     request = self._convert(request)
                 if request is None:
@@ -83,17 +88,20 @@ class _TracedFunction:
             raise
 
     def _find_operation(self, telemetry: Telemetry) -> Operation:
-        """Find the operation and the names of the parameters at the first call. The module of the function was not
-        complete when the function was defined.
-        """
+        """Find the operation at the first call. The module of the function was not complete when it was defined."""
         warn_of_other_recorders(telemetry)
         operation = operation_of(self._function)
         if operation.calls_a_model:
             FEATURES.require(LOGGING)
             FEATURES.require(ATTEMPTS)
-        self._names = parameter_names(self._function)
         self._operation = operation
         return operation
+
+    def _by_name(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Parameters:
+        """All arguments by the names of the parameters, which are read at the first call with positional arguments."""
+        if self._names is None:
+            self._names = parameter_names(self._function)
+        return by_name(self._names, args, kwargs)
 
     def _step(self, operation: Operation, current: Invocation, kwargs: Parameters, context: Context) -> Step | None:
         """Return a call of this function as a step of the current call; `None` if no call of a model is in progress.

@@ -33,6 +33,8 @@ from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.operations import Unit, unit_of
 
+logger = logging.getLogger(__name__)
+
 # --- the user's price, and LiteLLM's ----------------------------------------------------------------------
 
 
@@ -128,8 +130,6 @@ def drop_unneeded_estimate(call: Call) -> Call:
 # --- genai-prices -----------------------------------------------------------------------------------------
 
 
-logger = logging.getLogger(__name__)
-
 PACKAGE = "genai_prices"
 CLIENT = "httpx2"
 """The HTTP client of the package. OpenAI's client uses it as soon as it is in `sys.modules`, even while a different
@@ -217,8 +217,6 @@ class PackagePrices:
 
 # --- the user's prices ------------------------------------------------------------------------------------
 
-
-logger = logging.getLogger(__name__)
 
 Prices = Mapping[str, float]
 """Prices of a model in US dollars, by LiteLLM's names, such as `input_cost_per_token`."""

@@ -1,4 +1,4 @@
-"""Redacts content and shortens it to the limits.
+"""Redacts content and shortens it to the limits, or drops it (`drop_content`) if capture is off.
 
 This runs on the application's thread when the call ends, because a span's attributes are set before it ends, and no
 span processor or queue may receive unredacted content. A background thread would not be faster, because it would hold
@@ -63,7 +63,11 @@ _EDITING = guard("redacting the content of a call")
 
 
 def drop_content(call: Call) -> Call:
-    """Return the call without its content, for whatever does not record content."""
+    """Return the call without its content.
+
+    If nothing records content, this is the last step of processing (`pipeline` in `steps.py`). If only spans or only
+    events record it, `Telemetry._complete` calls this for the other.
+    """
     return call if call.content is None else replace(call, content=None)
 
 

@@ -6,9 +6,9 @@ Each API format has a file, which reads its requests, responses and chunks, coun
 - `media` (images, audio, video), `retrieval` (reranking, search, OCR), `jobs` (batches, files, …), `realtime`,
 - `small_formats` (moderation, decisions, interactions, sandboxes, token counts).
 
-The other files read what calls of all API formats have: `endpoint` (provider, model, server), `metadata` (user,
-session, marks of inner calls), `usage`, `prices`, `exceptions`; `logging_payload` reads calls that only LiteLLM's
-callback reports. `api_format`, `streams`, `parts` and `values` have what the API formats share.
+The other files read what calls of all API formats have: `parameters` (provider, model, server, user, session, marks of
+inner calls), `usage_and_cost`, `exceptions`; `logging_payload` reads calls that only LiteLLM's logging reports.
+`api_format`, `streams`, `parts` and `values` have what the API formats share.
 
 Readers receive any object that the application passes or the installed LiteLLM returns. They change nothing, never
 import litellm, and copy no message content, except the `ContentReaders` and accumulators with `captures_content`, which

@@ -29,8 +29,8 @@ from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
-from agentops_otel_litellm.settings.declaration import FIRST_PROCESS
 from agentops_otel_litellm.settings.destinations import sends_to_agentops
+from agentops_otel_litellm.settings.parsing import FIRST_PROCESS
 
 # --- init() -----------------------------------------------------------------------------------------------
 

@@ -42,15 +42,6 @@ from agentops_otel_litellm.sdk.application import recording_failures, time_limit
 from agentops_otel_litellm.sdk.defaults import apply_defaults
 from agentops_otel_litellm.sdk.shutdown import CHILD, PROCESS_EXIT, flush_on_signals
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level
-from agentops_otel_litellm.settings.declaration import (
-    FIRST_PROCESS,
-    invalid_value,
-    mark_first_process,
-    names,
-    quiet_child_process,
-    warn_at_start_up,
-    without_secrets,
-)
 from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
     CONSOLE,
@@ -65,6 +56,15 @@ from agentops_otel_litellm.settings.destinations import (
 )
 from agentops_otel_litellm.settings.destinations import (
     SIGNALS as EXPORTED_SIGNALS,
+)
+from agentops_otel_litellm.settings.parsing import (
+    FIRST_PROCESS,
+    invalid_value,
+    mark_first_process,
+    names,
+    quiet_child_process,
+    warn_at_start_up,
+    without_secrets,
 )
 from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables
 from agentops_otel_litellm.version import SCOPE, __version__

@@ -1,6 +1,8 @@
 """OpenTelemetry's conventions for generative AI: the names of semantic conventions 0.66b2, and later names for the
 reasoning level, cache writes and the tokens of a modality, which that release lacks.
 
+The span's name, which the conventions define too, is built by `_span_name` in `telemetry.py`.
+
 Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open proposal
 (open-telemetry/semantic-conventions-genai, issue 287).
 """

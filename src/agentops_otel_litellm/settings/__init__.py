@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
-from agentops_otel_litellm.settings.declaration import (
+from agentops_otel_litellm.settings.parsing import (
     CAPTURES,
     REDACTED,
     ContentCapture,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import NamedTuple
 
-from agentops_otel_litellm.settings.declaration import warn_at_start_up
+from agentops_otel_litellm.settings.parsing import warn_at_start_up
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from math import inf, isfinite
 from typing import NamedTuple
 
 from agentops_otel_litellm.records import clean_text
-from agentops_otel_litellm.settings.declaration import (
+from agentops_otel_litellm.settings.parsing import (
     invalid_value,
     is_secret,
     number_of,

@@ -11,7 +11,7 @@ own even if a traced application runs the launcher.
 import os
 
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
-from agentops_otel_litellm.settings.declaration import FIRST_PROCESS
+from agentops_otel_litellm.settings.parsing import FIRST_PROCESS
 from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables
 
 VARIABLE = "OTEL_PYTHON_DISTRO"

@@ -1,7 +1,6 @@
-"""How a setting is declared and read: its variable, its default, its help, and the parser of its value.
+"""How the values of settings are parsed, and how invalid values are reported. `__init__.py` declares the settings.
 
-A parser raises a ValueError that describes the accepted values. `__init__.py` declares the settings with these
-functions.
+A parser raises a ValueError that describes the accepted values.
 
 Only the first process of an application logs warnings about variables. The child processes that it starts inherit the
 environment, and would repeat them. Keys, passwords and other secrets are masked in the warnings and in the report of
