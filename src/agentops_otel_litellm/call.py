@@ -393,7 +393,7 @@ class Call:
     """One logical call. While the call is in progress, only the fields that are already known are set."""
 
     name: str
-    """The name of the operation, such as `chat`. The name of the span begins with it (`_span_name` in `telemetry.py`)."""
+    """The name of the operation, such as `chat`, with which the span's name begins (`_span_name` in `telemetry.py`)."""
     timing: Timing
     operation: str | None = None
     """The value of `gen_ai.operation.name`: `name`, or `None` for LiteLLM's work around calls, such as routing."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from agentops_otel_litellm.settings import declaration
+from agentops_otel_litellm.settings import parsing
 from support.logged_warnings import LoggedWarnings
 
 
 @pytest.fixture(autouse=True)
 def environment_of_an_app(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> Iterator[None]:
     """What the settings log of unusable values is the report's."""
-    monkeypatch.setattr(declaration, "warned", set())
+    monkeypatch.setattr(parsing, "warned", set())
     yield
     assert all("Invalid value for " in line for line in logged.take())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agentops_otel_litellm.settings import declaration
+from agentops_otel_litellm.settings import parsing
 
 
 @pytest.fixture(autouse=True)
 def nothing_warned_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(declaration, "warned", set())
+    monkeypatch.setattr(parsing, "warned", set())

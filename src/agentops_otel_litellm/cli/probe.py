@@ -241,7 +241,7 @@ def _error_name(error: Exception) -> str:
 def send_span() -> list[Attempt]:
     """Create the pipeline, send one span through it, and wait for the outcome."""
     # Imported first, as the launcher does.
-    from agentops_otel_litellm import environment_variables  # noqa: F401
+    from agentops_otel_litellm.sdk import distro_choice  # noqa: F401
 
     recorder = ExportRecorder()
     recorder.wrap_requests()
