@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 
 from agentops_otel_litellm.exporters import agentops_token
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.agentops_token import Consequence
+from agentops_otel_litellm.exporters.agentops_queue import Consequence
 from agentops_otel_litellm.settings import Settings
 from support.agentops_exports import (
     FAILURE,

@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from agentops_otel_litellm.exporters.agentops_queue import MAX_UNANSWERED
-from agentops_otel_litellm.exporters.agentops_token import MAX_PAUSE, DeliveryError, retry_after_seconds
+from agentops_otel_litellm.exporters.agentops_queue import MAX_PAUSE, MAX_UNANSWERED, DeliveryError
+from agentops_otel_litellm.exporters.agentops_token import retry_after_seconds
 from support.agentops_exports import (
     FAILURE,
     LOST,

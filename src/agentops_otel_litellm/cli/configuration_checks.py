@@ -15,7 +15,7 @@ from uuid import UUID
 from agentops_otel_litellm.cli.installation_checks import installed_version
 from agentops_otel_litellm.cli.probe import DELIVERY_PROBE, NOT_SAMPLED, Attempt, run_probe
 from agentops_otel_litellm.cli.report import Examined, Record, notice, ok, problem
-from agentops_otel_litellm.exporters.agentops_token import COPY
+from agentops_otel_litellm.exporters.agentops_queue import COPY
 from agentops_otel_litellm.patching.other_instrumentations import INSTRUMENTATIONS
 from agentops_otel_litellm.pricing.precedence import why_unusable
 from agentops_otel_litellm.sdk.defaults import DEFAULTS

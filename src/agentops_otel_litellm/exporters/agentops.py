@@ -23,8 +23,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status, StatusCode, format_trace_id
 from opentelemetry.util.types import Attributes
 
-from agentops_otel_litellm.exporters.agentops_queue import Sender
-from agentops_otel_litellm.exporters.agentops_token import BROKEN, NO_URL, Consequence, DeliveryError
+from agentops_otel_litellm.exporters.agentops_queue import BROKEN, NO_URL, Consequence, DeliveryError, Sender
 from agentops_otel_litellm.exporters.batch_processor import CountingBatchSpanProcessor
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard, ignored_faults
