@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -55,6 +56,18 @@ def test_a_chat_that_was_not_seen(provider: OpenAIProvider, telemetry: Recorder)
         },
         "llm.request.model",
     )
+
+
+def test_content_of_a_logged_chat_is_captured(provider: OpenAIProvider, captured: Recorder) -> None:
+    """If content is captured, the span has the messages of the request and of the response."""
+    kept("completion")(**call(provider))
+    captured.wait_for_spans()
+    attributes = captured.attributes()
+    recorded = {name: json.loads(str(attributes[f"gen_ai.{name}.messages"])) for name in ("input", "output")}
+    assert [message["role"] for message in recorded["input"]] == [message["role"] for message in MESSAGES]
+    assert recorded["output"] == [
+        {"role": "assistant", "parts": [{"type": "text", "content": "Hello, world!"}], "finish_reason": "stop"}
+    ]
 
 
 def test_an_embedding_that_was_not_seen(provider: OpenAIProvider, telemetry: Recorder) -> None:

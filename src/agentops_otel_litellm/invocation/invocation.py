@@ -327,11 +327,10 @@ class Invocation:
             self._restore_outer_context()
         self._fail(error)
 
-    def end_logged(self, facts: ResponseFacts | None, duration: float | None, error: BaseException | None) -> None:
+    def end_logged(self, duration: float | None, *, result: object = None, error: BaseException | None = None) -> None:
         """End a call that LiteLLM's logging reports after its end. `duration` is in seconds, `None` if unknown."""
-        self.unreturned_facts = facts
         if self._ending.acquire(blocking=False):
-            self._complete(duration, "completed" if error is None else "failed", result=None, error=error)
+            self._complete(duration, "completed" if error is None else "failed", result=result, error=error)
 
     def close(self) -> None:
         """End the call, because the application has closed the stream."""

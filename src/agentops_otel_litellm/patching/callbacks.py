@@ -239,9 +239,12 @@ def _record_call(telemetry: Telemetry, logging: object, arguments: Mapping[str, 
     FEATURES.require(CALLS)
     invocation = Invocation(telemetry, operation, parameters, context, timing.started_at)
     if isinstance(error, BaseException):
-        invocation.end_logged(None, timing.duration, error)
-    else:
-        invocation.end_logged(_read_facts(invocation, logging, arguments), timing.duration, None)
+        invocation.end_logged(timing.duration, error=error)
+        return
+    result = readers.logged_result(logging, arguments.get("result"))
+    invocation.api_format = readers.api_format_of_response(result, invocation.api_format)
+    invocation.unreturned_facts = _read_facts(invocation, result, cache_hit=arguments.get("cache_hit") is True)
+    invocation.end_logged(timing.duration, result=result)
 
 
 def _claim(logging: object) -> bool:
@@ -261,16 +264,15 @@ def _claim(logging: object) -> bool:
         del _claims[id(logging)]
 
 
-def _read_facts(invocation: Invocation, logging: object, arguments: Mapping[str, Any]) -> ResponseFacts:
+def _read_facts(invocation: Invocation, result: object, *, cache_hit: bool) -> ResponseFacts:
     """Response, usage and cost. LiteLLM logs neither its attempts nor the timing of a stream."""
-    result = readers.logged_result(logging, arguments.get("result"))
+    api_format, logging = invocation.api_format, invocation.logging
     response: Response | None = None
     usage: Usage | None = None
     cost: Cost | None = None
-    api_format = readers.api_format_of_response(result, invocation.api_format)
     with _READING_RESPONSE:
         response = api_format.response(result)
-        if arguments.get("cache_hit") is True:
+        if cache_hit:
             response = replace(response, cache_hit=True)
     with _READING_USAGE:
         usage = readers.logged_usage(logging, result, api_format)
