@@ -16,7 +16,6 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.patching import wrapping
 from agentops_otel_litellm.patching.patch_points import FEATURES, PATCH_POINTS, PatchPoint, missing, require_features_of
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions
 
@@ -71,6 +70,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         DELIVERY.request(tracer_provider)
         is_imported = self._patch_or_watch([point for point in PATCH_POINTS if point.is_in_litellm])
         if is_imported:
+            from agentops_otel_litellm.patching import wrapping
+
             with guard("replacing references to LiteLLM's functions"):
                 wrapping.replace_aliases()
 
@@ -91,6 +92,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         DELIVERY.cancel()
         if not self._loaded:
             return
+        from agentops_otel_litellm.patching import wrapping
         from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.patching.traced_functions import TRACING
 
@@ -116,6 +118,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             return  # LiteLLM moved the module; a separate row has its new name
         with guard("instrumenting LiteLLM"):
             self._load()
+            from agentops_otel_litellm.patching import wrapping
+
             if wrapping.patch(module, point.name, resolve_name(point.wrapper)):
                 self._patched |= {point}
                 if point.feature and not missing(point.feature, self._patched):

@@ -19,9 +19,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import ignored_faults
+
+if TYPE_CHECKING:
+    from agentops_otel_litellm.call import Call
 
 # --- features, which need patch points --------------------------------------------------------------------
 
