@@ -167,7 +167,7 @@ class Telemetry:
         if trace_cost is not None:
             try:
                 return trace_cost.add_ended_call(span, call)
-            except Exception as fault:  # noqa: BLE001 - must not reach the app
+            except Exception as fault:  # noqa: BLE001 - must not reach the application
                 log_fault("summing the cost of a trace", fault)
         return call
 
@@ -187,7 +187,7 @@ class Telemetry:
                 for attempt in call.attempts.made:
                     started_at = call.timing.started_at + int((attempt.started or 0) * 1e9)
                     span.add_event(ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), started_at)
-        except Exception as fault:  # noqa: BLE001 - must not reach the app
+        except Exception as fault:  # noqa: BLE001 - must not reach the application
             log_fault("recording the attributes of a span", fault)
 
     def _foreign_attributes(self, span: Span) -> set[str]:

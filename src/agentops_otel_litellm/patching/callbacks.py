@@ -88,7 +88,7 @@ def _application_context(context: Context) -> Context:
     """The context in which the application's callbacks run: other instrumentations are not suppressed, and the current
     span has the ids of the call's span, but cannot be changed.
     """
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
     if invocation is None:
         return context
     outside, span = without_suppression(context), get_current_span(context)

@@ -55,7 +55,7 @@ def wrap_logging_init(init: Function) -> Function:
             context = get_current()
             if context and (call_in(context) is not None or is_suppressed(context)):
                 mark_as_known(logging)
-        except Exception as fault:  # as in a guard
+        except Exception as fault:  # must not reach the application
             log_fault("marking LiteLLM's logging object as known", fault)
 
     return traced_init

@@ -67,7 +67,7 @@ class _TracedFunction:
                     _mark_as_handled(kwargs)
                     return None
                 operation = self._operation or self._find_operation(telemetry)
-                current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is there
+                current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
                 if current is not None and not current.has_ended() and self._is_nested(operation, kwargs, current):
                     return self._step(operation, current, kwargs, context)
                 request: Parameters | None = self._by_name(args, kwargs) if args else kwargs
@@ -79,7 +79,7 @@ class _TracedFunction:
                 # Only the functions of the Router's Rust core convert their arguments. The core decides on cooldowns
                 # after an attempt.
                 invocation.settles_attempts = self._convert is not None
-            except Exception as fault:  # as in a guard
+            except Exception as fault:  # must not reach the application
                 log_fault("starting a span", fault)
             return invocation  # noqa: TRY300 - a signal handler may raise here
         except BaseException as error:
@@ -272,7 +272,7 @@ def traced_result(invocation: Invocation, result: object) -> object:
         if readers.is_stream(result):
             invocation.start_stream(result)
             return traced_stream(result, invocation)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault("recording a result", fault)
     invocation.end_with_result(result)
     return result
@@ -419,7 +419,7 @@ def _start_native(dispatcher: object, args: tuple[object, ...]) -> Invocation | 
         _binding, request, _args, kwargs, *_ = args
         if telemetry is None or is_suppressed(context) or not isinstance(kwargs, Mapping):
             return None
-        current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+        current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
         if current is not None and not current.has_ended() and is_continuation(kwargs, current):
             return None
         operation = operation_named(readers.read_native_function(dispatcher))

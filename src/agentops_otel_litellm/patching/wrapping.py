@@ -51,7 +51,7 @@ def current_invocation() -> Invocation | None:
     calls, such as a route.
     """
     context = get_current()
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
     if invocation is None or invocation.has_ended() or context.get(SUPPRESSED) or context.get(SUPPRESSED_EARLIER):
         return None
     return invocation
@@ -144,7 +144,7 @@ class _Hooked:
             return recording  # noqa: TRY300 - a signal handler may raise here
         except StopIteration:
             return None
-        except Exception as fault:  # as in a guard
+        except Exception as fault:  # must not reach the application
             log_fault(self._activity, fault)
             return None
 
@@ -154,7 +154,7 @@ class _Hooked:
             recording.send(outcome)
         except StopIteration:
             return
-        except Exception as fault:  # as in a guard
+        except Exception as fault:  # must not reach the application
             log_fault(self._activity, fault)
 
 
