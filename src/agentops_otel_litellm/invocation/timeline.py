@@ -174,7 +174,7 @@ def add_to_route(invocation: Invocation, route: Invocation) -> RunningAttempt | 
     routing = read_routing(invocation)
     if routing is None or routing.model_id is None:  # not a call of a deployment
         return None
-    route.settle_attempt()  # the Router goes on, so it has put the deployment of the last attempt into no cooldown
+    route.settle_attempt()  # the Router makes a new attempt, so it has set no cooldown after the last one
     return route.attempts.add(invocation.started, read_target(invocation), routing)
 
 
