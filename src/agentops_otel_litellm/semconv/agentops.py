@@ -102,15 +102,15 @@ def _total(usage: Usage) -> int | None:
 
 
 def _cache_read(usage: Usage) -> int | None:
-    """The cached tokens; `None` if the total is unknown. Without a total, AgentOps would add them to the input, of which
-    they are a part.
+    """The cached tokens; `None` if the total is unknown. Without a total, AgentOps would add them to the input,
+    although the input includes them.
     """
     return None if _total(usage) is None else usage.cache_read
 
 
 def _reasoning(usage: Usage) -> int | None:
-    """The reasoning tokens; `None` if the total is unknown. Without a total, AgentOps would add them to the output, of
-    which they are a part.
+    """The reasoning tokens; `None` if the total is unknown. Without a total, AgentOps would add them to the output,
+    although the output includes them.
     """
     return None if _total(usage) is None else usage.reasoning
 
