@@ -219,7 +219,7 @@ def kind_named(name: str) -> Kind:
 
 
 def unit_of(name: str | None) -> Unit | None:
-    """The unit by which the operation with that name is priced; `None` if it is priced by tokens."""
+    """The unit by which the operation with that name is priced; `None` if it is priced by tokens, or not at all."""
     return _BY_NAME.get(name or "", DEFAULT).unit
 
 

@@ -237,7 +237,7 @@ def _priced(invocation: Invocation, cost: Cost | None, usage: Usage | None, resu
     """The cost with its parts, such as the cost of the input. If LiteLLM has not priced the result, LiteLLM's price
     function is called.
 
-    Both are omitted if the span is not recorded, because pricing takes a millisecond.
+    If the usage is unknown, or the span is not recorded, the cost is returned unchanged. (Pricing takes a millisecond.)
     """
     if usage is None or not invocation.is_recorded:
         return cost

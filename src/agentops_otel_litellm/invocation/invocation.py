@@ -217,7 +217,7 @@ class Invocation:
     def leave(self, token: Token[Context] | None, error: BaseException | None = None) -> None:
         """Restore the context that `enter` replaced, when LiteLLM's function returns or raises `error`.
 
-        The exception with which the iteration of a stream ends completes the call; any other exception fails it.
+        `StopIteration` and `StopAsyncIteration` of a stream complete the call; any other exception fails it.
         """
         if error is None:
             if token is not None:

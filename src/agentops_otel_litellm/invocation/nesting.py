@@ -52,13 +52,13 @@ SUPPRESSING: dict[str, object] = {}
 
 
 def invocation_in(context: Mapping[str, object]) -> Invocation | None:
-    """The current invocation of a context, if its call has not ended."""
+    """The current invocation of a context; `None` if there is none, or if its call has ended."""
     invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
     return None if invocation is None or invocation.has_ended() else invocation
 
 
 def call_in(context: Mapping[str, object]) -> Invocation | None:
-    """The current invocation of a context, if it is a call of a model and has not ended."""
+    """The current invocation of a context, if it is a call of a model that has not ended; otherwise `None`."""
     invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
     return None if invocation is None or not invocation.calls_a_model or invocation.has_ended() else invocation
 
@@ -234,7 +234,8 @@ class NestedResponses:
     def combine(self, last: ResponseFacts, *, failed: bool) -> ResponseFacts:
         """Return the response, usage and cost to record for the call.
 
-        `last` was read from the result that the application receives. `failed` is whether it receives no result.
+        `last` was read from the result that the application receives. `failed` is whether the call has failed, so that
+        the application receives no result.
         """
         response = last[0]
         is_nested = self._is_result_nested or (response is not None and response.id in self._nested_ids)
@@ -346,7 +347,7 @@ class Step:
 
 
 def step_in(context: Mapping[str, object], invocation: Invocation) -> Step | None:
-    """The current step in a context, if it is a step of the invocation's call."""
+    """The current step in a context, if it is a step of the invocation's call; otherwise `None`."""
     step = context.get(_STEP)
     return step if isinstance(step, Step) and step.is_of(invocation) else None
 

@@ -185,8 +185,8 @@ def _traced_class(
     """Return the class of traced streams for one class of LiteLLM's streams.
 
     `offered` are the special methods of LiteLLM's class; `disabled` are those that it sets to `None`. The traced class
-    has LiteLLM's name, because the name appears in error messages. LiteLLM's class is not an argument, because the
-    Router creates a new class for each call, and the cache would never find one.
+    has the `module` and the `qualified_name` of LiteLLM's class, because they appear in error messages. LiteLLM's class
+    itself is not an argument: the Router creates a new class for each call, so the cache would never have it.
     """
     methods = {name: _TRACED.get(name) or _forwarding(name) for name in offered}
     slots = ("__weakref__",) if has_weak_references else ()

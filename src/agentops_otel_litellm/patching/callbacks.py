@@ -74,8 +74,8 @@ class ApplicationContext:
 
 
 class OutsideCalls(ApplicationContext):
-    """A block in which LiteLLM's own OpenTelemetry callbacks run. The current span is never that of a traced call, but
-    the application's span, if there is one.
+    """A block in which LiteLLM's OpenTelemetry callbacks run. The current span is not that of a traced call, but the
+    span that was current before the outermost traced call, if there was one.
     """
 
     __slots__ = ()
@@ -103,7 +103,7 @@ def _application_context(context: Context) -> Context:
 
 
 def wrap_otel_callback_method(method: Function) -> Function:
-    """Wrap a method with which LiteLLM's own OpenTelemetry callbacks record a call.
+    """Wrap a method with which one of LiteLLM's OpenTelemetry callbacks records a call.
 
     These callbacks make the current span the parent of their own span, or add their attributes to it. They do not
     export the span of the traced call, so it must not be the current span in these methods.
@@ -196,8 +196,8 @@ _claims: dict[int, object] = {}
 
 
 def wrap_logging_handler(handler: Function) -> Function:
-    """Wrap a method with which LiteLLM logs the success or failure of a call. The callbacks that it runs get their
-    context, and a call that was not traced is recorded.
+    """Wrap a method with which LiteLLM logs the success or failure of a call. Its callbacks run in the application's
+    context. If the call was not traced, it is recorded.
     """
     names = parameter_names(handler)[1:]
     since = time.time()

@@ -177,17 +177,17 @@ def _create_class() -> type:
     looks the callback up by its class. All its methods are replaced by those of LiteLLM's base class for callbacks,
     which do nothing.
     """
-    own: Any = resolve_name("litellm.integrations.agentops:AgentOps")
+    builtin: Any = resolve_name("litellm.integrations.agentops:AgentOps")
     base: Any = resolve_name("litellm.integrations.custom_logger:CustomLogger")
 
-    class AgentOpsLiteLLMCallback(own):  # type: ignore[misc]  # an untyped class of LiteLLM
+    class AgentOpsLiteLLMCallback(builtin):  # type: ignore[misc]  # an untyped class of LiteLLM
         """Does nothing, because LiteLLM's functions are traced."""
 
         def __init__(self) -> None:
             base.__init__(self)  # not that of LiteLLM's callback, which requests a token and sets OpenTelemetry up
             self.callback_name = NAME
 
-    for kind in own.__mro__[: own.__mro__.index(base)]:
+    for kind in builtin.__mro__[: builtin.__mro__.index(base)]:
         for name, member in vars(kind).items():
             if not name.startswith("__") and isinstance(member, _MEMBERS):
                 setattr(AgentOpsLiteLLMCallback, name, getattr(base, name, _inert(member)))

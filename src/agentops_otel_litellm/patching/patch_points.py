@@ -163,7 +163,7 @@ _OTEL_CALLBACKS = (
     ("litellm.integrations.opentelemetry", "OpenTelemetry"),
     ("litellm.integrations.otel.logger", "OpenTelemetryV2"),
 )
-"""Classes of LiteLLM's own OpenTelemetry callbacks: `langfuse_otel`, `arize_phoenix` and similar ones are subclasses.
+"""Classes of LiteLLM's OpenTelemetry callbacks. `langfuse_otel`, `arize_phoenix` and similar callbacks are subclasses.
 """
 
 _OTEL_CALLBACK_METHODS = (
@@ -175,7 +175,7 @@ _OTEL_CALLBACK_METHODS = (
     "async_service_success_hook",
     "async_service_failure_hook",
 )
-"""Methods of these classes that use the current span. A class has only some of them, depending on the release."""
+"""Methods of the classes above that use the current span. A class has only some of them, depending on the release."""
 
 
 def _undecorated(module: str, *names: str) -> Iterator[PatchPoint]:

@@ -172,7 +172,7 @@ class Tracing:
         return self.trace(function, _is_fallback)
 
     def trace_core_routing(self, function: Function) -> Function:
-        """Trace the same function of the Router's Rust core. There, the request is one of the arguments."""
+        """Trace the Rust core's function that calls deployments. The request is one of its arguments."""
         return self.trace(function, _is_fallback, parameters=readers.read_routed_request)
 
     def check_new_callback(self, init: Function) -> Function:

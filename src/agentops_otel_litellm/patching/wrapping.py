@@ -244,7 +244,7 @@ def undo() -> None:
     """Restore the originals in all modules and classes that have a replacement."""
     for owner, name in _patched:
         found: Any = vars(owner).get(name)
-        if found.__hash__ is not None and found in _originals:  # the application may have set a different object
+        if found.__hash__ is not None and found in _originals:  # the application may have set an unhashable object
             setattr(owner, name, _follow(found, _originals))
     for namespace, name, value in _functions():
         if value in _originals:
