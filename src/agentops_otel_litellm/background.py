@@ -1,8 +1,8 @@
-"""Work for finalizers and signal handlers, and the objects whose end is noticed: open streams and LiteLLM's loggings.
+"""A background thread for finalizers and signal handlers, and weak sets: open streams and LiteLLM's logging objects.
 
-A finalizer runs wherever the garbage collector does, and a signal handler between any two steps of the main thread. The
-code that they interrupt may own any lock, so they must not wait for one. They can submit work here: `submit` and
-`start_thread` never wait for a lock that Python code can own.
+A finalizer runs on any thread on which the garbage collector runs. A signal handler runs between any two steps of the
+main thread. The code that they interrupt may own any lock, so they must not wait for a lock. They can have the
+background thread do such work: `submit` and `start_thread` never wait for a lock that Python code can own.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ReentrantEvent:
             self._queue.get(timeout=max(0.0, timeout))
         except queue.Empty:
             return False
-        self._queue.put(None)  # for other waiting threads
+        self._queue.put(None)  # the event stays set, for other threads that wait
         return True
 
 
@@ -62,9 +62,7 @@ class Background:
         FORK.register("background", self.renew)
 
     def renew(self) -> None:
-        """Set the initial state, without jobs and without a thread: when the object is created, and in the child of a
-        fork.
-        """
+        """Set the initial state: no jobs and no thread. Called for a new object, and in the child of a fork."""
         self._jobs: deque[Job] = deque()
         self._wakes: dict[str, Wake] = {}
 
@@ -75,19 +73,20 @@ class Background:
     def start(self) -> None:
         """Start the thread, if it is not running.
 
-        If no thread can be started (the interpreter exits, or the system has no more), the jobs wait, and the next call
-        of this method or of `submit` tries again.
+        If no thread can be started, because the interpreter exits or the system's limit is reached, the jobs stay
+        queued. The next call of this method or of `submit` tries again.
         """
-        # Not created at import: gevent may replace the class later, and the original would block its whole hub.
+        # Created here and not at import, because gevent may replace the class after the import. The original class
+        # would block all greenlets.
         wake: Wake = queue.SimpleQueue()
-        if self._wakes.setdefault(THREAD_NAME, wake) is wake:  # atomic: one thread only
+        if self._wakes.setdefault(THREAD_NAME, wake) is wake:  # atomic, so that only one thread is started
             try:
                 start_thread(partial(self._run, self._jobs, wake), THREAD_NAME)
             except RuntimeError:
                 self._wakes.pop(THREAD_NAME, None)
 
     def submit(self, job: Job) -> None:
-        """Run a job soon, on the background thread. Finalizers and signal handlers may call this."""
+        """Queue a job for the background thread. Finalizers and signal handlers may call this."""
         self._jobs.append(job)
         if not self._wakes:
             self.start()
@@ -95,7 +94,7 @@ class Background:
             wake.put(None)
 
     def settle(self, timeout: float) -> bool:
-        """Wait until all jobs submitted before are done, for at most `timeout` seconds; return whether they are."""
+        """Wait at most `timeout` seconds until all jobs that are queued now are done. Return whether they are done."""
         if not self._wakes:
             return not self._jobs
         reached = ReentrantEvent()
@@ -112,10 +111,10 @@ class Background:
 
 
 def start_thread(run: Callable[[], object], name: str) -> None:
-    """Start a daemon thread.
+    """Start a daemon thread. Finalizers and signal handlers may call this.
 
-    `Thread.start` takes a lock that the code which a signal handler or a finalizer has interrupted may own. So it is
-    called on a bare thread.
+    They must not call `Thread.start`: it takes a lock, which the code that they have interrupted may own. So a thread
+    of the low-level module `_thread` is started, which calls `Thread.start`.
 
     Raises: `RuntimeError` if no thread can be started.
     """
@@ -125,7 +124,7 @@ def start_thread(run: Callable[[], object], name: str) -> None:
 def _begin(thread: Thread) -> None:
     try:
         thread.start()
-    except RuntimeError:  # the system has no second thread
+    except RuntimeError:  # the system's limit of threads is reached: run the function on this thread
         thread.run()
 
 
@@ -139,11 +138,11 @@ Object = TypeVar("Object", bound=object)
 
 
 class WeakObjects(Generic[Object]):
-    """A `weakref.WeakSet` that runs no Python code when an object is collected.
+    """A set of weak references, like `weakref.WeakSet`, except that no Python code runs when an object is collected.
 
-    An object is collected wherever its last reference is dropped. If Python code ran there, and a signal handler of the
-    application raised an exception during that code, such as a time limit, Python would print the exception and drop
-    it.
+    A callback in Python would run wherever the last reference to an object is dropped. If a signal handler of the
+    application raised an exception, such as a time limit, during the callback, Python would only print the exception,
+    and the application would never receive it.
     """
 
     __slots__ = ("_references",)
@@ -155,7 +154,8 @@ class WeakObjects(Generic[Object]):
         """Add an object, and return the function that removes it. Raises: `TypeError` if it cannot be referenced
         weakly.
 
-        Drop the function after calling it, because it keeps the reference, whose callback expects to be stored.
+        After you have called the function, keep no reference to it. It keeps the weak reference alive, whose callback
+        fails when the object is collected, because the weak reference is not in the set any more.
         """
         reference = ref(thing, self._references.__delitem__)
         if reference not in self._references:
@@ -175,19 +175,23 @@ class WeakObjects(Generic[Object]):
         return len(self._references)
 
     def __iter__(self) -> Iterator[Object]:
-        """Iterate over the present objects. Objects may be added and collected meanwhile."""
+        """Iterate over the objects that exist. Objects may be added and collected meanwhile."""
         return (thing for reference in list(self._references) if (thing := reference()) is not None)
 
 
 KNOWN: WeakObjects[object] = WeakObjects()
-"""The logging objects of calls that are traced, or deliberately not traced, by a wrapped function of LiteLLM.
+"""LiteLLM's logging objects of calls that the backstop must not record: the wrapped functions have traced the call, or
+instrumentation is suppressed for it.
 
-LiteLLM makes one logging object for each call. The backstop records only calls whose object is not known here.
+LiteLLM creates at least one logging object for each call. The backstop (`patching/callbacks.py`) records a call when
+LiteLLM logs it, if the call's logging object is not in this set.
 """
 
 
 def mark_as_known(logging: object) -> None:
-    """Add a logging object. An object of the application's that cannot be referenced weakly is ignored."""
+    """Add a logging object to `KNOWN`, so that the backstop does not record its call. An object that the application
+    has passed in its place is ignored if it cannot be referenced weakly.
+    """
     with suppress(TypeError):
         KNOWN.add(logging)
 
@@ -196,23 +200,24 @@ class OpenStream(Protocol):
     """The methods of an invocation with a stream that are used here."""
 
     def abandon(self) -> None:
-        """End the stream, because nobody can read it any more."""
+        """End the call, because nobody can read its stream any more."""
 
     def disown(self) -> None:
-        """In a forked child: do not record the stream, because the parent process records it."""
+        """In the child of a fork: do not record the call, because the parent process records it."""
 
     def open_stream_call(self) -> Call | None:
-        """The call as known now; `None` if its stream has ended, or if it does not call a model."""
+        """The record of the call so far; `None` if it has no open stream, or if it is not a call of a model."""
 
 
 class OpenStreams:
-    """The open streams of this process. The background thread ends streams that the application has dropped.
+    """The calls of this process with an open stream. If the application drops a stream, the background thread ends its
+    call.
 
-    The garbage collector may find a dropped stream on any thread, which may own any lock. Ending a span takes locks.
+    The thread on which a dropped stream is collected may own any lock, so it must not end the call, which takes locks.
     """
 
     SETTLING_LIMIT = 5.0
-    """The default of `settle`'s time limit, in seconds."""
+    """Default time limit of `settle`, in seconds."""
 
     def __init__(self) -> None:
         self._streams: WeakObjects[OpenStream] = WeakObjects()
@@ -223,7 +228,7 @@ class OpenStreams:
         """Add a stream, and return the function that removes it."""
         if not BACKGROUND.is_running:
             BACKGROUND.start()
-        if not self._closes_at_exit:  # handlers registered before this one, as the SDK's, run after it
+        if not self._closes_at_exit:  # this runs before exit handlers that were registered earlier, such as the SDK's
             self._closes_at_exit = True
             atexit.register(self.close)
         return self._streams.add(stream)
@@ -232,21 +237,23 @@ class OpenStreams:
         self._streams.discard(stream)
 
     def end_dropped(self, stream: OpenStream) -> None:
-        """End a stream that the application has dropped, on the background thread. A finalizer may call this."""
+        """End the call of a stream that the application has dropped, on the background thread. A finalizer may call
+        this.
+        """
         BACKGROUND.submit(stream.abandon)
 
     def settle(self, timeout: float = SETTLING_LIMIT) -> None:
-        """Wait until every stream dropped before has been ended, for at most `timeout` seconds."""
+        """Wait at most `timeout` seconds until the calls of all streams that were dropped before have ended."""
         BACKGROUND.settle(timeout)
 
     def close(self) -> None:
-        """End the open streams when the interpreter exits, while their spans can still be exported."""
+        """End the calls with open streams when the interpreter exits, while their spans can still be exported."""
         self.settle()
         for stream in self._open():
             stream.abandon()
 
     def calls(self) -> Iterator[Call]:
-        """The calls of models whose streams are open, with the facts that are known now."""
+        """The records so far of all calls of models with an open stream."""
         for stream in self._open():
             call = stream.open_stream_call()
             if call is not None:
@@ -256,7 +263,7 @@ class OpenStreams:
         return list(self._streams)
 
     def renew(self) -> None:
-        """Disown the streams after a fork: the parent ends them."""
+        """In the child of a fork: do not record calls with open streams, because the parent process records them."""
         for stream in list(self._streams):
             stream.disown()
         self._streams = WeakObjects()

@@ -1,8 +1,8 @@
-"""The records of one LiteLLM call, independent of any convention. `Call`, at the end, has all of them.
+"""The records of one LiteLLM call, independent of any convention. `Call`, the last one, contains all others.
 
-The records are frozen. Readers create them, and processors return changed copies. An unknown field is `None`: no
-default looks like a fact. Durations are seconds on the monotonic clock; money is US dollars; tokens are as the provider
-counted them.
+The records are frozen. Readers create them, and processors return changed copies. An unknown field is `None`, because
+any other default would look like a fact. Durations are in seconds, measured by the monotonic clock. Money is in US
+dollars. Tokens are as the provider counted them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Target:
     """The provider, model and server of a call. LiteLLM resolves some of these after the call has started."""
 
     provider: str | None = None
-    """LiteLLM's own name for the provider, such as `vertex_ai`."""
+    """LiteLLM's name for the provider, such as `vertex_ai`."""
     model: str | None = None
     """The model that is requested from the provider, without LiteLLM's `provider/` prefix."""
     address: str | None = None
@@ -36,7 +36,7 @@ class Request:
     stream: bool | None = None
     messages_count: int | None = None
     system_count: int | None = None
-    """Messages with the role `system`. The fields below count those of the other roles."""
+    """Messages with the role `system`. The next five fields count the messages with other roles."""
     developer_count: int | None = None
     user_count: int | None = None
     assistant_count: int | None = None
@@ -47,7 +47,7 @@ class Request:
     modalities: tuple[str, ...] | None = None
     """Types of content in the request, sorted: `text`, `image`, `audio`, `file`, `video`."""
     inputs_count: int | None = None
-    """Prompts of a text completion, texts of an embedding."""
+    """Number of prompts of a text completion, or of texts of an embedding."""
     tools_count: int | None = None
     tool_choice: str | None = None
     """`auto`, `none`, `required`, or `function` if the request names one."""
@@ -79,9 +79,9 @@ class Request:
     """Maximum number of results."""
     data_source_id: str | None = None
     """The vector store."""
-    # Jobs and what providers keep: batches, files, fine-tuning, containers, assistants.
+    # Resources that providers store: batches, files, fine-tuning jobs, containers, assistants.
     resource_id: str | None = None
-    """Id of the requested object; never a path or a URL, because they contain file names."""
+    """Id of the requested object. A path or a URL is not recorded, because it contains file names."""
     input_file_id: str | None = None
     files_count: int | None = None
     file_size: int | None = None
@@ -95,9 +95,9 @@ class Request:
     http_method: str | None = None
     # The Responses API
     previous_response_id: str | None = None
-    """The stored response that the conversation continues."""
+    """Id of the stored response that the conversation continues."""
     response_id: str | None = None
-    """The requested stored response."""
+    """Id of the stored response that is requested."""
     # images, audio, video
     images_count: int | None = None
     """Images in the request."""
@@ -108,7 +108,7 @@ class Request:
     output_format: str | None = None
     """Format of the image, such as `png`."""
     response_format: str | None = None
-    """Format of the image, audio or transcript: `b64_json`, `mp3`, `verbose_json`."""
+    """Requested format of the response with the image, audio or transcript: `b64_json`, `mp3`, `verbose_json`."""
     voice: str | None = None
     speed: float | None = None
     language: str | None = None
@@ -116,7 +116,7 @@ class Request:
     """Requested duration of the video in seconds."""
     # agents and decisions
     agent_id: str | None = None
-    """The provider's agent or assistant."""
+    """Id of the provider's agent or assistant."""
     questions_count: int | None = None
     """Number of questions of a decision."""
     # Bedrock
@@ -130,7 +130,7 @@ class Response:
     id: str | None = None
     model: str | None = None
     finish_reasons: tuple[str | None, ...] | None = None
-    """A finish reason for each choice, in order, as LiteLLM reports it; `None` for a choice whose reason was not
+    """The finish reason of each choice, in order, as LiteLLM reports it. It is `None` for a choice whose reason was not
     received.
     """
     choices_count: int | None = None
@@ -148,13 +148,13 @@ class Response:
     """Units that the provider bills for a reranking."""
     pages_count: int | None = None
     """Number of pages that the provider read, as it counted them."""
-    # Jobs and what providers keep: batches, files, fine-tuning, containers, assistants.
+    # Resources that providers store: batches, files, fine-tuning jobs, containers, assistants.
     requests_count: int | None = None
-    """Requests of a batch."""
+    """Number of requests of a batch."""
     requests_completed: int | None = None
     requests_failed: int | None = None
     files_count: int | None = None
-    """Files of a vector store."""
+    """Number of files of a vector store."""
     files_completed: int | None = None
     files_failed: int | None = None
     size: int | None = None
@@ -171,7 +171,7 @@ class Response:
     """`completed`, or `queued`, `in_progress`, `incomplete`, `failed`, `cancelled`."""
     # LiteLLM's cache
     partial_cache_hit: bool | None = None
-    """Whether some of the embeddings are from LiteLLM's cache, and the provider created the others."""
+    """Whether some of the embeddings are from LiteLLM's cache, and the others from the provider."""
     # images, audio, moderation, video, realtime sessions
     images_count: int | None = None
     """Number of generated images."""
@@ -185,11 +185,11 @@ class Response:
     flagged: bool | None = None
     """Whether any input was flagged."""
     flagged_categories: tuple[str, ...] | None = None
-    """Categories for which an input was flagged, sorted."""
+    """Categories for which any input was flagged, sorted."""
     progress: int | None = None
     """Progress in percent."""
     turns_count: int | None = None
-    """Responses in a realtime session."""
+    """Number of responses in a realtime session."""
     close_code: int | None = None
     """Close code of the session's connection, if the provider closed it."""
     closed_by: Literal["client", "provider"] | None = None
@@ -201,7 +201,7 @@ class Response:
     tokens_counted: int | None = None
     """The result of a token count. No model has processed these tokens, so they are not usage."""
     tokenizer: str | None = None
-    """The counter: `anthropic_api`, or LiteLLM's `local_tokenizer`."""
+    """What has counted the tokens: `anthropic_api`, or LiteLLM's `local_tokenizer`."""
 
 
 @record
@@ -217,12 +217,12 @@ class Stream:
     gaps: Mapping[float, int] | None = None
     """Histogram: seconds between two chunks → how often that gap occurred."""
     duration: float | None = None
-    """From the first chunk to the last."""
+    """Seconds from the first chunk to the last."""
     longest_gap: float | None = None
     chunks_per_second: float | None = None
     tokens_per_second: float | None = None
     gap_p50: float | None = None
-    """Median of the gaps. The fields below are the 95th and the 99th percentile."""
+    """Median of the gaps, in seconds. The next two fields are the 95th and the 99th percentile."""
     gap_p95: float | None = None
     gap_p99: float | None = None
 
@@ -271,19 +271,20 @@ class Cost:
     tools: float | None = None
     """The cost of the provider's own tools, such as a web search."""
     cache_read: float | None = None
-    """Part of the cost of the input, as `cache_write` is."""
+    """The cost of tokens that were read from the provider's cache. It is included in `input`."""
     cache_write: float | None = None
+    """The cost of tokens that were written to the provider's cache. It is included in `input`."""
     reasoning: float | None = None
-    """Part of the cost of the output."""
+    """The cost of reasoning tokens. It is included in `output`."""
     price_map: Literal["remote", "bundled"] | None = None
-    """Whether the prices were downloaded or are those of the installed package."""
+    """Whether LiteLLM downloaded its price map (`remote`) or used that of the installed package (`bundled`)."""
     price_map_date: str | None = None
-    """The day of the download, such as `2026-11-23`."""
+    """The day on which the price map was downloaded, such as `2026-11-23`."""
 
 
 @record
 class Saved:
-    """The tokens and the cost in US dollars of a cached response's original call, which LiteLLM's cache saved."""
+    """The tokens and the cost in US dollars that LiteLLM's cache saved: those of the call whose response was cached."""
 
     input: int | None = None
     output: int | None = None
@@ -292,12 +293,14 @@ class Saved:
 
 @record
 class Failure:
-    """Why the call failed. `message` is composed of the category, status and provider; it never quotes the provider."""
+    """Why the call failed."""
 
     type: str
     """The exception's class name."""
     ancestry: tuple[str, ...]
-    """The name of the class of the exception that describes the failure best, and the names of its base classes."""
+    """The class names of the original exception and of its base classes. LiteLLM may have mapped that exception to the
+    less exact one of `type`.
+    """
     provider: str | None = None
     status_code: int | None = None
     retry_after: float | None = None
@@ -305,33 +308,40 @@ class Failure:
     request_id: str | None = None
     category: str | None = None
     message: str | None = None
+    """A text that this package composes of category, status and provider. It does not quote the exception, whose text
+    may contain content.
+    """
     exception: str | None = None
-    """The class with its module: `litellm.exceptions.RateLimitError`."""
+    """The exception's class with its module: `litellm.exceptions.RateLimitError`."""
     code: str | None = None
-    """The provider's own code, such as `insufficient_quota`. It decides the category, and is not recorded."""
+    """The provider's error code, such as `insufficient_quota`. Only the category is derived from it; it is not
+    recorded.
+    """
     retryable: bool | None = None
     """Whether a retry of the same request can succeed."""
 
 
 @record
 class Attempt:
-    """One request that LiteLLM made, or was about to make, to a provider."""
+    """One attempt of LiteLLM to have a provider answer the call. It may have failed before a request was sent."""
 
     number: int
-    """From 1."""
+    """Position among the attempts of the call, from 1."""
     model: str | None = None
     provider: str | None = None
     model_group: str | None = None
     """The Router's model group."""
     model_id: str | None = None
-    """The Router's deployment."""
+    """Id of the Router's deployment."""
     started: float | None = None
-    """Seconds since the call started."""
+    """Seconds from the start of the call to the start of the attempt."""
     duration: float | None = None
     """Seconds; `None` if the attempt failed before a request was sent."""
     failure: Failure | None = None
     kind: Literal["retry", "fallback"] | None = None
-    """Relation to the previous attempt: a retry has the same model, or the same model group."""
+    """Set if the previous attempt failed: `retry` if that had the same model, or the same model group; otherwise
+    `fallback`.
+    """
 
 
 @record
@@ -340,7 +350,7 @@ class Attempts:
 
     made: tuple[Attempt, ...]
     retries: int | None = None
-    """Number of attempts that follow a failed attempt with the same model, or the same model group."""
+    """Number of attempts of the kind `retry`."""
     fallback_used: bool | None = None
     """Whether LiteLLM fell back to a different model or model group."""
 
@@ -354,7 +364,7 @@ class Routing:
     """LiteLLM's function, such as `acompletion`."""
     model_group: str | None = None
     model_id: str | None = None
-    """The Router's deployment."""
+    """Id of the Router's deployment."""
     cooldown_time: float | None = None
     """Seconds for which the Router put the deployment into cooldown after the failure."""
 
@@ -378,7 +388,7 @@ class App:
     metadata: Mapping[str, str] | None = None
     """The entries that `AGENTOPS_METADATA_KEYS` and `AGENTOPS_BAGGAGE_KEYS` name."""
     key_alias: str | None = None
-    """The alias of the proxy's key. The fields below identify the key's owner."""
+    """The alias of the proxy's key. The fields below identify the key's user, team, organization and project."""
     key_user_id: str | None = None
     team_id: str | None = None
     team_alias: str | None = None
@@ -390,13 +400,17 @@ class App:
 
 @record
 class Call:
-    """One logical call. While the call is in progress, only the fields that are already known are set."""
+    """One call of the application, with all requests that LiteLLM sent for it. While the call is in progress, only the
+    fields that are already known are set.
+    """
 
     name: str
     """The name of the operation, such as `chat`, with which the span's name begins (`_span_name` in `telemetry.py`)."""
     timing: Timing
     operation: str | None = None
-    """The value of `gen_ai.operation.name`: `name`, or `None` for LiteLLM's work around calls, such as routing."""
+    """The value of `gen_ai.operation.name`. It equals `name`, but is `None` for LiteLLM's work around calls, such as
+    routing.
+    """
     target: Target = Target()
     attempts: Attempts | None = None
     routing: Routing | None = None
@@ -409,11 +423,14 @@ class Call:
     saved: Saved | None = None
     """The tokens and the cost that were saved because the response is from LiteLLM's cache."""
     content: Content | None = None
-    """Messages, documents and so on, if the user has enabled content."""
+    """Messages, documents and other content; `None` unless the user has enabled content."""
     app: App | None = None
     estimate: Estimate | None = None
-    """LiteLLM's estimate of the tokens, if the provider counted none and `AGENTOPS_ESTIMATE_USAGE` is `true`."""
+    """LiteLLM's estimate of the tokens. Set only if the provider counted none and `AGENTOPS_ESTIMATE_USAGE` is `true`.
+    """
     answered_by_another: bool | None = None
     """Whether a nested call produced the response. The usage and cost are then recorded on the nested call."""
     trace_cost: float | None = None
-    """The cost of this call and of all calls beneath it, if its span is the first span of the trace in this process."""
+    """The cost of this call and of all calls below it. Set only if its span is the first span of the trace in this
+    process.
+    """

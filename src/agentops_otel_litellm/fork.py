@@ -1,9 +1,11 @@
-"""Fork: renews, in the child of a fork, the state that the fork has left unusable.
+"""Renews, in the child of a fork, the state of this package that the fork has left unusable.
 
-The child has a copy of the parent's memory and only the thread that forked. A lock that a different thread owns stays
-locked forever, a thread that was running does not exist, and queued data would be sent by both processes. Each part of
-this package that has such state registers one method, which Python calls in the child before the application's code
-runs. This is the only module that registers with `os`.
+The child has a copy of the parent's memory, but of its threads only the one that forked. So three kinds of state are
+unusable: a lock that a different thread owned stays locked forever; a thread that was running does not exist; queued
+data would be sent by both processes.
+
+Each part of this package with such state registers a method with `FORK`, which is called in the child before the
+application's code runs. This is the only module that calls `os.register_at_fork`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ Renew = Callable[[], object]
 
 PARTS: Mapping[str, str] = MappingProxyType(
     {
-        "imports": "the lock that a fork waits for while a thread of this package imports",
+        "imports": "the lock for which a fork waits while a thread of this package imports modules",
         "background": "the background thread and its jobs",
         "open streams": "streams that the parent reads and ends",
         "metrics": "calls whose values the parent records, and the lock of a recording",
@@ -36,13 +38,14 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "exit": "the threads that shut down providers at exit",
     }
 )
-"""Part → its state that the child must not use. The parts are renewed in this order, so that threads which a later part
-starts in the child find the earlier parts renewed.
+"""Part → its state that the child must not use.
+
+The parts are renewed in this order. If a part starts a thread in the child, the parts before it are renewed already.
 """
 
 
 class Fork:
-    """Renews the parts of this package in the child of a fork. It has only weak references to the parts."""
+    """Renews the parts of this package in the child of a fork. Its references to the parts are weak."""
 
     def __init__(self) -> None:
         self._renew: dict[str, list[WeakMethod[Renew]]] = {part: [] for part in PARTS}
@@ -56,7 +59,7 @@ class Fork:
         self._renew[part] = [*existing, WeakMethod(renew)]
 
     def in_child(self) -> None:
-        """Renew all parts. If one fails, the others are renewed nevertheless."""
+        """Renew all parts. If renewing one of them raises, the others are still renewed."""
         for part, methods in self._renew.items():
             for method in methods:
                 renew = method()
@@ -66,10 +69,10 @@ class Fork:
 
 
 class Imports:
-    """Imports on threads of this package, for which a fork waits.
+    """Makes a fork wait until threads of this package have finished their imports.
 
     Python has a lock for each module that is being imported. If the process forks meanwhile, the child can never import
-    that module, because the thread that owns the lock does not exist there.
+    that module: the thread that would release the lock does not exist in the child.
     """
 
     LIMIT = 5.0
@@ -80,7 +83,7 @@ class Imports:
 
     @contextmanager
     def delay_forks(self) -> Iterator[None]:
-        """A block in which this thread imports: a fork on a different thread waits until its end."""
+        """A block in which this thread imports modules. A fork on a different thread waits until the block ends."""
         with self._lock:
             yield
 
@@ -88,11 +91,11 @@ class Imports:
         self._lock.acquire(timeout=self.LIMIT)
 
     def after_fork_in_parent(self) -> None:
-        with suppress(RuntimeError):  # the import took longer than the limit, so the lock was not acquired
+        with suppress(RuntimeError):  # raised if `before_fork` has reached its time limit without acquiring the lock
             self._lock.release()
 
     def renew(self) -> None:
-        self._lock = RLock()  # an import may fork
+        self._lock = RLock()  # re-entrant, because code of an imported module may fork on the same thread
 
 
 FORK = Fork()

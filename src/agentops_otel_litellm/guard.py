@@ -1,18 +1,20 @@
 """The guard: an exception in this package's code is logged once and never reaches the application.
 
-Exceptions of the application's signal handlers are different. Python runs signal handlers between two instructions of
-the main thread, whichever code it runs, and a handler may raise: Celery's soft time limit, rq's job timeout and
-`signal.alarm` do. Such an exception is meant for the application, so a guard does not swallow it.
+Exceptions of the application's signal handlers are different. Python runs a signal handler between two instructions of
+the main thread, also within this package's code. The handler may raise an exception: Celery's soft time limit and rq's
+job timeout do. Such an exception is meant for the application, so a guard does not swallow it.
 
-It is recognised by its traceback. Python calls a signal handler with the signal's number and the frame that it
-interrupted, so the traceback has a frame with two neighbouring arguments: a number and the frame that precedes it in
-the traceback. Other functions that take their caller's frame, such as those of `inspect`, do not take the number. This
-works for functions, methods, partials, lambdas, callable objects and decorated handlers, for a handler that calls a
-function that raises, and for a handler that unregisters itself first. The class of the exception is not checked,
-because handlers also raise ordinary exceptions, such as `TimeoutError`.
+A guard recognises such an exception by its traceback. Python calls a signal handler with two arguments: the signal's
+number, and the frame that it interrupted. So in the traceback, there is a frame that has these two as neighbouring
+arguments, and the second is the frame before it. Other functions that receive their caller's frame, such as those of
+`inspect`, do not receive a number before it.
 
-Two cases are not recognised: a handler that rebinds or deletes its `frame` argument before it raises, unless it is
-still registered, and an exception that `PyThreadState_SetAsyncExc` raises in a thread, which has no frame of its own.
+- This works for functions, methods, partials, lambdas, callable objects and decorated handlers. It also works if the
+  exception is raised by a function that the handler calls, or if the handler unregisters itself first.
+- The class of the exception is not checked, because handlers also raise ordinary exceptions, such as `TimeoutError`.
+- A handler that rebinds or deletes its `frame` argument before it raises is recognised only while it is registered.
+- An exception that `PyThreadState_SetAsyncExc` raises in a thread is not recognised, because it has no such frame.
+
 The check runs only after an exception was raised.
 """
 
@@ -31,10 +33,13 @@ logger = logging.getLogger("agentops_otel_litellm")
 _logged: set[tuple[str, str]] = set()
 """Place and class of each exception that was logged."""
 _MAX_CAUSES = 16
+"""How many exceptions of a chain of causes are checked."""
 
 
 class ignored_faults:  # noqa: N801 - lower case as other context managers
-    """Swallow any `Exception` of the block without logging it, except those of the application's signal handlers."""
+    """A block whose exceptions are swallowed and not logged. Passed on are exceptions of the application's signal
+    handlers, and any `BaseException` that is not an `Exception`.
+    """
 
     __slots__ = ()
 
@@ -54,10 +59,10 @@ class ignored_faults:  # noqa: N801 - lower case as other context managers
 
 
 class guard(ignored_faults):  # noqa: N801 - lower case as other context managers: `with guard("reading a response"):`
-    """Swallow any `Exception` of the block, and log each fault once.
+    """A block whose exceptions are swallowed and logged, each once: `with guard("reading a response"):`.
 
-    `BaseException` (cancellation, interrupts, exits) and exceptions of the application's signal handlers are raised.
-    `activity` describes the block in the log message, for instance `reading a response`.
+    Passed on are exceptions of the application's signal handlers, and any `BaseException` that is not an `Exception`,
+    such as cancellation. `activity` describes the block in the log message.
     """
 
     __slots__ = ("_activity",)
@@ -70,12 +75,13 @@ class guard(ignored_faults):  # noqa: N801 - lower case as other context manager
 
 
 def log_fault(activity: str, error: Exception) -> None:
-    """Log that `activity` failed: a warning, and the traceback at DEBUG, once for each place and kind of fault.
+    """Log that `activity` failed with `error`: a warning, and the traceback at DEBUG. Each is logged only once for the
+    same line and class of exception.
 
-    The messages have the class of the exception, files, lines and functions. They have no text of the exception and no
-    values, which could contain message content or keys.
+    The messages have the exception's class, files, lines and functions. They do not have the exception's text or any
+    values, because these may contain message content or keys.
 
-    Raises: the exception of a signal handler of the application, if the activity failed because of it.
+    Raises: `error`, if it is from a signal handler of the application.
     """
     _raise_if_from_signal_handler(error)
     place = place_of(error)
@@ -104,8 +110,8 @@ def _frame_lines(error: BaseException) -> str:
 
 
 def _raise_if_from_signal_handler(error: BaseException) -> None:
-    """Raise the exception, if a signal handler raised it. If a signal handler raised its explicit cause, raise the
-    cause.
+    """Raise the exception, or the first of its explicit causes (`raise … from cause`), that is from a signal handler.
+    Return if none is.
     """
     raised: BaseException | None = error
     for _ in range(_MAX_CAUSES):
@@ -124,7 +130,7 @@ def is_from_signal_handler(error: BaseException) -> bool:
 
 
 def _is_signal_handler(frame: FrameType, interrupted: FrameType) -> bool:
-    """Whether a number and the interrupted frame are neighbouring arguments of `frame`."""
+    """Whether `frame` is that of a signal handler: its arguments include a number, followed by the frame before it."""
     code = frame.f_code
     names = code.co_varnames[: code.co_argcount]
     values = frame.f_locals

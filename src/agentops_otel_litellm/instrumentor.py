@@ -1,4 +1,4 @@
-"""LiteLLMInstrumentor: patches LiteLLM's functions when LiteLLM is imported, or at once if it is imported already."""
+"""LiteLLMInstrumentor: patches LiteLLM's functions when LiteLLM is imported, or at once if it was imported before."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         logger_provider: LoggerProvider | None = None,
         **_kwargs: object,
     ) -> None:
-        """Patch LiteLLM's modules: those that are imported at once, the others when they are imported."""
+        """Patch the imported modules of LiteLLM at once, and the others when they are imported."""
         if sdk_is_disabled():
             return
         self._tracer_provider = tracer_provider
@@ -76,11 +76,11 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
                 wrapping.replace_aliases()
 
     def _patch_or_watch(self, points: Sequence[PatchPoint]) -> bool:
-        """Patch imported modules at once, and the others on import. Returns whether any module is imported."""
+        """Patch imported modules at once, and the others when they are imported. Return whether any was imported."""
         imported = [point for point in points if point.module in sys.modules]
         for point in imported:
             self._patch(point, sys.modules[point.module])
-        # Import hooks cannot be removed, so `_imported` checks whether LiteLLM is still instrumented.
+        # An import hook cannot be removed. So `_imported`, which it calls, checks if LiteLLM is still instrumented.
         for point in points:
             if point not in imported and point not in self._hooked:
                 self._hooked |= {point}
@@ -113,9 +113,9 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             self._patch(point, module)
 
     def _patch(self, point: PatchPoint, module: ModuleType) -> None:
-        """Patch one patch point, whose module is imported."""
+        """Replace the function or class of one patch point in `module`, which is imported."""
         if module.__name__ != point.module:
-            return  # LiteLLM moved the module; a separate row has its new name
+            return  # an old name for a module that LiteLLM has moved; another patch point has the new name
         with guard("instrumenting LiteLLM"):
             self._load()
             from agentops_otel_litellm.patching import wrapping
@@ -126,7 +126,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
                     FEATURES.provide(point.feature)
 
     def _load(self) -> None:
-        """Create the telemetry when the first module of LiteLLM is patched, so that other programs do not import it."""
+        """Create the telemetry when the first module of LiteLLM is patched. Programs without LiteLLM do not need it."""
         if self._loaded:
             return
         from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
@@ -147,5 +147,5 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         )
         STREAM_USAGE.wanted = settings.stream_usage
         self._loaded = True
-        # Libraries that LiteLLM uses are patched only with LiteLLM, because other programs use them without it.
+        # Libraries that LiteLLM uses, such as `openai`, are not patched in programs that do not import LiteLLM.
         self._patch_or_watch([point for point in PATCH_POINTS if not point.is_in_litellm])

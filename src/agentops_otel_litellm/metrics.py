@@ -1,8 +1,8 @@
-"""Metrics: records the values of finished calls, on the thread that exports metrics.
+"""Metrics: records the values of finished calls, on the thread that collects metrics.
 
-Recording a value costs the SDK 10 to 20 µs, and a streamed call has one for each of its chunks. So a finished call is
-only queued, and its values are recorded when the metrics are collected. The aggregates are the same, and the
-application's thread only appends to a queue.
+Recording a value with the SDK takes 10 to 20 µs, and a streamed call has a value for each chunk. So the application's
+thread only appends the finished call to a queue. The call's values are recorded when the metrics are collected. The
+collected sums and histograms are the same.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Metrics:
     """The instruments of the metrics, and the queue of finished calls whose values are not recorded yet."""
 
     WAITING_LIMIT = 1_024
-    """Number of queued values above which the background thread records them: collections can be minutes apart."""
+    """If more values are queued, the background thread records them, because collections can be minutes apart."""
 
     def __init__(
         self, meter: Meter, rows: Sequence[Metric] = METRICS, *, open_streams: OpenStreamCalls = tuple
@@ -63,14 +63,15 @@ class Metrics:
                 self._collections.observe_open_streams(meter, row, open_streams)
 
     def _start_empty(self) -> None:
-        """Start with an empty queue. After a fork, the parent records its own calls."""
+        """Start with an empty queue. In the child of a fork, this drops the calls that the parent records."""
         self._waiting: deque[tuple[Call, SpanContext]] = deque()
         self._waiting_values = 0
         self._recording = RLock()
 
     def defer(self, call: Call, span_context: SpanContext) -> None:
-        """Queue the call, whose values are recorded at the next collection. This takes no lock, because a finalizer or
-        a signal handler may end a call.
+        """Queue a finished call, whose values are recorded at the next collection.
+
+        This takes no lock, because a finalizer or a signal handler may call it.
         """
         if not self._enabled:
             return
@@ -82,7 +83,7 @@ class Metrics:
                 BACKGROUND.submit(self.record_waiting)
 
     def record_waiting(self) -> None:
-        """Record the values of all queued calls. The lock makes a collection of metrics wait for them."""
+        """Record the values of all queued calls. If a different thread is doing this, wait until it has finished."""
         with self._recording:
             self._waiting_values = 0
             while True:
@@ -94,7 +95,7 @@ class Metrics:
 
     def _record(self, call: Call, span_context: SpanContext) -> None:
         """Record the values that a finished call contributes to each metric."""
-        # Only the identity of the span was queued: an exemplar needs nothing else.
+        # Exemplars need only the ids of the call's span, so only its span context was queued.
         context = trace.set_span_in_context(NonRecordingSpan(span_context), otel_context.Context())
         is_route = call.operation is None
         for row, record in self._recorded:
@@ -107,20 +108,21 @@ class Metrics:
 
 
 class _Collections:
-    """The callbacks of one meter's collections.
+    """The callbacks that run when the metrics of one meter are collected.
 
     A meter keeps its callbacks forever, and each `instrument()` creates new `Metrics` for the same meter. So this
-    object refers to `Metrics` only while they have queued calls.
+    object refers to a `Metrics` only while that has queued calls; afterwards the `Metrics` can be freed.
     """
 
     def __init__(self, meter: Meter) -> None:
         self.waiting: dict[int, Metrics] = {}
-        """Id → `Metrics` with queued calls."""
+        """Id of a `Metrics` object with queued calls → the object."""
         self._observed: set[str] = set()
+        """Names of the metrics of open streams that have a callback."""
         self._names = _Names()
-        # A collection first runs the callbacks of observable instruments, and then reads the other instruments. This
-        # gauge never has a value, so it is never exported. Its name is unique, because a meter ignores the callback of
-        # a second instrument with the same name.
+        # A collection first runs the callbacks of observable instruments, and then reads the other instruments. So the
+        # callback of this gauge records the queued calls. The gauge itself never has a value, so it is not exported.
+        # Its name is unique, because a meter ignores the callback of a second instrument with the same name.
         meter.create_observable_gauge(f"{SCOPE}.collection_{next(_GAUGES)}", callbacks=[self._record_waiting])
 
     def _record_waiting(self, _options: CallbackOptions) -> Iterable[Observation]:
@@ -130,7 +132,9 @@ class _Collections:
         return ()
 
     def observe_open_streams(self, meter: Meter, row: Metric, open_streams: OpenStreamCalls) -> None:
-        """Report the number of open streams at each collection; 0 for attributes whose streams have all ended."""
+        """Report the number of open streams at each collection. If all streams with certain attributes have ended, 0 is
+        reported for these attributes.
+        """
         if row.name in self._observed:
             return
         self._observed.add(row.name)
@@ -159,7 +163,7 @@ def _collections_of(meter: Meter) -> _Collections:
 
 
 def _measured(row: Metric, call: Call, names: _Names) -> Iterator[tuple[Attributes, float, int]]:
-    """The values that a call contributes to a metric: attributes, value, and how often the value occurred."""
+    """The values that a call contributes to a metric. Each is a tuple: attributes, value, how often it occurred."""
     measured = tuple(row.measure(call))
     if not measured:
         return
@@ -178,8 +182,10 @@ def _instrument(meter: Meter, row: Metric) -> Record:
 
 
 class _Names:
-    """The values of metric dimensions that were recorded. Each new value creates a time series that exists as long as
-    the process, and applications can pass any text as a model, so values beyond the limit are recorded as `_OTHER`.
+    """Limits the number of different values of each metric dimension, such as the model.
+
+    Each new value creates a time series that exists as long as the process, and applications can pass any text as a
+    model. So after 500 different values of a dimension, each new one is replaced by `_OTHER`.
     """
 
     LIMIT = 500
@@ -189,10 +195,11 @@ class _Names:
         self._seen: dict[str, set[str]] = {}
 
     def bounded(self, dimensions: Dimensions) -> Attributes:
+        """The attributes of a metric: the dimensions, with `_OTHER` in place of values beyond the limit."""
         return {name: self._known(name, value) for name, value in dimensions.items()}
 
     def _known(self, name: str, value: AttributeValue) -> AttributeValue:
-        """A value of a dimension, or `_OTHER` if the dimension has too many values."""
+        """The value, or `_OTHER` if it is new and the dimension already has the maximum number of values."""
         if not isinstance(value, str):
             return value
         value = clean_text(value)

@@ -1,11 +1,10 @@
-"""The catalogue of operations: one row for each kind of call, and a default row for every other function of LiteLLM.
+"""The catalogue of operations: a row describes one or more functions of LiteLLM. Other functions have a default row.
 
-Which functions get a span is decided in `patching/`: those that LiteLLM's decorator builds, and those with a row in
-`patching/patch_points.py`. The kind of the operation, which is a column here, decides on the span's kind: INTERNAL for
-work around calls (`Kind.CHAIN`), CLIENT for everything else.
+This catalogue does not decide which functions get a span: those with LiteLLM's decorator `client` do, and those with a
+row in `patching/patch_points.py`. It decides on the span's kind: INTERNAL for work around calls (`Kind.CHAIN`), CLIENT
+for everything else.
 
-A row has the facts about an operation that do not depend on a convention. Each convention maps the neutral kinds to its
-own names.
+A row has the facts about an operation that do not depend on a convention. Each convention maps `Kind` to its own names.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """The kind of an operation. Each convention maps it to a term of its own."""
+    """The kind of an operation, independent of any convention."""
 
     CHAT = auto()
     """A model responds to a conversation."""
@@ -35,13 +34,13 @@ class Kind(Enum):
     """A model chooses among given options."""
     MODERATION = auto()
     CHAIN = auto()
-    """Work of LiteLLM around calls, such as routing; the calls beneath it are operations of their own."""
+    """Work of LiteLLM around calls, such as routing. Each call inside it is a separate operation with its own span."""
     OTHER = auto()
     """Management of files, batches, vector stores and so on."""
 
 
 BILLED = frozenset(Kind) - {Kind.MODERATION, Kind.CHAIN, Kind.OTHER}
-"""Kinds of operations that cost something, in tokens or otherwise."""
+"""Kinds of operations for which providers charge, by tokens or by other units."""
 
 
 class Unit(Enum):
@@ -59,28 +58,28 @@ class Operation:
     """An operation: its name, LiteLLM's functions for it, and the API format of their requests and responses."""
 
     name: str = ""
-    """The operation in span names and `gen_ai.operation.name`. Empty: the name of the function."""
+    """The operation in span names and `gen_ai.operation.name`. If it is empty, the name of the function is used."""
     functions: tuple[str, ...] = ()
-    """Without LiteLLM's leading `a`: `completion` includes `acompletion`. Functions that share their name with others
-    are written with their package: `vector_stores.search`.
+    """The names of LiteLLM's functions. Name only the synchronous function: `completion` also covers `acompletion`. A
+    name that several packages use is written with the package: `vector_stores.search`.
     """
     api_format: str = "default"
     """How requests and responses are read: a key of `readers.API_FORMATS`."""
     kind: Kind = Kind.OTHER
     unit: Unit | None = None
     calls_a_model: bool = field(init=False)
-    """Whether the operation is one of generative AI, and not LiteLLM's work around such operations."""
+    """Whether the operation is a call of a model or a provider, and not LiteLLM's work around calls (`Kind.CHAIN`)."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "calls_a_model", self.kind is not Kind.CHAIN)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that its calls can have."""
+        """The names that calls of this operation can have, as in `Call.name`."""
         return (self.name,) if self.name else self.functions
 
     def is_logged_as(self, call_type: object) -> bool:
-        """Whether `call_type`, by which LiteLLM logs a call, is the name of one of the functions."""
+        """Whether LiteLLM logs calls of this operation with this `call_type`, the name of a function."""
         bare = {function.rpartition(".")[2] for function in self.functions}
         return isinstance(call_type, str) and not bare.isdisjoint({call_type, call_type.removeprefix("a")})
 
@@ -101,8 +100,9 @@ _JOBS = (
     *("create_thread", "get_thread", "add_message", "get_messages"),
     *("interactions.get", "interactions.cancel"),
 )
-"""Resources that providers keep for the application: created, read and deleted."""
+"""Functions that create, read, change or delete resources that providers store for the application."""
 _AGENTS = ("create", "get", "list", "delete", "list_versions")
+"""Functions of LiteLLM's package `interactions.agents`."""
 _ONLY_ASYNCHRONOUS = {
     **dict.fromkeys(("create_sandbox", "delete_sandbox"), "sandbox"),
     **dict.fromkeys(("run_code", "code_interpreter_tool"), "code"),
@@ -110,14 +110,15 @@ _ONLY_ASYNCHRONOUS = {
     **dict.fromkeys(("create_realtime_client_secret", "create_realtime_transcription_session"), "admission"),
     "realtime_calls": "connection",
 }
+"""Function that has no synchronous twin, without its leading `a` → its API format."""
 AMBIGUOUS_NAMES = frozenset(
     {"create", "retrieve", "get", "list", "update", "delete", "cancel", "search", "query", "ingest"}
     | {"list_versions", "retrieve_content"}
 )
-"""Names of functions that are unclear without the name of their package."""
+"""Names of functions that several packages of LiteLLM use. The rows have them with their package."""
 
 _ROUTING = ("async_function_with_fallbacks", "_generic_api_call_with_fallbacks", "_drive", "_call_sync")
-"""The functions that all methods of `litellm.Router` call; releases since 1.110 have the last two."""
+"""The functions through which all methods of `litellm.Router` run. Only releases since 1.110 have the last two."""
 
 OPERATIONS: tuple[Operation, ...] = (
     # Chats, in several API formats
@@ -213,30 +214,33 @@ def names_of(*kinds: Kind) -> frozenset[str]:
 
 
 def kind_named(name: str) -> Kind:
-    """The kind of the operation of that name."""
+    """The kind of the operation with that name."""
     return _BY_NAME.get(name, DEFAULT).kind
 
 
 def unit_of(name: str | None) -> Unit | None:
-    """The unit by which the operation of that name is priced, if not by tokens."""
+    """The unit by which the operation with that name is priced; `None` if it is priced by tokens, or not at all."""
     return _BY_NAME.get(name or "", DEFAULT).unit
 
 
 def operation_of(function: Callable[..., object]) -> Operation:
-    """The row of a LiteLLM function. An unknown function has the default row under its own name."""
+    """The row of a LiteLLM function. A function without a row gets a default row with the function's name."""
     name = _name(function)
     qualified = f"{_package(function)}.{name}"
     return operation_named(qualified if name in AMBIGUOUS_NAMES else name, qualified)
 
 
 def operation_named(name: str, qualified: str = "") -> Operation:
-    """The row of the LiteLLM functions with that name. An operation without a name gets the functions' name."""
+    """The row of the LiteLLM function with that name, or with the `qualified` name, which includes the package.
+
+    A row without an operation's name gets `name`.
+    """
     row = next((row for row in OPERATIONS if not {name, qualified}.isdisjoint(row.functions)), DEFAULT)
     return row if row.name else replace(row, name=name)
 
 
 def operation_logged_as(call_type: object) -> Operation:
-    """The row of the LiteLLM function that a logging object names as its `call_type`."""
+    """The row of the LiteLLM function whose name a logging object has as its `call_type`."""
     name = str.__str__(call_type) if isinstance(call_type, str) else "unknown"
     function = getattr(sys.modules.get("litellm"), name, None)
     if inspect.isfunction(function):
@@ -245,10 +249,10 @@ def operation_logged_as(call_type: object) -> Operation:
 
 
 def parameter_names(function: Callable[..., object]) -> tuple[str, ...]:
-    """The names of the parameters that may be passed by position.
+    """The names of a function's parameters, in their order.
 
-    Some of LiteLLM's asynchronous functions pass `*args` to their synchronous twin. For these, the names are the
-    twin's.
+    Some of LiteLLM's asynchronous functions have `*args`, which they pass to their synchronous twin. The names are then
+    those of the twin.
     """
     parameters = inspect.signature(function).parameters
     twin = _twin(function)
@@ -258,18 +262,22 @@ def parameter_names(function: Callable[..., object]) -> tuple[str, ...]:
 
 
 def by_name(names: tuple[str, ...], args: tuple[object, ...], kwargs: dict[str, object]) -> dict[str, object]:
-    """All arguments of a call by the names of its parameters."""
+    """All arguments of a call by name. `names` are the names of the function's parameters, in their order."""
     return {**dict(zip(names, args, strict=False)), **kwargs} if args else kwargs
 
 
 def _name(function: Callable[..., object]) -> str:
-    """LiteLLM's name of the function, without the `a` of asynchronous functions."""
+    """The name of a LiteLLM function, without the leading `a` of an asynchronous twin."""
     made_for = _factory_endpoint(function)
     return made_for or _synchronous_name(function)
 
 
 def _factory_endpoint(function: Callable[..., object]) -> str | None:
-    """The endpoint of a function that LiteLLM's factory created. All of its functions have the same `__name__`."""
+    """The endpoint's name of a function that LiteLLM's factory for endpoints has created; `None` for other functions.
+
+    All functions of the factory have the same `__name__`. The endpoint's name is a variable in their closure; an
+    asynchronous one has its synchronous twin there.
+    """
     original = inspect.unwrap(function)
     cells = getattr(original, "__closure__", None) or ()
     closed_over = dict(zip(original.__code__.co_freevars, cells, strict=False)) if cells else {}
@@ -291,8 +299,8 @@ def _synchronous_name(function: Callable[..., object]) -> str:
 
 
 def _twin(function: Callable[..., object]) -> Callable[..., object] | None:
-    """The synchronous function of the same name, without the `a`, for an asynchronous function; `None` if there is
-    none.
+    """The synchronous twin of an asynchronous function: the function in the same module that has its name without the
+    leading `a` or `a_`. `None` if there is none.
     """
     namespace = getattr(inspect.unwrap(function), "__globals__", {})
     for prefix in ("a_", "a"):

@@ -1,9 +1,9 @@
-"""The catalogue of providers: one row for each that differs from the default.
+"""The catalogue of providers: one row for each provider that differs from the defaults of `Provider`.
 
-A provider whose models are written `acme/…` needs a row with the name `acme` only if it differs from the default.
+The name of a row is LiteLLM's name of the provider: the prefix `acme` of a model that is written `acme/…`.
 
-A row has the facts about a provider that do not depend on a convention. A convention has a table of its own only for
-the providers that it names differently.
+A row has the facts about a provider that do not depend on a convention. If a convention has a different name for a
+provider, the convention has a table with that name (`identity_of`).
 """
 
 from __future__ import annotations
@@ -15,43 +15,45 @@ from functools import lru_cache
 
 
 class Counting(Enum):
-    """Who counts the tokens of a provider's models."""
+    """Who has counted the tokens that LiteLLM reports for a provider's models. Estimates of LiteLLM are not recorded as
+    usage.
+    """
 
     PROVIDER = auto()
-    """The provider, whenever LiteLLM has a count."""
+    """The provider."""
     NOBODY = auto()
-    """Nobody: LiteLLM reports its own estimate as the count."""
+    """Nobody: LiteLLM reports its own estimate."""
     OLLAMA = auto()
-    """Ollama, unless the count of the output is 0."""
+    """Ollama, unless the output has 0 tokens: LiteLLM reports 0 if Ollama has sent no counts."""
     OLLAMA_CHAT = auto()
-    """Ollama, if its response contains the count."""
+    """Ollama, if its response contains the counts. LiteLLM estimates the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """A provider, under LiteLLM's name for it."""
+    """A provider, or one of the names that LiteLLM has for it."""
 
     name: str
     """LiteLLM's name: the prefix of its models, without the slash."""
     identity: str = ""
-    """The name of the provider's main row, if LiteLLM has several names for one provider."""
+    """The name of the provider's main row, if LiteLLM has several names for the provider. Empty in the main row."""
     api: str = ""
-    """The provider whose API this provider offers, if that is one of the APIs that conventions distinguish."""
+    """The provider whose API this provider offers, if conventions have a name for that API: `openai`, `anthropic`, …"""
     is_family: bool = False
-    """Whether LiteLLM's names that begin with this one are the same provider."""
+    """Whether all names of LiteLLM that begin with `name` are this provider: `vertex_ai` and `vertex_ai_beta`."""
     models: tuple[str, ...] = ()
-    """Prefixes of model names that belong to the provider, for calls that fail before LiteLLM resolves one. Models that
-    several providers host are in no row.
+    """Prefixes of the names of the provider's models. If a call fails before LiteLLM has resolved the provider, it is
+    recognised by them. A model that several providers host is in no row.
     """
     counting: Counting = Counting.PROVIDER
     counts_embeddings: bool = True
-    """Whether the tokens of embeddings are always counted by the provider, not by LiteLLM."""
+    """Whether the provider counts the tokens of all embeddings. If not, LiteLLM may have estimated them."""
     agents: str = ""
-    """A part of model names that shows that the model is an agent. Nobody counts the tokens of agents."""
+    """A part of the model's name by which an agent is recognised. Nobody counts the tokens of agents."""
     omits_zero_details: bool = False
-    """Whether LiteLLM reports 0 cached, text or reasoning tokens even if the provider did not send that count."""
+    """Whether the provider may omit counts of cached, text or reasoning tokens, for which LiteLLM then reports 0."""
     returns_transcripts_unchanged: bool = False
-    """Whether LiteLLM returns the provider's transcripts as they are, with the language that it recognised."""
+    """Whether LiteLLM returns the provider's transcripts unchanged, with the language that the provider recognised."""
 
 
 PROVIDERS: tuple[Provider, ...] = (
@@ -114,7 +116,7 @@ PROVIDERS: tuple[Provider, ...] = (
     Provider(name="text-completion-codestral", identity="mistral", api="mistral"),
     Provider(name="text-completion-openai", identity="openai", api="openai"),
     Provider(name="triton", counts_embeddings=False),
-    # LiteLLM assigns Gemini's models to Vertex AI if their names have no provider.
+    # A Gemini model without a provider's prefix is a model of Vertex AI for LiteLLM.
     Provider(
         name="vertex_ai",
         api="vertex_ai",
@@ -128,7 +130,7 @@ PROVIDERS: tuple[Provider, ...] = (
 )
 
 UNKNOWN_MODELS = ("gpt-oss",)
-"""Prefixes of model names that look like a provider's, but that several providers host."""
+"""Prefixes of the names of models that several providers host, although the names begin like those of one provider."""
 
 _ROWS = {row.name: row for row in PROVIDERS}
 _FAMILIES = sorted((row for row in PROVIDERS if row.is_family), key=lambda row: len(row.name), reverse=True)
@@ -136,7 +138,9 @@ _FAMILIES = sorted((row for row in PROVIDERS if row.is_family), key=lambda row: 
 
 @lru_cache(maxsize=512)
 def provider_named(name: str) -> Provider:
-    """The row of the provider that LiteLLM calls `name`: its own, its family's, or the default."""
+    """The row of the provider that LiteLLM calls `name`: the row with that name, the row of its family, or a default
+    row.
+    """
     row = _ROWS.get(name) or next((row for row in _FAMILIES if name.startswith(row.name)), None)
     return row or Provider(name=name)
 
@@ -144,14 +148,13 @@ def provider_named(name: str) -> Provider:
 def identity_of(name: str, names: Mapping[str, str]) -> str:
     """A convention's name of the provider that LiteLLM calls `name`.
 
-    `names` has the convention's names of the providers that it names differently: LiteLLM's name → its name. All other
-    providers have LiteLLM's name.
+    `names` are the names of the convention that differ from LiteLLM's: LiteLLM's name → the convention's name.
     """
     row = provider_named(name)
     return names.get(row.identity or row.name) or names.get(name) or row.identity or name
 
 
 def model_prefixes() -> dict[str, str | None]:
-    """Prefix of a model's name → LiteLLM's name of the provider, `None` if several providers host such models."""
+    """Prefix of a model's name → LiteLLM's name of the provider; `None` if several providers host these models."""
     known: dict[str, str | None] = {prefix: row.name for row in PROVIDERS for prefix in row.models}
     return known | dict.fromkeys(UNKNOWN_MODELS)

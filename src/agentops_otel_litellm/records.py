@@ -1,12 +1,12 @@
-"""The decorator of records, the records of message content, and the values that exporters can encode.
+"""The decorator `record`, the records of message content, and functions that make values encodable for exporters.
 
-A call has content only if the user has enabled it. `vars()` of a message, part or tool returns its known fields, which
-are its JSON object in OpenTelemetry's conventions.
+A call has content only if the user has enabled it. The JSON object of a message, part or tool in OpenTelemetry's
+conventions has exactly the record's known fields, which `vars()` returns.
 
-A single value that an exporter cannot encode would lose the whole batch of spans. OTLP cannot encode lone surrogates,
-which Python's strings may contain, integers of more than 64 bits, and structures that are nested deeper than protobuf's
-limit. All values that this package passes to the SDK are cleaned here: span names, status messages, and the attributes
-of spans, events, log records and metrics.
+A single value that an exporter cannot encode makes the whole batch of spans fail. OTLP cannot encode three kinds of
+values: lone surrogates, which Python's strings may contain; integers of more than 64 bits; structures that are nested
+deeper than protobuf's limit. So the functions in this module clean all values that this package passes to the SDK: span
+names, status messages, and the attributes of spans, events, log records and metrics.
 """
 
 from __future__ import annotations
@@ -33,12 +33,13 @@ Modality = Literal["image", "audio", "video", "document"]
 def record(cls: type[Class]) -> type[Class]:
     """Make `cls` a frozen, keyword-only dataclass whose instances store only the fields that are not `None`.
 
-    `vars(instance)` has these known fields. Any other field is read from the class, where it has the dataclass's
-    default. A call has a dozen records, and most of their fields are unknown. Creating a record takes a tenth of the
-    time that a frozen dataclass with slots takes, because the dataclass sets every field.
+    `vars(instance)` returns these known fields. Any other field is read from the class, which has its default.
+
+    This is for speed: a call has a dozen records, and most of their fields are unknown. A frozen dataclass with slots
+    sets every field, which takes ten times as long.
     """
     decorated = dataclass(frozen=True, kw_only=True)(cls)
-    decorated.__init__ = _store_known_fields  # type: ignore[method-assign]  # type checkers see the dataclass's own
+    decorated.__init__ = _store_known_fields  # type: ignore[method-assign]  # type checkers see the dataclass's method
     return decorated
 
 
@@ -55,20 +56,21 @@ class Part:
 
     type: PartType
     content: str | None = None
-    """The text, reasoning or refusal; the base64 or `data:` URL of a blob."""
+    """The text of a text, reasoning or refusal; the base64 or `data:` URL of a blob."""
     id: str | None = None
-    """The id of a tool call, also on the result of that tool call."""
+    """The id of a tool call. The result of the tool call has the same id."""
     name: str | None = None
     """The name of the tool."""
     arguments: Json = None
-    """Parsed JSON, or the string if it is not valid JSON."""
+    """The arguments of a tool call: parsed JSON, or the string if it is not valid JSON."""
     response: Json = None
+    """The result of a tool call."""
     modality: Modality | None = None
     mime_type: str | None = None
     uri: str | None = None
     file_id: str | None = None
     size: int | None = None
-    """The length of a blob's base64 in characters, if the base64 is not recorded."""
+    """The length of a blob's base64 in characters. Set only if the base64 itself is not recorded."""
 
 
 @record
@@ -83,7 +85,7 @@ class Message:
 
 
 INSTRUCTING = frozenset({"system", "developer"})
-"""Roles of messages that instruct the model."""
+"""Roles of messages with instructions for the model, instead of a part of the conversation."""
 
 
 @record
@@ -103,7 +105,7 @@ class Document:
 
     id: str | None = None
     index: int | None = None
-    """Position among the documents of a reranking's request."""
+    """Position among the documents of the reranking request, from 0."""
     score: float | None = None
     title: str | None = None
     uri: str | None = None
@@ -112,24 +114,25 @@ class Document:
 
 @record
 class Content:
-    """All content of a call."""
+    """The content of a call's request and response."""
 
     instructions: tuple[Part, ...] | None = None
-    """System instructions of APIs that separate them from the conversation."""
+    """System instructions, if the API has a separate parameter for them. Otherwise they are messages in `input`."""
     input: tuple[Message, ...] | None = None
     output: tuple[Message, ...] | None = None
     """One message for each choice; for an interrupted stream, the part that was received."""
     tools: tuple[Tool, ...] | None = None
     texts: tuple[str, ...] | None = None
-    """Texts of embeddings."""
+    """The texts of an embedding request."""
     query: tuple[str, ...] | None = None
     documents: tuple[Document, ...] | None = None
-    """The documents of a reranking."""
+    """The documents of a reranking request."""
     results: tuple[Document, ...] | None = None
+    """The ranked documents, or the results of a search."""
 
 
 def opening_and_rest(conversation: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
-    """Split a conversation: the first message, if it instructs the model, and the other messages."""
+    """Split a conversation in two: the first message if it has instructions (otherwise nothing), and all others."""
     begins = bool(conversation) and conversation[0].role in INSTRUCTING
     return conversation[:begins], conversation[begins:]
 
@@ -138,11 +141,12 @@ def opening_and_rest(conversation: tuple[Message, ...]) -> tuple[tuple[Message, 
 
 
 MAX_DEPTH = 31
-"""Maximum nesting of dicts and lists in an attribute. Protobuf reads messages of up to 100 levels: each dict takes
-three levels, and the messages around an event's attribute take seven.
+"""Maximum nesting of dicts and lists in an attribute. Protobuf reads at most 100 levels of messages. In OTLP, each dict
+takes three levels, and the messages around an event's attribute take seven.
 """
 MAX_CONTENT_DEPTH = 24
-"""Maximum nesting of a structure in message content, such as a tool's arguments, which is itself nested in four others.
+"""Maximum nesting of a structure in message content, such as a tool's arguments. It is less than `MAX_DEPTH`, because
+the structure is nested in four others.
 """
 _INTEGERS = range(-(2**63), 2**63)
 _TEXT = frozenset({str})
@@ -154,8 +158,8 @@ def clean_text(text: str) -> str:
 
 
 def clean_attributes(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """The attributes whose values can be encoded. An integer of more than 64 bits is left out; a nested structure that
-    protobuf cannot encode becomes JSON text.
+    """The attributes with values that can be encoded. An integer of more than 64 bits is left out. A structure that is
+    nested too deeply becomes JSON text. Lone surrogates become `?`.
     """
     cleaned: dict[str, AttributeValue] = {}
     for name, value in attributes.items():
@@ -177,7 +181,9 @@ def clean_attributes(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]
 
 
 def is_encodable(value: Any, levels: int = MAX_DEPTH) -> bool:  # noqa: ANN401 - JSON is anything
-    """Whether protobuf can encode a JSON value unchanged: its dicts and lists are nested at most `levels` deep."""
+    """Whether OTLP can encode a JSON value unchanged: its dicts and lists are nested at most `levels` deep, their keys
+    are strings, and their integers have at most 64 bits.
+    """
     if isinstance(value, dict):
         return levels > 0 and all(
             isinstance(name, str) and is_encodable(each, levels - 1) for name, each in value.items()
@@ -188,7 +194,8 @@ def is_encodable(value: Any, levels: int = MAX_DEPTH) -> bool:  # noqa: ANN401 -
 
 
 def json_text(value: Any, default: Callable[[Any], Any] = str) -> str | None:  # noqa: ANN401 - any JSON value
-    """A structure as JSON text; `None` if Python cannot write it, because it is nested too deeply or contains itself.
+    """The JSON text of a structure; `None` if the structure contains itself, or is nested too deeply for Python.
+
     `default` converts an object that JSON cannot represent.
     """
     try:
@@ -198,7 +205,7 @@ def json_text(value: Any, default: Callable[[Any], Any] = str) -> str | None:  #
 
 
 def _clean_other(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """A value that is neither a plain string nor a plain number: a sequence, or a structure in an event."""
+    """Clean any other value: a sequence, a structure in an event, or an instance of a subclass of `str`."""
     if isinstance(value, str):
         return clean_text(str.__str__(value))
     if isinstance(value, tuple | list | dict):

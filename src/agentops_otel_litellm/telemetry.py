@@ -1,5 +1,6 @@
-"""Telemetry: the object that creates all spans, metrics and events, and the names of the spans (`_span_name`). No other
-module emits them.
+"""Telemetry: the object that creates all spans, metrics and events. No other module creates any.
+
+`_span_name` decides the names of the spans.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ logger = logging.getLogger(__name__)
 
 _DEFAULTS = Settings()
 _DEFAULT_LIMIT = 128
-"""Maximum number of attributes of a span by the specification, if the span has no known limit."""
+"""OpenTelemetry's default for the maximum number of attributes of a span, used if the span's limit is unknown."""
 
 
 class Telemetry:
@@ -66,16 +67,17 @@ class Telemetry:
         logger_provider: LoggerProvider | None = None,
         on_finish: Callable[[Call], object] | None = None,
     ) -> None:
-        """`on_finish` receives each finished call that has failed, or that the Router has sent to a deployment."""
+        """The attributes of spans at their start are those of the first vocabulary.
+
+        `on_finish` receives each finished call that has failed, or that the Router has sent to a deployment.
+        """
         self._on_finish = on_finish
         self._emits_event = settings.emits_event
         self._records_on_spans = settings.content.on_spans
         self._records_in_events = settings.records_in_events
         self._hook = _load_hook(settings)
         self.records_content = self._records_on_spans or self._records_in_events or self._hook is not None
-        """Whether content is recorded on spans, in events or by a hook, so that it must be read. If the hook cannot be
-        loaded, it records nothing.
-        """
+        """Whether content must be read, because it is recorded on spans, in events, or by a completion hook."""
         self.metadata_keys = settings.metadata_keys
         """Names of the metadata entries that are recorded."""
         self.baggage_keys = settings.baggage_keys
@@ -95,13 +97,15 @@ class Telemetry:
         self._package_prices.close()
 
     def shares_pipeline_with(self, tracer: object) -> bool:
-        """Whether spans of the tracer have the same span processors, and so the same destinations."""
+        """Whether spans of `tracer` go to the same span processors as the spans of this package."""
         processor = _span_processor(tracer)
         return processor is not None and processor is _span_processor(self._tracer)
 
     def start(self, call: Call, context: Context) -> Span:
-        """Start the span of a call. It has the attributes of the first vocabulary that are known, because samplers need
-        them. The other vocabularies are written when the call ends.
+        """Start the span of a call, whose parent is the current span of `context`.
+
+        The attributes of the first vocabulary that are known now are set, because samplers need them. The attributes of
+        all vocabularies are set when the call ends.
         """
         if self._has_live_prices:
             self._package_prices.prepare()
@@ -116,10 +120,10 @@ class Telemetry:
         )
 
     def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
-        """Process a call that has ended, and end its span even if a step fails. Returns the call as it was recorded.
+        """Process a call that has ended, record it, and end its span even if a step fails. Return the processed call.
 
-        Only metrics and the exception event are recorded for a call that was not sampled. If a signal handler of the
-        application raises meanwhile, the call is still completed, and the exception reaches the application.
+        For a call that was not sampled, only metrics and the exception event are recorded. If a signal handler of the
+        application raises meanwhile, the span is ended first, and then the exception is passed on.
         """
         try:
             finished = self._complete(span, call, trace_cost)
@@ -139,8 +143,10 @@ class Telemetry:
         return finished
 
     def _complete(self, span: Span, call: Call, trace_cost: TraceCost | None, *, again: bool = False) -> Call:
-        """Process the call and record it on the span. If an exception of a signal handler has interrupted this, it is
-        called `again`, and emits no events, which may have been emitted before.
+        """Process the call, record it, and end the span.
+
+        With `again`, this is the second attempt, after a signal handler has raised in the first one. The first attempt
+        may have emitted the events, so the second one does not emit them.
         """
         call = self._process(span, call, trace_cost)
         without_content = call if call.content is None else drop_content(call)
@@ -155,19 +161,19 @@ class Telemetry:
         return call
 
     def _process(self, span: Span, call: Call, trace_cost: TraceCost | None) -> Call:
-        """Pass the call through the processors, then add its cost to the cost of its trace. A step that raises leaves
-        the call unchanged.
+        """Pass the call through the processors, then add its cost to the sum of its trace. If a processor raises, the
+        next one receives the call unchanged.
         """
         for processor, applies in self._pipeline:
-            try:  # not a guard: entering a dozen guards costs as much as the processors
+            try:  # instead of a guard, because entering a dozen guards costs as much as the processors
                 if applies is None or applies(call):
                     call = processor(call)
-            except Exception as fault:  # noqa: BLE001, PERF203 - must not reach the app; `try` costs nothing
+            except Exception as fault:  # noqa: BLE001, PERF203 - must not reach the application; `try` costs nothing
                 log_fault(f"the processor {processor.__name__}", fault)
         if trace_cost is not None:
             try:
                 return trace_cost.add_ended_call(span, call)
-            except Exception as fault:  # noqa: BLE001 - must not reach the app
+            except Exception as fault:  # noqa: BLE001 - must not reach the application
                 log_fault("summing the cost of a trace", fault)
         return call
 
@@ -177,6 +183,7 @@ class Telemetry:
             name = _span_name(call)
             if name != getattr(span, "name", None):  # after a fallback to a different model
                 span.update_name(name)
+            # Content gets only the attributes that the span's limit leaves for it, so that it evicts no others.
             room = UNLIMITED if call.content is None else _max_attributes(span) - len(self._foreign_attributes(span))
             span.set_attributes(clean_attributes(self._at_end.attributes(call, room)))
             if call.failure is not None:
@@ -187,18 +194,17 @@ class Telemetry:
                 for attempt in call.attempts.made:
                     started_at = call.timing.started_at + int((attempt.started or 0) * 1e9)
                     span.add_event(ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), started_at)
-        except Exception as fault:  # noqa: BLE001 - must not reach the app
+        except Exception as fault:  # noqa: BLE001 - must not reach the application
             log_fault("recording the attributes of a span", fault)
 
     def _foreign_attributes(self, span: Span) -> set[str]:
-        """The attributes that the application or span processors have set on the span. They count towards the maximum
-        number, so that content does not evict them.
-        """
+        """The names of the attributes that the application or span processors have set on the span."""
         return set(getattr(span, "attributes", None) or ()) - self._names
 
     def _emit_details(self, span: Span, call: Call, recorded: Call) -> None:
-        """Call the completion hook, then emit the details event, to which the hook may add attributes. `recorded` is
-        the call as the event records it: without content, unless content is recorded in events.
+        """Call the completion hook, then emit the details event, to which the hook may have added attributes.
+
+        `recorded` is the call for the event. It has content only if content is recorded in events.
         """
         record: LogRecord | None = None
         if self._emits_event and call.operation in INFERENCE:
@@ -217,8 +223,9 @@ class Telemetry:
                 self._logger.emit(record)
 
     def _log_exception(self, span: Span, call: Call) -> None:
-        """Emit the exception event of a failed call. LiteLLM's work around calls, such as routing, has none, nor has a
-        call that the application cancelled.
+        """Emit the exception event of a failed call.
+
+        There is no event for an operation around calls, such as a route, and for a call that the application cancelled.
         """
         if call.operation is None or call.failure is None or call.failure.category == "cancelled":
             return
@@ -234,7 +241,7 @@ class Telemetry:
 
 
 def _load_hook(settings: Settings) -> Hook | None:
-    """The completion hook, if one is set and can be loaded. Its package is not imported otherwise."""
+    """The user's completion hook; `None` if the user has set none, or if it cannot be loaded."""
     if settings.completion_hook is None:
         return None
     try:
@@ -253,7 +260,7 @@ def _load_hook(settings: Settings) -> Hook | None:
 
 
 def _span_processor(tracer: object) -> object | None:
-    """The span processor of the SDK's tracer; `None` if the tracer is not the SDK's."""
+    """The span processor of a tracer of OpenTelemetry's SDK; `None` for any other tracer."""
     return getattr(getattr(tracer, "_tracer", tracer), "span_processor", None)
 
 
@@ -269,7 +276,7 @@ def _max_attributes(span: Span) -> int:
 
 
 def _span_name(call: Call) -> str:
-    """`chat gpt-4o`, `route fast-models`, `retrieval vs_1`."""
+    """The name of the call's span: `chat gpt-4o`, `route fast-models`, `retrieval vs_1`."""
     subject = call.target.model or (call.routing.model_group if call.routing else None)
     if call.operation == "retrieval" and call.request is not None:
         subject = call.request.data_source_id
@@ -281,10 +288,11 @@ def _span_name(call: Call) -> str:
 
 
 class TraceCost:
-    """The cost of all calls below a root span, and of the call of the root span itself.
+    """The sum of the costs of a trace's calls: the call of the root span, and all calls below it. (The root span is the
+    first span of the trace in this process.)
 
-    There is no lock, because the garbage collector may end a call on a thread that owns it. Each change is a single
-    operation of a set or a list, which is atomic.
+    There is no lock: the garbage collector may end a call on a thread that already owns the lock. Instead, each change
+    is a single operation of a set or a list, which is atomic.
     """
 
     __slots__ = ("_costs", "_has_several_calls", "_has_unknown_cost", "_open", "_root")
@@ -298,17 +306,19 @@ class TraceCost:
         self._has_several_calls = False
 
     def add_call(self, span: Span) -> bool:
-        """Add a call that begins below the root, unless its trace is a different one. Return whether it was added."""
-        own = span.get_span_context()
-        if own.trace_id != self._root.trace_id:
+        """Add the call of `span`, which begins. Return whether it was added: not if it is in a different trace."""
+        added = span.get_span_context()
+        if added.trace_id != self._root.trace_id:
             return False
         self._has_several_calls = True
-        self._open.add(own.span_id)
+        self._open.add(added.span_id)
         return True
 
     def add_ended_call(self, span: Span, call: Call) -> Call:
-        """Add the cost of a call that has ended, and return the call. The call of the root span gets the sum, if it is
-        known.
+        """Add the cost of a call that has ended, and return the call.
+
+        The call of the root span is returned with the sum in `trace_cost`. The sum is absent if a call below the root
+        has not ended or has an unknown cost, or if there are no calls below the root.
         """
         if call.cost is not None:
             self._costs.append(call.cost.total)
@@ -323,15 +333,16 @@ class TraceCost:
         return replace(call, trace_cost=fsum(self._costs))
 
     def discard(self, span: Span) -> None:
-        """Remove a call that is not recorded."""
+        """Remove a call whose end is not recorded in this process."""
         self._open.discard(span.get_span_context().span_id)
 
 
 def trace_cost_of(span: Span, context: Context, outer: TraceCost | None) -> TraceCost | None:
-    """Return the `TraceCost` to which the call of `span`, which begins in `context`, adds its cost.
+    """Return the `TraceCost` to which the call of `span` adds its cost. `context` is that in which the call begins.
 
-    That is `outer`, the `TraceCost` of the enclosing call, or a new one if `span` is the first span of its trace in
-    this process. It is `None` if the call begins below a span of the application.
+    If there is an enclosing call in the same trace, that is `outer`, its `TraceCost`. Otherwise it is a new one if
+    `span` is the first span of its trace in this process, and `None` if the call begins below a span of the
+    application.
     """
     if outer is not None and outer.add_call(span):
         return outer
@@ -340,11 +351,11 @@ def trace_cost_of(span: Span, context: Context, outer: TraceCost | None) -> Trac
 
 
 def _has_a_price(call: Call) -> bool:
-    """Whether the provider bills a call whose cost is unknown. Then the sum is unknown as well."""
+    """Whether the provider bills a call whose cost is unknown. Then the trace's cost is unknown as well."""
     if call.usage is not None:
         return True
     if call.answered_by_another:
         return False
-    if call.failure is not None and (call.stream is None or not call.stream.chunk_count):
+    if call.failure is not None and (call.stream is None or not call.stream.chunk_count):  # nothing was received
         return False
     return call.operation is not None and kind_named(call.operation) in BILLED

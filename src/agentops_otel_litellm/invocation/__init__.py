@@ -1,1 +1,1 @@
-"""A call while it is in progress: its span, the facts that are known about it, and its stream."""
+"""A call while it is in progress: its span, its request and results, its attempts, and its stream."""

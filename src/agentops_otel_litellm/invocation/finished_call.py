@@ -1,7 +1,7 @@
-"""Reads what is known about an invocation into the record of its call, at the start and at the end.
+"""Creates the record of a call (`Call`) from its invocation, when the call starts and after it has ended.
 
-A value that cannot be read is absent; the others are recorded all the same. Each value is read in a `try` of its own,
-because entering a guard costs more than most of these steps.
+A value that cannot be read is absent from the record; the other values are present. To this end, each value is read in
+its own `try`. A `guard` has the same effect, but entering one costs more than most of these steps.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _READING_EXCEPTION = guard("reading an exception")
 
 
 def initial_call(invocation: Invocation) -> Call:
-    """The call with the facts that are known when it starts."""
+    """The record of a call that starts: its operation, target, routing and start time."""
     operation = invocation.operation
     return Call(
         name=operation.name,
@@ -55,13 +55,14 @@ def initial_call(invocation: Invocation) -> Call:
 def finished_call(
     invocation: Invocation, duration: float | None, outcome: StreamOutcome, result: object, error: BaseException | None
 ) -> Call:
-    """The whole call, after it has ended. `result` is the object that LiteLLM returned, if it is not a stream.
+    """The complete record of a call that has ended. If it cannot be read, the record of the start is returned.
 
-    `duration` is in seconds, `None` if it is unknown. If the call cannot be read, the facts of its start are returned.
+    `duration` is in seconds, `None` if it is unknown. `result` is the object that LiteLLM returned; `None` if that is a
+    stream, or if there is no result.
     """
     try:
         return _read_call(invocation, duration, outcome, result, error)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault("reading a finished call", fault)
     return initial_call(invocation)
 
@@ -74,7 +75,7 @@ def _read_call(
         with _READING_EXCEPTION:
             failure = readers.read_failure(error)
     elif invocation.chunks is not None and invocation.chunks.failure is not None:
-        # A stream that contains an error chunk may end as if it were complete.
+        # The provider sent an error as a chunk. LiteLLM may not raise it, and end the stream normally.
         outcome, failure = "failed", invocation.chunks.failure
     response, usage, cost = _read_facts(invocation, outcome, result)
     target, started = read_target(invocation), invocation.started
@@ -99,21 +100,23 @@ def _read_call(
 
 
 def read_target(invocation: Invocation) -> Target:
-    """The provider, model and server of the call, as far as LiteLLM has resolved them."""
+    """The provider, model and server of the call, as far as LiteLLM has resolved them. Empty if reading fails."""
     try:
         return invocation.api_format.target(invocation.parameters, invocation.logging)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault("reading the provider of a call", fault)
     return _NO_TARGET
 
 
 def read_routing(invocation: Invocation) -> Routing | None:
-    """LiteLLM's identifiers of the call, which its first logging object has, and the deployment's cooldown."""
+    """LiteLLM's identifiers of the call, from its first logging object, and the cooldown of the Router's deployment.
+    `None` if reading fails.
+    """
     try:
         routing = invocation.api_format.routing(invocation.parameters, invocation.first_logging)
         cooldown = invocation.cooldown_time
         return routing if cooldown is None else replace(routing, cooldown_time=cooldown)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault("reading the routing of a call", fault)
     return None
 
@@ -122,7 +125,9 @@ def read_routing(invocation: Invocation) -> Routing | None:
 
 
 def _read_facts(invocation: Invocation, outcome: StreamOutcome, result: object) -> ResponseFacts:
-    """Response, usage and cost of the call, combined with those of the results inside the call."""
+    """Response, usage and cost of the call. If LiteLLM received several results for it, their usage and cost are
+    combined (`NestedResponses.combine`).
+    """
     is_stream, nested = invocation.chunks is not None, invocation.nested
     if invocation.chunks is not None:
         facts = _read_stream(invocation, invocation.chunks, outcome)
@@ -136,67 +141,72 @@ def _read_facts(invocation: Invocation, outcome: StreamOutcome, result: object) 
         if outcome == "completed" and not is_stream:
             nested.set_final_result(invocation.api_format, result)
         return nested.combine(facts, failed=outcome != "completed" and not is_stream)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault(_READING_RESPONSE, fault)
     return facts
 
 
 def read_result(invocation: Invocation, result: object) -> ResponseFacts:
-    """Read the result that the application receives, if it is not a stream."""
+    """Response, usage and cost of a result that is not a stream."""
     api_format, logging = invocation.api_format, invocation.logging
+    # If a part of the result is from LiteLLM's cache, only the rest, from the provider, is billed.
     billed = result if invocation.provider_response is None else invocation.provider_response
     response: Response | None = None
     usage: Usage | None = None
     cost: Cost | None = None
     try:
         response = _with_cache_hit(invocation, api_format.response(result))
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault(_READING_RESPONSE, fault)
-    if readers.is_mocked(invocation.parameters):  # LiteLLM invents the usage and the cost
+    if readers.is_mocked(invocation.parameters):  # then LiteLLM invents the usage and the cost
         return response, None, None
     try:
         reported = api_format.usage(billed)
-        # LiteLLM estimates the usage for some providers that count no tokens.
+        # If the provider counts no tokens, LiteLLM reports an estimate as usage. Then `counted` returns `None`.
         usage = None if reported is None else api_format.counted(reported, logging)
         if usage is None and reported is not None:
             invocation.estimate = readers.estimate_of(reported)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault(_READING_USAGE, fault)
     try:
         cost = _priced(invocation, api_format.cost(billed), usage, billed)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault(_READING_COST, fault)
     return response, usage, cost
 
 
 def _read_stream(invocation: Invocation, chunks: readers.Chunks, outcome: StreamOutcome) -> ResponseFacts:
-    """Read the chunks of a stream that were received. LiteLLM has a price only for a complete stream."""
+    """Response, usage and cost from the received chunks of a stream. The cost of an interrupted stream is unknown,
+    because LiteLLM prices only complete streams.
+    """
     response: Response | None = None
     usage: Usage | None = None
     cost: Cost | None = None
     try:
         response = _with_cache_hit(invocation, chunks.response())
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault(_READING_RESPONSE, fault)
-    if readers.is_mocked(invocation.parameters):  # LiteLLM invents the usage and the cost
+    if readers.is_mocked(invocation.parameters):  # then LiteLLM invents the usage and the cost
         return response, None, None
     try:
         if not invocation.is_usage_estimated:
             usage = chunks.usage()
         if usage is None and invocation.calculated_usage is not None:
             invocation.estimate = readers.read_estimate(invocation.calculated_usage)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault(_READING_USAGE, fault)
     try:
         if usage is not None and outcome == "completed":
             cost = _priced(invocation, invocation.api_format.stream_cost(invocation.logging), usage, chunks)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault(_READING_COST, fault)
     return response, usage, cost
 
 
 def read_one_of_several(invocation: Invocation, api_format: readers.ApiFormat, result: object) -> ResponseFacts:
-    """Read one of several results of a call. For a stream, `result` is the reader of its chunks."""
+    """Response, usage and cost of one of several results that LiteLLM received for a call. For a stream, `result` is
+    the accumulator of its chunks (`readers.Chunks`), and the response is not read.
+    """
     logging, chunks = invocation.logging, result if readers.is_chunks(result) else None
     response: Response | None = None
     usage: Usage | None = None
@@ -215,14 +225,20 @@ def read_one_of_several(invocation: Invocation, api_format: readers.ApiFormat, r
 
 
 def _with_cache_hit(invocation: Invocation, response: Response) -> Response:
-    """Add whether the response is from LiteLLM's cache. LiteLLM reports a partial hit as a hit."""
+    """Set `cache_hit` or `partial_cache_hit` of a response. LiteLLM reports a partial hit as a hit, so `cache_hit` is
+    then left unknown.
+    """
     if invocation.provider_response is not None:
         return replace(response, cache_hit=None, partial_cache_hit=True)
     return replace(response, cache_hit=True) if readers.read_cache_hit(invocation.logging) else response
 
 
 def _priced(invocation: Invocation, cost: Cost | None, usage: Usage | None, result: object) -> Cost | None:
-    """The cost with its parts. If LiteLLM has not priced the result, it does so here, which takes a millisecond."""
+    """The cost with its parts, such as the cost of the input. If LiteLLM has not priced the result, LiteLLM's price
+    function is called.
+
+    If the usage is unknown, or the span is not recorded, the cost is returned unchanged. (Pricing takes a millisecond.)
+    """
     if usage is None or not invocation.is_recorded:
         return cost
     logging = invocation.logging
@@ -249,12 +265,12 @@ def _read_stream_times(invocation: Invocation, outcome: StreamOutcome) -> Stream
 
 
 def _read_content(invocation: Invocation, content: Content, result: object) -> Content | None:
-    """The content of request and response. If LiteLLM's message logging is off for the call, or that cannot be
-    determined, the result is `None`.
+    """The content of request and response. `None` if LiteLLM's message logging is off for the call, or if this setting
+    cannot be read.
     """
     with _READING_OPT_OUT:
-        logged_with = {id(each): each for each in (invocation.first_logging, invocation.logging)}.values()
-        if not any(readers.is_message_logging_off(invocation.parameters, each) for each in logged_with):
+        loggings = {id(each): each for each in (invocation.first_logging, invocation.logging)}.values()
+        if not any(readers.is_message_logging_off(invocation.parameters, each) for each in loggings):
             return _with_response_content(invocation, content, result)
     return None
 
@@ -264,9 +280,9 @@ def _with_response_content(invocation: Invocation, content: Content, result: obj
     with _READING_CONTENT:
         if invocation.chunks is not None:
             return replace(content, output=invocation.chunks.messages())
-        readers_of = invocation.api_format.content
-        if result is not None and readers_of is not None:
-            read_output, read_documents = readers_of.response, readers_of.documents
+        content_readers = invocation.api_format.content
+        if result is not None and content_readers is not None:
+            read_output, read_documents = content_readers.response, content_readers.documents
             return replace(
                 content,
                 output=read_output(result) if read_output else None,

@@ -45,65 +45,65 @@ _CANCELLATIONS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, Syst
 
 
 class Invocation:
-    """One call. It starts the span of the call, collects what LiteLLM discloses, and ends the span exactly once."""
+    """One call in progress. It starts the call's span, collects facts while LiteLLM runs, and ends the span once."""
 
     # The request, read when the call starts and only if the span is recorded.
     is_recorded = False
-    """Whether the call's span is recorded. If it is not, because the call is not sampled, only metrics are recorded,
-    and two steps are omitted: calculating a price that LiteLLM does not have yet, and reading the parts of a price.
+    """Whether the call's span is recorded. A call that is not sampled contributes only to metrics. Two slow steps are
+    omitted for it: calculating a price that LiteLLM does not have yet, and reading the parts of a price.
     """
     request: Request | None = None
     app: App | None = None
     content: Content | None = None
     """The content of the request; `None` if no content is captured."""
 
-    # What LiteLLM's functions disclose during the call. Hooks set these.
+    # Facts from functions that LiteLLM calls inside the call. The hooks in `patching/hooks.py` set these.
     translation: object = None
-    """LiteLLM's translation of the request into messages, with which it calls a different LiteLLM function."""
+    """The chat messages into which LiteLLM has translated a `generate_content` request, to call `completion`."""
     cooldown_time: float | None = None
     """Seconds for which the Router has put the call's deployment into cooldown."""
     nested: NestedResponses | None = None
-    """The results inside the call, if LiteLLM called itself or made other calls for it; otherwise `None`."""
+    """All results that LiteLLM received for the call, if it called itself or made other calls; otherwise `None`."""
     provider_response: object = None
     """The provider's part of a response, if the rest is from LiteLLM's cache."""
     is_usage_estimated = False
-    """Whether LiteLLM has estimated the usage, because the provider counted no tokens."""
+    """Whether LiteLLM has estimated the usage of a stream, because the provider counted no tokens."""
     calculated_usage: object = None
-    """The usage of a stream as LiteLLM calculated it. It contains estimates of tokens that the provider did not count.
-    """
+    """The usage of a stream as LiteLLM calculated it, with estimates of tokens that the provider did not count."""
     estimate: Estimate | None = None
     """LiteLLM's estimate of the usage, if the provider counted no tokens."""
     unreturned_facts: ResponseFacts | None = None
-    """What was read from a result that LiteLLM does not return, as in a realtime session."""
+    """Response, usage and cost of a result that LiteLLM does not return, such as that of a realtime session."""
     error: BaseException | None = None
     """The error of the call, if LiteLLM does not raise it."""
 
     # The stream, if the result is one.
     chunks: readers.Chunks | None = None
-    """Accumulates the chunks, and their content if it is captured; no chunk is kept."""
+    """Reads each chunk of the stream when it is received."""
     chunk_times: ChunkTimes
     _waiting_since: float | None = None
-    """When LiteLLM returned a stream, or a coroutine or stream manager that the application has not used yet."""
+    """When LiteLLM returned a stream, a coroutine or a stream manager, on the monotonic clock."""
     _finalizer: finalize[..., object] | None = None
     _untrack: Callable[[], object] | None = None
-    """Removes the call from the open streams."""
+    """Removes the call from `OPEN_STREAMS`."""
 
     # The calls around this call.
     trace_cost: TraceCost | None = None
-    """The cost of the trace, if the first span of the trace in this process is the span of a call."""
+    """The sum of the costs in the trace; `None` if the trace's first span in this process is not the span of a call."""
     settles_attempts = False
-    """Whether this call is a route of the Router's Rust core, which decides on a cooldown after the attempt. Then the
-    span of a failed attempt is ended only after this decision.
+    """Whether this call is a route of the Router's Rust core. The core decides on a cooldown after an attempt has
+    failed, so the span of the failed attempt is ended only after this decision.
     """
     _enclosing_call: Invocation | None = None
+    """The model call inside which LiteLLM, or a callback, makes this call."""
     _route: Invocation | None = None
     """The route of which this call is an attempt. `_route_attempt` is the attempt."""
     _route_attempt: RunningAttempt | None = None
     _unsettled: Callable[[str | None, float | None], None] | None = None
-    """Ends the span of the last failed attempt, once the Router has decided on a cooldown."""
+    """In a route: ends the span of the last failed attempt. The arguments are those of `settle_attempt`."""
 
     _is_finished = False
-    """Whether the span is being ended."""
+    """Whether ending the span has begun."""
 
     # --- the start ------------------------------------------------------------------------------------------
 
@@ -127,7 +127,7 @@ class Invocation:
         self.api_format = readers.API_FORMATS[operation.api_format]
         self.parameters = parameters
         self.logging: object = readers.read_logging_object(parameters)
-        """LiteLLM's logging object of the call, the last one if LiteLLM made several; `None` before the first."""
+        """LiteLLM's logging object of the call; the last one, if LiteLLM made several. `None` before the first."""
         self.first_logging = self.logging
         """The first logging object has the routing of the call, the last one its result."""
         if self.logging is not None:
@@ -140,7 +140,7 @@ class Invocation:
         """The context in which the application made the call."""
         self.started_at, self.started = time_ns() if started_at is None else started_at, perf_counter()
         self._span: Span = telemetry.start(initial_call(self), context)
-        # The span is open, and only an invocation ends it. So nothing below may raise, except a signal handler.
+        # The span is open, and only this object ends it. If a signal handler raises below, the call is ended at once.
         self.context: Context | None = context_of(self, self._span, context)
         """The context in which LiteLLM runs for the call; `None` after the call has ended."""
         try:
@@ -148,7 +148,7 @@ class Invocation:
                 self._relate_to_others(context)
                 if self._span.is_recording():
                     self._read_request(context)
-            except Exception as fault:  # as in a guard
+            except Exception as fault:  # must not reach the application
                 log_fault("reading a request", fault)
         except BaseException as error:
             self.end_with_error(error)
@@ -163,7 +163,7 @@ class Invocation:
         If a signal handler of the application raises before the span is open, the call is recorded as one that failed
         with that exception.
         """
-        invocation = cls.__new__(cls)
+        invocation = cls.__new__(cls)  # before `__init__`, so that `except` finds out how far `__init__` got
         try:
             invocation.__init__(telemetry, operation, parameters, context)  # type: ignore[misc]  # it has not run
             return invocation  # noqa: TRY300 - a signal handler may raise here
@@ -174,9 +174,9 @@ class Invocation:
             raise
 
     def _relate_to_others(self, context: Context) -> None:
-        """Find the trace's cost, the enclosing call and the route that the call is a part of."""
+        """Find the enclosing call, the route of which this call is an attempt, and the sum of the trace's costs."""
         try:
-            parent: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+            parent: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
             self.trace_cost = trace_cost_of(self._span, context, None if parent is None else parent.trace_cost)
             if parent is not None and not parent.has_ended():
                 self._enclosing_call = parent
@@ -185,19 +185,23 @@ class Invocation:
                 if parent.operation.name == "route":
                     self._route_attempt = add_to_route(self, parent)
                     self._route = None if self._route_attempt is None else parent
-        except Exception as fault:  # as in a guard
+        except Exception as fault:  # must not reach the application
             log_fault("finding the enclosing call and the route of a call", fault)
 
     def _read_request(self, context: Context) -> None:
-        """Read the request, before LiteLLM can change the parameters."""
-        telemetry, parameters, self.is_recorded = self._telemetry, self.parameters, True
+        """Read the request, the user and session, and the content of a call whose span is recorded.
+
+        This happens before LiteLLM runs, because LiteLLM may change the parameters.
+        """
+        self.is_recorded = True
+        telemetry, parameters = self._telemetry, self.parameters
         try:
             self.request = self.api_format.request(parameters)
-        except Exception as fault:  # as in a guard
+        except Exception as fault:  # must not reach the application
             log_fault("reading a request", fault)
         try:
             self.app = readers.read_app(parameters, context, telemetry.metadata_keys, telemetry.baggage_keys)
-        except Exception as fault:  # as in a guard
+        except Exception as fault:  # must not reach the application
             log_fault("reading the user, session, tags and metadata of a call", fault)
         if telemetry.records_content and self.api_format.content is not None:
             with _READING_CONTENT:
@@ -206,21 +210,20 @@ class Invocation:
     # --- while LiteLLM runs ---------------------------------------------------------------------------------
 
     def enter(self) -> Token[Context] | None:
-        """Make the call's span the current span, until `leave`, because LiteLLM starts to run for the call."""
+        """Make the call's span the current span while LiteLLM runs. Return the token for `leave`."""
         context = self.context
         return None if context is None else attach(context)
 
     def leave(self, token: Token[Context] | None, error: BaseException | None = None) -> None:
-        """Restore the context, because LiteLLM has stopped running. If `error` is the end of the stream's iteration,
-        the call is completed; any other error fails it.
+        """Restore the context that `enter` replaced, when LiteLLM's function returns or raises `error`.
 
-        If a coroutine is collected before it has finished, this method runs in a different context, which is not
-        changed.
+        `StopIteration` and `StopAsyncIteration` of a stream complete the call; any other exception fails it.
         """
         if error is None:
             if token is not None:
                 detach(token)
             return
+        # If a coroutine is collected, this runs in a different context, which must not change.
         if get_current().get(CURRENT) is self:
             if token is not None:
                 detach(token)
@@ -240,7 +243,7 @@ class Invocation:
         return span is self._span or span.get_span_context() == self._span.get_span_context()
 
     def settle_attempt(self, model_id: str | None = None, cooldown_time: float | None = None) -> None:
-        """End the span of the last failed attempt, if it still waits for the Router's decision.
+        """End the span of this route's last failed attempt, if it still waits for the Router's decision on a cooldown.
 
         `cooldown_time` is in seconds, `None` if the deployment `model_id` is not put into cooldown.
         """
@@ -262,9 +265,9 @@ class Invocation:
         self._untrack = OPEN_STREAMS.add(self)
 
     def wait_for_use(self, coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
-        """Keep the call open: LiteLLM has returned an object that makes the call when the application uses the object.
+        """Keep the call open: LiteLLM has returned an object that sends the request when the application uses it.
 
-        The object is `coroutine`, or a stream manager. The wrapper of a stream manager reports when it is collected.
+        The object is `coroutine`, which ends the call if it is collected, or a stream manager, whose wrapper does that.
         """
         self._waiting_since = perf_counter()
         if coroutine is not None:
@@ -284,13 +287,10 @@ class Invocation:
         """Have the background thread end the call, because the application has dropped the stream.
 
         A finalizer calls this, so it must not wait for a lock.
-
-        LiteLLM's stream is released here, so that it is finalized on the thread and in the context in which the
-        application dropped it.
         """
         if not self.has_ended():
-            with suppress(Exception):  # logging would wait for a lock
-                self._release_stream()
+            with suppress(Exception):  # not logged, because logging may wait for a lock
+                self._release_stream()  # here, so that LiteLLM's stream is finalized on the thread that dropped it
             OPEN_STREAMS.end_dropped(self)
 
     def _release_stream(self) -> None:
@@ -300,7 +300,7 @@ class Invocation:
             self.nested.release_streams()
 
     def open_stream_call(self) -> Call | None:
-        """The call with the facts that are known now; `None` if its stream is not open, or it calls no model.
+        """The record of the call so far; `None` if it has no open stream, or if it is not a call of a model.
 
         Any thread may call this.
         """
@@ -328,7 +328,7 @@ class Invocation:
         self._fail(error)
 
     def end_logged(self, duration: float | None, *, result: object = None, error: BaseException | None = None) -> None:
-        """End a call that LiteLLM's logging reports after its end. `duration` is in seconds, `None` if unknown."""
+        """End a call that is recorded from LiteLLM's logging. `duration` is in seconds, `None` if unknown."""
         if self._ending.acquire(blocking=False):
             self._complete(duration, "completed" if error is None else "failed", result=result, error=error)
 
@@ -343,7 +343,7 @@ class Invocation:
         self._end("abandoned")
 
     def disown(self) -> None:
-        """Do not record the call: this process is a fork, and its parent records it."""
+        """Do not record the call in this process, which is a fork: the parent process records it."""
         self._ending.acquire(blocking=False)
         self._unsettled = None
         if self.trace_cost is not None:
@@ -365,8 +365,8 @@ class Invocation:
                 nested_responses_of(enclosing).add_nested_result(result)
 
     def _end(self, outcome: StreamOutcome, *, result: object = None, error: BaseException | None = None) -> None:
-        """End the call, unless it has ended. If the garbage collector closes a coroutine, the background thread ends
-        it.
+        """End the call, unless it has ended. If the garbage collector closes its coroutine, the background thread does
+        this.
         """
         duration = perf_counter() - self.started
         is_collected = isinstance(error, GeneratorExit)
@@ -379,8 +379,8 @@ class Invocation:
                 BACKGROUND.submit(partial(self._complete, duration, outcome, result=result, error=error))
             else:
                 self._complete(duration, outcome, result=result, error=error)
-        except BaseException:  # raised by a signal handler of the application: the call is recorded first
-            self._ending.acquire(blocking=False)  # it may have been raised before the line above ran
+        except BaseException:  # a signal handler of the application raised: record the call, then pass the exception on
+            self._ending.acquire(blocking=False)  # the handler may have run before the `acquire` above
             if not is_collected and (not self._is_finished or self._span.is_recording()):
                 self._complete(duration, outcome, result=result, error=error)
             raise
@@ -388,8 +388,8 @@ class Invocation:
     def _complete(
         self, duration: float | None, outcome: StreamOutcome, *, result: object, error: BaseException | None
     ) -> None:
-        """Read the finished call and end its span. A failed attempt of a route may wait for the Router's decision
-        first.
+        """Read the finished call and end its span. The span of a route's failed attempt is ended later, if the Router
+        has yet to decide on a cooldown.
         """
         if self._unsettled is not None:
             self.settle_attempt()
@@ -407,7 +407,7 @@ class Invocation:
                 route._unsettled = partial(self._finish_settled, call)  # noqa: SLF001 - same class
                 return
             self._finish(call)
-        except Exception as fault:  # as in a guard
+        except Exception as fault:  # must not reach the application
             log_fault("ending a span", fault)
         self._release()
 
@@ -432,8 +432,8 @@ class Invocation:
             enclosing.nested.add_nested_response(call.response)
 
     def _release(self) -> None:
-        """Release the objects of the application and of LiteLLM. The context of the call refers to this invocation and
-        this invocation to the context; without this method, only the garbage collector would free the objects.
+        """Release the objects of the application and of LiteLLM. The call's context and this invocation refer to each
+        other. This breaks the reference cycle, so that the objects are freed without the garbage collector.
         """
         self.context = self._outer_context = self.chunks = self._finalizer = None
         self._route = self._route_attempt = self._enclosing_call = None

@@ -2,8 +2,8 @@
 
 `NestedResponses` has the usage and cost of a call for which LiteLLM made several requests, or nested calls.
 
-Each token is recorded on exactly one span, so that sums over spans are what the providers billed. Two cases are
-distinguished:
+Each token is recorded on exactly one span, so that sums over spans are what the providers billed. Two kinds of further
+calls inside a call are distinguished:
 
 - Steps. LiteLLM continues a call by calling itself: it translates the request, retries it, or runs a tool and sends a
   further request. It passes its logging object on and logs one call. Every response belongs to the call, whose usage
@@ -42,24 +42,24 @@ if TYPE_CHECKING:
 
 
 CURRENT = create_key("agentops_otel_litellm.invocation")
-"""The key of an OpenTelemetry context for the current invocation, which may have ended."""
+"""The context key of the current invocation. Its call may have ended."""
 _SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
-"""The key of an invocation's context for the span that was current outside of all invocations."""
+"""The context key of the span that was current before the outermost traced call."""
 SUPPRESSING: dict[str, object] = {}
-"""The entries of a model call's context that suppress other instrumentations, so that the call has one span.
-`patching/other_instrumentations.py` adds them.
+"""The context entries that suppress other instrumentations during a model call, so that the call has one span.
+`patching/other_instrumentations.py` fills this dictionary.
 """
 
 
 def invocation_in(context: Mapping[str, object]) -> Invocation | None:
-    """The current invocation of a context, if its call has not ended."""
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+    """The current invocation of a context; `None` if there is none, or if its call has ended."""
+    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
     return None if invocation is None or invocation.has_ended() else invocation
 
 
 def call_in(context: Mapping[str, object]) -> Invocation | None:
-    """The current invocation of a model call in a context, if the call has not ended."""
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+    """The current invocation of a context, if it is a call of a model that has not ended; otherwise `None`."""
+    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
     return None if invocation is None or not invocation.calls_a_model or invocation.has_ended() else invocation
 
 
@@ -79,26 +79,28 @@ def is_suppressed(context: Mapping[str, object]) -> bool:
 
 
 def outside_of_calls(context: Context) -> Context:
-    """Return the context in which the current span is not the span of a call, but the span that was current before."""
+    """Return `context` with a current span that is not the span of a traced call, as `span_outside` finds it."""
     span = span_outside(context)
     return context if span is get_current_span(context) else set_span_in_context(span, context)
 
 
 def span_outside(context: Context) -> Span:
-    """The current span of a context; if that is the span of a call, the span that was current before."""
+    """The current span of a context. If that is the span of a traced call, the span that was current before the
+    outermost traced call.
+    """
     current = get_current_span(context)
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
     if invocation is None or not invocation.has_span_id_of(current):
         return current
-    span: Span = context.get(_SPAN_OUTSIDE, INVALID_SPAN)  # type: ignore[assignment]  # nothing else is put there
+    span: Span = context.get(_SPAN_OUTSIDE, INVALID_SPAN)  # type: ignore[assignment]  # always a span
     return span
 
 
 def context_of(invocation: Invocation, span: Span, context: Context) -> Context:
     """The context in which LiteLLM runs for a call that was made in `context`.
 
-    The call's span is the current one. In a call of a model, other instrumentations are suppressed; entries that the
-    application has made are kept.
+    The call's span is the current span. In a call of a model, other instrumentations are suppressed, unless the
+    application has set the same entries of the context.
     """
     suppressing = SUPPRESSING if invocation.calls_a_model else {}
     inside = {**suppressing, **set_span_in_context(span, context)}
@@ -109,27 +111,28 @@ def context_of(invocation: Invocation, span: Span, context: Context) -> Context:
 
 
 RecordFailure = Callable[[Exception, "Mapping[str, object]"], None]
+"""A function that records a failed attempt, from the exception and the arguments of LiteLLM's function."""
 
 _STEP = create_key("agentops_otel_litellm.step")
 _RECORDING_RESULT = guard("recording one of several results")
 _TOTAL_COUNTS = frozenset({"input", "output", "total"})
-"""Counts whose sum is known only if every response has the count. The other counts are parts of these."""
+"""The totals of a usage. The other counts, such as `cache_read`, are parts of these."""
 
 
 @dataclass(slots=True)
 class _OwnResult:
-    """A result of the traced call itself, not of a call that LiteLLM makes inside it."""
+    """A result of the traced call itself, not of a nested call, which has its own span."""
 
     api_format: readers.ApiFormat
     result: object
-    """The response, or the reader of a stream's chunks."""
+    """The response, or the accumulator of a stream's chunks."""
     facts: ResponseFacts | None = None
     is_rejected: bool = False
     """Whether LiteLLM has rejected the result, and may retry."""
 
 
 class NestedResponses:
-    """The results of one call, and the results of nested calls, which LiteLLM may return instead."""
+    """The results of one call, and the results of its nested calls, which LiteLLM may return in their place."""
 
     __slots__ = (
         "_invocation",
@@ -147,13 +150,14 @@ class NestedResponses:
         self._invocation = invocation
         self._own: list[_OwnResult] = []
         self._nested_results: list[Callable[[], object]] = []
-        """References to the results of nested calls, weak so that a stream is collected as without tracing."""
+        """References to the results of nested calls. They are weak, so that a dropped stream can be collected."""
         self._nested_ids: set[str] = set()
         """The response ids of nested calls."""
         self._is_result_nested = False
+        """Whether the application receives the result of a nested call."""
         self.steps: set[Step] = set()
-        """The steps in progress. If there is one when the call ends, it is in a thread that LiteLLM did not wait for,
-        and its result has not been received yet. (A counter would not be thread-safe.)
+        """The steps in progress; a set, because a counter would not be thread-safe. A step that is in progress when the
+        call ends runs in a thread that LiteLLM did not wait for, so its result is unknown.
         """
         self.is_replaced = False
         """Whether LiteLLM returned a different result instead of one of the call's own results."""
@@ -162,11 +166,12 @@ class NestedResponses:
         call has ended.
         """
         self.latest_at: float | None = None
-        """When the latest result was received, if LiteLLM has sent no other request since."""
+        """When the latest result was received; `None` if LiteLLM has sent a further request since."""
 
     def add(self, api_format: readers.ApiFormat, result: object) -> None:
-        """Add a result that LiteLLM has received. Several results are read at once, because LiteLLM may change them
-        later.
+        """Add a result that LiteLLM has received, unless it is the result of a nested call.
+
+        If there are several results, they are read immediately, because LiteLLM may change them later.
         """
         if self.is_of_nested_call(result):
             return
@@ -190,7 +195,7 @@ class NestedResponses:
             self._nested_ids.add(id_)
 
     def add_nested_response(self, response: Response | None) -> None:
-        """Add the response of a nested call, which is read from its result when the nested call has ended."""
+        """Add the response id of a nested call that has ended. For a stream, the id is known only then."""
         if response is not None and response.id is not None:
             self._nested_ids.add(response.id)
 
@@ -210,43 +215,48 @@ class NestedResponses:
 
     @property
     def has_latest(self) -> bool:
-        """Whether LiteLLM's current result was added already, at the end of a step."""
+        """Whether the result that LiteLLM is processing was added already, at the end of a step."""
         return bool(self._own) and not self._own[-1].is_rejected
 
     def set_result(self, result: object) -> None:
-        """Set the result that the application receives."""
+        """Set the result that the application receives, to find out whether it is the result of a nested call."""
         self._is_result_nested = self.is_of_nested_call(result)
 
     def set_final_result(self, api_format: readers.ApiFormat, result: object) -> None:
         """Set the result that the application receives, which is not a stream.
 
-        If the latest result was rejected, this result is added as well, because LiteLLM has retried without a step.
+        If the latest result was rejected, this one is from a retry without a step, which has not been added yet.
         """
         self.set_result(result)
         if self._own and self._own[-1].is_rejected:
             self.add(api_format, result)
 
     def combine(self, last: ResponseFacts, *, failed: bool) -> ResponseFacts:
-        """Return the facts to record for the call. `last` was read from the result that the application receives."""
+        """Return the response, usage and cost to record for the call.
+
+        `last` was read from the result that the application receives. `failed` is whether the call has failed, so that
+        the application receives no result.
+        """
         response = last[0]
         is_nested = self._is_result_nested or (response is not None and response.id in self._nested_ids)
-        if self.steps:
+        if self.steps:  # the result of a step is unknown, and so are the sums
             return response, None, None
+        # If the call has only the result that the application receives, there is nothing to sum.
         if not self._own or not (self.is_replaced or failed or len(self._own) > 1):
             self.is_answered_by_nested_call = is_nested
             return (response, None, None) if is_nested else last
         for own in self._own:
             self._read_own(own, at_end=True)
-        nested = [own.facts for own in self._own if own.facts is not None]
-        billed = [facts for facts in nested if not _is_cached(facts)]
+        all_facts = [own.facts for own in self._own if own.facts is not None]
+        billed = [facts for facts in all_facts if not _is_cached(facts)]
         return (
-            nested[-1][0] if is_nested else response,
+            all_facts[-1][0] if is_nested else response,
             _sum_of_usages([usage for _, usage, _ in billed]),
             _sum_of_costs([cost for *_, cost in billed]),
         )
 
     def release_streams(self) -> None:
-        """Release LiteLLM's streams. The readers copy what they need at the end."""
+        """Release LiteLLM's streams. The accumulators of their chunks keep what is read at the end of the call."""
         for own in self._own:
             if readers.is_chunks(own.result):
                 own.result.release()
@@ -260,8 +270,8 @@ class NestedResponses:
 class Step:
     """A block in which LiteLLM continues a call by calling one of its own functions.
 
-    The result of that function is added to the results inside the call, unless a step within this step has added the
-    same result.
+    The result of that function is added to the `NestedResponses` of the call, unless a step within this step has added
+    the same result.
     """
 
     __slots__ = (
@@ -303,14 +313,15 @@ class Step:
             self._invocation.nested.steps.discard(self)
         if isinstance(error, Exception):
             self._record_failure(error, self._kwargs)
-        self._context, self._token, self._kwargs = None, None, {}  # the context refers to the step
+        # The context refers to this step, so this breaks a reference cycle.
+        self._context, self._token, self._kwargs = None, None, {}
 
     def add_result(self, result: object) -> None:
-        """Add the result of the function to the results inside the call."""
-        nested = self._invocation.nested  # `None` after the call has ended, if LiteLLM did not wait for this step
+        """Add the result of the step's function to the results of the call."""
+        nested = self._invocation.nested  # `None` if the call has ended, because LiteLLM did not wait for this step
         if nested is not None and self._api_format.counts_tokens and not self._has_result:
             with _RECORDING_RESULT:
-                if isinstance(result, CoroutineType):
+                if isinstance(result, CoroutineType):  # the outer function that awaits it has the result
                     return
                 nested.add(self._api_format, result)
                 self._mark_outer_steps()
@@ -319,14 +330,16 @@ class Step:
         return self._invocation is invocation
 
     def add_replaced(self, result: object) -> None:
-        """Add a result that the application does not receive."""
+        """Add a result that LiteLLM replaces or rejects, unless a step within this step has added it."""
         if not self._has_result:
             nested_responses_of(self._invocation).add_replaced(self._api_format, result)
         self._has_result = True
         self._mark_outer_steps()
 
     def _mark_outer_steps(self) -> None:
-        """Mark the steps around this step, whose functions return the same result, so that it is added only once."""
+        """Mark the steps around this step as having a result. Their functions return the same result, so that it would
+        be added several times.
+        """
         step = self._outer_step
         while step is not None:
             step._has_result = True  # noqa: SLF001 - same class
@@ -334,24 +347,25 @@ class Step:
 
 
 def step_in(context: Mapping[str, object], invocation: Invocation) -> Step | None:
-    """The current step of the invocation's call in a context, if there is one."""
+    """The current step in a context, if it is a step of the invocation's call; otherwise `None`."""
     step = context.get(_STEP)
     return step if isinstance(step, Step) and step.is_of(invocation) else None
 
 
 def nested_responses_of(invocation: Invocation) -> NestedResponses:
-    """The results inside the call, from now on: the call has several responses, or other calls inside it."""
+    """The `NestedResponses` of the invocation. They are created at the first further call or result inside the call."""
     if invocation.nested is None:
         invocation.nested = NestedResponses(invocation)
     return invocation.nested
 
 
 def _readable(api_format: readers.ApiFormat, result: object) -> object:
-    """The reader of a stream's chunks, or the response itself."""
+    """The accumulator of a stream's chunks, or the response itself."""
     return api_format.chunks(result) if readers.is_stream(result) else result
 
 
 def _reference(thing: object) -> Callable[[], object]:
+    """A weak reference; for an object that cannot be referenced weakly, a function that returns it."""
     try:
         return ref(thing)
     except TypeError:  # for instance a dict
@@ -364,7 +378,11 @@ def _is_cached(facts: ResponseFacts) -> bool | None:
 
 
 def _sum_of_usages(usages: list[Usage | None]) -> Usage | None:
-    """The sum of the usages; `None` if one of them is unknown."""
+    """The sum of the usages; `None` if one of them is unknown, or if there are none.
+
+    A total that one of the usages lacks is left out, because the sum would be too low. A missing part of a total, such
+    as `cache_read`, counts as 0, because many providers omit a part that is 0.
+    """
     known = [vars(usage) for usage in usages if usage is not None]
     if not known or len(known) < len(usages):
         return None
@@ -379,7 +397,9 @@ def _sum_of_usages(usages: list[Usage | None]) -> Usage | None:
 
 
 def _sum_of_costs(costs: list[Cost | None]) -> Cost | None:
-    """The sum of the costs; `None` if one of them is unknown or 0."""
+    """The sum of the costs; `None` if there are none, or if one of them is unknown. A cost of 0 is unknown, too,
+    because LiteLLM may report 0 if it has no price.
+    """
     known = [cost for cost in costs if cost is not None]
     if not known or len(known) < len(costs) or not all(cost.total for cost in known):
         return None

@@ -1,13 +1,13 @@
 """TracedStream: the wrapper of a LiteLLM stream that records how the application reads it.
 
-A traced stream offers exactly what LiteLLM's stream offers, so that an application neither misses anything nor relies
-on something that works only with tracing.
+A traced stream has exactly the attributes and methods of LiteLLM's stream, so that an application behaves the same with
+and without tracing.
 
-- Attributes are read from LiteLLM's stream, including `__class__` and other attributes that every object has, so
-  `isinstance` and pickling see LiteLLM's class.
-- Python looks up operators, `len()` and iteration in the class. So each class of LiteLLM's streams has a traced class
-  with the same special methods.
-- Iteration, closing, leaving a `with` block, and dropping the stream are traced.
+- Attributes are read from LiteLLM's stream, including those that every object has, such as `__class__`. So `isinstance`
+  and pickling find LiteLLM's class.
+- Python looks up the methods for operators, `len()` and iteration in the class, not in the object. So for each class of
+  LiteLLM's streams, a traced class with the same special methods is created.
+- Iteration, closing, leaving a `with` block, and dropping the stream are recorded.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ _FORWARDED = frozenset(
 
 
 class Running:
-    """A block in which LiteLLM runs for a call. Threads and tasks may share a stream, so each block has its own
-    object.
+    """A block (`with Running(invocation):`) in which LiteLLM runs for a call, and the call's span is the current span.
+
+    Each block needs a new object, because several threads or tasks may read one stream at the same time.
     """
 
     __slots__ = ("_invocation", "_token")
@@ -71,7 +72,9 @@ class Running:
 
 
 class Handle:
-    """An object that all wrappers of one stream share. When it is collected, nobody can read the stream any more."""
+    """An object that all wrappers of one stream share. When Python frees it, nobody can read the stream any more, and
+    the call is ended.
+    """
 
     __slots__ = ("_invocation",)
 
@@ -79,7 +82,7 @@ class Handle:
         self._invocation = invocation
 
     def __del__(self) -> None:
-        invocation = getattr(self, "_invocation", None)  # missing if `__init__` was interrupted
+        invocation = getattr(self, "_invocation", None)  # missing if a signal handler interrupted `__init__`
         if invocation is not None:
             invocation.drop_stream()
 
@@ -107,7 +110,7 @@ class TracedStream:
         delattr(_parts(self)[0], name)
 
     def __copy__(self) -> object:
-        """Wrap a copy too, as one more wrapper of the stream. `copy.copy` looks this method up in the class."""
+        """Copy LiteLLM's stream and wrap the copy, with the same handle. `copy.copy` finds this method in the class."""
         stream, invocation, handle = _parts(self)
         copied = copy(stream)
         return traced_stream(copied, invocation, handle) if readers.is_stream(copied) else copied
@@ -152,11 +155,11 @@ class TracedStream:
 
 
 _parts: Callable[[TracedStream], tuple[Any, Invocation, Handle]] = TracedStream.__dict__["_parts"].__get__
-"""LiteLLM's stream, the invocation and the handle of a traced stream, without its `__getattribute__`."""
+"""Function: traced stream → LiteLLM's stream, the invocation, the handle. It bypasses `__getattribute__`."""
 
 
 def traced_stream(stream: object, invocation: Invocation, handle: Handle | None = None) -> TracedStream:
-    """Return the wrapper of `stream`. If a traced stream returned it, `handle` is the handle of that traced stream."""
+    """Return a wrapper of `stream`. If a method of a traced stream returned `stream`, pass that stream's `handle`."""
     kind = type(stream)
     present = {name for base in kind.__mro__ for name in vars(base)} & _OFFERED
     disabled = frozenset(name for name in present if getattr(kind, name) is None)
@@ -177,20 +180,22 @@ def _traced_class(
     disabled: frozenset[str],
     module: str,
     qualified_name: str,
-    referable: bool,  # noqa: FBT001 - a part of the key
+    has_weak_references: bool,  # noqa: FBT001 - a part of the cache's key
 ) -> type[TracedStream]:
-    """Return a class with the traced or forwarded methods that a class of streams offers, under that class's name.
+    """Return the class of traced streams for one class of LiteLLM's streams.
 
-    The name appears in error messages. The class itself is not the key, because LiteLLM's Router makes a new one for
-    each call.
+    `offered` are the special methods of LiteLLM's class; `disabled` are those that it sets to `None`. The traced class
+    has the `module` and the `qualified_name` of LiteLLM's class, because they appear in error messages. LiteLLM's class
+    itself is not an argument: the Router creates a new class for each call, so the cache would never have it.
     """
     methods = {name: _TRACED.get(name) or _forwarding(name) for name in offered}
-    names = {"__module__": module, "__qualname__": qualified_name, "__slots__": ("__weakref__",) if referable else ()}
+    slots = ("__weakref__",) if has_weak_references else ()
+    names = {"__module__": module, "__qualname__": qualified_name, "__slots__": slots}
     return type(qualified_name.rpartition(".")[2], (TracedStream,), {**methods, **dict.fromkeys(disabled), **names})
 
 
 def _forwarding(name: str) -> Method:
-    """Return a method that calls the method of LiteLLM's stream."""
+    """Return a special method of a traced stream that calls the method of LiteLLM's stream."""
 
     def forwarded(self: TracedStream, *args: object, **kwargs: object) -> object:
         stream = _parts(self)[0]
@@ -201,18 +206,17 @@ def _forwarding(name: str) -> Method:
 
 
 def _compared(self: TracedStream, name: str, other: object) -> bool:
+    """Compare LiteLLM's stream with `other`, or with LiteLLM's stream of `other` if that is a traced stream."""
     stream = _parts(self)[0]
     result: bool = _special_method(stream, name)(unwrapped(other))
     return result
 
 
 def _special_method(stream: object, name: str) -> Method:
-    """The method as Python looks it up for an operator: in the class, and bound by what it is there.
-
-    That need not be a function. A mock's takes no `self`.
-    """
+    """The special method of LiteLLM's stream, looked up and bound as Python does it for an operator: in the class."""
     kind = type(stream)
     method = next(vars(base)[name] for base in kind.__mro__ if name in vars(base))
+    # Any object can be the method. Only a descriptor, such as a function, is bound; a mock is called without `self`.
     bind = getattr(type(method), "__get__", None)
     bound: Method = method if bind is None else bind(method, stream, kind)
     return bound
@@ -222,7 +226,7 @@ def _special_method(stream: object, name: str) -> Method:
 
 
 def _iterator(self: TracedStream, iterator: object) -> object:
-    """Wrap an iterator that the stream returned. Most of LiteLLM's streams return themselves."""
+    """The iterator for the application. Most of LiteLLM's streams return themselves; another stream is wrapped."""
     stream, invocation, handle = _parts(self)
     if iterator is stream:
         return self
@@ -281,12 +285,14 @@ def _record_chunk(invocation: Invocation, token: Token[Context] | None, chunk: o
         if len(times.latest_times) > times.MAX_EXACT:
             times.summarise()
         chunks.add(chunk, now)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault("reading a chunk", fault)
 
 
 def _traced_resume(self: TracedStream, resume: Method) -> Method:
-    """Trace `send`, `throw`, `asend` or `athrow` of a generator, which return the next chunk."""
+    """Trace `send`, `throw`, `asend` or `athrow` of a generator, which return the next chunk. Methods with these names
+    of any other object are returned unchanged.
+    """
     stream, invocation, _handle = _parts(self)
     if isinstance(stream, GeneratorType):
 
@@ -322,7 +328,7 @@ def _traced_resume(self: TracedStream, resume: Method) -> Method:
 
 
 def _traced_iterate(self: TracedStream, iterate: Method) -> Method:
-    """Trace a method that returns an iterator, such as `aiter_bytes`."""
+    """Trace `aiter_bytes`, which returns an iterator of chunks."""
 
     @wraps(iterate)
     def traced_iterate(*args: object, **kwargs: object) -> object:
@@ -342,7 +348,7 @@ def _traced_close(self: TracedStream, close: Method) -> Method:
     def traced_close(*args: object, **kwargs: object) -> object:
         with Running(invocation):
             result = close(*args, **kwargs)
-        if inspect.isawaitable(result):
+        if inspect.isawaitable(result):  # the stream is closed when this is awaited
             return _await_close(self, result)
         invocation.close()
         return result
@@ -351,7 +357,10 @@ def _traced_close(self: TracedStream, close: Method) -> Method:
 
 
 async def _await_close(self: TracedStream, closing: Awaitable[Result]) -> Result:
-    """Await the end of a stream. The reference to the wrapper keeps the stream from being recorded as dropped."""
+    """Await the closing of a stream, then end its call.
+
+    Meanwhile `self` keeps the handle alive, so that the stream is not recorded as dropped.
+    """
     invocation = _parts(self)[1]
     with Running(invocation):
         result = await closing
@@ -397,12 +406,13 @@ _TRACED: dict[str, Method] = {
     "__aenter__": _aenter,
     "__aexit__": _aexit,
 }
-"""Traced methods that Python looks up in the class of a stream."""
+"""Special methods that are traced → their implementation in a traced class."""
 _TRACED_CALLS: dict[str, Callable[[TracedStream, Method], Method]] = {
     "close": _traced_close,
     "aclose": _traced_close,
     "aiter_bytes": _traced_iterate,
     **dict.fromkeys(("send", "throw", "asend", "athrow"), _traced_resume),
 }
-"""Other traced methods → the function that wraps LiteLLM's method."""
+"""Other methods that are traced → the function that wraps LiteLLM's method."""
 _OFFERED = _FORWARDED | _TRACED.keys()
+"""Special methods that a traced class has if LiteLLM's class has them."""

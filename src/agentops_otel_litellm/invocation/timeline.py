@@ -1,4 +1,4 @@
-"""What happens in the course of a call: LiteLLM's attempts at it, and the chunks of its stream, with their times."""
+"""The attempts of a call and the chunks of its stream, with their times."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNKNOWN_TARGET, _NO_ROUTING = Target(), Routing()
 
 
 class RunningAttempt:
-    """An attempt that may not have ended. Times are seconds on the monotonic clock."""
+    """An attempt, in progress or ended. Times are seconds on the monotonic clock."""
 
     __slots__ = ("began", "ended", "failure", "from_cache", "routing", "sent_request", "target")
 
@@ -38,10 +38,10 @@ class RunningAttempt:
         routing: Routing = _NO_ROUTING,
     ) -> None:
         self.began = began
-        """When LiteLLM sent a request to the provider, or when the attempt failed if it sent none."""
+        """When LiteLLM sent the request to the provider. If it sent none: when the attempt failed."""
         self.ended: float | None = None
         self.sent_request = sent_request
-        """Whether LiteLLM sent a request to the provider."""
+        """Whether LiteLLM sent a request to the provider before the attempt ended."""
         self.target = target
         self.routing = routing
         self.failure: Failure | None = None
@@ -50,7 +50,7 @@ class RunningAttempt:
 
 
 class AttemptTracker:
-    """LiteLLM's attempts at a call. The attempts of a route are calls, which have spans of their own.
+    """The attempts of a call. Each attempt of a route is itself a call, with its own span.
 
     An attempt begins when LiteLLM sends a request to a provider, and ends when it fails or the call ends. LiteLLM may
     send several requests in one attempt, for instance to upload a file first.
@@ -63,8 +63,8 @@ class AttemptTracker:
         self._current: RunningAttempt | None = None
         """The attempt that has not ended, if there is one."""
         self._errors: list[BaseException] = []
-        """The exceptions that ended attempts. An exception passes through several wrapped functions of LiteLLM, but is
-        recorded only once.
+        """The exceptions that ended attempts. An exception passes through several wrapped functions of LiteLLM, so it
+        is looked up here to record the failure only once.
         """
 
     @property
@@ -73,21 +73,23 @@ class AttemptTracker:
         return self._current is not None
 
     def begin(self) -> None:
-        """Begin an attempt, unless one is open, because LiteLLM sends a request to a provider."""
+        """Begin an attempt when LiteLLM sends a request to a provider. If an attempt is open, the request is a part of
+        it.
+        """
         if self._current is None:
             self._current = RunningAttempt(perf_counter())
             self._attempts.append(self._current)
 
     def end(self, at: float, target: Target) -> None:
-        """End the open attempt, if there is one, as successful: LiteLLM makes a further request."""
+        """End the open attempt, if there is one, as successful, although the call goes on with a further request."""
         if self._current is not None:
             self._current.ended, self._current.target = at, target
             self._current = None
 
     def fail(self, error: BaseException, at: float, target: Target, failure: Failure | None = None) -> None:
-        """End the open attempt, or add one that failed before LiteLLM sent a request.
+        """End the open attempt as failed. If none is open, add an attempt that failed before LiteLLM sent a request.
 
-        `failure` describes the error; without it, it is read from the error.
+        `failure` describes `error`. If it is `None`, it is read from `error`.
         """
         failure = failure or readers.read_failure(error)
         failed = self._current
@@ -99,8 +101,10 @@ class AttemptTracker:
         self._errors.append(error)
 
     def add_mapped_error(self, error: BaseException, original: object, at: float, target: Target) -> None:
-        """Record `error`, to which LiteLLM has mapped the exception `original`. If an attempt is open, `error` ends it.
-        If `original` has ended the attempt, `error` is added to the exceptions of that attempt.
+        """Record `error`, the exception of LiteLLM to which LiteLLM has mapped the exception `original`.
+
+        If an attempt is open, `error` ends it. If `original` has ended an attempt, `error` stands for the same failure,
+        so that it ends no further attempt.
         """
         if self.is_open:
             self.fail(error, at, target)
@@ -108,9 +112,10 @@ class AttemptTracker:
             self._errors.append(error)
 
     def fail_nested(self, error: BaseException, parameters: Mapping[str, object], target: Target) -> None:
-        """Record that an attempt failed which LiteLLM made by calling itself, and which raised `error`.
+        """Record a failed attempt that LiteLLM made by calling one of its own functions, which raised `error`.
 
-        If it raised before it sent a request, the target is read from the `parameters` of that call.
+        If the function sent no request, `target` is of an earlier attempt, so the target is read from `parameters`, the
+        arguments of the function.
         """
         now = perf_counter()
         if self.is_open:
@@ -128,16 +133,16 @@ class AttemptTracker:
         self._errors.clear()
 
     def add(self, began: float, target: Target, routing: Routing) -> RunningAttempt:
-        """Add an attempt that is a call of its own, and return it. The caller sets its end and its failure."""
+        """Add an attempt of a route, and return it. The attempt's own call sets its end and its failure."""
         attempt = RunningAttempt(began, target=target, routing=routing)
         self._attempts.append(attempt)
         return attempt
 
     def finish(self, started: float, ended: float, target: Target, failure: Failure | None) -> Attempts | None:
         """Return all attempts of the finished call; `None` if there are none, for instance because the response was
-        cached.
+        cached. The times are on the monotonic clock. `target` and `failure` are those of the call.
         """
-        if self._current is not None:
+        if self._current is not None:  # the last attempt ends with the call
             self._current.ended, self._current.target, self._current.failure = ended, target, failure
         made: list[Attempt] = []
         for each in self._attempts:
@@ -158,19 +163,18 @@ class AttemptTracker:
 
 
 NO_ATTEMPTS = AttemptTracker()
-"""The attempts of a call whose objects were released."""
+"""Replaces the attempts of a call after its end, so that their objects can be freed."""
 
 
 def add_to_route(invocation: Invocation, route: Invocation) -> RunningAttempt | None:
-    """Add a call to the attempts of the route around it, if it is a call of one of the Router's deployments.
+    """Add a call of one of the Router's deployments to the attempts of its route, and return the attempt.
 
-    Other calls inside a route, for instance a call that chooses a deployment, have no id of a deployment. If an earlier
-    attempt waits for the Router's decision on a cooldown, it is ended: the decision was that there is none.
+    Return `None` for any other call inside the route, for instance a call of a model that chooses the deployment.
     """
     routing = read_routing(invocation)
-    if routing is None or routing.model_id is None:
+    if routing is None or routing.model_id is None:  # not a call of a deployment
         return None
-    route.settle_attempt()
+    route.settle_attempt()  # the Router makes a new attempt, so it has set no cooldown after the last one
     return route.attempts.add(invocation.started, read_target(invocation), routing)
 
 
@@ -178,13 +182,13 @@ def add_to_route(invocation: Invocation, route: Invocation) -> RunningAttempt | 
 
 
 class ChunkTimes:
-    """The times of the latest chunks, in seconds on the monotonic clock, and a summary of the gaps between earlier
-    chunks.
+    """The times of a stream's latest chunks, in seconds on the monotonic clock, and a histogram of the gaps between the
+    earlier chunks.
 
-    The gaps of a short stream are exact. The gaps of a longer stream are sorted into bands, each 2.2 % wide, of which
-    only the number and the sum are stored, and every gap of a band has the mean of the band. The number of all gaps,
-    their sum and the longest gap stay exact. The bounds of the buckets of the conventions' histograms, 10 ms times
-    powers of two, are bounds of bands as well, so each gap is counted in its correct bucket.
+    The gaps of a short stream are exact. The gaps of a longer stream are sorted into bands, each 2.2 % wide. A band
+    stores only the number and the sum of its gaps, and each of its gaps is reported as their mean. The number of all
+    gaps, their sum and the longest gap stay exact. Each bucket bound of the metrics' histograms, 10 ms times a power of
+    two, is also the bound of a band. So each gap is counted in the correct bucket.
     """
 
     MAX_EXACT = 1_024
@@ -194,7 +198,9 @@ class ChunkTimes:
 
     def __init__(self) -> None:
         self.latest_times = array("d")
-        """The times that are not summarised. Whoever appends a time calls `summarise` beyond `MAX_EXACT` times."""
+        """The times whose gaps are not in bands yet. Code that appends a time must call `summarise` if there are more
+        than `MAX_EXACT`.
+        """
         self._first: float | None = None
         self._bands: dict[int, _Band] = {}
         self._summarised_count = 0
@@ -218,13 +224,13 @@ class ChunkTimes:
         return self.latest_times[-1] if self.latest_times else None
 
     def gaps(self) -> Mapping[float, int]:
-        """Return gap in seconds → number of such gaps. Call it after the last `add`."""
+        """Return the histogram: gap in seconds → number of such gaps. Call it after the last `add`."""
         if not self._bands:
             return Counter(self._exact_gaps())
         self.summarise()
         gaps: Counter[float] = Counter()
         *others, last = (self._bands[index] for index in sorted(self._bands))
-        for band in (*others, last.without(self._longest)):
+        for band in (*others, last.without(self._longest)):  # the longest gap is added below, with its exact value
             if band.count:
                 gaps[band.total / band.count] += band.count
         gaps[self._longest] += 1
@@ -267,4 +273,4 @@ class _Band:
 _BASE_GAP = 0.01
 _BANDS_PER_DOUBLING = 32
 _MIN_GAP = _BASE_GAP / 2**10
-"""About 10 µs: all shorter gaps are in one band. There are 900 bands from here to an hour."""
+"""About 10 µs: all shorter gaps are in one band. From here to an hour, there are 900 bands."""

@@ -1,1 +1,1 @@
-"""The functions of LiteLLM that are replaced, and the replacements."""
+"""The patch points: the functions of LiteLLM that are replaced, and their replacements."""

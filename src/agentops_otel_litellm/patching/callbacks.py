@@ -1,14 +1,13 @@
-"""LiteLLM's callbacks: the context in which they run, and the backstop, which records calls that only LiteLLM's logging
-reports. Threads that LiteLLM starts for a call get the context of the call here, too.
+"""The context of LiteLLM's callbacks and threads, and the backstop, which records calls from LiteLLM's logging.
 
-Callbacks are the application's code. A model call that a callback makes is a separate call, so this package and other
-instrumentations record it as one. A callback that writes to the current span must not write to the span of the traced
-call.
+Callbacks are the application's code. If a callback calls a model, that is a separate call, which this package and
+other instrumentations record. If a callback writes to the current span, it must not change the span of the traced call.
 
-The backstop records the span of a call that no patched function traced, from LiteLLM's logging at its end. There are
-such calls because an application can have a reference to a LiteLLM function that was not patched when the application
-imported it, and because the proxy's pass-through endpoints call none of LiteLLM's functions. The span is created when
-the call has ended, so it has no child spans.
+Threads that LiteLLM starts for a call run in the context of the call.
+
+The backstop records calls that no patched function has traced. There are two kinds of them: an application may have
+imported a function of LiteLLM before it was patched, and the proxy's pass-through endpoints call none of LiteLLM's
+functions. LiteLLM logs such a call when it has ended. Only then is its span created, so the span has no child spans.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _SETTING_CONTEXT = guard("setting the context of callbacks")
 
 
 class ApplicationContext:
-    """A block in which LiteLLM runs callbacks, perhaps during a call. The context is that of the application."""
+    """A block in which LiteLLM runs callbacks. During a call, the context is replaced by `_application_context`."""
 
     __slots__ = ("_context", "_token")
 
@@ -75,7 +74,9 @@ class ApplicationContext:
 
 
 class OutsideCalls(ApplicationContext):
-    """A block in which LiteLLM's own OpenTelemetry callbacks run: the current span is the application's, or none."""
+    """A block in which LiteLLM's OpenTelemetry callbacks run. The current span is not that of a traced call, but the
+    span that was current before the outermost traced call, if there was one.
+    """
 
     __slots__ = ()
 
@@ -85,10 +86,12 @@ class OutsideCalls(ApplicationContext):
 
 
 def _application_context(context: Context) -> Context:
-    """The context in which the application's callbacks run: other instrumentations are not suppressed, and the current
-    span has the ids of the call's span, but cannot be changed.
+    """The context in which the application's callbacks run.
+
+    Other instrumentations are not suppressed. The current span has the ids of the call's span, so that spans of the
+    callback become its children, but the callback cannot change it.
     """
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
     if invocation is None:
         return context
     outside, span = without_suppression(context), get_current_span(context)
@@ -100,11 +103,10 @@ def _application_context(context: Context) -> Context:
 
 
 def wrap_otel_callback_method(method: Function) -> Function:
-    """Wrap a method with which LiteLLM's own OpenTelemetry callbacks record a call.
+    """Wrap a method with which one of LiteLLM's OpenTelemetry callbacks records a call.
 
-    These callbacks use the current span as the parent of their own span, or add their attributes to the current span.
-    The span of the traced call is not part of their export, so in these methods it is not the current span. In other
-    callbacks it is, so that calls which these callbacks make are its children.
+    These callbacks make the current span the parent of their own span, or add their attributes to it. They do not
+    export the span of the traced call, so it must not be the current span in these methods.
     """
     if inspect.iscoroutinefunction(method):
 
@@ -127,7 +129,9 @@ def wrap_otel_callback_method(method: Function) -> Function:
 
 
 def carry_context_to_function(run_async_function: Function) -> Function:
-    """Patch LiteLLM's function that runs a coroutine from synchronous code, on a thread if a loop is running."""
+    """Wrap LiteLLM's function that runs a coroutine from synchronous code, perhaps on a new thread, so that the
+    coroutine runs in the caller's context.
+    """
 
     @wraps(run_async_function)
     def traced_run_async_function(
@@ -148,14 +152,16 @@ def carry_context_to_function(run_async_function: Function) -> Function:
 
 
 def carry_context_to_completion(litellm: ModuleType) -> object:
-    """Patch the name `litellm` in a module that has thread pools call `litellm.completion`."""
+    """Replace the name `litellm` in a module that passes `litellm.completion` to a thread pool, so that the function
+    runs in the caller's context.
+    """
     return _ContextCarryingModule(litellm)
 
 
 class _ContextCarryingModule(ModuleProxy):
     """The module `litellm`, except that its `completion` runs in the context in which the attribute was read."""
 
-    # The proxy must not be equal to the module: `patches` distinguishes a replacement from its original by equality.
+    # wrapt's proxy would equal the module, but `wrapping.py` distinguishes replacement and original by equality.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
@@ -186,11 +192,13 @@ _RECORDING = guard("recording a call that was not traced")
 _READING_RESPONSE = guard("reading a logged response")
 _READING_USAGE = guard("reading a logged response's usage")
 _claims: dict[int, object] = {}
-"""Id of a logging object → the claim of the thread that records its call: an object of that thread."""
+"""Id of a logging object → a new object of the thread that is checking whether the call was recorded already."""
 
 
 def wrap_logging_handler(handler: Function) -> Function:
-    """Wrap a method with which LiteLLM logs the success or failure of a call, and runs callbacks."""
+    """Wrap a method with which LiteLLM logs the success or failure of a call. Its callbacks run in the application's
+    context. If the call was not traced, it is recorded.
+    """
     names = parameter_names(handler)[1:]
     since = time.time()
 
@@ -223,11 +231,13 @@ def wrap_logging_handler(handler: Function) -> Function:
 
 
 def _record_call(telemetry: Telemetry, logging: object, arguments: Mapping[str, Any], since: float) -> None:
-    """Record the span of a call that started after LiteLLM was instrumented. LiteLLM may log its end several times."""
+    """Record the span of an untraced call that has ended. `since` is when LiteLLM was instrumented, in seconds since
+    the epoch; earlier calls are not recorded.
+    """
     context, error = get_current(), arguments.get("exception")
-    if error is None and not readers.is_over(logging):
+    if error is None and not readers.is_over(logging):  # a part of a stream
         return
-    if not _claim(logging):
+    if not _claim(logging):  # LiteLLM may log the end of a call several times
         return
     timing = readers.logged_timing(logging, arguments.get("start_time"), arguments.get("end_time"))
     if timing is None or timing.started_at < since * 1e9 or not readers.was_made(logging):
@@ -248,12 +258,13 @@ def _record_call(telemetry: Telemetry, logging: object, arguments: Mapping[str, 
 
 
 def _claim(logging: object) -> bool:
-    """Mark the call as recorded. Return `False` if it was recorded already.
+    """Return whether the caller must record the call of this logging object, and mark the call as recorded.
 
-    It takes no lock, because a signal handler of the application can interrupt it and run LiteLLM's handlers.
+    The result is `False` if the call was recorded already, or if a different thread is in this function for the same
+    call. This takes no lock, because a signal handler of the application can interrupt it and run LiteLLM's handlers.
     """
     claim = object()
-    if _claims.setdefault(id(logging), claim) is not claim:  # atomic, so only one of concurrent claims succeeds
+    if _claims.setdefault(id(logging), claim) is not claim:  # atomic: only one of several threads stores its claim
         return False
     try:
         if logging in KNOWN:
@@ -265,7 +276,7 @@ def _claim(logging: object) -> bool:
 
 
 def _read_facts(invocation: Invocation, result: object, *, cache_hit: bool) -> ResponseFacts:
-    """Response, usage and cost. LiteLLM logs neither its attempts nor the timing of a stream."""
+    """Response, usage and cost of a call that LiteLLM has logged. It logs neither attempts nor the times of chunks."""
     api_format, logging = invocation.api_format, invocation.logging
     response: Response | None = None
     usage: Usage | None = None

@@ -1,4 +1,8 @@
-"""Hooks of the functions that LiteLLM calls inside a call. Each records one fact about the current invocation."""
+"""Hooks: wrappers of functions that LiteLLM calls inside a call. Each records one fact about the current call.
+
+The code of a hook before its `yield` runs before LiteLLM's function, and `yield` returns the function's result and
+exception (see `wrapping.py`). The rows of `patch_points.py` have the functions that each hook wraps.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +31,16 @@ _MARKING = guard("marking LiteLLM's logging object as known")
 
 @hook("recording LiteLLM's logging object", in_any_operation=True)
 def record_logging_object(invocation: Invocation) -> Recording:
-    """Record the logging object of a call, in which LiteLLM keeps the model, provider and cost that it resolves.
+    """Record LiteLLM's logging object of a call. LiteLLM stores the model, provider and cost in it.
 
-    An operation around calls, such as a route, has a logging object only if LiteLLM made it for the traced function
-    itself.
+    The wrapped function returns a tuple that begins with the logging object.
     """
     result, _error = yield
     logging = result[0] if isinstance(result, tuple) else None
     if logging is None or readers.is_of_a_tool(logging):
         return
     if not invocation.calls_a_model:
+        # In an operation around calls, such as a route, the object may be for a call inside it.
         if invocation.logging is not None or not invocation.operation.is_logged_as(getattr(logging, "call_type", None)):
             return
         mark_as_known(logging)
@@ -46,7 +50,9 @@ def record_logging_object(invocation: Invocation) -> Recording:
 
 
 def wrap_logging_init(init: Function) -> Function:
-    """Wrap the constructor of LiteLLM's logging object, to mark the objects of calls that are traced or suppressed."""
+    """Wrap the constructor of LiteLLM's logging object. Inside a traced call, or if instrumentation is suppressed, the
+    object is marked as known, so that the backstop does not record the call.
+    """
 
     @wraps(init)
     def traced_init(logging: object, *args: object, **kwargs: object) -> None:
@@ -55,14 +61,16 @@ def wrap_logging_init(init: Function) -> Function:
             context = get_current()
             if context and (call_in(context) is not None or is_suppressed(context)):
                 mark_as_known(logging)
-        except Exception as fault:  # as in a guard
+        except Exception as fault:  # must not reach the application
             log_fault("marking LiteLLM's logging object as known", fault)
 
     return traced_init
 
 
 def wrap_scoped_copy(scoped_copy: Function) -> Function:
-    """Wrap LiteLLM's copying of a logging object for one attempt or guardrail: the copy belongs to the same call."""
+    """Wrap the method with which LiteLLM copies a logging object for one attempt or guardrail of a call. The copy of an
+    object that is marked as known is marked as well.
+    """
 
     @wraps(scoped_copy)
     def traced_copy(logging: object, *args: object, **kwargs: object) -> object:
@@ -77,7 +85,9 @@ def wrap_scoped_copy(scoped_copy: Function) -> Function:
 
 @hook("recording LiteLLM's translation of a request")
 def record_translation(invocation: Invocation) -> Recording:
-    """Record the messages into which LiteLLM translates a request, for a provider that has only a chat API."""
+    """Record the chat messages into which LiteLLM translates a `generate_content` request, if the provider has only a
+    chat API. The call of `completion` with these messages is then recognised as a part of the call.
+    """
     translated, error = yield
     if error is None and isinstance(translated, dict):
         invocation.translation = readers.read_messages(translated)
@@ -87,7 +97,9 @@ def record_translation(invocation: Invocation) -> Recording:
 
 
 def wrap_input_logging(log: Function) -> Function:
-    """Wrap a method with which LiteLLM runs callbacks before a request to a provider, or after its response."""
+    """Wrap a method with which LiteLLM runs callbacks before a request to a provider, or after its response. The
+    callbacks run in the application's context.
+    """
 
     @wraps(log)
     def traced_log(*args: object, **kwargs: object) -> object:
@@ -101,14 +113,12 @@ def wrap_input_logging(log: Function) -> Function:
 
 @hook("recording an attempt", "self")
 def record_attempt(invocation: Invocation, logging: object) -> Recording:
-    """Record that LiteLLM sends a request to a provider: an attempt begins, unless one is open.
-
-    If LiteLLM has received a response in the open attempt, that attempt ended when the response was received.
-    """
+    """Record that LiteLLM sends a request to a provider: an attempt begins, unless one is in progress."""
     _result, error = yield
     if error is not None or readers.is_of_a_tool(logging):
         return
     nested = invocation.nested
+    # If LiteLLM has received a response in the attempt, the attempt ended at that time.
     if nested is not None and nested.latest_at is not None:
         invocation.attempts.end(nested.latest_at, read_target(invocation))
         nested.latest_at = None
@@ -119,8 +129,8 @@ def record_attempt(invocation: Invocation, logging: object) -> Recording:
 def record_failed_attempt(invocation: Invocation, original: object) -> Recording:
     """Record that an attempt failed.
 
-    LiteLLM calls the hooked function for each failed request. The function maps the provider's exception to an
-    exception of LiteLLM's, which it raises or returns.
+    LiteLLM calls the wrapped function for each failed request, to map the provider's exception (`original`) to an
+    exception of LiteLLM. The function raises or returns the mapped exception.
     """
     at = perf_counter()
     returned, raised = yield
@@ -131,11 +141,10 @@ def record_failed_attempt(invocation: Invocation, original: object) -> Recording
 
 @hook("recording an attempt's failure")
 def record_retry(invocation: Invocation) -> Recording:
-    """Record that LiteLLM retries a call, and end the failed attempt.
+    """When LiteLLM retries a call, end the failed attempt, unless it has ended.
 
-    After a failed request, LiteLLM has mapped the exception, and `record_failed_attempt` has ended the attempt. If
-    LiteLLM retries because it has rejected a response, it has mapped none, so the attempt is ended here, with the
-    exception that LiteLLM is handling.
+    After a failed request, `record_failed_attempt` has ended the attempt. LiteLLM also retries if it has rejected a
+    response. Then it maps no exception, so the attempt is ended here, with the exception that LiteLLM is handling.
     """
     error, attempts = sys.exc_info()[1], invocation.attempts
     if error is not None and attempts.is_open:
@@ -145,17 +154,17 @@ def record_retry(invocation: Invocation) -> Recording:
 
 @hook("recording an attempt's failure", "self")
 def record_client_retry(invocation: Invocation, client: object) -> Recording:
-    """Hook of the function with which OpenAI's client waits before a retry: the attempt before it has failed, and a new
-    one begins after it. LiteLLM lets this client retry by itself.
+    """Record a retry that OpenAI's client makes by itself, without LiteLLM.
 
-    A client that sends its requests to a different server belongs to a callback.
+    The wrapped function waits before the retry. The attempt before it has failed, and a new one begins after it.
     """
     error, attempts, target = sys.exc_info()[1], invocation.attempts, read_target(invocation)
+    # A callback may use a client of its own, with a different server.
     if error is None or not attempts.is_open or not readers.is_client_of(client, target):
         return
     attempts.fail(error, perf_counter(), target, readers.read_client_failure(client, error))
     _result, interrupted = yield
-    if interrupted is None:
+    if interrupted is None:  # the wait was not cancelled
         attempts.begin()
 
 
@@ -171,9 +180,10 @@ def record_cooldown(invocation: Invocation, cache: object, cooldown_time: object
 
 @hook("recording a deployment's cooldown", "events", in_any_operation=True)
 def record_cooldown_decision(route: Invocation, events: object) -> Recording:
-    """Record whether the Router's Rust core puts a deployment into cooldown.
+    """Record whether the Router's Rust core puts the deployment of a failed attempt into cooldown.
 
-    The core reports events. The first events after a failed attempt show the decision about its deployment.
+    The wrapped function receives events from the core. The first events after a failed attempt show the decision: they
+    contain a cooldown, or none was set.
     """
     if events and route.settles_attempts:
         route.settle_attempt(*readers.read_cooldown(events))
@@ -185,7 +195,7 @@ def record_cooldown_decision(route: Invocation, events: object) -> Recording:
 
 @hook("recording the usage that LiteLLM calculated")
 def record_estimated_usage(invocation: Invocation) -> Recording:
-    """Record that LiteLLM estimates the usage at the end of a stream."""
+    """Record LiteLLM's estimate of a stream's usage. LiteLLM makes it if the provider reported none."""
     estimate, error = yield
     if error is None:
         invocation.is_usage_estimated, invocation.calculated_usage = True, estimate
@@ -193,7 +203,7 @@ def record_estimated_usage(invocation: Invocation) -> Recording:
 
 @hook("recording the usage that LiteLLM calculated")
 def record_calculated_usage(invocation: Invocation) -> Recording:
-    """Record the usage of a finished stream that LiteLLM calculates: the provider's counts, or its own estimate."""
+    """Record the usage that LiteLLM calculates for a finished stream, from the provider's counts or as an estimate."""
     usage, error = yield
     if error is None:
         invocation.calculated_usage = usage
@@ -201,7 +211,7 @@ def record_calculated_usage(invocation: Invocation) -> Recording:
 
 @hook("recording a partly cached response", "embedding_response")
 def record_partial_cache_hit(invocation: Invocation, response: object) -> Recording:
-    """Record the provider's response if LiteLLM combines it with embeddings from its cache."""
+    """Record the provider's response, which LiteLLM combines with embeddings from its cache."""
     combined, error = yield
     if error is None and response is not None and combined is not response:
         invocation.provider_response = response
@@ -209,20 +219,21 @@ def record_partial_cache_hit(invocation: Invocation, response: object) -> Record
 
 @hook("recording a response that LiteLLM replaced or rejected", "response")
 def record_replaced_response(invocation: Invocation, response: object) -> Recording:
-    """Record a response that a callback replaces. The provider has billed it, although the application does not get it.
+    """Record a response that a callback replaces. The provider bills it, although the application does not receive it.
 
-    The replacement may be the response of a separate call that the callback made, which has a span of its own.
+    The replacement may be the response of a separate call, made by the callback, which has its own span.
     """
     replacement, error = yield
+    # Without a replacement, the wrapped function returns `None` or the response. If it raises, the response is lost.
     if response is not None and (error is not None or (replacement is not None and replacement is not response)):
         _add_replaced(invocation, response, is_rejected=False)
 
 
 @hook("recording a response that LiteLLM replaced or rejected", "original_response")
 def record_rejected_response(invocation: Invocation, response: object) -> Recording:
-    """Record a response that LiteLLM rejects by the application's rules or schemas. The provider has billed it.
+    """Record a response that LiteLLM rejects, because it violates a rule or a schema of the application.
 
-    LiteLLM discards the response, and may retry. The result of a retry replaces it.
+    The provider bills the response, although LiteLLM discards it. LiteLLM may retry the call.
     """
     _result, error = yield
     if isinstance(error, Exception):
@@ -230,7 +241,7 @@ def record_rejected_response(invocation: Invocation, response: object) -> Record
 
 
 def _add_replaced(invocation: Invocation, response: object, *, is_rejected: bool) -> None:
-    """Add a response that LiteLLM replaces or rejects, so that the application does not receive it."""
+    """Add a response that the application does not receive to the call's results, unless it was added already."""
     step, nested = step_in(get_current(), invocation), nested_responses_of(invocation)
     if step is not None:
         step.add_replaced(response)
@@ -239,23 +250,20 @@ def _add_replaced(invocation: Invocation, response: object, *, is_rejected: bool
     nested.drop_latest(is_rejected=is_rejected)
 
 
-# --- realtime sessions, whose results and errors LiteLLM does not return or raise ----------------------------
+# --- realtime sessions: LiteLLM neither returns their results nor raises their errors -------------------------
 
 _RECORDING_SESSION = guard("recording a realtime session")
 _TURNS: WeakKeyDictionary[object, list[object]] = WeakKeyDictionary()
-"""Open session → the turns that LiteLLM has logged: one for each response, with its events. LiteLLM 1.110 needs this,
-because its session objects do not keep the events.
+"""Open session of the Responses API → its turns so far. A turn has the events of one response. The turns are stored
+here because the session object of LiteLLM 1.110 does not keep the events.
 """
 _SESSIONS = frozenset({"realtime", "responses_websocket"})
 
 
 @hook("recording a realtime session", "self")
 def record_session_end(invocation: Invocation, session: object) -> Recording:
-    """Record the result of a session when LiteLLM stops forwarding its messages.
-
-    For a session of the Responses API, the hooked function returns the provider's error, if there was one.
-    """
-    failure, _error = yield
+    """Record the result and the error of a session, when LiteLLM stops forwarding its messages."""
+    failure, _error = yield  # in a session of the Responses API, the result is the provider's error, if there was one
     turns = _TURNS.pop(session, None)
     result = session if turns is None else readers.session_with_events(session, turns)
     _set_result(
@@ -266,7 +274,10 @@ def record_session_end(invocation: Invocation, session: object) -> Recording:
 
 
 def record_turn(log_turn: Function) -> Function:
-    """Record a turn of a session, which has the events of one response, when LiteLLM logs it in a task of its own."""
+    """Wrap the method with which LiteLLM logs one turn of a Responses API session: one response, with its events.
+
+    The wrapper stores the turn. `record_session_end` reads the usage of the session from all its turns.
+    """
 
     @wraps(log_turn)
     def traced_log_turn(session: object, turn: object, *args: object, **kwargs: object) -> object:
@@ -279,21 +290,22 @@ def record_turn(log_turn: Function) -> Function:
 
 @hook("recording a realtime session")
 def record_invalid_session_url(invocation: Invocation) -> Recording:
-    """Record that the connection of a session cannot be made because its URL is invalid.
+    """Record that a session failed because the URL of its connection is invalid. LiteLLM does not raise this error.
 
-    A connection that is made in an operation other than a session belongs to a callback.
+    The wrapped function is the constructor of a connection, `websockets.asyncio.client.connect.__init__`.
     """
     _result, error = yield
+    # In a call that is not a session, only a callback of the application can make a connection.
     if isinstance(error, Exception) and invocation.operation.name in _SESSIONS:
         _set_result(invocation, None, error)
 
 
 def record_failed_connection(connect: Callable[..., Any]) -> Function:
-    """Record that the connection of a session failed. LiteLLM does not raise that: it reports it on the application's
-    socket.
+    """Record that a session failed because its connection could not be made. LiteLLM does not raise this error, but
+    reports it on the application's socket.
 
-    The wrapped method is `connect.__await__`, which makes the connection whether LiteLLM awaits `connect()` or uses it
-    in `async with`.
+    The wrapped method is `connect.__await__`. It makes the connection both for `await connect()` and for
+    `async with connect()`.
     """
 
     @wraps(connect)
@@ -311,7 +323,7 @@ def record_failed_connection(connect: Callable[..., Any]) -> Function:
 
 
 def _set_result(invocation: Invocation, result: object, error: BaseException | None) -> None:
-    """Set a result, or an error, that LiteLLM neither returns nor raises."""
+    """Set the result and the error of a session, which LiteLLM neither returns nor raises."""
     if result is not None:
         invocation.unreturned_facts = read_result(invocation, result)
     invocation.error = error

@@ -1,13 +1,13 @@
-"""Other instrumentations and callbacks that would record the same call, so that it would be two spans.
+"""Keeps other instrumentations and callbacks from recording the same call as a second span, or warns about them.
 
 - GenAI instrumentations, such as those of OpenAI's client, are suppressed by entries of the context in which LiteLLM
   runs for a call. Those that ignore the context are bypassed. Instrumentations of HTTP clients are not suppressed:
   their spans are children of the call's span.
-- LiteLLM's own callback `agentops` logs in to AgentOps and exports every call a second time. It is replaced by a
-  callback that does nothing.
-- About each other instrumentation of LiteLLM, or callback, a warning is logged once. LiteLLM's OpenTelemetry callbacks
-  with a tracer provider of their own (`langfuse_otel`, `arize_phoenix` and similar ones) export to a backend of their
-  own, so they cause no warning.
+- LiteLLM's callback `agentops` logs in to AgentOps and exports every call a second time. It is replaced by a callback
+  that does nothing.
+- Other instrumentations of LiteLLM, and LiteLLM's OpenTelemetry callback with the same tracer provider, are not
+  suppressed. A warning about each of them is logged once. Callbacks with a different tracer provider, such as
+  `langfuse_otel` and `arize_phoenix`, export to a different backend, so there is no warning about them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from agentops_otel_litellm.telemetry import Telemetry
 # --- suppression by the context -----------------------------------------------------------------------------
 
 IN_A_CALL = create_key("agentops_otel_litellm.in_a_call")
-"""The key of an OpenTelemetry context that is set while LiteLLM runs for a call."""
+"""The context key that is set while LiteLLM runs for a call of a model."""
 _MARK = "agentops_otel_litellm"
-"""The value of the entries below. Its identity distinguishes them from entries of the application."""
+"""The value of the context entries below. Entries of the application have a different object as their value."""
 SUPPRESSING[IN_A_CALL] = _MARK
 SUPPRESSING["suppress_language_model_instrumentation"] = _MARK  # OpenLLMetry and its relatives check it
 
@@ -43,13 +43,17 @@ _UTIL_GENAI = {
     "opentelemetry.util.genai._inference_invocation": ("CLIENT_INFERENCE_CONTEXT_KEY", "InferenceData"),
     "opentelemetry.util.genai._embedding_invocation": ("CLIENT_EMBEDDING_CONTEXT_KEY", "EmbeddingData"),
 }
-"""Modules of OpenTelemetry's GenAI instrumentations → the name of the context key under which an invocation has its
-data, and the name of the class of the data. An instrumentation that finds such data adds to it and starts no span.
+"""Module of OpenTelemetry's GenAI instrumentations → two names in it: that of a context key, and that of a class.
+
+If the context has an instance of the class under that key, these instrumentations add their data to the instance, and
+start no span.
 """
 
 
 def without_suppression(context: Context) -> Context:
-    """Return the context as it was outside the call, for code of the application that LiteLLM runs in it."""
+    """Return `context` without the entries that suppress other instrumentations in a call. For callbacks, which are
+    code of the application.
+    """
     if IN_A_CALL not in context:
         return context
     added = SUPPRESSING
@@ -57,15 +61,15 @@ def without_suppression(context: Context) -> Context:
 
 
 def _suppress_util_genai(key: str, data: str, module: ModuleType) -> None:
-    """Suppress OpenTelemetry's instrumentations, once their module is imported.
+    """Suppress OpenTelemetry's GenAI instrumentations in calls, when `module` has been imported.
 
-    If the context has an instance of the data class `data`, these instrumentations start no span, and merge what they
-    record into the instance. The instance here ignores it, so one instance is sufficient for all calls.
+    `key` and `data` are the names of the context key and of the class, from `_UTIL_GENAI`. An instance of a subclass is
+    put into the context. It ignores the data that instrumentations add to it, so all calls share one instance.
     """
     with guard("suppressing OpenTelemetry's GenAI instrumentations"):
-        name, kind = getattr(module, key, None), getattr(module, data, None)
-        if name is not None and kind is not None:  # earlier releases have neither
-            SUPPRESSING[name] = type(data, (kind,), {"merge": lambda *_data, **_how: None})()
+        context_key, data_class = getattr(module, key, None), getattr(module, data, None)
+        if context_key is not None and data_class is not None:  # earlier releases have neither
+            SUPPRESSING[context_key] = type(data, (data_class,), {"merge": lambda *_data, **_how: None})()
 
 
 for _module, (_key, _data) in _UTIL_GENAI.items():
@@ -76,9 +80,9 @@ for _module, (_key, _data) in _UTIL_GENAI.items():
 
 
 def bypass_other_instrumentations(to_raw_response_wrapper: Function) -> Function:
-    """Patch the function with which OpenAI's client makes its `with_raw_response` methods, which LiteLLM calls.
+    """Wrap the function with which OpenAI's client makes its `with_raw_response` methods, which LiteLLM calls.
 
-    Some instrumentations cannot be suppressed by the context. In a call, their wrappers of the method are bypassed.
+    Some instrumentations ignore the context. Inside a traced call, the new method bypasses their wrappers.
     """
 
     @wraps(to_raw_response_wrapper)
@@ -115,7 +119,7 @@ def _choose(instrumented: Function, original: Function) -> Function:
 
 
 def _uninstrumented(method: Any) -> Function:  # noqa: ANN401 - it may be wrapped in any way
-    """The method without the wrappers of instrumentations, all of which use wrapt."""
+    """The method without the wrappers of instrumentations. All of these wrappers are wrapt's."""
     while (wrapper := getattr(method, "_self_wrapper", None)) is not None:
         if ".instrumentation." not in f"{getattr(wrapper, '__module__', '')}.":
             break
@@ -133,8 +137,8 @@ _CREATING = guard("creating LiteLLM's agentops callback")
 
 
 def wrap_callback_factory(init_custom_logger: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap LiteLLM's function that creates a callback by its name: for `agentops`, a callback is returned that does
-    nothing.
+    """Wrap LiteLLM's function that creates a callback by its name. For `agentops`, it returns a callback that does
+    nothing, unless `AGENTOPS_LITELLM_BUILTIN` is `true`.
     """
     _builtin_is_wanted.cache_clear()  # read the environment again each time LiteLLM is instrumented
 
@@ -150,13 +154,15 @@ def wrap_callback_factory(init_custom_logger: Callable[..., Any]) -> Callable[..
 
 
 def is_wanted(callback: object) -> bool:
-    """Whether a callback with the name `agentops` is correct: it does nothing, or the user chose LiteLLM's own."""
+    """Whether no warning is needed for a callback with the name `agentops`, because it does nothing, or because the
+    user chose LiteLLM's callback.
+    """
     return type(callback).__name__ == "AgentOpsLiteLLMCallback" or _builtin_is_wanted()
 
 
 @cache
 def _builtin_is_wanted() -> bool:
-    """Whether the user chose LiteLLM's own callback. Cached, because LiteLLM may create many callbacks."""
+    """Whether the user chose LiteLLM's `agentops` callback. Cached, because LiteLLM may create many callbacks."""
     return Settings.from_environment().litellm_builtin
 
 
@@ -167,20 +173,21 @@ def _callback() -> object:
 
 @cache
 def _create_class() -> type:
-    """A subclass of LiteLLM's own callback, because LiteLLM looks it up by class. All methods are replaced by those of
-    LiteLLM's base class, which do nothing.
+    """The class of the callback that does nothing. It is a subclass of LiteLLM's `agentops` callback, because LiteLLM
+    looks the callback up by its class. All its methods are replaced by those of LiteLLM's base class for callbacks,
+    which do nothing.
     """
-    own: Any = resolve_name("litellm.integrations.agentops:AgentOps")
+    builtin: Any = resolve_name("litellm.integrations.agentops:AgentOps")
     base: Any = resolve_name("litellm.integrations.custom_logger:CustomLogger")
 
-    class AgentOpsLiteLLMCallback(own):  # type: ignore[misc]  # an untyped class of LiteLLM
+    class AgentOpsLiteLLMCallback(builtin):  # type: ignore[misc]  # an untyped class of LiteLLM
         """Does nothing, because LiteLLM's functions are traced."""
 
         def __init__(self) -> None:
-            base.__init__(self)  # LiteLLM's own requests a token and sets OpenTelemetry up
+            base.__init__(self)  # not that of LiteLLM's callback, which requests a token and sets OpenTelemetry up
             self.callback_name = NAME
 
-    for kind in own.__mro__[: own.__mro__.index(base)]:
+    for kind in builtin.__mro__[: builtin.__mro__.index(base)]:
         for name, member in vars(kind).items():
             if not name.startswith("__") and isinstance(member, _MEMBERS):
                 setattr(AgentOpsLiteLLMCallback, name, getattr(base, name, _inert(member)))
@@ -188,7 +195,9 @@ def _create_class() -> type:
 
 
 def _inert(method: object) -> object:
-    """A replacement that does nothing: a property, an async function or a function, as `method` is."""
+    """A replacement that does nothing: `None` for a property, otherwise a function or an async function, as `method`
+    is.
+    """
     if isinstance(method, property):
         return None
     if inspect.iscoroutinefunction(method):
@@ -220,12 +229,13 @@ INSTRUMENTATIONS = {
 }
 _LISTS = ("callbacks", "success_callback", "failure_callback", "_async_success_callback", "_async_failure_callback")
 _checked: set[str] = set()
-"""Not empty after the first call."""
+"""Not empty if `warn_of_other_recorders` has run in this process."""
 _warned: set[str] = set()
+"""Names of the instrumentations and callbacks about which a warning was logged."""
 
 
 def warn_of_other_recorders(telemetry: Telemetry) -> None:
-    """Warn about instrumentations and callbacks that exist at the first call of this process."""
+    """At the first call in this process, warn about other instrumentations and callbacks that record calls as well."""
     if _checked:
         return
     _checked.add("first call")
@@ -248,7 +258,7 @@ def _callbacks(lists: Iterable[Iterable[object]]) -> Iterable[object]:
 
 
 def check_callback(callback: object, telemetry: Telemetry) -> None:
-    """Warn about an OpenTelemetry callback of LiteLLM's that exports to the same destinations as this package."""
+    """Warn about an OpenTelemetry callback of LiteLLM, if it exports to the same destinations as this package."""
     name = getattr(callback, "callback_name", None) or "otel"
     if name == NAME and is_wanted(callback):
         return
@@ -260,7 +270,7 @@ def check_callback(callback: object, telemetry: Telemetry) -> None:
 
 
 def _warn(name: str, remedy: str) -> None:
-    """Warn about an instrumentation or callback, once."""
+    """Log the warning about an instrumentation or callback, unless it was logged before."""
     if name not in _warned:
         _warned.add(name)
         logger.warning(

@@ -1,15 +1,17 @@
 """The patch points: one row for each function, method or class of LiteLLM that is patched, with its wrapper.
 
-LiteLLM's decorator `client` builds nearly all of LiteLLM's public functions. The decorator is replaced right after
-`litellm.utils` was imported, before LiteLLM uses it. So these functions are traced from their definition on, and every
-`from litellm import …` in the application imports a traced function. The other rows patch functions that the decorator
-does not build, and functions that LiteLLM calls inside a call. A function that the decorator builds, or whose row has a
-wrapper of `Tracing`, gets a span; `operations.py` has the kind of its operation.
+LiteLLM applies its decorator `client` to nearly all of its public functions. The decorator is replaced right after
+`litellm.utils` was imported, before LiteLLM applies it. So these functions are traced from their definition on, and
+every `from litellm import …` in the application imports a traced function. The other rows patch public functions
+without this decorator, and functions that LiteLLM calls inside a call.
 
-The rows name modules and wrappers as strings, so that importing this module imports neither.
+A call gets a span if its function has the decorator, or a row with a wrapper of `Tracing`. `operations.py` has the kind
+of the operation.
 
-A release of LiteLLM may move such a function, so that a feature is not available that needs it. An application that
-never uses the feature loses nothing, so a warning is logged only when the application uses it for the first time.
+The rows have modules and wrappers as strings, so that importing this module imports neither.
+
+A release of LiteLLM may lack a function of this table. Then a feature that needs the function is not available. A
+warning is logged when the application uses that feature for the first time.
 """
 
 from __future__ import annotations
@@ -54,11 +56,11 @@ CONSEQUENCES = MappingProxyType(
         CALLBACKS: "calls without a traced function are missing, such as requests that the proxy passes through",
     }
 )
-"""Feature → the telemetry that is missing without it."""
+"""Feature → the telemetry that is missing if the feature is not available."""
 
 
 class Features:
-    """The features that are available, because their functions were found in LiteLLM and patched."""
+    """The features that are available, because the functions that they need were found in LiteLLM and patched."""
 
     def __init__(self) -> None:
         self._available: set[str] = set()
@@ -74,11 +76,10 @@ class Features:
         self._checked.clear()
 
     def require(self, feature: str) -> None:
-        """Warn, at the first use of the feature, if it is not available.
-
-        Nothing is checked if no function is patched, because the instrumentor is not in use then.
+        """Log a warning if the feature is not available. Call it whenever the application uses the feature: it checks
+        only once.
         """
-        if feature in self._checked or not self._available:
+        if feature in self._checked or not self._available:  # without any feature, LiteLLM is not instrumented
             return
         self._checked.add(feature)
         if feature in self._available:
@@ -98,7 +99,7 @@ FEATURES = Features()
 
 
 def require_features_of(call: Call) -> None:
-    """Warn, at the first such call, if LiteLLM lacks functions of a feature that the application uses with the call."""
+    """Log a warning about each feature that the call uses and that is not available, as `Features.require` does."""
     if call.operation is None:
         return
     if call.failure is not None:
@@ -120,10 +121,12 @@ class PatchPoint:
     name: str
     """The dotted name in the module, such as `Router.async_function_with_fallbacks`."""
     wrapper: str
-    """The function, written as an entry point, that takes the original and returns its replacement."""
+    """The function that receives the original and returns its replacement, as an entry point: `package.module:name`."""
     feature: str = ""
-    """The feature, one of those above, that needs this patch point. A feature is available if LiteLLM has all patch
-    points of the feature in one module. Empty for a patch point whose absence is not reported.
+    """The feature, one of those above, that needs this patch point; empty if its absence causes no warning.
+
+    The patch points of a feature may be in several modules, for different releases of LiteLLM. The feature is available
+    if all its patch points in one of these modules are found.
     """
 
     @property
@@ -138,9 +141,7 @@ class PatchPoint:
 _TRACING = "agentops_otel_litellm.patching.traced_functions:TRACING"
 _HOOKS = "agentops_otel_litellm.patching.hooks"
 _STREAM_USAGE = "agentops_otel_litellm.patching.stream_usage:STREAM_USAGE"
-_CONTEXTS = "agentops_otel_litellm.patching.callbacks"
-_BACKSTOP = "agentops_otel_litellm.patching.callbacks"
-_CALLBACK = "agentops_otel_litellm.patching.other_instrumentations"
+_CALLBACKS = "agentops_otel_litellm.patching.callbacks"
 _OTHERS = "agentops_otel_litellm.patching.other_instrumentations"
 _LOGGING = "litellm.litellm_core_utils.litellm_logging"
 _MESSAGES = (
@@ -148,7 +149,7 @@ _MESSAGES = (
     "litellm.llms.anthropic.pass_through.messages",
     "litellm.llms.anthropic.experimental_pass_through.messages",
 )
-"""Packages of Anthropic's messages, from the newest releases of LiteLLM to the oldest."""
+"""LiteLLM's packages for Anthropic's messages API: that of the newest releases first, that of the oldest last."""
 
 _RESPONSE_HOOKS = (
     ("litellm.main", "maybe_run_chat_completion_agentic_loop"),
@@ -157,13 +158,13 @@ _RESPONSE_HOOKS = (
     ("litellm.llms.custom_httpx.llm_http_handler", "BaseLLMHTTPHandler._call_agentic_chat_completion_hooks"),
     ("litellm.llms.custom_httpx.llm_http_handler", "BaseLLMHTTPHandler._call_agentic_completion_hooks"),
 )
-"""Functions in which LiteLLM lets callbacks replace a response."""
+"""Functions in which callbacks may replace a response."""
 
 _OTEL_CALLBACKS = (
     ("litellm.integrations.opentelemetry", "OpenTelemetry"),
     ("litellm.integrations.otel.logger", "OpenTelemetryV2"),
 )
-"""Classes of LiteLLM's own OpenTelemetry callbacks: `langfuse_otel`, `arize_phoenix` and similar ones are subclasses.
+"""Classes of LiteLLM's OpenTelemetry callbacks. `langfuse_otel`, `arize_phoenix` and similar callbacks are subclasses.
 """
 
 _OTEL_CALLBACK_METHODS = (
@@ -175,27 +176,27 @@ _OTEL_CALLBACK_METHODS = (
     "async_service_success_hook",
     "async_service_failure_hook",
 )
-"""Methods of these classes that use the current span. A class has only some of them, depending on the release."""
+"""Methods of the classes above that use the current span. A class has only some of them, depending on the release."""
 
 
 def _undecorated(module: str, *names: str) -> Iterator[PatchPoint]:
-    """Public functions that the decorator does not build in some releases."""
+    """Rows for public functions that lack the decorator in some or all releases of LiteLLM."""
     return (PatchPoint(module, name, f"{_TRACING}.trace_undecorated") for name in names)
 
 
 def _twins(*names: str) -> Iterator[str]:
-    """The names of functions and of their asynchronous twins."""
+    """Each name, and the name of its asynchronous twin: `file_list` and `afile_list`."""
     return (twin for name in names for twin in (name, f"a{name}"))
 
 
 def _retrying(module: str, *names: str) -> Iterator[PatchPoint]:
-    """Functions that retry the function that they receive, and their asynchronous twins; older releases have fewer."""
+    """Rows for functions that retry a call, and for their asynchronous twins. Older releases lack some of them."""
     for name in names:
         yield PatchPoint(module, name, f"{_HOOKS}:record_retry")
         yield PatchPoint(module, f"a{name}", f"{_HOOKS}:record_retry")
 
 
-# The functions that applications call. The decorator builds nearly all of them.
+# The functions that applications call. Nearly all of them have LiteLLM's decorator `client`, the first row.
 _PUBLIC_FUNCTIONS = (
     PatchPoint("litellm.utils", "client", f"{_TRACING}.trace_built", CALLS),
     PatchPoint(
@@ -210,7 +211,7 @@ _PUBLIC_FUNCTIONS = (
     ),
     *(PatchPoint(f"{package}.handler", "anthropic_messages_handler", f"{_TRACING}.trace") for package in _MESSAGES),
     *_undecorated("litellm.main", "moderation", "acount_tokens"),
-    # The decorator has built some of these, and some of the files' functions, since 1.80.
+    # Since 1.80, some of these functions, and of the functions for files, have the decorator.
     *_undecorated("litellm.batches.main", "cancel_batch", "acancel_batch", "list_batches", "alist_batches"),
     *_undecorated("litellm.files.main", *_twins("file_retrieve", "file_list", "file_delete", "file_content")),
     *_undecorated("litellm.fine_tuning.main", *_twins("list_fine_tuning_jobs")),
@@ -316,9 +317,9 @@ _AROUND_CALLS = (
         COOLDOWNS,
     ),
     PatchPoint(
-        "litellm.litellm_core_utils.asyncify", "run_async_function", f"{_CONTEXTS}:carry_context_to_function", THREADS
+        "litellm.litellm_core_utils.asyncify", "run_async_function", f"{_CALLBACKS}:carry_context_to_function", THREADS
     ),
-    PatchPoint("litellm.batch_completion.main", "litellm", f"{_CONTEXTS}:carry_context_to_completion", BATCHES),
+    PatchPoint("litellm.batch_completion.main", "litellm", f"{_CALLBACKS}:carry_context_to_completion", BATCHES),
     PatchPoint("litellm.batch_completion.main", "batch_completion", f"{_TRACING}.trace_batch", BATCHES),
     PatchPoint("litellm.batch_completion.main", "batch_completion_models", f"{_TRACING}.trace_batch", BATCHES),
     PatchPoint(
@@ -330,20 +331,20 @@ _LOGGING_POINTS = (
     PatchPoint(_LOGGING, "Logging.__init__", f"{_HOOKS}:wrap_logging_init", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.attempt_scoped_copy", f"{_HOOKS}:wrap_scoped_copy"),
     PatchPoint(_LOGGING, "Logging.guardrail_scoped_copy", f"{_HOOKS}:wrap_scoped_copy"),
-    PatchPoint(_LOGGING, "Logging.success_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
-    PatchPoint(_LOGGING, "Logging.async_success_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
-    PatchPoint(_LOGGING, "Logging.failure_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
-    PatchPoint(_LOGGING, "Logging.async_failure_handler", f"{_BACKSTOP}:wrap_logging_handler", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.success_handler", f"{_CALLBACKS}:wrap_logging_handler", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.async_success_handler", f"{_CALLBACKS}:wrap_logging_handler", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.failure_handler", f"{_CALLBACKS}:wrap_logging_handler", CALLBACKS),
+    PatchPoint(_LOGGING, "Logging.async_failure_handler", f"{_CALLBACKS}:wrap_logging_handler", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.pre_call", f"{_HOOKS}:wrap_input_logging", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.post_call", f"{_HOOKS}:wrap_input_logging", CALLBACKS),
-    PatchPoint(_LOGGING, "_init_custom_logger_compatible_class", f"{_CALLBACK}:wrap_callback_factory", CALLBACKS),
+    PatchPoint(_LOGGING, "_init_custom_logger_compatible_class", f"{_OTHERS}:wrap_callback_factory", CALLBACKS),
 )
 # Other instrumentations of the same calls.
 _OTHER_INSTRUMENTATIONS = (
     PatchPoint("litellm.integrations.opentelemetry", "OpenTelemetry.__init__", f"{_TRACING}.check_new_callback"),
     PatchPoint("litellm.integrations.otel.logger", "OpenTelemetryV2.__init__", f"{_TRACING}.check_new_callback"),
     *(
-        PatchPoint(module, f"{callback}.{method}", f"{_CONTEXTS}:wrap_otel_callback_method")
+        PatchPoint(module, f"{callback}.{method}", f"{_CALLBACKS}:wrap_otel_callback_method")
         for module, callback in _OTEL_CALLBACKS
         for method in _OTEL_CALLBACK_METHODS
     ),
@@ -362,10 +363,10 @@ PATCH_POINTS: tuple[PatchPoint, ...] = (
 
 
 def missing(feature: str, found: Collection[PatchPoint]) -> list[PatchPoint]:
-    """Return the patch points that a feature lacks. `found` are the patch points that the installed LiteLLM has.
+    """Return the patch points that a feature lacks; empty if the feature is available.
 
-    A feature is available if all its patch points in one module are found. Then the result is empty; otherwise it has
-    the patch points that are missing from the module in which most were found.
+    `found` are the patch points that the installed LiteLLM has. A feature is available if all its patch points in one
+    module are found. Otherwise, the result is about the module in which most of them are found.
     """
     modules: dict[str, list[PatchPoint]] = {}
     for point in PATCH_POINTS:

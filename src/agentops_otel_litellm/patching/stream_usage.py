@@ -1,11 +1,14 @@
 """Requests the usage of streams for which the application did not request it, and hides it from the application.
 
-The option is added when LiteLLM converts the parameters of a call to those of the provider. By then LiteLLM has
-resolved the provider and model, and the result is used for this one request only. The application's arguments do not
-change; LiteLLM also uses them as the key of its cache and for the Router's other attempts.
+This is enabled by `AGENTOPS_STREAM_USAGE=true`.
 
-LiteLLM passes usage to the application only if LiteLLM's stream object has the option, so the option is removed from
-that object. LiteLLM then keeps the usage and hides it, as it does with usage that a provider sends without the option.
+Usage is requested with `stream_options={"include_usage": True}`. This option is added when LiteLLM converts the
+parameters of a call to those of the provider. By then LiteLLM has resolved the provider and model, and the converted
+parameters are used for this one request only. The application's arguments do not change, because LiteLLM also uses them
+as the key of its cache and for the Router's other attempts.
+
+LiteLLM passes usage to the application only if its stream object has the option. So the option is removed from that
+object. LiteLLM then stores the usage and hides it, as it does with usage that a provider sends without the option.
 """
 
 from __future__ import annotations
@@ -36,17 +39,19 @@ class StreamObject(Protocol):
 
 
 class AddedOptions(dict[str, bool]):
-    """`stream_options` that were added here. The class distinguishes them from options of the application."""
+    """`stream_options` that this module has added. Their class distinguishes them from options of the application."""
 
 
 class StreamUsage:
-    """Requests the usage of streams while `wanted` is true."""
+    """The wrappers of LiteLLM's functions. They request the usage of streams only while `wanted` is true."""
 
     def __init__(self) -> None:
         self.wanted = False
 
     def request_usage(self, get_optional_params: Function) -> Function:
-        """Patch the function that converts the parameters of a chat or text completion to the provider's."""
+        """Wrap the function that converts the parameters of a chat or text completion to those of the provider, so that
+        they contain the option.
+        """
         names = parameter_names(get_optional_params)
 
         @wraps(get_optional_params)
@@ -61,9 +66,11 @@ class StreamUsage:
         return traced_get_optional_params
 
     def keep_default_options(self, get_stream_options: Function) -> Function:
-        """Patch the function that returns the stream options for OpenAI, so that it returns LiteLLM's default options,
-        if there are any, instead of the options that were added here. With OpenAI itself, LiteLLM requests the usage of
-        every stream by default, and passes it to the application.
+        """Wrap the function that returns the stream options for OpenAI. If LiteLLM has default options, they are
+        returned instead of the options that this module has added.
+
+        For OpenAI's own API, LiteLLM requests the usage of every stream by default, and passes it to the application.
+        The application must receive this usage as without tracing.
         """
         names = parameter_names(get_stream_options)
 
@@ -80,8 +87,8 @@ class StreamUsage:
         return traced_get_stream_options
 
     def hide_usage(self, init: Function) -> Function:
-        """Patch the initialiser of LiteLLM's stream objects, so that the application does not get the chunk with usage,
-        which it did not request: the options that this class has added are removed from the stream object.
+        """Wrap the constructor of LiteLLM's stream objects: options that this module has added are removed from the
+        object. So the application does not receive the chunk with usage, which it did not request.
         """
 
         @wraps(init)
@@ -90,7 +97,7 @@ class StreamUsage:
             with _HIDING:
                 if isinstance(stream.stream_options, AddedOptions):
                     stream.stream_options, stream.send_stream_usage = None, False
-                    # Older releases discard the usage of a stream without the options. The span needs it.
+                    # Older releases discard usage that the application did not request, but the span needs it.
                     if not hasattr(stream, "_record_usage_only_chunk"):
                         stream.chunk_creator = _UsageKeepingChunkCreator(stream)
 
@@ -111,10 +118,12 @@ def _is_supported(parameters: dict[str, object]) -> bool:
 
 
 class _UsageKeepingChunkCreator:
-    """The `chunk_creator` of a stream object in older releases, which discard usage that they hide."""
+    """A replacement of a stream object's `chunk_creator` in older releases of LiteLLM: it stores the usage, which these
+    releases discard if they hide it from the application.
+    """
 
     def __init__(self, stream: StreamObject) -> None:
-        self._create = stream.chunk_creator.__func__  # type: ignore[attr-defined]  # bound, it would be a reference cycle
+        self._create = stream.chunk_creator.__func__  # type: ignore[attr-defined]  # a bound method would be a cycle
         self._stream = ref(stream)
 
     def __call__(self, chunk: object) -> object:
@@ -130,7 +139,7 @@ class _UsageKeepingChunkCreator:
 
     @staticmethod
     def _keep_usage(stream: StreamObject | None, chunk: object) -> None:
-        """Add the usage of a chunk that has nothing else to the chunks that LiteLLM's stream object keeps."""
+        """If a chunk has usage and no choices, add the usage to the list of chunks in LiteLLM's stream object."""
         with _HIDING:
             usage = getattr(chunk, "usage", None)
             if stream is not None and usage is not None and not getattr(chunk, "choices", None):

@@ -1,8 +1,8 @@
 """Tracing: wraps the functions of LiteLLM that applications call, so that each call is recorded as a span.
 
-A function gets a span if LiteLLM's decorator `client` has built it, or if the table in `patch_points.py` has a row for
-it with a wrapper of `Tracing`. The function's row in `operations.py` has the operation and its kind. The span's kind is
-INTERNAL for operations around calls, such as routes, and CLIENT for all others.
+A call gets a span if its function has LiteLLM's decorator `client`, or a row in `patch_points.py` with a wrapper of
+`Tracing`. The function's row in `operations.py` has the operation and its kind. The span's kind is INTERNAL for
+operations around calls, such as routes, and CLIENT for all others.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ from agentops_otel_litellm.telemetry import Telemetry
 
 Parameters = Mapping[str, object]
 IsNested = Callable[[Operation, Parameters, Invocation], bool]
-"""Function: operation, parameters, current invocation → whether a call with these is a part of this invocation."""
+"""Function: operation and arguments of a new call, current invocation → whether the call is a part of the current one.
+"""
 
 _RECORDING_FAILURE = guard("recording an attempt's failure")
 _CHECKING_CALLBACK = guard("detecting other recorders of LiteLLM calls")
 
 
 class _TracedFunction:
-    """A traced function, which starts the calls of LiteLLM's function."""
+    """Starts the invocations of one LiteLLM function. The arguments are those of `Tracing.trace`."""
 
     def __init__(
         self,
@@ -52,9 +53,9 @@ class _TracedFunction:
         self._names: tuple[str, ...] | None = None
 
     def start_call(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Invocation | Step | None:
-        """Return the invocation of a new call, or a step if the call is a step of the current call.
+        """Return the invocation of a new call, or a step if LiteLLM continues the current call with this one.
 
-        Return `None` if it is neither, or if instrumentation is suppressed.
+        Return `None` if the call must not be recorded, for instance because instrumentation is suppressed.
         """
         telemetry = self._tracing.telemetry
         if telemetry is None:
@@ -67,7 +68,7 @@ class _TracedFunction:
                     _mark_as_handled(kwargs)
                     return None
                 operation = self._operation or self._find_operation(telemetry)
-                current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is there
+                current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
                 if current is not None and not current.has_ended() and self._is_nested(operation, kwargs, current):
                     return self._step(operation, current, kwargs, context)
                 request: Parameters | None = self._by_name(args, kwargs) if args else kwargs
@@ -76,10 +77,9 @@ class _TracedFunction:
                 if request is None:
                     return None
                 invocation = Invocation.begin(telemetry, operation, request, context)
-                # Only the functions of the Router's Rust core convert their arguments. The core decides on cooldowns
-                # after an attempt.
+                # `convert` is only given for the Router's Rust core, which decides on cooldowns after an attempt.
                 invocation.settles_attempts = self._convert is not None
-            except Exception as fault:  # as in a guard
+            except Exception as fault:  # must not reach the application
                 log_fault("starting a span", fault)
             return invocation  # noqa: TRY300 - a signal handler may raise here
         except BaseException as error:
@@ -88,7 +88,7 @@ class _TracedFunction:
             raise
 
     def _find_operation(self, telemetry: Telemetry) -> Operation:
-        """Find the operation at the first call. The module of the function was not complete when it was defined."""
+        """Find the operation of the function, at its first call. Before, its module may not have been complete."""
         warn_of_other_recorders(telemetry)
         operation = operation_of(self._function)
         if operation.calls_a_model:
@@ -98,25 +98,26 @@ class _TracedFunction:
         return operation
 
     def _by_name(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Parameters:
-        """All arguments by the names of the parameters, which are read at the first call with positional arguments."""
-        if self._names is None:
+        """All arguments by the names of the parameters."""
+        if self._names is None:  # read only if there are positional arguments, because it is slow
             self._names = parameter_names(self._function)
         return by_name(self._names, args, kwargs)
 
     def _step(self, operation: Operation, current: Invocation, kwargs: Parameters, context: Context) -> Step | None:
-        """Return a call of this function as a step of the current call; `None` if no call of a model is in progress.
+        """Return a call of this function as a step of the current call.
 
-        If an asynchronous function calls its synchronous twin, that is not a step, and the result is `None` as well.
+        Return `None` if the current call is not one of a model, or if an asynchronous function calls its synchronous
+        twin, which is not a step.
         """
         if not current.calls_a_model or readers.is_by_twin(kwargs, self._function.__name__):
             return None
         return Step(current, readers.api_format_of(operation), context, self._record_failed_attempt, kwargs)
 
     def _record_failed_attempt(self, error: Exception, kwargs: Parameters) -> None:
-        """Record that a failed call of this function was an attempt of the current call, even if it sent no request.
+        """Record that a step of the current call has failed, if it was an attempt. It may have sent no request.
 
-        It was an attempt if LiteLLM passed its logging object, and the function is that of the current call. If an
-        asynchronous function calls its synchronous twin, which is recognised by a flag, that is not an attempt.
+        It was an attempt if LiteLLM passed its logging object, and the operation is that of the current call. The call
+        of an asynchronous function to its synchronous twin, which `is_by_twin` recognises by a flag, is not an attempt.
         """
         with _RECORDING_FAILURE:
             if readers.read_logging_object(kwargs) is None or readers.is_by_twin(kwargs, self._function.__name__):
@@ -134,14 +135,14 @@ class _TracedFunction:
 
 
 class Tracing:
-    """Wraps functions. Their calls are traced while `telemetry` is set."""
+    """The wrappers of LiteLLM's functions. They record calls while `telemetry` is set."""
 
     def __init__(self, telemetry: Telemetry | None = None) -> None:
         self.telemetry = telemetry
 
     def trace_built(self, client: FunctionType) -> Function:
-        """Wrap LiteLLM's decorator `client`, so that all functions are traced that the decorator builds or has built
-        before.
+        """Wrap LiteLLM's decorator `client`, so that all functions with this decorator are traced, including those that
+        have it already.
         """
         register_decorator(client, self.trace)
 
@@ -153,30 +154,30 @@ class Tracing:
         return tracing_client
 
     def trace_undecorated(self, function: Function) -> Function:
-        """Trace a function unless the decorator has built it in this release, in which case it is traced already.
-
-        Asynchronous functions among these call their synchronous twins.
-        """
+        """Trace a function, unless it has the decorator in this release of LiteLLM, and so is traced already."""
+        # Some of these functions are asynchronous and call their synchronous twins: both are one call.
         return function if is_built(function) else self.trace(function, _is_inside_same_operation)
 
     def trace_batch(self, function: Function) -> Function:
-        """Trace a function that makes several calls.
+        """Trace a function that makes several calls, such as `batch_completion`.
 
-        LiteLLM also uses the function itself, for one call with a `model_list`; then it is not a call of its own.
+        `completion` itself calls such a function if it receives a `model_list`. Then only `completion` is recorded.
         """
         return self.trace(function, _is_batch_of_one_call)
 
     def trace_routing(self, function: Function) -> Function:
-        """Trace the Router's function that calls deployments until one succeeds. It calls itself for each fallback."""
+        """Trace the Router's function that calls deployments until one succeeds. It calls itself for a fallback, which
+        is not recorded as a further route.
+        """
         return self.trace(function, _is_fallback)
 
     def trace_core_routing(self, function: Function) -> Function:
-        """Trace the same function of the Router's Rust core, which receives the request as one argument."""
+        """Trace the Rust core's function that calls deployments. The request is one of its arguments."""
         return self.trace(function, _is_fallback, parameters=readers.read_routed_request)
 
     def check_new_callback(self, init: Function) -> Function:
-        """Wrap the constructor of LiteLLM's OpenTelemetry callbacks, which have one base class: a warning is logged if
-        a new callback records the calls a second time.
+        """Wrap the constructor of LiteLLM's OpenTelemetry callbacks: log a warning if a new callback would record each
+        call a second time.
         """
 
         @wraps(init)
@@ -197,9 +198,9 @@ class Tracing:
     ) -> Function:
         """Return a function that calls `function` and records the call.
 
-        If `is_nested` returns true, the call is recorded as a part of the call that is in progress. `parameters`
-        converts the function's arguments, by name, to the request, or returns `None` if the call must not be recorded.
-        Without `parameters`, the arguments are the request.
+        If `is_nested` returns true, the call is recorded as a part of the call in progress. `parameters` converts the
+        function's arguments, by name, to the request; `None` if the call must not be recorded. By default, the
+        arguments are the request.
         """
         start_call = _TracedFunction(self, function, is_nested or _is_part_of_call, parameters).start_call
 
@@ -210,7 +211,7 @@ class Tracing:
                 started = start_call(args, kwargs)
                 if started is None:
                     return await function(*args, **kwargs)
-                if isinstance(started, Step):  # its error does not end the call, because LiteLLM may try again
+                if isinstance(started, Step):  # its error does not end the current call, because LiteLLM may retry
                     with started:
                         result = await function(*args, **kwargs)
                     started.add_result(result)
@@ -251,8 +252,8 @@ class Tracing:
 
 
 def _mark_as_handled(kwargs: Parameters) -> None:
-    """Keep the callbacks from recording a suppressed call. The proxy makes the logging object of a call before the
-    call, so the object cannot be marked when it is made.
+    """Keep the backstop from recording a suppressed call. The proxy creates the logging object before the call, so
+    `wrap_logging_init` has not marked it.
     """
     logging = readers.read_logging_object(kwargs)
     if logging is not None:
@@ -260,7 +261,11 @@ def _mark_as_handled(kwargs: Parameters) -> None:
 
 
 def traced_result(invocation: Invocation, result: object) -> object:
-    """Record LiteLLM's `result` and return what the application gets: the result, or a wrapper of its stream."""
+    """Return the object that the application receives for LiteLLM's `result`, and record the result.
+
+    A stream, a stream manager or a coroutine is wrapped, and the call ends later: with the end of the stream, or with
+    the result of the coroutine. Any other result is returned unchanged, and ends the call.
+    """
     try:
         if isinstance(result, CoroutineType):
             coroutine = _traced_coroutine(invocation, result)
@@ -272,7 +277,7 @@ def traced_result(invocation: Invocation, result: object) -> object:
         if readers.is_stream(result):
             invocation.start_stream(result)
             return traced_stream(result, invocation)
-    except Exception as fault:  # as in a guard
+    except Exception as fault:  # must not reach the application
         log_fault("recording a result", fault)
     invocation.end_with_result(result)
     return result
@@ -289,12 +294,10 @@ async def _traced_coroutine(invocation: Invocation, coroutine: Coroutine[object,
 
 
 def is_continuation(kwargs: Parameters, current: Invocation) -> bool:
-    """Whether LiteLLM calls one of its functions with `kwargs` to continue the model call in progress.
+    """Whether LiteLLM calls one of its functions with `kwargs` to continue `current`, a model call in progress.
 
-    LiteLLM passes its logging object to every step. That is not sufficient, because the proxy makes one before the
-    first call as well, so there must be a call in progress. An inner call without that object is a step as well if
-    LiteLLM has made no logging object for the call in progress yet, or if the messages are LiteLLM's translation of the
-    request.
+    There are three signs: LiteLLM passes a logging object, it has not created one for `current` yet, or it passes the
+    messages into which it has translated the request of `current`.
     """
     if not current.calls_a_model:
         return False
@@ -304,7 +307,7 @@ def is_continuation(kwargs: Parameters, current: Invocation) -> bool:
 
 
 def _is_part_of_call(operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
-    """Whether LiteLLM continues the call in progress, or an operation around calls calls itself."""
+    """Whether LiteLLM continues the call in progress, or an operation around calls, such as a batch, calls itself."""
     return is_continuation(kwargs, current) or (
         not operation.calls_a_model and _is_inside_same_operation(operation, kwargs, current)
     )
@@ -315,40 +318,40 @@ def _is_inside_same_operation(operation: Operation, _kwargs: Parameters, current
 
 
 def _is_batch_of_one_call(_operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
-    """Whether LiteLLM uses the batch function to make the call in progress, which has a `model_list`."""
+    """Whether `completion` calls the batch function, because the application has passed it a `model_list`."""
     return readers.is_of_model_list(kwargs) and current.calls_a_model
 
 
 def _is_fallback(_operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
-    """Whether the Router calls itself for the fallback of the call that it is routing.
-
-    Code that chooses a deployment may make other calls through the Router; these are not fallbacks.
+    """Whether the Router calls itself for a fallback of the route in progress. Other calls inside a route, such as the
+    call of a model that chooses the deployment, are not fallbacks.
     """
     return readers.is_fallback(kwargs) and current.operation.name == "route"
 
 
 TRACING = Tracing()
-"""The only instance. Functions that were traced before an `uninstrument()` refer to it, and may still be called."""
+"""The only instance. It exists as long as the process, because the application may still have a traced function after
+`uninstrument()`.
+"""
 
 
 # --- calls that LiteLLM makes in Rust ------------------------------------------------------------------------
 #
-# For each call, LiteLLM's dispatchers choose between a Python function, which the decorator has built and which is
-# traced already, and a native function, which is traced here. A native function may decline a call that it does not
-# support. Then the dispatcher calls the Python function, if there is one, and both are recorded as one call.
+# For each call, a dispatcher of LiteLLM chooses between a Python function, which is traced by its decorator, and a
+# native function, which is traced here. A native function may decline a call that it does not support. Then the
+# dispatcher calls the Python function, if there is one, and both calls are recorded as one.
 
 
 def trace_dispatch(run: Function) -> Function:
-    """Patch a dispatcher's method, which receives the native function and the Python function as arguments.
-
-    Both are replaced for this call. `declined` has the invocation of the call after the native function has declined
-    it. Nothing is done for the native function before it is called, because LiteLLM rarely calls it.
+    """Wrap the method of a dispatcher that receives the native function and the Python function as its arguments
+    `native` and `python`. Both are replaced by traced functions, for this call only.
     """
     is_async = inspect.iscoroutinefunction(run)
 
     def replace_functions(dispatcher: object, parts: dict[str, Any]) -> None:
         if TRACING.telemetry is None or not callable(parts.get("native")) or "python" not in parts:
             return
+        # `declined` gets the invocation of the call when the native function declines it.
         native, python, declined = parts["native"], parts["python"], list[Invocation]()
         parts["native"] = partial(_call_native_async if is_async else _call_native, native, dispatcher, declined)
         if callable(python):
@@ -370,8 +373,8 @@ def trace_dispatch(run: Function) -> Function:
 def _call_native(
     native: Function, dispatcher: object, declined: list[Invocation], *args: object, **kwargs: object
 ) -> object:
-    """Call the native function. Its arguments are LiteLLM's binding, the request, and the application's positional and
-    keyword arguments.
+    """Call the native function and record the call. `args` are LiteLLM's binding, the request, and the application's
+    positional and keyword arguments.
     """
     invocation = _start_native(dispatcher, args)
     if invocation is None:
@@ -389,7 +392,7 @@ def _call_native(
 async def _call_native_async(
     native: Function, dispatcher: object, declined: list[Invocation], *args: object, **kwargs: object
 ) -> object:
-    """Call the native function, if it is asynchronous."""
+    """Call a native function that is asynchronous, and record the call."""
     invocation = _start_native(dispatcher, args)
     if invocation is None:
         return await native(*args, **kwargs)
@@ -404,7 +407,7 @@ async def _call_native_async(
 
 
 def _call_python(python: Function, declined: list[Invocation], *args: object, **kwargs: object) -> object:
-    """Call the Python function. If the native function has declined the call, this call continues it."""
+    """Call the Python function. If the native function has declined the call, both are recorded as one call."""
     if not declined:
         return python(*args, **kwargs)
     with Running(declined[0]):
@@ -413,13 +416,13 @@ def _call_python(python: Function, declined: list[Invocation], *args: object, **
 
 
 def _start_native(dispatcher: object, args: tuple[object, ...]) -> Invocation | None:
-    """Return the invocation of a new call; `None` if it continues an earlier call, or instrumentation is suppressed."""
+    """Return the invocation of a new call; `None` if it continues the current call, or if tracing is suppressed."""
     with guard("starting a span"):
         telemetry, context = TRACING.telemetry, get_current()
         _binding, request, _args, kwargs, *_ = args
         if telemetry is None or is_suppressed(context) or not isinstance(kwargs, Mapping):
             return None
-        current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+        current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
         if current is not None and not current.has_ended() and is_continuation(kwargs, current):
             return None
         operation = operation_named(readers.read_native_function(dispatcher))
@@ -430,12 +433,13 @@ def _start_native(dispatcher: object, args: tuple[object, ...]) -> Invocation | 
 def _leave_native(
     invocation: Invocation, token: Token[Context] | None, error: BaseException, declined: list[Invocation]
 ) -> None:
-    """Leave the native function, which has raised an error. If that means that it declines the call, the call goes on:
-    the Python function starts it again, with the original parameters.
+    """Restore the context after a native function has raised `error`. The call has failed, unless the error means that
+    the function declines the call. Then the call goes on: the Python function is called with the original arguments.
     """
     if not readers.has_declined(error):
         invocation.leave(token, error)
         return
+    # The Python function does not use a logging object that LiteLLM made for the native function.
     invocation.logging = invocation.first_logging = readers.read_logging_object(invocation.parameters)
     declined.append(invocation)
     invocation.leave(token)

@@ -1,8 +1,9 @@
 """How functions of LiteLLM are replaced, wrapped with a hook, and restored.
 
-A hook is a generator function that records one fact about a call in progress. It runs until its `yield` before the
-wrapped function, and continues after it with the function's outcome. So one hook serves synchronous and asynchronous
-functions, and what it needs from before is a local variable:
+A hook is a generator function that records one fact about a call in progress. The code before its `yield` runs before
+the wrapped function. Then `yield` returns the function's result and exception, and the rest of the hook runs. So one
+hook can wrap synchronous and asynchronous functions, and it can keep a value from before the function in a local
+variable:
 
     @hook("recording a response that LiteLLM rejected", "response")
     def record_rejected(invocation: Invocation, response: object) -> Recording:
@@ -32,26 +33,26 @@ from agentops_otel_litellm.operations import parameter_names
 Function = Callable[..., Any]
 Wrapper = Callable[[Function], Function]
 Outcome = tuple[object, BaseException | None]
-"""The result of the wrapped function, or the exception that it raised."""
+"""The wrapped function's result and `None`, or `None` and the exception that it raised."""
 Recording = Generator[None, Outcome, None]
-"""What a hook returns."""
+"""The generator of a hook: it yields once, and receives the outcome."""
 
 
 # --- the current invocation ---------------------------------------------------------------------------------
 
 
 def current_call() -> Invocation | None:
-    """The invocation of the model call that LiteLLM is working on, if it is traced and has not ended."""
+    """The traced call of a model for which LiteLLM is running; `None` if there is none, or if it has ended."""
     invocation = current_invocation()
     return None if invocation is None or not invocation.calls_a_model else invocation
 
 
 def current_invocation() -> Invocation | None:
-    """The invocation that LiteLLM is working on, if it is traced and has not ended: a call, or an operation around
-    calls, such as a route.
+    """The traced call for which LiteLLM is running: a call of a model, or an operation around calls, such as a route.
+    `None` if there is none, if it has ended, or if instrumentation is suppressed.
     """
     context = get_current()
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # nothing else is put there
+    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
     if invocation is None or invocation.has_ended() or context.get(SUPPRESSED) or context.get(SUPPRESSED_EARLIER):
         return None
     return invocation
@@ -63,11 +64,11 @@ def current_invocation() -> Invocation | None:
 def hook(
     activity: str, *arguments: str, in_any_operation: bool = False
 ) -> Callable[[Callable[..., Recording]], Wrapper]:
-    """Make a hook a wrapper of LiteLLM's functions.
+    """Decorator: turns a hook into a wrapper, which takes a function of LiteLLM and returns its replacement.
 
-    `activity` describes the hook in the message about a fault. The hook receives the current invocation, and the named
-    arguments of the function; `None` for an argument that was not passed. Outside of a traced call of a model, the hook
-    does not run. With `in_any_operation`, it also runs in operations around calls, such as a route.
+    The hook receives the current invocation, and those `arguments` of LiteLLM's function, by name; `None` for an
+    argument that was not passed. It runs only in a traced call of a model; with `in_any_operation`, also in an
+    operation around calls, such as a route. `activity` describes the hook in the log message if it raises.
     """
 
     def wrapper_of(record: Callable[..., Recording]) -> Wrapper:
@@ -93,10 +94,10 @@ class _Hooked:
         self._activity, self._record, self._function = activity, record, function
         self._in_any_operation = in_any_operation
         self._arguments = [(name, names.index(name) if name in names else sys.maxsize) for name in arguments]
-        """Name and position of each argument that the hook receives."""
+        """Name and position of each argument that the hook receives. A keyword-only argument has no position."""
 
     def wrapped(self) -> Function:
-        """Return the replacement of the function. `async def` and `await` are the only difference of the two."""
+        """Return the replacement of the function, which is asynchronous if the function is."""
         function, start, finish = self._function, self._start, self._finish
         if inspect.iscoroutinefunction(function):
 
@@ -131,7 +132,9 @@ class _Hooked:
         return hooked
 
     def _start(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Recording | None:
-        """Run the hook until its `yield`. Return `None` if it does not run, or has nothing to do afterwards."""
+        """Run the hook until its `yield`. Return its generator; `None` if the hook is not for the current call, or has
+        finished without a `yield`.
+        """
         try:
             invocation = current_invocation()
             if invocation is None or not (invocation.calls_a_model or self._in_any_operation):
@@ -144,17 +147,17 @@ class _Hooked:
             return recording  # noqa: TRY300 - a signal handler may raise here
         except StopIteration:
             return None
-        except Exception as fault:  # as in a guard
+        except Exception as fault:  # must not reach the application
             log_fault(self._activity, fault)
             return None
 
     def _finish(self, recording: Recording, outcome: Outcome) -> None:
-        """Run the hook to its end."""
+        """Pass the outcome of the function to the hook, which runs to its end."""
         try:
             recording.send(outcome)
         except StopIteration:
             return
-        except Exception as fault:  # as in a guard
+        except Exception as fault:  # must not reach the application
             log_fault(self._activity, fault)
 
 
@@ -165,7 +168,7 @@ _originals: dict[Any, Any] = {}
 _patched: set[tuple[Any, str]] = set()
 """Modules and classes, and the names in them, whose values were replaced."""
 _built: dict[CodeType, Wrapper] = {}
-"""The code of functions that a decorator of LiteLLM builds → the wrapper for these functions."""
+"""The code object of the functions that a decorator of LiteLLM returns → the wrapper for these functions."""
 
 
 def register_replacement(original: Function, replacement: Function) -> Function:
@@ -176,14 +179,14 @@ def register_replacement(original: Function, replacement: Function) -> Function:
 
 
 def _copy_signature(original: Function, replacement: Function) -> None:
-    """Copy the signature of `original` to `replacement`, for inspection that follows `__wrapped__` and inspection that
-    does not.
+    """Give `replacement` the signature of `original`.
 
-    `functools.wraps` has set `__wrapped__` of the replacement to the original. If the original has a `__wrapped__` of
-    its own, set by LiteLLM's decorator, the replacement gets that, so that a chain of `__wrapped__` is as long as
-    without tracing. Otherwise `__wrapped__` stays, by which `inspect.getsource` and `typing.get_type_hints` find the
-    source and the type hints of the original, and the signature is copied for `inspect.getfullargspec`, which ignores
-    `__wrapped__`.
+    `functools.wraps` has set the replacement's `__wrapped__` to the original.
+
+    - If LiteLLM's decorator has set `__wrapped__` of the original, the replacement gets the same value. So the chain of
+      `__wrapped__` is as long as without tracing.
+    - Otherwise, `__wrapped__` stays: by it, `inspect.getsource` and `typing.get_type_hints` find the original.
+      `inspect.getfullargspec` ignores `__wrapped__`, so the replacement gets a `__signature__`.
     """
     original = getattr(original, "__func__", original)
     replacement = getattr(replacement, "__func__", replacement)
@@ -196,17 +199,15 @@ def _copy_signature(original: Function, replacement: Function) -> None:
 
 
 def register_decorator(decorator: FunctionType, wrapper: Wrapper) -> None:
-    """Have `replace_aliases` wrap the functions that LiteLLM's decorator built before it was replaced.
-
-    The code of these functions is a constant of the decorator's code.
-    """
+    """Have `replace_aliases` wrap the functions that LiteLLM's decorator returned before it was replaced."""
+    # All these functions are defined in the decorator's body, so their code objects are constants of its code.
     for constant in decorator.__code__.co_consts:
         if isinstance(constant, CodeType):
             _built[constant] = wrapper
 
 
 def is_built(function: Function) -> bool:
-    """Whether a registered decorator has built the function, or the function that it replaces."""
+    """Whether a registered decorator has returned the function, or the original of the function."""
     return any(getattr(each, "__code__", None) in _built for each in (function, _originals.get(function)))
 
 
@@ -228,7 +229,7 @@ def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
 
 
 def replace_aliases() -> None:
-    """Replace the originals in every module that has imported them, of LiteLLM and of the application."""
+    """Put the replacements into every module that has imported the originals, of LiteLLM and of the application."""
     replacements = {original: replacement for replacement, original in _originals.items()}
     for namespace, name, value in _functions():
         if value in _originals:
@@ -240,10 +241,10 @@ def replace_aliases() -> None:
 
 
 def undo() -> None:
-    """Restore the originals wherever a replacement is found."""
+    """Restore the originals in all modules and classes that have a replacement."""
     for owner, name in _patched:
         found: Any = vars(owner).get(name)
-        if found.__hash__ is not None and found in _originals:  # the application may have set anything
+        if found.__hash__ is not None and found in _originals:  # the application may have set an unhashable object
             setattr(owner, name, _follow(found, _originals))
     for namespace, name, value in _functions():
         if value in _originals:
@@ -254,14 +255,14 @@ def undo() -> None:
 
 
 def _follow(value: Function, replaced: dict[Any, Any]) -> Function:
-    """The final replacement of `value`: a function may have been patched twice."""
+    """The last function of the chain that begins with `value`: a function may have been replaced twice."""
     while value in replaced:
         value = replaced[value]
     return value
 
 
 def _functions() -> Iterator[tuple[dict[str, Any], str, FunctionType]]:
-    """Every function in the namespace of a module, as the namespace, the name and the function."""
+    """Each function in the namespace of an imported module: the namespace, the name and the function."""
     for module in list(sys.modules.values()):
         namespace = getattr(module, "__dict__", None)
         if isinstance(namespace, dict):

@@ -1,4 +1,4 @@
-"""The registry of vocabularies. Attribute names are defined only in this package."""
+"""The registry of vocabularies. A vocabulary has the attribute names of one convention; no other package has any."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from agentops_otel_litellm.settings.destinations import sends_to_agentops
 
 logger = logging.getLogger(__name__)
 
-# If two vocabularies have the same attribute, the first one sets it: with `openinference`, `llm.provider` is
-# OpenInference's name of the provider.
+# If two vocabularies have the same attribute, its value is from the first one. For instance, `openinference` and `llm`
+# have `llm.provider`: if both are chosen, the value is OpenInference's name of the provider.
 VOCABULARIES: Mapping[str, Vocabulary] = {
     "gen_ai": GEN_AI,
     "openinference": OPENINFERENCE,
@@ -30,14 +30,16 @@ ENTRY_POINTS = "agentops_otel_litellm_vocabulary"
 
 
 def default_names(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The default vocabularies, which depend on the destinations of the spans."""
+    """The names of the default vocabularies. `agentops` is among them if the spans are sent to AgentOps."""
     return ("gen_ai", "llm", "agentops") if sends_to_agentops(environment) else ("gen_ai", "llm")
 
 
 def choose_vocabularies(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[Vocabulary]:
-    """The vocabularies that the user chose: first those of this package, in the order of `VOCABULARIES`, then those of
-    other packages. The order matters: samplers receive only the attributes of the first vocabulary. A vocabulary that
-    cannot be loaded is left out, with a warning.
+    """The vocabularies that the user chose, or the default ones.
+
+    Those of this package are first, in the order of `VOCABULARIES`, then those of other packages. The order matters,
+    because samplers receive only the attributes of the first vocabulary. A vocabulary that cannot be loaded is left
+    out, with a warning.
     """
     registered = {} if set(settings.semconv or ()) <= VOCABULARIES.keys() else _registered()
     names = settings.vocabularies([*VOCABULARIES, *registered]) or default_names(environment)
@@ -54,7 +56,7 @@ def _registered() -> dict[str, EntryPoint]:
 
 
 def _load(entry_point: EntryPoint) -> Vocabulary | None:
-    """Load the vocabulary of an installed package. Exceptions of its module are caught and logged."""
+    """Load the vocabulary of an installed package. If that fails, log a warning and return `None`."""
     try:
         vocabulary = entry_point.load()
         fault = None if isinstance(vocabulary, Vocabulary) else "it is not a Vocabulary"

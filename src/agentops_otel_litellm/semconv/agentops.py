@@ -2,9 +2,9 @@
 
 Many of the names are former names of OpenTelemetry's conventions; the backend does not read the current names.
 
-Message content is recorded as numbered prompts and completions, as many as fit the span's limits. AgentOps displays a
-prompt only if the prompt has a `content`, and displays the value of the first key of a completion. The backend keeps
-the order of attributes, so `content` is always set, and is the first key of a completion.
+Message content is recorded as numbered prompts and completions, as many as fit the span's limits. `content` is always
+set, because AgentOps displays a prompt only if it has `content`. It is the first attribute of a completion, because
+AgentOps displays the value of a completion's first attribute.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from agentops_otel_litellm.semconv.numbered_content import (
 Attributes = Mapping[str, AttributeValue]
 
 LLM_CALLS = names_of(*BILLED)
-"""Operations that are billed, including searches: AgentOps sums the cost of spans that it recognises as model calls.
-Excluded are operations that are free or whose cost is on nested calls: moderation, files, batches, routing.
+"""Operations that are recorded as model calls: all that providers bill, including searches. AgentOps sums only the cost
+of model calls. The other operations are free or have their cost on nested calls: moderation, files, batches, routing.
 """
 
 
 def _prompts(content: Content, max_attributes: int) -> Attributes:
-    """All input of the model: a conversation, or texts and queries that have no role."""
+    """The input as numbered prompts: the turns of a conversation, or texts and queries, with the role `user`."""
     if content.input is not None or content.instructions is not None:
         return fit_input(content, _prompt, max_attributes)
     texts = (*(content.texts or ()), *(content.query or ()))
@@ -48,7 +48,7 @@ def _prompts(content: Content, max_attributes: int) -> Attributes:
 
 
 def _completions(content: Content, max_attributes: int) -> Attributes:
-    """All output of the model: a completion for each choice."""
+    """The output as numbered completions, one for each choice."""
     return number_items(fit_items(_completion_groups(content), max_attributes))
 
 
@@ -78,7 +78,7 @@ def _text(turn: Turn) -> str:
 
 
 def _calls_as_content(turn: Turn) -> str:
-    """The tool calls of a message without content: AgentOps displays nothing but `content`."""
+    """The tool calls as JSON, for a message that has no content, because AgentOps displays only `content`."""
     return as_json(openai_message(turn)["tool_calls"]) if turn.calls else ""
 
 
@@ -95,20 +95,22 @@ def _calls(turn: Turn) -> Iterable[Group]:
 
 
 def _total(usage: Usage) -> int | None:
-    """The total, computed if the provider reported only input and output."""
+    """The total number of tokens. If the provider did not report it, it is computed from input and output."""
     if usage.total is not None or usage.input is None or usage.output is None:
         return usage.total
     return usage.input + usage.output
 
 
 def _cache_read(usage: Usage) -> int | None:
-    """Cached tokens, which are a part of the input. If the total were missing, AgentOps would add them to the input."""
+    """The cached tokens; `None` if the total is unknown. Without a total, AgentOps would add them to the input,
+    although the input includes them.
+    """
     return None if _total(usage) is None else usage.cache_read
 
 
 def _reasoning(usage: Usage) -> int | None:
-    """Reasoning tokens, which are a part of the output. If the total were missing, AgentOps would add them to the
-    output.
+    """The reasoning tokens; `None` if the total is unknown. Without a total, AgentOps would add them to the output,
+    although the output includes them.
     """
     return None if _total(usage) is None else usage.reasoning
 

@@ -1,4 +1,6 @@
-"""Vocabularies: tables from attribute names to the fields of records, with optional functions that convert a field."""
+"""Vocabularies: tables that name the attribute for each field of a record, and may have a function that converts the
+field's value.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +23,20 @@ WRITTEN = (
     *("request", "response", "stream", "saved", "attempts", "routing", "estimate", "app"),
     *("cost", "usage", "failure", "target", "call"),
 )
-"""Records, in the order in which they are written. If a span has too many attributes, the SDK evicts the first ones."""
+"""Fields of a call, in the order in which their attributes are written; the least important first. If a span has too
+many attributes, the SDK evicts the first ones.
+"""
 _OTHERS = WRITTEN.index("cost")
 """The position of records that are not in `WRITTEN`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """A row that writes any number of attributes: `Several(names_of_tools)` as the row `llm.tools` can write
-    `llm.tools.0.tool.name` and so on.
+    """A row that writes any number of attributes: the row `"llm.tools": Several(name_tools)` can write
+    `llm.tools.0.name`, `llm.tools.1.name` and so on.
 
-    The function receives the record and the maximum number of attributes. It returns the names after `llm.tools.`, and
-    the values.
+    The function receives the record and the maximum number of attributes. It returns a mapping: the rest of the name,
+    such as `0.name`, → the value.
     """
 
     write: Callable[[Any, int], Mapping[str, AttributeValue]]
@@ -43,7 +47,7 @@ Row = str | tuple[str, Convert] | Several
 
 @dataclass(frozen=True, slots=True)
 class _Always(Generic[Value]):
-    """A function that returns the same value for each argument. `Vocabulary` reads the value without calling it."""
+    """A function that returns the same value for each argument. `Vocabulary` reads `value` instead of calling it."""
 
     value: Value
 
@@ -60,36 +64,37 @@ def always(value: Value) -> Callable[[object], Value]:
 
 
 def prefixed(prefix: str, kind: type, *, without: Collection[str] = ()) -> dict[str, str]:
-    """Return a row for each field of the record `kind`, except the fields `without`. The name of the attribute is
-    `prefix` followed by the name of the field.
+    """Return a row for each field of the record class `kind`, except the fields in `without`. The name of the attribute
+    is `prefix` followed by the name of the field.
     """
     return {f"{prefix}{field.name}": field.name for field in fields(kind) if field.name not in without}
 
 
 class Table:
-    """The rows for one kind of record: `Table(Usage, {"llm.usage.total_tokens": "total"})`.
+    """The rows for one class of records: `Table(Usage, {"llm.usage.total_tokens": "total"})`.
 
-    A row is the name of a field, a tuple of a field's name and a function of its value, or a `Several`. The attribute
-    is absent if the field is unknown or the function returns `None`. If the attributes of `Several` rows exceed the
-    maximum number, the last row has priority.
+    A row is an attribute name with one of these: the name of a field; a tuple of the name and a function that converts
+    the field's value; a `Several`. The attribute is absent if the field is unknown or the function returns `None`. If
+    the attributes of `Several` rows exceed the maximum number, the last row has priority.
     """
 
     def __init__(self, kind: type, rows: Mapping[str, Row], *, of: Collection[str] | None = None) -> None:
         """Raises a ValueError if a row names a field that the record does not have.
 
-        `of` limits the table to these operations, by the names of their calls. By default it is for all calls.
+        `kind` is the class of the records, such as `Usage`. `of` are the operations for which the table is used, by
+        their names in `Call.name`: `{"chat", "embeddings"}`. By default, it is used for all calls.
         """
         self.kind = kind
         self.about = kind.__name__.lower()
-        """The name of the field of a `Call` that has the record."""
+        """The name of the field of `Call` that contains the record, such as `usage`."""
         self.of = None if of is None else frozenset(of)
         self.rows = rows
         self.several = {attribute: row for attribute, row in rows.items() if isinstance(row, Several)}
         self.by_field: dict[str, tuple[tuple[str, Convert | None], ...]] = {}
         """Field → its attributes, each with the function that converts the field, or `None`.
 
-        The rows are indexed by field, because only a few fields of a record are known for a call. The CPU's caches are
-        cold after LiteLLM's work, so the cost depends on how much memory is read.
+        With this index, only the rows of known fields are read, which are few. That matters because LiteLLM's work has
+        filled the CPU's caches, so that each row is read from memory.
         """
         known = {field.name for field in fields(kind)}
         for attribute, row in rows.items():
@@ -101,7 +106,9 @@ class Table:
             self.by_field[name] = (*self.by_field.get(name, ()), (attribute, convert))
 
     def write_guarded(self, record: object, attributes: Attributes) -> None:
-        """Add the attributes of `record`. If a row's function raises, it is logged and its attribute is absent."""
+        """Add the attributes of `record` to `attributes`. If the function of a row raises, that is logged, and only the
+        attribute of this row is absent.
+        """
         known = vars(record)
         for name, rows in self.by_field.items():
             for attribute, convert in rows if name in known else ():
@@ -111,7 +118,9 @@ class Table:
                         attributes[attribute] = value
 
     def write_several(self, record: object, room: int) -> Attributes:
-        """At most `room` attributes of the `Several` rows, in the order of the rows. The last row has priority."""
+        """At most `room` attributes of the `Several` rows, in the order of the rows. The last row gets its attributes
+        first, the other rows share the rest.
+        """
         found: list[Attributes] = []
         for attribute, several in reversed(self.several.items()):
             with guard(f"computing the attributes {attribute}"):
@@ -128,20 +137,20 @@ class Vocabulary:
     def __init__(self, *tables: Table, records_success: bool = False) -> None:
         self.tables = tuple(sorted(tables, key=_write_order))
         self.records_success = records_success
-        """Whether a successful call sets the span's status to OK, because backends need it. By OpenTelemetry's
-        conventions only applications set it.
+        """Whether the status of a successful call's span is set to OK, because the backend needs that. OpenTelemetry
+        leaves this status to applications.
         """
 
     def attributes(self, about: object, room: int = UNLIMITED) -> Attributes:
         """All attributes of a record, such as a `Call`, and of the records in its fields.
 
-        `room` is the maximum number of attributes. Only the attributes of `Several` rows are limited.
+        `room` is the maximum number of attributes. If there are more, attributes of `Several` rows are left out.
         """
         records = {type(about).__name__.lower(): about, **vars(about)}
         operation = records.get("name")
         attributes: Attributes = {}
         several: list[tuple[Table, object]] = []
-        try:  # not a guard: `try` costs nothing if no row raises
+        try:  # instead of a guard for each row: `try` costs nothing if no row raises
             for table in self.tables:
                 if table.about not in records or (table.of is not None and operation not in table.of):
                     continue
@@ -158,13 +167,13 @@ class Vocabulary:
                     several.append((table, record))
         except Exception:
             with ignored_faults():
-                raise  # an exception of a signal handler is for the application; a fault is logged below
+                raise  # only an exception of the application's signal handler leaves this block
             attributes, several = self._write_guarded(records)
         return {**_write_several(several, room - len(attributes)), **attributes} if several else attributes
 
     def _write_guarded(self, records: Mapping[str, object]) -> tuple[Attributes, list[tuple[Table, object]]]:
-        """Write the attributes row by row, each guarded, after a row has raised. Return them, and the tables that have
-        `Several` rows with their records.
+        """Write the attributes again after a row has raised, each row in its own guard. Return the attributes, and each
+        table that has `Several` rows with its record.
         """
         attributes: Attributes = {}
         several: list[tuple[Table, object]] = []
@@ -177,13 +186,14 @@ class Vocabulary:
 
     @classmethod
     def merged(cls, vocabularies: Sequence[Vocabulary]) -> Vocabulary:
-        """A vocabulary with the attributes of all `vocabularies`. If two have the same attribute, it is from the first
-        one.
+        """A vocabulary with the attributes of all `vocabularies`. If two have the same attribute, the row of the first
+        one is used.
         """
         rows: dict[tuple[type, frozenset[str] | None], dict[str, Row]] = {}
         for vocabulary in reversed(vocabularies):
             for table in vocabulary.tables:
                 for (_, of), others in rows.items():
+                    # This table is for all operations of the other table, so its rows replace those of the other table.
                     if table.of is None or (of is not None and of <= table.of):
                         for name in table.rows.keys() & others.keys():
                             del others[name]
@@ -192,23 +202,25 @@ class Vocabulary:
         return cls(*tables, records_success=any(vocabulary.records_success for vocabulary in vocabularies))
 
     def __iter__(self) -> Iterator[str]:
-        """The attribute names; of `Several` rows, the common prefix."""
+        """The attribute names; for a `Several` row, the common prefix of its attributes."""
         return (name for table in self.tables for name in table.rows)
 
 
 def _write_order(table: Table) -> tuple[int, bool]:
-    """The sort key of a table. A table for some operations is written after a table for all operations, and so
-    overrides the attributes of that table.
+    """The sort key of a table. For the same record, a table for some operations comes after a table for all operations,
+    so that its attributes override those of the other table.
     """
     return WRITTEN.index(table.about) if table.about in WRITTEN else _OTHERS, table.of is not None
 
 
 def _write_several(tables: Sequence[tuple[Table, object]], room: int) -> Attributes:
-    """At most `room` attributes of the `Several` rows of these tables, each with its record. If there are more, each
-    table gets a fair share: the attributes that one table does not need are for the others.
+    """At most `room` attributes of the `Several` rows of these tables, each with its record.
+
+    If there are more, each table gets an equal share of `room`. If a table needs less, the others share the rest.
     """
     written = [table.write_several(record, room) for table, record in tables]
     if sum(map(len, written)) > room:
+        # The tables with the fewest attributes first, so that what they leave is known for the others.
         by_need = sorted(range(len(tables)), key=lambda index: (len(written[index]), -index))
         for served, index in enumerate(by_need):
             share = room // (len(tables) - served)

@@ -1,10 +1,10 @@
-"""OpenTelemetry's conventions for generative AI: the names of semantic conventions 0.66b2, and later names for the
-reasoning level, cache writes and the tokens of a modality, which that release lacks.
+"""OpenTelemetry's conventions for generative AI: the attribute names of semantic conventions 0.66b2.
 
-The span's name, which the conventions define too, is built by `_span_name` in `telemetry.py`.
-
-Cost has no convention yet: `gen_ai.usage.cost.*` are the names of the open proposal
+That release has no names for the reasoning level, cache writes and the tokens of a modality, so later names are used
+for these. Cost has no convention yet: `gen_ai.usage.cost.*` are the names of an open proposal
 (open-telemetry/semantic-conventions-genai, issue 287).
+
+The conventions also define the span's name, which `_span_name` in `telemetry.py` builds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.semconv.convention import Convert, Table, Vocabulary, always
 from agentops_otel_litellm.semconv.numbered_content import as_json
 
-# Provider → `gen_ai.provider.name`, if the conventions have a name of their own.
+# LiteLLM's name of a provider → `gen_ai.provider.name`, if that is different.
 PROVIDERS = {
     "azure": "azure.ai.openai",
     "azure_ai": "azure.ai.inference",
@@ -32,7 +32,7 @@ PROVIDERS = {
     "xai": "x_ai",
 }
 
-# LiteLLM's finish reason → the conventions'. Other reasons keep LiteLLM's name.
+# LiteLLM's finish reason → that of the conventions. Other reasons are recorded with LiteLLM's name.
 FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
 
@@ -51,7 +51,9 @@ def finish_reasons(reasons: tuple[str | None, ...]) -> tuple[str, ...] | None:
 
 
 def _structure(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Convert records to JSON values. The conventions' object for a record has the known fields of the record."""
+    """Convert records to JSON values, the form of an attribute of an event. A record becomes an object with its known
+    fields, as the conventions define it.
+    """
     if isinstance(value, tuple | list):
         return [_structure(each) for each in value]
     if isinstance(value, Message):
@@ -69,7 +71,7 @@ def _finish_reason(message: Message) -> dict[str, str]:
 
 
 def records_as_json(value: Any) -> str:  # noqa: ANN401 - any JSON value, with records in it
-    """Convert records to JSON text, the form of an attribute of a span."""
+    """Convert records to JSON text, the form of content in an attribute of a span."""
     return as_json(_structure(value))
 
 
@@ -87,13 +89,15 @@ EXCEPTION = Vocabulary(
 
 
 def _content(write: Convert) -> Table:
-    """The table for content. `write` converts records to the form of the attribute's value."""
+    """The table for content. `write` converts records to the value of an attribute: JSON text for a span, JSON values
+    for an event.
+    """
     return Table(
         Content,
         {
             "gen_ai.system_instructions": ("instructions", write),
             "gen_ai.input.messages": ("input", write),
-            # A response without messages, or a call that failed before the first, has none.
+            # Absent if the response has no messages, or if the call failed before the first message.
             "gen_ai.output.messages": ("output", lambda messages: write(messages) if messages else None),
             "gen_ai.tool.definitions": ("tools", write),
             # Retrieval.
@@ -107,8 +111,8 @@ GEN_AI = Vocabulary(
     Table(
         Request,
         {
-            # By the conventions, `stream` is absent if it is false, the choice count if it is 1, and the tier if it is
-            # `auto`.
+            # By the conventions, `stream` is recorded only if it is true, the choice count only if it is not 1, and the
+            # service tier only if it is not `auto`.
             "gen_ai.request.stream": ("stream", {True: True}.get),
             "gen_ai.request.max_tokens": "max_tokens",
             "gen_ai.request.choice.count": ("choice_count", lambda count: None if count == 1 else count),
@@ -117,8 +121,7 @@ GEN_AI = Vocabulary(
             "gen_ai.request.top_k": "top_k",
             "gen_ai.request.frequency_penalty": "frequency_penalty",
             "gen_ai.request.presence_penalty": "presence_penalty",
-            # Recorded also if content is disabled: the conventions recommend stop sequences like the other parameters,
-            # and do not classify them as content.
+            # Stop sequences are recorded even if content is disabled: by the conventions, they are not content.
             "gen_ai.request.stop_sequences": "stop_sequences",
             "gen_ai.request.seed": "seed",
             "gen_ai.request.reasoning.level": "reasoning_level",
@@ -213,6 +216,6 @@ GEN_AI = Vocabulary(
 
 DETAILS_EVENT = "gen_ai.client.inference.operation.details"
 DETAILS = Vocabulary(*(_content(_structure) if table.kind is Content else table for table in GEN_AI.tables))
-"""All attributes of the span; content as structured values, not as JSON text."""
+"""The attributes of the details event: those of the span, with content as structured values instead of JSON text."""
 INFERENCE = names_of(Kind.CHAT, Kind.TEXT)
-"""The operations that the conventions call inference. Only they have the details event."""
+"""The operations that the conventions call inference. The details event is emitted only for them."""

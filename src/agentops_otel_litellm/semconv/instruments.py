@@ -1,11 +1,15 @@
-"""The metrics, one row each, with the values that a finished call contributes and their dimensions.
+"""The metrics: rows with the values that a finished call contributes, and with their dimensions.
 
-`METRICS` has the names of released conventions, `gen_ai.client.operation.cost` in their style, and `litellm.client.*`
-for LiteLLM's own work, such as retries and the cache.
+`METRICS` has the names of OpenTelemetry's released conventions, and names of this package:
+`gen_ai.client.operation.cost` in the style of the conventions, and `litellm.client.*` for retries, fallbacks, the cache
+and open streams.
 
-`NEWEST_METRICS` has the newest names of the conventions in place of the released names. Its duration metric covers only
-the operations that the conventions call inference; other operations keep the released one. Its token metrics cover all
-calls, so that sums are complete, and have the modalities that the provider reported.
+`NEWEST_METRICS` has the newest names of the conventions instead of the released names.
+
+- `gen_ai.client.inference.duration` covers only the operations that the conventions call inference. The duration of
+  other operations keeps the released name.
+- The token metrics cover all operations, so that sums are complete. They have the modalities that the provider
+  reported.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from agentops_otel_litellm.semconv.gen_ai import INFERENCE, provider_name
 Dimensions = Mapping[str, AttributeValue]
 _NONE: Dimensions = MappingProxyType({})
 
-# The dimensions of most metrics. Of low cardinality: nothing that identifies a call, a user or a key.
+# The dimensions of most metrics. They have few different values: none identifies a call, a user or a key.
 DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
     "gen_ai.operation.name": lambda call: call.operation,
     "gen_ai.provider.name": lambda call: provider_name(call.target.provider),
@@ -31,13 +35,13 @@ DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
     "gen_ai.response.model": lambda call: call.response.model if call.response else None,
     "server.address": lambda call: call.target.address,
     "server.port": lambda call: call.target.port,
-    # The duration of a response from LiteLLM's cache is not the provider's.
+    # Distinguishes the durations of responses from LiteLLM's cache from those of providers.
     "llm.cache.hit": lambda call: call.response.cache_hit if call.response else None,
 }
 
 
 class Measurement(NamedTuple):
-    """A value, its additional dimensions, and how often it occurred."""
+    """A value of a metric, the dimensions that it has besides `Metric.dimensions`, and how often it occurred."""
 
     value: float
     dimensions: Dimensions = _NONE
@@ -46,19 +50,19 @@ class Measurement(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One row of a metric: the values that a call contributes to it. Rows with the same name share an instrument."""
+    """One row of a metric: the values that a call contributes to it. Rows with the same name are one metric."""
 
     name: str
     unit: str
     description: str
     measure: Callable[[Call], Iterable[Measurement]]
     instrument: Literal["histogram", "counter", "open streams"] = "histogram"
-    """`open streams` is an up-down counter that each call with an open stream increases by one."""
+    """`open streams` is an observable up-down counter: the number of calls that have an open stream."""
     buckets: Sequence[float] | None = None
     dimensions: Mapping[str, Callable[[Call], AttributeValue | None]] = field(default_factory=lambda: DIMENSIONS)
-    """The dimensions of all its values."""
+    """Name of each dimension that all values of the row have → function that reads its value from a call."""
     of_routes: bool = False
-    """Whether spans of LiteLLM's work around calls, such as routing, contribute too."""
+    """Whether operations around calls, such as routes, contribute as well as calls."""
 
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -68,6 +72,7 @@ _DOLLARS = tuple(4**power / 1e6 for power in range(14))
 
 
 def _measure_known(value: float | None, dimensions: Dimensions = _NONE) -> tuple[Measurement, ...]:
+    """The measurement of a value; empty if the value is unknown."""
     return () if value is None else (Measurement(value, dimensions),)
 
 
@@ -129,7 +134,9 @@ RELEASED: tuple[Metric, ...] = (
 
 
 def _attempts(name: str, description: str, kind: str | None = None) -> Metric:
-    """A counter of attempts, by provider and model: of all attempts, or of the retries or fallbacks (`kind`)."""
+    """A counter of attempts, by provider and model. It counts the attempts of one `kind` (`retry` or `fallback`); by
+    default, all attempts.
+    """
     return Metric(
         name=f"litellm.client.{name}",
         unit="{attempt}",
@@ -206,7 +213,7 @@ OURS: tuple[Metric, ...] = (
 
 
 def _usage_counter(name: str, what: str, measure: Callable[[Usage], Iterable[Measurement]]) -> Metric:
-    """A counter of tokens. `what` is the kind of tokens, for the description."""
+    """A counter of tokens. `what` are the tokens in its description: `Input tokens`."""
     return Metric(
         name=f"gen_ai.client.inference.usage.{name}",
         unit="{token}",
@@ -217,12 +224,12 @@ def _usage_counter(name: str, what: str, measure: Callable[[Usage], Iterable[Mea
 
 
 def _by_modality(total: int | None, **parts: int | None) -> Iterator[Measurement]:
-    """The known modalities, and the rest as `unknown`. Modalities whose sum exceeds the total are ignored."""
+    """A number of tokens for each known modality (`parts`), and the rest of the `total` with the modality `unknown`."""
     if total is None:
         return
     known = {modality: count for modality, count in parts.items() if count}
     rest = total - sum(known.values())
-    if rest < 0:
+    if rest < 0:  # the counts by modality contradict the total, so they are ignored
         known, rest = {}, total
     for modality, count in known.items():
         yield Measurement(count, {"gen_ai.token.modality": modality})
@@ -231,7 +238,7 @@ def _by_modality(total: int | None, **parts: int | None) -> Iterator[Measurement
 
 
 def _usage_histogram(name: str, what: str, count: Callable[[Usage], int | None]) -> Metric:
-    """A histogram of the tokens of a call. `what` is the kind of tokens, for the description."""
+    """A histogram of the tokens of a call. `what` are the tokens in its description: `Input tokens`."""
     return Metric(
         name=f"gen_ai.client.inference.operation.{name}",
         unit="{token}",

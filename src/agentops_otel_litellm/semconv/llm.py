@@ -1,8 +1,8 @@
-"""Names of this package, for facts that the conventions do not cover: `llm.*`, `litellm.*`, `agentops.cost.*` and
-`agentops.usage.*`.
+"""Names of this package, for facts that OpenTelemetry's conventions do not cover: `llm.*`, `litellm.*`,
+`agentops.cost.*` and `agentops.usage.*`.
 
-By rule, the name of an attribute is a prefix and the name of the field, so a new field of a request, a response and so
-on has an attribute without a new row. Rows are only for the exceptions.
+Most attributes are named by a rule (`prefixed`): a prefix and the name of the field, such as `llm.request.` and
+`voice`. So a new field of such a record has an attribute without a new row. Only exceptions have rows.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from agentops_otel_litellm.semconv.gen_ai import records_as_json
 
 @lru_cache(maxsize=256)
 def common_reason(reasons: tuple[str | None, ...]) -> str | None:
-    """The finish reason of all choices; `None` if they differ. `gen_ai.response.finish_reasons` has all reasons."""
+    """The finish reason that all choices have; `None` if the choices have different ones."""
     return reasons[0] if reasons and len(set(reasons)) == 1 else None
 
 
 _ROLE_COUNTS = tuple(f"{role}_count" for role in ("system", "developer", "user", "assistant", "tool", "function"))
-"""Fields of a request that count its messages by role. The attributes have `messages` in their names."""
+"""Fields of a request that count its messages by role. Their attributes are named `llm.request.messages.*`."""
 _GEN_AI_PARAMETERS = (
     *("choice_count", "top_k", "frequency_penalty", "presence_penalty", "seed", "stop_sequences", "reasoning_level"),
     *("output_type", "service_tier", "encoding_formats", "guardrail_id"),
 )
-"""Fields of a request that have no `llm.*` attribute, because the `gen_ai` vocabulary has them."""
+"""Fields of a request that have no `llm.*` attribute, because the `gen_ai` vocabulary has one."""
 _GEN_AI_RESPONSE = ("finish_reasons", "dimension_count", "service_tier", "system_fingerprint")
-"""The same for fields of a response. Of the finish reasons, only the common one has an `llm.*` attribute."""
+"""Fields of a response that have no `llm.*` attribute by the rule, because the `gen_ai` vocabulary has one."""
 _CACHE_AND_JOB = {
     "llm.cache.hit": "cache_hit",
     "llm.cache.partial_hit": "partial_cache_hit",
     "llm.job.status": "job_status",
 }
-"""Attributes with fields of a response, whose names do not follow the rule."""
+"""Attributes of a response whose names do not follow the rule → their fields."""
 
 ATTEMPT_EVENT = "litellm.attempt"
 ATTEMPT = Vocabulary(
@@ -118,7 +118,7 @@ LLM = Vocabulary(
     ),
     Table(Cost, {"llm.usage.cost": "total", **prefixed("agentops.cost.", Cost, without={"per_unit"})}),
     Table(
-        Saved,  # not `*.usage.*`: backends that sum or price these would count the tokens twice
+        Saved,  # not named `*.usage.*`, because backends add such attributes to the billed tokens
         {
             "llm.cache.saved_prompt_tokens": "input",
             "llm.cache.saved_completion_tokens": "output",
@@ -163,7 +163,7 @@ LLM = Vocabulary(
         },
     ),
     Table(
-        Estimate,  # not `gen_ai.usage.*` or `llm.usage.*`: backends would sum the estimates as reported usage
+        Estimate,  # not named `gen_ai.usage.*` or `llm.usage.*`, because backends add such attributes to reported usage
         {
             "agentops.usage.estimated.input_tokens": "input",
             "agentops.usage.estimated.output_tokens": "output",

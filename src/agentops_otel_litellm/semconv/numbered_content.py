@@ -1,7 +1,10 @@
-"""Message content as numbered attributes, the form that most backends read: as many as fit the span's limits.
+"""Content as numbered attributes, such as `llm.input_messages.0.message.role`. If a span cannot have all of them, the
+attributes of some items are left out.
 
-AgentOps and OpenInference number the turns of a conversation. OpenInference numbers the texts of embeddings and the
-documents of rerankings and searches as well. Vectors are never recorded.
+The vocabularies `agentops` and `openinference` number the turns of a conversation. `openinference` also numbers the
+texts of embeddings, and the documents of rerankings and searches. Embedding vectors are never recorded.
+
+Most functions return the attributes as a mapping: the rest of the name after the row's prefix → the value.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from agentops_otel_litellm.records import Content, Document, Json, Message, Part
 
 
 Group = Mapping[str, AttributeValue]
-"""Attributes that only make sense together: all of them are written, or none."""
+"""Attributes that make sense only together, such as those of one tool call. All of them are written, or none. The
+attributes of one item, such as a message, are a sequence of groups.
+"""
 
 TEXT_TYPES = frozenset({"text", "refusal"})
 """Types of parts whose content is displayed as text."""
@@ -27,7 +32,7 @@ TEXT_TYPES = frozenset({"text", "refusal"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """The content and tool calls of one message, or the result of one tool."""
+    """One numbered entry of a conversation: the content and tool calls of a message, or the result of one tool."""
 
     role: str
     name: str | None = None
@@ -44,7 +49,7 @@ class Turn:
 
 
 def turns(message: Message) -> Iterator[Turn]:
-    """Split a message: the results of tools first, one turn each, then the rest."""
+    """Split a message into turns: first one for each tool result, then one for the other parts."""
     rest = [part for part in message.parts if part.type != "tool_call_response"]
     for part in message.parts:
         if part.type == "tool_call_response":
@@ -59,17 +64,19 @@ def turns(message: Message) -> Iterator[Turn]:
 
 
 def input_turns(content: Content) -> list[Turn]:
-    """All input of the model, in order."""
+    """The turns of the input: the system instructions, then the messages in their order."""
     return [*_instructions(content), *(turn for message in content.input or () for turn in turns(message))]
 
 
 def output_turns(content: Content) -> list[Turn]:
-    """All output of the model."""
+    """The turns of the output."""
     return [turn for message in content.output or () for turn in turns(message)]
 
 
 def opening_and_latest(content: Content) -> tuple[list[Turn], Iterator[Turn]]:
-    """The turns of `input_turns` by priority: the instructions, and the other turns from the last to the first."""
+    """The turns of the input by priority: the instructions, which are recorded first, and all other turns from the last
+    to the first.
+    """
     messages = content.input or ()
     opening = _instructions(content)
     if not opening:
@@ -81,8 +88,10 @@ def opening_and_latest(content: Content) -> tuple[list[Turn], Iterator[Turn]]:
 def fit_input(
     content: Content, convert: Callable[[Turn], Sequence[Group]], max_attributes: int
 ) -> dict[str, AttributeValue]:
-    """All input of the model. If it has more than `max_attributes`, the instructions and the end of the
-    conversation.
+    """The numbered turns of the input. If they have more than `max_attributes`, the turns between the instructions and
+    the end of the conversation are left out.
+
+    `convert` returns the attributes of a turn. The instructions get at most half of the attributes.
     """
     opening, latest = opening_and_latest(content)
     first = fit_items(map(convert, opening), max_attributes // 2)
@@ -95,8 +104,8 @@ def _instructions(content: Content) -> list[Turn]:
 
 
 def fit_items(items: Iterable[Sequence[Group]], max_attributes: int) -> list[Sequence[Group]]:
-    """The longest beginning of `items` that has at most `max_attributes` attributes in total. If the first item alone
-    has more, the beginning of its groups.
+    """The first items, as many as have at most `max_attributes` attributes in total. If the first item alone has more,
+    only its first groups.
     """
     fit: list[Sequence[Group]] = []
     for groups in items:
@@ -109,7 +118,7 @@ def fit_items(items: Iterable[Sequence[Group]], max_attributes: int) -> list[Seq
 
 
 def _beginning(groups: Sequence[Group], max_attributes: int) -> Sequence[Group]:
-    """The first groups that have at most `max_attributes` attributes in total."""
+    """The first groups, as many as have at most `max_attributes` attributes in total."""
     fit: list[Group] = []
     for group in groups:
         max_attributes -= len(group)
@@ -120,7 +129,7 @@ def _beginning(groups: Sequence[Group], max_attributes: int) -> Sequence[Group]:
 
 
 def number_items(items: Iterable[Sequence[Group]]) -> dict[str, AttributeValue]:
-    """`{"0.message.role": "user", …}`: numbered from 0, without a gap."""
+    """The attributes of the items, numbered from 0: `{"0.message.role": "user", …}`. Empty items are skipped."""
     present = (groups for groups in items if groups)
     return {
         f"{index}.{name}": value
@@ -140,7 +149,7 @@ def as_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def placeholder(part: Part) -> str:
-    """The description of content that is not text or was left out: `[image/png, 12 characters of base64]`."""
+    """A text that is displayed instead of content that is no text: `[image/png, 12 characters of base64]`."""
     if part.file_id is not None:
         return f"[{part.modality or 'file'} {part.file_id}]"
     kind = part.mime_type or part.modality or part.name or part.type
@@ -148,7 +157,7 @@ def placeholder(part: Part) -> str:
 
 
 def url(part: Part) -> str | None:
-    """The URL of an image or other media, or a `data:` URL with its bytes."""
+    """The URL of an image or other media, or a `data:` URL with its bytes; `None` if the part has neither."""
     if part.uri is not None:
         return part.uri
     return f"data:{part.mime_type or ''};base64,{part.content}" if part.type == "blob" and part.content else None
@@ -195,12 +204,12 @@ def openai_tool(tool: Tool) -> dict[str, Any]:
 
 Attributes = Mapping[str, AttributeValue]
 
-# Field of a document without a name in the conventions → its name in `document.metadata`.
+# Field of a document for which OpenInference has no attribute → its key in the JSON of `document.metadata`.
 _METADATA = {"index": "index", "title": "title", "uri": "url"}
 
 
 def input_messages(content: Content, max_attributes: int) -> Attributes:
-    """The messages of the input. If they exceed the maximum, the instructions and the last messages."""
+    """The messages of the input. If they exceed the maximum, only the instructions and the last messages."""
     return fit_input(content, _message, max_attributes)
 
 
@@ -210,7 +219,7 @@ def output_messages(content: Content, max_attributes: int) -> Attributes:
 
 
 def tools(content: Content, max_attributes: int) -> Attributes:
-    """The tools, with at most half of the attributes, so that the other half is for the conversation."""
+    """The tools. They get at most half of the attributes, so that the other half is left for the conversation."""
     return number_items(fit_items(map(_tool, content.tools or ()), max_attributes // 2))
 
 
@@ -235,7 +244,7 @@ def _only(turn: Turn) -> str:
 
 
 def _message(turn: Turn) -> Sequence[Group]:
-    """The role and ids, then each part of the content, then each tool call."""
+    """The attributes of a message: the role and ids, then each part of the content, then each tool call."""
     head: dict[str, AttributeValue] = {"message.role": turn.role}
     if turn.name is not None:
         head["message.name"] = turn.name
@@ -247,7 +256,7 @@ def _message(turn: Turn) -> Sequence[Group]:
 
 
 def _part(part: Part, prefix: str) -> Group:
-    """A part of the content: a text, the URL of media, or a description of content that was left out."""
+    """The attributes of one part of the content: a text, the URL of media, or a placeholder."""
     location, kind = url(part), part.modality
     content = f"{prefix}.message_content"
     if kind is not None and location is not None:
@@ -282,7 +291,7 @@ def input_value(content: Content, max_attributes: int) -> Attributes:
 
 
 def output_value(content: Content, max_attributes: int) -> Attributes:
-    """The response as one value: its text if it has nothing else, or else JSON."""
+    """The response as one value: its text if it has nothing else, otherwise JSON of its messages."""
     turns = output_turns(content)
     if not turns:
         return {}
@@ -302,8 +311,8 @@ def request_documents(content: Content, max_attributes: int) -> Attributes:
 
 
 def ranked_documents(content: Content, max_attributes: int) -> Attributes:
-    """The ranked documents with their texts, the best first. If the documents of the request are recorded as well, they
-    have at most half of the attributes.
+    """The ranked documents with their texts, the best first. If the request's documents are known, the ranked documents
+    get at most half of the attributes, so that the other half is left for those of the request.
     """
     return _documents(_with_texts(content), max_attributes // 2 if content.documents else max_attributes)
 
@@ -336,7 +345,7 @@ def _document(document: Document) -> dict[str, AttributeValue]:
 
 
 def _with_texts(content: Content) -> Iterator[Document]:
-    """Add the texts of the request's documents: most providers return only a document's index."""
+    """The ranked documents. Most providers return only the index of a document, so the text is from the request."""
     documents = content.documents or ()
     for result in content.results or ():
         index = result.index
@@ -347,7 +356,7 @@ def _with_texts(content: Content) -> Iterator[Document]:
 
 
 def embedded_value(content: Content, max_attributes: int) -> Attributes:
-    """The text, or several as a list."""
+    """The input of an embedding as one value: the text, or a JSON list of several texts."""
     texts = content.texts
     if not texts:
         return {}
@@ -355,7 +364,7 @@ def embedded_value(content: Content, max_attributes: int) -> Attributes:
 
 
 def ranking_value(content: Content, max_attributes: int) -> Attributes:
-    """The query and the documents."""
+    """The input of a reranking as one value: JSON of the query and the documents."""
     parts = {
         name: known for name, known in (("query", query(content)), ("documents", _document_texts(content))) if known
     }
@@ -369,7 +378,7 @@ def query_value(content: Content, max_attributes: int) -> Attributes:
 
 
 def results_value(content: Content, max_attributes: int) -> Attributes:
-    """All results, with the fields that the provider returned."""
+    """The results of a reranking or a search as one value, with the fields that the provider returned."""
     return {} if content.results is None else value({"results": list(map(vars, content.results))}, max_attributes)
 
 
@@ -383,7 +392,9 @@ def _document_texts(content: Content) -> list[object]:
 
 
 def value(content: object, max_attributes: int) -> Attributes:
-    """The attributes after `input.` or `output.`: a text unchanged, any other value as JSON."""
+    """The attributes `value` and `mime_type`, which follow `input.` or `output.`. A text is unchanged; any other
+    content is JSON.
+    """
     if max_attributes < 2:  # noqa: PLR2004 - the value and its type
         return {}
     if isinstance(content, str):

@@ -1,8 +1,7 @@
-"""OpenInference's names, which Arize Phoenix and others read: for model calls, embeddings and rerankings.
+"""OpenInference's attribute names, which Arize Phoenix and other backends read, by its semantic conventions 0.1.42.
 
-Written for OpenInference's semantic conventions 0.1.42. Each message or document has attributes of its own, which may
-exceed the limit of a span: then only the last messages of a conversation have them. `input.value` has the whole
-conversation.
+Each message or document has several attributes. If a conversation has more than a span can have, only its last messages
+are recorded in this way. `input.value` has the whole conversation.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _RERANKINGS = names_of(Kind.RERANKING)
 _SEARCHES = names_of(Kind.SEARCH)
 _CONVERSATIONS = _MODELS | names_of(Kind.MODERATION)
 
-# Provider → `llm.provider`, if the conventions have a name of their own.
+# LiteLLM's name of a provider → `llm.provider`, if that is different.
 _PROVIDERS: Mapping[str, str] = {
     **dict.fromkeys(("aws_polly", "aws_textract", "bedrock", "sagemaker", "sagemaker_chat", "sagemaker_nova"), "aws"),
     **dict.fromkeys(("azure", "azure_ai", "azure_speech"), "azure"),
@@ -54,7 +53,7 @@ _PROVIDERS: Mapping[str, str] = {
     "vertex_ai": "google",
 }
 
-# The API format that the provider offers → `llm.system`.
+# The provider whose API is offered (`Provider.api`) → `llm.system`.
 _SYSTEMS: Mapping[str, str] = {
     "anthropic": "anthropic",
     "cohere": "cohere",
@@ -63,7 +62,7 @@ _SYSTEMS: Mapping[str, str] = {
     "vertex_ai": "vertexai",
 }
 
-# Field of a request → OpenAI's name of the parameter.
+# Field of a request → its key in `llm.invocation_parameters`, which is OpenAI's name of the parameter.
 _PARAMETERS: Mapping[str, str] = {
     "stream": "stream",
     "temperature": "temperature",
@@ -91,7 +90,7 @@ _PARAMETERS: Mapping[str, str] = {
 }
 _EMBEDDING_PARAMETERS: Mapping[str, str] = {"dimensions": "dimensions", "encoding_formats": "encoding_format"}
 
-# Field of `App` → its name in `metadata`, which is the name in LiteLLM's proxy.
+# Field of `App` → its key in the JSON of `metadata`, which is the name in LiteLLM's proxy.
 _METADATA: Mapping[str, str] = {
     "key_alias": "user_api_key_alias",
     "key_user_id": "user_api_key_user_id",
@@ -110,10 +109,10 @@ def provider_name(provider: str) -> str:
 
 
 def _write_parameters(parameters: Mapping[str, str]) -> Callable[[Request], str | None]:
-    """Return a function that writes these parameters of a request as JSON."""
+    """Return the function of a row that writes parameters of a request as JSON. `parameters`: field → key."""
 
     def write(request: Request) -> str | None:
-        """The parameters that the application set, as JSON, without content."""
+        """The parameters that the application has set, as JSON; `None` if it has set none."""
         known = vars(request)
         chosen = {name: _parameter(known[field]) for field, name in parameters.items() if field in known}
         return as_json(chosen) if chosen else None
@@ -122,12 +121,14 @@ def _write_parameters(parameters: Mapping[str, str]) -> Callable[[Request], str 
 
 
 def _parameter(known: object) -> object:
-    """A parameter in the form in which applications usually write it: a list of one item as that item."""
+    """The value of a parameter. A list of one item is written as that item, as applications usually do."""
     return known[0] if isinstance(known, tuple) and len(known) == 1 else known
 
 
 def _metadata(app: App) -> str | None:
-    """The recorded entries of LiteLLM's metadata, including those of the proxy."""
+    """The recorded entries of the call's metadata, and the identifiers from LiteLLM's proxy, as JSON. `None` if there
+    are none.
+    """
     known = vars(app)
     metadata = {**(app.metadata or {}), **{name: known[field] for field, name in _METADATA.items() if field in known}}
     return as_json(metadata) if metadata else None
