@@ -45,7 +45,7 @@ def read_failure(error: BaseException) -> Failure:
     cause: Any = getattr(error, "original_exception", None)
     if isinstance(cause, BaseException) and type(error).__name__ == "MidStreamFallbackError":
         error = cause
-    # The first class in the hierarchy whose name may be recorded. (That of `BaseException` may.)
+    # The first class in the hierarchy whose name may be recorded.
     kind = next(each for each in type(error).__mro__ if _CLASS.fullmatch(each.__name__))
     known: dict[str, Any] = {}
     for name, read in _FACTS.items():
@@ -122,8 +122,8 @@ def _of_client(error: BaseException) -> BaseException:
         return error
     # LiteLLM also wraps exceptions in a plain `Exception`, which says nothing.
     cause = next((each for each in others if type(each) is not Exception), others[0])
-    has_any_cause = type(error).__name__ == "APIConnectionError"
-    return cause if has_any_cause or not (_UNCONNECTED | _UNREADABLE).isdisjoint(_names(cause)) else error
+    is_unknown = type(error).__name__ == "APIConnectionError"
+    return cause if is_unknown or not (_UNCONNECTED | _UNREADABLE).isdisjoint(_names(cause)) else error
 
 
 def _with_original_status(error: BaseException) -> BaseException:

@@ -1,8 +1,8 @@
 """Google's generateContent. Its messages are called `contents`, and consist of parts.
 
-Names are in camel case in HTTP requests and in snake case in Python. An application may pass a single value instead of
-a list. LiteLLM returns Google's own response. For other providers, it sends a chat, and translates the response to this
-format. Format: https://ai.google.dev/api/generate-content.
+Names may be in camel case or in snake case, and a single value may replace a list. LiteLLM returns Google's own
+response. For other providers, it sends a chat, and translates the response to this format. Format:
+https://ai.google.dev/api/generate-content.
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ def _camel_case(name: str) -> str:
 
 
 def _each_of(value: Any) -> Collection[Any]:
-    """The elements of a collection, or a single value as the only element. Empty for `None`, and for an iterator, which
-    must not be consumed.
-    """
+    """The elements of a collection, or a single value as the only element. Empty for `None` and for an iterator."""
     if is_collection(value):
         return elements(value)
     return () if value is None or is_iterator(value) else (value,)

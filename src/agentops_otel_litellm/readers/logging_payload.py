@@ -113,8 +113,8 @@ def is_message_logging_off(parameters: Mapping[str, Any], logging: Any) -> bool:
     """Whether LiteLLM must not log the messages of a call.
 
     It is turned off by `litellm.turn_off_message_logging`, by a parameter of the same name, by the parameter `no-log`,
-    by a header of the request to the proxy, or by a setting of the proxy's key or team. LiteLLM's `logging` object
-    collects all of these. It is `None` if the call failed before LiteLLM created it; then only `parameters` are read.
+    by a header of the request to the proxy, or by a setting of the proxy's key or team. LiteLLM's `logging` object has
+    all of these. It is `None` if the call failed before LiteLLM created it.
     """
     details = getattr(logging, "model_call_details", None) or {}
     litellm_params: Mapping[str, Any] = details.get("litellm_params") or {}
