@@ -65,7 +65,7 @@ def session_response(session: Any) -> Response:
 
 
 def _messages(session: Any, kind: str) -> list[Mapping[str, Any]]:
-    """The provider's messages of the type `kind`. LiteLLM keeps only the types that this file reads."""
+    """The provider's messages of the type `kind`. LiteLLM keeps some types only, such as `response.done`."""
     kept = elements(getattr(session, "messages", None))
     return [message for each in kept if (message := fields_of(each)).get("type") == kind]
 
