@@ -73,8 +73,8 @@ class Node:
 class OpenSpans(SpanProcessor):
     """Keeps the nodes of the open spans, and of recently ended spans, whose children may be exported later.
 
-    It keeps at most `limit` open and `limit` ended spans, the latest ones. It uses no lock, because a garbage collection
-    can end a span while the same thread holds the lock. Each operation on one of the dicts is atomic.
+    It keeps at most `limit` open and `limit` ended spans, the latest ones. It uses no lock, because a garbage
+    collection can end a span while the same thread holds the lock. Each operation on one of the dicts is atomic.
     """
 
     def __init__(self, limit: int = 1_024) -> None:
@@ -138,7 +138,7 @@ class ConsoleSpanExporter(SpanExporter):
                 console.print(HINT, style="dim", markup=False, highlight=False)
 
     def _start_empty(self) -> None:
-        """Start with nothing to print. This is repeated in a forked process, because the parent prints its own spans."""
+        """Start with nothing to print, also in a forked process, because the parent prints its own spans."""
         self._lock = Lock()
         self._printer: int | None = None  # the id of the thread that is printing
         self._waiting: deque[Sequence[ReadableSpan] | None] = deque()  # batches to print; `None` stands for the totals

@@ -94,7 +94,7 @@ class Delivery:
             self._added_exporters.update(created)
 
     def cancel(self) -> None:
-        """Cancel a request that is still waiting for a provider. It is called when LiteLLM is no longer instrumented."""
+        """Cancel a request that still waits for a provider. It is called when LiteLLM is no longer instrumented."""
         self.is_requested = False
         self._provider = None
 
