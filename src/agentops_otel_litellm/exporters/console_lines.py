@@ -203,7 +203,7 @@ class TraceCosts:
 
 
 def layout(width: int) -> tuple[int, list[str]]:
-    """For a terminal of this width: the width of the call in a line, and the names of the columns that fit beside it."""
+    """For a terminal of this width: the width of the call in a line, and the names of the columns that fit after it."""
     for omitted in range(len(OMITTED_FIRST) + 1):
         columns = [name for name in COLUMNS if name not in OMITTED_FIRST[:omitted]]
         available = width - len(_format_cells({}, columns) + GAP) - OUTCOME_WIDTH

@@ -41,9 +41,9 @@ DISTRO = "OTEL_PYTHON_DISTRO"
 def init() -> None:
     """Set up OpenTelemetry and instrument the installed packages, as `opentelemetry-instrument` does for a program.
 
-    Call it before or after `import litellm`, on any thread. Further calls have no effect, and neither has any call under
-    the launcher `opentelemetry-instrument`. The settings are environment variables, which this call reads; it logs a
-    warning for invalid values. Tracer, meter and logger providers that the application has already set are kept.
+    Call it before or after `import litellm`, on any thread. Further calls have no effect, and neither has any call
+    under the launcher `opentelemetry-instrument`. The settings are environment variables, which this call reads; it
+    logs a warning for invalid values. Tracer, meter and logger providers that the application has already set are kept.
     """
     _LAUNCH.once()
 

@@ -200,7 +200,7 @@ def _record_failures(named: Mapping[str, type]) -> dict[str, type]:
 
 
 def _processor(created: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:
-    """Create the span processor for an exporter, in place of the SDK's `BatchSpanProcessor`, and add it to `created`."""
+    """Create an exporter's span processor, in place of the SDK's `BatchSpanProcessor`, and append it to `created`."""
     agentops_exporter = next((each for each in live_exporters() if each is exporter), None)
     if agentops_exporter is None:
         processor = CountingBatchSpanProcessor(exporter)
@@ -345,8 +345,8 @@ def unusable_endpoints(environment: Environment) -> Iterator[Obstacle]:
 def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:
     """Find variables with certificates and keys for OTLP whose files do not exist.
 
-    Unlike other invalid variables, they are not removed, so nothing is sent over https. Without the variable, a server
-    would be trusted that the user's certificate excludes.
+    Unlike other invalid variables, they are not removed, so nothing is sent over https. If they were, the default
+    certificates would be trusted, which the user has not chosen.
     """
     for signal in ("", *(f"{each}_" for each in EXPORTED_SIGNALS)):
         for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):

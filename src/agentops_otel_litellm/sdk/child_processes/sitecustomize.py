@@ -1,8 +1,9 @@
 """Starts OpenTelemetry in Python processes that a traced application starts, if their Python has OpenTelemetry.
 
-Python imports the first `sitecustomize` that it finds. This one precedes that of the launcher `opentelemetry-instrument`
-on PYTHONPATH, and so replaces it. There are two differences: in a Python without OpenTelemetry, this one does nothing,
-whereas the launcher's prints an error. And this one runs the application's own `sitecustomize`, which it hides.
+Python imports the first `sitecustomize` that it finds. On PYTHONPATH, this one precedes that of the launcher
+`opentelemetry-instrument`, and so replaces it. There are two differences. In a Python without OpenTelemetry, this one
+does nothing, whereas the launcher's prints an error. And this one runs the application's `sitecustomize`, which it
+hides.
 
 Any Python may load this file, so it also runs on old versions.
 """
