@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def settings_table() -> str:
-    """A Markdown table of this package's settings, and of OpenTelemetry's variables that have a default of the distro."""
+    """A Markdown table of this package's settings, and of OpenTelemetry's variables that the distro sets by default."""
     return as_table([*rows_of(Settings), *rows_of_defaults()])
 
 

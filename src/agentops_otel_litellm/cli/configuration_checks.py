@@ -112,7 +112,7 @@ def check_destinations(examined: Examined) -> Iterator[Record]:
 
 
 def _check_signal(signal: str, examined: Examined) -> Record:
-    """Report the destinations of a signal. It is a problem if traces have none, and a notice if they are only printed."""
+    """Report the destinations of a signal: a problem if traces have none, a notice if they are only printed."""
     named = destinations(signal, examined.environment)
     name = signal.lower()
     variable = f"OTEL_{signal}_EXPORTER"

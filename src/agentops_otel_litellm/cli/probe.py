@@ -4,8 +4,8 @@ print, download, and start threads.
 `python -m agentops_otel_litellm.cli.probe NAME` runs one of `PROBES`:
 
 - `patch-points` imports LiteLLM, and looks up its functions that this package patches.
-- `delivery` sets OpenTelemetry up as the launcher does, with the distro, the configurator and the chosen exporters. Then
-  it sends a span, and reports the outcome: the exporter's return value, and the HTTP response or error of the request.
+- `delivery` sets OpenTelemetry up as the launcher does, with the distro, the configurator and the chosen exporters.
+  Then it sends a span, and reports the outcome: the exporter's return value, and the HTTP response or error.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""`run`: starts an application with `opentelemetry-instrument`, and with this package's distro and configurator, even if
-others are installed.
+"""`run`: starts an application with `opentelemetry-instrument`, and with this package's distro and configurator, even
+if others are installed.
 
 The application's command is checked first: does it exist, and can it be traced? `opentelemetry-instrument`, the
 launcher, adds a directory to PYTHONPATH, from which Python's module `site` imports the module that starts
@@ -25,7 +25,7 @@ NOT_FOUND = 127
 """The exit code that shells use for an unknown command."""
 PYTHON = re.compile(r"(?:python|pypy)[\d.]*w?(?:\.exe)?", re.IGNORECASE)
 ASSIGNMENT = re.compile(r"(\w+)=")
-"""The beginning of `NAME=value`, which shells accept before a command. The value may be a key: it is never displayed."""
+"""The beginning of `NAME=value`, which shells accept before a command. The value may be a key: it is never shown."""
 BLOCKING_OPTIONS = {"I": "ignores PYTHONPATH", "E": "ignores PYTHONPATH", "S": "does not import `site`"}
 """Option of Python that prevents OpenTelemetry from being started → what this option does."""
 _OPTIONS_WITH_VALUE = "WX"
