@@ -1,7 +1,7 @@
-"""OpenTelemetry for LiteLLM: every call traced, measured and priced, with no change to the app.
+"""OpenTelemetry for LiteLLM: traces, metrics and costs of every call, without a change to the application.
 
-Importing this package imports neither litellm nor the OpenTelemetry SDK. Each public name is imported when it is first
-used.
+Importing this package imports neither litellm nor the OpenTelemetry SDK, because each public name is imported only when
+it is first used.
 """
 
 from importlib import import_module
@@ -65,9 +65,11 @@ __all__ = [
     "init",
 ]
 _HOMES = ("instrumentor", "sdk.application", "call", "records", "semconv", "semconv.convention")
+"""Modules that define the public names."""
 
 
 def __getattr__(name: str) -> object:
+    """Import a public name. Python calls this when a module lacks an attribute."""
     if name in __all__:
         for home in _HOMES:
             module = import_module(f"{__name__}.{home}")

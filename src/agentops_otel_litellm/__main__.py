@@ -1,8 +1,9 @@
-"""The `agentops-otel-litellm` command: `doctor` and `run`, whose modules are in `cli`, and `settings`, which prints the
-settings of this package as a Markdown table.
+"""The command line `agentops-otel-litellm`, with the commands `doctor`, `run` and `settings`.
 
-OpenTelemetry reads variables on import. So this module imports nothing of OpenTelemetry that reads a variable, and
-removes invalid values before it imports the module of a command.
+`settings` prints the settings of this package as a Markdown table. The other commands have modules in `cli`.
+
+OpenTelemetry reads some variables on import. So this module imports nothing of OpenTelemetry that does so, and removes
+invalid values before it imports the module of a command.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables
 from agentops_otel_litellm.version import __version__
 
 INTERRUPTED = 130
-"""The exit code of shells for an interrupted command."""
+"""The exit code that shells use for an interrupted command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,8 +38,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     options = parser.parse_args(arguments)
     command = options.app[1:] if getattr(options, "app", ())[:1] == ["--"] else getattr(options, "app", [])
     environment = dict(os.environ)
-    # OpenTelemetry reads variables on import, so invalid values are removed first. `doctor` examines the original
-    # values.
+    # Invalid values are removed before OpenTelemetry is imported. `run` also logs them; `doctor` reports them, from
+    # `environment`, which has the original values.
     (drop_unusable_variables if options.command == "run" else replace_unusable_variables)(os.environ)
     if options.command == "settings":
         return _print(settings_table())
@@ -81,12 +82,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def settings_table() -> str:
-    """The settings of this package, and the OpenTelemetry variables for which the distro sets a default."""
+    """A Markdown table of this package's settings, and of OpenTelemetry's variables that the distro sets by default."""
     return as_table([*rows_of(Settings), *rows_of_defaults()])
 
 
 def rows_of(group: type[CallSettings | ContentSettings | AgentOpsSettings | ProcessSettings]) -> list[str]:
-    """A row for each setting of a group, such as `CallSettings`."""
+    """A row of the table for each setting of a group of settings, such as `CallSettings`."""
     from agentops_otel_litellm.semconv import VOCABULARIES
 
     vocabularies = ", ".join(f"`{name}`" for name in VOCABULARIES)
@@ -101,12 +102,12 @@ def rows_of(group: type[CallSettings | ContentSettings | AgentOpsSettings | Proc
 
 
 def rows_of_defaults() -> list[str]:
-    """A row for each variable of OpenTelemetry for which the distro sets a default."""
+    """A row of the table for each variable of OpenTelemetry that has a default of the distro."""
     return [_row(variable, default.values, default.help) for variable, default in DEFAULTS.items()]
 
 
 def as_table(rows: Sequence[str]) -> str:
-    """The rows with a heading, as a Markdown table."""
+    """A Markdown table with these rows and a heading."""
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows])
 
 
@@ -115,12 +116,12 @@ def _row(variable: str, values: Sequence[str], text: str) -> str:
 
 
 def _print(text: str) -> int:
-    """Print the output of a command, and return the exit code of success."""
+    """Print the output of a command. Returns 0, the exit code of success."""
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack characters of a value
+        sys.stdout.reconfigure(errors="backslashreplace")  # the terminal's encoding may lack a character of the text
     try:
         print(text, flush=True)  # noqa: T201 - the command's output
-    except BrokenPipeError:  # as with `| head`
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has ended; Python would raise again at its exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 

@@ -1,1 +1,3 @@
-"""The commands `doctor` and `run`. `../__main__.py` parses the command line. Traced apps import none of this."""
+"""The commands `doctor` and `run`, for which `__main__.py` parses the command line. Traced applications do not import
+this package.
+"""

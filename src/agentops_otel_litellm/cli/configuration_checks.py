@@ -1,5 +1,5 @@
-"""Checks of `doctor` on the configuration: where each signal is sent and whether it arrives, which settings and
-packages conflict, and whether the value of every setting is valid. Secrets are masked.
+"""Checks of `doctor` on the configuration: the destinations of each signal, the delivery of a test span, conflicts of
+settings and packages, and the value of each setting. Secrets are masked.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ SET_DESTINATION = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGE
 GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
 
 SEND_SECONDS = 30
-"""Timeout of `--send`, independent of the exporters' own."""
+"""Maximum seconds for which `--send` waits. The exporters have shorter timeouts."""
 STATUSES: Mapping[int, str] = {
     HTTPStatus.BAD_REQUEST: "Check that the endpoint accepts OTLP over HTTP.",
     HTTPStatus.UNAUTHORIZED: "Check the key that is sent, in OTEL_EXPORTER_OTLP_HEADERS or AGENTOPS_API_KEY.",
@@ -67,7 +67,7 @@ STATUSES: Mapping[int, str] = {
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT the full URL.",
     HTTPStatus.METHOD_NOT_ALLOWED: "Check the path of the endpoint: the server does not accept OTLP there.",
 }
-"""HTTP status with which a destination rejects a span → what to do."""
+"""HTTP status with which a destination rejects a span → advice for the user."""
 ERRORS = {
     "BadStatusLine": "The server does not speak HTTP/1.1: use the port for OTLP over HTTP, usually 4318.",
     "ConnectionRefusedError": "Nothing listens on the endpoint: start the backend, or check the endpoint.",
@@ -81,7 +81,7 @@ ERRORS = {
     "UNAVAILABLE": "No gRPC server listens on the endpoint: check it, and OTEL_EXPORTER_OTLP_PROTOCOL.",
     "UNAUTHENTICATED": "Check the key that is sent, in OTEL_EXPORTER_OTLP_HEADERS.",
 }
-"""Class of a network error, or gRPC status → what to do."""
+"""Class of a network error, or gRPC status → advice for the user."""
 DEFAULT_ADVICE = "Check the endpoint, the network and the backend's log."
 
 DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
@@ -112,7 +112,7 @@ def check_destinations(examined: Examined) -> Iterator[Record]:
 
 
 def _check_signal(signal: str, examined: Examined) -> Record:
-    """The destinations of a signal. It is a problem if traces have none, and a notice if they are only printed."""
+    """Report the destinations of a signal: a problem if traces have none, a notice if they are only printed."""
     named = destinations(signal, examined.environment)
     name = signal.lower()
     variable = f"OTEL_{signal}_EXPORTER"
@@ -128,7 +128,9 @@ def _check_signal(signal: str, examined: Examined) -> Record:
 
 
 def _describe_destination(signal: str, name: str, examined: Examined) -> str:
-    """The destination of an exporter for the user, such as `OTLP over HTTP to http://localhost:4318`."""
+    """Describe where an exporter sends a signal, such as `OTLP over HTTP to http://localhost:4318`, in words that the
+    report prints.
+    """
     if name == AGENTOPS:
         return f"AgentOps ({masked('', examined.settings.exporter_endpoint or 'no usable URL')})"
     if name in TERMINALS:
@@ -146,6 +148,7 @@ def _describe_destination(signal: str, name: str, examined: Examined) -> str:
 
 
 def _check_service_name(examined: Examined) -> Iterator[Record]:
+    """Report if no service name is set although telemetry is sent to a backend."""
     if lacks_service_name(examined.environment):
         yield notice(
             "service.name",
@@ -155,7 +158,9 @@ def _check_service_name(examined: Examined) -> Iterator[Record]:
 
 
 def _check_added_agentops(examined: Examined) -> Iterator[Record]:
-    """The instrumentor adds AgentOps to the destinations, even if a different distro or a file configures the SDK."""
+    """Report AgentOps as a destination that this package's instrumentor adds, although a different distro or a file
+    configures the SDK.
+    """
     if sends_to_agentops(examined.environment) and not is_switched_off(examined.variables):
         yield ok(
             "traces", f"also {_describe_destination('TRACES', AGENTOPS, examined)}, unless OTEL_TRACES_EXPORTER is none"
@@ -164,6 +169,7 @@ def _check_added_agentops(examined: Examined) -> Iterator[Record]:
 
 
 def _check_agentops_key(examined: Examined) -> Iterator[Record]:
+    """Report a missing or invalid API key."""
     key = examined.settings.api_key
     if key is None:
         yield problem("AGENTOPS_API_KEY", "no key is set: AgentOps accepts no spans", COPY)
@@ -183,7 +189,7 @@ def _is_uuid(text: str) -> bool:
 
 
 def check_delivery(examined: Examined) -> Iterator[Record]:
-    """Send a span to each destination, if the user wants that, and report the outcomes."""
+    """If the user passed `--send`, send a span to each destination, and report the outcomes."""
     if not examined.sends:
         return
     if examined.is_disabled:
@@ -204,13 +210,13 @@ def check_delivery(examined: Examined) -> Iterator[Record]:
 
 
 def _outcome(attempt: Attempt) -> Record:
-    """The outcome of the export to one destination, as a record with advice."""
+    """Report the outcome of sending a span to one destination, with advice if that failed."""
     if attempt.error == NOT_SAMPLED:
         return notice(attempt.exporter, "the span was not sampled, so not sent", "Check OTEL_TRACES_SAMPLER.")
     if attempt.delivered:
         return ok(attempt.exporter, "delivered")
     if attempt.log_lines:
-        text, _, advice = attempt.log_lines[0].partition(": ")  # the form of the AgentOps exporter's lines
+        text, _, advice = attempt.log_lines[0].partition(": ")  # the AgentOps exporter logs `problem: advice`
         return problem(attempt.exporter, text, advice or DEFAULT_ADVICE)
     if attempt.status is not None:
         text = f"rejected with status {attempt.status}"
@@ -229,7 +235,7 @@ def check_conflicts(examined: Examined) -> Iterator[Record]:
 
 
 def second_instrumentation(examined: Examined) -> Iterator[Record]:
-    """A second instrumentation of LiteLLM, which would record every call again."""
+    """Report another package that instruments LiteLLM, because every call would be recorded twice."""
     disabled = names(examined.variables.get(DISABLED, ""))
     for found in entry_points(group="opentelemetry_instrumentor"):
         name = next((name for module, name in INSTRUMENTATIONS.items() if found.value.startswith(module)), None)
@@ -243,7 +249,9 @@ def second_instrumentation(examined: Examined) -> Iterator[Record]:
 
 
 def vocabulary_without_agentops(examined: Examined) -> Iterator[Record]:
-    """AgentOps reads only the attribute names of its own vocabulary."""
+    """Report if spans are sent to AgentOps without the attributes of the convention `agentops`, the only ones that it
+    reads.
+    """
     chosen = examined.settings.vocabularies(offered_vocabularies())
     if chosen is None or AGENTOPS in chosen:
         return
@@ -257,7 +265,7 @@ def vocabulary_without_agentops(examined: Examined) -> Iterator[Record]:
 
 
 def content_without_redaction(examined: Examined) -> Iterator[Record]:
-    """Content is recorded, and the user has switched redaction off."""
+    """Report if content is recorded although the user has switched redaction off."""
     settings = examined.settings
     records_content = settings.content.on_spans or settings.records_in_events or settings.completion_hook is not None
     if records_content and not settings.redact and settings.redactor is None:
@@ -269,7 +277,7 @@ def content_without_redaction(examined: Examined) -> Iterator[Record]:
 
 
 def litellms_own_callback(examined: Examined) -> Iterator[Record]:
-    """LiteLLM's own `agentops` callback, which the user has chosen by a setting."""
+    """Report if the user has enabled LiteLLM's own `agentops` callback by a setting, because it exports again."""
     if examined.settings.litellm_builtin:
         yield notice(
             "AGENTOPS_LITELLM_BUILTIN",
@@ -280,7 +288,7 @@ def litellms_own_callback(examined: Examined) -> Iterator[Record]:
 
 
 def hook_without_its_package(examined: Examined) -> Iterator[Record]:
-    """The completion hook needs OpenTelemetry's package that defines it."""
+    """Report if a completion hook is set, but OpenTelemetry's package that calls hooks is not installed."""
     settings = examined.settings
     if settings.completion_hook is not None and installed_version("opentelemetry-util-genai") is None:
         yield problem(
@@ -339,7 +347,7 @@ def _check_setting(declared: Field[Any], examined: Examined) -> Record:
 
 
 def _expected_value(declared: Field[Any], text: str) -> str | None:
-    """The values that a setting accepts, if its value is invalid; otherwise `None`."""
+    """Check the value `text` of a setting. `None` if it is valid, otherwise a description of the accepted values."""
     try:
         value = declared.metadata["parse"](text)
     except ValueError as accepted:
@@ -351,11 +359,12 @@ def _expected_value(declared: Field[Any], text: str) -> str | None:
 
 
 def offered_vocabularies() -> list[str]:
-    """The names of this package's vocabularies, and of those in installed packages, which are not loaded."""
+    """The names of this package's conventions, and of those in installed packages. The latter are not imported."""
     return [*VOCABULARIES, *(each.name for each in entry_points(group=ENTRY_POINTS))]
 
 
 def _check_default(variable: str, examined: Examined) -> Record:
+    """Report the value of a variable of OpenTelemetry that has a default of this distro, and the value's origin."""
     text = examined.variables.get(variable)
     if text:
         return ok(variable, _with_origin(masked(variable, text), "environment"))
@@ -367,8 +376,8 @@ def _with_origin(value: str, origin: str) -> str:
 
 
 def _check_unread(found: Unread) -> Record:
-    """The record of a variable that nothing reads. It is a problem if a setting has a similar name. Otherwise it is a
-    notice, because the variable may belong to a different program.
+    """Report a variable that nothing reads. It is a problem if a setting has a similar name. Otherwise it is a notice,
+    because the variable may belong to a different program.
     """
     text = "nothing reads this variable"
     if found.meant is not None:

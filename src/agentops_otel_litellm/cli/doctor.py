@@ -1,7 +1,7 @@
 """`doctor`: reports the installed packages, the components that would run, the destinations, and all problems.
 
-The checks are functions from the examined environment to records, in `installation_checks.py` and
-`configuration_checks.py`. `CHECKS` has their order.
+A check is a function from `Examined`, the environment, to `Record`s, its findings. The checks are in
+`installation_checks.py` and `configuration_checks.py`. `CHECKS` has the order in which they run.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ CHECKS: Mapping[str, Check] = {
     "patch points in LiteLLM": check_patch_points,
     "settings": check_settings,
 }
-"""Title of a section of the report → its check. A cause is checked before its consequences."""
+"""Title of a section of the report → its check. Checks of causes precede checks of their consequences."""
 
 SCHEMA = 1
-"""Version of the JSON. It changes if keys are renamed or removed, not if keys are added."""
+"""Version of the JSON report. It changes if keys are renamed or removed, not if keys are added."""
 _MARKS = {State.OK: "  ", State.NOTICE: "- ", State.PROBLEM: "! "}
 
 
 def doctor(examined: Examined, *, for_programs: bool) -> tuple[str, int]:
-    """The report, as text or as JSON, and the exit code: 1 if there is a problem."""
-    # The report contains what the package would log.
+    """Run all checks. Returns the report, as JSON or as text, and the exit code, which is 1 if there is a problem."""
+    # Suppresses the package's warnings, because the report has the same findings.
     logging.getLogger("agentops_otel_litellm").addHandler(logging.NullHandler())
     report = examine(examined)
     return as_json(report) if for_programs else as_text(report), int(report.state is State.PROBLEM)
 
 
 def examine(examined: Examined, checks: Mapping[str, Check] = CHECKS) -> Report:
-    """Run all checks and return their findings. If a check raises, that is reported, and the other checks run."""
+    """Run all checks and return their findings. If a check raises, the report has a record about that."""
     return Report(tuple(Section(name, _records(name, check, examined)) for name, check in checks.items()))
 
 
 def _records(name: str, check: Check, examined: Examined) -> tuple[Record, ...]:
-    """Run one check. If it raises, its findings so far and a record about the error are returned."""
+    """Run one check and return its findings. If it raises, the last record is about the error."""
     found: list[Record] = []
     try:
         found.extend(check(examined))

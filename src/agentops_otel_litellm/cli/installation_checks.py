@@ -1,5 +1,5 @@
-"""Checks of `doctor` on what is installed and what would run: packages, the components that `opentelemetry-instrument`
-would load, the application's command, and the patch points of the installed LiteLLM.
+"""Checks of `doctor` on the installation: the installed packages, the components that `opentelemetry-instrument` would
+load, the application's command, and the functions of LiteLLM that this package patches (its patch points).
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from agentops_otel_litellm.settings.parsing import masked
 from agentops_otel_litellm.version import __version__
 
 DISTRIBUTION = "agentops-otel-litellm"
-# OpenTelemetry's packages that this package requires; then optional packages → what they are for.
+# OpenTelemetry's packages that this package requires.
 NEEDED = (
     "opentelemetry-api",
     "opentelemetry-sdk",
     "opentelemetry-instrumentation",
     "opentelemetry-exporter-otlp-proto-http",
 )
+# Optional package → what it is for.
 OPTIONAL = {
     "opentelemetry-exporter-otlp-proto-grpc": "OTLP over gRPC",
     "opentelemetry-configuration": "OTEL_CONFIG_FILE",
@@ -45,7 +46,7 @@ OPTIONAL = {
 LAUNCHER = "opentelemetry-instrument"
 RUN = "agentops-otel-litellm run -- python app.py"
 IMPORT_SECONDS = 60
-"""Timeout of the import of LiteLLM."""
+"""Maximum seconds for the import of LiteLLM."""
 PATCH_POINT_ADVICE = "Please report this, with the version of LiteLLM. Other calls are traced."
 
 
@@ -102,7 +103,9 @@ def _check_required(name: str) -> Record:
 
 
 def _required(name: str) -> list[str]:
-    """The versions of the package `name` that this package requires; empty if this package is only on PYTHONPATH."""
+    """The requirements of this package on the package `name`, such as `litellm>=1.80`. Empty if this package is not
+    installed, but only on PYTHONPATH.
+    """
     try:
         requirements = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
@@ -116,7 +119,7 @@ def _required(name: str) -> list[str]:
 
 
 def check_launch(examined: Examined) -> Iterator[Record]:
-    """Report what the launcher would load."""
+    """Report which components `opentelemetry-instrument`, the launcher, would load."""
     if examined.is_disabled:
         yield problem("SDK", "OTEL_SDK_DISABLED=true: nothing is traced", "Unset OTEL_SDK_DISABLED.")
     yield _launcher(examined)
@@ -127,8 +130,8 @@ def check_launch(examined: Examined) -> Iterator[Record]:
 
 
 def _launcher(examined: Examined) -> Record:
-    """Report whether OpenTelemetry is started through PYTHONPATH. If not, report which `opentelemetry-instrument` is on
-    PATH, and whether it belongs to this Python.
+    """Report whether a directory on PYTHONPATH starts OpenTelemetry in every Python process, so also in `doctor`. If
+    not, report which `opentelemetry-instrument` is on PATH, and whether it belongs to this Python.
     """
     python_path = examined.variables.get("PYTHONPATH", "").split(os.pathsep)
     if any(map(starts_opentelemetry, python_path)):
@@ -261,7 +264,7 @@ def _describe(entry_point: EntryPoint) -> str:
 
 
 def check_command(examined: Examined) -> Iterator[Record]:
-    """Report whether the application's command, if the user passed one, starts a Python that can be traced."""
+    """If the user passed the application's command, report whether it can be run and traced."""
     if not examined.command:
         return
     found = find_problem(examined.command, examined.variables)
@@ -273,7 +276,7 @@ def check_command(examined: Examined) -> Iterator[Record]:
 
 
 def check_patch_points(examined: Examined) -> Iterator[Record]:
-    """Report the patch points that the installed LiteLLM lacks although a feature needs them."""
+    """Report how many patch points the installed LiteLLM has, and which ones it lacks although a feature needs them."""
     if installed_version("litellm") is None:
         return
     if not examined.imports_litellm:

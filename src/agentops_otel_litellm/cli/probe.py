@@ -1,12 +1,11 @@
-"""Work of `doctor` that runs in a process of its own, because it imports LiteLLM or sets up exporters, which may print,
-download, and start threads.
+"""Probes: work of `doctor` that runs in a separate process, because importing LiteLLM and setting up exporters can
+print, download, and start threads.
 
 `python -m agentops_otel_litellm.cli.probe NAME` runs one of `PROBES`:
 
-- `patch-points` imports LiteLLM, and looks up the patch points.
-- `delivery` sends a span as an application in this environment would, and reports the outcome. The launcher's own
-  start-up creates the pipeline: the distro, the configurator and the chosen exporters. The outcome is the exporter's
-  return value, and the HTTP responses that were received during the export.
+- `patch-points` imports LiteLLM, and looks up its functions that this package patches.
+- `delivery` sets OpenTelemetry up as the launcher does, with the distro, the configurator and the chosen exporters.
+  Then it sends a span, and reports the outcome: the exporter's return value, and the HTTP response or error.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from agentops_otel_litellm.settings.destinations import destinations, entry_poin
 
 DELIVERY_PROBE, PATCH_POINT_PROBE = "delivery", "patch-points"
 MARK = "agentops-otel-litellm: "
-"""Prefix of the line with the result."""
+"""Prefix of the line of output that has the result."""
 NOT_SAMPLED = "not sampled"
 SPAN = "agentops-otel-litellm doctor"
 FLUSH_MILLIS = 20_000
@@ -48,11 +47,11 @@ ROOT_ERRORS = ("BadStatusLine", "NameResolutionError", "NewConnectionError", "Co
 
 
 def run_probe(name: str, environment: Mapping[str, str], seconds: float) -> Any:  # noqa: ANN401 - JSON
-    """Run a probe in a process of its own, and return its result; `None` if it fails.
+    """Run a probe in a separate process, and return its result; `None` if it fails.
 
-    Raises `subprocess.TimeoutExpired` if it takes longer than `seconds`.
+    Raises: `subprocess.TimeoutExpired` if it takes longer than `seconds`.
     """
-    done = subprocess.run(  # noqa: S603 - this Python, and this module
+    done = subprocess.run(  # noqa: S603 - it runs this module with this Python
         [sys.executable, "-m", "agentops_otel_litellm.cli.probe", name],
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -67,7 +66,7 @@ def run_probe(name: str, environment: Mapping[str, str], seconds: float) -> Any:
 
 
 def _print_result(result: object) -> None:
-    """In the other process: print the result on a line of its own, whatever was printed before."""
+    """Print the result on a separate line, for the process that has started this one."""
     print(f"\n{MARK}{json.dumps(result)}", flush=True)  # noqa: T201 - the parent process reads it
 
 
@@ -76,14 +75,15 @@ def _print_result(result: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class PatchPoints:
-    """Names of patch points: those found, and those missing although a feature needs them."""
+    """The names of the patch points in the installed LiteLLM."""
 
     found: list[str]
     absent: list[str]
+    """Those that LiteLLM lacks although a feature needs them. Others belong to other versions of LiteLLM."""
 
 
 def find_patch_points() -> PatchPoints:
-    """Import the modules of all patch points, as far as they exist, and look the patch points up."""
+    """Import the modules of all patch points, as far as LiteLLM has them, and look the patch points up."""
     importlib.import_module("litellm")
     modules = {point.module: _import_module(point.module) for point in PATCH_POINTS}
     found = [point for point in PATCH_POINTS if _has_attribute(modules[point.module], point.name)]
@@ -94,9 +94,9 @@ def find_patch_points() -> PatchPoints:
 def _import_module(name: str) -> ModuleType | None:
     try:
         module = importlib.import_module(name)
-    except Exception:  # noqa: BLE001 - absent in this version, or it needs a package that is not installed
+    except Exception:  # noqa: BLE001 - this version lacks the module, or the module needs a package that is missing
         return None
-    return module if module.__name__ == name else None  # LiteLLM moved the module, and this is its old name
+    return module if module.__name__ == name else None  # LiteLLM has renamed the module, and `name` is the old name
 
 
 def _has_attribute(module: ModuleType | None, dotted: str) -> bool:
@@ -123,16 +123,15 @@ class Attempt:
     """The class of the last network error, or a gRPC status."""
     log_lines: list[str] = field(default_factory=list)
     """Warnings that this package logged during the export. Warnings of other packages are not kept, because they may
-    quote a server.
+    quote the response of a server.
     """
 
 
 class ExportRecorder(logging.Handler):
-    """Records the outcome of exports. It wraps exporter classes, because there is no public access to the exporters of
-    the SDK.
+    """Records the outcome of each export. It wraps exporter classes, because the SDK gives no access to its exporters.
 
-    An exporter that is created by a different exporter, in its constructor or during an export, is regarded as a part
-    of that exporter, and has no outcome of its own.
+    Some exporters use another exporter, which they create in their constructor or during an export. Such an inner
+    exporter has no separate outcome.
     """
 
     def __init__(self) -> None:
@@ -157,14 +156,14 @@ class ExportRecorder(logging.Handler):
     def wrap_exporter(self, name: str, kind: type[SpanExporter]) -> None:
         """Record the exports of an exporter class under the name that the user chose."""
         if kind in self._wrapped:
-            return  # the user listed the class under two names, and the SDK creates one exporter of it
+            return  # the user has listed this class under two names, for which the SDK creates one exporter
         self._wrapped.add(kind)
         init: Callable[..., None] = kind.__init__
         export = kind.export
 
         @wraps(init)
         def recorded_init(exporter: SpanExporter, *args: object, **options: object) -> None:
-            # Only exporters that the SDK creates, not an exporter that a different exporter creates inside itself.
+            # True for exporters that the SDK creates, false for inner exporters.
             if not self.is_set_up and not self._depth():
                 self._exporters.append(exporter)
             with _Running(self._running, None):
@@ -178,7 +177,7 @@ class ExportRecorder(logging.Handler):
             self.attempts.append(attempt)
             with _Running(self._running, attempt):
                 attempt.delivered = export(exporter, spans) is SpanExportResult.SUCCESS
-            # The AgentOps exporter sends on a thread of its own, so its log lines cannot be attributed to this attempt.
+            # The AgentOps exporter sends and logs on a different thread, so its log lines are not in this attempt.
             error = getattr(exporter, "last_error", None)
             attempt.log_lines += [] if error is None else [str(error)]
             return SpanExportResult.SUCCESS if attempt.delivered else SpanExportResult.FAILURE
@@ -187,8 +186,8 @@ class ExportRecorder(logging.Handler):
         kind.export = recorded_export  # type: ignore[assignment, method-assign]  # replaced on purpose
 
     def wrap_requests(self) -> None:
-        """Record HTTP responses and errors. Of an error, only the class is recorded: its text may quote a URL with a
-        password.
+        """Record HTTP responses and errors. Of an error only the class is recorded, because its text may quote a URL
+        with a password.
         """
         send = requests.Session.send
 
@@ -202,7 +201,7 @@ class ExportRecorder(logging.Handler):
             try:
                 response = send(session, request, **options)
             except Exception as error:
-                # If a retry has no time left, requests raises ValueError. The error before that is the cause.
+                # If there is no time left for a retry, requests raises a ValueError. The error before it is kept.
                 if isinstance(error, requests.RequestException) or not attempt.error:
                     attempt.error, attempt.status = _error_name(error), None
                 raise
@@ -220,7 +219,10 @@ class ExportRecorder(logging.Handler):
 
 
 class _Running:
-    """A block in which an exporter's code runs on this thread."""
+    """A block in which an exporter's code runs on this thread. Such blocks can be nested, so they form a stack.
+
+    `attempt` is the outcome of the export that runs; `None` for a constructor.
+    """
 
     def __init__(self, running: local, attempt: Attempt | None) -> None:
         self._running = running
@@ -239,8 +241,8 @@ def _error_name(error: Exception) -> str:
 
 
 def send_span() -> list[Attempt]:
-    """Create the pipeline, send one span through it, and wait for the outcome."""
-    # Imported first, as the launcher does.
+    """Set OpenTelemetry up, send one span, and return the outcome for each destination."""
+    # The launcher imports this module first.
     from agentops_otel_litellm.sdk import distro_choice  # noqa: F401
 
     recorder = ExportRecorder()
@@ -269,7 +271,7 @@ def _run(name: str) -> None:
     result = PROBES[name]()
     _print_result([asdict(each) for each in result] if isinstance(result, list) else asdict(result))
     sys.stderr.flush()
-    os._exit(0)  # without the pipeline's shutdown, whose output is not part of the result
+    os._exit(0)  # without a shutdown of the SDK, which could print and wait
 
 
 PROBES: Mapping[str, Callable[[], PatchPoints | list[Attempt]]] = {

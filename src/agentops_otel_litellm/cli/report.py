@@ -1,7 +1,7 @@
 """The input and the output of the checks of `doctor`.
 
-`Examined` is the input: the environment of this process, and the one that an application started in it would have.
-`Record` is the output: one finding. A `Report` has the findings of all checks, and `doctor.py` renders it.
+`Examined` is the input: the environment of this process, and what follows from it for an application that is started
+here. A `Record` is one finding of a check. A `Report` has the findings of all checks, and `doctor.py` prints it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ NAME = "agentops"
 """Name of this package's distro and of its configurator, as entry points."""
 
 _STARTING_DIRECTORIES = {("instrumentation", "auto_instrumentation"), CHILD_PROCESSES.parts[-2:]}
-"""Last parts of the directories on PYTHONPATH that start OpenTelemetry: the launcher's directory, and this package's
-directory for child processes.
+"""The last two parts of the paths of directories whose `sitecustomize` starts OpenTelemetry: the launcher's directory,
+and this package's directory for child processes.
 """
 
 
@@ -65,8 +65,8 @@ class Examined:
 
     @cached_property
     def configurator(self) -> EntryPoint | None:
-        """The configurator that the launcher loads: the one that the user names; otherwise this package's, if this
-        package's distro is loaded, or the first one found.
+        """The configurator that the launcher loads: the one that the user names; otherwise this package's, if its
+        distro is loaded too; otherwise the first one found.
         """
         name = self.usable_variables.get("OTEL_PYTHON_CONFIGURATOR") or (NAME if self.has_our_distro else None)
         return _find_named(name, self.configurators)
@@ -77,7 +77,9 @@ class Examined:
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
-        """The application's environment: with this package's defaults, if its distro is loaded."""
+        """The variables as the application would see them: if this package's distro is loaded, with its defaults, and
+        without values that the SDK cannot use.
+        """
         environment = dict(self.variables)
         if self.has_our_distro and not self.is_disabled:
             replace_unusable_variables(environment)
@@ -86,8 +88,8 @@ class Examined:
 
     @property
     def subprocess_environment(self) -> dict[str, str]:
-        """The environment for processes that `doctor` starts: without the directories on PYTHONPATH that would start
-        OpenTelemetry, because these processes start it themselves.
+        """The environment for the probes. The directories that start OpenTelemetry are removed from PYTHONPATH, because
+        a probe starts it itself, or must run without it.
         """
         path = self.variables.get("PYTHONPATH", "").split(os.pathsep)
         kept = os.pathsep.join(each for each in path if not starts_opentelemetry(each))
@@ -99,7 +101,7 @@ class Examined:
 
 
 def starts_opentelemetry(directory: str) -> bool:
-    """Whether a directory contains a `sitecustomize` that starts OpenTelemetry."""
+    """Whether a directory has a `sitecustomize` that starts OpenTelemetry, by the end of its path."""
     return PurePath(directory).parts[-2:] in _STARTING_DIRECTORIES
 
 
@@ -124,7 +126,7 @@ class State(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One finding. `name` is its subject: a package, a variable, a signal, a patch point."""
+    """One finding. `name` is its subject, such as a package, a variable, a signal or a patch point."""
 
     name: str
     state: State
@@ -176,9 +178,7 @@ class Report:
 
     @property
     def first(self) -> str:
-        """The advice of the first problem. The checks are ordered so that a cause is reported before its
-        consequences.
-        """
+        """The last line of the report: the advice of the first problem, which may be the cause of the others."""
         if self.problems:
             count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
             return f"{count}. First: {self.problems[0].advice}"

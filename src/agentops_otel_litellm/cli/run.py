@@ -1,8 +1,9 @@
-"""`run`: `opentelemetry-instrument` with this package's distro and configurator, even if others are installed.
+"""`run`: starts an application with `opentelemetry-instrument`, and with this package's distro and configurator, even
+if others are installed.
 
-The command that starts the application is checked first: does it exist, and can the launcher trace it? The launcher
-adds a directory to PYTHONPATH, from which Python's `site` imports the module that starts OpenTelemetry. A Python that
-ignores PYTHONPATH, or does not import `site`, runs the application untraced, without a warning.
+The application's command is checked first: does it exist, and can it be traced? `opentelemetry-instrument`, the
+launcher, adds a directory to PYTHONPATH, from which Python's module `site` imports the module that starts
+OpenTelemetry. So a Python that ignores PYTHONPATH, or does not import `site`, is not traced, without a warning.
 """
 
 from __future__ import annotations
@@ -21,21 +22,20 @@ from agentops_otel_litellm.settings import sdk_is_disabled
 
 PREFIX = "agentops-otel-litellm: "
 NOT_FOUND = 127
-"""The exit code of shells for an unknown command."""
+"""The exit code that shells use for an unknown command."""
 PYTHON = re.compile(r"(?:python|pypy)[\d.]*w?(?:\.exe)?", re.IGNORECASE)
 ASSIGNMENT = re.compile(r"(\w+)=")
-"""An environment variable as shells accept it before a command. Its value may be a key, so it is never displayed."""
+"""The beginning of `NAME=value`, which shells accept before a command. The value may be a key: it is never shown."""
 BLOCKING_OPTIONS = {"I": "ignores PYTHONPATH", "E": "ignores PYTHONPATH", "S": "does not import `site`"}
-"""Python's option that keeps the launcher from starting OpenTelemetry → why it does."""
+"""Option of Python that prevents OpenTelemetry from being started → what this option does."""
 _OPTIONS_WITH_VALUE = "WX"
 _LAST_OPTIONS = "cm"
-"""Python's options `-c` and `-m`, whose value is the program. All later arguments are arguments of the application."""
+"""The options `-c` and `-m`, whose value is the program. All later arguments are the application's, not Python's."""
 
 
 def run(command: Sequence[str]) -> NoReturn:
-    """Replace this process with the application, which gets its signals, streams and exit code.
-
-    If the application cannot be traced, it runs nevertheless, after a line on stderr.
+    """Replace this process with the application, traced. If it cannot be traced, print why on stderr, and run it
+    untraced.
     """
     from opentelemetry.instrumentation.auto_instrumentation import run as launch
 
@@ -48,14 +48,14 @@ def run(command: Sequence[str]) -> NoReturn:
     if not found:
         sys.exit(NOT_FOUND)
     os.environ["OTEL_PYTHON_DISTRO"] = os.environ["OTEL_PYTHON_CONFIGURATOR"] = NAME
-    # The launcher reads its arguments from sys.argv. Arguments after the dashes are not its own options.
+    # The launcher reads its arguments from `sys.argv`. It does not read arguments after `--` as its options.
     sys.argv = ["opentelemetry-instrument", "--", *command]
     launch()
     raise AssertionError("The launcher replaces this process.")
 
 
 def find_problem(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str] | None:
-    """Why the command cannot be run or traced, and what to do; `None` if no problem is found."""
+    """Why the command cannot be run or traced, and advice; `None` if no problem is found."""
     path = _find_executable(command, environment)
     if path is None and (variable := ASSIGNMENT.match(command[0])):
         return (
@@ -82,9 +82,7 @@ def find_problem(command: Sequence[str], environment: Mapping[str, str]) -> tupl
 
 
 def display_name(command: Sequence[str]) -> str:
-    """The command's name as messages quote it. If it is an assignment such as `KEY=value`, only the variable is
-    quoted.
-    """
+    """The name of the command, as messages may quote it: only `KEY` if it is an assignment such as `KEY=value`."""
     variable = ASSIGNMENT.match(command[0])
     return variable[1] if variable else command[0]
 
@@ -95,11 +93,14 @@ def is_found(command: Sequence[str], environment: Mapping[str, str]) -> bool:
 
 
 def is_python(name: str) -> bool:
+    """Whether a command is a Python interpreter, by its name."""
     return PYTHON.fullmatch(PurePath(name).name) is not None
 
 
 def find_blocking_option(arguments: Sequence[str]) -> str | None:
-    """The letter of the first of Python's options that keeps the launcher from starting OpenTelemetry."""
+    """The letter of the first of Python's options among the arguments that prevents OpenTelemetry from being started;
+    `None` if there is none.
+    """
     rest = iter(arguments)
     for argument in rest:
         if argument == "--check-hash-based-pycs":
@@ -125,9 +126,11 @@ def _find_executable(command: Sequence[str], environment: Mapping[str, str]) -> 
 
 
 def _interpreter_options(path: str) -> list[str]:
-    """The options in a script's first line: `#!/usr/bin/python3 -Es`, `#!/usr/bin/env -S python -I`."""
+    """The options of Python in the first line of a script, such as `#!/usr/bin/python3 -Es`, or `-I` in
+    `#!/usr/bin/env -S python -I`.
+    """
     try:
-        with open(path, "rb") as script:  # noqa: PTH123 - only the first line: a program may have megabytes
+        with open(path, "rb") as script:  # noqa: PTH123 - to read only the first line, because the file may be large
             line = script.readline(512)
     except OSError:
         return []
@@ -139,7 +142,7 @@ def _interpreter_options(path: str) -> list[str]:
 
 
 def _print_to_stderr(line: str) -> None:
-    """Print a line for the user. If stderr is closed the line is dropped, because stdout is the application's."""
+    """Print a line on stderr. If stderr is closed, the line is dropped: stdout belongs to the application."""
     with suppress(AttributeError, OSError):
         sys.stderr.write(f"{PREFIX}{line}\n")
         sys.stderr.flush()

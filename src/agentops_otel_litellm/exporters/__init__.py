@@ -1,1 +1,1 @@
-"""The exporters that this package adds to the SDK's, their registration with a provider, and reports of lost spans."""
+"""The AgentOps exporter and the console exporter, their registration with a provider, and reports of lost spans."""

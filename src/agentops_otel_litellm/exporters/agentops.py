@@ -1,7 +1,7 @@
-"""The AgentOps exporter, configured by AGENTOPS_*: copies spans, and delivers them on a thread of its own.
+"""The AgentOps exporter, which the variables AGENTOPS_* configure. It copies spans, and sends them on its own thread.
 
-`AgentOpsSpanExporter` passes copies of the spans to a `Sender` (`agentops_queue.py`), where they wait until they are
-delivered. The sender's thread sends them by `ExportRequests` (`agentops_token.py`), which adds the token and renews it.
+`AgentOpsSpanExporter` passes copies of the spans to a `Sender` (`agentops_queue.py`), which queues them until they are
+delivered. The sender's thread sends them with `ExportRequests` (`agentops_token.py`), which adds and renews the token.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from agentops_otel_litellm.guard import guard, ignored_faults
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE
 
-if TYPE_CHECKING:  # loaded on the sender's thread, so that the application does not wait
+if TYPE_CHECKING:  # the sender's thread imports it, because the import takes long
     from agentops_otel_litellm.exporters.agentops_token import ExportRequests
 
 logger = logging.getLogger(__name__)
@@ -41,14 +41,14 @@ _NUMBERS = count()
 TAGS = "agentops.tags"
 KIND = "agentops.span.kind"
 _OF_CALLS = "gen_ai."
-"""Prefix of attributes by which AgentOps recognises a call of a model."""
+"""Prefix of the attributes by which AgentOps recognises a span as a call of a model."""
 _OK = Status(StatusCode.OK)
 _REMEMBERED = 256
-"""Number of traces whose links are remembered, so that the link of a trace in several batches is printed once."""
+"""Number of traces whose link is known to be printed, so that it is not printed again for a later batch."""
 
 
 class AgentOpsSpanExporter(SpanExporter):
-    """Sends spans to AgentOps, configured by AGENTOPS_*. It works with any span processor.
+    """Sends spans to AgentOps. The variables AGENTOPS_* configure it. It works with any span processor.
 
     Spans that cannot be delivered are queued, up to AGENTOPS_MAX_QUEUE_SIZE, and sent later. Each kind of error is
     logged once. No method takes longer than AGENTOPS_MAX_WAIT_TIME.
@@ -70,14 +70,14 @@ class AgentOpsSpanExporter(SpanExporter):
         FORK.register("agentops exporter", self._start_in_child)
 
     def _start_in_child(self) -> None:
-        """After a fork, start with an empty queue: the parent sends its own spans over its own connections."""
+        """In a forked process, start again with an empty queue and new connections: the parent sends its own spans."""
         if not self._is_shut_down:
             self._start()
 
     @property
     def _is_inherited(self) -> bool:
-        """Whether a server in C forked this process without Python's knowledge. Then nothing was started in this
-        process.
+        """Whether this process was forked by code that bypasses Python's fork hooks, such as a server in C. Then the
+        exporter's thread does not run here.
         """
         return self._pid != os.getpid()
 
@@ -88,13 +88,13 @@ class AgentOpsSpanExporter(SpanExporter):
 
     @property
     def last_error(self) -> DeliveryError | None:
-        """The error of the last request; `None` if it was delivered, or before the first one."""
+        """The error of the latest request; `None` if that was delivered, or if there was no request yet."""
         return self._sender.error
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Queue the spans and wait until they are sent, unless sending is paused.
+        """Queue copies of the spans, and wait until they are sent, unless sending is paused after an error.
 
-        FAILURE means that they are queued or dropped; `last_error` has the reason.
+        FAILURE means that spans are still queued, or were dropped; `last_error` has the reason.
         """
         delivered = False
         with guard("exporting to AgentOps"):
@@ -109,8 +109,8 @@ class AgentOpsSpanExporter(SpanExporter):
         return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send the queued spans, even during a pause, unless a request has just failed. Return whether all were
-        sent.
+        """Send the queued spans, even if sending is paused, unless a request has failed within the last second.
+        Returns whether the queue is empty.
         """
         return self._is_inherited or self._sender.flush(timeout_millis / 1_000)
 
@@ -119,7 +119,7 @@ class AgentOpsSpanExporter(SpanExporter):
         return 0 if self._is_inherited else self._sender.new_drops()
 
     def observe_with(self, meter: Meter) -> None:
-        """Count delivered and dropped spans in the metric of the semantic conventions."""
+        """Report the numbers of delivered and dropped spans in the metric of the semantic conventions."""
         description = "The number of spans for which the export has finished, either successful or failed."
         meter.create_observable_counter("otel.sdk.exporter.span.exported", [self._observe], "{span}", description)
 
@@ -132,12 +132,12 @@ class AgentOpsSpanExporter(SpanExporter):
         ]
 
     def begin_shutdown(self) -> None:
-        """Limit the time of all further exports and the shutdown together to AGENTOPS_MAX_WAIT_TIME."""
+        """Limit the total time of all further exports and of the shutdown to AGENTOPS_MAX_WAIT_TIME."""
         if not self._is_inherited:
             self._sender.limit_waiting()
 
     def shutdown(self) -> None:
-        """Send the queued spans, unless a request has just failed, and log how many spans were not delivered."""
+        """Send the queued spans as `force_flush` does, and log how many spans were not delivered."""
         if self._is_shut_down:
             return
         self._is_shut_down = True
@@ -151,9 +151,10 @@ class AgentOpsSpanExporter(SpanExporter):
             _log(logging.WARNING, f"{lost} spans were not delivered to AgentOps.")
 
     def _send(self, spans: Sequence[ReadableSpan]) -> DeliveryError | None:
-        """Send spans, and log an error. Called on the sender's thread."""
+        """Send spans. If that fails, log the error and return it. The sender calls this on its thread."""
         error: DeliveryError | None = BROKEN
-        deadline = monotonic() + 0.9 * self._time_limit  # so that the waiting thread receives the result
+        # Less than the time limit, so that a thread that waits for the result in `export` receives it in time.
+        deadline = monotonic() + 0.9 * self._time_limit
         with guard("sending to AgentOps"):
             if self._requests is None:
                 with IMPORTS.delay_forks():
@@ -166,7 +167,8 @@ class AgentOpsSpanExporter(SpanExporter):
                 _log(logging.INFO, "Spans are sent to AgentOps again.")
             with guard("printing links of traces"):
                 self._links.print_links(spans)
-        # An invalid URL was logged when the settings were read. Spans that are split are sent in parts.
+        # Not logged here: an invalid URL, which was logged when the settings were read, and a request that was too
+        # large, whose spans are now sent in smaller parts.
         elif error is not NO_URL and (error.consequence is not Consequence.SPLIT or len(spans) == 1):
             self._warn_once(str(error), key=error.advice)
         return error
@@ -178,10 +180,10 @@ class AgentOpsSpanExporter(SpanExporter):
 
 
 class AgentOpsSpanProcessor(CountingBatchSpanProcessor):
-    """A batch span processor that shuts down within AGENTOPS_MAX_WAIT_TIME.
+    """A batch span processor for the AgentOps exporter that shuts down within AGENTOPS_MAX_WAIT_TIME.
 
-    At shutdown, the SDK's processor exports its remaining batches one by one, and each export may take
-    AGENTOPS_MAX_WAIT_TIME. So the exporter limits the time of all these exports together.
+    At shutdown, the SDK's processor exports its remaining batches one by one, and each export may take that time. So
+    the exporter is made to limit the total time of these exports before the shutdown begins.
     """
 
     def __init__(self, exporter: AgentOpsSpanExporter, **options: float) -> None:
@@ -241,13 +243,12 @@ class SpanCopies:
         self._trace_name = settings.trace_name
 
     def copy(self, span: ReadableSpan) -> ReadableSpan:
-        """Return the copy of a span.
+        """Return a copy of a span, as AgentOps displays it best.
 
-        The copy has the status OK unless the span failed, because AgentOps shows the status of the latest span of a
-        trace, and shows UNSET as indeterminate. The first span of a trace in this process gets the trace's name and
-        tags.
+        The status UNSET becomes OK. The first span of a trace in this process gets the trace's name and tags.
         """
         name, status, attributes = span.name, span.status, _attributes(span)
+        # The status of a trace in AgentOps is that of its latest span, and UNSET is shown as indeterminate.
         if status.status_code is StatusCode.UNSET:
             status = _OK
         if span.parent is None or span.parent.is_remote:
@@ -258,8 +259,8 @@ class SpanCopies:
 
 
 def _attributes(span: ReadableSpan) -> Attributes:
-    """The attributes of a span. Spans of this package that are not calls of a model, such as batches, lose the
-    attributes `gen_ai.*`: AgentOps would show these spans as calls without a prompt, or count tokens twice.
+    """The attributes of a span, without `gen_ai.*` if it is a span of this package that is not a call of a model, such
+    as a batch. AgentOps would show such a span as a call without a prompt, or count tokens twice.
     """
     attributes, scope = span.attributes, span.instrumentation_scope
     if scope is None or scope.name != SCOPE or attributes is None or attributes.get(KIND) != "operation":
@@ -268,7 +269,7 @@ def _attributes(span: ReadableSpan) -> Attributes:
 
 
 class ReplayLinks:
-    """Prints the link of each trace on stderr, once; by default only if stderr is a terminal."""
+    """Prints the link of each trace on AgentOps' web pages on stderr, once. By default only if stderr is a terminal."""
 
     def __init__(self, settings: Settings) -> None:
         self._wanted = settings.replay_links
@@ -276,7 +277,7 @@ class ReplayLinks:
         self._printed: deque[int] = deque(maxlen=_REMEMBERED)
 
     def print_links(self, spans: Iterable[ReadableSpan]) -> None:
-        """Print the links of the traces that began in this process."""
+        """Print the links of the traces whose first span is among `spans`."""
         if self._wanted is False:
             return
         traces = [span.context.trace_id for span in spans if span.parent is None and span.context is not None]

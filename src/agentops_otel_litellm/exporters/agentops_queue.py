@@ -1,8 +1,8 @@
-"""Where spans wait until AgentOps has accepted them, and the thread that sends them.
+"""The queue of the spans that AgentOps has not accepted yet, and the thread that sends them.
 
-`SpanQueue` is the queue. `Sender` decides when its next part is sent, whether a failed part is sent again, and when
-spans are dropped. The time for which other threads wait for the sending thread is limited, because resolving a name,
-connecting, or waiting for a server can take long, and the application must be able to end.
+`SpanQueue` is the queue. `Sender` decides when the next spans are sent, whether they are sent again after a failure,
+and when they are dropped. The spans of one request are called a part. Other threads wait for the sending thread for a
+limited time only, because a request can take long, and the application must be able to end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 
 MAX_PAUSE = 3_600.0
-"""Longest pause in seconds that a server can request."""
+"""Maximum pause, in seconds, that a server can request."""
 COPY = "Copy the key of your project from https://app.agentops.ai/settings/projects."
 
 
@@ -46,17 +46,17 @@ class DeliveryError:
     """The problem and what to do, in sentences."""
     consequence: Consequence = Consequence.QUEUED
     pause: float | None = None
-    """Seconds until the next request; `None` if the pause grows with each failure."""
+    """Seconds until the next request; `None` if the pause is to grow with each failure in a row."""
     pause_is_requested: bool = False
     """Whether the server requested the pause (Retry-After). Then no request is made before the end of the pause."""
     status: int | None = None
-    """The HTTP status; `None` without a response."""
+    """The HTTP status; `None` if there was no response."""
     was_sent: bool = False
-    """Whether the request was sent without a response, so that the collector may have accepted the spans."""
+    """Whether the request was sent but got no response, so that the collector may have accepted the spans."""
     rejected: int = 0
-    """Number of rejected spans, if others were accepted."""
+    """Number of rejected spans, if the collector accepted the others."""
     cause: str = ""
-    """The cause, such as `status 503` or `ConnectTimeout`."""
+    """The cause, such as `status 503` or `ConnectTimeout`, for the message."""
 
     def __str__(self) -> str:
         of = f" ({self.cause})" if self.cause else ""
@@ -122,9 +122,9 @@ _BY_STATUS: Mapping[int, DeliveryError] = {
 
 
 def error_of_status(status: int) -> DeliveryError:
-    """The delivery error of a collector's response with a status other than 2xx."""
+    """The delivery error for a collector's response that has a status other than 2xx."""
     if status < HTTPStatus.BAD_REQUEST:
-        return NO_ROUTE  # a redirect is not followed, because the token must not be sent elsewhere
+        return NO_ROUTE  # a redirect; it is not followed, because the token must not be sent to a different server
     by_default = NO_COLLECTOR if status >= HTTPStatus.INTERNAL_SERVER_ERROR else SPANS_REJECTED
     return _BY_STATUS.get(status, by_default)
 
@@ -133,33 +133,37 @@ def error_of_status(status: int) -> DeliveryError:
 
 
 MAX_REQUEST_SPANS = 512
-"""Spans in one request, as in OpenTelemetry's batches."""
+"""Maximum number of spans in one request, the same as in a batch of the SDK."""
 
 MAX_UNANSWERED = 12
-"""Maximum number of requests for a part that the collector may have accepted without a response. They take more than
-two minutes, so that no spans are lost in a shorter outage.
+"""Maximum number of requests with the same part if the collector responds to none of them, although it may have
+accepted the spans. All of them together take more than two minutes, so a shorter outage loses no spans.
 """
 
-MAX_BACKOFF = 8.0  # seconds; the first backoff is one second, and each one after it twice as long
-MIN_PAUSE = 0.5  # seconds, even if a server requests none
-MAX_PAUSE_AT_EXIT = 2.0  # seconds for which the end of a program waits for a pause that a server requested
-MAX_REJECTED_PARTS = 3  # parts that are dropped one after the other before a pause
-RECENT_SECONDS = 1.0  # seconds after a failure in which a further request would fail, too
+MAX_BACKOFF = 8.0  # maximum pause after a failure, in seconds; the first pause is 1 second, the second one 2, and so on
+MIN_PAUSE = 0.5  # minimum pause, in seconds, even if the server requests a shorter one
+MAX_PAUSE_AT_EXIT = 2.0  # maximum pause, in seconds, that a server requested and for which a flush or an exit waits
+MAX_REJECTED_PARTS = 3  # number of parts that are rejected and dropped in a row before sending is paused
+RECENT_SECONDS = 1.0  # seconds after a failure in which a flush does not send again, because that would fail, too
 
-_PAUSING = {Consequence.QUEUED, Consequence.STOPPED}  # after these, the next request would fail, too
+_PAUSING = {Consequence.QUEUED, Consequence.STOPPED}
+"""Consequences of an error after which sending is paused, because the next request would fail, too."""
 
 Send = Callable[[Sequence[ReadableSpan]], DeliveryError | None]
-"""Sends spans and returns why they were not delivered, or `None`."""
+"""Function that sends spans, and returns the error if they were not delivered."""
 
 
 class Sender:
-    """Sends one request at a time, and pauses after a failure. No method takes longer than `time_limit` seconds."""
+    """Sends the queued spans on its own thread, one request at a time, and pauses after a failure.
+
+    `limit` is the maximum number of queued spans during a pause. No method takes longer than `time_limit` seconds.
+    """
 
     def __init__(self, send: Send, *, limit: int, time_limit: float) -> None:
         self._send = send
         self._time_limit = time_limit
         self._queue = SpanQueue(limit)
-        self._changed = threading.Condition()  # re-entrant, because a garbage collection can end a span
+        self._changed = threading.Condition()  # re-entrant: a garbage collection in this code can end a span
         self._error: DeliveryError | None = None
         self._failures = 0  # in a row
         self._failed_at = -RECENT_SECONDS
@@ -175,7 +179,7 @@ class Sender:
 
     @property
     def error(self) -> DeliveryError | None:
-        """The error of the last request; `None` if it was delivered, or before the first one."""
+        """The error of the latest request; `None` if that was delivered, or if there was no request yet."""
         return self._error
 
     @property
@@ -189,21 +193,25 @@ class Sender:
         return self._queue.overflow > 0
 
     def put(self, spans: Sequence[ReadableSpan]) -> bool:
-        """Queue spans and wait until they are sent, unless sending is paused. Return whether the queue is empty."""
+        """Queue spans, and wait until they are sent, unless sending is paused. Returns whether all were delivered.
+
+        If nothing can be delivered until the user changes a setting, the spans are dropped instead.
+        """
         with self._changed:
             if self._closed or (self.is_stopped and self._is_paused):
                 self._queue.dropped += len(spans)
                 return False
             self._queue.add(spans)
             self._changed.notify_all()
-            if not self.is_running_here():  # else a garbage collection ended a span while a part is removed
+            # On the sending thread, this is a garbage collection that ends a span, perhaps while the queue is read.
+            if not self.is_running_here():
                 self._settle()
                 self._queue.cut()
             return self._error is None and not self._in_flight and not self._queue
 
     def flush(self, timeout: float) -> bool:
-        """Send the queued spans, even during a pause, unless a request has just failed. Return whether the queue is
-        empty.
+        """Send the queued spans, even during a pause, unless a request has failed within the last second. Returns
+        whether the queue is empty.
         """
         with self._changed:
             resumed_at = self._resume()
@@ -218,19 +226,19 @@ class Sender:
 
     @property
     def outcomes(self) -> Mapping[str | None, int]:
-        """`error.type` → the number of spans that were dropped for that reason; `None` → the number of delivered
-        spans.
+        """Numbers of spans, by the metric's attribute `error.type`: the dropped ones by reason; `None` → the delivered
+        ones.
         """
         overflow = self._queue.overflow
         return {None: self._delivered, "queue_full": overflow, "rejected": max(self._queue.dropped - overflow, 0)}
 
     def limit_waiting(self) -> None:
-        """Limit the sum of all further waiting to `time_limit` seconds."""
+        """Limit the total time for which all further calls of the other methods wait to `time_limit` seconds."""
         with self._changed:
             self._ends_at = min(self._ends_at, monotonic() + self._time_limit)
 
     def close(self) -> int:
-        """Send the queued spans, unless a request has just failed. Return the number of spans that were not
+        """Send the queued spans as `flush` does, and end the thread. Returns the number of spans that were not
         delivered.
         """
         with self._changed:
@@ -245,15 +253,16 @@ class Sender:
         """Whether the current thread is the one that sends."""
         return threading.current_thread() is self._thread
 
-    # The callers of the methods below own the lock of `_changed`.
+    # The callers of the methods below must hold the lock of `_changed`.
 
     @property
     def _is_paused(self) -> bool:
         return monotonic() < self._paused_until
 
     def _resume(self) -> float:
-        """End the pause, unless the server requested it, and return the time of its end; 0 if that is too late to wait
-        for.
+        """End the pause early, if that is allowed. Returns the time at which it ends; 0 if a caller must not wait.
+
+        A pause that the server requested is not shortened. No other pause ends early within `RECENT_SECONDS`.
         """
         now = monotonic()
         if self._error is None or self.is_stopped or not self._is_paused:
@@ -267,9 +276,9 @@ class Sender:
         return now
 
     def _settle(self, resumed_at: float = 0.0, timeout: float | None = None) -> None:
-        """Wait until the queue is empty, or until a request that began after `resumed_at` has failed."""
+        """Wait until the queue is empty, or until sending is paused by a failure after `resumed_at`."""
         if self.is_running_here():
-            return  # a garbage collection ended a span: the thread would wait for itself
+            return  # a garbage collection on the sending thread ended a span: the thread would wait for itself
         began = self._sending_since if self._in_flight else monotonic()
         until = min(began + min(self._time_limit, self._time_limit if timeout is None else timeout), self._ends_at)
         while not self._is_settled(resumed_at) and (left := until - monotonic()) > 0:
@@ -281,7 +290,7 @@ class Sender:
         return not self._queue or self._paused_until > max(resumed_at, monotonic())
 
     def _apply(self, part: Sequence[ReadableSpan], error: DeliveryError | None) -> None:
-        """Update the queue and the pause by the result of a request."""
+        """Update the queue, the counts and the pause with the result of the request that sent `part`."""
         self._error = error
         if error is None:
             self._delivered += len(part)
@@ -314,12 +323,12 @@ class Sender:
         if error.pause is not None:
             return max(error.pause, MIN_PAUSE)
         backoff: float = min(2.0**self._failures, MAX_BACKOFF)
-        return backoff * random.uniform(0.8, 1.2)  # noqa: S311 - many processes must not send at the same time
+        return backoff * random.uniform(0.8, 1.2)  # noqa: S311 - so that many processes do not send at the same time
 
     # The methods below run on the sending thread.
 
     def _run(self) -> None:
-        """Send part after part, until the sender is closed."""
+        """Send one part after the other, until the sender is closed."""
         with suppress_instrumentation():
             while part := self._next():
                 error = self._try_to_send(part)
@@ -331,11 +340,11 @@ class Sender:
     def _try_to_send(self, part: Sequence[ReadableSpan]) -> DeliveryError | None:
         try:
             return self._send(part)
-        except BaseException:  # noqa: BLE001 - the thread must go on
+        except BaseException:  # noqa: BLE001 - the thread must not end
             return BROKEN
 
     def _next(self) -> Sequence[ReadableSpan]:
-        """Wait for the next part; empty when the sender is closed."""
+        """Wait for the next part and return it; an empty one when the sender is closed."""
         with self._changed:
             while not self._closed:
                 pause = self._paused_until - monotonic()
@@ -348,10 +357,9 @@ class Sender:
 
 
 class SpanQueue:
-    """A queue that is read in parts, one for each request. Parts that were not delivered are put back.
+    """A queue of spans, from which each request takes a part. Parts that were not delivered are put back.
 
-    The queue may exceed its limit while spans can be sent. When they cannot, the oldest spans above the limit are
-    dropped.
+    The queue may exceed its limit as long as spans can be sent. Otherwise `cut` drops the oldest spans.
     """
 
     def __init__(self, limit: int) -> None:
@@ -359,13 +367,15 @@ class SpanQueue:
         self._spans: deque[ReadableSpan] = deque()
         self._part_size = MAX_REQUEST_SPANS
         self.dropped = 0
-        """Number of spans that were dropped."""
+        """Number of spans that were dropped, for any reason."""
         self.overflow = 0
         """Number of spans that were dropped because the queue was full."""
         self.rejected_parts = 0
-        """Number of consecutive parts that were dropped, since the last accepted part."""
+        """Number of parts that were dropped since a part was last accepted."""
         self._unanswered: Sequence[ReadableSpan] = ()
+        """The part to which the collector sent no response. It is at the beginning of the queue again."""
         self._times = 0
+        """Number of requests with that part."""
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -388,8 +398,8 @@ class SpanQueue:
         self._spans.extendleft(reversed(part))
 
     def unanswered(self, part: Sequence[ReadableSpan]) -> None:
-        """Put back a part to which the collector sent no response, to be sent again unchanged. If that happens too
-        often, the part is dropped, because the collector may have stored it each time.
+        """Put back a part to which the collector sent no response, so that the next request sends it again unchanged.
+        After `MAX_UNANSWERED` requests the part is dropped, because the collector may have stored it each time.
         """
         is_again = bool(self._unanswered) and self._unanswered[0] is part[0]
         self._times = self._times + 1 if is_again else 1
@@ -400,10 +410,10 @@ class SpanQueue:
             self.drop(part)
 
     def split(self, part: Sequence[ReadableSpan]) -> None:
-        """Put back a part that was too large, to be sent in halves. A part that is a single span is dropped; then the
-        following spans are sent one by one, until one of them is accepted.
+        """Put back a part that was too large, so that the next requests send it in halves. If the part is a single
+        span, that is dropped, and the following spans are sent one by one until one of them is accepted.
         """
-        self._unanswered = ()  # the collector responded, so it need not be sent unchanged
+        self._unanswered = ()  # the collector has responded, so the part need not be sent unchanged
         if len(part) > 1:
             self._part_size = len(part) // 2
             self.put_back(part)

@@ -1,17 +1,18 @@
-"""Requests to AgentOps: for a token, and for the export of spans with that token. The token is renewed here.
+"""Requests to AgentOps: for a token, and for the export of spans with that token.
 
-`AgentOpsAuth` renews the token. Meanwhile, spans wait in the `SpanQueue` of `agentops_queue.py`.
+`AgentOpsAuth` obtains the token with the API key when it is first needed, and renews it before it expires (usually
+after 30 days) and when the collector rejects it. `ExportRequests` sends spans with OpenTelemetry's OTLP exporter. The
+exporter's HTTP session adds the token, and repeats a request once if its token was rejected. All of this happens on the
+thread that sends the spans, within the time limit of an export. That thread also imports this module, which takes long.
 
-A token is valid for 30 days. It is requested with the API key when it is first needed, before it expires, and when the
-collector rejects it, on the thread that sends the spans, within the time limit of an export. Spans are sent by
-OpenTelemetry's OTLP exporter, whose session adds the token, sends a request with a rejected token a second time, and
-reports the result. This module is imported on the thread that sends, because its imports take long.
+Meanwhile, spans wait in the `SpanQueue` of `agentops_queue.py`, which also has what happens to them if a request
+fails: `DeliveryError`.
 """
 
 from __future__ import annotations
 
 import json
-import netrc  # noqa: F401 - requests imports it lazily, and a fork could interrupt that
+import netrc  # noqa: F401 - requests would import it in its first call, and a fork could interrupt that
 import os
 import re
 from base64 import urlsafe_b64decode
@@ -48,18 +49,20 @@ from agentops_otel_litellm.exporters.agentops_queue import (
 )
 from agentops_otel_litellm.settings import Settings
 
-TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # http.client's error would quote any other character
+TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # a token with other characters would be quoted in an error of http.client
 CONNECT_TIMEOUT = 3.0  # seconds
-MARGIN = 60.0  # seconds before its expiry in which a token is replaced, at most a tenth of its lifetime
+MARGIN = 60.0  # a token is renewed this many seconds before it expires, but at most a tenth of its lifetime
 PROTOBUF = "application/x-protobuf"
 OWN_HEADERS = ("accept", "connection", "content-", "user-agent")
-"""Beginnings of the only headers that are sent. All others are from OTEL_EXPORTER_OTLP_HEADERS, which often has a
-different backend's key.
+"""Beginnings of the names of the headers that are sent. Other headers are removed: they are from
+OTEL_EXPORTER_OTLP_HEADERS, which often has the key of a different backend.
 """
 
 
 class Undelivered(BaseException):
-    """Passes a delivery error through OpenTelemetry's exporter, which would log an `Exception` and try again."""
+    """Passes a delivery error through OpenTelemetry's exporter to `ExportRequests`. It is not an `Exception`, because
+    the exporter would log that and send the spans again.
+    """
 
     def __init__(self, error: DeliveryError) -> None:
         super().__init__(str(error))
@@ -67,9 +70,9 @@ class Undelivered(BaseException):
 
 
 class ExportRequests:
-    """Sends spans, each time within a deadline, and returns the result. Not thread-safe.
+    """Sends spans, and returns the error if they were not delivered. Not thread-safe.
 
-    The variables OTEL_EXPORTER_OTLP_* are ignored, because their headers and certificates are for a different backend.
+    The variables OTEL_EXPORTER_OTLP_* have no effect: their headers and certificates are for a different backend.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -78,7 +81,7 @@ class ExportRequests:
         for scheme in ("https://", "http://"):
             session.mount(scheme, self._connection)
         self._otlp = OTLPSpanExporter(
-            # Without an endpoint, OpenTelemetry's default would be used. `authorize` raises before that.
+            # The second endpoint is never used: without a first one, `authorize` raises.
             endpoint=settings.exporter_endpoint or "http://localhost",
             timeout=settings.max_wait_time / 1_000,
             compression=Compression.Gzip,
@@ -86,26 +89,28 @@ class ExportRequests:
         )
 
     def send(self, spans: Sequence[ReadableSpan], deadline: float) -> DeliveryError | None:
-        """Send spans by the deadline (of the monotonic clock). Return `None` if they were accepted."""
+        """Send spans by the deadline (a time of the monotonic clock). Returns `None` if they were accepted."""
         self._connection.deadline = deadline
         try:
             result = self._otlp.export(spans)
         except Undelivered as undelivered:
             return undelivered.error
-        except Exception as error:  # noqa: BLE001 - OpenTelemetry 1.39 raises errors of encoding
+        except Exception as error:  # noqa: BLE001 - OpenTelemetry 1.39 raises any exception of the encoding
             return replace(UNSENDABLE, cause=type(error).__name__)
-        # OpenTelemetry's exporter has failed before it sent anything, and has logged why.
+        # FAILURE here means that OpenTelemetry's exporter could not encode the spans, and has logged why. The failure
+        # of a request raises `Undelivered`.
         return None if result is SpanExportResult.SUCCESS else UNSENDABLE
 
     def close(self) -> None:
-        """Close idle connections. Can be called on any thread."""
+        """Close idle connections. It can be called on any thread."""
         self._otlp.shutdown()  # type: ignore[no-untyped-call]  # untyped upstream
 
 
 class _Connection(HTTPAdapter):
-    """The session's transport: returns the response of an accepted request, or raises `Undelivered`."""
+    """The HTTP session's adapter. It adds the token, and raises `Undelivered` unless the request was accepted."""
 
     deadline = 0.0
+    """The time of the monotonic clock by which requests must be finished, those for a token included."""
 
     def __init__(self, auth: AgentOpsAuth) -> None:
         super().__init__()
@@ -115,8 +120,8 @@ class _Connection(HTTPAdapter):
         self,
         request: requests.PreparedRequest,
         stream: bool = False,  # noqa: ARG002, FBT001, FBT002
-        timeout: object = None,  # noqa: ARG002 - one deadline for token and spans together
-        verify: object = True,  # noqa: ARG002, FBT002 - as below
+        timeout: object = None,  # noqa: ARG002 - `deadline` is for the requests of token and spans together
+        verify: object = True,  # noqa: ARG002, FBT002 - `_send_once` chooses the certificates
         cert: object = None,  # noqa: ARG002
         proxies: dict[str, str] | None = None,
     ) -> requests.Response:
@@ -136,7 +141,7 @@ class _Connection(HTTPAdapter):
             raise Undelivered(replace(LATE, cause=type(error).__name__)) from None
         except (OSError, ValueError) as error:  # a ValueError is raised for an invalid URL
             raise Undelivered(replace(NO_COLLECTOR, cause=type(error).__name__)) from None
-        response.close()  # unread, because it can quote the token
+        response.close()  # the body is not read, because it can quote the token
         raise Undelivered(with_response(error_of_status(response.status_code), response))
 
     def _send_authorized(self, request: requests.PreparedRequest, proxies: dict[str, str] | None) -> requests.Response:
@@ -155,14 +160,14 @@ class _Connection(HTTPAdapter):
         return super().send(
             request,
             timeout=timeouts(self.deadline),
-            # The certificates that `requests` uses for the request of a token.
+            # The same certificates that `requests` uses for the request of a token.
             verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
             proxies=proxies,
         )
 
 
 class AgentOpsAuth:
-    """Adds the token to requests. Not thread-safe."""
+    """Adds the token to requests, and obtains or renews it when that is necessary. Not thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._key = settings.api_key
@@ -173,8 +178,8 @@ class AgentOpsAuth:
         """When the token must be replaced, on the monotonic clock; `None` if the expiry of the token is unknown."""
 
     def authorize(self, request: requests.PreparedRequest, deadline: float) -> None:
-        """Add a token to the request. Raises `Undelivered` if there is none by the deadline (of the monotonic
-        clock).
+        """Add a token to the request. Raises: `Undelivered` if no token is received by the deadline (a time of the
+        monotonic clock).
         """
         if self._token is None or (self._replace_at is not None and monotonic() >= self._replace_at):
             self._token = None
@@ -188,7 +193,7 @@ class AgentOpsAuth:
         self._token = None
 
     def _request_token(self, deadline: float) -> str:
-        """Request a token with the API key. Raises `Undelivered` if none is received."""
+        """Request a token with the API key. Raises: `Undelivered` if none is received."""
         if not self._url:
             raise Undelivered(NO_URL)
         if self._key is None:
@@ -198,7 +203,7 @@ class AgentOpsAuth:
                 self._url, json={"api_key": self._key}, timeout=timeouts(deadline), allow_redirects=False
             )
             found = TOKEN.fullmatch(response.json()["token"]) if response.status_code == HTTPStatus.OK else None
-        # Errors of the network, or of a response without a token.
+        # An error of the network, or a response without a token.
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise Undelivered(replace(NO_TOKEN, cause=type(error).__name__)) from None
         if found is None:
@@ -208,13 +213,10 @@ class AgentOpsAuth:
 
 
 def _accepted(response: requests.Response) -> requests.Response:
-    """Read and return the response to an accepted request. Raises `Undelivered` if some spans were rejected.
-
-    If the body cannot be read, a response without a body is returned, because accepted spans must not be sent again.
-    """
+    """Read and return the response to an accepted request. Raises: `Undelivered` if some of its spans were rejected."""
     try:
         content = response.content
-    except OSError:  # requests'
+    except OSError:  # the body cannot be read, but the accepted spans must not be sent again
         response.close()
         bare = requests.Response()
         bare.status_code = response.status_code
@@ -226,7 +228,7 @@ def _accepted(response: requests.Response) -> requests.Response:
 
 
 def _rejected_spans(content: bytes) -> int:
-    """The number of rejected spans in an accepted request."""
+    """The number of rejected spans that the body of a response with status 200 states; 0 if it is unreadable."""
     try:
         return int(ExportTraceServiceResponse.FromString(content).partial_success.rejected_spans)
     except DecodeError:
@@ -234,13 +236,13 @@ def _rejected_spans(content: bytes) -> int:
 
 
 def timeouts(deadline: float) -> tuple[float, float]:
-    """Seconds to connect, and to wait for a response. Never 0, which would mean no limit."""
-    left = max(deadline - monotonic(), 0.001)
+    """The timeouts until the deadline, in seconds: to connect, and to wait for a response."""
+    left = max(deadline - monotonic(), 0.001)  # above 0, which would mean no limit
     return min(CONNECT_TIMEOUT, left), left
 
 
 def with_response(error: DeliveryError, response: requests.Response) -> DeliveryError:
-    """The delivery error with the status and the pause of the server's response."""
+    """Add the status of the server's response to a delivery error, and the pause that it requests, if any."""
     requested = (
         retry_after_seconds(response.headers.get("Retry-After")) if error.consequence is Consequence.QUEUED else None
     )
@@ -254,8 +256,8 @@ def with_response(error: DeliveryError, response: requests.Response) -> Delivery
 
 
 def _is_from_token_server(response: requests.Response) -> bool:
-    """Whether an error response is from the token server, which describes errors in JSON. A proxy in between does not,
-    and may reject requests only for a while.
+    """Whether an error response is from the token server, which describes errors in JSON, rather than from a proxy
+    in between, which may reject requests only for a while.
     """
     try:
         content = response.json()
@@ -265,10 +267,9 @@ def _is_from_token_server(response: requests.Response) -> bool:
 
 
 def _lifetime(token: str) -> float | None:
-    """The lifetime of a JWT in seconds, from its claims; `None` if the claims are missing or implausible.
+    """The lifetime of a JWT in seconds, from its claims `exp` and `iat`; `None` if it is unknown or implausible.
 
-    If the token has the time at which it was issued, both times are from the server's clock. The clock of this process,
-    which can be wrong, is used only if that time is missing.
+    Both times are of the server's clock. The clock of this process, which can be wrong, replaces a missing `iat`.
     """
     try:
         payload = token.split(".")[1]
@@ -280,7 +281,7 @@ def _lifetime(token: str) -> float | None:
 
 
 def retry_after_seconds(retry_after: str | None) -> float | None:
-    """The pause in seconds that a header Retry-After requests, in seconds or by a date; `None` if it has neither."""
+    """The seconds that a header Retry-After requests, as a number or as a date; `None` if it is missing or invalid."""
     if retry_after is None:
         return None
     text = retry_after.strip()

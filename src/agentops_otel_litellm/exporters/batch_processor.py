@@ -1,8 +1,8 @@
-"""A batch span processor that counts the spans its full queue drops, in a metric and in a log line.
+"""A batch span processor that reports, in a metric and in a log line, how many spans it has dropped.
 
-The SDK's processor drops the oldest span, which OpenTelemetry 1.39 does not report. Newer releases log that spans were
-dropped, and count them only with OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true. The semantic conventions define the
-metric.
+If its queue is full, the SDK's processor drops the oldest span. OpenTelemetry 1.39 does not report that. Newer releases
+log it, but report the number only with OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true. The metric is defined by the
+semantic conventions.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ logger = logging.getLogger(__name__)
 METRIC = "otel.sdk.processor.span.processed"
 COMPONENT = "batching_span_processor"
 LOG_INTERVAL = 30.0
-"""Seconds for which dropped spans are counted before their number is logged. At shutdown it is logged at once."""
+"""Seconds for which dropped spans are counted before their number is logged. A shutdown logs it at once."""
 
 _NUMBERS = count()
 
 
 class CountingBatchSpanProcessor(BatchSpanProcessor):
-    """A batch span processor that counts the spans that end, and the spans that its full queue drops.
+    """A batch span processor that counts the spans that end, and the spans that it drops because its queue is full.
 
-    It counts on the thread that ends a span, without a lock, because a garbage collection can end a span at any point.
+    It counts on the thread that ends a span. It uses no lock: a garbage collection can end a span while the same thread
+    holds the lock.
     """
 
     def __init__(self, exporter: SpanExporter, **options: float) -> None:
@@ -43,7 +44,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
         FORK.register("dropped spans", self._start_counting)
 
     def _start_counting(self) -> None:
-        """Start from 0. After a fork, the parent reports its own counts."""
+        """Count from 0. This is repeated in a forked process, because the parent reports its own counts."""
         self._ended = 0
         self._dropped = 0
         self._logged = 0
@@ -52,14 +53,14 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
     @property
     def span_exporter(self) -> SpanExporter:
         """The exporter that was passed to the constructor."""
-        reporting = self._batch_processor._exporter  # noqa: SLF001 - as the SDK's own does
+        reporting = self._batch_processor._exporter  # noqa: SLF001 - as in the SDK's property of the same name
         return reporting.exporter if isinstance(reporting, _Reporting) else reporting  # type: ignore[return-value]
 
     def on_end(self, span: ReadableSpan) -> None:
         if span.context is not None and span.context.trace_flags.sampled:
             queue = self._batch_processor._queue  # noqa: SLF001 - it has no public name
             is_full = len(queue) == queue.maxlen
-            # No call between reading and writing a number: no thread or finalizer can run in between.
+            # `+=` is atomic here: without a function call in it, Python runs no other thread or finalizer in between.
             if is_full:
                 self._dropped += 1
             self._ended += 1
@@ -70,7 +71,7 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
         self.log_dropped(now=True)
 
     def observe_with(self, meter: Meter) -> None:
-        """Report the counts in the metric `METRIC`, unless the SDK reports this metric itself."""
+        """Report the counts in the metric `METRIC`, unless the SDK itself reports it."""
         if type(getattr(self._batch_processor, "_metrics", None)).__name__ == "ProcessorMetrics":
             return
         meter.create_observable_counter(
@@ -81,18 +82,18 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
         )
 
     def _observe(self, _options: CallbackOptions) -> Iterable[Observation]:
-        """The numbers of exported and of dropped spans."""
+        """Yield the number of exported and the number of dropped spans."""
         attributes = {"otel.component.type": COMPONENT, "otel.component.name": self._name}
         exported = self._ended - self._dropped - len(self._batch_processor._queue)  # noqa: SLF001 - it has no public name
-        # A process without spans, as many child processes are, does not export this metric.
+        # A process without spans, such as many child processes, does not export this metric.
         if exported > 0:
             yield Observation(exported, attributes)
         if self._dropped:
             yield Observation(self._dropped, {**attributes, "error.type": "queue_full"})
 
     def log_dropped(self, *, now: bool = False) -> None:
-        """Log how many spans were dropped since the last log line, if the first of them was `LOG_INTERVAL` ago, or if
-        `now`.
+        """Log how many spans were dropped since the last log line: `LOG_INTERVAL` seconds after this method has noticed
+        them first, or, if `now` is true, at once.
         """
         dropped = self._dropped - self._logged
         if not dropped:
@@ -113,11 +114,11 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
 
 
 class _Reporting(SpanExporter):
-    """Wraps an exporter: after each export, on the processor's thread, the number of dropped spans is logged."""
+    """Wraps an exporter, so that after each export, on the processor's thread, `log_dropped` is called."""
 
     def __init__(self, exporter: SpanExporter, processor: CountingBatchSpanProcessor) -> None:
         self.exporter = exporter
-        # The SDK inspects the parameters of these methods.
+        # Not wrapped, because the SDK inspects the parameters of these methods.
         self.shutdown = exporter.shutdown  # type: ignore[method-assign]
         self.force_flush = exporter.force_flush  # type: ignore[method-assign]
         self._processor = weakref.ref(processor)

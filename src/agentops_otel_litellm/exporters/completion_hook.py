@@ -1,6 +1,7 @@
-"""The completion hook, which receives the content of calls: OpenTelemetry's `upload`, or one of an installed package.
+"""The completion hook, which receives the content of calls: OpenTelemetry's `upload`, or a hook of another package.
 
-OpenTelemetry's package defines the types of the hook's parameters. This module is imported only if a hook is set.
+OpenTelemetry's package opentelemetry-util-genai defines the hook's parameters. So this module is imported only if the
+user has set a hook.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from agentops_otel_litellm.semconv.gen_ai import FINISH_REASONS
 
 @dataclass
 class OtherPart:
-    """A part without a type in OpenTelemetry's package: a refusal, or media without their bytes."""
+    """A part for which OpenTelemetry's package has no class: a refusal, or media without their bytes."""
 
     type: str
     content: str | None = None
@@ -34,17 +35,17 @@ class OtherPart:
 
 
 class Hook:
-    """Passes the redacted content of a call to the hook that the environment names.
+    """Passes the redacted content of calls to the hook in OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK.
 
-    Hooks run on the application's thread, because they can set attributes of the span: `upload` sets the locations of
-    its files, which it writes on threads of its own.
+    The hook runs on the application's thread, because it can set attributes of the span. For example, `upload` sets the
+    locations of its files, which it writes on other threads.
     """
 
     def __init__(self) -> None:
         self._hook: CompletionHook = load_completion_hook()
 
     def call(self, content: Content, span: Span, log_record: LogRecord | None) -> None:
-        """Call the hook if the content has messages or tools. Hooks do not accept texts and documents."""
+        """Call the hook if the content has messages, instructions or tools. Hooks accept no texts and documents."""
         if not (content.input or content.output or content.instructions or content.tools):
             return
         self._hook.on_completion(
@@ -62,7 +63,7 @@ def _input(message: Message) -> types.InputMessage:
 
 
 def _output(message: Message) -> types.OutputMessage:
-    """Convert a message of the response, with the conventions' name of its finish reason."""
+    """Convert a message of the response. Its finish reason gets its name in the semantic conventions."""
     reason = message.finish_reason
     return types.OutputMessage(
         role=message.role,
@@ -84,7 +85,7 @@ def _part(part: Part) -> Any:  # noqa: ANN401 - the package's union of part type
 
 
 def _blob(part: Part) -> Any:  # noqa: ANN401 - the package's union of part types lacks `OtherPart`
-    """A part with its bytes, if media are recorded, or else with its size."""
+    """Convert a blob: with its bytes if the part has base64 (because media are recorded), otherwise with its size."""
     with suppress(binascii.Error):
         if part.content is not None:
             content = b64decode(part.content, validate=True)

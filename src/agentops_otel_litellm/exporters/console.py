@@ -1,8 +1,8 @@
-"""The console exporter: prints a line on stderr for each LiteLLM call as it ends, and totals at exit.
+"""The console exporter. It prints a line on stderr for each LiteLLM call when the call ends, and totals at exit.
 
-Exporters receive spans after they have ended, children before parents. The span processor `OpenSpans` has the spans
-that are still open, so that the names of their open ancestors can be printed as dim headers above the calls. What a
-line contains is in `console_lines.py`.
+Above a call, it prints the names of the spans around the call. These spans are usually still open, and an exporter
+receives only spans that have ended. So the span processor `OpenSpans` keeps the open spans for the exporter.
+`console_lines.py` composes the lines.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.settings.parsing import is_first_process
 from agentops_otel_litellm.version import SCOPE
 
-if TYPE_CHECKING:  # every process of the app pays for imports: rich is loaded when there is something to draw
+if TYPE_CHECKING:  # rich is imported only when there is a line to print, because the import takes long
     from rich.console import Console
 
 HINT = (
@@ -45,21 +45,23 @@ HINT = (
     "OTEL_TRACES_EXPORTER=none switches this off."
 )
 
-UNLIMITED = 1_000  # a log file has no width, so nothing is truncated
-DEPTH_LIMIT = 100
-# Replacements of the same width, so that the columns stay aligned.
+UNLIMITED = 1_000  # the width for output that is not a terminal, such as a log file, in which nothing is truncated
+DEPTH_LIMIT = 100  # maximum number of spans above a call
+# Replacements for an output that accepts only ASCII. They have the same width, so the columns stay aligned.
 PLAIN = str.maketrans({"→": ">", "…": "."})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A span's position in its trace. The span id identifies it, because span ids are random."""
+    """The part of a span that is needed to print the spans around a call. Span ids are random, so an id identifies a
+    span without its trace id.
+    """
 
     span_id: int
     parent: int | None
-    """`None` for the first span of this process, because a parent in a different process is not printed."""
+    """The id of the parent. `None` if there is none in this process."""
     name: str | None
-    """`None` for an unknown ancestor."""
+    """`None` if the span is unknown, and only its id is known from its child."""
     started: int
 
     @classmethod
@@ -69,11 +71,10 @@ class Node:
 
 
 class OpenSpans(SpanProcessor):
-    """Stores the nodes of open spans, and of spans that ended recently, whose children may be exported later.
+    """Keeps the nodes of the open spans, and of recently ended spans, whose children may be exported later.
 
-    At most `limit` nodes of open spans and `limit` nodes of ended spans are stored; the oldest are dropped first.
-    There is no lock, because a garbage collection can end a span on the thread that owns the lock. Both dictionaries
-    are consistent after each step.
+    It keeps at most `limit` open and `limit` ended spans, the latest ones. It uses no lock, because a garbage
+    collection can end a span while the same thread holds the lock. Each operation on one of the dicts is atomic.
     """
 
     def __init__(self, limit: int = 1_024) -> None:
@@ -90,7 +91,7 @@ class OpenSpans(SpanProcessor):
         self._open.pop(span.context.span_id, None)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the SDK's signature
-        return True  # OpenTelemetry 1.39's base class returns None, which stops the flush of the next processors
+        return True  # OpenTelemetry 1.39's base class returns None, so the provider would not flush the next processors
 
     def find(self, span_id: int) -> Node | None:
         return self._open.get(span_id) or self._ended.get(span_id)
@@ -103,18 +104,20 @@ class OpenSpans(SpanProcessor):
 
 
 OPEN_SPANS = OpenSpans()
-"""The instance that the configurator registers. The SDK creates exporters without arguments, so they import it."""
+"""The instance that the configurator adds to the provider. It is global, because the SDK creates the console exporter
+without arguments.
+"""
 
 
 class ConsoleSpanExporter(SpanExporter):
-    """Prints a line for each LiteLLM call, and the name of every other span as a header above the calls beneath it.
+    """Prints a line for each LiteLLM call. Above a call, it prints the names of the other spans that contain the call.
 
-    It writes to `out`, by default to the current `sys.stderr`. If rich's `console` is passed, the lines are drawn on it
-    in its width; a recording console can export a picture.
+    It writes to `out`, by default to the current `sys.stderr`. If `console`, a console of rich, is passed, it prints
+    there instead, for example to export a picture.
     """
 
     SHUTDOWN_LIMIT = 5.0
-    """Seconds for which a shutdown waits while a different thread is printing."""
+    """Maximum seconds for which a shutdown waits for a different thread that is printing."""
 
     def __init__(
         self, out: TextIO | None = None, *, console: Console | None = None, open_spans: OpenSpans = OPEN_SPANS
@@ -135,11 +138,11 @@ class ConsoleSpanExporter(SpanExporter):
                 console.print(HINT, style="dim", markup=False, highlight=False)
 
     def _start_empty(self) -> None:
-        """Start with nothing to print, also in the child of a fork: only the parent prints the parent's spans."""
+        """Start with nothing to print, also in a forked process, because the parent prints its own spans."""
         self._lock = Lock()
-        self._printer: int | None = None
-        self._waiting: deque[Sequence[ReadableSpan] | None] = deque()  # `None`: the totals
-        self._above: list[int] = []  # ids of the spans in the lines above, under which the next call may be indented
+        self._printer: int | None = None  # the id of the thread that is printing
+        self._waiting: deque[Sequence[ReadableSpan] | None] = deque()  # batches to print; `None` stands for the totals
+        self._above: list[int] = []  # ids of the spans around the latest printed call, which are not printed again
         self._columns: list[str] = []
         self._totals = Totals()
 
@@ -153,12 +156,11 @@ class ConsoleSpanExporter(SpanExporter):
         self._print_waiting(timeout=self.SHUTDOWN_LIMIT)
 
     def _print_waiting(self, timeout: float = 0.0) -> None:
-        """Print the waiting spans. If a different thread is still printing after `timeout` seconds, it prints these
-        spans as well.
-
-        The wait for the lock is limited, because it could deadlock: a garbage collection or a signal handler may have
-        interrupted this thread while it was printing, and then ended a span here.
+        """Print the waiting spans. If another thread is still printing after `timeout` seconds, leave them to that
+        thread.
         """
+        # If this thread itself is printing, a garbage collection or a signal handler has interrupted it and ended a
+        # span. Then it must not wait for its own lock.
         while self._waiting and self._lock.acquire(timeout=0 if self._printer == get_ident() else timeout):
             try:
                 self._printer = get_ident()
@@ -178,7 +180,7 @@ class ConsoleSpanExporter(SpanExporter):
         return totals.lines()
 
     def _lines(self, spans: Sequence[ReadableSpan]) -> Iterator[Line]:
-        """The lines of the calls in a batch of spans, with the names of the spans above them."""
+        """Yield the lines of the calls in a batch of spans, each after the names of the spans around the call."""
         batch = {span.context.span_id: Node.of(span) for span in spans}
         calls = {span.context.span_id: EndedCall(span) for span in spans if _is_call(span)}
         for call in calls.values():
@@ -192,7 +194,8 @@ class ConsoleSpanExporter(SpanExporter):
         # Parents sort before their children, siblings by their start.
         for path in sorted(paths, key=lambda path: [(node.started, node.span_id) for node in path]):
             for depth, node in enumerate(path):
-                # The ellipsis stands for an unknown parent. Without it the line would seem to belong to the line above.
+                # The ellipsis stands for an unknown span around the call. Without it, the call would seem to be within
+                # the span in the line above.
                 indent = "… " if depth == 1 and path[0].name is None else GAP * depth
                 if node is path[-1]:
                     yield calls[node.span_id].line(indent)
@@ -201,7 +204,7 @@ class ConsoleSpanExporter(SpanExporter):
             self._above = [node.span_id for node in path]
 
     def _print(self, lines: list[Line]) -> None:
-        """Draw lines and print them. The heading is printed first, and whenever the columns have changed."""
+        """Print lines. Before the first line, and when the width has changed the columns, also print a heading."""
         if self._silent or not lines:
             return
         if not self._has_imported:
@@ -218,7 +221,7 @@ class ConsoleSpanExporter(SpanExporter):
                 lines = [HEADING, *lines]
             drawn = [draw(line, width, call_width, columns) for line in lines]
             text = Text("\n").join(drawn)
-            # Usually a file on Windows, to which Python would write `\u2192` for an arrow.
+            # For example a file on Windows. Python would write `\u2192` in place of an arrow.
             if console.options.ascii_only:
                 text.plain = text.plain.translate(PLAIN)
             console.print(text, soft_wrap=True)
@@ -231,7 +234,7 @@ def _is_call(span: ReadableSpan) -> bool:
 
 
 def _path(node: Node, find: Callable[[int], Node | None]) -> list[Node]:
-    """The ancestors of a node in this process, the outermost first, and the node itself."""
+    """The spans of this process around a node, the outermost first, and then the node itself."""
     path = [node]
     while (parent := path[0].parent) is not None and len(path) < DEPTH_LIMIT:
         unknown = Node(span_id=parent, parent=None, name=None, started=path[0].started)
@@ -240,7 +243,9 @@ def _path(node: Node, find: Callable[[int], Node | None]) -> list[Node]:
 
 
 def _import_rich() -> None:
-    """Draw one line, so that rich and all modules that it imports lazily are imported. A fork waits for this."""
+    """Draw a line, so that rich imports all modules that it imports lazily. Forks are delayed meanwhile, because a
+    forked process could never complete an import.
+    """
     with IMPORTS.delay_forks():
         from rich.console import Console
         from rich.text import Text
@@ -255,13 +260,12 @@ def _console(out: TextIO | None) -> Console:
     from rich.console import Console
 
     class Quiet(Console):
-        """A console that does not end the application if the output is closed."""
+        """A console that raises an exception if the output is closed. Rich would end the application."""
 
         def on_broken_pipe(self) -> None:
-            """Do nothing, because rich would end the application here."""
             raise BrokenPipeError
 
-    # With NO_COLOR alone rich would still write escape sequences, for dim and bold.
+    # If only NO_COLOR is set, rich still writes escape sequences for dim and bold; with no color system it does not.
     return Quiet(
         file=out,
         stderr=True,

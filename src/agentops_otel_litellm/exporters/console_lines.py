@@ -1,6 +1,6 @@
-"""The lines that the console exporter prints: for a call that has ended, and for the totals of all calls.
+"""The lines that the console exporter prints: one for each call that has ended, and those with the totals of all calls.
 
-`EndedCall` reads the parts of a line from a call's span, whichever conventions its attributes are from. `Totals` sums
+`EndedCall` reads a line from the attributes of a call's span, whichever conventions they are from. `Totals` sums
 the calls. `layout` and `draw` fit a line to a width. The functions at the end format numbers; unknown values are blank.
 """
 
@@ -17,10 +17,10 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-if TYPE_CHECKING:  # every process of the app pays for imports: rich is loaded when there is something to draw
+if TYPE_CHECKING:  # rich is imported only when there is a line to print, because the import takes long
     from rich.text import Text
 
-# Part of a line → the attributes that contain it, the best first.
+# Part of a line → the attributes that may have it. The first attribute that the span has is used.
 ATTRIBUTES = {
     "operation": ("gen_ai.operation.name",),
     "model": (
@@ -38,16 +38,16 @@ ATTRIBUTES = {
     "error status": ("llm.error.status_code",),
     "stream outcome": ("llm.response.stream_outcome",),
     "cache hit": ("llm.cache.hit",),
-    # Only the convention `llm` has the time of the first token and the outcome of a stream. Without it, the line has
-    # the time of the first chunk, and shows success only for calls that are not streamed.
+    # Shows whether the span has the attributes of the convention `llm`. Only these have the time of the first token and
+    # the outcome of a stream. Without them, a line has the time of the first chunk, and shows no success of a stream.
     "has llm": ("llm.vendor",),
     "stream": ("gen_ai.request.stream", "gen_ai.response.time_to_first_chunk"),
 }
 
-# Column → the format of its cells. The call is printed before these columns, and its outcome after them.
+# Column → the format of its cells. The name and model of a call are printed before these columns, its outcome after.
 COLUMNS = {"provider": "<15.15", "time": ">8", "1st token": ">9", "tokens": ">12", "cost": ">9"}
-OMITTED_FIRST = ("provider", "1st token", "tokens", "cost")
-MIN_CALL_WIDTH, MAX_CALL_WIDTH = 26, 36  # if the call would have less than the minimum, columns are omitted
+OMITTED_FIRST = ("provider", "1st token", "tokens", "cost")  # columns that a narrow terminal omits, in this order
+MIN_CALL_WIDTH, MAX_CALL_WIDTH = 26, 36  # columns are omitted until the call has at least the minimum
 OUTCOME_WIDTH = 9
 GAP = "  "
 
@@ -59,7 +59,7 @@ Styled = tuple[str, str]
 """A text and its style."""
 
 Tally = dict[str, float]
-"""Sums for one or several calls: calls, failed, unpriced, input, output, cost. An absent key is unknown."""
+"""Sums for one or several calls, by name: calls, failed, unpriced, input, output, cost. An absent one is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ HEADING = Line(call=[("call", "dim")], cells={name: name for name in COLUMNS}, o
 
 
 class EndedCall:
-    """The parts of a line for a call, as text that is safe to print. A part is `None` if the span does not have it."""
+    """Reads the parts of a call's line from its span, as text that is safe to print."""
 
     def __init__(self, span: ReadableSpan) -> None:
         self._span = span
@@ -86,7 +86,8 @@ class EndedCall:
         self.model = self._text("model")
         self.trace_id = span.context.trace_id
         self.outcome = self._outcome()
-        self.is_group = span.kind is SpanKind.INTERNAL  # a route or a batch: the calls beneath it are counted
+        # A route or a batch, which consists of calls with their own spans. Only those calls are added to the totals.
+        self.is_group = span.kind is SpanKind.INTERNAL
 
     def line(self, indent: str) -> Line:
         """The line of the call, not yet fitted to a width."""
@@ -100,14 +101,12 @@ class EndedCall:
             "1st token": duration(self._number("first token" if self._has_llm else "first chunk")),
             **format_usage(self.tally()),
         }
-        if self.is_group:  # the cost is the sum for the calls beneath it, and is not added to the totals
+        if self.is_group:  # the cost is the sum of the costs of its calls
             cells["cost"] = dollars(self._number("trace cost"))
         return Line(indent=indent, call=call, cells=cells, outcome=self.outcome)
 
     def tally(self) -> Tally:
-        """What this call adds to the totals: one call, its tokens and cost, whether it failed, and whether its cost is
-        unknown although it has tokens.
-        """
+        """The numbers that this call adds to the totals. `unpriced` is 1 if it has tokens but no cost."""
         has_failed = self.outcome[1] == "red"
         amounts = {
             "calls": 1,
@@ -118,13 +117,13 @@ class EndedCall:
         return {name: amount for name, amount in amounts.items() if amount is not None}
 
     def _outcome(self) -> Styled:
-        """The outcome of the call; blank if it is unknown."""
+        """The outcome of the call with its color; an empty text if it is unknown."""
         stream, error = self._text("stream outcome"), self._text("error")
         if stream is not None and stream not in {"completed", "failed"}:
             return stream, "yellow"
         if error or stream == "failed" or self._span.status.status_code is StatusCode.ERROR:
             status = self._number("error status")
-            words = [] if status is None else [f"{status:.0f}"]  # first, because a narrow terminal truncates the end
+            words = [] if status is None else [f"{status:.0f}"]  # before the class, which a narrow terminal truncates
             kind = (error or "error").rpartition(".")[2]
             return " ".join(dict.fromkeys([*words, kind])), "red"
         if True in self._values("cache hit"):
@@ -145,7 +144,7 @@ class EndedCall:
 
 
 class Totals:
-    """The tallies of all finished calls, by model."""
+    """Sums the tallies of all finished calls, by model."""
 
     def __init__(self) -> None:
         self._used: dict[str, Tally] = {}
@@ -178,7 +177,9 @@ class Totals:
 
 
 class TraceCosts:
-    """The cost of each trace. Of older traces, only their number, the sum of their costs and the maximum are stored."""
+    """Sums the costs of each trace. For traces beyond the latest `TRACES_KEPT`, it keeps only their number, and their
+    part of the sum and the maximum of all traces.
+    """
 
     def __init__(self) -> None:
         self._costs: OrderedDict[int, float] = OrderedDict()
@@ -192,7 +193,9 @@ class TraceCosts:
             self._dropped_traces += 1
 
     def line(self, call_count: float) -> str | None:
-        """The average and maximum cost of a trace, if there are several traces and some have several calls."""
+        """A text with the average and maximum cost of a trace; `None` if there is only one trace, or if no trace has
+        several calls.
+        """
         traces = self._dropped_traces + len(self._costs)
         if not 1 < traces < call_count or not self._sum:
             return None
@@ -200,7 +203,7 @@ class TraceCosts:
 
 
 def layout(width: int) -> tuple[int, list[str]]:
-    """The width of the column with the call, and the names of the columns that fit next to it."""
+    """For a terminal of this width: the width of the call in a line, and the names of the columns that fit after it."""
     for omitted in range(len(OMITTED_FIRST) + 1):
         columns = [name for name in COLUMNS if name not in OMITTED_FIRST[:omitted]]
         available = width - len(_format_cells({}, columns) + GAP) - OUTCOME_WIDTH
@@ -210,10 +213,10 @@ def layout(width: int) -> tuple[int, list[str]]:
 
 
 def draw(line: Line, width: int, call_width: int, columns: Sequence[str]) -> Text:
-    """The line as text of at most `width` characters.
+    """Return the line as text of at most `width` characters.
 
-    If the line is too long, the call is truncated first. A long outcome, such as the name of an error, begins further
-    to the left if the last cells before it are blank.
+    If the line is too long, the call is truncated first. A long outcome, such as the name of an error, also covers the
+    cells before it if these are blank.
     """
     from rich.text import Text
 

@@ -1,10 +1,12 @@
-"""Adds the AgentOps exporter to one provider, if AgentOps is a destination: the global provider, once it is set, or the
-provider with which LiteLLM is instrumented.
+"""Adds the AgentOps exporter to one tracer provider, if AgentOps is a destination and nothing else has added it.
 
-With our configurator, the SDK creates the exporter. If the user names other exporters or a configuration file, the
-configurator adds it afterwards. With a different configurator, or if the application sets the SDK up, the instrumentor
-adds it to the provider of LiteLLM's spans. An application that adds the exporter itself must do so before it
-instruments LiteLLM, because the processors of a provider cannot be read later.
+The provider is the one that was passed to the instrumentor, or else the global provider, as soon as it is set.
+
+- With this package's configurator, the SDK creates the exporter if OTEL_TRACES_EXPORTER names it (as by default).
+  Otherwise the configurator calls `Delivery.request` after the SDK is set up.
+- With a different configurator, or if the application sets the SDK up, the instrumentor calls `Delivery.request`.
+- If the application adds the exporter itself, nothing is added. It must do so before it instruments LiteLLM, because
+  this module cannot find out which processors a provider has.
 """
 
 from __future__ import annotations
@@ -31,13 +33,13 @@ if TYPE_CHECKING:
 
     from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 
-# Private attributes of OpenTelemetry's exporter that releases of the package agentops need.
+# Private attributes of OpenTelemetry's exporter that some releases of the package agentops read.
 _READ_BY_AGENTOPS = ("_session", "_headers")
 
 
 class Signal(NamedTuple):
-    """The module and variable in which OpenTelemetry's API stores the provider of a signal, and the SDK's function that
-    creates the provider.
+    """A signal: the module and the variable in which OpenTelemetry's API stores its provider, and the name of the SDK's
+    function that creates the provider.
     """
 
     module: str
@@ -46,9 +48,9 @@ class Signal(NamedTuple):
 
     @property
     def provider(self) -> object | None:
-        """The provider, if one is set. The API's own getter is not used: it sets a default provider if there is none,
-        and then the SDK could not set its provider any more.
-        """
+        """The global provider; `None` if it is not set."""
+        # The API's getter is not used: if there is no provider, it sets a default one, and then the SDK cannot set its
+        # provider any more.
         return getattr(import_module(self.module), self.variable, None)
 
 
@@ -59,7 +61,7 @@ SIGNALS = (TRACES, METRICS, LOGS)
 
 
 class Delivery:
-    """Adds the exporter to a provider as soon as there is one that accepts span processors."""
+    """Adds the exporter to a provider, as soon as the provider is set and accepts span processors."""
 
     def __init__(self) -> None:
         self.is_requested = False
@@ -71,12 +73,14 @@ class Delivery:
         self._added_exporters: WeakSet[AgentOpsSpanExporter] = WeakSet()
 
     def renew(self) -> None:
-        """After a fork, start again if a different thread was adding the exporter."""
+        """In a forked process, forget an attempt to add the exporter on a thread of the parent."""
         self._lock = RLock()
         self._is_adding = False
 
     def request(self, provider: TracerProvider | None) -> None:
-        """Deliver the spans of this provider. `None` is the global provider, which can be set later."""
+        """Add the exporter to this provider, if AgentOps is a destination. `None` is the global provider, which may be
+        set later.
+        """
         if sends_to_agentops(os.environ):
             with self._lock:
                 self._provider = provider
@@ -84,28 +88,28 @@ class Delivery:
             self.prepare()
 
     def record_exporters(self, created: Collection[AgentOpsSpanExporter], provider: object) -> None:
-        """Record that the provider has these exporters."""
+        """Record that the provider has these exporters already, so that no further one is added."""
         if created and _accepts_span_processors(provider):
             self._providers_with_exporter.add(provider)
             self._added_exporters.update(created)
 
     def cancel(self) -> None:
-        """Add no exporter, because LiteLLM is no longer instrumented."""
+        """Cancel a request that still waits for a provider. It is called when LiteLLM is no longer instrumented."""
         self.is_requested = False
         self._provider = None
 
     def prepare(self) -> None:
-        """Add the exporter, if the provider is set by now. Called before each span."""
+        """Add the exporter, if it was requested and the provider is set now. It is called before each span."""
         if self.is_requested:
             with guard("adding the AgentOps exporter"):
                 self._add_if_provider_is_set()
 
     def _add_if_provider_is_set(self) -> None:
-        """Add the exporter, unless there is no provider yet, or it was added meanwhile."""
-        with self._lock:  # a second thread waits until the exporter is added, because its span can end at once
+        """Add the exporter, unless there is no provider yet, or another thread has added it meanwhile."""
+        with self._lock:  # another thread waits until the exporter is added, so that its span is not lost
             provider = TRACES.provider if self._provider is None else self._provider
             if not self.is_requested or self._is_adding or not _accepts_span_processors(provider):
-                return  # no provider yet, or the API's, which records no spans
+                return  # there is no provider yet, or it is the API's default provider, which records no spans
             self._is_adding = True
             try:
                 self._add_to(provider)
@@ -117,7 +121,7 @@ class Delivery:
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, AgentOpsSpanProcessor
         from agentops_otel_litellm.exporters.agentops_queue import MAX_REQUEST_SPANS
 
-        # Created by the application, for an unknown provider.
+        # An exporter of the application may be on any provider, so it is assumed to receive these spans.
         exporters_of_application = live_exporters() - set(self._added_exporters)
         if exporters_of_application or provider in self._providers_with_exporter or _is_delivered_by_agentops(provider):
             return
@@ -125,7 +129,7 @@ class Delivery:
         self.record_exporters({exporter}, provider)
         processor = AgentOpsSpanProcessor(
             exporter,
-            # All options, so that no invalid variable of the SDK is read here.
+            # All options are passed, so that the processor reads no variable of the SDK, which may be invalid.
             max_queue_size=max(settings.max_queue_size, MAX_REQUEST_SPANS * 4),
             schedule_delay_millis=settings.flush_interval,
             max_export_batch_size=MAX_REQUEST_SPANS,
@@ -142,16 +146,15 @@ def live_exporters() -> set[AgentOpsSpanExporter]:
 
 
 def _accepts_span_processors(provider: object) -> TypeGuard[SDKTracerProvider]:
-    """Whether a provider is one of the SDK, or compatible with it."""
+    """Whether a provider is the SDK's, or compatible with it."""
     return hasattr(provider, "add_span_processor")
 
 
 def _is_delivered_by_agentops(provider: TracerProvider) -> bool:
     """Whether the AgentOps SDK (the package agentops) has created the provider and can export its spans.
 
-    The exporter of the SDK, up to release 0.4.21, reads private attributes of OpenTelemetry's exporter, and exports
-    nothing with releases of OpenTelemetry that lack these attributes. An exporter that does not read them is assumed
-    to work.
+    Up to release 0.4.21, that SDK's exporter reads private attributes of OpenTelemetry's exporter. It exports nothing
+    if the installed OpenTelemetry lacks these attributes. An exporter that does not read them is assumed to work.
     """
     core = sys.modules.get("agentops.sdk.core")
     if core is None or getattr(getattr(core, "tracer", None), "provider", None) is not provider:
@@ -168,4 +171,4 @@ def _is_delivered_by_agentops(provider: TracerProvider) -> bool:
 
 
 DELIVERY = Delivery()
-"""The only instance in the process, because a span processor cannot be removed from a provider."""
+"""The only instance in the process: an exporter that was added cannot be removed, so every caller must know of it."""

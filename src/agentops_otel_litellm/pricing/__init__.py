@@ -1,1 +1,1 @@
-"""The prices of calls: which price is used, the user's own prices, and those of the package genai-prices."""
+"""The cost of calls: which source of prices is used, the user's own prices, and those of the package genai-prices."""

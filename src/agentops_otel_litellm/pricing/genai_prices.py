@@ -1,4 +1,4 @@
-"""The cost of a call by the package genai-prices, which is imported only here."""
+"""Computes the cost of a call with the package genai-prices. Only this module imports the package."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ _ORDINARY_TIERS = frozenset({None, "default", "standard"})
 
 
 def price(call: Call) -> Cost | None:
-    """The cost of the call. `None` if the package does not know the provider, the model or a price."""
+    """The cost of the call. `None` if the package does not know the provider or the model, or lacks one of the prices,
+    such as that of the call's service tier.
+    """
     usage, provider, response = call.usage, call.target.provider, call.response
     if usage is None or provider is None or (response and response.service_tier not in _ORDINARY_TIERS):
         return None
@@ -52,7 +54,9 @@ def price(call: Call) -> Cost | None:
 
 
 def _cost(priced: PriceCalculation, usage: calls.Usage) -> Cost | None:
-    """The package's result as a `Cost`; `None` if the package has no price for the input or the output of the model."""
+    """Convert the package's result to a `Cost`; `None` if input or output has tokens without a price, or a price but an
+    unknown number of tokens.
+    """
     prices = priced.model_price
     if (usage.input and prices.input_mtok is None) or (usage.output and prices.output_mtok is None):
         return None
@@ -68,7 +72,7 @@ def _cost(priced: PriceCalculation, usage: calls.Usage) -> Cost | None:
 
 
 class _UntracedUpdater(UpdatePrices):
-    """The package's updater, without spans for its requests."""
+    """The package's updater, which downloads prices. Its requests are not traced."""
 
     def fetch(self) -> DataSnapshot | None:
         with suppress_instrumentation():
@@ -76,8 +80,9 @@ class _UntracedUpdater(UpdatePrices):
 
 
 def import_lazy_modules() -> None:
-    """Compute a price, so that genai-prices imports now what it imports lazily. Otherwise a traced call would import
-    these modules, and if the process forked during the import, the child could never import them.
+    """Compute a price, so that genai-prices imports now what it otherwise imports during the first traced call.
+
+    If the process forked during such an import, the child could never import these modules. The caller delays forks.
     """
     usage = calls.Usage(input=1, output=1, cache_read=1)
     timing = calls.Timing(started_at=0)
@@ -85,11 +90,11 @@ def import_lazy_modules() -> None:
 
 
 def keep_fresh(url: str | None = None, *, forked: bool = False) -> Callable[[], None]:
-    """Download prices now and every hour, from the package's own URL or from `url`.
+    """Download prices now and every hour, from `url` or else from the package's default URL. Returns a function that
+    stops the downloads.
 
-    Returns a function that stops the downloads.
-
-    In a `forked` process the package is reloaded first, because its module still refers to the thread of the parent.
+    `forked` is whether this process was forked. Then the package's module is reloaded first, because it still refers to
+    the parent's thread.
     """
     if forked:
         reload(update_prices)

@@ -1,18 +1,17 @@
-"""Which price decides the cost of a call: the first of these sources that has one.
+"""The cost of a call. It is from the first of these sources that has one:
 
 1. The user's own prices: `AGENTOPS_PRICES`, a JSON file in the format of LiteLLM's price map.
-   `create_user_price_processor` replaces the cost that the readers have read.
-2. The cost that the provider or a gateway states in its response. LiteLLM puts it in place of its own calculation, and
-   the readers read the result, so `Cost.source` is `litellm`, too.
-3. The cost that LiteLLM calculates by its price map. If LiteLLM does so only after the span has ended,
+   `create_user_price_processor` replaces the cost that the readers have read from LiteLLM.
+2. The cost that the provider or a gateway states in its response. LiteLLM reports it instead of its own calculation, so
+   `Cost.source` is `litellm` in this case, too.
+3. The cost that LiteLLM calculates with its price map. If LiteLLM does so only after the span has ended,
    `readers/usage_and_cost.py` calculates it. `drop_unknown_cost` drops it if LiteLLM has no price for the model, or
    only an estimate of the usage.
-4. The prices of the package genai-prices, if the cost is still unknown: `create_package_price_processor`. Importing it
-   takes a quarter of a second, so a thread of its own imports it, with `genai_prices.py`, when it is first needed.
-   Calls that end before that have no cost from it.
+4. The prices of the package genai-prices: `create_package_price_processor`. Importing the package takes a quarter of a
+   second, so a background thread does it when a call first needs it. Calls that end earlier get no cost from it.
 
-`processors/steps.py` calls these processors in this order. A stated price of 0 is a price. A cost that no source knows
-is absent, not 0. A response from LiteLLM's cache used no tokens and cost nothing.
+`processors/steps.py` runs these processors in this order. A price of 0 in a source is a price. If no source has a
+price, the cost is absent, not 0. A response from LiteLLM's cache has no usage and costs nothing.
 """
 
 from __future__ import annotations
@@ -39,13 +38,11 @@ logger = logging.getLogger(__name__)
 
 
 _BILLED_UNITS = ("search_units", "pages_count")
-"""Fields of a response with units other than tokens that providers report and bill."""
+"""Fields of a response with the number of units, other than tokens, that the provider has billed."""
 
 
 def create_user_price_processor(prices: UserPrices) -> Callable[[Call], Call]:
-    """Return a processor that replaces LiteLLM's cost of a complete call, if the user's prices contain the call's
-    model.
-    """
+    """Return a processor that replaces LiteLLM's cost of a complete call if `prices` contain the call's model."""
 
     def apply_user_price(call: Call) -> Call:
         prices_of_model = prices.of(call) if _is_complete(call) else None
@@ -56,15 +53,13 @@ def create_user_price_processor(prices: UserPrices) -> Callable[[Call], Call]:
 
 
 def drop_unknown_cost(call: Call) -> Call:
-    """Drop LiteLLM's cost in two cases in which it is not the actual cost.
-
-    If the provider reported neither tokens nor other units, and does not bill by a unit that needs no report, LiteLLM's
-    cost is the price of LiteLLM's own estimate of the tokens. If the cost is 0 although the response is not from
-    LiteLLM's cache, LiteLLM has no price for the model.
+    """Drop LiteLLM's cost if LiteLLM does not know the actual cost: if it is 0, LiteLLM has no price for the model, and
+    if the provider reported nothing that it bills, LiteLLM has used its own estimate of the tokens.
     """
     cost, response = call.cost, call.response
     if cost is None or cost.source != "litellm" or (response is not None and response.cache_hit):
         return call
+    # A cost per unit, such as per image, needs no report of the provider's.
     if cost.total and (
         cost.per_unit
         or call.usage is not None
@@ -75,7 +70,7 @@ def drop_unknown_cost(call: Call) -> Call:
 
 
 def create_package_price_processor(price: Callable[[Call], Cost | None]) -> Callable[[Call], Call]:
-    """Return a processor that computes an unknown cost with `price`, if the provider reported the usage."""
+    """Return a processor that sets an unknown cost to the result of `price`, if the provider reported the usage."""
 
     def apply_package_price(call: Call) -> Call:
         usage = call.usage
@@ -88,9 +83,7 @@ def create_package_price_processor(price: Callable[[Call], Cost | None]) -> Call
 
 
 def _is_complete(call: Call) -> bool:
-    """Whether the call has succeeded, and its stream, if it has one, was read to its end. Otherwise the usage is
-    unknown.
-    """
+    """Whether the call has succeeded and any stream was read to its end. Otherwise the usage may be incomplete."""
     return call.failure is None and (call.stream is None or call.stream.outcome == "completed")
 
 
@@ -98,14 +91,13 @@ def _is_complete(call: Call) -> bool:
 
 
 def move_cached_usage_to_saved(call: Call) -> Call:
-    """Move the usage and cost of a cached response, which are those of the original call, to `saved`.
-
-    The call with the cached response then has no usage and a cost of 0. For a stream that LiteLLM replays from its
-    cache, `saved` is unknown: LiteLLM does not store whether the tokens of the stream are the provider's count or an
-    estimate, nor which of the tokens are billed at a lower price.
+    """Move the usage and cost of a response from LiteLLM's cache to `saved`, because they are those of the original
+    call. This call has no usage, and a cost of 0.
     """
     if call.response is None or not call.response.cache_hit:
         return call
+    # For a stream from the cache, `saved` is unknown: LiteLLM does not store whether its tokens were counted by the
+    # provider or estimated, nor which of them are billed at a lower price.
     saved: Saved | None = None
     if call.stream is None and (call.usage is not None or call.cost is not None):
         saved = Saved(
@@ -117,7 +109,7 @@ def move_cached_usage_to_saved(call: Call) -> Call:
 
 
 def drop_estimate(call: Call) -> Call:
-    """Drop LiteLLM's estimate of the usage, which the user has not enabled."""
+    """Drop LiteLLM's estimate of the usage. This is used if the user has not enabled estimates."""
     return call if call.estimate is None else replace(call, estimate=None)
 
 
@@ -132,30 +124,30 @@ def drop_unneeded_estimate(call: Call) -> Call:
 
 PACKAGE = "genai_prices"
 CLIENT = "httpx2"
-"""The HTTP client of the package. OpenAI's client uses it as soon as it is in `sys.modules`, even while a different
-thread is still importing it.
-"""
+"""The HTTP client that the package uses."""
 
 
 class PackagePrices:
-    """The package's prices, if it is installed. With `live`, it downloads new prices every hour."""
+    """Prices calls with genai-prices, if that package is installed. With `live`, it downloads new prices every hour."""
 
     def __init__(self, *, live: bool = False, url: str | None = None) -> None:
         self._live, self._url = live, url
         self._price: Callable[[Call], Cost | None] | None = None
         self._loads: dict[str, object] = {}
         self.loaded = ReentrantEvent()
-        """Whether the thread that imports the package has ended."""
+        """Set when the thread that imports the package has ended."""
         self._stop: Callable[[], None] | None = None
         self._is_closed = False
         self._is_forked = False
         FORK.register("prices", self._renew)
-        with guard(f"importing {CLIENT}"):  # on the thread that imports LiteLLM, before the first call
+        # OpenAI's client uses this HTTP client as soon as it is in `sys.modules`, even if its import on another thread
+        # is incomplete. So it is imported here, on the thread that imports LiteLLM, before the first call.
+        with guard(f"importing {CLIENT}"):
             if find_spec(PACKAGE) is not None and find_spec(CLIENT) is not None:
                 import_module(CLIENT)
 
     def _renew(self) -> None:
-        """After a fork: the threads that import and download are in the parent only. The next call starts new ones."""
+        """Prepare a forked process, which lacks the threads that import and download. The next call starts new ones."""
         self._loads = {}
         self._stop = None
         self._is_forked = True
@@ -168,12 +160,12 @@ class PackagePrices:
             stop()
 
     def prepare(self) -> None:
-        """Start loading live prices when a call begins, so that they are loaded when the call ends."""
+        """Start to load live prices. It is called when a call begins, so that they are available when the call ends."""
         if self._live:
             self._load_once()
 
     def price(self, call: Call) -> Cost | None:
-        """The cost of the call; `None` if it is unknown, or while the package is being imported."""
+        """The cost of the call; `None` if it is unknown, or if the package is not imported yet."""
         if self._price is None:
             self._load_once()
             return None
@@ -181,8 +173,8 @@ class PackagePrices:
 
     def _load_once(self) -> None:
         load = object()
-        if self._loads.setdefault("load", load) is load:  # atomic: one thread only
-            with suppress(RuntimeError):  # the program is ending
+        if self._loads.setdefault("load", load) is load:  # `setdefault` is atomic, so this is true for one thread only
+            with suppress(RuntimeError):  # no thread can be started when the program is ending
                 start_thread(self._load, "agentops-prices")
 
     def _load(self) -> None:
@@ -219,7 +211,7 @@ class PackagePrices:
 
 
 Prices = Mapping[str, float]
-"""Prices of a model in US dollars, by LiteLLM's names, such as `input_cost_per_token`."""
+"""The prices of a model: LiteLLM's name of a price, such as `input_cost_per_token` → US dollars."""
 
 _EXAMPLE = '{"my-model": {"input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6}}'
 _MAX_WARNINGS, _MAX_QUOTED = 10, 40
@@ -227,12 +219,14 @@ _MAX_WARNINGS, _MAX_QUOTED = 10, 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """The tokens of one side of a call, by the fields of `Usage`, and the names of their prices."""
+    """The input or the output of a call, and LiteLLM's names of the prices of its tokens."""
 
     count: str
+    """The field of `Usage` with the number of tokens."""
     price: str
+    """The name of the price of a token."""
     parts: Mapping[str, str]
-    """Part of the count that can have a price of its own → the name of that price."""
+    """Field of `Usage` with tokens that can have a different price, such as cached ones → the name of that price."""
 
 
 SIDES = (
@@ -259,7 +253,7 @@ SIDES = (
 _PARTS_OF_COST = frozenset({"cache_read", "cache_write", "reasoning"})
 
 
-# Price → the unit that it is for, and how many units a call used.
+# Name of a price per unit → the unit, and function that returns how many units a call used.
 UNIT_PRICES: Mapping[str, tuple[Unit, Callable[[Call], float | None]]] = {
     "input_cost_per_character": (Unit.CHARACTER, lambda call: call.request.content_length if call.request else None),
     "input_cost_per_second": (Unit.SECOND, lambda call: call.usage.audio_seconds if call.usage else None),
@@ -275,8 +269,8 @@ NAMES = (
 
 
 def price(prices: Prices, call: Call) -> Cost | None:
-    """The cost of the call, by tokens or by units. `None` if a price applies to tokens or units that were not counted,
-    or if counted tokens or units have no price.
+    """The cost of the call by the user's prices: of its tokens, or of other units. `None` if the number of tokens or
+    units is unknown, or if some of them have no price.
     """
     usage = call.usage
     unit = unit_of(call.operation)
@@ -293,9 +287,7 @@ def price(prices: Prices, call: Call) -> Cost | None:
 
 
 def _cost_of_tokens(prices: Prices, usage: Usage, *, has_output: bool) -> Cost | None:
-    """The cost of the tokens. `has_output` is whether the operation has output tokens, even if they were not
-    counted.
-    """
+    """The cost of the tokens. `has_output` is whether the operation has output tokens at all, counted or not."""
     parts: dict[str, float] = {}
     for side in SIDES:
         count: int | None = getattr(usage, side.count)
@@ -318,8 +310,9 @@ def _cost_of_tokens(prices: Prices, usage: Usage, *, has_output: bool) -> Cost |
 
 
 def _cost_of_side(prices: Prices, usage: Usage, side: Side, count: int) -> dict[str, float] | None:
-    """The cost of the input or the output, and of its parts. A part without a price of its own has the price of the
-    side.
+    """The costs of the input or the output, and of its parts, by field of `Cost`; `None` if they cannot be calculated.
+
+    A part without its own price has the price of the side.
     """
     if not count:
         return {side.count: 0.0}
@@ -336,19 +329,21 @@ def _cost_of_side(prices: Prices, usage: Usage, side: Side, count: int) -> dict[
         if part_count and part_price is not None:
             cost_of_parts += part_count * part_price
             other_tokens -= part_count
-    if other_tokens < 0:  # tokens can be in two parts: cached audio, for example
+    if other_tokens < 0:  # some tokens, such as cached audio, are in two parts, so the cost would be wrong
         return None
     return {side.count: cost_of_parts + other_tokens * side_price, **parts}
 
 
 class UserPrices:
-    """The prices of a file, by `provider/model` or `model`."""
+    """The prices of models in the user's file, in which a model is named `provider/model` or `model`."""
 
     def __init__(self, models: Mapping[str, Prices]) -> None:
         self._models = models
 
     def of(self, call: Call) -> Prices | None:
-        """The prices of the call's model: with its provider, as the application wrote it, or without a provider."""
+        """The prices of the call's model; `None` if the file does not have it. It is looked up with its provider, then
+        as the application wrote it, then without its provider.
+        """
         target = call.target
         written = call.request.model if call.request is not None else None
         names = (f"{target.provider}/{target.model}", written, target.model)
@@ -356,22 +351,22 @@ class UserPrices:
 
 
 def read_prices(path: str) -> UserPrices:
-    """Read the prices in a JSON file. Invalid parts are logged, and the rest is used."""
-    read = _read(path)
-    if not isinstance(read, str):
-        return _checked(path, read)
-    logger.warning("AGENTOPS_PRICES: %s %s. Your own prices are not used.", path, read)
+    """Read the prices in a JSON file. A warning is logged for invalid parts, and the rest is used."""
+    content_or_reason = _read(path)
+    if not isinstance(content_or_reason, str):
+        return _checked(path, content_or_reason)
+    logger.warning("AGENTOPS_PRICES: %s %s. Your own prices are not used.", path, content_or_reason)
     return UserPrices({})
 
 
 def why_unusable(path: str) -> str | None:
-    """Why the whole file cannot be used, such as `is not JSON: …`; `None` if it can."""
-    read = _read(path)
-    return read if isinstance(read, str) else None
+    """The reason why no part of the file can be used, such as `is not JSON: …`; `None` if there is none."""
+    content_or_reason = _read(path)
+    return content_or_reason if isinstance(content_or_reason, str) else None
 
 
 def _read(path: str) -> Mapping[str, object] | str:
-    """The content of the file, or why it cannot be used."""
+    """Return the object in a JSON file. If that fails, return the reason instead, a `str` such as `is not UTF-8`."""
     try:
         content = json.loads(Path(path).expanduser().read_text("utf-8-sig"))
     except OSError as error:
@@ -380,7 +375,7 @@ def _read(path: str) -> Mapping[str, object] | str:
         return "is not UTF-8"
     except json.JSONDecodeError as error:
         return f"is not JSON: line {error.lineno}, column {error.colno}: {error.msg}"
-    except (ValueError, RuntimeError) as error:  # nested too deep, a number that is too long, an invalid path
+    except (ValueError, RuntimeError) as error:  # JSON nested too deep, a number with too many digits, an invalid path
         return f"cannot be read ({type(error).__name__})"
     if isinstance(content, dict):
         return content
@@ -388,7 +383,7 @@ def _read(path: str) -> Mapping[str, object] | str:
 
 
 def _checked(path: str, content: Mapping[str, object]) -> UserPrices:
-    """The valid prices in the content of a file. The invalid ones are logged."""
+    """Return the valid prices in the content of a file. A warning is logged for each invalid one."""
     faults: list[str] = []
     models = {model: prices for model, entry in content.items() if (prices := _prices(model, entry, faults))}
     for fault in faults[:_MAX_WARNINGS]:
@@ -399,8 +394,10 @@ def _checked(path: str, content: Mapping[str, object]) -> UserPrices:
 
 
 def _prices(model: str, entry: object, faults: list[str]) -> Prices:
-    """The prices of a model; empty if one of them is invalid, because then the sum would be wrong. Other keys of
-    LiteLLM's price map are not prices: they are logged and ignored.
+    """Return the prices of a model, and add what is wrong with them to `faults`.
+
+    The result is empty if one price is invalid or unknown, because the cost would be wrong without it. Other keys, such
+    as LiteLLM's `max_tokens`, are ignored.
     """
     if not isinstance(entry, dict):
         faults.append(f"{model!r} must be an object of prices, not {_quoted(entry)}. Your prices for it are not used.")
@@ -434,6 +431,6 @@ def _amount(value: object) -> float | None:
 
 
 def _quoted(value: object) -> str:
-    """The value as it is in the file, truncated."""
+    """The value as JSON text, truncated, to quote it in a warning."""
     text = json.dumps(value)
     return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}…"

@@ -1,1 +1,4 @@
-"""Processors: functions from `Call` to `Call`, through which each finished call passes. `steps` has their order."""
+"""Processors, which complete and edit the record of each finished call: functions from `Call` to `Call`.
+
+`steps.py` has the order in which they run.
+"""

@@ -1,10 +1,10 @@
-"""Redacts content and shortens it to the limits, or drops it (`drop_content`) if capture is off.
+"""Redacts message content and shortens it to the limits, or drops it (`drop_content`) if it is not recorded.
 
-This runs on the application's thread when the call ends, because a span's attributes are set before it ends, and no
-span processor or queue may receive unredacted content. A background thread would not be faster, because it would hold
-Python's global lock for the same time; and if the application flushes and is then frozen, spans that end on that thread
-would be lost. Instead the work is bounded: a text is redacted only if the limits allow at least its beginning to be
-recorded.
+This runs on the application's thread when the call ends: no span processor or queue may receive unredacted content, so
+it must be redacted before the span ends. A background thread would not make the application faster, because it would
+hold Python's global interpreter lock for as long. It could also lose spans, if a serverless platform freezes the
+process after a flush. Instead, the work is bounded: a text is redacted only if the limits allow at least its beginning
+to be recorded.
 """
 
 from __future__ import annotations
@@ -43,41 +43,38 @@ from agentops_otel_litellm.records import (
 Record = TypeVar("Record", Part, Tool, Document)
 
 _BUDGET_FACTOR = 2
-"""Maximum number of characters that are redacted, as a multiple of the number that may be recorded. Redaction can
-shorten a text, so more characters can be redacted than recorded."""
+"""Maximum number of characters that are redacted, as a multiple of the number that may be recorded. It is more than 1,
+because redaction can shorten a text, so that more text can be recorded."""
 _TEXT_COST = 8
-"""Cost of redacting any text, however short, in characters."""
+"""Fixed cost of redacting a text, added to its length, in characters."""
 _MEDIA_COST = 16
-"""Characters of media whose removal costs as much as redacting one character."""
+"""Number of characters of media whose removal costs as much as redacting one character."""
 _MAX_CACHED_LENGTH = 64
-"""Maximum length of texts whose redaction is cached: such names are often repeated in a call or a structure."""
+"""Maximum length of texts whose redaction is cached. Many short texts are names that a call repeats."""
 _MAX_PASSWORD_LENGTH = 512
+"""Maximum length of a member of an object that is redacted together with its name."""
 
 _UNEDITED_FIELDS = frozenset({"type", "modality", "size", "index", "score"})
-"""Fields that are terms of the conventions, or numbers. They are not redacted."""
+"""Fields that are not redacted: they are numbers, or terms of the semantic conventions."""
 _LIMITED_FIELDS = frozenset({"content", "arguments", "response", "uri", "description", "parameters"})
-"""Fields that can be long. The other fields are names, which do not count towards the call's limit."""
+"""Fields that can be long, and count towards the call's limit. The other fields are names, which do not."""
 _ROLES = INSTRUCTING | {"user", "assistant", "tool", "function", "model"}
 
 _EDITING = guard("redacting the content of a call")
 
 
 def drop_content(call: Call) -> Call:
-    """Return the call without its content.
-
-    If nothing records content, this is the last step of processing (`pipeline` in `steps.py`). If only spans or only
-    events record it, `Telemetry._complete` calls this for the other.
-    """
+    """Return the call without its message content."""
     return call if call.content is None else replace(call, content=None)
 
 
 def create_content_processor(
     redactors: Callable[[], Sequence[Redactor] | None], limits: Limits
 ) -> Callable[[Call], Call]:
-    """Return a processor that redacts all content of a call, and shortens it to the limits for each text and for the
-    call. Media are recorded completely or not at all: they have a limit of their own.
+    """Return a processor that redacts the content of a call, and shortens it to `limits`, which are for each text and
+    for the whole call. Media have a separate limit: they are recorded completely or not at all.
 
-    If the redactors cannot be loaded, or any code raises, including a redactor of the user's, the call has no content.
+    The processor drops the content if `redactors` returns `None`, or if any code raises, such as the user's redactor.
     """
 
     def edit_content(call: Call) -> Call:
@@ -94,8 +91,8 @@ def create_content_processor(
 
 
 class _ContentEditor:
-    """Edits the content of one call. Content within the limits is redacted and recorded. Content that exceeds the
-    limits is not recorded: a mark with its length replaces it.
+    """Edits the content of one call: content within the limits is redacted, the rest is replaced by marks that state
+    its length.
     """
 
     def __init__(self, redactors: tuple[Redactor, ...], limits: Limits) -> None:
@@ -106,15 +103,16 @@ class _ContentEditor:
         self._budget = limits.call * _BUDGET_FACTOR
         """Characters that may still be redacted."""
         self._marks = MARKS
+        """Marks for single items that may still be recorded."""
         self._cache: dict[str, str] = {}
         """Short text → redacted text."""
 
     def edit(self, content: Content) -> Content:
         """Return the edited content.
 
-        The parts are edited in the order of their priority, because the limit of the call applies to all of them
-        together: the output, the instructions, the tools, and the messages from the last to the first. Queries,
-        results, texts and documents are edited last; calls that have them have hardly any other content.
+        The call's limit applies to all content together, so the most important content is edited first: the output, the
+        instructions, the tools, and the other messages from the last to the first. Queries, results, texts and
+        documents come last, because calls that have them have hardly any other content.
         """
         output = self._edit_messages(content.output)
         instructions = self._edit_records(content.instructions)
@@ -134,8 +132,8 @@ class _ContentEditor:
         )
 
     def _edit_all(self, items: Sequence[Item] | None, edit: Callable[[Item], Item]) -> tuple[Item, ...] | None:
-        """Edit items of one type. When the limits are exhausted, each further item becomes a mark. After `MARKS`
-        marks, a single mark replaces all remaining items.
+        """Edit items of one type; `None` for `None`. When the limits are exhausted, each further item becomes a mark.
+        After `MARKS` marks, a single mark replaces all remaining items of a list.
         """
         return None if items is None else tuple(self._edited_items(items, edit))
 
@@ -168,17 +166,18 @@ class _ContentEditor:
 
     def _edit_record(self, record: Record) -> Record:
         if isinstance(record, Part) and record.type == "blob":
-            return self._edit_blob(record)  # type: ignore[return-value]  # it is a part
+            return self._edit_blob(record)  # type: ignore[return-value]  # `record` is a part, so the result is one
         fields: dict[str, Any] = {name: self._edit_field(name, value) for name, value in vars(record).items()}
         return type(record)(**fields)
 
     def _edit_field(self, name: str, value: Any) -> Any:  # noqa: ANN401 - a field of any type
+        """Edit the field `name` of a part, tool or document."""
         if name in _UNEDITED_FIELDS:
             return value
         return self._edit_value(value) if name in _LIMITED_FIELDS else self._edit_name(value)
 
     def _edit_blob(self, part: Part) -> Part:
-        """Edit media: record either the base64 or only its size."""
+        """Edit media. The base64 is kept if it is within the limit for media; otherwise only its size is."""
         data = base64_within_limit(part, self._limits.media)
         fields: dict[str, Any] = {
             name: value if name in _UNEDITED_FIELDS else self._edit_name(value)
@@ -191,12 +190,13 @@ class _ContentEditor:
         """Redact a name, which does not count towards the call's limit."""
         if name in _ROLES:
             return name
-        if self._budget <= 0:
+        if self._budget <= 0:  # no further text may be redacted, so none may be recorded
             return omission_mark(len(name))
         edited, omitted_length = self._redact_up_to(name, len(name), self._limits.part)
         return f"{edited}{omission_mark(omitted_length)}" if omitted_length else edited
 
     def _edit_value(self, value: Json) -> Json:
+        """Edit a text, a structure, a number, a Boolean or `None`."""
         if isinstance(value, str):
             return self._edit_text(value)
         return self._edit_structure(value) if isinstance(value, list | dict) else self._redact_json(value)
@@ -207,7 +207,7 @@ class _ContentEditor:
         return min(self._limits.part, self._remaining) if self._budget > 0 else 0
 
     def _edit_text(self, text: str, full_length: int = 0) -> str:
-        """Edit a text. If `text` is only the beginning of a text, `full_length` is the length of that text."""
+        """Edit a text. If `text` is only the beginning of a longer text, `full_length` is the length of the latter."""
         full_length = max(full_length, len(text))
         limit = self._current_limit
         if not limit:
@@ -217,18 +217,18 @@ class _ContentEditor:
         return f"{edited}{omission_mark(omitted_length)}" if omitted_length else edited
 
     def _redact_up_to(self, text: str, full_length: int, limit: int) -> tuple[str, int]:
-        """Return the redacted beginning of a text, at most `limit` characters, and the number of characters that it
-        omits.
+        """Return at most `limit` characters of the redacted beginning of a text, and the number of omitted characters.
 
         The redactors receive `MAX_SECRET_LENGTH` characters more than the limit, so that they recognise a secret that
-        begins before the limit and ends after it.
+        begins before the limit and ends after it. `full_length` is as in `_edit_text`.
         """
         beginning = text[: limit + MAX_SECRET_LENGTH]
         shortened, full_length = remove_media(beginning, full_length)
         self._budget -= (len(beginning) - len(shortened)) // _MEDIA_COST
         redacted = self._redact(shortened)
         if len(shortened) < full_length:
-            # The beginning may end within a secret, which is then not recognised, so its last characters are dropped.
+            # The beginning may end within a secret, which the redactors may not recognise. So the last characters are
+            # dropped.
             edited = redacted[: max(min(limit, len(redacted) - MAX_SECRET_LENGTH), 0)]
             return edited, max(full_length - len(edited), 1)
         if len(redacted) <= limit:
@@ -236,7 +236,7 @@ class _ContentEditor:
         return redacted[:limit], max(full_length, len(redacted)) - limit
 
     def _edit_structure(self, value: Json) -> Json:
-        """Edit a structure. If it exceeds the limits, the beginning of its JSON text is recorded instead."""
+        """Edit a list or an object. If it exceeds the limits, it is replaced by the beginning of its JSON text."""
         limit = self._current_limit
         if not limit:
             return omission_mark(len(as_json(value)))
@@ -266,8 +266,8 @@ class _ContentEditor:
         return value
 
     def _redact_member(self, name: str, value: Json) -> Json:
-        """Redact a member of an object. A short text is redacted together with its name, which may identify it as a
-        secret.
+        """Redact the member `name` of an object. A redactor may recognise a secret only by its name, as in
+        `password=…`, so a short text that is unchanged is redacted again, together with the name.
         """
         edited = self._redact_json(value)
         if edited != value or not isinstance(value, str) or len(value) > _MAX_PASSWORD_LENGTH:
@@ -277,7 +277,7 @@ class _ContentEditor:
         return redacted.removeprefix(f"{name}=") if redacted != named else edited
 
     def _redact(self, text: str) -> str:
-        """Pass a text through all redactors. The results for short texts are cached."""
+        """Redact a text with all redactors. The results for short texts are cached."""
         redacted = self._cache.get(text)
         if redacted is not None:
             self._budget -= 1

@@ -1,8 +1,8 @@
-"""Failures: the category of a failed call, whether a retry can succeed, and how its attempts are related.
+"""Processors for failed calls and for attempts: the category of a failure, whether a retry can succeed, which attempts
+are retries, and the provider, if LiteLLM has not determined it.
 
-A provider's error text can quote prompts and keys, so it is never used: the message of a failure is composed of the
-category, the status code and the provider's name. If a call failed before LiteLLM determined the provider, the provider
-is guessed from the model's name.
+A provider's error text can quote prompts and keys, so it is never used. The message of a failure is composed of the
+exception's class, the category, the status code and the provider's name.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ CATEGORIES = {
     "SystemExit": "cancelled",
 }
 
-# Status code → category, for exceptions whose class is too general: LiteLLM's `APIError`, and its `BadRequestError`,
-# which it also raises for a 401 with an unknown text. `_category_of_status` covers other status codes.
+# Status code → category, for exceptions whose class is in none of the tables above, such as LiteLLM's `APIError`, and
+# its `BadRequestError`, which it may also raise for a 401. `_category_of_status` covers other status codes.
 STATUS_CATEGORIES = {
     200: "invalid_response",  # LiteLLM could not parse a successful response
     401: "auth",
@@ -101,15 +101,16 @@ STATUS_CATEGORIES = {
     429: "rate_limit",
 }
 
-# Like `CATEGORIES`, for classes that have many causes, if the exception has no status code.
+# Exception class → category, for general classes. It is used only if the tables above do not state the category.
 GENERAL_CATEGORIES = {
     "BadRequestError": "invalid_request",
-    "APIError": "server_error",  # an error within a response with a status of success
-    "OpenAIError": "invalid_request",  # the client cannot be created or used with these parameters
+    "APIError": "server_error",  # the body of a response with a status such as 200 states an error
+    "OpenAIError": "invalid_request",  # OpenAI's client cannot be created or used with these parameters
 }
 
-# Category → whether a retry of the same request can succeed. It agrees with LiteLLM's `_should_retry`, which uses only
-# the status, except for a quota with status 429. For cancelled calls it is unknown, because the application decides.
+# Category → whether a retry of the same request can succeed. It agrees with LiteLLM's `_should_retry`, which looks only
+# at the status, except that LiteLLM retries a used-up quota, whose status is 429. A cancelled call has no row, because
+# the application decides whether to repeat it.
 RETRYABLE = {
     "auth": False,
     "rate_limit": True,
@@ -124,7 +125,7 @@ RETRYABLE = {
     "server_error": True,
     "invalid_request": False,
 }
-RETRYABLE_STATUSES = frozenset({409})  # a conflict with a concurrent request, or a lock
+RETRYABLE_STATUSES = frozenset({409})  # a conflict with a concurrent request, or a locked resource
 
 SENTENCES = {
     "auth": "the credentials were rejected",
@@ -147,7 +148,7 @@ MODEL_PROVIDERS: Mapping[str, str | None] = model_prefixes()
 
 
 def categorise_failure(call: Call) -> Call:
-    """Set category, message and retryability of the call's failure, and of those of its attempts."""
+    """Set the category, the message and `retryable` of the call's failure and of the failures of its attempts."""
     attempts = call.attempts
     if attempts is not None and any(map(attrgetter("failure"), attempts.made)):
         *before, last = attempts.made
@@ -159,21 +160,21 @@ def categorise_failure(call: Call) -> Call:
 
 
 def _categorise_attempt(attempt: Attempt, stream: Stream | None = None) -> Attempt:
-    """Categorise an attempt's failure. Only the last attempt can have a stream."""
+    """Categorise the failure of an attempt, if it failed. `stream` is the attempt's stream, which only the last attempt
+    of a call can have.
+    """
     if attempt.failure is None:
         return attempt
     return replace(attempt, failure=_categorised(attempt.failure, attempt.provider, stream))
 
 
 def _categorised(failure: Failure, provider: str | None, stream: Stream | None) -> Failure:
-    """The failure with category, message and retryability. The failure of an attempt that was a separate call has them
-    already.
-    """
+    """Return the failure with its category, its message and `retryable`."""
     if failure.message is not None:
-        return failure
+        return failure  # of an attempt that was a call with its own span, and was categorised when that call ended
     category = _category(failure)
-    # An error after the first chunk, or an error of an unknown kind within a stream, has interrupted the stream. Any
-    # other category is the same within a stream: a 429 is a `rate_limit`, which `RETRYABLE` lists as retryable.
+    # A failed connection or provider after the first chunk, or an unknown error in a stream, has interrupted the
+    # stream. Other categories, such as `rate_limit`, are kept.
     if stream is not None and (
         category is None or (category in {"connection", "server_error"} and stream.chunk_count > 0)
     ):
@@ -184,7 +185,7 @@ def _categorised(failure: Failure, provider: str | None, stream: Stream | None) 
         failure,
         exception=failure.exception or failure.type,
         category=category,
-        # The application cancels calls, not the provider.
+        # The application has cancelled the call, not the provider.
         provider=None if category == "cancelled" else failure.provider or provider,
         retryable=_retryable(failure, category),
     )
@@ -192,6 +193,7 @@ def _categorised(failure: Failure, provider: str | None, stream: Stream | None) 
 
 
 def _category(failure: Failure) -> str | None:
+    """The category by the provider's error code, or else by the exception's class, or else by the status."""
     known = CODE_CATEGORIES.get(failure.code or "") or _category_of_class(failure, CATEGORIES)
     return known or _category_of_status(failure.status_code)
 
@@ -208,14 +210,16 @@ def _category_of_status(status: int | None) -> str | None:
 
 
 def _retryable(failure: Failure, category: str | None) -> bool | None:
-    """Whether a retry can succeed, as the provider stated it, or else as `RETRYABLE` states it for the category."""
+    """Whether a retry can succeed: as the provider stated it, or else by the status or the category. `None` if that is
+    unknown.
+    """
     if failure.retryable is not None:
         return failure.retryable
     return failure.status_code in RETRYABLE_STATUSES or RETRYABLE.get(category or "")
 
 
 def _message(failure: Failure) -> str:
-    """The message of a failure: `AuthenticationError: the credentials were rejected (HTTP 401, openai)`."""
+    """The message, such as `AuthenticationError: the credentials were rejected (HTTP 401, openai)`."""
     reason = f": {SENTENCES[failure.category]}" if failure.category in SENTENCES else ""
     status = f"HTTP {failure.status_code}" if failure.status_code is not None else None
     facts = ", ".join(fact for fact in (status, failure.provider) if fact)
@@ -223,14 +227,12 @@ def _message(failure: Failure) -> str:
 
 
 def count_retries(call: Call) -> Call:
-    """Set the kind of each attempt, and count the retries.
+    """Set the kind of each attempt, `retry` or `fallback`, and count the retries.
 
-    An attempt that follows a failed attempt is a retry if it has the same model, and a fallback if it has a different
-    model. For attempts of the Router, the model groups are compared instead of the models. An attempt that follows a
-    successful attempt is neither.
+    An attempt after a failed attempt is a retry if it has the same model, and a fallback if it has a different one. For
+    attempts of the Router, the model groups are compared instead. Other attempts have no kind.
 
-    If only one attempt is known, the number of retries stays unknown, because the provider's HTTP client may have
-    retried.
+    If only one attempt is known, the number of retries stays unknown, because the provider's client may have retried.
     """
     attempts = call.attempts
     if attempts is None or len(attempts.made) == 1:
@@ -250,21 +252,24 @@ def _with_kind(before: Attempt, after: Attempt) -> Attempt:
 
 
 def _requested(attempt: Attempt) -> object:
+    """What two attempts must have in common if the second is a retry: the model group, or the provider and model."""
     return attempt.model_group or (attempt.provider, attempt.model)
 
 
 def set_deployment(call: Call) -> Call:
-    """Set the deployment of a routed call to the deployment of its last attempt."""
+    """Set the deployment of a request to the Router: it is the deployment of the last attempt."""
+    # A call without an operation consists of other calls, such as those that the Router makes.
     if call.operation is not None or call.attempts is None or call.routing is None:
         return call
     return replace(call, routing=replace(call.routing, model_id=call.attempts.made[-1].model_id))
 
 
 def create_provider_processor(model_providers: Mapping[str, str]) -> Callable[[Call], Call]:
-    """Return a processor that sets an unknown provider by the prefix of the model's name.
+    """Return a processor that sets the provider of a call or attempt, if it is unknown, by the model's name.
 
-    The prefixes are those of the user's `model_providers`, which have priority, and of `MODEL_PROVIDERS`. A provider
-    that LiteLLM or its exception reports is not changed.
+    Calls may fail before LiteLLM determines the provider. The tables with prefixes of model names are
+    `model_providers`, which the user sets, and `MODEL_PROVIDERS`; the longest matching prefix decides, and the user's
+    table has priority for the same prefix. If LiteLLM's exception states the provider, that is used instead.
     """
     table = {**MODEL_PROVIDERS, **{prefix.lower(): provider for prefix, provider in model_providers.items()}}
     prefixes = sorted(table, key=len, reverse=True)

@@ -1,8 +1,8 @@
-"""What is removed from content: secrets and personal data by redactors, and what exceeds the limits.
+"""Functions that remove secrets, personal data, media and too long texts from message content.
 
-The built-in rules run first, then the user's redactors. The patterns of the rules run on texts of any length, on the
-application's thread. So each begins with a rare character, and none can backtrack without limit. Media are recorded by
-type and size only, unless the user enables them. JSON structures of any size are cut to their beginning.
+Secrets and personal data are removed by redactors: first the built-in rules, then the user's redactors. The patterns of
+the rules run on long texts, on the application's thread. So each pattern begins with a rare character or needs a rare
+text, and none can backtrack without limit. Only the type and size of media are recorded, unless the user enables media.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Rule:
 
     kind: str
     required_texts: tuple[str, ...] = ()
-    """Texts in lower case. A text is searched for the pattern only if it contains one of them."""
+    """Words in lower case. If there are any, only a text that contains one of them is searched for the pattern."""
     pattern: re.Pattern[str]
-    """The group `before` of the pattern, if there is one, stays in the text."""
+    """The pattern of the secret. If it has a group `before`, the text of this group is kept."""
     is_secret: Callable[[str], bool] = bool
-    """Whether a text that matches the pattern is a secret."""
+    """Whether a text that matches the pattern really is a secret."""
 
 
 def _digits(found: str) -> list[int]:
@@ -64,9 +64,9 @@ def _has_phone_length(found: str) -> bool:
 
 
 def _begins(first: str, others: str) -> str:
-    """A pattern for the beginning of a secret. The next character must be one of `first`, and the previous one must
-    not be one of `others`, except as the last letter of an escape sequence of JSON, such as the `n` of a
-    line break.
+    """A pattern for the position at which a secret begins: before one of the characters `first`, and not after one of
+    `others`, which would mean that the position is within a word. The last letter of an escape sequence in JSON, such
+    as the `n` of a line break, may precede it.
     """
     return rf"(?=[{first}])(?:(?<![{others}])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{{4}}))"
 
@@ -121,8 +121,8 @@ RULES: tuple[Rule, ...] = (
         pattern=re.compile(_begins(r"\d", r"\w.-") + r"\d(?:[ -]?\d){12,18}(?![\w-])"),
         is_secret=_has_card_checksum,
     ),
-    # The last two patterns have no fixed end. If they were applied first, they would match the beginning of other
-    # secrets, and leave the rest in the text.
+    # The following two patterns come last, because they could match only the beginning of a secret that a rule above
+    # recognises completely, and leave its rest in the text.
     # A value after a name that identifies it as a secret: `api_key=…`, `"password": "…"`.
     Rule(
         kind="key",
@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
             r"""(?!-----BEGIN)[^\s"',;}]{6,}"""
         ),
     ),
-    # A private key to its end, or the beginning of one that was cut. It may contain marks of the rules above.
+    # A private key, or the beginning of one that was cut. A rule above may have replaced a part of it by a mark.
     Rule(
         kind="key",
         pattern=re.compile(
@@ -151,7 +151,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def redactor(kinds: Collection[str]) -> Redactor:
-    """A redactor for these kinds of `RULES`, which replaces each secret by the name of its kind in brackets."""
+    """Return a redactor that applies the rules of these kinds. It replaces each secret by a mark such as `[email]`."""
     chosen = [(rule.required_texts, rule.pattern, _create_mark(rule)) for rule in RULES if rule.kind in kinds]
 
     def redact(text: str) -> str:
@@ -165,6 +165,8 @@ def redactor(kinds: Collection[str]) -> Redactor:
 
 
 def _create_mark(rule: Rule) -> Callable[[re.Match[str]], str]:
+    """Return a function that replaces a match by the rule's mark, or returns it unchanged if it is no secret."""
+
     def mark(found: re.Match[str]) -> str:
         if not rule.is_secret(found[0]):
             return found[0]
@@ -174,8 +176,8 @@ def _create_mark(rule: Rule) -> Callable[[re.Match[str]], str]:
 
 
 class Redactors:
-    """Loads and returns all redactors. The user's redactors are loaded when the first text is redacted, not earlier:
-    their modules may import LiteLLM, and LiteLLM's own import must be complete by then.
+    """Returns all redactors. They are loaded when the first content is redacted: a module with a redactor of the user's
+    may import LiteLLM, so it must not be imported while LiteLLM itself is being imported.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -186,13 +188,13 @@ class Redactors:
         self._thread = threading.local()
 
     def __call__(self) -> tuple[Redactor, ...] | None:
-        """Return the redactors; `None` if a redactor of the user's cannot be loaded. That is logged once, and then no
-        content is recorded.
+        """Return the redactors. `None` if a redactor of the user's cannot be loaded, for which a warning is logged
+        once, or while it is being loaded by this thread. Then no content may be recorded.
         """
         if self._all is not None or self._has_failed or self._is_loading:
             return self._all
-        # Without a lock, because the imported module may call LiteLLM or wait for a thread that does. Threads that load
-        # at the same time wait for each other in Python's import system.
+        # A lock could deadlock: the imported module may call LiteLLM, or wait for a thread that calls LiteLLM. Without
+        # one, several threads may load the redactors at the same time, but Python imports each module once.
         self._thread.is_loading = True
         try:
             self._all = (redactor(self._settings.redact), *_load_user_redactors(self._settings))
@@ -204,11 +206,11 @@ class Redactors:
 
     @property
     def _is_loading(self) -> bool:
-        """Whether this thread is importing a redactor's module, which calls LiteLLM during its import."""
+        """Whether this thread is importing a redactor's module, so that the module has called LiteLLM on import."""
         return getattr(self._thread, "is_loading", False)
 
     def _fail(self, reason: _CannotBeLoaded) -> None:
-        # `next` is atomic. A lock could deadlock: a signal handler may interrupt the code that owns it.
+        # Only one thread may log. `next` is atomic; a lock could deadlock, if a signal handler interrupts its owner.
         is_first = next(self._failures) == 0
         self._has_failed = True
         if is_first and self._all is None:
@@ -216,18 +218,18 @@ class Redactors:
 
 
 class _CannotBeLoaded(Exception):  # noqa: N818 - an error of the user's redactor, not of this package
-    """A redactor of the user's cannot be loaded. The message states which one, and why."""
+    """A redactor of the user's cannot be loaded. The message names the redactor and the reason."""
 
 
 def _load_user_redactors(settings: Settings) -> Iterator[Redactor]:
-    """Load the redactors of installed packages, and the one that AGENTOPS_REDACTOR names."""
+    """Load the redactors of installed packages, and the one in AGENTOPS_REDACTOR. Raises: `_CannotBeLoaded`."""
     named = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
     if settings.redactor:
         named["AGENTOPS_REDACTOR"] = settings.redactor
     for name, reference in named.items():
         try:
             loaded = _resolve(reference)
-        except (Exception, SystemExit) as fault:  # a program that is imported may exit
+        except (Exception, SystemExit) as fault:  # the module may be a script that calls `sys.exit`
             raise _CannotBeLoaded(
                 f"The redactor {name}={reference!r} cannot be loaded ({type(fault).__name__})"
             ) from fault
@@ -237,12 +239,13 @@ def _load_user_redactors(settings: Settings) -> Iterator[Redactor]:
 
 
 def _resolve(reference: str) -> Any:  # noqa: ANN401 - any object can have the name
+    """Import the object to which a reference such as `module:function` refers."""
     module, colon, name = reference.partition(":")
     return resolve_name(f"__main__:{name}" if colon and _is_program(module) else reference)
 
 
 def _is_program(module: str) -> bool:
-    """Whether the module is the running program, which an import would run a second time."""
+    """Whether the module is the running program, whose name is `__main__`. To import it would run it a second time."""
     program = getattr(sys.modules.get("__main__"), "__file__", None)
     if program is None or module in sys.modules or Path(program).stem != module.rpartition(".")[2]:
         return False
@@ -257,12 +260,12 @@ Entry = TypeVar("Entry")
 Item = TypeVar("Item", Message, Part, Tool, Document, str)
 
 MAX_SECRET_LENGTH = 8_192
-"""Number of characters after the limit of a text that the redactors receive although they are not recorded: a secret of
-at most this length that begins before the limit is recognised.
+"""Maximum length of a secret that is recognised if it begins before the limit of a text and ends after it. The
+redactors receive this number of characters beyond the limit, which are not recorded.
 """
 MARKS = 256
-"""Maximum number of messages, parts and so on that are each replaced by a mark of their own. One mark replaces all the
-others, so that the size of a span is bounded.
+"""Maximum number of messages, parts and so on that are each replaced by a separate mark. One mark replaces all further
+ones, so that the size of a span is bounded.
 """
 
 
@@ -271,11 +274,11 @@ class Limits:
     """Maximum numbers of characters that are recorded."""
 
     part: int
-    """Maximum of one text or structure."""
+    """Maximum for one text or structure."""
     call: int
-    """Maximum of all content of the call."""
+    """Maximum for all content of the call together."""
     media: int = 0
-    """Maximum of the base64 of an image or other media, which does not count towards the other two."""
+    """Maximum for the base64 of an image or other media, which does not count towards the other two limits."""
 
 
 def omission_mark(size: int, noun: str = "characters") -> str:
@@ -284,7 +287,7 @@ def omission_mark(size: int, noun: str = "characters") -> str:
 
 
 _OMITTED = "omitted"
-"""Role, or type of tool, of a mark. The conventions do not define it, so it cannot be confused with a real one."""
+"""Role of a message, or type of a tool, that is a mark. The semantic conventions do not define such a role or type."""
 _TOGETHER: Mapping[type, tuple[str, Callable[[str], object]]] = {
     Message: ("messages", lambda mark: Message(role=_OMITTED, parts=(Part(type="text", content=mark),))),
     Part: ("parts", lambda mark: Part(type="text", content=mark)),
@@ -292,11 +295,11 @@ _TOGETHER: Mapping[type, tuple[str, Callable[[str], object]]] = {
     Document: ("documents", lambda mark: Document(content=mark)),
     str: ("texts", str),
 }
-"""Type → plural noun, and the function that creates a mark of this type."""
+"""Type of the omitted items → plural noun for them, and function that creates an item of this type with a mark."""
 
 
 def mark_for_rest(first: Item, number: int) -> Item:
-    """A single mark that replaces `number` items, of which `first` is the first. The mark has the type of the items."""
+    """Return an item that states that `number` items are omitted. It has the same type as `first`, one of the items."""
     noun, create_mark = _TOGETHER[type(first)]
     return cast("Item", create_mark(omission_mark(number, noun)))
 
@@ -310,11 +313,11 @@ _ONLY_BASE64 = re.compile(r"(?=[A-Za-z0-9]*[+/])[A-Za-z0-9+/]{256,}={0,2}")
 
 
 def remove_media(beginning: str, full_length: int) -> tuple[str, int]:
-    """Replace media in a text by marks. Media are `data:` URLs anywhere in the text, or base64 as the whole text.
+    """Replace media in a text by marks. Media are `data:` URLs anywhere in the text, or a whole text that is base64.
 
-    `beginning` is the beginning of a text that has `full_length` characters. Returns the changed beginning, and the
-    length that the text would have with this beginning. If the beginning ends within media, the rest of the text is
-    assumed to be media as well, and is replaced by the same mark.
+    `beginning` is the text, or the beginning of it if it is long; `full_length` is the length of the whole text.
+    Returns the changed beginning, and the length of the whole text with it. If the beginning ends within media, the
+    rest of the text is assumed to be media as well, and the same mark replaces it.
     """
     if beginning.startswith("data:"):
         data_url = _ONLY_DATA_URL.fullmatch(beginning)
@@ -359,19 +362,19 @@ def base64_within_limit(part: Part, limit: int) -> str | None:
 
 
 def as_json(value: Json) -> str:
-    """The JSON text, whose length counts towards the limits."""
+    """The JSON text of a structure. Its length is what counts towards the limits."""
     return json.dumps(value, ensure_ascii=False)
 
 
 class Beginning:
-    """Copies the beginning of a structure, without media: as much as has about `size` characters as JSON."""
+    """Copies the beginning of a structure, without media, up to about `size` characters of its JSON text."""
 
     def __init__(self, size: int) -> None:
         self._remaining = size
         self.removed_media_length = 0
         """Characters of media that were removed."""
         self.is_complete = True
-        """Whether the copy has all of the structure."""
+        """Whether the copy is the whole structure."""
 
     def take(self, value: Json) -> Json:
         """Return the copy of a value. It is called for the structure, and then for each value in it."""
@@ -385,8 +388,8 @@ class Beginning:
         return value
 
     def _take_entries(self, entries: Iterable[Entry], name_lengths: Iterable[int] = repeat(0)) -> Iterator[Entry]:
-        """The first entries of a list or an object that fit. The lengths of their names are subtracted here, the
-        lengths of their values when these are copied.
+        """Yield the first entries of a list or an object, as many as fit. The lengths of their names are subtracted
+        here; the lengths of their values are subtracted when the caller copies these.
         """
         for each, name_length in zip(entries, name_lengths, strict=False):
             if self._remaining <= 0:

@@ -1,4 +1,4 @@
-"""The steps of processing a finished call, in their order. The steps that concern streams are in this file as well."""
+"""The processors of a finished call, in the order in which they run. The processors for streams are in this file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Processor = Callable[[Call], Call]
 
 
 class Step(NamedTuple):
-    """A processor, and the condition under which it can change a call. Most steps change few calls."""
+    """A processor, and a quick check whether it can change a call. Most processors change few calls."""
 
     process: Processor
     applies: Callable[[Call], object] | None = None
@@ -42,10 +42,10 @@ class Step(NamedTuple):
 def pipeline(
     settings: Settings, price_unmapped: Callable[[Call], Cost | None], *, records_content: bool
 ) -> tuple[Step, ...]:
-    """Return the steps, in order, for the user's settings. A step is skipped for a call to which it does not apply.
+    """Return the steps for the user's settings, in the order in which they run.
 
     `price_unmapped` computes the cost of a call whose model has no price in LiteLLM. `records_content` is whether
-    content is recorded on spans, in events or by a completion hook. If it is false, the last step drops the content.
+    spans, events or a completion hook record message content. If it is false, the last step drops the content.
     """
     user_prices = () if settings.prices is None else (Step(create_user_price_processor(read_prices(settings.prices))),)
     return (
@@ -78,18 +78,18 @@ def _is_cached(call: Call) -> object:
 
 
 def _has_failed_attempt(call: Call) -> bool:
-    """Whether the call or an attempt has failed. The retries are counted by the attempts that failed."""
+    """Whether the call or one of its attempts has failed. A retry always follows a failed attempt."""
     attempts = () if call.attempts is None else call.attempts.made
     return call.failure is not None or any(map(attrgetter("failure"), attempts))
 
 
 def _is_around_calls(call: Call) -> bool:
-    """Whether the call is an operation around calls, such as a route."""
+    """Whether the call consists of other calls, such as a request to the Router."""
     return call.operation is None
 
 
 def _has_doubtful_cost(call: Call) -> bool:
-    """Whether the cost may be LiteLLM's price of an estimate, or a zero in place of a price."""
+    """Whether LiteLLM may have calculated the cost from an estimate of the tokens, or set 0 for lack of a price."""
     return call.cost is not None and (call.usage is None or not call.cost.total)
 
 
@@ -98,7 +98,7 @@ def _lacks_cost(call: Call) -> bool:
 
 
 def _content_processor(settings: Settings) -> Processor:
-    """The processor that redacts and shortens content."""
+    """Return the processor that redacts and shortens content, for the user's settings."""
     media = settings.media_limit if settings.capture_media else 0
     return create_content_processor(
         Redactors(settings), Limits(part=settings.part_limit, call=settings.call_limit, media=media)
@@ -109,10 +109,10 @@ def _content_processor(settings: Settings) -> Processor:
 
 
 def drop_partial_output_count(call: Call) -> Call:
-    """Drop the output tokens of an interrupted stream.
+    """Drop the count of output tokens of a stream that ended early and has no finish reason.
 
-    Providers that report usage during a stream report 0 or 1 output tokens at first, and the final count at the end,
-    which was not received. The count of input tokens in the first report is complete.
+    Some providers report usage at the start of a stream, with all input tokens and 0 or 1 output tokens. They report
+    the actual number of output tokens at the end, which was not received.
     """
     usage, stream = call.usage, call.stream
     if usage is None or stream is None or stream.outcome == "completed":
@@ -135,9 +135,9 @@ def drop_partial_output_count(call: Call) -> Call:
 
 
 def drop_incomplete_finish_reasons(call: Call) -> Call:
-    """Drop all finish reasons of a complete stream if LiteLLM lacks the reason of one choice.
+    """Drop all finish reasons of a complete stream if the reason of any choice is missing.
 
-    The provider sent a reason for each choice. If there are several choices, LiteLLM loses some of the reasons, and can
+    The provider has sent a reason for each choice. But if there are several choices, LiteLLM may lose some reasons, and
     assign the others to the wrong choice.
     """
     stream, response = call.stream, call.response
@@ -149,7 +149,7 @@ def drop_incomplete_finish_reasons(call: Call) -> Call:
 
 
 def add_stream_statistics(call: Call) -> Call:
-    """Add statistics if there are two chunks or more. Rates need chunks that were received at different times."""
+    """Add durations and rates to a stream of two chunks or more. There are no rates if its duration is 0."""
     stream = call.stream
     if stream is None or stream.first_chunk is None or stream.last_chunk is None or not stream.gaps:
         return call
@@ -172,7 +172,7 @@ def add_stream_statistics(call: Call) -> Call:
 
 
 def _percentiles(gaps: Mapping[float, int], *shares: float) -> list[float]:
-    """Percentiles by the nearest-rank method: each percentile is one of the gaps."""
+    """Percentiles by the nearest-rank method. `gaps` is length of a gap → how often it occurred."""
     lengths = sorted(gaps)
     ranks = list(accumulate(map(gaps.__getitem__, lengths)))
     return [lengths[bisect_left(ranks, share * ranks[-1])] for share in shares]

@@ -1,18 +1,20 @@
-"""LiteLLM's requests, responses and chunks → records. Only this package knows their API formats, and uses `Any`.
+"""Converts LiteLLM's requests, responses and chunks to records. Only this package knows their API formats.
 
-Each API format has a file, which reads its requests, responses and chunks, counts as well as message content:
+Each API format, or group of similar ones, has a file with its readers, those of message content included:
 
 - `chat`, `text_and_embeddings`, `responses` (the Responses API), `anthropic_messages`, `generate_content` (Google's),
 - `media` (images, audio, video), `retrieval` (reranking, search, OCR), `jobs` (batches, files, …), `realtime`,
 - `small_formats` (moderation, decisions, interactions, sandboxes, token counts).
 
-The other files read what calls of all API formats have: `parameters` (provider, model, server, user, session, marks of
-inner calls), `usage_and_cost`, `exceptions`; `logging_payload` reads calls that only LiteLLM's logging reports.
-`api_format`, `streams`, `parts` and `values` have what the API formats share.
+Other files read what calls of all API formats have in common: `parameters` (provider, model, server, user, session, and
+the parameters by which LiteLLM continues a call in another of its functions), `usage_and_cost` and `exceptions`.
+`logging_payload` reads calls that are known only from LiteLLM's logging. `api_format`, `streams`, `parts` and `values`
+have base classes and helpers.
 
-Readers receive any object that the application passes or the installed LiteLLM returns. They change nothing, never
-import litellm, and copy no message content, except the `ContentReaders` and accumulators with `captures_content`, which
-run only if content is enabled. They may raise for a format that they do not know, so callers guard them.
+Readers receive any object that the application passes or the installed LiteLLM returns, so only they use `Any`. They
+change nothing and never import litellm. Message content is copied only by `ContentReaders` and by accumulators with
+`captures_content`, which run only if the user has enabled content. A reader may raise for an object that it does not
+know, so its callers catch exceptions.
 """
 
 from collections.abc import Mapping
@@ -126,7 +128,7 @@ API_FORMATS: Mapping[str, ApiFormat] = {
     "transcription": TRANSCRIPTION,
     "video": VIDEO,
 }
-"""API format, as in the catalogue of operations → its readers."""
+"""`Operation.api_format`, the name of an API format → its readers."""
 
 
 def api_format_of(operation: Operation) -> ApiFormat:

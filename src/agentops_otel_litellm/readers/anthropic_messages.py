@@ -1,7 +1,7 @@
-"""Anthropic's Messages API. Its messages are lists of blocks, its responses are dicts, its streams consist of bytes.
+"""Anthropic's Messages API. Messages are lists of blocks, responses are dicts, and streams consist of bytes.
 
-LiteLLM returns Anthropic's own response, or translates a chat of a different provider into this format. Format:
-https://docs.anthropic.com/en/api/messages.
+LiteLLM returns Anthropic's own response. For other providers, it sends a chat, and translates the response to this
+format. Format: https://docs.anthropic.com/en/api/messages.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _REQUEST = rows_for(
 
 
 def messages_request(parameters: Parameters) -> Request:
-    """Read a request. The system prompt counts as a system message, as in a chat."""
+    """Read a request. The parameter `system` is counted as a message, as in a chat."""
     input_messages, system = parameters.get("messages"), parameters.get("system")
     messages = [_message(message) for message in elements(input_messages)]
     if has_value(system):
@@ -90,7 +90,9 @@ def messages_request(parameters: Parameters) -> Request:
 
 
 def _message(item: Any) -> Mapping[str, Any]:
-    """The message, with the blocks within its tool results as further blocks, so that they are measured as well."""
+    """Return the message with the blocks that are within its tool results as further blocks of the message, so that
+    `measure` includes them.
+    """
     message = fields_of(item)
     content = message.get("content")
     if not is_collection(content):
@@ -99,7 +101,7 @@ def _message(item: Any) -> Mapping[str, Any]:
 
 
 def _blocks(block: Any) -> Iterator[Any]:
-    """A block, followed by the blocks within it if it is a tool result."""
+    """Yield a block, and then the blocks within it if it is a tool result."""
     yield block
     if field(block, "type") == "tool_result":
         content = field(block, "content")
@@ -120,7 +122,7 @@ _FINISH_REASONS: Mapping[str, str] = {
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
-"""Anthropic's `stop_reason` → the finish reason of a chat. Other reasons keep their names."""
+"""Anthropic's `stop_reason` → the finish reason that a chat would have. Reasons without a row are recorded as sent."""
 _COUNTS = rows_for(
     Usage,
     {
@@ -155,17 +157,18 @@ def _finish_reasons(reason: Any) -> tuple[str] | None:
 
 
 def messages_usage(result: Any) -> Usage | None:
+    """Read the usage of a complete response."""
     return _usage(_counted(field(result, "usage")))
 
 
 def _counted(usage: Any) -> Mapping[str, Any]:
-    """The counts of Anthropic's usage. A stream that LiteLLM translates begins with zeros, which are not counts."""
+    """The fields of Anthropic's `usage`. Empty if all counts are 0: LiteLLM begins a translated stream with zeros."""
     known = fields_of(usage)
     return known if any(known.get(name) for name in _COUNTS) else {}
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
-    """Convert Anthropic's counts. Anthropic's input excludes cached tokens; `Usage.input` includes them."""
+    """Convert Anthropic's `usage`. Its `input_tokens` exclude cached tokens, which `Usage.input` includes."""
     known = read_fields(counted, _COUNTS)
     if not known:
         return None
@@ -181,7 +184,7 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
 
 
 class MessagesChunks(EventChunks):
-    """Accumulates a stream of bytes. A chunk may contain a part of an event, or several events."""
+    """Accumulates a stream of bytes. A chunk may contain several events, or only a piece of one."""
 
     __slots__ = (
         "_chat",
@@ -206,7 +209,7 @@ class MessagesChunks(EventChunks):
         self._length = 0
         self._tool_call_count = 0
         self.counted: dict[str, Any] = {}
-        """Anthropic's `usage`, whose values later events of the stream update."""
+        """Anthropic's `usage`, merged from the events of the stream: the latest value of each field."""
 
     def _events_of(self, chunk: Any) -> Iterable[Mapping[str, Any]]:
         return self._events.messages(chunk)
@@ -255,7 +258,7 @@ class MessagesChunks(EventChunks):
         )
 
     def usage(self) -> Usage | None:
-        """The usage. The count of output tokens is complete only at the end, and absent before."""
+        """The usage, without output tokens if the stream has not ended, because that count is then incomplete."""
         if self._chat is not None:
             return reported_usage(self._chat)
         is_complete = self._reason is not None
@@ -265,7 +268,7 @@ class MessagesChunks(EventChunks):
         self._chat = copy_attributes(self._chat, "chunks")
 
 
-# Type of an error in a stream, which has no HTTP status → the status of a rejected request with this error type.
+# Type of an error event, which has no HTTP status → the status with which Anthropic rejects a request for this error.
 _STATUSES = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -280,7 +283,7 @@ _STATUSES = {
 
 
 def _failure(event: Mapping[str, Any]) -> Failure:
-    """Read the type of an error event. Its text, which may quote the request, is not read."""
+    """Read the type of an error event. The error's text is not read, because it may quote the request."""
     kind = text(field(event.get("error"), "type"))
     known = kind if kind in _STATUSES else "api_error"
     return Failure(type=known, ancestry=(known,), status_code=_STATUSES[known])
@@ -320,8 +323,8 @@ def _content_finish_reason(reason: Any) -> str | None:
 
 
 def _content_message(item: Any) -> Message:
-    """Read a message. Tool results are blocks of a user's message; a message with no other blocks gets the role
-    `tool`.
+    """Read a message. Anthropic's tool results are blocks of a user's message. A message that has only such blocks is
+    recorded with the role `tool`.
     """
     message = fields_of(item)
     parts = _block_parts(message.get("content"))
@@ -352,7 +355,7 @@ def _text(block: Mapping[str, Any]) -> Part:
 
 
 def _thinking(block: Mapping[str, Any]) -> Part:
-    """Redacted thinking is encrypted, so its part is empty."""
+    """Read a reasoning block. Its text is empty if it is of the type `redacted_thinking`, which is encrypted."""
     return Part(type="reasoning", content=text(block.get("thinking")) or "")
 
 
@@ -369,13 +372,13 @@ def _tool_result(block: Mapping[str, Any]) -> Part:
 
 
 def _within(block: Any) -> dict[str, Any]:
-    """A part of a tool's result, without the base64 of media."""
+    """Convert a block within a tool's result to a dict, without the base64 of media."""
     part = _block_part(block)
     return {name: known for name, known in vars(part).items() if part.type != "blob" or name != "content"}
 
 
 def _medium(modality: Modality) -> Callable[[Mapping[str, Any]], Part]:
-    """Return a reader of the blocks that are images or documents."""
+    """Return a reader of blocks that are images or documents."""
 
     def read(block: Mapping[str, Any]) -> Part:
         source = fields_of(block.get("source"))
@@ -405,7 +408,7 @@ _BLOCKS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
 
 
 def _tool(item: Any) -> Tool:
-    """Read a tool. A tool of the application has the type `function`; Anthropic's own tools keep their types."""
+    """Read a tool. Tools of the application are recorded with the type `function`, Anthropic's with their own type."""
     known = fields_of(item)
     kind = keyword(known.get("type")) or "custom"
     return Tool(
@@ -417,7 +420,7 @@ def _tool(item: Any) -> Tool:
 
 
 def _begin_block(draft: Draft, index: Any, block: Mapping[str, Any]) -> None:
-    """Add a block that has begun. The fragments of texts and tool calls follow in further events."""
+    """Add the block of a `content_block_start` event. Later events add the rest of a text or a tool call."""
     kind = text(block.get("type"))
     if kind in {"tool_use", "server_tool_use"}:
         draft.add_tool_call(ONLY_CHOICE, key=index, call_id=block.get("id"), name=block.get("name"))
@@ -428,7 +431,7 @@ def _begin_block(draft: Draft, index: Any, block: Mapping[str, Any]) -> None:
 
 
 def _add_delta(draft: Draft, index: Any, delta: Mapping[str, Any]) -> None:
-    """Add a fragment to the block with that index. The input of a tool is sent as fragments of JSON."""
+    """Add a fragment of text, of reasoning, or of the JSON of a tool's input, to the block that has this index."""
     draft.add_fragment(ONLY_CHOICE, "text", delta.get("text"), key=index)
     draft.add_fragment(ONLY_CHOICE, "reasoning", delta.get("thinking"), key=index)
     if "partial_json" in delta:

@@ -1,7 +1,7 @@
-"""ApiFormat: the readers of an API format, for its requests, responses and chunks, and what several of them share.
+"""`ApiFormat`: the readers of one API format's requests, responses and chunks. Also readers that several formats share.
 
-`ApiFormat` is at the end of the file, after the readers that are its defaults. A new API format is a file in this
-package with the format's readers and an `ApiFormat` at its end, and a row in `readers.API_FORMATS`.
+`ApiFormat` is at the end of the file, after the functions that are its default readers. To add an API format, add a
+file to this package with the format's readers and an `ApiFormat` at its end, and add a row to `readers.API_FORMATS`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class ContentReaders:
     """The readers of an operation's message content. They run only if the user has enabled content."""
 
     request: Callable[[Parameters], Content]
-    """Parameters → content of the request."""
+    """Parameters of LiteLLM's function → content of the request."""
     response: Callable[[Any], tuple[Message, ...] | None] | None = None
-    """Response → its messages. (The messages of a stream are accumulated by `ApiFormat.chunks`.)"""
+    """Complete response → its messages. (`ApiFormat.chunks` assembles the messages of a stream.)"""
     documents: Callable[[Any], tuple[Document, ...] | None] | None = None
-    """Response of a search → its documents."""
+    """Response of a search or a reranking → the documents found."""
 
 
 # --- requests -------------------------------------------------------------------------------------------------
@@ -69,21 +69,24 @@ _OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 
 
 def streamed(parameters: Parameters) -> bool:
+    """Whether the application asks for a stream."""
     return parameters.get("stream") is True
 
 
 def default_request(parameters: Parameters) -> Request:
+    """Read only the model, and whether the application asks for a stream."""
     return Request(model=model_name(parameters.get("model")), stream=streamed(parameters) or None)
 
 
 def conversation_fields(messages: Iterable[Any] | None, parameter: Any = None) -> dict[str, Any]:
-    """The fields of a `Request` that describe its messages: their number by role, their length and their modalities.
+    """Return the fields of a `Request` that describe its messages: their number, their number by role, the total length
+    of their text, and their modalities.
 
-    `parameter` is the object that the application passed, from which `messages` were read. If it is an iterator, its
-    messages could not be read, and the result is empty.
+    `parameter` is the object that the application passed, from which the caller has read `messages`. The result is
+    empty if that object is not a collection.
     """
     if parameter is not None and not isinstance(parameter, COLLECTIONS):
-        return {}
+        return {}  # for instance an iterator, whose messages only LiteLLM may read
     contents: list[Any] = []
     role_counts: dict[str, Any] = {}
     for each in messages or ():
@@ -100,40 +103,47 @@ def conversation_fields(messages: Iterable[Any] | None, parameter: Any = None) -
 def measure(contents: Iterable[Any]) -> tuple[int | None, tuple[str, ...] | None]:
     """Measure the contents of messages: the number of characters of text, and the modalities of all parts, sorted.
 
-    The number is `None` if one of the contents cannot be read. Only the lengths of texts are read, so the time depends
-    on the number of messages, not on their length.
+    A content is a text or a collection of parts. The number of characters is `None` if the length of any content is
+    unknown; the modalities are `None` if there are none. Only the lengths of texts are read, so the time depends on the
+    number of messages and parts, not on their length.
     """
     length, is_known = 0, True
-    kinds: set[str] = set()
+    modalities: set[str] = set()
     for content in contents:
         if isinstance(content, str):
             length += len(content)
-            kinds.add("text")
+            modalities.add("text")
         elif isinstance(content, COLLECTIONS):
             for part in content:
-                kind = _PART_MODALITIES.get(text(field(part, "type")) or "")
-                if kind is not None:
-                    kinds.add(kind)
-                if kind == "text":
+                modality = _PART_MODALITIES.get(text(field(part, "type")) or "")
+                if modality is not None:
+                    modalities.add(modality)
+                if modality == "text":
                     length += characters(field(part, "text"))
+        # A dict, such as the JSON output of a tool, is neither text nor a list of parts, so it adds no characters. Any
+        # other object, such as an iterator, may contain text that only LiteLLM may read, so the length is unknown.
         elif content is not None and not isinstance(content, dict):
-            is_known = False  # for instance an iterator
-    return length if is_known else None, tuple(sorted(kinds)) or None
+            is_known = False
+    return length if is_known else None, tuple(sorted(modalities)) or None
 
 
 def tool_choice(value: Any) -> str | None:
-    """A known keyword, or `function` if the request names a function or a tool, whose name is not read."""
+    """The keyword of a tool choice, such as `auto`, or `function` if the request names one tool. The name is not read.
+
+    `None` for a keyword that is not in `_TOOL_CHOICES`.
+    """
     if isinstance(value, str):
         return value if value in _TOOL_CHOICES else None
     return "function" if isinstance(value, dict) else None
 
 
 def reasoning_level(value: Any) -> str | None:
+    """The requested level of reasoning; `None` for a value that is not in `_REASONING_LEVELS`."""
     return value if isinstance(value, str) and value in _REASONING_LEVELS else None
 
 
 def output_type(value: Any) -> str | None:
-    """The output type. It is JSON if `response_format` is a pydantic model."""
+    """The output type, `json` or `text`, that a `response_format` requests. A class is a pydantic model: JSON."""
     return "json" if isinstance(value, type) else _OUTPUT_TYPES.get(text(field(value, "type")) or "")
 
 
@@ -150,15 +160,15 @@ SAMPLING: Rows = {
     "stop": ("stop_sequences", texts),
     "service_tier": ("service_tier", keyword),
 }
-"""Parameters of chats and text completions."""
+"""Parameter → field of a `Request`, and its reader, for chats and text completions."""
 
 
 # --- responses ------------------------------------------------------------------------------------------------
 
 
 def hidden_params(result: Any) -> Mapping[str, Any]:
-    """LiteLLM's `_hidden_params` of a response: its price, whether it is from the cache, and more."""
-    # From the model's dict, because reading a private attribute of a pydantic model takes 2 µs.
+    """LiteLLM's `_hidden_params` of a response: its price, whether it is from the cache, and more; empty if missing."""
+    # Pydantic keeps private attributes in this dict. Reading one as an attribute takes 2 µs.
     private = getattr(result, "__pydantic_private__", None)
     hidden = private.get("_hidden_params") if private else getattr(result, "_hidden_params", None)
     return hidden if type(hidden) is dict else fields_of(hidden)
@@ -170,17 +180,17 @@ def cache_hit(result: Any) -> bool | None:
 
 
 def response_model(response: Mapping[str, Any], hidden: Mapping[str, Any]) -> str | None:
-    """The provider's name of the model. For some providers LiteLLM adds its name of the provider as a prefix.
-
-    It adds none for OpenAI, whose name is a part of model names of other providers (`openai/gpt-oss-20b`).
-    """
+    """The model's name as the provider sent it, without the prefix that LiteLLM adds for some providers."""
     stated = hidden.get("provider_response_model")
     name = (None if stated is None else model_name(stated)) or model_name(response.get("model"))
     prefix, _, rest = (name or "").partition("/")
+    # The prefix is LiteLLM's name of the provider. LiteLLM never adds `openai/`: there it is a part of the model's
+    # name, such as `openai/gpt-oss-20b`.
     return rest if rest and prefix == hidden.get("custom_llm_provider") != "openai" else name
 
 
 def default_response(result: Any) -> Response:
+    """Read only the id and the model, and whether the response is from LiteLLM's cache."""
     response = fields_of(result)
     return Response(
         id=identifier(response.get("id")),
@@ -190,26 +200,26 @@ def default_response(result: Any) -> Response:
 
 
 def read_cost(result: Any) -> Cost | None:
-    """LiteLLM's price of a complete response, which includes custom prices, discounts and tiers."""
+    """The cost of a complete response, as LiteLLM calculated it with custom prices, discounts and tiers."""
     return litellm_cost(hidden_params(result).get("response_cost"))
 
 
 def no_price(_result: Any, _logging: Any) -> Cost | None:
-    """No price is calculated for results that LiteLLM has not priced."""
+    """Return no cost. This is for API formats whose cost is only read from LiteLLM, and never calculated here."""
     return None
 
 
 def read_unit_cost(result: Any) -> Cost | None:
-    """LiteLLM's price of a result that is billed by the image or by the second."""
+    """The cost, as LiteLLM calculated it, of a result that is billed by a unit other than tokens, such as the image."""
     cost = read_cost(result)
     return None if cost is None else replace(cost, per_unit=True)
 
 
-# --- the API formats of operations whose calls have spans of their own ----------------------------------------
+# --- operations that consist of several calls, each with its own span -----------------------------------------
 
 
 def no_request(_parameters: Parameters) -> Request:
-    """An empty request: the calls that the operation makes record their own requests."""
+    """Return an empty request, because each call of the operation records its request on its own span."""
     return Request()
 
 
@@ -226,7 +236,11 @@ def no_cost(_result: Any) -> Cost | None:
 
 
 def batch_request(parameters: Parameters) -> Request:
-    """Read the request of several calls of one model, or of one call of several models."""
+    """Read the request of a batch, which is several conversations for one model, or one conversation for several
+    models.
+
+    `inputs_count` is the number of conversations; `None` if `messages` is not a collection.
+    """
     parameter = parameters.get("messages")
     conversations = elements(parameter)
     if parameter is not None and not is_collection(parameter):
@@ -240,11 +254,12 @@ def batch_request(parameters: Parameters) -> Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiFormat:
-    """The readers of the operations with one API format."""
+    """The readers of the operations with one API format. `Parameters` are those of LiteLLM's function, by name."""
 
     target: Callable[[Parameters, Any], Target] = read_target
-    """Parameters, LiteLLM's logging object → target. `routing` has the same arguments."""
+    """Parameters, LiteLLM's logging object → target."""
     routing: Callable[[Parameters, Any], Routing] = read_routing
+    """Parameters, LiteLLM's logging object → routing."""
     request: Callable[[Parameters], Request]
     response: Callable[[Any], Response]
     usage: Callable[[Any], Usage | None] = read_usage
@@ -256,13 +271,15 @@ class ApiFormat:
     stream_cost: Callable[[Any], Cost | None] = read_stream_cost
     """LiteLLM's logging object → the cost of a stream that was read to its end."""
     price: Callable[[Any, Any], Cost | None] = no_price
-    """Response or chunks, LiteLLM's logging object → the cost, if LiteLLM has no price, or 0, for counted tokens."""
+    """Complete response or accumulated chunks, LiteLLM's logging object → the cost. It is called if the provider has
+    counted tokens, but LiteLLM has not calculated a cost, or has calculated 0.
+    """
     content: ContentReaders | None = None
-    """The readers of message content, if there is any."""
+    """The readers of message content; `None` if the API format has none."""
 
     @property
     def counts_tokens(self) -> bool:
-        """Whether the result may have usage."""
+        """Whether results of this API format can have usage."""
         return self.usage is not no_usage
 
 
@@ -276,6 +293,6 @@ ROUTE = ApiFormat(
     cost=no_cost,
     stream_cost=no_cost,
 )
-"""A routed call of the Router. The calls of the deployments have their own spans."""
+"""A request to the Router. The calls of the deployments to which the Router sends it have their own spans."""
 BATCH = replace(ROUTE, target=read_target, routing=no_routing, request=batch_request)
-"""Several calls of one model, or of several models. Each call has its own span."""
+"""A batch of chats with one model, or of one chat with several models. Each chat has its own span."""

@@ -1,7 +1,7 @@
-"""Chats: OpenAI's chat completions, into whose format LiteLLM translates the responses of all providers.
+"""Chats. LiteLLM translates the responses of all providers to the format of OpenAI's chat completions.
 
-Responses are LiteLLM's `ModelResponse`, chunks its `ModelResponseStream`, and the object that returns the chunks its
-`CustomStreamWrapper`. Format: https://platform.openai.com/docs/api-reference/chat.
+Complete responses are LiteLLM's `ModelResponse`. A stream is its `CustomStreamWrapper`, with chunks of the class
+`ModelResponseStream`. Format: https://platform.openai.com/docs/api-reference/chat.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ from agentops_otel_litellm.records import Content, Message, Part, Tool
 
 
 def _guardrail_id(value: Any) -> str | None:
-    """The id in Bedrock's `guardrailConfig`, without the rest of an ARN, which has the id of the account."""
+    """The guardrail's id in Bedrock's `guardrailConfig`. Of an ARN, which contains the account's id, only the last part
+    is returned.
+    """
     name = field(value, "guardrailIdentifier")
     return identifier(name.rpartition("/")[2]) if isinstance(name, str) else None
 
@@ -121,7 +123,7 @@ def chat_response(result: Any) -> Response:
 
 
 def _service_tier(value: Any) -> str | None:
-    """The service tier of the response, except `auto`, which LiteLLM sets if it does not know the tier's name."""
+    """The service tier that processed the request. `None` for `auto`, which LiteLLM sets in place of unknown tiers."""
     tier = keyword(value)
     return None if tier == "auto" else tier
 
@@ -152,15 +154,16 @@ class ChatChunks(Chunks):
         self._service_tier: str | None = None
         self._length = 0
         self._tool_calls: set[tuple[int, int]] = set()
-        """The choice and the index of each tool call; the index of a call in the older field `function_call` is -1."""
+        """The index of its choice, and its own index, for each tool call. A call in the older field `function_call` has
+        the index -1.
+        """
         self._finish_reasons: dict[int, str | None] = {}
-        """Index of a choice → its finish reason, if it was received."""
+        """Index of a choice → its finish reason; `None` until that is received."""
 
     def add(self, chunk: Any, received_at: float, /) -> None:
-        """Add a chunk. This runs on the application's thread for each chunk, so it is written without calls for the
-        most frequent chunk, which has a choice with text. `_add_other_output` reads all others.
-        """
-        # The choices of LiteLLM's chunks are in `__dict__`, the fields of choices and deltas in `__pydantic_extra__`.
+        # This runs on the application's thread for each chunk. So deltas that have only text, which are most, are read
+        # with few function calls; `_add_other_output` reads the others. The choices of LiteLLM's chunks are in
+        # `__dict__`, the fields of choices and deltas in `__pydantic_extra__`.
         choices = (chunk if isinstance(chunk, dict) else getattr(chunk, "__dict__", NO_FIELDS)).get("choices")
         for each in choices if type(choices) is list else elements(choices):
             choice = getattr(each, "__pydantic_extra__", None) or fields_of(each)
@@ -187,12 +190,14 @@ class ChatChunks(Chunks):
             self._read_identity(fields_of(chunk))
 
     def _read_identity(self, fields: Mapping[str, Any]) -> None:
-        """Read the facts of the response that every chunk repeats."""
+        """Read id, model and service tier, which each chunk repeats."""
         self._id, self._model = identifier(fields.get("id")), model_name(fields.get("model"))
         self._service_tier = _service_tier(fields.get("service_tier"))
 
     def _add_other_output(self, number: int, delta: Mapping[str, Any]) -> bool:
-        """Count the output in a delta, and return whether it has any: text, reasoning or tool calls."""
+        """Count the text and the tool calls in a delta. Returns whether it has output: text, reasoning or a tool
+        call.
+        """
         content, calls = delta.get("content"), delta.get("tool_calls")
         if content:
             self._length += characters(content)
@@ -204,18 +209,18 @@ class ChatChunks(Chunks):
         return bool(content or calls or has_legacy_call or delta.get("reasoning_content"))
 
     def _add_content(self, number: int, reason: Any, delta: Any, draft: Draft) -> None:
-        """Add the content of a choice to the messages."""
+        """Add the message content in a choice's delta to the choice's message in `draft`."""
         try:
             draft.add_choice(number, finish_reason=keyword(reason))
             _add_delta(draft, number, fields_of(delta))
-        except Exception as fault:  # noqa: BLE001 - as in a guard
+        except Exception as fault:  # noqa: BLE001 - must not reach the application
             log_fault("reading the content of a chunk", fault)
 
     def response(self) -> Response:
         stream, reasons = self._stream, self._finish_reasons
         indexes = sorted(reasons)
         cached = getattr(stream, "custom_llm_provider", None) == "cached_response"
-        # If the provider sent no finish reason, LiteLLM invents one for its last chunk, which is not recorded.
+        # If the provider sent no finish reason, LiteLLM invents one for its last chunk. That one is not recorded.
         has_reason = (
             getattr(stream, "received_finish_reason", "") is not None
             or getattr(stream, "intermittent_finish_reason", "") is not None
@@ -234,11 +239,8 @@ class ChatChunks(Chunks):
         )
 
     def _response_model(self) -> str | None:
-        """The provider's name of the model.
-
-        Older releases of LiteLLM set the requested name on every chunk and do not keep the provider's. Then the name is
-        known only if it differs from the requested one.
-        """
+        """The model's name as the provider sent it; `None` if it is unknown."""
+        # Older releases of LiteLLM do not keep it, and set the requested name on each chunk.
         if not hasattr(self._stream, "_provider_response_model"):
             requested = model_name(getattr(self._stream, "model", None))
             return None if self._model == requested else self._model
@@ -263,17 +265,17 @@ _READ_AT_END = (
 
 
 def reported_usage(stream: Any) -> Usage | None:
-    """The usage in the provider's chunks, which LiteLLM keeps as the attribute `chunks` of a chat stream.
+    """Read the usage from the provider's chunks, which LiteLLM keeps in the attribute `chunks` of a chat stream.
 
-    LiteLLM adds a last chunk of its own for the application. That chunk is not read, because it may have LiteLLM's
-    estimate instead of the provider's usage.
+    LiteLLM also creates a last chunk for the application. It is not in `chunks`, and is not read, because it may have
+    LiteLLM's estimate instead of the provider's usage.
     """
     reported: list[Usage] = []
     for chunk in elements(getattr(stream, "chunks", None)):
         if isinstance(chunk, dict):
             stated = chunk.get("usage")
         else:
-            # Read from the model's dicts without a call, because a stream may have thousands of chunks.
+            # The same as `field`, without a function call, because a stream may have thousands of chunks.
             extra = getattr(chunk, "__pydantic_extra__", None) or NO_FIELDS
             stated = extra["usage"] if "usage" in extra else getattr(chunk, "__dict__", NO_FIELDS).get("usage")
         if stated is not None:
@@ -284,8 +286,8 @@ def reported_usage(stream: Any) -> Usage | None:
 
 
 def _merged(reported: Sequence[Usage]) -> Usage:
-    """Merge the usages of several chunks. Some providers report the input in the first chunk and the output in the
-    last.
+    """Merge the usage of several chunks. A later count replaces an earlier one, unless it is 0: some providers report
+    the input in the first chunk and the output in the last.
     """
     counts: dict[str, int] = {}
     for usage in reported:
@@ -293,7 +295,7 @@ def _merged(reported: Sequence[Usage]) -> Usage:
             if value or name not in counts:
                 counts[name] = value
     if {"input", "output"} <= counts.keys():
-        counts["total"] = counts["input"] + counts["output"]  # each chunk's total is of its own counts only
+        counts["total"] = counts["input"] + counts["output"]  # each chunk's total is the sum of its own counts only
     return Usage(**counts)
 
 
@@ -301,7 +303,7 @@ def _merged(reported: Sequence[Usage]) -> Usage:
 
 
 def _request_content(parameters: Parameters) -> Content:
-    """The messages, instructions included, and the tools."""
+    """Read the messages, which include the system's, and the tools."""
     messages = parameters.get("messages")
     tools = elements(parameters.get("tools")) or elements(parameters.get("functions"))
     return Content(
@@ -311,7 +313,7 @@ def _request_content(parameters: Parameters) -> Content:
 
 
 def _message(item: Any) -> Message:
-    """Read a message of the request. The content of a message with the role `tool` or `function` is a tool's result."""
+    """Read a message of the request. If its role is `tool` or `function`, its content is the result of a tool."""
     message = fields_of(item)
     role = text(message.get("role")) or "user"
     if role in {"tool", "function"}:
@@ -322,14 +324,14 @@ def _message(item: Any) -> Message:
 
 
 def _texts(content: Any) -> Any:
-    """The output of a tool; a list of parts as one text."""
+    """The result of a tool. If it is a list of parts, their texts are joined."""
     if not is_collection(content):
         return content
     return "".join(text(field(part, "text")) or "" for part in content)
 
 
 def _parts(message: Mapping[str, Any]) -> tuple[Part, ...]:
-    """Reasoning, content and tool calls, in the order in which models generate them."""
+    """Read the parts of a message: reasoning, content and tool calls, in the order in which models generate them."""
     content = message.get("content")
     content_parts = tuple(map(content_part, content)) if is_collection(content) else text_parts(content)
     return (
@@ -349,7 +351,9 @@ def _tool_call(call: Any) -> Part:
 
 
 def _audio(audio: Any) -> Part:
-    """The transcript of audio output if there is one, else its data, else the id by which a request refers to it."""
+    """Read the model's audio: its transcript if there is one, else its data, else its id, which a message of a later
+    request may have instead.
+    """
     transcript = text(field(audio, "transcript"))
     if transcript is not None:
         return Part(type="text", content=transcript)
@@ -358,8 +362,9 @@ def _audio(audio: Any) -> Part:
 
 
 def _tool(item: Any) -> Tool:
-    """Read a tool, or an entry of the older parameter `functions`."""
+    """Read an entry of `tools`, or of the older parameter `functions`."""
     known = fields_of(item)
+    # An entry of `functions` is the function itself: it has a name and no type.
     function = fields_of(known.get("function") or (known if "name" in known and "type" not in known else None))
     kind = keyword(known.get("type")) or "function"
     return Tool(
@@ -386,7 +391,7 @@ def _output_message(message: Mapping[str, Any], choice: Mapping[str, Any]) -> Me
 
 
 def _add_delta(draft: Draft, number: int, delta: Mapping[str, Any]) -> None:
-    """Add the content of a chunk's delta to the message of the choice with that number."""
+    """Add the content of a delta to the message of the choice that has the index `number`."""
     draft.add_fragment(number, "reasoning", delta.get("reasoning_content"))
     draft.add_fragment(number, "text", delta.get("content"))
     draft.add_fragment(number, "refusal", delta.get("refusal"))

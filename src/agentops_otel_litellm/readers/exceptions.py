@@ -1,4 +1,8 @@
-"""Exceptions of LiteLLM and of HTTP clients → Failure."""
+"""Reads exceptions of LiteLLM and of HTTP clients as `Failure`.
+
+LiteLLM may raise an exception that describes the failure less exactly than the one that caused it. So several functions
+search the chain of causes (`__cause__`, or else `__context__`).
+"""
 
 from __future__ import annotations
 
@@ -14,16 +18,17 @@ from agentops_otel_litellm.call import Failure
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.readers.values import field, identifier, integer, keyword, number, quantity, text
 
-# Statuses that LiteLLM sets if there was no response, or an unreadable one.
+# Statuses that LiteLLM sets if it received no response, or could not read it.
 _STATUSES_WITHOUT_RESPONSE = frozenset({422, 500})
-# Statuses that LiteLLM sets for any other status, in releases that do not recognise the text of the response.
+# Statuses that older releases of LiteLLM set in place of the provider's, if they do not recognise the response's text.
 _STATUSES_OF_ANY_RESPONSE = frozenset({400, 500})
 _PROVIDERS = ("litellm.llms.", "openai")
-# Exceptions of HTTP clients: without a response, and while reading a response.
+"""Modules whose exceptions have the provider's status."""
+# Exceptions that HTTP clients raise if there is no response, and if its body cannot be read.
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
 _UNREADABLE = frozenset({"JSONDecodeError"})
 _MAX_CAUSES = 16
-# A class that is made at run time may have any name.
+# Names of classes that are recorded. Other names could contain anything, because a class can be created at run time.
 _CLASS = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
 _QUALIFIED = re.compile(r"[\w.<>]{1,250}", re.ASCII)
 _READING_FACT = guard("reading a fact of an exception")
@@ -33,13 +38,14 @@ _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-
 def read_failure(error: BaseException) -> Failure:
     """Read the facts of an exception: its classes and codes. Its text, which may quote prompts and keys, is not read.
 
-    The type can always be read. The other facts are read one by one, and a fact that cannot be read is absent.
+    If a reader raises, only its fact is missing.
     """
-    # LiteLLM raises this class in the middle of a stream, so that the Router starts a fallback.
+    # By `MidStreamFallbackError`, LiteLLM tells the Router to continue a stream with a fallback. The failure is its
+    # cause.
     cause: Any = getattr(error, "original_exception", None)
     if isinstance(cause, BaseException) and type(error).__name__ == "MidStreamFallbackError":
         error = cause
-    # Names that are not plain identifiers could contain anything: the next class in the hierarchy is used.
+    # The first class in the hierarchy whose name may be recorded.
     kind = next(each for each in type(error).__mro__ if _CLASS.fullmatch(each.__name__))
     known: dict[str, Any] = {}
     for name, read in _FACTS.items():
@@ -49,7 +55,7 @@ def read_failure(error: BaseException) -> Failure:
 
 
 def _original(error: BaseException) -> BaseException:
-    """The exception that describes the failure best. LiteLLM may have mapped it to an exception that is less exact."""
+    """Return the exception in the chain of causes that describes the failure most exactly."""
     return _of_client(_with_original_status(_untranslated(error)))
 
 
@@ -73,10 +79,10 @@ def _class_name(error: BaseException) -> str:
 
 
 def read_client_failure(client: Any, error: BaseException) -> Failure:
-    """Read the failure of a request that OpenAI's `client` retries.
+    """Read the failure of a request that OpenAI's `client` retries. `error` is the HTTP client's exception.
 
-    `error` is the exception of the HTTP client. OpenAI's client converts it to an exception of its own only if it does
-    not retry, so the conversion is done here.
+    OpenAI's client converts a response with an error status to an `APIStatusError` only if it does not retry, so it is
+    converted here.
     """
     response = getattr(error, "response", None)
     if response is None:
@@ -85,46 +91,46 @@ def read_client_failure(client: Any, error: BaseException) -> Failure:
 
 
 def _provider(error: Any) -> str | None:
-    """LiteLLM's name of the provider. The name `vertex_ai_beta` is omitted: streams of both of Google's services have
-    it.
-    """
+    """The provider, as LiteLLM names it; `None` if it is unknown."""
     name = keyword(getattr(error, "llm_provider", None))
+    # LiteLLM sets `vertex_ai_beta` for the streams of both Vertex AI and Gemini, so it does not name the provider.
     return None if name == "vertex_ai_beta" else name
 
 
 def _status(error: Any) -> int | None:
-    """The HTTP status, of the exception or of its response, as exceptions of HTTP clients have it."""
+    """The HTTP status of an exception, or of its `response`, which exceptions of HTTP clients have."""
     status = getattr(error, "status_code", None)
     known = integer(getattr(getattr(error, "response", None), "status_code", None) if status is None else status)
     return known if known is not None and 100 <= known < 1000 else None  # noqa: PLR2004 - three digits
 
 
 def _own_status(error: Any) -> int | None:
-    """The status of the exception itself. A provider may send any value for it, such as an object."""
+    """The attribute `status_code`; `None` if it is not an integer: a provider may send any value."""
     return integer(getattr(error, "status_code", None))
 
 
 def _of_client(error: BaseException) -> BaseException:
-    """Return the HTTP client's exception, if LiteLLM has raised `error` because of it; otherwise return `error`.
+    """Return the HTTP client's exception if it caused `error`; otherwise return `error`.
 
-    LiteLLM sets the status 422 or 500 for a lost connection and for an unreadable response. It also maps every
-    exception that it does not know to `APIConnectionError`, whose cause is returned whatever it is.
+    LiteLLM raises exceptions with the status 422 or 500 for a lost connection and for an unreadable response. It also
+    raises `APIConnectionError` for every exception that it does not know: then the cause is returned, whatever it is.
     """
     if _own_status(error) not in _STATUSES_WITHOUT_RESPONSE:
         return error
     others = [each for each in islice(_causes(error), _MAX_CAUSES) if not type(each).__module__.startswith("litellm.")]
     if not others:
         return error
-    cause = next((each for each in others if type(each) is not Exception), others[0])  # LiteLLM raises `Exception` too
+    # LiteLLM also wraps exceptions in a plain `Exception`, which says nothing.
+    cause = next((each for each in others if type(each) is not Exception), others[0])
     is_unknown = type(error).__name__ == "APIConnectionError"
     return cause if is_unknown or not (_UNCONNECTED | _UNREADABLE).isdisjoint(_names(cause)) else error
 
 
 def _with_original_status(error: BaseException) -> BaseException:
-    """Return the cause that has the provider's status, if LiteLLM has replaced the status; otherwise return `error`.
+    """Return the cause that has the provider's status, if LiteLLM has replaced that status; otherwise return `error`.
 
-    Older releases of LiteLLM choose the status by the text of the response: a 401 whose text they do not recognise
-    becomes a 400.
+    Older releases of LiteLLM choose the status by the text of the response. For example, they replace a 401 by a 400 if
+    they do not recognise the text.
     """
     if _own_status(error) not in _STATUSES_OF_ANY_RESPONSE:
         return error
@@ -146,10 +152,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _untranslated(error: BaseException) -> BaseException:
-    """Return the first exception that LiteLLM raised, if it has translated the request; otherwise return `error`.
+    """Return the exception of the chat to which LiteLLM has translated a request of a different API format; if it has
+    translated none, return `error`.
 
-    If LiteLLM has translated a request, it wraps the first exception in a `ValueError`, and maps the `ValueError` to an
-    exception with the status 500.
+    LiteLLM wraps the chat's exception in a `ValueError`, and then raises an exception with the status 500 for that.
     """
     if _own_status(error) in _STATUSES_WITHOUT_RESPONSE:
         for raised, cause in pairwise(islice(_causes(error), _MAX_CAUSES)):
@@ -174,9 +180,8 @@ def _qualified(kind: type) -> str:
 def _code(error: BaseException) -> str | None:
     """The provider's error code, from the body of its response.
 
-    LiteLLM may keep the body only on the exception that was raised first, so the chain of causes is searched. The chain
-    can also contain exceptions of earlier responses. These have a different status, or follow an exception with a body,
-    so the search ends before them.
+    The body may be only on a cause, so the chain of causes is searched. Further down, the chain may have exceptions of
+    earlier responses. So the search ends at the first exception with a body, or with a different status.
     """
     for raised in islice((error, *islice(_causes(error), _MAX_CAUSES)), _MAX_CAUSES):
         if _status(raised) != _status(error):
@@ -189,9 +194,8 @@ def _code(error: BaseException) -> str | None:
 
 
 def _retry_after(error: BaseException) -> float | None:
-    """Seconds after the response until a retry is accepted, from the response's headers or from the Router's cooldown.
-
-    OpenAI sends the header `retry-after-ms` as well, in milliseconds.
+    """Seconds after the response until the provider accepts a retry, from the response's headers. If there are none,
+    the Router's cooldown time.
     """
     headers = _headers(error)
     milliseconds = quantity(_header(headers, "retry-after-ms"))
@@ -207,13 +211,13 @@ def _retry_after(error: BaseException) -> float | None:
 
 
 def _instant(date: str | None) -> float | None:
-    """An HTTP date in seconds since the epoch; `None` if it is not valid."""
+    """Convert an HTTP date to seconds since the epoch; `None` if it is not valid."""
     with suppress(ValueError, TypeError, OverflowError):
         return None if date is None else parsedate_to_datetime(date).timestamp()
     return None
 
 
-# Field of a failure → its reader.
+# Field of `Failure` → function of the exception that returns its value.
 _FACTS = {
     "ancestry": lambda error: _names(_original(error)),
     "provider": _provider,

@@ -1,7 +1,7 @@
-"""Google's generateContent. Its messages are `contents` that have parts.
+"""Google's generateContent. Its messages are called `contents`, and consist of parts.
 
-Names are in camel case on the wire and in snake case in Python, and an application may pass a single value instead of a
-list. LiteLLM returns Google's own response, or translates a chat of a different provider into this format. Format:
+Names may be in camel case or in snake case, and a single value may replace a list. LiteLLM returns Google's own
+response. For other providers, it sends a chat, and translates the response to this format. Format:
 https://ai.google.dev/api/generate-content.
 """
 
@@ -52,7 +52,7 @@ _BESIDE_CONFIG = ("systemInstruction", "system_instruction", "toolConfig", "tool
 
 
 def _camel(thing: Any) -> Mapping[str, Any]:
-    """The items of a dict, or the fields of a model, by their names in camel case."""
+    """The items of a dict, or the fields of a pydantic model, that are not `None`, by their names in camel case."""
     return {_camel_case(name): value for name, value in fields_of(thing).items() if value is not None}
 
 
@@ -61,14 +61,14 @@ def _camel_case(name: str) -> str:
 
 
 def _each_of(value: Any) -> Collection[Any]:
-    """The elements of a list, or a single value as one element; an empty tuple for an iterator or `None`."""
+    """The elements of a collection, or a single value as the only element. Empty for `None` and for an iterator."""
     if is_collection(value):
         return elements(value)
     return () if value is None or is_iterator(value) else (value,)
 
 
 def _generate_config(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parameter `config`, with the parameters that may be passed beside it instead."""
+    """The parameter `config` (or `generationConfig`), and those of its entries that were passed as parameters."""
     config = _camel(
         parameters.get("config") if has_value(parameters.get("config")) else parameters.get("generationConfig")
     )
@@ -84,7 +84,7 @@ _OUTPUT_TYPES = {"application/json": "json", "text/x.enum": "json", "text/plain"
 
 
 def _modality(data: Mapping[str, Any]) -> Modality:
-    """The modality of a medium by its MIME type, such as `image/png`; any other type is a document."""
+    """The modality by the MIME type: image, audio or video, such as for `image/png`; otherwise document."""
     return _MEDIA.get((text(data.get("mimeType")) or "").partition("/")[0], "document")
 
 
@@ -93,12 +93,12 @@ _TOOL_CHOICES = frozenset({"auto", "any", "none"})
 
 
 def _output_modality(modalities: Any) -> str | None:
-    """The first of the requested modalities that is not text."""
+    """The first of the requested modalities that is not text; `None` if there is none."""
     return next((_OUTPUT_MODALITIES[each] for each in texts(modalities) or () if each in _OUTPUT_MODALITIES), None)
 
 
 def _thinking_level(config: Any) -> str | None:
-    """The level in Google's `thinkingConfig`, as one of LiteLLM's levels of reasoning."""
+    """The level in Google's `thinkingConfig`, such as `HIGH`, as a level of a chat, such as `high`."""
     return reasoning_level((text(_camel(config).get("thinkingLevel")) or "").lower())
 
 
@@ -122,7 +122,7 @@ _CONFIG = rows_for(
 
 
 def generate_content_request(parameters: Parameters, *, stream: bool = False) -> Request:
-    """Read a request. Only the name of LiteLLM's function shows whether it streams."""
+    """Read a request. Its parameters do not show whether it streams; only the name of LiteLLM's function does."""
     config = _generate_config(parameters)
     instruction = config.get("systemInstruction")
     contents = parameters.get("contents")
@@ -142,7 +142,7 @@ def generate_content_request(parameters: Parameters, *, stream: bool = False) ->
 
 
 def _message(content: Any) -> Mapping[str, Any]:
-    """One of `contents` as a chat message. Google also accepts a text, or parts, instead of an object with parts."""
+    """Convert one of `contents` to a chat message. It is an object with parts, or a single part, or a text."""
     if isinstance(content, str):
         return {"role": "user", "content": content}
     known = _camel(content)
@@ -154,7 +154,7 @@ def _message(content: Any) -> Mapping[str, Any]:
 
 
 def _parts(part: Any) -> Iterator[Mapping[str, Any]]:
-    """A part as parts of a chat message: its text, and the type of its media."""
+    """Convert a part to parts of a chat message: one with its text, and one with the type of its media but no data."""
     if isinstance(part, str):
         yield {"type": "text", "text": part}
         return
@@ -167,7 +167,7 @@ def _parts(part: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _tools_count(tools: Any) -> int | None:
-    """The number of tools. Each function that an entry of `tools` declares counts as one."""
+    """The number of tools: of the functions that the entries of `tools` declare, and of the entries without any."""
     if tools is None or is_iterator(tools):
         return None
     return sum(len(elements(_camel(tool).get("functionDeclarations"))) or 1 for tool in _each_of(tools))
@@ -231,13 +231,12 @@ def _counted(result: Any) -> Mapping[str, Any]:
 
 
 def _usage(counted: Mapping[str, Any]) -> Usage | None:
-    """Convert Google's counts. `Usage.output` includes thoughts. Google's count of the output excludes them, unless the
-    total shows that they are included.
-    """
+    """Convert Google's `usageMetadata`; `None` if it has neither input nor output tokens."""
     known = read_fields(counted, _COUNTS)
     if not known.get("input") and not known.get("output"):
         return None
     known["input"] = known.get("input", 0) + (tokens(counted.get("toolUsePromptTokenCount")) or 0)
+    # `Usage.output` includes the reasoning. Google's output excludes it, unless input and output make up the total.
     if known.get("reasoning") and known["input"] + known.get("output", 0) != known.get("total"):
         known["output"] = known.get("output", 0) + known["reasoning"]
     for part in ("prompt", "candidates"):
@@ -247,7 +246,10 @@ def _usage(counted: Mapping[str, Any]) -> Usage | None:
 
 
 class _Candidates:
-    """Combines the candidates of one response, or of all chunks of a stream, into a `Response`."""
+    """Combines the candidates (choices) of one response, or of all chunks of a stream, into a `Response`.
+
+    `read` returns the fields of an object by their names in camel case.
+    """
 
     __slots__ = ("_id", "_length", "_model", "_read", "_reasons", "_tool_call_count")
 
@@ -292,7 +294,7 @@ class _Candidates:
 
 
 class GenerateContentChunks(EventChunks):
-    """Accumulates a stream. Each chunk has a part of the candidates; the last one has the whole usage."""
+    """Accumulates a stream. Each chunk has a piece of the candidates' content; the last one has the complete usage."""
 
     __slots__ = ("_candidates", "_chat", "_events", "counted")
 
@@ -302,9 +304,9 @@ class GenerateContentChunks(EventChunks):
         super().__init__(stream, captures_content=captures_content)
         self._chat = translated_chat(stream)
         self._events = ServerSentEvents()
-        self._candidates = _Candidates(fields_of)  # as on the wire
+        self._candidates = _Candidates(fields_of)  # chunks have names in camel case already
         self.counted: Mapping[str, Any] = {}
-        """Google's `usageMetadata`."""
+        """Google's `usageMetadata` in the latest chunk that has one."""
 
     def _events_of(self, chunk: Any) -> Iterable[Mapping[str, Any]]:
         return self._events.messages(chunk)
@@ -318,7 +320,7 @@ class GenerateContentChunks(EventChunks):
             self.failure = _failure(event["error"])
 
     def _add_content(self, event: Mapping[str, Any], draft: Draft) -> None:
-        """Add the parts of the candidates to their messages. A tool call is always in one part."""
+        """Add the parts of each candidate to its message. Texts come in fragments; a tool call is always complete."""
         for candidate in map(_camel, _each_of(_camel(event).get("candidates"))):
             number = index(candidate.get("index"))
             draft.add_choice(number, finish_reason=_content_finish_reason(candidate))
@@ -330,7 +332,7 @@ class GenerateContentChunks(EventChunks):
 
     @property
     def translated(self) -> bool:
-        """Whether LiteLLM translates a chat stream of a different provider into this stream."""
+        """Whether LiteLLM has translated this stream from a chat of a different provider."""
         return self._chat is not None
 
     def response(self) -> Response:
@@ -344,7 +346,7 @@ class GenerateContentChunks(EventChunks):
 
 
 def _failure(error: Any) -> Failure:
-    """Read the status of an error. Its text is left out."""
+    """Read the status of an error. The error's text is not read, because it may quote the request."""
     known = fields_of(error)
     status = text(known.get("status"))
     kind = status if status is not None and re.fullmatch(r"[A-Z_]{1,64}", status) else "UNKNOWN"
@@ -386,7 +388,7 @@ def _content_finish_reason(candidate: Mapping[str, Any]) -> str | None:
 
 
 def _content_message(content: Any) -> Message:
-    """Read one of `contents`. Instead of an object with parts, Google also accepts a single part or a text."""
+    """Read one of `contents`: an object with parts, or a single part, or a text."""
     if isinstance(content, str):
         return Message(role="user", parts=(Part(type="text", content=content),))
     known = _camel(content)
@@ -397,7 +399,7 @@ def _content_message(content: Any) -> Message:
 
 
 def _part(value: Any) -> Part:
-    """Read one part of a content, which is a text or an object with a single field."""
+    """Read one part: a text, or an object with one field, whose name is the type of the part."""
     if isinstance(value, str):
         return Part(type="text", content=value)
     part = _camel(value)
@@ -418,7 +420,9 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
 
 
 def _tools(value: Any) -> Iterator[Tool]:
-    """The functions that an entry of `tools` declares, or the names of the tools of Google's that it enables."""
+    """Read an entry of `tools`: the functions that it declares, or the tools of Google that it enables, such as
+    `googleSearch`.
+    """
     known = _camel(value)
     declared = _each_of(known.get("functionDeclarations"))
     for function in map(_camel, declared):

@@ -1,8 +1,8 @@
 """Jobs and stored objects of providers: batches, files, fine-tuning, vector stores, containers, evaluations and
-assistants, and responses that are passed through as they are.
+assistants. Also HTTP requests that LiteLLM passes through to the provider unchanged.
 
-Ids, states, counts and sizes are read; names and contents are not. The tokens that a finished batch reports are not
-read: the call that retrieves the batch did not use them, and several calls may retrieve the same batch.
+Ids, states, counts and sizes are read; names and contents are not. The tokens in a finished batch are not read: the
+call that retrieves the batch did not use them, and several calls may retrieve the same batch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from agentops_otel_litellm.readers.values import (
     rows_for,
 )
 
-# The first of these in a request is the id of the requested object; the others are ids of objects that contain it.
+# Parameters with ids. The first of them that a request has is the id of the requested object; any others are the ids of
+# objects that contain it.
 _IDS = (
     "run_id",
     "file_id",
@@ -40,12 +41,12 @@ _IDS = (
     "container_id",
     "interaction_id",
 )
-# The response to a deletion may have the id under a name of its own.
+# Fields with the id of the object. In the response to a deletion, the field may be `run_id` or `eval_id`.
 _RESPONSE_IDS = ("id", "run_id", "eval_id")
 
 
 def _endpoint(value: Any) -> str | None:
-    """A path of the provider's API, such as `/v1/embeddings`, which contains no value of the application."""
+    """A path of the provider's API, such as `/v1/embeddings`; `None` for a value with characters that no path has."""
     path = value.strip("/") if isinstance(value, str) else ""
     return f"/{path}" if keyword(path.replace("/", ".")) else None
 
@@ -124,11 +125,11 @@ def job_response(result: Any) -> Response:
     )
 
 
-# --- responses without a format -------------------------------------------------------------------------------
+# --- HTTP responses, whose bodies are not read ----------------------------------------------------------------
 
 
 def file_content_response(result: Any) -> Response:
-    """Read the content of a file: bytes, or an object of LiteLLM's with the HTTP client's response."""
+    """Read the size of a downloaded file. The result is bytes, or LiteLLM's object with the HTTP client's response."""
     return Response(size=len(result)) if isinstance(result, bytes) else http_response(getattr(result, "response", None))
 
 
@@ -148,8 +149,8 @@ def _http_method(value: Any) -> str | None:
 
 
 def http_response(result: Any) -> Response:
-    """Read an HTTP response. The size is known if the body has been received."""
-    content = field(result, "_content")
+    """Read the status of an HTTP response, and its size if the body was received."""
+    content = field(result, "_content")  # httpx sets this attribute when it has received the body
     return Response(
         http_status=integer(getattr(result, "status_code", None)),
         size=len(content) if isinstance(content, bytes) else None,
@@ -157,7 +158,7 @@ def http_response(result: Any) -> Response:
 
 
 class PassthroughChunks(Chunks):
-    """Reads the HTTP status of a stream of bytes, and its size at the end."""
+    """Reads the HTTP status of a stream of bytes, and its size if the HTTP client has received all of it."""
 
     __slots__ = ("_stream",)
 
@@ -174,7 +175,7 @@ class PassthroughChunks(Chunks):
 
 JOB = ApiFormat(request=job_request, response=job_response, usage=no_usage, cost=no_cost)
 RUN = ApiFormat(request=job_request, response=job_response, cost=no_cost)
-"""The run of an assistant has ended when LiteLLM's function returns, so its usage is recorded for this call."""
+"""A run of an assistant. LiteLLM's function returns when the run has ended, so the run's usage is of this call."""
 FILE_CONTENT = ApiFormat(request=job_request, response=file_content_response, usage=no_usage, cost=no_cost)
 PASSTHROUGH = ApiFormat(
     request=http_request,

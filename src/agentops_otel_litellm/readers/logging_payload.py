@@ -1,5 +1,5 @@
-"""LiteLLM's logging of calls: the logging object → records, for calls that no patched function traced, and the opt-outs
-from the logging of messages, as the installed release decides on them.
+"""Reads calls that no patched function traced from LiteLLM's logging object. Also finds out whether the application has
+turned off the logging of a call's messages, which the installed release of LiteLLM decides.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def _details(logging: Any) -> Mapping[str, Any]:
 
 
 def was_made(logging: Any) -> bool:
-    """Whether a call was made. The proxy also logs rejected requests, and requests that are only previewed."""
+    """Whether a provider was called. The proxy also logs requests that it rejects, and requests that it only shows."""
     return not _details(logging).get(_NO_PROVIDER) and getattr(logging, "raw_request_only", None) is not True
 
 
 def is_over(logging: Any) -> bool:
-    """Whether LiteLLM has logged the end of the call. It also logs parts of a stream before its end."""
+    """Whether the call has ended. LiteLLM also logs the parts of a stream before its end."""
     if getattr(logging, "stream", None) is not True or getattr(logging, "call_type", None) == _PASSED_THROUGH:
         return True
     details = _details(logging)
@@ -42,13 +42,13 @@ def is_over(logging: Any) -> bool:
 
 
 def logged_result(logging: Any, result: Any) -> Any:
-    """The response that LiteLLM has assembled from a stream's chunks, or `result` if there is none."""
+    """The response that LiteLLM has assembled from the chunks of a stream; `result` if the call is no stream."""
     details = _details(logging)
     return next((response for name in _ASSEMBLED_RESPONSES if (response := details.get(name)) is not None), result)
 
 
 def logged_parameters(logging: Any) -> Parameters:
-    """The parameters of LiteLLM's function that the logging object has."""
+    """The parameters with which the application called LiteLLM's function, as far as the logging object has them."""
     details = _details(logging)
     parameters = {
         **(details.get("optional_params") or {}),
@@ -58,14 +58,15 @@ def logged_parameters(logging: Any) -> Parameters:
         "metadata": (details.get("litellm_params") or {}).get("metadata"),
     }
     if not details.get("custom_llm_provider"):
-        parameters["model"] = details.get("model")  # LiteLLM has not resolved the application's model
+        # Without a provider, this is still the name that the application passed; otherwise it is LiteLLM's.
+        parameters["model"] = details.get("model")
     return parameters
 
 
 def logged_timing(logging: Any, start_time: Any, end_time: Any) -> Timing | None:
-    """Read start and end of a call, which are times of the wall clock.
+    """Read the start of a call, and its duration if LiteLLM knows the end. `None` if the start is unknown.
 
-    LiteLLM passes them to its handlers, or keeps them in the logging object.
+    LiteLLM passes both times (of the wall clock) to its handlers, or keeps them in the logging object.
     """
     began = start_time or getattr(logging, "start_time", None)
     ended = end_time or _details(logging).get("end_time")
@@ -76,30 +77,32 @@ def logged_timing(logging: Any, start_time: Any, end_time: Any) -> Timing | None
 
 
 def api_format_of_response(result: Any, api_format: ApiFormat) -> ApiFormat:
-    """The readers of a logged result. LiteLLM logs the results of several operations in the API format of a chat."""
+    """The readers of a logged result: by its class, because LiteLLM logs results of several API formats as chats.
+
+    `api_format` is that of the operation, for results of other classes.
+    """
     return _API_FORMATS.get(type(result).__name__, api_format)
 
 
 def logged_usage(logging: Any, result: Any, api_format: ApiFormat) -> Usage | None:
-    """The usage that the provider counted. For a stream without usage, LiteLLM logs an estimate, which is not returned.
-    It is recognised because it has no count of cached tokens.
-    """
+    """The usage that the provider counted; `None` if LiteLLM logs an estimate."""
     usage = api_format.usage(result)
     if usage is not None:
         usage = api_format.counted(usage, logging)
     if usage is None or getattr(logging, "stream", None) is not True or type(result).__name__ not in _API_FORMATS:
         return usage
+    # LiteLLM logs an estimate for a stream without usage. Unlike a provider's usage, it has no count of cached tokens.
     details = field(field(result, "usage"), "prompt_tokens_details")
     return usage if integer(field(details, "cached_tokens")) is not None else None
 
 
 def logged_cost(logging: Any, usage: Usage | None) -> Cost | None:
-    """LiteLLM's price of the call, if the provider has counted its usage. LiteLLM also prices its own estimates."""
+    """The cost that LiteLLM has logged. `None` without a `usage`, because then it is the cost of LiteLLM's estimate."""
     cost = litellm_cost(_details(logging).get("response_cost"))
     return None if cost is None or usage is None else with_cost_parts(cost, usage, logging)
 
 
-# --- opt-outs ---------------------------------------------------------------------------------------------
+# --- turning off the logging of messages ------------------------------------------------------------------
 
 _REDACTION = "litellm.litellm_core_utils.redact_messages"
 _DYNAMIC = "standard_callback_dynamic_params"
@@ -107,11 +110,11 @@ _TURN_OFF = "turn_off_message_logging"
 
 
 def is_message_logging_off(parameters: Mapping[str, Any], logging: Any) -> bool:
-    """Whether LiteLLM logs no messages of a call: by `litellm.turn_off_message_logging`, by the call's parameter of
-    that name, by `no-log`, by a header of the proxy's request, or by the settings of its key or team.
+    """Whether LiteLLM must not log the messages of a call.
 
-    `logging` is LiteLLM's logging object, which has all of these settings; `None` if the call failed before LiteLLM
-    made it.
+    It is turned off by `litellm.turn_off_message_logging`, by a parameter of the same name, by the parameter `no-log`,
+    by a header of the request to the proxy, or by a setting of the proxy's key or team. LiteLLM's `logging` object has
+    all of these. It is `None` if the call failed before LiteLLM created it.
     """
     details = getattr(logging, "model_call_details", None) or {}
     litellm_params: Mapping[str, Any] = details.get("litellm_params") or {}
@@ -128,6 +131,6 @@ def is_message_logging_off(parameters: Mapping[str, Any], logging: Any) -> bool:
 
 
 def _own_setting(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The call's own setting, in its parameters or in its metadata."""
+    """The parameter `turn_off_message_logging`, from the call's parameters or metadata; empty if it is not set."""
     places = (parameters, *metadata.values())
     return next(({_TURN_OFF: each[_TURN_OFF]} for each in places if each.get(_TURN_OFF) is not None), {})

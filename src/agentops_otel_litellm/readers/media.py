@@ -45,7 +45,7 @@ from agentops_otel_litellm.records import Content, Message, Part
 
 
 def read_media_usage(result: Any) -> Usage | None:
-    """Read the provider's counts for images and audio: tokens, or seconds of audio.
+    """Read the usage of an image or of audio: seconds of audio, or else tokens.
 
     LiteLLM sets 0 for every count that the provider did not send, so counts of 0 are omitted.
     """
@@ -90,24 +90,26 @@ def image_request(parameters: Parameters) -> Request:
 
 
 def _images_count(image: Any) -> int | None:
-    """The number of images to edit. Only a list contains several: a tuple is one file with its name and type."""
+    """The number of images to edit; `None` if there are none. A list has several images; a tuple is a single file, with
+    its name and type.
+    """
     return len(image) if isinstance(image, list) else None if image is None else 1
 
 
 def image_response(result: Any) -> Response:
-    """Read the number of images. Their size and quality are left out, because LiteLLM may have guessed them."""
+    """Read the number of images. Their size and quality are not read, because LiteLLM may have guessed them."""
     return replace(default_response(result), images_count=count(field(result, "data")))
 
 
 def _image_content(parameters: Parameters) -> Content:
-    """The prompt, and the images that are to be edited."""
+    """Read the prompt, and the images to edit."""
     return Content(
         input=_user_message(*text_parts(parameters.get("prompt")), *_uploaded_images(parameters.get("image")))
     )
 
 
 def _image_messages(result: Any) -> tuple[Message, ...]:
-    """Each image is a message of its own, with the revised prompt."""
+    """Read the images. Each becomes a message, which also has the revised prompt."""
     return tuple(
         Message(role="assistant", parts=(*text_parts(image.get("revised_prompt")), *_image_parts(image)))
         for image in map(fields_of, elements(field(result, "data")))
@@ -115,6 +117,7 @@ def _image_messages(result: Any) -> tuple[Message, ...]:
 
 
 def _image_parts(image: Any) -> Iterator[Part]:
+    """Yield the part of one image, with its URL or its base64, if it has either."""
     if text(image.get("url")):
         yield media("image", image["url"])
     elif text(image.get("b64_json")):
@@ -155,8 +158,8 @@ def speech_response(result: Any) -> Response:
 
 
 def speech_cost(result: Any) -> Cost | None:
-    """Read LiteLLM's price, and whether it is a price per character. Other prices are per token, of estimated
-    tokens.
+    """Read the cost that LiteLLM calculated. `per_unit` is set if it is calculated from the number of characters.
+    Otherwise LiteLLM has calculated it from an estimate of the tokens.
     """
     cost, hidden = read_cost(result), getattr(result, "_hidden_params", None)
     name, prices = text(field(hidden, "litellm_model_name")), getattr(sys.modules.get("litellm"), "model_cost", {})
@@ -211,8 +214,8 @@ def transcription_request(parameters: Parameters) -> Request:
 
 
 def transcription_response(result: Any) -> Response:
-    """Read a transcript. The language is read only if LiteLLM returns the provider's transcript unchanged. For other
-    providers LiteLLM sets it to English, whatever was spoken.
+    """Read a transcript. The language is read only for providers whose transcripts LiteLLM returns unchanged. For the
+    others, LiteLLM always sets the language to English.
     """
     transcript, hidden = fields_of(result), getattr(result, "_hidden_params", None)
     provider = provider_named(keyword(field(hidden, "custom_llm_provider")) or "")
@@ -224,7 +227,7 @@ def transcription_response(result: Any) -> Response:
 
 
 def _transcription_content(parameters: Parameters) -> Content:
-    """The sound, and the prompt that may improve its transcription."""
+    """Read the prompt that the application adds to the audio. The audio is recorded without its data."""
     return Content(input=_user_message(blob("audio", None), *text_parts(parameters.get("prompt"))))
 
 
@@ -273,7 +276,7 @@ def video_request(parameters: Parameters) -> Request:
 
 
 def video_response(result: Any) -> Response:
-    """Read the state of a video, a list of videos, or the bytes of a video."""
+    """Read the state of a video, the length of a list of videos, or the size of a downloaded video."""
     if isinstance(result, bytes):
         return Response(size=len(result))
     return replace(default_response(result), **read_fields(fields_of(result), _VIDEO_RESULT))
@@ -292,19 +295,21 @@ VIDEO = ApiFormat(
     cost=read_unit_cost,
     content=ContentReaders(request=_video_content),
 )
-"""The response has no content: the video is downloaded later, as bytes."""
+"""The response has no message content: the application downloads the video later, as bytes."""
 
 
 # --- content of several media ---------------------------------------------------------------------------------
 
 
 def _user_message(*parts: Part) -> tuple[Message, ...] | None:
+    """A single message of the user with these parts; `None` if there are no parts."""
     return (Message(role="user", parts=parts),) if parts else None
 
 
 def _uploaded_images(image: Any) -> Iterator[Part]:
-    """The application's image files, which are not read. A list has several files; a tuple is one file with name and
-    type.
+    """Yield a part for each image of the application: with its URL, or without data if it is a file, which is not read.
+
+    A list has several images; a tuple is a single file, with its name and type.
     """
     for each in image if isinstance(image, list) else () if image is None else (image,):
         is_url = isinstance(each, str) and (each.startswith(("http://", "https://", "data:")))

@@ -1,10 +1,9 @@
-"""What the parameters of a call and LiteLLM's logging object have beside the request.
+"""Reads the parameters of a call, and LiteLLM's logging object, except for the request itself.
 
 - The endpoint: provider, model, server and routing.
-- What the application sets: user, session, tags and metadata, some of them also in the OpenTelemetry context. Metadata
-  also contains keys, e-mail addresses and headers, so only the entries that are listed here, or that the application
-  lists in a setting, are recorded.
-- What LiteLLM adds when it calls one of its own functions, or its Rust core, to continue a call.
+- User, session, tags and metadata, which the application sets as parameters or in the OpenTelemetry context. Metadata
+  can also contain keys, e-mail addresses and headers, so it is recorded only as far as this file or a setting lists it.
+- The parameters that LiteLLM adds when it calls one of its own functions, or its Rust core, to continue a call.
 """
 
 from __future__ import annotations
@@ -43,28 +42,36 @@ from agentops_otel_litellm.records import clean_text
 
 @lru_cache(maxsize=256)
 def _host_and_port(url: str) -> tuple[str | None, int | None]:
-    """The host and port only, because paths and queries of these URLs may contain keys."""
+    """The host and port of a URL; both are `None` if it is invalid. The rest is not recorded: it may contain keys."""
     try:
         parts = urlsplit(url if "//" in url else f"//{url}")
         port = parts.port
-    except ValueError:  # not a URL, for which LiteLLM raises an error later
+    except ValueError:
         return None, None
     return parts.hostname, port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 @lru_cache(maxsize=256)
 def _is_provider(prefix: str, _known: int) -> bool:
-    """Whether LiteLLM has a provider of that name, cached because the check iterates over some 160 enum members."""
+    """Whether LiteLLM has a provider with this name. Cached, because the check compares some 160 enum members.
+
+    `_known` is the number of LiteLLM's providers, so that the cached result is not used after a provider was added.
+    """
     return prefix in getattr(sys.modules.get("litellm"), "provider_list", ())
 
 
 def _is_custom(prefix: str, litellm: Any) -> bool:
-    """Whether the application has registered a provider of that name, which LiteLLM lists after its first call only."""
+    """Whether the application has registered a provider with this name. LiteLLM adds it to `provider_list` only when it
+    is first called.
+    """
     return any(field(each, "provider") == prefix for each in getattr(litellm, "custom_provider_map", None) or ())
 
 
 def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, str]:
-    """Split LiteLLM's `provider/model`, or look a name without a provider up in its price map, which is in memory."""
+    """The provider and the model that a model's name means. The name may begin with a provider: `provider/model`.
+
+    `provider` is the provider if it is known. If neither states the provider, LiteLLM's price map may have it.
+    """
     litellm = sys.modules.get("litellm")
     prefix, slash, rest = model.partition("/")
     if slash and (
@@ -80,14 +87,16 @@ def _provider_and_model(model: str, provider: str | None) -> tuple[str | None, s
 
 
 def _provider_of_prices(priced: str | None) -> str | None:
-    """LiteLLM's provider for a provider of the price map: `vertex_ai` for `vertex_ai-language-models`."""
+    """Convert the name of a provider in the price map to LiteLLM's name, such as `vertex_ai-language-models` to
+    `vertex_ai`.
+    """
     if priced is None:
         return None
     return priced.partition("-")[0] if priced.endswith("models") else priced.removesuffix("_converse")
 
 
 def read_target(parameters: Parameters, logging: Any) -> Target:
-    """The provider, model and server that LiteLLM resolved (in its `logging` object), else those of the parameters."""
+    """Read the provider, model and server from LiteLLM's logging object, or else from the parameters."""
     details = getattr(logging, "model_call_details", None) or NO_FIELDS
     provider = keyword(details.get("custom_llm_provider")) if details else None
     if provider is None and "custom_llm_provider" in parameters:
@@ -101,7 +110,7 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
         provider, stripped = _provider_and_model(written, provider)
         model = model or stripped
     if model is not None and provider is not None and written is not None and model.startswith(f"{provider}/"):
-        # For a response from its cache, LiteLLM has the name with the provider.
+        # If the response is from LiteLLM's cache, the model in the logging object still has the provider as a prefix.
         stripped = _provider_and_model(written, provider)[1]
         model = stripped if model == f"{provider}/{stripped}" else model
     address, port = _server(parameters, details)
@@ -109,7 +118,7 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
 
 
 def _server(parameters: Parameters, details: Mapping[str, Any]) -> tuple[str | None, int | None]:
-    """The host and port to which LiteLLM sends the request, or to which the application wants it to be sent."""
+    """The host and port to which LiteLLM sends the request, or that the application passed, if LiteLLM has none yet."""
     url: Any = None
     for name in ("additional_args", "litellm_params"):
         arguments = details.get(name)
@@ -125,10 +134,10 @@ def _server(parameters: Parameters, details: Mapping[str, Any]) -> tuple[str | N
 
 
 def read_routing(parameters: Parameters, logging: Any) -> Routing:
-    """LiteLLM's identifiers of the call, and of the deployment to which the Router sends it."""
+    """Read LiteLLM's id and type of the call, and the Router's model group and deployment, if it routed the call."""
     details = getattr(logging, "model_call_details", None) or NO_FIELDS
     model_group = None
-    # If `metadata` is a parameter of the provider's API, the Router writes to `litellm_metadata`.
+    # The Router writes to `litellm_metadata` if the provider's API has a parameter `metadata`.
     for name in ("metadata", "litellm_metadata"):
         metadata = parameters.get(name)
         if model_group is None and isinstance(metadata, dict):
@@ -144,40 +153,44 @@ def read_routing(parameters: Parameters, logging: Any) -> Routing:
 
 
 def no_target(_parameters: Parameters, _logging: Any) -> Target:
-    """An empty target: the operation may call several models."""
+    """Return an empty target, for an operation that may call several models."""
     return Target()
 
 
 def no_routing(_parameters: Parameters, _logging: Any) -> Routing:
-    """An empty routing: each call that the operation makes has its own."""
+    """Return an empty routing, for an operation that makes several calls, each of which has its own routing."""
     return Routing()
 
 
 def route_routing(parameters: Parameters, _logging: Any) -> Routing:
-    """The routing of a request to the Router, whose model is the name of a model group."""
+    """Read the routing of a request to the Router. Its parameter `model` is the name of a model group."""
     return Routing(model_group=model_name(parameters.get("model")))
 
 
 def read_routed_request(arguments: Parameters) -> Parameters | None:
-    """The request that a function of the Router's Rust core receives.
-
-    It is `None` for asynchronous endpoints that choose a deployment and neither retry nor fall back, such as
-    moderation: these are not recorded as routes, because they are not routed in earlier releases of LiteLLM either.
-    """
+    """The request that a function of the Router's Rust core received; `None` if it is not recorded as a route."""
     request, plan = arguments.get("request"), arguments.get("plan")
+    # Asynchronous endpoints such as moderation choose a deployment, but neither retry nor fall back. They are not
+    # recorded as routes, because earlier releases of LiteLLM do not route them.
     is_direct = getattr(plan, "single_attempt", False) is True and getattr(plan, "sync", False) is False
     return request if isinstance(request, Mapping) and not is_direct else None
 
 
 def read_cooldown_time(arguments: Parameters) -> float | None:
-    """The time in the parameters of the method that puts a deployment into cooldown, or the default of its cache."""
+    """The seconds of a deployment's cooldown, from the arguments of LiteLLM's method that puts it into cooldown.
+
+    Without a parameter `cooldown_time`, it is the default of the cooldown cache, the method's `self`.
+    """
     return number(arguments.get("cooldown_time")) or number(
         getattr(arguments.get("self"), "default_cooldown_time", None)
     )
 
 
 def read_cooldown(events: Any) -> tuple[str | None, float | None]:
-    """The id of the deployment that the Router's Rust core puts into cooldown, and the seconds, from its events."""
+    """The id of the deployment that the Router's Rust core has put into cooldown, and the seconds, from its `events`.
+
+    Both are `None` if it has put none into cooldown.
+    """
     for event in events:
         if field(event, "kind") == "cooldown_set":
             return text(field(event, "deployment_id")), number(field(event, "cooldown_time"))
@@ -185,18 +198,18 @@ def read_cooldown(events: Any) -> tuple[str | None, float | None]:
 
 
 def is_client_of(client: Any, target: Target) -> bool:
-    """Whether OpenAI's `client` sends its requests to the server of the target, as far as that is known."""
+    """Whether OpenAI's `client` sends its requests to the target's server. True if either server is unknown."""
     url = getattr(client, "base_url", None)
     return url is None or target.address is None or _host_and_port(str(url)) == (target.address, target.port)
 
 
 def is_of_a_tool(logging: Any) -> bool:
-    """Whether the logging object is for a tool that LiteLLM calls for a model, not for a call of the model."""
+    """Whether the logging object is of a tool that LiteLLM calls because a model asked for it."""
     return str(getattr(logging, "call_type", "")).endswith(("_mcp_tool", "_mcp_tools"))
 
 
 def read_cache_hit(logging: Any) -> bool:
-    """Whether LiteLLM's logging object reports a cache hit. Newer releases report it for every kind of response."""
+    """Whether LiteLLM's logging object reports that the response is from LiteLLM's cache. Older releases do not."""
     details = getattr(logging, "caching_details", None)
     return details is not None and field(details, "cache_hit") is True
 
@@ -209,7 +222,7 @@ _MAX_TAGS = 64
 
 
 def label(value: Any) -> str | None:
-    """A name or an identifier, cut to the maximum length. Applications may use numbers as ids of their users."""
+    """A name or an id as text, cut to the maximum length. It may be an integer, such as the number of a user."""
     if isinstance(value, str):
         return _short(value) or None
     number = integer(value)
@@ -217,6 +230,7 @@ def label(value: Any) -> str | None:
 
 
 def tags(value: Any) -> tuple[str, ...] | None:
+    """The texts in a list, at most `_MAX_TAGS`, each cut to the maximum length."""
     if not isinstance(value, list | tuple):
         return None
     return tuple(_short(tag) for tag in value[:_MAX_TAGS] if isinstance(tag, str)) or None
@@ -228,7 +242,7 @@ def _short(text: str) -> str:
 
 
 def _conversation(value: Any) -> str | None:
-    """The id in the Responses API's parameter `conversation`, which is either the id or an object with a field `id`."""
+    """The id in the Responses API's parameter `conversation`, which is the id itself or an object with a field `id`."""
     return identifier(value if isinstance(value, str) else fields_of(value).get("id"))
 
 
@@ -263,7 +277,7 @@ _METADATA = rows_for(
         "user_id": ("user_id", label),
     },
 )
-# Names that LiteLLM's Langfuse callback reads.
+# Entries of the metadata that LiteLLM's Langfuse callback reads.
 _TRACE = rows_for(
     App,
     {
@@ -282,8 +296,8 @@ _CONTEXT = rows_for(
     },
 )
 METADATA_PARAMETERS = ("metadata", "litellm_metadata")
-"""Parameters that contain LiteLLM's metadata. If the provider's API has a parameter `metadata`, the proxy writes its
-metadata to `litellm_metadata`, so the second takes precedence.
+"""Parameters that contain LiteLLM's metadata. The second takes precedence: if the provider's API has a parameter
+`metadata`, LiteLLM's proxy writes to `litellm_metadata`.
 """
 _IS_GENERATED_SESSION = "litellm_session_id_generated"
 
@@ -294,9 +308,10 @@ def read_app(
     metadata_keys: Sequence[str] = (),
     baggage_keys: Sequence[str] = (),
 ) -> App | None:
-    """Read the user, session, tags and metadata from baggage, from OpenInference's context and from the parameters.
+    """Read user, session, tags and metadata from the baggage, from OpenInference's context and from the parameters.
 
-    If several of these sources have a value, the last one in this order is used.
+    If several of these sources have a value, the last one in this order is used. `metadata_keys` and `baggage_keys` are
+    the names of the entries that the user has chosen to record.
     """
     known: dict[str, Any] = {}
     metadata: dict[str, str] = {}
@@ -321,8 +336,8 @@ def read_app(
 
 
 def _read_context(context: Context, keys: Sequence[str], known: dict[str, Any], metadata: dict[str, str]) -> None:
-    """Read OpenInference's context, and the baggage entries `keys`. Session, user and conversation are added to
-    `known`, the others to `metadata`.
+    """Read OpenInference's context, and the baggage entries with the names `keys`. Session, user, conversation and tags
+    are added to `known`, other baggage to `metadata`.
     """
     entries = baggage.get_all(context)
     if entries:
@@ -335,12 +350,12 @@ def _read_context(context: Context, keys: Sequence[str], known: dict[str, Any], 
 
 
 def _select_labels(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    """The entries of `values` with these names, as labels. Values that are neither texts nor integers are omitted."""
+    """The entries of `values` that have one of the names, as text. Only texts and integers are included."""
     return {name: known for name in names if (known := label(values.get(name))) is not None}
 
 
 def _openinference(context: Context) -> Iterator[Mapping[str, Any]]:
-    """OpenInference's metadata, which the context has as JSON."""
+    """Yield OpenInference's metadata, if the context has any. It is JSON text."""
     text, metadata = context.get("metadata"), None
     with suppress(ValueError):  # different code may have set the key `metadata` to a text that is not JSON
         metadata = json.loads(text) if isinstance(text, str) else None
@@ -349,14 +364,14 @@ def _openinference(context: Context) -> Iterator[Mapping[str, Any]]:
 
 
 def _without_generated_session(known: dict[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Omit the session id if the proxy has generated it. The proxy can be configured to do so for calls without one."""
+    """Omit the session id if LiteLLM's proxy has generated it, as it can be configured to do for calls without one."""
     if entries.get(_IS_GENERATED_SESSION):
         known.pop("session_id", None)
     return known
 
 
 def _session(value: Any, metadata_dicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Read `litellm_session_id`, unless LiteLLM has set it to the trace id or to a generated session."""
+    """Read `litellm_session_id`, unless LiteLLM has set it to the id of the trace or to a generated session id."""
     session = label(value)
     generated = [label(entries.get("trace_id")) for entries in metadata_dicts]
     generated += [label(entries.get("session_id")) for entries in metadata_dicts if entries.get(_IS_GENERATED_SESSION)]
@@ -367,41 +382,41 @@ def _session(value: Any, metadata_dicts: Sequence[Mapping[str, Any]]) -> dict[st
 
 
 def read_logging_object(parameters: Parameters) -> Any:
-    """LiteLLM's logging object of the call, which it passes to every function that continues the call."""
+    """LiteLLM's logging object, which LiteLLM passes to each of its functions that continues the call."""
     return parameters.get("litellm_logging_obj")
 
 
 def is_by_twin(parameters: Parameters, function: str) -> bool:
-    """Whether the asynchronous twin of `function` calls it. The twin passes a flag with its own name,
-    `acompletion=True`.
+    """Whether LiteLLM's asynchronous variant of `function` calls it. For example, `acompletion` calls `completion` with
+    the parameter `acompletion=True`.
     """
     return parameters.get(f"a{function}") is True
 
 
 def read_messages(parameters: Parameters) -> Any:
-    """The messages of a call. The caller only compares this object by identity."""
+    """The object that was passed as `messages`, to compare it by identity."""
     return parameters.get("messages")
 
 
 def is_mocked(parameters: Parameters) -> bool:
-    """Whether the application sets a mock response, for which LiteLLM calls no provider and invents the usage."""
+    """Whether the application has set a mock response: then LiteLLM calls no provider, and invents the usage."""
     return bool(parameters.get("mock_response") or parameters.get("mock_tool_calls"))
 
 
 def read_id(result: Any) -> str | None:
-    """The provider's id of the response, which is unique."""
+    """The id that the provider gave to a response."""
     return identifier(fields_of(result).get("id"))
 
 
 def is_of_model_list(parameters: Parameters) -> bool:
-    """Whether the parameters are of a call with a `model_list`, for which LiteLLM uses the first model that
-    responds.
+    """Whether these are parameters that LiteLLM passes on in a call with a `model_list`, of which it uses the first
+    model that responds.
     """
     return "deployments" in parameters
 
 
 def is_fallback(parameters: Parameters) -> bool:
-    """Whether the Router calls itself with a different model group after a failure."""
+    """Whether the Router has called itself to fall back to a different model group."""
     depth = parameters.get("fallback_depth")
     return isinstance(depth, int) and depth > 0
 
@@ -414,17 +429,19 @@ _FUNCTIONS = {"chat_completions": "completion", "embeddings": "embedding", "mess
 
 
 def read_native_function(dispatcher: Any) -> str:
-    """The name of a dispatcher's function, without the `a` of asynchronous functions."""
+    """The name of the LiteLLM function for which `dispatcher` calls the Rust core; `completion` also for
+    `acompletion`.
+    """
     route = getattr(dispatcher, "route", None)
     function = _FUNCTIONS.get(route) if isinstance(route, str) else None
     return function or text(route) or "native"
 
 
 def read_native_parameters(request: Any, kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """All parameters by name. The request includes the parameters that the application passed by position."""
+    """The application's parameters, by name. Those that it passed by position are in `request.base`."""
     return {**(getattr(request, "base", None) or {}), **kwargs}
 
 
 def has_declined(error: BaseException | None) -> bool:
-    """Whether the native function raised it because it does not support the call. No request was sent then."""
+    """Whether the Rust core raised `error` because it does not support the call. Then it has sent no request."""
     return type(error).__name__ == "RustBridgeDeclined"

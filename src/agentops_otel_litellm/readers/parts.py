@@ -1,7 +1,8 @@
-"""Parts of messages, for the content readers of all API formats, and `Draft`, which assembles messages of a stream.
+"""Functions that create the parts of messages, for the content readers of all API formats, and `Draft`, which assembles
+the messages of a stream from its chunks.
 
-A content reader runs only if the user has enabled content. The content of a request is copied at the start of the call,
-because LiteLLM changes messages in place.
+This code runs only if the user has enabled content. The content of a request is copied when the call starts, because
+LiteLLM may change the application's messages in place later.
 """
 
 from __future__ import annotations
@@ -20,31 +21,35 @@ _MAX_SCHEME_LENGTH = 32
 
 
 def text_parts(value: Any) -> tuple[Part, ...]:
-    """A text part of a string that is not empty; otherwise none."""
+    """A single text part; no part if the value is empty or not a string."""
     known = text(value)
     return () if known is None else (Part(type="text", content=known),)
 
 
 def reasoning_parts(value: Any) -> tuple[Part, ...]:
+    """A single reasoning part; no part if the value is empty or not a string."""
     known = text(value)
     return () if known is None else (Part(type="reasoning", content=known),)
 
 
 def tool_call(call_id: Any, name: Any, arguments: Any) -> Part:
+    """A tool call. The arguments are a structure, or JSON text, which is parsed."""
     return Part(type="tool_call", id=text(call_id), name=text(name) or "", arguments=parsed(arguments))
 
 
 def tool_result(call_id: Any, result: Any) -> Part:
-    """The result of a tool; an empty text if it cannot be read, because the conventions require a response."""
+    """The result of a tool, which is not parsed if it is a text. A result that cannot be read becomes an empty text,
+    because the semantic conventions require the field `response`.
+    """
     known = parsed(result, strings=True)
     return Part(type="tool_call_response", id=text(call_id), response="" if known is None else known)
 
 
 def media(modality: Modality, url: Any, mime_type: str | None = None) -> Part:
-    """A medium by its URL, or the base64 data of a `data:` URL, which is not copied."""
+    """An image or other medium: a `uri` part for a URL, a `blob` part for a `data:` URL or base64 text."""
     known = text(url) or ""
     if not known.startswith("data:"):
-        if "://" not in known[:_MAX_SCHEME_LENGTH]:  # some providers accept base64 instead of a URL
+        if "://" not in known[:_MAX_SCHEME_LENGTH]:  # not a URL: some providers also accept base64
             return blob(modality, known, mime_type)
         return Part(type="uri", modality=modality, mime_type=mime_type, uri=known)
     begin = known.find(",") + 1
@@ -54,27 +59,31 @@ def media(modality: Modality, url: Any, mime_type: str | None = None) -> Part:
         modality=modality,
         mime_type=kind or mime_type,
         size=len(known) - begin,
-        content=known if "base64" in encoding else None,
+        content=known if "base64" in encoding else None,  # the whole URL, because removing its beginning would copy it
     )
 
 
 def blob(modality: Modality, data: Any, mime_type: str | None = None) -> Part:
-    """A medium whose data is in the message. The size is known of base64, not of bytes."""
+    """An image or other medium whose data is in the message. `data` is base64 text; content and size are `None` for
+    any other value, such as bytes.
+    """
     known = text(data)
     return Part(type="blob", modality=modality, mime_type=mime_type, size=len(known) if known else None, content=known)
 
 
 def stored_file(modality: Modality, file_id: Any, mime_type: str | None = None) -> Part:
-    """A file that the provider has stored, by its id."""
+    """A part that refers to a file that the provider has stored."""
     return Part(type="file", modality=modality, mime_type=mime_type, file_id=text(file_id) or "")
 
 
-# --- a value as JSON ------------------------------------------------------------------------------------------
+# --- JSON values ----------------------------------------------------------------------------------------------
 
 
 def parsed(value: Any, *, strings: bool = False) -> Json:
-    """The value of a JSON text. The text itself is returned if it is not JSON, if it is nested too deep for an event,
-    or if `strings` are not to be parsed.
+    """Parse JSON text. A value that is not a text is copied (see `plain`).
+
+    The text itself is returned if `strings` is true, if it is not JSON, or if its value has more levels than the
+    attributes of an event may have.
     """
     if not isinstance(value, str):
         return plain(value)
@@ -87,8 +96,9 @@ def parsed(value: Any, *, strings: bool = False) -> Json:
 
 
 def plain(value: Any) -> Json:
-    """A copy of the value as JSON, without what JSON cannot represent. A value that is nested too deep for an event is
-    returned as JSON text.
+    """Copy a value, so that it consists of JSON values only; an object that JSON cannot represent becomes `None`.
+
+    A value that has more levels than the attributes of an event may have is returned as JSON text.
     """
     try:
         return _copied(value, MAX_CONTENT_DEPTH)
@@ -101,7 +111,7 @@ class _TooDeepError(ValueError):
 
 
 def _copied(value: Any, levels: int) -> Json:
-    """Copy a value, with at most `levels` levels of nesting. Raises `_TooDeepError`."""
+    """Copy a value. Raises: `_TooDeepError` if it has more than `levels` levels of nesting."""
     if isinstance(value, bool | int | float):
         return _number(value)
     if isinstance(value, str):
@@ -121,7 +131,7 @@ def _go_deeper(levels: int) -> None:
 
 
 def _as_json(value: Any) -> Any:
-    """An object as JSON: the fields of a model, `None` for any other object."""
+    """Convert an object that the `json` module cannot: a pydantic model to a dict, any other object to `None`."""
     return dict(fields_of(value)) if hasattr(type(value), "model_fields") else None
 
 
@@ -130,7 +140,7 @@ def _no_constant(name: str) -> None:
 
 
 def _number(value: float) -> Json:
-    """A number, or its text if it is not finite or has more than the 64 bits of OTLP's integers."""
+    """The number itself; as text if it is not finite, or an integer of more than 64 bits, which OTLP cannot carry."""
     if isinstance(value, int):
         return value if isinstance(value, bool) or integer(value) is not None else _digits(value)
     return value if isfinite(value) else json.dumps(value)
@@ -139,11 +149,11 @@ def _number(value: float) -> Json:
 def _digits(value: int) -> str | None:
     try:
         return str(value)
-    except ValueError:  # more digits than Python writes
+    except ValueError:  # more digits than Python converts (`sys.get_int_max_str_digits`)
         return None
 
 
-# --- parts in OpenAI's format, in which LiteLLM's users write the messages of most APIs -----------------------
+# --- parts in OpenAI's format, which LiteLLM accepts for the messages of most APIs ----------------------------
 
 
 def content_part(item: Any) -> Part:
@@ -181,6 +191,8 @@ def _file(part: Mapping[str, Any]) -> Part:
 
 
 def _url(name: str, modality: Modality) -> Callable[[Mapping[str, Any]], Part]:
+    """Return a reader of the parts that have a URL, or an object with a URL, in the field `name`."""
+
     def read(part: Mapping[str, Any]) -> Part:
         value = part.get(name)
         return media(modality, value if isinstance(value, str) else field(value, "url"))
@@ -207,7 +219,7 @@ _CONTENT_PARTS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
 
 @dataclass(slots=True)
 class _Piece:
-    """An incomplete part. Its fragments are joined once, at the end."""
+    """An incomplete part. Its fragments of text are joined only when the stream has ended."""
 
     type: PartType
     key: object = None
@@ -227,14 +239,14 @@ class _Choice:
     """The incomplete message of one choice."""
 
     pieces: list[_Piece | Part] = slot(default_factory=list)
-    """The parts, in the order in which they began."""
+    """The incomplete and the complete parts, in the order in which they began."""
     tool_calls: dict[Any, _Piece] = slot(default_factory=dict)
-    """Key, such as an index → the latest tool call with that key."""
+    """The key of a tool call, such as its index → the latest tool call with that key."""
     finish_reason: str | None = None
 
 
 class Draft:
-    """The messages of one call, in the order of their choices' indexes."""
+    """Assembles the messages of a stream: one message for each choice, in the order of the choices' indexes."""
 
     __slots__ = ("_choices",)
 
@@ -242,7 +254,9 @@ class Draft:
         self._choices: dict[int, _Choice] = {}
 
     def add_fragment(self, index: int, kind: PartType, fragment: Any, key: object = None) -> None:
-        """Add a fragment to the latest part, or begin a new part if its kind or its key (in APIs with keys) differs."""
+        """Add a fragment of text to the choice's latest part if that part has the same kind and key. Otherwise begin a
+        new part. The key is the part's index, in APIs that send one.
+        """
         if not isinstance(fragment, str) or not fragment:
             return
         pieces = self._choice(index).pieces
@@ -255,10 +269,11 @@ class Draft:
     def add_tool_call(
         self, index: int, *, key: Any, call_id: Any = None, name: Any = None, arguments: Any = None
     ) -> None:
-        """Add a fragment to the tool call that has the key, such as an index, or begin a tool call with that key.
+        """Add a fragment to the tool call with this key, such as an index. If there is none, begin a tool call.
 
-        The first fragment of a tool call has its id and name, the others have parts of its arguments. Some providers
-        send the same index for every tool call: then a fragment with a name and a different id begins a new tool call.
+        The first fragment of a tool call has its id and name; all fragments may have a piece of its arguments. Some
+        providers send the same index for every tool call, so a fragment with a name and a different id always begins a
+        tool call.
         """
         choice = self._choice(index)
         key = key if isinstance(key, int | str) else None
@@ -275,9 +290,9 @@ class Draft:
         self._choice(index).pieces.append(part)
 
     def add_choice(self, index: int, finish_reason: str | None = None) -> None:
-        """Add a choice, unless it was added before, and set its finish reason, if there is one.
+        """Add a choice if it is new, so that it becomes a message even without parts, and set its finish reason.
 
-        A choice without parts also becomes a message.
+        A `finish_reason` of `None` keeps the earlier one.
         """
         choice = self._choice(index)
         choice.finish_reason = finish_reason or choice.finish_reason

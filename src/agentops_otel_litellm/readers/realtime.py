@@ -1,7 +1,7 @@
-"""Sessions over a WebSocket, which LiteLLM forwards between the application and the provider.
+"""Sessions over a WebSocket between the application and the provider, in which LiteLLM forwards the messages.
 
-These are realtime sessions and sessions of the Responses API. The file also reads the requests that admit an
-application's own client to a realtime session.
+There are realtime sessions and sessions of the Responses API. This file also reads the HTTP requests by which an
+application obtains a secret or a connection, so that its user's client can open a realtime session itself.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from agentops_otel_litellm.readers.values import (
 )
 
 _MAX_ADMISSION_BYTES = 65_536
-"""Maximum size of a response that is parsed, in bytes. A response that admits a client has about 2,000."""
+"""Maximum size, in bytes, of the response with a secret, if it is to be parsed. Such a response has about 2,000."""
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
 
 def read_session_end(session: Any) -> BaseException | None:
-    """The exception that ended the connection to the provider; `None` if it was closed normally."""
+    """The exception that ended the connection to the provider; `None` if it was closed normally, or is still open."""
     connection = getattr(session, "backend_ws", None)
     if getattr(connection, "close_code", None) is None:
         return None
@@ -47,7 +47,9 @@ def read_session_end(session: Any) -> BaseException | None:
 
 
 def session_response(session: Any) -> Response:
-    """Read LiteLLM's session at its end, before LiteLLM closes a connection that the provider has not closed."""
+    """Read LiteLLM's realtime session at its end: the session's id and model, the number of responses, and who closed
+    it.
+    """
     if session is None:
         return Response()
     created = _session(session)
@@ -57,31 +59,31 @@ def session_response(session: Any) -> Response:
         model=model_name(created.get("model")),
         turns_count=len(_messages(session, "response.done")),
         close_code=code,
+        # This runs before LiteLLM closes the connection to the provider, so only the provider can have closed it.
         closed_by="client" if code is None else "provider",
     )
 
 
 def _messages(session: Any, kind: str) -> list[Mapping[str, Any]]:
-    """The provider's messages of one type. Of all messages, LiteLLM keeps only the start of the session and the
-    responses.
-    """
+    """The provider's messages of the type `kind`. LiteLLM keeps some types only, such as `response.done`."""
     kept = elements(getattr(session, "messages", None))
     return [message for each in kept if (message := fields_of(each)).get("type") == kind]
 
 
 def _session(session: Any) -> Mapping[str, Any]:
+    """The provider's description of the session, from its first message; empty if it was not received."""
     created = _messages(session, "session.created")
     return fields_of(created[0].get("session")) if created else {}
 
 
 def session_usage(session: Any) -> Usage | None:
-    """The sum of the usages of all responses; in a session that only transcribes, of all transcripts."""
+    """The sum of the usage of all responses. A session without responses only transcribes: then, of all transcripts."""
     turns = [message.get("response") for message in _messages(session, "response.done")]
     return _summed(usage for each in turns or _messages(session, _TRANSCRIBED) if (usage := read_media_usage(each)))
 
 
 def session_cost(session: Any) -> Cost | None:
-    """LiteLLM's price of the session, calculated here because LiteLLM logs sessions later, in the background."""
+    """Let LiteLLM calculate the cost of the session now. LiteLLM itself does so later, in the background."""
     processor = getattr(sys.modules.get("litellm.cost_calculator"), "RealtimeAPITokenUsageProcessor", None)
     price = getattr(getattr(session, "logging_obj", None), "_response_cost_calculator", None)
     messages = getattr(session, "messages", None)
@@ -103,10 +105,11 @@ REALTIME = ApiFormat(
 
 
 def session_with_events(session: Any, turns: Iterable[Any]) -> Any:
-    """Return an object that has the events of a session as `messages`, as the functions below expect.
+    """Return a replacement for LiteLLM's `session` that has the provider's events in `messages`, for the functions
+    below.
 
-    In LiteLLM 1.106, the session object itself has the provider's events as `messages`. In LiteLLM 1.110 it does not
-    keep them. Instead, LiteLLM logs each response as a turn, an object with the `events` of this response.
+    LiteLLM 1.106 keeps the events in `session.messages`. LiteLLM 1.110 does not: it logs a turn for each response, an
+    object with the `events` of that response. `turns` are these objects.
     """
     events = [event for turn in turns for event in getattr(turn, "events", ())]
     return SimpleNamespace(
@@ -117,7 +120,7 @@ def session_with_events(session: Any, turns: Iterable[Any]) -> Any:
 
 
 def socket_response(session: Any) -> Response:
-    """Read LiteLLM's session at its end, when both connections are closed."""
+    """Read LiteLLM's session of the Responses API, when both the client's and the provider's connection are closed."""
     responses = _ended_responses(session)
     connection = getattr(session, "backend_ws", None)
     by_provider = getattr(getattr(connection, "protocol", None), "close_rcvd_then_sent", None)
@@ -136,13 +139,14 @@ def _ended_responses(session: Any) -> list[Mapping[str, Any]]:
 
 
 def socket_usage(session: Any) -> Usage | None:
+    """The sum of the usage of all responses that have ended."""
     return _summed(usage for response in _ended_responses(session) if (usage := read_usage(response)))
 
 
 def socket_cost(session: Any) -> Cost | None:
-    """LiteLLM's price of the session, calculated as LiteLLM does for its log.
+    """Let LiteLLM calculate the cost of the session, in the way in which LiteLLM does it for its log.
 
-    If all responses have the same service tier, the prices of that tier are used.
+    If all responses have the same service tier, the prices of that tier are used; otherwise, of the default tier.
     """
     calculator = sys.modules.get("litellm.cost_calculator")
     processor = getattr(calculator, "ResponsesWebSocketTokenUsageProcessor", None)
@@ -163,14 +167,16 @@ RESPONSES_SOCKET = ApiFormat(
     usage=socket_usage,
     cost=socket_cost,
 )
-"""If the provider has no WebSocket API, LiteLLM makes a separate call for each response, which has its own span."""
+"""A session of the Responses API. If the provider has no WebSocket API, LiteLLM makes a call for each response, which
+has its own span.
+"""
 
 
-# --- requests that admit an application's own client to a session ---------------------------------------------
+# --- HTTP requests for a secret or a connection, with which a client opens a realtime session -----------------
 
 
 def admission_request(parameters: Parameters) -> Request:
-    """Read the request. The model is a parameter, or a part of the session."""
+    """Read a request for a secret, or for a connection. The model is a parameter, or is in the session's settings."""
     session = fields_of(parameters.get("session"))
     transcription = fields_of(field(parameters.get("transcription_session"), "input_audio_transcription"))
     model = session.get("model") or parameters.get("model") or transcription.get("model")
@@ -182,7 +188,7 @@ def admission_request(parameters: Parameters) -> Request:
 
 
 def admission_response(result: Any) -> Response:
-    """Read the session's id and model only, because the response also has the secret that admits the client."""
+    """Read the id and the model of the session. Nothing else is read, because the response has the client's secret."""
     response = fields_of(_parsed(result))
     session = fields_of(response.get("session")) or response
     transcription = fields_of(session.get("input_audio_transcription"))
@@ -194,7 +200,7 @@ def admission_response(result: Any) -> Response:
 
 
 def _parsed(result: Any) -> Any:
-    """The JSON in the body of a response; `None` if there is none, or if the body is too long."""
+    """The JSON in the body of an HTTP response; `None` if the body is not JSON, or is too long."""
     content = field(result, "_content")
     if not isinstance(content, bytes) or len(content) > _MAX_ADMISSION_BYTES:
         return None
@@ -205,7 +211,7 @@ def _parsed(result: Any) -> Any:
 
 
 def connection_response(result: Any) -> Response:
-    """Read the response that describes the connection. The last part of its URL is the provider's id of the call."""
+    """Read the response to a request for a connection. The last part of its `location` is the provider's id of it."""
     location = field(result, "headers")
     path = location.get("location") if isinstance(location, Mapping) else None
     return replace(http_response(result), id=identifier(path.rpartition("/")[2]) if isinstance(path, str) else None)
@@ -216,7 +222,7 @@ CONNECTION = replace(ADMISSION, response=connection_response)
 
 
 def _summed(parts: Iterable[Usage]) -> Usage | None:
-    """The sum of the usages of a session; `None` if there are none."""
+    """Add the usage of several responses; `None` if there are none."""
     sums: dict[str, Any] = {}
     for usage in parts:
         for name, value in vars(usage).items():

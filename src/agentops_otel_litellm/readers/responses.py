@@ -1,8 +1,8 @@
-"""The Responses API. Its input and output are lists of items, and its streams consist of named events.
+"""OpenAI's Responses API. Input and output are lists of items, and streams consist of events with names.
 
-Responses are LiteLLM's `ResponsesAPIResponse`. If a provider has no Responses API, LiteLLM translates the request to a
-chat. `realtime.py` reads sessions, in which several responses are sent over a WebSocket. Format:
-https://platform.openai.com/docs/api-reference/responses.
+Responses are LiteLLM's `ResponsesAPIResponse`. If a provider has no Responses API, LiteLLM sends a chat, and translates
+the response to this format. `realtime.py` reads the API's sessions over a WebSocket, which have several responses.
+Format: https://platform.openai.com/docs/api-reference/responses.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _STORED = rows_for(Request, {"response_id": ("response_id", identifier)})
 
 
 def responses_request(parameters: Parameters) -> Request:
-    """Read a request. The instructions count as a system message, as in a chat."""
+    """Read a request. The parameter `instructions` is counted as a system message, as in a chat."""
     items, instructions = parameters.get("input"), parameters.get("instructions")
     messages: list[Mapping[str, Any]] = [{"role": "system", "content": instructions}] if has_value(instructions) else []
     if isinstance(items, str):
@@ -94,7 +94,7 @@ def responses_request(parameters: Parameters) -> Request:
 
 
 def _message(item: Any) -> Mapping[str, Any]:
-    """The item as a message of a chat: the output of a tool as a message of the tool, a message as it is."""
+    """Convert an item of the input to a chat message. The output of a tool becomes a message with the role `tool`."""
     if isinstance(item, str):
         return {"role": "user", "content": item}
     known = fields_of(item)
@@ -105,7 +105,7 @@ def _message(item: Any) -> Mapping[str, Any]:
 
 
 def stored_request(parameters: Parameters) -> Request:
-    """Read a request that concerns a response which the provider has stored."""
+    """Read a request to get, cancel or delete a response that the provider has stored, or to list its input items."""
     return Request(**read_fields(parameters, _STORED))
 
 
@@ -135,8 +135,8 @@ _INCOMPLETE_REASONS: Mapping[str, str] = {
     "max_tokens": "length",
     "content_filter": "content_filter",
 }
-"""The reason of an incomplete response → the finish reason of a chat. Only incomplete responses have a reason."""
-# Output items by which the model calls a tool of the application. The provider runs the other tools itself.
+"""The reason of an incomplete response → the finish reason that a chat would have. Other responses have no reason."""
+# Types of output items that call a tool of the application. The other tools are the provider's, which also runs them.
 _CALLS = frozenset({"function_call", "custom_tool_call"})
 
 
@@ -154,13 +154,13 @@ def responses_response(result: Any) -> Response:
 
 
 def stored_response(result: Any) -> Response:
-    """Read the result of such a request: a response, a list of its input items, or the confirmation of a deletion."""
+    """Read the result for a stored response: that response, a list of its input items, or whether it was deleted."""
     known = fields_of(result)
     return responses_response(result) if "output" in known else Response(**read_fields(known, _STORED_RESULT))
 
 
 def _output(items: Any) -> tuple[int | None, int | None]:
-    """The number of characters of text, and of calls of the application's tools."""
+    """The number of characters of text, and the number of calls of the application's tools, in the output."""
     if not is_collection(items):
         return None, None
     length = tool_call_count = 0
@@ -175,7 +175,7 @@ def _output(items: Any) -> tuple[int | None, int | None]:
 
 
 def _finish_reasons(response: Mapping[str, Any], tool_call_count: int | None) -> tuple[str] | None:
-    """The finish reason in a chat's terms; `None` if the response has not ended."""
+    """The finish reason that a chat would have; `None` if the response has failed or not ended."""
     status = text(response.get("status"))
     if status == "completed":
         return ("tool_calls",) if tool_call_count else ("stop",)
@@ -189,7 +189,7 @@ def _finish_reasons(response: Mapping[str, Any], tool_call_count: int | None) ->
 
 
 LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
-"""The types of the events that have the complete response."""
+"""Types of the event that ends a stream and has the complete response."""
 _CONTENT_DELTAS: Mapping[str, PartType] = {
     "response.output_text.delta": "text",
     "response.refusal.delta": "refusal",
@@ -200,9 +200,8 @@ _TOOL_CALL_DELTAS = frozenset({"response.function_call_arguments.delta", "respon
 
 
 class ResponsesChunks(EventChunks):
-    """Accumulates the events of a stream.
-
-    The last event has the complete response. Before it is received, the response is assembled from the other events.
+    """Accumulates the events of a stream. The last event has the complete response. If it was not received, the
+    response is assembled from the other events.
     """
 
     __slots__ = (
@@ -226,7 +225,7 @@ class ResponsesChunks(EventChunks):
         self._length = 0
         self._tool_call_count = 0
         self._final_messages: tuple[Message, ...] | None = None
-        """The messages in the last event, if it was received."""
+        """The messages in the last event; `None` until it is received."""
 
     def _count(self, event: Mapping[str, Any], received_at: float) -> None:
         kind = text(event.get("type")) or ""
@@ -258,11 +257,12 @@ class ResponsesChunks(EventChunks):
             self._final_messages = _response_content(event.get("response"))
 
     def _read_response_of(self, event: Mapping[str, Any]) -> None:
+        """Read the complete response in the last event."""
         response = event.get("response")
         self._last_response, self._usage = responses_response(response), read_usage(response)
 
     def response(self) -> Response:
-        """The response: from the last event if it was received, otherwise from the events before."""
+        """The response from the last event if it is known, otherwise from the events before it."""
         self._read_last_event()
         if self._last_response is None:
             return replace(self._first_response, content_length=self._length, tool_calls_count=self._tool_call_count)
@@ -270,10 +270,10 @@ class ResponsesChunks(EventChunks):
         return replace(self._last_response, cache_hit=True) if is_hit else self._last_response
 
     def _read_last_event(self) -> None:
-        """Read the last event, which LiteLLM keeps, if the application did not receive it.
+        """Read the last event from LiteLLM's stream if the application has not received this event.
 
-        The application may not have received it: for a failed response, LiteLLM raises an exception instead, and if
-        LiteLLM continues a response by a further request, it may omit the last event of the first response.
+        LiteLLM keeps the event in `completed_response`. It does not pass it on if the response has failed: it raises an
+        exception instead. It may also omit it if it continues the response with a further request.
         """
         if self._last_response is None:
             last = fields_of(getattr(self.stream, "completed_response", None))
@@ -281,7 +281,8 @@ class ResponsesChunks(EventChunks):
                 self._read_response_of(last)
 
     def usage(self) -> Usage | None:
-        """The provider's usage. If LiteLLM has translated a chat stream, the last event may have an estimate."""
+        """The usage that the provider counted; `None` if it is unknown."""
+        # If LiteLLM translates a chat stream, the last event may have LiteLLM's estimate, so the chat's usage is read.
         self._read_last_event()
         chat = getattr(self.stream, "litellm_custom_stream_wrapper", None)
         return self._usage if chat is None or self._usage is None else reported_usage(chat)
@@ -309,7 +310,7 @@ def _request_content(parameters: Parameters) -> Content:
 
 
 def _item_message(value: Any) -> Message:
-    """Read an item of the input as a message of a chat."""
+    """Convert an item of the input to a message."""
     if isinstance(value, str):
         return Message(role="user", parts=text_parts(value))
     item = fields_of(value)
@@ -333,14 +334,14 @@ def _part(value: Any) -> Part:
 
 
 def _file(part: Mapping[str, Any], modality: Any) -> Part:
-    """Read a file or an image: its data or URL if the part has one, otherwise the id of the stored file."""
+    """Read a file: by its data or URL if the part has one, otherwise by its id, if the provider has stored the file."""
     data = part.get("file_data") or part.get("file_url")
     known = text(part.get("file_id"))
     return media(modality, data) if data else Part(type="file", modality=modality, file_id=known or "")
 
 
 def _tool_output(output: Any) -> Any:
-    """The output of a tool; a list of text parts as one text."""
+    """The output of a tool. If it is a list that has only parts with text, the texts are joined."""
     if not is_collection(output):
         return output
     texts = [field(part, "text") for part in output]
@@ -360,7 +361,7 @@ def _tool(value: Any) -> Tool:
 
 
 def _response_content(result: Any) -> tuple[Message, ...] | None:
-    """All items of the output as one message; `None` for other results, such as the confirmation of a deletion."""
+    """Read all items of the output as one message; `None` for a result without output, such as of a deletion."""
     response = fields_of(result)
     if "output" not in response:
         return None
@@ -370,7 +371,9 @@ def _response_content(result: Any) -> tuple[Message, ...] | None:
 
 
 def _content_finish_reason(response: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> str | None:
-    """The finish reason of the message, in a chat's terms. Unlike `_finish_reasons`, it needs no known status."""
+    """The finish reason of the message, as a chat would have it. Unlike in `_finish_reasons`, a response with a reason
+    need not have the status `incomplete`.
+    """
     status = text(response.get("status"))
     if status == "completed":
         calls = any(text(item.get("type")) in _CALLS for item in items)
@@ -379,7 +382,7 @@ def _content_finish_reason(response: Mapping[str, Any], items: Sequence[Mapping[
     return None if reason is None else _INCOMPLETE_REASONS.get(reason, reason)
 
 
-# Type of an item that calls a tool → its field with the arguments, which differs for the provider's own tools.
+# Type of an item that calls a tool → the item's field that has the arguments.
 _ARGUMENTS = {
     "function_call": "arguments",
     "custom_tool_call": "input",
@@ -393,7 +396,7 @@ _ARGUMENTS = {
 
 
 def _item_parts(item: Mapping[str, Any]) -> Iterator[Part]:
-    """The parts of an item of the model's output: text, reasoning, images and tool calls."""
+    """Read an item of the model's output: a message, reasoning, an image or a tool call."""
     kind = text(item.get("type")) or ""
     if kind == "message":
         yield from _content(item.get("content"))
@@ -424,4 +427,4 @@ STORED_RESPONSE = ApiFormat(
     cost=no_cost,
     content=ContentReaders(request=lambda _parameters: Content(), response=_response_content),
 )
-"""The request only has the id of a stored response, whose usage and cost were recorded when it was created."""
+"""An operation on a stored response. Its usage and cost were recorded by the call that created the response."""

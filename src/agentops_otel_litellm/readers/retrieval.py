@@ -1,7 +1,7 @@
 """Reranking, searching, reading documents (OCR), and adding documents to vector stores.
 
-Queries, documents and results are counted and measured; they are copied only if content is captured. Responses are
-LiteLLM's `RerankResponse`, `SearchResponse`, `VectorStoreSearchResponse` and `OCRResponse`.
+The numbers and lengths of queries, documents and results are read. Their texts are copied only if content is captured.
+Responses are LiteLLM's `RerankResponse`, `SearchResponse`, `VectorStoreSearchResponse` and `OCRResponse`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def rerank_request(parameters: Parameters) -> Request:
 
 
 def _query_fields(parameter: Any) -> dict[str, Any]:
-    """The fields of a `Request` with the number of queries, and with the number of their characters."""
+    """The fields of a `Request` that describe the query or queries: their number, and their number of characters."""
     queries = texts(parameter)
     return {} if queries is None else {"queries_count": len(queries), "query_length": sum(map(len, queries))}
 
@@ -85,7 +85,7 @@ def rerank_response(result: Any) -> Response:
 
 
 def rerank_usage(result: Any) -> Usage | None:
-    """Read the usage. Some providers send only a total, which consists of input tokens."""
+    """Read the usage of a reranking. If the provider sends only a total, that is the input."""
     meta = _meta(result)
     counted, billed = fields_of(meta.get("tokens")), fields_of(meta.get("billed_units"))
     total = tokens(billed.get("total_tokens"))
@@ -95,7 +95,7 @@ def rerank_usage(result: Any) -> Usage | None:
 
 
 def _meta(result: Any) -> Mapping[str, Any]:
-    """The counts that the provider reported. Hugging Face's server reports none, so LiteLLM's estimates are ignored."""
+    """The response's `meta`, which has the provider's counts. Empty for Hugging Face: there, LiteLLM estimates them."""
     model = text(field(getattr(result, "_hidden_params", None), "litellm_model_name")) or ""
     return NO_FIELDS if model.startswith("huggingface/") else fields_of(field(result, "meta"))
 
@@ -108,14 +108,14 @@ def _rerank_content(parameters: Parameters) -> Content:
 
 
 def _document(value: Any) -> Json:
-    """A document: a text, or an object, which may have the text as a field."""
+    """The content of a document that is a text, or an object: the object's field `text`, or else the object as JSON."""
     if isinstance(value, str):
         return text(value)
     return text(field(value, "text")) or plain(value)
 
 
 def _ranked_documents(result: Any) -> tuple[Document, ...]:
-    """The ranked documents of a reranking's response."""
+    """Read the ranked documents in the response of a reranking."""
     return tuple(
         Document(
             index=integer(each.get("index")),
@@ -155,7 +155,7 @@ _RESULTS = rows_for(
 
 
 def search_target(parameters: Parameters, logging: Any) -> Target:
-    """The target without a model: LiteLLM sets the name under which it looks up the price of the search."""
+    """Read the target without its model, because that is a name that LiteLLM uses to look up the price of a search."""
     target = read_target(parameters, logging)
     return replace(target, provider=target.provider or keyword(parameters.get("search_provider")), model=None)
 
@@ -174,14 +174,14 @@ def _search_content(parameters: Parameters) -> Content:
 
 
 def _search_results(result: Any) -> tuple[Document, ...]:
-    """The results of a search, in the web or in a vector store."""
+    """Read the results of a search of the web (`results`) or of a vector store (`data`)."""
     return tuple(
         map(_search_result, map(fields_of, elements(field(result, "results")) or elements(field(result, "data"))))
     )
 
 
 def _search_result(found: Mapping[str, Any]) -> Document:
-    """Read one result of a search."""
+    """Read one result of a search. Its text is `snippet` for the web, and the pieces in `content` for a store."""
     pieces = found.get("content")
     stored = "".join(text(field(piece, "text")) or "" for piece in pieces) if is_collection(pieces) else None
     return Document(
@@ -210,7 +210,7 @@ _DOCUMENT_KINDS = frozenset({"document_url", "image_url", "file"})
 
 
 def ocr_request(parameters: Parameters) -> Request:
-    """Read the request of an OCR. The document itself is not read."""
+    """Read the request of an OCR: the kind of the document, and the number of pages that are requested."""
     kind = text(field(parameters.get("document"), "type"))
     return Request(
         model=model_name(parameters.get("model")),
@@ -233,7 +233,7 @@ def ocr_response(result: Any) -> Response:
 
 
 def _ocr_content(parameters: Parameters) -> Content:
-    """The document whose text is to be recognised, as a message of the user."""
+    """Read the document whose text is to be recognised, as a message of the user."""
     document = fields_of(parameters.get("document"))
     kind = document.get("type")
     if kind == "file":
@@ -247,7 +247,7 @@ def _ocr_content(parameters: Parameters) -> Content:
 
 
 def _ocr_messages(result: Any) -> tuple[Message, ...]:
-    """One message, with a part for each page."""
+    """Read the recognised text as one message, with a part for each page."""
     pages = elements(field(result, "pages"))
     return (
         Message(role="assistant", parts=tuple(part for page in pages for part in text_parts(field(page, "markdown")))),
@@ -262,22 +262,22 @@ OCR = ApiFormat(
 )
 
 
-# --- the content of vector stores -----------------------------------------------------------------------------
+# --- files in vector stores, and RAG --------------------------------------------------------------------------
 
 
 def stored_content_response(result: Any) -> Response:
-    """Read the parts of a file in a vector store."""
+    """Read the number and length of the parts into which a vector store has split a file."""
     parts = field(result, "content")
     return Response(results_count=count(parts), content_length=None if parts is None else measure([parts])[0])
 
 
 def _store(parameters: Parameters) -> Mapping[str, Any]:
-    """The vector store to which documents are added."""
+    """The parameters of the vector store to which an ingestion adds documents."""
     return fields_of(field(parameters.get("ingest_options"), "vector_store"))
 
 
 def ingestion_target(parameters: Parameters, logging: Any) -> Target:
-    """The target; the provider is OpenAI, LiteLLM's default, if the request names none."""
+    """Read the target of an ingestion. If the request names no provider, it is OpenAI, LiteLLM's default."""
     target, store = read_target(parameters, logging), _store(parameters)
     return replace(target, provider=target.provider or keyword(store.get("custom_llm_provider", "openai")))
 
@@ -288,8 +288,8 @@ def ingestion_request(parameters: Parameters) -> Request:
 
 STORED_CONTENT = ApiFormat(request=job_request, response=stored_content_response, usage=no_usage, cost=no_cost)
 RAG_QUERY = ApiFormat(request=default_request, response=no_response, usage=no_usage, cost=no_cost, stream_cost=no_cost)
-"""The search, the reranking and the chat of a RAG query are calls with spans of their own, which have the usage."""
+"""A RAG query. Its search, reranking and chat are calls with their own spans, which have the usage."""
 INGESTION = ApiFormat(
     target=ingestion_target, request=ingestion_request, response=job_response, usage=no_usage, cost=no_cost
 )
-"""The OCR, the embeddings and the uploads of an ingestion are calls with spans of their own as well."""
+"""An ingestion of documents for RAG. Its OCR, embeddings and uploads are calls with their own spans."""

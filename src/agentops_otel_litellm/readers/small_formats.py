@@ -46,13 +46,13 @@ from agentops_otel_litellm.records import Content, Message
 
 
 def moderation_target(parameters: Parameters, logging: Any) -> Target:
-    """The target. The default provider is OpenAI, because LiteLLM sends all moderations with OpenAI's client."""
+    """Read the target. Without a provider, it is OpenAI, because LiteLLM sends all moderations with OpenAI's client."""
     target = read_target(parameters, logging)
     return target if target.provider is not None else replace(target, provider="openai")
 
 
 def moderation_request(parameters: Parameters) -> Request:
-    """Read a request: a text, several texts, or the parts of a single input with images."""
+    """Read a request. Its input is a text, a list of texts, or a list of parts (with a type), which are one input."""
     request, parameter = default_request(parameters), parameters.get("input")
     if parameter is None:
         return request
@@ -81,7 +81,9 @@ def moderation_response(result: Any) -> Response:
 
 
 def _flagged(judged: Mapping[str, Any]) -> list[str]:
-    """The flagged categories, with underscores: LiteLLM may list both `self-harm/intent` and `self_harm_intent`."""
+    """The flagged categories of one input, such as `self_harm_intent`. A name may occur twice, because LiteLLM may list
+    the same category as `self-harm/intent` as well.
+    """
     categories = fields_of(judged.get("categories"))
     names = [
         keyword(str(name).replace("-", "_").replace("/", "_"))
@@ -92,7 +94,7 @@ def _flagged(judged: Mapping[str, Any]) -> list[str]:
 
 
 def _moderation_content(parameters: Parameters) -> Content:
-    """Each input is a message. An input with images is a list of parts, which are one message."""
+    """Read the input. Each text becomes a message; a list of parts becomes a single message."""
     value = parameters.get("input")
     inputs = elements(value) if is_collection(value) else (value,)
     if inputs and all(field(each, "type") is not None for each in inputs):
@@ -109,7 +111,7 @@ MODERATION = ApiFormat(
 )
 
 
-# --- decisions: questions about a text, answered with probabilities, in OpenAI's or System One's API format ---
+# --- decisions: questions about a text, with probabilities as answers; OpenAI's and System One's API formats --
 
 
 _MEDIA = (("images", "image"), ("assets", "image"), ("audio", "audio"), ("videos", "video"))
@@ -123,7 +125,7 @@ _DECISION_CACHE = rows_for(
 
 
 def decisions_request(parameters: Parameters) -> Request:
-    """Read a request. The text is OpenAI's `input` or System One's `state`; if that is JSON, its length is unknown."""
+    """Read a request. The text is OpenAI's parameter `input` or System One's `state`."""
     length, kinds = _measured_input(
         parameters.get("input") if has_value(parameters.get("input")) else parameters.get("state")
     )
@@ -138,7 +140,9 @@ def decisions_request(parameters: Parameters) -> Request:
 
 
 def _measured_input(text_or_messages: Any) -> tuple[int | None, set[str]]:
-    """The number of characters, `None` if it is unknown, and the modalities."""
+    """The number of characters, and the modalities. The number is `None` if the input is neither a text nor messages,
+    but JSON.
+    """
     if isinstance(text_or_messages, str):
         return len(text_or_messages), {"text"}
     if not is_collection(text_or_messages):
@@ -151,7 +155,7 @@ def _measured_input(text_or_messages: Any) -> tuple[int | None, set[str]]:
 
 
 def _entries_count(value: Any) -> int | None:
-    """The number of questions or answers, which are a list in OpenAI's format and an object in System One's."""
+    """The number of questions or answers: a list in OpenAI's format, an object in System One's."""
     return len(value) if isinstance(value, dict) else count(value)
 
 
@@ -160,10 +164,11 @@ def decisions_response(result: Any) -> Response:
 
 
 def decisions_usage(result: Any) -> Usage | None:
-    """Read the usage. System One reports cached tokens beside the other counts; LiteLLM sets 0 for missing counts."""
+    """Read the usage. Counts of 0 are omitted, except input and output, because LiteLLM sets 0 for missing counts."""
     usage = read_usage(result)
     if usage is None:
         return None
+    # System One reports cached tokens in `usage` itself, not in its `prompt_tokens_details`.
     counts = {**vars(usage), **read_fields(fields_of(field(result, "usage")), _DECISION_CACHE)}
     return Usage(**{name: count for name, count in counts.items() if count or name in {"input", "output"}})
 
@@ -171,7 +176,7 @@ def decisions_usage(result: Any) -> Usage | None:
 DECISIONS = ApiFormat(request=decisions_request, response=decisions_response, usage=decisions_usage)
 
 
-# --- Google's Interactions API: interactions with a model or an agent, which the provider stores, and agents ---
+# --- Google's Interactions API: stored interactions with a model or an agent, and the agents themselves -------
 
 
 _DELETION = rows_for(Response, {"success": ("deleted", boolean)})
@@ -196,7 +201,7 @@ _INTERACTION_COUNTS = rows_for(
 
 
 def interaction_request(parameters: Parameters) -> Request:
-    """Read a request to a model or an agent."""
+    """Read the request of an interaction with a model or an agent."""
     value = parameters.get("input")
     return Request(
         model=model_name(parameters.get("model")),
@@ -214,7 +219,7 @@ def interaction_usage(result: Any) -> Usage | None:
 
 
 class InteractionChunks(EventChunks):
-    """Accumulates the events of a stream: fragments of text, and the interaction with its current state."""
+    """Accumulates the events of a stream: the length of the text, and the latest state of the interaction."""
 
     __slots__ = ("_interaction", "_length")
 
@@ -243,7 +248,7 @@ def interaction_deleted(result: Any) -> Response:
 
 
 def agent_target(parameters: Parameters, logging: Any) -> Target:
-    """The target without a model: LiteLLM sets the agent's name as the model."""
+    """Read the target without its model, because LiteLLM sets the agent's name as the model."""
     return replace(read_target(parameters, logging), model=None)
 
 
@@ -262,7 +267,7 @@ DELETED_INTERACTION = ApiFormat(request=job_request, response=interaction_delete
 AGENT = ApiFormat(target=agent_target, request=agent_request, response=agent_response, usage=no_usage, cost=no_cost)
 
 
-# --- sandboxes, which run code that a model wrote: sizes of code and output are read, not their content -------
+# --- sandboxes, which run code that a model wrote; only the lengths of code and output are read ---------------
 
 
 _SANDBOX_REQUEST = rows_for(
@@ -284,7 +289,7 @@ _SANDBOX_RESPONSE = rows_for(
 
 
 def sandbox_target(parameters: Parameters, logging: Any) -> Target:
-    """The target without a model: LiteLLM sets the name of the operation as the model."""
+    """Read the target without its model, because LiteLLM sets the name of the operation as the model."""
     target = read_target(parameters, logging)
     return replace(target, provider=target.provider or keyword(parameters.get("provider")), model=None)
 
@@ -294,14 +299,14 @@ def sandbox_request(parameters: Parameters) -> Request:
 
 
 def sandbox_response(result: Any) -> Response:
-    """Read a sandbox, or whether it was deleted."""
+    """Read a sandbox, or, for a deletion, whether it was deleted."""
     if isinstance(result, bool):
         return Response(deleted=result)
     return Response(**read_fields(fields_of(result), _SANDBOX_RESPONSE))
 
 
 def code_response(result: Any) -> Response:
-    """Read the result of the code, which has an error or none, and no exit code."""
+    """Read the result of the code. There is no exit code: the code has failed if the result has an `error`."""
     response = fields_of(result)
     return Response(
         code_failed=response["error"] is not None if "error" in response else None,
@@ -315,11 +320,11 @@ SANDBOX = ApiFormat(
 CODE = replace(SANDBOX, response=code_response)
 
 
-# --- counts of tokens before a request, which are not usage, because no model has processed the tokens --------
+# --- counting the tokens of a request before it is sent; no model processes the tokens, so they are no usage --
 
 
 def counting_request(parameters: Parameters) -> Request:
-    """Read a request to count tokens. The system prompt counts as a system message, as in a chat."""
+    """Read a request to count tokens. The parameter `system` is counted as a message, as in a chat."""
     input_messages, system = parameters.get("messages"), parameters.get("system")
     messages: list[Mapping[str, Any]] = [{"role": "system", "content": system}] if has_value(system) else []
     messages += map(fields_of, elements(input_messages))
@@ -331,7 +336,7 @@ def counting_request(parameters: Parameters) -> Request:
 
 
 def counting_response(result: Any) -> Response:
-    """Read the count. If the provider does not count, LiteLLM does; only the tokenizer's name shows that."""
+    """Read the count. The name of the tokenizer shows whether the provider has counted, or LiteLLM."""
     response = fields_of(result)
     return Response(
         model=model_name(response.get("model_used")),

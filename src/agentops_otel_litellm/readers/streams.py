@@ -1,6 +1,6 @@
-"""How LiteLLM's streams are recognised, and the base classes of the accumulators of their chunks. No chunk is kept.
+"""Recognises LiteLLM's streams, and has the base classes of the accumulators, which read each chunk and keep none.
 
-The accumulator for an API format, a subclass of `Chunks`, is in the file of that API format.
+Each API format with streams has an accumulator, a subclass of `Chunks`, in the file of that API format.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from agentops_otel_litellm.records import Message
 
 
 class LiteLLMStream(Protocol):
-    """Methods of LiteLLM's streams; each class has some of these."""
+    """A stream as LiteLLM returns it. Each of LiteLLM's classes has only some of these methods."""
 
     def __iter__(self) -> object: ...
     def __aiter__(self) -> object: ...
@@ -32,11 +32,11 @@ class LiteLLMStream(Protocol):
 
 
 def is_stream(result: Any) -> TypeGuard[LiteLLMStream]:
-    """Whether a result is a stream: an iterator. Complete responses may be iterable, but are not iterators.
-
-    Mocks have `__anext__`, but are not streams: an application's tests may use them instead of any result.
+    """Whether a result is a stream: an iterator or an asynchronous iterator. A complete response is neither, although
+    it may be iterable. A mock is not a stream either: it has `__anext__`, whatever result an application's test
+    replaces by it.
     """
-    kind = type(result)  # the abstract base classes of iterators take 10 µs for this check
+    kind = type(result)  # `isinstance(result, Iterator)` would take 10 µs
     return (hasattr(kind, "__next__") or hasattr(kind, "__anext__")) and not _is_mock(kind)
 
 
@@ -45,36 +45,35 @@ def _is_mock(kind: type) -> bool:
 
 
 def is_stream_manager(result: Any) -> TypeGuard[LiteLLMStream]:
-    """Whether a result is OpenAI's manager of an assistant's streamed run, which sends no request before it is
-    entered.
+    """Whether a result is the context manager that OpenAI returns for an assistant's streamed run. It sends the request
+    when the application enters it.
     """
     return type(result).__name__ in {"AssistantStreamManager", "AsyncAssistantStreamManager"}
 
 
 class Chunks:
-    """Accumulates the chunks of one stream: counts, and message content if it is captured.
+    """Accumulates the facts in the chunks of one stream, and the message content if it is captured.
 
-    This base class reads nothing, so only the number and the times of the chunks are known. It is used for API formats
-    that no subclass reads.
+    This base class reads nothing from the chunks. It is used for API formats that have no subclass.
     """
 
     __slots__ = ("_draft", "failure", "first_token")
 
     _reads_content: ClassVar[bool] = False
-    """Whether the class reads message content."""
+    """Whether the class can read message content, which it does if `captures_content` is true."""
 
     def __init__(self, _stream: Any, *, captures_content: bool = False) -> None:
         self._draft = Draft() if captures_content and self._reads_content else None
-        """The messages in progress; `None` if no content is captured."""
+        """The messages as far as they were received; `None` if no content is captured."""
         self.failure: Failure | None = None
-        """The failure that the provider reported in the stream, if LiteLLM ends such a stream normally."""
+        """The failure that the provider reported in a chunk, if LiteLLM raises no exception for it."""
         self.first_token: float | None = None
-        """When the first chunk with output (text, reasoning or a tool call) was received."""
+        """When the first chunk with output (text, reasoning or a tool call) was received: a `received_at` of `add`."""
 
     def add(self, _chunk: Any, _received_at: float, /) -> None:
-        """Add a chunk that was received at that time. It is called before the stream returns the next chunk.
+        """Read a chunk, when it is received. `_received_at` is a time of the monotonic clock, in seconds.
 
-        If the counts of a chunk cannot be read, its content is read all the same, and the other way round.
+        If the facts in a chunk cannot be read, its content is still read, and the other way round.
         """
 
     def response(self) -> Response:
@@ -82,7 +81,7 @@ class Chunks:
         return Response()
 
     def usage(self) -> Usage | None:
-        """The provider's usage, if it was received."""
+        """The usage that the provider counted; `None` if it was not received."""
         return None
 
     def messages(self) -> tuple[Message, ...] | None:
@@ -95,14 +94,16 @@ class Chunks:
         return None
 
     def release(self) -> None:
-        """Release LiteLLM's stream, which nobody can read any more, but keep the attributes that are read at the end.
+        """Drop the reference to LiteLLM's stream, but keep the attributes that `response` and `usage` read.
 
-        A finalizer calls this, so it must not wait for a lock.
+        A finalizer calls this when the application has dropped the stream, so it must not wait for a lock.
         """
 
 
 class EventChunks(Chunks):
-    """Accumulates a stream of events. A subclass reads the counts and the content of an event in two methods."""
+    """Accumulates a stream of events. A subclass reads an event in two methods: `_count` reads everything but message
+    content, `_add_content` reads the message content.
+    """
 
     __slots__ = ()
 
@@ -110,24 +111,24 @@ class EventChunks(Chunks):
         for event in self._events_of(chunk):
             try:
                 self._count(event, received_at)
-            except Exception as fault:  # noqa: BLE001 - as in a guard, which costs more
+            except Exception as fault:  # noqa: BLE001 - must not reach the application
                 log_fault("reading a chunk", fault)
             if self._draft is not None:
                 try:
                     self._add_content(event, self._draft)
-                except Exception as fault:  # noqa: BLE001 - as in a guard
+                except Exception as fault:  # noqa: BLE001 - must not reach the application
                     log_fault("reading the content of a chunk", fault)
 
     def _events_of(self, chunk: Any) -> Iterable[Mapping[str, Any]]:
-        """The events in a chunk: one, if LiteLLM's chunks are events."""
+        """The events in a chunk. Here, a chunk is one event; a subclass for a stream of bytes parses the bytes."""
         return (fields_of(chunk),)
 
     def _count(self, event: Mapping[str, Any], received_at: float) -> None:
-        """Read everything of an event that is not content."""
+        """Read everything in an event except message content."""
         raise NotImplementedError
 
     def _add_content(self, event: Mapping[str, Any], draft: Draft) -> None:
-        """Add the content of an event to the messages, if the class reads content and content is captured."""
+        """Add the message content in an event to `draft`. It is called only if content is captured."""
 
 
 def is_chunks(value: Any) -> TypeGuard[Chunks]:
@@ -136,27 +137,27 @@ def is_chunks(value: Any) -> TypeGuard[Chunks]:
 
 
 def copy_attributes(stream: Any, *names: str) -> Any:
-    """Return an object with those of the named attributes that the stream has; `None` for no stream."""
+    """Return an object with copies of the named attributes, as far as the stream has them. `None` if it is `None`."""
     if stream is None:
         return None
     return SimpleNamespace(**{name: getattr(stream, name) for name in names if hasattr(stream, name)})
 
 
 def translated_chat(stream: Any) -> Any:
-    """The object that has the chunks of the chat stream which LiteLLM translates into `stream`; `None` if there is
-    none.
-
-    That object is `stream` itself, or a variable of `stream` if that is a generator that has not ended.
+    """Return the chat stream that LiteLLM translates into `stream`, a stream of a different API format. Its attribute
+    `chunks` has the provider's chunks. `None` if LiteLLM returns the provider's stream untranslated.
     """
     if isinstance(getattr(stream, "chunks", None), list):
         return stream
+    # If `stream` is a generator, the translator is its variable `self`, and has the chat stream.
     frame = frame_of(stream)
     chat = getattr(frame.f_locals.get("self"), "completion_stream", None) if frame is not None else None
     return chat if isinstance(getattr(chat, "chunks", None), list) else None
 
 
 def frame_of(generator: Any) -> FrameType | None:
-    """The frame of a generator that has not ended. Objects of other types can have any attributes, as mocks do."""
+    """The frame of a generator, synchronous or asynchronous; `None` if it has ended, or is not a generator."""
+    # The type is checked because other objects, such as mocks, can have an attribute of the same name.
     if isinstance(generator, GeneratorType):
         return generator.gi_frame
     return generator.ag_frame if isinstance(generator, AsyncGeneratorType) else None
@@ -169,17 +170,19 @@ _decode = JSONDecoder().raw_decode  # decodes from an index, without copying
 
 
 class ServerSentEvents:
-    """Parses a stream of bytes, and returns each message when it is complete. A message is JSON on one line."""
+    """Parses a stream of server-sent events, which arrives in pieces of any size. The data of each event is one line of
+    JSON, called a message here.
+    """
 
     __slots__ = ("_incomplete_line",)
 
     def __init__(self) -> None:
         self._incomplete_line: list[bytes] = []
-        """The pieces of an incomplete line."""
+        """The pieces of the line whose end was not received yet."""
 
     def messages(self, piece: Any) -> Sequence[Mapping[str, Any]]:
-        """The messages that a piece completes. Some of LiteLLM's streams return parsed messages instead of bytes."""
-        if isinstance(piece, Mapping):
+        """Return the messages that are complete with this piece."""
+        if isinstance(piece, Mapping):  # some of LiteLLM's streams return parsed messages instead of bytes
             return (piece,)
         if isinstance(piece, str):
             piece = piece.encode()
@@ -195,13 +198,13 @@ class ServerSentEvents:
 
 
 def _messages(lines: str) -> Sequence[Mapping[str, Any]]:
-    """The JSON objects in complete lines, each of which begins with `data:`."""
+    """The JSON objects in complete lines. Lines without `data:`, such as `event: …`, are skipped."""
     messages = []
     position = lines.find("data:")
     while position >= 0:
         position += 6 if lines.startswith(" ", position + 5) else 5
         if lines.startswith("{", position):
-            with suppress(ValueError, RecursionError):  # not JSON: the other events are read nevertheless
+            with suppress(ValueError, RecursionError):  # not JSON: the other messages are still read
                 message, position = _decode(lines, position)
                 messages.append(message)
         position = lines.find("data:", position)

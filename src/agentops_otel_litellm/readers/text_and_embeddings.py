@@ -1,7 +1,7 @@
 """Text completions and embeddings, whose requests have prompts or inputs instead of messages.
 
-Responses are LiteLLM's `TextCompletionResponse` and `EmbeddingResponse`. LiteLLM makes the stream of a text completion
-from a chat stream. Formats: https://platform.openai.com/docs/api-reference/completions and …/embeddings.
+Responses are LiteLLM's `TextCompletionResponse` and `EmbeddingResponse`. LiteLLM converts a chat stream to the stream
+of a text completion. Formats: https://platform.openai.com/docs/api-reference/completions and …/embeddings.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def embedding_request(parameters: Parameters) -> Request:
 
 
 def _prompts(parameter: Any) -> tuple[int | None, int | None]:
-    """The number of prompts, and the number of their characters; `None` if it is unknown.
+    """The number of prompts, and their total number of characters. Each is `None` if it is unknown.
 
     The parameter is a string, a list of strings, a list of token ids, or a list of lists of token ids.
     """
@@ -85,7 +85,7 @@ def _prompts(parameter: Any) -> tuple[int | None, int | None]:
     if not is_collection(parameter) or not parameter:
         return None, None
     if isinstance(next(iter(parameter)), int):
-        return 1, None
+        return 1, None  # the token ids of one prompt
     return len(parameter), sum(map(len, parameter)) if all(isinstance(item, str) for item in parameter) else None
 
 
@@ -108,7 +108,7 @@ def text_response(result: Any) -> Response:
 
 
 def embedding_response(result: Any) -> Response:
-    """Read the response of an embedding. The vectors are not read, except for their dimension."""
+    """Read the response of an embedding. Of the vectors, only the dimension is read."""
     response, hidden = fields_of(result), hidden_params(result)
     vector = field(next(iter(elements(response.get("data"))), None), "embedding")
     return Response(
@@ -119,32 +119,28 @@ def embedding_response(result: Any) -> Response:
 
 
 def embedding_usage(result: Any) -> Usage | None:
-    """Read the usage without output tokens, for which LiteLLM sets a 0.
-
-    `None` if the provider has not counted it. The usage of embeddings that LiteLLM has cached one by one is not the
-    provider's: each has an equal share of the tokens it was counted with, or an estimate. Usage by modality always is
-    the provider's: Gemini counts all modalities except text, and Cohere nearly always counts.
-    """
+    """Read the usage of an embedding, which has no output tokens. `None` if the provider has not counted the tokens."""
     hidden = hidden_params(result)
+    # `aembedding` caches each vector of a response separately, without a `cache_key` in the cached response. It divides
+    # the counted tokens equally among the vectors, or estimates them, so the sum is not a count of the provider.
     if cache_hit(result) and "cache_key" not in hidden:
         return None
     usage = read_usage(result)
     if usage is None:
         return None
-    if (
-        not provider_named(keyword(hidden.get("custom_llm_provider")) or "").counts_embeddings
-        and usage.input_text is None
-        and usage.input_image is None
-    ):
+    # These providers do not always count (Gemini counts no tokens of texts, for example), and LiteLLM then reports its
+    # estimate of the input. An estimate has no counts by modality, so a usage with such counts is the provider's.
+    always_counts = provider_named(keyword(hidden.get("custom_llm_provider")) or "").counts_embeddings
+    if not always_counts and usage.input_text is None and usage.input_image is None:
         return None
-    return replace(usage, output=None)
+    return replace(usage, output=None)  # LiteLLM sets 0 output tokens
 
 
 # --- stream of a text completion ------------------------------------------------------------------------------
 
 
 class TextChunks(ChatChunks):
-    """Accumulates the stream of a text completion, which LiteLLM makes from a chat stream."""
+    """Accumulates the stream of a text completion, which LiteLLM creates from a chat stream."""
 
     __slots__ = ()
 
@@ -171,7 +167,7 @@ class TextChunks(ChatChunks):
             self._read_identity(fields)
 
     def _find_chat(self) -> None:
-        """Replace the stream by the chat stream from which LiteLLM makes it, which has the usage."""
+        """Set `_stream` to the chat stream from which LiteLLM creates the stream, because only that has the usage."""
         if getattr(self._stream, "chunks", None) is None:
             self._stream = _chat_stream(self._stream)
 
@@ -184,10 +180,10 @@ class TextChunks(ChatChunks):
 
 
 def _chat_stream(stream: Any) -> Any:
-    """The chat stream from which LiteLLM makes a text completion stream.
+    """Return the chat stream from which LiteLLM creates a text completion stream.
 
-    For OpenAI, the text completion stream is a generator, and the chat stream is a variable of the suspended
-    generator. An asynchronous generator is wrapped in a second one.
+    It is the attribute `completion_stream`. For OpenAI, that attribute is a generator instead, or an asynchronous
+    generator within a second one, and the chat stream is a local variable of the (inner) generator.
     """
     inner = getattr(stream, "completion_stream", None)
     while (frame := frame_of(inner)) is not None:
@@ -199,14 +195,14 @@ def _chat_stream(stream: Any) -> Any:
 
 
 def _text_content(parameters: Parameters) -> Content:
-    """Each prompt of a text completion is a message of its own."""
+    """Read the prompts. Each becomes a message; prompts that are token ids are omitted."""
     prompt = parameters.get("prompt")
     prompts = elements(prompt) if is_collection(prompt) else (prompt,)
     return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)) or None)
 
 
 def _text_messages(result: Any) -> tuple[Message, ...]:
-    """Read a text completion: each choice is a message."""
+    """Read the choices of a text completion. Each becomes a message."""
     return tuple(
         Message(
             role="assistant",
@@ -218,7 +214,7 @@ def _text_messages(result: Any) -> tuple[Message, ...]:
 
 
 def _embedding_content(parameters: Parameters) -> Content:
-    """The input texts. Inputs that are tokens are omitted. (Texts that are images are recognised later.)"""
+    """Read the input texts. Inputs that are token ids are omitted. (The redaction recognises texts that are images.)"""
     value = parameters.get("input")
     inputs = elements(value) if is_collection(value) else (value,)
     return Content(texts=tuple(known for each in inputs if (known := text(each)) is not None) or None)

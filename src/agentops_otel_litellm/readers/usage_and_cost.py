@@ -1,11 +1,10 @@
-"""Token counts → Usage, and LiteLLM's prices → Cost.
+"""Reads the provider's token counts as `Usage`, LiteLLM's estimates as `Estimate`, and LiteLLM's prices as `Cost`.
 
-The counts have the format of OpenAI's usage, to which LiteLLM translates that of nearly all providers. The names of the
-counts are those of chats, of the Responses API, and of images, audio and realtime sessions. LiteLLM translates between
-these, in part in place. For providers that count no tokens, LiteLLM makes an estimate in the same format, which is
-separated from the counts of the provider here.
+LiteLLM converts the usage of most providers to the format of OpenAI's, whose fields have different names in chats, in
+the Responses API, and for images, audio and realtime sessions. If a provider counts no tokens, LiteLLM puts its own
+estimate into the same fields. The functions named `read_counted` and `_counted_by` remove such estimates.
 
-LiteLLM prices some results in its callbacks, after the span has ended, so their price is calculated here.
+LiteLLM prices some results in its callbacks, after the span has ended. These are priced here with LiteLLM's functions.
 """
 
 from __future__ import annotations
@@ -78,10 +77,10 @@ _INPUT_KINDS = ("input_text", "input_image", "input_audio")
 
 
 def read_usage(result: Any) -> Usage | None:
-    """Read the provider's token counts of a chat, a text completion, a response or an embedding.
+    """Read the `usage` of a chat, a text completion, a response or an embedding; `None` if it is unknown.
 
-    LiteLLM sets zeros if the provider sent no usage. So the usage is unknown if all counts are 0. If only the input is
-    0, the input is unknown, because every request has input.
+    LiteLLM sets zeros if the provider sent no usage. So if input and output are 0, the usage is unknown. If only the
+    input is 0, then only the output is known, because every request has input.
     """
     usage = fields_of(field(result, "usage"))
     counts = read_fields(usage, COUNTS)
@@ -97,7 +96,7 @@ def read_usage(result: Any) -> Usage | None:
         _remove_added_counts(counts, usage)
     if counts.get("cache_read") and "input_text" in counts:
         kinds = {name: counts.get(name) or 0 for name in _INPUT_KINDS}
-        # Gemini's counts by modality, from which LiteLLM has subtracted the cached tokens, do not add up to the input.
+        # LiteLLM has subtracted the cached tokens from Gemini's counts by modality, so these are too small.
         if sum(kinds.values()) == counts.get("input", 0) - counts["cache_read"]:
             counts = {name: count for name, count in counts.items() if name not in kinds}
     return Usage(**counts)
@@ -106,9 +105,9 @@ def read_usage(result: Any) -> Usage | None:
 def _remove_added_counts(counts: dict[str, Any], usage: Mapping[str, Any]) -> None:
     """Remove the counts that LiteLLM adds to the usage of Anthropic's models, on any host, and of Bedrock's models.
 
-    These providers do not count by modality; LiteLLM sets the tokens that were not cached as text. It estimates
-    reasoning tokens that the provider did not count, and an estimate cannot be distinguished from a count. It sets
-    zeros for the cache if the provider sent no such counts.
+    - Text tokens: these providers do not count by modality. LiteLLM reports all tokens that were not cached as text.
+    - Reasoning tokens: LiteLLM estimates them if the provider did not count them, and does not mark the estimate.
+    - Cached tokens of 0: LiteLLM sets 0 if the provider did not send this count.
     """
     for name in ("input_text", "output_text", "reasoning"):
         counts.pop(name, None)
@@ -118,21 +117,21 @@ def _remove_added_counts(counts: dict[str, Any], usage: Mapping[str, Any]) -> No
             counts[name] = known
 
 
-# --- counts of the provider and estimates of LiteLLM ----------------------------------------------------------
+# --- separating the provider's counts from LiteLLM's estimates ------------------------------------------------
 
 
 def _counted_by_nobody(_usage: Usage, _details: Mapping[str, Any]) -> Usage | None:
-    """No usage: the provider does not count tokens, or not in a form that LiteLLM reads."""
+    """Return no usage: the provider does not count tokens, or LiteLLM does not read its counts."""
     return None
 
 
 def _counted_by_ollama_chat(usage: Usage, details: Mapping[str, Any]) -> Usage | None:
-    """The counts that Ollama's response contains. LiteLLM estimates the others, and keeps the response as JSON text.
+    """Return only the counts that Ollama's response contains. LiteLLM estimates the missing ones.
 
-    The names of the counts are searched for with their quotes. Within a text of the response they cannot be found,
-    because JSON escapes quotes in texts.
+    LiteLLM keeps Ollama's response as JSON text, in `original_response`.
     """
     response = text(details.get("original_response")) or ""
+    # The quotes exclude the same words in the model's output, because JSON escapes quotes within a string.
     has_input, has_output = '"prompt_eval_count":' in response, '"eval_count":' in response
     if has_input and has_output:
         return usage
@@ -142,9 +141,7 @@ def _counted_by_ollama_chat(usage: Usage, details: Mapping[str, Any]) -> Usage |
 
 
 def _counted_by_ollama(usage: Usage, _details: Mapping[str, Any]) -> Usage | None:
-    """The counts, unless the output is 0: LiteLLM sets 0 if Ollama's response contained no counts. LiteLLM does not
-    keep the response, so a real 0 cannot be distinguished.
-    """
+    """Return the counts; `None` if the output is 0, which LiteLLM sets if Ollama's response contained no counts."""
     return None if usage.output == 0 else usage
 
 
@@ -153,13 +150,14 @@ _COUNTED_BY: Mapping[Counting, Callable[[Usage, Mapping[str, Any]], Usage | None
     Counting.OLLAMA: _counted_by_ollama,
     Counting.OLLAMA_CHAT: _counted_by_ollama_chat,
 }
-"""Who counts the tokens → the function that returns the counted part of a usage. Without a row, all of it is
-counted.
-"""
+"""Who counts the tokens → function of the usage and LiteLLM's `model_call_details` that returns what was counted."""
 
 
 def read_counted(usage: Usage, logging: Any) -> Usage | None:
-    """The part of the usage that the provider has counted, according to LiteLLM's logging object."""
+    """Return the part of a usage that the provider counted, without LiteLLM's estimates; `None` if it counted nothing.
+
+    `logging` is LiteLLM's logging object, which has the provider and the model.
+    """
     details = getattr(logging, "model_call_details", None) or NO_FIELDS
     name = details.get("custom_llm_provider")
     provider = provider_named((name if type(name) is str else text(name)) or "")
@@ -171,11 +169,10 @@ def read_counted(usage: Usage, logging: Any) -> Usage | None:
 
 
 def read_counted_after_translation(usage: Usage, logging: Any) -> Usage | None:
-    """The part that the provider has counted of a usage that LiteLLM may have translated to a different API format.
+    """Like `read_counted`, for a response of the Responses API, which LiteLLM may have translated from a chat.
 
-    In the translation, LiteLLM sets 0 for counts that Anthropic's models and Bedrock did not send, and reports all
-    tokens that were not cached as text tokens. These counts are removed. (`read_usage` removes them from the usage of
-    chats.)
+    For Anthropic's and Bedrock's models, this also removes the counts that LiteLLM adds to the usage of a chat (see
+    `_remove_added_counts`). `read_usage` cannot do so, because a translated usage does not show the provider.
     """
     counted = read_counted(usage, logging)
     details = getattr(logging, "model_call_details", None) or NO_FIELDS
@@ -194,12 +191,12 @@ def read_counted_after_translation(usage: Usage, logging: Any) -> Usage | None:
 
 
 def read_estimate(usage: Any) -> Estimate | None:
-    """The estimate in a `usage` that LiteLLM calculated."""
+    """Read LiteLLM's own `usage` object as an estimate; `None` if it has no counts."""
     return estimate_of(read_usage({"usage": usage}))
 
 
 def estimate_of(usage: Usage | None) -> Estimate | None:
-    """The estimate in a usage that the provider has not counted."""
+    """Convert a usage that LiteLLM estimated to an `Estimate`."""
     return None if usage is None else Estimate(input=usage.input, output=usage.output)
 
 
@@ -210,17 +207,17 @@ _MAX_DOLLARS = 1e9
 
 
 def litellm_cost(value: Any) -> Cost | None:
-    """The cost in dollars that LiteLLM calculated, or `None` if `value` is not a number that a call can cost.
-
-    LiteLLM multiplies any count that a provider sends, even a negative or an absurd one.
+    """Return LiteLLM's cost, in dollars. `None` if `value` is not a plausible number: LiteLLM calculates a cost even
+    from a negative or an absurdly large count.
     """
     total = value if type(value) is float else number(value)
     return Cost(total=total, source="litellm") if total is not None and 0 <= total <= _MAX_DOLLARS else None
 
 
 def read_stream_cost(logging: Any) -> Cost | None:
-    """LiteLLM's price of a stream that has ended. Call it only if the provider reported usage, because LiteLLM also
-    prices its own estimate of the usage.
+    """Read the cost of a stream, which LiteLLM calculates when the stream ends.
+
+    Call it only if the provider reported usage. Otherwise this is the cost of LiteLLM's estimate of the usage.
     """
     return litellm_cost(field(getattr(logging, "cost_breakdown", None), "total_cost"))
 
@@ -229,13 +226,13 @@ def read_stream_cost(logging: Any) -> Cost | None:
 
 
 _IGNORING_UNREADABLE_USAGE = ignored_faults()
-"""LiteLLM raises if a provider sends a count that is a text or a list. The cost is then unknown, which is not a fault
-of this package.
-"""
+"""LiteLLM raises an exception if a provider sends a count that is a text or a list. Then the cost is unknown."""
 
 
 def price_messages(usage: Any, logging: Any) -> Cost | None:
-    """Price a response by Anthropic's own `usage`, because `Usage` lacks some counts that have prices of their own."""
+    """Calculate the cost of a response of Anthropic's Messages API. `usage` is the response's own, because some of its
+    counts that have separate prices are not in `Usage`.
+    """
     calculated = _price_by_litellm(logging)
     if calculated is not None or not _is_untranslated(logging):
         return calculated
@@ -246,19 +243,24 @@ def price_messages(usage: Any, logging: Any) -> Cost | None:
 
 
 def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost | None:
-    """Price a response by Google's `usageMetadata`. `streamed` is true for a stream that LiteLLM has not translated."""
+    """Calculate the cost of a response or a stream of Google's generateContent. `usage` is its `usageMetadata`.
+
+    `streamed` is true for Google's own stream. It is false for a response, and for a stream that LiteLLM has translated
+    from a chat of a different provider.
+    """
     calculated = _price_by_litellm(logging)
+    # `_is_untranslated` does not recognise Google's streams, because LiteLLM does not keep their HTTP responses.
     if calculated is not None or not (streamed or _is_untranslated(logging)):
         return calculated
-    # The method has a public name since 1.90 only.
     with _IGNORING_UNREADABLE_USAGE:
+        # LiteLLM before 1.90 has no public name for this method.
         counted = sys.modules["litellm"].VertexGeminiConfig._calculate_usage({"usageMetadata": usage})  # noqa: SLF001
         return _price_usage(counted, logging)
     return None
 
 
 def price_chat(result: Any, logging: Any) -> Cost | None:
-    """Price a chat stream, if LiteLLM does not price it at its end; `None` for any other result."""
+    """Calculate the cost of a chat stream in releases of LiteLLM that do not; `None` for any other result."""
     if not isinstance(result, Chunks) or result.provider_chunks is None or _prices_streams(logging):
         return None
     return _price_chunks(result.provider_chunks, logging)
@@ -266,20 +268,19 @@ def price_chat(result: Any, logging: Any) -> Cost | None:
 
 def _price_chunks(chunks: Sequence[Any], logging: Any) -> Cost | None:
     reported = [usage for chunk in chunks if (usage := field(chunk, "usage")) is not None]
-    return _price_usage(reported[0], logging) if len(reported) == 1 else None  # several are parts of the usage
+    # If several chunks have usage, each has only a part of it.
+    return _price_usage(reported[0], logging) if len(reported) == 1 else None
 
 
 def price_response(result: Any, logging: Any) -> Cost | None:
-    """Price a stream of the Responses API. Older releases of LiteLLM price it on a thread that may end after the
-    span.
-    """
+    """Calculate the cost of a stream of the Responses API, which older releases of LiteLLM do too late, on a thread."""
     if getattr(result, "stream", None) is None or _prices_streams(logging):
         return None
     return price_result(result, logging)
 
 
 def price_result(result: Any, logging: Any) -> Cost | None:
-    """Price one of several responses, or streams, that LiteLLM has not priced."""
+    """Calculate the cost of a response or a stream, of a chat or of the Responses API, that LiteLLM has not priced."""
     if isinstance(result, Chunks) and result.provider_chunks is not None:
         return _price_chunks(result.provider_chunks, logging)
     last_event = field(getattr(result, "stream", None), "completed_response")
@@ -288,9 +289,9 @@ def price_result(result: Any, logging: Any) -> Cost | None:
 
 
 def price_cached_response(response: Any, logging: Any) -> Cost | None:
-    """The price that a response from LiteLLM's cache would have without the cache.
+    """Return what a response from LiteLLM's cache would cost without the cache.
 
-    Releases of LiteLLM since 1.109 do not report this price with the response, but have a method that returns it.
+    LiteLLM reports this cost with the response until 1.108. Since 1.109, its method `uncached_price` returns it.
     """
     uncached = getattr(logging, "uncached_price", None)
     if uncached is None or not read_cache_hit(logging):
@@ -299,42 +300,41 @@ def price_cached_response(response: Any, logging: Any) -> Cost | None:
 
 
 def _prices_streams(logging: Any) -> bool:
-    """Whether LiteLLM has priced a stream when it ends. It has in the releases in which this method has a public
-    name.
-    """
-    return hasattr(logging, "response_cost_calculator")
+    """Whether this release of LiteLLM has calculated the cost of a stream when the stream ends."""
+    return hasattr(logging, "response_cost_calculator")  # earlier releases have no public name for this method
 
 
 def _is_untranslated(logging: Any) -> bool:
-    """Whether LiteLLM returns the provider's response untranslated. A translation by LiteLLM omits the cached tokens.
+    """Whether LiteLLM returns the provider's own response, rather than one that it has translated from a chat.
 
-    LiteLLM keeps the provider's HTTP response only if it does not translate the response.
+    LiteLLM keeps the HTTP response only in the first case. A translated response must not be priced here, because it
+    lacks the count of cached tokens.
     """
     return "httpx_response" in (getattr(logging, "model_call_details", None) or ())
 
 
 def _price_by_litellm(logging: Any) -> Cost | None:
-    """The price that LiteLLM has calculated, which it does if it has translated the response; `None` if there is none.
+    """The cost that LiteLLM has calculated, as it does if it translates the response from a chat; otherwise `None`.
 
-    A price of 0 is omitted, because LiteLLM sets it for a stream that was not read.
+    A cost of 0 is ignored, because LiteLLM sets 0 for a stream whose chunks it has not read.
     """
     cost = read_stream_cost(logging)
     return cost if cost is not None and cost.total else None
 
 
 def _price_usage(usage: Any, logging: Any) -> Cost | None:
-    """Price the usage with the prices, discounts and tiers that apply to the call."""
+    """Let LiteLLM calculate the cost of a usage, with the prices, discounts and tiers that apply to the call."""
     return _price_response(sys.modules["litellm"].ModelResponse(model=logging.model, usage=usage), logging)
 
 
 def _price_response(response: Any, logging: Any) -> Cost | None:
-    logging = copy(logging)  # LiteLLM sets the parts of the price on it
+    logging = copy(logging)  # because LiteLLM stores the parts of the cost in it
     logging.model_call_details = dict(logging.model_call_details)
     cost = litellm_cost(logging._response_cost_calculator(result=response))  # noqa: SLF001 - the only name in older releases
     return None if cost is None else with_cost_parts(cost, read_usage(response), logging)
 
 
-# --- parts of a price -----------------------------------------------------------------------------------------
+# --- parts of a cost ------------------------------------------------------------------------------------------
 
 
 _TOLERANCE = 1e-12
@@ -342,14 +342,14 @@ _PARTS = (
     *("input_cost", "output_cost", "tool_usage_cost"),
     *("cache_read_cost", "cache_creation_cost", "reasoning_cost"),
 )
-"""LiteLLM's names of the parts of a price: three that add up to the total, and three that are parts of those."""
+"""LiteLLM's names of the parts of a cost. The first three add up to the total and include the others."""
 
 
 def with_cost_parts(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
-    """Return the cost with its parts, if LiteLLM has recorded parts that add up to the total, as it does since 1.80.
+    """Return the cost with its parts (input, output, tools and so on), which LiteLLM records since 1.80.
 
-    The parts are omitted if the input or the output has tokens and a price of 0. That side may be free, or the provider
-    may have stated one price for the whole call, which LiteLLM assigns to one of the two sides.
+    Parts that do not add up to the total are omitted. They are also omitted if the input or the output has tokens but
+    no cost: the provider may have stated one price for the whole call, and LiteLLM has assigned it to one of the two.
     """
     breakdown = getattr(logging, "cost_breakdown", None)
     if not breakdown or usage is None or usage.input is None or cost.source != "litellm":
@@ -385,12 +385,12 @@ def with_cost_parts(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
 
 
 def _adjustment(sum_of_parts: float, total: float, breakdown: Any) -> float | None:
-    """The factor by which discount and margin change each part; `None` if the changed parts do not add up to the
-    total.
+    """The factor by which the parts must be multiplied to add up to the total: 1, or the effect of the discount and
+    margin that LiteLLM applies to the total only. `None` if they do not add up in either case.
     """
     stated = breakdown.get("total_cost")
     known = stated if type(stated) is float else number(stated)
-    if known is None or not abs(known - total) <= _TOLERANCE:  # `not <=`, because every comparison with NaN is false
+    if known is None or not abs(known - total) <= _TOLERANCE:  # `not <=` is true for NaN as well, `>` would be false
         return None
     if abs(sum_of_parts - total) <= _TOLERANCE:
         return 1.0
@@ -404,15 +404,15 @@ def _adjustment(sum_of_parts: float, total: float, breakdown: Any) -> float | No
 
 _Source = tuple[Literal["remote", "bundled"] | None, str | None]
 _known_source: tuple[Any, _Source] = (None, (None, None))
-"""LiteLLM's price map and its source, cached because LiteLLM takes ten microseconds to return the source.
+"""The latest price map of LiteLLM, and its source. Cached, because LiteLLM takes 10 µs to return the source.
 
-LiteLLM replaces the map when it fetches a new one.
+When LiteLLM downloads new prices, its map becomes a new object.
 """
 
 
 def _price_map() -> _Source:
-    """The source of LiteLLM's price map, and the date on which it was fetched, in releases that record them."""
-    global _known_source  # noqa: PLW0603 - one for the process, as LiteLLM's map
+    """The source of LiteLLM's price map, and the date of its download. Each is `None` if LiteLLM does not record it."""
+    global _known_source  # noqa: PLW0603 - a process has one price map
     prices = sys.modules["litellm"].model_cost
     if _known_source[0] is not prices:
         _known_source = (prices, _read_source())
@@ -420,7 +420,7 @@ def _price_map() -> _Source:
 
 
 def _read_source() -> _Source:
-    """Read the source of LiteLLM's price map from LiteLLM."""
+    """Ask LiteLLM for the source of its price map."""
     module = sys.modules.get("litellm.litellm_core_utils.get_model_cost_map")
     get_info = getattr(module, "get_model_cost_map_source_info", None)
     info = fields_of(get_info()) if get_info is not None else {}
@@ -431,7 +431,7 @@ def _read_source() -> _Source:
 
 
 def _is_priced_by_app(logging: Any) -> bool:
-    """Whether the application set the price: for the call, the deployment or the model. Also true if it is unknown."""
+    """Whether the application set the prices: for the call, the deployment or the model. True if that is unknown."""
     registered = getattr(sys.modules["litellm.utils"], "_runtime_registered_model_cost", None)
     if registered is None or getattr(logging, "custom_pricing", True):
         return True

@@ -1,4 +1,4 @@
-"""Reads values from objects of LiteLLM and the application; `None` if a value is not of the expected type."""
+"""Reads values from objects of LiteLLM and the application. A value that is not of the expected type becomes `None`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 
 from agentops_otel_litellm.guard import log_fault
 
-# Name in LiteLLM → field of a record, and the reader of the value. Names without a row are not read.
+# Name of a value in LiteLLM's object → field of a record, and the value's reader. Names without a row are not read.
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
 _MAX_NAME_LENGTH = 256
 _IDENTIFIER = re.compile(r"[\w.:;,=+-]{1,256}", re.ASCII)
@@ -39,10 +39,10 @@ Parameters = Mapping[str, Any]
 
 
 def is_collection(value: Any) -> TypeGuard[Collection[Any]]:
-    """Whether a value can be iterated without changing what the application or LiteLLM finds in it afterwards.
+    """Whether a value is a built-in collection, which can be iterated without an effect on the application or LiteLLM.
 
-    An iterator can be iterated only once, and only LiteLLM may do that. An object of the application's own class may do
-    anything, such as query a database, when it is iterated or when its length or truth value is read.
+    Other objects are not iterated: an iterator can be iterated only once, and LiteLLM must be the one to do so; an
+    object of an application's class may run any code when it is iterated, or when its length or truth value is read.
     """
     return isinstance(value, COLLECTIONS)
 
@@ -53,7 +53,7 @@ def is_iterator(value: Any) -> bool:
 
 
 def has_value(value: Any) -> bool:
-    """Whether an optional parameter has a value. An empty string or collection does not count as a value."""
+    """Whether an optional parameter has a value. `None`, an empty string and an empty collection are no values."""
     return bool(value) if isinstance(value, (str, dict, *COLLECTIONS)) else value is not None
 
 
@@ -65,9 +65,10 @@ def elements(value: Any) -> Collection[Any]:
 def fields_of(thing: Any) -> Mapping[str, Any]:
     """The fields of an object, by name: the items of a dict, or the attributes of a pydantic model.
 
-    Most fields of LiteLLM's models are pydantic extras. Reading an extra as an attribute takes a microsecond, and three
-    if it is missing, so the dicts in which pydantic stores the fields are returned.
+    The result may be the object's own dict, so it must not be changed. It is empty for an object without fields.
     """
+    # Most fields of LiteLLM's models are pydantic extras. Reading one as an attribute takes 1 µs, or 3 µs if it is
+    # missing, so the dicts in which pydantic stores the fields are used.
     if isinstance(thing, dict):
         return thing
     extra: dict[str, Any] | None = getattr(thing, "__pydantic_extra__", None)
@@ -78,7 +79,10 @@ def fields_of(thing: Any) -> Mapping[str, Any]:
 
 
 def rows_for(kind: type, rows: Rows) -> Rows:
-    """Return `rows`. Raises: `ValueError` if `kind` lacks one of their fields, so that a misspelt row is noticed."""
+    """Return `rows` unchanged, after checking that the record class `kind` has all fields that they name.
+
+    Raises: `ValueError` for a misspelt field, when this package is imported.
+    """
     unknown = {row[0] for row in rows.values()} - {each.name for each in fields(kind)}
     if unknown:
         raise ValueError(f"{kind.__name__} does not have {', '.join(sorted(unknown))}")
@@ -86,19 +90,19 @@ def rows_for(kind: type, rows: Rows) -> Rows:
 
 
 def read_fields(source: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
-    """Read the values of `source` for whose names there is a row. Return field of the record → value.
+    """Read the values of `source` whose names have a row in `rows`. Returns the fields of the record, by name.
 
-    If two names have the same field, a value that is not 0 or empty takes precedence.
+    If the rows of two names have the same field, a value that is 0 or empty does not replace the other value.
     """
     values: dict[str, Any] = {}
     for name, value in source.items():
         if name in rows and value is not None:
             field, read = rows[name]
             try:
-                # Most values are counts of tokens, which are checked here because a call costs more than the check.
+                # Does the same as `tokens` without a function call, because most values are counts of tokens.
                 is_count = read is tokens and type(value) is int and 0 <= value <= _MAX_TOKENS
                 parsed = value if is_count else read(value)
-            except Exception as fault:  # noqa: BLE001 - as in a guard
+            except Exception as fault:  # noqa: BLE001 - must not reach the application
                 log_fault(f"reading {name!r}", fault)
                 continue
             if parsed or (parsed is not None and field not in values):
@@ -107,7 +111,7 @@ def read_fields(source: Mapping[str, Any], rows: Rows) -> dict[str, Any]:
 
 
 def field(thing: Any, name: str) -> Any:
-    """One field of an object, as in `fields_of`; `None` if the object does not have it."""
+    """The value of one field of an object (see `fields_of`); `None` if the object does not have the field."""
     if isinstance(thing, dict):
         return thing.get(name)
     extra: dict[str, Any] | None = getattr(thing, "__pydantic_extra__", None)
@@ -117,7 +121,7 @@ def field(thing: Any, name: str) -> Any:
 
 
 def model_name(value: Any) -> str | None:
-    """A model's name, cut to the maximum length. From a URL, the parts that may contain a key are removed."""
+    """A model's name, cut to the maximum length. If it contains a URL, the parts that may contain a key are removed."""
     name = value if type(value) is str else text(value)
     if not name or ("://" not in name and len(name) <= _MAX_NAME_LENGTH):
         return name or None
@@ -130,18 +134,18 @@ def model_name(value: Any) -> str | None:
 
 
 def identifier(value: Any) -> str | None:
-    """A provider's id. A value with slashes is a path or a URL, which may contain names of files or keys."""
+    """An id. `None` for a value with slashes, such as a path or a URL, which may contain file names or keys."""
     return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
 
 
 def keyword(value: Any) -> str | None:
-    """A keyword of a provider, or of an enum of LiteLLM: `in_progress`, `fine-tune`."""
+    """A keyword of a provider or of an enum, such as `in_progress`; `None` for a value with other characters."""
     known = value if type(value) is str else text(value)
     return known if known is not None and _KEYWORD.fullmatch(known) else None
 
 
 def integer(value: Any) -> int | None:
-    """An integer that OTLP can carry: it has 64 bits."""
+    """An integer of at most 64 bits, which OTLP can carry."""
     return value if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63 else None
 
 
@@ -152,7 +156,7 @@ def tokens(value: Any) -> int | None:
 
 
 def index(value: Any) -> int:
-    """The index of a choice, a tool call or a block; 0, the first index, if the provider does not send one."""
+    """The index of a choice, a tool call or a block; 0 if the provider does not send an index."""
     known = integer(value)
     return 0 if known is None else known
 
@@ -191,7 +195,7 @@ def texts(value: Any) -> tuple[str, ...] | None:
 
 
 def quantity(value: Any) -> float | None:
-    """A number, or a string with a number, such as the duration of OpenAI's videos: `"4"`."""
+    """A number, which may be written as a string, such as the duration of OpenAI's videos: `"4"`."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -211,11 +215,10 @@ def characters(value: Any) -> int:
 
 
 def file_size(file: Any) -> int | None:
-    """The size, in bytes, of an uploaded file: bytes, a buffer, an open file, or a tuple of a name and one of the
-    three.
+    """The size in bytes of an uploaded file: bytes, a buffer, an open file, or a tuple of a name and one of these.
 
-    Only sizes that are known without access to the disk are returned, because this runs on the application's thread.
-    That excludes paths, and spooled files, which are written to the disk when their descriptor is read.
+    `None` for a path or a spooled file (`SpooledTemporaryFile`). This runs on the application's thread, so it must not
+    access the disk, and a spooled file is written to the disk when its descriptor is read.
     """
     content = file[1] if isinstance(file, tuple) and len(file) > 1 else file
     if isinstance(content, bytes | bytearray):

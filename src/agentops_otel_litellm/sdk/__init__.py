@@ -1,1 +1,3 @@
-"""Sets OpenTelemetry up, with the launcher or without it, and delivers telemetry before a process ends."""
+"""Sets OpenTelemetry up, under the launcher `opentelemetry-instrument` or by `init()`, and delivers telemetry before a
+process ends.
+"""

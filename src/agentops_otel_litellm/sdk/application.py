@@ -1,10 +1,10 @@
 """`init()` and `flush()`, which applications call.
 
-`init()` does in a running process what `opentelemetry-instrument` does for a program.
+`init()` sets OpenTelemetry up in a running process, as the launcher `opentelemetry-instrument` does for a program.
 
-`flush()` exports finished telemetry now, for processes that can be frozen or killed before the next periodic export.
-Its result includes failed exports. The SDK's batch processors discard the results of their exporters, so the
-configurator replaces each exporter class by a subclass that records failures in `EXPORT_FAILURES`.
+`flush()` exports finished telemetry now, for processes that may be frozen or killed before the next periodic export. It
+returns whether that succeeded. The SDK's batch processors discard the results of their exporters, so the configurator
+replaces each exporter class by a subclass that records failures in `EXPORT_FAILURES`.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ DISTRO = "OTEL_PYTHON_DISTRO"
 def init() -> None:
     """Set up OpenTelemetry and instrument the installed packages, as `opentelemetry-instrument` does for a program.
 
-    Call it before or after `import litellm`, on any thread. Only the first call has an effect, and none under the
-    launcher. The settings are environment variables, which are read by this call; invalid ones are logged. Tracer,
-    meter and logger providers that the application has set before are used.
+    Call it before or after `import litellm`, on any thread. Further calls have no effect, and neither has any call
+    under the launcher `opentelemetry-instrument`. The settings are environment variables, which this call reads; it
+    logs a warning for invalid values. Tracer, meter and logger providers that the application has already set are kept.
     """
     _LAUNCH.once()
 
@@ -57,13 +57,14 @@ class _Launch:
         FORK.register("init", self.renew)
 
     def renew(self) -> None:
-        """After a fork, keep a complete set-up. Start again if a different thread was setting OpenTelemetry up."""
+        """In a forked process, keep a complete set-up, and forget an incomplete one on a thread of the parent."""
         self._lock = RLock()
         self._doing = False
 
     def once(self) -> None:
         """Set OpenTelemetry up, unless that was done before in this process."""
-        with self._lock:  # a second thread waits for the set-up; a nested call on the same thread returns at once
+        # Another thread waits for the set-up. A call on this thread, by code that the set-up imports, returns at once.
+        with self._lock:
             if self._done or self._doing or sdk_is_disabled() or _is_all_set_up():
                 return
             self._doing = True
@@ -92,8 +93,8 @@ def _initialize() -> None:
 
 @contextmanager
 def _restored_environment() -> Iterator[None]:
-    """Restore the environment variables after the block. The distro sets defaults as environment variables, which
-    programs that this process starts must not inherit.
+    """Remove the environment variables that the block adds. The distro sets defaults as environment variables, which
+    programs that the application starts later must not inherit.
     """
     before = {name: value for name, value in os.environ.items() if _is_ours_to_set(name)}
     try:
@@ -105,6 +106,7 @@ def _restored_environment() -> Iterator[None]:
 
 
 def _is_ours_to_set(name: str) -> bool:
+    """Whether the distro may set the variable."""
     return name.startswith("OTEL_") or name == FIRST_PROCESS
 
 
@@ -120,14 +122,14 @@ Exporter = TypeVar("Exporter", bound="type[Any]")
 
 
 def flush(timeout: float = TIMEOUT) -> bool:
-    """Export finished spans, metrics and events of the process, the application's own included.
+    """Export all finished spans, metrics and events of the process, including those of other instrumentations.
 
-    The call takes at most `timeout` seconds. If no thread can be started, as during the exit of Python 3.12, it takes
-    as long as the exporters take. An export that is still running after the timeout continues. The call blocks the
-    thread: in an event loop, use `await asyncio.to_thread(flush)`.
+    The call blocks its thread for at most `timeout` seconds. In an event loop, use `await asyncio.to_thread(flush)`. An
+    export that is still running after the timeout continues. If no thread can be started, as at the exit of Python
+    3.12, the timeout has no effect.
 
-    Returns whether everything was delivered. A failure of the application's own exporters may be unknown. Spans that an
-    earlier export to AgentOps could not deliver are sent again; if that fails, the result is false. Never raises.
+    Returns whether everything was delivered, as far as that is known: failures of exporters that the application has
+    added itself may be unknown. Spans that could not be sent to AgentOps earlier are sent again. Never raises.
     """
     with guard("flushing"):
         return _FLUSHES.flush(monotonic() + timeout)
@@ -135,19 +137,19 @@ def flush(timeout: float = TIMEOUT) -> bool:
 
 
 def time_limit(settings: Settings, environment: Mapping[str, str]) -> float:
-    """Seconds for which the end of a process may wait for a flush: as long as one export may take."""
+    """Maximum seconds for which the end of a process waits for a flush: the maximum duration of one export."""
     try:
         limit = float(environment.get(OTLP_TIMEOUT) or DEFAULTS[OTLP_TIMEOUT].values[0])
-    except ValueError:  # the SDK reports it
+    except ValueError:  # an invalid value, for which the SDK logs an error
         limit = float(DEFAULTS[OTLP_TIMEOUT].values[0])
     return max(limit, settings.max_wait_time / 1_000) if sends_to_agentops(environment) else limit
 
 
 def flush_before_end(timeout: float) -> None:
-    """End open streams and export everything, for at most `timeout` seconds.
+    """End open streams and export everything, in at most `timeout` seconds, before the process ends.
 
-    This runs on a separate thread, because the code that a signal handler interrupts can own locks that an export
-    needs. If no thread can be started, nothing is exported here.
+    A signal handler may call this. The code that the signal has interrupted can hold locks that an export needs, so the
+    export runs on a new thread. If no thread can be started, nothing is exported.
     """
     is_over = ReentrantEvent()
 
@@ -159,25 +161,24 @@ def flush_before_end(timeout: float) -> None:
         finally:
             is_over.set()
 
-    with suppress(RuntimeError):  # the interpreter exits and starts no threads
+    with suppress(RuntimeError):  # no thread can be started, because the interpreter exits
         start_thread(deliver, "agentops-flush")
         is_over.wait(timeout)
 
 
 class _Flush:
-    """A flush of one provider or exporter. The SDK's providers ignore the timeout: their exporters set the duration."""
+    """A flush of one provider or exporter, on its own thread, because the SDK's providers ignore the timeout."""
 
     def __init__(self, provider: object, deadline: float) -> None:
         self.provider = provider
         self.is_delivered = False
         self._deadline = deadline
         self._is_over = ReentrantEvent()
-        self._context = copy_context()  # a notebook shows printed lines in the cell of this context
+        self._context = copy_context()  # by the context, a notebook finds the cell under which it shows printed lines
 
     def run(self) -> None:
-        # The meter provider raises if a reader fails or takes too long. Exporters log their own failures.
         try:
-            with suppress(Exception):
+            with suppress(Exception):  # the meter provider raises if an export fails, which the exporter has logged
                 self.is_delivered = self._context.run(self._force_flush)
         finally:
             self._is_over.set()
@@ -190,7 +191,7 @@ class _Flush:
         """Start the flush on a thread, or run it here if no thread can be started."""
         try:
             start_thread(self.run, "agentops-flush")
-        except RuntimeError:  # the interpreter exits and starts no threads
+        except RuntimeError:  # no thread can be started, because the interpreter exits
             self.run()
 
     def is_over_by(self, deadline: float) -> bool:
@@ -199,8 +200,8 @@ class _Flush:
 
 
 class _Flushes:
-    """Flushes all providers, and keeps the flushes that exceeded their deadline: a provider is not flushed again
-    before its last flush is over.
+    """Flushes all providers. It keeps the flushes that are still running after their deadline, so that a provider is
+    not flushed again before its last flush is over.
     """
 
     def __init__(self) -> None:
@@ -208,17 +209,17 @@ class _Flushes:
         FORK.register("flush", self.renew)
 
     def renew(self) -> None:
-        """After a fork: flushes of the parent do not continue in the child."""
-        self._lock = RLock()  # re-entrant, because a signal handler can flush
+        """In a forked process, forget running flushes, which continue in the parent only."""
+        self._lock = RLock()  # re-entrant: a signal handler that flushes may interrupt a flush
         self._late: Sequence[_Flush] = ()
 
     def flush(self, deadline: float) -> bool:
-        """Flush all providers and AgentOps exporters, and return whether everything was delivered by the deadline."""
+        """Flush all providers and AgentOps exporters. Returns whether everything was delivered by the deadline."""
         OPEN_STREAMS.settle(_left(deadline))
         for late in self._late:
             late.is_over_by(deadline)
         of_providers = self._flush_each(_providers(), deadline)
-        # Afterwards, because a flush of a provider does not include the queues of its exporters.
+        # After the providers, whose flush passes their spans to the queues of these exporters.
         exporters = list(live_exporters())
         of_exporters = self._flush_each(exporters, deadline)
         failed = EXPORT_FAILURES.take_failure()
@@ -226,7 +227,7 @@ class _Flushes:
         return of_providers and of_exporters and not failed and not any(lost)
 
     def _flush_each(self, providers: Sequence[object], deadline: float) -> bool:
-        """Flush these providers at the same time, and return whether all of them succeed by the deadline."""
+        """Flush these providers at the same time. Returns whether all of them succeed by the deadline."""
         stuck = [late.provider for late in self._late if not late.is_over_by(0)]
         begun = [_Flush(provider, deadline) for provider in providers if provider not in stuck]
         for flush in begun:
@@ -241,7 +242,7 @@ _FLUSHES = _Flushes()
 
 
 def _providers() -> list[object]:
-    """The global providers and the providers of the instrumented LiteLLM, without duplicates."""
+    """The global providers, and the providers that were passed to the instrumentor, without duplicates."""
     found = [signal.provider for signal in SIGNALS]
     return list({id(each): each for each in (*found, *LiteLLMInstrumentor().providers) if each is not None}.values())
 
@@ -252,10 +253,10 @@ def _left(deadline: float) -> float:
 
 
 class ExportFailures:
-    """Whether an export has failed in this process since the last query."""
+    """Remembers whether an export has failed in this process since the last call of `take_failure`."""
 
     def __init__(self) -> None:
-        self._failed: deque[bool] = deque(maxlen=1)  # each of its methods is atomic
+        self._failed: deque[bool] = deque(maxlen=1)  # its methods are atomic, so no lock is needed
         FORK.register("export errors", self.take_failure)
 
     def record_failure(self) -> None:
@@ -273,13 +274,13 @@ EXPORT_FAILURES = ExportFailures()
 
 
 def recording_failures(exporter: Exporter) -> Exporter:
-    """Return a subclass of an exporter class that records failed exports. Classes of metric readers are returned as
-    they are.
+    """Return a subclass of an exporter class that records failed exports. A class without a method `export`, such as a
+    metric reader, is returned unchanged.
     """
     if not hasattr(exporter, "export"):
         return exporter
 
-    class RecordingFailures(exporter):  # type: ignore[misc,valid-type]  # whichever it is
+    class RecordingFailures(exporter):  # type: ignore[misc,valid-type]  # any exporter class
         """Records each export that fails."""
 
         def export(self, *batch: object, **options: object) -> object:
@@ -293,4 +294,4 @@ def recording_failures(exporter: Exporter) -> Exporter:
             return result
 
     update_wrapper(RecordingFailures, exporter, updated=())
-    return RecordingFailures  # type: ignore[return-value]  # a subclass of the same exporter
+    return RecordingFailures  # type: ignore[return-value]  # a subclass of `exporter`

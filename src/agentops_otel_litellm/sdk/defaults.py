@@ -1,6 +1,6 @@
-"""The defaults that the distro sets for OpenTelemetry's variables. Each is declared once.
+"""The values that the distro sets for variables of OpenTelemetry that the user has not set.
 
-The launcher imports this module before the application starts, so it does not import the SDK.
+The launcher imports this module before the application starts, so this module does not import the SDK.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from agentops_otel_litellm.settings.destinations import (
 )
 
 SDK_BATCH_SIZE = 512
-# Milliseconds. With the SDK's 5,000, the console prints a call long after its end.
+# Milliseconds. The SDK's default is 5,000, with which the console would print a call long after its end.
 CONSOLE_DELAY = "200"
 
 
 class Default(NamedTuple):
-    """The default of a variable that is unset or empty, which OpenTelemetry's specification treats alike."""
+    """The default of a variable that is unset or empty. (OpenTelemetry's specification treats these two alike.)"""
 
     help: str
     values: tuple[str, ...]
-    """The possible values. If `choose` is `None`, the first value is always used."""
+    """The possible values, for the documentation. If `choose` is `None`, the first one is used."""
     choose: Callable[[Environment], str | None] | None = None
-    """Chooses a value for the user's environment; `None` leaves the variable unset."""
+    """Function that chooses the value for the user's environment. If it returns `None`, the variable stays unset."""
 
     def value(self, environment: Environment) -> str | None:
         return self.choose(environment) if self.choose else self.values[0]
@@ -51,21 +51,24 @@ def apply_defaults(environment: MutableMapping[str, str]) -> None:
 
 
 def _delay(environment: Environment) -> str | None:
-    """Milliseconds for which spans are collected, if they are printed on the console or sent to AgentOps."""
+    """The milliseconds for which spans are collected before an export: for the console, or else for AgentOps. `None`,
+    for the SDK's default, without these two.
+    """
     if CONSOLE in exporters("TRACES", environment):
         return CONSOLE_DELAY
     return str(Settings.from_environment(environment).flush_interval) if sends_to_agentops(environment) else None
 
 
 def _batch_size(environment: Environment) -> str | None:
-    """The size of the queue, if it is smaller than the SDK's default batch: the SDK rejects a batch larger than the
-    queue.
+    """The size of the queue, if the user has set one that is smaller than the SDK's default batch; otherwise `None`.
+    The SDK does not accept a batch that is larger than the queue.
     """
     queue = environment.get("OTEL_BSP_MAX_QUEUE_SIZE", "").strip()
     return queue if queue.isdecimal() and 0 < int(queue) < SDK_BATCH_SIZE else None
 
 
 def _service_name(environment: Environment) -> str | None:
+    """`AGENTOPS_SERVICE_NAME`, if it is set and no variable of OpenTelemetry names the service."""
     return (
         None
         if "service.name" in resource_attributes(environment)
@@ -101,20 +104,20 @@ DEFAULTS: Mapping[str, Default] = {
     ),
     "OTEL_EXPORTER_OTLP_COMPRESSION": Default("The compression of OTLP.", ("gzip",)),
     "OTEL_EXPORTER_OTLP_TIMEOUT": Default(
-        "Maximum duration of an export, in seconds. With the SDK's default of 10 seconds, a program takes 14 seconds "
-        "to exit if its collector is down.",
+        "Maximum duration of an export, in seconds. The SDK's default is 10 seconds: with that, a program takes up to "
+        "14 seconds to exit if its collector is down.",
         ("3",),
     ),
     "OTEL_BSP_SCHEDULE_DELAY": Default(
         "Milliseconds for which finished spans are collected before they are exported: 200 for the console, so that "
-        "calls are printed soon after their end; `AGENTOPS_EXPORT_FLUSH_INTERVAL` for AgentOps; otherwise the SDK's "
-        "default.",
+        "a call is printed soon after its end; the value of `AGENTOPS_EXPORT_FLUSH_INTERVAL` for AgentOps; otherwise "
+        "the SDK's default.",
         (CONSOLE_DELAY, str(Settings().flush_interval)),
         _delay,
     ),
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": Default(
-        "Maximum number of spans in a batch. This package sets the variable only if `OTEL_BSP_MAX_QUEUE_SIZE` is "
-        "smaller than 512, the SDK's default for a batch: then to the value of `OTEL_BSP_MAX_QUEUE_SIZE`.",
+        "Maximum number of spans in a batch. The SDK's default is 512. If `OTEL_BSP_MAX_QUEUE_SIZE` is smaller than "
+        "that, its value is used.",
         (),
         _batch_size,
     ),
@@ -125,18 +128,18 @@ DEFAULTS: Mapping[str, Default] = {
 # --- processes that the application starts ------------------------------------------------------------------
 
 CHILD_PROCESSES = Path(__file__).with_name("child_processes")
-"""The directory whose `sitecustomize` is loaded by Python processes that the application starts, through PYTHONPATH.
+"""The directory with the `sitecustomize` that Python processes load which the application starts.
 
-`opentelemetry-instrument` puts a directory of its own there, whose `sitecustomize` starts OpenTelemetry in every Python
-process. Child processes inherit PYTHONPATH, even if their Python does not have OpenTelemetry.
+The launcher `opentelemetry-instrument` puts a similar directory on PYTHONPATH, which child processes inherit. But its
+`sitecustomize` prints an error in processes whose Python does not have OpenTelemetry.
 """
 
 
 def prepare_child_processes() -> None:
-    """Put the directory on PYTHONPATH, whose `sitecustomize` prints nothing in a Python without OpenTelemetry.
+    """Put `CHILD_PROCESSES` on PYTHONPATH, before the launcher's directory.
 
-    Called at the end of the start-up, by the entry point `opentelemetry_post_instrument`. Does nothing if the launcher
-    did not start this process, or is so old that it does not start OpenTelemetry in child processes.
+    The launcher calls this at the end of the start-up, by the entry point `opentelemetry_post_instrument`. It does
+    nothing if the launcher did not start this process, or is a release that does not trace child processes.
     """
     from opentelemetry.instrumentation import auto_instrumentation
 

@@ -1,10 +1,8 @@
 """The distro and the configurator, with which `opentelemetry-instrument` and `init()` set OpenTelemetry up.
 
-The distro sets defaults for variables that are not set; `defaults.py` has them. The configurator runs the SDK's
-configuration, except for the providers that the application has set up itself. It adds the AgentOps exporter, and
-arranges that telemetry is delivered before the process ends (`shutdown.py`).
-
-The distro also warns of settings with which nothing, or not everything, would be traced or delivered.
+The distro sets the defaults in `defaults.py`, and warns of problems that prevent tracing or delivery. The configurator
+lets the SDK create the providers that the application has not set. It adds the AgentOps exporter, and arranges that
+telemetry is delivered before the process ends (`shutdown.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - the SDK
 
 # isort: split
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
-from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # an untyped module  # type: ignore[attr-defined]  # an untyped module
+from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]  # an untyped module
 from opentelemetry.metrics import get_meter
 from opentelemetry.sdk import _configuration
 from opentelemetry.sdk._configuration import _OTelSDKConfigurator
@@ -84,7 +82,7 @@ CONFIG_FILE = "OTEL_CONFIG_FILE"
 _UNLOGGED = re.compile("HEADERS|CERTIFICATE|KEY|CREDENTIAL")
 """Variables whose values are never logged."""
 _OTLP = "otlp_proto_"
-"""Beginning of the names of the SDK's OTLP exporters. The user writes the rest in OTEL_EXPORTER_OTLP_PROTOCOL."""
+"""Beginning of the names of the SDK's OTLP exporters, such as `otlp_proto_grpc`. The SDK appends a protocol."""
 
 
 class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its types
@@ -125,10 +123,8 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
 
 
 class AgentOpsConfigurator(_OTelSDKConfigurator):
-    """Creates the providers that the application has not set, as the SDK's configurator does. Their resource names this
-    distro.
-
-    If the console exporter is used, a span processor stores the open spans, under which the console indents calls.
+    """Creates the providers that the application has not set, as the SDK's configurator does, with a resource that
+    names this distro.
     """
 
     def _configure(self, **kwargs: object) -> None:
@@ -148,20 +144,21 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
             if settings.flush_on_signal:
                 flush_on_signals(limit)
             CHILD.arrange(limit)
-        DELIVERY.request(None)  # also if LiteLLM is not instrumented: other spans are sent there too
+        DELIVERY.request(None)  # even if LiteLLM is not instrumented, because AgentOps also receives other spans
         provider = get_tracer_provider()
         if TRACES in unset and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
-            from agentops_otel_litellm.exporters.console import OPEN_SPANS  # the SDK has imported the exporter
+            # The console prints the names of open spans above calls, and this span processor stores them.
+            from agentops_otel_litellm.exporters.console import OPEN_SPANS
 
             provider.add_span_processor(OPEN_SPANS)
 
 
 def configure_unset(configure: Callable[[], None]) -> None:
-    """Run `configure`, the SDK's configuration, for the providers that are not set yet.
+    """Run `configure`, the SDK's configuration, but only for the signals whose provider is not set yet.
 
-    The SDK's functions for the other providers are replaced by functions that do nothing, because a second provider
-    for a signal would log a warning and start threads that export nothing. If the configuration fails, one log line
-    states why, and the application runs with the providers that it has set itself.
+    The SDK's functions for the other signals are replaced by functions that do nothing: a second provider for a signal
+    would log a warning and start threads that export nothing. If the configuration fails, one warning states why, and
+    the application runs with the providers that it has set itself.
     """
     already_set = [signal for signal in SIGNALS if signal.provider is not None]
     if len(already_set) == len(SIGNALS):
@@ -194,16 +191,16 @@ def configure_unset(configure: Callable[[], None]) -> None:
 
 
 def _leave_as_it_is(*_arguments: object, **_options: object) -> None:
-    """Configure nothing."""
+    """Do nothing, in place of the SDK's function that creates a provider."""
 
 
 def _record_failures(named: Mapping[str, type]) -> dict[str, type]:
-    """Record failed exports of all exporters except the AgentOps exporter, which queues undelivered spans."""
+    """Make exporter classes record failed exports, except the AgentOps exporter, which queues undelivered spans."""
     return {name: exporter if name == AGENTOPS else recording_failures(exporter) for name, exporter in named.items()}
 
 
 def _processor(created: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:
-    """Create the span processor for an exporter, in place of the SDK's `BatchSpanProcessor`."""
+    """Create an exporter's span processor, in place of the SDK's `BatchSpanProcessor`, and append it to `created`."""
     agentops_exporter = next((each for each in live_exporters() if each is exporter), None)
     if agentops_exporter is None:
         processor = CountingBatchSpanProcessor(exporter)
@@ -229,10 +226,10 @@ def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
 
 
 def _describe(fault: Exception) -> str:
-    """Describe an error of the SDK's configuration: the variables whose values it quotes, and its class or its text.
+    """Describe an error of the SDK's configuration: the variables whose values it quotes, and its text or its class.
 
-    The text is used only if the SDK's configuration raised the error itself: it is then about names of components.
-    Errors of exporters can quote keys.
+    The text is used only if the SDK's configuration itself raised the error, because then it is about the name of a
+    component. The text of an exporter's error can quote a key.
     """
     quoted = set(re.findall(r"'([^']*)'", str(fault)))
     quoted |= {name.removeprefix(_OTLP) for name in quoted}
@@ -252,7 +249,7 @@ def _raised_by_the_sdk(fault: Exception) -> bool:
     return bool(frames) and frames[-1].f_globals.get("__name__") == _configuration.__name__
 
 
-# --- obstacles that are reported at the start -------------------------------------------------------------
+# --- problems that are reported at the start --------------------------------------------------------------
 
 
 INSTRUMENTATION = "agentops_litellm"
@@ -275,7 +272,7 @@ _PRE_RELEASE = re.compile(r"(?:a|b|rc|dev)\d")
 
 
 class Obstacle(NamedTuple):
-    """A problem that prevents tracing or delivery."""
+    """A problem that prevents tracing or delivery, with advice for the user."""
 
     name: str
     """The package or the variable that has the problem."""
@@ -288,11 +285,11 @@ class Unread(NamedTuple):
 
     variable: str
     meant: str | None
-    """The setting with the most similar name."""
+    """The setting with the most similar name; `None` if no name is similar."""
 
 
 def obstacles(environment: Environment) -> Iterator[Obstacle]:
-    """Find the problems of an environment that has the distro's defaults."""
+    """Find the problems of an environment to which the distro's defaults were added."""
     for find in OBSTACLES:
         yield from find(environment)
 
@@ -304,15 +301,15 @@ def is_switched_off(environment: Environment) -> bool:
 
 
 def describe_unsupported(version: str) -> str:
-    """Why a version of LiteLLM is outside the supported range."""
+    """Why a version of LiteLLM is not supported, such as `is too old`."""
     if version in {"1.82.7", "1.82.8"} or version.startswith("1.107."):
         return "is a compromised release"
     return "is a pre-release" if _PRE_RELEASE.search(version) else "is too old"
 
 
 def untraced_litellm(environment: Environment) -> Iterator[Obstacle]:
-    """Find out whether LiteLLM is missing or unsupported. OpenTelemetry then skips its instrumentation, mostly without
-    a warning.
+    """Find out whether LiteLLM is missing or unsupported. OpenTelemetry usually does not warn of either, and does not
+    load the instrumentation.
     """
     if is_switched_off(environment):
         return
@@ -331,9 +328,9 @@ def untraced_litellm(environment: Environment) -> Iterator[Obstacle]:
 
 
 def unusable_endpoints(environment: Environment) -> Iterator[Obstacle]:
-    """Find invalid endpoints of OTLP over HTTP. The messages do not quote an endpoint, which can contain a password."""
+    """Find invalid endpoints of OTLP over HTTP. No message quotes an endpoint, because it can contain a password."""
     if is_configured_by_file(environment):
-        return  # the file has the endpoints
+        return  # the file has the endpoints, and the variables are not used
     by_variable: dict[str, list[str]] = {}
     for signal in EXPORTED_SIGNALS:
         if any(entry_point_name(signal, name, environment) == HTTP for name in exporters(signal, environment)):
@@ -346,8 +343,10 @@ def unusable_endpoints(environment: Environment) -> Iterator[Obstacle]:
 
 
 def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:
-    """Find certificates and keys of OTLP whose files do not exist. The variables are not removed, so nothing is sent
-    over https: without the variable, certificates that the user has not chosen would be trusted.
+    """Find variables with certificates and keys for OTLP whose files do not exist.
+
+    Unlike other invalid variables, they are not removed, so nothing is sent over https. If they were, the default
+    certificates would be trusted, which the user has not chosen.
     """
     for signal in ("", *(f"{each}_" for each in EXPORTED_SIGNALS)):
         for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
@@ -359,8 +358,8 @@ def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:
 
 
 def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
-    """Find variables that nothing reads and whose names are similar to a setting. Other unread variables can belong to
-    a different program.
+    """Find variables that nothing reads, but whose names are similar to a setting. Other variables may belong to a
+    different program, so they are not reported.
     """
     for variable, meant in unread(environment):
         if meant is not None:
@@ -368,8 +367,8 @@ def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
 
 
 def unread(environment: Environment) -> Iterator[Unread]:
-    """The variables that are set but that nothing reads, by name. Their values are omitted, because they can be API
-    keys.
+    """Find the variables AGENTOPS_* that are set but that nothing reads, sorted. Their values may be keys, so they are
+    left out.
     """
     declared = {each.metadata["variable"] for each in fields(Settings)}
     for variable in sorted({*environment} - declared - AGENTOPS_SDK_VARIABLES - {FIRST_PROCESS}):
@@ -379,24 +378,24 @@ def unread(environment: Environment) -> Iterator[Unread]:
 
 def _nearest(variable: str, declared: Collection[str]) -> str | None:
     """The setting whose name is most similar to a variable; `None` if no name is similar."""
-    from difflib import get_close_matches  # few applications need it
+    from difflib import get_close_matches  # imported here, because few applications have unread variables
 
     if variable.startswith(tuple(f"{each}_" for each in declared)):
-        return None  # such as AGENTOPS_API_KEY_FILE, which is not a typing error
-    # Without the prefix, which would make any two names similar.
+        return None  # for example AGENTOPS_API_KEY_FILE, which is hardly a misspelt AGENTOPS_API_KEY
+    # The names are compared without the prefix, which makes any two names similar.
     names = [each.removeprefix(PREFIX) for each in sorted(declared) if each.startswith(PREFIX)]
     close = get_close_matches(variable.removeprefix(PREFIX), names, n=1, cutoff=0.65)
     return f"{PREFIX}{close[0]}" if close else None
 
 
 def endpoint_variable(signal: str, environment: Environment) -> str:
-    """The variable with the OTLP endpoint of a signal."""
+    """The variable that sets the OTLP endpoint of a signal."""
     own = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
     return own if environment.get(own) else "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 
 def split_url(text: str) -> SplitResult | None:
-    """Split an HTTP URL with a host and a valid port, if any. `None` for anything else."""
+    """Split an HTTP URL. `None` if the text is no such URL, or has no host or an invalid port."""
     try:
         split = urlsplit(text)
         is_url = split.scheme in {"http", "https"} and bool(split.hostname) and split.port != 0

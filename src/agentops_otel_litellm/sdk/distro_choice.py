@@ -1,11 +1,12 @@
 """Chooses this package's distro, unless the user has chosen one. `opentelemetry-instrument` imports this module first.
 
-If several distros are installed, OpenTelemetry loads the first one that it finds on disk. The distro of the package
-`opentelemetry-distro` selects OTLP over gRPC, which is not installed with this package, so nothing would be traced.
+If several distros are installed, OpenTelemetry loads the first one that it finds on disk. That could be the one of the
+package `opentelemetry-distro`, which selects OTLP over gRPC. The exporter for gRPC is not installed with this package,
+so nothing would be exported.
 
-Values that the SDK cannot use are removed here as well, so that the application does not log them a second time. The
-mark of the first process is removed, because the launcher starts a new application, which logs start-up lines of its
-own even if a traced application runs the launcher.
+This module also removes values that the SDK cannot use, so that the launcher logs them, and the application does not
+log them again. And it removes the variable `FIRST_PROCESS`: the launcher starts a new application, which must log its
+own start-up warnings, even if a traced application has run the launcher.
 """
 
 import os

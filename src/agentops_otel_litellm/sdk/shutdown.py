@@ -1,16 +1,16 @@
-"""Delivers telemetry before a process ends: at the interpreter's exit, by a signal, or at the end of a child process.
+"""Delivers telemetry before a process ends. A process can end in three ways, for each of which there is a class:
 
-- `ProcessExit`: `atexit` handlers run. The SDK shuts its providers down one after the other. If a collector accepts
-  connections and does not respond, each takes as long as an export may take, so an application with traces, metrics and
-  events would exit that many times later. So all providers are shut down at the same time, for a limited time.
-- `Termination`: a signal's default action ends the process, and Python runs no `atexit` handler. Many servers end that
-  way: uvicorn restores the previous handlers and raises the signal again, and gunicorn's workers reset the handlers. So
-  this package installs a handler for each signal that has the default action. The handler delivers the finished
-  telemetry, and then ends the process by the same signal. The application cannot find the handler: `signal.getsignal`
-  and `signal.signal` return the default action. Handlers of the application are not replaced.
-- `Child`: a forked child of `multiprocessing` ends with `os._exit`, without `atexit` handlers: only the finalizers of
-  `multiprocessing` run. The finalizers of the parent are removed in the child, so a finalizer is registered in each
-  child.
+- `ProcessExit`: the interpreter exits and runs `atexit` handlers. The SDK's handlers shut the providers down one after
+  the other. If a collector does not respond, each takes as long as an export may take. So this class shuts all
+  providers down at the same time, and waits for a limited time only.
+- `Termination`: the default action of a signal ends the process, and Python runs no `atexit` handler. Many servers end
+  that way: uvicorn restores the previous handlers and raises the signal again, and gunicorn's workers reset the
+  handlers. So this class installs a handler for each signal that has the default action. The handler delivers the
+  finished telemetry, and then ends the process by the same signal. The application does not notice this handler:
+  `signal.getsignal` and `signal.signal` return the default action. Handlers of the application are not replaced.
+- `Child`: a child process that `multiprocessing` has forked ends with `os._exit`. It runs no `atexit` handlers, only
+  finalizers of `multiprocessing`, and those that were registered in the parent are removed. So this class registers a
+  finalizer in each child.
 """
 
 from __future__ import annotations
@@ -37,17 +37,16 @@ from agentops_otel_litellm.sdk.application import flush_before_end
 # --- the exit of the interpreter -------------------------------------------------------------------------------------
 
 GRACE = 0.1
-"""Seconds after the time limit in which an export that has just timed out can log it."""
+"""Seconds that are added to the time limit, so that an export that has just timed out can log that."""
 STARTS_THREADS_AT_EXIT = sys.version_info[:2] != (3, 12)
-"""Whether Python starts threads after the main thread has ended, before it calls `atexit` handlers."""
+"""Whether this Python can start threads after the main thread has ended and before it calls `atexit` handlers."""
 SDK_HANDLERS = ("_atexit_handler", "_at_exit_handler")
-"""Attributes in which the SDK's providers have their `atexit` handler. `None` after a shutdown."""
+"""Attributes in which providers of the SDK have their `atexit` handler. After a shutdown, the attribute is `None`."""
 
 
 class _Shutdown:
-    """The shutdown of one provider, on a thread that waits until the shutdown may begin.
-
-    The thread is started earlier, because `atexit` handlers cannot start threads since Python 3.12.
+    """The shutdown of one provider, on a thread that is started earlier and waits for `begin`. Since Python 3.12,
+    `atexit` handlers cannot start threads.
     """
 
     def __init__(self, provider: Any) -> None:  # noqa: ANN401 - a provider of any signal
@@ -59,13 +58,13 @@ class _Shutdown:
     def _run(self) -> None:
         self._may_begin.wait(threading.TIMEOUT_MAX)
         try:
-            with ignored_faults():  # metric readers raise if an export fails; exporters have logged it
+            with ignored_faults():  # metric readers raise if an export fails, which the exporter has logged
                 self._provider.shutdown()
         finally:
             self._is_over.set()
 
     def begin(self) -> None:
-        """Let the shutdown begin, unless the application has shut down the provider. The SDK logs a second shutdown."""
+        """Let the shutdown begin, unless the application has shut the provider down: the SDK warns of a second one."""
         if any(getattr(self._provider, name, self._provider) is None for name in SDK_HANDLERS):
             self._is_over.set()
         else:
@@ -77,7 +76,7 @@ class _Shutdown:
 
 
 class ProcessExit:
-    """Shuts down providers at exit. If no threads can be started, the SDK shuts the providers down one by one."""
+    """Shuts all providers down at exit, at the same time. If no threads can be started, the SDK's handlers do it."""
 
     def __init__(self) -> None:
         self._providers: Sequence[Any] = ()
@@ -86,29 +85,30 @@ class ProcessExit:
         FORK.register("exit", self._renew)
 
     def arrange(self, providers: Sequence[object], time_limit: float) -> None:
-        """Shut down these providers at exit, in at most `time_limit` seconds.
+        """Arrange that these providers are shut down at exit, in at most `time_limit` seconds.
 
-        Handlers that the application registers with `atexit` later run before that.
+        Handlers that the application registers with `atexit` after this call run earlier.
         """
         if self._providers or not providers:
             return
         self._providers = providers
         self._time_limit = time_limit
         if STARTS_THREADS_AT_EXIT:
-            # concurrent.futures uses this function too. It has existed since Python 3.9.
+            # Python calls this before the `atexit` handlers. concurrent.futures uses the same function.
             threading._register_atexit(self._prepare)  # type: ignore[attr-defined]  # noqa: SLF001
         else:
             self._prepare()
         atexit.register(self._shut_down)
 
     def _renew(self) -> None:
-        """After a fork: threads of the parent do not exist in the child."""
+        """In a forked process, replace the threads, which exist in the parent only."""
         self._shutdowns = ()
         if not STARTS_THREADS_AT_EXIT:
             self._prepare()
 
     def _prepare(self) -> None:
-        # `RuntimeError`: the system has no more threads.
+        """Start the threads that will shut the providers down."""
+        # A `RuntimeError` means that the system cannot start another thread.
         with guard("preparing the shutdown of providers at exit"), suppress(RuntimeError):
             self._shutdowns = [_Shutdown(provider) for provider in self._providers if hasattr(provider, "shutdown")]
 
@@ -135,7 +135,7 @@ GetSignal = Callable[[int], Any]
 
 
 class Termination:
-    """Replaces the default action of signals in a process."""
+    """Delivers telemetry before the default action of a signal ends the process."""
 
     def __init__(self, set_signal: SetSignal, get_signal: GetSignal) -> None:
         self._set_signal = set_signal
@@ -144,7 +144,9 @@ class Termination:
         self._time_limit = 0.0
 
     def install(self, time_limit: float) -> None:
-        """Replace the default action, now and whenever the application chooses it. Must run on the main thread."""
+        """Replace the default action of the signals, now and whenever the application sets it. It must be called on the
+        main thread.
+        """
         self._time_limit = time_limit
         if self._numbers:
             return
@@ -156,11 +158,8 @@ class Termination:
         signal.getsignal = self._reading(self._get_signal)  # type: ignore[assignment]  # wrapped, so it looks alike
 
     def deliver_and_end(self, number: int, _frame: FrameType | None) -> None:
-        """Deliver telemetry, and then end the process by the same signal. This is the handler that is installed.
-
-        It first restores the default action, so that a second signal ends the process at once.
-        """
-        self._set_signal(number, signal.SIG_DFL)
+        """Deliver telemetry, and then end the process by the same signal. This is the installed handler."""
+        self._set_signal(number, signal.SIG_DFL)  # so that a second signal ends the process at once
         try:
             with guard("flushing before a signal ends the process"):
                 flush_before_end(self._time_limit)
@@ -168,6 +167,8 @@ class Termination:
             signal.raise_signal(number)
 
     def _replacing(self, set_signal: SetSignal) -> SetSignal:
+        """Return a replacement for `signal.signal` that installs this package's handler for the default action."""
+
         @wraps(set_signal)
         def signal_(signalnum: int, handler: Any) -> Any:  # noqa: ANN401 - Python's
             chosen = self.deliver_and_end if signalnum in self._numbers and _is_default(handler) else handler
@@ -176,6 +177,8 @@ class Termination:
         return signal_
 
     def _reading(self, get_signal: GetSignal) -> GetSignal:
+        """Return a replacement for `signal.getsignal` that hides this package's handler."""
+
         @wraps(get_signal)
         def getsignal(signalnum: int) -> Any:  # noqa: ANN401 - Python's
             return self._as_chosen(get_signal(signalnum))
@@ -183,7 +186,7 @@ class Termination:
         return getsignal
 
     def _as_chosen(self, handler: object) -> object:
-        """The handler that the application has set: the default action instead of the handler of this package."""
+        """The handler that the application has set: the default action if this package's handler replaces that."""
         return signal.SIG_DFL if handler == self.deliver_and_end else handler
 
 
@@ -195,34 +198,35 @@ TERMINATION = Termination(signal.signal, signal.getsignal)
 
 
 def flush_on_signals(time_limit: float) -> None:
-    """Deliver telemetry for at most `time_limit` seconds before a signal ends this process, if the platform allows it.
+    """Arrange that telemetry is delivered, in at most `time_limit` seconds, before a signal ends this process.
 
-    Only the main thread may set handlers, and on Windows nothing sends these signals.
+    It does nothing on Windows, where nothing sends these signals, and on other threads than the main thread, which may
+    not set handlers.
     """
     if os.name == "posix" and threading.current_thread() is threading.main_thread():
-        with suppress(ValueError):  # a subinterpreter, which may not set handlers either
+        with suppress(ValueError):  # this is a subinterpreter, which may not set handlers either
             TERMINATION.install(time_limit)
 
 
 # --- child processes -------------------------------------------------------------------------------------------------
 
 LAST = -1_000_000
-"""The priority of a finalizer that runs after the application's, which may make calls."""
+"""The priority of a finalizer that runs after those of the application, in which calls may end."""
 
 
 class Child:
-    """The object that `multiprocessing` passes to `add_flush` in each forked child. `multiprocessing` has only a weak
-    reference to it.
+    """Delivers telemetry at the end of child processes. `multiprocessing` passes `CHILD` to `add_flush` in each forked
+    child. It has only a weak reference to it, so the module keeps the instance.
     """
 
     def __init__(self) -> None:
         self.time_limit = 0.0
         self.installed_in: int | None = None
-        """The process in which the launcher or `init()` called `arrange`."""
+        """The id of the process in which `arrange` was called. In a forked child, it is the id of the parent."""
 
     def arrange(self, time_limit: float) -> None:
-        """Deliver telemetry for at most `time_limit` seconds at the end of child processes that the modules in
-        `MODULES` start, even if these modules are imported later.
+        """Arrange that telemetry is delivered, in at most `time_limit` seconds, at the end of child processes that the
+        modules in `MODULES` start. These modules may be imported later.
         """
         self.time_limit = time_limit
         if self.installed_in is not None:
@@ -237,20 +241,23 @@ class Child:
 
 
 def _add_finalizer(module: ModuleType) -> None:
-    """Flush when a forked child process ends. `module` is `multiprocessing.util`, which billiard's processes use as
-    well.
+    """Arrange a flush at the end of forked child processes. `module` is `multiprocessing.util`, which the processes of
+    billiard use as well.
     """
 
     def add_flush(child: Child) -> None:
-        if child.installed_in != os.getpid():  # else it was spawned, not forked, and `atexit` handlers run
+        # In a spawned child, `arrange` was called in the child itself, and `atexit` handlers run.
+        if child.installed_in != os.getpid():
             module.Finalize(None, child.flush, exitpriority=LAST)
 
     module.register_after_fork(CHILD, add_flush)
 
 
 def _flush_before_exit(module: ModuleType) -> None:
-    """Flush when a worker ends. `module` is `billiard.pool`, whose workers, such as Celery's, run no finalizers."""
-    do_exit = module.Worker._do_exit  # noqa: SLF001 - billiard has no other way
+    """Arrange a flush when a worker of `billiard.pool`, the `module`, ends. These workers, such as Celery's, run no
+    finalizers.
+    """
+    do_exit = module.Worker._do_exit  # noqa: SLF001 - billiard has no public method for this
 
     @wraps(do_exit)
     def flushing(worker: Any, *args: object, **kwargs: object) -> object:  # noqa: ANN401 - billiard's
@@ -258,7 +265,7 @@ def _flush_before_exit(module: ModuleType) -> None:
 
         def flush_on_exit(*about: object) -> None:
             try:
-                if on_exit is not None:  # Celery's: functions of the application run there
+                if on_exit is not None:  # Celery runs functions of the application here, so the flush follows
                     on_exit(*about)
             finally:
                 CHILD.flush()

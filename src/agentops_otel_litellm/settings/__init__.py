@@ -1,8 +1,8 @@
 """All settings of this package: one field for each variable, with its default, its parser and its help.
 
-`AGENTOPS_*` variables are this package's. The `OTEL_*` variables below are those that OpenTelemetry defines for
-instrumentations; the defaults of the SDK's variables are in `sdk/defaults.py`. `Settings` combines the groups, and
-reads them from the environment.
+`Settings` has all fields, and reads them from the environment. The variables `AGENTOPS_*` are this package's. The
+variables `OTEL_*` below are defined by OpenTelemetry for instrumentations. (`sdk/defaults.py` has the defaults that the
+distro sets for other variables of OpenTelemetry.)
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ class CallSettings:
         "The additional chunk is hidden from the application. A server that does not know `stream_options` may reject "
         "the request.",
     )
-    """The instrumentor reads it when LiteLLM is imported, and passes it to `STREAM_USAGE` in the package `patching`,
-    whose hooks request the usage and hide the chunk.
-    """
+    """The instrumentor passes this to `STREAM_USAGE` in `patching`, which requests the usage and hides the chunk."""
     estimate_usage: bool = setting(
         "AGENTOPS_ESTIMATE_USAGE",
         default=False,
@@ -103,9 +101,9 @@ class CallSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ContentSettings:
-    """Whether content is captured, where it is recorded, and how much of it."""
+    """Whether and where message content is recorded, and how much of it."""
 
-    content: ContentCapture = setting(  # noqa: RUF009 - it is frozen
+    content: ContentCapture = setting(  # noqa: RUF009 - the default is immutable
         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
         default=CAPTURES["NO_CONTENT"],
         parse=capture,
@@ -167,12 +165,12 @@ class ContentSettings:
 
     @property
     def records_in_events(self) -> bool:
-        """Whether content is recorded in the details event of a call."""
+        """Whether message content is recorded in the event of a call."""
         return self.content.in_events and self.emits_event
 
     @property
     def emits_event(self) -> bool:
-        """Whether the details event of a call is emitted, by default only if it contains content."""
+        """Whether a call emits an event; by default only if the event has message content."""
         return self.content.in_events if self.emit_event is None else self.emit_event
 
 
@@ -268,7 +266,7 @@ class AgentOpsSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessSettings:
-    """Delivery before a process ends: `sdk/shutdown.py` reads these settings."""
+    """Delivery before a process ends (`sdk/shutdown.py`)."""
 
     flush_on_signal: bool = setting(
         "AGENTOPS_FLUSH_ON_SIGNAL",
@@ -282,11 +280,13 @@ class ProcessSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings):
-    """The settings of AGENTOPS_* variables, and of the OTEL_* variables that instrumentations read."""
+    """All settings of this package."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read every variable. An invalid value is logged, and the default is used."""
+        """Read all variables. An invalid value is replaced by the default, or by `None` for a few settings, and a
+        warning is logged.
+        """
         values: dict[str, object] = {}
         for declared in fields(cls):
             variable = declared.metadata["variable"]
@@ -302,9 +302,10 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
         return cls(**values)  # type: ignore[arg-type]  # each value is from its field's parser
 
     def vocabularies(self, offered: Collection[str]) -> tuple[str, ...] | None:
-        """The names in `semconv`; `None` if there are none, or not all of them are `offered`.
+        """The names in `semconv`. `None` if it is not set, or if a name is not one of `offered`, the names of all
+        conventions, for which a warning is logged.
 
-        The caller has loaded the conventions. Reading the settings, which every program does, loads none.
+        This is not checked when the settings are read, because finding the conventions of other packages takes long.
         """
         accepted = None if self.semconv is None else fault_in_choice(self.semconv, offered)
         if self.semconv is None or accepted is None:
@@ -315,8 +316,8 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
 
 
 def fault_in_choice(chosen: Collection[str], offered: Collection[str]) -> str | None:
-    """A description of the accepted values, if `chosen` is empty or contains values that are not `offered`; else
-    `None`.
+    """Check a choice. `None` if it is valid; if it is empty, or has a value that is not one of `offered`, a description
+    of the accepted values.
     """
     if chosen and set(chosen) <= set(offered):
         return None
@@ -324,7 +325,7 @@ def fault_in_choice(chosen: Collection[str], offered: Collection[str]) -> str | 
 
 
 def sdk_is_disabled(environment: Mapping[str, str] = os.environ) -> bool:
-    """OpenTelemetry's own switch. According to the specification, any value but `true` leaves the SDK on."""
+    """Whether OTEL_SDK_DISABLED is `true`. By the specification, the SDK is enabled for any other value."""
     return environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
@@ -336,5 +337,5 @@ def set_log_level(environment: Mapping[str, str] = os.environ) -> None:
 
 
 def wants_newest_conventions(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether OpenTelemetry's opt-in, a list, selects the newest GenAI conventions."""
+    """Whether OTEL_SEMCONV_STABILITY_OPT_IN, a list, selects OpenTelemetry's newest GenAI conventions."""
     return "gen_ai_latest_experimental" in names(environment.get("OTEL_SEMCONV_STABILITY_OPT_IN", ""))

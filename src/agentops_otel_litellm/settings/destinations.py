@@ -1,8 +1,9 @@
-"""Where telemetry is sent: the exporters of each signal, by the user's variables or by default.
+"""The destinations of telemetry: the exporters of each signal, which the user's variables or the defaults determine.
 
-The exporters that the user names are checked as well, because OpenTelemetry would set up nothing at all if one of them
-is not installed. The launcher uses this module before the application starts, so it does not import the SDK, and common
-exporters are known without a search through the installed packages.
+This module also finds exporters that are not installed: if the user names one, OpenTelemetry sets up nothing at all.
+
+The launcher uses this module before the application starts. So it does not import the SDK, and it has the names of
+common exporters, so that the installed packages need not be searched.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ SIGNALS = ("TRACES", "METRICS", "LOGS")
 CONSOLE = "agentops_console"
 AGENTOPS = "agentops"
 TERMINALS: Mapping[str, str] = {"console": "the app's stdout", CONSOLE: "the app's stderr"}
-"""Exporters that print to the application's own terminal → where they print."""
+"""Exporter that prints, rather than sends → where it prints."""
 
 HTTP, GRPC = "otlp_proto_http", "otlp_proto_grpc"
 OTLP = {"grpc": GRPC, "http/protobuf": HTTP}
-"""The exporter `otlp` for each value of OTEL_EXPORTER_OTLP_PROTOCOL."""
+"""Value of OTEL_EXPORTER_OTLP_PROTOCOL → the entry point of the exporter that the name `otlp` means."""
 PACKAGES = {GRPC: "opentelemetry-exporter-otlp-proto-grpc", "prometheus": "opentelemetry-exporter-prometheus"}
 """Exporter → its package, for exporters that are not installed with this package."""
 _INSTALLED = {"console", HTTP}
@@ -35,19 +36,23 @@ _INSTALLED_FOR_TRACES = {AGENTOPS, CONSOLE}
 
 
 def exporters(signal: str, environment: Environment) -> tuple[str, ...]:
-    """The exporters that the SDK creates for a signal: the user's choice, or the default. `none` is left out."""
+    """The names of the exporters that the SDK creates for a signal, by the user's choice or by default. Empty for
+    `none`.
+    """
     return _listed(environment.get(f"OTEL_{signal}_EXPORTER") or default_exporter(signal, environment))
 
 
 def sends_to_agentops(environment: Environment) -> bool:
-    """Whether traces are sent to AgentOps: `OTEL_TRACES_EXPORTER` names it, or a key is set and traces are not off."""
+    """Whether traces are sent to AgentOps: if `OTEL_TRACES_EXPORTER` names it, or if an API key is set and
+    `OTEL_TRACES_EXPORTER` is not `none`.
+    """
     named = exporters("TRACES", environment)
     return AGENTOPS in named or (bool(named) and _has_key(environment))
 
 
 def destinations(signal: str, environment: Environment) -> tuple[str, ...]:
-    """All exporters of a signal, including the AgentOps exporter if the user does not name it but the instrumentor adds
-    it.
+    """The names of all exporters of a signal. Unlike `exporters`, this includes the AgentOps exporter if this package
+    adds it to the exporters that the user names.
     """
     named = exporters(signal, environment)
     is_added = signal == "TRACES" and AGENTOPS not in named and sends_to_agentops(environment)
@@ -55,7 +60,7 @@ def destinations(signal: str, environment: Environment) -> tuple[str, ...]:
 
 
 def default_exporter(signal: str, environment: Environment) -> str:
-    """The exporters of a signal whose variable `OTEL_…_EXPORTER` is not set, as a comma-separated list, or `none`."""
+    """The default value of a signal's variable `OTEL_…_EXPORTER`: a comma-separated list of exporters, or `none`."""
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")
     to_otlp = any(map(environment.get, endpoints)) or any(
         "otlp" in _listed(environment.get(f"OTEL_{other}_EXPORTER", "")) for other in SIGNALS
@@ -77,7 +82,7 @@ def resource_attributes(environment: Environment) -> set[str]:
 
 
 def lacks_service_name(environment: Environment) -> bool:
-    """Whether telemetry is sent to a backend, which needs a service name, and none is set."""
+    """Whether telemetry is sent to a backend although no service name is set."""
     sent = {name for signal in SIGNALS for name in destinations(signal, environment)} - TERMINALS.keys()
     return bool(sent) and "service.name" not in resource_attributes(environment)
 
@@ -96,7 +101,7 @@ def _listed(exporter: str) -> tuple[str, ...]:
 
 
 class MissingExporter(NamedTuple):
-    """An exporter that is named but not installed."""
+    """An exporter that the user names, but that is not installed, with a message and advice."""
 
     signal: str
     name: str
@@ -105,8 +110,8 @@ class MissingExporter(NamedTuple):
 
 
 def missing_exporters(environment: Environment) -> list[MissingExporter]:
-    """The missing exporters of all signals. The list is empty if a file configures the SDK, which then reads no
-    names.
+    """The missing exporters of all signals. Empty if OTEL_CONFIG_FILE configures the SDK: then the names in other
+    variables have no effect.
     """
     if is_configured_by_file(environment):
         return []
@@ -115,7 +120,7 @@ def missing_exporters(environment: Environment) -> list[MissingExporter]:
 
 
 def is_configured_by_file(environment: Environment) -> bool:
-    """Whether OTEL_CONFIG_FILE configures the exporters. Older releases of the SDK do not read it."""
+    """Whether the file in OTEL_CONFIG_FILE configures the exporters. False for SDKs that do not read this variable."""
     if not environment.get("OTEL_CONFIG_FILE"):
         return False
     from opentelemetry.sdk import environment_variables
@@ -124,23 +129,23 @@ def is_configured_by_file(environment: Environment) -> bool:
 
 
 def entry_point_name(signal: str, name: str, environment: Environment) -> str | None:
-    """The entry point of an exporter; `None` for `otlp` with an unknown protocol."""
+    """The entry point of the exporter with this name; `None` if the name is `otlp` and the protocol is unknown."""
     if name != "otlp":
         return name
     protocol = environment.get(protocol_variable(signal, environment), "").strip()
-    return OTLP.get(protocol) if protocol else GRPC  # the SDK's default
+    return OTLP.get(protocol) if protocol else GRPC  # gRPC is the SDK's default
 
 
 def protocol_variable(signal: str, environment: Environment) -> str:
-    """The variable with the OTLP protocol of a signal."""
+    """The variable that sets the OTLP protocol of a signal."""
     own = f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL"
     return own if environment.get(own) else "OTEL_EXPORTER_OTLP_PROTOCOL"
 
 
 @contextmanager
 def only_usable_exporters(environment: MutableMapping[str, str]) -> Iterator[None]:
-    """Log the missing exporters, and remove their names from the variables within the block. If a name is unknown, the
-    SDK does not set up the other exporters either.
+    """Warn of missing exporters, and remove their names from the variables during the block. With an unknown name, the
+    SDK would not set up the other exporters either.
     """
     missing = missing_exporters(environment)
     for text, advice in dict.fromkeys((each.text, each.advice) for each in missing):
@@ -149,7 +154,7 @@ def only_usable_exporters(environment: MutableMapping[str, str]) -> Iterator[Non
     for signal in {each.signal for each in missing}:
         variable = f"OTEL_{signal}_EXPORTER"
         gone = {each.name for each in missing if each.signal == signal}
-        if variable in environment:  # otherwise it is a default, which is installed
+        if variable in environment:  # if not, the exporter is a default, and the SDK does not read its name here
             hidden[variable] = environment[variable]
             environment[variable] = ",".join(n for n in exporters(signal, environment) if n not in gone) or "none"
     try:
@@ -159,7 +164,7 @@ def only_usable_exporters(environment: MutableMapping[str, str]) -> Iterator[Non
 
 
 def _missing(signal: str, name: str, environment: Environment) -> MissingExporter | None:
-    """The exporter that the user names for a signal, if it is not installed, with advice; otherwise `None`."""
+    """Check one exporter that the user names for a signal. `None` if it is installed."""
     wanted = entry_point_name(signal, name, environment)
     if wanted is not None and _is_installed(signal, wanted):
         return None

@@ -1,10 +1,7 @@
-"""How the values of settings are parsed, and how invalid values are reported. `__init__.py` declares the settings.
+"""Parses the values of the settings, which `__init__.py` declares, and warns of invalid values.
 
-A parser raises a ValueError that describes the accepted values.
-
-Only the first process of an application logs warnings about variables. The child processes that it starts inherit the
-environment, and would repeat them. Keys, passwords and other secrets are masked in the warnings and in the report of
-`doctor`.
+Only the first process of an application logs these warnings, because its child processes inherit the environment and
+would repeat them. Keys, passwords and other secrets are masked in the warnings and in the report of `doctor`.
 """
 
 from __future__ import annotations
@@ -22,26 +19,28 @@ from urllib.parse import urlsplit
 
 
 FIRST_PROCESS = "AGENTOPS_OTEL_LITELLM_FIRST_PROCESS"
-"""Variable with the id of the process that logged the warnings. The distro sets it, for child processes."""
+"""Variable with the id of the process that has logged the warnings. The distro sets it, so that child processes, which
+inherit it, log none.
+"""
 
 _LOADER = "opentelemetry.instrumentation.auto_instrumentation._load"
 
 MASK = "***"
 _SECRET = re.compile(r"HEADERS$|_KEY$|TOKEN|SECRET|PASSWORD|CREDENTIAL")
 _PUBLIC = re.compile(r"_(?:CREDENTIAL_PROVIDER|CLIENT_KEY)$")
-"""Variables whose names look secret, but whose values are the name of an entry point or the path of a file."""
+"""Variables that `_SECRET` matches, although their values are no secrets, but names of entry points or paths."""
 _ADDRESS = re.compile(r"\w+://|[\w.-]+:\d{1,5}(?:/|$)")
-"""The beginning of a URL, or a host and a port, which gRPC accepts."""
+"""The beginning of a URL, or a host with a port, which gRPC accepts as an endpoint."""
 _SCHEME = re.compile(r"\w+://|")
 
 
 def mark_first_process() -> None:
-    """Set the variable that marks child processes as not the first."""
+    """Set `FIRST_PROCESS` to the id of this process, unless a parent process has set it."""
     os.environ.setdefault(FIRST_PROCESS, str(os.getpid()))
 
 
 def is_first_process() -> bool:
-    """Whether this process is the first one: it is not a child of a process that has set up this package."""
+    """Whether this process is the first one of the application: no parent process has set up this package."""
     multiprocessing = sys.modules.get("multiprocessing.process")
     if multiprocessing is not None and multiprocessing.parent_process() is not None:
         return False
@@ -50,8 +49,8 @@ def is_first_process() -> bool:
 
 
 def quiet_child_process() -> None:
-    """In a child process, keep OpenTelemetry from logging the installed configurators that it does not load. The first
-    process has logged them.
+    """In a child process, suppress OpenTelemetry's log lines about installed configurators that it does not load. The
+    first process has logged them.
     """
     if not is_first_process():
         logging.getLogger(_LOADER).addFilter(_is_no_start_up_line)
@@ -62,33 +61,35 @@ def _is_no_start_up_line(record: logging.LogRecord) -> bool:
 
 
 def warn_at_start_up(logger: logging.Logger, message: str, *values: object) -> None:
-    """Log a warning about the environment. Child processes inherit the environment, and would repeat it."""
+    """Log a warning about the environment, but only in the first process of the application."""
     if is_first_process():
         logger.warning(message, *values, stacklevel=2)
 
 
 def invalid_value(variable: str, value: str, fault: str) -> str:
-    """A sentence about an invalid value, in which `value` may be displayed. An empty `value` or `fault` is left out."""
+    """A sentence that a variable has an invalid value. It quotes `value`, which must have no secrets, and states
+    `fault`, what is wrong. Either may be empty.
+    """
     return f"Invalid value for {variable}{f': {value}' if value else ''}{f' ({fault})' if fault else ''}."
 
 
 def masked(variable: str, text: str) -> str:
-    """The text without secrets, on one line."""
+    """The value `text` of a variable, without secrets and on one line, to be displayed."""
     plain = without_secrets(variable, text)
     return plain if plain.isprintable() else ascii(plain)
 
 
 def without_secrets(variable: str, text: str) -> str:
-    """The value `text` of a variable, in which a mask replaces keys, passwords, and other values that may be secret."""
+    """The value `text` of a variable, in which `***` replaces keys, passwords and whatever else may be secret."""
     if not text:
         return ""
     if is_secret(variable):
         return MASK
     if variable == "OTEL_RESOURCE_ATTRIBUTES":
         return ",".join(map(_attribute, text.split(",")))
-    before, at, plain = text.rpartition("@")  # in a URL, a user and a password
+    before, at, plain = text.rpartition("@")  # in a URL, `before` has a user and a password
     if "ENDPOINT" in variable and not _ADDRESS.match(text if "://" in text else plain):
-        return MASK  # a key can be there by mistake
+        return MASK  # not an endpoint: the user may have set a key here by mistake
     if at:
         scheme = _SCHEME.match(before)
         plain = f"{scheme[0] if scheme else ''}{MASK}@{plain}"
@@ -99,7 +100,7 @@ def without_secrets(variable: str, text: str) -> str:
 
 
 def _attribute(pair: str) -> str:
-    """Resource attributes of the application can contain anything: only the value of `service.name` is displayed."""
+    """Mask one of OTEL_RESOURCE_ATTRIBUTES. Only the value of `service.name` is kept, others may be secret."""
     name, equals, _ = pair.partition("=")
     if not equals:
         return MASK
@@ -118,9 +119,7 @@ logger = logging.getLogger("agentops_otel_litellm.settings")
 Value = TypeVar("Value")
 
 warned: set[str] = set()
-"""Variables for which a warning was logged. Several parts of this package read the settings, and must not log it
-twice.
-"""
+"""Variables for which a warning was logged. Several parts of this package read the settings, but only one may warn."""
 
 
 def setting(  # noqa: PLR0913 - a table's columns
@@ -132,11 +131,11 @@ def setting(  # noqa: PLR0913 - a table's columns
     secret: bool = False,
     without: str | None = None,
 ) -> Value:
-    """Declare a setting. `parse` raises a ValueError that describes the accepted values. Values of a `secret` are never
-    displayed.
+    """Declare a setting. `parse` raises a ValueError, whose text describes the accepted values, for an invalid value.
+    The value of a `secret` is never displayed.
 
-    If the default must not replace an invalid value, `without` describes the consequence for the user, and the setting
-    is `None`.
+    An invalid value is replaced by the default. If it must be replaced by `None` instead, `without` is a sentence that
+    describes the consequence for the user.
     """
     metadata = {"variable": variable, "parse": parse, "help": help, "secret": secret, "without": without}
     declared: Value = field(default=default, metadata=metadata, repr=not secret)
@@ -144,12 +143,12 @@ def setting(  # noqa: PLR0913 - a table's columns
 
 
 def warn_of_invalid_value(declared: Field[object], text: str, accepted: str) -> None:
-    """Log that the value of a variable is invalid, once for each variable, without secrets."""
+    """Log that a variable has the invalid value `text`, once for each variable, without secrets."""
     variable = declared.metadata["variable"]
     if variable in warned:
         return
     warned.add(variable)
-    # Python's own errors quote the value: the accepted values of a secret are not logged either.
+    # For a secret, `accepted` is not logged: it may be an error of Python, which quotes the value.
     fault = "" if hides_its_value(declared) else f"expected {accepted}"
     warn_at_start_up(logger, "%s %s", invalid_value(variable, quoted(declared, text), fault), instead(declared))
 
@@ -160,8 +159,8 @@ def hides_its_value(declared: Field[object]) -> bool:
 
 
 def quoted(declared: Field[object], text: str) -> str:
-    """An invalid value for a message. It is empty for secrets, and for an invalid URL, in which a password can be
-    anywhere.
+    """An invalid value, as a message may quote it. Empty for a secret, and for a URL, because a password can be
+    anywhere in an invalid URL.
     """
     if hides_its_value(declared) or declared.metadata["parse"] is url:
         return ""
@@ -169,7 +168,7 @@ def quoted(declared: Field[object], text: str) -> str:
 
 
 def instead(declared: Field[object]) -> str:
-    """A sentence about the value that is used instead, or the consequence."""
+    """A sentence that states which value is used instead of an invalid one, or what the consequence is."""
     if declared.metadata["without"]:
         return str(declared.metadata["without"])
     default = format_value(declared.default)
@@ -177,7 +176,7 @@ def instead(declared: Field[object]) -> str:
 
 
 def format_value(value: object) -> str:
-    """The value of a setting as it is written in the variable; an empty text for `None`."""
+    """The value of a setting, as the user would write it in the variable; an empty text for `None`."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -191,16 +190,16 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """Levels of Python's logging."""
 
 DIGITS = 9
-"""Maximum number of digits of a number. Some systems cannot wait for a longer number of milliseconds."""
+"""Maximum number of digits of a number. Some systems cannot wait for more milliseconds."""
 
 
 def names(text: str) -> tuple[str, ...]:
-    """A comma-separated list, each name once."""
+    """Parse a comma-separated list. A repeated name is returned once."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def pairs(text: str) -> tuple[tuple[str, str], ...]:
-    """A comma-separated list of `name=value`. A repeated name has its last value."""
+    """Parse a comma-separated list of `name=value`. If a name is repeated, its last value is used."""
     chosen: dict[str, str] = {}
     for item in names(text):
         name, _, value = (part.strip() for part in item.partition("="))
@@ -211,14 +210,14 @@ def pairs(text: str) -> tuple[tuple[str, str], ...]:
 
 
 def switch(text: str) -> bool:
-    """`true` or `false`, as in OpenTelemetry's variables."""
+    """Parse `true` or `false`, in any case, as in OpenTelemetry's variables."""
     if text.lower() not in {"true", "false"}:
         raise ValueError("true or false")
     return text.lower() == "true"
 
 
 def number_of(what: str) -> Callable[[str], int]:
-    """Return a parser of integers from 1."""
+    """Return a parser of integers of 1 or more. `what` is the unit, for the message, such as `spans`."""
 
     def number(text: str) -> int:
         if text.isdecimal() and len(text) > DIGITS:
@@ -231,11 +230,11 @@ def number_of(what: str) -> Callable[[str], int]:
 
 
 def url(text: str) -> str:
-    """An HTTP URL with a host and a valid port, if it has one."""
+    """Check an HTTP URL: it must have a host, and a port, if it has one, must be valid."""
     try:
         split = urlsplit(text)
-        _ = split.port
-    except ValueError:  # also raised for an invalid port; its text may quote a password
+        _ = split.port  # raises if the port is invalid
+    except ValueError:  # not passed on, because its text may quote a password
         split = None
     if split is None or split.scheme not in {"http", "https"} or not split.hostname:
         raise ValueError("a URL that begins with http:// or https://")
@@ -243,7 +242,7 @@ def url(text: str) -> str:
 
 
 def level(text: str) -> str:
-    """A level of Python's logging, in any case."""
+    """Parse the name of a log level, in any case."""
     if text.upper() not in LEVELS:
         raise ValueError(f"one of {', '.join(LEVELS)}")
     return text.upper()
@@ -251,7 +250,7 @@ def level(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContentCapture:
-    """Where content is recorded: nowhere by default."""
+    """Where message content is recorded. The default is nowhere."""
 
     on_spans: bool = False
     in_events: bool = False
@@ -265,25 +264,25 @@ CAPTURES = {
     "SPAN_ONLY": ContentCapture(on_spans=True),
     "EVENT_ONLY": ContentCapture(in_events=True),
     "SPAN_AND_EVENT": ContentCapture(on_spans=True, in_events=True),
-    # The value in earlier releases of OpenTelemetry's instrumentations.
+    # The values in earlier releases of OpenTelemetry's instrumentations.
     "TRUE": ContentCapture(on_spans=True),
     "FALSE": ContentCapture(),
 }
 
 
 def capture(text: str) -> ContentCapture:
-    """Where content is recorded, by the names in `CAPTURES`, in any case."""
+    """Parse one of the names in `CAPTURES`, in any case."""
     if text.upper() not in CAPTURES:
         raise ValueError("one of NO_CONTENT, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT")
     return CAPTURES[text.upper()]
 
 
 REDACTED = ("key", "token", "email", "phone", "card")
-"""The kinds of secrets that can be redacted."""
+"""The kinds of secrets and personal data that can be redacted."""
 
 
 def kinds(text: str) -> tuple[str, ...]:
-    """A comma-separated list of the kinds in `REDACTED`; empty for `none`."""
+    """Parse a comma-separated list of the kinds in `REDACTED`. `none` is an empty list."""
     chosen = names(text.lower())
     if chosen == ("none",):
         return ()

@@ -1,9 +1,10 @@
-"""Invalid values of OpenTelemetry's own variables, and the values that are used instead.
+"""Finds invalid values of OpenTelemetry's variables, and removes or replaces them.
 
-For some invalid values the SDK raises, so that nothing is set up or, if its modules raise on import, the application
-does not start. For other values the SDK logs a traceback that does not name the variable. The tables at the end of this
-module list the accepted values of each variable. Exporters are checked in `destinations.py`. This module imports
-nothing of OpenTelemetry that reads a variable, because OpenTelemetry reads some variables on import.
+For some invalid values, the SDK raises an exception: nothing is set up, or, if it raises on import, the application
+does not start. For others, it logs a traceback that does not name the variable. The tables at the end of this module
+have the accepted values of each variable. (Names of exporters are checked in `destinations.py`.)
+
+OpenTelemetry reads some variables on import, so this module imports nothing of OpenTelemetry that does so.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 Environment = Mapping[str, str]
 Check = Callable[[str], str | None]
-"""Function: value → a description of its fault; `None` if the value is valid."""
+"""Function of a value that returns what is wrong with it, such as `expected true or false`; `None` if it is valid."""
 
 PACKAGES = {
     "b3": "opentelemetry-propagator-b3",
@@ -37,11 +38,11 @@ PACKAGES = {
     "ottrace": "opentelemetry-propagator-ot-trace",
     "xray": "opentelemetry-propagator-aws-xray",
 }
-"""Propagators of the specification, and their packages."""
+"""Propagator in OpenTelemetry's specification → the package that provides it."""
 
 SDK_QUEUE_SIZE = 2_048
 PROCESSORS = {"OTEL_BSP": "spans", "OTEL_BLRP": "log records"}
-"""The prefix of each batch processor's variables, and what the processor queues."""
+"""Prefix of the variables of a batch processor → what that processor queues."""
 
 HEADERS = (
     "OTEL_EXPORTER_OTLP_HEADERS",
@@ -58,9 +59,9 @@ class Unusable(NamedTuple):
 
     variable: str
     text: str
-    """A sentence with the variable, its value and the expected values."""
+    """A sentence with the variable, its value and what is expected."""
     used: str | None
-    """The value that is used instead; `None` for the SDK's default."""
+    """The value that replaces it; `None` if the variable is removed, so that the SDK uses its default."""
 
     @property
     def instead(self) -> str:
@@ -71,13 +72,15 @@ class Unusable(NamedTuple):
 
 
 def drop_unusable_variables(environment: MutableMapping[str, str]) -> None:
-    """Remove invalid values and log them, so that no setting prevents tracing or the start of the application."""
+    """Remove or replace invalid values, and log a warning for each. So no setting prevents tracing or the start of the
+    application.
+    """
     for found in replace_unusable_variables(environment):
         warn_at_start_up(logger, "%s %s", found.text, found.instead)
 
 
 def replace_unusable_variables(environment: MutableMapping[str, str]) -> list[Unusable]:
-    """Remove or replace invalid values without logging, and return them."""
+    """Remove or replace invalid values, and return them. Nothing is logged."""
     unusable = [*unusable_variables(environment)]
     for found in unusable:
         if found.used is None:
@@ -108,8 +111,8 @@ def unusable_variables(environment: Environment) -> Iterator[Unusable]:
 
 
 def _unusable_batching(prefix: str, queued: str, environment: Mapping[str, str]) -> Iterator[Unusable]:
-    """Find the invalid values of one batch processor's variables. With some of them the SDK would not start, and with
-    others it would log a traceback.
+    """Find invalid values of the variables of one batch processor, and a batch that is larger than the queue.
+    `queued` is what the processor queues.
     """
     queue, batch = f"{prefix}_MAX_QUEUE_SIZE", f"{prefix}_MAX_EXPORT_BATCH_SIZE"
     units = {
@@ -136,7 +139,10 @@ def _unusable_batching(prefix: str, queued: str, environment: Mapping[str, str])
 
 
 def _unusable_names(variable: str, text: str, group: str, known: frozenset[str]) -> Iterator[Unusable]:
-    """Find names of components that are not installed. Of a list, the other names are used."""
+    """Find names of components in a variable that are not installed. If the variable is a list, the others are kept.
+
+    `group` is the entry point group of the components, `known` are names that are always installed.
+    """
     names = [name.strip() for name in text.split(",")] if variable in LISTS else [text.strip()]
     missing = [name for name in names if name and not _is_installed(name, group, known)]
     if missing:
@@ -153,6 +159,7 @@ def _is_installed(name: str, group: str, known: frozenset[str]) -> bool:
 
 
 def _unusable_ratio(environment: Environment) -> Iterator[Unusable]:
+    """Find an invalid ratio, the argument of some samplers."""
     variable = "OTEL_TRACES_SAMPLER_ARG"
     text = environment.get(variable, "").strip()
     if text and environment.get("OTEL_TRACES_SAMPLER", "").strip().endswith("traceidratio"):
@@ -162,8 +169,8 @@ def _unusable_ratio(environment: Environment) -> Iterator[Unusable]:
 
 
 def _unusable_headers(variable: str, text: str) -> Iterator[Unusable]:
-    """Find headers without a name or a value. The SDK would log the headers, which can be keys; this message omits
-    them.
+    """Find headers that are not `name=value`. The SDK would quote them in a log line, although they may be keys; this
+    message does not.
     """
     headers = [header.strip() for header in text.split(",") if header.strip()]
     left = [header for header in headers if _HEADER.fullmatch(header)]
@@ -225,7 +232,7 @@ VALUES: Mapping[str, Check] = {
         "explicit_bucket_histogram", "base2_exponential_bucket_histogram"
     ),
 }
-"""Variable → the check of its value."""
+"""Variable → the function that checks its value."""
 
 _SAMPLERS = frozenset(
     {
@@ -245,5 +252,5 @@ NAMES: Mapping[str, tuple[str, frozenset[str]]] = {
     "OTEL_PYTHON_LOGGER_PROVIDER": ("opentelemetry_logger_provider", frozenset({"sdk_logger_provider"})),
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": ("opentelemetry_resource_detector", frozenset({"otel", "*"})),
 }
-"""Variable → the entry point group of its names, and the names that are known without a search."""
+"""Variable → the entry point group of the components that it names, and the names that are always installed."""
 LISTS = frozenset({"OTEL_PROPAGATORS", "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"})

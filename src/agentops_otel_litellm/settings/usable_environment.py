@@ -1,8 +1,8 @@
-"""Removes invalid values of OpenTelemetry's variables from the environment, when this module is imported.
+"""Importing this module removes invalid values of OpenTelemetry's variables from the environment.
 
-OpenTelemetry reads some variables on import, and raises if a value is invalid. So the modules of this package that
-applications import first, import this module before OpenTelemetry. A function call between imports would be an error of
-style in each of them.
+OpenTelemetry reads some variables on import, and raises an exception if a value is invalid. So a module of this package
+that an application may import first imports this module before OpenTelemetry. (It is a module rather than a function,
+because linters reject a function call between imports.)
 """
 
 import os

@@ -1,9 +1,11 @@
-"""Starts OpenTelemetry in a Python process that a traced application starts, if that Python has OpenTelemetry.
+"""Starts OpenTelemetry in Python processes that a traced application starts, if their Python has OpenTelemetry.
 
-On PYTHONPATH it precedes the `sitecustomize` of `opentelemetry-instrument`, and replaces it, with two differences. In a
-Python without OpenTelemetry it prints nothing, whereas the launcher's prints an error to stderr. It also runs the
-application's own `sitecustomize`, which it would otherwise hide. Any Python may load it, so it also runs on old
-versions.
+Python imports the first `sitecustomize` that it finds. On PYTHONPATH, this one precedes that of the launcher
+`opentelemetry-instrument`, and so replaces it. There are two differences. In a Python without OpenTelemetry, this one
+does nothing, whereas the launcher's prints an error. And this one runs the application's `sitecustomize`, which it
+hides.
+
+Any Python may load this file, so it also runs on old versions.
 """
 
 import os
@@ -14,7 +16,9 @@ _STARTERS = (
     os.path.join("opentelemetry", "instrumentation", "auto_instrumentation"),
     os.sep.join(_HERE.split(os.sep)[-3:]),
 )
-"""The ends of directories with a `sitecustomize` that starts OpenTelemetry, whichever environment they are in."""
+"""Ends of the paths of directories with a `sitecustomize` that starts OpenTelemetry: the launcher's and this one. They
+are the same in every virtual environment.
+"""
 
 
 def _start_opentelemetry():
@@ -25,7 +29,7 @@ def _start_opentelemetry():
         if (getattr(error, "name", None) or "opentelemetry").partition(".")[0] == "opentelemetry":
             return
         raise
-    # As the launcher does: processes that are started meanwhile must not start OpenTelemetry.
+    # Processes that the set-up starts must not start OpenTelemetry, so the entry is removed meanwhile.
     entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ["PYTHONPATH"] = os.pathsep.join(entry for entry in entries if entry != _HERE)
     try:
