@@ -92,8 +92,10 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
             yield Observation(self._dropped, {**attributes, "error.type": "queue_full"})
 
     def log_dropped(self, *, now: bool = False) -> None:
-        """Log how many spans were dropped since the last log line: `LOG_INTERVAL` seconds after this method has noticed
-        them first, or, if `now` is true, at once.
+        """Log how many spans were dropped since the last log line.
+
+        This is called after each export. It logs nothing until `LOG_INTERVAL` seconds after the call that first noticed
+        dropped spans, so that one line is logged for many. If `now` is true, it logs at once.
         """
         dropped = self._dropped - self._logged
         if not dropped:

@@ -206,7 +206,7 @@ class NestedResponses:
         result = unwrapped(result)
         return any(each() is result for each in self._nested_results) or readers.read_id(result) in self._nested_ids
 
-    def drop_latest(self, *, is_rejected: bool) -> None:
+    def mark_latest(self, *, is_rejected: bool) -> None:
         """Mark the latest result as rejected, in which case LiteLLM may retry, or as replaced by a different result."""
         if not is_rejected:
             self.is_replaced = True
@@ -225,7 +225,8 @@ class NestedResponses:
     def set_final_result(self, api_format: readers.ApiFormat, result: object) -> None:
         """Set the result that the application receives, which is not a stream.
 
-        If the latest result was rejected, this one is from a retry without a step, which has not been added yet.
+        If LiteLLM has rejected the latest result and retried without calling one of its own functions (a step), nothing
+        has added the result of the retry yet, so it is added here.
         """
         self.set_result(result)
         if self._own and self._own[-1].is_rejected:

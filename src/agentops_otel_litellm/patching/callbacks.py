@@ -74,8 +74,10 @@ class ApplicationContext:
 
 
 class OutsideCalls(ApplicationContext):
-    """A block in which LiteLLM's OpenTelemetry callbacks run. The current span is not that of a traced call, but the
-    span that was current before the outermost traced call, if there was one.
+    """A block in which LiteLLM's OpenTelemetry callbacks run.
+
+    In it, the current span is the one that was current before the outermost traced call, or no span if there was none.
+    Otherwise these callbacks would add their attributes, or child spans, to this package's spans.
     """
 
     __slots__ = ()

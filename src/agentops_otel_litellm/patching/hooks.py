@@ -241,13 +241,17 @@ def record_rejected_response(invocation: Invocation, response: object) -> Record
 
 
 def _add_replaced(invocation: Invocation, response: object, *, is_rejected: bool) -> None:
-    """Add a response that the application does not receive to the call's results, unless it was added already."""
+    """Record a response that the application does not receive, because LiteLLM rejects or replaces it.
+
+    It is added to the results of the call, unless the end of a step has added it already, and is then marked as
+    rejected, in which case LiteLLM may retry, or as replaced.
+    """
     step, nested = step_in(get_current(), invocation), nested_responses_of(invocation)
     if step is not None:
         step.add_replaced(response)
     elif not nested.has_latest:
         nested.add_replaced(invocation.api_format, response)
-    nested.drop_latest(is_rejected=is_rejected)
+    nested.mark_latest(is_rejected=is_rejected)
 
 
 # --- realtime sessions: LiteLLM neither returns their results nor raises their errors -------------------------

@@ -120,9 +120,11 @@ def session_with_events(session: Any, turns: Iterable[Any]) -> Any:
 
 
 def socket_response(session: Any) -> Response:
-    """Read LiteLLM's session of the Responses API, when both the client's and the provider's connection are closed."""
+    """Read LiteLLM's session of the Responses API, after the connections to the client and the provider are closed."""
     responses = _ended_responses(session)
     connection = getattr(session, "backend_ws", None)
+    # Of the closing handshake of `websockets`: true if the provider sent the first close frame, false if LiteLLM did
+    # because the client had left, `None` without a handshake. Only the first one has a code of the provider's.
     by_provider = getattr(getattr(connection, "protocol", None), "close_rcvd_then_sent", None)
     return Response(
         model=model_name(responses[-1].get("model")) if responses else None,

@@ -147,7 +147,8 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
         DELIVERY.request(None)  # even if LiteLLM is not instrumented, because AgentOps also receives other spans
         provider = get_tracer_provider()
         if TRACES in unset and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
-            # The console prints the names of open spans above calls, and this span processor stores them.
+            # The console prints a call below the names of its parent spans, which are still open. This span processor
+            # stores the open spans.
             from agentops_otel_litellm.exporters.console import OPEN_SPANS
 
             provider.add_span_processor(OPEN_SPANS)
@@ -200,7 +201,11 @@ def _record_failures(named: Mapping[str, type]) -> dict[str, type]:
 
 
 def _processor(created: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:
-    """Create an exporter's span processor, in place of the SDK's `BatchSpanProcessor`, and append it to `created`."""
+    """Create an exporter's span processor, in place of the SDK's `BatchSpanProcessor`, and append it to `created`.
+
+    That of the AgentOps exporter is a class of its own, which is imported only if there is such an exporter. So it is
+    recognised without its class: it is one of `live_exporters()`.
+    """
     agentops_exporter = next((each for each in live_exporters() if each is exporter), None)
     if agentops_exporter is None:
         processor = CountingBatchSpanProcessor(exporter)

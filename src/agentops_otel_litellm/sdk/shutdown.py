@@ -277,7 +277,7 @@ def _flush_before_exit(module: ModuleType) -> None:
 
 
 def _guarded(arrange: Callable[[ModuleType], None], module: ModuleType) -> None:
-    with guard("preparing the delivery at the end of child processes"):
+    with guard("arranging that child processes deliver their telemetry before they end"):
         arrange(module)
 
 
