@@ -25,14 +25,14 @@ pytest.register_assert_rewrite("support")  # its modules have assertions of seve
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.patching.traced_functions import TRACING
-from support import agentops_told, releases
+from support import agentops_conformance, releases
 from support.agentops_exports import clock, platform  # noqa: F401 - fixtures
 from support.conformance import EMITTED, Emitted
-from support.instrumented import RECORDER, SEEN, Reinstrument, Trace, instrumented, traced_by
+from support.instrumented import RECORDER, TRACED_OPERATIONS, Reinstrument, Trace, instrumented, traced_by
 from support.logged_warnings import LoggedWarnings
-from support.seen_operations import differences, is_due
 from support.servers.openai_provider import OpenAIProvider
 from support.servers.wire import WireProvider
+from support.traced_operations import differences, is_due
 
 if TYPE_CHECKING:
     from support.api_caller import ApiCaller
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from support.recorder import Recorder
 
 LiteLLMInstrumentor().instrument(**RECORDER.providers)
-agentops_told.judge_all_calls()
+agentops_conformance.check_all_calls()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,7 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this release of LiteLLM cannot do."""
     for item in items:
-        lack = releases.lack_of(item.nodeid)
+        lack = releases.limitation_of(item.nodeid)
         if lack is not None:
             item.add_marker(pytest.mark.skip(reason=str(lack)))
 
@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Compare the spans of all tests with the table of operations, if all have run."""
     if exitstatus == 0 and is_due(session.config):
-        found = differences(SEEN.facts)
+        found = differences(TRACED_OPERATIONS.facts)
         if found:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
             print("\nThe spans differ from docs/operations.md:", *found, sep="\n")  # noqa: T201
@@ -156,7 +156,7 @@ def api(request: pytest.FixtureRequest, wire: WireProvider) -> ApiCaller:
 
 
 @pytest.fixture
-def own_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def restored_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """LiteLLM keeps callbacks in lists of several names, and copies them from one to the other."""
     import litellm
 
@@ -174,14 +174,14 @@ def instrumented_with() -> Reinstrument:
 @pytest.fixture
 def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Capture]:
     """LiteLLM, instrumented by somebody who wants to be told what is said, in parts as the conventions have them."""
-    from support.captured import faults, telling, told
+    from support.captured import captured_messages, capturing_telemetry, schema_errors
 
     def capturing(mode: str, **environment: str) -> Recorder:
-        monkeypatch.setattr(TRACING, "telemetry", telling(telemetry, mode, **environment))
+        monkeypatch.setattr(TRACING, "telemetry", capturing_telemetry(telemetry, mode, **environment))
         return telemetry
 
     yield capturing
-    assert [fault for attributes in told(telemetry) for fault in faults(attributes)] == []
+    assert [fault for attributes in captured_messages(telemetry) for fault in schema_errors(attributes)] == []
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from agentops_otel_litellm.telemetry import Telemetry
 from support.recorder import Recorder
 from support.servers.otlp_receiver import OTLPReceiver, ReceivedSpan
 
-USUAL = ("gen_ai", "llm", "agentops")
+DEFAULT_VOCABULARIES = ("gen_ai", "llm", "agentops")
 
 
-COUNTED = {
+TOKEN_COUNTS = {
     "prompt_tokens": 11,
     "completion_tokens": 7,
     "cache_read_input_tokens": 4,
@@ -31,7 +31,7 @@ COUNTED = {
 
 
 @contextmanager
-def telling(mode: str, names: Sequence[str], provider: TracerProvider) -> Iterator[None]:
+def recording_to(mode: str, names: Sequence[str], provider: TracerProvider) -> Iterator[None]:
     settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode})
     others = Recorder().providers
     own = TRACING.telemetry
@@ -56,9 +56,9 @@ class AgentOps:
     provider: TracerProvider
 
     @contextmanager
-    def told(self, mode: str, names: Sequence[str] = USUAL) -> Iterator[None]:
+    def recording(self, mode: str, names: Sequence[str] = DEFAULT_VOCABULARIES) -> Iterator[None]:
         """What LiteLLM does meanwhile is told there, in these vocabularies."""
-        with telling(mode, names, self.provider):
+        with recording_to(mode, names, self.provider):
             yield
 
     def spans(self) -> list[ReceivedSpan]:

@@ -8,13 +8,13 @@ import gc
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from support.api_caller import ApiCaller, Given, rest
+from support.api_caller import ApiCaller, Result, rest
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.wire import WireProvider
-from support.wire_formats import TEXT, stream_everything
+from support.wire_formats import TEXT, stream_everywhere
 
 
-def about_request(attributes: Attributes) -> Attributes:
+def request_attributes(attributes: Attributes) -> Attributes:
     """What is said of what was asked."""
     return {name: value for name, value in attributes.items() if ".request." in name or name == "gen_ai.output.type"}
 
@@ -41,7 +41,7 @@ def abandon(api: ApiCaller, function: str, *, after: int, **asked: object) -> No
     gc.collect()
 
 
-async def cancel_reading(stream: Given) -> None:
+async def cancel_reading(stream: Result) -> None:
     """Cancel the task that waits for the rest of a stream."""
     waiting = asyncio.create_task(rest(stream))
     await asyncio.sleep(0.01)
@@ -49,15 +49,15 @@ async def cancel_reading(stream: Given) -> None:
     await asyncio.wait([waiting])
 
 
-def assert_first_token_is_a_later_event(
+def assert_first_token_after_first_chunk(
     api: ApiCaller, wire: WireProvider, telemetry: Recorder, function: str, asked: dict[str, object]
 ) -> None:
     """Of a stream whose events come 0.05 s apart, some of which come before the first that carries text."""
-    stream_everything(wire)
+    stream_everywhere(wire)
     api.call(function, stream=True, **asked)  # LiteLLM imports much at its first event
     wire.reset()
     telemetry.forget()
-    stream_everything(wire, delay=0.05)
+    stream_everywhere(wire, delay=0.05)
     api.call(function, stream=True, **asked)
     attributes = telemetry.attributes()
     first_chunk, first_token = (
@@ -69,7 +69,7 @@ def assert_first_token_is_a_later_event(
     assert first_chunk + 0.05 < first_token  # several times that, but for how busy the machine is
 
 
-def assert_was_cut(telemetry: Recorder) -> ReadableSpan:
+def assert_stream_was_interrupted(telemetry: Recorder) -> ReadableSpan:
     """The one span is of a stream that failed after its second piece."""
     (span,) = telemetry.spans()
     attributes = attributes_of(span)
@@ -80,7 +80,7 @@ def assert_was_cut(telemetry: Recorder) -> ReadableSpan:
     return span
 
 
-def assert_was_refused(telemetry: Recorder, error: type[Exception], category: str, status: int) -> ReadableSpan:
+def assert_provider_error(telemetry: Recorder, error: type[Exception], category: str, status: int) -> ReadableSpan:
     """The one span is of a call that ended with that exception, and quotes nobody."""
     (span,) = telemetry.spans()
     attributes = attributes_of(span)

@@ -31,11 +31,11 @@ def attempts_of(span: ReadableSpan) -> list[Attributes]:
     ]
 
 
-def untimed(attempts: Iterable[Attributes]) -> list[Attributes]:
+def without_duration(attempts: Iterable[Attributes]) -> list[Attributes]:
     return [{name: value for name, value in each.items() if name != "duration"} for each in attempts]
 
 
-def expected(
+def expected_attempts(
     ledger: Sequence[Exchange], statuses: Iterable[int | None] | None = None, provider: str = "openai"
 ) -> list[Attributes]:
     """An attempt for each request that the provider saw, failed where the ledger, or one of `statuses`, says so."""
@@ -51,13 +51,13 @@ def expected(
     return told
 
 
-def counted(span: ReadableSpan) -> tuple[object, object]:
+def retries_and_fallback(span: ReadableSpan) -> tuple[object, object]:
     """Retries, and whether there was a fallback."""
     attributes = attributes_of(span)
     return attributes.get("llm.retry.count"), attributes.get("llm.fallback.used")
 
 
-def assert_times(span: ReadableSpan, ledger: Sequence[Exchange]) -> None:
+def assert_attempt_times(span: ReadableSpan, ledger: Sequence[Exchange]) -> None:
     """Each attempt was under way when its request came in, and was over before the next one began."""
     wall_to_monotonic = perf_counter() - time_ns() / 1e9
     tolerance = 0.005  # between the two clocks

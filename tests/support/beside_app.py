@@ -29,11 +29,11 @@ import litellm
 
 URL = os.environ["PROVIDER"]
 MESSAGES: list[Any] = [{"role": "user", "content": "Say hello."}]
-COUNTED = {"stream": True, "stream_options": {"include_usage": True}}
+STREAM_WITH_USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 @agentops.operation  # type: ignore[untyped-decorator]  # theirs
-def ask(**options: Any) -> str:  # noqa: ANN401 - whatever LiteLLM takes
+def call_model(**options: Any) -> str:  # noqa: ANN401 - whatever LiteLLM takes
     answer: Any = litellm.completion("openai/gpt-4o", MESSAGES, api_base=URL, api_key="sk-test", **options)
     if options:
         return "".join(chunk.choices[0].delta.content or "" for chunk in answer if chunk.choices)
@@ -44,7 +44,7 @@ def ask(**options: Any) -> str:  # noqa: ANN401 - whatever LiteLLM takes
 class Assistant:
     @agentops.operation  # type: ignore[untyped-decorator]  # theirs
     def work(self) -> list[str]:
-        return [ask(), ask(**COUNTED)]
+        return [call_model(), call_model(**STREAM_WITH_USAGE)]
 
 
 @agentops.trace  # type: ignore[untyped-decorator]  # theirs

@@ -13,7 +13,7 @@ class Broken(Exception):  # noqa: N818 - a fault, whatever it is called
     """What a bug of ours raises."""
 
 
-def breaks(*_args: object, **_kwargs: object) -> NoReturn:
+def raise_broken(*_args: object, **_kwargs: object) -> NoReturn:
     raise Broken("sk-canary")
 
 

@@ -26,19 +26,19 @@ Capture = Callable[..., Recorder]
 """What makes LiteLLM tell what is said: given the mode, and other variables."""
 
 
-def telling(recorder: Recorder, mode: str, **environment: str) -> Telemetry:
+def capturing_telemetry(recorder: Recorder, mode: str, **environment: str) -> Telemetry:
     """The telemetry of somebody who wants content there, in all vocabularies."""
     settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode, **environment})
     return Telemetry(list(VOCABULARIES.values()), settings=settings, **recorder.providers)
 
 
-def said(recorder: Recorder) -> dict[str, Any]:
+def captured_content(recorder: Recorder) -> dict[str, Any]:
     """The content on the one span."""
     attributes = recorder.attributes()
     return {name: json.loads(str(attributes[name])) for name in CONTENT if name in attributes}
 
 
-def details(recorder: Recorder) -> list[dict[str, Any]]:
+def event_attributes(recorder: Recorder) -> list[dict[str, Any]]:
     """The attributes of the events, each of which belongs to the one span."""
     records = [log.log_record for log in recorder.logs()]
     assert {(record.event_name, record.severity_number) for record in records} <= {
@@ -46,15 +46,15 @@ def details(recorder: Recorder) -> list[dict[str, Any]]:
     }
     span = recorder.span().context
     assert {(record.trace_id, record.span_id) for record in records} <= {(span.trace_id, span.span_id)}
-    return [plain(dict(record.attributes or {})) for record in records]
+    return [with_lists(dict(record.attributes or {})) for record in records]
 
 
-def plain(attributes: object) -> Any:  # noqa: ANN401 - JSON is anything
+def with_lists(attributes: object) -> Any:  # noqa: ANN401 - JSON is anything
     """Lists for the tuples that the SDK makes of them."""
     return json.loads(json.dumps(attributes))
 
 
-def answers(*parts: dict[str, Any], finish_reason: str | None = "stop") -> list[dict[str, Any]]:
+def assistant_messages(*parts: dict[str, Any], finish_reason: str | None = "stop") -> list[dict[str, Any]]:
     """What the one choice says."""
     ended = {} if finish_reason is None else {"finish_reason": finish_reason}
     return [{"role": "assistant", "parts": list(parts), **ended}]
@@ -69,7 +69,7 @@ def _definitions(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return definitions
 
 
-PARTS: Mapping[str, Draft202012Validator] = {
+PART_VALIDATORS: Mapping[str, Draft202012Validator] = {
     definition["properties"]["type"]["const"]: Draft202012Validator(
         {**definition, "$defs": _definitions(SCHEMAS[_MESSAGES])}
     )
@@ -80,19 +80,19 @@ PARTS: Mapping[str, Draft202012Validator] = {
 type, and with that anything for a part.)"""
 
 
-def faults(attributes: Mapping[str, Any]) -> Iterator[str]:
+def schema_errors(attributes: Mapping[str, Any]) -> Iterator[str]:
     """What the conventions would not have so, of the parts there are, in structure."""
     for name in MESSAGES & attributes.keys():
         for part in (part for message in attributes[name] for part in message["parts"]):
             omitted = part["type"] == "blob" and "content" not in part  # of which only the kind and the size are told
-            if part["type"] in PARTS and not omitted:
-                yield from (f"{name}: {error.message}" for error in PARTS[part["type"]].iter_errors(part))
+            if part["type"] in PART_VALIDATORS and not omitted:
+                yield from (f"{name}: {error.message}" for error in PART_VALIDATORS[part["type"]].iter_errors(part))
 
 
-def told(recorder: Recorder) -> Iterator[dict[str, Any]]:
+def captured_messages(recorder: Recorder) -> Iterator[dict[str, Any]]:
     """The messages that each span and each event has, in structure."""
     for span in recorder.spans():
         known = dict(span.attributes or {})
         yield {name: json.loads(str(known[name])) for name in MESSAGES & known.keys()}
     for log in recorder.logs():
-        yield plain({name: each for name, each in (log.log_record.attributes or {}).items() if name in MESSAGES})
+        yield with_lists({name: each for name, each in (log.log_record.attributes or {}).items() if name in MESSAGES})

@@ -27,8 +27,8 @@ from support.conventions import (
     TYPES,
     Metric,
 )
-from support.seen_operations import names_outside_the_catalogue
 from support.servers import agentops_reader
+from support.traced_operations import names_outside_the_catalogue
 
 Attributes = Mapping[str, object]
 
@@ -64,7 +64,7 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldToAgentOps:
+class AgentOpsSpan:
     """What its vocabulary says of a call, whichever the test has chosen."""
 
     name: str
@@ -80,7 +80,7 @@ class ToldToAgentOps:
 
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.")
 # Those of a vocabulary of others, which is held against its own list of names; and of what tests themselves write.
-OTHERS_NAMESPACES = (
+FOREIGN_NAMESPACES = (
     "openinference.",
     "input.",
     "output.",
@@ -115,40 +115,41 @@ OUR_DIMENSIONS = {
     "llm.cache.hit": "an answer from LiteLLM's cache takes no time of the provider's",
 }
 KEYWORD = r"[A-Za-z0-9_.-]{1,64}"
-RENAMED = (
+RENAMED_PROVIDERS = (
     *("azure", "bedrock", "codestral", "cohere_", "gemini", "mistral", "moonshot", "vertex", "watsonx", "xai"),
     *("text-completion-", "anthropic_"),
 )
 """How the names begin that LiteLLM has for providers that the conventions know."""
-OTHER_REASONS = frozenset({"MALFORMED_FUNCTION_CALL", "pause_turn"})
+NONSTANDARD_FINISH_REASONS = frozenset({"MALFORMED_FUNCTION_CALL", "pause_turn"})
 """What providers say for which the conventions have no word."""
-FUNCTIONS_OF_TESTS = frozenset({"<lambda>", "promise", "returning", "tried"})
+TEST_FUNCTIONS = frozenset({"<lambda>", "promise", "returning", "tried"})
 """They are in the place of LiteLLM's, and ask no provider."""
-LOGGED = frozenset({"pass_through_endpoint"})
+LOGGED_CALL_TYPES = frozenset({"pass_through_endpoint"})
 """What LiteLLM says it was, in its log, where no function of its own was called."""
-IN_CATALOGUE = frozenset(name for row in OPERATIONS for name in (*row.names, *row.functions))
+CATALOGUE_NAMES = frozenset(name for row in OPERATIONS for name in (*row.names, *row.functions))
 """With functions that are written in Rust."""
 
 
 def is_known_operation(name: str) -> bool:
     """Whether it is an operation of the catalogue, or the name of another function of LiteLLM."""
-    return name in LOGGED or name in IN_CATALOGUE or name in names_outside_the_catalogue()
+    return name in LOGGED_CALL_TYPES or name in CATALOGUE_NAMES or name in names_outside_the_catalogue()
 
 
 # Attribute → whether a value that is not well-known is one we have told of.
 CUSTOM_VALUES: Mapping[str, Callable[[str], bool]] = {
     # What the conventions have no operation for is told by LiteLLM's name of it: docs/operations.md lists them.
-    "gen_ai.operation.name": lambda name: name in FUNCTIONS_OF_TESTS or is_known_operation(name),
+    "gen_ai.operation.name": lambda name: name in TEST_FUNCTIONS or is_known_operation(name),
     # Providers that the conventions do not know keep LiteLLM's name, or the app's, for one of its own.
-    "gen_ai.provider.name": lambda name: re.fullmatch(KEYWORD, name) is not None and not name.startswith(RENAMED),
+    "gen_ai.provider.name": lambda name: (
+        re.fullmatch(KEYWORD, name) is not None and not name.startswith(RENAMED_PROVIDERS)
+    ),
     # Likewise, what else a provider says why it stopped.
-    "gen_ai.response.finish_reasons": lambda reason: reason in OTHER_REASONS,
+    "gen_ai.response.finish_reasons": lambda reason: reason in NONSTANDARD_FINISH_REASONS,
 }
-WAITING_FOR_FACTS: Mapping[str, Callable[[Attributes], bool]] = {
+MAY_BE_MISSING: Mapping[str, Callable[[Attributes], bool]] = {
     # LiteLLM fails before it knows of which provider a model is, or it knows no such provider.
     "gen_ai.provider.name": lambda known: (
-        ("error.type" in known and "llm.provider" not in known)
-        or known.get("gen_ai.operation.name") in FUNCTIONS_OF_TESTS
+        ("error.type" in known and "llm.provider" not in known) or known.get("gen_ai.operation.name") in TEST_FUNCTIONS
     ),
     # The conventions require it of every call of Bedrock's; few are made with a guardrail.
     "aws.bedrock.guardrail.id": lambda _: True,
@@ -180,13 +181,13 @@ CONDITIONS: Mapping[str, Condition | None] = {
     "server.port": lambda span: "server.address" in span.attributes,
 }
 # Attribute → whether its value is one that the conventions want told.
-WORTH_TELLING: Mapping[str, Callable[[object], bool]] = {
+WORTH_RECORDING: Mapping[str, Callable[[object], bool]] = {
     "gen_ai.request.choice.count": lambda count: count != 1,
     "gen_ai.request.stream": lambda stream: stream is True,
     "openai.request.service_tier": lambda tier: tier != "auto",
     "server.address": lambda address: not re.search(r"[/?@\s]", str(address)),
 }
-PARTS = {
+PART_OF = {
     "gen_ai.usage.cache_read.input_tokens": "gen_ai.usage.input_tokens",
     "gen_ai.usage.cache_write.input_tokens": "gen_ai.usage.input_tokens",
     "gen_ai.usage.reasoning.output_tokens": "gen_ai.usage.output_tokens",
@@ -197,10 +198,10 @@ PARTS = {
 # --- the rules --------------------------------------------------------------------------------------------
 
 
-def of_span(span: Span) -> Iterator[str]:
+def check_span(span: Span) -> Iterator[str]:
     """What is wrong with it."""
-    yield from of_attributes(span.attributes, content=str)
-    yield from _of_operation(span)
+    yield from check_attributes(span.attributes, content=str)
+    yield from _check_operation(span)
     if agentops_reader.KIND in span.attributes:
         yield from agentops_reader.findings(span.attributes, status=span.status, message=span.message)
     elif span.status == "OK":
@@ -210,13 +211,13 @@ def of_span(span: Span) -> Iterator[str]:
     for name, attributes in span.events:
         if name not in EVENTS and not name.startswith(OUR_NAMESPACES):
             yield f"has an event {name}, which is neither the conventions' nor ours"
-        for finding in of_attributes(attributes, content=str):
+        for finding in check_attributes(attributes, content=str):
             yield f"has an event {name} that {finding}"
 
 
-def _of_operation(span: Span) -> Iterator[str]:
+def _check_operation(span: Span) -> Iterator[str]:
     operation = span.attributes.get("gen_ai.operation.name")
-    if operation in FUNCTIONS_OF_TESTS:
+    if operation in TEST_FUNCTIONS:
         return
     if operation is None:
         if span.kind != "INTERNAL":
@@ -231,10 +232,10 @@ def _of_operation(span: Span) -> Iterator[str]:
     if span.name != called:
         yield f"is to be called {called!r}"
     if name is not None:
-        yield from _of_levels(span, name)
+        yield from _check_required_attributes(span, name)
 
 
-def _of_levels(span: Span, name: str) -> Iterator[str]:
+def _check_required_attributes(span: Span, name: str) -> Iterator[str]:
     """Whether what is required is there."""
     levels = dict(SPANS[name].attributes)
     refinement = REFINEMENTS.get(str(span.attributes.get("gen_ai.provider.name")))
@@ -244,7 +245,7 @@ def _of_levels(span: Span, name: str) -> Iterator[str]:
         if attribute in span.attributes:
             continue
         if level == "required":
-            excused = WAITING_FOR_FACTS.get(attribute)
+            excused = MAY_BE_MISSING.get(attribute)
             if excused is None or not excused(span.attributes):
                 yield f"lacks {attribute}, which is required"
         elif level.startswith("conditionally_required"):
@@ -253,32 +254,32 @@ def _of_levels(span: Span, name: str) -> Iterator[str]:
                 yield f"lacks {attribute}, which is {level}"
 
 
-def of_attributes(attributes: Attributes, *, content: type) -> Iterator[str]:
+def check_attributes(attributes: Attributes, *, content: type) -> Iterator[str]:
     """What is wrong with names and values. Content is a JSON text, or is structured, as `content` says."""
     for name, value in attributes.items():
         kind = _type_of(name)
         if agentops_reader.KIND in attributes and agentops_reader.is_agentops(name):
-            if kind_of(value) != AGENTOPS.get(name, "string"):
-                yield f"has {name} of the type {kind_of(value)}"
+            if attribute_type(value) != AGENTOPS.get(name, "string"):
+                yield f"has {name} of the type {attribute_type(value)}"
         elif name in DEPRECATED:
             yield f"has {name}, which is deprecated: it is {DEPRECATED[name]} now"
         elif kind is None:
             yield f"has {name}, which is neither the conventions' nor in a namespace of ours"
         elif kind == "any":
-            yield from _of_content(name, value, content)
-        elif not _is(kind, value):
+            yield from _check_content(name, value, content)
+        elif not _has_type(kind, value):
             yield f"has {name} of {value!r}, which is not of the type {kind or 'of any attribute'}"
         else:
-            yield from _of_value(name, value)
-    for part, whole in PARTS.items():
+            yield from _check_value(name, value)
+    for part, whole in PART_OF.items():
         if part in attributes and whole in attributes and _exceeds(attributes[part], attributes[whole]):
             yield f"has more {part} than {whole}"
 
 
-def _of_value(name: str, value: object) -> Iterator[str]:
+def _check_value(name: str, value: object) -> Iterator[str]:
     if value in {"", ()}:
         yield f"has {name}, which says nothing"
-    if name in WORTH_TELLING and not WORTH_TELLING[name](value):
+    if name in WORTH_RECORDING and not WORTH_RECORDING[name](value):
         yield f"has {name} of {value!r}, which is not to be told"
     if name in MEMBERS:
         for each in value if isinstance(value, tuple) else (value,):
@@ -293,7 +294,7 @@ def _is_documented(name: str, value: str) -> bool:
     return documented is not None and documented(value)
 
 
-def _of_content(name: str, value: object, content: type) -> Iterator[str]:
+def _check_content(name: str, value: object, content: type) -> Iterator[str]:
     if content is str:
         try:
             value = json.loads(value) if isinstance(value, str) else value
@@ -303,7 +304,7 @@ def _of_content(name: str, value: object, content: type) -> Iterator[str]:
         if isinstance(value, tuple):
             yield f"has {name} as an array, and not as JSON"
             return
-    for error in _validator(name).iter_errors(_listed(value)):
+    for error in _validator(name).iter_errors(_with_lists(value)):
         yield f"has {name} that is not to its schema, at {error.json_path}"  # not what it is: that is content
 
 
@@ -312,11 +313,11 @@ def _validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(SCHEMAS.get(name, True))
 
 
-def _listed(value: object) -> object:
+def _with_lists(value: object) -> object:
     """The SDK has tuples, JSON has lists."""
     if isinstance(value, Mapping):
-        return {name: _listed(each) for name, each in value.items()}
-    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: _with_lists(each) for name, each in value.items()}
+    return [_with_lists(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _type_of(name: str) -> str | None:
@@ -326,31 +327,31 @@ def _type_of(name: str) -> str | None:
         return known
     if name.startswith("gen_ai.prompt.variable."):
         return "string"
-    return "" if name.startswith((*OUR_NAMESPACES, *OTHERS_NAMESPACES)) or name in OUR_NAMES else None
+    return "" if name.startswith((*OUR_NAMESPACES, *FOREIGN_NAMESPACES)) or name in OUR_NAMES else None
 
 
-def _is(kind: str, value: object) -> bool:
-    return kind_of(value) == kind if kind else kind_of(value) is not None
+def _has_type(kind: str, value: object) -> bool:
+    return attribute_type(value) == kind if kind else attribute_type(value) is not None
 
 
-KINDS: Mapping[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
+ATTRIBUTE_TYPES: Mapping[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
 
 
-def kind_of(value: object) -> str | None:
+def attribute_type(value: object) -> str | None:
     """The conventions' name for the type of an attribute's value, where it has one."""
     if isinstance(value, tuple):
-        kinds = {KINDS.get(type(each)) for each in value} or {"string"}
+        kinds = {ATTRIBUTE_TYPES.get(type(each)) for each in value} or {"string"}
         return f"{kinds.pop()}[]" if len(kinds) == 1 and None not in kinds else None
-    return KINDS.get(type(value))
+    return ATTRIBUTE_TYPES.get(type(value))
 
 
 def _exceeds(part: object, whole: object) -> bool:
     return isinstance(part, int) and isinstance(whole, int) and part > whole
 
 
-def of_point(point: Point) -> Iterator[str]:
+def check_point(point: Point) -> Iterator[str]:
     """What is wrong with it."""
-    yield from of_attributes(point.attributes, content=str)
+    yield from check_attributes(point.attributes, content=str)
     metric = METRICS.get(point.name) or LATEST_METRICS.get(point.name)
     if metric is None:
         if point.name not in PROPOSED_METRICS and not point.name.startswith(OUR_NAMESPACES):
@@ -358,10 +359,10 @@ def of_point(point: Point) -> Iterator[str]:
         if not point.unit:
             yield "has no unit"
     else:
-        yield from _of_metric(point, metric)
+        yield from _check_metric(point, metric)
 
 
-def _of_metric(point: Point, metric: Metric) -> Iterator[str]:
+def _check_metric(point: Point, metric: Metric) -> Iterator[str]:
     instrument = {"histogram": "histogram", "counter": "sum"}[metric.instrument]
     if point.kind != instrument:
         yield f"is a {point.kind}, and not a {instrument}"
@@ -373,7 +374,7 @@ def _of_metric(point: Point, metric: Metric) -> Iterator[str]:
         if name not in metric.attributes and name not in OUR_DIMENSIONS:
             yield f"has {name}, which is no dimension of it"
     for name, level in metric.attributes.items():
-        excused = WAITING_FOR_FACTS.get(name)
+        excused = MAY_BE_MISSING.get(name)
         required = level == "required" or name == "gen_ai.provider.name"  # as all that is measured involves one
         if required and name not in point.attributes and not (excused and excused(point.attributes)):
             yield f"lacks {name}, which is required"
@@ -381,9 +382,9 @@ def _of_metric(point: Point, metric: Metric) -> Iterator[str]:
         yield "lacks server.port, which is required with the address"
 
 
-def of_log(log: Log) -> Iterator[str]:
+def check_log(log: Log) -> Iterator[str]:
     """What is wrong with it."""
-    yield from of_attributes(log.attributes, content=object)
+    yield from check_attributes(log.attributes, content=object)
     event = EVENTS.get(log.name)
     if event is None:
         if not log.name.startswith(OUR_NAMESPACES):
@@ -399,17 +400,17 @@ def of_log(log: Log) -> Iterator[str]:
             yield f"lacks {name}, which is required"
 
 
-def of_told(told: ToldToAgentOps) -> Iterator[str]:
+def check_agentops_span(told: AgentOpsSpan) -> Iterator[str]:
     """What is wrong with it."""
     status = "OK" if told.failure is None else "ERROR"
     yield from agentops_reader.findings(told.attributes, status=status, message=told.failure or "")
-    yield from agentops_reader.of_no_call(told.attributes)
+    yield from agentops_reader.findings_outside_calls(told.attributes)
 
 
 # --- all that is emitted ----------------------------------------------------------------------------------
 
 
-Item = Span | Point | Log | ToldToAgentOps
+Item = Span | Point | Log | AgentOpsSpan
 
 
 class Emitted:
@@ -427,7 +428,7 @@ class Emitted:
     def add(self, items: Iterable[Item]) -> None:
         self._items.extend(items)
 
-    def look(self) -> None:
+    def check(self) -> None:
         """At what there is now, which then need not be kept."""
         items, self._items = self._items, []
         for item in items:
@@ -439,27 +440,27 @@ class Emitted:
         asked, self.collecting = self.collecting, []
         for collect in asked:
             collect()
-        self.look()
+        self.check()
         findings, self._findings = list(self._findings), {}
         return findings
 
     def _of(self, item: Item) -> Iterator[str]:
         match item:
             case Span():
-                yield from of_span(item)
+                yield from check_span(item)
             case Point():
-                yield from of_point(item)
+                yield from check_point(item)
             case Log():
-                yield from of_log(item)
-            case ToldToAgentOps():
-                yield from of_told(item)
+                yield from check_log(item)
+            case AgentOpsSpan():
+                yield from check_agentops_span(item)
                 yield from self._of_count(item)
         for name, value in item.attributes.items():  # of ours too: whoever writes one, it has one type
-            kind = kind_of(value)
+            kind = attribute_type(value)
             if kind is not None and self._types.setdefault(name, kind) != kind:
                 yield f"has {name} as {kind}, which is {self._types[name]} elsewhere"
 
-    def _of_count(self, told: ToldToAgentOps) -> Iterator[str]:
+    def _of_count(self, told: AgentOpsSpan) -> Iterator[str]:
         """Whether another call of the trace tells the tokens of the same response: AgentOps adds them up."""
         if told.response_id is None or not any(
             told.attributes.get(name) for name in AGENTOPS.keys() - {"gen_ai.system"}

@@ -42,14 +42,14 @@ NAMES = {
 }
 
 
-def is_the_conventions(name: str) -> bool:
+def is_openinference_name(name: str) -> bool:
     """Whether a name is theirs: between its numbers, it is one of theirs, or theirs one after the other."""
-    return all(_is_theirs(piece) for piece in re.split(r"\.\d+\.", name))
+    return all(_is_in_conventions(piece) for piece in re.split(r"\.\d+\.", name))
 
 
-def _is_theirs(piece: str) -> bool:
+def _is_in_conventions(piece: str) -> bool:
     return piece in NAMES or any(
-        piece.startswith(f"{name}.") and _is_theirs(piece.removeprefix(f"{name}.")) for name in NAMES
+        piece.startswith(f"{name}.") and _is_in_conventions(piece.removeprefix(f"{name}.")) for name in NAMES
     )
 
 

@@ -14,7 +14,7 @@ from support.servers import LoopbackServer
 from support.servers.openai_provider import Exchange
 from support.servers.wire import WireProvider
 
-FIGURES = frozenset(
+TIMING_ATTRIBUTES = frozenset(
     {
         "gen_ai.response.time_to_first_chunk",
         "llm.response.time_to_first_token",
@@ -43,14 +43,14 @@ LOCALLY_PRICED: Attributes = {
 """What is said of every price that is LiteLLM's."""
 
 
-def without_prices(attributes: Attributes, price: float) -> Attributes:
+def without_prices(attributes: Attributes, cost_attributes: float) -> Attributes:
     """Each price is that, but for the last digit."""
-    assert [attributes[name] for name in PRICES] == pytest.approx([price] * 3)
+    assert [attributes[name] for name in PRICES] == pytest.approx([cost_attributes] * 3)
     return {name: value for name, value in attributes.items() if name not in PRICES}
 
 
-def without_figures(attributes: Attributes) -> Attributes:
-    return {name: value for name, value in attributes.items() if name not in FIGURES}
+def without_timings(attributes: Attributes) -> Attributes:
+    return {name: value for name, value in attributes.items() if name not in TIMING_ATTRIBUTES}
 
 
 def identity(operation: str, function: str, model: str, provider: LoopbackServer, *, of: str = "openai") -> Attributes:
@@ -70,7 +70,7 @@ def identity(operation: str, function: str, model: str, provider: LoopbackServer
     }
 
 
-def identified(id_: str, **others: object) -> Attributes:
+def response_id_attributes(id_: str, **others: object) -> Attributes:
     """What is said of an answer with that id."""
     told: Attributes = {
         f"llm.{'job' if name == 'status' else 'response'}.{name}": each for name, each in others.items()
@@ -99,7 +99,7 @@ EMBEDDING_REQUEST: Attributes = {
 STREAMED: Attributes = {"gen_ai.request.stream": True, "llm.request.stream": True, "llm.response.is_streaming": True}
 
 
-def answer(exchange: Exchange, *, finish: str = "stop") -> Attributes:
+def response_attributes(exchange: Exchange, *, finish: str = "stop") -> Attributes:
     """One choice saying `Hello, world!`."""
     model = f"{exchange.body['model']}-2024-08-06"
     return {
@@ -114,9 +114,9 @@ def answer(exchange: Exchange, *, finish: str = "stop") -> Attributes:
     }
 
 
-def streamed_answer(exchange: Exchange) -> Attributes:
+def streamed_response_attributes(exchange: Exchange) -> Attributes:
     """The same, as the chunks of a stream say it."""
-    said = answer(exchange)
+    said = response_attributes(exchange)
     return said if releases.STREAMS_NAME_THEIR_MODEL else {name: said[name] for name in said if name not in MODELS}
 
 
@@ -140,7 +140,7 @@ def tokens(exchange: Exchange) -> Attributes:
     }
 
 
-def price(amount: float, *models: str, **tokens: int) -> Attributes:
+def cost_attributes(amount: float, *models: str, **tokens: int) -> Attributes:
     """LiteLLM's own figure; and, of the first of the `models` that is in its price map, what each kind of `tokens` is
     at those prices: `input` and `output` and what they include.
     """
@@ -150,10 +150,10 @@ def price(amount: float, *models: str, **tokens: int) -> Attributes:
         "agentops.cost.total": amount,
         **LOCALLY_PRICED,
     }
-    return told | parts(*models, **tokens) if models else told
+    return told | cost_parts(*models, **tokens) if models else told
 
 
-def parts(*models: str, **tokens: int) -> Attributes:
+def cost_parts(*models: str, **tokens: int) -> Attributes:
     """Nothing, where this release of LiteLLM has no price of any of them."""
     rates = next((litellm.model_cost[model] for model in models if model in litellm.model_cost), None)
     if rates is None:
@@ -169,10 +169,10 @@ def parts(*models: str, **tokens: int) -> Attributes:
     if "output" in tokens:
         visible = tokens["output"] - tokens.get("reasoning", 0)
         sides["output"] = visible * rates["output_cost_per_token"] + costs["reasoning"]
-    return shares(**sides, **{name: cost for name, cost in costs.items() if cost})
+    return cost_shares(**sides, **{name: cost for name, cost in costs.items() if cost})
 
 
-def shares(**costs: float) -> Attributes:
+def cost_shares(**costs: float) -> Attributes:
     """The parts of a price, to the last digits, as far as this release of LiteLLM writes them down."""
     told: Attributes = {
         f"agentops.cost.{name}": pytest.approx(cost, rel=0, abs=1e-12)
@@ -182,7 +182,7 @@ def shares(**costs: float) -> Attributes:
     return told | ({"agentops.cost.price_map": "bundled"} if releases.PRICE_MAPS_HAVE_SOURCES else {})
 
 
-def priced(amount: float, exchange: Exchange) -> Attributes:
+def exchange_cost_attributes(amount: float, exchange: Exchange) -> Attributes:
     """The same, of what OpenAI's server counted."""
     usage = exchange.usage
     assert usage is not None
@@ -192,12 +192,12 @@ def priced(amount: float, exchange: Exchange) -> Attributes:
         ("reasoning", "completion_tokens_details", "reasoning_tokens"),
     ):
         counts[name] = cast("dict[str, int]", usage.get(details, {})).get(count)
-    return price(
+    return cost_attributes(
         amount, str(exchange.body["model"]), **{name: count for name, count in counts.items() if isinstance(count, int)}
     )
 
 
-def served(
+def target_attributes(
     operation: str, by: str, wire: WireProvider, *, model: str | None = None, call_type: str | None = None
 ) -> Attributes:
     """Whom a call asked: `by` is LiteLLM's provider, `model` is without it; `call_type` as LiteLLM's logging has it."""

@@ -13,7 +13,7 @@ from support.recorder import attributes_of
 
 
 @pytest.fixture(autouse=True)
-def own_retries() -> Iterator[None]:
+def restored_num_retries() -> Iterator[None]:
     """LiteLLM's wrapper sets the global for good."""
     before = litellm.num_retries
     yield

@@ -11,10 +11,10 @@ from agentops_otel_litellm.patching.traced_functions import TRACING, Tracing
 from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.telemetry import Telemetry
 from support.recorder import Recorder
-from support.seen_operations import SeenOperations
+from support.traced_operations import TracedOperations
 
-SEEN = SeenOperations()
-RECORDER = Recorder(span_processors=[SEEN])
+TRACED_OPERATIONS = TracedOperations()
+RECORDER = Recorder(span_processors=[TRACED_OPERATIONS])
 """The recorder of all tests: the fixture `telemetry` has what it recorded since a test began."""
 
 Trace = Callable[[object], Any]

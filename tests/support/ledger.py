@@ -8,19 +8,19 @@ from dataclasses import replace
 
 from support.servers.wire import Reply
 
-COUNTS = frozenset({"usage", "usageMetadata", "prompt_eval_count", "eval_count", "x_groq", "meta"})
+USAGE_FIELDS = frozenset({"usage", "usageMetadata", "prompt_eval_count", "eval_count", "x_groq", "meta"})
 """Where providers count."""
 
 
-def uncounted(reply: Reply) -> Reply:
+def without_usage(reply: Reply) -> Reply:
     """The same reply, of a provider that does not count."""
     if reply.pieces is None:
         return replace(reply, body=_without(reply.body))
-    kept = [re.sub(rb"\{.*\}", _rewritten, piece) for piece in reply.pieces if not _is_for_counts(piece)]
+    kept = [re.sub(rb"\{.*\}", _rewritten, piece) for piece in reply.pieces if not _is_usage_piece(piece)]
     return replace(reply, pieces=kept)
 
 
-def _is_for_counts(piece: bytes) -> bool:
+def _is_usage_piece(piece: bytes) -> bool:
     """Bedrock's, in AWS's framing, has a piece for itself; likewise OpenAI's last."""
     return b'"latencyMs"' in piece or b'"choices": [], "usage"' in piece
 
@@ -34,5 +34,5 @@ def _rewritten(found: re.Match[bytes]) -> bytes:
 
 def _without(sent: object) -> object:
     if isinstance(sent, dict):
-        return {name: _without(value) for name, value in sent.items() if name not in COUNTS}
+        return {name: _without(value) for name, value in sent.items() if name not in USAGE_FIELDS}
     return [_without(each) for each in sent] if isinstance(sent, list) else sent

@@ -7,7 +7,7 @@ import litellm
 from support.apps import MESSAGES
 
 
-class Handler(litellm.CustomLLM):
+class ForwardingProvider(litellm.CustomLLM):
     """A provider of the app's own that asks another one."""
 
     def __init__(self, connection: dict[str, object]) -> None:

@@ -15,7 +15,7 @@ def now() -> datetime:
     return datetime.now()  # noqa: DTZ005 - that is how
 
 
-def unseen(provider: OpenAIProvider, handler: str) -> Logging:
+def logging_object(provider: OpenAIProvider, handler: str) -> Logging:
     """A logging object of the app's own, as the proxy has one for a request it passes through."""
     logging = Logging(
         model="gpt-4o",

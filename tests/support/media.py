@@ -21,7 +21,7 @@ CANARY = "canary-5d1f"
 # LiteLLM's provider → the conventions' name.
 PROVIDERS = {"azure": "azure.ai.openai", "gemini": "gcp.gemini"}
 
-REFUSALS: dict[str, tuple[Reply, Attributes]] = {
+ERROR_REPLIES: dict[str, tuple[Reply, Attributes]] = {
     "refused": (
         Reply(status=401, body={"error": {"message": f"Incorrect API key: {CANARY}", "type": "invalid_api_key"}}),
         {"llm.error.status_code": 401, "llm.error.category": "auth"},
@@ -80,10 +80,10 @@ def identity(operation: str, of: str, model: str | None, wire: WireProvider) -> 
     return attributes | ({"gen_ai.request.model": name, "llm.request.model": model} if model else {})
 
 
-EACH_REFUSAL = pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+EACH_ERROR_REPLY = pytest.mark.parametrize("refusal", ERROR_REPLIES.values(), ids=ERROR_REPLIES.keys())
 
 
-def assert_refusal_is_told(
+def assert_error_is_recorded(
     invoked: Callable[[], object], refusal: tuple[Reply, Attributes], path: str, wire: WireProvider, telemetry: Recorder
 ) -> Attributes:
     """What is called ends with the provider's error: the one span says of which kind, and quotes nobody."""
@@ -94,12 +94,12 @@ def assert_refusal_is_told(
     (span,) = telemetry.spans()
     attributes = attributes_of(span)
     assert (span.kind, span.status.status_code) == (SpanKind.CLIENT, StatusCode.ERROR)
-    assert failure_of(attributes) == told
+    assert error_attributes(attributes) == told
     assert CANARY not in telemetry.everything()
     assert [event.name for event in span.events] == ["litellm.attempt"] * len(wire.ledger)
     return attributes
 
 
-def failure_of(attributes: Attributes) -> Attributes:
+def error_attributes(attributes: Attributes) -> Attributes:
     """What is said of the failure's kind."""
     return {name: attributes.get(name) for name in ("llm.error.status_code", "llm.error.category")}

@@ -16,7 +16,7 @@ import litellm
 from opentelemetry.trace import get_tracer
 
 URL = os.environ["PROVIDER"]
-ASKED: dict[str, Any] = {"model": "openai/gpt-4o", "api_base": URL, "api_key": "sk-test", "max_retries": 0}
+CHAT: dict[str, Any] = {"model": "openai/gpt-4o", "api_base": URL, "api_key": "sk-test", "max_retries": 0}
 HELLO: list[Any] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say hello."}]
 LOOK: list[Any] = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 
@@ -45,31 +45,31 @@ class Parrot(litellm.CustomLLM):
 
 
 def chat() -> None:
-    litellm.completion(messages=HELLO, **ASKED)
+    litellm.completion(messages=HELLO, **CHAT)
 
 
 def stream() -> None:
-    list(litellm.completion(messages=HELLO, stream=True, stream_options={"include_usage": True}, **ASKED))
+    list(litellm.completion(messages=HELLO, stream=True, stream_options={"include_usage": True}, **CHAT))
 
 
 def tools() -> None:
-    answer: Any = litellm.completion(messages=HELLO, tools=LOOK, **ASKED)
+    answer: Any = litellm.completion(messages=HELLO, tools=LOOK, **CHAT)
     message = answer.choices[0].message
     result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "A cat."}
-    litellm.completion(messages=[*HELLO, message, result], tools=LOOK, **ASKED)
+    litellm.completion(messages=[*HELLO, message, result], tools=LOOK, **CHAT)
 
 
 def embeddings() -> None:
-    litellm.embedding(input=["one", "two"], **ASKED | {"model": "openai/text-embedding-3-small"})
+    litellm.embedding(input=["one", "two"], **CHAT | {"model": "openai/text-embedding-3-small"})
 
 
 def fallback() -> None:
-    litellm.completion(messages=HELLO, fallbacks=["openai/gpt-4.1"], **ASKED)
+    litellm.completion(messages=HELLO, fallbacks=["openai/gpt-4.1"], **CHAT)
 
 
 def error() -> None:
     try:
-        litellm.completion(messages=HELLO, **ASKED)
+        litellm.completion(messages=HELLO, **CHAT)
     except litellm.BadRequestError:
         return
     raise AssertionError("it was to fail")
@@ -80,11 +80,11 @@ def custom() -> None:
 
 
 def batch() -> None:
-    litellm.batch_completion(messages=[HELLO, HELLO], **ASKED)
+    litellm.batch_completion(messages=[HELLO, HELLO], **CHAT)
 
 
 def asynchronous() -> None:
-    asyncio.run(litellm.acompletion(messages=HELLO, **ASKED))
+    asyncio.run(litellm.acompletion(messages=HELLO, **CHAT))
 
 
 litellm.custom_provider_map = [{"provider": "parrot", "custom_handler": Parrot()}]

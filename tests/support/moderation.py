@@ -21,7 +21,7 @@ CATEGORIES = (
 )
 
 
-def judged(*flagged: str) -> dict[str, object]:
+def moderation_result(*flagged: str) -> dict[str, object]:
     """OpenAI's judgement of an input."""
     return {
         "flagged": bool(flagged),
@@ -31,5 +31,5 @@ def judged(*flagged: str) -> dict[str, object]:
     }
 
 
-def verdict(*results: dict[str, object]) -> Reply:
+def moderation_reply(*results: dict[str, object]) -> Reply:
     return Reply(body={"id": "modr-1", "model": "omni-moderation-2024-09-26", "results": list(results)})

@@ -154,7 +154,7 @@ def cut_body(random: Random, reply: Reply) -> Mutated:
     return Mutated(description=f"hung up at byte {end}", reply=hung_up)
 
 
-def refuse(random: Random, _reply: Reply) -> Mutated:
+def error_reply(random: Random, _reply: Reply) -> Mutated:
     """An error, of which the body is mutated as well."""
     status = random.choice((400, 401, 403, 404, 408, 409, 422, 429, 500, 503, 529, 302, 204))
     error = {"message": "No.", "type": "refused", "param": None, "code": random.choice(("no", 7, None, {"a": 1}))}
@@ -243,12 +243,20 @@ def other_kind(random: Random, reply: Reply) -> Mutated:
     return Mutated(description="a body", reply=Reply(body=random.choice(BODIES), status=reply.status))
 
 
-PLAIN: tuple[Mutation, ...] = (*(change_body,) * 12, replace_body, cut_body, cut_body, refuse, refuse, other_kind)
+PLAIN: tuple[Mutation, ...] = (
+    *(change_body,) * 12,
+    replace_body,
+    cut_body,
+    cut_body,
+    error_reply,
+    error_reply,
+    other_kind,
+)
 STREAMED: tuple[Mutation, ...] = (
     *(change_event,) * 8,
     *(rearrange,) * 4,
     *(cut_stream,) * 4,
-    *(split_stream, refuse, other_kind),
+    *(split_stream, error_reply, other_kind),
 )
 """As often as each is tried."""
 

@@ -50,7 +50,7 @@ print(json.dumps([[each.__module__, each.__name__, operation_of(each).name] for 
 
 
 @pytest.fixture(scope="module")
-def named() -> list[tuple[str, str, str]]:
+def named_functions() -> list[tuple[str, str, str]]:
     """Module, function and operation."""
     ran = subprocess.run([sys.executable, "-c", WALK], capture_output=True, text=True, timeout=120, check=True)
     return [tuple(each) for each in json.loads(ran.stdout.splitlines()[-1])]

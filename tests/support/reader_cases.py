@@ -13,7 +13,7 @@ from agentops_otel_litellm.readers import chat, text_and_embeddings
 from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.semconv.convention import Vocabulary
 
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+NO_DEADLINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 MERGED = Vocabulary.merged(tuple(VOCABULARIES.values()))
@@ -72,7 +72,7 @@ JSON = SCALARS | st.recursive(
 )
 
 
-def holding(*names: str) -> st.SearchStrategy[dict[str, object]]:
+def objects_with(*names: str) -> st.SearchStrategy[dict[str, object]]:
     """Some of these names, with anything under them."""
     return st.fixed_dictionaries({}, optional=dict.fromkeys(names, JSON))
 
@@ -84,7 +84,7 @@ def is_attribute(value: object) -> bool:
     return type(value) in {str, bool, int, float}
 
 
-def check(read: Callable[[], Mapping[str, object]], *inputs: object) -> None:
+def check_reader(read: Callable[[], Mapping[str, object]], *inputs: object) -> None:
     """Readers may raise, for they are guarded. But they change nothing, and what they read is fit to be written."""
     before = repr(inputs)
     records: Mapping[str, object] = {}

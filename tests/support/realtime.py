@@ -23,7 +23,7 @@ SESSION = {"id": "sess_1", "type": "realtime", "model": "gpt-realtime-2025-08-28
 CREATED = {"type": "session.created", "event_id": "e1", "session": SESSION}
 
 
-ASKED = json.dumps(
+CLIENT_MESSAGE = json.dumps(
     {
         "type": "conversation.item.create",
         "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": f"Say {CANARY}."}]},
@@ -58,7 +58,7 @@ class ClientSocket:
             task.cancel()
         if leaving in done:
             raise ConnectionError("the client hung up")
-        return ASKED
+        return CLIENT_MESSAGE
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:  # noqa: ARG002 - as LiteLLM calls it
         self.closed_with = code
@@ -80,7 +80,7 @@ async def session(socket: ClientSocket, server: Server, model: str = MODEL) -> i
     return port
 
 
-def play(socket_of: Callable[[], ClientSocket], provider: Provider, **options: Any) -> tuple[ClientSocket, int]:  # noqa: ANN401 - the server's
+def run_session(socket_of: Callable[[], ClientSocket], provider: Provider, **options: Any) -> tuple[ClientSocket, int]:  # noqa: ANN401 - the server's
     """A whole session."""
 
     async def scenario() -> tuple[ClientSocket, int]:

@@ -106,7 +106,7 @@ class Recorder:
         self._spans.clear()
         self._logs.clear()
         self.collect()
-        EMITTED.look()
+        EMITTED.check()
 
     def collect(self) -> MetricsData | None:
         """What was recorded since this was last asked."""

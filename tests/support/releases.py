@@ -1,7 +1,8 @@
 """What LiteLLM does by itself in one release and not in another.
 
-Expectations depend on the facts; what a release cannot do at all is a row of `LACKS`, whose tests are skipped. The
-suite runs on 1.72, 1.80, 1.106 and 1.110: what came in between is dated by the release after the last without it.
+Expectations depend on the facts; what a release cannot do at all is a row of `LIMITATIONS`, whose tests are skipped.
+The suite runs on 1.72, 1.80, 1.106 and 1.110. A change between two of these is dated as the release that follows the
+last one without it: 1.81 is a change after 1.80.
 """
 
 from __future__ import annotations
@@ -20,41 +21,41 @@ def since(release: str) -> bool:
     return Version(release) <= RELEASE
 
 
-STREAMS_ARE_BLOCKS = since("1.107")
+STREAMS_ARE_CONTEXT_MANAGERS = since("1.107")
 """A chat's stream has `close`, and can be entered with `with`."""
-CHATS_ARE_CREATED = not since("1.107")
+CHATS_USE_CREATE = not since("1.107")
 """By the method `create` of OpenAI's client; newer releases have another way to its HTTP client."""
-CLASSES_OF_REFUSALS = since("1.107")
+STATUS_DECIDES_ERROR_CLASS = since("1.107")
 """The status of a refusal makes its class; before, words of the provider's text did, and the rest were bad requests."""
 CONFLICTS_ARE_API_ERRORS = since("1.110")
 """So are refused permissions: LiteLLM's general class, which keeps the status; before, they were bad requests."""
-POLICIES_NEED_WORDS = since("1.110")
+POLICY_ERRORS_NEED_TWO_WORDS = since("1.110")
 """A refusal is one of a policy only if two words of OpenAI's are in its text; before, one was enough."""
 FAILED_FOLLOW_UPS_RAISE = since("1.110")
 """The exception of a follow-up call reaches the application; before, it received the first response."""
-TIMEOUTS_OF_STREAMS = since("1.107")
+STALLED_STREAMS_TIME_OUT = since("1.107")
 """A stream that stalls ends with a timeout, and not with LiteLLM's class for what it does not know."""
-HITS_ARE_FREE = since("1.107")
+CACHE_HITS_COST_NOTHING = since("1.107")
 """What the cache gives is priced at nothing, and what it would have cost is said when LiteLLM is asked."""
 SEARCHES_HAVE_SCORES = since("1.107")
 """What was found keeps how well it fits."""
-UNPRICED = {"async-images"} if since("1.107") else set()
+PRICED_AFTER_RETURN = {"async-images"} if since("1.107") else set()
 """What is priced a moment after LiteLLM's function has returned: nobody says what it cost when the span ends."""
-GEMINIS_CACHED_TEXT = since("1.107")
+GEMINI_COUNTS_CACHED_TEXT = since("1.107")
 """What Gemini had cached counts among the text of the input, as Gemini says; before it was taken off."""
-FINGERPRINTS_OF_GROQS_STREAMS = since("1.107")
+GROQ_STREAMS_HAVE_FINGERPRINTS = since("1.107")
 """They come through."""
 STREAMS_NAME_THEIR_MODEL = since("1.81")
 """A chat's stream knows what its provider calls the model; before, the chunks say what was asked for."""
 STREAMS_KEEP_COUNTS = since("1.81")
 """What a provider counted is found with the chunks of its stream, also where the app did not ask."""
-STREAMS_END_PRICED = since("1.81")
+STREAMS_ARE_PRICED_AT_END = since("1.81")
 """LiteLLM has priced a chat's stream when it ends; before, a thread of its own does, and it is asked for the price
 of one that is recorded.
 """
-ROLES_ARE_CHUNKS = since("1.81")
+ROLE_ONLY_CHUNKS_ARE_PASSED_ON = since("1.81")
 """A chunk that says no more than whose words will follow is handed on."""
-FALLBACKS_HAVE_PRICES = since("1.73")
+FALLBACKS_HAVE_OWN_PRICES = since("1.73")
 """Of their own; before, what a call falls back to is priced as the model that was asked first."""
 COSTS_HAVE_SIDES = since("1.73")
 """LiteLLM writes down what of a price is for the input and what for the output."""
@@ -64,12 +65,12 @@ PRICE_MAPS_HAVE_SOURCES = since("1.81")
 """It knows whether it fetched its price map."""
 
 
-def _names(word: str, case: str) -> bool:
+def _matches(word: str, case: str) -> bool:
     return case.rstrip("]") == word[1:] if word.startswith("=") else word in case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lack:
+class Limitation:
     """Something that LiteLLM did not do before a release, and the tests that need it."""
 
     until: str = ""
@@ -84,11 +85,11 @@ class Lack:
 
     def of(self, test: str, case: str) -> bool:
         """Whether it is felt by a test's case in this release."""
-        words = self.tests.get(test, self.tests.get(test.partition("::")[0])) if self._is_felt else None
-        return words is not None and (not words or any(_names(word, case) for word in words))
+        words = self.tests.get(test, self.tests.get(test.partition("::")[0])) if self._applies else None
+        return words is not None and (not words or any(_matches(word, case) for word in words))
 
     @property
-    def _is_felt(self) -> bool:
+    def _applies(self) -> bool:
         return (not self.since or since(self.since)) and not (self.until and since(self.until))
 
     def __str__(self) -> str:
@@ -98,8 +99,8 @@ class Lack:
         return f"LiteLLM {' and '.join(bounds)} {self.reason}"
 
 
-LACKS: tuple[Lack, ...] = (
-    Lack(
+LIMITATIONS: tuple[Limitation, ...] = (
+    Limitation(
         since="1.110",
         reason="raises for synchronous Messages in Rust, which are not implemented",
         tests={
@@ -109,7 +110,7 @@ LACKS: tuple[Lack, ...] = (
             "test_rust::test_a_synchronous_stream_of_rusts_is_what_it_was": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="routes synchronous responses without a group, and asks again by itself for responses and messages",
         tests={
@@ -117,7 +118,7 @@ LACKS: tuple[Lack, ...] = (
             "test_router::test_a_retry_and_a_fallback_of_other_formats": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="has no Messages in its Router, and cannot reach moderations and short responses on loopback",
         tests={
@@ -126,7 +127,7 @@ LACKS: tuple[Lack, ...] = (
             "test_router::test_a_moderation_is_no_route": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="makes no follow-ups, searches no files for a model and judges no answer by a schema of one call",
         tests={
@@ -147,12 +148,12 @@ LACKS: tuple[Lack, ...] = (
             "test_inner_calls::test_what_one_of_several_answers_did_not_count_is_not_known": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="has no price for the model that is asked, and lets no callback change an answer",
         tests={"test_inner_calls::test_the_sums_over_spans_are_the_providers": ("asks at last", "edited, aresponses")},
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="asks some providers elsewhere, prices some streams when they are over, and charges nothing for caches",
         tests={
@@ -163,12 +164,12 @@ LACKS: tuple[Lack, ...] = (
             "test_cost::test_prices_the_app_registered": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="adds reasoning to xAI's output once more, and charges nothing for what xAI had cached",
         tests={"test_providers::test_a_chat_says_what_its_provider_said": ("xai",)},
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="keeps no model of chunks without an index, and reads no redaction from `litellm_metadata`",
         tests={
@@ -176,7 +177,7 @@ LACKS: tuple[Lack, ...] = (
             "test_opt_outs::test_without_a_logging_object": ("parameters3",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.73",
         reason="has no responses of custom providers, and keeps an asynchronous stream that the application drops",
         tests={
@@ -184,7 +185,7 @@ LACKS: tuple[Lack, ...] = (
             "test_dropped_streams::test_an_asynchronous_stream": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.73",
         reason="has neither the operation, the provider, the prices nor the margins",
         tests={
@@ -197,7 +198,7 @@ LACKS: tuple[Lack, ...] = (
             "test_trace_cost::test_calls_within_a_call_are_added_to_it": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="ends a stream that was cut off as if it were complete",
         tests={
@@ -215,7 +216,7 @@ LACKS: tuple[Lack, ...] = (
             "test_providers::test_a_stream_that_its_provider_breaks_off": ("gemini",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="has streams that cannot be closed",
         tests={
@@ -233,17 +234,17 @@ LACKS: tuple[Lack, ...] = (
             ),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="has other errors for streams that stall",
         tests={"test_endings::test_the_app_cannot_tell_and_the_span_can": ("stalled",)},
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="heeds a policy of retries in its Router alone",
         tests={"test_attempts::test_retries": ("by a policy",)},
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="does not say that it turns to a provider for speech and for images",
         tests={
@@ -251,7 +252,7 @@ LACKS: tuple[Lack, ...] = (
             "test_images::test_a_refusal_is_told_once": ("async-image_generation",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="has no price for it, or another",
         tests={
@@ -264,7 +265,7 @@ LACKS: tuple[Lack, ...] = (
             "test_readme::test_the_picture_is_what_the_console_prints": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="keeps less in its cache: neither streams of responses and messages, nor parts of embeddings",
         tests={
@@ -273,7 +274,7 @@ LACKS: tuple[Lack, ...] = (
             "test_messages::test_a_stream_that_litellm_puts_into_its_cache": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="does not know the parameter for models that it does not know, or drops it",
         tests={
@@ -281,7 +282,7 @@ LACKS: tuple[Lack, ...] = (
             "test_images::test_an_image_generation_is_described_in_full": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="asks elsewhere, or again",
         tests={
@@ -290,7 +291,7 @@ LACKS: tuple[Lack, ...] = (
             "test_messages::test_a_refusal_is_categorised": ("429-RateLimitError-rate_limit-openai",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="leaves errors as its HTTP client made them",
         tests={
@@ -300,7 +301,7 @@ LACKS: tuple[Lack, ...] = (
             "test_messages::test_a_refusal_is_categorised": ("anthropic",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="has no such function",
         tests={
@@ -314,12 +315,12 @@ LACKS: tuple[Lack, ...] = (
             "test_video::test_a_video_operation_is_described_in_full": ("_character", "_edit", "_extension"),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="does not know OpenAI's word for a container's file that is deleted",
         tests={"test_jobs::test_a_job_is_described_in_full": ("delete_container_file",)},
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="loses what the provider counted, or did not count, where it translates",
         tests={
@@ -333,7 +334,7 @@ LACKS: tuple[Lack, ...] = (
             "test_jobs::test_what_is_passed_through_as_a_stream_is_seen_to_its_end": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="has messages of another kind, and knows no provider of the app's for them",
         tests={
@@ -343,7 +344,7 @@ LACKS: tuple[Lack, ...] = (
             "test_router::test_a_router_within_a_call": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="cannot reach Vertex AI at a port, nor tell which model answered for Google",
         tests={
@@ -357,7 +358,7 @@ LACKS: tuple[Lack, ...] = (
             "test_providers::test_the_server_that_litellm_finds": ("vertex_ai",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="loses the headers, the class and the counts of Bedrock",
         tests={
@@ -366,12 +367,12 @@ LACKS: tuple[Lack, ...] = (
             "test_providers::test_what_litellm_counts_by_itself_is_not_told": ("bedrock",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="loses too much of what providers count for each number to be found",
         tests={"test_ledger": ()},
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="loses, or adds to, what these providers count, and ends cut streams as if they were complete",
         tests={
@@ -399,7 +400,7 @@ LACKS: tuple[Lack, ...] = (
             "test_ledger::test_the_metric_is_the_sum_over_the_spans": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="loses what these providers count in a stream, or cannot price it",
         tests={
@@ -423,17 +424,17 @@ LACKS: tuple[Lack, ...] = (
             ),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="hands on the first fragment of a call of a tool as the first chunk",
         tests={"test_streams::test_fragments_of_tool_calls_are_counted_as_calls": ()},
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="takes another address for one that is none",
         tests={"test_secrets::test_an_address_that_is_none_costs_only_itself": ("http://[bad",)},
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="reads no response of the Responses API that leaves out what may be left out",
         tests={
@@ -448,7 +449,7 @@ LACKS: tuple[Lack, ...] = (
             "test_router::test_every_method_of_the_routers_is_routed": ("aresponses",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="has neither searches nor stores",
         tests={
@@ -463,7 +464,7 @@ LACKS: tuple[Lack, ...] = (
             "test_vocabularies_of_users::test_a_vocabulary_of_a_package_is_chosen_by_its_name": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="counts and names less, or more, than these providers say",
         tests={
@@ -475,22 +476,22 @@ LACKS: tuple[Lack, ...] = (
             "test_vocabularies::test_no_provider_of_litellms_gets_a_name_that_is_not_known": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="gives the pieces of every choice's calls of tools as the first choice's",
         tests={"test_content::test_each_choice_is_told": ("True",)},
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="hands on no chunk that says no more than what was counted",
         tests={"test_context::test_of_an_unsampled_call_only_the_metrics_remain": ("True",)},
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="has a callback for AgentOps that sets the global provider",
         tests={"test_agentops_string::test_where_it_is_not_instrumented": ()},
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="runs its synchronous callbacks in no context",
         tests={
@@ -499,7 +500,7 @@ LACKS: tuple[Lack, ...] = (
             "test_suppression::test_what_is_found": ("sync-the app's",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="has other callbacks for OpenTelemetry, which set the global provider and export at once",
         tests={
@@ -511,12 +512,12 @@ LACKS: tuple[Lack, ...] = (
             "test_coexistence::test_langfuse_is_one_of_them": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="tries again at the provider's client alone",
         tests={"test_attempts::test_retries_of_litellms_own": ("openai", "async-anthropic")},
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="loses what was counted of sound",
         tests={
@@ -524,7 +525,7 @@ LACKS: tuple[Lack, ...] = (
             "test_audio::test_tokens_of_sound_are_told": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="does not have the provider",
         tests={
@@ -535,7 +536,7 @@ LACKS: tuple[Lack, ...] = (
             "test_provider_detection::test_the_providers_are_litellms": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="does not price what its cache gives, and gives it other names",
         tests={
@@ -545,7 +546,7 @@ LACKS: tuple[Lack, ...] = (
             "test_cache::test_a_replayed_stream_is_a_hit": ("text_completion",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="cannot read such responses with any release of OpenAI's package",
         tests={
@@ -553,7 +554,7 @@ LACKS: tuple[Lack, ...] = (
             "test_contents::test_nothing_that_is_said_is_told": ("responses",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="has no such function",
         tests={
@@ -572,7 +573,7 @@ LACKS: tuple[Lack, ...] = (
             "test_jobs::test_a_streamed_interaction_is_described_in_full": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="has one error for all that goes wrong where it translates messages",
         tests={
@@ -580,12 +581,12 @@ LACKS: tuple[Lack, ...] = (
             "test_messages::test_a_refusal_is_categorised": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="logs nothing of files and batches",
         tests={"test_jobs::test_a_job_is_described_in_full": ("file_", "list_batches")},
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="lacks classes of exceptions",
         tests={
@@ -593,7 +594,7 @@ LACKS: tuple[Lack, ...] = (
             "test_processors::test_every_category_is_in_the_table_above": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="edits images by a way of its own, and counts them where nobody did",
         tests={
@@ -601,7 +602,7 @@ LACKS: tuple[Lack, ...] = (
             "test_images::test_what_the_provider_did_not_count_is_unknown": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="moderates at OpenAI's own address alone",
         tests={
@@ -617,7 +618,7 @@ LACKS: tuple[Lack, ...] = (
             "test_undecorated::test_a_synchronous_moderation_is_one_call": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="cannot reach Gemini at a port, nor Bedrock and Cohere at all",
         tests={
@@ -632,7 +633,7 @@ LACKS: tuple[Lack, ...] = (
             "test_stream_usage::test_only_who_supports_it_is_asked": ("bedrock", "cohere", "gemini"),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="has realtime sessions over TLS alone, or with older websockets",
         tests={"test_realtime": ()},
@@ -640,8 +641,8 @@ LACKS: tuple[Lack, ...] = (
 )
 
 
-def lack_of(node: str) -> Lack | None:
+def limitation_of(node: str) -> Limitation | None:
     """What keeps a test, of which this is pytest's id, from being possible in this release."""
     name, _, case = node.partition("[")
     test = name.rpartition("/")[2].replace(".py::", "::")
-    return next((lack for lack in LACKS if lack.of(test, case)), None)
+    return next((lack for lack in LIMITATIONS if lack.of(test, case)), None)

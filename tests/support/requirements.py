@@ -10,7 +10,7 @@ import pytest
 from agentops_otel_litellm.settings.destinations import is_configured_by_file
 
 
-def has(*modules: str) -> bool:
+def is_installed(*modules: str) -> bool:
     try:
         return all(importlib.util.find_spec(module) is not None for module in modules)
     except ModuleNotFoundError:
@@ -23,7 +23,7 @@ FILE = "OTEL_CONFIG_FILE"
 GRPC = "OTLP over gRPC needs a package that is not installed."
 
 
-HAS_GRPC = has("opentelemetry.exporter.otlp.proto.grpc")
+HAS_GRPC = is_installed("opentelemetry.exporter.otlp.proto.grpc")
 
 
 def needs_files(variables: Iterable[str]) -> None:

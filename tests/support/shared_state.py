@@ -11,7 +11,7 @@ from pathlib import Path
 import agentops_otel_litellm
 
 PACKAGE = Path(agentops_otel_litellm.__file__).parent
-LEFT_OUT = ("cli", "__main__.py")  # programs of their own, of one thread
+EXCLUDED = ("cli", "__main__.py")  # programs of their own, of one thread
 # What is called → the kind of its row.
 KINDS = {
     **dict.fromkeys(("Lock", "RLock", "Condition", "Event", "Semaphore", "BoundedSemaphore", "Barrier"), "lock"),
@@ -33,7 +33,7 @@ def rows() -> set[Row]:
     found: set[Row] = set()
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
-        if not name.startswith(LEFT_OUT):
+        if not name.startswith(EXCLUDED):
             for kind, where in rows_of(path.read_text("utf-8")):
                 if kind != "global" or not _is_frozen(name, where):
                     found.add((kind, name, where))
@@ -43,11 +43,11 @@ def rows() -> set[Row]:
 def rows_of(source: str) -> Iterator[tuple[str, str]]:
     """The kind of each row, and where in a module's source it is."""
     tree = ast.parse(source)
-    yield from _within(tree, "")
-    yield from (("global", name) for name in _global(tree))
+    yield from _rows_within(tree, "")
+    yield from (("global", name) for name in _mutable_globals(tree))
 
 
-def _within(node: ast.AST, where: str) -> Iterator[tuple[str, str]]:
+def _rows_within(node: ast.AST, where: str) -> Iterator[tuple[str, str]]:
     """Locks, threads and the like, and imports in functions, by the outermost class or function."""
     for child in ast.iter_child_nodes(node):
         inside = where
@@ -62,15 +62,15 @@ def _within(node: ast.AST, where: str) -> Iterator[tuple[str, str]]:
         elif isinstance(child, ast.Import | ast.ImportFrom) and where:
             yield "lazy import", where
         if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)):
-            yield from _within(child, inside)
+            yield from _rows_within(child, inside)
 
 
-def _global(tree: ast.Module) -> Iterator[str]:
+def _mutable_globals(tree: ast.Module) -> Iterator[str]:
     """Names of a module that are bound to something that changes: a collection that is empty at first, or an object."""
     for statement in tree.body:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             (target,) = statement.targets if isinstance(statement, ast.Assign) else (statement.target,)
-            if isinstance(target, ast.Name) and _changes(statement.value):
+            if isinstance(target, ast.Name) and _is_mutable(statement.value):
                 yield target.id
 
 
@@ -85,7 +85,7 @@ def _is_atexit(function: ast.expr) -> bool:
     return isinstance(function, ast.Attribute) and function.attr == "register" and _name(function.value) == "atexit"
 
 
-def _changes(value: ast.expr) -> bool:
+def _is_mutable(value: ast.expr) -> bool:
     if isinstance(value, ast.Dict | ast.List | ast.Set):
         return not (value.keys if isinstance(value, ast.Dict) else value.elts)
     if not isinstance(value, ast.Call):

@@ -110,7 +110,7 @@ def chat() -> Body:
     }
 
 
-def chat_events(*, counted: bool = True) -> list[bytes]:
+def chat_events(*, with_usage: bool = True) -> list[bytes]:
     shared: Body = {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
@@ -122,7 +122,7 @@ def chat_events(*, counted: bool = True) -> list[bytes]:
     chunks: list[object] = [
         {**shared, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]} for delta, reason in deltas
     ]
-    return events(*chunks, *([{**shared, "choices": [], "usage": CHAT_USAGE}] if counted else []), "[DONE]")
+    return events(*chunks, *([{**shared, "choices": [], "usage": CHAT_USAGE}] if with_usage else []), "[DONE]")
 
 
 # --- Anthropic's Messages -------------------------------------------------------------------------------------
@@ -220,14 +220,14 @@ PATHS = {
 }
 
 
-def answer_everything(wire: WireProvider) -> None:
+def respond_everywhere(wire: WireProvider) -> None:
     wire.reply(PATHS["responses"], Reply(body=response()))
     wire.reply(PATHS["chat"], Reply(body=chat()))
     wire.reply(PATHS["messages"], Reply(body=message()))
     wire.reply(PATHS["content"], Reply(body=content()))
 
 
-def stream_everything(wire: WireProvider, *, delay: float = 0.0, cut_after: int | None = None) -> None:
+def stream_everywhere(wire: WireProvider, *, delay: float = 0.0, cut_after: int | None = None) -> None:
     for path, pieces in (
         (PATHS["responses"], response_events()),
         (PATHS["chat"], chat_events()),
@@ -237,12 +237,12 @@ def stream_everything(wire: WireProvider, *, delay: float = 0.0, cut_after: int 
         wire.reply(path, Reply(pieces=pieces, delay=delay, cut_after=cut_after))
 
 
-def refuse_everything(wire: WireProvider, status: int, **headers: str) -> None:
+def fail_everywhere(wire: WireProvider, status: int, **headers: str) -> None:
     for path in PATHS.values():
         wire.reply(path, Reply(status=status, headers=headers, body={"error": {"message": TEXT, "type": "refused"}}))
 
 
-def counted(*, cache_write: bool = False, reasoning: bool = True) -> Attributes:
+def usage_attributes(*, cache_write: bool = False, reasoning: bool = True) -> Attributes:
     """What a span says of the tokens, where the provider told, and LiteLLM handed on, as much."""
     known: Attributes = {
         "gen_ai.usage.input_tokens": INPUT,

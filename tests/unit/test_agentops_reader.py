@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from support import agentops_told
-from support.conformance import Emitted, Span, ToldToAgentOps, of_span, of_told
+from support import agentops_conformance
+from support.conformance import AgentOpsSpan, Emitted, Span, check_agentops_span, check_span
 from support.example_call import CALL
 from support.recorder import Recorder
-from support.servers.agentops_reader import findings, of_no_call, shown, shown_trace, tree
+from support.servers.agentops_reader import displayed_span, displayed_trace, findings, findings_outside_calls, tree
 from support.servers.otlp_receiver import ReceivedSpan
 
 CHAT: dict[str, object] = {
@@ -54,7 +54,7 @@ def test_what_is_right_has_no_finding() -> None:
     """A chat as it should be, and what is no call of a model."""
     assert [*findings(CHAT, status="OK", message="")] == []
     assert [*findings({"agentops.span.kind": "operation"}, status="ERROR", message="No.")] == []
-    read = shown(CHAT)
+    read = displayed_span(CHAT)
     assert (read.type, read.cost, read.tokens["total_tokens"]) == ("request", 0.3, 18)
     assert (read.prompts, read.completions) == ([("user", "Say hello."), ("user", "")], ["Hello."])
 
@@ -140,7 +140,7 @@ def span(name: str, start: int, **attributes: object) -> ReceivedSpan:
 def test_a_trace_is_of_its_first_and_last_spans() -> None:
     """Its name and tags are the first's, its status the last's, its tokens and costs everybody's."""
     counted = {"gen_ai__usage__total_tokens": 3, "gen_ai__usage__total_cost": 0.5, "agentops__span__kind": "llm"}
-    read = shown_trace([span("b", 2, **counted), span("a", 1, agentops__tags=["x"]), span("c", 3, **counted)])
+    read = displayed_trace([span("b", 2, **counted), span("a", 1, agentops__tags=["x"]), span("c", 3, **counted)])
     assert (read.name, read.tags, read.status) == ("a", ["x"], "OK")
     assert (read.tokens, read.cost, read.calls) == (6, 1.0, 2)
 
@@ -148,14 +148,14 @@ def test_a_trace_is_of_its_first_and_last_spans() -> None:
 def test_spans_of_the_vocabulary_are_read_so() -> None:
     """Beside what the conventions have to say, which leave the status to the app, and had other names."""
     right = Span(name="chat gpt-4o", kind="CLIENT", status="OK", attributes={**CHAT, "gen_ai.operation.name": "chat"})
-    assert [*of_span(right)] == []
-    assert [*of_span(replace(right, status="UNSET"))] == ["has no status, and is shown as indeterminate"]
+    assert [*check_span(right)] == []
+    assert [*check_span(replace(right, status="UNSET"))] == ["has no status, and is shown as indeterminate"]
     wrong = replace(right, attributes={**right.attributes, "gen_ai.usage.total_cost": 1})
-    assert "has gen_ai.usage.total_cost of the type int" in [*of_span(wrong)]
+    assert "has gen_ai.usage.total_cost of the type int" in [*check_span(wrong)]
 
 
 def test_what_is_no_call_of_a_model_has_no_names_of_them() -> None:
-    told = ToldToAgentOps(
+    told = AgentOpsSpan(
         name="route",
         failure=None,
         trace_id=1,
@@ -164,24 +164,24 @@ def test_what_is_no_call_of_a_model_has_no_names_of_them() -> None:
         attributes={"agentops.span.kind": "operation", "gen_ai.request.model": "gpt-4o"},
     )
     found = ["has gen_ai.request.model, and is no model's call"]
-    assert [*of_told(told)] == [*of_no_call(told.attributes)] == found
-    assert [*of_no_call(CHAT)] == []
+    assert [*check_agentops_span(told)] == [*findings_outside_calls(told.attributes)] == found
+    assert [*findings_outside_calls(CHAT)] == []
 
 
 def test_a_response_that_two_calls_tell_of_is_found() -> None:
     """Within a trace, where AgentOps adds them up."""
     emitted = Emitted()
-    told = ToldToAgentOps(name="chat", failure=None, trace_id=1, span_id=1, response_id="1", attributes=CHAT)
+    told = AgentOpsSpan(name="chat", failure=None, trace_id=1, span_id=1, response_id="1", attributes=CHAT)
     emitted.add([told, replace(told, trace_id=2), replace(told, response_id="2"), replace(told, response_id=None)])
     assert emitted.take() == []
     emitted.add([replace(told, span_id=2)])
-    assert emitted.take() == ["ToldToAgentOps 'chat' tells tokens that another call tells"]
+    assert emitted.take() == ["AgentOpsSpan 'chat' tells tokens that another call tells"]
 
 
 def test_a_call_is_told_as_it_is() -> None:
     """What AgentOps would be told of a call is what the vocabulary says of it, on no span at all."""
     with Recorder().tracer_provider.get_tracer("a test").start_as_current_span("any") as any_span:
-        told = agentops_told.told(any_span, CALL)
+        told = agentops_conformance.agentops_span(any_span, CALL)
     assert (told.name, told.response_id) == ("chat", "response")
     assert told.failure == "RateLimitError: the rate limit was reached (HTTP 429, azure)"
     assert told.attributes["agentops.span.kind"] == "llm"

@@ -18,23 +18,23 @@ from agentops_otel_litellm.semconv.agentops import AGENTOPS, LLM_CALLS
 from agentops_otel_litellm.semconv.convention import Attributes, Vocabulary
 from agentops_otel_litellm.settings import Settings
 from support.agentops_calls import (
-    COUNTED,
-    USUAL,
+    DEFAULT_VOCABULARIES,
+    TOKEN_COUNTS,
     agentops,  # noqa: F401 - a fixture
 )
 from support.example_call import CALL
 from support.logged_warnings import LoggedWarnings
-from support.servers.agentops_reader import SAID as SAID_NAME
-from support.servers.agentops_reader import shown
+from support.servers.agentops_reader import MESSAGE_ATTRIBUTE as SAID_NAME
+from support.servers.agentops_reader import displayed_span
 
 
 def test_a_stream_that_is_cut_is_not_counted_twice() -> None:
     """Of what was read until then AgentOps adds up no part beside the whole."""
     for usage in (Usage(input=11, cache_read=4), Usage(output=7, reasoning=2), Usage(input=11)):
-        read = shown(AGENTOPS.attributes(replace(CALL, usage=usage)))
+        read = displayed_span(AGENTOPS.attributes(replace(CALL, usage=usage)))
         assert read.tokens["total_tokens"] == (usage.input or 0) + (usage.output or 0)
-    read = shown(AGENTOPS.attributes(replace(CALL, usage=Usage(input=11, output=7, cache_read=4))))
-    assert read.tokens == {**COUNTED, "reasoning_tokens": 0}
+    read = displayed_span(AGENTOPS.attributes(replace(CALL, usage=Usage(input=11, output=7, cache_read=4))))
+    assert read.tokens == {**TOKEN_COUNTS, "reasoning_tokens": 0}
 
 
 @given(room=st.integers(0, 60), length=st.integers(0, 30), choices=st.integers(0, 12))
@@ -48,7 +48,7 @@ def test_what_does_not_fit_is_left_out(room: int, length: int, choices: int) -> 
     call = Call(name="chat", timing=Timing(started_at=1), content=content)
     written = AGENTOPS.attributes(call, room)
     assert len(written) <= max(room, 1)
-    read = shown(written)
+    read = displayed_span(written)
     numbers = {side: len({name.split(".")[2] for name in written if f".{side}." in name}) for side in SIDES}
     assert len(read.prompts) == numbers["prompt"]
     assert len([said for said in read.completions if said == "a"]) == numbers["completion"]
@@ -152,7 +152,7 @@ def test_a_choice_that_cannot_be_used_is_none(logged: LoggedWarnings) -> None:
     """It is told of, and AgentOps is sent what it reads."""
     environment = {**AT_AGENTOPS, "AGENTOPS_SEMCONV": "agentopps"}
     chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)
-    assert chosen == [VOCABULARIES[name] for name in USUAL]
+    assert chosen == [VOCABULARIES[name] for name in DEFAULT_VOCABULARIES]
     assert len(logged.take()) == 1
 
 
@@ -163,11 +163,11 @@ def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_merged_vocabulary_records_success_where_one_does() -> None:
-    assert Vocabulary.merged([VOCABULARIES[name] for name in USUAL]).records_success
+    assert Vocabulary.merged([VOCABULARIES[name] for name in DEFAULT_VOCABULARIES]).records_success
     assert not Vocabulary.merged([VOCABULARIES["gen_ai"], VOCABULARIES["llm"]]).records_success
 
 
 def test_the_price_is_told_as_it_is() -> None:
     """Parts that are not known are for AgentOps to work out; the whole is ours."""
-    read = shown(AGENTOPS.attributes(replace(CALL, usage=None, cost=Cost(total=1e-7, source="user"))))
+    read = displayed_span(AGENTOPS.attributes(replace(CALL, usage=None, cost=Cost(total=1e-7, source="user"))))
     assert read.cost == 1e-7

@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 from agentops_otel_litellm.call import App as Said
 from agentops_otel_litellm.readers.parameters import read_app
 from support.proxy_metadata import PROXY
-from support.reader_cases import JSON, UNHURRIED, check, holding
+from support.reader_cases import JSON, NO_DEADLINE, check_reader, objects_with
 
 
 def test_a_conversation_of_the_responses_api() -> None:
@@ -25,11 +25,11 @@ def test_halves_of_characters_are_replaced() -> None:
     assert read_app(asked, Context()) == Said(user_id="?", tags=("a?", "👍"))
 
 
-@UNHURRIED
+@NO_DEADLINE
 @given(
-    parameters=holding("user", "conversation", "litellm_session_id", "metadata", "litellm_metadata"),
-    metadata=holding(*PROXY, "session_id", "trace_session_id", "user_id", "tags", "trace_id", "plan"),
-    context=holding("session.id", "user.id", "tag.tags", "metadata"),
+    parameters=objects_with("user", "conversation", "litellm_session_id", "metadata", "litellm_metadata"),
+    metadata=objects_with(*PROXY, "session_id", "trace_session_id", "user_id", "tags", "trace_id", "plan"),
+    context=objects_with("session.id", "user.id", "tag.tags", "metadata"),
     text=JSON,
 )
 def test_anything_from_an_app(
@@ -38,4 +38,4 @@ def test_anything_from_an_app(
     """Whatever is there, what is read is fit to be written."""
     around = Context({**context, "user.id": text})
     for asked in (parameters, {**parameters, "metadata": metadata}):
-        check(lambda: {"app": read_app(asked, around, ("plan",), ("session.id",)) or Said()}, asked)  # noqa: B023
+        check_reader(lambda: {"app": read_app(asked, around, ("plan",), ("session.id",)) or Said()}, asked)  # noqa: B023

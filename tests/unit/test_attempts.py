@@ -15,7 +15,7 @@ from support.apps import App
 from support.attempts import attempts_of
 from support.failed_attempts import (
     assert_failed,
-    own_retries,  # noqa: F401 - a fixture
+    restored_num_retries,  # noqa: F401 - a fixture
 )
 from support.instrumented import traced_by
 from support.recorder import Recorder

@@ -11,7 +11,7 @@ from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.records import MAX_DEPTH, clean_attributes
 from support.captured import Capture
-from support.nested_values import exported, nested
+from support.nested_values import export_counts, nested_dict
 from support.recorder import Recorder
 
 HALF = "\ud83d"
@@ -44,7 +44,7 @@ def test_lone_surrogate_in_request_and_response_is_replaced(capture: Capture) ->
     assert attributes["gen_ai.request.model"] == "grey?"
     assert attributes["gen_ai.response.model"] == "grey?"
     assert attributes["gen_ai.request.stop_sequences"] == ("stop?",)
-    names, logs, metrics = exported(telemetry)
+    names, logs, metrics = export_counts(telemetry)
     assert (names, logs) == (["chat grey?"], 1)
     assert metrics > 0
 
@@ -56,7 +56,7 @@ def test_lone_surrogate_in_a_failure_is_replaced(telemetry: Recorder) -> None:
     span = telemetry.span()
     assert span.status.status_code is StatusCode.ERROR
     assert span.status.description == "APIConnectionError (broken)"
-    assert exported(telemetry)[:2] == (["chat fails?"], 1)
+    assert export_counts(telemetry)[:2] == (["chat fails?"], 1)
 
 
 @pytest.mark.usefixtures("broken")
@@ -75,8 +75,8 @@ def test_lone_surrogate_in_a_metric_dimension_is_replaced(telemetry: Recorder) -
         ((f"{HALF}", "b"), ["?", "b"]),
         ({f"{HALF}": [f"{HALF}", 1]}, {"?": ["?", 1]}),
         (2**63 - 1, 2**63 - 1),
-        (nested(MAX_DEPTH), nested(MAX_DEPTH)),
-        (nested(MAX_DEPTH + 1), json.dumps(nested(MAX_DEPTH + 1), separators=(",", ":"))),
+        (nested_dict(MAX_DEPTH), nested_dict(MAX_DEPTH)),
+        (nested_dict(MAX_DEPTH + 1), json.dumps(nested_dict(MAX_DEPTH + 1), separators=(",", ":"))),
         ({"n": 2**64}, '{"n":18446744073709551616}'),
         ({1: "a"}, '{"1":"a"}'),
         ([float("inf")], [float("inf")]),

@@ -8,14 +8,14 @@ import litellm
 import litellm.main
 
 from support.instrumented import Reinstrument
-from support.logged_calls import now, unseen
+from support.logged_calls import logging_object, now
 from support.recorder import Recorder
 from support.servers.openai_provider import OpenAIProvider
 
 
 def test_both_handlers_make_one_span(provider: OpenAIProvider, telemetry: Recorder) -> None:
     """LiteLLM logs some calls twice, synchronously and asynchronously."""
-    logging, result = unseen(provider, "both"), litellm.ModelResponse(model="gpt-4o")
+    logging, result = logging_object(provider, "both"), litellm.ModelResponse(model="gpt-4o")
 
     async def both() -> None:
         await asyncio.gather(
@@ -30,13 +30,15 @@ def test_both_handlers_make_one_span(provider: OpenAIProvider, telemetry: Record
 
 def test_an_answer_from_the_cache(provider: OpenAIProvider, telemetry: Recorder) -> None:
     """LiteLLM says so when it logs it."""
-    unseen(provider, "cached").success_handler(litellm.ModelResponse(model="gpt-4o"), now(), now(), cache_hit=True)
+    logging_object(provider, "cached").success_handler(
+        litellm.ModelResponse(model="gpt-4o"), now(), now(), cache_hit=True
+    )
     assert telemetry.attributes()["llm.cache.hit"] is True
 
 
 def test_what_the_proxy_turned_away_was_no_call(provider: OpenAIProvider, telemetry: Recorder) -> None:
     """The proxy logs as a failure what never went to a provider."""
-    logging = unseen(provider, "turned away")
+    logging = logging_object(provider, "turned away")
     logging.model_call_details["litellm_no_upstream_llm_call"] = True
     logging.failure_handler(ValueError("no key"), "")
     asyncio.run(logging.async_failure_handler(ValueError("no key"), ""))
@@ -49,7 +51,7 @@ def test_what_was_called_uninstrumented_is_not_seen(provider: OpenAIProvider, in
 
     with instrumented_with(Recorder()) as recorder:
         LiteLLMInstrumentor().uninstrument()
-        logging = unseen(provider, "early")
+        logging = logging_object(provider, "early")
         LiteLLMInstrumentor().instrument(**recorder.providers)
         logging.success_handler(litellm.ModelResponse(model="gpt-4o"), None, None)
         assert recorder.spans() == []

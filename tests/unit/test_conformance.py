@@ -13,17 +13,17 @@ from opentelemetry.trace import SpanKind
 from agentops_otel_litellm.version import SCOPE
 from support.conformance import (
     CONDITIONS,
+    MAY_BE_MISSING,
     OUR_DIMENSIONS,
     PROPOSED,
     PROPOSED_METRICS,
-    WAITING_FOR_FACTS,
     Emitted,
     Log,
     Point,
     Span,
-    of_log,
-    of_point,
-    of_span,
+    check_log,
+    check_point,
+    check_span,
 )
 from support.conventions import DEPRECATED, EVENTS, LATEST_METRICS, MEMBERS, METRICS, REFINEMENTS, SCHEMAS, SPANS, TYPES
 from support.recorder import Recorder
@@ -67,16 +67,16 @@ def changed(attributes: Mapping[str, object], others: Mapping[str, object]) -> d
 
 def test_what_is_right_has_no_finding() -> None:
     """A span as it should be, one that failed before a provider was known, and what LiteLLM does around calls."""
-    assert [*of_span(SPAN)] == []
+    assert [*check_span(SPAN)] == []
     failed = with_(
         replace(SPAN, status="ERROR"),
         gen_ai__provider__name=NOTHING,
         error__type="BadRequestError",
     )
-    assert [*of_span(failed)] == []
-    assert [*of_span(Span(name="route fast", kind="INTERNAL", status="UNSET", attributes={"llm.vendor": "x"}))] == []
+    assert [*check_span(failed)] == []
+    assert [*check_span(Span(name="route fast", kind="INTERNAL", status="UNSET", attributes={"llm.vendor": "x"}))] == []
     ours = {"gen_ai.operation.name": "rerank", "gen_ai.provider.name": "jina_ai", "gen_ai.request.model": "jina"}
-    assert [*of_span(Span(name="rerank jina", kind="CLIENT", status="UNSET", attributes=ours))] == []
+    assert [*check_span(Span(name="rerank jina", kind="CLIENT", status="UNSET", attributes=ours))] == []
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_is_right_has_no_finding() -> None:
 )
 def test_what_is_wrong_with_an_attribute_is_found(attribute: str, value: object, finding: str) -> None:
     """Names, types, levels, values, and content by its schema."""
-    found = [*of_span(replace(SPAN, attributes=changed(SPAN.attributes, {attribute: value})))]
+    found = [*check_span(replace(SPAN, attributes=changed(SPAN.attributes, {attribute: value})))]
     assert any(finding in each for each in found), found
 
 
@@ -147,7 +147,7 @@ def test_what_is_wrong_with_an_attribute_is_found(attribute: str, value: object,
 )
 def test_what_is_wrong_with_a_span_is_found(span: Span, finding: str) -> None:
     """Its name, its kind, its status, its events."""
-    found = [*of_span(span)]
+    found = [*check_span(span)]
     assert any(finding in each for each in found), found
 
 
@@ -179,8 +179,8 @@ POINT = Point(
 )
 def test_what_is_wrong_with_a_metric_is_found(point: Point, finding: str) -> None:
     """Its name, its unit, its kind, its buckets, its dimensions."""
-    assert [*of_point(POINT)] == []
-    found = [*of_point(point)]
+    assert [*check_point(POINT)] == []
+    found = [*check_point(point)]
     assert any(finding in each for each in found), found
 
 
@@ -214,14 +214,14 @@ LOG = Log(
 )
 def test_what_is_wrong_with_an_event_is_found(log: Log, finding: str) -> None:
     """Its name, its severity, its attributes, its structured content."""
-    assert [*of_log(LOG)] == []
-    found = [*of_log(log)]
+    assert [*check_log(LOG)] == []
+    found = [*check_log(log)]
     assert any(finding in each for each in found), found
 
 
 def test_a_finding_tells_no_content() -> None:
     """It is printed where everybody can read it."""
-    found = [*of_span(with_(SPAN, gen_ai__input__messages='[{"role": "canary"}]'))]
+    found = [*check_span(with_(SPAN, gen_ai__input__messages='[{"role": "canary"}]'))]
     assert found
     assert "canary" not in str(found)
 
@@ -280,4 +280,4 @@ def test_what_is_left_to_us_is_not_the_conventions() -> None:
     levels = [*(SPANS[name].attributes for name in ours), *(each.attributes for each in REFINEMENTS.values())]
     conditional = {name for each in levels for name, level in each.items() if level.startswith("conditionally")}
     assert conditional <= CONDITIONS.keys()
-    assert WAITING_FOR_FACTS.keys() <= {name for each in SPAN_LEVELS for name in each}
+    assert MAY_BE_MISSING.keys() <= {name for each in SPAN_LEVELS for name in each}

@@ -14,7 +14,7 @@ from agentops_otel_litellm.processors.content import create_content_processor
 from agentops_otel_litellm.processors.redaction import MARKS, MAX_SECRET_LENGTH, Limits, Redactor, redactor
 from agentops_otel_litellm.records import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.settings.declaration import REDACTED
-from support.edited_content import told
+from support.edited_content import input_texts
 
 
 def edited(
@@ -30,7 +30,10 @@ def asked(*texts: str) -> Content:
 
 def test_a_long_text_is_cut_and_says_so() -> None:
     """How much is missing is told; a text that just fits is whole."""
-    assert told(edited(asked("a" * 1_000, "b" * 1_001))) == ["a" * 1_000, "b" * 1_000 + "… [1 characters left out]"]
+    assert input_texts(edited(asked("a" * 1_000, "b" * 1_001))) == [
+        "a" * 1_000,
+        "b" * 1_000 + "… [1 characters left out]",
+    ]
 
 
 @pytest.mark.parametrize("before", [0, 990, 999, 1_000, 1_000 + MAX_SECRET_LENGTH - 10])
@@ -38,7 +41,7 @@ def test_a_secret_at_the_limit_is_not_half_told(before: int) -> None:
     """Nor does one come into view when what is before it gets shorter."""
     secret = f"sk-{'x' * 40}"
     mails = "somebody@example.com "
-    (text,) = told(edited(asked((mails * before)[: before - 1] + " " + secret + " " * 20_000)))
+    (text,) = input_texts(edited(asked((mails * before)[: before - 1] + " " + secret + " " * 20_000)))
     assert text is not None
     assert "sk-x" not in text
     assert text.endswith("characters left out]")
@@ -104,7 +107,7 @@ def test_of_a_long_conversation_the_end_is_told() -> None:
         input=asked("1" * 100, "2" * 100, "3" * 100).input,
     )
     fit = edited(content, call=450)
-    assert told(fit) == ["… [100 characters left out]", "2" * 50 + "… [50 characters left out]", "3" * 100]
+    assert input_texts(fit) == ["… [100 characters left out]", "2" * 50 + "… [50 characters left out]", "3" * 100]
     assert fit is not None
     assert (fit.instructions, fit.output, fit.tools) == (content.instructions, content.output, content.tools)
     assert edited(content, call=10_000) == content
@@ -114,7 +117,7 @@ def test_the_opening_of_a_conversation_is_told() -> None:
     """Where an API takes the instructions as the first message, they have room as those that come apart."""
     said = Message(role="system", parts=(Part(type="text", content="s" * 100),))
     content = Content(input=(said, *(asked("1" * 100, "2" * 100).input or ())))
-    assert told(edited(content, call=200)) == ["s" * 100, "… [100 characters left out]", "2" * 100]
+    assert input_texts(edited(content, call=200)) == ["s" * 100, "… [100 characters left out]", "2" * 100]
 
 
 def test_of_many_texts_and_documents_the_first_are_told() -> None:
@@ -135,14 +138,14 @@ def test_of_many_texts_and_documents_the_first_are_told() -> None:
 
 def test_halves_of_characters_are_replaced() -> None:
     """No exporter could write them."""
-    assert told(edited(asked("\ud83d half, 👍 whole"))) == ["? half, 👍 whole"]
+    assert input_texts(edited(asked("\ud83d half, 👍 whole"))) == ["? half, 👍 whole"]
 
 
 def test_media_are_not_told_as_text() -> None:
     """In a `data:` URL, alone or among words, and where all of a text is base64; ordinary words that are long are."""
     data = "iVBORw0KGgo+" * 40
     content = asked(f"see data:image/png;base64,{data} there", data, "word " * 100)
-    assert told(edited(content, redact=lambda text: text)) == [
+    assert input_texts(edited(content, redact=lambda text: text)) == [
         f"see data:image/png;base64,… [{len(data)} characters left out] there",
         f"… [{len(data)} characters left out]",
         "word " * 100,
@@ -191,9 +194,9 @@ def test_what_is_not_told_is_not_looked_at() -> None:
     seen: list[str] = []
     content = asked(*(f"{index:05d}{'a' * 995}" for index in range(10_000)))
     fit = edited(content, call=2_500, redact=noting(seen))
-    assert [len(text or "") for text in told(fit)[-4:]] == [28, 500 + 27, 1_000, 1_000]
+    assert [len(text or "") for text in input_texts(fit)[-4:]] == [28, 500 + 27, 1_000, 1_000]
     each = MARKS // 2  # a message and its text
-    first, *others = told(fit)[:-3]
+    first, *others = input_texts(fit)[:-3]
     assert (first, others) == (f"… [{9_997 - each} messages left out]", ["… [1000 characters left out]"] * each)
     assert [text[:5] for text in seen] == ["09999", "09998", "09997"]
     seen.clear()
@@ -249,7 +252,9 @@ def test_a_structure_is_written_only_as_far_as_it_is_told() -> None:
 
 def test_a_redactor_may_make_texts_longer() -> None:
     """They are cut then, and what is missing is never less than nothing."""
-    assert told(edited(asked("short"), redact=lambda _: "x" * 1_005)) == [f"{'x' * 1_000}… [5 characters left out]"]
+    assert input_texts(edited(asked("short"), redact=lambda _: "x" * 1_005)) == [
+        f"{'x' * 1_000}… [5 characters left out]"
+    ]
     fit = edited(Content(documents=(Document(content=["short"]),)), redact=lambda _: "x" * 1_005)
     assert fit is not None
     (document,) = fit.documents or ()
@@ -270,4 +275,4 @@ def test_a_redactor_may_make_texts_longer() -> None:
 )
 def test_of_media_the_kind_and_the_size_are_told(given: str, shown: str) -> None:
     """However long they are, and whatever follows one that is longer than a text that is told."""
-    assert told(edited(asked(given))) == [shown]
+    assert input_texts(edited(asked(given))) == [shown]

@@ -14,7 +14,7 @@ from opentelemetry.trace import Span
 
 from support.apps import MESSAGES, App
 from support.instrumented import traced_by
-from support.log_handlers import Handler
+from support.log_handlers import ForwardingProvider
 from support.recorder import Recorder, attributes_of
 
 
@@ -24,7 +24,7 @@ def test_the_current_span_inside_a_call_is_the_calls(
     """What LiteLLM runs for a call (an HTTP client, a custom provider) finds the call's span as the current one."""
     seen: list[Span] = []
 
-    class Looks(Handler):
+    class Looks(ForwardingProvider):
         def completion(self, *_args: object, **_kwargs: object) -> litellm.ModelResponse:
             seen.append(trace.get_current_span())
             return litellm.ModelResponse()

@@ -14,7 +14,7 @@ from agentops_otel_litellm.exporters.console import OPEN_SPANS
 from agentops_otel_litellm.sdk.distro import AgentOpsConfigurator, AgentOpsDistro
 from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables
 from support.distributions import (
-    own_environment,  # noqa: F401 - a fixture
+    isolated_environment,  # noqa: F401 - a fixture
 )
 from support.logged_warnings import LoggedWarnings
 

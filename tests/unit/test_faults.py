@@ -31,7 +31,7 @@ from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.instruments import METRICS, Metric
 from agentops_otel_litellm.settings import Settings
-from support.broken_parts import breaks
+from support.broken_parts import raise_broken
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder
 from support.servers.openai_provider import OpenAIProvider
@@ -78,7 +78,7 @@ def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, 
         for row, read in table.rows.items():
             if isinstance(read, str):
                 continue
-            broken_row = Several(breaks) if isinstance(read, Several) else (read[0], breaks)
+            broken_row = Several(raise_broken) if isinstance(read, Several) else (read[0], raise_broken)
             break_it = Table(table.kind, {**table.rows, row: broken_row}, of=table.of)
             broken = Vocabulary(*(break_it if each is table else each for each in VOCABULARIES[vocabulary].tables))
             written = VOCABULARIES[vocabulary].attributes(call)
@@ -87,7 +87,7 @@ def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, 
             expected = {name: value for name, value in written.items() if name not in lost}
             assert broken.attributes(call) == expected
     assert telemetry.spans() == []
-    assert len(logged.take()) == 1  # one place in the source: where `breaks` raises
+    assert len(logged.take()) == 1  # one place in the source: where `raise_broken` raises
 
 
 def no_price(_call: Call) -> None:
@@ -102,7 +102,7 @@ def test_a_broken_processor(processor: str, logged: LoggedWarnings, provider: Op
     recorder = Recorder()
     telemetry = telemetry_to(recorder)
     telemetry._pipeline = tuple(
-        each._replace(process=breaks, applies=None) if each.process.__name__ == processor else each
+        each._replace(process=raise_broken, applies=None) if each.process.__name__ == processor else each
         for each in telemetry._pipeline
     )
     finished = whole_call()
@@ -125,5 +125,7 @@ def test_a_broken_metric(index: int, logged: LoggedWarnings) -> None:
         return Counter([*(point.name for point in points), *(total.name for total in totals)])
 
     others_before, row, others = METRICS[:index], METRICS[index], METRICS[index + 1 :]
-    assert recorded([*others_before, replace(row, measure=breaks), *others]) == recorded([*others_before, *others])
+    assert recorded([*others_before, replace(row, measure=raise_broken), *others]) == recorded(
+        [*others_before, *others]
+    )
     assert len(logged.take()) == 1

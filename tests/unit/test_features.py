@@ -8,7 +8,7 @@ from agentops_otel_litellm.patching import patch_points
 from agentops_otel_litellm.patching.patch_points import CONSEQUENCES, COOLDOWNS, PATCH_POINTS, ROUTES, Features, missing
 from support.logged_warnings import LoggedWarnings
 
-pytestmark = pytest.mark.usefixtures("own_callbacks")  # a Router registers itself with LiteLLM
+pytestmark = pytest.mark.usefixtures("restored_callbacks")  # a Router registers itself with LiteLLM
 
 
 def test_a_feature_of_which_one_release_has_the_functions_elsewhere() -> None:

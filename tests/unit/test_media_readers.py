@@ -11,7 +11,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Request, Response, Usage
 from agentops_otel_litellm.readers.media import read_media_usage
 from agentops_otel_litellm.readers.values import identifier, keyword, length, quantity
-from support.reader_cases import JSON, UNHURRIED, check, holding
+from support.reader_cases import JSON, NO_DEADLINE, check_reader, objects_with
 
 API_FORMATS = (
     readers.API_FORMATS["image"],
@@ -53,17 +53,22 @@ COUNTED = (
 DETAILS = ("cached_tokens", "text_tokens", "image_tokens", "audio_tokens")
 
 
-@UNHURRIED
-@given(parameters=holding(*PARAMETERS))
+@NO_DEADLINE
+@given(parameters=objects_with(*PARAMETERS))
 def test_anything_for_parameters(parameters: dict[str, object]) -> None:
     """Whatever the app passes."""
     for shape in API_FORMATS:
-        check(lambda: {"request": shape.request(parameters)}, parameters)  # noqa: B023 - called at once
-        check(lambda: {"target": shape.target(parameters, None)}, parameters)  # noqa: B023
+        check_reader(lambda: {"request": shape.request(parameters)}, parameters)  # noqa: B023 - called at once
+        check_reader(lambda: {"target": shape.target(parameters, None)}, parameters)  # noqa: B023
 
 
-@UNHURRIED
-@given(response=holding(*RESPONSE), judgement=holding(*JUDGEMENT), usage=holding(*COUNTED), details=holding(*DETAILS))
+@NO_DEADLINE
+@given(
+    response=objects_with(*RESPONSE),
+    judgement=objects_with(*JUDGEMENT),
+    usage=objects_with(*COUNTED),
+    details=objects_with(*DETAILS),
+)
 def test_anything_for_a_response(
     response: dict[str, object], judgement: dict[str, object], usage: dict[str, object], details: dict[str, object]
 ) -> None:
@@ -77,12 +82,12 @@ def test_anything_for_a_response(
         SimpleNamespace(**{**response, "messages": messages}),
     ):
         for shape in API_FORMATS:
-            check(lambda: {"response": shape.response(result)}, result)  # noqa: B023
-            check(lambda: {"usage": shape.usage(result)}, result)  # noqa: B023
-            check(lambda: {"cost": shape.cost(result)}, result)  # noqa: B023
+            check_reader(lambda: {"response": shape.response(result)}, result)  # noqa: B023
+            check_reader(lambda: {"usage": shape.usage(result)}, result)  # noqa: B023
+            check_reader(lambda: {"cost": shape.cost(result)}, result)  # noqa: B023
 
 
-@UNHURRIED
+@NO_DEADLINE
 @given(value=JSON)
 def test_only_a_word_is_a_word(value: object) -> None:
     """What is told of a choice or an id is the whole of it, and has no space in it."""

@@ -19,7 +19,7 @@ from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.semconv import VOCABULARIES, openinference
 from agentops_otel_litellm.semconv.convention import Attributes, Vocabulary
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE, provider_name
-from support.conversations import indices, is_the_conventions
+from support.conversations import indices, is_openinference_name
 from support.example_call import CALL
 
 TOKENS = {
@@ -196,9 +196,9 @@ def test_what_is_written_of_an_operation(operation: str) -> None:
 def test_every_name_is_the_conventions() -> None:
     """And every row is among those that were tried."""
     written = {name for _, attributes in WRITTEN.values() for name in attributes}
-    assert {name for name in written if not is_the_conventions(name)} == set()
+    assert {name for name in written if not is_openinference_name(name)} == set()
     assert {row for row in OPENINFERENCE if not any(f"{name}.".startswith(f"{row}.") for name in written)} == set()
-    assert not is_the_conventions("llm.input_messages.0.message.canary")
+    assert not is_openinference_name("llm.input_messages.0.message.canary")
 
 
 def test_kinds_and_mime_types_are_the_conventions() -> None:
@@ -263,7 +263,7 @@ def test_parts(part: Part, told: Attributes) -> None:
     """Each kind of thing that may be said, in the conventions' names; what was left out says what it was."""
     written = said(part)
     assert written == {"role": "user", **{f"contents.0.message_content.{name}": each for name, each in told.items()}}
-    assert all(is_the_conventions(f"message.{name}") for name in written)
+    assert all(is_openinference_name(f"message.{name}") for name in written)
 
 
 def test_results_of_tools_are_messages_of_their_own() -> None:

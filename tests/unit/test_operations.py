@@ -9,14 +9,14 @@ import pytest
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.operations import DEFAULT, OPERATIONS, operation_named
-from support.operation_names import named  # noqa: F401 - a fixture
+from support.operation_names import named_functions  # noqa: F401 - a fixture
 
 
-def test_no_two_functions_share_a_name_that_are_not_twins(named: list[tuple[str, str, str]]) -> None:
+def test_no_two_functions_share_a_name_that_are_not_twins(named_functions: list[tuple[str, str, str]]) -> None:
     """An operation that has its name from its function is of one module: there are its two functions, if two."""
     given = {row.name for row in OPERATIONS if row.name}
     places = defaultdict(set)
-    for module, _, name in named:
+    for module, _, name in named_functions:
         if name not in given:
             places[name].add(module)
     # LiteLLM has these twice itself: built by hand, which is what it exports, and by its factory.
@@ -24,9 +24,9 @@ def test_no_two_functions_share_a_name_that_are_not_twins(named: list[tuple[str,
     assert {name for name, modules in places.items() if len(modules) > 1} <= twice
 
 
-def test_a_function_and_its_twin_are_one_operation(named: list[tuple[str, str, str]]) -> None:
+def test_a_function_and_its_twin_are_one_operation(named_functions: list[tuple[str, str, str]]) -> None:
     """The asynchronous function of a pair has the operation of the synchronous one."""
-    operations = {(module, function): name for module, function, name in named}
+    operations = {(module, function): name for module, function, name in named_functions}
     pairs = [
         (name, operations[module, function[1:]])
         for (module, function), name in operations.items()
@@ -36,9 +36,9 @@ def test_a_function_and_its_twin_are_one_operation(named: list[tuple[str, str, s
     assert [pair for pair in pairs if pair[0] != pair[1]] == []
 
 
-def test_the_name_of_an_asynchronous_function_loses_its_a(named: list[tuple[str, str, str]]) -> None:
+def test_the_name_of_an_asynchronous_function_loses_its_a(named_functions: list[tuple[str, str, str]]) -> None:
     """Also where LiteLLM writes it otherwise, and where there is no synchronous one."""
-    operations = {(module.removeprefix("litellm."), function): name for module, function, name in named}
+    operations = {(module.removeprefix("litellm."), function): name for module, function, name in named_functions}
     assert operations["assistants.main", "aget_assistants"] == "get_assistants"
     assert operations["assistants.main", "a_add_message"] == operations["assistants.main", "add_message"]
     assert operations["assistants.main", "arun_thread_stream"] == "run_thread_stream"

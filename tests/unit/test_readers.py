@@ -37,13 +37,13 @@ from support.reader_cases import (
     HEADERS,
     JSON,
     MESSAGE,
+    NO_DEADLINE,
     PARAMETERS,
     PART,
     RESPONSE,
-    UNHURRIED,
     USAGE,
-    check,
-    holding,
+    check_reader,
+    objects_with,
 )
 
 API_FORMATS = {
@@ -891,27 +891,32 @@ GOOD: Parameters = {
 
 
 @pytest.mark.parametrize("shape", API_FORMATS.values(), ids=API_FORMATS.keys())
-@UNHURRIED
+@NO_DEADLINE
 @given(name=st.sampled_from(PARAMETERS), value=JSON)
 def test_anything_for_a_parameter(shape: readers.ApiFormat, name: str, value: object) -> None:
     """A sound request with any one parameter replaced by anything."""
     parameters = {**GOOD, name: value}
-    check(lambda: {"request": shape.request(parameters)}, parameters)
-    check(lambda: {"target": readers.read_target(parameters, None)}, parameters)
-    check(lambda: {"routing": readers.read_routing(parameters, None)}, parameters)
+    check_reader(lambda: {"request": shape.request(parameters)}, parameters)
+    check_reader(lambda: {"target": readers.read_target(parameters, None)}, parameters)
+    check_reader(lambda: {"routing": readers.read_routing(parameters, None)}, parameters)
 
 
-@UNHURRIED
-@given(message=holding(*MESSAGE), part=holding(*PART))
+@NO_DEADLINE
+@given(message=objects_with(*MESSAGE), part=objects_with(*PART))
 def test_anything_for_a_message(message: dict[str, object], part: dict[str, object]) -> None:
     """Messages, and parts of messages, that hold anything."""
     parameters: Parameters = {"messages": [{"role": "user", "content": [part]}, message]}
-    check(lambda: {"request": readers.API_FORMATS["chat"].request(parameters)}, parameters)
+    check_reader(lambda: {"request": readers.API_FORMATS["chat"].request(parameters)}, parameters)
 
 
 @pytest.mark.parametrize("shape", API_FORMATS.values(), ids=API_FORMATS.keys())
-@UNHURRIED
-@given(response=holding(*RESPONSE), choice=holding(*CHOICE), message=holding(*MESSAGE), usage=holding(*USAGE))
+@NO_DEADLINE
+@given(
+    response=objects_with(*RESPONSE),
+    choice=objects_with(*CHOICE),
+    message=objects_with(*MESSAGE),
+    usage=objects_with(*USAGE),
+)
 def test_anything_for_a_response(
     shape: readers.ApiFormat,
     response: dict[str, object],
@@ -923,14 +928,19 @@ def test_anything_for_a_response(
     choices = [choice, {**choice, "message": message}]
     for result in (response, {**response, "choices": choices, "data": choices, "usage": usage}):
         hidden = SimpleNamespace(**result, _hidden_params=response)
-        check(lambda: {"response": shape.response(hidden)}, hidden)  # noqa: B023 - called at once
-        check(lambda: {"usage": shape.usage(result)}, result)  # noqa: B023
-        check(lambda: {"cost": readers.API_FORMATS["chat"].cost(hidden)}, hidden)  # noqa: B023
+        check_reader(lambda: {"response": shape.response(hidden)}, hidden)  # noqa: B023 - called at once
+        check_reader(lambda: {"usage": shape.usage(result)}, result)  # noqa: B023
+        check_reader(lambda: {"cost": readers.API_FORMATS["chat"].cost(hidden)}, hidden)  # noqa: B023
 
 
 @pytest.mark.parametrize("shape", API_FORMATS.values(), ids=API_FORMATS.keys())
-@UNHURRIED
-@given(deltas=st.lists(holding(*MESSAGE), max_size=4), choice=holding(*CHOICE), usage=holding(*USAGE), fingerprint=JSON)
+@NO_DEADLINE
+@given(
+    deltas=st.lists(objects_with(*MESSAGE), max_size=4),
+    choice=objects_with(*CHOICE),
+    usage=objects_with(*USAGE),
+    fingerprint=JSON,
+)
 def test_anything_for_a_chunk(
     shape: readers.ApiFormat,
     deltas: list[dict[str, object]],
@@ -949,29 +959,29 @@ def test_anything_for_a_chunk(
         with suppress(Exception):
             chunks.add(each, 0.5)
     came = Stream(outcome="completed", chunk_count=len(given_))
-    check(lambda: {"response": chunks.response(), "stream": came}, stream)
-    check(lambda: {"usage": chunks.usage(), "stream": came}, stream)
+    check_reader(lambda: {"response": chunks.response(), "stream": came}, stream)
+    check_reader(lambda: {"usage": chunks.usage(), "stream": came}, stream)
 
 
-@UNHURRIED
-@given(parameters=holding(*PARAMETERS), details=holding(*DETAILS), call_type=JSON, cost=JSON)
+@NO_DEADLINE
+@given(parameters=objects_with(*PARAMETERS), details=objects_with(*DETAILS), call_type=JSON, cost=JSON)
 def test_anything_for_a_logging_object(
     parameters: dict[str, object], details: dict[str, object], call_type: object, cost: object
 ) -> None:
     """What LiteLLM keeps of a call, if it were anything."""
     logging = SimpleNamespace(model_call_details=details, call_type=call_type, cost_breakdown={"total_cost": cost})
-    check(lambda: {"target": readers.read_target(parameters, logging)}, parameters, logging)
-    check(lambda: {"routing": readers.read_routing(parameters, logging)}, parameters, logging)
-    check(lambda: {"cost": readers.API_FORMATS["chat"].stream_cost(logging)}, logging)
+    check_reader(lambda: {"target": readers.read_target(parameters, logging)}, parameters, logging)
+    check_reader(lambda: {"routing": readers.read_routing(parameters, logging)}, parameters, logging)
+    check_reader(lambda: {"cost": readers.API_FORMATS["chat"].stream_cost(logging)}, logging)
 
 
-@UNHURRIED
-@given(status=JSON, provider=JSON, headers=holding(*HEADERS))
+@NO_DEADLINE
+@given(status=JSON, provider=JSON, headers=objects_with(*HEADERS))
 def test_anything_for_an_exception(status: object, provider: object, headers: dict[str, object]) -> None:
     """An exception's facts, if they were anything."""
     error = RuntimeError("sk-canary")
     vars(error).update(status_code=status, llm_provider=provider, litellm_response_headers=headers)
-    check(lambda: {"failure": readers.read_failure(error)}, vars(error))
+    check_reader(lambda: {"failure": readers.read_failure(error)}, vars(error))
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ def test_links_lead_somewhere() -> None:
 def test_the_map_of_the_sources_is_right() -> None:
     """The page and its picture name only files and packages that exist, and the page names every package."""
     named = set(re.findall(r"`([a-z_]+(?:/|\.py))`", (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")))
-    drawn = set(re.findall(r"[a-z_]+(?:/|\.py)(?=[ <])", (ROOT / "docs" / "how-it-works.svg").read_text(encoding="utf-8")))
+    drawn = set(
+        re.findall(r"[a-z_]+(?:/|\.py)(?=[ <])", (ROOT / "docs" / "how-it-works.svg").read_text(encoding="utf-8"))
+    )
     sources = ROOT / "src" / "agentops_otel_litellm"
     assert len(drawn) >= 8
     assert [place for place in named | drawn if not (sources / place).exists()] == []

@@ -15,7 +15,7 @@ from agentops_otel_litellm.processors.redaction import RULES, redactor
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.declaration import REDACTED
 from support.logged_warnings import LoggedWarnings
-from support.secrets_in_text import ENCODED, KINDS, SECRETS, SURROUNDINGS, revealing
+from support.secrets_in_text import ENCODED, KINDS, SECRETS_PER_KIND, SURROUNDINGS, secret_part
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -23,13 +23,13 @@ def test_no_secret_survives(kind: str) -> None:
     """Alone and in sentences, brackets and JSON, also within JSON; and where it is the only kind that is looked for."""
     random = Random(kind)
     for redact in (redactor(REDACTED), redactor([kind])):
-        for _ in range(SECRETS):
+        for _ in range(SECRETS_PER_KIND):
             secret = KINDS[kind](random)
             text = random.choice(SURROUNDINGS).format(re.sub("[⟨⟩]", "", secret))
-            assert revealing(secret) in text
+            assert secret_part(secret) in text
             for encoded in ENCODED:
                 told = encoded(f"\n{text}")
-                assert revealing(secret) not in redact(told), told
+                assert secret_part(secret) not in redact(told), told
 
 
 @pytest.mark.parametrize("encode", ENCODED)
@@ -39,10 +39,10 @@ def test_no_secret_hides_another(encode: Callable[[str], str]) -> None:
     """
     random = Random(0)
     redact = redactor(REDACTED)
-    for _ in range(SECRETS):
+    for _ in range(SECRETS_PER_KIND):
         secrets = [KINDS[random.choice(sorted(KINDS))](random) for _ in range(5)]
         text = encode(random.choice(["\n", "; ", ", "]).join(re.sub("[⟨⟩]", "", each) for each in secrets))
-        assert [each for each in secrets if revealing(each) in redact(text)] == [], text
+        assert [each for each in secrets if secret_part(each) in redact(text)] == [], text
 
 
 def test_a_password_in_json_within_json() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from support.apps import App
 from support.recorder import Recorder
-from support.secret_calls import ASKED
+from support.secret_calls import CALL_PARAMETERS
 from support.servers.openai_provider import OpenAIProvider
 
 
@@ -15,7 +15,7 @@ def test_a_fault_of_ours_quotes_nobody(
 ) -> None:
     """Parameters that no reader expects are told of, if at all, without what they hold."""
     strange = {"seed": "canary-seed", "stop": {"canary": 1}, "temperature": "canary", "metadata": ["canary"]}
-    given = {**ASKED["completion"], **strange}
+    given = {**CALL_PARAMETERS["completion"], **strange}
     caplog.set_level("DEBUG", "agentops_otel_litellm")
     with pytest.raises(Exception):  # noqa: B017, PT011 - LiteLLM may refuse them as it likes
         app.ask("completion", **given, logit_bias=object(), drop_params=object())

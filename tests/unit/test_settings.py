@@ -12,7 +12,7 @@ from agentops_otel_litellm.settings.declaration import setting
 from support.instrumented import Reinstrument
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder
-from support.settings_environment import nothing_warned_before  # noqa: F401 - a fixture
+from support.settings_environment import no_earlier_warnings  # noqa: F401 - a fixture
 
 VOCABULARIES = ("gen_ai", "llm")
 

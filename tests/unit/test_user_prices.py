@@ -12,8 +12,8 @@ from agentops_otel_litellm.pricing.precedence import NAMES, UserPrices, create_u
 from support.logged_warnings import LoggedWarnings
 from support.price_files import (
     TOKENS,
-    listed,  # noqa: F401 - a fixture
-    written,
+    user_prices_file,  # noqa: F401 - a fixture
+    write_prices,
 )
 
 CALL = Call(name="chat", operation="chat", timing=Timing(started_at=1), target=Target(provider="openai", model="mine"))
@@ -28,7 +28,7 @@ OTHERS = {
 
 def test_prices_are_read(tmp_path: Path) -> None:
     """Every price that is known is accepted, 0 and whole numbers too."""
-    prices = read_prices(written(tmp_path, {"mine": {name: number for number, name in enumerate(NAMES)}}))
+    prices = read_prices(write_prices(tmp_path, {"mine": {name: number for number, name in enumerate(NAMES)}}))
     assert prices.of(CALL) == {name: float(number) for number, name in enumerate(NAMES)}
 
 
@@ -46,7 +46,7 @@ def test_prices_are_read(tmp_path: Path) -> None:
 )
 def test_a_file_that_cannot_be_used(tmp_path: Path, logged: LoggedWarnings, text: str, why: str) -> None:
     """One line says which file, where in it and why; the app runs without."""
-    path = written(tmp_path, text)
+    path = write_prices(tmp_path, text)
     assert read_prices(path).of(CALL) is None
     (line,) = logged.take()
     assert line.startswith(f"AGENTOPS_PRICES: {path} {why}")
@@ -82,7 +82,7 @@ def test_a_file_that_is_not_there(tmp_path: Path, logged: LoggedWarnings) -> Non
 )
 def test_a_price_that_is_none(tmp_path: Path, logged: LoggedWarnings, value: object, shown: str) -> None:
     """It is told with its file, model, name, what it takes and what it was; the other models' prices are used."""
-    path = written(tmp_path, {"other": {**TOKENS, "output_cost_per_token": value}, "mine": TOKENS})
+    path = write_prices(tmp_path, {"other": {**TOKENS, "output_cost_per_token": value}, "mine": TOKENS})
     prices = read_prices(path)
     assert logged.take() == [
         (
@@ -96,7 +96,9 @@ def test_a_price_that_is_none(tmp_path: Path, logged: LoggedWarnings, value: obj
 
 def test_a_name_that_is_not_known(tmp_path: Path, logged: LoggedWarnings) -> None:
     """A price of another name could be a slip: the model is not used. What else LiteLLM's map says is only told."""
-    path = written(tmp_path, {"other": {**TOKENS, "input_cost": 1}, "mine": {**TOKENS, "max_tokens": 9}, "third": 1})
+    path = write_prices(
+        tmp_path, {"other": {**TOKENS, "input_cost": 1}, "mine": {**TOKENS, "max_tokens": 9}, "third": 1}
+    )
     prices = read_prices(path)
     lines = logged.take()
     names = ", ".join(NAMES)
@@ -111,7 +113,7 @@ def test_a_name_that_is_not_known(tmp_path: Path, logged: LoggedWarnings) -> Non
 
 def test_many_faults_are_counted(tmp_path: Path, logged: LoggedWarnings) -> None:
     """A file with nothing right in it does not fill the log."""
-    read_prices(written(tmp_path, {str(number): number for number in range(50)}))
+    read_prices(write_prices(tmp_path, {str(number): number for number in range(50)}))
     lines = logged.take()
     assert len(lines) == 11
     assert lines[-1].endswith("40 more like these.")
@@ -129,9 +131,9 @@ def test_many_faults_are_counted(tmp_path: Path, logged: LoggedWarnings) -> None
 def test_a_model_is_found_by_its_name(names: tuple[str, ...], found: str | None) -> None:
     """With its provider first, then as the app wrote it, then alone."""
     call = replace(CALL, target=Target(provider="azure", model="mine"), request=Request(model="ours/model"))
-    listed = {name: {"input_cost_per_token": float(number)} for number, name in enumerate(names)}
-    assert UserPrices(listed).of(call) == (None if found is None else listed[found])
-    assert UserPrices(listed).of(Call(name="route", timing=Timing(started_at=1))) is None
+    user_prices_file = {name: {"input_cost_per_token": float(number)} for number, name in enumerate(names)}
+    assert UserPrices(user_prices_file).of(call) == (None if found is None else user_prices_file[found])
+    assert UserPrices(user_prices_file).of(Call(name="route", timing=Timing(started_at=1))) is None
 
 
 @pytest.mark.parametrize(

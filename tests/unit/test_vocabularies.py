@@ -21,7 +21,7 @@ from agentops_otel_litellm.operations import OPERATIONS
 from agentops_otel_litellm.semconv import VOCABULARIES, llm
 from agentops_otel_litellm.semconv.convention import Attributes, Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
-from support.conformance import PROPOSED, kind_of
+from support.conformance import PROPOSED, attribute_type
 from support.conventions import EVENTS, MEMBERS, TYPES
 from support.example_call import ATTEMPT, CALL
 
@@ -326,7 +326,7 @@ def test_names_and_types_are_the_conventions() -> None:
     """Each name of the conventions' vocabulary is theirs, or is proposed, and has the type they give it: on a span,
     what may be anything is a string of JSON.
     """
-    given = {name: kind_of(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
+    given = {name: attribute_type(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
     assert given == {name: PROPOSED.get(name) or TYPES[name].replace("any", "string") for name in given}
     assert PROPOSED.keys() <= given.keys()
     assert not PROPOSED.keys() & TYPES.keys()

@@ -8,7 +8,7 @@ from support.apps import App, SyncApp
 from support.instrumented import Reinstrument
 from support.logged_warnings import LoggedWarnings
 from support.price_files import (
-    listed,  # noqa: F401 - a fixture
+    user_prices_file,  # noqa: F401 - a fixture
 )
 from support.recorder import Recorder
 from support.servers.openai_provider import OpenAIProvider

@@ -47,7 +47,7 @@ class Fault:
     """What it is answered with, and its content is forgotten; `None` goes on as the contract says."""
     retry_after: str | None = None
     hangs_up: bool = False
-    breaks_off: bool = False
+    truncates_response: bool = False
     """In the middle of its answer, which is as the contract says."""
 
 
@@ -67,17 +67,17 @@ class AgentOpsPlatform(OTLPReceiver):
         """What requests for a token are answered with, whatever their key; `None` keeps the contract."""
         self.token_reply: bytes | None = None
         """What a granted request is answered with, where that is not a token."""
-        self.token_life = MONTH
+        self.token_lifetime = MONTH
         """Seconds for which tokens are good, as they say themselves."""
-        self.takes_tokens = True
+        self.accepts_tokens = True
         """False is a collector that trusts another API: it refuses every token."""
         self.faults: dict[str, Fault] = {}
         """By route."""
-        self.most_spans: int | None = None
+        self.max_spans: int | None = None
         """How many spans a request may bring: 413 refuses more."""
-        self.untaken = 0
+        self.rejected_spans = 0
         """How many spans of each request it says it has not taken."""
-        self.faulty: list[str] = []
+        self.faulted_routes: list[str] = []
         """Routes of the requests that met a fault, in order."""
         self.token_requests: list[TokenRequest] = []
         self._valid: str | None = None
@@ -116,7 +116,7 @@ class AgentOpsPlatform(OTLPReceiver):
 
     def grant(self, body: object) -> tuple[int, bytes]:
         """Answer a request for a token. Only the newest token is good."""
-        status = self.token_status or _verdict(body)
+        status = self.token_status or _token_status(body)
         token = self._new_token() if status == 200 and self.token_reply is None else None
         self._valid = token
         self.token_requests.append(TokenRequest(body=body, status=status, token=token))
@@ -127,16 +127,16 @@ class AgentOpsPlatform(OTLPReceiver):
         return status, json.dumps(answer if token else {"error": f"not for {body}"}).encode()
 
     def accept(self, request: ReceivedRequest) -> int:
-        good = self.takes_tokens and self._valid is not None and time() < self._valid_until
+        good = self.accepts_tokens and self._valid is not None and time() < self._valid_until
         if not good or request.headers.get("authorization") != f"Bearer {self._valid}":
             self.requests.append(request)
             return 401
-        if self.most_spans is not None and _count(request.body) > self.most_spans:
+        if self.max_spans is not None and _count(request.body) > self.max_spans:
             self.requests.append(request)
             return 413
         return super().accept(request)
 
-    def emitted(self, span: ReceivedSpan) -> conformance.Item:
+    def conformance_item(self, span: ReceivedSpan) -> conformance.Item:
         """What the exporter changes is not held against the conventions: it says OK where nothing was said,
         gives traces their name, and leaves out the conventions' names where no model is called.
         """
@@ -147,8 +147,8 @@ class AgentOpsPlatform(OTLPReceiver):
             known = span.attributes
             span = replace(span, name=f"{known['gen_ai.operation.name']} {known['gen_ai.request.model']}")
         if kind in {None, "llm"}:
-            return super().emitted(span)
-        return conformance.ToldToAgentOps(
+            return super().conformance_item(span)
+        return conformance.AgentOpsSpan(
             name=span.name,
             failure=span.status_message if span.status == "ERROR" else None,
             trace_id=int(span.trace_id, 16),
@@ -158,7 +158,7 @@ class AgentOpsPlatform(OTLPReceiver):
         )
 
     def _new_token(self) -> str:
-        self._valid_until = time() + self.token_life
+        self._valid_until = time() + self.token_lifetime
         claims = {"iat": time(), "exp": self._valid_until, "project_id": "a-project"}
         return f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded(claims)}.canary-token-{next(self._numbers)}"
 
@@ -170,7 +170,7 @@ class _Handler(OTLPHandler):
     def answer(self) -> None:
         fault = self.server.faults.get(self.route)
         if fault is not None:
-            self.server.faulty.append(self.route)
+            self.server.faulted_routes.append(self.route)
             self._body = self.read_body()  # or what is still to be read would end the pause
             if fault.delay:
                 self.pause(fault.delay)
@@ -191,12 +191,12 @@ class _Handler(OTLPHandler):
 
     def reply(self, status: int, headers: dict[str, str], body: bytes | None) -> None:
         fault = self.server.faults.get(self.route)
-        if fault is not None and fault.breaks_off:
+        if fault is not None and fault.truncates_response:
             super().reply(status, {**headers, "content-length": "9"}, b"half")
             self.hang_up()
-        if status == 200 and self.route == TRACES_ROUTE and self.server.untaken:
+        if status == 200 and self.route == TRACES_ROUTE and self.server.rejected_spans:
             # Why is nobody's to tell: it may quote what was said.
-            partly = ExportTracePartialSuccess(rejected_spans=self.server.untaken, error_message="canary")
+            partly = ExportTracePartialSuccess(rejected_spans=self.server.rejected_spans, error_message="canary")
             body = ExportTraceServiceResponse(partial_success=partly).SerializeToString()
         quoted = self.received_headers.get("authorization", "").encode()  # a refusal may well quote what it refuses
         super().reply(status, headers, body or (b"" if status == 200 else quoted))
@@ -225,7 +225,7 @@ def _encoded(part: object) -> str:
     return urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
-def _verdict(body: object) -> int:
+def _token_status(body: object) -> int:
     key = body.get("api_key") if isinstance(body, dict) else None
     try:
         UUID(key)

@@ -30,7 +30,7 @@ COSTS = ("gen_ai.usage.prompt_cost", "gen_ai.usage.completion_cost", _TOTAL_COST
 SYSTEM = "gen_ai.system"
 NAMES = frozenset({SYSTEM, *TOKENS, *COSTS})
 """What AgentOps reads beside the names of models, which are OpenTelemetry's too, and what is said."""
-SAID = re.compile(r"gen_ai\.(prompt|completion)\.(\d+)\.((?:tool_calls\.\d+\.)?\w+)")
+MESSAGE_ATTRIBUTE = re.compile(r"gen_ai\.(prompt|completion)\.(\d+)\.((?:tool_calls\.\d+\.)?\w+)")
 
 _TYPES = {"gen_ai": "request", "agent": "agent", "tool": "tool"}
 """A piece of a name, wherever it is → what the span is shown as. The first there is decides."""
@@ -50,7 +50,7 @@ class Span(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class DisplayedSpan:
     """What the page shows of a span."""
 
     type: str
@@ -68,7 +68,7 @@ class Shown:
     """What was said; a call of a tool as `look({"at": "it"})`."""
 
 
-def shown(attributes: Attributes) -> Shown:
+def displayed_span(attributes: Attributes) -> DisplayedSpan:
     """What is shown of a span with these attributes; a ValueError where reading it breaks."""
     stored = {name: _stored(value) for name, value in attributes.items()}
     names = tree(stored)
@@ -76,7 +76,7 @@ def shown(attributes: Attributes) -> Shown:
     tokens = {name: int(stored.get(name) or 0) for name in TOKENS}
     if not stored.get(_TOTAL):
         tokens[_TOTAL] = sum(tokens[name] for name in _PARTS)
-    return Shown(
+    return DisplayedSpan(
         type=_type_of(names) or "other",
         system=stored.get(SYSTEM, ""),
         request_model=stored.get("gen_ai.request.model", ""),
@@ -173,14 +173,14 @@ def findings(attributes: Attributes, *, status: str, message: str) -> Iterator[s
             if is_agentops(name):
                 yield f"has {name}, and is no model's call"
         return
-    yield from _of_names(attributes)
-    broken = [*_of_tokens(attributes), *_of_costs(attributes)]
+    yield from _check_names(attributes)
+    broken = [*_check_tokens(attributes), *_check_costs(attributes)]
     yield from broken
     if not broken:
-        yield from _of_what_is_shown(attributes)
+        yield from _check_displayed_span(attributes)
 
 
-def of_no_call(attributes: Attributes) -> Iterator[str]:
+def findings_outside_calls(attributes: Attributes) -> Iterator[str]:
     """What is wrong with a span that is no model's call, where it is read by AgentOps alone: beside its own names
     OpenTelemetry's, which make it a request. (`findings` has those that are wrong wherever it is read.)
     """
@@ -193,10 +193,10 @@ def of_no_call(attributes: Attributes) -> Iterator[str]:
 
 def is_agentops(name: str) -> bool:
     """Whether it is a name that a model's call alone has, and that OpenTelemetry's conventions do not have."""
-    return name in NAMES or SAID.fullmatch(name) is not None
+    return name in NAMES or MESSAGE_ATTRIBUTE.fullmatch(name) is not None
 
 
-def _of_names(attributes: Attributes) -> Iterator[str]:
+def _check_names(attributes: Attributes) -> Iterator[str]:
     for name in ("gen_ai.prompt", "gen_ai.completion"):
         if name in attributes:
             yield f"has {name}, in the place of what is numbered"
@@ -217,13 +217,13 @@ def _keys(attributes: Attributes, side: str) -> dict[int, list[str]]:
     """Number → what there is of it, in order."""
     keys: dict[int, list[str]] = {}
     for name in attributes:
-        said = SAID.fullmatch(name)
+        said = MESSAGE_ATTRIBUTE.fullmatch(name)
         if said is not None and said[1] == side:
             keys.setdefault(int(said[2]), []).append(said[3])
     return keys
 
 
-def _of_tokens(attributes: Attributes) -> Iterator[str]:
+def _check_tokens(attributes: Attributes) -> Iterator[str]:
     counts = {name: attributes[name] for name in TOKENS if name in attributes}
     for name, count in counts.items():
         if type(count) is not int or count < 0:
@@ -236,7 +236,7 @@ def _of_tokens(attributes: Attributes) -> Iterator[str]:
             yield f"has no {_TOTAL}"
 
 
-def _of_costs(attributes: Attributes) -> Iterator[str]:
+def _check_costs(attributes: Attributes) -> Iterator[str]:
     costs = {name: attributes[name] for name in COSTS if name in attributes}
     for name, cost in costs.items():
         if type(cost) not in {int, float} or not isinstance(cost, int | float) or cost < 0:
@@ -245,8 +245,8 @@ def _of_costs(attributes: Attributes) -> Iterator[str]:
         yield f"has no {_TOTAL_COST}"
 
 
-def _of_what_is_shown(attributes: Attributes) -> Iterator[str]:
-    read = shown(attributes)
+def _check_displayed_span(attributes: Attributes) -> Iterator[str]:
+    read = displayed_span(attributes)
     if read.type != "request" and any(name.startswith("gen_ai.") for name in attributes):
         yield f"is shown as a {read.type}"
     if len(read.prompts) != len(_keys(attributes, "prompt")):
@@ -257,7 +257,7 @@ def _of_what_is_shown(attributes: Attributes) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownTrace:
+class DisplayedTrace:
     name: str
     tags: Sequence[str]
     status: str
@@ -268,12 +268,12 @@ class ShownTrace:
     """Spans that are shown as calls of models."""
 
 
-def shown_trace(spans: Iterable[Span]) -> ShownTrace:
+def displayed_trace(spans: Iterable[Span]) -> DisplayedTrace:
     """What is shown of the spans of one trace."""
     in_order = sorted(spans, key=lambda span: span.start_ns)
-    read = [shown(span.attributes) for span in in_order]
+    read = [displayed_span(span.attributes) for span in in_order]
     tags = in_order[0].attributes.get("agentops.tags", [])
-    return ShownTrace(
+    return DisplayedTrace(
         name=in_order[0].name,
         tags=tags if isinstance(tags, list) else [],
         status=in_order[-1].status,

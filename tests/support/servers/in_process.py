@@ -17,7 +17,7 @@ class InProcessProvider(litellm.CustomLLM):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = 0
+        self.stream_count = 0
 
     @property
     def map(self) -> list[dict[str, object]]:
@@ -25,13 +25,13 @@ class InProcessProvider(litellm.CustomLLM):
         return [{"provider": PROVIDER, "custom_handler": self}]
 
     def streaming(self, *_args: object, **_kwargs: object) -> Iterator[GenericStreamingChunk]:
-        self.asked += 1
+        self.stream_count += 1
         yield from _chunks()
 
     async def astreaming(  # type: ignore[override]  # LiteLLM annotates it as if it were awaited
         self, *_args: object, **_kwargs: object
     ) -> AsyncIterator[GenericStreamingChunk]:
-        self.asked += 1
+        self.stream_count += 1
         for chunk in _chunks():
             await asyncio.sleep(0)  # where it can be cancelled
             yield chunk

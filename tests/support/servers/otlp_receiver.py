@@ -120,7 +120,7 @@ class OTLPReceiver(LoopbackServer):
                 case "/v1/traces":
                     spans = [*_spans(ExportTraceServiceRequest.FromString(request.body))]
                     self.spans.extend(spans)
-                    EMITTED.add(self.emitted(each) for each in spans if each.scope == SCOPE)
+                    EMITTED.add(self.conformance_item(each) for each in spans if each.scope == SCOPE)
                 case "/v1/metrics":
                     points = [*_points(ExportMetricsServiceRequest.FromString(request.body))]
                     self.metrics.extend(points)
@@ -134,7 +134,7 @@ class OTLPReceiver(LoopbackServer):
             self._arrival.notify_all()
             return 200
 
-    def emitted(self, span: ReceivedSpan) -> conformance.Item:
+    def conformance_item(self, span: ReceivedSpan) -> conformance.Item:
         """A span, as it is held against the conventions."""
         return _emitted_span(span)
 

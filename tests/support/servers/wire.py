@@ -81,7 +81,7 @@ class WireProvider(LoopbackServer):
         return [exchange.result(timeout=10) for exchange in tuple(self._exchanges)]
 
     @property
-    def asked(self) -> bool:
+    def was_called(self) -> bool:
         """Whether any request has arrived."""
         return bool(self._exchanges)
 

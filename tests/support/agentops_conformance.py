@@ -9,24 +9,24 @@ from opentelemetry.trace import Span
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.semconv.agentops import AGENTOPS
 from agentops_otel_litellm.telemetry import Telemetry, TraceCost
-from support.conformance import EMITTED, ToldToAgentOps
+from support.conformance import EMITTED, AgentOpsSpan
 
 
-def judge_all_calls() -> None:
+def check_all_calls() -> None:
     """From now on, of any `Telemetry`."""
     finish = Telemetry.finish
 
     @wraps(finish)
     def finish_and_judge(self: Telemetry, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
         over = finish(self, span, call, trace_cost)
-        EMITTED.add([told(span, over)])
+        EMITTED.add([agentops_span(span, over)])
         return over
 
     Telemetry.finish = finish_and_judge  # type: ignore[method-assign]  # it has the same signature
 
 
-def told(span: Span, call: Call) -> ToldToAgentOps:
-    return ToldToAgentOps(
+def agentops_span(span: Span, call: Call) -> AgentOpsSpan:
+    return AgentOpsSpan(
         name=call.name,
         failure=None if call.failure is None else call.failure.message or call.failure.type,
         trace_id=span.get_span_context().trace_id,

@@ -22,7 +22,7 @@ ATTRIBUTES: Mapping[str, frozenset[str]] = {
 _TRACED = ("traced", "traced_async")
 
 
-class SeenOperations(SpanProcessor):
+class TracedOperations(SpanProcessor):
     """Records which facts the spans of each operation have."""
 
     def __init__(self) -> None:
