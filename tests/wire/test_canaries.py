@@ -149,7 +149,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
 @pytest.mark.parametrize("app", ["sync"], indirect=True)
 @UNHURRIED
 @given(
-    parameters=parameters(SAID),
+    asked=parameters(SAID),
     metadata=st.dictionaries(WORDS, structures(SAID)),
     script=scripts(SAID),
     streamed=st.booleans(),
@@ -333,7 +333,7 @@ def test_where_content_is_wanted_no_secret_leaves(
     uploads = 0
 
     @UNHURRIED
-    @given(parameters=parameters(secrets()), script=scripts(secrets()), streamed=st.booleans())
+    @given(asked=parameters(secrets()), script=scripts(secrets()), streamed=st.booleans())
     def scenario(asked: dict[str, Any], script: Script, *, streamed: bool) -> None:
         nonlocal uploads
         recorder.forget()
