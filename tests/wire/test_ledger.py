@@ -589,7 +589,7 @@ def test_tokens_of_embeddings(
     """They are the provider's, and only read."""
     row = EMBEDDING_PROVIDERS[name]
     (count,) = draw(f"embeddings {name}", 1)
-    monkeypatch.setattr(wires, "COUNTED", count)
+    monkeypatch.setattr(wires, "EMBEDDING_TOKENS", count)
     for path, body in EMBEDDINGS[name]():
         wire.reply_once(path, Reply(body=body))
     wire.reply("/token", Reply(body={"access_token": "a-token", "expires_in": 3600, "token_type": "Bearer"}))
