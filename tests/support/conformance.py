@@ -468,7 +468,7 @@ class Emitted:
             return
         response = told.trace_id, told.response_id
         if self._counted.setdefault(response, told.span_id) != told.span_id:
-            yield "tells tokens that another call tells"
+            yield "has tokens that another span of the trace has"
 
 
 EMITTED = Emitted()
