@@ -473,7 +473,7 @@ LIMITATIONS: tuple[Limitation, ...] = (
             "test_stream_usage::test_only_who_supports_it_is_asked": ("anthropic",),
             "test_readers::test_the_provider_is_found_in_the_price_map": ("claude-haiku",),
             "test_readers::test_a_response_as_a_dict_is_read_like_the_object": (),
-            "test_vocabularies::test_no_provider_of_litellms_gets_a_name_that_is_not_known": (),
+            "test_vocabularies::test_renamed_providers_of_litellm_have_names_of_the_conventions": (),
         },
     ),
     Limitation(
