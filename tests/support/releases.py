@@ -181,8 +181,8 @@ LIMITATIONS: tuple[Limitation, ...] = (
         until="1.73",
         reason="has no responses of custom providers, and keeps an asynchronous stream that the application drops",
         tests={
-            "test_dropped_streams::test_a_dropped_stream_ends_there": ("responses",),
-            "test_dropped_streams::test_an_asynchronous_stream": (),
+            "test_dropped_streams::test_a_dropped_stream_ends_at_once": ("responses",),
+            "test_dropped_streams::test_the_event_loop_ends_a_dropped_asynchronous_stream": (),
         },
     ),
     Limitation(
@@ -432,7 +432,7 @@ LIMITATIONS: tuple[Limitation, ...] = (
     Limitation(
         until="1.81",
         reason="takes another address for one that is none",
-        tests={"test_secrets::test_an_address_that_is_none_costs_only_itself": ("http://[bad",)},
+        tests={"test_secrets::test_an_invalid_address_loses_only_its_attributes": ("http://[bad",)},
     ),
     Limitation(
         until="1.80",
@@ -533,7 +533,7 @@ LIMITATIONS: tuple[Limitation, ...] = (
             "test_images::test_a_style_is_told": (),
             "test_images::test_images_of_google_are_described_in_full": (),
             "test_messages::test_a_call_of_the_apps_own_within_is_a_child": (),
-            "test_provider_detection::test_the_providers_are_litellms": (),
+            "test_provider_detection::test_providers_of_the_table_are_litellms_names": (),
         },
     ),
     Limitation(

@@ -1,4 +1,4 @@
-"""Faults of ours: told once, and never the app's."""
+"""Faults of this package are logged once and never reach the application."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from support.servers.openai_provider import OpenAIProvider
 
 
 def whole_call() -> Call:
-    """A call with every record there is."""
+    """A call with all records."""
     return Call(
         name="chat",
         operation="chat",
@@ -61,18 +61,18 @@ def whole_call() -> Call:
     )
 
 
-def telemetry_to(recorder: Recorder, rows: Sequence[Metric] = METRICS) -> telemetry.Telemetry:
+def telemetry_to(recorder: Recorder, metric_rows: Sequence[Metric] = METRICS) -> telemetry.Telemetry:
     return telemetry.Telemetry(
         list(VOCABULARIES.values()),
-        metrics=rows,
+        metrics=metric_rows,
         tracer_provider=recorder.tracer_provider,
         meter_provider=recorder.meter_provider,
     )
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
-def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, logged: LoggedWarnings) -> None:
-    """Each function among the rows, broken in turn: the others still write theirs."""
+def test_a_broken_row_loses_one_attribute(vocabulary: str, telemetry: Recorder, logged: LoggedWarnings) -> None:
+    """Each function of a row is broken in turn; the other rows still set their attributes."""
     call = whole_call()
     for table in VOCABULARIES[vocabulary].tables:
         for row, read in table.rows.items():
@@ -82,23 +82,22 @@ def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, 
             break_it = Table(table.kind, {**table.rows, row: broken_row}, of=table.of)
             broken = Vocabulary(*(break_it if each is table else each for each in VOCABULARIES[vocabulary].tables))
             written = VOCABULARIES[vocabulary].attributes(call)
-            tells_of_it = table.of is None or call.name in table.of
-            lost = {name for name in written if tells_of_it and f"{name}.".startswith(f"{row}.")}
+            applies = table.of is None or call.name in table.of
+            lost = {name for name in written if applies and f"{name}.".startswith(f"{row}.")}
             expected = {name: value for name, value in written.items() if name not in lost}
             assert broken.attributes(call) == expected
     assert telemetry.spans() == []
-    assert len(logged.take()) == 1  # one place in the source: where `raise_broken` raises
+    assert len(logged.take()) == 1  # `raise_broken` always raises at the same line
 
 
 def no_price(_call: Call) -> None:
-    """For a pipeline of which only the names matter."""
+    """A processor for a pipeline of which only the names are used."""
 
 
 @pytest.mark.parametrize(
     "processor", [each.process.__name__ for each in pipeline(Settings(), no_price, records_content=False)]
 )
-def test_a_broken_processor(processor: str, logged: LoggedWarnings, provider: OpenAIProvider) -> None:
-    """A processor that raises is passed over."""
+def test_a_broken_processor_is_skipped(processor: str, logged: LoggedWarnings, provider: OpenAIProvider) -> None:
     recorder = Recorder()
     telemetry = telemetry_to(recorder)
     telemetry._pipeline = tuple(
@@ -113,12 +112,11 @@ def test_a_broken_processor(processor: str, logged: LoggedWarnings, provider: Op
 
 
 @pytest.mark.parametrize("index", [index for index, row in enumerate(METRICS) if row.instrument != "open streams"])
-def test_a_broken_metric(index: int, logged: LoggedWarnings) -> None:
-    """A metric whose value cannot be had leaves the others."""
+def test_a_broken_metric_loses_only_its_values(index: int, logged: LoggedWarnings) -> None:
 
-    def recorded(rows: Sequence[Metric]) -> Counter[str]:
+    def recorded(metric_rows: Sequence[Metric]) -> Counter[str]:
         recorder = Recorder()
-        telemetry = telemetry_to(recorder, rows)
+        telemetry = telemetry_to(recorder, metric_rows)
         finished = whole_call()
         telemetry.finish(telemetry.start(finished, Context()), finished)
         points, totals = recorder.measured()
