@@ -122,7 +122,7 @@ RENAMED_PROVIDERS = (
 """Prefixes of LiteLLM's names for providers that have another name in the conventions."""
 NONSTANDARD_FINISH_REASONS = frozenset({"MALFORMED_FUNCTION_CALL", "pause_turn"})
 """Finish reasons of providers that the conventions do not define."""
-TEST_FUNCTIONS = frozenset({"<lambda>", "promise", "returning", "tried"})
+TEST_FUNCTIONS = frozenset({"<lambda>", "promise", "returning", "traced_function"})
 """Functions that tests trace in place of LiteLLM's; they call no provider."""
 LOGGED_CALL_TYPES = frozenset({"pass_through_endpoint"})
 """Call types in LiteLLM's log that are not the name of a function."""

@@ -1,4 +1,4 @@
-"""One bad value loses only itself: in responses, streams, usages, exceptions."""
+"""An invalid value in a response, stream, usage or exception loses only its own field."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from support.bad_values import USAGE
 from support.logged_warnings import LoggedWarnings
 
 
-class Hostile(Exception):  # noqa: N818 - whatever it is called
-    """Each of its facts raises."""
+class UnreadableError(Exception):
+    """An exception whose attributes raise."""
 
     def _raises(self) -> object:
         raise RuntimeError("canary")
@@ -27,9 +27,9 @@ class Hostile(Exception):  # noqa: N818 - whatever it is called
 
 
 def test_an_exception_that_cannot_be_read(logged: LoggedWarnings) -> None:
-    """Its type can be, whatever else cannot."""
-    failure = readers.read_failure(Hostile())
-    assert (failure.type, failure.ancestry[0], failure.status_code) == ("Hostile", "Hostile", None)
+    """Its type is recorded."""
+    failure = readers.read_failure(UnreadableError())
+    assert (failure.type, failure.ancestry[0], failure.status_code) == ("UnreadableError", "Hostile", None)
     assert all("canary" not in line for line in logged.take())
 
 
@@ -59,11 +59,12 @@ def test_a_count_that_is_one(value: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "known"), [(10**400, None), (-(10**400), None), (float("nan"), None), (1, 1.0), (0.5, 0.5), (True, None)]
+    ("value", "expected"),
+    [(10**400, None), (-(10**400), None), (float("nan"), None), (1, 1.0), (0.5, 0.5), (True, None)],
 )
-def test_numbers(value: object, known: float | None) -> None:
-    """An integer may be larger than any float."""
-    assert number(value) == known
+def test_numbers(value: object, expected: float | None) -> None:
+    """An integer may exceed the largest float."""
+    assert number(value) == expected
 
 
 @pytest.mark.parametrize("value", [-1e-9, 1e12, 10**400, float("nan"), "1", None])
@@ -71,16 +72,16 @@ def test_a_cost_that_is_none(value: object) -> None:
     assert litellm_cost(value) is None
 
 
-@pytest.mark.parametrize(("value", "known"), [(0, 0), (3, 3), (None, 0), ("1", 0), ([1], 0), ({}, 0), (10**400, 0)])
-def test_indexes(value: object, known: int) -> None:
-    assert index(value) == known
+@pytest.mark.parametrize(("value", "expected"), [(0, 0), (3, 3), (None, 0), ("1", 0), ([1], 0), ({}, 0), (10**400, 0)])
+def test_indexes(value: object, expected: int) -> None:
+    assert index(value) == expected
 
 
 def test_a_row_that_raises_loses_its_field(logged: LoggedWarnings) -> None:
-    def fails(_value: object) -> object:
+    def fail(_value: object) -> object:
         raise ValueError("canary")
 
-    rows: dict[str, tuple[str, Callable[[Any], Any]]] = {"a": ("first", fails), "b": ("second", number)}
+    rows: dict[str, tuple[str, Callable[[Any], Any]]] = {"a": ("first", fail), "b": ("second", number)}
     assert read_fields({"a": 1, "b": 2}, rows) == {"second": 2.0}
     (line,) = logged.take()
     assert line.startswith("Reading 'a' failed (ValueError")

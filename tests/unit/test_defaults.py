@@ -21,9 +21,7 @@ ALL += [(variables, {"AGENTOPS_API_KEY": "a-key"}, expected) for variables, expe
     ("variables", "key", "expected"), ALL, ids=[f"{variables} {len(key)}" for variables, key, _ in ALL]
 )
 def test_default_exporters(variables: dict[str, str], key: dict[str, str], expected: tuple[str, str, str]) -> None:
-    """Settings of the user have priority. Traces are also sent to AgentOps if there is a key, and printed if there is no
-    destination.
-    """
+    """Settings of the user have priority; a key adds AgentOps, and without a destination traces are printed."""
     environment = {f"OTEL_{name}": value for name, value in variables.items()} | key
     result = {**ALWAYS, **environment}
     result |= dict(zip(("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), expected, strict=True))

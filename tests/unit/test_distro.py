@@ -43,7 +43,7 @@ SERVICE_NAME_WARNINGS: list[tuple[dict[str, str], bool]] = [
 )
 def test_a_missing_service_name_is_reported_once(
     variables: dict[str, str],
-    warned: bool,
+    warned: bool,  # noqa: FBT001 - a parameter
     logged: LoggedWarnings,
 ) -> None:
     """Only if telemetry is sent to a backend, where other applications may send theirs."""

@@ -43,7 +43,7 @@ class Holder:
         return value
 
 
-@pytest.mark.usefixtures("own_patches")
+@pytest.mark.usefixtures("isolated_patches")
 @pytest.mark.parametrize("name", ["plain", "static", "of_class"])
 def test_a_patched_method_keeps_its_kind(name: str) -> None:
     """Static methods and class methods remain so, and the original method is restored."""
