@@ -1,6 +1,6 @@
 """An agent that calls models in every way a backend must show: `python agent_app.py <the provider's URL>`.
 
-It knows of no tracing but for the span of its own task.
+It has no tracing code but the span of its own task.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def main() -> None:
         stream = litellm.completion(
             "openai/gpt-4o", [{"role": "user", "content": "Say more."}], stream=True, **USER, **CONNECTION
         )
-        told = ""
-        while told != "It is ":
-            told += next(stream).choices[0].delta.content or ""
+        text = ""
+        while text != "It is ":
+            text += next(stream).choices[0].delta.content or ""
         stream.completion_stream.close()
         del stream
     litellm.embedding("openai/text-embedding-3-small", ["one", "two"], **CONNECTION)

@@ -1,4 +1,4 @@
-"""Real backends: what their pages in `docs` say to run, run, and an agent whose calls they are to show."""
+"""Real backends: the commands of their pages in `docs`, and an agent whose calls they receive."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from support.servers.wire import Reply, WireProvider, events
 Found = TypeVar("Found")
 
 TIMEOUT = 120.0
-"""Seconds that a backend may take to start, or to take in what it was sent: the machine may be busy."""
+"""Seconds for a backend to start, or to process what it received."""
 
 USAGE = {
     "prompt_tokens": 40,
@@ -46,14 +46,14 @@ RESPONSES: tuple[dict[str, object], ...] = (
 
 
 def shell_blocks(page: str) -> list[str]:
-    """What a page says to run."""
+    """The shell commands on a page."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
 
 
 @contextmanager
 def agent_provider() -> Iterator[WireProvider]:
-    """What `agent_app.py` is answered."""
+    """The provider with the responses for `agent_app.py`."""
     with WireProvider() as provider:
         for answer in RESPONSES:
             reason = "tool_calls" if "tool_calls" in answer else "stop"
@@ -82,7 +82,7 @@ def _chunk(piece: str) -> dict[str, object]:
 
 
 def run_agent(block: str, ports: Mapping[str, int]) -> None:
-    """Run the agent as a page says, with the backend at other ports than the page's."""
+    """Run the agent with the command of a page, with other ports for the backend."""
     with agent_provider() as provider:
         command = block.replace("python agent.py", f"{sys.executable} {SUPPORT / 'agent_app.py'} {provider.url}")
         assert command != block
@@ -102,7 +102,7 @@ def run_agent(block: str, ports: Mapping[str, int]) -> None:
 
 @contextmanager
 def serving(block: str, directory: Path, ports: Mapping[str, int], health: str, **variables: str) -> Iterator[None]:
-    """A backend that is started as a page says, in a directory of its own, at other ports than the page's."""
+    """Run a backend with the command of a page, in its own directory and with other ports."""
     program = block.split(maxsplit=1)[0]
     executable = os.environ.get(program.upper()) or shutil.which(program)
     if executable is None:
@@ -131,7 +131,7 @@ def serving(block: str, directory: Path, ports: Mapping[str, int], health: str, 
 
 
 def with_ports(text: str, ports: Mapping[str, int]) -> str:
-    """The text, with other ports than the page's."""
+    """The text with other ports in place of those of the page."""
     for page, real in ports.items():
         text = re.sub(rf"\b{page}\b", str(real), text)
     return text
@@ -146,23 +146,23 @@ def is_responding(url: str) -> bool:
 
 
 def fetch_json(url: str, body: object = None) -> Any:  # noqa: ANN401 - JSON is anything
-    """What a backend's API says."""
+    """The JSON response of a backend's API."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json"})
 
-    def ask() -> list[Any]:
+    def send() -> list[Any]:
         with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             return [json.load(response)]
         return []  # a server that has just started may hang up
 
-    return wait_until(ask, "answer")[0]
+    return wait_until(send, "respond")[0]
 
 
-def wait_until(find: Callable[[], Found], what: str) -> Found:
-    """What is found, as soon as there is anything."""
+def wait_until(find: Callable[[], Found], action: str) -> Found:
+    """The result of `find` as soon as it is true."""
     end = time.monotonic() + TIMEOUT
     while not (found := find()):
-        assert time.monotonic() < end, f"it took too long to {what}"
+        assert time.monotonic() < end, f"it took too long to {action}"
         time.sleep(0.2)
     return found
 

@@ -1,4 +1,4 @@
-"""APIs whose content is captured."""
+"""APIs whose content is captured: conversations, and expected content attributes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOOL_DEFINITION: Body = {"type": "function", "name": "weather", "description": "
 
 
 TOOL_CALL: Body = {"type": "tool_call", "id": "call_1", "name": "weather", "arguments": {"city": "Rome"}}
-"""The tool, and a call of it, as the conventions have them."""
+"""The definition of a tool and a call of it, in the format of the conventions."""
 
 
 def text_part(text: str) -> Body:
@@ -43,44 +43,44 @@ PICTURE: Body = {"type": "blob", "modality": "image", "mime_type": "image/png", 
 
 
 OUTPUT_PARTS = (reasoning_part("So."), text_part("Rome."), TOOL_CALL)
-"""What each of them answers."""
+"""The output of each API."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """An API: a conversation in its words, the provider's answer, and what is told of both."""
+    """An API: a conversation in its format, the response, and expected content."""
 
     function: str
     streaming: str = ""
-    """The function that streams, where it has a name of its own."""
+    """The streaming function, if it has another name."""
     path: str
     parameters: dict[str, Any]
     input_messages: Sequence[Body]
-    """The conversation that was asked with."""
+    """The expected input messages."""
     response: Body
     stream: Sequence[bytes]
     finish_reason: str
     cut_after: int
-    """Events after which the stream is cut, and then …"""
+    """The number of events after which the stream is interrupted, and …"""
     parts_before_cut: Sequence[Body]
     asynchronous_only: bool = False
 
     def stream_with(self, api: ApiCaller) -> None:
-        """Ask, and read the stream."""
+        """Call the API with streaming, and read the stream."""
         api.call(self.streaming or self.function, **self.parameters, **({} if self.streaming else {"stream": True}))
 
-    def expected_attributes(self, *answered: Body, **more: str) -> dict[str, Any]:
-        """What is said of all: each was asked with the same instructions and tools."""
+    def expected_attributes(self, *output_parts: Body, **more: str) -> dict[str, Any]:
+        """The expected attributes; all APIs have the same instructions and tools."""
         return {
             "gen_ai.system_instructions": [text_part("Be brief.")],
             "gen_ai.input.messages": list(self.input_messages),
             "gen_ai.tool.definitions": [TOOL_DEFINITION],
-            "gen_ai.output.messages": [recorded_message("assistant", *answered, **more)],
+            "gen_ai.output.messages": [recorded_message("assistant", *output_parts, **more)],
         }
 
 
 def _blocks(*blocks: tuple[Body, Sequence[Body]]) -> list[Body]:
-    """A message's blocks as its stream tells them: how each begins, and its deltas."""
+    """The stream events of a message's blocks, from the start of each and its deltas."""
     return [
         event
         for index, (begun, deltas) in enumerate(blocks)

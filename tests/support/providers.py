@@ -1,4 +1,4 @@
-"""Providers, how each is called, and how each responds."""
+"""LiteLLM's providers: parameters of calls, responses, and expected attributes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ USAGE: dict[str, object] = {"stream_options": {"include_usage": True}}
 KEY = "sk-canary-key"
 
 
-# A name of the `tokens` of a wire → the attributes that tell it.
+# Key in the `tokens` of a provider's replies → attributes with that count.
 TOKENS = {
     "input": ("gen_ai.usage.input_tokens", "llm.usage.prompt_tokens"),
     "output": ("gen_ai.usage.output_tokens", "llm.usage.completion_tokens"),
@@ -45,7 +45,7 @@ TOKENS = {
 
 @cache
 def service_account(url: str) -> str:
-    """Credentials for Google, whose tokens are had at `url`."""
+    """Google credentials whose tokens are issued at `url`."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     account = {
@@ -61,7 +61,7 @@ def service_account(url: str) -> str:
 
 
 def base_url_and_key(path: str = "") -> Callable[[str], dict[str, object]]:
-    """How most are reached: with a base URL, that path at its end, and a key."""
+    """Connection parameters of most providers: a base URL with this path, and a key."""
     return lambda url: {"api_base": f"{url}{path}", "api_key": KEY}
 
 
@@ -81,27 +81,27 @@ def on_google_cloud(url: str) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """One of LiteLLM's providers: how its chat is called, what it says, and what LiteLLM keeps of that."""
+    """One of LiteLLM's providers: parameters of a chat, its replies, and expected attributes."""
 
     model: str
-    """As the app writes it."""
+    """The `model` parameter."""
     wire: ProviderReplies
     connection: Callable[[str], dict[str, object]]
-    """The parameters that lead to a server, from its URL."""
+    """The connection parameters for the URL of a server."""
     name: str
-    """The convention's; likewise LiteLLM's."""
+    """The provider's name in the conventions."""
     litellm_name: str
     streaming: dict[str, object] = field(default_factory=dict)
-    """What the app asks for so that the provider counts a stream."""
+    """Parameters with which the provider reports the usage of a stream."""
     extra_attributes: Attributes = field(default_factory=dict)
-    """What the span says beyond what it says of every provider."""
+    """Attributes that spans of other providers do not have."""
     stream_attributes: Mapping[str, object] = field(default_factory=dict)
-    """What it says of a stream and not of a plain call; or not, where it is `None`."""
+    """Attributes that only spans of streams have; `None`: that they do not have."""
     loses_error_headers: bool = False
-    """Whether LiteLLM loses those of a refusal."""
+    """Whether LiteLLM loses the headers of an error response."""
 
 
-# LiteLLM does not see the end of Cohere's streams: the reason and the counts are lost, and its own are not told.
+# LiteLLM does not read the end of Cohere's streams, so the finish reason and the usage are lost.
 LOST_IN_COHERE_STREAMS = dict.fromkeys(
     (
         "gen_ai.response.finish_reasons",
@@ -157,7 +157,7 @@ PROVIDERS: dict[str, Provider] = {
         name="groq",
         litellm_name="groq",
         extra_attributes={"openai.response.system_fingerprint": "fp_1"},
-        # LiteLLM makes the tier of plain calls `auto`, and some releases lose a stream's fingerprint.
+        # LiteLLM replaces the tier of plain calls by `auto`, and some releases lose the fingerprint of streams.
         stream_attributes={
             "openai.response.service_tier": "on_demand",
             **({} if releases.GROQ_STREAMS_HAVE_FINGERPRINTS else {"openai.response.system_fingerprint": None}),
@@ -243,7 +243,7 @@ PROVIDERS: dict[str, Provider] = {
 
 
 def run_chat(app: App, wire: WireProvider, row: Provider, **parameters: object) -> litellm.ModelResponse:
-    """A whole app: one chat."""
+    """Run an application with one chat."""
     return cast("litellm.ModelResponse", app.run(app.invoke("completion", **chat_parameters(wire, row), **parameters)))
 
 
@@ -259,15 +259,15 @@ class EmbeddingProvider:
 
     model: str
     response_model: str
-    """The model, as in the response: the provider's, or what LiteLLM asked for."""
+    """The model in the response: the provider's name, or the requested one."""
     replies: tuple[tuple[str, object], ...]
-    """The end of a path and what is answered there, in the order in which they are asked for."""
+    """(end of the path, body of the response), in the order of the requests."""
     connection: Callable[[str], dict[str, object]]
     name: str
     litellm_name: str
     counts_tokens: bool = True
     attempts: int = 1
-    """Those that LiteLLM tells of."""
+    """The number of attempts that LiteLLM reports."""
     extra_attributes: Attributes = field(default_factory=dict)
 
 
@@ -334,7 +334,7 @@ EMBEDDING_PROVIDERS: dict[str, EmbeddingProvider] = {
         model="huggingface/our-model",
         response_model="our-model",
         replies=(("/our-model", wires.hugging_face_embeddings()),),
-        # Without the kind of input LiteLLM would ask the Hub for it.
+        # Without `input_type`, LiteLLM would request it from the Hub.
         connection=lambda url: {"api_base": f"{url}/our-model", "api_key": KEY, "input_type": "feature-extraction"},
         name="huggingface",
         litellm_name="huggingface",

@@ -29,7 +29,7 @@ class UnreadableError(Exception):
 def test_an_exception_that_cannot_be_read(logged: LoggedWarnings) -> None:
     """Its type is recorded."""
     failure = readers.read_failure(UnreadableError())
-    assert (failure.type, failure.ancestry[0], failure.status_code) == ("UnreadableError", "Hostile", None)
+    assert (failure.type, failure.ancestry[0], failure.status_code) == ("UnreadableError", "UnreadableError", None)
     assert all("canary" not in line for line in logged.take())
 
 

@@ -109,7 +109,7 @@ def described(operation: str, app: App) -> Attributes:
     if operation == "completion":
         return {**identity("chat", function, model, provider), **CHAT_REQUEST}
     if operation == "text_completion":
-        identified = identity("text_completion", function, model, provider, of="text-completion-openai")
+        identified = identity("text_completion", function, model, provider, litellm_provider="text-completion-openai")
         return {**identified, **TEXT_REQUEST}
     return {**identity("embeddings", function, model, provider), **EMBEDDING_REQUEST}
 

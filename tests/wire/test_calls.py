@@ -64,7 +64,9 @@ def test_a_text_completion_is_described_in_full(
     result = app.ask("text_completion", model=model)
     (exchange,) = provider.ledger
     assert telemetry.attributes() == {
-        **identity("text_completion", app.name("text_completion"), model, provider, of="text-completion-openai"),
+        **identity(
+            "text_completion", app.name("text_completion"), model, provider, litellm_provider="text-completion-openai"
+        ),
         **TEXT_REQUEST,
         **response_attributes(exchange),
         **tokens(exchange),

@@ -74,7 +74,7 @@ COUNTED: Attributes = {**usage_attributes(), "gen_ai.usage.text.input_tokens": I
 
 def gemini_identity(function: str, wire: WireProvider) -> Attributes:
     return {
-        **identity("generate_content", function, "gemini/gemini-2.5-flash", wire, of="gemini"),
+        **identity("generate_content", function, "gemini/gemini-2.5-flash", wire, litellm_provider="gemini"),
         "gen_ai.provider.name": "gcp.gemini",
     }
 

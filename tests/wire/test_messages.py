@@ -85,7 +85,7 @@ def claude(wire: WireProvider) -> ApiCaller:
 
 def claude_identity(wire: WireProvider) -> Attributes:
     return {
-        **identity("chat", "anthropic_messages", "anthropic/claude-sonnet-4-6", wire, of="anthropic"),
+        **identity("chat", "anthropic_messages", "anthropic/claude-sonnet-4-6", wire, litellm_provider="anthropic"),
         "gen_ai.provider.name": "anthropic",
     }
 

@@ -67,7 +67,9 @@ def test_a_text_stream_is_described_in_full(
     chunks = app.read("text_completion", model=model, **USAGE)
     exchange = provider.ledger[-1]
     assert without_timings(telemetry.attributes()) == {
-        **identity("text_completion", app.name("text_completion"), model, provider, of="text-completion-openai"),
+        **identity(
+            "text_completion", app.name("text_completion"), model, provider, litellm_provider="text-completion-openai"
+        ),
         **TEXT_REQUEST,
         **STREAMED,
         **streamed_response_attributes(exchange),

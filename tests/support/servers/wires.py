@@ -19,18 +19,18 @@ RATE_LIMITED, UNAUTHORIZED, NOT_FOUND = 429, 401, 404
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """What a model says, and what its provider counts."""
+    """A model's output, and the provider's token counts."""
 
     model: str
-    """As the provider names it in its response."""
+    """The name in the provider's response."""
     pieces: tuple[str, ...] = ("canary", "-answer")
     id: str = "the-answer"
     uncached_input: int = 21
-    """Tokens of input that were neither read from a cache nor written to one."""
+    """Input tokens that were neither read from a cache nor written to one."""
     cache_read: int = 5
     cache_write: int = 3
     visible_output: int = 7
-    """Tokens of output that are not reasoning."""
+    """Output tokens that are not reasoning."""
     reasoning: int = 2
 
     @property
@@ -48,20 +48,20 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderReplies:
-    """A provider's replies to a chat, by the end of the path they are asked for at, and what can be known of them."""
+    """A provider's replies to a chat, with the ends of their paths, and the facts that they contain."""
 
     plain: tuple[str, Reply]
     stream: tuple[str, Reply]
     error_reply: Reply
     completion: Completion
     tokens: Mapping[str, int]
-    """What the provider counts, by the convention's names."""
+    """The counts that the provider reports."""
     id: str | None = None
-    """As LiteLLM hands it on; where it makes one of its own there is none."""
+    """The id of the response; `None` if LiteLLM replaces it by its own."""
 
 
 def _tokens(completion: Completion, *details: str) -> dict[str, int]:
-    """The tokens of input and output, and of what else the provider counts."""
+    """The counts of input and output tokens, and the `details` that the provider reports."""
     known = {
         "cache_read": completion.cache_read,
         "cache_write": completion.cache_write,
@@ -77,12 +77,12 @@ def _lines(bodies: Iterable[object]) -> list[bytes]:
 
 
 def _error_reply(status: int, body: object, **headers: str) -> Reply:
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    error_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     waiting = {"retry-after": "7"} if status == RATE_LIMITED else {}
-    return Reply(status=status, body=body, headers={**waiting, **given})
+    return Reply(status=status, body=body, headers={**waiting, **error_headers})
 
 
-# --- OpenAI, and whoever speaks like it --------------------------------------------------------------------
+# --- OpenAI and compatible providers ----------------------------------------------------------------------
 
 
 def openai_usage(completion: Completion) -> JSON:
@@ -111,7 +111,7 @@ def openai(completion: Completion, *, path: str = "/chat/completions", status: i
     )
 
 
-def openai_compatible(  # noqa: PLR0913 - where the dialects differ
+def openai_compatible(  # noqa: PLR0913 - differences between the formats
     completion: Completion,
     *,
     usage: JSON,
@@ -122,8 +122,10 @@ def openai_compatible(  # noqa: PLR0913 - where the dialects differ
     first: tuple[JSON, ...] = (),
     usage_in_last: JSON | None = None,
 ) -> ProviderReplies:
-    """OpenAI's format. `extra` is in every body, `first` come before the chunks, and `usage_in_last` is what the last
-    of them holds besides, where usage has no chunk of its own.
+    """OpenAI's format.
+
+    `extra` is in every body, and `first` precedes the chunks. `usage_in_last` is added to the last chunk, for providers
+    that do not send the usage in a separate chunk.
     """
     shared: JSON = {"id": completion.id, "created": 1_750_000_000, "model": completion.model, **(extra or {})}
 
@@ -131,8 +133,8 @@ def openai_compatible(  # noqa: PLR0913 - where the dialects differ
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return {**shared, "object": "chat.completion.chunk", "choices": [choice], **more}
 
-    answer = {"role": "assistant", "content": completion.text, "refusal": None}
-    choice = {"index": 0, "message": answer, "logprobs": None, "finish_reason": "stop"}
+    assistant = {"role": "assistant", "content": completion.text, "refusal": None}
+    choice = {"index": 0, "message": assistant, "logprobs": None, "finish_reason": "stop"}
     body = {**shared, "object": "chat.completion", "choices": [choice], "usage": usage}
     chunks: list[object] = [*first, chunk({"role": "assistant", "content": ""})]
     chunks += [chunk({"content": piece}) for piece in completion.pieces]
@@ -150,7 +152,7 @@ def openai_compatible(  # noqa: PLR0913 - where the dialects differ
 
 
 def azure(completion: Completion, path: str) -> ProviderReplies:
-    """Filters' verdicts, of which the prompt's come first and without a choice."""
+    """OpenAI's format with a first chunk that has the results of content filters and no choice."""
     verdicts: JSON = {"hate": {"filtered": False, "severity": "safe"}}
     prompt: JSON = {"prompt_filter_results": [{"prompt_index": 0, "content_filter_results": verdicts}]}
     opening: JSON = {"id": "", "created": 0, "model": "", "object": "", "choices": [], **prompt}
@@ -166,7 +168,7 @@ def azure(completion: Completion, path: str) -> ProviderReplies:
 
 
 def deepseek(completion: Completion) -> ProviderReplies:
-    """What came from the cache and what did not are told side by side."""
+    """OpenAI's format with counts of cache hits and misses."""
     usage = {
         **openai_usage(completion),
         "prompt_cache_hit_tokens": completion.cache_read,
@@ -182,7 +184,7 @@ def deepseek(completion: Completion) -> ProviderReplies:
 
 
 def groq(completion: Completion) -> ProviderReplies:
-    """Times among the counts; and of a stream the usage is in a field of Groq's own."""
+    """OpenAI's format with times in the usage, and for streams the usage in a field of Groq's own."""
     usage: JSON = {
         "queue_time": 0.1,
         "prompt_tokens": completion.input,
@@ -228,7 +230,7 @@ def text_generation_inference(completion: Completion) -> ProviderReplies:
 
 
 def anthropic(completion: Completion) -> ProviderReplies:
-    """Its tokens of input are the fresh ones; a stream counts the output again at its end."""
+    """`input_tokens` excludes cached tokens; a stream repeats the output count at its end."""
     usage = {
         "input_tokens": completion.uncached_input,
         "cache_creation_input_tokens": completion.cache_write,
@@ -276,7 +278,7 @@ def anthropic(completion: Completion) -> ProviderReplies:
 
 
 def google(completion: Completion) -> ProviderReplies:
-    """Gemini's and Vertex AI's. Thoughts are counted beside the candidates."""
+    """Gemini and Vertex AI. Reasoning tokens are not included in those of the candidates."""
 
     def response(text: str, finish: str | None) -> JSON:
         candidate: JSON = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
@@ -298,8 +300,8 @@ def google(completion: Completion) -> ProviderReplies:
             "responseId": completion.id,
         }
 
-    *begun, last = completion.pieces
-    chunks = [*(response(piece, None) for piece in begun), response(last, "STOP")]
+    *first_pieces, last = completion.pieces
+    chunks = [*(response(piece, None) for piece in first_pieces), response(last, "STOP")]
     error = {"code": RATE_LIMITED, "message": "Quota exceeded: canary-echo.", "status": "RESOURCE_EXHAUSTED"}
     return ProviderReplies(
         plain=(":generateContent", Reply(body=response(completion.text, "STOP"))),
@@ -315,7 +317,7 @@ def google(completion: Completion) -> ProviderReplies:
 
 
 def cohere(completion: Completion, path: str) -> ProviderReplies:
-    """Version 2, which does not name the model. Who does not accept server-sent events gets a line for each."""
+    """Version 2, whose responses lack the model. Streams have JSON lines."""
     usage = {
         "billed_units": {"input_tokens": completion.uncached_input, "output_tokens": completion.output},
         "tokens": {"input_tokens": completion.input, "output_tokens": completion.output},
@@ -329,10 +331,10 @@ def cohere(completion: Completion, path: str) -> ProviderReplies:
         "usage": usage,
     }
     opening = {"message": {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}}
-    begun = {"message": {"content": {"type": "text", "text": ""}}}
+    block = {"message": {"content": {"type": "text", "text": ""}}}
     messages: list[JSON] = [
         {"id": completion.id, "type": "message-start", "delta": opening},
-        {"type": "content-start", "index": 0, "delta": begun},
+        {"type": "content-start", "index": 0, "delta": block},
     ]
     messages += [
         *(
@@ -356,7 +358,7 @@ def cohere(completion: Completion, path: str) -> ProviderReplies:
 
 
 def bedrock(completion: Completion) -> ProviderReplies:
-    """The Converse API: its tokens of input are the fresh ones, and a stream is in AWS's binary framing."""
+    """The Converse API: `inputTokens` excludes cached tokens, and streams have AWS's binary framing."""
     usage = {
         "inputTokens": completion.uncached_input,
         "outputTokens": completion.output,
@@ -364,8 +366,8 @@ def bedrock(completion: Completion) -> ProviderReplies:
         "cacheReadInputTokens": completion.cache_read,
         "cacheWriteInputTokens": completion.cache_write,
     }
-    answer = {"message": {"content": [{"text": completion.text}], "role": "assistant"}}
-    body = {"metrics": {"latencyMs": 12}, "output": answer, "stopReason": "end_turn", "usage": usage}
+    output = {"message": {"content": [{"text": completion.text}], "role": "assistant"}}
+    body = {"metrics": {"latencyMs": 12}, "output": output, "stopReason": "end_turn", "usage": usage}
     pieces = [message("messageStart", {"role": "assistant"})]
     pieces += [
         *(
@@ -427,7 +429,7 @@ def ollama_chat(completion: Completion) -> ProviderReplies:
 
 VECTORS = ([0.25, 0.5, 0.75], [0.125, 0.25, 0.375])
 EMBEDDING_TOKENS = 9
-"""Tokens of the two texts, where they are counted."""
+"""The input tokens of the two texts."""
 
 
 def openai_embeddings(model: str) -> JSON:
@@ -451,12 +453,12 @@ def cohere_embeddings() -> JSON:
 
 
 def gemini_embeddings() -> JSON:
-    """Without a count."""
+    """Embeddings without usage."""
     return {"embeddings": [{"values": vector} for vector in VECTORS]}
 
 
 def vertex_embeddings() -> JSON:
-    """A count for each text."""
+    """Embeddings with a count for each text."""
     counts = (EMBEDDING_TOKENS - 5, 5)
     embeddings = [
         {"values": vector, "statistics": {"token_count": count, "truncated": False}}
@@ -469,12 +471,12 @@ def vertex_embeddings() -> JSON:
 
 
 def titan_embedding(count: int) -> JSON:
-    """Of one text: LiteLLM asks for one after the other."""
+    """The embedding of one text: LiteLLM sends a request for each."""
     return {"embedding": VECTORS[0], "embeddingsByType": {"float": VECTORS[0]}, "inputTextTokenCount": count}
 
 
 def hugging_face_embeddings() -> object:
-    """Bare vectors, without a count."""
+    """Only vectors, without usage."""
     return VECTORS
 
 
