@@ -1,4 +1,4 @@
-"""Calls as AgentOps receives them."""
+"""Spans of calls that an OTLP receiver gets in place of AgentOps."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def recording_to(mode: str, names: Sequence[str], provider: TracerProvider) -> I
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOps:
-    """A collector, and an app that sends there."""
+    """A collector, and the tracer provider that exports to it."""
 
     receiver: OTLPReceiver
     provider: TracerProvider
 
     @contextmanager
     def recording(self, mode: str, names: Sequence[str] = DEFAULT_VOCABULARIES) -> Iterator[None]:
-        """What LiteLLM does meanwhile is told there, in these vocabularies."""
+        """Send the spans of calls in the block to the receiver, in these vocabularies."""
         with recording_to(mode, names, self.provider):
             yield
 
@@ -65,7 +65,7 @@ class AgentOps:
         return self.receiver.wait_for_spans(1)
 
     def span(self) -> ReceivedSpan:
-        """The one that is shown as a model's call."""
+        """The only span of a model call."""
         (span,) = (span for span in self.spans() if span.attributes["agentops.span.kind"] == "llm")
         return span
 

@@ -1,4 +1,4 @@
-"""Every call that the tests make, as AgentOps would be told of it: it is judged by how AgentOps reads."""
+"""Checks each call of the tests with its AgentOps attributes, by the rules of AgentOps' reader."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from support.conformance import EMITTED, AgentOpsSpan
 
 
 def check_all_calls() -> None:
-    """From now on, of any `Telemetry`."""
+    """Check the calls of every `Telemetry` from now on."""
     finish = Telemetry.finish
 
     @wraps(finish)
-    def finish_and_judge(self: Telemetry, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
-        over = finish(self, span, call, trace_cost)
-        EMITTED.add([agentops_span(span, over)])
-        return over
+    def finish_and_check(self: Telemetry, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
+        finished = finish(self, span, call, trace_cost)
+        EMITTED.add([agentops_span(span, finished)])
+        return finished
 
-    Telemetry.finish = finish_and_judge  # type: ignore[method-assign]  # it has the same signature
+    Telemetry.finish = finish_and_check  # type: ignore[method-assign]  # it has the same signature
 
 
 def agentops_span(span: Span, call: Call) -> AgentOpsSpan:

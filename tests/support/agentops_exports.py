@@ -1,4 +1,4 @@
-"""What tests of the exporter to AgentOps share: its platform, spans to export, and what is told."""
+"""Fixtures, spans and log lines for tests of the exporter to AgentOps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NOT_DELIVERED = "{} spans were not delivered to AgentOps."
 
 
 class Clock:
-    """Runs as time does, and is put forward."""
+    """A monotonic clock that tests can advance."""
 
     ahead = 0.0
 
@@ -52,7 +52,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[AgentOpsPlatform]:
-    """The platform, which the environment names; nobody logs a key or a token of it, at whatever level."""
+    """The platform, set in the environment. At the end, no log record may have its key or tokens."""
     with AgentOpsPlatform() as server:
         for variable, value in server.environment.items():
             monkeypatch.setenv(variable, value)

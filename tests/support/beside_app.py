@@ -2,7 +2,7 @@
 
     python beside_app.py <theirs first|theirs>
 
-It prints what it was answered. `theirs first`: our `init()` comes after theirs; `theirs`: whoever starts it has ours.
+It prints the responses. `theirs first`: it calls our `init()` after theirs; `theirs`: the launcher has called ours.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 agentops: Any = importlib.import_module("agentops")
 tracer: Any = importlib.import_module("agentops.sdk.core").tracer
 
-# No setting of theirs says where metrics go: without this they would leave the machine.
+# Their settings have no endpoint for metrics, so without this metrics would leave the machine.
 tracer.initialize = partial(tracer.initialize, metrics_endpoint=f"{os.environ['AGENTOPS_API_ENDPOINT']}/v1/metrics")
 agentops.init()
 if sys.argv[1] == "theirs first":
@@ -33,11 +33,11 @@ STREAM_WITH_USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 @agentops.operation  # type: ignore[untyped-decorator]  # theirs
-def call_model(**options: Any) -> str:  # noqa: ANN401 - whatever LiteLLM takes
-    answer: Any = litellm.completion("openai/gpt-4o", MESSAGES, api_base=URL, api_key="sk-test", **options)
+def call_model(**options: Any) -> str:  # noqa: ANN401 - any parameters
+    response: Any = litellm.completion("openai/gpt-4o", MESSAGES, api_base=URL, api_key="sk-test", **options)
     if options:
-        return "".join(chunk.choices[0].delta.content or "" for chunk in answer if chunk.choices)
-    return str(answer.choices[0].message.content)
+        return "".join(chunk.choices[0].delta.content or "" for chunk in response if chunk.choices)
+    return str(response.choices[0].message.content)
 
 
 @agentops.agent

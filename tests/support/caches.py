@@ -46,9 +46,7 @@ def cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 async def wait_for_cache_writes() -> None:
-    """Wait until what was given has been put into the cache, which asynchronous functions leave to tasks; and
-    empty what LiteLLM keeps in memory of a Redis.
-    """
+    """Wait for the tasks in which LiteLLM writes asynchronous responses to the cache, and empty its in-memory copy."""
     deadline = time.perf_counter() + 5
     while has_pending_cache_writes() and time.perf_counter() < deadline:  # noqa: ASYNC110 - LiteLLM's tasks set no event
         await asyncio.sleep(0.005)

@@ -76,7 +76,7 @@ EMBEDDING_REPLY = Reply(
 )
 
 
-# Case → function, parameters, the end of the path it asks and what it gets there, and what is told of it.
+# Case → function, parameters, end of the path and reply, and expected content attributes.
 CASES: dict[str, tuple[str, dict[str, Any], str, Reply, dict[str, Any]]] = {
     "embedded texts": (
         "embedding",

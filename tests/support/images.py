@@ -18,6 +18,6 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + CANARY.encode()
 GENERATED_IMAGE = {"b64_json": base64.b64encode(PICTURE).decode(), "revised_prompt": PROMPT}
 
 
-def image_reply(*made: object, **told: object) -> Reply:
-    """OpenAI's response."""
-    return Reply(body={"created": 1_700_000_000, "data": list(made), **told})
+def image_reply(*images: object, **fields: object) -> Reply:
+    """OpenAI's response with these images."""
+    return Reply(body={"created": 1_700_000_000, "data": list(images), **fields})

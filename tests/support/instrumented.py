@@ -38,4 +38,4 @@ def instrumented(recorder: Recorder) -> Iterator[Recorder]:
     finally:
         LiteLLMInstrumentor().uninstrument()
         LiteLLMInstrumentor().instrument(**RECORDER.providers)
-        TRACING.telemetry = own  # and no other: it was made of what the test may have replaced for a while
+        TRACING.telemetry = own  # the new object may have been created with patches of the test

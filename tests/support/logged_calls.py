@@ -11,8 +11,8 @@ from support.servers.openai_provider import OpenAIProvider
 
 
 def now() -> datetime:
-    """As LiteLLM says it: in local time."""
-    return datetime.now()  # noqa: DTZ005 - that is how
+    """The current local time, as in LiteLLM's log."""
+    return datetime.now()  # noqa: DTZ005 - LiteLLM uses local time
 
 
 def logging_object(provider: OpenAIProvider, handler: str) -> Logging:

@@ -1,6 +1,6 @@
-"""An app that calls models in many ways, under one span of its own; it says nothing of how it is traced.
+"""An application that calls models in many ways, under one span of its own, and has no code for tracing.
 
-Where the package agentops is installed, its parts are decorated with it.
+If the package agentops is installed, its functions are decorated with it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ HELLO: list[Any] = [{"role": "system", "content": "Be brief."}, {"role": "user",
 LOOK: list[Any] = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 
 
-def decorated(part: Any) -> Any:  # noqa: ANN401 - whatever it is
+def decorated(part: Any) -> Any:  # noqa: ANN401 - any function
     return part
 
 
 if importlib.util.find_spec("agentops") is not None:
     agentops: Any = importlib.import_module("agentops")
     tracer: Any = importlib.import_module("agentops.sdk.core").tracer
-    # No setting of theirs says where metrics go: without this they would leave the machine.
+    # Their settings have no endpoint for metrics, so without this metrics would leave the machine.
     tracer.initialize = partial(tracer.initialize, metrics_endpoint=f"{os.environ['AGENTOPS_API_ENDPOINT']}/v1/metrics")
     agentops.init(auto_start_session=False)
     decorated = agentops.operation
@@ -53,8 +53,8 @@ def stream() -> None:
 
 
 def tools() -> None:
-    answer: Any = litellm.completion(messages=HELLO, tools=LOOK, **CHAT)
-    message = answer.choices[0].message
+    response: Any = litellm.completion(messages=HELLO, tools=LOOK, **CHAT)
+    message = response.choices[0].message
     result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "A cat."}
     litellm.completion(messages=[*HELLO, message, result], tools=LOOK, **CHAT)
 
@@ -72,7 +72,7 @@ def error() -> None:
         litellm.completion(messages=HELLO, **CHAT)
     except litellm.BadRequestError:
         return
-    raise AssertionError("it was to fail")
+    raise AssertionError("the call did not fail")
 
 
 def custom() -> None:

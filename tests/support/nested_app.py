@@ -2,7 +2,7 @@
 
     python nested_app.py <instrumentation> <first|last> <the provider's URL>
 
-It writes a JSON object: what was done → the spans that came of it, as they ended.
+It writes a JSON object: scenario → its spans, in the order in which they ended.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ del TEXT["messages"]
 
 
 def client(*, asynchronous: bool = False) -> Any:  # noqa: ANN401 - two clients of two kinds
-    """The part of the provider's own client that takes messages."""
+    """The resource of the provider's own client that sends messages."""
     if ANTHROPIC:
         anthropic: Any = importlib.import_module("anthropic")
         kind: Any = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
@@ -92,7 +92,7 @@ DIRECT_CALL: dict[str, Any] = {"model": MODEL, "messages": MESSAGES, "max_tokens
 
 
 def direct(*, raw: bool = False) -> None:
-    """A call of the provider's client that LiteLLM has no part in."""
+    """A call of the provider's client without LiteLLM."""
     messages = client()
     (messages.with_raw_response if raw else messages).create(**DIRECT_CALL)
 
@@ -102,7 +102,7 @@ async def direct_async() -> None:
 
 
 class NestedCallLogger(CustomLogger):
-    """A callback that asks a model through the provider's client when it is told of its own call, however late."""
+    """A callback that calls the provider's client when LiteLLM logs the callback's own call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +122,7 @@ class NestedCallLogger(CustomLogger):
     async_log_failure_event = async_log_success_event
 
 
-def call_with_logger(**parameters: Any) -> None:  # noqa: ANN401 - whatever LiteLLM takes
+def call_with_logger(**parameters: Any) -> None:  # noqa: ANN401 - any parameters
     judge = NestedCallLogger()
     litellm.callbacks = [judge]
     with contextlib.suppress(openai.APIError):
@@ -130,7 +130,7 @@ def call_with_logger(**parameters: Any) -> None:  # noqa: ANN401 - whatever Lite
     judge.called.wait(10)
 
 
-async def call_with_logger_async(**parameters: Any) -> None:  # noqa: ANN401 - whatever LiteLLM takes
+async def call_with_logger_async(**parameters: Any) -> None:  # noqa: ANN401 - any parameters
     judge = NestedCallLogger()
     litellm.callbacks = [judge]
     with contextlib.suppress(openai.APIError):
@@ -144,7 +144,7 @@ async def read_async() -> None:
 
 
 def run(scenario: Coroutine[object, object, object]) -> None:
-    """With time for LiteLLM's worker, which is a task of the loop."""
+    """Run a scenario, and wait for LiteLLM's logging worker, which is a task of the loop."""
 
     async def whole() -> None:
         await scenario
@@ -177,7 +177,7 @@ if not ANTHROPIC:
 
 
 def span_parents(spans: list[ReadableSpan]) -> list[dict[str, object]]:
-    """Whose each span is, and the name of the one above it."""
+    """Name, scope and parent of each span."""
     names = {span.context.span_id: span.name for span in spans if span.context}
     return [
         {

@@ -32,7 +32,7 @@ CLIENT_MESSAGE = json.dumps(
 
 
 class ClientSocket:
-    """The part of the proxy's socket that LiteLLM uses: a client that sends a message for each turn, and may hang up."""
+    """The part of the proxy's socket that LiteLLM uses: a client that sends a message for each turn."""
 
     def __init__(self, *, leaves_after: int | None = None) -> None:
         self.scope: dict[str, object] = {"headers": []}
@@ -51,12 +51,12 @@ class ClientSocket:
             self._turn_ended.release()
 
     async def receive_text(self) -> str:
-        asking = asyncio.ensure_future(self._turn_ended.acquire())
-        leaving = asyncio.ensure_future(self._hangs_up.wait())
-        done, waiting = await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        next_turn = asyncio.ensure_future(self._turn_ended.acquire())
+        hang_up = asyncio.ensure_future(self._hangs_up.wait())
+        done, waiting = await asyncio.wait({next_turn, hang_up}, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
-        if leaving in done:
+        if hang_up in done:
             raise ConnectionError("the client hung up")
         return CLIENT_MESSAGE
 

@@ -53,8 +53,8 @@ STREAMS_NAME_THEIR_MODEL = since("1.81")
 STREAMS_KEEP_COUNTS = since("1.81")
 """The provider's usage is with the chunks of a stream, also if the application did not request it."""
 STREAMS_ARE_PRICED_AT_END = since("1.81")
-"""LiteLLM has calculated the cost of a chat's stream at its end. Before, it did so later on a thread, and we request the
-cost of recorded streams.
+"""LiteLLM has calculated the cost of a chat's stream at its end. Before, it did so later, and we request the cost of
+recorded streams.
 """
 ROLE_ONLY_CHUNKS_ARE_PASSED_ON = since("1.81")
 """The application receives chunks that have only a role."""
@@ -132,7 +132,7 @@ LIMITATIONS: tuple[Limitation, ...] = (
     ),
     Limitation(
         until="1.81",
-        reason="makes no follow-up calls, searches no files for a model and validates no response by the schema of a call",
+        reason="has neither follow-up calls nor file searches, and validates no response by the schema of a call",
         tests={
             f"test_inner_calls::test_{name}": (
                 "follow-up",

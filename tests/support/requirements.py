@@ -1,4 +1,4 @@
-"""What some tests need: packages and files."""
+"""Requirements of some tests: packages and configuration files."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ HAS_GRPC = is_installed("opentelemetry.exporter.otlp.proto.grpc")
 
 
 def needs_files(variables: Iterable[str]) -> None:
-    """Skip what the SDK does with a file, where it does nothing."""
+    """Skip tests of a configuration file if the SDK does not support it."""
     if FILE in variables and not is_configured_by_file({FILE: "a.yaml"}):
         pytest.skip("this release of OpenTelemetry's SDK reads no file")
 
 
 def needs_no_grpc(lines: Iterable[str]) -> None:
-    """Skip what is told where a package is missing, where it is not."""
+    """Skip tests of warnings about a missing gRPC package if it is installed."""
     if HAS_GRPC and any(line.startswith(GRPC) for line in lines):
         pytest.skip("OTLP over gRPC is installed")

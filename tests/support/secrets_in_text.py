@@ -114,10 +114,10 @@ SURROUNDINGS = ["{}", "It is {}.", "use {}, please", '{{"it": "{}"}}', "({})", "
 
 
 ENCODED: list[Callable[[str], str]] = [str, json.dumps, lambda text: json.dumps(json.dumps(text))]
-"""As an app has it that hands on JSON, or JSON within JSON."""
+"""As plain text, JSON, and JSON within JSON."""
 
 
 def secret_part(secret: str) -> str:
-    """The part of it that must not be there any more: what is in angle brackets, or all of it."""
+    """The part that must be redacted: the text in angle brackets, or all of it."""
     marked = re.search(r"⟨(.*)⟩", secret, re.DOTALL)
     return marked[1] if marked else secret

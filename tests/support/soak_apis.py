@@ -1,4 +1,4 @@
-"""LiteLLM's APIs, each as one row: the function, what it is called with, and what the provider replies."""
+"""LiteLLM's APIs: function, parameters, and the provider's reply."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Api:
     parameters: Parameters
     reply: Reply
     base: str = ""
-    """What follows the server's address in `api_base`."""
+    """The path in `api_base`."""
     reach: Callable[[str], Parameters] | None = None
-    """The parameters that lead to a server, from its URL, if not `api_base` and `api_key`."""
+    """The connection parameters for the URL of a server, if not `api_base` and `api_key`."""
     always_async: bool = False
     """Whether LiteLLM does not implement the synchronous function."""
 
@@ -174,7 +174,7 @@ _TEXT_EVENTS = events(
 )
 _PROMPT: Parameters = {"model": "text-completion-openai/gpt-3.5-turbo-instruct", "prompt": "Say hello."}
 
-# --- what is no chat -----------------------------------------------------------------------------------------
+# --- other operations ----------------------------------------------------------------------------------------
 
 _IMAGES = {
     "created": 1,

@@ -36,8 +36,9 @@ class TracedOperations(SpanProcessor):
 
 
 def differences(seen: Mapping[str, set[str]]) -> list[str]:
-    """How the spans of a whole run differ from the table: operations without spans, and facts that only one of both
-    has. A cost that the table allows needs a price, so it may be missing.
+    """Differences between the spans of a whole run and the table.
+
+    A cost may be missing although the table allows it, since it needs a price.
     """
     found = []
     for row in OPERATIONS:
@@ -54,7 +55,7 @@ def differences(seen: Mapping[str, set[str]]) -> list[str]:
 
 
 def traced_functions() -> Iterator[FunctionType]:
-    """The functions that the instrumentor has put in the place of LiteLLM's."""
+    """The functions with which the instrumentor has replaced LiteLLM's."""
     return (each for each in wrapping._originals if isinstance(each, FunctionType) and each.__code__.co_name in _TRACED)
 
 

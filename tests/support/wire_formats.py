@@ -1,4 +1,4 @@
-"""What providers send, in four formats: the same short answer, and the same tokens, counted as each counts them."""
+"""Responses of providers in four API formats, with the same text and the same usage."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def response(**changes: object) -> Body:
 
 
 def response_events(end: str = "completed", **changes: object) -> list[bytes]:
-    """Its stream, which ends as the changed response does."""
+    """The stream events of a response with these changes."""
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     begun = {**MESSAGE_ITEM, "status": "in_progress", "content": []}
     early = response(status="in_progress", output=[], usage=None)
@@ -106,7 +106,7 @@ def chat() -> Body:
         "model": "gpt-4o-2024-08-06",
         "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
         "usage": CHAT_USAGE,
-        "service_tier": "default",  # of which LiteLLM's Responses API wants to know
+        "service_tier": "default",  # required by LiteLLM's Responses API
     }
 
 
@@ -152,7 +152,7 @@ def message(**changes: object) -> Body:
 
 
 def message_events(*, error: str | None = None) -> list[bytes]:
-    """Its stream; with `error`, one that the provider gives up half-way."""
+    """The stream events of a message. With `error`, the provider interrupts it with an error event."""
     started = message(content=[], stop_reason=None, usage={**MESSAGES_USAGE, "output_tokens": 1})
     delta = {"type": "content_block_delta", "index": 0}
     messages: list[Body] = [
@@ -210,7 +210,7 @@ def content_events() -> list[bytes]:
     )
 
 
-# --- all of them ----------------------------------------------------------------------------------------------
+# --- all formats ----------------------------------------------------------------------------------------------
 
 PATHS = {
     "responses": "/responses",
@@ -243,7 +243,7 @@ def fail_everywhere(wire: WireProvider, status: int, **headers: str) -> None:
 
 
 def usage_attributes(*, cache_write: bool = False, reasoning: bool = True) -> Attributes:
-    """What a span says of the tokens, where the provider told, and LiteLLM handed on, as much."""
+    """The attributes of the usage that LiteLLM passes on."""
     known: Attributes = {
         "gen_ai.usage.input_tokens": INPUT,
         "gen_ai.usage.output_tokens": OUTPUT,
