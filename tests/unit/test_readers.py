@@ -511,13 +511,13 @@ def test_a_finish_reason_that_litellm_made_up_is_unknown(
 @pytest.mark.parametrize(
     ("hidden", "cost", "model", "hit"),
     [
-        ({}, None, "asked", None),
-        ({"response_cost": 0.5}, 0.5, "asked", None),
-        ({"response_cost": 0}, 0.0, "asked", None),
-        ({"response_cost": None}, None, "asked", None),
-        ({"response_cost": "0.5"}, None, "asked", None),
-        ({"cache_hit": True}, None, "asked", True),
-        ({"cache_hit": False}, None, "asked", None),
+        ({}, None, "requested", None),
+        ({"response_cost": 0.5}, 0.5, "requested", None),
+        ({"response_cost": 0}, 0.0, "requested", None),
+        ({"response_cost": None}, None, "requested", None),
+        ({"response_cost": "0.5"}, None, "requested", None),
+        ({"cache_hit": True}, None, "requested", True),
+        ({"cache_hit": False}, None, "requested", None),
         ({"provider_response_model": "answered"}, None, "answered", None),
     ],
 )
@@ -525,7 +525,7 @@ def test_hidden_params_of_a_response_are_read(
     hidden: dict[str, object], cost: float | None, model: str, *, hit: bool | None
 ) -> None:
     """They have the cost, cache hits, and the provider's name of the model."""
-    response = litellm.ModelResponse(model="asked")
+    response = litellm.ModelResponse(model="requested")
     response._hidden_params = hidden
     assert readers.API_FORMATS["chat"].cost(response) == (None if cost is None else Cost(total=cost, source="litellm"))
     result = readers.API_FORMATS["chat"].response(response)
@@ -999,5 +999,5 @@ def test_anything_for_an_exception(status: object, provider: object, headers: di
     ],
 )
 def test_a_client_is_recognised_by_its_base_url(url: str, target: Target, *, parameters: bool) -> None:
-    """A client of the app's own, in a callback say, asks another server than the call's."""
+    """Only a client with the target's address belongs to the call; an application may use other clients in callbacks."""
     assert readers.is_client_of(OpenAI(api_key="sk-test", base_url=url), target) is parameters
