@@ -82,8 +82,8 @@ class Limitation:
     """The first release with the limitation. If empty, all releases before `until` have it."""
     reason: str
     tests: Mapping[str, tuple[str, ...]]
-    """`module::function`, or a whole module → texts of which the case's id contains one, or equals one after `=`. If empty,
-    every case.
+    """`module::function`, or a whole module → texts: a case matches if its id contains one, or equals one after `=`.
+    Without texts, every case matches.
     """
 
     def applies_to(self, test: str, case: str) -> bool:

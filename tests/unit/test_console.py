@@ -387,8 +387,8 @@ def test_values_are_found_in_every_vocabulary(names: str, start: AppStart) -> No
     outcome = "ok" if "llm" in names else ""
     call = "chat gpt-4o" if "gen_ai" in names else "chat"  # the name of the test's span has no model
     first = "" if names == "openinference" else "310 ms"
-    names = f"openai             1.24 s     {first:6}     1,204→145  $0.000268"
-    assert app.printed()[1:] == [f"{call:28}{names}  {outcome}".rstrip()]
+    columns = f"openai             1.24 s     {first:6}     1,204→145  $0.000268"
+    assert app.printed()[1:] == [f"{call:28}{columns}  {outcome}".rstrip()]
     assert app.totals()[1].split() == ["1", "call", "1,204→145", "$0.000268"]
 
 

@@ -256,7 +256,7 @@ def test_an_exception_of_a_signal_handler_passes(
     def logging_a_fault() -> None:
         try:
             code()
-        except Exception as fault:  # noqa: BLE001 - as in the code of ours
+        except Exception as fault:  # noqa: BLE001 - as in this package
             log_fault("reading a chunk", fault)
 
     with pytest.raises(TimeLimit):

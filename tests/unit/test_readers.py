@@ -447,7 +447,7 @@ USAGES: list[tuple[object, Usage | None]] = [
 
 @pytest.mark.parametrize(("usage", "expected"), USAGES)
 def test_usage(usage: object, expected: Usage | None) -> None:
-    """Only zeros mean that nobody counted, since LiteLLM fills them in. A zero beside a count is a count."""
+    """Only zeros mean that the usage is unknown, since LiteLLM fills them in. A zero beside a count is a count."""
     assert readers.API_FORMATS["chat"].usage(SimpleNamespace(usage=usage)) == expected
 
 
@@ -990,7 +990,7 @@ def test_anything_for_an_exception(status: object, provider: object, headers: di
 
 
 @pytest.mark.parametrize(
-    ("url", "target", "parameters"),
+    ("url", "target", "expected"),
     [
         ("http://example.com/v1/", Target(address="example.com", port=80), True),
         ("https://example.com/v1/", Target(address="example.com", port=80), False),
@@ -998,6 +998,6 @@ def test_anything_for_an_exception(status: object, provider: object, headers: di
         ("http://example.com", Target(), True),
     ],
 )
-def test_a_client_is_recognised_by_its_base_url(url: str, target: Target, *, parameters: bool) -> None:
-    """Only a client with the target's address belongs to the call; an application may use other clients in callbacks."""
-    assert readers.is_client_of(OpenAI(api_key="sk-test", base_url=url), target) is parameters
+def test_a_client_is_recognised_by_its_base_url(url: str, target: Target, *, expected: bool) -> None:
+    """A client for another address does not belong to the call: applications may use one in callbacks."""
+    assert readers.is_client_of(OpenAI(api_key="sk-test", base_url=url), target) is expected

@@ -527,8 +527,8 @@ def test_rows_of_several_attributes_share_the_limit(room: int, wanted: int, writ
         return Several(lambda _, room: {f"{number}": number for number in range(min(room, most))})
 
     vocabulary = Vocabulary(Table(Cost, {"first": several(10)}), Table(Usage, {"last": several(wanted)}))
-    expected = [name.partition(".")[0] for name in vocabulary.attributes(CALL, room)]
-    assert expected == ["first"] * written[0] + ["last"] * written[1]
+    rows = [name.partition(".")[0] for name in vocabulary.attributes(CALL, room)]
+    assert rows == ["first"] * written[0] + ["last"] * written[1]
 
 
 def test_rows_of_several_attributes_respect_the_limit() -> None:
