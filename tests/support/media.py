@@ -80,7 +80,7 @@ def identity(operation: str, function: str, model: str | None, wire: WireProvide
     return attributes | ({"gen_ai.request.model": name, "llm.request.model": model} if model else {})
 
 
-EACH_ERROR_REPLY = pytest.mark.parametrize("error", ERROR_REPLIES.values(), ids=ERROR_REPLIES.keys())
+EACH_ERROR_REPLY = pytest.mark.parametrize("refusal", ERROR_REPLIES.values(), ids=ERROR_REPLIES.keys())
 
 
 def assert_error_is_recorded(
