@@ -36,7 +36,7 @@ def only_these(order: tuple[str, ...], folder: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def isolated_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a distro sets goes with the test."""
+    """Restores the environment and the distro's instance at the end of the test."""
     monkeypatch.setattr(AgentOpsDistro, "_instance", None)
     with patch.dict(os.environ):
         yield

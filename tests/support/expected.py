@@ -43,9 +43,9 @@ LOCALLY_PRICED: Attributes = {
 """Attributes of every cost from LiteLLM."""
 
 
-def without_prices(attributes: Attributes, cost_attributes: float) -> Attributes:
+def without_prices(attributes: Attributes, price: float) -> Attributes:
     """Assert the cost, up to the last digit, and return the other attributes."""
-    assert [attributes[name] for name in PRICES] == pytest.approx([cost_attributes] * 3)
+    assert [attributes[name] for name in PRICES] == pytest.approx([price] * 3)
     return {name: value for name, value in attributes.items() if name not in PRICES}
 
 

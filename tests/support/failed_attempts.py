@@ -14,7 +14,7 @@ from support.recorder import attributes_of
 
 @pytest.fixture(autouse=True)
 def restored_num_retries() -> Iterator[None]:
-    """LiteLLM's wrapper sets the global for good."""
+    """Restores `litellm.num_retries`, which LiteLLM's wrapper changes permanently."""
     before = litellm.num_retries
     yield
     litellm.num_retries = before

@@ -1,4 +1,4 @@
-"""Moderation as providers respond."""
+"""Responses of moderation APIs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CATEGORIES = (
 
 
 def moderation_result(*flagged: str) -> dict[str, object]:
-    """OpenAI's judgement of an input."""
+    """OpenAI's result for one input."""
     return {
         "flagged": bool(flagged),
         "categories": {name: name in flagged for name in CATEGORIES},

@@ -17,7 +17,7 @@ def nested_dict(levels: int) -> object:
 
 
 def export_counts(telemetry: Recorder) -> tuple[list[str], int, int]:
-    """The names of spans, and how many log records and metrics there are, as a receiver reads them."""
+    """Names of spans, and numbers of log records and metrics, after encoding and decoding as OTLP."""
     spans = ExportTraceServiceRequest.FromString(encode_spans(telemetry.spans()).SerializeToString())
     logs = ExportLogsServiceRequest.FromString(encode_logs(telemetry.logs()).SerializeToString())
     collected = telemetry.collect()

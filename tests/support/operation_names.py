@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-# In a process of its own: the decorator is watched from before LiteLLM uses it.
+# In a separate process, so that the decorator is replaced before LiteLLM uses it.
 WALK = """
 import json, logging, os, warnings
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"

@@ -21,5 +21,5 @@ USER_PRICES = {"openai/gpt-4o": {"input_cost_per_token": 0.5, "output_cost_per_t
 
 @pytest.fixture
 def user_prices_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The user's file."""
+    """Sets AGENTOPS_PRICES to a file with prices."""
     monkeypatch.setenv("AGENTOPS_PRICES", write_prices(tmp_path, USER_PRICES))

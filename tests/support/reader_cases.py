@@ -1,4 +1,4 @@
-"""Generated objects for readers, and what holds for each."""
+"""Generated objects for readers, and a check of their results."""
 
 from __future__ import annotations
 
@@ -73,19 +73,19 @@ JSON = SCALARS | st.recursive(
 
 
 def objects_with(*names: str) -> st.SearchStrategy[dict[str, object]]:
-    """Some of these names, with anything under them."""
+    """Dicts with some of these keys, and any values."""
     return st.fixed_dictionaries({}, optional=dict.fromkeys(names, JSON))
 
 
 def is_attribute(value: object) -> bool:
-    """Whether OpenTelemetry takes it as it is: a scalar, or several of one type."""
+    """Whether it is a valid attribute value: a scalar, or a tuple of scalars of one type."""
     if isinstance(value, tuple):
         return len({type(each) for each in value}) == 1 and is_attribute(value[0])
     return type(value) in {str, bool, int, float}
 
 
 def check_reader(read: Callable[[], Mapping[str, object]], *inputs: object) -> None:
-    """Readers may raise, for they are guarded. But they change nothing, and what they read is fit to be written."""
+    """Readers may raise, since they are guarded, but must not change their inputs; their results must be valid values."""
     before = repr(inputs)
     records: Mapping[str, object] = {}
     with suppress(Exception):

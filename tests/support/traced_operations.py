@@ -66,7 +66,7 @@ def names_outside_the_catalogue() -> frozenset[str]:
 
 
 def is_due(config: pytest.Config) -> bool:
-    """Whether all tests run, with a LiteLLM that has all operations."""
+    """Whether all tests run, and LiteLLM has all operations."""
     is_whole = config.args == config.getini("testpaths") and not any(
         config.getoption(name) for name in ("keyword", "collectonly")
     )

@@ -49,12 +49,12 @@ class LoopbackHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or a body, written after its headers, waits for their ACK
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         """Respond to one request, of any method."""
         raise NotImplementedError
 
     def do_POST(self) -> None:
-        self.answer()
+        self.respond()
 
     do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 - http.server looks for these names
 

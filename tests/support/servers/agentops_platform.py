@@ -122,9 +122,9 @@ class AgentOpsPlatform(OTLPReceiver):
         self.token_requests.append(TokenRequest(body=body, status=status, token=token))
         if self.token_reply is not None:
             return status, self.token_reply
-        body_json = {"token": token, "project_id": "a-project", "project_prem_status": "free"}
+        response = {"token": token, "project_id": "a-project", "project_prem_status": "free"}
         # A failing API may quote the request.
-        return status, json.dumps(body_json if token else {"error": f"not for {body}"}).encode()
+        return status, json.dumps(response if token else {"error": f"not for {body}"}).encode()
 
     def accept(self, request: ReceivedRequest) -> int:
         good = self.accepts_tokens and self._valid is not None and time() < self._valid_until
@@ -168,7 +168,7 @@ class _Handler(OTLPHandler):
     server: AgentOpsPlatform
     _body: bytes | None = None
 
-    def body_json(self) -> None:
+    def respond(self) -> None:
         fault = self.server.faults.get(self.route)
         if fault is not None:
             self.server.faulted_routes.append(self.route)
@@ -182,7 +182,7 @@ class _Handler(OTLPHandler):
                 self._body = None
                 return self.reply(fault.status, headers, b"")
         if self.route != TOKEN_ROUTE:
-            return super().answer()
+            return super().respond()
         status, body = self.server.grant(json.loads(self.read_body()))
         return self.reply(status, {"content-type": "application/json"}, body)
 

@@ -135,7 +135,7 @@ class _Handler(LoopbackHandler):
     exchange: Exchange
     """Replaced while the response is sent."""
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         now = time.perf_counter()
         self.exchange = Exchange(
             path=self.route,

@@ -142,7 +142,7 @@ class OTLPReceiver(LoopbackServer):
 class OTLPHandler(LoopbackHandler):
     server: OTLPReceiver
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         headers, body = self.received_headers, self.read_body()
         if headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)

@@ -113,7 +113,7 @@ class _Handler(LoopbackHandler):
     server: WireProvider
     exchange: Exchange
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         self.exchange = Exchange(
             method=self.command,
             path=self.route,
