@@ -85,7 +85,7 @@ def is_attribute(value: object) -> bool:
 
 
 def check_reader(read: Callable[[], Mapping[str, object]], *inputs: object) -> None:
-    """Readers may raise, since they are guarded, but must not change their inputs; their results must be valid values."""
+    """Readers may raise, since they are guarded, but must not change their inputs; results must be valid."""
     before = repr(inputs)
     records: Mapping[str, object] = {}
     with suppress(Exception):

@@ -96,7 +96,7 @@ def test_the_environment_setting_becomes_a_resource_attribute(
 ) -> None:
     """Unless OTEL_RESOURCE_ATTRIBUTES has the attribute."""
     options: dict[str, dict[str, str]] = {}
-    monkeypatch.setattr(_configuration, "_initialize_components", lambda **variables: options.update(variables))
+    monkeypatch.setattr(_configuration, "_initialize_components", lambda **passed: options.update(passed))
     os.environ.update(AGENTOPS_ENVIRONMENT="staging", OTEL_RESOURCE_ATTRIBUTES=variables)
     AgentOpsConfigurator().configure()  # type: ignore[no-untyped-call]  # upstream's
     assert options["resource_attributes"].get("deployment.environment.name") == added

@@ -608,8 +608,10 @@ def test_a_text_stream_from_the_cache() -> None:
     assert (chunks.response().cache_hit, chunks.response().content_length, chunks.first_token) == (True, 2, 0.5)
 
 
-def usage_chunk(expected: int, written: int) -> ModelResponseStream:
-    usage = litellm.Usage(prompt_tokens=expected, completion_tokens=written, total_tokens=expected + written)
+def usage_chunk(input_tokens: int, output_tokens: int) -> ModelResponseStream:
+    usage = litellm.Usage(
+        prompt_tokens=input_tokens, completion_tokens=output_tokens, total_tokens=input_tokens + output_tokens
+    )
     return ModelResponseStream(choices=[], usage=usage)
 
 
