@@ -34,7 +34,7 @@ def test_an_exception_that_cannot_be_read(logged: LoggedWarnings) -> None:
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [1], object(), float("nan")])
-def test_a_status_that_is_none(value: object) -> None:
+def test_an_invalid_status_is_unknown(value: object) -> None:
     error = litellm.APIError(500, "no", "openai", "gpt-4o")
     error.status_code = value  # type: ignore[assignment]  # as LiteLLM sets it
     assert readers.read_failure(error).status_code is None
@@ -42,7 +42,7 @@ def test_a_status_that_is_none(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [-1, 1e30, 10**400, 10**13, True, "12", None, [1], {}, float("inf"), float("nan")])
-def test_a_count_that_is_none(value: object) -> None:
+def test_an_invalid_count_is_left_out(value: object) -> None:
     """The count is left out, and the others stay."""
     assert tokens(value) is None
     usage = read_usage({"usage": {"prompt_tokens": 21, "completion_tokens": value, "total_tokens": 34}})
@@ -54,7 +54,7 @@ def test_a_count_that_is_none(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 1, 10**12])
-def test_a_count_that_is_one(value: int) -> None:
+def test_a_valid_count_is_read(value: int) -> None:
     assert tokens(value) == value
 
 
@@ -62,22 +62,22 @@ def test_a_count_that_is_one(value: int) -> None:
     ("value", "expected"),
     [(10**400, None), (-(10**400), None), (float("nan"), None), (1, 1.0), (0.5, 0.5), (True, None)],
 )
-def test_numbers(value: object, expected: float | None) -> None:
+def test_numbers_must_be_finite_floats(value: object, expected: float | None) -> None:
     """An integer may exceed the largest float."""
     assert number(value) == expected
 
 
 @pytest.mark.parametrize("value", [-1e-9, 1e12, 10**400, float("nan"), "1", None])
-def test_a_cost_that_is_none(value: object) -> None:
+def test_an_invalid_cost_is_unknown(value: object) -> None:
     assert litellm_cost(value) is None
 
 
 @pytest.mark.parametrize(("value", "expected"), [(0, 0), (3, 3), (None, 0), ("1", 0), ([1], 0), ({}, 0), (10**400, 0)])
-def test_indexes(value: object, expected: int) -> None:
+def test_an_invalid_index_is_zero(value: object, expected: int) -> None:
     assert index(value) == expected
 
 
-def test_a_row_that_raises_loses_its_field(logged: LoggedWarnings) -> None:
+def test_a_row_that_raises_loses_only_its_field(logged: LoggedWarnings) -> None:
     def fail(_value: object) -> object:
         raise ValueError("canary")
 
@@ -88,7 +88,7 @@ def test_a_row_that_raises_loses_its_field(logged: LoggedWarnings) -> None:
 
 
 @pytest.mark.parametrize("bad", ["{not json", '{"a": ' + "[" * 100_000, '{"n": 1' + "0" * 5_000, "null", "[1]", ""])
-def test_an_event_that_is_no_message(bad: str) -> None:
+def test_an_invalid_event_is_skipped(bad: str) -> None:
     """The events around it are read."""
     given = f'data: {{"n": 1}}\n\ndata: {bad}\n\ndata: {{"n": 2}}\n\n'.encode()
     assert [message["n"] for message in ServerSentEvents().messages(given)] == [1, 2]

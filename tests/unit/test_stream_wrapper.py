@@ -178,7 +178,7 @@ def test_with_may_return_another_object(trace: Trace, telemetry: Recorder) -> No
     assert outcome(telemetry) == "closed"
 
 
-def test_a_stream_is_iterated_in_its_own_way_only(trace: Trace) -> None:
+def test_a_stream_keeps_its_kind_of_iteration(trace: Trace) -> None:
     """A synchronous stream does not become an asynchronous one, nor the other way round."""
     synchronous, asynchronous = trace(SyncStream()), trace(AsyncStream())
     assert isinstance(synchronous, Iterator)

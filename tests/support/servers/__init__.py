@@ -1,4 +1,4 @@
-"""Real HTTP servers on the loopback interface: what tests talk to instead of mocks."""
+"""HTTP servers on the loopback interface, which tests use in place of mocks."""
 
 from __future__ import annotations
 
