@@ -182,7 +182,7 @@ def test_alone_it_says_whose_a_call_is(provider: OpenAIProvider, emitted: Emitte
     assert "canary" not in recorder.everything()
     recorder.collect()
     assert emitted.take() == [
-        "Span 'chat gpt-4o' is of no operation, but CLIENT"
+        "Span 'chat gpt-4o' has no operation, but the kind CLIENT"
     ]  # OpenTelemetry's names are not there
 
 
