@@ -49,7 +49,7 @@ RUNS: dict[str, Fault | None] = {
 
 def run(name: str, fault: Fault | None) -> str:
     with AgentOpsPlatform() as platform, OpenAIProvider() as provider:
-        platform.token_life = SECONDS / 6
+        platform.token_lifetime = SECONDS / 6
         variables = {**os.environ, **platform.environment, "PROVIDER": provider.base_url}
         variables |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OTEL_SERVICE_NAME": "app"}
         if name == "not exported":

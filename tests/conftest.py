@@ -1,6 +1,6 @@
-"""One process, one `import litellm`, instrumented before it; each test sees only its own telemetry.
+"""Fixtures of all tests, which share one process with one instrumented LiteLLM.
 
-LiteLLM takes seconds to import, so all tests share one. What it sends out goes to servers on loopback.
+Importing LiteLLM takes seconds. Each test reads only its own telemetry, and requests go to servers on loopback.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING
 for variable in [name for name in os.environ if name.startswith(("OTEL_", "AGENTOPS_", "LITELLM_", "OPENAI_"))]:
     del os.environ[variable]
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-# As where the extra `prices` is not installed: imported on a thread, it would price one test's calls, not another's.
-sys.modules["genai_prices"] = None  # type: ignore[assignment]  # Python's own way to say that there is no such module
+# As without the extra `prices`: its import on a thread would make the prices of a test depend on timing.
+sys.modules["genai_prices"] = None  # type: ignore[assignment]  # `None` makes the import fail
 
 import pytest
 
-pytest.register_assert_rewrite("support")  # its modules have assertions of several tests
+pytest.register_assert_rewrite("support")  # helpers have assertions
 
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.patching.traced_functions import TRACING
-from support import agentops_told, releases
+from support import agentops_conformance, releases
 from support.agentops_exports import clock, platform  # noqa: F401 - fixtures
 from support.conformance import EMITTED, Emitted
-from support.instrumented import RECORDER, SEEN, Reinstrument, Trace, instrumented, traced_by
+from support.instrumented import RECORDER, TRACED_OPERATIONS, Reinstrument, Trace, instrumented, traced_by
 from support.logged_warnings import LoggedWarnings
-from support.seen_operations import differences, is_due
 from support.servers.openai_provider import OpenAIProvider
 from support.servers.wire import WireProvider
+from support.traced_operations import differences, is_due
 
 if TYPE_CHECKING:
     from support.api_caller import ApiCaller
@@ -41,27 +41,27 @@ if TYPE_CHECKING:
     from support.recorder import Recorder
 
 LiteLLMInstrumentor().instrument(**RECORDER.providers)
-agentops_told.judge_all_calls()
+agentops_conformance.check_all_calls()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--cases", type=int, default=10_000, help="how many cases a test in tests/soak runs")
     parser.addoption("--first-case", type=int, default=0, help="the number of the first of them")
-    parser.addoption("--seed", type=int, default=16, help="what the cases in tests/soak are made of")
+    parser.addoption("--seed", type=int, default=16, help="the seed for the cases in tests/soak")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this release of LiteLLM cannot do."""
+    """Skip tests that this release of LiteLLM cannot pass."""
     for item in items:
-        lack = releases.lack_of(item.nodeid)
-        if lack is not None:
-            item.add_marker(pytest.mark.skip(reason=str(lack)))
+        limitation = releases.limitation_of(item.nodeid)
+        if limitation is not None:
+            item.add_marker(pytest.mark.skip(reason=str(limitation)))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Compare the spans of all tests with the table of operations, if all have run."""
+    """After a run of all tests, compare their spans with the table of operations."""
     if exitstatus == 0 and is_due(session.config):
-        found = differences(SEEN.facts)
+        found = differences(TRACED_OPERATIONS.facts)
         if found:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
             print("\nThe spans differ from docs/operations.md:", *found, sep="\n")  # noqa: T201
@@ -81,7 +81,7 @@ def logged() -> Iterator[LoggedWarnings]:
 
 @pytest.fixture(autouse=True)
 def emitted() -> Iterator[Emitted]:
-    """What is held against the conventions."""
+    """Telemetry of the test, which is checked against the conventions at the end."""
     yield EMITTED
     RECORDER.collect()
     assert EMITTED.take() == []
@@ -89,16 +89,16 @@ def emitted() -> Iterator[Emitted]:
 
 @pytest.fixture
 def telemetry() -> Iterator[Recorder]:
-    """What was recorded since the test began."""
+    """The recorder of all tests, without telemetry of earlier ones."""
     RECORDER.forget()
     yield RECORDER
-    if OPEN_STREAMS._streams:  # in a cycle, of a traceback say: it must not end in the next test
+    if OPEN_STREAMS._streams:  # a stream in a reference cycle must not end during the next test
         gc.collect()
 
 
 @pytest.fixture
 def trace(telemetry: Recorder) -> Trace:
-    """Traces its argument as the result of one of LiteLLM's functions."""
+    """A traced function that returns its argument, in place of a function of LiteLLM."""
 
     def returning(result: object) -> object:
         return result
@@ -126,14 +126,14 @@ def running_wire() -> Iterator[WireProvider]:
 
 @pytest.fixture
 def wire(running_wire: WireProvider) -> WireProvider:
-    """A provider of any kind."""
+    """A provider for any API format."""
     running_wire.reset()
     return running_wire
 
 
 @pytest.fixture(params=["sync", "async"])
 def app(request: pytest.FixtureRequest, provider: OpenAIProvider) -> App:
-    """The app in both styles."""
+    """An application that calls LiteLLM, synchronous and asynchronous."""
     from support.apps import AsyncApp, SyncApp
 
     return SyncApp(provider) if request.param == "sync" else AsyncApp(provider)
@@ -141,7 +141,7 @@ def app(request: pytest.FixtureRequest, provider: OpenAIProvider) -> App:
 
 @pytest.fixture(params=["sync", "async"])
 def caller(request: pytest.FixtureRequest) -> Caller:
-    """Whoever calls LiteLLM's functions, in both styles."""
+    """Calls functions of LiteLLM's modules, synchronously and asynchronously."""
     from support.apps import AsyncCaller, SyncCaller
 
     return SyncCaller() if request.param == "sync" else AsyncCaller()
@@ -149,15 +149,15 @@ def caller(request: pytest.FixtureRequest) -> Caller:
 
 @pytest.fixture(params=["sync", "async"])
 def api(request: pytest.FixtureRequest, wire: WireProvider) -> ApiCaller:
-    """Whoever calls the further APIs, in both styles."""
+    """Calls LiteLLM's other APIs, synchronously and asynchronously."""
     from support.api_caller import ApiCaller
 
     return ApiCaller(wire=wire, asynchronous=request.param == "async")
 
 
 @pytest.fixture
-def own_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """LiteLLM keeps callbacks in lists of several names, and copies them from one to the other."""
+def restored_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restores LiteLLM's lists of callbacks at the end of the test."""
     import litellm
 
     for name, value in list(vars(litellm).items()):
@@ -167,24 +167,24 @@ def own_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def instrumented_with() -> Reinstrument:
-    """A block in which LiteLLM is instrumented with other providers."""
+    """A context manager in which LiteLLM is instrumented with other OpenTelemetry providers."""
     return instrumented
 
 
 @pytest.fixture
 def capture(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Capture]:
-    """LiteLLM, instrumented by somebody who wants to be told what is said, in parts as the conventions have them."""
-    from support.captured import faults, telling, told
+    """A function that enables content capture; at the end, captured messages are checked against the conventions."""
+    from support.captured import captured_messages, capturing_telemetry, schema_errors
 
     def capturing(mode: str, **environment: str) -> Recorder:
-        monkeypatch.setattr(TRACING, "telemetry", telling(telemetry, mode, **environment))
+        monkeypatch.setattr(TRACING, "telemetry", capturing_telemetry(telemetry, mode, **environment))
         return telemetry
 
     yield capturing
-    assert [fault for attributes in told(telemetry) for fault in faults(attributes)] == []
+    assert [error for messages in captured_messages(telemetry) for error in schema_errors(messages)] == []
 
 
 @pytest.fixture
 def captured(capture: Capture) -> Recorder:
-    """The same, who wants it on spans."""
+    """The recorder, with content captured on spans."""
     return capture("SPAN_ONLY")

@@ -12,14 +12,14 @@ import pytest
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from support.agentops_exports import (
-    LOST,
     NO_COLLECTOR,
-    NOWHERE,
+    NO_RESPONSE,
+    NOT_DELIVERED,
     SUCCESS,
-    UNANSWERED,
+    UNREACHABLE_URL,
     Clock,
     export,
-    names,
+    span_names,
 )
 from support.launching import environment, launch
 from support.logged_warnings import LoggedWarnings
@@ -43,10 +43,10 @@ def test_a_fork(platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings
             os._exit(code)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
-    assert names(platform) == ["first", "child's"]
+    assert span_names(platform) == ["first", "child's"]
     clock.ahead += 2
     exporter.shutdown()
-    assert names(platform) == ["first", "child's", "parent's"]
+    assert span_names(platform) == ["first", "child's", "parent's"]
     assert logged.take() == [NO_COLLECTOR.format("ConnectionError")]
 
 
@@ -110,7 +110,7 @@ def test_a_fork_at_any_time(when: str) -> None:
             check=False,
         )
     assert (done.returncode, done.stderr) == (0, "")
-    assert names(platform) == ["parent's", "child's"]
+    assert span_names(platform) == ["parent's", "child's"]
 
 
 PROGRAM = """
@@ -132,7 +132,10 @@ def seconds_to_exit(**variables: str) -> tuple[float, str]:
 @pytest.mark.parametrize("away", ["refuses", "drops packets", "hangs up", "hangs up, with a token"])
 def test_exit_while_it_is_down(away: str) -> None:
     """In less than four seconds, and what was lost is told."""
-    with AgentOpsPlatform() as platform, black_hole() if away == "drops packets" else nullcontext(NOWHERE) as url:
+    with (
+        AgentOpsPlatform() as platform,
+        black_hole() if away == "drops packets" else nullcontext(UNREACHABLE_URL) as url,
+    ):
         variables = platform.environment
         if away.startswith("hangs up"):
             platform.fail(DOWN, *([TRACES_ROUTE] if "token" in away else []))
@@ -141,7 +144,7 @@ def test_exit_while_it_is_down(away: str) -> None:
         seconds, told = seconds_to_exit(**variables)
     assert seconds < 4
     assert "Spans are queued for AgentOps (" in told
-    assert LOST.format(1) in told
+    assert NOT_DELIVERED.format(1) in told
     assert "Traceback" not in told
 
 
@@ -151,7 +154,7 @@ def test_exit_while_it_is_silent() -> None:
         platform.fail(Fault(delay=30), TRACES_ROUTE)
         seconds, told = seconds_to_exit(**platform.environment, AGENTOPS_MAX_WAIT_TIME="2000")
     assert 1.5 < seconds < 3.5
-    assert UNANSWERED in told
+    assert NO_RESPONSE in told
 
 
 @pytest.mark.parametrize("by", ["the configurator", "the instrumentor"])

@@ -16,7 +16,7 @@ from support import releases
 from support.launching import launch
 from support.project import SUPPORT
 from support.servers.agentops_platform import AgentOpsPlatform
-from support.servers.agentops_reader import KIND, findings, of_no_call, shown, shown_trace
+from support.servers.agentops_reader import KIND, displayed_span, displayed_trace, findings, findings_outside_calls
 from support.servers.openai_provider import JSON, OpenAIProvider, Script
 from support.servers.otlp_receiver import ReceivedSpan
 
@@ -119,13 +119,13 @@ EXPECTED = [
 
 def test_calls_are_shown_whole(run: Run) -> None:
     """Each with its tokens, its prompts in order and its answer; nothing about it is shown wrong."""
-    read = [(span.name, shown(span.attributes)) for span in run.calls]
+    read = [(span.name, displayed_span(span.attributes)) for span in run.calls]
     assert [(name, r.tokens["total_tokens"], r.prompts, r.completions) for name, r in read] == EXPECTED
     assert [span.status for span in run.calls] == ["OK"] * 6 + ["ERROR"] + ["OK"] * 4
     assert run.calls[6].status_message == "BadRequestError: the request was rejected as invalid (HTTP 400, openai)"
     for span in (span for span in run.spans if span.scope in {SCOPE, "app"}):
         wrong = [*findings(span.attributes, status=span.status, message=span.status_message)]
-        assert [*wrong, *of_no_call(span.attributes)] == [], span.name
+        assert [*wrong, *findings_outside_calls(span.attributes)] == [], span.name
 
 
 def test_nothing_is_lost_or_told_twice(run: Run) -> None:
@@ -133,10 +133,10 @@ def test_nothing_is_lost_or_told_twice(run: Run) -> None:
     names = Counter(span.name for span in run.spans if span.scope in {SCOPE, "app"})
     assert names == Counter([name for name, *_ in EXPECTED] + ["nightly", "batch_completion gpt-4o"])
     assert len({span.span_id for span in run.spans}) == len(run.spans)
-    read = shown_trace(run.spans)
+    read = displayed_trace(run.spans)
     assert (read.name, read.tags, read.calls) == ("nightly", ["eu", "test"], len(EXPECTED))
     assert read.tokens == run.provider_tokens + 7 == 8 * 18 + 11 + 7
-    priced = [*["gpt-4o"] * 7, "gpt-4.1" if releases.FALLBACKS_HAVE_PRICES else "gpt-4o"]
+    priced = [*["gpt-4o"] * 7, "gpt-4.1" if releases.FALLBACKS_HAVE_OWN_PRICES else "gpt-4o"]
     cost = sum(sum(litellm.cost_per_token(model, 11, 7)) for model in priced)
     cost += sum(litellm.cost_per_token("text-embedding-3-small", 11))
     assert read.cost == pytest.approx(cost)

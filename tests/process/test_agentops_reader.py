@@ -7,7 +7,7 @@ import pytest
 
 from agentops_otel_litellm.call import Call, Cost, Usage
 from agentops_otel_litellm.semconv.convention import Table, Vocabulary, always
-from support import agentops_told
+from support import agentops_conformance
 from support.apps import MESSAGES
 from support.conformance import Emitted
 from support.servers.openai_provider import OpenAIProvider
@@ -26,6 +26,6 @@ def test_every_call_is_read(
 ) -> None:
     """Whatever its test looks at: a vocabulary that says something wrong of it is found out."""
     kind = Table(Call, {"agentops.span.kind": ("name", always("llm"))})
-    monkeypatch.setattr(agentops_told, "AGENTOPS", Vocabulary(kind, BROKEN[finding]))
+    monkeypatch.setattr(agentops_conformance, "AGENTOPS", Vocabulary(kind, BROKEN[finding]))
     litellm.completion("openai/gpt-4o", MESSAGES, api_base=provider.base_url, api_key="sk-test")
-    assert f"ToldToAgentOps 'chat' {finding}" in emitted.take()
+    assert f"AgentOpsSpan 'chat' {finding}" in emitted.take()

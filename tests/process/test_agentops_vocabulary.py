@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from support.agentops_calls import (
-    COUNTED,
+    TOKEN_COUNTS,
     agentops,  # noqa: F401 - a fixture
 )
 from support.launching import PRELUDE, launch
 from support.servers.agentops_platform import AgentOpsPlatform
-from support.servers.agentops_reader import shown
+from support.servers.agentops_reader import displayed_span
 from support.servers.openai_provider import OpenAIProvider
 
 
@@ -23,7 +23,7 @@ def test_an_app_with_a_key_is_shown(provider: OpenAIProvider) -> None:
             **platform.environment,
         )
         (span,) = platform.wait_for_spans(1)
-    read = shown(span.attributes)
-    assert (read.type, read.request_model, read.tokens, span.status) == ("request", "gpt-4o", COUNTED, "OK")
+    read = displayed_span(span.attributes)
+    assert (read.type, read.request_model, read.tokens, span.status) == ("request", "gpt-4o", TOKEN_COUNTS, "OK")
     assert (read.prompts, read.completions) == ([], [])
     assert read.cost

@@ -7,7 +7,7 @@ import sys
 import textwrap
 
 from support.failed_attempts import (
-    own_retries,  # noqa: F401 - a fixture
+    restored_num_retries,  # noqa: F401 - a fixture
 )
 from support.servers.openai_provider import OpenAIProvider, Script
 

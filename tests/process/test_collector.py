@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from support.backends import blocks, run_agent
+from support.backends import run_agent, shell_blocks
 from support.servers.otlp_receiver import OTLPReceiver
 
 
 def test_whatever_takes_otlp_is_told_all() -> None:
     """Spans of each call, beneath that of the app's task; and nothing of what was said."""
-    (run,) = blocks("collector.md")
+    (run,) = shell_blocks("collector.md")
     with OTLPReceiver() as receiver:
         run_agent(run, {"4318": receiver.port})
         assert sorted(span.name for span in receiver.spans) == [

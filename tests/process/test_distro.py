@@ -9,8 +9,8 @@ import pytest
 
 from support.distributions import (
     NOTICES,
+    isolated_environment,  # noqa: F401 - a fixture
     only_these,
-    own_environment,  # noqa: F401 - a fixture
 )
 from support.launching import launch
 from support.servers.otlp_receiver import OTLPReceiver

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 from packaging.requirements import Requirement
 
-from support.backends import at_ports
+from support.backends import with_ports
 from support.launching import environment
 from support.project import PROJECT, ROOT
 from support.servers.agentops_platform import AgentOpsPlatform
@@ -139,7 +139,7 @@ def test_commands(
     block: Block, backend: OTLPReceiver, agentops: AgentOpsPlatform, given: dict[str, str], tmp_path: Path
 ) -> None:
     """What is installed is to be had, and an app that is run is seen: by the backend, or on the terminal."""
-    text = at_ports(block.text, {"4318": backend.port})
+    text = with_ports(block.text, {"4318": backend.port})
     text = text.replace("AGENTOPS_API_KEY=…", f"AGENTOPS_API_KEY={agentops.KEY}")
     named = re.search(r"AGENTOPS_TRACE_NAME=(\S+)", text)
     agentops.trace_name = named and named[1]

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from agentops_otel_litellm.exporters.batch_processor import METRIC, CountingBatchSpanProcessor
-from support.agentops_exports import ended
+from support.agentops_exports import ended_span
 from support.launching import environment
 from support.logged_warnings import LoggedWarnings
 from support.servers.agentops_platform import DOWN, AgentOpsPlatform
@@ -169,12 +169,12 @@ def test_spans_that_agentops_does_not_get_are_counted(
     monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "10")
     exporter, reader = AgentOpsSpanExporter(), InMemoryMetricReader()
     exporter.observe_with(MeterProvider([reader], shutdown_on_exit=False).get_meter("a test"))
-    exporter.export([ended() for _ in range(3)])
+    exporter.export([ended_span() for _ in range(3)])
     assert counts(reader, "otel.sdk.exporter.span.exported", "agentops_span_exporter") == {
         None: 3,
     }
     platform.fail(DOWN)
-    exporter.export([ended() for _ in range(14)])
+    exporter.export([ended_span() for _ in range(14)])
     assert counts(reader, "otel.sdk.exporter.span.exported", "agentops_span_exporter") == {
         None: 3,
         "queue_full": 4,

@@ -29,7 +29,7 @@ class AnswersTogether(LoopbackHandler):
     all_have_arrived = threading.Barrier(len(PATHS))
     together: set[str]
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         self.read_body()
         self.all_have_arrived.wait(60)
         self.together.add(self.route)
@@ -59,7 +59,7 @@ def test_all_signals_are_exported_at_the_same_time(process: str) -> None:
 
 
 class NeverAnswers(LoopbackHandler):
-    def answer(self) -> None:
+    def respond(self) -> None:
         self.read_body()
         self.pause(100)
 

@@ -533,7 +533,7 @@ print(flush())
 """
 
     def recover() -> None:
-        while not platform.faulty:
+        while not platform.faulted_routes:
             time.sleep(0.01)
         platform.recover()
 

@@ -15,7 +15,7 @@ from support.instrumented import Reinstrument
 from support.launching import launch
 from support.recorder import Recorder, attributes_of
 from support.servers.openai_provider import OpenAIProvider
-from support.settings_environment import nothing_warned_before  # noqa: F401 - a fixture
+from support.settings_environment import no_earlier_warnings  # noqa: F401 - a fixture
 
 
 def test_a_vocabulary_is_one_line(

@@ -246,7 +246,7 @@ def test_a_dead_collector_delays_the_end_by_the_export_timeout_at_most() -> None
 class NeverAnswers(LoopbackHandler):
     is_asked = threading.Event()
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         self.read_body()
         self.is_asked.set()
         self.pause(100)

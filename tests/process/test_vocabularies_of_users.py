@@ -12,7 +12,7 @@ import pytest
 
 from agentops_otel_litellm import VOCABULARIES, semconv
 from agentops_otel_litellm.settings import Settings
-from support.backends import blocks, run_agent
+from support.backends import run_agent, shell_blocks
 from support.launching import launch
 from support.logged_warnings import LoggedWarnings
 from support.project import ROOT
@@ -98,4 +98,4 @@ def test_one_that_cannot_be_loaded_is_left_out(
 def test_the_page_names_all_of_ours() -> None:
     """In the order in which they decide."""
     assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == list(VOCABULARIES)
-    assert blocks("vocabularies.md") == [block("sh")]
+    assert shell_blocks("vocabularies.md") == [block("sh")]

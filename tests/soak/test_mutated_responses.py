@@ -25,7 +25,7 @@ from opentelemetry.trace import StatusCode
 from agentops_otel_litellm import LiteLLMInstrumentor, guard
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from support.apps import CALL_ID
-from support.captured import telling
+from support.captured import capturing_telemetry
 from support.conformance import EMITTED
 from support.logged_warnings import LoggedWarnings
 from support.mutations import Mutated, cut_at, mutate
@@ -172,7 +172,7 @@ class Comparison:
         """What is wrong, case by case."""
         with uninstrumented(self.telemetry):
             without = [run(case, self.wire, self.calling) for case in cases]
-        own, capturing = TRACING.telemetry, telling(self.telemetry, "SPAN_AND_EVENT")
+        own, capturing = TRACING.telemetry, capturing_telemetry(self.telemetry, "SPAN_AND_EVENT")
         found = []
         try:
             for case, expected in zip(cases, without, strict=True):

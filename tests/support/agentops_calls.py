@@ -1,4 +1,4 @@
-"""Calls as AgentOps receives them."""
+"""Spans of calls that an OTLP receiver gets in place of AgentOps."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from agentops_otel_litellm.telemetry import Telemetry
 from support.recorder import Recorder
 from support.servers.otlp_receiver import OTLPReceiver, ReceivedSpan
 
-USUAL = ("gen_ai", "llm", "agentops")
+DEFAULT_VOCABULARIES = ("gen_ai", "llm", "agentops")
 
 
-COUNTED = {
+TOKEN_COUNTS = {
     "prompt_tokens": 11,
     "completion_tokens": 7,
     "cache_read_input_tokens": 4,
@@ -31,7 +31,7 @@ COUNTED = {
 
 
 @contextmanager
-def telling(mode: str, names: Sequence[str], provider: TracerProvider) -> Iterator[None]:
+def recording_to(mode: str, names: Sequence[str], provider: TracerProvider) -> Iterator[None]:
     settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode})
     others = Recorder().providers
     own = TRACING.telemetry
@@ -50,22 +50,22 @@ def telling(mode: str, names: Sequence[str], provider: TracerProvider) -> Iterat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOps:
-    """A collector, and an app that sends there."""
+    """A collector, and the tracer provider that exports to it."""
 
     receiver: OTLPReceiver
     provider: TracerProvider
 
     @contextmanager
-    def told(self, mode: str, names: Sequence[str] = USUAL) -> Iterator[None]:
-        """What LiteLLM does meanwhile is told there, in these vocabularies."""
-        with telling(mode, names, self.provider):
+    def recording(self, mode: str, names: Sequence[str] = DEFAULT_VOCABULARIES) -> Iterator[None]:
+        """Send the spans of calls in the block to the receiver, in these vocabularies."""
+        with recording_to(mode, names, self.provider):
             yield
 
     def spans(self) -> list[ReceivedSpan]:
         return self.receiver.wait_for_spans(1)
 
     def span(self) -> ReceivedSpan:
-        """The one that is shown as a model's call."""
+        """The only span of a model call."""
         (span,) = (span for span in self.spans() if span.attributes["agentops.span.kind"] == "llm")
         return span
 

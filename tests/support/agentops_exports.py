@@ -1,4 +1,4 @@
-"""What tests of the exporter to AgentOps share: its platform, spans to export, and what is told."""
+"""Fixtures, spans and log lines for tests of the exporter to AgentOps."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 from support.servers.agentops_platform import AgentOpsPlatform
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
-NOWHERE = "http://127.0.0.1:9"
-WAIT = "Spans are queued for AgentOps ({}): "
-NO_TOKEN = WAIT + "AgentOps sends no token. Check the network and AGENTOPS_API_ENDPOINT."
+UNREACHABLE_URL = "http://127.0.0.1:9"
+QUEUED = "Spans are queued for AgentOps ({}): "
+NO_TOKEN = QUEUED + "AgentOps sends no token. Check the network and AGENTOPS_API_ENDPOINT."
 NO_COLLECTOR = (
-    WAIT + "AgentOps' collector cannot be reached, or cannot accept spans now. Check the network and "
+    QUEUED + "AgentOps' collector cannot be reached, or cannot accept spans now. Check the network and "
     "AGENTOPS_EXPORTER_ENDPOINT."
 )
-NO_ROUTE = (
-    WAIT + "The server does not accept spans at this URL. Check AGENTOPS_EXPORTER_ENDPOINT, which is the full URL."
+WRONG_URL = (
+    QUEUED + "The server does not accept spans at this URL. Check AGENTOPS_EXPORTER_ENDPOINT, which is the full URL."
 )
-NO_PAIR = (
-    WAIT + "The collector rejects a new token. AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must belong to one "
+MISMATCHED_ENDPOINTS = (
+    QUEUED
+    + "The collector rejects a new token. AGENTOPS_API_ENDPOINT and AGENTOPS_EXPORTER_ENDPOINT must belong to one "
     "server."
 )
-LOST = "{} spans were not delivered to AgentOps."
+NOT_DELIVERED = "{} spans were not delivered to AgentOps."
 
 
 class Clock:
-    """Runs as time does, and is put forward."""
+    """A monotonic clock that tests can advance."""
 
     ahead = 0.0
 
@@ -51,7 +52,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[AgentOpsPlatform]:
-    """The platform, which the environment names; nobody logs a key or a token of it, at whatever level."""
+    """The platform, set in the environment. At the end, no log record may have its key or tokens."""
     with AgentOpsPlatform() as server:
         for variable, value in server.environment.items():
             monkeypatch.setenv(variable, value)
@@ -61,7 +62,7 @@ def platform(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) 
     assert not [secret for secret in ("canary", server.KEY, server.KEY.replace("6", "7")) if secret in logged]
 
 
-def ended(name: str = "chat gpt-4o") -> Span:
+def ended_span(name: str = "chat gpt-4o") -> Span:
     span = TracerProvider(shutdown_on_exit=False).get_tracer("app").start_span(name)
     assert isinstance(span, Span)
     span.end()
@@ -69,15 +70,15 @@ def ended(name: str = "chat gpt-4o") -> Span:
 
 
 def export(to: AgentOpsSpanExporter, name: str = "chat gpt-4o") -> SpanExportResult:
-    return to.export([ended(name)])
+    return to.export([ended_span(name)])
 
 
-UNANSWERED = (
+NO_RESPONSE = (
     "Spans are queued for AgentOps (ReadTimeout): The collector accepts requests but does not respond in time. "
     "Spans are dropped after several requests without a response. If it is not overloaded, "
     "increase AGENTOPS_MAX_WAIT_TIME."
 )
 
 
-def names(platform: AgentOpsPlatform) -> list[str]:
+def span_names(platform: AgentOpsPlatform) -> list[str]:
     return [span.name for span in platform.spans]

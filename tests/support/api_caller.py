@@ -1,4 +1,4 @@
-"""LiteLLM's functions, called as an app calls them: synchronously or not, each to the end of what it gives."""
+"""Calls LiteLLM's functions synchronously or asynchronously, and reads their streams to the end."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from typing import Any, TypeAlias
 from support.apps import CALL_ID
 from support.servers.wire import WireProvider
 
-Given: TypeAlias = Any
-"""What LiteLLM gives: each function something else."""
+Result: TypeAlias = Any
+"""The result of any of LiteLLM's functions."""
 
-with warnings.catch_warnings():  # of LiteLLM's proxy, which it imports at the first stream of bytes
+with warnings.catch_warnings():  # from LiteLLM's proxy, which is imported at the first stream of bytes
     warnings.simplefilter("ignore")
     import_module("litellm.proxy.pass_through_endpoints.streaming_handler")
 
-ELSEWHERE: dict[str, tuple[str, str]] = {
+MODULES: dict[str, tuple[str, str]] = {
     "messages": ("litellm.anthropic_interface.messages", "create"),
     "generate_content": ("litellm.google_genai", "generate_content"),
     "generate_content_stream": ("litellm.google_genai", "generate_content_stream"),
 }
-"""Where LiteLLM has them that are not in its first module; no release has all."""
+"""Name → module and function of LiteLLM, if it is not in `litellm` itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiCaller:
-    """Calls LiteLLM in one of two styles; it reaches the test's provider."""
+    """Calls LiteLLM with the test's provider, synchronously or asynchronously."""
 
     wire: WireProvider
     asynchronous: bool
 
     def name(self, function: str) -> str:
-        """What LiteLLM calls the function in this style."""
+        """The function's name in this style."""
         return f"a{function}" if self.asynchronous else function
 
-    def call(self, function: str, **parameters: object) -> Given:
-        """What it gives: of a stream, its chunks."""
+    def call(self, function: str, **parameters: object) -> Result:
+        """The result of a function; the chunks if it is a stream."""
         if self.asynchronous:
 
-            async def play() -> Given:
+            async def play() -> Result:
                 result = await self.start(function, **parameters)
                 return await rest(result) if hasattr(type(result), "__anext__") else result
 
@@ -49,16 +49,16 @@ class ApiCaller:
         result = self.start(function, **parameters)
         if hasattr(type(result), "__next__"):
             return list(result)
-        # LiteLLM gives asynchronous streams from synchronous functions, where it translates.
+        # For translated APIs, LiteLLM's synchronous functions return asynchronous streams.
         return asyncio.run(rest(result)) if hasattr(type(result), "__anext__") else result
 
-    def start(self, function: str, **parameters: object) -> Given:
-        """What it gives, and no more; in the asynchronous style an awaitable of that."""
+    def start(self, function: str, **parameters: object) -> Result:
+        """The result of a function, or an awaitable of it; streams are not read."""
         connection = {"api_base": self.wire.url, "api_key": "sk-test", "litellm_call_id": CALL_ID}
-        module, name = ELSEWHERE.get(function, ("litellm", function))
+        module, name = MODULES.get(function, ("litellm", function))
         return getattr(import_module(module), self.name(name))(**{**connection, **parameters})
 
 
-async def rest(stream: Given) -> list[Given]:
-    """The chunks that remain."""
+async def rest(stream: Result) -> list[Result]:
+    """The remaining chunks."""
     return [chunk async for chunk in stream]

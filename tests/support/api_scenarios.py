@@ -1,4 +1,4 @@
-"""What apps do alike with the further APIs, and what their spans then say alike."""
+"""Actions and assertions that tests of several APIs share."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ import gc
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
-from support.api_caller import ApiCaller, Given, rest
+from support.api_caller import ApiCaller, Result, rest
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.wire import WireProvider
-from support.wire_formats import TEXT, stream_everything
+from support.wire_formats import TEXT, stream_everywhere
 
 
-def about_request(attributes: Attributes) -> Attributes:
-    """What is said of what was asked."""
+def request_attributes(attributes: Attributes) -> Attributes:
+    """The attributes of the request."""
     return {name: value for name, value in attributes.items() if ".request." in name or name == "gen_ai.output.type"}
 
 
 def names_with(attributes: Attributes, *parts: str) -> list[str]:
-    return [name for name in attributes if any(part in name for part in parts)]
+    return [name for name in attributes if any(read_part in name for read_part in parts)]
 
 
-def abandon(api: ApiCaller, function: str, *, after: int, **asked: object) -> None:
-    """Read so many chunks of a stream, and forget it."""
+def abandon(api: ApiCaller, function: str, *, after: int, **parameters: object) -> None:
+    """Read `after` chunks of a stream, and drop it."""
 
-    async def part() -> None:
-        stream = await api.start(function, **asked)
+    async def read_part() -> None:
+        stream = await api.start(function, **parameters)
         for _ in range(after):
             await anext(stream)
 
     if api.asynchronous:
-        asyncio.run(part())
+        asyncio.run(read_part())
     else:
-        stream = api.start(function, **asked)
+        stream = api.start(function, **parameters)
         for _ in range(after):
             next(stream)
         del stream
     gc.collect()
 
 
-async def cancel_reading(stream: Given) -> None:
+async def cancel_reading(stream: Result) -> None:
     """Cancel the task that waits for the rest of a stream."""
     waiting = asyncio.create_task(rest(stream))
     await asyncio.sleep(0.01)
@@ -49,16 +49,16 @@ async def cancel_reading(stream: Given) -> None:
     await asyncio.wait([waiting])
 
 
-def assert_first_token_is_a_later_event(
-    api: ApiCaller, wire: WireProvider, telemetry: Recorder, function: str, asked: dict[str, object]
+def assert_first_token_after_first_chunk(
+    api: ApiCaller, wire: WireProvider, telemetry: Recorder, function: str, parameters: dict[str, object]
 ) -> None:
-    """Of a stream whose events come 0.05 s apart, some of which come before the first that carries text."""
-    stream_everything(wire)
-    api.call(function, stream=True, **asked)  # LiteLLM imports much at its first event
+    """For a stream with 0.05 s between its events, some of which precede the first event with text."""
+    stream_everywhere(wire)
+    api.call(function, stream=True, **parameters)  # LiteLLM imports modules at its first event
     wire.reset()
     telemetry.forget()
-    stream_everything(wire, delay=0.05)
-    api.call(function, stream=True, **asked)
+    stream_everywhere(wire, delay=0.05)
+    api.call(function, stream=True, **parameters)
     attributes = telemetry.attributes()
     first_chunk, first_token = (
         attributes["gen_ai.response.time_to_first_chunk"],
@@ -66,11 +66,11 @@ def assert_first_token_is_a_later_event(
     )
     assert isinstance(first_chunk, float)
     assert isinstance(first_token, float)
-    assert first_chunk + 0.05 < first_token  # several times that, but for how busy the machine is
+    assert first_chunk + 0.05 < first_token  # usually more, depending on the load of the machine
 
 
-def assert_was_cut(telemetry: Recorder) -> ReadableSpan:
-    """The one span is of a stream that failed after its second piece."""
+def assert_stream_was_interrupted(telemetry: Recorder) -> ReadableSpan:
+    """The one span belongs to a stream that failed after its second piece."""
     (span,) = telemetry.spans()
     attributes = attributes_of(span)
     assert span.status.status_code is StatusCode.ERROR
@@ -80,8 +80,8 @@ def assert_was_cut(telemetry: Recorder) -> ReadableSpan:
     return span
 
 
-def assert_was_refused(telemetry: Recorder, error: type[Exception], category: str, status: int) -> ReadableSpan:
-    """The one span is of a call that ended with that exception, and quotes nobody."""
+def assert_provider_error(telemetry: Recorder, error: type[Exception], category: str, status: int) -> ReadableSpan:
+    """The one span belongs to a call with that exception, and no telemetry has the text of the response."""
     (span,) = telemetry.spans()
     attributes = attributes_of(span)
     assert attributes["error.type"] == error.__name__

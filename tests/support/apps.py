@@ -1,4 +1,4 @@
-"""The app under test, written once: a scenario is a coroutine that a sync and an async app can both play."""
+"""The application under test: a scenario is a coroutine that a synchronous and an asynchronous app can both run."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ INPUTS: dict[str, dict[str, object]] = {
     "text_completion": {"model": "text-completion-openai/gpt-3.5-turbo-instruct", "prompt": "Say hello."},
     "embedding": {"model": "openai/text-embedding-3-small", "input": ["one", "two"]},
 }
-"""What an operation is called with where the test does not say."""
+"""Operation → default parameters."""
 CALL_ID = "the-call"
 
 
 class App(ABC):
-    """Calls LiteLLM's functions in one of two styles; they reach the test's provider."""
+    """An application that calls LiteLLM's functions in one style, with the test's provider."""
 
     style: str
 
@@ -39,11 +39,11 @@ class App(ABC):
 
     @abstractmethod
     def run(self, scenario: Coroutine[object, object, Result]) -> Result:
-        """Play a scenario to its end."""
+        """Run a scenario to its end."""
 
     @abstractmethod
     async def invoke(self, function: str, *args: object, **parameters: object) -> object:
-        """Call LiteLLM's function of that name, or its asynchronous twin, with nothing but what is given."""
+        """Call LiteLLM's function of that name, or its asynchronous counterpart, with only these arguments."""
 
     @abstractmethod
     async def next(self, stream: litellm.CustomStreamWrapper) -> litellm.ModelResponseStream | None:
@@ -51,14 +51,14 @@ class App(ABC):
 
     @abstractmethod
     async def rest(self, stream: litellm.CustomStreamWrapper) -> list[litellm.ModelResponseStream]:
-        """The chunks that remain of a stream."""
+        """The remaining chunks of a stream."""
 
     def name(self, function: str) -> str:
-        """What LiteLLM calls the function in this style."""
+        """The function's name in this style."""
         return function
 
     async def call(self, operation: str = "completion", *args: object, **parameters: object) -> litellm.ModelResponse:
-        """Have the provider do an operation; what other operations than a chat give has the parts tests look at."""
+        """Call an operation. The type is that of a chat; other results have the attributes that tests use."""
         return cast("litellm.ModelResponse", await self._operate(operation, *args, **parameters))
 
     async def stream(self, operation: str = "completion", **parameters: object) -> litellm.CustomStreamWrapper:
@@ -69,11 +69,11 @@ class App(ABC):
         return await self.invoke(operation, *args, **{**inputs, **self.connection, **parameters})
 
     def ask(self, operation: str = "completion", *args: object, **parameters: object) -> litellm.ModelResponse:
-        """A whole app: one operation."""
+        """Run an app with one call."""
         return self.run(self.call(operation, *args, **parameters))
 
     def read(self, operation: str = "completion", **parameters: object) -> list[litellm.ModelResponseStream]:
-        """A whole app: one stream, read to its end."""
+        """Run an app that reads one stream to its end."""
 
         async def scenario() -> list[litellm.ModelResponseStream]:
             return await self.rest(await self.stream(operation, **parameters))
@@ -85,7 +85,7 @@ class SyncApp(App):
     style = "sync"
 
     def run(self, scenario: Coroutine[object, object, Result]) -> Result:
-        """A scenario of synchronous calls never waits, so one step takes it to its end."""
+        """A scenario of synchronous calls never waits, so one step runs it to its end."""
         try:
             scenario.send(None)
         except StopIteration as end:
@@ -129,11 +129,11 @@ class Caller(ABC):
 
     @abstractmethod
     def name(self, function: str) -> str:
-        """What LiteLLM calls the function in this style."""
+        """The function's name in this style."""
 
     @abstractmethod
     def call(self, module: object, function: str, *args: object, **parameters: object) -> object:
-        """Call it, and give its result."""
+        """Call the function and return its result."""
 
 
 class SyncCaller(Caller):

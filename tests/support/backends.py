@@ -1,4 +1,4 @@
-"""Real backends: what their pages in `docs` say to run, run, and an agent whose calls they are to show."""
+"""Real backends: the commands of their pages in `docs`, and an agent whose calls they receive."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from support.servers.wire import Reply, WireProvider, events
 
 Found = TypeVar("Found")
 
-PATIENCE = 120.0
-"""Seconds that a backend may take to start, or to take in what it was sent: the machine may be busy."""
+TIMEOUT = 120.0
+"""Seconds for a backend to start, or to process what it received."""
 
 USAGE = {
     "prompt_tokens": 40,
@@ -39,23 +39,23 @@ USAGE = {
 PRICE = (40 - 8) * 2.5e-6 + 8 * 1.25e-6 + 12 * 1e-5
 """US dollars, of gpt-4o."""
 CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
-ANSWERS: tuple[dict[str, object], ...] = (
+RESPONSES: tuple[dict[str, object], ...] = (
     {"content": "Let me look.", "reasoning_content": "The picture shows Rome.", "tool_calls": [CALL]},
     {"content": "It is sunny."},
 )
 
 
-def blocks(page: str) -> list[str]:
-    """What a page says to run."""
+def shell_blocks(page: str) -> list[str]:
+    """The shell commands on a page."""
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     return re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
 
 
 @contextmanager
-def agents_provider() -> Iterator[WireProvider]:
-    """What `agent_app.py` is answered."""
+def agent_provider() -> Iterator[WireProvider]:
+    """The provider with the responses for `agent_app.py`."""
     with WireProvider() as provider:
-        for answer in ANSWERS:
+        for answer in RESPONSES:
             reason = "tool_calls" if "tool_calls" in answer else "stop"
             choice = {"index": 0, "message": {"role": "assistant", **answer}, "finish_reason": reason}
             body = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "gpt-4o-2024-08-06"}
@@ -82,18 +82,18 @@ def _chunk(piece: str) -> dict[str, object]:
 
 
 def run_agent(block: str, ports: Mapping[str, int]) -> None:
-    """Run the agent as a page says, with the backend at other ports than the page's."""
-    with agents_provider() as provider:
+    """Run the agent with the command of a page, with other ports for the backend."""
+    with agent_provider() as provider:
         command = block.replace("python agent.py", f"{sys.executable} {SUPPORT / 'agent_app.py'} {provider.url}")
         assert command != block
         done = subprocess.run(
-            ["/bin/sh", "-ec", at_ports(command, ports)],
+            ["/bin/sh", "-ec", with_ports(command, ports)],
             env=environment(
                 PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}", OTEL_EXPORTER_OTLP_TIMEOUT="60"
             ),
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
         )
     assert done.returncode == 0, done.stderr
@@ -102,7 +102,7 @@ def run_agent(block: str, ports: Mapping[str, int]) -> None:
 
 @contextmanager
 def serving(block: str, directory: Path, ports: Mapping[str, int], health: str, **variables: str) -> Iterator[None]:
-    """A backend that is started as a page says, in a directory of its own, at other ports than the page's."""
+    """Run a backend with the command of a page, in its own directory and with other ports."""
     program = block.split(maxsplit=1)[0]
     executable = os.environ.get(program.upper()) or shutil.which(program)
     if executable is None:
@@ -110,7 +110,7 @@ def serving(block: str, directory: Path, ports: Mapping[str, int], health: str, 
     kept = {name: value for name, value in environment(**variables).items() if name != "PYTHONPATH"}
     with (directory / "log").open("w") as log:
         server = subprocess.Popen(
-            ["/bin/sh", "-ec", at_ports(block, ports)],
+            ["/bin/sh", "-ec", with_ports(block, ports)],
             cwd=directory,
             env={**kept, "PATH": f"{Path(executable).parent}:{os.environ['PATH']}", "HOME": str(directory)},
             stdout=log,
@@ -118,7 +118,7 @@ def serving(block: str, directory: Path, ports: Mapping[str, int], health: str, 
             start_new_session=True,
         )
     try:
-        until(lambda: server.poll() is not None or answers(at_ports(health, ports)), "start")
+        wait_until(lambda: server.poll() is not None or is_responding(with_ports(health, ports)), "start")
         assert server.poll() is None, (directory / "log").read_text()
         yield
     finally:
@@ -130,14 +130,14 @@ def serving(block: str, directory: Path, ports: Mapping[str, int], health: str, 
             server.wait()
 
 
-def at_ports(text: str, ports: Mapping[str, int]) -> str:
-    """The text, with other ports than the page's."""
+def with_ports(text: str, ports: Mapping[str, int]) -> str:
+    """The text with other ports in place of those of the page."""
     for page, real in ports.items():
         text = re.sub(rf"\b{page}\b", str(real), text)
     return text
 
 
-def answers(url: str) -> bool:
+def is_responding(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True
@@ -145,24 +145,24 @@ def answers(url: str) -> bool:
         return False
 
 
-def fetched(url: str, body: object = None) -> Any:  # noqa: ANN401 - JSON is anything
-    """What a backend's API says."""
+def fetch_json(url: str, body: object = None) -> Any:  # noqa: ANN401 - JSON is anything
+    """The JSON response of a backend's API."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"content-type": "application/json"})
 
-    def ask() -> list[Any]:
-        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=PATIENCE) as response:
+    def send() -> list[Any]:
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=TIMEOUT) as response:
             return [json.load(response)]
         return []  # a server that has just started may hang up
 
-    return until(ask, "answer")[0]
+    return wait_until(send, "respond")[0]
 
 
-def until(find: Callable[[], Found], what: str) -> Found:
-    """What is found, as soon as there is anything."""
-    end = time.monotonic() + PATIENCE
+def wait_until(find: Callable[[], Found], action: str) -> Found:
+    """The result of `find` as soon as it is true."""
+    end = time.monotonic() + TIMEOUT
     while not (found := find()):
-        assert time.monotonic() < end, f"it took too long to {what}"
+        assert time.monotonic() < end, f"it took too long to {action}"
         time.sleep(0.2)
     return found
 

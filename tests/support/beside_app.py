@@ -2,7 +2,7 @@
 
     python beside_app.py <theirs first|theirs>
 
-It prints what it was answered. `theirs first`: our `init()` comes after theirs; `theirs`: whoever starts it has ours.
+It prints the responses. `theirs first`: it calls our `init()` after theirs; `theirs`: the launcher has called ours.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 agentops: Any = importlib.import_module("agentops")
 tracer: Any = importlib.import_module("agentops.sdk.core").tracer
 
-# No setting of theirs says where metrics go: without this they would leave the machine.
+# Their settings have no endpoint for metrics, so without this metrics would leave the machine.
 tracer.initialize = partial(tracer.initialize, metrics_endpoint=f"{os.environ['AGENTOPS_API_ENDPOINT']}/v1/metrics")
 agentops.init()
 if sys.argv[1] == "theirs first":
@@ -29,22 +29,22 @@ import litellm
 
 URL = os.environ["PROVIDER"]
 MESSAGES: list[Any] = [{"role": "user", "content": "Say hello."}]
-COUNTED = {"stream": True, "stream_options": {"include_usage": True}}
+STREAM_WITH_USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 @agentops.operation  # type: ignore[untyped-decorator]  # theirs
-def ask(**options: Any) -> str:  # noqa: ANN401 - whatever LiteLLM takes
-    answer: Any = litellm.completion("openai/gpt-4o", MESSAGES, api_base=URL, api_key="sk-test", **options)
+def call_model(**options: Any) -> str:  # noqa: ANN401 - any parameters
+    response: Any = litellm.completion("openai/gpt-4o", MESSAGES, api_base=URL, api_key="sk-test", **options)
     if options:
-        return "".join(chunk.choices[0].delta.content or "" for chunk in answer if chunk.choices)
-    return str(answer.choices[0].message.content)
+        return "".join(chunk.choices[0].delta.content or "" for chunk in response if chunk.choices)
+    return str(response.choices[0].message.content)
 
 
 @agentops.agent
 class Assistant:
     @agentops.operation  # type: ignore[untyped-decorator]  # theirs
     def work(self) -> list[str]:
-        return [ask(), ask(**COUNTED)]
+        return [call_model(), call_model(**STREAM_WITH_USAGE)]
 
 
 @agentops.trace  # type: ignore[untyped-decorator]  # theirs

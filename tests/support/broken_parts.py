@@ -10,15 +10,15 @@ from support.servers.openai_provider import OpenAIProvider
 
 
 class Broken(Exception):  # noqa: N818 - a fault, whatever it is called
-    """What a bug of ours raises."""
+    """The exception of a fault in this package."""
 
 
-def breaks(*_args: object, **_kwargs: object) -> NoReturn:
+def raise_broken(*_args: object, **_kwargs: object) -> NoReturn:
     raise Broken("sk-canary")
 
 
 def call(provider: OpenAIProvider, *, stream: bool) -> str:
-    answer = litellm.completion(
+    response = litellm.completion(
         model="openai/gpt-4o",
         messages=[{"role": "user", "content": "hi"}],
         stream=stream,
@@ -27,5 +27,5 @@ def call(provider: OpenAIProvider, *, stream: bool) -> str:
         api_key="sk-x",
     )
     if stream:
-        return "".join(chunk.choices[0].delta.content or "" for chunk in answer if chunk.choices)
-    return str(answer.choices[0].message.content)
+        return "".join(chunk.choices[0].delta.content or "" for chunk in response if chunk.choices)
+    return str(response.choices[0].message.content)

@@ -45,18 +45,16 @@ def cache(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         made.cache.disk_cache.close()
 
 
-async def stored() -> None:
-    """Wait until what was given has been put into the cache, which asynchronous functions leave to tasks; and
-    empty what LiteLLM keeps in memory of a Redis.
-    """
+async def wait_for_cache_writes() -> None:
+    """Wait for the tasks in which LiteLLM writes asynchronous responses to the cache, and empty its in-memory copy."""
     deadline = time.perf_counter() + 5
-    while being_stored() and time.perf_counter() < deadline:  # noqa: ASYNC110 - LiteLLM's tasks set no event
+    while has_pending_cache_writes() and time.perf_counter() < deadline:  # noqa: ASYNC110 - LiteLLM's tasks set no event
         await asyncio.sleep(0.005)
     if hasattr(caching_handler, "in_memory_cache_obj"):  # older releases keep nothing
         caching_handler.in_memory_cache_obj.flush_cache()
 
 
-def being_stored() -> bool:
+def has_pending_cache_writes() -> bool:
     try:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
     except RuntimeError:  # a synchronous app has none
@@ -67,7 +65,7 @@ def being_stored() -> bool:
 def read_twice(app: App, operation: str, **parameters: object) -> list[litellm.ModelResponseStream]:
     async def scenario() -> list[litellm.ModelResponseStream]:
         await app.rest(await app.stream(operation, **parameters))
-        await stored()
+        await wait_for_cache_writes()
         return await app.rest(await app.stream(operation, **parameters))
 
     return app.run(scenario())

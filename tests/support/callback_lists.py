@@ -17,8 +17,8 @@ LISTS = (
 )
 
 
-async def called_and_logged(app: App, **parameters: object) -> None:
-    """A chat, and time for LiteLLM's worker, which is a task of the loop."""
+async def call_and_wait_for_logging(app: App, **parameters: object) -> None:
+    """Call a chat, and wait for LiteLLM's logging worker, which is a task of the loop."""
     try:
         await app.call(**parameters)  # type: ignore[arg-type]  # none is the operation
     finally:

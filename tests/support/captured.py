@@ -1,4 +1,4 @@
-"""Content that was captured: what is said, on spans and in events."""
+"""Captured message content on spans and in events."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ CONTENT = {
 }
 
 Capture = Callable[..., Recorder]
-"""What makes LiteLLM tell what is said: given the mode, and other variables."""
+"""A function that enables content capture with a mode and other variables."""
 
 
-def telling(recorder: Recorder, mode: str, **environment: str) -> Telemetry:
-    """The telemetry of somebody who wants content there, in all vocabularies."""
+def capturing_telemetry(recorder: Recorder, mode: str, **environment: str) -> Telemetry:
+    """Telemetry with content capture, in all vocabularies."""
     settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode, **environment})
     return Telemetry(list(VOCABULARIES.values()), settings=settings, **recorder.providers)
 
 
-def said(recorder: Recorder) -> dict[str, Any]:
-    """The content on the one span."""
+def captured_content(recorder: Recorder) -> dict[str, Any]:
+    """The captured content on the one span."""
     attributes = recorder.attributes()
     return {name: json.loads(str(attributes[name])) for name in CONTENT if name in attributes}
 
 
-def details(recorder: Recorder) -> list[dict[str, Any]]:
+def event_attributes(recorder: Recorder) -> list[dict[str, Any]]:
     """The attributes of the events, each of which belongs to the one span."""
     records = [log.log_record for log in recorder.logs()]
     assert {(record.event_name, record.severity_number) for record in records} <= {
@@ -46,18 +46,18 @@ def details(recorder: Recorder) -> list[dict[str, Any]]:
     }
     span = recorder.span().context
     assert {(record.trace_id, record.span_id) for record in records} <= {(span.trace_id, span.span_id)}
-    return [plain(dict(record.attributes or {})) for record in records]
+    return [with_lists(dict(record.attributes or {})) for record in records]
 
 
-def plain(attributes: object) -> Any:  # noqa: ANN401 - JSON is anything
-    """Lists for the tuples that the SDK makes of them."""
+def with_lists(attributes: object) -> Any:  # noqa: ANN401 - JSON is anything
+    """The value with lists in place of the SDK's tuples."""
     return json.loads(json.dumps(attributes))
 
 
-def answers(*parts: dict[str, Any], finish_reason: str | None = "stop") -> list[dict[str, Any]]:
-    """What the one choice says."""
-    ended = {} if finish_reason is None else {"finish_reason": finish_reason}
-    return [{"role": "assistant", "parts": list(parts), **ended}]
+def assistant_messages(*parts: dict[str, Any], finish_reason: str | None = "stop") -> list[dict[str, Any]]:
+    """The output messages of one choice."""
+    finish = {} if finish_reason is None else {"finish_reason": finish_reason}
+    return [{"role": "assistant", "parts": list(parts), **finish}]
 
 
 _MESSAGES = "gen_ai.output.messages"
@@ -69,30 +69,31 @@ def _definitions(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return definitions
 
 
-PARTS: Mapping[str, Draft202012Validator] = {
+PART_VALIDATORS: Mapping[str, Draft202012Validator] = {
     definition["properties"]["type"]["const"]: Draft202012Validator(
         {**definition, "$defs": _definitions(SCHEMAS[_MESSAGES])}
     )
     for name, definition in _definitions(SCHEMAS[_MESSAGES]).items()
     if name.endswith("Part") and "const" in definition["properties"]["type"]
 }
-"""The type of a message's part → what the conventions say of it. (Their schemas of messages allow parts of any other
-type, and with that anything for a part.)"""
+"""Type of a message part → its schema. The conventions' schemas of messages accept parts of any other type, and so any
+value, as a part.
+"""
 
 
-def faults(attributes: Mapping[str, Any]) -> Iterator[str]:
-    """What the conventions would not have so, of the parts there are, in structure."""
+def schema_errors(attributes: Mapping[str, Any]) -> Iterator[str]:
+    """Violations of the schemas in the parts of structured messages."""
     for name in MESSAGES & attributes.keys():
         for part in (part for message in attributes[name] for part in message["parts"]):
-            omitted = part["type"] == "blob" and "content" not in part  # of which only the kind and the size are told
-            if part["type"] in PARTS and not omitted:
-                yield from (f"{name}: {error.message}" for error in PARTS[part["type"]].iter_errors(part))
+            omitted = part["type"] == "blob" and "content" not in part  # only its type and size are recorded
+            if part["type"] in PART_VALIDATORS and not omitted:
+                yield from (f"{name}: {error.message}" for error in PART_VALIDATORS[part["type"]].iter_errors(part))
 
 
-def told(recorder: Recorder) -> Iterator[dict[str, Any]]:
-    """The messages that each span and each event has, in structure."""
+def captured_messages(recorder: Recorder) -> Iterator[dict[str, Any]]:
+    """The structured messages of each span and event."""
     for span in recorder.spans():
         known = dict(span.attributes or {})
         yield {name: json.loads(str(known[name])) for name in MESSAGES & known.keys()}
     for log in recorder.logs():
-        yield plain({name: each for name, each in (log.log_record.attributes or {}).items() if name in MESSAGES})
+        yield with_lists({name: each for name, each in (log.log_record.attributes or {}).items() if name in MESSAGES})

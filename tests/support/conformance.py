@@ -1,7 +1,7 @@
-"""Everything that the tests make us emit, held against the conventions.
+"""Checks of all telemetry that the tests emit against OpenTelemetry's semantic conventions.
 
-Recorders and OTLP receivers put aside what they get; when a test is over all of it is looked through, and the test
-fails where there is a finding. What the conventions leave to us is in tables here, with reasons.
+Recorders and OTLP receivers add what they receive to `EMITTED`. At the end of each test everything is checked, and the
+test fails if there are findings. Tables in this module have our decisions where the conventions leave a choice.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from support.conventions import (
     TYPES,
     Metric,
 )
-from support.seen_operations import names_outside_the_catalogue
 from support.servers import agentops_reader
+from support.traced_operations import names_outside_the_catalogue
 
 Attributes = Mapping[str, object]
 
@@ -41,7 +41,7 @@ class Span:
     status: str
     """`UNSET`, `OK` or `ERROR`."""
     message: str = ""
-    """Of the status."""
+    """The description of the status."""
     attributes: Attributes
     events: Sequence[tuple[str, Attributes]] = ()
 
@@ -64,23 +64,23 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldToAgentOps:
-    """What its vocabulary says of a call, whichever the test has chosen."""
+class AgentOpsSpan:
+    """A span with the attributes of the `agentops` vocabulary, whichever vocabularies the test has chosen."""
 
     name: str
     failure: str | None
-    """Why it failed; `None` where it did not."""
+    """The status message if the call failed."""
     trace_id: int
     span_id: int
     response_id: str | None
     attributes: Attributes
 
 
-# --- what the conventions leave to us ---------------------------------------------------------------------
+# --- decisions that the conventions leave open ------------------------------------------------------------
 
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.")
-# Those of a vocabulary of others, which is held against its own list of names; and of what tests themselves write.
-OTHERS_NAMESPACES = (
+# Namespaces of OpenInference, whose names have their own test, and of attributes that tests set.
+FOREIGN_NAMESPACES = (
     "openinference.",
     "input.",
     "output.",
@@ -94,71 +94,72 @@ OTHERS_NAMESPACES = (
 REFERENCES = frozenset(
     f"gen_ai.{name}_ref" for name in ("input.messages", "output.messages", "system_instructions", "tool.definitions")
 )
-"""What OpenTelemetry's own hook `upload` adds: where content is."""
+"""References to uploaded content, which OpenTelemetry's hook `upload` adds."""
 OUR_NAMES = frozenset({"session.id", "user.id", "metadata"}) | REFERENCES
-"""Of the conventions for other things than generative AI, of OpenInference, and of others' hooks."""
-# Names under `gen_ai.` that are of an open proposal: open-telemetry/semantic-conventions-genai, issue 287.
+"""Names of other conventions, of OpenInference and of hooks."""
+# Names of an open proposal: open-telemetry/semantic-conventions-genai, issue 287.
 PROPOSED = {
     "gen_ai.usage.cost.amount": "double",
     "gen_ai.usage.cost.currency": "string",
     "gen_ai.usage.cost.source": "string",
 }
 PROPOSED_METRICS = {"gen_ai.client.operation.cost"}
-# Names that AgentOps reads, and OpenTelemetry had once or never: only on spans of the `agentops` vocabulary.
+# Names that AgentOps reads and OpenTelemetry does not have: only on spans with the `agentops` vocabulary.
 AGENTOPS = {
     agentops_reader.SYSTEM: "string",
     **dict.fromkeys(agentops_reader.TOKENS, "int"),
     **dict.fromkeys(agentops_reader.COSTS, "double"),
 }
-# The dimensions of metrics that are not the conventions'. None may have as many values as there are calls or users.
+# Our own dimensions of metrics, with reasons. The number of their values must not grow with calls or users.
 OUR_DIMENSIONS = {
-    "llm.cache.hit": "an answer from LiteLLM's cache takes no time of the provider's",
+    "llm.cache.hit": "a response from LiteLLM's cache takes no time at the provider",
 }
 KEYWORD = r"[A-Za-z0-9_.-]{1,64}"
-RENAMED = (
+RENAMED_PROVIDERS = (
     *("azure", "bedrock", "codestral", "cohere_", "gemini", "mistral", "moonshot", "vertex", "watsonx", "xai"),
     *("text-completion-", "anthropic_"),
 )
-"""How the names begin that LiteLLM has for providers that the conventions know."""
-OTHER_REASONS = frozenset({"MALFORMED_FUNCTION_CALL", "pause_turn"})
-"""What providers say for which the conventions have no word."""
-FUNCTIONS_OF_TESTS = frozenset({"<lambda>", "promise", "returning", "tried"})
-"""They are in the place of LiteLLM's, and ask no provider."""
-LOGGED = frozenset({"pass_through_endpoint"})
-"""What LiteLLM says it was, in its log, where no function of its own was called."""
-IN_CATALOGUE = frozenset(name for row in OPERATIONS for name in (*row.names, *row.functions))
-"""With functions that are written in Rust."""
+"""Prefixes of LiteLLM's names for providers that have another name in the conventions."""
+NONSTANDARD_FINISH_REASONS = frozenset({"MALFORMED_FUNCTION_CALL", "pause_turn"})
+"""Finish reasons of providers that the conventions do not define."""
+TEST_FUNCTIONS = frozenset({"<lambda>", "promise", "returning", "traced_function"})
+"""Functions that tests trace in place of LiteLLM's; they call no provider."""
+LOGGED_CALL_TYPES = frozenset({"pass_through_endpoint"})
+"""Call types in LiteLLM's log that are not the name of a function."""
+CATALOGUE_NAMES = frozenset(name for row in OPERATIONS for name in (*row.names, *row.functions))
+"""Names of operations and functions, including functions written in Rust."""
 
 
 def is_known_operation(name: str) -> bool:
     """Whether it is an operation of the catalogue, or the name of another function of LiteLLM."""
-    return name in LOGGED or name in IN_CATALOGUE or name in names_outside_the_catalogue()
+    return name in LOGGED_CALL_TYPES or name in CATALOGUE_NAMES or name in names_outside_the_catalogue()
 
 
-# Attribute → whether a value that is not well-known is one we have told of.
+# Attribute → whether a value that the conventions do not define is a documented one.
 CUSTOM_VALUES: Mapping[str, Callable[[str], bool]] = {
-    # What the conventions have no operation for is told by LiteLLM's name of it: docs/operations.md lists them.
-    "gen_ai.operation.name": lambda name: name in FUNCTIONS_OF_TESTS or is_known_operation(name),
-    # Providers that the conventions do not know keep LiteLLM's name, or the app's, for one of its own.
-    "gen_ai.provider.name": lambda name: re.fullmatch(KEYWORD, name) is not None and not name.startswith(RENAMED),
-    # Likewise, what else a provider says why it stopped.
-    "gen_ai.response.finish_reasons": lambda reason: reason in OTHER_REASONS,
-}
-WAITING_FOR_FACTS: Mapping[str, Callable[[Attributes], bool]] = {
-    # LiteLLM fails before it knows of which provider a model is, or it knows no such provider.
-    "gen_ai.provider.name": lambda known: (
-        ("error.type" in known and "llm.provider" not in known)
-        or known.get("gen_ai.operation.name") in FUNCTIONS_OF_TESTS
+    # Operations outside the conventions have LiteLLM's name: docs/operations.md lists them.
+    "gen_ai.operation.name": lambda name: name in TEST_FUNCTIONS or is_known_operation(name),
+    # Providers outside the conventions keep LiteLLM's name, or the application's for its own providers.
+    "gen_ai.provider.name": lambda name: (
+        re.fullmatch(KEYWORD, name) is not None and not name.startswith(RENAMED_PROVIDERS)
     ),
-    # The conventions require it of every call of Bedrock's; few are made with a guardrail.
+    "gen_ai.response.finish_reasons": lambda reason: reason in NONSTANDARD_FINISH_REASONS,
+}
+MAY_BE_MISSING: Mapping[str, Callable[[Attributes], bool]] = {
+    # LiteLLM fails before it knows the provider of a model.
+    "gen_ai.provider.name": lambda attributes: (
+        ("error.type" in attributes and "llm.provider" not in attributes)
+        or attributes.get("gen_ai.operation.name") in TEST_FUNCTIONS
+    ),
+    # The conventions require it for every call to Bedrock, but few calls have a guardrail.
     "aws.bedrock.guardrail.id": lambda _: True,
 }
-"""Required attribute → whether it cannot be known, of a call of which all this is."""
+"""Required attribute → whether it may be missing beside these attributes."""
 
 
 Condition = Callable[["Span"], bool]
-# Attribute → whether the condition holds under which the conventions require it. `None`: it is a matter of the app's
-# request, which a span does not tell; whole-span comparisons do.
+# Attribute → the condition under which the conventions require it. `None`: it depends on parameters of the request, so
+# tests that compare whole spans cover it.
 CONDITIONS: Mapping[str, Condition | None] = {
     "error.type": lambda span: span.status == "ERROR",
     "gen_ai.conversation.id": None,
@@ -179,28 +180,28 @@ CONDITIONS: Mapping[str, Condition | None] = {
     "openai.response.service_tier": None,
     "server.port": lambda span: "server.address" in span.attributes,
 }
-# Attribute → whether its value is one that the conventions want told.
-WORTH_TELLING: Mapping[str, Callable[[object], bool]] = {
+# Attribute → whether the conventions want the value to be recorded.
+WORTH_RECORDING: Mapping[str, Callable[[object], bool]] = {
     "gen_ai.request.choice.count": lambda count: count != 1,
     "gen_ai.request.stream": lambda stream: stream is True,
     "openai.request.service_tier": lambda tier: tier != "auto",
     "server.address": lambda address: not re.search(r"[/?@\s]", str(address)),
 }
-PARTS = {
+PART_OF = {
     "gen_ai.usage.cache_read.input_tokens": "gen_ai.usage.input_tokens",
     "gen_ai.usage.cache_write.input_tokens": "gen_ai.usage.input_tokens",
     "gen_ai.usage.reasoning.output_tokens": "gen_ai.usage.output_tokens",
 }
-"""A count → the count that it is a part of."""
+"""Count → the count that includes it."""
 
 
 # --- the rules --------------------------------------------------------------------------------------------
 
 
-def of_span(span: Span) -> Iterator[str]:
-    """What is wrong with it."""
-    yield from of_attributes(span.attributes, content=str)
-    yield from _of_operation(span)
+def check_span(span: Span) -> Iterator[str]:
+    """Deviations from the conventions."""
+    yield from check_attributes(span.attributes, content=str)
+    yield from _check_operation(span)
     if agentops_reader.KIND in span.attributes:
         yield from agentops_reader.findings(span.attributes, status=span.status, message=span.message)
     elif span.status == "OK":
@@ -210,32 +211,32 @@ def of_span(span: Span) -> Iterator[str]:
     for name, attributes in span.events:
         if name not in EVENTS and not name.startswith(OUR_NAMESPACES):
             yield f"has an event {name}, which is neither the conventions' nor ours"
-        for finding in of_attributes(attributes, content=str):
+        for finding in check_attributes(attributes, content=str):
             yield f"has an event {name} that {finding}"
 
 
-def _of_operation(span: Span) -> Iterator[str]:
+def _check_operation(span: Span) -> Iterator[str]:
     operation = span.attributes.get("gen_ai.operation.name")
-    if operation in FUNCTIONS_OF_TESTS:
+    if operation in TEST_FUNCTIONS:
         return
     if operation is None:
         if span.kind != "INTERNAL":
-            yield f"is of no operation, but {span.kind}"
+            yield f"has no operation, but the kind {span.kind}"
         return
     name = next((name for name, each in SPANS.items() if operation in each.operations), None)
     kind = "client" if name is None else SPANS[name].kind
     pattern = "{gen_ai.operation.name} {gen_ai.request.model}" if name is None else SPANS[name].name
     if span.kind != kind.upper():
         yield f"is {span.kind}, and not {kind.upper()}"
-    called = re.sub(r"\{([\w.]+)\}", lambda found: str(span.attributes.get(found[1], "")), pattern).strip()
-    if span.name != called:
-        yield f"is to be called {called!r}"
+    expected_name = re.sub(r"\{([\w.]+)\}", lambda found: str(span.attributes.get(found[1], "")), pattern).strip()
+    if span.name != expected_name:
+        yield f"must have the name {expected_name!r}"
     if name is not None:
-        yield from _of_levels(span, name)
+        yield from _check_required_attributes(span, name)
 
 
-def _of_levels(span: Span, name: str) -> Iterator[str]:
-    """Whether what is required is there."""
+def _check_required_attributes(span: Span, name: str) -> Iterator[str]:
+    """Findings for missing attributes that the conventions require."""
     levels = dict(SPANS[name].attributes)
     refinement = REFINEMENTS.get(str(span.attributes.get("gen_ai.provider.name")))
     if refinement is not None and refinement.of == name:
@@ -244,8 +245,8 @@ def _of_levels(span: Span, name: str) -> Iterator[str]:
         if attribute in span.attributes:
             continue
         if level == "required":
-            excused = WAITING_FOR_FACTS.get(attribute)
-            if excused is None or not excused(span.attributes):
+            may_be_missing = MAY_BE_MISSING.get(attribute)
+            if may_be_missing is None or not may_be_missing(span.attributes):
                 yield f"lacks {attribute}, which is required"
         elif level.startswith("conditionally_required"):
             condition = CONDITIONS[attribute]
@@ -253,33 +254,33 @@ def _of_levels(span: Span, name: str) -> Iterator[str]:
                 yield f"lacks {attribute}, which is {level}"
 
 
-def of_attributes(attributes: Attributes, *, content: type) -> Iterator[str]:
-    """What is wrong with names and values. Content is a JSON text, or is structured, as `content` says."""
+def check_attributes(attributes: Attributes, *, content: type) -> Iterator[str]:
+    """Findings for names and values. The type of content is `str` for JSON, or `object` for structured values."""
     for name, value in attributes.items():
         kind = _type_of(name)
         if agentops_reader.KIND in attributes and agentops_reader.is_agentops(name):
-            if kind_of(value) != AGENTOPS.get(name, "string"):
-                yield f"has {name} of the type {kind_of(value)}"
+            if attribute_type(value) != AGENTOPS.get(name, "string"):
+                yield f"has {name} of the type {attribute_type(value)}"
         elif name in DEPRECATED:
             yield f"has {name}, which is deprecated: it is {DEPRECATED[name]} now"
         elif kind is None:
             yield f"has {name}, which is neither the conventions' nor in a namespace of ours"
         elif kind == "any":
-            yield from _of_content(name, value, content)
-        elif not _is(kind, value):
+            yield from _check_content(name, value, content)
+        elif not _has_type(kind, value):
             yield f"has {name} of {value!r}, which is not of the type {kind or 'of any attribute'}"
         else:
-            yield from _of_value(name, value)
-    for part, whole in PARTS.items():
+            yield from _check_value(name, value)
+    for part, whole in PART_OF.items():
         if part in attributes and whole in attributes and _exceeds(attributes[part], attributes[whole]):
             yield f"has more {part} than {whole}"
 
 
-def _of_value(name: str, value: object) -> Iterator[str]:
+def _check_value(name: str, value: object) -> Iterator[str]:
     if value in {"", ()}:
-        yield f"has {name}, which says nothing"
-    if name in WORTH_TELLING and not WORTH_TELLING[name](value):
-        yield f"has {name} of {value!r}, which is not to be told"
+        yield f"has {name}, which is empty"
+    if name in WORTH_RECORDING and not WORTH_RECORDING[name](value):
+        yield f"has {name} of {value!r}, which must not be recorded"
     if name in MEMBERS:
         for each in value if isinstance(value, tuple) else (value,):
             if each not in MEMBERS[name] and not _is_documented(name, str(each)):
@@ -293,7 +294,7 @@ def _is_documented(name: str, value: str) -> bool:
     return documented is not None and documented(value)
 
 
-def _of_content(name: str, value: object, content: type) -> Iterator[str]:
+def _check_content(name: str, value: object, content: type) -> Iterator[str]:
     if content is str:
         try:
             value = json.loads(value) if isinstance(value, str) else value
@@ -303,8 +304,8 @@ def _of_content(name: str, value: object, content: type) -> Iterator[str]:
         if isinstance(value, tuple):
             yield f"has {name} as an array, and not as JSON"
             return
-    for error in _validator(name).iter_errors(_listed(value)):
-        yield f"has {name} that is not to its schema, at {error.json_path}"  # not what it is: that is content
+    for error in _validator(name).iter_errors(_with_lists(value)):
+        yield f"has {name} that is not to its schema, at {error.json_path}"  # without the value, which is content
 
 
 @cache
@@ -312,45 +313,45 @@ def _validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(SCHEMAS.get(name, True))
 
 
-def _listed(value: object) -> object:
-    """The SDK has tuples, JSON has lists."""
+def _with_lists(value: object) -> object:
+    """The value with lists in place of the SDK's tuples, as in JSON."""
     if isinstance(value, Mapping):
-        return {name: _listed(each) for name, each in value.items()}
-    return [_listed(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: _with_lists(each) for name, each in value.items()}
+    return [_with_lists(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _type_of(name: str) -> str | None:
-    """The conventions' type; of names of ours, the empty text; of others, `None`."""
-    known = TYPES.get(name) or PROPOSED.get(name)
-    if known is not None:
-        return known
+    """The type in the conventions; an empty string for our own names, and `None` for other names."""
+    attributes = TYPES.get(name) or PROPOSED.get(name)
+    if attributes is not None:
+        return attributes
     if name.startswith("gen_ai.prompt.variable."):
         return "string"
-    return "" if name.startswith((*OUR_NAMESPACES, *OTHERS_NAMESPACES)) or name in OUR_NAMES else None
+    return "" if name.startswith((*OUR_NAMESPACES, *FOREIGN_NAMESPACES)) or name in OUR_NAMES else None
 
 
-def _is(kind: str, value: object) -> bool:
-    return kind_of(value) == kind if kind else kind_of(value) is not None
+def _has_type(kind: str, value: object) -> bool:
+    return attribute_type(value) == kind if kind else attribute_type(value) is not None
 
 
-KINDS: Mapping[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
+ATTRIBUTE_TYPES: Mapping[type, str] = {str: "string", int: "int", float: "double", bool: "boolean"}
 
 
-def kind_of(value: object) -> str | None:
-    """The conventions' name for the type of an attribute's value, where it has one."""
+def attribute_type(value: object) -> str | None:
+    """The name of the value's type in the conventions, or `None`."""
     if isinstance(value, tuple):
-        kinds = {KINDS.get(type(each)) for each in value} or {"string"}
+        kinds = {ATTRIBUTE_TYPES.get(type(each)) for each in value} or {"string"}
         return f"{kinds.pop()}[]" if len(kinds) == 1 and None not in kinds else None
-    return KINDS.get(type(value))
+    return ATTRIBUTE_TYPES.get(type(value))
 
 
 def _exceeds(part: object, whole: object) -> bool:
     return isinstance(part, int) and isinstance(whole, int) and part > whole
 
 
-def of_point(point: Point) -> Iterator[str]:
-    """What is wrong with it."""
-    yield from of_attributes(point.attributes, content=str)
+def check_point(point: Point) -> Iterator[str]:
+    """Deviations from the conventions."""
+    yield from check_attributes(point.attributes, content=str)
     metric = METRICS.get(point.name) or LATEST_METRICS.get(point.name)
     if metric is None:
         if point.name not in PROPOSED_METRICS and not point.name.startswith(OUR_NAMESPACES):
@@ -358,10 +359,10 @@ def of_point(point: Point) -> Iterator[str]:
         if not point.unit:
             yield "has no unit"
     else:
-        yield from _of_metric(point, metric)
+        yield from _check_metric(point, metric)
 
 
-def _of_metric(point: Point, metric: Metric) -> Iterator[str]:
+def _check_metric(point: Point, metric: Metric) -> Iterator[str]:
     instrument = {"histogram": "histogram", "counter": "sum"}[metric.instrument]
     if point.kind != instrument:
         yield f"is a {point.kind}, and not a {instrument}"
@@ -371,19 +372,19 @@ def _of_metric(point: Point, metric: Metric) -> Iterator[str]:
         yield "has other buckets"
     for name in point.attributes:
         if name not in metric.attributes and name not in OUR_DIMENSIONS:
-            yield f"has {name}, which is no dimension of it"
+            yield f"has {name}, which is no dimension of the metric"
     for name, level in metric.attributes.items():
-        excused = WAITING_FOR_FACTS.get(name)
-        required = level == "required" or name == "gen_ai.provider.name"  # as all that is measured involves one
-        if required and name not in point.attributes and not (excused and excused(point.attributes)):
+        may_be_missing = MAY_BE_MISSING.get(name)
+        required = level == "required" or name == "gen_ai.provider.name"  # every measured operation has a provider
+        if required and name not in point.attributes and not (may_be_missing and may_be_missing(point.attributes)):
             yield f"lacks {name}, which is required"
     if "server.address" in point.attributes and "server.port" not in point.attributes:
         yield "lacks server.port, which is required with the address"
 
 
-def of_log(log: Log) -> Iterator[str]:
-    """What is wrong with it."""
-    yield from of_attributes(log.attributes, content=object)
+def check_log(log: Log) -> Iterator[str]:
+    """Deviations from the conventions."""
+    yield from check_attributes(log.attributes, content=object)
     event = EVENTS.get(log.name)
     if event is None:
         if not log.name.startswith(OUR_NAMESPACES):
@@ -399,75 +400,75 @@ def of_log(log: Log) -> Iterator[str]:
             yield f"lacks {name}, which is required"
 
 
-def of_told(told: ToldToAgentOps) -> Iterator[str]:
-    """What is wrong with it."""
-    status = "OK" if told.failure is None else "ERROR"
-    yield from agentops_reader.findings(told.attributes, status=status, message=told.failure or "")
-    yield from agentops_reader.of_no_call(told.attributes)
+def check_agentops_span(span: AgentOpsSpan) -> Iterator[str]:
+    """Deviations from the conventions."""
+    status = "OK" if span.failure is None else "ERROR"
+    yield from agentops_reader.findings(span.attributes, status=status, message=span.failure or "")
+    yield from agentops_reader.findings_outside_calls(span.attributes)
 
 
-# --- all that is emitted ----------------------------------------------------------------------------------
+# --- emitted telemetry ------------------------------------------------------------------------------------
 
 
-Item = Span | Point | Log | ToldToAgentOps
+Item = Span | Point | Log | AgentOpsSpan
 
 
 class Emitted:
-    """What was emitted since the last test, wherever it went."""
+    """Telemetry that was emitted since the last test, and its findings."""
 
     def __init__(self) -> None:
         self._items: list[Item] = []
         self._findings: dict[str, None] = {}
         self._types: dict[str, str] = {}
         self._counted: dict[tuple[int, str], int] = {}
-        """Responses whose tokens AgentOps was told, by which span. Hypothesis makes ids come again."""
+        """(trace, response) → the span with its tokens."""
         self.collecting: list[Callable[[], object]] = []
-        """What there is to be asked for the metrics that nobody has collected."""
+        """Functions that collect metrics which the test has not collected."""
 
     def add(self, items: Iterable[Item]) -> None:
         self._items.extend(items)
 
-    def look(self) -> None:
-        """At what there is now, which then need not be kept."""
+    def check(self) -> None:
+        """Check the items that were added since the last check."""
         items, self._items = self._items, []
         for item in items:
             for finding in self._of(item):
                 self._findings[f"{type(item).__name__} {item.name!r} {finding}"] = None
 
     def take(self) -> list[str]:
-        """The findings since the last time; a test that does not take them fails."""
-        asked, self.collecting = self.collecting, []
-        for collect in asked:
+        """Return the new findings. A test fails if findings are left at its end."""
+        functions, self.collecting = self.collecting, []
+        for collect in functions:
             collect()
-        self.look()
+        self.check()
         findings, self._findings = list(self._findings), {}
         return findings
 
     def _of(self, item: Item) -> Iterator[str]:
         match item:
             case Span():
-                yield from of_span(item)
+                yield from check_span(item)
             case Point():
-                yield from of_point(item)
+                yield from check_point(item)
             case Log():
-                yield from of_log(item)
-            case ToldToAgentOps():
-                yield from of_told(item)
+                yield from check_log(item)
+            case AgentOpsSpan():
+                yield from check_agentops_span(item)
                 yield from self._of_count(item)
-        for name, value in item.attributes.items():  # of ours too: whoever writes one, it has one type
-            kind = kind_of(value)
+        for name, value in item.attributes.items():  # each attribute must have one type everywhere
+            kind = attribute_type(value)
             if kind is not None and self._types.setdefault(name, kind) != kind:
                 yield f"has {name} as {kind}, which is {self._types[name]} elsewhere"
 
-    def _of_count(self, told: ToldToAgentOps) -> Iterator[str]:
-        """Whether another call of the trace tells the tokens of the same response: AgentOps adds them up."""
-        if told.response_id is None or not any(
-            told.attributes.get(name) for name in AGENTOPS.keys() - {"gen_ai.system"}
+    def _of_count(self, span: AgentOpsSpan) -> Iterator[str]:
+        """A finding if two spans of a trace have the tokens of one response: AgentOps would count them twice."""
+        if span.response_id is None or not any(
+            span.attributes.get(name) for name in AGENTOPS.keys() - {"gen_ai.system"}
         ):
             return
-        response = told.trace_id, told.response_id
-        if self._counted.setdefault(response, told.span_id) != told.span_id:
-            yield "tells tokens that another call tells"
+        response = span.trace_id, span.response_id
+        if self._counted.setdefault(response, span.span_id) != span.span_id:
+            yield "has tokens that another span of the trace has"
 
 
 EMITTED = Emitted()

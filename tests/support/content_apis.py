@@ -1,4 +1,4 @@
-"""APIs whose content is captured."""
+"""APIs whose content is captured: conversations, and expected content attributes."""
 
 from __future__ import annotations
 
@@ -16,71 +16,71 @@ PNG = "iVBORw0KGgo="
 SCHEMA: Body = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
-DECLARED: Body = {"type": "function", "name": "weather", "description": "Tells it.", "parameters": SCHEMA}
+TOOL_DEFINITION: Body = {"type": "function", "name": "weather", "description": "Tells it.", "parameters": SCHEMA}
 
 
-WEATHER: Body = {"type": "tool_call", "id": "call_1", "name": "weather", "arguments": {"city": "Rome"}}
-"""The tool, and a call of it, as the conventions have them."""
+TOOL_CALL: Body = {"type": "tool_call", "id": "call_1", "name": "weather", "arguments": {"city": "Rome"}}
+"""The definition of a tool and a call of it, in the format of the conventions."""
 
 
-def words(text: str) -> Body:
+def text_part(text: str) -> Body:
     return {"type": "text", "content": text}
 
 
-def thought(text: str) -> Body:
+def reasoning_part(text: str) -> Body:
     return {"type": "reasoning", "content": text}
 
 
-def result(call: str, what: object) -> Body:
+def tool_response(call: str, what: object) -> Body:
     return {"type": "tool_call_response", "id": call, "response": what}
 
 
-def says(role: str, *parts: Body, **more: str) -> Body:
+def recorded_message(role: str, *parts: Body, **more: str) -> Body:
     return {"role": role, "parts": list(parts), **more}
 
 
 PICTURE: Body = {"type": "blob", "modality": "image", "mime_type": "image/png", "size": len(PNG)}
 
 
-ANSWERED = (thought("So."), words("Rome."), WEATHER)
-"""What each of them answers."""
+OUTPUT_PARTS = (reasoning_part("So."), text_part("Rome."), TOOL_CALL)
+"""The output of each API."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """An API: a conversation in its words, the provider's answer, and what is told of both."""
+    """An API: a conversation in its format, the response, and expected content."""
 
     function: str
     streaming: str = ""
-    """The function that streams, where it has a name of its own."""
+    """The streaming function, if it has another name."""
     path: str
-    asked: dict[str, Any]
-    told: Sequence[Body]
-    """The conversation that was asked with."""
-    answer: Body
+    parameters: dict[str, Any]
+    input_messages: Sequence[Body]
+    """The expected input messages."""
+    response: Body
     stream: Sequence[bytes]
-    reason: str
+    finish_reason: str
     cut_after: int
-    """Events after which the stream is cut, and then …"""
-    arrived: Sequence[Body]
+    """The number of events after which the stream is interrupted, and …"""
+    parts_before_cut: Sequence[Body]
     asynchronous_only: bool = False
 
     def stream_with(self, api: ApiCaller) -> None:
-        """Ask, and read the stream."""
-        api.call(self.streaming or self.function, **self.asked, **({} if self.streaming else {"stream": True}))
+        """Call the API with streaming, and read the stream."""
+        api.call(self.streaming or self.function, **self.parameters, **({} if self.streaming else {"stream": True}))
 
-    def tells(self, *answered: Body, **more: str) -> dict[str, Any]:
-        """What is said of all: each was asked with the same instructions and tools."""
+    def expected_attributes(self, *output_parts: Body, **more: str) -> dict[str, Any]:
+        """The expected attributes; all APIs have the same instructions and tools."""
         return {
-            "gen_ai.system_instructions": [words("Be brief.")],
-            "gen_ai.input.messages": list(self.told),
-            "gen_ai.tool.definitions": [DECLARED],
-            "gen_ai.output.messages": [says("assistant", *answered, **more)],
+            "gen_ai.system_instructions": [text_part("Be brief.")],
+            "gen_ai.input.messages": list(self.input_messages),
+            "gen_ai.tool.definitions": [TOOL_DEFINITION],
+            "gen_ai.output.messages": [recorded_message("assistant", *output_parts, **more)],
         }
 
 
 def _blocks(*blocks: tuple[Body, Sequence[Body]]) -> list[Body]:
-    """A message's blocks as its stream tells them: how each begins, and its deltas."""
+    """The stream events of a message's blocks, from the start of each and its deltas."""
     return [
         event
         for index, (begun, deltas) in enumerate(blocks)
@@ -92,17 +92,17 @@ def _blocks(*blocks: tuple[Body, Sequence[Body]]) -> list[Body]:
     ]
 
 
-CLAUDES_PICTURE: Body = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
+CLAUDE_PICTURE: Body = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
 
 
-USED: Body = {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Rome"}}
+TOOL_USE: Body = {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Rome"}}
 
 
 CLAUDE = Api(
     function="messages",
     path=PATHS["messages"],
     asynchronous_only=True,
-    asked={
+    parameters={
         "model": "anthropic/claude-sonnet-4-6",
         "max_tokens": 64,
         "system": [{"type": "text", "text": "Be brief."}],
@@ -111,36 +111,40 @@ CLAUDE = Api(
                 "role": "user",
                 "content": [
                     {"type": "text", "text": "Where is this?"},
-                    CLAUDES_PICTURE,
+                    CLAUDE_PICTURE,
                     {"type": "document", "source": {"type": "url", "url": "https://example.com/map.pdf"}},
                 ],
             },
-            {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}, USED]},
+            {"role": "assistant", "content": [{"type": "thinking", "thinking": "Hm.", "signature": "s"}, TOOL_USE]},
             {
                 "role": "user",
                 "content": [
                     {
                         "type": "tool_result",
                         "tool_use_id": "call_1",
-                        "content": [CLAUDES_PICTURE],
+                        "content": [CLAUDE_PICTURE],
                     }
                 ],
             },
         ],
         "tools": [{"name": "weather", "description": "Tells it.", "input_schema": SCHEMA}],
     },
-    told=[
-        says(
+    input_messages=[
+        recorded_message(
             "user",
-            words("Where is this?"),
+            text_part("Where is this?"),
             PICTURE,
             {"type": "uri", "modality": "document", "uri": "https://example.com/map.pdf"},
         ),
-        says("assistant", thought("Hm."), WEATHER),
-        says("tool", result("call_1", [PICTURE])),
+        recorded_message("assistant", reasoning_part("Hm."), TOOL_CALL),
+        recorded_message("tool", tool_response("call_1", [PICTURE])),
     ],
-    answer=message(
-        content=[{"type": "thinking", "thinking": "So.", "signature": "s"}, {"type": "text", "text": "Rome."}, USED],
+    response=message(
+        content=[
+            {"type": "thinking", "thinking": "So.", "signature": "s"},
+            {"type": "text", "text": "Rome."},
+            TOOL_USE,
+        ],
         stop_reason="tool_use",
     ),
     stream=events(
@@ -155,7 +159,7 @@ CLAUDE = Api(
                 [{"type": "text_delta", "text": "Ro"}, {"type": "text_delta", "text": "me."}],
             ),
             (
-                {**USED, "input": {}},
+                {**TOOL_USE, "input": {}},
                 [
                     {"type": "input_json_delta", "partial_json": '{"city": '},
                     {"type": "input_json_delta", "partial_json": '"Rome"}'},
@@ -166,9 +170,9 @@ CLAUDE = Api(
         {"type": "message_stop"},
         names=True,
     ),
-    reason="tool_call",
+    finish_reason="tool_call",
     cut_after=11,
-    arrived=[*ANSWERED[:2], {**WEATHER, "arguments": '{"city": '}],
+    parts_before_cut=[*OUTPUT_PARTS[:2], {**TOOL_CALL, "arguments": '{"city": '}],
 )
 
 
@@ -208,7 +212,7 @@ _OPENAI_EVENTS: list[Body] = [
 OPENAI = Api(
     function="responses",
     path=PATHS["responses"],
-    asked={
+    parameters={
         "model": "openai/gpt-4o",
         "instructions": "Be brief.",
         "input": [
@@ -223,34 +227,34 @@ OPENAI = Api(
             {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city": "Rome"}'},
             {"type": "function_call_output", "call_id": "call_1", "output": "sunny"},
         ],
-        "tools": [DECLARED],
+        "tools": [TOOL_DEFINITION],
     },
-    told=[
-        says(
+    input_messages=[
+        recorded_message(
             "user",
-            words("Where is this?"),
+            text_part("Where is this?"),
             PICTURE,
             {"type": "file", "modality": "document", "file_id": "file-1"},
         ),
-        says("assistant", WEATHER),
-        says("tool", result("call_1", "sunny")),
+        recorded_message("assistant", TOOL_CALL),
+        recorded_message("tool", tool_response("call_1", "sunny")),
     ],
-    answer=RESPONSE,
+    response=RESPONSE,
     stream=events(*({**event, "sequence_number": n} for n, event in enumerate(_OPENAI_EVENTS)), names=True),
-    reason="tool_call",
+    finish_reason="tool_call",
     cut_after=6,
-    arrived=[*ANSWERED[:2], {**WEATHER, "arguments": '{"city": '}],
+    parts_before_cut=[*OUTPUT_PARTS[:2], {**TOOL_CALL, "arguments": '{"city": '}],
 )
 
 
-GOOGLES_CALL: Body = {"functionCall": {"id": "call_1", "name": "weather", "args": {"city": "Rome"}}}
+GOOGLE_TOOL_CALL: Body = {"functionCall": {"id": "call_1", "name": "weather", "args": {"city": "Rome"}}}
 
 
 GOOGLE = Api(
     function="generate_content",
     streaming="generate_content_stream",
     path=PATHS["content"],
-    asked={
+    parameters={
         "model": "gemini/gemini-2.5-flash",
         "contents": [
             {
@@ -261,7 +265,7 @@ GOOGLE = Api(
                     {"file_data": {"mime_type": "application/pdf", "file_uri": "https://example.com/map.pdf"}},
                 ],
             },
-            {"role": "model", "parts": [{"text": "Hm.", "thought": True}, GOOGLES_CALL]},
+            {"role": "model", "parts": [{"text": "Hm.", "thought": True}, GOOGLE_TOOL_CALL]},
             {
                 "role": "user",
                 "parts": [{"functionResponse": {"id": "call_1", "name": "weather", "response": {"sky": "sunny"}}}],
@@ -272,10 +276,10 @@ GOOGLE = Api(
             {"functionDeclarations": [{"name": "weather", "description": "Tells it.", "parameters": SCHEMA}]},
         ],
     },
-    told=[
-        says(
+    input_messages=[
+        recorded_message(
             "user",
-            words("Where is this?"),
+            text_part("Where is this?"),
             PICTURE,
             {
                 "type": "uri",
@@ -284,18 +288,18 @@ GOOGLE = Api(
                 "uri": "https://example.com/map.pdf",
             },
         ),
-        says("assistant", thought("Hm."), WEATHER),
-        says("tool", result("call_1", {"sky": "sunny"})),
+        recorded_message("assistant", reasoning_part("Hm."), TOOL_CALL),
+        recorded_message("tool", tool_response("call_1", {"sky": "sunny"})),
     ],
-    answer=content({"text": "So.", "thought": True}, {"text": "Rome."}, GOOGLES_CALL),
+    response=content({"text": "So.", "thought": True}, {"text": "Rome."}, GOOGLE_TOOL_CALL),
     stream=events(
         content({"text": "So.", "thought": True}, reason=None, usage=None),
         content({"text": "Ro"}, reason=None, usage=None),
-        content({"text": "me."}, GOOGLES_CALL),
+        content({"text": "me."}, GOOGLE_TOOL_CALL),
     ),
-    reason="stop",
+    finish_reason="stop",
     cut_after=2,
-    arrived=[thought("So."), words("Ro")],
+    parts_before_cut=[reasoning_part("So."), text_part("Ro")],
 )
 
 

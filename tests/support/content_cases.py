@@ -7,11 +7,11 @@ import json
 from typing import Any
 
 from support import releases
-from support.captured import answers
-from support.images import images
-from support.moderation import judged, verdict
+from support.captured import assistant_messages
+from support.images import image_reply
+from support.moderation import moderation_reply, moderation_result
 from support.recorder import Recorder
-from support.retrieval_cases import DOCUMENTS, FOUND, QUERY, RANKED
+from support.retrieval_cases import DOCUMENTS, QUERY, RERANK_RESPONSE, SEARCH_RESPONSE
 from support.servers.wire import Reply
 
 PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(300)).decode()
@@ -34,11 +34,11 @@ NAMES = (
 AS_TEXT = frozenset({"gen_ai.retrieval.query.text", "llm.request.inputs"})
 
 
-def asks(*parts: dict[str, Any]) -> list[dict[str, Any]]:
+def user_messages(*parts: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"role": "user", "parts": list(parts)}]
 
 
-def text(content: str) -> dict[str, Any]:
+def text_part(content: str) -> dict[str, Any]:
     return {"type": "text", "content": content}
 
 
@@ -52,21 +52,21 @@ def content(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-def blob(size: int | None = None, *, modality: str = "image", **others: str) -> dict[str, Any]:
+def blob_part(size: int | None = None, *, modality: str = "image", **others: str) -> dict[str, Any]:
     return {"type": "blob", "modality": modality, **others, **({"size": size} if size else {})}
 
 
-JUDGED = verdict(judged("violence"), judged())
+MODERATION_REPLY = moderation_reply(moderation_result("violence"), moderation_result())
 
 
-PAGES = {
+OCR_RESPONSE = {
     "pages": [{"index": 0, "markdown": "# One"}, {"index": 1, "markdown": "Two"}],
     "model": "mistral-ocr-latest",
     "usage_info": {"pages_processed": 2},
 }
 
 
-EMBEDDED = Reply(
+EMBEDDING_REPLY = Reply(
     body={
         "object": "list",
         "model": "text-embedding-3-small",
@@ -76,34 +76,34 @@ EMBEDDED = Reply(
 )
 
 
-# Case → function, parameters, the end of the path it asks and what it gets there, and what is told of it.
+# Case → function, parameters, end of the path and reply, and expected content attributes.
 CASES: dict[str, tuple[str, dict[str, Any], str, Reply, dict[str, Any]]] = {
     "embedded texts": (
         "embedding",
         {"model": "openai/text-embedding-3-small", "input": ["one", "two sk-0123456789abcdefghij"]},
         "/embeddings",
-        EMBEDDED,
+        EMBEDDING_REPLY,
         {"llm.request.inputs": ("one", "two [key]")},
     ),
     "an embedded text": (
         "embedding",
         {"model": "openai/text-embedding-3-small", "input": "one"},
         "/embeddings",
-        EMBEDDED,
+        EMBEDDING_REPLY,
         {"llm.request.inputs": ("one",)},
     ),
     "embedded tokens": (
         "embedding",
         {"model": "openai/text-embedding-3-small", "input": [1, 2, 3]},
         "/embeddings",
-        EMBEDDED,
+        EMBEDDING_REPLY,
         {},
     ),
     "embedded images": (
         "embedding",
         {"model": "openai/text-embedding-3-small", "input": [SCAN, PICTURE.replace("A", "+", 1)]},
         "/embeddings",
-        EMBEDDED,
+        EMBEDDING_REPLY,
         {
             "llm.request.inputs": (
                 f"data:image/png;base64,… [{len(PICTURE)} characters left out]",
@@ -115,8 +115,8 @@ CASES: dict[str, tuple[str, dict[str, Any], str, Reply, dict[str, Any]]] = {
         "moderation",
         {"model": "openai/omni-moderation-latest", "input": ["I will.", "I won't."]},
         "/moderations",
-        JUDGED,
-        {"gen_ai.input.messages": asks(text("I will.")) + asks(text("I won't."))},
+        MODERATION_REPLY,
+        {"gen_ai.input.messages": user_messages(text_part("I will.")) + user_messages(text_part("I won't."))},
     ),
     "a moderated picture": (
         "moderation",
@@ -125,15 +125,18 @@ CASES: dict[str, tuple[str, dict[str, Any], str, Reply, dict[str, Any]]] = {
             "input": [{"type": "text", "text": "I will."}, {"type": "image_url", "image_url": {"url": SCAN}}],
         },
         "/moderations",
-        JUDGED,
-        {"gen_ai.input.messages": asks(text("I will."), blob(len(PICTURE), mime_type="image/png"))},
+        MODERATION_REPLY,
+        {"gen_ai.input.messages": user_messages(text_part("I will."), blob_part(len(PICTURE), mime_type="image/png"))},
     ),
     "speech": (
         "speech",
         {"model": "openai/tts-1", "input": "Say it.", "voice": "alloy", "instructions": "Loudly."},
         "/audio/speech",
         Reply(body=b"ID3", headers={"content-type": "audio/mpeg"}),
-        {"gen_ai.system_instructions": [text("Loudly.")], "gen_ai.input.messages": asks(text("Say it."))},
+        {
+            "gen_ai.system_instructions": [text_part("Loudly.")],
+            "gen_ai.input.messages": user_messages(text_part("Say it.")),
+        },
     ),
     "a transcription": (
         "transcription",
@@ -141,20 +144,20 @@ CASES: dict[str, tuple[str, dict[str, Any], str, Reply, dict[str, Any]]] = {
         "/audio/transcriptions",
         Reply(body={"text": "A cat."}),
         {
-            "gen_ai.input.messages": asks(blob(modality="audio"), text("About cats.")),
-            "gen_ai.output.messages": answers(text("A cat."), finish_reason=None),
+            "gen_ai.input.messages": user_messages(blob_part(modality="audio"), text_part("About cats.")),
+            "gen_ai.output.messages": assistant_messages(text_part("A cat."), finish_reason=None),
         },
     ),
     "images": (
         "image_generation",
         {"model": "openai/gpt-image-1", "prompt": "A cat.", "n": 2},
         "/images/generations",
-        images({"b64_json": PICTURE, "revised_prompt": "A grey cat."}, {"url": "https://example.com/cat.png"}),
+        image_reply({"b64_json": PICTURE, "revised_prompt": "A grey cat."}, {"url": "https://example.com/cat.png"}),
         {
-            "gen_ai.input.messages": asks(text("A cat.")),
+            "gen_ai.input.messages": user_messages(text_part("A cat.")),
             "gen_ai.output.messages": [
-                *answers(text("A grey cat."), blob(len(PICTURE)), finish_reason=None),
-                *answers(
+                *assistant_messages(text_part("A grey cat."), blob_part(len(PICTURE)), finish_reason=None),
+                *assistant_messages(
                     {"type": "uri", "modality": "image", "uri": "https://example.com/cat.png"}, finish_reason=None
                 ),
             ],
@@ -164,10 +167,10 @@ CASES: dict[str, tuple[str, dict[str, Any], str, Reply, dict[str, Any]]] = {
         "image_edit",
         {"model": "openai/gpt-image-1", "prompt": "No cat.", "image": [b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n"]},
         "/images/edits",
-        images({"url": "https://example.com/cat.png"}),
+        image_reply({"url": "https://example.com/cat.png"}),
         {
-            "gen_ai.input.messages": asks(text("No cat."), blob(), blob()),
-            "gen_ai.output.messages": answers(
+            "gen_ai.input.messages": user_messages(text_part("No cat."), blob_part(), blob_part()),
+            "gen_ai.output.messages": assistant_messages(
                 {"type": "uri", "modality": "image", "uri": "https://example.com/cat.png"}, finish_reason=None
             ),
         },
@@ -176,7 +179,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str, Reply, dict[str, Any]]] = {
         "rerank",
         {"model": "cohere/rerank-english-v3.0", "query": QUERY, "documents": [*DOCUMENTS, {"text": "Bern."}, {"a": 1}]},
         "/rerank",
-        Reply(body={**RANKED, "results": [*RANKED["results"], {"index": 3, "relevance_score": 0.1}]}),
+        Reply(body={**RERANK_RESPONSE, "results": [*RERANK_RESPONSE["results"], {"index": 3, "relevance_score": 0.1}]}),
         {
             "gen_ai.retrieval.query.text": QUERY,
             "llm.request.documents": [
@@ -214,7 +217,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str, Reply, dict[str, Any]]] = {
         "vector_stores.search",
         {"vector_store_id": "vs_1", "query": QUERY, "custom_llm_provider": "openai"},
         "/vs_1/search",
-        Reply(body=FOUND),
+        Reply(body=SEARCH_RESPONSE),
         {
             "gen_ai.retrieval.query.text": QUERY,
             "gen_ai.retrieval.documents": [{"id": "f", "score": 0.9, "content": "t"}],
@@ -227,10 +230,12 @@ CASES: dict[str, tuple[str, dict[str, Any], str, Reply, dict[str, Any]]] = {
             "document": {"type": "document_url", "document_url": "https://example.com/a.pdf"},
         },
         "/ocr",
-        Reply(body=PAGES),
+        Reply(body=OCR_RESPONSE),
         {
-            "gen_ai.input.messages": asks({"type": "uri", "modality": "document", "uri": "https://example.com/a.pdf"}),
-            "gen_ai.output.messages": answers(text("# One"), text("Two"), finish_reason=None),
+            "gen_ai.input.messages": user_messages(
+                {"type": "uri", "modality": "document", "uri": "https://example.com/a.pdf"}
+            ),
+            "gen_ai.output.messages": assistant_messages(text_part("# One"), text_part("Two"), finish_reason=None),
         },
     ),
     "a video": (
@@ -238,6 +243,6 @@ CASES: dict[str, tuple[str, dict[str, Any], str, Reply, dict[str, Any]]] = {
         {"model": "openai/sora-2", "prompt": "A cat.", "input_reference": b"\x89PNG\r\n\x1a\n"},
         "/videos",
         Reply(body={"id": "video_1", "object": "video", "status": "queued", "created_at": 1, "model": "sora-2"}),
-        {"gen_ai.input.messages": asks(text("A cat."), blob())},
+        {"gen_ai.input.messages": user_messages(text_part("A cat."), blob_part())},
     ),
 }

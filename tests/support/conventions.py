@@ -1,4 +1,4 @@
-"""OpenTelemetry's conventions as data: what tests hold names, types, levels, units and buckets against."""
+"""OpenTelemetry's semantic conventions as tables of names, types, requirement levels, units and buckets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 Levels = Mapping[str, str]
-"""Attribute → how it is required: `required`, `conditionally_required: If available.`, `recommended`, `opt_in`."""
+"""Attribute → requirement level: `required`, `conditionally_required: If available.`, `recommended`, `opt_in`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class Metric:
     instrument: str
     unit: str
     buckets: Sequence[float]
-    """None where the conventions leave them open."""
+    """Empty if the conventions do not define them."""
     attributes: Levels
 
 
@@ -28,12 +28,12 @@ class SpanType:
     operations: Sequence[str]
     attributes: Levels
     sampling_relevant: Sequence[str]
-    """Attributes that are to be there from the start, if they are at all."""
+    """Attributes that must be set at the start of the span, if they are set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement:
-    """What is different in spans of one type, where they are of one provider."""
+    """Differences of one type of span for one provider."""
 
     of: str
     attributes: Levels
@@ -44,7 +44,7 @@ class Event:
     severity: str | None
     attributes: Levels = field(default_factory=dict)
     attributes_of: str | None = None
-    """The type of span that has the same."""
+    """The type of span with the same attributes."""
 
 
 _DATA = Path(__file__).with_name("data")
@@ -53,20 +53,20 @@ _FACTS = json.loads(_DATA.joinpath("semantic_conventions.json").read_text("utf-8
 TYPES: Mapping[str, str] = {
     name: kind for group in ("released", "added") for kind, names in _FACTS[group].items() for name in names
 }
-"""Attribute → its type, in the conventions' own terms."""
+"""Attribute → type in the conventions."""
 DEPRECATED: Mapping[str, str] = _FACTS["deprecated"]
-"""Attribute → the one that is to be used instead."""
+"""Deprecated attribute → replacement."""
 MEMBERS: Mapping[str, frozenset[str]] = {name: frozenset(members) for name, members in _FACTS["enums"].items()}
 """Attribute → its well-known values."""
 SPANS: Mapping[str, SpanType] = {name: SpanType(**facts) for name, facts in _FACTS["spans"].items()}
 REFINEMENTS: Mapping[str, Refinement] = {name: Refinement(**facts) for name, facts in _FACTS["refinements"].items()}
 """By `gen_ai.provider.name`."""
 METRICS: Mapping[str, Metric] = {name: Metric(**facts) for name, facts in _FACTS["metrics"].items()}
-"""Those of the release."""
+"""Metrics of the released conventions."""
 LATEST_METRICS: Mapping[str, Metric] = {name: Metric(**facts) for name, facts in _FACTS["latest_metrics"].items()}
-"""Those that are to take their place."""
+"""Metrics that will replace them."""
 EVENTS: Mapping[str, Event] = {name: Event(**facts) for name, facts in _FACTS["events"].items()}
 SCHEMAS: Mapping[str, Mapping[str, object]] = {
     name: json.loads(_DATA.joinpath("schemas", file).read_text("utf-8")) for name, file in _FACTS["schemas"].items()
 }
-"""Attribute of content → the JSON schema of its value."""
+"""Content attribute → JSON schema."""

@@ -15,7 +15,7 @@ from support.servers.wire import Reply, WireProvider
 
 
 def conversation(length: int) -> Iterator[dict[str, Any]]:
-    """An agent's, in which every message of the model's calls two tools."""
+    """A conversation of an agent, in which every message of the model calls two tools."""
     yield {"role": "system", "content": "Be brief."}
     for number in range(length // 4):
         calls = [
@@ -42,19 +42,19 @@ NAMES = {
 }
 
 
-def is_the_conventions(name: str) -> bool:
-    """Whether a name is theirs: between its numbers, it is one of theirs, or theirs one after the other."""
-    return all(_is_theirs(piece) for piece in re.split(r"\.\d+\.", name))
+def is_openinference_name(name: str) -> bool:
+    """Whether each segment between the numbers of a name is a name of OpenInference, or a sequence of them."""
+    return all(_is_in_conventions(piece) for piece in re.split(r"\.\d+\.", name))
 
 
-def _is_theirs(piece: str) -> bool:
+def _is_in_conventions(piece: str) -> bool:
     return piece in NAMES or any(
-        piece.startswith(f"{name}.") and _is_theirs(piece.removeprefix(f"{name}.")) for name in NAMES
+        piece.startswith(f"{name}.") and _is_in_conventions(piece.removeprefix(f"{name}.")) for name in NAMES
     )
 
 
 def indices(attributes: dict[str, object], prefix: str) -> list[int]:
-    """The numbers that messages have, in the order of their attributes."""
+    """The numbers of messages, in the order of their attributes."""
     found = (re.match(rf"{prefix}\.(\d+)\.", name) for name in attributes)
     return list(dict.fromkeys(int(each[1]) for each in found if each))
 

@@ -1,4 +1,4 @@
-"""Environments, and the destinations that follow."""
+"""Environment variables, and the resulting destinations."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CONSOLE, OTLP, AGENTOPS, NONE = "agentops_console", "otlp", "agentops", "none"
 ENDPOINT = "http://localhost:4318"
 
 
-# What the user has set → where traces, metrics and logs go.
+# Variables of the user → exporters of traces, metrics and logs.
 DESTINATIONS: list[tuple[dict[str, str], tuple[str, str, str]]] = [
     ({}, (CONSOLE, NONE, NONE)),
     ({"TRACES_EXPORTER": ""}, (CONSOLE, NONE, NONE)),
@@ -31,7 +31,7 @@ DESTINATIONS: list[tuple[dict[str, str], tuple[str, str, str]]] = [
 ]
 
 
-# The same with a key for AgentOps.
+# Variables beside a key for AgentOps → exporters of traces, metrics and logs.
 WITH_KEY: list[tuple[dict[str, str], tuple[str, str, str]]] = [
     ({}, (AGENTOPS, NONE, NONE)),
     ({"TRACES_EXPORTER": "none"}, ("none", NONE, NONE)),

@@ -12,12 +12,14 @@ import pytest
 
 from agentops_otel_litellm.sdk.distro import AgentOpsDistro
 
-BESIDE = ("agentops-otel-litellm", "opentelemetry-distro")
+BOTH_DISTROS = ("agentops-otel-litellm", "opentelemetry-distro")
 
 
 NOTICES = {
-    BESIDE: "Configuration of configurator not loaded, agentops already loaded\n",
-    BESIDE[::-1]: ("Configuration of configurator not loaded because agentops is set by OTEL_PYTHON_CONFIGURATOR\n"),
+    BOTH_DISTROS: "Configuration of configurator not loaded, agentops already loaded\n",
+    BOTH_DISTROS[::-1]: (
+        "Configuration of configurator not loaded because agentops is set by OTEL_PYTHON_CONFIGURATOR\n"
+    ),
 }
 
 
@@ -33,8 +35,8 @@ def only_these(order: tuple[str, ...], folder: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a distro sets goes with the test."""
+def isolated_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Restores the environment and the distro's instance at the end of the test."""
     monkeypatch.setattr(AgentOpsDistro, "_instance", None)
     with patch.dict(os.environ):
         yield

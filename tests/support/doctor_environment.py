@@ -12,7 +12,7 @@ from support.logged_warnings import LoggedWarnings
 
 @pytest.fixture(autouse=True)
 def environment_of_an_app(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> Iterator[None]:
-    """What the settings log of unusable values is the report's."""
+    """Accepts warnings about invalid values, since the report has them too."""
     monkeypatch.setattr(parsing, "warned", set())
     yield
     assert all("Invalid value for " in line for line in logged.take())

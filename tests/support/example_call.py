@@ -251,7 +251,7 @@ CALL = Call(
         project_id="project",
         project_alias="project's",
     ),
-    # usage that nobody counted
+    # estimated usage
     estimate=Estimate(input=35, output=36),
     answered_by_another=True,
     # cost

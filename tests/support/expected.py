@@ -1,4 +1,4 @@
-"""What spans must say, told from what the provider knows: nothing here is taken from the code under test."""
+"""Expected attributes of spans, made from requests and responses of the provider, never with the code under test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.servers import LoopbackServer
 from support.servers.openai_provider import Exchange
 from support.servers.wire import WireProvider
 
-FIGURES = frozenset(
+TIMING_ATTRIBUTES = frozenset(
     {
         "gen_ai.response.time_to_first_chunk",
         "llm.response.time_to_first_token",
@@ -27,11 +27,11 @@ FIGURES = frozenset(
         "llm.response.chunk_gap_p99",
     }
 )
-"""Measured, so never twice the same."""
+"""Measured values, which differ in each run."""
 
 
 PROVIDER_NAMES = {"gemini": "gcp.gemini", "mistral": "mistral_ai"}
-"""LiteLLM's → the conventions', where they differ."""
+"""LiteLLM's name of a provider → the conventions' name, if they differ."""
 
 
 PRICES = ("agentops.cost.total", "gen_ai.usage.cost.amount", "llm.usage.cost")
@@ -40,29 +40,31 @@ LOCALLY_PRICED: Attributes = {
     "gen_ai.usage.cost.source": "local",
     "agentops.cost.source": "litellm",
 }
-"""What is said of every price that is LiteLLM's."""
+"""Attributes of every cost from LiteLLM."""
 
 
 def without_prices(attributes: Attributes, price: float) -> Attributes:
-    """Each price is that, but for the last digit."""
+    """Assert the cost, up to the last digit, and return the other attributes."""
     assert [attributes[name] for name in PRICES] == pytest.approx([price] * 3)
     return {name: value for name, value in attributes.items() if name not in PRICES}
 
 
-def without_figures(attributes: Attributes) -> Attributes:
-    return {name: value for name, value in attributes.items() if name not in FIGURES}
+def without_timings(attributes: Attributes) -> Attributes:
+    return {name: value for name, value in attributes.items() if name not in TIMING_ATTRIBUTES}
 
 
-def identity(operation: str, function: str, model: str, provider: LoopbackServer, *, of: str = "openai") -> Attributes:
-    """Whom a call of LiteLLM's `function` asked for `model`, in full; `of` is LiteLLM's provider."""
+def identity(
+    operation: str, function: str, model: str, provider: LoopbackServer, *, litellm_provider: str = "openai"
+) -> Attributes:
+    """Attributes of the operation and the target of a call to OpenAI's API."""
     return {
         "gen_ai.operation.name": operation,
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": model.partition("/")[2],
         "llm.request.model": model,
         "llm.vendor": "litellm",
-        "llm.provider": of,
-        "litellm.provider": of,
+        "llm.provider": litellm_provider,
+        "litellm.provider": litellm_provider,
         "litellm.call_id": CALL_ID,
         "litellm.call_type": function,
         "server.address": provider.address,
@@ -70,12 +72,12 @@ def identity(operation: str, function: str, model: str, provider: LoopbackServer
     }
 
 
-def identified(id_: str, **others: object) -> Attributes:
-    """What is said of an answer with that id."""
-    told: Attributes = {
+def response_id_attributes(id_: str, **others: object) -> Attributes:
+    """Attributes of a response or job with that id."""
+    facts: Attributes = {
         f"llm.{'job' if name == 'status' else 'response'}.{name}": each for name, each in others.items()
     }
-    return {"gen_ai.response.id": id_, "llm.response.id": id_, **told}
+    return {"gen_ai.response.id": id_, "llm.response.id": id_, **facts}
 
 
 MODELS = frozenset({"gen_ai.response.model", "llm.response.model"})
@@ -99,8 +101,8 @@ EMBEDDING_REQUEST: Attributes = {
 STREAMED: Attributes = {"gen_ai.request.stream": True, "llm.request.stream": True, "llm.response.is_streaming": True}
 
 
-def answer(exchange: Exchange, *, finish: str = "stop") -> Attributes:
-    """One choice saying `Hello, world!`."""
+def response_attributes(exchange: Exchange, *, finish: str = "stop") -> Attributes:
+    """Attributes of a response with one choice, `Hello, world!`."""
     model = f"{exchange.body['model']}-2024-08-06"
     return {
         "gen_ai.response.id": exchange.response_id,
@@ -114,14 +116,18 @@ def answer(exchange: Exchange, *, finish: str = "stop") -> Attributes:
     }
 
 
-def streamed_answer(exchange: Exchange) -> Attributes:
-    """The same, as the chunks of a stream say it."""
-    said = answer(exchange)
-    return said if releases.STREAMS_NAME_THEIR_MODEL else {name: said[name] for name in said if name not in MODELS}
+def streamed_response_attributes(exchange: Exchange) -> Attributes:
+    """Attributes of a streamed response with the same content."""
+    attributes = response_attributes(exchange)
+    return (
+        attributes
+        if releases.STREAMS_NAME_THEIR_MODEL
+        else {name: attributes[name] for name in attributes if name not in MODELS}
+    )
 
 
 def tokens(exchange: Exchange) -> Attributes:
-    """What the provider counted for a text that it wrote."""
+    """Attributes of the provider's usage."""
     usage = exchange.usage
     assert usage is not None
     read, written = usage["prompt_tokens_details"], usage["completion_tokens_details"]
@@ -140,21 +146,19 @@ def tokens(exchange: Exchange) -> Attributes:
     }
 
 
-def price(amount: float, *models: str, **tokens: int) -> Attributes:
-    """LiteLLM's own figure; and, of the first of the `models` that is in its price map, what each kind of `tokens` is
-    at those prices: `input` and `output` and what they include.
-    """
-    told: Attributes = {
+def cost_attributes(amount: float, *models: str, **tokens: int) -> Attributes:
+    """Attributes of a cost from LiteLLM. With `models`, also its parts, at prices of the first one in the price map."""
+    attributes: Attributes = {
         "gen_ai.usage.cost.amount": amount,
         "llm.usage.cost": amount,
         "agentops.cost.total": amount,
         **LOCALLY_PRICED,
     }
-    return told | parts(*models, **tokens) if models else told
+    return attributes | cost_parts(*models, **tokens) if models else attributes
 
 
-def parts(*models: str, **tokens: int) -> Attributes:
-    """Nothing, where this release of LiteLLM has no price of any of them."""
+def cost_parts(*models: str, **tokens: int) -> Attributes:
+    """Parts of a cost for these numbers of tokens; empty if the price map has none of the models."""
     rates = next((litellm.model_cost[model] for model in models if model in litellm.model_cost), None)
     if rates is None:
         return {}
@@ -169,21 +173,21 @@ def parts(*models: str, **tokens: int) -> Attributes:
     if "output" in tokens:
         visible = tokens["output"] - tokens.get("reasoning", 0)
         sides["output"] = visible * rates["output_cost_per_token"] + costs["reasoning"]
-    return shares(**sides, **{name: cost for name, cost in costs.items() if cost})
+    return cost_shares(**sides, **{name: cost for name, cost in costs.items() if cost})
 
 
-def shares(**costs: float) -> Attributes:
-    """The parts of a price, to the last digits, as far as this release of LiteLLM writes them down."""
-    told: Attributes = {
+def cost_shares(**costs: float) -> Attributes:
+    """Attributes of the parts that this release of LiteLLM records, up to the last digits."""
+    attributes: Attributes = {
         f"agentops.cost.{name}": pytest.approx(cost, rel=0, abs=1e-12)
         for name, cost in costs.items()
         if (releases.COSTS_HAVE_SIDES if name in {"input", "output"} else releases.COSTS_HAVE_DETAILS)
     }
-    return told | ({"agentops.cost.price_map": "bundled"} if releases.PRICE_MAPS_HAVE_SOURCES else {})
+    return attributes | ({"agentops.cost.price_map": "bundled"} if releases.PRICE_MAPS_HAVE_SOURCES else {})
 
 
-def priced(amount: float, exchange: Exchange) -> Attributes:
-    """The same, of what OpenAI's server counted."""
+def exchange_cost_attributes(amount: float, exchange: Exchange) -> Attributes:
+    """Attributes of a cost for the usage in an exchange with OpenAI's API."""
     usage = exchange.usage
     assert usage is not None
     counts = {"input": usage["prompt_tokens"], "output": usage.get("completion_tokens")}
@@ -192,26 +196,26 @@ def priced(amount: float, exchange: Exchange) -> Attributes:
         ("reasoning", "completion_tokens_details", "reasoning_tokens"),
     ):
         counts[name] = cast("dict[str, int]", usage.get(details, {})).get(count)
-    return price(
+    return cost_attributes(
         amount, str(exchange.body["model"]), **{name: count for name, count in counts.items() if isinstance(count, int)}
     )
 
 
-def served(
-    operation: str, by: str, wire: WireProvider, *, model: str | None = None, call_type: str | None = None
+def target_attributes(
+    operation: str, litellm_provider: str, wire: WireProvider, *, model: str | None = None, call_type: str | None = None
 ) -> Attributes:
-    """Whom a call asked: `by` is LiteLLM's provider, `model` is without it; `call_type` as LiteLLM's logging has it."""
-    known: Attributes = {
+    """Attributes of the target: `model` is without prefix, `call_type` is from LiteLLM's log."""
+    target: Attributes = {
         "gen_ai.operation.name": operation,
-        "gen_ai.provider.name": PROVIDER_NAMES.get(by, by),
+        "gen_ai.provider.name": PROVIDER_NAMES.get(litellm_provider, litellm_provider),
         "llm.vendor": "litellm",
-        "llm.provider": by,
-        "litellm.provider": by,
+        "llm.provider": litellm_provider,
+        "litellm.provider": litellm_provider,
         "server.address": wire.address,
         "server.port": wire.port,
     }
     if model is not None:
-        known |= {"gen_ai.request.model": model, "llm.request.model": f"{by}/{model}"}
+        target |= {"gen_ai.request.model": model, "llm.request.model": f"{litellm_provider}/{model}"}
     if call_type is not None:
-        known |= {"litellm.call_id": CALL_ID, "litellm.call_type": call_type}
-    return known
+        target |= {"litellm.call_id": CALL_ID, "litellm.call_type": call_type}
+    return target

@@ -13,8 +13,8 @@ from support.recorder import attributes_of
 
 
 @pytest.fixture(autouse=True)
-def own_retries() -> Iterator[None]:
-    """LiteLLM's wrapper sets the global for good."""
+def restored_num_retries() -> Iterator[None]:
+    """Restores `litellm.num_retries`, which LiteLLM's wrapper changes permanently."""
     before = litellm.num_retries
     yield
     litellm.num_retries = before

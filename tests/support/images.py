@@ -15,9 +15,9 @@ PROMPT = f"A {CANARY} in a garden."
 PICTURE = b"\x89PNG\r\n\x1a\n" + CANARY.encode()
 
 
-MADE = {"b64_json": base64.b64encode(PICTURE).decode(), "revised_prompt": PROMPT}
+GENERATED_IMAGE = {"b64_json": base64.b64encode(PICTURE).decode(), "revised_prompt": PROMPT}
 
 
-def images(*made: object, **told: object) -> Reply:
-    """OpenAI's response."""
-    return Reply(body={"created": 1_700_000_000, "data": list(made), **told})
+def image_reply(*images: object, **fields: object) -> Reply:
+    """OpenAI's response with these images."""
+    return Reply(body={"created": 1_700_000_000, "data": list(images), **fields})

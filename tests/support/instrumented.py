@@ -11,10 +11,10 @@ from agentops_otel_litellm.patching.traced_functions import TRACING, Tracing
 from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.telemetry import Telemetry
 from support.recorder import Recorder
-from support.seen_operations import SeenOperations
+from support.traced_operations import TracedOperations
 
-SEEN = SeenOperations()
-RECORDER = Recorder(span_processors=[SEEN])
+TRACED_OPERATIONS = TracedOperations()
+RECORDER = Recorder(span_processors=[TRACED_OPERATIONS])
 """The recorder of all tests: the fixture `telemetry` has what it recorded since a test began."""
 
 Trace = Callable[[object], Any]
@@ -38,4 +38,4 @@ def instrumented(recorder: Recorder) -> Iterator[Recorder]:
     finally:
         LiteLLMInstrumentor().uninstrument()
         LiteLLMInstrumentor().instrument(**RECORDER.providers)
-        TRACING.telemetry = own  # and no other: it was made of what the test may have replaced for a while
+        TRACING.telemetry = own  # the new object may have been created with patches of the test

@@ -24,7 +24,7 @@ chat = {"model": "openai/gpt-4o", "messages": [{"role": "user", "content": "cana
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of a program whose virtual environment, that of the tests, is activated."""
+    """The environment of a program in the activated virtual environment of the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AGENTOPS_"))}
     path = os.pathsep.join([str(LAUNCHER.parent), os.environ.get("PATH", os.defpath)])
     return {**kept, "PATH": path, "LITELLM_LOCAL_MODEL_COST_MAP": "True", **variables}
@@ -55,5 +55,5 @@ def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 @cache
 def quickstart() -> subprocess.CompletedProcess[str]:
-    """The quickstart, as the README has it, in an environment where nothing is configured."""
+    """Run the README's quickstart without any configuration."""
     return launch("python", "examples/quickstart.py", PATH=str(LAUNCHER.parent))

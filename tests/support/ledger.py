@@ -1,4 +1,4 @@
-"""Requests that the loopback servers have counted."""
+"""Replies without usage."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import replace
 
 from support.servers.wire import Reply
 
-COUNTS = frozenset({"usage", "usageMetadata", "prompt_eval_count", "eval_count", "x_groq", "meta"})
-"""Where providers count."""
+USAGE_FIELDS = frozenset({"usage", "usageMetadata", "prompt_eval_count", "eval_count", "x_groq", "meta"})
+"""Fields with usage in providers' responses."""
 
 
-def uncounted(reply: Reply) -> Reply:
-    """The same reply, of a provider that does not count."""
+def without_usage(reply: Reply) -> Reply:
+    """The reply without usage."""
     if reply.pieces is None:
         return replace(reply, body=_without(reply.body))
-    kept = [re.sub(rb"\{.*\}", _rewritten, piece) for piece in reply.pieces if not _is_for_counts(piece)]
+    kept = [re.sub(rb"\{.*\}", _rewritten, piece) for piece in reply.pieces if not _is_usage_piece(piece)]
     return replace(reply, pieces=kept)
 
 
-def _is_for_counts(piece: bytes) -> bool:
-    """Bedrock's, in AWS's framing, has a piece for itself; likewise OpenAI's last."""
+def _is_usage_piece(piece: bytes) -> bool:
+    """Whether a piece has only usage, as one of Bedrock's and the last one of OpenAI's."""
     return b'"latencyMs"' in piece or b'"choices": [], "usage"' in piece
 
 
@@ -32,7 +32,7 @@ def _rewritten(found: re.Match[bytes]) -> bytes:
         return found[0]
 
 
-def _without(sent: object) -> object:
-    if isinstance(sent, dict):
-        return {name: _without(value) for name, value in sent.items() if name not in COUNTS}
-    return [_without(each) for each in sent] if isinstance(sent, list) else sent
+def _without(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _without(value) for name, value in value.items() if name not in USAGE_FIELDS}
+    return [_without(each) for each in value] if isinstance(value, list) else value

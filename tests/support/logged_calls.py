@@ -11,11 +11,11 @@ from support.servers.openai_provider import OpenAIProvider
 
 
 def now() -> datetime:
-    """As LiteLLM says it: in local time."""
-    return datetime.now()  # noqa: DTZ005 - that is how
+    """The current local time, as in LiteLLM's log."""
+    return datetime.now()  # noqa: DTZ005 - LiteLLM uses local time
 
 
-def unseen(provider: OpenAIProvider, handler: str) -> Logging:
+def logging_object(provider: OpenAIProvider, handler: str) -> Logging:
     """A logging object of the app's own, as the proxy has one for a request it passes through."""
     logging = Logging(
         model="gpt-4o",

@@ -6,7 +6,7 @@ import logging
 
 
 class LoggedWarnings(logging.Handler):
-    """Collects warnings. A fault of this package is only logged by the guard, and fails a test here."""
+    """Collects warnings. The guard only logs faults of this package, so unread warnings fail a test."""
 
     LOGGERS = ("agentops_otel_litellm", "opentelemetry")
 
@@ -18,6 +18,6 @@ class LoggedWarnings(logging.Handler):
         self._lines.append(record.getMessage())
 
     def take(self) -> list[str]:
-        """The lines since the last time; a test that does not take them fails."""
+        """Return the new lines. A test fails if lines are left at its end."""
         lines, self._lines = self._lines, []
         return lines

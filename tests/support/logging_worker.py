@@ -8,6 +8,6 @@ from litellm.litellm_core_utils.thread_pool_executor import executor
 
 
 def settle() -> None:
-    """Have LiteLLM's handlers run that wait to."""
+    """Wait until LiteLLM's queued logging handlers have run."""
     executor.submit(time.sleep, 0).result(timeout=10)
     time.sleep(0.05)

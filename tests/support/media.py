@@ -1,4 +1,4 @@
-"""Images, sound and video: the app that asks for them, and what its spans must say."""
+"""Calls for images, audio and video, and expected attributes of their spans."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from support.servers.wire import Reply, WireProvider
 
 BOTH_STYLES = pytest.mark.parametrize("style", ["sync", "async"])
 CANARY = "canary-5d1f"
-"""In whatever the app sends and gets back; in no telemetry."""
+"""In requests and responses, but never in telemetry."""
 
 # LiteLLM's provider → the conventions' name.
 PROVIDERS = {"azure": "azure.ai.openai", "gemini": "gcp.gemini"}
 
-REFUSALS: dict[str, tuple[Reply, Attributes]] = {
+ERROR_REPLIES: dict[str, tuple[Reply, Attributes]] = {
     "refused": (
         Reply(status=401, body={"error": {"message": f"Incorrect API key: {CANARY}", "type": "invalid_api_key"}}),
         {"llm.error.status_code": 401, "llm.error.category": "auth"},
@@ -30,16 +30,16 @@ REFUSALS: dict[str, tuple[Reply, Attributes]] = {
         Reply(
             status=429,
             body={"error": {"message": f"Slow down: {CANARY}", "type": "rate_limit_exceeded"}},
-            headers={"retry-after-ms": "1"},  # OpenAI's client tries again, whatever LiteLLM was told
+            headers={"retry-after-ms": "1"},  # OpenAI's client retries although LiteLLM passes max_retries=0
         ),
         {"llm.error.status_code": 429, "llm.error.category": "rate_limit"},
     ),
 }
-"""Replies that are errors, and what of them must be told."""
+"""Name → error response, and expected attributes of the error."""
 
 
 def connection(wire: WireProvider, *, version: str = "/v1") -> dict[str, object]:
-    """How the app reaches the test's provider."""
+    """The parameters for calls to the test's provider."""
     return {
         "api_base": f"{wire.url}{version}",
         "api_key": "sk-test",
@@ -48,8 +48,8 @@ def connection(wire: WireProvider, *, version: str = "/v1") -> dict[str, object]
     }
 
 
-def invoke(style: str, function: str, /, **parameters: object) -> Any:  # noqa: ANN401 - it is LiteLLM's to say
-    """Call LiteLLM's function, or its asynchronous twin."""
+def invoke(style: str, function: str, /, **parameters: object) -> Any:  # noqa: ANN401 - any result of LiteLLM's
+    """Call LiteLLM's function, or its asynchronous counterpart."""
     if style == "sync":
         return getattr(litellm, function)(**parameters)
 
@@ -63,8 +63,8 @@ def call_type(style: str, function: str) -> str:
     return function if style == "sync" else f"a{function}"
 
 
-def identity(operation: str, of: str, model: str | None, wire: WireProvider) -> Attributes:
-    """Whom LiteLLM's function `of` asked for `model`, in full."""
+def identity(operation: str, function: str, model: str | None, wire: WireProvider) -> Attributes:
+    """Attributes of the operation and the target of a call of LiteLLM's `function`."""
     provider, _, name = (model or "openai/").partition("/")
     attributes: Attributes = {
         "gen_ai.operation.name": operation,
@@ -73,33 +73,33 @@ def identity(operation: str, of: str, model: str | None, wire: WireProvider) -> 
         "llm.provider": provider,
         "litellm.provider": provider,
         "litellm.call_id": CALL_ID,
-        "litellm.call_type": of,
+        "litellm.call_type": function,
         "server.address": wire.address,
         "server.port": wire.port,
     }
     return attributes | ({"gen_ai.request.model": name, "llm.request.model": model} if model else {})
 
 
-EACH_REFUSAL = pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+EACH_ERROR_REPLY = pytest.mark.parametrize("refusal", ERROR_REPLIES.values(), ids=ERROR_REPLIES.keys())
 
 
-def assert_refusal_is_told(
-    invoked: Callable[[], object], refusal: tuple[Reply, Attributes], path: str, wire: WireProvider, telemetry: Recorder
+def assert_error_is_recorded(
+    call: Callable[[], object], error: tuple[Reply, Attributes], path: str, wire: WireProvider, telemetry: Recorder
 ) -> Attributes:
-    """What is called ends with the provider's error: the one span says of which kind, and quotes nobody."""
-    reply, told = refusal
+    """The call ends with the provider's error, which the one span records without the provider's text."""
+    reply, expected = error
     wire.reply(path, reply)
     with pytest.raises(Exception, match=CANARY):
-        invoked()
+        call()
     (span,) = telemetry.spans()
     attributes = attributes_of(span)
     assert (span.kind, span.status.status_code) == (SpanKind.CLIENT, StatusCode.ERROR)
-    assert failure_of(attributes) == told
+    assert error_attributes(attributes) == expected
     assert CANARY not in telemetry.everything()
     assert [event.name for event in span.events] == ["litellm.attempt"] * len(wire.ledger)
     return attributes
 
 
-def failure_of(attributes: Attributes) -> Attributes:
-    """What is said of the failure's kind."""
+def error_attributes(attributes: Attributes) -> Attributes:
+    """The attributes for status and category of an error."""
     return {name: attributes.get(name) for name in ("llm.error.status_code", "llm.error.category")}

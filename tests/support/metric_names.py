@@ -12,7 +12,7 @@ TOKENS = "gen_ai.client.token.usage"
 
 
 NEWEST_CONVENTIONS = {
-    "gen_ai.client.operation.duration": METRICS["gen_ai.client.operation.duration"],  # of what is no inference
+    "gen_ai.client.operation.duration": METRICS["gen_ai.client.operation.duration"],  # the duration of other operations
     **{name: each for name, each in LATEST_METRICS.items() if name.startswith("gen_ai.client.")},
 }
 

@@ -1,6 +1,6 @@
-"""An app that calls models in many ways, under one span of its own; it says nothing of how it is traced.
+"""An application that calls models in many ways, under one span of its own, and has no code for tracing.
 
-Where the package agentops is installed, its parts are decorated with it.
+If the package agentops is installed, its functions are decorated with it.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import litellm
 from opentelemetry.trace import get_tracer
 
 URL = os.environ["PROVIDER"]
-ASKED: dict[str, Any] = {"model": "openai/gpt-4o", "api_base": URL, "api_key": "sk-test", "max_retries": 0}
+CHAT: dict[str, Any] = {"model": "openai/gpt-4o", "api_base": URL, "api_key": "sk-test", "max_retries": 0}
 HELLO: list[Any] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say hello."}]
 LOOK: list[Any] = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
 
 
-def decorated(part: Any) -> Any:  # noqa: ANN401 - whatever it is
+def decorated(part: Any) -> Any:  # noqa: ANN401 - any function
     return part
 
 
 if importlib.util.find_spec("agentops") is not None:
     agentops: Any = importlib.import_module("agentops")
     tracer: Any = importlib.import_module("agentops.sdk.core").tracer
-    # No setting of theirs says where metrics go: without this they would leave the machine.
+    # Their settings have no endpoint for metrics, so without this metrics would leave the machine.
     tracer.initialize = partial(tracer.initialize, metrics_endpoint=f"{os.environ['AGENTOPS_API_ENDPOINT']}/v1/metrics")
     agentops.init(auto_start_session=False)
     decorated = agentops.operation
@@ -45,34 +45,34 @@ class Parrot(litellm.CustomLLM):
 
 
 def chat() -> None:
-    litellm.completion(messages=HELLO, **ASKED)
+    litellm.completion(messages=HELLO, **CHAT)
 
 
 def stream() -> None:
-    list(litellm.completion(messages=HELLO, stream=True, stream_options={"include_usage": True}, **ASKED))
+    list(litellm.completion(messages=HELLO, stream=True, stream_options={"include_usage": True}, **CHAT))
 
 
 def tools() -> None:
-    answer: Any = litellm.completion(messages=HELLO, tools=LOOK, **ASKED)
-    message = answer.choices[0].message
+    response: Any = litellm.completion(messages=HELLO, tools=LOOK, **CHAT)
+    message = response.choices[0].message
     result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "A cat."}
-    litellm.completion(messages=[*HELLO, message, result], tools=LOOK, **ASKED)
+    litellm.completion(messages=[*HELLO, message, result], tools=LOOK, **CHAT)
 
 
 def embeddings() -> None:
-    litellm.embedding(input=["one", "two"], **ASKED | {"model": "openai/text-embedding-3-small"})
+    litellm.embedding(input=["one", "two"], **CHAT | {"model": "openai/text-embedding-3-small"})
 
 
 def fallback() -> None:
-    litellm.completion(messages=HELLO, fallbacks=["openai/gpt-4.1"], **ASKED)
+    litellm.completion(messages=HELLO, fallbacks=["openai/gpt-4.1"], **CHAT)
 
 
 def error() -> None:
     try:
-        litellm.completion(messages=HELLO, **ASKED)
+        litellm.completion(messages=HELLO, **CHAT)
     except litellm.BadRequestError:
         return
-    raise AssertionError("it was to fail")
+    raise AssertionError("the call did not fail")
 
 
 def custom() -> None:
@@ -80,11 +80,11 @@ def custom() -> None:
 
 
 def batch() -> None:
-    litellm.batch_completion(messages=[HELLO, HELLO], **ASKED)
+    litellm.batch_completion(messages=[HELLO, HELLO], **CHAT)
 
 
 def asynchronous() -> None:
-    asyncio.run(litellm.acompletion(messages=HELLO, **ASKED))
+    asyncio.run(litellm.acompletion(messages=HELLO, **CHAT))
 
 
 litellm.custom_provider_map = [{"provider": "parrot", "custom_handler": Parrot()}]

@@ -1,4 +1,4 @@
-"""Moderation as providers respond."""
+"""Responses of moderation APIs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CATEGORIES = (
 )
 
 
-def judged(*flagged: str) -> dict[str, object]:
-    """OpenAI's judgement of an input."""
+def moderation_result(*flagged: str) -> dict[str, object]:
+    """OpenAI's result for one input."""
     return {
         "flagged": bool(flagged),
         "categories": {name: name in flagged for name in CATEGORIES},
@@ -31,5 +31,5 @@ def judged(*flagged: str) -> dict[str, object]:
     }
 
 
-def verdict(*results: dict[str, object]) -> Reply:
+def moderation_reply(*results: dict[str, object]) -> Reply:
     return Reply(body={"id": "modr-1", "model": "omni-moderation-2024-09-26", "results": list(results)})

@@ -23,12 +23,12 @@ Mutation = Callable[[Random, Reply], "Mutated"]
 _REPEATED = "repeated key: "
 _LONG = 20_000
 _NESTED = 60
-"""Levels: far from the recursion limit, which the depth of the application's stack decides about."""
+"""Levels of nesting, well below the recursion limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutated:
-    """A reply, and what was done to it."""
+    """A mutated reply, and a description of the mutation."""
 
     description: str
     reply: Reply
@@ -46,12 +46,12 @@ VALUES: tuple[JSON, ...] = (
     *("", "text", "7", "\ud800", "\x00", "x" * _LONG, "completed", "error", "function"),
     *([], {}, [None], [[]], [{}], {"a": 1}, {"": None}, ["x"] * 2_000, _nested(_NESTED)),
 )
-"""What a field is replaced by."""
+"""Replacements of a field."""
 BODIES: tuple[bytes, ...] = (
     *(b"", b"null", b"[]", b"{}", b"7", b'"text"', b"[null]", b"not JSON", b"\xff\xfe", b"\xef\xbb\xbf{}", b"{" * 50),
     *(b'{"error": null}', b'{"error": "text"}', b'{"error": {}}', b'{"error": {"code": {"a": 1}}}', b"<html></html>"),
 )
-"""What a whole body is replaced by."""
+"""Replacements of a whole body."""
 EVENTS: tuple[bytes, ...] = (
     *(
         b"data: null\n\n",
@@ -74,14 +74,14 @@ EVENTS: tuple[bytes, ...] = (
     *(b'data: {"type": "error", "error": null}\n\n', b'data: {"choices": null}\n\n', b'data: {"choices": [null]}\n\n'),
     *(b'data: {"type": "unknown.event"}\n\n', b'data: {"candidates": [{}]}\n\n', b"{}\n", b"null\n"),
 )
-"""What is put between the events of a stream."""
+"""Events that are inserted into a stream."""
 
 
-# --- of JSON -------------------------------------------------------------------------------------------------
+# --- JSON ----------------------------------------------------------------------------------------------------
 
 
 def slots(value: JSON) -> Iterator[Slot]:
-    """Everything in a value that can be replaced."""
+    """All positions in a value, as container and key."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
         yield value, key
@@ -89,7 +89,7 @@ def slots(value: JSON) -> Iterator[Slot]:
 
 
 def mutate_json(random: Random, value: JSON) -> tuple[str, JSON]:
-    """One to three of its fields, at any depth."""
+    """Mutate one to three fields at any depth; return descriptions and the result."""
     value = deepcopy(value)
     done = []
     for _ in range(random.choice((1, 1, 1, 2, 3))):
@@ -120,11 +120,11 @@ def mutate_json(random: Random, value: JSON) -> tuple[str, JSON]:
 
 
 def encoded(value: JSON) -> bytes:
-    """JSON in which keys are repeated that a mutation has repeated."""
+    """JSON in which the keys that a mutation has repeated are repeated."""
     return json.dumps(value).replace(f'"{_REPEATED}', '"').encode()
 
 
-# --- of bodies -----------------------------------------------------------------------------------------------
+# --- bodies --------------------------------------------------------------------------------------------------
 
 
 def _whole(reply: Reply) -> bytes:
@@ -144,7 +144,7 @@ def replace_body(random: Random, reply: Reply) -> Mutated:
 
 
 def cut_body(random: Random, reply: Reply) -> Mutated:
-    """Either the body ends early, or so does the connection."""
+    """End the body or the connection early."""
     body = _whole(reply)
     end = random.randrange(len(body))
     if random.random() < 0.7:
@@ -154,8 +154,8 @@ def cut_body(random: Random, reply: Reply) -> Mutated:
     return Mutated(description=f"hung up at byte {end}", reply=hung_up)
 
 
-def refuse(random: Random, _reply: Reply) -> Mutated:
-    """An error, of which the body is mutated as well."""
+def error_reply(random: Random, _reply: Reply) -> Mutated:
+    """An error response with a mutated body."""
     status = random.choice((400, 401, 403, 404, 408, 409, 422, 429, 500, 503, 529, 302, 204))
     error = {"message": "No.", "type": "refused", "param": None, "code": random.choice(("no", 7, None, {"a": 1}))}
     done, body = mutate_json(random, {"error": error, "type": "error", "request_id": "req_1"})
@@ -168,11 +168,11 @@ def refuse(random: Random, _reply: Reply) -> Mutated:
     )
 
 
-# --- of streams ----------------------------------------------------------------------------------------------
+# --- streams -------------------------------------------------------------------------------------------------
 
 
 def _mutate_event(random: Random, piece: bytes) -> tuple[str, bytes]:
-    """The JSON of a server-sent event or of a line; of a binary one, any byte."""
+    """Mutate the JSON of a server-sent event or a line, or any byte of a binary one."""
     start, end = piece.find(b"{"), piece.rfind(b"}") + 1
     try:
         done, value = mutate_json(random, json.loads(piece[start:end]))
@@ -190,7 +190,7 @@ def change_event(random: Random, reply: Reply) -> Mutated:
 
 
 def rearrange(random: Random, reply: Reply) -> Mutated:
-    """Events in another order, missing, repeated, or with others in between."""
+    """Reorder, remove, repeat or insert events."""
     pieces = list(reply.pieces or ())
     number, other = random.randrange(len(pieces)), random.randrange(len(pieces))
     how = random.choice(("swap", "shuffle", "repeat", "repeat all", "remove", "insert", "insert", "reverse"))
@@ -214,7 +214,7 @@ def rearrange(random: Random, reply: Reply) -> Mutated:
 
 
 def cut_stream(random: Random, reply: Reply) -> Mutated:
-    """At any byte, either the body or the connection ends."""
+    """End the body or the connection at any byte."""
     end = random.randrange(len(b"".join(reply.pieces or ())))
     return cut_at(reply, end, hung_up=random.random() < 0.5)
 
@@ -228,7 +228,7 @@ def cut_at(reply: Reply, end: int, *, hung_up: bool) -> Mutated:
 
 
 def split_stream(random: Random, reply: Reply) -> Mutated:
-    """The same bytes, in pieces that end anywhere."""
+    """Split the bytes into other pieces."""
     whole = b"".join(reply.pieces or ())
     ends = sorted(random.sample(range(1, len(whole)), min(len(whole) - 1, random.choice((1, 3, 12)))))
     pieces = [whole[start:end] for start, end in zip((0, *ends), (*ends, len(whole)), strict=True)]
@@ -236,21 +236,29 @@ def split_stream(random: Random, reply: Reply) -> Mutated:
 
 
 def other_kind(random: Random, reply: Reply) -> Mutated:
-    """A body where a stream is expected, and the other way round."""
+    """Replace a stream by a body, or a body by a stream."""
     if reply.pieces is None:
         pieces = [b"data: " + _whole(reply) + b"\n\n", random.choice(EVENTS)]
         return Mutated(description="a stream", reply=replace(reply, body=None, pieces=pieces))
     return Mutated(description="a body", reply=Reply(body=random.choice(BODIES), status=reply.status))
 
 
-PLAIN: tuple[Mutation, ...] = (*(change_body,) * 12, replace_body, cut_body, cut_body, refuse, refuse, other_kind)
+PLAIN: tuple[Mutation, ...] = (
+    *(change_body,) * 12,
+    replace_body,
+    cut_body,
+    cut_body,
+    error_reply,
+    error_reply,
+    other_kind,
+)
 STREAMED: tuple[Mutation, ...] = (
     *(change_event,) * 8,
     *(rearrange,) * 4,
     *(cut_stream,) * 4,
-    *(split_stream, refuse, other_kind),
+    *(split_stream, error_reply, other_kind),
 )
-"""As often as each is tried."""
+"""Repeated by their frequency."""
 
 
 def mutate(random: Random, reply: Reply) -> Mutated:

@@ -2,7 +2,7 @@
 
     python nested_app.py <instrumentation> <first|last> <the provider's URL>
 
-It writes a JSON object: what was done → the spans that came of it, as they ended.
+It writes a JSON object: scenario → its spans, in the order in which they ended.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ del TEXT["messages"]
 
 
 def client(*, asynchronous: bool = False) -> Any:  # noqa: ANN401 - two clients of two kinds
-    """The part of the provider's own client that takes messages."""
+    """The resource of the provider's own client that sends messages."""
     if ANTHROPIC:
         anthropic: Any = importlib.import_module("anthropic")
         kind: Any = anthropic.AsyncAnthropic if asynchronous else anthropic.Anthropic
@@ -88,31 +88,31 @@ def client(*, asynchronous: bool = False) -> Any:  # noqa: ANN401 - two clients 
     return kind(base_url=URL, api_key="sk-test").chat.completions
 
 
-ASKED: dict[str, Any] = {"model": MODEL, "messages": MESSAGES, "max_tokens": 9}
+DIRECT_CALL: dict[str, Any] = {"model": MODEL, "messages": MESSAGES, "max_tokens": 9}
 
 
 def direct(*, raw: bool = False) -> None:
-    """A call of the provider's client that LiteLLM has no part in."""
+    """A call of the provider's client without LiteLLM."""
     messages = client()
-    (messages.with_raw_response if raw else messages).create(**ASKED)
+    (messages.with_raw_response if raw else messages).create(**DIRECT_CALL)
 
 
 async def direct_async() -> None:
-    await client(asynchronous=True).create(**ASKED)
+    await client(asynchronous=True).create(**DIRECT_CALL)
 
 
-class Judge(CustomLogger):
-    """A callback that asks a model through the provider's client when it is told of its own call, however late."""
+class NestedCallLogger(CustomLogger):
+    """A callback that calls the provider's client when LiteLLM logs the callback's own call."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = threading.Event()
+        self.called = threading.Event()
         self.call: dict[str, Any] = {**CALL, "litellm_call_id": f"judged-{id(self)}"}
 
     def log_success_event(self, kwargs: dict[str, Any], *_args: object, **_others: object) -> None:
         if kwargs["litellm_call_id"] == self.call["litellm_call_id"]:
             direct(raw=True)
-            self.asked.set()
+            self.called.set()
 
     log_failure_event = log_success_event
 
@@ -122,20 +122,20 @@ class Judge(CustomLogger):
     async_log_failure_event = async_log_success_event
 
 
-def judged(**parameters: Any) -> None:  # noqa: ANN401 - whatever LiteLLM takes
-    judge = Judge()
+def call_with_logger(**parameters: Any) -> None:  # noqa: ANN401 - any parameters
+    judge = NestedCallLogger()
     litellm.callbacks = [judge]
     with contextlib.suppress(openai.APIError):
         litellm.completion(**judge.call | parameters)
-    judge.asked.wait(10)
+    judge.called.wait(10)
 
 
-async def judged_async(**parameters: Any) -> None:  # noqa: ANN401 - whatever LiteLLM takes
-    judge = Judge()
+async def call_with_logger_async(**parameters: Any) -> None:  # noqa: ANN401 - any parameters
+    judge = NestedCallLogger()
     litellm.callbacks = [judge]
     with contextlib.suppress(openai.APIError):
         await litellm.acompletion(**judge.call | parameters)
-    await asyncio.to_thread(judge.asked.wait, 10)
+    await asyncio.to_thread(judge.called.wait, 10)
 
 
 async def read_async() -> None:
@@ -144,7 +144,7 @@ async def read_async() -> None:
 
 
 def run(scenario: Coroutine[object, object, object]) -> None:
-    """With time for LiteLLM's worker, which is a task of the loop."""
+    """Run a scenario, and wait for LiteLLM's logging worker, which is a task of the loop."""
 
     async def whole() -> None:
         await scenario
@@ -153,19 +153,19 @@ def run(scenario: Coroutine[object, object, object]) -> None:
     asyncio.run(whole())
 
 
-LOST: dict[str, Any] = {"api_base": f"{URL}/nowhere", "max_retries": 0}
-DONE: dict[str, Callable[[], object]] = {
+UNREACHABLE: dict[str, Any] = {"api_base": f"{URL}/nowhere", "max_retries": 0}
+SCENARIOS: dict[str, Callable[[], object]] = {
     "chat": lambda: litellm.completion(**CALL),
     "chat, async": lambda: run(litellm.acompletion(**CALL)),
     "direct": direct,
     "direct, raw": lambda: direct(raw=True),
     "direct, async": lambda: run(direct_async()),
-    "callback": judged,
-    "callback, async": lambda: run(judged_async()),
-    "callback of a failure": lambda: judged(**LOST),
-    "callback of a failure, async": lambda: run(judged_async(**LOST)),
+    "callback": call_with_logger,
+    "callback, async": lambda: run(call_with_logger_async()),
+    "callback of a failure": lambda: call_with_logger(**UNREACHABLE),
+    "callback of a failure, async": lambda: run(call_with_logger_async(**UNREACHABLE)),
 }
-OF_OPENAI: dict[str, Callable[[], object]] = {
+OPENAI_SCENARIOS: dict[str, Callable[[], object]] = {
     "stream": lambda: list(litellm.completion(**STREAM)),
     "stream, async": lambda: run(read_async()),
     "embedding": lambda: litellm.embedding(**EMBEDDING),
@@ -173,11 +173,11 @@ OF_OPENAI: dict[str, Callable[[], object]] = {
     "text": lambda: litellm.text_completion(**TEXT),
 }
 if not ANTHROPIC:
-    DONE |= OF_OPENAI
+    SCENARIOS |= OPENAI_SCENARIOS
 
 
-def told(spans: list[ReadableSpan]) -> list[dict[str, object]]:
-    """Whose each span is, and the name of the one above it."""
+def span_parents(spans: list[ReadableSpan]) -> list[dict[str, object]]:
+    """Name, scope and parent of each span."""
     names = {span.context.span_id: span.name for span in spans if span.context}
     return [
         {
@@ -190,13 +190,13 @@ def told(spans: list[ReadableSpan]) -> list[dict[str, object]]:
 
 
 results: dict[str, object] = {}
-for what, do in DONE.items():
+for what, do in SCENARIOS.items():
     litellm.callbacks = []
     for callbacks in (litellm.success_callback, litellm.failure_callback, litellm.input_callback):
         callbacks.clear()
     litellm._async_success_callback.clear()
     litellm._async_failure_callback.clear()
     do()
-    results[what] = told(list(EXPORTER.get_finished_spans()))
+    results[what] = span_parents(list(EXPORTER.get_finished_spans()))
     EXPORTER.clear()
 sys.stdout.write(json.dumps(results))

@@ -12,12 +12,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from support.recorder import Recorder
 
 
-def nested(levels: int) -> object:
-    return {"a": nested(levels - 1)} if levels else 1
+def nested_dict(levels: int) -> object:
+    return {"a": nested_dict(levels - 1)} if levels else 1
 
 
-def exported(telemetry: Recorder) -> tuple[list[str], int, int]:
-    """The names of spans, and how many log records and metrics there are, as a receiver reads them."""
+def export_counts(telemetry: Recorder) -> tuple[list[str], int, int]:
+    """Names of spans, and numbers of log records and metrics, after encoding and decoding as OTLP."""
     spans = ExportTraceServiceRequest.FromString(encode_spans(telemetry.spans()).SerializeToString())
     logs = ExportLogsServiceRequest.FromString(encode_logs(telemetry.logs()).SerializeToString())
     collected = telemetry.collect()

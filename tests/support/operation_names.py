@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-# In a process of its own: the decorator is watched from before LiteLLM uses it.
+# In a separate process, so that the decorator is replaced before LiteLLM uses it.
 WALK = """
 import json, logging, os, warnings
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
@@ -50,7 +50,7 @@ print(json.dumps([[each.__module__, each.__name__, operation_of(each).name] for 
 
 
 @pytest.fixture(scope="module")
-def named() -> list[tuple[str, str, str]]:
+def named_functions() -> list[tuple[str, str, str]]:
     """Module, function and operation."""
     ran = subprocess.run([sys.executable, "-c", WALK], capture_output=True, text=True, timeout=120, check=True)
     return [tuple(each) for each in json.loads(ran.stdout.splitlines()[-1])]

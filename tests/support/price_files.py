@@ -10,16 +10,16 @@ import pytest
 TOKENS = {"input_cost_per_token": 2.0, "output_cost_per_token": 5.0}
 
 
-def written(path: Path, prices: object) -> str:
+def write_prices(path: Path, prices: object) -> str:
     file = path / "prices.json"
     file.write_text(prices if isinstance(prices, str) else json.dumps(prices), "utf-8")
     return str(file)
 
 
-LISTED = {"openai/gpt-4o": {"input_cost_per_token": 0.5, "output_cost_per_token": 2.0}, "mine": TOKENS}
+USER_PRICES = {"openai/gpt-4o": {"input_cost_per_token": 0.5, "output_cost_per_token": 2.0}, "mine": TOKENS}
 
 
 @pytest.fixture
-def listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The user's file."""
-    monkeypatch.setenv("AGENTOPS_PRICES", written(tmp_path, LISTED))
+def user_prices_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Sets AGENTOPS_PRICES to a file with prices."""
+    monkeypatch.setenv("AGENTOPS_PRICES", write_prices(tmp_path, USER_PRICES))

@@ -1,4 +1,4 @@
-"""Generated objects for readers, and what holds for each."""
+"""Generated objects for readers, and a check of their results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agentops_otel_litellm.readers import chat, text_and_embeddings
 from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.semconv.convention import Vocabulary
 
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+NO_DEADLINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 MERGED = Vocabulary.merged(tuple(VOCABULARIES.values()))
@@ -72,20 +72,20 @@ JSON = SCALARS | st.recursive(
 )
 
 
-def holding(*names: str) -> st.SearchStrategy[dict[str, object]]:
-    """Some of these names, with anything under them."""
+def objects_with(*names: str) -> st.SearchStrategy[dict[str, object]]:
+    """Dicts with some of these keys, and any values."""
     return st.fixed_dictionaries({}, optional=dict.fromkeys(names, JSON))
 
 
 def is_attribute(value: object) -> bool:
-    """Whether OpenTelemetry takes it as it is: a scalar, or several of one type."""
+    """Whether it is a valid attribute value: a scalar, or a tuple of scalars of one type."""
     if isinstance(value, tuple):
         return len({type(each) for each in value}) == 1 and is_attribute(value[0])
     return type(value) in {str, bool, int, float}
 
 
-def check(read: Callable[[], Mapping[str, object]], *inputs: object) -> None:
-    """Readers may raise, for they are guarded. But they change nothing, and what they read is fit to be written."""
+def check_reader(read: Callable[[], Mapping[str, object]], *inputs: object) -> None:
+    """Readers may raise, since they are guarded, but must not change their inputs; results must be valid."""
     before = repr(inputs)
     records: Mapping[str, object] = {}
     with suppress(Exception):

@@ -23,7 +23,7 @@ SESSION = {"id": "sess_1", "type": "realtime", "model": "gpt-realtime-2025-08-28
 CREATED = {"type": "session.created", "event_id": "e1", "session": SESSION}
 
 
-ASKED = json.dumps(
+CLIENT_MESSAGE = json.dumps(
     {
         "type": "conversation.item.create",
         "item": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": f"Say {CANARY}."}]},
@@ -32,33 +32,33 @@ ASKED = json.dumps(
 
 
 class ClientSocket:
-    """The part of the proxy's socket that LiteLLM uses: an app that asks, and hangs up after so many turns."""
+    """The part of the proxy's socket that LiteLLM uses: a client that sends a message for each turn."""
 
     def __init__(self, *, leaves_after: int | None = None) -> None:
         self.scope: dict[str, object] = {"headers": []}
         self.received: list[dict[str, Any]] = []
         self.closed_with: int | None = None
         self._leaves_after = leaves_after
-        self._asks = asyncio.Semaphore(1)
-        self._leaving = asyncio.Event()
+        self._turn_ended = asyncio.Semaphore(1)
+        self._hangs_up = asyncio.Event()
 
     async def send_text(self, data: str) -> None:
         self.received.append(json.loads(data))
         turns = [message for message in self.received if message["type"] == "response.done"]
         if self._leaves_after is not None and len(turns) >= self._leaves_after:
-            self._leaving.set()
+            self._hangs_up.set()
         elif self.received[-1]["type"] == "response.done":
-            self._asks.release()
+            self._turn_ended.release()
 
     async def receive_text(self) -> str:
-        asking = asyncio.ensure_future(self._asks.acquire())
-        leaving = asyncio.ensure_future(self._leaving.wait())
-        done, waiting = await asyncio.wait({asking, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        next_turn = asyncio.ensure_future(self._turn_ended.acquire())
+        hang_up = asyncio.ensure_future(self._hangs_up.wait())
+        done, waiting = await asyncio.wait({next_turn, hang_up}, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:
             task.cancel()
-        if leaving in done:
+        if hang_up in done:
             raise ConnectionError("the client hung up")
-        return ASKED
+        return CLIENT_MESSAGE
 
     async def close(self, code: int = 1000, reason: str | None = None) -> None:  # noqa: ARG002 - as LiteLLM calls it
         self.closed_with = code
@@ -68,7 +68,7 @@ Provider = Callable[[ServerConnection], Awaitable[None]]
 
 
 async def session(socket: ClientSocket, server: Server, model: str = MODEL) -> int:
-    """LiteLLM's part; the port of the provider."""
+    """Run LiteLLM's side of a session; return the port of the provider."""
     port: int = server.sockets[0].getsockname()[1]
     await litellm._arealtime(
         model=model,
@@ -80,8 +80,8 @@ async def session(socket: ClientSocket, server: Server, model: str = MODEL) -> i
     return port
 
 
-def play(socket_of: Callable[[], ClientSocket], provider: Provider, **options: Any) -> tuple[ClientSocket, int]:  # noqa: ANN401 - the server's
-    """A whole session."""
+def run_session(socket_of: Callable[[], ClientSocket], provider: Provider, **options: Any) -> tuple[ClientSocket, int]:  # noqa: ANN401 - the server's
+    """Run a session with a provider; return the client's socket and the port."""
 
     async def scenario() -> tuple[ClientSocket, int]:
         socket = socket_of()

@@ -1,4 +1,4 @@
-"""SDK providers that keep in memory what they are given."""
+"""SDK providers that keep telemetry in memory."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point(Measured):
-    """A histogram's."""
+    """A data point of a histogram."""
 
     count: int
     sum: float
@@ -54,7 +54,7 @@ class Point(Measured):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total(Measured):
-    """A counter's."""
+    """A data point of a counter."""
 
     value: float
 
@@ -78,7 +78,7 @@ class _Logs(InMemoryLogRecordExporter):
 
 
 class Recorder:
-    """Tracer, meter and logger providers, and what they were given since `forget`."""
+    """Tracer, meter and logger providers, and the telemetry since the last `forget`."""
 
     def __init__(self, *, sampler: Sampler = ALWAYS_ON, span_processors: Sequence[SpanProcessor] = ()) -> None:
         self._spans = _Spans()
@@ -94,7 +94,7 @@ class Recorder:
 
     @property
     def providers(self) -> Providers:
-        """What `LiteLLMInstrumentor.instrument` and `Telemetry` take."""
+        """Keyword arguments for `LiteLLMInstrumentor.instrument` and `Telemetry`."""
         return {
             "tracer_provider": self.tracer_provider,
             "meter_provider": self.meter_provider,
@@ -106,10 +106,10 @@ class Recorder:
         self._spans.clear()
         self._logs.clear()
         self.collect()
-        EMITTED.look()
+        EMITTED.check()
 
     def collect(self) -> MetricsData | None:
-        """What was recorded since this was last asked."""
+        """The metrics since the last collection."""
         data = self._reader.get_metrics_data()
         if data is not None:
             EMITTED.add(_points(data))
@@ -121,13 +121,13 @@ class Recorder:
         return list(self._spans.get_finished_spans())
 
     def wait_for_spans(self, count: int = 1) -> None:
-        """Until there are that many: LiteLLM runs callbacks on threads of its own."""
+        """Wait for `count` spans, since LiteLLM runs callbacks on its own threads."""
         deadline = time.monotonic() + 10
         while len(self.spans()) < count and time.monotonic() < deadline:
             time.sleep(0.005)
 
     def span(self) -> ReadableSpan:
-        """The one CLIENT span there is: more or fewer are an `AssertionError`."""
+        """The only CLIENT span; a `ValueError` if there are more or fewer."""
         (span,) = (span for span in self.spans() if span.kind is SpanKind.CLIENT)
         return span
 
@@ -136,13 +136,11 @@ class Recorder:
         return attributes_of(self.span())
 
     def points(self, name: str | None = None) -> list[Point]:
-        """What histograms have recorded since this was last asked, all of them or one."""
+        """Data points of all histograms, or of one, since the last collection."""
         return [point for point in self.measured()[0] if name in {None, point.name}]
 
     def measured(self) -> tuple[list[Point], list[Total]]:
-        """What histograms have recorded, and by how much counters have grown, since either was last asked; and, of what
-        goes up and down, how much there is.
-        """
+        """Data points of histograms and sums since the last collection. Those of up-down counters are cumulative."""
         points: list[Point] = []
         totals: list[Total] = []
         for metric in self._metrics():
@@ -181,7 +179,7 @@ class Recorder:
         return list(self._logs.get_finished_logs())
 
     def everything(self) -> str:
-        """All of it as text, for searching."""
+        """All telemetry as text, for searching."""
         data = self.collect()
         spans = [span.to_json() for span in self.spans()]
         logs = [record.to_json() for record in self.logs()]
@@ -193,7 +191,7 @@ def attributes_of(span: ReadableSpan) -> Attributes:
 
 
 def seconds(span: ReadableSpan) -> float:
-    """How long the span lasted."""
+    """The duration of the span."""
     assert span.start_time is not None
     assert span.end_time is not None
     return (span.end_time - span.start_time) / 1e9

@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the user's modules are; those that a test imports are forgotten."""
+    """A folder for modules of the user; modules that a test imports from it are unloaded."""
     before = set(sys.modules)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield tmp_path

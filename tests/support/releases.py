@@ -1,7 +1,9 @@
-"""What LiteLLM does by itself in one release and not in another.
+"""Differences between LiteLLM's releases.
 
-Expectations depend on the facts; what a release cannot do at all is a row of `LACKS`, whose tests are skipped. The
-suite runs on 1.72, 1.80, 1.106 and 1.110: what came in between is dated by the release after the last without it.
+Tests adapt their expectations to the constants. Features that a release lacks are rows of `LIMITATIONS`, whose tests
+are skipped.
+The suite runs on 1.72, 1.80, 1.106 and 1.110. A change between two of these is dated as the release that follows the
+last one without it: 1.81 is a change after 1.80.
 """
 
 from __future__ import annotations
@@ -20,86 +22,88 @@ def since(release: str) -> bool:
     return Version(release) <= RELEASE
 
 
-STREAMS_ARE_BLOCKS = since("1.107")
-"""A chat's stream has `close`, and can be entered with `with`."""
-CHATS_ARE_CREATED = not since("1.107")
-"""By the method `create` of OpenAI's client; newer releases have another way to its HTTP client."""
-CLASSES_OF_REFUSALS = since("1.107")
-"""The status of a refusal makes its class; before, words of the provider's text did, and the rest were bad requests."""
-CONFLICTS_ARE_API_ERRORS = since("1.110")
-"""So are refused permissions: LiteLLM's general class, which keeps the status; before, they were bad requests."""
-POLICIES_NEED_WORDS = since("1.110")
-"""A refusal is one of a policy only if two words of OpenAI's are in its text; before, one was enough."""
-FAILED_FOLLOW_UPS_RAISE = since("1.110")
-"""The exception of a follow-up call reaches the application; before, it received the first response."""
-TIMEOUTS_OF_STREAMS = since("1.107")
-"""A stream that stalls ends with a timeout, and not with LiteLLM's class for what it does not know."""
-HITS_ARE_FREE = since("1.107")
-"""What the cache gives is priced at nothing, and what it would have cost is said when LiteLLM is asked."""
-SEARCHES_HAVE_SCORES = since("1.107")
-"""What was found keeps how well it fits."""
-UNPRICED = {"async-images"} if since("1.107") else set()
-"""What is priced a moment after LiteLLM's function has returned: nobody says what it cost when the span ends."""
-GEMINIS_CACHED_TEXT = since("1.107")
-"""What Gemini had cached counts among the text of the input, as Gemini says; before it was taken off."""
-FINGERPRINTS_OF_GROQS_STREAMS = since("1.107")
-"""They come through."""
-STREAMS_NAME_THEIR_MODEL = since("1.81")
-"""A chat's stream knows what its provider calls the model; before, the chunks say what was asked for."""
-STREAMS_KEEP_COUNTS = since("1.81")
-"""What a provider counted is found with the chunks of its stream, also where the app did not ask."""
-STREAMS_END_PRICED = since("1.81")
-"""LiteLLM has priced a chat's stream when it ends; before, a thread of its own does, and it is asked for the price
-of one that is recorded.
+STREAMS_ARE_CONTEXT_MANAGERS = since("1.107")
+"""Streams of chats have `close`, and are context managers."""
+CHATS_USE_CREATE = not since("1.107")
+"""Chats call the method `create` of OpenAI's client; newer releases use its HTTP client in another way."""
+STATUS_DECIDES_ERROR_CLASS = since("1.107")
+"""The status of an error response decides the exception's class. Before, words in the provider's text did, and other
+errors were bad requests.
 """
-ROLES_ARE_CHUNKS = since("1.81")
-"""A chunk that says no more than whose words will follow is handed on."""
-FALLBACKS_HAVE_PRICES = since("1.73")
-"""Of their own; before, what a call falls back to is priced as the model that was asked first."""
+CONFLICTS_ARE_API_ERRORS = since("1.110")
+"""The status 409, like 403, leads to LiteLLM's general class with the status. Before, it was a bad request."""
+POLICY_ERRORS_NEED_TWO_WORDS = since("1.110")
+"""An error is a policy violation only if its text has two words of OpenAI's. Before, one was enough."""
+FAILED_FOLLOW_UPS_RAISE = since("1.110")
+"""The exception of a follow-up call reaches the application. Before, the application received the first response."""
+STALLED_STREAMS_TIME_OUT = since("1.107")
+"""A stalled stream ends with a timeout, in place of LiteLLM's class for unknown errors."""
+CACHE_HITS_COST_NOTHING = since("1.107")
+"""A cache hit has the cost 0. LiteLLM's function for costs returns the cost without the cache."""
+SEARCHES_HAVE_SCORES = since("1.107")
+"""Results of searches have scores."""
+PRICED_AFTER_RETURN = {"async-images"} if since("1.107") else set()
+"""Calls that LiteLLM prices after its function has returned, so that their spans have no cost."""
+GEMINI_COUNTS_CACHED_TEXT = since("1.107")
+"""Text tokens of the input include cached ones, as in Gemini's response. Before, LiteLLM subtracted them."""
+GROQ_STREAMS_HAVE_FINGERPRINTS = since("1.107")
+"""Streams of Groq have system fingerprints."""
+STREAMS_NAME_THEIR_MODEL = since("1.81")
+"""Streams of chats have the provider's name of the model. Before, they had the requested one."""
+STREAMS_KEEP_COUNTS = since("1.81")
+"""The provider's usage is with the chunks of a stream, also if the application did not request it."""
+STREAMS_ARE_PRICED_AT_END = since("1.81")
+"""LiteLLM has calculated the cost of a chat's stream at its end. Before, it did so later, and we request the cost of
+recorded streams.
+"""
+ROLE_ONLY_CHUNKS_ARE_PASSED_ON = since("1.81")
+"""The application receives chunks that have only a role."""
+FALLBACKS_HAVE_OWN_PRICES = since("1.73")
+"""A fallback has the price of its model. Before, it had that of the first model."""
 COSTS_HAVE_SIDES = since("1.73")
-"""LiteLLM writes down what of a price is for the input and what for the output."""
+"""LiteLLM records the costs of input and output."""
 COSTS_HAVE_DETAILS = since("1.81")
-"""And what of those is for the cache and for reasoning."""
+"""LiteLLM records the costs of cached tokens and of reasoning."""
 PRICE_MAPS_HAVE_SOURCES = since("1.81")
-"""It knows whether it fetched its price map."""
+"""LiteLLM records whether it downloaded its price map."""
 
 
-def _names(word: str, case: str) -> bool:
+def _matches(word: str, case: str) -> bool:
     return case.rstrip("]") == word[1:] if word.startswith("=") else word in case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lack:
-    """Something that LiteLLM did not do before a release, and the tests that need it."""
+class Limitation:
+    """A limitation of some releases of LiteLLM, and the tests that are skipped with them."""
 
     until: str = ""
-    """The first release that can do it."""
+    """The first release without the limitation."""
     since: str = ""
-    """The first release that cannot; without it, none before `until` can."""
+    """The first release with the limitation. If empty, all releases before `until` have it."""
     reason: str
     tests: Mapping[str, tuple[str, ...]]
-    """`module::function`, or a whole module → words, of which the case's name has one; without words, every case. A
-    word after `=` is the whole name.
+    """`module::function`, or a whole module → texts: a case matches if its id contains one, or equals one after `=`.
+    Without texts, every case matches.
     """
 
-    def of(self, test: str, case: str) -> bool:
-        """Whether it is felt by a test's case in this release."""
-        words = self.tests.get(test, self.tests.get(test.partition("::")[0])) if self._is_felt else None
-        return words is not None and (not words or any(_names(word, case) for word in words))
+    def applies_to(self, test: str, case: str) -> bool:
+        """Whether this release has the limitation, and a test's case is skipped for it."""
+        words = self.tests.get(test, self.tests.get(test.partition("::")[0])) if self._applies else None
+        return words is not None and (not words or any(_matches(word, case) for word in words))
 
     @property
-    def _is_felt(self) -> bool:
+    def _applies(self) -> bool:
         return (not self.since or since(self.since)) and not (self.until and since(self.until))
 
     def __str__(self) -> str:
-        """Why a test is skipped."""
+        """The reason for the skipped tests."""
         bounds = [f"since {self.since}"] if self.since else []
         bounds += [f"before {self.until}"] if self.until else []
         return f"LiteLLM {' and '.join(bounds)} {self.reason}"
 
 
-LACKS: tuple[Lack, ...] = (
-    Lack(
+LIMITATIONS: tuple[Limitation, ...] = (
+    Limitation(
         since="1.110",
         reason="raises for synchronous Messages in Rust, which are not implemented",
         tests={
@@ -109,15 +113,15 @@ LACKS: tuple[Lack, ...] = (
             "test_rust::test_a_synchronous_stream_of_rusts_is_what_it_was": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="routes synchronous responses without a group, and asks again by itself for responses and messages",
+        reason="routes synchronous responses without a group, and retries responses and messages itself",
         tests={
             "test_router::test_every_method_of_the_routers_is_routed": ("=responses",),
             "test_router::test_a_retry_and_a_fallback_of_other_formats": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="has no Messages in its Router, and cannot reach moderations and short responses on loopback",
         tests={
@@ -126,9 +130,9 @@ LACKS: tuple[Lack, ...] = (
             "test_router::test_a_moderation_is_no_route": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="makes no follow-ups, searches no files for a model and judges no answer by a schema of one call",
+        reason="has neither follow-up calls nor file searches, and validates no response by the schema of a call",
         tests={
             f"test_inner_calls::test_{name}": (
                 "follow-up",
@@ -147,14 +151,14 @@ LACKS: tuple[Lack, ...] = (
             "test_inner_calls::test_what_one_of_several_answers_did_not_count_is_not_known": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="has no price for the model that is asked, and lets no callback change an answer",
+        reason="has no price for the model, and lets no callback change a response",
         tests={"test_inner_calls::test_the_sums_over_spans_are_the_providers": ("asks at last", "edited, aresponses")},
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="asks some providers elsewhere, prices some streams when they are over, and charges nothing for caches",
+        reason="sends some requests elsewhere, prices some streams after their end, and calculates no cost for caches",
         tests={
             "test_cost::test_a_chat_costs_what_litellm_says": ("gemini", "vertex_ai"),
             "test_cost::test_a_stream_costs_what_litellm_says": ("azure", "anthropic", "gemini", "vertex_ai"),
@@ -163,28 +167,28 @@ LACKS: tuple[Lack, ...] = (
             "test_cost::test_prices_the_app_registered": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="adds reasoning to xAI's output once more, and charges nothing for what xAI had cached",
+        reason="adds reasoning to xAI's output twice, and calculates no cost for xAI's cached tokens",
         tests={"test_providers::test_a_chat_says_what_its_provider_said": ("xai",)},
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="keeps no model of chunks without an index, and reads no redaction from `litellm_metadata`",
+        reason="loses the model of chunks without an index, and ignores redaction in `litellm_metadata`",
         tests={
             "test_bad_values::test_choices_without_an_index": (),
             "test_opt_outs::test_without_a_logging_object": ("parameters3",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.73",
-        reason="has no responses of custom providers, and keeps an asynchronous stream that the application drops",
+        reason="has no Responses API for custom providers, and keeps references to dropped asynchronous streams",
         tests={
-            "test_dropped_streams::test_a_dropped_stream_ends_there": ("responses",),
-            "test_dropped_streams::test_an_asynchronous_stream": (),
+            "test_dropped_streams::test_a_dropped_stream_ends_at_once": ("responses",),
+            "test_dropped_streams::test_the_event_loop_ends_a_dropped_asynchronous_stream": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.73",
         reason="has neither the operation, the provider, the prices nor the margins",
         tests={
@@ -197,9 +201,9 @@ LACKS: tuple[Lack, ...] = (
             "test_trace_cost::test_calls_within_a_call_are_added_to_it": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="ends a stream that was cut off as if it were complete",
+        reason="ends an interrupted stream as if it were complete",
         tests={
             "test_attempts::test_a_stream_that_was_cut_is_one_failed_attempt": ("async",),
             "test_endings::test_the_app_cannot_tell_and_the_span_can": ("cut-async",),
@@ -215,7 +219,7 @@ LACKS: tuple[Lack, ...] = (
             "test_providers::test_a_stream_that_its_provider_breaks_off": ("gemini",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="has streams that cannot be closed",
         tests={
@@ -233,27 +237,27 @@ LACKS: tuple[Lack, ...] = (
             ),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="has other errors for streams that stall",
+        reason="raises other errors for stalled streams",
         tests={"test_endings::test_the_app_cannot_tell_and_the_span_can": ("stalled",)},
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="heeds a policy of retries in its Router alone",
+        reason="applies retry policies only in its Router",
         tests={"test_attempts::test_retries": ("by a policy",)},
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="does not say that it turns to a provider for speech and for images",
+        reason="does not log its requests for speech and images",
         tests={
             "test_audio::test_a_refusal_is_told_once": ("speech",),
             "test_images::test_a_refusal_is_told_once": ("async-image_generation",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="has no price for it, or another",
+        reason="has no price, or another one",
         tests={
             "test_audio::test_a_provider_with_a_wire_format_of_its_own": (),
             "test_calls::test_positional_arguments_are_read": ("text_completion",),
@@ -264,35 +268,35 @@ LACKS: tuple[Lack, ...] = (
             "test_readme::test_the_picture_is_what_the_console_prints": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="keeps less in its cache: neither streams of responses and messages, nor parts of embeddings",
+        reason="caches neither streams of responses and messages nor parts of embeddings",
         tests={
             "test_cache::test_any_other_operation_can_hit": ("-True",),
             "test_cache::test_embeddings_that_are_cached_in_part": (),
             "test_messages::test_a_stream_that_litellm_puts_into_its_cache": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="does not know the parameter for models that it does not know, or drops it",
+        reason="rejects or drops the parameter for unknown models",
         tests={
             "test_calls::test_what_was_asked_is_told": ("effort and tier",),
             "test_images::test_an_image_generation_is_described_in_full": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="asks elsewhere, or again",
+        reason="sends requests elsewhere, or retries",
         tests={
             "test_calls::test_a_function_nobody_described_is_traced": ("async-rerank",),
             "test_messages::test_a_translated_message_is_one_call": ("openai",),
             "test_messages::test_a_refusal_is_categorised": ("429-RateLimitError-rate_limit-openai",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="leaves errors as its HTTP client made them",
+        reason="raises the errors of its HTTP client",
         tests={
             "test_contents::test_nothing_that_is_said_is_told": ("messages-anthropic",),
             "test_jobs::test_a_refusal_is_told": ("get_eval", "get_skill", "interactions.get", "retrieve_container"),
@@ -300,7 +304,7 @@ LACKS: tuple[Lack, ...] = (
             "test_messages::test_a_refusal_is_categorised": ("anthropic",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="has no such function",
         tests={
@@ -314,14 +318,14 @@ LACKS: tuple[Lack, ...] = (
             "test_video::test_a_video_operation_is_described_in_full": ("_character", "_edit", "_extension"),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="does not know OpenAI's word for a container's file that is deleted",
+        reason="does not know the type of OpenAI's deleted container files",
         tests={"test_jobs::test_a_job_is_described_in_full": ("delete_container_file",)},
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="loses what the provider counted, or did not count, where it translates",
+        reason="loses or adds usage in translations",
         tests={
             "test_generate_content::test_translated_content_is_one_call": ("streamed",),
             "test_messages::test_a_translated_message_is_one_call": ("groq",),
@@ -333,9 +337,9 @@ LACKS: tuple[Lack, ...] = (
             "test_jobs::test_what_is_passed_through_as_a_stream_is_seen_to_its_end": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="has messages of another kind, and knows no provider of the app's for them",
+        reason="has another class for messages, and no custom providers for them",
         tests={
             "test_messages::test_a_message_is_described_in_full": (),
             "test_messages::test_a_stream_is_of_the_class_that_it_is_without_us": (),
@@ -343,9 +347,9 @@ LACKS: tuple[Lack, ...] = (
             "test_router::test_a_router_within_a_call": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="cannot reach Vertex AI at a port, nor tell which model answered for Google",
+        reason="cannot reach Vertex AI at a port, and loses the model of Google's responses",
         tests={
             "test_providers::test_a_chat_says_what_its_provider_said": ("gemini", "vertex_ai"),
             "test_providers::test_a_stream_says_what_a_plain_chat_does": ("gemini", "vertex_ai"),
@@ -357,23 +361,23 @@ LACKS: tuple[Lack, ...] = (
             "test_providers::test_the_server_that_litellm_finds": ("vertex_ai",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="loses the headers, the class and the counts of Bedrock",
+        reason="loses the headers, error classes and usage of Bedrock",
         tests={
             "test_providers::test_a_refusal_says_what_its_provider_said": ("bedrock",),
             "test_providers::test_a_response_that_litellm_cannot_read": ("bedrock",),
             "test_providers::test_what_litellm_counts_by_itself_is_not_told": ("bedrock",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="loses too much of what providers count for each number to be found",
+        reason="loses much of the usage",
         tests={"test_ledger": ()},
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="loses, or adds to, what these providers count, and ends cut streams as if they were complete",
+        reason="changes the usage of these providers, and completes interrupted streams",
         tests={
             "test_ledger::test_tokens_are_those_that_the_provider_counted": (
                 "vertex_ai",
@@ -399,9 +403,9 @@ LACKS: tuple[Lack, ...] = (
             "test_ledger::test_the_metric_is_the_sum_over_the_spans": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="loses what these providers count in a stream, or cannot price it",
+        reason="loses the usage of streams of these providers, or cannot price it",
         tests={
             "test_stream_usage::test_only_who_supports_it_is_asked": (
                 "deepseek",
@@ -423,19 +427,19 @@ LACKS: tuple[Lack, ...] = (
             ),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="hands on the first fragment of a call of a tool as the first chunk",
+        reason="passes on the first fragment of a tool call as the first chunk",
         tests={"test_streams::test_fragments_of_tool_calls_are_counted_as_calls": ()},
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="takes another address for one that is none",
-        tests={"test_secrets::test_an_address_that_is_none_costs_only_itself": ("http://[bad",)},
+        reason="replaces an invalid address by another one",
+        tests={"test_secrets::test_an_invalid_address_loses_only_its_attributes": ("http://[bad",)},
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="reads no response of the Responses API that leaves out what may be left out",
+        reason="cannot read responses of the Responses API without optional fields",
         tests={
             "test_agentops_vocabulary::test_other_apis_are_shown_alike": ("responses",),
             "test_content_apis::test_what_is_said_is_told": ("responses",),
@@ -448,7 +452,7 @@ LACKS: tuple[Lack, ...] = (
             "test_router::test_every_method_of_the_routers_is_routed": ("aresponses",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="has neither searches nor stores",
         tests={
@@ -463,45 +467,45 @@ LACKS: tuple[Lack, ...] = (
             "test_vocabularies_of_users::test_a_vocabulary_of_a_package_is_chosen_by_its_name": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="counts and names less, or more, than these providers say",
+        reason="changes usage and names of these providers",
         tests={
             "test_providers::test_a_chat_says_what_its_provider_said": ("anthropic", "groq"),
             "test_providers::test_a_refusal_says_what_its_provider_said": ("xai",),
             "test_stream_usage::test_only_who_supports_it_is_asked": ("anthropic",),
-            "test_readers::test_the_provider_by_the_price_map": ("claude-haiku",),
-            "test_readers::test_the_same_response_as_a_dict_is_the_same": (),
-            "test_vocabularies::test_no_provider_of_litellms_gets_a_name_that_is_not_known": (),
+            "test_readers::test_the_provider_is_found_in_the_price_map": ("claude-haiku",),
+            "test_readers::test_a_response_as_a_dict_is_read_like_the_object": (),
+            "test_vocabularies::test_renamed_providers_of_litellm_have_names_of_the_conventions": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="gives the pieces of every choice's calls of tools as the first choice's",
+        reason="assigns tool call fragments of every choice to the first choice",
         tests={"test_content::test_each_choice_is_told": ("True",)},
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="hands on no chunk that says no more than what was counted",
+        reason="does not pass on chunks with only usage",
         tests={"test_context::test_of_an_unsampled_call_only_the_metrics_remain": ("True",)},
     ),
-    Lack(
+    Limitation(
         until="1.81",
         reason="has a callback for AgentOps that sets the global provider",
         tests={"test_agentops_string::test_where_it_is_not_instrumented": ()},
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="runs its synchronous callbacks in no context",
+        reason="runs synchronous callbacks without context",
         tests={
             "test_backstop::test_it_lasts_as_long_and_belongs_where_it_was_made": (),
             "test_coexistence::test_a_callback_is_the_apps": ("sync-success",),
             "test_suppression::test_what_is_found": ("sync-the app's",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="has other callbacks for OpenTelemetry, which set the global provider and export at once",
+        reason="has other OpenTelemetry callbacks, which set the global provider and export at once",
         tests={
             "test_coexistence::test_a_callback_is_warned_of_once": (),
             "test_coexistence::test_callback_with_its_own_backend_exports_the_same_with_and_without_us": ("V1",),
@@ -511,20 +515,20 @@ LACKS: tuple[Lack, ...] = (
             "test_coexistence::test_langfuse_is_one_of_them": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="tries again at the provider's client alone",
+        reason="retries only in the provider's client",
         tests={"test_attempts::test_retries_of_litellms_own": ("openai", "async-anthropic")},
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="loses what was counted of sound",
+        reason="loses the usage of audio",
         tests={
             "test_audio::test_a_transcription_is_described_in_full": (),
             "test_audio::test_tokens_of_sound_are_told": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="does not have the provider",
         tests={
@@ -532,12 +536,12 @@ LACKS: tuple[Lack, ...] = (
             "test_images::test_a_style_is_told": (),
             "test_images::test_images_of_google_are_described_in_full": (),
             "test_messages::test_a_call_of_the_apps_own_within_is_a_child": (),
-            "test_provider_detection::test_the_providers_are_litellms": (),
+            "test_provider_detection::test_providers_of_the_table_are_litellms_names": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="does not price what its cache gives, and gives it other names",
+        reason="does not price cache hits, and has other names in them",
         tests={
             "test_cache::test_a_hit_of_embeddings_is_one": ("async",),
             "test_cache::test_a_hit_says_what_was_saved": (),
@@ -545,7 +549,7 @@ LACKS: tuple[Lack, ...] = (
             "test_cache::test_a_replayed_stream_is_a_hit": ("text_completion",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="cannot read such responses with any release of OpenAI's package",
         tests={
@@ -553,7 +557,7 @@ LACKS: tuple[Lack, ...] = (
             "test_contents::test_nothing_that_is_said_is_told": ("responses",),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="has no such function",
         tests={
@@ -572,38 +576,38 @@ LACKS: tuple[Lack, ...] = (
             "test_jobs::test_a_streamed_interaction_is_described_in_full": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="has one error for all that goes wrong where it translates messages",
+        reason="raises one class for all errors in translated messages",
         tests={
             "test_contents::test_nothing_that_is_said_is_told": ("messages",),
             "test_messages::test_a_refusal_is_categorised": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="logs nothing of files and batches",
         tests={"test_jobs::test_a_job_is_described_in_full": ("file_", "list_batches")},
     ),
-    Lack(
+    Limitation(
         until="1.80",
         reason="lacks classes of exceptions",
         tests={
-            "test_readers::test_a_stream_that_broke_off_is_read_for_its_cause": (),
-            "test_processors::test_every_category_is_in_the_table_above": (),
+            "test_readers::test_the_cause_of_an_interrupted_stream_is_read": (),
+            "test_processors::test_the_table_of_failures_has_every_category": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="edits images by a way of its own, and counts them where nobody did",
+        reason="uses another path for image edits, and estimates usage",
         tests={
             "test_images::test_a_refusal_is_told_once": ("image_edit",),
             "test_images::test_what_the_provider_did_not_count_is_unknown": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="moderates at OpenAI's own address alone",
+        reason="sends moderations only to OpenAI's own address",
         tests={
             "test_canaries::test_no_canary_leaves_through_another_api": ("moderation",),
             "test_moderation::test_a_harmless_input_is_not_flagged": (),
@@ -617,9 +621,9 @@ LACKS: tuple[Lack, ...] = (
             "test_undecorated::test_a_synchronous_moderation_is_one_call": (),
         },
     ),
-    Lack(
+    Limitation(
         until="1.80",
-        reason="cannot reach Gemini at a port, nor Bedrock and Cohere at all",
+        reason="cannot reach Gemini at a port, nor Bedrock and Cohere",
         tests={
             "test_providers::test_a_chat_says_what_its_provider_said": ("bedrock", "cohere"),
             "test_providers::test_a_stream_says_what_a_plain_chat_does": ("bedrock", "cohere"),
@@ -632,16 +636,16 @@ LACKS: tuple[Lack, ...] = (
             "test_stream_usage::test_only_who_supports_it_is_asked": ("bedrock", "cohere", "gemini"),
         },
     ),
-    Lack(
+    Limitation(
         until="1.81",
-        reason="has realtime sessions over TLS alone, or with older websockets",
+        reason="has realtime sessions only over TLS, or with older websockets",
         tests={"test_realtime": ()},
     ),
 )
 
 
-def lack_of(node: str) -> Lack | None:
-    """What keeps a test, of which this is pytest's id, from being possible in this release."""
+def limitation_of(node: str) -> Limitation | None:
+    """The limitation for which the test with this pytest id is skipped with this release."""
     name, _, case = node.partition("[")
     test = name.rpartition("/")[2].replace(".py::", "::")
-    return next((lack for lack in LACKS if lack.of(test, case)), None)
+    return next((row for row in LIMITATIONS if row.applies_to(test, case)), None)

@@ -1,4 +1,4 @@
-"""What some tests need: packages and files."""
+"""Requirements of some tests: packages and configuration files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from agentops_otel_litellm.settings.destinations import is_configured_by_file
 
 
-def has(*modules: str) -> bool:
+def is_installed(*modules: str) -> bool:
     try:
         return all(importlib.util.find_spec(module) is not None for module in modules)
     except ModuleNotFoundError:
@@ -23,16 +23,16 @@ FILE = "OTEL_CONFIG_FILE"
 GRPC = "OTLP over gRPC needs a package that is not installed."
 
 
-HAS_GRPC = has("opentelemetry.exporter.otlp.proto.grpc")
+HAS_GRPC = is_installed("opentelemetry.exporter.otlp.proto.grpc")
 
 
 def needs_files(variables: Iterable[str]) -> None:
-    """Skip what the SDK does with a file, where it does nothing."""
+    """Skip tests of a configuration file if the SDK does not support it."""
     if FILE in variables and not is_configured_by_file({FILE: "a.yaml"}):
         pytest.skip("this release of OpenTelemetry's SDK reads no file")
 
 
 def needs_no_grpc(lines: Iterable[str]) -> None:
-    """Skip what is told where a package is missing, where it is not."""
+    """Skip tests of warnings about a missing gRPC package if it is installed."""
     if HAS_GRPC and any(line.startswith(GRPC) for line in lines):
         pytest.skip("OTLP over gRPC is installed")

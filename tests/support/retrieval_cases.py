@@ -8,10 +8,13 @@ QUERY = "Which city is it?"
 DOCUMENTS = ["Rome is old.", "Paris is large.", "Oslo is cold."]
 
 
-RANKED = {"id": "rerank-1", "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.2}]}
+RERANK_RESPONSE = {
+    "id": "rerank-1",
+    "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.2}],
+}
 
 
-FOUND = {
+SEARCH_RESPONSE = {
     "object": "vector_store.search_results.page",
     "search_query": [QUERY],
     "data": [

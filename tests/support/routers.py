@@ -9,7 +9,7 @@ from litellm import Router
 from support.apps import MESSAGES, App, SyncApp
 from support.servers.openai_provider import OpenAIProvider, Script
 
-FAILS = Script(status=500)
+FAILURE = Script(status=500)
 
 
 CANARY = "sk-canary-0123456789"
@@ -34,8 +34,8 @@ def router(provider: OpenAIProvider, **settings: object) -> Router:
     return made
 
 
-async def ask(app: App, of: Router, **parameters: object) -> Any:  # noqa: ANN401 - what the app gets
-    asked: dict[str, Any] = {"model": "fast", "messages": MESSAGES, **parameters}
+async def call_router(app: App, target: Router, **parameters: object) -> Any:  # noqa: ANN401 - any result
+    call_parameters: dict[str, Any] = {"model": "fast", "messages": MESSAGES, **parameters}
     if isinstance(app, SyncApp):
-        return of.completion(**asked)
-    return await of.acompletion(**asked)
+        return target.completion(**call_parameters)
+    return await target.acompletion(**call_parameters)

@@ -40,7 +40,7 @@ CHAT = {
 }
 
 
-ASKED: dict[str, dict[str, object]] = {
+CALL_PARAMETERS: dict[str, dict[str, object]] = {
     "completion": CHAT,
     "text_completion": {"prompt": "canary-prompt", "suffix": "canary-suffix"},
     "embedding": {"input": ["canary-input", "canary-second"]},

@@ -1,4 +1,4 @@
-"""Servers that the application may run on, and how each is started: what `test_servers` stops with signals."""
+"""Servers for applications: `test_servers` starts each one and stops it with signals."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ class Server:
     """How an application is served."""
 
     command: str
-    """What runs with Python, with its port where it has one."""
+    """Arguments for Python, with the port if the server has one."""
     app: str
     needs: tuple[str, ...] = ()
-    """Modules."""
+    """Required modules."""
     route: str | None = "/ask"
-    """What has the application make its calls; `None` where it makes them itself."""
+    """The route at which the application makes its calls; `None` if it makes them at its start."""
 
 
 SERVERS: Mapping[str, Server] = {
@@ -142,7 +142,7 @@ class Stopped:
 
     code: int
     seconds: float
-    """From the signal to the end."""
+    """The time from the signal to the end of the process."""
     errors: str
 
 
@@ -153,7 +153,7 @@ def free_port() -> int:
 
 
 def stop(name: str, number: signal.Signals, folder: Path, endpoint: str | None) -> Stopped:
-    """Serve an application in a folder, have it make its calls, and send the signal to the server at once.
+    """Serve an application in a folder, request its calls, and send the signal to the server at once.
 
     Telemetry goes to the `endpoint`; with `None` the server runs without us.
     """
@@ -183,7 +183,7 @@ def stop(name: str, number: signal.Signals, folder: Path, endpoint: str | None) 
 
 @contextmanager
 def running(command: list[str], folder: Path, environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A program and the processes that it starts, which all end with the block."""
+    """Run a program. It and its child processes are ended with the block."""
     with (folder / "errors").open("wb") as errors:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=errors, stderr=errors, start_new_session=True

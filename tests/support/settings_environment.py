@@ -8,5 +8,5 @@ from agentops_otel_litellm.settings import parsing
 
 
 @pytest.fixture(autouse=True)
-def nothing_warned_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_earlier_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parsing, "warned", set())

@@ -1,4 +1,4 @@
-"""What threads share in this package, read from its source: held against the table in docs/concurrency.md."""
+"""State that threads share, found in the source of this package: compared with the table in docs/concurrency.md."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import agentops_otel_litellm
 
 PACKAGE = Path(agentops_otel_litellm.__file__).parent
-LEFT_OUT = ("cli", "__main__.py")  # programs of their own, of one thread
-# What is called → the kind of its row.
+EXCLUDED = ("cli", "__main__.py")  # programs of their own, of one thread
+# Called function or class → kind of the row.
 KINDS = {
     **dict.fromkeys(("Lock", "RLock", "Condition", "Event", "Semaphore", "BoundedSemaphore", "Barrier"), "lock"),
     **dict.fromkeys(("SimpleQueue", "Queue", "LifoQueue", "PriorityQueue"), "queue"),
@@ -26,14 +26,14 @@ IMMUTABLE = {"guard", "getLogger", "create_key", "TypeVar", "compile", "frozense
 CACHES = {"cache", "lru_cache", "cached_property"}
 
 Row = tuple[str, str, str]
-"""Kind, module (a path in the package), and where in it: a class, a function or a name."""
+"""Kind, module (a path in the package), and the class, function or name in it."""
 
 
 def rows() -> set[Row]:
     found: set[Row] = set()
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE).as_posix()
-        if not name.startswith(LEFT_OUT):
+        if not name.startswith(EXCLUDED):
             for kind, where in rows_of(path.read_text("utf-8")):
                 if kind != "global" or not _is_frozen(name, where):
                     found.add((kind, name, where))
@@ -41,14 +41,14 @@ def rows() -> set[Row]:
 
 
 def rows_of(source: str) -> Iterator[tuple[str, str]]:
-    """The kind of each row, and where in a module's source it is."""
+    """Kind, and class, function or name, of each row for a module's source."""
     tree = ast.parse(source)
-    yield from _within(tree, "")
-    yield from (("global", name) for name in _global(tree))
+    yield from _rows_within(tree, "")
+    yield from (("global", name) for name in _mutable_globals(tree))
 
 
-def _within(node: ast.AST, where: str) -> Iterator[tuple[str, str]]:
-    """Locks, threads and the like, and imports in functions, by the outermost class or function."""
+def _rows_within(node: ast.AST, where: str) -> Iterator[tuple[str, str]]:
+    """Locks, threads, caches and imports in functions, by the outermost class or function."""
     for child in ast.iter_child_nodes(node):
         inside = where
         if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
@@ -62,20 +62,20 @@ def _within(node: ast.AST, where: str) -> Iterator[tuple[str, str]]:
         elif isinstance(child, ast.Import | ast.ImportFrom) and where:
             yield "lazy import", where
         if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)):
-            yield from _within(child, inside)
+            yield from _rows_within(child, inside)
 
 
-def _global(tree: ast.Module) -> Iterator[str]:
-    """Names of a module that are bound to something that changes: a collection that is empty at first, or an object."""
+def _mutable_globals(tree: ast.Module) -> Iterator[str]:
+    """Names of a module that are bound to a mutable object: a collection that is initially empty, or an instance."""
     for statement in tree.body:
         if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             (target,) = statement.targets if isinstance(statement, ast.Assign) else (statement.target,)
-            if isinstance(target, ast.Name) and _changes(statement.value):
+            if isinstance(target, ast.Name) and _is_mutable(statement.value):
                 yield target.id
 
 
 def _is_frozen(module: str, name: str) -> bool:
-    """Whether it is a record: a frozen dataclass, a named tuple, or a table of attributes."""
+    """Whether the value is immutable: a frozen dataclass, a named tuple, or a table of attributes."""
     value = getattr(import_module(f"agentops_otel_litellm.{module.removesuffix('.py').replace('/', '.')}"), name)
     frozen = is_dataclass(value) and vars(type(value))["__dataclass_params__"].frozen
     return frozen or isinstance(value, tuple) or type(value).__name__ in {"mappingproxy", "Status", "Vocabulary"}
@@ -85,7 +85,7 @@ def _is_atexit(function: ast.expr) -> bool:
     return isinstance(function, ast.Attribute) and function.attr == "register" and _name(function.value) == "atexit"
 
 
-def _changes(value: ast.expr) -> bool:
+def _is_mutable(value: ast.expr) -> bool:
     if isinstance(value, ast.Dict | ast.List | ast.Set):
         return not (value.keys if isinstance(value, ast.Dict) else value.elts)
     if not isinstance(value, ast.Call):

@@ -1,4 +1,4 @@
-"""LiteLLM's APIs, each as one row: the function, what it is called with, and what the provider replies."""
+"""LiteLLM's APIs: function, parameters, and the provider's reply."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from support import wire_formats as formats
 from support.servers import openai_resources, wires
 from support.servers.wire import Reply, events
-from support.servers.wires import Said, Wire
+from support.servers.wires import Completion, ProviderReplies
 
 Parameters = dict[str, Any]
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Say hello."}]
@@ -33,9 +33,9 @@ class Api:
     parameters: Parameters
     reply: Reply
     base: str = ""
-    """What follows the server's address in `api_base`."""
+    """The path in `api_base`."""
     reach: Callable[[str], Parameters] | None = None
-    """The parameters that lead to a server, from its URL, if not `api_base` and `api_key`."""
+    """The connection parameters for the URL of a server, if not `api_base` and `api_key`."""
     always_async: bool = False
     """Whether LiteLLM does not implement the synchronous function."""
 
@@ -53,47 +53,51 @@ class Api:
         return found
 
 
-def _on_aws(url: str) -> Parameters:
+def _aws_connection(url: str) -> Parameters:
     keys = {"aws_access_key_id": "id", "aws_secret_access_key": "secret"}
     return {"aws_bedrock_runtime_endpoint": url, "aws_region_name": "us-east-1", **keys}
 
 
-def _on_azure(url: str) -> Parameters:
+def _azure_connection(url: str) -> Parameters:
     return {"api_base": url, "api_key": KEY, "api_version": "2024-10-21"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Chat:
     model: str
-    wire: Wire
+    wire: ProviderReplies
     base: str = ""
     reach: Callable[[str], Parameters] | None = None
     parameters: Parameters = field(default_factory=dict)
 
 
-def _said(model: str) -> Said:
-    return Said(model=model, pieces=("Hel", "lo, wörld", "!"))
+def _completion(model: str) -> Completion:
+    return Completion(model=model, pieces=("Hel", "lo, wörld", "!"))
 
 
 CHATS: tuple[_Chat, ...] = (
-    _Chat(model="openai/gpt-4o", wire=wires.openai(_said("gpt-4o-2024-08-06"))),
+    _Chat(model="openai/gpt-4o", wire=wires.openai(_completion("gpt-4o-2024-08-06"))),
     _Chat(
         model="azure/mine",
-        wire=wires.azure(_said("gpt-4o-2024-08-06"), "/openai/deployments/mine/chat/completions"),
-        reach=_on_azure,
+        wire=wires.azure(_completion("gpt-4o-2024-08-06"), "/openai/deployments/mine/chat/completions"),
+        reach=_azure_connection,
     ),
-    _Chat(model="deepseek/deepseek-chat", wire=wires.deepseek(_said("deepseek-chat"))),
-    _Chat(model="groq/openai/gpt-oss-20b", wire=wires.groq(_said("openai/gpt-oss-20b"))),
-    _Chat(model="mistral/mistral-large-latest", wire=wires.mistral(_said("mistral-large-2411"))),
-    _Chat(model="anthropic/claude-haiku-4-5", wire=wires.anthropic(_said("claude-haiku-4-5-20251001"))),
-    _Chat(model="gemini/gemini-2.5-flash", wire=wires.google(_said("gemini-2.5-flash-001"))),
-    _Chat(model="cohere/command-r-08-2024", wire=wires.cohere(_said("command-r-08-2024"), "/v2/chat"), base="/v2/chat"),
+    _Chat(model="deepseek/deepseek-chat", wire=wires.deepseek(_completion("deepseek-chat"))),
+    _Chat(model="groq/openai/gpt-oss-20b", wire=wires.groq(_completion("openai/gpt-oss-20b"))),
+    _Chat(model="mistral/mistral-large-latest", wire=wires.mistral(_completion("mistral-large-2411"))),
+    _Chat(model="anthropic/claude-haiku-4-5", wire=wires.anthropic(_completion("claude-haiku-4-5-20251001"))),
+    _Chat(model="gemini/gemini-2.5-flash", wire=wires.google(_completion("gemini-2.5-flash-001"))),
+    _Chat(
+        model="cohere/command-r-08-2024",
+        wire=wires.cohere(_completion("command-r-08-2024"), "/v2/chat"),
+        base="/v2/chat",
+    ),
     _Chat(
         model="bedrock/anthropic.claude-haiku-4-5-20251001-v1:0",
-        wire=wires.bedrock(_said("anthropic.claude-haiku-4-5-20251001-v1:0")),
-        reach=_on_aws,
+        wire=wires.bedrock(_completion("anthropic.claude-haiku-4-5-20251001-v1:0")),
+        reach=_aws_connection,
     ),
-    _Chat(model="ollama_chat/llama3.2", wire=wires.ollama_chat(_said("llama3.2"))),
+    _Chat(model="ollama_chat/llama3.2", wire=wires.ollama_chat(_completion("llama3.2"))),
 )
 
 
@@ -170,7 +174,7 @@ _TEXT_EVENTS = events(
 )
 _PROMPT: Parameters = {"model": "text-completion-openai/gpt-3.5-turbo-instruct", "prompt": "Say hello."}
 
-# --- what is no chat -----------------------------------------------------------------------------------------
+# --- other operations ----------------------------------------------------------------------------------------
 
 _IMAGES = {
     "created": 1,
@@ -189,21 +193,21 @@ _TRANSCRIPT = {
     "segments": [{"id": 0, "start": 0.0, "end": 1.5, "text": "Hello."}],
     "usage": {"type": "tokens", "input_tokens": 14, "output_tokens": 45, "total_tokens": 59},
 }
-_JUDGED = {
+_MODERATION_RESULT = {
     "flagged": True,
     "categories": {"hate": False, "violence": True, "self-harm": False},
     "category_scores": {"hate": 0.1, "violence": 0.9, "self-harm": 0.0},
     "category_applied_input_types": {"violence": ["text"]},
 }
-_RANKED = {
+_RERANK_RESPONSE = {
     "id": "rerank-1",
     "results": [{"index": 1, "relevance_score": 0.9}, {"index": 0, "relevance_score": 0.2}],
     "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 2}},
 }
-_JINA_RANKED = {**_RANKED, "usage": {"total_tokens": 9}}
-_RANKING: Parameters = {"query": "capital", "documents": ["Rome", {"text": "Oslo"}], "top_n": 2}
-_FOUND = {"title": "a title", "url": "https://example.com", "content": "a text", "score": 1}
-_STORE_FOUND = {
+_JINA_RERANK_RESPONSE = {**_RERANK_RESPONSE, "usage": {"total_tokens": 9}}
+_RERANK_PARAMETERS: Parameters = {"query": "capital", "documents": ["Rome", {"text": "Oslo"}], "top_n": 2}
+_SEARCH_RESULT = {"title": "a title", "url": "https://example.com", "content": "a text", "score": 1}
+_VECTOR_STORE_RESPONSE = {
     "object": "vector_store.search_results.page",
     "search_query": ["Rome"],
     "data": [{"score": 0.9, "content": [{"type": "text", "text": "Rome."}], "file_id": "file-1", "filename": "a.txt"}],
@@ -214,7 +218,7 @@ _OCR = {
     "pages": [{"index": 0, "markdown": "Hello.", "images": [], "dimensions": {"dpi": 1, "height": 2, "width": 3}}],
     "usage_info": {"pages_processed": 1, "doc_size_bytes": 3},
 }
-_OF_OPENAI: Parameters = {"custom_llm_provider": "openai"}
+_OPENAI: Parameters = {"custom_llm_provider": "openai"}
 
 
 def _embeddings() -> list[Api]:
@@ -260,7 +264,7 @@ def _both(  # noqa: PLR0913 - the fields of two rows
 _MESSAGES_MODULE = "litellm.anthropic_interface.messages:create"
 _CONTENTS: Parameters = {"contents": [{"role": "user", "parts": [{"text": "Say hello."}]}]}
 _CLAUDE: Parameters = {"messages": MESSAGES[1:], "max_tokens": 64}
-_ASKED: Parameters = {"input": "Say hello."}
+_RESPONSES_INPUT: Parameters = {"input": "Say hello."}
 
 
 def _contents() -> list[Api]:
@@ -316,12 +320,16 @@ APIS: tuple[Api, ...] = (
         _TEXT_EVENTS,
     ),
     *_both(
-        "responses", "responses", {"model": "openai/gpt-4o", **_ASKED}, RESPONSE_WITH_CALL, formats.response_events()
+        "responses",
+        "responses",
+        {"model": "openai/gpt-4o", **_RESPONSES_INPUT},
+        RESPONSE_WITH_CALL,
+        formats.response_events(),
     ),
     *_both(
         "responses of anthropic",
         "responses",
-        {"model": "anthropic/claude-haiku-4-5", **_ASKED},
+        {"model": "anthropic/claude-haiku-4-5", **_RESPONSES_INPUT},
         formats.message(),
         formats.message_events(),
     ),
@@ -349,11 +357,13 @@ APIS: tuple[Api, ...] = (
     ),
     *_contents(),
     *_embeddings(),
-    _plain("rerank", {"model": "cohere/rerank-english-v3.0", **_RANKING}, _RANKED, base="/v1/rerank"),
+    _plain(
+        "rerank", {"model": "cohere/rerank-english-v3.0", **_RERANK_PARAMETERS}, _RERANK_RESPONSE, base="/v1/rerank"
+    ),
     _plain(
         "rerank of jina",
-        {"model": "jina_ai/jina-reranker-v2-base-multilingual", **_RANKING},
-        _JINA_RANKED,
+        {"model": "jina_ai/jina-reranker-v2-base-multilingual", **_RERANK_PARAMETERS},
+        _JINA_RERANK_RESPONSE,
         base="/v1/rerank",
         function="rerank",
     ),
@@ -373,14 +383,14 @@ APIS: tuple[Api, ...] = (
         {
             "id": "modr-1",
             "model": "omni-moderation-2024-09-26",
-            "results": [_JUDGED, _JUDGED],
+            "results": [_MODERATION_RESULT, _MODERATION_RESULT],
         },
     ),
-    _plain("search", {"query": "Rome", "search_provider": "tavily"}, {"results": [_FOUND, _FOUND]}),
+    _plain("search", {"query": "Rome", "search_provider": "tavily"}, {"results": [_SEARCH_RESULT, _SEARCH_RESULT]}),
     _plain(
         "vector_stores.search",
-        {"vector_store_id": "vs_1", "query": "Rome", **_OF_OPENAI},
-        _STORE_FOUND,
+        {"vector_store_id": "vs_1", "query": "Rome", **_OPENAI},
+        _VECTOR_STORE_RESPONSE,
         function="litellm.vector_stores:search",
     ),
     _plain(
@@ -394,11 +404,11 @@ APIS: tuple[Api, ...] = (
     _plain(
         "video_generation", {"model": "openai/sora-2", "prompt": "A garden.", "seconds": "8"}, openai_resources.VIDEO
     ),
-    _plain("create_file", {"file": ("a.jsonl", b"{}"), "purpose": "batch", **_OF_OPENAI}, openai_resources.FILE),
-    _plain("retrieve_batch", {"batch_id": "batch_1", **_OF_OPENAI}, openai_resources.BATCH),
+    _plain("create_file", {"file": ("a.jsonl", b"{}"), "purpose": "batch", **_OPENAI}, openai_resources.FILE),
+    _plain("retrieve_batch", {"batch_id": "batch_1", **_OPENAI}, openai_resources.BATCH),
     _plain(
         "list_batches",
-        _OF_OPENAI,
+        _OPENAI,
         {
             "object": "list",
             "data": [openai_resources.BATCH, openai_resources.BATCH],
@@ -409,13 +419,13 @@ APIS: tuple[Api, ...] = (
     ),
     _plain(
         "create_fine_tuning_job",
-        {"model": "gpt-4o-mini", "training_file": "file-1", **_OF_OPENAI},
+        {"model": "gpt-4o-mini", "training_file": "file-1", **_OPENAI},
         openai_resources.TUNING,
     ),
-    _plain("get_responses", {"response_id": "resp_1", **_OF_OPENAI}, RESPONSE_WITH_CALL),
+    _plain("get_responses", {"response_id": "resp_1", **_OPENAI}, RESPONSE_WITH_CALL),
     _plain(
         "delete_responses",
-        {"response_id": "resp_1", **_OF_OPENAI},
+        {"response_id": "resp_1", **_OPENAI},
         {
             "id": "resp_1",
             "object": "response",

@@ -1,6 +1,6 @@
-"""What the application sees of a call: the result and its class, the chunks, the exception, the requests it made.
+"""Outcomes of calls for the application: the result and its class, chunks, exceptions, and requests.
 
-All of it as text, without what differs from call to call: ids that LiteLLM makes, times, addresses of objects.
+They are texts without values that differ between calls: ids that LiteLLM creates, times, addresses of objects.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ VOLATILE = {
     "logging_obj",
     "completion_start_time",
 }
-"""Fields that say when something was or how long it took, or hold LiteLLM's own state."""
+"""Fields with times, durations, or LiteLLM's own state."""
 IN_THE_BACKGROUND = ("/api/show",)
-"""What LiteLLM asks a provider while it logs, on a thread of its own: it may do so during the next call."""
+"""Paths of requests that LiteLLM's logging sends on a thread, possibly during the next call."""
 DEPTH = 80
 _MADE = (
     (re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}"), "UUID"),
@@ -45,13 +45,13 @@ _OUR_FRAME = re.compile(r'\n  File "[^"\n]*agentops_otel_litellm[^\n]*(\n    [^\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Text, which is equal if the application could not tell two calls apart."""
+    """The outcome as text. It is equal for two calls that the application cannot distinguish."""
 
     result: str = ""
     chunks: tuple[str, ...] = ()
     error: str = ""
     after: str = ""
-    """What a stream does when it is asked again after its end."""
+    """The result of `next` after the end of a stream."""
     requests: tuple[str, ...] = ()
     raised: bool = False
 
@@ -102,12 +102,12 @@ def _view(value: object, depth: int) -> object:
 
 
 def _class_of(value: object) -> type:
-    """As `isinstance` sees it."""
+    """The class for `isinstance`."""
     return value.__class__
 
 
 def _joined(chunks: list[str]) -> tuple[str, ...]:
-    """Where LiteLLM hands bytes on as it receives them, how many there are in a chunk is up to the network."""
+    """Chunks of bytes are joined, since their sizes depend on the network."""
     if chunks and all(chunk.startswith(("b'", 'b"')) for chunk in chunks):
         return (repr(b"".join(literal_eval(chunk) for chunk in chunks)),)
     return tuple(chunks)
@@ -141,7 +141,7 @@ class Caller:
                 self._loop.run_until_complete(self._read_async(function, parameters, facts, chunks))
             else:
                 self._read(function, parameters, facts, chunks)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the application's
+        except Exception as error:  # noqa: BLE001 - any exception reaches the application
             facts.update(error=_view_error(error), raised=True)
         requests = tuple(
             f"{exchange.method} {exchange.path} {_stable(repr(exchange.data))}"
@@ -160,7 +160,7 @@ class Caller:
                 chunks.extend(map(view, result))  # those before an exception too
             finally:
                 facts["after"] = self._next(result)
-        elif hasattr(type(result), "__anext__"):  # LiteLLM gives those from synchronous functions, if it translates
+        elif hasattr(type(result), "__anext__"):  # a result of LiteLLM's synchronous functions for translated APIs
             self._loop.run_until_complete(self._read_stream(result, facts, chunks))
         else:
             facts["result"] = view(result)

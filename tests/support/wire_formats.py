@@ -1,4 +1,4 @@
-"""What providers send, in four formats: the same short answer, and the same tokens, counted as each counts them."""
+"""Responses of providers in four API formats, with the same text and the same usage."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def response(**changes: object) -> Body:
 
 
 def response_events(end: str = "completed", **changes: object) -> list[bytes]:
-    """Its stream, which ends as the changed response does."""
+    """The stream events of a response with these changes."""
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     begun = {**MESSAGE_ITEM, "status": "in_progress", "content": []}
     early = response(status="in_progress", output=[], usage=None)
@@ -106,11 +106,11 @@ def chat() -> Body:
         "model": "gpt-4o-2024-08-06",
         "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
         "usage": CHAT_USAGE,
-        "service_tier": "default",  # of which LiteLLM's Responses API wants to know
+        "service_tier": "default",  # required by LiteLLM's Responses API
     }
 
 
-def chat_events(*, counted: bool = True) -> list[bytes]:
+def chat_events(*, with_usage: bool = True) -> list[bytes]:
     shared: Body = {
         "id": "chatcmpl-1",
         "object": "chat.completion.chunk",
@@ -122,7 +122,7 @@ def chat_events(*, counted: bool = True) -> list[bytes]:
     chunks: list[object] = [
         {**shared, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]} for delta, reason in deltas
     ]
-    return events(*chunks, *([{**shared, "choices": [], "usage": CHAT_USAGE}] if counted else []), "[DONE]")
+    return events(*chunks, *([{**shared, "choices": [], "usage": CHAT_USAGE}] if with_usage else []), "[DONE]")
 
 
 # --- Anthropic's Messages -------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def message(**changes: object) -> Body:
 
 
 def message_events(*, error: str | None = None) -> list[bytes]:
-    """Its stream; with `error`, one that the provider gives up half-way."""
+    """The stream events of a message. With `error`, the provider interrupts it with an error event."""
     started = message(content=[], stop_reason=None, usage={**MESSAGES_USAGE, "output_tokens": 1})
     delta = {"type": "content_block_delta", "index": 0}
     messages: list[Body] = [
@@ -210,7 +210,7 @@ def content_events() -> list[bytes]:
     )
 
 
-# --- all of them ----------------------------------------------------------------------------------------------
+# --- all formats ----------------------------------------------------------------------------------------------
 
 PATHS = {
     "responses": "/responses",
@@ -220,14 +220,14 @@ PATHS = {
 }
 
 
-def answer_everything(wire: WireProvider) -> None:
+def respond_everywhere(wire: WireProvider) -> None:
     wire.reply(PATHS["responses"], Reply(body=response()))
     wire.reply(PATHS["chat"], Reply(body=chat()))
     wire.reply(PATHS["messages"], Reply(body=message()))
     wire.reply(PATHS["content"], Reply(body=content()))
 
 
-def stream_everything(wire: WireProvider, *, delay: float = 0.0, cut_after: int | None = None) -> None:
+def stream_everywhere(wire: WireProvider, *, delay: float = 0.0, cut_after: int | None = None) -> None:
     for path, pieces in (
         (PATHS["responses"], response_events()),
         (PATHS["chat"], chat_events()),
@@ -237,13 +237,13 @@ def stream_everything(wire: WireProvider, *, delay: float = 0.0, cut_after: int 
         wire.reply(path, Reply(pieces=pieces, delay=delay, cut_after=cut_after))
 
 
-def refuse_everything(wire: WireProvider, status: int, **headers: str) -> None:
+def fail_everywhere(wire: WireProvider, status: int, **headers: str) -> None:
     for path in PATHS.values():
         wire.reply(path, Reply(status=status, headers=headers, body={"error": {"message": TEXT, "type": "refused"}}))
 
 
-def counted(*, cache_write: bool = False, reasoning: bool = True) -> Attributes:
-    """What a span says of the tokens, where the provider told, and LiteLLM handed on, as much."""
+def usage_attributes(*, cache_write: bool = False, reasoning: bool = True) -> Attributes:
+    """The attributes of the usage that LiteLLM passes on."""
     known: Attributes = {
         "gen_ai.usage.input_tokens": INPUT,
         "gen_ai.usage.output_tokens": OUTPUT,

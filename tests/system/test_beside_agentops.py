@@ -20,9 +20,9 @@ from agentops_otel_litellm.version import SCOPE
 from support.distributions import NOTICES, only_these
 from support.launching import LAUNCHER, PRELUDE, environment, launch
 from support.project import SUPPORT
-from support.requirements import has
+from support.requirements import is_installed
 from support.servers.agentops_platform import AgentOpsPlatform
-from support.servers.agentops_reader import shown, shown_trace
+from support.servers.agentops_reader import displayed_span, displayed_trace
 from support.servers.openai_provider import OpenAIProvider
 from support.servers.otlp_receiver import OTLPReceiver, ReceivedSpan
 
@@ -76,7 +76,7 @@ def run(order: str) -> Run:
 
 @pytest.fixture(params=["ours first", "theirs first"])
 def both(request: pytest.FixtureRequest) -> Run:
-    if not has("agentops.sdk.core"):
+    if not is_installed("agentops.sdk.core"):
         pytest.skip("agentops is not installed: `tox -e nested`")
     return run(request.param)
 
@@ -104,8 +104,8 @@ def test_spans_of_both_are_one_tree(both: Run) -> None:
 
 def test_tokens_are_counted_once(both: Run) -> None:
     """As the provider did: spans of OpenAI's client, which LiteLLM calls, would double them."""
-    assert shown_trace(both.spans).tokens == both.tokens == 2 * 18
-    ours = [shown(span.attributes) for span in both.spans if span.scope == SCOPE]
+    assert displayed_trace(both.spans).tokens == both.tokens == 2 * 18
+    ours = [displayed_span(span.attributes) for span in both.spans if span.scope == SCOPE]
     assert [(each.type, each.tokens["total_tokens"]) for each in ours] == [("request", 18)] * 2
 
 
@@ -119,7 +119,9 @@ def test_the_app_is_answered(both: Run) -> None:
 A_SPAN = "from opentelemetry import trace; trace.get_tracer('app').start_span('a span').end()"
 
 
-@pytest.mark.skipif(not has("opentelemetry.exporter.otlp.proto.grpc"), reason="OTLP over gRPC: `tox -e nested`")
+@pytest.mark.skipif(
+    not is_installed("opentelemetry.exporter.otlp.proto.grpc"), reason="OTLP over gRPC: `tox -e nested`"
+)
 @pytest.mark.parametrize("order", NOTICES, ids=" before ".join)
 def test_beside_a_distro_that_has_grpc(order: tuple[str, str], tmp_path: Path) -> None:
     """Whichever is found first: spans go to AgentOps, and over HTTP to whom the app says, once each."""
@@ -148,7 +150,9 @@ tracer_provider:
 """
 
 
-@pytest.mark.skipif(not has("opentelemetry.configuration"), reason="opentelemetry-configuration: `tox -e nested`")
+@pytest.mark.skipif(
+    not is_installed("opentelemetry.configuration"), reason="opentelemetry-configuration: `tox -e nested`"
+)
 @pytest.mark.parametrize("more", ["", ",agentops_litellm"], ids=["", "without LiteLLM"])
 def test_a_configuration_file(more: str, tmp_path: Path) -> None:
     """It says where spans go; where there is a key they come to AgentOps as well, once each."""
@@ -161,7 +165,9 @@ def test_a_configuration_file(more: str, tmp_path: Path) -> None:
     assert [[span.name for span in each.spans] for each in (platform, backend)] == [["a span"]] * 2
 
 
-@pytest.mark.skipif(not has("openinference.instrumentation.litellm"), reason="OpenInference's: `tox -e nested`")
+@pytest.mark.skipif(
+    not is_installed("openinference.instrumentation.litellm"), reason="OpenInference's: `tox -e nested`"
+)
 def test_another_instrumentation_of_litellm() -> None:
     """One log line states that calls are recorded twice, and how to change that. Ours are recorded all the same."""
     with AgentOpsPlatform() as platform, OpenAIProvider() as provider:

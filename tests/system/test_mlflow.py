@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.backends import PRICE, blocks, fetched, free_port, run_agent, serving, until
+from support.backends import PRICE, fetch_json, free_port, run_agent, serving, shell_blocks, wait_until
 
 TRACES = 5
 LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"}
@@ -17,20 +17,20 @@ LEAN = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"}
 @pytest.fixture(scope="module")
 def traces(tmp_path_factory: pytest.TempPathFactory) -> Any:  # noqa: ANN401 - a generator
     """What an MLflow that has been told all has, in the order in which the traces began."""
-    serve, run = blocks("mlflow.md")
+    serve, run = shell_blocks("mlflow.md")
     ports = {"5000": free_port()}
     directory: Path = tmp_path_factory.mktemp("mlflow")
     url = f"http://127.0.0.1:{ports['5000']}"
     place = {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": "0"}}
 
     def all_of_them() -> list[dict[str, Any]]:
-        found = fetched(f"{url}/api/3.0/mlflow/traces/search", {"locations": [place]}).get("traces", [])
+        found = fetch_json(f"{url}/api/3.0/mlflow/traces/search", {"locations": [place]}).get("traces", [])
         return found if len(found) >= TRACES else []
 
     with serving(serve, directory, ports, "http://127.0.0.1:5000/health", **LEAN):
         run_agent(run, ports)
-        infos = sorted(until(all_of_them, "take the traces in"), key=lambda trace: str(trace["request_time"]))
-        got = [fetched(f"{url}/api/3.0/mlflow/traces/get?trace_id={info['trace_id']}")["trace"] for info in infos]
+        infos = sorted(wait_until(all_of_them, "take the traces in"), key=lambda trace: str(trace["request_time"]))
+        got = [fetch_json(f"{url}/api/3.0/mlflow/traces/get?trace_id={info['trace_id']}")["trace"] for info in infos]
         yield [
             {**info, "spans": [plain_span(span) for span in trace["spans"]]}
             for info, trace in zip(infos, got, strict=True)

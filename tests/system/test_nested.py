@@ -15,7 +15,7 @@ from typing import TypedDict
 import pytest
 
 from support.project import SUPPORT
-from support.requirements import has
+from support.requirements import is_installed
 from support.servers.openai_provider import OpenAIProvider
 from support.servers.wire import Reply, WireProvider
 
@@ -88,9 +88,9 @@ def results(request: pytest.FixtureRequest) -> dict[str, list[LoggedWarnings]]:
     """Of each instrumentation, with us before it and after it."""
     name, order = request.param.split()
     for module in (MODULES[name], *HTTP):
-        if not has(module):
+        if not is_installed(module):
             pytest.skip(f"{module} is not installed: `tox -e nested`")
-    if name.startswith("openai-v2") and not has("opentelemetry.util.genai.instruments"):
+    if name.startswith("openai-v2") and not is_installed("opentelemetry.util.genai.instruments"):
         pytest.skip("opentelemetry-instrumentation-openai-v2 does not work with this opentelemetry-util-genai")
     return played(name, order)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.backends import PRICE, blocks, fetched, free_port, run_agent, serving, until
+from support.backends import PRICE, fetch_json, free_port, run_agent, serving, shell_blocks, wait_until
 
 INSTRUCTED = {"0.message.role": "system", "0.message.content": "Be brief."}
 SHOWN = {
@@ -59,7 +59,7 @@ def under(span: dict[str, Any], prefix: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Any:  # noqa: ANN401 - a generator
     """A Phoenix that has been told all."""
-    serve, run = blocks("phoenix.md")
+    serve, run = shell_blocks("phoenix.md")
     ports = {"6006": free_port()}
     directory: Path = tmp_path_factory.mktemp("phoenix")
     variables = {
@@ -79,11 +79,11 @@ def spans(url: str) -> list[dict[str, Any]]:
     """In the order in which they began."""
 
     def all_of_them() -> list[dict[str, Any]]:
-        projects = {project["name"] for project in fetched(f"{url}/v1/projects")["data"]}
-        found = fetched(f"{url}/v1/projects/my-agent/spans?limit=100")["data"] if "my-agent" in projects else []
+        projects = {project["name"] for project in fetch_json(f"{url}/v1/projects")["data"]}
+        found = fetch_json(f"{url}/v1/projects/my-agent/spans?limit=100")["data"] if "my-agent" in projects else []
         return found if len(found) >= SPANS else []
 
-    return sorted(until(all_of_them, "take the spans in"), key=lambda span: str(span["start_time"]))
+    return sorted(wait_until(all_of_them, "take the spans in"), key=lambda span: str(span["start_time"]))
 
 
 def test_every_call_is_a_span_of_its_kind(spans: list[dict[str, Any]]) -> None:
@@ -175,7 +175,7 @@ def test_whose_the_calls_are(url: str, spans: list[dict[str, Any]]) -> None:
         }
         assert under(span, "metadata") == {"feature": "forecast"}
     assert "not told" not in str(spans)
-    (session,) = fetched(f"{url}/v1/projects/my-agent/sessions")["data"]
+    (session,) = fetch_json(f"{url}/v1/projects/my-agent/sessions")["data"]
     assert session["session_id"] == "session-1"
     assert [trace["trace_id"] for trace in session["traces"]] == [spans[0]["context"]["trace_id"]]
 
@@ -183,13 +183,13 @@ def test_whose_the_calls_are(url: str, spans: list[dict[str, Any]]) -> None:
 def test_costs_are_the_providers(url: str, spans: list[dict[str, Any]]) -> None:
     """Phoenix's own figure is LiteLLM's."""
     assert [span["attributes"].get("llm.cost.total") for span in spans[1:4]] == pytest.approx([PRICE, PRICE, None])
-    projects = fetched(f"{url}/v1/projects")["data"]
+    projects = fetch_json(f"{url}/v1/projects")["data"]
     (project,) = (each["id"] for each in projects if each["name"] == "my-agent")
     query = "query ($id: ID!) { node(id: $id) { ... on Project { costSummary { total { cost tokens } } } } }"
 
     def total() -> Any:  # noqa: ANN401 - JSON is anything
-        found = fetched(f"{url}/graphql", {"query": query, "variables": {"id": project}})
+        found = fetch_json(f"{url}/graphql", {"query": query, "variables": {"id": project}})
         summary = found["data"]["node"]["costSummary"]["total"]
         return summary if (summary["tokens"] or 0) >= 104 else None
 
-    assert until(total, "work the costs out") == {"cost": pytest.approx(2 * PRICE), "tokens": 104}
+    assert wait_until(total, "work the costs out") == {"cost": pytest.approx(2 * PRICE), "tokens": 104}

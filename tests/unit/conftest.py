@@ -12,7 +12,7 @@ FORBIDDEN = frozenset({"os.fork", "os.posix_spawn", "socket.bind", "socket.conne
 
 
 class _Audit:
-    """Raises if a unit test does what is forbidden. A hook cannot be removed, so it is switched on for each test."""
+    """Raises for forbidden events. An audit hook cannot be removed, so it is enabled only during unit tests."""
 
     def __init__(self) -> None:
         self.is_on = False

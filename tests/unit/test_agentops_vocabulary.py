@@ -1,4 +1,4 @@
-"""AgentOps' names: what its backend and its page make of real calls that really crossed the wire."""
+"""The `agentops` vocabulary, checked with the model of AgentOps' reader."""
 
 from __future__ import annotations
 
@@ -18,40 +18,39 @@ from agentops_otel_litellm.semconv.agentops import AGENTOPS, LLM_CALLS
 from agentops_otel_litellm.semconv.convention import Attributes, Vocabulary
 from agentops_otel_litellm.settings import Settings
 from support.agentops_calls import (
-    COUNTED,
-    USUAL,
+    DEFAULT_VOCABULARIES,
+    TOKEN_COUNTS,
     agentops,  # noqa: F401 - a fixture
 )
 from support.example_call import CALL
 from support.logged_warnings import LoggedWarnings
-from support.servers.agentops_reader import SAID as SAID_NAME
-from support.servers.agentops_reader import shown
+from support.servers.agentops_reader import MESSAGE_ATTRIBUTE, displayed_span
 
 
-def test_a_stream_that_is_cut_is_not_counted_twice() -> None:
-    """Of what was read until then AgentOps adds up no part beside the whole."""
+def test_tokens_of_an_interrupted_stream_are_not_counted_twice() -> None:
+    """AgentOps adds up the parts of the usage if there is no total, so cached tokens need one."""
     for usage in (Usage(input=11, cache_read=4), Usage(output=7, reasoning=2), Usage(input=11)):
-        read = shown(AGENTOPS.attributes(replace(CALL, usage=usage)))
+        read = displayed_span(AGENTOPS.attributes(replace(CALL, usage=usage)))
         assert read.tokens["total_tokens"] == (usage.input or 0) + (usage.output or 0)
-    read = shown(AGENTOPS.attributes(replace(CALL, usage=Usage(input=11, output=7, cache_read=4))))
-    assert read.tokens == {**COUNTED, "reasoning_tokens": 0}
+    read = displayed_span(AGENTOPS.attributes(replace(CALL, usage=Usage(input=11, output=7, cache_read=4))))
+    assert read.tokens == {**TOKEN_COUNTS, "reasoning_tokens": 0}
 
 
-@given(room=st.integers(0, 60), length=st.integers(0, 30), choices=st.integers(0, 12))
-def test_what_does_not_fit_is_left_out(room: int, length: int, choices: int) -> None:
-    """However much room there is, what is there is shown, and no more attributes are written than have room."""
-    said = (Part(type="text", content="a"), Part(type="tool_call", id="1", name="look", arguments="{}"))
+@given(limit=st.integers(0, 60), length=st.integers(0, 30), choices=st.integers(0, 12))
+def test_messages_that_do_not_fit_are_left_out(limit: int, length: int, choices: int) -> None:
+    """For any limit, each recorded message is displayed, and the limit is not exceeded."""
+    parts = (Part(type="text", content="a"), Part(type="tool_call", id="1", name="look", arguments="{}"))
     content = Content(
-        input=tuple(Message(role="user", parts=said[: number % 3]) for number in range(length)),
-        output=tuple(Message(role="assistant", parts=said, finish_reason="stop") for _ in range(choices)),
+        input=tuple(Message(role="user", parts=parts[: number % 3]) for number in range(length)),
+        output=tuple(Message(role="assistant", parts=parts, finish_reason="stop") for _ in range(choices)),
     )
     call = Call(name="chat", timing=Timing(started_at=1), content=content)
-    written = AGENTOPS.attributes(call, room)
-    assert len(written) <= max(room, 1)
-    read = shown(written)
+    written = AGENTOPS.attributes(call, limit)
+    assert len(written) <= max(limit, 1)
+    read = displayed_span(written)
     numbers = {side: len({name.split(".")[2] for name in written if f".{side}." in name}) for side in SIDES}
     assert len(read.prompts) == numbers["prompt"]
-    assert len([said for said in read.completions if said == "a"]) == numbers["completion"]
+    assert len([each for each in read.completions if each == "a"]) == numbers["completion"]
 
 
 SIDES = ("prompt", "completion")
@@ -75,8 +74,8 @@ SIDES = ("prompt", "completion")
         ([Part(type="tool_call_response", id="1", response={"sun": True})], '{"sun":true}'),
     ],
 )
-def test_what_is_no_text_is_json(parts: list[Part], content: str) -> None:
-    """In OpenAI's words; what is only thought is not said."""
+def test_content_other_than_one_text_is_json(parts: list[Part], content: str) -> None:
+    """It has OpenAI's format. Reasoning is left out."""
     message = (Message(role="assistant", parts=tuple(parts)),)
     call = Call(name="chat", timing=Timing(started_at=1), content=Content(input=message, output=message))
     written = AGENTOPS.attributes(call)
@@ -110,17 +109,17 @@ WRITTEN: Attributes = {
 }
 
 
-def test_every_row_has_its_value() -> None:
-    """Of a call of which all is known, each row writes its attribute and no other, what is said in its order."""
+def test_every_row_sets_its_attribute() -> None:
+    """For a call with a value in every field, exactly these attributes are set, and messages come first, in order."""
     written = AGENTOPS.attributes(CALL)
     assert written == WRITTEN
-    said = [name for name in WRITTEN if SAID_NAME.fullmatch(name)]
-    assert list(written)[: len(said)] == said
+    messages = [name for name in WRITTEN if MESSAGE_ATTRIBUTE.fullmatch(name)]
+    assert list(written)[: len(messages)] == messages
     assert {row for row in AGENTOPS if not any(f"{name}.".startswith(f"{row}.") for name in written)} == set()
 
 
-def test_what_is_billed_is_a_call_of_a_model() -> None:
-    """Also what LiteLLM only logs: requests that the proxy passes through."""
+def test_every_billed_operation_is_an_llm_span() -> None:
+    """So is a request that LiteLLM's proxy passes through, which LiteLLM only logs."""
     assert {name for row in OPERATIONS if row.kind in BILLED for name in row.names} == LLM_CALLS
     assert "pass_through_endpoint" in LLM_CALLS
     assert LLM_CALLS.isdisjoint({"moderation", "route", "create_batch", "rag.query"})
@@ -142,32 +141,31 @@ AT_AGENTOPS = {"AGENTOPS_API_KEY": "6f1d2c3b-4a59-4687-9b0a-c1d2e3f40516"}
         ({"AGENTOPS_SEMCONV": "agentops"}, ["agentops"]),
     ],
 )
-def test_it_is_chosen_where_agentops_is_a_destination(environment: dict[str, str], names: list[str]) -> None:
-    """Unless the user has chosen, which holds as it is."""
+def test_the_vocabulary_is_used_if_agentops_is_a_destination(environment: dict[str, str], names: list[str]) -> None:
+    """A choice of the user has priority."""
     chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)
     assert chosen == [VOCABULARIES[name] for name in names]
 
 
-def test_a_choice_that_cannot_be_used_is_none(logged: LoggedWarnings) -> None:
-    """It is told of, and AgentOps is sent what it reads."""
+def test_an_invalid_choice_is_ignored(logged: LoggedWarnings) -> None:
+    """There is a warning, and the default has AgentOps' vocabulary."""
     environment = {**AT_AGENTOPS, "AGENTOPS_SEMCONV": "agentopps"}
     chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)
-    assert chosen == [VOCABULARIES[name] for name in USUAL]
+    assert chosen == [VOCABULARIES[name] for name in DEFAULT_VOCABULARIES]
     assert len(logged.take()) == 1
 
 
-def test_the_environment_is_the_process_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nobody says otherwise."""
+def test_the_default_environment_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "AGENTOPS_API_KEY", AT_AGENTOPS["AGENTOPS_API_KEY"])
     assert VOCABULARIES["agentops"] in semconv.choose_vocabularies(Settings())
 
 
 def test_a_merged_vocabulary_records_success_where_one_does() -> None:
-    assert Vocabulary.merged([VOCABULARIES[name] for name in USUAL]).records_success
+    assert Vocabulary.merged([VOCABULARIES[name] for name in DEFAULT_VOCABULARIES]).records_success
     assert not Vocabulary.merged([VOCABULARIES["gen_ai"], VOCABULARIES["llm"]]).records_success
 
 
-def test_the_price_is_told_as_it_is() -> None:
-    """Parts that are not known are for AgentOps to work out; the whole is ours."""
-    read = shown(AGENTOPS.attributes(replace(CALL, usage=None, cost=Cost(total=1e-7, source="user"))))
+def test_a_total_cost_without_parts_is_recorded() -> None:
+    """AgentOps displays it, also without costs of input and output."""
+    read = displayed_span(AGENTOPS.attributes(replace(CALL, usage=None, cost=Cost(total=1e-7, source="user"))))
     assert read.cost == 1e-7

@@ -1,4 +1,4 @@
-"""A value that no exporter can encode loses itself, and not the batch that it is in."""
+"""Values that exporters cannot encode are replaced, so that the batch is exported."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.records import MAX_DEPTH, clean_attributes
 from support.captured import Capture
-from support.nested_values import exported, nested
+from support.nested_values import export_counts, nested_dict
 from support.recorder import Recorder
 
-HALF = "\ud83d"
-"""Half of a character: JSON can escape it, UTF-8 cannot encode it."""
+SURROGATE = "\ud83d"
+"""A lone surrogate: JSON can escape it, but UTF-8 cannot encode it."""
 MESSAGES = [{"role": "user", "content": "Say hello."}]
 
 
 class Broken(CustomLLM):
-    """Answers with half a character in the model's name, or fails with one in the message."""
+    """Returns a surrogate in the model's name, or raises an error with one in its message."""
 
     def completion(self, *_args: object, **kwargs: object) -> litellm.ModelResponse:
-        if kwargs["model"] == f"fails{HALF}":
-            raise RuntimeError(f"No model fails{HALF}")
-        return litellm.ModelResponse(model=f"grey{HALF}", choices=[{"message": {"content": "hi"}}])
+        if kwargs["model"] == f"fails{SURROGATE}":
+            raise RuntimeError(f"No model fails{SURROGATE}")
+        return litellm.ModelResponse(model=f"grey{SURROGATE}", choices=[{"message": {"content": "hi"}}])
 
 
 @pytest.fixture
@@ -38,13 +38,15 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("broken")
 def test_lone_surrogate_in_request_and_response_is_replaced(capture: Capture) -> None:
     telemetry = capture("SPAN_AND_EVENT")
-    litellm.completion(model=f"broken/grey{HALF}", messages=MESSAGES, stop=[f"stop{HALF}"], user=f"ada{HALF}")
+    litellm.completion(
+        model=f"broken/grey{SURROGATE}", messages=MESSAGES, stop=[f"stop{SURROGATE}"], user=f"ada{SURROGATE}"
+    )
     attributes = telemetry.attributes()
     assert telemetry.span().name == "chat grey?"
     assert attributes["gen_ai.request.model"] == "grey?"
     assert attributes["gen_ai.response.model"] == "grey?"
     assert attributes["gen_ai.request.stop_sequences"] == ("stop?",)
-    names, logs, metrics = exported(telemetry)
+    names, logs, metrics = export_counts(telemetry)
     assert (names, logs) == (["chat grey?"], 1)
     assert metrics > 0
 
@@ -52,31 +54,31 @@ def test_lone_surrogate_in_request_and_response_is_replaced(capture: Capture) ->
 @pytest.mark.usefixtures("broken")
 def test_lone_surrogate_in_a_failure_is_replaced(telemetry: Recorder) -> None:
     with pytest.raises(Exception, match="No model fails"):
-        litellm.completion(model=f"broken/fails{HALF}", messages=MESSAGES)
+        litellm.completion(model=f"broken/fails{SURROGATE}", messages=MESSAGES)
     span = telemetry.span()
     assert span.status.status_code is StatusCode.ERROR
     assert span.status.description == "APIConnectionError (broken)"
-    assert exported(telemetry)[:2] == (["chat fails?"], 1)
+    assert export_counts(telemetry)[:2] == (["chat fails?"], 1)
 
 
 @pytest.mark.usefixtures("broken")
 def test_lone_surrogate_in_a_metric_dimension_is_replaced(telemetry: Recorder) -> None:
-    litellm.completion(model=f"broken/grey{HALF}", messages=MESSAGES)
+    litellm.completion(model=f"broken/grey{SURROGATE}", messages=MESSAGES)
     models = {point.attributes.get("gen_ai.request.model") for point in telemetry.points()}
     assert models == {"grey?"}
 
 
-@pytest.mark.parametrize("name", ["llm.stop", f"litellm.metadata.{HALF}"])
+@pytest.mark.parametrize("name", ["llm.stop", f"litellm.metadata.{SURROGATE}"])
 @pytest.mark.parametrize(
     ("value", "cleaned"),
     [
-        (f"a{HALF}b", "a?b"),
+        (f"a{SURROGATE}b", "a?b"),
         ("👍", "👍"),
-        ((f"{HALF}", "b"), ["?", "b"]),
-        ({f"{HALF}": [f"{HALF}", 1]}, {"?": ["?", 1]}),
+        ((f"{SURROGATE}", "b"), ["?", "b"]),
+        ({f"{SURROGATE}": [f"{SURROGATE}", 1]}, {"?": ["?", 1]}),
         (2**63 - 1, 2**63 - 1),
-        (nested(MAX_DEPTH), nested(MAX_DEPTH)),
-        (nested(MAX_DEPTH + 1), json.dumps(nested(MAX_DEPTH + 1), separators=(",", ":"))),
+        (nested_dict(MAX_DEPTH), nested_dict(MAX_DEPTH)),
+        (nested_dict(MAX_DEPTH + 1), json.dumps(nested_dict(MAX_DEPTH + 1), separators=(",", ":"))),
         ({"n": 2**64}, '{"n":18446744073709551616}'),
         ({1: "a"}, '{"1":"a"}'),
         ([float("inf")], [float("inf")]),
@@ -84,7 +86,7 @@ def test_lone_surrogate_in_a_metric_dimension_is_replaced(telemetry: Recorder) -
     ids=str,
 )
 def test_values_are_encodable(name: str, value: object, cleaned: object) -> None:
-    assert clean_attributes({name: value}) == {name.replace(HALF, "?"): cleaned}
+    assert clean_attributes({name: value}) == {name.replace(SURROGATE, "?"): cleaned}
 
 
 def test_integer_beyond_64_bits_is_left_out() -> None:

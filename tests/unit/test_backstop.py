@@ -1,4 +1,4 @@
-"""Calls that no observation saw: their spans are written afterwards, from what LiteLLM logs."""
+"""Calls that were not traced: their spans are created afterwards, from LiteLLM's log."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import litellm
 import litellm.main
 
 from support.instrumented import Reinstrument
-from support.logged_calls import now, unseen
+from support.logged_calls import logging_object, now
 from support.recorder import Recorder
 from support.servers.openai_provider import OpenAIProvider
 
 
-def test_both_handlers_make_one_span(provider: OpenAIProvider, telemetry: Recorder) -> None:
-    """LiteLLM logs some calls twice, synchronously and asynchronously."""
-    logging, result = unseen(provider, "both"), litellm.ModelResponse(model="gpt-4o")
+def test_both_logging_handlers_create_one_span(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """LiteLLM logs some calls both synchronously and asynchronously."""
+    logging, result = logging_object(provider, "both"), litellm.ModelResponse(model="gpt-4o")
 
     async def both() -> None:
         await asyncio.gather(
@@ -28,28 +28,31 @@ def test_both_handlers_make_one_span(provider: OpenAIProvider, telemetry: Record
     assert [span.name for span in telemetry.spans()] == ["pass_through_endpoint gpt-4o"]
 
 
-def test_an_answer_from_the_cache(provider: OpenAIProvider, telemetry: Recorder) -> None:
-    """LiteLLM says so when it logs it."""
-    unseen(provider, "cached").success_handler(litellm.ModelResponse(model="gpt-4o"), now(), now(), cache_hit=True)
+def test_a_logged_cache_hit_is_recorded(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    logging_object(provider, "cached").success_handler(
+        litellm.ModelResponse(model="gpt-4o"), now(), now(), cache_hit=True
+    )
     assert telemetry.attributes()["llm.cache.hit"] is True
 
 
-def test_what_the_proxy_turned_away_was_no_call(provider: OpenAIProvider, telemetry: Recorder) -> None:
-    """The proxy logs as a failure what never went to a provider."""
-    logging = unseen(provider, "turned away")
+def test_a_request_that_the_proxy_rejected_has_no_span(provider: OpenAIProvider, telemetry: Recorder) -> None:
+    """LiteLLM's proxy logs rejected requests as failures, although no provider received them."""
+    logging = logging_object(provider, "rejected")
     logging.model_call_details["litellm_no_upstream_llm_call"] = True
     logging.failure_handler(ValueError("no key"), "")
     asyncio.run(logging.async_failure_handler(ValueError("no key"), ""))
     assert telemetry.spans() == []
 
 
-def test_what_was_called_uninstrumented_is_not_seen(provider: OpenAIProvider, instrumented_with: Reinstrument) -> None:
-    """Though LiteLLM logs it once it is instrumented again."""
+def test_a_call_from_before_the_instrumentation_has_no_span(
+    provider: OpenAIProvider, instrumented_with: Reinstrument
+) -> None:
+    """Although LiteLLM logs it after it is instrumented again."""
     from agentops_otel_litellm import LiteLLMInstrumentor
 
     with instrumented_with(Recorder()) as recorder:
         LiteLLMInstrumentor().uninstrument()
-        logging = unseen(provider, "early")
+        logging = logging_object(provider, "early")
         LiteLLMInstrumentor().instrument(**recorder.providers)
         logging.success_handler(litellm.ModelResponse(model="gpt-4o"), None, None)
         assert recorder.spans() == []

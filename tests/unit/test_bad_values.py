@@ -1,4 +1,4 @@
-"""One bad value loses only itself: in responses, streams, usages, exceptions."""
+"""An invalid value in a response, stream, usage or exception loses only its own field."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from support.bad_values import USAGE
 from support.logged_warnings import LoggedWarnings
 
 
-class Hostile(Exception):  # noqa: N818 - whatever it is called
-    """Each of its facts raises."""
+class UnreadableError(Exception):
+    """An exception whose attributes raise."""
 
     def _raises(self) -> object:
         raise RuntimeError("canary")
@@ -27,14 +27,14 @@ class Hostile(Exception):  # noqa: N818 - whatever it is called
 
 
 def test_an_exception_that_cannot_be_read(logged: LoggedWarnings) -> None:
-    """Its type can be, whatever else cannot."""
-    failure = readers.read_failure(Hostile())
-    assert (failure.type, failure.ancestry[0], failure.status_code) == ("Hostile", "Hostile", None)
+    """Its type is recorded."""
+    failure = readers.read_failure(UnreadableError())
+    assert (failure.type, failure.ancestry[0], failure.status_code) == ("UnreadableError", "UnreadableError", None)
     assert all("canary" not in line for line in logged.take())
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, [1], object(), float("nan")])
-def test_a_status_that_is_none(value: object) -> None:
+def test_an_invalid_status_is_unknown(value: object) -> None:
     error = litellm.APIError(500, "no", "openai", "gpt-4o")
     error.status_code = value  # type: ignore[assignment]  # as LiteLLM sets it
     assert readers.read_failure(error).status_code is None
@@ -42,7 +42,7 @@ def test_a_status_that_is_none(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [-1, 1e30, 10**400, 10**13, True, "12", None, [1], {}, float("inf"), float("nan")])
-def test_a_count_that_is_none(value: object) -> None:
+def test_an_invalid_count_is_left_out(value: object) -> None:
     """The count is left out, and the others stay."""
     assert tokens(value) is None
     usage = read_usage({"usage": {"prompt_tokens": 21, "completion_tokens": value, "total_tokens": 34}})
@@ -54,40 +54,41 @@ def test_a_count_that_is_none(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 1, 10**12])
-def test_a_count_that_is_one(value: int) -> None:
+def test_a_valid_count_is_read(value: int) -> None:
     assert tokens(value) == value
 
 
 @pytest.mark.parametrize(
-    ("value", "known"), [(10**400, None), (-(10**400), None), (float("nan"), None), (1, 1.0), (0.5, 0.5), (True, None)]
+    ("value", "expected"),
+    [(10**400, None), (-(10**400), None), (float("nan"), None), (1, 1.0), (0.5, 0.5), (True, None)],
 )
-def test_numbers(value: object, known: float | None) -> None:
-    """An integer may be larger than any float."""
-    assert number(value) == known
+def test_numbers_must_be_finite_floats(value: object, expected: float | None) -> None:
+    """An integer may exceed the largest float."""
+    assert number(value) == expected
 
 
 @pytest.mark.parametrize("value", [-1e-9, 1e12, 10**400, float("nan"), "1", None])
-def test_a_cost_that_is_none(value: object) -> None:
+def test_an_invalid_cost_is_unknown(value: object) -> None:
     assert litellm_cost(value) is None
 
 
-@pytest.mark.parametrize(("value", "known"), [(0, 0), (3, 3), (None, 0), ("1", 0), ([1], 0), ({}, 0), (10**400, 0)])
-def test_indexes(value: object, known: int) -> None:
-    assert index(value) == known
+@pytest.mark.parametrize(("value", "expected"), [(0, 0), (3, 3), (None, 0), ("1", 0), ([1], 0), ({}, 0), (10**400, 0)])
+def test_an_invalid_index_is_zero(value: object, expected: int) -> None:
+    assert index(value) == expected
 
 
-def test_a_row_that_raises_loses_its_field(logged: LoggedWarnings) -> None:
-    def fails(_value: object) -> object:
+def test_a_row_that_raises_loses_only_its_field(logged: LoggedWarnings) -> None:
+    def fail(_value: object) -> object:
         raise ValueError("canary")
 
-    rows: dict[str, tuple[str, Callable[[Any], Any]]] = {"a": ("first", fails), "b": ("second", number)}
+    rows: dict[str, tuple[str, Callable[[Any], Any]]] = {"a": ("first", fail), "b": ("second", number)}
     assert read_fields({"a": 1, "b": 2}, rows) == {"second": 2.0}
     (line,) = logged.take()
     assert line.startswith("Reading 'a' failed (ValueError")
 
 
 @pytest.mark.parametrize("bad", ["{not json", '{"a": ' + "[" * 100_000, '{"n": 1' + "0" * 5_000, "null", "[1]", ""])
-def test_an_event_that_is_no_message(bad: str) -> None:
+def test_an_invalid_event_is_skipped(bad: str) -> None:
     """The events around it are read."""
     given = f'data: {{"n": 1}}\n\ndata: {bad}\n\ndata: {{"n": 2}}\n\n'.encode()
     assert [message["n"] for message in ServerSentEvents().messages(given)] == [1, 2]

@@ -1,4 +1,4 @@
-"""Several calls at once, in threads of LiteLLM's: a span for all, and beneath it one for each."""
+"""Batch completions: a span for the batch, and a child span for each call."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from support.instrumented import Reinstrument
 from support.recorder import Recorder
 
 
-def test_vllm_is_asked_as_before(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has no threads: LiteLLM hands it all messages at once."""
-    handed: list[object] = []
+def test_vllm_receives_all_messages_at_once(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LiteLLM uses no threads for it."""
+    calls: list[object] = []
 
     def batch_completions(*, model: str, messages: list[object], **_kwargs: object) -> list[str]:
-        handed.append((model, messages))
+        calls.append((model, messages))
         return ["a", "b"]
 
     monkeypatch.setattr(vllm, "batch_completions", batch_completions)
     assert litellm.batch_completion(model="vllm/opt", messages=[MESSAGES, MESSAGES]) == ["a", "b"]
-    assert handed == [("opt", [MESSAGES, MESSAGES])]
+    assert calls == [("opt", [MESSAGES, MESSAGES])]
     (batch,) = telemetry.spans()
     assert (batch.name, batch.kind) == ("batch_completion opt", SpanKind.INTERNAL)
 
 
-def test_what_the_app_puts_in_litellms_place_is_called() -> None:
-    """Tests of the app's replace `litellm.completion`, also by the name that LiteLLM's own module has for it."""
+def test_a_mock_of_completion_is_called() -> None:
+    """Tests of an application may replace `litellm.completion`, also through the module that calls it."""
     real = litellm.completion
-    for place in (litellm, cast("Any", main).litellm):
-        with mock.patch.object(place, "completion", return_value="mine") as mine:
+    for module in (litellm, cast("Any", main).litellm):
+        with mock.patch.object(module, "completion", return_value="mine") as mine:
             assert litellm.batch_completion(model="openai/gpt-4o", messages=[MESSAGES]) == ["mine"]
         assert mine.call_count == 1
         assert litellm.completion is real
     assert cast("Any", main).litellm.completion_cost is litellm.completion_cost
 
 
-def test_uninstrumented_it_is_litellms_own(instrumented_with: Reinstrument) -> None:
-    """The module finds LiteLLM itself again."""
+def test_uninstrumenting_restores_litellm(instrumented_with: Reinstrument) -> None:
+    """The module refers to LiteLLM itself again."""
     from agentops_otel_litellm import LiteLLMInstrumentor
 
     stand_in = cast("Any", main).litellm

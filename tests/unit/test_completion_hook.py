@@ -1,4 +1,4 @@
-"""OpenTelemetry's completion hook gets what is said as it may be told, and nothing where nothing may be."""
+"""OpenTelemetry's completion hook receives the edited content, and nothing if no content is captured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.captured import Capture
 
 
 def test_without_the_variable_its_package_is_not_loaded(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Programs that have no hook do not pay for it."""
+    """Programs without a hook do not import it."""
     monkeypatch.setitem(sys.modules, "opentelemetry.util.genai", None)
     monkeypatch.delitem(sys.modules, "agentops_otel_litellm.exporters.completion_hook", raising=False)
     capture("SPAN_AND_EVENT")
@@ -25,7 +25,7 @@ def test_without_the_variable_its_package_is_not_loaded(capture: Capture, monkey
 
 
 @pytest.mark.parametrize(
-    ("part", "given"),
+    ("part", "expected"),
     [
         (Part(type="reasoning", content="Hm."), {"type": "reasoning", "content": "Hm."}),
         (
@@ -55,15 +55,14 @@ def test_without_the_variable_its_package_is_not_loaded(capture: Capture, monkey
     ],
     ids=lambda each: each.type if isinstance(each, Part) else "",
 )
-def test_every_part_has_its_type(part: Part, given: dict[str, Any]) -> None:
-    """OpenTelemetry's, or one that says as much."""
+def test_parts_have_types_of_the_hook(part: Part, expected: dict[str, Any]) -> None:
+    """OpenTelemetry's class, or one with the same fields."""
     from agentops_otel_litellm.exporters.completion_hook import _part
 
-    assert vars(_part(part)) == given
+    assert vars(_part(part)) == expected
 
 
-def test_bytes_are_bytes() -> None:
-    """As the hook's type has them."""
+def test_media_are_passed_as_bytes() -> None:
     from agentops_otel_litellm.exporters.completion_hook import _input, _tool
 
     message = Message(role="user", name="ada", parts=(Part(type="blob", modality="audio", content="UklGRg=="),))

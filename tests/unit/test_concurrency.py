@@ -1,4 +1,4 @@
-"""The tables of what threads share, held against the source."""
+"""The tables of state that threads share, compared with the source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROW = re.compile(r"^\| ([\w -]+) \| `([\w/.]+)`: `([\w()]+)` \| (.+) \| (.+) \|$
 DOCUMENTED = {match.groups()[:3]: match[5] for match in ROW.finditer(PAGE.read_text("utf-8"))}
 
 
-def test_each_has_its_row() -> None:
+def test_shared_state_is_documented() -> None:
     found = shared_state.rows()
     assert {"rows missing": sorted(found - set(DOCUMENTED)), "rows left over": sorted(set(DOCUMENTED) - found)} == {
         "rows missing": [],
@@ -23,10 +23,10 @@ def test_each_has_its_row() -> None:
     }
 
 
-def test_each_part_that_a_fork_renews_is_in_a_row() -> None:
-    """And no row names another."""
-    said = " ".join(DOCUMENTED.values())
-    named = set(re.findall(r"`([^`]+)`", said))
+def test_each_part_that_a_fork_renews_is_documented() -> None:
+    """And no row names an unknown part."""
+    text = " ".join(DOCUMENTED.values())
+    named = set(re.findall(r"`([^`]+)`", text))
     assert named == set(PARTS)
 
 
@@ -45,13 +45,12 @@ def test_each_part_that_a_fork_renews_is_in_a_row() -> None:
         ("global", "a = Something()"),
     ],
 )
-def test_what_the_search_finds(kind: str, source: str) -> None:
-    """It would notice another one."""
+def test_shared_state_is_found_in_sources(kind: str, source: str) -> None:
     assert kind in {found for found, _ in shared_state.rows_of(source)}
 
 
 @pytest.mark.parametrize(
     "source", ["A = {1: 2}", "A = frozenset()", "if TYPE_CHECKING:\n    import json", "import json"]
 )
-def test_what_the_search_leaves_out(source: str) -> None:
+def test_constants_and_imports_are_no_shared_state(source: str) -> None:
     assert set(shared_state.rows_of(source)) == set()

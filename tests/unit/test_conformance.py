@@ -1,4 +1,4 @@
-"""What is held against the conventions, when something is wrong with it: a check that cannot fail says nothing."""
+"""The checks in `support.conformance` find deviations from OpenTelemetry's conventions."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from opentelemetry.trace import SpanKind
 from agentops_otel_litellm.version import SCOPE
 from support.conformance import (
     CONDITIONS,
+    MAY_BE_MISSING,
     OUR_DIMENSIONS,
     PROPOSED,
     PROPOSED_METRICS,
-    WAITING_FOR_FACTS,
     Emitted,
     Log,
     Point,
     Span,
-    of_log,
-    of_point,
-    of_span,
+    check_log,
+    check_point,
+    check_span,
 )
 from support.conventions import DEPRECATED, EVENTS, LATEST_METRICS, MEMBERS, METRICS, REFINEMENTS, SCHEMAS, SPANS, TYPES
 from support.recorder import Recorder
@@ -52,54 +52,54 @@ SPAN = Span(
     },
     events=[("litellm.attempt", {"litellm.attempt.number": 1})],
 )
-NOTHING = object()
+REMOVED = object()
 
 
-def with_(span: Span, **others: object) -> Span:
-    """The span with other attributes (and a name without its dots' meaning lost), or without those that are NOTHING."""
-    given = {name.replace("__", "."): value for name, value in others.items()}
-    return replace(span, attributes=changed(span.attributes, given))
+def with_attributes(span: Span, **others: object) -> Span:
+    """The span with other attributes (`__` for dots), and without those that are `REMOVED`."""
+    changes = {name.replace("__", "."): value for name, value in others.items()}
+    return replace(span, attributes=with_changes(span.attributes, changes))
 
 
-def changed(attributes: Mapping[str, object], others: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in {**attributes, **others}.items() if value is not NOTHING}
+def with_changes(attributes: Mapping[str, object], others: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in {**attributes, **others}.items() if value is not REMOVED}
 
 
-def test_what_is_right_has_no_finding() -> None:
-    """A span as it should be, one that failed before a provider was known, and what LiteLLM does around calls."""
-    assert [*of_span(SPAN)] == []
-    failed = with_(
+def test_correct_spans_have_no_findings() -> None:
+    """Also for a call that failed before its provider was known, a route, and an operation outside the conventions."""
+    assert [*check_span(SPAN)] == []
+    failed = with_attributes(
         replace(SPAN, status="ERROR"),
-        gen_ai__provider__name=NOTHING,
+        gen_ai__provider__name=REMOVED,
         error__type="BadRequestError",
     )
-    assert [*of_span(failed)] == []
-    assert [*of_span(Span(name="route fast", kind="INTERNAL", status="UNSET", attributes={"llm.vendor": "x"}))] == []
+    assert [*check_span(failed)] == []
+    assert [*check_span(Span(name="route fast", kind="INTERNAL", status="UNSET", attributes={"llm.vendor": "x"}))] == []
     ours = {"gen_ai.operation.name": "rerank", "gen_ai.provider.name": "jina_ai", "gen_ai.request.model": "jina"}
-    assert [*of_span(Span(name="rerank jina", kind="CLIENT", status="UNSET", attributes=ours))] == []
+    assert [*check_span(Span(name="rerank jina", kind="CLIENT", status="UNSET", attributes=ours))] == []
 
 
 @pytest.mark.parametrize(
     ("attribute", "value", "finding"),
     [
         ("gen_ai.operation.name", "talk", "neither well-known nor documented"),
-        ("gen_ai.operation.name", NOTHING, "is of no operation, but CLIENT"),
-        ("gen_ai.provider.name", NOTHING, "lacks gen_ai.provider.name, which is required"),
+        ("gen_ai.operation.name", REMOVED, "has no operation, but the kind CLIENT"),
+        ("gen_ai.provider.name", REMOVED, "lacks gen_ai.provider.name, which is required"),
         ("gen_ai.provider.name", "azure", "neither well-known nor documented"),
         ("gen_ai.provider.name", "https://example.com", "neither well-known nor documented"),
-        ("gen_ai.request.model", NOTHING, "lacks gen_ai.request.model"),
-        ("gen_ai.request.model", "gpt-5", "is to be called 'chat gpt-5'"),
-        ("gen_ai.request.model", "", "says nothing"),
-        ("gen_ai.request.stream", NOTHING, "lacks gen_ai.request.stream"),
-        ("gen_ai.request.stream", False, "is not to be told"),
-        ("gen_ai.request.choice.count", 1, "is not to be told"),
+        ("gen_ai.request.model", REMOVED, "lacks gen_ai.request.model"),
+        ("gen_ai.request.model", "gpt-5", "must have the name 'chat gpt-5'"),
+        ("gen_ai.request.model", "", "is empty"),
+        ("gen_ai.request.stream", REMOVED, "lacks gen_ai.request.stream"),
+        ("gen_ai.request.stream", False, "must not be recorded"),
+        ("gen_ai.request.choice.count", 1, "must not be recorded"),
         ("gen_ai.request.temperature", 1, "not of the type double"),
         ("gen_ai.request.seed", 1.0, "not of the type int"),
         ("gen_ai.request.seed", True, "not of the type int"),
         ("gen_ai.request.stop_sequences", "stop", "not of the type string[]"),
         ("gen_ai.request.stop_sequences", ("stop", 1), "not of the type string[]"),
         ("gen_ai.response.finish_reasons", ("tool_calls",), "neither well-known nor documented"),
-        ("gen_ai.response.finish_reasons", (), "says nothing"),
+        ("gen_ai.response.finish_reasons", (), "is empty"),
         ("gen_ai.output.type", "xml", "neither well-known nor documented"),
         ("gen_ai.usage.input_tokens", 8, "has more gen_ai.usage.cache_read.input_tokens"),
         ("gen_ai.usage.output_tokens", -1, "has gen_ai.usage.output_tokens of -1"),
@@ -110,8 +110,8 @@ def test_what_is_right_has_no_finding() -> None:
         ("gen_ai.system", "openai", "is deprecated: it is gen_ai.provider.name now"),
         ("gen_ai.usage.prompt_tokens", 9, "is deprecated: it is gen_ai.usage.input_tokens now"),
         ("llm.request.modalities", ("text", 1), "of any attribute"),
-        ("server.address", "https://localhost/v1", "is not to be told"),
-        ("server.port", NOTHING, "lacks server.port"),
+        ("server.address", "https://localhost/v1", "must not be recorded"),
+        ("server.port", REMOVED, "lacks server.port"),
         ("error.type", "Timeout", "has an error.type, but not the status ERROR"),
         ("gen_ai.input.messages", "hello", "is no JSON"),
         ("gen_ai.input.messages", ("hello",), "as an array, and not as JSON"),
@@ -119,16 +119,16 @@ def test_what_is_right_has_no_finding() -> None:
         ("gen_ai.tool.definitions", '{"name": "search"}', "not to its schema, at $"),
     ],
 )
-def test_what_is_wrong_with_an_attribute_is_found(attribute: str, value: object, finding: str) -> None:
-    """Names, types, levels, values, and content by its schema."""
-    found = [*of_span(replace(SPAN, attributes=changed(SPAN.attributes, {attribute: value})))]
+def test_wrong_attributes_are_found(attribute: str, value: object, finding: str) -> None:
+    """Names, types, requirement levels, values and schemas of content are checked."""
+    found = [*check_span(replace(SPAN, attributes=with_changes(SPAN.attributes, {attribute: value})))]
     assert any(finding in each for each in found), found
 
 
 @pytest.mark.parametrize(
     ("span", "finding"),
     [
-        (replace(SPAN, name="chat"), "is to be called 'chat gpt-4o'"),
+        (replace(SPAN, name="chat"), "must have the name 'chat gpt-4o'"),
         (replace(SPAN, kind="INTERNAL"), "is INTERNAL, and not CLIENT"),
         (replace(SPAN, status="OK"), "has the status OK"),
         (replace(SPAN, status="ERROR"), "lacks error.type"),
@@ -145,9 +145,9 @@ def test_what_is_wrong_with_an_attribute_is_found(attribute: str, value: object,
         ),
     ],
 )
-def test_what_is_wrong_with_a_span_is_found(span: Span, finding: str) -> None:
-    """Its name, its kind, its status, its events."""
-    found = [*of_span(span)]
+def test_wrong_spans_are_found(span: Span, finding: str) -> None:
+    """Name, kind, status and events are checked."""
+    found = [*check_span(span)]
     assert any(finding in each for each in found), found
 
 
@@ -169,18 +169,21 @@ POINT = Point(
         (replace(POINT, unit="ms"), "is in 'ms', and not in 's'"),
         (replace(POINT, kind="sum"), "is a sum, and not a histogram"),
         (replace(POINT, bounds=(1.0, 2.0)), "has other buckets"),
-        (replace(POINT, attributes={**POINT.attributes, "gen_ai.response.id": "1"}), "which is no dimension of it"),
-        (replace(POINT, attributes={**POINT.attributes, "user.id": "1"}), "which is no dimension of it"),
+        (
+            replace(POINT, attributes={**POINT.attributes, "gen_ai.response.id": "1"}),
+            "which is no dimension of the metric",
+        ),
+        (replace(POINT, attributes={**POINT.attributes, "user.id": "1"}), "which is no dimension of the metric"),
         (replace(POINT, attributes={"gen_ai.operation.name": "chat"}), "lacks gen_ai.provider.name"),
         (replace(POINT, attributes={"gen_ai.provider.name": "openai"}), "lacks gen_ai.operation.name"),
         (replace(POINT, attributes={**POINT.attributes, "server.address": "localhost"}), "lacks server.port"),
         (replace(POINT, attributes={**POINT.attributes, "gen_ai.operation.name": "talk"}), "neither well-known"),
     ],
 )
-def test_what_is_wrong_with_a_metric_is_found(point: Point, finding: str) -> None:
-    """Its name, its unit, its kind, its buckets, its dimensions."""
-    assert [*of_point(POINT)] == []
-    found = [*of_point(point)]
+def test_wrong_metrics_are_found(point: Point, finding: str) -> None:
+    """Name, unit, kind, buckets and dimensions are checked."""
+    assert [*check_point(POINT)] == []
+    found = [*check_point(point)]
     assert any(finding in each for each in found), found
 
 
@@ -212,31 +215,31 @@ LOG = Log(
         ),
     ],
 )
-def test_what_is_wrong_with_an_event_is_found(log: Log, finding: str) -> None:
-    """Its name, its severity, its attributes, its structured content."""
-    assert [*of_log(LOG)] == []
-    found = [*of_log(log)]
+def test_wrong_events_are_found(log: Log, finding: str) -> None:
+    """Name, severity, attributes and structured content are checked."""
+    assert [*check_log(LOG)] == []
+    found = [*check_log(log)]
     assert any(finding in each for each in found), found
 
 
-def test_a_finding_tells_no_content() -> None:
-    """It is printed where everybody can read it."""
-    found = [*of_span(with_(SPAN, gen_ai__input__messages='[{"role": "canary"}]'))]
+def test_findings_quote_no_content() -> None:
+    """Findings are printed in test reports."""
+    found = [*check_span(with_attributes(SPAN, gen_ai__input__messages='[{"role": "canary"}]'))]
     assert found
     assert "canary" not in str(found)
 
 
-def test_an_attribute_of_ours_has_one_type() -> None:
-    """In one test or another."""
+def test_an_attribute_with_two_types_is_found() -> None:
+    """Also if two tests set it."""
     emitted = Emitted()
-    emitted.add([with_(SPAN, llm__request__speed=1.0)])
+    emitted.add([with_attributes(SPAN, llm__request__speed=1.0)])
     assert emitted.take() == []
-    emitted.add([with_(SPAN, llm__request__speed=1)])
+    emitted.add([with_attributes(SPAN, llm__request__speed=1)])
     assert emitted.take() == ["Span 'chat gpt-4o' has llm.request.speed as int, which is double elsewhere"]
 
 
-def test_all_that_is_recorded_is_looked_at(emitted: Emitted) -> None:
-    """Spans, metrics that nobody asked for, and logs, of our scope and of no other."""
+def test_all_telemetry_of_our_scope_is_checked(emitted: Emitted) -> None:
+    """Spans, logs, and metrics that the test has not collected; other scopes are not checked."""
     recorder = Recorder()
     for scope in (SCOPE, "the app"):
         recorder.tracer_provider.get_tracer(scope).start_span("planted", kind=SpanKind.CLIENT).end()
@@ -245,7 +248,7 @@ def test_all_that_is_recorded_is_looked_at(emitted: Emitted) -> None:
             LogRecord(event_name="planted", severity_number=SeverityNumber.WARN)
         )
     assert emitted.take() == [
-        "Span 'planted' is of no operation, but CLIENT",
+        "Span 'planted' has no operation, but the kind CLIENT",
         "Log 'planted' is neither the conventions' nor ours",
         "Point 'planted' is neither the conventions' nor ours",
         "Point 'planted' has no unit",
@@ -258,8 +261,8 @@ METRIC_LEVELS = [each.attributes for each in (*METRICS.values(), *LATEST_METRICS
 ALL_LEVELS = [*SPAN_LEVELS, *METRIC_LEVELS, *(each.attributes for each in EVENTS.values())]
 
 
-def test_the_data_fits_together() -> None:
-    """Each attribute that is asked for has a type, each type of span its operation, each condition a row."""
+def test_the_tables_of_the_conventions_are_consistent() -> None:
+    """Each attribute has a type, each operation a type of span, and deprecated attributes have replacements."""
     levels = {(name, level.partition(":")[0]) for each in ALL_LEVELS for name, level in each.items()}
     assert {name for name, _ in levels} <= TYPES.keys()
     assert {level for _, level in levels} == {"required", "conditionally_required", "recommended", "opt_in"}
@@ -271,8 +274,8 @@ def test_the_data_fits_together() -> None:
     assert {name for name, kind in TYPES.items() if kind == "any"} == SCHEMAS.keys()
 
 
-def test_what_is_left_to_us_is_not_the_conventions() -> None:
-    """No table excuses what they have a rule for."""
+def test_our_exceptions_do_not_contradict_the_conventions() -> None:
+    """And each condition of the conventions has a row in `CONDITIONS`."""
     assert not PROPOSED.keys() & TYPES.keys()
     assert not PROPOSED_METRICS & (METRICS.keys() | LATEST_METRICS.keys())
     assert not OUR_DIMENSIONS.keys() & {name for each in METRIC_LEVELS for name in each}
@@ -280,4 +283,4 @@ def test_what_is_left_to_us_is_not_the_conventions() -> None:
     levels = [*(SPANS[name].attributes for name in ours), *(each.attributes for each in REFINEMENTS.values())]
     conditional = {name for each in levels for name, level in each.items() if level.startswith("conditionally")}
     assert conditional <= CONDITIONS.keys()
-    assert WAITING_FOR_FACTS.keys() <= {name for each in SPAN_LEVELS for name in each}
+    assert MAY_BE_MISSING.keys() <= {name for each in SPAN_LEVELS for name in each}

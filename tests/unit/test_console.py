@@ -1,4 +1,4 @@
-"""The console exporter, driven by the real SDK: whole texts, as a reader would see them."""
+"""The console exporter, used by the real SDK; tests compare the printed text."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ FAILED: Attributes = {
 
 @dataclass
 class App:
-    """An app that is traced. Its clock strikes a second for every span it starts."""
+    """A traced application. Its clock advances by a second for each span that it starts."""
 
     provider: TracerProvider
     out: io.StringIO
     seconds: int = 0
 
     def start(self, name: str, parent: AnySpan | None = None, kind: SpanKind | None = None) -> Span:
-        """A span of the app, or one of ours where it has a kind."""
+        """A span of the application, or one of this package if `kind` is set."""
         self.seconds += 1
         span = self.provider.get_tracer("agentops_otel_litellm" if kind else "app").start_span(
             name,
@@ -94,7 +94,7 @@ class App:
         self.end(span, lasting=lasting)
 
     def printed(self) -> list[str]:
-        """The lines since it was last asked."""
+        """The lines since the last call of this method."""
         self.provider.force_flush()
         text = self.out.getvalue()
         self.out.seek(0)
@@ -102,7 +102,7 @@ class App:
         return text.splitlines()
 
     def tree(self) -> list[str]:
-        """The calls and their headers, without figures."""
+        """The names of calls and headers, without other columns."""
         return [line[:36].rstrip() for line in self.printed() if not line.startswith("call ")]
 
     def totals(self) -> list[str]:
@@ -128,10 +128,10 @@ def start() -> Iterator[AppStart]:
     ) -> App:
         out = out or io.StringIO()
         console = Console(file=out, width=width) if width else None
-        known = OpenSpans()
-        exporter = ConsoleSpanExporter(out, console=console, open_spans=open_spans or known)
+        own_spans = OpenSpans()
+        exporter = ConsoleSpanExporter(out, console=console, open_spans=open_spans or own_spans)
         provider = TracerProvider(shutdown_on_exit=False)
-        provider.add_span_processor(known)
+        provider.add_span_processor(own_spans)
         processor = SimpleSpanProcessor if at_once else BatchSpanProcessor
         provider.add_span_processor(processor(exporter))
         providers.append(provider)
@@ -144,8 +144,8 @@ def start() -> Iterator[AppStart]:
         provider.shutdown()
 
 
-def _answer_request(app: App) -> None:
-    """A request that plans, then routes a question until somebody answers, then asks again."""
+def handle_request(app: App) -> None:
+    """A request with a nested call, a route of two calls, and a cached call."""
     request = app.start("POST /research")
     plan = app.start("agent.plan", request)
     app.call(CHAT, plan)
@@ -160,7 +160,7 @@ def _answer_request(app: App) -> None:
     app.end(request)
 
 
-IN_A_LOG = """\
+WITHOUT_WIDTH = """\
 call                                  provider             time  1st token        tokens       cost  outcome
 POST /research
   agent.plan
@@ -210,24 +210,24 @@ POST /research
 @pytest.mark.parametrize(
     ("width", "expected"),
     [
-        (None, IN_A_LOG),
+        (None, WITHOUT_WIDTH),
         (100, AT_100_COLUMNS),
         (60, AT_60_COLUMNS),
     ],
 )
-def test_batch(width: int | None, expected: str, start: AppStart) -> None:
-    """A batch is printed as a tree, with as many figures as the width has room for, and totals follow."""
+def test_a_batch_is_printed_as_a_tree(width: int | None, expected: str, start: AppStart) -> None:
+    """With as many columns as fit the width, and followed by totals."""
     app = start(width=width)
-    _answer_request(app)
+    handle_request(app)
     app.provider.shutdown()
     assert app.out.getvalue() == expected
 
 
-def test_one_by_one(start: AppStart) -> None:
-    """Where spans are exported as they end, a call that others hang from is a header first, a line later."""
+def test_spans_that_are_exported_one_by_one(start: AppStart) -> None:
+    """A call with children is printed first as their header, and at its end as a line."""
     app = start(at_once=True)
-    _answer_request(app)
-    lines = IN_A_LOG.splitlines()[:8]
+    handle_request(app)
+    lines = WITHOUT_WIDTH.splitlines()[:8]
     route = lines.pop(4)
     lines.insert(4, "  route smart")
     lines.insert(7, route)
@@ -235,8 +235,8 @@ def test_one_by_one(start: AppStart) -> None:
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-def test_nested_calls(start: AppStart, *, at_once: bool) -> None:
-    """A call beneath a call is indented beneath it, whichever of them is exported first."""
+def test_nested_calls_are_indented(start: AppStart, *, at_once: bool) -> None:
+    """Whichever of parent and child is exported first."""
     app = start(at_once=at_once)
     batch = app.start("batch_completion gpt-4o-mini", None, SpanKind.INTERNAL)
     app.call(CHAT, batch)
@@ -246,8 +246,8 @@ def test_nested_calls(start: AppStart, *, at_once: bool) -> None:
     assert app.tree() == (tree + tree[:1] if at_once else tree)
 
 
-def test_siblings(start: AppStart) -> None:
-    """Within a batch, siblings are in the order of their start, not of their end."""
+def test_siblings_are_in_the_order_of_their_start(start: AppStart) -> None:
+    """Within a batch, and not in the order of their end."""
     app = start()
     root = app.start("root")
     first, second = (app.start(name, root, SpanKind.CLIENT) for name in ("first", "second"))
@@ -256,20 +256,20 @@ def test_siblings(start: AppStart) -> None:
     assert app.tree() == ["root", "  first", "  second"]
 
 
-def test_header_once(start: AppStart) -> None:
-    """A header is not repeated for the next batch, unless lines of another trace came between."""
+def test_a_header_is_printed_once(start: AppStart) -> None:
+    """It is repeated after lines of another trace."""
     app = start()
     root, other = app.start("root"), app.start("other")
-    shown = []
+    printed = []
     for parent in (root, root, other, root):
         app.call(CHAT, parent)
-        shown.append(app.tree())
+        printed.append(app.tree())
     call = "  chat gpt-4o-mini"
-    assert shown == [["root", call], [call], ["other", call], ["root", call]]
+    assert printed == [["root", call], [call], ["other", call], ["root", call]]
 
 
-def test_header_of_ended_span(start: AppStart) -> None:
-    """The name of a parent that ended before its child's batch is still known, as it was at its end."""
+def test_the_header_of_an_ended_span(start: AppStart) -> None:
+    """It is the name of the span at its end, also if its child is in a later batch."""
     app = start()
     root = app.start("HTTP POST")
     root.update_name("POST /research")
@@ -279,23 +279,23 @@ def test_header_of_ended_span(start: AppStart) -> None:
     assert app.tree() == ["POST /research", "  chat gpt-4o-mini"]
 
 
-def test_header_only_above_calls(start: AppStart) -> None:
-    """Spans without calls beneath them are not shown, nor is a heading."""
+def test_spans_without_calls_are_not_printed(start: AppStart) -> None:
+    """The heading is not printed either."""
     app = start()
     app.end(app.start("SELECT", app.start("root")))
     assert app.printed() == []
 
 
-def test_unknown_parent(start: AppStart) -> None:
-    """Beneath a parent of which nothing is known, a call is indented and does not seem to belong above."""
+def test_a_call_with_an_unknown_parent_is_marked(start: AppStart) -> None:
+    """So that it does not appear as a child of the line above."""
     app = start(open_spans=OpenSpans())
     app.call(CHAT)
     app.call(CHAT, app.start("root"))
     assert app.tree() == ["chat gpt-4o-mini", "… chat gpt-4o-mini"]
 
 
-def test_parent_in_batch(start: AppStart) -> None:
-    """Where no open spans are known, the batch itself still tells the parents that are in it."""
+def test_a_parent_in_the_batch_is_found(start: AppStart) -> None:
+    """Also if open spans are unknown."""
     app = start(open_spans=OpenSpans())
     root = app.start("root")
     app.call(CHAT, root)
@@ -303,16 +303,16 @@ def test_parent_in_batch(start: AppStart) -> None:
     assert app.tree() == ["root", "  chat gpt-4o-mini"]
 
 
-def test_remote_parent(start: AppStart) -> None:
-    """A parent in another process leaves no trace here."""
+def test_a_remote_parent_is_not_printed(start: AppStart) -> None:
+    """It belongs to another process."""
     app = start()
     remote = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
     app.call(CHAT, NonRecordingSpan(remote))
     assert app.tree() == ["chat gpt-4o-mini"]
 
 
-def test_endless_ancestry(start: AppStart) -> None:
-    """Ids that make a span its own ancestor, as a test's generator might, do not hang the exporter."""
+def test_a_cycle_of_parents_ends(start: AppStart) -> None:
+    """A generator of constant ids makes a span its own ancestor."""
     app = start(width=60)
     local = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
     app.provider.id_generator.generate_span_id = lambda: 2  # type: ignore[method-assign] # an odd generator
@@ -320,8 +320,8 @@ def test_endless_ancestry(start: AppStart) -> None:
     assert app.printed()[0].startswith("call ")
 
 
-def test_unknown_figures(start: AppStart) -> None:
-    """What a span does not say, or says in a shape that is not understood, stays blank."""
+def test_unknown_values_are_blank(start: AppStart) -> None:
+    """So are values of an unexpected type."""
     app = start(width=100)
     operation: Attributes = {"gen_ai.operation.name": "rerank"}
     app.call({})
@@ -350,8 +350,8 @@ def test_unknown_figures(start: AppStart) -> None:
         ({"error.type": "503", "llm.error.status_code": 503}, "503"),
     ],
 )
-def test_outcome(attributes: Attributes, expected: str, start: AppStart) -> None:
-    """The last column says how it ended, and only what failed counts as failed."""
+def test_the_outcome_of_a_call(attributes: Attributes, expected: str, start: AppStart) -> None:
+    """In the last column; only failed calls count as failed in the totals."""
     app = start()
     app.call({"gen_ai.operation.name": "chat", **attributes})
     assert app.printed()[1][101:] == expected
@@ -359,13 +359,13 @@ def test_outcome(attributes: Attributes, expected: str, start: AppStart) -> None
     assert app.totals()[1][101:] == ("1 failed" if failed else "")
 
 
-def _written(names: str, call: Call) -> Attributes:
-    """The attributes of a call in a choice of vocabularies."""
+def attributes_in(names: str, call: Call) -> Attributes:
+    """The attributes of a call in some vocabularies."""
     return Vocabulary.merged([VOCABULARIES[name] for name in names.split(",")]).attributes(call)
 
 
-def _streamed(outcome: StreamOutcome | None) -> Call:
-    """A call that was answered at once, or in a stream with that outcome."""
+def example_call(outcome: StreamOutcome | None) -> Call:
+    """A plain call, or a stream with that outcome."""
     return Call(
         name="chat",
         operation="chat",
@@ -380,15 +380,15 @@ def _streamed(outcome: StreamOutcome | None) -> Call:
 
 
 @pytest.mark.parametrize("names", ["gen_ai", "llm", "openinference", "gen_ai,llm", "llm,gen_ai"])
-def test_any_vocabulary(names: str, start: AppStart) -> None:
-    """Each figure is told by whichever vocabulary has it, in the line and in the totals."""
+def test_values_are_found_in_every_vocabulary(names: str, start: AppStart) -> None:
+    """For the line and for the totals."""
     app = start(width=100)
-    app.call(_written(names, _streamed("completed")))
+    app.call(attributes_in(names, example_call("completed")))
     outcome = "ok" if "llm" in names else ""
-    call = "chat gpt-4o" if "gen_ai" in names else "chat"  # the span's name, which is whole in truth
+    call = "chat gpt-4o" if "gen_ai" in names else "chat"  # the name of the test's span has no model
     first = "" if names == "openinference" else "310 ms"
-    figures = f"openai             1.24 s     {first:6}     1,204→145  $0.000268"
-    assert app.printed()[1:] == [f"{call:28}{figures}  {outcome}".rstrip()]
+    columns = f"openai             1.24 s     {first:6}     1,204→145  $0.000268"
+    assert app.printed()[1:] == [f"{call:28}{columns}  {outcome}".rstrip()]
     assert app.totals()[1].split() == ["1", "call", "1,204→145", "$0.000268"]
 
 
@@ -406,32 +406,34 @@ def test_any_vocabulary(names: str, start: AppStart) -> None:
         ("gen_ai,llm", "abandoned", "abandoned"),
     ],
 )
-def test_ok_is_known(names: str, outcome: StreamOutcome | None, expected: str, start: AppStart) -> None:
-    """Where the vocabulary that tells how a stream ended is not written, a stream is not said to be ok."""
+def test_a_stream_without_known_outcome_is_not_ok(
+    names: str, outcome: StreamOutcome | None, expected: str, start: AppStart
+) -> None:
+    """The vocabulary `gen_ai` has no outcome of a stream."""
     app = start()
-    app.call(_written(names, _streamed(outcome)))
+    app.call(attributes_in(names, example_call(outcome)))
     assert app.printed()[1][101:] == expected
 
 
 @pytest.mark.parametrize(("names", "expected"), [("gen_ai", "310 ms"), ("llm", ""), ("gen_ai,llm", "")])
-def test_no_first_token(names: str, expected: str, start: AppStart) -> None:
-    """The first chunk stands for the first token only where it is not known whether it had one."""
+def test_the_first_chunk_is_the_first_token_if_unknown(names: str, expected: str, start: AppStart) -> None:
+    """If `llm` is recorded, a missing first token means that there was none."""
     app = start()
     app.call(
-        _written(
-            names, replace(_streamed("abandoned"), stream=Stream(outcome="abandoned", chunk_count=1, first_chunk=0.31))
+        attributes_in(
+            names,
+            replace(example_call("abandoned"), stream=Stream(outcome="abandoned", chunk_count=1, first_chunk=0.31)),
         )
     )
     assert app.printed()[1][65:74].strip() == expected
 
 
 @pytest.mark.parametrize(("names", "expected"), [("gen_ai", "Timeout"), ("llm", "408 Timeout")])
-def test_failure_in_any_vocabulary(names: str, expected: str, start: AppStart) -> None:
-    """A failed call is one in either."""
+def test_a_failure_is_found_in_every_vocabulary(names: str, expected: str, start: AppStart) -> None:
     app = start()
     failure = Failure(type="Timeout", ancestry=("Timeout",), status_code=408)
     app.call(
-        _written(
+        attributes_in(
             names, Call(name="chat", operation="chat", target=Target(), timing=Timing(started_at=1), failure=failure)
         )
     )
@@ -439,13 +441,13 @@ def test_failure_in_any_vocabulary(names: str, expected: str, start: AppStart) -
 
 
 def test_every_attribute_is_in_a_vocabulary() -> None:
-    """A name that is read is a name that is written."""
+    """Each attribute that the exporter reads."""
     written = {name for vocabulary in VOCABULARIES.values() for name in vocabulary}
     assert {name for names in ATTRIBUTES.values() for name in names} <= written
 
 
 class Collecting(io.StringIO):
-    """A garbage collection comes while it is written to, and ends a span of the app's."""
+    """A file during whose `write` another span ends, as in a garbage collection."""
 
     app: App | None = None
 
@@ -456,8 +458,8 @@ class Collecting(io.StringIO):
         return super().write(text)
 
 
-def test_a_span_that_ends_while_lines_are_printed(start: AppStart) -> None:
-    """Its line comes after them, and nobody waits for ever."""
+def test_a_span_that_ends_during_printing_is_printed_next(start: AppStart) -> None:
+    """Without a deadlock."""
     out = Collecting()
     app = start(at_once=True, out=out)
     out.app = app
@@ -465,8 +467,8 @@ def test_a_span_that_ends_while_lines_are_printed(start: AppStart) -> None:
     assert app.tree() == ["chat gpt-4o-mini", "chat claude-sonnet-4"]
 
 
-def test_status_error(start: AppStart) -> None:
-    """A span with an error status failed, even where no type says how."""
+def test_an_error_status_without_type_is_an_error(start: AppStart) -> None:
+    """The outcome is `error`."""
     app = start()
     span = app.start("chat", None, SpanKind.CLIENT)
     span.set_status(StatusCode.ERROR)
@@ -474,8 +476,8 @@ def test_status_error(start: AppStart) -> None:
     assert app.printed()[1].endswith("  error")
 
 
-def test_long_error(start: AppStart) -> None:
-    """An error too long for its column takes the place of blank figures, then is cut."""
+def test_a_long_error_is_cut(start: AppStart) -> None:
+    """After it has used the space of blank columns."""
     app = start(width=60)
     app.call({**FAILED, "llm.error.status_code": 429, "error.type": "RateLimitError"})
     app.call({**FAILED, "llm.error.status_code": 400, "error.type": "ContextWindowExceededError"})
@@ -487,8 +489,8 @@ def test_long_error(start: AppStart) -> None:
     ]
 
 
-def test_wide_figures(start: AppStart) -> None:
-    """Figures too wide for their column are taken out of the call; neither they nor the outcome are cut."""
+def test_wide_values_are_not_cut(start: AppStart) -> None:
+    """They use the space of the name of the call."""
     app = start(width=60)
     app.call({**CHAT, "gen_ai.usage.cost.amount": 1.2e-12})
     app.call({**CHAT, "gen_ai.usage.cost.amount": 1.2e-18, "gen_ai.request.model": "claude-sonnet-4"})
@@ -498,8 +500,8 @@ def test_wide_figures(start: AppStart) -> None:
     ]
 
 
-def test_depth(start: AppStart) -> None:
-    """Headers have the whole width, and the deepest call has room for half its column."""
+def test_deep_calls_keep_half_of_their_column(start: AppStart) -> None:
+    """Headers may use the whole width."""
     app = start(width=60)
     deep: Span | None = None
     for depth in range(1, 9):
@@ -512,8 +514,8 @@ def test_depth(start: AppStart) -> None:
 
 
 @pytest.mark.parametrize("width", range(1, 130))
-def test_width(width: int, start: AppStart) -> None:
-    """However narrow, no line is wider than the terminal."""
+def test_no_line_exceeds_the_width(width: int, start: AppStart) -> None:
+    """At any width."""
     app = start(width=width)
     deep: Span | None = None
     for depth in range(12):
@@ -527,7 +529,7 @@ def test_width(width: int, start: AppStart) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "figures"),
+    ("width", "names"),
     [
         (200, ["provider", "time", "1st token", "tokens", "cost"]),
         (100, ["provider", "time", "1st token", "tokens", "cost"]),
@@ -537,16 +539,15 @@ def test_width(width: int, start: AppStart) -> None:
         (50, ["time"]),
     ],
 )
-def test_columns(width: int, figures: list[str], start: AppStart) -> None:
-    """As it gets narrower the least important figures go first."""
+def test_narrow_terminals_omit_columns(width: int, names: list[str], start: AppStart) -> None:
+    """The least important columns first."""
     app = start(width=width)
     app.call(CHAT)
     heading = app.printed()[0]
-    assert [name for name in COLUMNS if name in heading] == figures
+    assert [name for name in COLUMNS if name in heading] == names
 
 
-def test_resized_terminal(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
-    """The heading is printed once, and again when the columns have changed."""
+def test_the_heading_is_repeated_after_a_change_of_columns(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
     app = start(out=Terminal())
     headings = []
     for columns in ("100", "100", "60"):
@@ -557,36 +558,35 @@ def test_resized_terminal(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> N
 
 
 class Windows1252(io.StringIO):
-    """What stderr is on Windows that goes to a file."""
+    """stderr on Windows, redirected to a file."""
 
     encoding = "cp1252"
 
 
-def test_a_file_that_does_not_have_every_letter(start: AppStart) -> None:
-    """Arrows are written in ASCII, as wide as they are, lest they be escaped."""
+def test_arrows_are_ascii_in_other_encodings(start: AppStart) -> None:
+    """With the same width, so that the encoding does not escape them."""
     app = start(out=Windows1252())
     app.call(CHAT)
     lines = app.printed()
-    assert lines == [line.replace("→", ">") for line in _printed_by(start, CHAT)]
+    assert lines == [line.replace("→", ">") for line in lines_for(start, CHAT)]
     assert " 1,204>145 " in lines[-1]
 
 
-def _printed_by(start: AppStart, attributes: Attributes) -> list[str]:
+def lines_for(start: AppStart, attributes: Attributes) -> list[str]:
     app = start()
     app.call(attributes)
     return app.printed()
 
 
-def test_no_calls(start: AppStart) -> None:
-    """Without calls there are no totals."""
+def test_no_totals_without_calls(start: AppStart) -> None:
     app = start()
     app.end(app.start("SELECT"))
     app.end(app.start("route smart", None, SpanKind.INTERNAL))
     assert app.totals() == []
 
 
-def test_totals_of_one_model(start: AppStart) -> None:
-    """Totals of a single model have no table, and are printed once."""
+def test_totals_of_one_model_have_no_table(start: AppStart) -> None:
+    """They are printed once."""
     app = start()
     app.call(CHAT)
     assert app.totals() == [
@@ -597,16 +597,16 @@ def test_totals_of_one_model(start: AppStart) -> None:
     assert app.printed() == []
 
 
-def test_totals_without_figures(start: AppStart) -> None:
-    """Totals of which nothing is known are blank, not zero."""
+def test_unknown_totals_are_blank(start: AppStart) -> None:
+    """They are not zero."""
     app = start()
     app.call({})
     app.call({})
     assert app.totals() == ["", "2 calls"]
 
 
-def test_unpriced_calls(start: AppStart) -> None:
-    """Calls that used tokens at no known price are pointed out; failed ones that used nothing are not."""
+def test_calls_without_a_price_are_counted(start: AppStart) -> None:
+    """Unless they used no tokens, as failed calls."""
     app = start(width=80)
     unpriced: Attributes = {"gen_ai.request.model": "llama", "gen_ai.usage.input_tokens": 100}
     for attributes in (CHAT, unpriced, unpriced, FAILED):
@@ -621,8 +621,8 @@ def test_unpriced_calls(start: AppStart) -> None:
     ]
 
 
-def test_what_traces_cost(start: AppStart) -> None:
-    """Where calls belong together, what that costs is told; a route has the sum of its calls, which is in no total."""
+def test_the_cost_of_a_route_is_not_in_the_totals(start: AppStart) -> None:
+    """A route has the sum of its calls in its line."""
     app = start(width=100)
     for calls in (1, 2):
         route = app.start("route smart", None, SpanKind.INTERNAL)
@@ -635,8 +635,8 @@ def test_what_traces_cost(start: AppStart) -> None:
     assert [line.split() for line in app.totals()[1:2]] == [["3", "calls", "3,612→435", "$0.000803"]]
 
 
-def test_the_line_about_traces(start: AppStart, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many traces there were, a few are remembered; the figures are of all."""
+def test_totals_have_the_cost_of_traces(start: AppStart, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The values cover all traces, although only some are kept."""
     monkeypatch.setattr(console_lines, "TRACES_KEPT", 2)
     app = start(width=100)
     for _ in range(5):
@@ -647,8 +647,8 @@ def test_the_line_about_traces(start: AppStart, monkeypatch: pytest.MonkeyPatch)
     assert app.totals()[-1] == "(5 traces, $0.000535 each on average, $0.000535 at most)"
 
 
-def test_many_models(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
-    """The most expensive models are listed, the others counted, and only so many are kept apart."""
+def test_the_most_expensive_models_are_listed(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
+    """Other models are counted, and the number of models is limited."""
     monkeypatch.setattr(console_lines, "MODELS_KEPT", 11)
     app = start()
     for number in range(13):
@@ -673,7 +673,7 @@ def test_many_models(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
     ],
 )
 def test_dollars(amount: float | None, expected: str) -> None:
-    """A cost is neither scientific nor rounded to nothing."""
+    """Small costs are neither in scientific notation nor rounded to 0."""
     assert dollars(amount) == expected
 
 
@@ -682,7 +682,7 @@ def test_dollars(amount: float | None, expected: str) -> None:
     [(None, None, ""), (1204, 0, "1,204→0"), (0, None, "0→"), (None, 7.0, "→7")],
 )
 def test_tokens(sent: float | None, received: float | None, expected: str) -> None:
-    """What is not known is blank, what is nothing is 0."""
+    """Unknown counts are blank, and zero is 0."""
     assert tokens(sent, received) == expected
 
 
@@ -703,7 +703,7 @@ def test_tokens(sent: float | None, received: float | None, expected: str) -> No
     ],
 )
 def test_duration(seconds: float | None, expected: str) -> None:
-    """A duration is in the unit that a reader would choose."""
+    """In milliseconds, seconds or minutes."""
     assert duration(seconds) == expected
 
 
@@ -718,17 +718,17 @@ def test_duration(seconds: float | None, expected: str) -> None:
     ],
 )
 def test_printable(text: str, expected: str) -> None:
-    """Nothing is left that a terminal obeys."""
+    """Control characters are removed, and long texts are cut."""
     assert printable(text) == expected
 
 
-def test_foreign_text(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
-    """Names from elsewhere are neither markup nor emoji codes nor escape sequences."""
+def test_names_are_not_interpreted_as_markup(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
+    """Nor as emoji codes or escape sequences."""
     monkeypatch.setenv("COLUMNS", "200")
     app = start(out=Terminal())
-    nasty = "[red]:boom:[/]\x1b]0;title\x07\n"
-    places = ("gen_ai.operation.name", "gen_ai.request.model", "gen_ai.provider.name", "error.type")
-    app.call(dict.fromkeys(places, nasty), app.start(nasty))
+    text_with_codes = "[red]:boom:[/]\x1b]0;title\x07\n"
+    attributes = ("gen_ai.operation.name", "gen_ai.request.model", "gen_ai.provider.name", "error.type")
+    app.call(dict.fromkeys(attributes, text_with_codes), app.start(text_with_codes))
     text = "\n".join(app.printed())
     assert text.count("[red]:boom:[/]]0;title") == 4
     assert not {"\x07", "\x1b]"} & {text[i : i + n] for i in range(len(text)) for n in (1, 2)}
@@ -740,8 +740,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_colours(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
-    """Colours are for terminals, and NO_COLOR takes every escape sequence away."""
+def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
+    """NO_COLOR removes every escape sequence."""
     monkeypatch.setenv("COLUMNS", "60")
     app = start(out=Terminal())
     app.call(FAILED)
@@ -756,8 +756,8 @@ def test_colours(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
     assert app.printed() == ["chat gpt-4o-mini                1.24 s  $0.000268  ok"]
 
 
-def test_hint() -> None:
-    """On construction one line says where the calls are shown, how to send them on and how to stop it."""
+def test_a_hint_is_printed_at_the_start() -> None:
+    """It names the variables to send calls elsewhere and to disable the console."""
     out = io.StringIO()
     ConsoleSpanExporter(out)
     assert out.getvalue() == f"{HINT}\n"
@@ -765,8 +765,8 @@ def test_hint() -> None:
     assert "OTEL_TRACES_EXPORTER=none" in HINT
 
 
-def test_stderr_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without arguments it writes to what stderr is when it writes, and knows the shared open spans."""
+def test_stderr_is_looked_up_for_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default exporter also uses the shared open spans."""
     outs = [io.StringIO(), io.StringIO()]
     monkeypatch.setattr(sys, "stderr", outs[0])
     exporter = ConsoleSpanExporter()
@@ -785,20 +785,20 @@ class BrokenPipe(io.StringIO):
         raise BrokenPipeError
 
 
-def _closed() -> io.StringIO:
+def closed_file() -> io.StringIO:
     out = io.StringIO()
     out.close()
     return out
 
 
-@pytest.mark.parametrize("stderr", [BrokenPipe(), _closed(), None], ids=["broken pipe", "closed", "none"])
-def test_nobody_reads(
+@pytest.mark.parametrize("stderr", [BrokenPipe(), closed_file(), None], ids=["broken pipe", "closed", "none"])
+def test_an_unwritable_stderr_ends_the_printing(
     stderr: io.StringIO | None,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """A stderr that cannot be written to ends the printing, and neither the app nor its stdout."""
+    """The application and its stdout are not affected."""
     monkeypatch.setattr(sys, "stderr", stderr)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
@@ -810,8 +810,8 @@ def test_nobody_reads(
     assert (capfd.readouterr().out, caplog.records) == ("still here", [])
 
 
-def test_picture() -> None:
-    """A console that records is drawn on instead of stderr, for a picture."""
+def test_a_recording_console_is_used_for_a_picture() -> None:
+    """In place of stderr."""
     console = Console(file=io.StringIO(), record=True, width=100)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(console=console)))

@@ -1,4 +1,4 @@
-"""Parents, children and the current context: a call is where the app made it, and leaves no trace there."""
+"""Parents, children and the current context, which a call restores."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from opentelemetry.trace import Span
 
 from support.apps import MESSAGES, App
 from support.instrumented import traced_by
-from support.log_handlers import Handler
+from support.log_handlers import ForwardingProvider
 from support.recorder import Recorder, attributes_of
 
 
-def test_the_current_span_inside_a_call_is_the_calls(
+def test_the_span_of_a_call_is_current_inside_it(
     app: App, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What LiteLLM runs for a call (an HTTP client, a custom provider) finds the call's span as the current one."""
-    seen: list[Span] = []
+    """For a custom provider, as for an HTTP client."""
+    current_spans: list[Span] = []
 
-    class Looks(Handler):
+    class CurrentSpanProvider(ForwardingProvider):
         def completion(self, *_args: object, **_kwargs: object) -> litellm.ModelResponse:
-            seen.append(trace.get_current_span())
+            current_spans.append(trace.get_current_span())
             return litellm.ModelResponse()
 
         async def acompletion(self, *_args: object, **_kwargs: object) -> litellm.ModelResponse:
             return self.completion()
 
-    providers = [{"provider": "mine", "custom_handler": Looks({})}]
+    providers = [{"provider": "mine", "custom_handler": CurrentSpanProvider({})}]
     monkeypatch.setattr(litellm, "custom_provider_map", providers)
     app.run(app.invoke("completion", model="mine/model", messages=MESSAGES))
-    (current,), (span,) = seen, telemetry.spans()
+    (current,), (span,) = current_spans, telemetry.spans()
     assert span.context == current.get_span_context()
 
 
-def test_a_loop_closed_over_a_pending_call(telemetry: Recorder) -> None:
-    """The garbage collector ends such a call in a foreign context, which it leaves as it is, without a word."""
+def test_a_call_of_a_closed_event_loop_is_cancelled(telemetry: Recorder) -> None:
+    """The garbage collector ends such a call in another context, which is unchanged, and nothing is logged."""
 
     async def promise(**_kwargs: object) -> None:
         await asyncio.sleep(3600)
@@ -59,19 +59,19 @@ def test_a_loop_closed_over_a_pending_call(telemetry: Recorder) -> None:
 
 
 @pytest.mark.parametrize("result", [None, iter(())], ids=["plain", "streamed"])
-def test_a_finished_call_lets_go_of_what_the_app_passed(telemetry: Recorder, result: object) -> None:
-    """Prompts may be large: they do not wait for the garbage collector."""
+def test_a_finished_call_releases_its_parameters(telemetry: Recorder, result: object) -> None:
+    """Without the garbage collector, since prompts may be large."""
 
     class Prompt:
-        """Something that can be watched."""
+        """An object that supports weak references."""
 
     prompt = Prompt()
     watched = weakref.ref(prompt)
     gc.disable()
     try:
-        answer = traced_by(telemetry, lambda **_: result)(prompt=prompt)
-        if answer is not None:
-            assert list(answer) == []
+        stream = traced_by(telemetry, lambda **_: result)(prompt=prompt)
+        if stream is not None:
+            assert list(stream) == []
         del prompt
         assert watched() is None
     finally:

@@ -1,4 +1,4 @@
-"""The distro's defaults: what each environment of a user's becomes."""
+"""The distro's defaults for environment variables."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ ALWAYS = {
     "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
     "OTEL_EXPORTER_OTLP_TIMEOUT": "3",
 }
-ALL += [(given, {"AGENTOPS_API_KEY": "a-key"}, expected) for given, expected in WITH_KEY]
+ALL += [(variables, {"AGENTOPS_API_KEY": "a-key"}, expected) for variables, expected in WITH_KEY]
 
 
-@pytest.mark.parametrize(("given", "key", "expected"), ALL, ids=[f"{given} {len(key)}" for given, key, _ in ALL])
-def test_destinations(given: dict[str, str], key: dict[str, str], expected: tuple[str, str, str]) -> None:
-    """Each signal goes where the user says, a list and `none` included; traces go to AgentOps too where it has a key;
-    with no destination, they are shown.
-    """
-    environment = {f"OTEL_{name}": value for name, value in given.items()} | key
-    became = {**ALWAYS, **environment}
-    became |= dict(zip(("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), expected, strict=True))
+@pytest.mark.parametrize(
+    ("variables", "key", "expected"), ALL, ids=[f"{variables} {len(key)}" for variables, key, _ in ALL]
+)
+def test_default_exporters(variables: dict[str, str], key: dict[str, str], expected: tuple[str, str, str]) -> None:
+    """Settings of the user have priority; a key adds AgentOps, and without a destination traces are printed."""
+    environment = {f"OTEL_{name}": value for name, value in variables.items()} | key
+    result = {**ALWAYS, **environment}
+    result |= dict(zip(("OTEL_TRACES_EXPORTER", "OTEL_METRICS_EXPORTER", "OTEL_LOGS_EXPORTER"), expected, strict=True))
     if CONSOLE in expected[0]:
-        became["OTEL_BSP_SCHEDULE_DELAY"] = "200"
+        result["OTEL_BSP_SCHEDULE_DELAY"] = "200"
     elif AGENTOPS in expected[0] or (key and expected[0] != "none"):
-        became["OTEL_BSP_SCHEDULE_DELAY"] = "1000"
+        result["OTEL_BSP_SCHEDULE_DELAY"] = "1000"
     apply_defaults(environment)
-    assert environment == became
+    assert environment == result
 
 
-# What the user has set of ours → what that makes of OpenTelemetry's variables.
-OURS: list[tuple[dict[str, str], dict[str, str]]] = [
+# Our settings → the resulting OpenTelemetry variables.
+OWN_SETTINGS: list[tuple[dict[str, str], dict[str, str]]] = [
     ({"AGENTOPS_SERVICE_NAME": "app"}, {"OTEL_SERVICE_NAME": "app"}),
     ({"AGENTOPS_SERVICE_NAME": "app", "OTEL_SERVICE_NAME": "other"}, {"OTEL_SERVICE_NAME": "other"}),
     ({"AGENTOPS_SERVICE_NAME": "app", "OTEL_RESOURCE_ATTRIBUTES": "a=b, service.name = other"}, {}),
@@ -48,28 +48,28 @@ OURS: list[tuple[dict[str, str], dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "expected"), OURS, ids=[str(given) for given, _ in OURS])
-def test_what_follows_from_our_own_settings(given: dict[str, str], expected: dict[str, str]) -> None:
-    """The app's name, how long spans are gathered, and batches that fit their queue."""
-    environment = dict(given)
+@pytest.mark.parametrize(("variables", "expected"), OWN_SETTINGS, ids=[str(variables) for variables, _ in OWN_SETTINGS])
+def test_our_settings_become_opentelemetry_variables(variables: dict[str, str], expected: dict[str, str]) -> None:
+    """The service name, the delay of batches, and a batch size that fits the queue."""
+    environment = dict(variables)
     apply_defaults(environment)
     names = {"OTEL_SERVICE_NAME", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"}
-    became = {name: value for name, value in environment.items() if name in names}
-    assert became == {"OTEL_BSP_SCHEDULE_DELAY": "200"} | expected
+    result = {name: value for name, value in environment.items() if name in names}
+    assert result == {"OTEL_BSP_SCHEDULE_DELAY": "200"} | expected
 
 
-def test_what_is_set_stays() -> None:
-    """No default takes the place of what the user has set."""
+def test_set_variables_are_kept() -> None:
+    """No default replaces a value of the user."""
     environment = dict.fromkeys(DEFAULTS, "the user's")
     apply_defaults(environment)
     assert set(environment.values()) == {"the user's"}
 
 
 def test_every_default_is_declared() -> None:
-    """What a variable may become is among the values that its row, and so the README, shows."""
-    for given, key, _ in ALL:
-        environment = {f"OTEL_{name}": value for name, value in given.items()} | key
-        became = dict(environment)
-        apply_defaults(became)
-        assert {name for name, value in became.items() if not environment.get(name)} <= set(DEFAULTS)
-        assert all(value in DEFAULTS[name].values for name, value in became.items() if not environment.get(name))
+    """The possible values of a variable are in its row, and so in the documentation."""
+    for variables, key, _ in ALL:
+        environment = {f"OTEL_{name}": value for name, value in variables.items()} | key
+        result = dict(environment)
+        apply_defaults(result)
+        assert {name for name, value in result.items() if not environment.get(name)} <= set(DEFAULTS)
+        assert all(value in DEFAULTS[name].values for name, value in result.items() if not environment.get(name))

@@ -1,4 +1,4 @@
-"""The distro and its configurator: what is warned of, what the resource says, and who wins beside another distro."""
+"""The distro and its configurator: warnings, resource attributes and rejected settings."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from agentops_otel_litellm.exporters.console import OPEN_SPANS
 from agentops_otel_litellm.sdk.distro import AgentOpsConfigurator, AgentOpsDistro
 from agentops_otel_litellm.settings.sdk_variables import drop_unusable_variables
 from support.distributions import (
-    own_environment,  # noqa: F401 - a fixture
+    isolated_environment,  # noqa: F401 - a fixture
 )
 from support.logged_warnings import LoggedWarnings
 
 NO_SERVICE_NAME = "No service name is set, so backends will show this app as unknown_service: set OTEL_SERVICE_NAME."
 AGENTOPS = {"OTEL_TRACES_EXPORTER": "agentops"}
-# What the user has set → whether the missing service name is told of.
-WARNED: list[tuple[dict[str, str], bool]] = [
+# Environment variables → whether there is a warning about the missing service name.
+SERVICE_NAME_WARNINGS: list[tuple[dict[str, str], bool]] = [
     ({}, False),
     ({"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none"}, False),
     ({"OTEL_TRACES_EXPORTER": "none"}, False),
@@ -38,17 +38,23 @@ WARNED: list[tuple[dict[str, str], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "warned"), WARNED, ids=[str(given) for given, _ in WARNED])
-def test_a_missing_service_name(given: dict[str, str], warned: bool, logged: LoggedWarnings) -> None:  # noqa: FBT001 - a parameter
-    """It is told of once, and only where telemetry goes to where several apps are."""
-    os.environ.update(given)
+@pytest.mark.parametrize(
+    ("variables", "warned"), SERVICE_NAME_WARNINGS, ids=[str(variables) for variables, _ in SERVICE_NAME_WARNINGS]
+)
+def test_a_missing_service_name_is_reported_once(
+    variables: dict[str, str],
+    warned: bool,  # noqa: FBT001 - a parameter
+    logged: LoggedWarnings,
+) -> None:
+    """Only if telemetry is sent to a backend, where other applications may send theirs."""
+    os.environ.update(variables)
     AgentOpsDistro().configure()
     AgentOpsDistro().configure()
     assert logged.take() == [NO_SERVICE_NAME] * warned
 
 
-def test_a_disabled_sdk() -> None:
-    """OTEL_SDK_DISABLED=true: nothing is set and nothing told."""
+def test_a_disabled_sdk_is_not_configured() -> None:
+    """With OTEL_SDK_DISABLED=true, no variable is set and nothing is logged."""
     os.environ.update(AGENTOPS, OTEL_SDK_DISABLED=" True ")
     before = dict(os.environ)
     AgentOpsDistro().configure()
@@ -56,22 +62,24 @@ def test_a_disabled_sdk() -> None:
 
 
 @pytest.mark.parametrize(
-    ("exporter", "told_of_open_spans"),
+    ("exporter", "registers_open_spans"),
     [("agentops_console", True), ("agentops, agentops_console", True), ("console", False), ("agentops", False)],
 )
-def test_the_configurator(exporter: str, *, told_of_open_spans: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the SDK's, with the name and version of this distro, and with open spans where the console shows them."""
-    given: dict[str, object] = {}
+def test_the_configurator_sets_resource_attributes_and_open_spans(
+    exporter: str, *, registers_open_spans: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passes this distro's name and version to the SDK. The console exporter needs the processor for open spans."""
+    passed: dict[str, object] = {}
     provider = TracerProvider(shutdown_on_exit=False)
-    monkeypatch.setattr(_configuration, "_initialize_components", lambda **options: given.update(options))
+    monkeypatch.setattr(_configuration, "_initialize_components", lambda **options: passed.update(options))
     monkeypatch.setattr("agentops_otel_litellm.sdk.distro.get_tracer_provider", lambda: provider)
-    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", None)  # which an earlier test may have set
+    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", None)  # an earlier test may have set it
     os.environ["OTEL_TRACES_EXPORTER"] = exporter
     AgentOpsConfigurator().configure(auto_instrumentation_version="1")  # type: ignore[no-untyped-call]  # upstream's
     resource = {"telemetry.distro.name": "agentops-otel-litellm", "telemetry.distro.version": version.__version__}
-    assert given == {"auto_instrumentation_version": "1", "resource_attributes": resource}
+    assert passed == {"auto_instrumentation_version": "1", "resource_attributes": resource}
     span = provider.get_tracer("app").start_span("open")
-    assert (OPEN_SPANS.find(span.get_span_context().span_id) is not None) == told_of_open_spans
+    assert (OPEN_SPANS.find(span.get_span_context().span_id) is not None) == registers_open_spans
     span.end()
 
 
@@ -82,17 +90,19 @@ ENVIRONMENTS: list[tuple[str, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "added"), ENVIRONMENTS)
-def test_where_the_app_is_deployed(given: str, added: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """AGENTOPS_ENVIRONMENT says it in the resource, unless the user does so in OpenTelemetry's variable."""
+@pytest.mark.parametrize(("variables", "added"), ENVIRONMENTS)
+def test_the_environment_setting_becomes_a_resource_attribute(
+    variables: str, added: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless OTEL_RESOURCE_ATTRIBUTES has the attribute."""
     options: dict[str, dict[str, str]] = {}
-    monkeypatch.setattr(_configuration, "_initialize_components", lambda **given: options.update(given))
-    os.environ.update(AGENTOPS_ENVIRONMENT="staging", OTEL_RESOURCE_ATTRIBUTES=given)
+    monkeypatch.setattr(_configuration, "_initialize_components", lambda **passed: options.update(passed))
+    os.environ.update(AGENTOPS_ENVIRONMENT="staging", OTEL_RESOURCE_ATTRIBUTES=variables)
     AgentOpsConfigurator().configure()  # type: ignore[no-untyped-call]  # upstream's
     assert options["resource_attributes"].get("deployment.environment.name") == added
 
 
-# What the user has set → what is left of it, and of which variables is told.
+# Variables → variables that remain, and those that are reported.
 BATCHING: list[tuple[dict[str, str], dict[str, str], list[str]]] = [
     ({"MAX_QUEUE_SIZE": "100"}, {"MAX_QUEUE_SIZE": "100"}, []),
     ({"MAX_QUEUE_SIZE": "-5", "SCHEDULE_DELAY": "1.5"}, {}, ["SCHEDULE_DELAY", "MAX_QUEUE_SIZE"]),
@@ -108,19 +118,21 @@ BATCHING: list[tuple[dict[str, str], dict[str, str], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "left", "of"), BATCHING, ids=[str(given) for given, _, _ in BATCHING])
-def test_batches_that_the_sdk_refuses(
-    given: dict[str, str], left: dict[str, str], of: list[str], logged: LoggedWarnings
+@pytest.mark.parametrize(
+    ("variables", "expected", "invalid"), BATCHING, ids=[str(variables) for variables, _, _ in BATCHING]
+)
+def test_batch_settings_that_the_sdk_rejects_are_dropped(
+    variables: dict[str, str], expected: dict[str, str], invalid: list[str], logged: LoggedWarnings
 ) -> None:
-    """It would begin with nothing traced: one line names the variable, and the app is traced."""
-    environment = {f"OTEL_BSP_{name}": value for name, value in given.items()}
+    """Otherwise the SDK would fail to start. A log line names each variable."""
+    environment = {f"OTEL_BSP_{name}": value for name, value in variables.items()}
     drop_unusable_variables(environment)
-    assert environment == {f"OTEL_BSP_{name}": value for name, value in left.items()}
-    assert [line.split(": ")[0] for line in logged.take()] == [f"Invalid value for OTEL_BSP_{name}" for name in of]
+    assert environment == {f"OTEL_BSP_{name}": value for name, value in expected.items()}
+    assert [line.split(": ")[0] for line in logged.take()] == [f"Invalid value for OTEL_BSP_{name}" for name in invalid]
 
 
-def test_how_much_is_logged() -> None:
-    """AGENTOPS_LOG_LEVEL sets the level of this package's logger, and of no other."""
+def test_the_log_level_setting() -> None:
+    """AGENTOPS_LOG_LEVEL sets the level of this package's logger only."""
     logger = logging.getLogger("agentops_otel_litellm")
     os.environ.update(AGENTOPS_LOG_LEVEL="error")
     try:

@@ -1,4 +1,4 @@
-"""`agentops-otel-litellm doctor`: what it finds in which environment, what it shows of it, and that it never breaks."""
+"""`agentops-otel-litellm doctor`: its records for each environment, the masking of secrets, and failing checks."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ AGENTOPS = {"OTEL_TRACES_EXPORTER": "agentops"}
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 OTHER = EntryPoint("other", "other:Distro", "opentelemetry_distro")
-# By which check → what is set → what is not well: the name, the state, and words of the text or advice.
-FOUND: dict[Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]]] = {
+# Check → environment variables, and the expected records that are not OK: name, state, and words of the text or advice.
+EXPECTED_RECORDS: dict[Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]]] = {
     check_launch: [
         ({}, []),
         ({"OTEL_PYTHON_DISTRO": "agentops"}, []),
@@ -142,15 +142,15 @@ FOUND: dict[Check, list[tuple[dict[str, str], list[tuple[str, str, str]]]]] = {
         ),
     ],
 }
-ENVIRONMENTS = [(check, given, found) for check, of_check in FOUND.items() for given, found in of_check]
+ENVIRONMENTS = [(check, variables, found) for check, rows in EXPECTED_RECORDS.items() for variables, found in rows]
 
 
-def given(variables: dict[str, str]) -> Examined:
+def examined(variables: dict[str, str]) -> Examined:
     return Examined(variables=environment(**variables), imports_litellm=False)
 
 
-def plain(records: Iterable[Record]) -> list[Record]:
-    """Those that are not well, but for the distro that the tests' environment has besides."""
+def not_ok(records: Iterable[Record]) -> list[Record]:
+    """Records that are not OK, without the one about the other distro in the tests' environment."""
     return [each for each in records if each.state is not State.OK and "also installed" not in each.text]
 
 
@@ -159,10 +159,10 @@ def plain(records: Iterable[Record]) -> list[Record]:
     ENVIRONMENTS,
     ids=[f"{check.__module__.rpartition('.')[2]} {variables}" for check, variables, _ in ENVIRONMENTS],
 )
-def test_what_is_found(check: Check, variables: dict[str, str], expected: list[tuple[str, str, str]]) -> None:
-    """What is not well is told with what to do; what is well is not told of as if it were not; no key is shown."""
+def test_records_of_each_check(check: Check, variables: dict[str, str], expected: list[tuple[str, str, str]]) -> None:
+    """Each record that is not OK has advice or is a notice, and no record has a key."""
     needs_files(variables)
-    found = plain(check(given(variables)))
+    found = not_ok(check(examined(variables)))
     assert [(each.name, each.state.value) for each in found] == [each[:2] for each in expected]
     for record, (_, _, words) in zip(found, expected, strict=True):
         assert words in f"{record.text} {record.advice}"
@@ -170,15 +170,16 @@ def test_what_is_found(check: Check, variables: dict[str, str], expected: list[t
     assert "canary" not in str(found)
 
 
-def test_every_check_is_exercised() -> None:
-    """Here, or in a process of its own: those of litellm, of sending and of commands."""
-    assert {*FOUND, *(CHECKS[name] for name in ("installed", "command", "delivery", "patch points in LiteLLM"))} == {
-        *CHECKS.values()
-    }
+def test_every_check_has_a_test() -> None:
+    """The four checks that are not in the table above have other tests."""
+    assert {
+        *EXPECTED_RECORDS,
+        *(CHECKS[name] for name in ("installed", "command", "delivery", "patch points in LiteLLM")),
+    } == {*CHECKS.values()}
 
 
 @pytest.mark.parametrize(
-    ("variable", "text", "shown"),
+    ("variable", "text", "expected"),
     [
         ("AGENTOPS_API_KEY", "canary", "***"),
         ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer canary,x=y", "***"),
@@ -196,20 +197,20 @@ def test_every_check_is_exercised() -> None:
         ("OTEL_SERVICE_NAME", "", ""),
     ],
 )
-def test_what_is_masked(variable: str, text: str, shown: str) -> None:
-    """Keys, headers and what is in a URL; not lists of names and paths. What could write on the terminal cannot."""
-    assert masked(variable, text) == shown
+def test_secrets_in_values_are_masked(variable: str, text: str, expected: str) -> None:
+    """Keys, headers and credentials in URLs are masked; names and paths are not. Control characters are escaped."""
+    assert masked(variable, text) == expected
 
 
-def test_every_setting_is_shown_with_its_origin() -> None:
-    """What is set, what is a default, and what this distro sets, in one list; others of OpenTelemetry's after it."""
+def test_every_setting_is_listed_with_its_origin() -> None:
+    """The origin is the environment, the default or this distro. Other OpenTelemetry variables follow."""
     variables = {
         "AGENTOPS_STREAM_USAGE": "true",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:canary@localhost:4318",
         "OTEL_EXPORTER_OTLP_HEADERS": "key=canary",
         "OTEL_EXPORTER_OTLP_TIMEOUT": "9",
     }
-    found = {each.name: each.text for each in check_settings(given(variables))}
+    found = {each.name: each.text for each in check_settings(examined(variables))}
     assert {variable: found[variable] for variable in [*variables, "AGENTOPS_SEMCONV", "AGENTOPS_PRICES"]} == {
         "AGENTOPS_STREAM_USAGE": "true (environment)",
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://***@localhost:4318 (environment)",
@@ -222,15 +223,15 @@ def test_every_setting_is_shown_with_its_origin() -> None:
     assert {each.metadata["variable"] for each in Settings.__dataclass_fields__.values()} <= found.keys()
 
 
-def test_where_the_signals_go() -> None:
-    """Each with its address, which is masked, and with what said so; AgentOps by its key alone."""
+def test_destinations_of_the_signals() -> None:
+    """Each has its masked address and the variable that selects it; AgentOps needs only a key."""
     variables = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:canary@localhost:4318",
         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://localhost:9/v1/metrics",
         "OTEL_LOGS_EXPORTER": "none",
         "AGENTOPS_API_KEY": KEY,
     }
-    traces, metrics, logs, *_ = check_destinations(given(variables))
+    traces, metrics, logs, *_ = check_destinations(examined(variables))
     otlp = "OTLP over HTTP to http://***@localhost:4318 (OTEL_EXPORTER_OTLP_ENDPOINT)"
     assert (traces.text, metrics.text, logs.text) == (
         f"{otlp}, AgentOps (https://otlp.agentops.ai/v1/traces); by default",
@@ -242,26 +243,26 @@ def test_where_the_signals_go() -> None:
 @pytest.mark.parametrize(
     "setup", [{"OTEL_CONFIG_FILE": "a.yaml"}, {"OTEL_PYTHON_DISTRO": "distro"}], ids=["a file", "another distro"]
 )
-def test_agentops_beside_what_others_set_up(setup: dict[str, str]) -> None:
-    """The instrumentor adds it, so it is told of; not where traces, or the instrumentor, are switched off."""
+def test_agentops_is_reported_beside_another_setup(setup: dict[str, str]) -> None:
+    """The instrumentor adds AgentOps, unless traces or the instrumentor are disabled."""
     needs_files(setup)
     agentops = "also AgentOps (https://otlp.agentops.ai/v1/traces), unless OTEL_TRACES_EXPORTER is none"
-    for more, told_of in [
+    for more, expected_texts in [
         ({}, []),
         ({"AGENTOPS_API_KEY": KEY}, [agentops]),
         ({"AGENTOPS_API_KEY": "k"}, [agentops, "the key is not a UUID: AgentOps accepts no spans"]),
         ({"AGENTOPS_API_KEY": KEY, "OTEL_TRACES_EXPORTER": "none"}, []),
         ({"AGENTOPS_API_KEY": KEY, "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "*"}, []),
     ]:
-        _, *found = check_destinations(given({**setup, **more}))
-        assert [each.text for each in found] == told_of
+        _, *found = check_destinations(examined({**setup, **more}))
+        assert [each.text for each in found] == expected_texts
 
 
-def test_of_several_distros(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others are named, and how this one is taken for certain."""
-    ours = [each for each in given({}).distros if each.name == "agentops"]
+def test_other_installed_distros_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record names the others, and its advice selects this distro."""
+    ours = [each for each in examined({}).distros if each.name == "agentops"]
     monkeypatch.setattr(Examined, "distros", [OTHER, *ours])
-    (found,) = (each for each in check_launch(given({})) if each.name == "distro")
+    (found,) = (each for each in check_launch(examined({})) if each.name == "distro")
     assert found.state is State.NOTICE
     assert "also installed: other (other:Distro)" in found.text
     assert found.advice.endswith("agentops-otel-litellm run -- python app.py")
@@ -277,10 +278,10 @@ def test_of_several_distros(monkeypatch: pytest.MonkeyPatch) -> None:
         ("1.72.0rc1", "1.72.0rc1 is a pre-release"),
     ],
 )
-def test_a_litellm_that_is_not_traced(
+def test_an_unsupported_litellm_is_a_problem(
     version: str | None, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None, one that is too old, and releases that somebody else put there."""
+    """No LiteLLM, an old release, compromised releases and a pre-release."""
     if version is None:
         monkeypatch.setattr("agentops_otel_litellm.cli.installation_checks.installed_version", lambda _name: None)
     else:
@@ -312,8 +313,8 @@ def test_a_litellm_that_is_not_traced(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_commands(command: list[str], words: str | None, tmp_path: Path) -> None:
-    """A Python that does not hear of the launcher is told of, however it is started; the app's options are its own."""
+def test_commands_that_ignore_the_launcher_are_problems(command: list[str], words: str | None, tmp_path: Path) -> None:
+    """Python ignores the launcher with -I, -E or -S, as an option or in a script's first line."""
     scripts = {
         "python": "",
         "python3": "",
@@ -329,8 +330,8 @@ def test_commands(command: list[str], words: str | None, tmp_path: Path) -> None
     assert found is None or words is None or words in " ".join(found)
 
 
-def test_a_variable_in_place_of_a_command() -> None:
-    """It may hold a key: its name is told, and where it belongs."""
+def test_a_variable_in_place_of_a_command_is_a_problem() -> None:
+    """The record names the variable without its value, which may be a key, and where to put it."""
     examined = Examined(variables=environment(), command=("AGENTOPS_API_KEY=canary", "python", "app.py"))
     (found,) = CHECKS["command"](examined)
     assert found == problem(
@@ -340,22 +341,22 @@ def test_a_variable_in_place_of_a_command() -> None:
     )
 
 
-def test_a_check_that_fails_is_in_nobodys_way() -> None:
-    """It says so, with the place and the kind of fault, and what it had found; the others are made."""
+def test_a_failing_check_does_not_stop_the_others() -> None:
+    """Its section has the records so far and a problem with the type, file and line of the fault."""
 
     def failing(_examined: Examined) -> Iterator[Record]:
         yield ok("a", "b")
         raise KeyError("canary")
 
-    report = examine(given({}), {"one": failing, "two": lambda _: [ok("c", "d")]})
+    report = examine(examined({}), {"one": failing, "two": lambda _: [ok("c", "d")]})
     assert [[each.name for each in section.records] for section in report.sections] == [["a", "one"], ["c"]]
     (fault,) = report.problems
     assert fault.text.startswith("This check failed (KeyError at test_doctor.py:")
     assert "canary" not in as_text(report)
 
 
-def test_the_text() -> None:
-    """Problems and notices are marked, with what to do beneath them; the last line is what to do first."""
+def test_the_text_of_a_report() -> None:
+    """Problems and notices are marked and followed by their advice; the last line has the first advice."""
     well = Section("first", (ok("a", "is well"), notice("long name", "is odd", "Look at it.")))
     ill = Section("then LiteLLM", (problem("b", "is broken", "Mend it."), problem("c", "is lost", "Find it.")))
     assert as_text(Report((well, Section("nothing", ()), ill))).splitlines() == [
@@ -378,9 +379,9 @@ def test_the_text() -> None:
 
 
 @pytest.mark.parametrize(("variables", "code"), [({}, 0), ({"OTEL_SDK_DISABLED": "true"}, 1)])
-def test_the_exit_code(variables: dict[str, str], code: int) -> None:
-    """0 where there is no problem, also where there are notices; 1 where there is one."""
-    text, exit_code = doctor(given(variables), for_programs=True)
+def test_the_exit_code_is_1_with_a_problem(variables: dict[str, str], code: int) -> None:
+    """Notices alone lead to 0."""
+    text, exit_code = doctor(examined(variables), for_programs=True)
     assert exit_code == code
     assert (json.loads(text)["state"] == "problem") == bool(code)
     logger = logging.getLogger("agentops_otel_litellm")
@@ -388,11 +389,11 @@ def test_the_exit_code(variables: dict[str, str], code: int) -> None:
         logger.removeHandler(handler)
 
 
-def test_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends the command, with the exit code that shells have for it and without a traceback."""
+def test_an_interruption_ends_the_command_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    """130 is the exit code of shells for SIGINT; there is no traceback."""
 
-    def interrupted(*_arguments: object, **_options: object) -> None:
+    def interrupt(*_arguments: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("agentops_otel_litellm.cli.doctor.examine", interrupted)
+    monkeypatch.setattr("agentops_otel_litellm.cli.doctor.examine", interrupt)
     assert main(["doctor"]) == 130

@@ -1,4 +1,4 @@
-"""Every exception class of LiteLLM's, and of the clients beneath it: made, read, and put in a category."""
+"""The category of every exception class of LiteLLM and of the HTTP clients that it uses."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from agentops_otel_litellm.processors.errors import CATEGORIES, GENERAL_CATEGORI
 
 CANARY = "sk-canary"
 REQUEST = httpx.Request("POST", f"http://localhost/?key={CANARY}")
-# What the constructors ask for, by the name of the parameter.
-GIVEN: dict[str, object] = {
+# Arguments for the constructors, by the name of the parameter.
+CONSTRUCTOR_ARGUMENTS: dict[str, object] = {
     "message": CANARY,
     "model": "gpt-4o",
     "llm_provider": "openai",
@@ -50,23 +50,23 @@ GIVEN: dict[str, object] = {
 }
 
 
-def made(kind: type[BaseException], status: int) -> BaseException:
-    """An exception of the class, with what its constructor cannot do without."""
+def make_exception(kind: type[BaseException], status: int) -> BaseException:
+    """An exception of the class, made with the arguments that its constructor requires."""
     response = httpx.Response(status, request=REQUEST, text=CANARY)
-    given = {**GIVEN, "response": response, "status_code": status}
+    arguments = {**CONSTRUCTOR_ARGUMENTS, "response": response, "status_code": status}
     parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
-    needed = [each.name for each in parameters if each.default is each.empty and each.kind not in _ANY]
-    return kind(**{name: given[name] for name in needed}) if needed else kind()
+    required = [each.name for each in parameters if each.default is each.empty and each.kind not in _ANY]
+    return kind(**{name: arguments[name] for name in required}) if required else kind()
 
 
 _ANY = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
 
 
-def failure(error: BaseException) -> Failure:
+def failure_of(error: BaseException) -> Failure:
     call = Call(name="chat", operation="chat", target=Target(provider="openai"), timing=Timing(started_at=0))
     failed = categorise_failure(replace(call, failure=readers.read_failure(error))).failure
     assert failed is not None
-    assert CANARY not in str({**vars(failed), "ancestry": None, "code": None})  # which are for the processor alone
+    assert CANARY not in str({**vars(failed), "ancestry": None, "code": None})  # the processor alone uses these two
     return failed
 
 
@@ -76,9 +76,9 @@ def classes(module: ModuleType, *, own: bool) -> Iterator[type[BaseException]]:
             yield kind
 
 
-# LiteLLM's class → the category and the status of one that is made without more ado. Those that are raised with any
-# status are made with 418.
-LITELLMS: dict[str, tuple[str, int | None]] = {
+# LiteLLM's class → category and status of an instance with the required arguments only. Classes that require a status
+# get 418.
+LITELLM_EXCEPTIONS: dict[str, tuple[str, int | None]] = {
     "APIConnectionError": ("connection", 500),
     "APIError": ("invalid_request", 418),
     "APIResponseValidationError": ("invalid_response", 500),
@@ -116,18 +116,18 @@ LITELLMS: dict[str, tuple[str, int | None]] = {
 
 
 @pytest.mark.parametrize("kind", [*classes(exceptions, own=True)])
-def test_an_exception_of_litellms(kind: type[BaseException]) -> None:
-    """Each has a category, also one that is new; and a retry is worth while where LiteLLM thinks so, by the status.
+def test_each_litellm_exception_has_a_category_and_a_retry_hint(kind: type[BaseException]) -> None:
+    """Classes that this table does not list have a category too. `retryable` follows LiteLLM's rule for the status.
 
-    But not for a quota that LiteLLM tells with a 429: it will not be there for waiting.
+    Quota errors are the exception: LiteLLM retries their 429, but waiting does not restore a quota.
     """
-    category, status = LITELLMS.get(kind.__name__, (None, None))
-    told = failure(made(kind, status or 418))
-    assert told.category in ({category} if category else RETRYABLE)
-    assert told.status_code in {status, None} or category is None  # an old release may not have given it one
-    assert (told.type, told.exception) == (kind.__name__, f"litellm.exceptions.{kind.__name__}")
-    if told.status_code is not None and told.category not in {"quota", "connection"}:
-        assert told.retryable is _should_retry(told.status_code)
+    category, status = LITELLM_EXCEPTIONS.get(kind.__name__, (None, None))
+    failure = failure_of(make_exception(kind, status or 418))
+    assert failure.category in ({category} if category else RETRYABLE)
+    assert failure.status_code in {status, None} or category is None  # an old release may set no status
+    assert (failure.type, failure.exception) == (kind.__name__, f"litellm.exceptions.{kind.__name__}")
+    if failure.status_code is not None and failure.category not in {"quota", "connection"}:
+        assert failure.retryable is _should_retry(failure.status_code)
 
 
 _should_retry = cast("Callable[[int], bool]", litellm._should_retry)
@@ -135,15 +135,15 @@ _should_retry = cast("Callable[[int], bool]", litellm._should_retry)
 
 @pytest.mark.parametrize("status", [*range(400, 432), 451, *range(500, 512), 529])
 @pytest.mark.parametrize("general", ["APIError", "MockException"])
-def test_a_status_is_worth_a_retry_where_litellm_thinks_so(general: str, status: int) -> None:
-    """Where the class says nothing, the status has a category, and is retried as LiteLLM does."""
-    told = failure(made(getattr(exceptions, general), status))
-    assert told.category is not None
-    assert told.retryable is _should_retry(status)
+def test_a_general_error_is_retryable_by_its_status_as_in_litellm(general: str, status: int) -> None:
+    """For a class that is used for any error, the status decides the category and whether to retry."""
+    failure = failure_of(make_exception(getattr(exceptions, general), status))
+    assert failure.category is not None
+    assert failure.retryable is _should_retry(status)
 
 
-# Class of OpenAI's client → category; those with a status are made with it.
-OPENAIS: dict[str, tuple[str, int | None]] = {
+# Class of OpenAI's client → category and status, where the class has one.
+OPENAI_EXCEPTIONS: dict[str, tuple[str, int | None]] = {
     "APIConnectionError": ("connection", None),
     "APIError": ("server_error", None),
     "APIResponseValidationError": ("invalid_response", 418),
@@ -164,8 +164,8 @@ OPENAIS: dict[str, tuple[str, int | None]] = {
     "WebSocketConnectionClosedError": ("stream_interrupted", None),
     "WebSocketQueueFullError": ("invalid_request", None),
 }
-NOT_OF_A_CALL = {"InvalidWebhookSignatureError", "_AmbiguousModuleClientUsageError"}
-HTTPXS = {
+UNRELATED_TO_CALLS = {"InvalidWebhookSignatureError", "_AmbiguousModuleClientUsageError"}
+HTTPX_EXCEPTIONS = {
     "CloseError": "connection",
     "ConnectError": "connection",
     "ConnectTimeout": "timeout",
@@ -188,25 +188,27 @@ HTTPXS = {
     "WriteError": "connection",
     "WriteTimeout": "timeout",
 }
-# Mistakes in using httpx, and classes that are only others' bases.
+# Errors in the use of httpx, and classes that are only base classes.
 MISUSE = {"HTTPError", "CookieConflict", "StreamError"} | {
     *("RequestNotRead", "ResponseNotRead", "StreamClosed", "StreamConsumed")
 }
 
 
-@pytest.mark.parametrize("kind", [each for each in classes(openai, own=False) if each.__name__ not in NOT_OF_A_CALL])
-def test_an_exception_of_openais_client(kind: type[BaseException]) -> None:
+@pytest.mark.parametrize(
+    "kind", [each for each in classes(openai, own=False) if each.__name__ not in UNRELATED_TO_CALLS]
+)
+def test_each_openai_exception_has_a_category(kind: type[BaseException]) -> None:
     """LiteLLM lets some through as they are."""
-    category, status = OPENAIS[kind.__name__]
-    told = failure(made(kind, status or 418))
-    assert (told.type, told.category, told.status_code) == (kind.__name__, category, status)
+    category, status = OPENAI_EXCEPTIONS[kind.__name__]
+    failure = failure_of(make_exception(kind, status or 418))
+    assert (failure.type, failure.category, failure.status_code) == (kind.__name__, category, status)
 
 
 @pytest.mark.parametrize("kind", [each for each in classes(httpx, own=False) if each.__name__ not in MISUSE])
-def test_an_exception_of_httpx(kind: type[BaseException]) -> None:
+def test_each_httpx_exception_has_a_category(kind: type[BaseException]) -> None:
     """LiteLLM lets some through as they are."""
-    told = failure(made(kind, 500))
-    assert (told.type, told.category) == (kind.__name__, HTTPXS[kind.__name__])
+    failure = failure_of(make_exception(kind, 500))
+    assert (failure.type, failure.category) == (kind.__name__, HTTPX_EXCEPTIONS[kind.__name__])
 
 
 @pytest.mark.parametrize(
@@ -226,26 +228,26 @@ def test_an_exception_of_httpx(kind: type[BaseException]) -> None:
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, BaseException) else "",
 )
-def test_what_others_raise_beneath_litellm(error: BaseException, category: str) -> None:
-    """LiteLLM makes its `APIConnectionError` of what it does not know: what it was raised for tells more."""
+def test_the_cause_of_a_connection_error_decides_its_category(error: BaseException, category: str) -> None:
+    """LiteLLM wraps unknown exceptions in `APIConnectionError`; the wrapped exception decides the category."""
     unknown = exceptions.APIConnectionError(message=CANARY, llm_provider="openai", model="gpt-4o")
     unknown.__cause__ = error
-    assert failure(error).category == category
-    told = failure(unknown)
-    assert (told.type, told.category) == ("APIConnectionError", category)
+    assert failure_of(error).category == category
+    failure = failure_of(unknown)
+    assert (failure.type, failure.category) == ("APIConnectionError", category)
 
 
-def test_categories_are_those_of_the_tables() -> None:
-    """Whatever category there is, it is known whether a retry is worth while; but not of what the app cancelled."""
+def test_every_category_is_retryable_or_not_except_cancelled() -> None:
+    """`RETRYABLE` has a row for each category but `cancelled`, since the application ended that call itself."""
     assert {*CATEGORIES.values(), *GENERAL_CATEGORIES.values()} == {*RETRYABLE, "cancelled"}
-    assert failure(KeyboardInterrupt()).retryable is None
+    assert failure_of(KeyboardInterrupt()).retryable is None
 
 
-# --- what the provider says -------------------------------------------------------------------------------
+# --- error codes and headers ------------------------------------------------------------------------------
 
 
-def limited(body: object = None, **headers: str) -> BaseException:
-    """A 429 as LiteLLM makes it of OpenAI's: the body is kept where it came from."""
+def rate_limit_error(body: object = None, **headers: str) -> BaseException:
+    """LiteLLM's error for a 429 from OpenAI: only its cause has the body of the response."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     response = cast("Any", httpx.Response(429, headers=names, request=REQUEST))
     error = exceptions.RateLimitError(CANARY, "openai", "gpt-4o", response=response)
@@ -263,17 +265,17 @@ def limited(body: object = None, **headers: str) -> BaseException:
         ("insufficient_quota", "rate_limit"),
     ],
 )
-def test_the_providers_code_tells_more(body: object, category: str) -> None:
-    """What cannot be paid for has a 429 like what comes too often, but it is of no use to wait."""
-    told = failure(limited(body))
-    assert (told.category, told.retryable) == (category, category == "rate_limit")
+def test_an_error_code_for_an_exhausted_quota_is_not_retryable(body: object, category: str) -> None:
+    """Rate limits and exhausted quotas both have the status 429; the code in the body distinguishes them."""
+    failure = failure_of(rate_limit_error(body))
+    assert (failure.category, failure.retryable) == (category, category == "rate_limit")
 
 
-def test_the_code_is_that_of_the_answer() -> None:
-    """What was raised before, of which LiteLLM made another try, had its own."""
+def test_the_error_code_of_an_earlier_attempt_is_ignored() -> None:
+    """`__context__` is the error of an attempt that LiteLLM retried, not the cause of this one."""
     error = exceptions.InternalServerError(CANARY, "openai", "gpt-4o")
-    error.__context__ = limited({"code": "insufficient_quota"})
-    assert failure(error).category == "server_error"
+    error.__context__ = rate_limit_error({"code": "insufficient_quota"})
+    assert failure_of(error).category == "server_error"
 
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
@@ -295,56 +297,55 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
         ({}, None),
     ],
 )
-def test_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
-    """In seconds, or until a date by the provider's own clock, which need not be ours."""
-    assert failure(limited(**headers)).retry_after == seconds
+def test_retry_after_is_read_from_headers_as_seconds(headers: dict[str, str], seconds: float | None) -> None:
+    """A date is compared with the response's Date header, because the provider's clock may differ from ours."""
+    assert failure_of(rate_limit_error(**headers)).retry_after == seconds
 
 
-def test_a_date_is_held_against_our_clock_where_the_provider_tells_no_time() -> None:
-    seconds = failure(limited(retry_after="Fri, 01 Jan 2100 00:00:00 GMT")).retry_after
+def test_a_retry_after_date_without_a_date_header_is_compared_with_the_local_clock() -> None:
+    seconds = failure_of(rate_limit_error(retry_after="Fri, 01 Jan 2100 00:00:00 GMT")).retry_after
     assert seconds is not None
     assert seconds > 1e9
 
 
-@pytest.mark.parametrize(("said", "retryable"), [("true", True), ("false", False), ("perhaps", True)])
-def test_the_provider_says_whether_to_retry(said: str, *, retryable: bool) -> None:
-    """Else it is as with all of its kind."""
-    assert failure(limited(x_should_retry=said)).retryable is retryable
+@pytest.mark.parametrize(("header", "retryable"), [("true", True), ("false", False), ("perhaps", True)])
+def test_the_should_retry_header_decides_whether_a_failure_is_retryable(header: str, *, retryable: bool) -> None:
+    """With any other value, the category decides."""
+    assert failure_of(rate_limit_error(x_should_retry=header)).retryable is retryable
 
 
-# --- what must not be told --------------------------------------------------------------------------------
+# --- values that must not be recorded ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [f"{CANARY}-key", "x" * 101, "Schlüssel", "two words", ""])
-def test_a_class_can_be_called_anything(name: str) -> None:
-    """One that is made while the app runs has the name of what it was made of, unless it has one of a class's."""
-    told = failure(type(name, (KeyError,), {})())
-    assert (told.type, told.exception, told.message) == ("KeyError", "KeyError", "KeyError (openai)")
+def test_an_invalid_class_name_is_replaced_by_the_base_class(name: str) -> None:
+    """Applications can create classes at run time, with any text for a name."""
+    failure = failure_of(type(name, (KeyError,), {})())
+    assert (failure.type, failure.exception, failure.message) == ("KeyError", "KeyError", "KeyError (openai)")
 
 
 @pytest.mark.parametrize("provider", [f"https://example.com/?key={CANARY}", CANARY * 20, f"of {CANARY}", ""])
-def test_a_provider_can_be_called_anything(provider: str) -> None:
-    """What is no name is not told: not of the exception, and not of the call."""
+def test_an_invalid_provider_name_is_not_recorded(provider: str) -> None:
+    """Neither from the exception nor from the parameters of the call."""
     error = exceptions.RateLimitError(message=CANARY, llm_provider=provider, model="gpt-4o")
-    told = failure(error)
-    assert told.message == "RateLimitError: the rate limit was reached (HTTP 429, openai)"
+    failure = failure_of(error)
+    assert failure.message == "RateLimitError: the rate limit was reached (HTTP 429, openai)"
     assert readers.read_target({"model": "gpt-4o", "custom_llm_provider": provider or "no name"}, None).provider in {
         "openai",
         None,
     }
 
 
-def test_a_message_is_bounded() -> None:
-    """The longest there can be is short."""
+def test_the_longest_message_is_under_300_characters() -> None:
     error = type("E" * 100, (exceptions.ContextWindowExceededError,), {})(CANARY, "gpt-4o", "p" * 64)
-    message = failure(error).message
+    message = failure_of(error).message
     assert message is not None
     assert len(message) < 300
 
 
 @pytest.mark.parametrize("status", [10**30, -1, True, "429", None])
-def test_a_status_can_be_anything(status: object) -> None:
-    """What is no status gives no category, and breaks nothing."""
+def test_an_invalid_status_does_not_change_the_category(status: object) -> None:
+    """The class decides the category then."""
     error = exceptions.APIError(500, CANARY, "openai", "gpt-4o")
     error.status_code = status  # type: ignore[assignment]  # that is the point
-    assert failure(error).category == "server_error"
+    assert failure_of(error).category == "server_error"

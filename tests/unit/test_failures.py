@@ -1,4 +1,4 @@
-"""Calls that fail: what the span and the event say, and that the app's exception is the one LiteLLM raised."""
+"""Calls that fail: attributes and events of the error, and the exception that the application receives."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from support.recorder import Recorder
 from support.servers.openai_provider import OpenAIProvider
 
 
-def test_a_model_of_no_provider(app: App, telemetry: Recorder) -> None:
-    """A model whose provider LiteLLM cannot tell is an invalid request of nobody's."""
+def test_a_model_without_provider_is_an_invalid_request(app: App, telemetry: Recorder) -> None:
     with pytest.raises(litellm.BadRequestError):
         app.ask("completion", model="no-such-model")
     attributes = telemetry.attributes()
@@ -28,14 +27,14 @@ def test_a_model_of_no_provider(app: App, telemetry: Recorder) -> None:
     assert "gen_ai.provider.name" not in attributes
 
 
-def test_an_exception_passes_as_it_is(provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What LiteLLM lets through is the very object that was raised, and nothing is hung on it."""
+def test_an_exception_reaches_the_app_unchanged(provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the same object, and no attribute or context is added to it."""
     error = KeyboardInterrupt("mine")
 
-    def interrupted(*_args: object, **_kwargs: object) -> None:
+    def interrupt(*_args: object, **_kwargs: object) -> None:
         raise error from ValueError("before")
 
-    monkeypatch.setattr(litellm.main.openai_chat_completions, "completion", interrupted)
+    monkeypatch.setattr(litellm.main.openai_chat_completions, "completion", interrupt)
     with pytest.raises(KeyboardInterrupt) as raised:
         SyncApp(provider).ask("completion")
     assert raised.value is error
@@ -44,21 +43,19 @@ def test_an_exception_passes_as_it_is(provider: OpenAIProvider, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_ends_the_program_passes(
+def test_exceptions_that_end_the_program_are_cancellations(
     provider: OpenAIProvider, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch, kind: type[BaseException]
 ) -> None:
-    """Interrupts and exits end the span as cancelled, and reach the app as they are: they are no fault of a provider's,
-    and nobody is warned of them.
-    """
-    interrupt = kind()
+    """Interrupts and exits reach the application unchanged, and no exception event is emitted for them."""
+    error = kind()
 
-    def interrupted(*_args: object, **_kwargs: object) -> None:
-        raise interrupt
+    def interrupt(*_args: object, **_kwargs: object) -> None:
+        raise error
 
-    monkeypatch.setattr(litellm.main.openai_chat_completions, "completion", interrupted)
+    monkeypatch.setattr(litellm.main.openai_chat_completions, "completion", interrupt)
     with pytest.raises(kind) as raised:
         SyncApp(provider).ask("completion")
-    assert raised.value is interrupt
+    assert raised.value is error
     assert errors(telemetry.attributes()) == {
         "error.type": kind.__name__,
         "llm.error.type": kind.__name__,

@@ -1,4 +1,4 @@
-"""Faults of ours: told once, and never the app's."""
+"""Faults of this package are logged once and never reach the application."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.instruments import METRICS, Metric
 from agentops_otel_litellm.settings import Settings
-from support.broken_parts import breaks
+from support.broken_parts import raise_broken
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder
 from support.servers.openai_provider import OpenAIProvider
 
 
 def whole_call() -> Call:
-    """A call with every record there is."""
+    """A call with all records."""
     return Call(
         name="chat",
         operation="chat",
@@ -61,48 +61,47 @@ def whole_call() -> Call:
     )
 
 
-def telemetry_to(recorder: Recorder, rows: Sequence[Metric] = METRICS) -> telemetry.Telemetry:
+def telemetry_to(recorder: Recorder, metric_rows: Sequence[Metric] = METRICS) -> telemetry.Telemetry:
     return telemetry.Telemetry(
         list(VOCABULARIES.values()),
-        metrics=rows,
+        metrics=metric_rows,
         tracer_provider=recorder.tracer_provider,
         meter_provider=recorder.meter_provider,
     )
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
-def test_a_broken_row_costs_one_attribute(vocabulary: str, telemetry: Recorder, logged: LoggedWarnings) -> None:
-    """Each function among the rows, broken in turn: the others still write theirs."""
+def test_a_broken_row_loses_one_attribute(vocabulary: str, telemetry: Recorder, logged: LoggedWarnings) -> None:
+    """Each function of a row is broken in turn; the other rows still set their attributes."""
     call = whole_call()
     for table in VOCABULARIES[vocabulary].tables:
         for row, read in table.rows.items():
             if isinstance(read, str):
                 continue
-            broken_row = Several(breaks) if isinstance(read, Several) else (read[0], breaks)
+            broken_row = Several(raise_broken) if isinstance(read, Several) else (read[0], raise_broken)
             break_it = Table(table.kind, {**table.rows, row: broken_row}, of=table.of)
             broken = Vocabulary(*(break_it if each is table else each for each in VOCABULARIES[vocabulary].tables))
             written = VOCABULARIES[vocabulary].attributes(call)
-            tells_of_it = table.of is None or call.name in table.of
-            lost = {name for name in written if tells_of_it and f"{name}.".startswith(f"{row}.")}
+            applies = table.of is None or call.name in table.of
+            lost = {name for name in written if applies and f"{name}.".startswith(f"{row}.")}
             expected = {name: value for name, value in written.items() if name not in lost}
             assert broken.attributes(call) == expected
     assert telemetry.spans() == []
-    assert len(logged.take()) == 1  # one place in the source: where `breaks` raises
+    assert len(logged.take()) == 1  # `raise_broken` always raises at the same line
 
 
 def no_price(_call: Call) -> None:
-    """For a pipeline of which only the names matter."""
+    """A processor for a pipeline of which only the names are used."""
 
 
 @pytest.mark.parametrize(
     "processor", [each.process.__name__ for each in pipeline(Settings(), no_price, records_content=False)]
 )
-def test_a_broken_processor(processor: str, logged: LoggedWarnings, provider: OpenAIProvider) -> None:
-    """A processor that raises is passed over."""
+def test_a_broken_processor_is_skipped(processor: str, logged: LoggedWarnings, provider: OpenAIProvider) -> None:
     recorder = Recorder()
     telemetry = telemetry_to(recorder)
     telemetry._pipeline = tuple(
-        each._replace(process=breaks, applies=None) if each.process.__name__ == processor else each
+        each._replace(process=raise_broken, applies=None) if each.process.__name__ == processor else each
         for each in telemetry._pipeline
     )
     finished = whole_call()
@@ -113,17 +112,18 @@ def test_a_broken_processor(processor: str, logged: LoggedWarnings, provider: Op
 
 
 @pytest.mark.parametrize("index", [index for index, row in enumerate(METRICS) if row.instrument != "open streams"])
-def test_a_broken_metric(index: int, logged: LoggedWarnings) -> None:
-    """A metric whose value cannot be had leaves the others."""
+def test_a_broken_metric_loses_only_its_values(index: int, logged: LoggedWarnings) -> None:
 
-    def recorded(rows: Sequence[Metric]) -> Counter[str]:
+    def recorded(metric_rows: Sequence[Metric]) -> Counter[str]:
         recorder = Recorder()
-        telemetry = telemetry_to(recorder, rows)
+        telemetry = telemetry_to(recorder, metric_rows)
         finished = whole_call()
         telemetry.finish(telemetry.start(finished, Context()), finished)
         points, totals = recorder.measured()
         return Counter([*(point.name for point in points), *(total.name for total in totals)])
 
     others_before, row, others = METRICS[:index], METRICS[index], METRICS[index + 1 :]
-    assert recorded([*others_before, replace(row, measure=breaks), *others]) == recorded([*others_before, *others])
+    assert recorded([*others_before, replace(row, measure=raise_broken), *others]) == recorded(
+        [*others_before, *others]
+    )
     assert len(logged.take()) == 1

@@ -8,23 +8,23 @@ from agentops_otel_litellm.patching import patch_points
 from agentops_otel_litellm.patching.patch_points import CONSEQUENCES, COOLDOWNS, PATCH_POINTS, ROUTES, Features, missing
 from support.logged_warnings import LoggedWarnings
 
-pytestmark = pytest.mark.usefixtures("own_callbacks")  # a Router registers itself with LiteLLM
+pytestmark = pytest.mark.usefixtures("restored_callbacks")  # a Router registers itself with LiteLLM
 
 
-def test_a_feature_of_which_one_release_has_the_functions_elsewhere() -> None:
+def test_patch_points_in_one_module_are_enough_for_a_feature() -> None:
     """Nothing is missing if one module has all patch points of the feature."""
     by_module: dict[str, list[patch_points.PatchPoint]] = {}
-    for seam in PATCH_POINTS:
-        if seam.feature == ROUTES:
-            by_module.setdefault(seam.module, []).append(seam)
+    for point in PATCH_POINTS:
+        if point.feature == ROUTES:
+            by_module.setdefault(point.module, []).append(point)
     assert len(by_module) > 1
     for rows in by_module.values():
         assert missing(ROUTES, rows) == []
         assert missing(ROUTES, rows[1:]) == (rows[:1] if len(rows) > 1 else missing(ROUTES, []))
 
 
-def test_every_feature_says_what_is_missing_without_it() -> None:
-    assert {seam.feature for seam in PATCH_POINTS} - {""} == set(CONSEQUENCES)
+def test_every_feature_has_a_documented_consequence() -> None:
+    assert {point.feature for point in PATCH_POINTS} - {""} == set(CONSEQUENCES)
 
 
 def test_an_available_feature_is_silent(logged: LoggedWarnings) -> None:

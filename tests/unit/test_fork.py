@@ -1,4 +1,4 @@
-"""What a forked child finds: nothing of the parent's, and nothing locked."""
+"""Renewing state in a forked child process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Part:
 
 
 def test_parts_are_renewed_in_their_order() -> None:
-    """Whichever was made first."""
+    """The order of registration does not matter."""
     fork, renewed = Fork(), list[str]()
     parts = {name: Part(renewed, name) for name in reversed(tuple(PARTS))}
     for name, part in parts.items():
@@ -34,7 +34,7 @@ def test_parts_are_renewed_in_their_order() -> None:
     assert renewed == list(PARTS)
 
 
-def test_a_part_that_fails_keeps_no_other_from_being_renewed(logged: LoggedWarnings) -> None:
+def test_parts_are_renewed_after_a_failing_part(logged: LoggedWarnings) -> None:
     fork, renewed = Fork(), list[str]()
     first, last = Part(renewed, "first"), Part(renewed, "last")
     fork.register("imports", first.fail)
@@ -46,7 +46,7 @@ def test_a_part_that_fails_keeps_no_other_from_being_renewed(logged: LoggedWarni
 
 
 def test_parts_are_not_kept_alive() -> None:
-    """`uninstrument()` lets go of some, and nothing of them may stay."""
+    """`uninstrument()` releases some of them."""
     fork, renewed = Fork(), list[str]()
     for _ in range(10):
         fork.register("metrics", Part(renewed, "gone").renew)
@@ -57,8 +57,8 @@ def test_parts_are_not_kept_alive() -> None:
     assert renewed == ["kept"]
 
 
-def test_a_fork_waits_for_an_import_of_ours() -> None:
-    """Another thread imports on our behalf: the child can import the module too."""
+def test_a_fork_waits_for_an_import_of_this_package() -> None:
+    """So that the child can import the module that another thread of the parent imports."""
     from agentops_otel_litellm.fork import IMPORTS
 
     holds, ends = threading.Event(), threading.Event()

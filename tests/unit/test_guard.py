@@ -1,4 +1,4 @@
-"""The guard: faults of ours are told once and go no further, what is the app's passes."""
+"""The guard: faults of this package are logged once and suppressed; exceptions of the application pass."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CANARY = "sk-canary"
 
 
 def fail(error: BaseException) -> NoReturn:
-    """One place in the source, whatever is raised there."""
+    """Raise an error, always at the same line."""
     raise error
 
 
 @pytest.mark.parametrize("kind", [ValueError, RecursionError, StopIteration, MemoryError, UnicodeError, Exception])
 def test_exceptions_are_swallowed(kind: type[Exception], logged: LoggedWarnings) -> None:
-    """Any `Exception` ends the block and no more, and the log names its kind and place."""
+    """Any `Exception` ends only the block, and the log line has its type, file and line."""
     with guard("reading a request"):
         fail(kind(CANARY))
     (line,) = logged.take()
@@ -35,8 +35,8 @@ def test_exceptions_are_swallowed(kind: type[Exception], logged: LoggedWarnings)
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError, BaseException])
-def test_what_is_not_an_exception_passes(kind: type[BaseException], logged: LoggedWarnings) -> None:
-    """Interrupts, exits and cancellations leave as they came."""
+def test_other_base_exceptions_pass(kind: type[BaseException], logged: LoggedWarnings) -> None:
+    """Interrupts, exits and cancellations reach the application unchanged."""
     error = kind(CANARY)
     with pytest.raises(kind) as raised, guard("reading a request"):
         fail(error)
@@ -44,16 +44,15 @@ def test_what_is_not_an_exception_passes(kind: type[BaseException], logged: Logg
     assert logged.take() == []
 
 
-def test_a_block_that_goes_well_is_silent(logged: LoggedWarnings) -> None:
-    """Nothing is said where nothing failed."""
+def test_a_block_without_fault_logs_nothing(logged: LoggedWarnings) -> None:
     done: list[str] = []
     with guard("reading a request"):
         done.append("read")
     assert (done, logged.take()) == (["read"], [])
 
 
-def test_a_fault_is_told_once(logged: LoggedWarnings) -> None:
-    """The same kind at the same place is one fault, however often and wherever it is met."""
+def test_a_fault_is_logged_once(logged: LoggedWarnings) -> None:
+    """The same type at the same line is one fault, for any guard and any number of times."""
     reading = guard("reading a request")
     for _ in range(3):
         with reading:
@@ -63,8 +62,8 @@ def test_a_fault_is_told_once(logged: LoggedWarnings) -> None:
     assert len(logged.take()) == 1
 
 
-def test_another_kind_or_place_is_another_fault(logged: LoggedWarnings) -> None:
-    """Two kinds at one place are two faults, and so is one kind at two places."""
+def test_faults_of_another_type_or_at_another_line_are_logged(logged: LoggedWarnings) -> None:
+    """Two types at one line are two faults, and so is one type at two lines."""
     for kind in (ValueError, TypeError):
         with guard("reading a request"):
             fail(kind(CANARY))
@@ -73,18 +72,18 @@ def test_another_kind_or_place_is_another_fault(logged: LoggedWarnings) -> None:
     assert len(logged.take()) == 3
 
 
-def from_another(error: Exception) -> NoReturn:
+def raise_from_another(error: Exception) -> NoReturn:
     raise error from ValueError(CANARY)
 
 
-def with_notes(error: Exception) -> NoReturn:
-    error.__notes__ = [CANARY]  # as `add_note` does from Python 3.11 on
+def raise_with_notes(error: Exception) -> NoReturn:
+    error.__notes__ = [CANARY]  # Python 3.10 has no `add_note`
     raise error
 
 
-@pytest.mark.parametrize("failing", [fail, from_another, with_notes])
-def test_the_text_of_a_fault_is_not_told(failing: Callable[[Exception], NoReturn], logged: LoggedWarnings) -> None:
-    """What an exception says could be a prompt or a key: neither its text, its cause nor its notes are logged."""
+@pytest.mark.parametrize("failing", [fail, raise_from_another, raise_with_notes])
+def test_the_text_of_a_fault_is_not_logged(failing: Callable[[Exception], NoReturn], logged: LoggedWarnings) -> None:
+    """It could have a prompt or a key, so its text, cause and notes are all left out."""
     with guard("reading a request"):
         failing(ValueError(CANARY, {"messages": CANARY}))
     (line,) = logged.take()
@@ -92,7 +91,7 @@ def test_the_text_of_a_fault_is_not_told(failing: Callable[[Exception], NoReturn
 
 
 def test_the_traceback_is_logged_at_debug(caplog: pytest.LogCaptureFixture, logged: LoggedWarnings) -> None:
-    """Once for each fault: files, lines and functions, and neither the exception's text, source lines nor values."""
+    """Once for each fault, with files, lines and functions, but without the text, source lines and values."""
     secret = {"messages": CANARY}
 
     def inner(_content: object) -> NoReturn:
@@ -115,7 +114,7 @@ def test_the_traceback_is_logged_at_debug(caplog: pytest.LogCaptureFixture, logg
     assert "canary" not in logging.Formatter().format(record)
 
 
-def test_without_debug_no_traceback_is_made(caplog: pytest.LogCaptureFixture, logged: LoggedWarnings) -> None:
+def test_no_traceback_is_logged_above_debug(caplog: pytest.LogCaptureFixture, logged: LoggedWarnings) -> None:
     caplog.set_level(logging.INFO, "agentops_otel_litellm")
     with guard("reading a request"):
         fail(ValueError(CANARY))
@@ -123,8 +122,8 @@ def test_without_debug_no_traceback_is_made(caplog: pytest.LogCaptureFixture, lo
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
-def test_the_place_is_the_innermost(logged: LoggedWarnings) -> None:
-    """A fault inside a library is told with the library's file, by its bare name."""
+def test_the_log_line_names_the_innermost_file(logged: LoggedWarnings) -> None:
+    """A fault inside a library is logged with the name of the library's file."""
     with guard("reading a request"):
         json.loads(CANARY)
     (line,) = logged.take()
@@ -132,8 +131,8 @@ def test_the_place_is_the_innermost(logged: LoggedWarnings) -> None:
     assert "canary" not in line
 
 
-def test_an_error_that_was_never_raised_can_be_told(logged: LoggedWarnings) -> None:
-    """Then its place is not known."""
+def test_an_error_that_was_never_raised_is_logged(logged: LoggedWarnings) -> None:
+    """The log line states that its place is unknown."""
     log_fault("exporting", OSError(CANARY))
     (line,) = logged.take()
     assert line.startswith("Exporting failed (OSError at an unknown place). ")
@@ -210,8 +209,8 @@ HANDLERS: dict[str, Handler] = {
 
 
 @pytest.fixture
-def handled() -> Iterator[Callable[[Handler], None]]:
-    """Sets the handler of a signal, for the test."""
+def set_handler() -> Iterator[Callable[[Handler], None]]:
+    """A function that sets the handler of SIGUSR1 until the end of the test."""
     before = signal.getsignal(signal.SIGUSR1)
 
     def handle(handler: Handler) -> None:
@@ -222,7 +221,7 @@ def handled() -> Iterator[Callable[[Handler], None]]:
 
 
 def interrupted() -> int:
-    """Code of ours during which the signal arrives."""
+    """Code of this package during which the signal arrives."""
     signal.raise_signal(signal.SIGUSR1)
     return sum(number for number in range(3))
 
@@ -232,7 +231,7 @@ def interrupted_in_a_callee() -> int:
 
 
 def converted() -> int:
-    """What we call may make its own exception of any."""
+    """A callee that converts any exception to its own."""
     try:
         return interrupted()
     except Exception as error:
@@ -242,52 +241,52 @@ def converted() -> int:
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows lacks the signal")
 @pytest.mark.parametrize("code", [interrupted, interrupted_in_a_callee, converted])
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_what_a_signal_handler_raises_passes(
-    handler: str, code: Callable[[], int], handled: Callable[[Handler], None], logged: LoggedWarnings
+def test_an_exception_of_a_signal_handler_passes(
+    handler: str, code: Callable[[], int], set_handler: Callable[[Handler], None], logged: LoggedWarnings
 ) -> None:
-    """A time limit that is up while our code runs is the application's, in a guard and where `tell` is called."""
-    handled(HANDLERS[handler])
+    """A time limit that expires while our code runs reaches the application, from a guard and from `log_fault`."""
+    set_handler(HANDLERS[handler])
     with pytest.raises(TimeLimit), guard("reading a request"):
         code()
-    handled(HANDLERS[handler])
+    set_handler(HANDLERS[handler])
     with pytest.raises(TimeLimit), ignored_faults():
         code()
-    handled(HANDLERS[handler])
+    set_handler(HANDLERS[handler])
 
-    def telling() -> None:
+    def logging_a_fault() -> None:
         try:
             code()
-        except Exception as fault:  # noqa: BLE001 - as in the code of ours
+        except Exception as fault:  # noqa: BLE001 - as in this package
             log_fault("reading a chunk", fault)
 
     with pytest.raises(TimeLimit):
-        telling()
+        logging_a_fault()
     assert logged.take() == []
 
 
-def given_a_frame(frame: FrameType | None) -> NoReturn:
+def takes_a_frame(frame: FrameType | None) -> NoReturn:
     raise ValueError(CANARY, frame is None)
 
 
-def given_a_frame_and_a_number(frame: FrameType | None, _context: int) -> NoReturn:
+def takes_a_frame_and_a_number(frame: FrameType | None, _context: int) -> NoReturn:
     raise ValueError(CANARY, frame is None)
 
 
-@pytest.mark.parametrize("call", [given_a_frame, partial(given_a_frame_and_a_number, _context=1)])
-def test_a_function_that_looks_at_frames_is_no_signal_handler(
+@pytest.mark.parametrize("call", [takes_a_frame, partial(takes_a_frame_and_a_number, _context=1)])
+def test_an_exception_of_a_function_with_a_frame_parameter_is_a_fault(
     call: Callable[[FrameType | None], NoReturn], logged: LoggedWarnings
 ) -> None:
-    """A fault of one that is given a frame, as those of `inspect` are, is a fault."""
+    """Functions that take a frame, such as those of `inspect`, are not mistaken for signal handlers."""
     with guard("reading a request"):
         call(inspect.currentframe())
     assert len(logged.take()) == 1
 
 
-def test_a_fault_while_an_exception_of_a_handler_is_handled(
-    handled: Callable[[Handler], None], logged: LoggedWarnings
+def test_a_fault_during_handling_of_a_signal_exception_is_logged(
+    set_handler: Callable[[Handler], None], logged: LoggedWarnings
 ) -> None:
-    """LiteLLM handles the time limit, and our code fails meanwhile: that is a fault, and LiteLLM goes on."""
-    handled(plain_handler)
+    """LiteLLM handles the time limit while our code fails: the fault is suppressed, and LiteLLM continues."""
+    set_handler(plain_handler)
     try:
         interrupted()
     except TimeLimit:

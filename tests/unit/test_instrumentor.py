@@ -1,4 +1,4 @@
-"""The instrumentor: early or late, once, and undone; and what the app finds in its place."""
+"""The package's public names, and the functions that the instrumentor replaces."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from support.instrumented import Reinstrument
 from support.recorder import Recorder
 
 
-def test_public_names() -> None:
-    """What the package offers at its top."""
+def test_public_names_of_the_package() -> None:
     records = {each.name for each in fields(Call)} - {"name", "operation", "trace_cost", "answered_by_another"}
     assert {name.lower() for name in agentops_otel_litellm.__all__} == {
         *("litellminstrumentor", "__version__", "call", *records, "attempt", "message", "part", "tool", "document"),
@@ -35,14 +34,14 @@ def test_public_names() -> None:
 def test_a_module_under_two_names_is_patched_once(
     instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """LiteLLM moves modules, and goes on to give them under the names that they had."""
+    """LiteLLM moves modules and keeps their former names as aliases."""
     module, name = next(
-        (module, seam.module)
-        for seam in PATCH_POINTS
-        if seam.name == "anthropic_messages_handler" and (module := sys.modules.get(seam.module)) is not None
+        (module, point.module)
+        for point in PATCH_POINTS
+        if point.name == "anthropic_messages_handler" and (module := sys.modules.get(point.module)) is not None
     )
     former = next(
-        seam.module for seam in PATCH_POINTS if seam.name == "anthropic_messages_handler" and seam.module != name
+        point.module for point in PATCH_POINTS if point.name == "anthropic_messages_handler" and point.module != name
     )
     monkeypatch.setitem(sys.modules, former, module)
     with instrumented_with(Recorder()):
@@ -50,8 +49,8 @@ def test_a_module_under_two_names_is_patched_once(
 
 
 @pytest.mark.parametrize("name", ["completion", "acompletion", "text_completion", "embedding"])
-def test_functions_keep_their_looks(name: str) -> None:
-    """Signature, documentation, kind and pickling are those of LiteLLM's function."""
+def test_functions_keep_signature_and_documentation(name: str) -> None:
+    """They are also coroutine functions if LiteLLM's are, and can be pickled."""
     function = getattr(litellm.main, name)
     original = inspect.unwrap(function)
     assert inspect.signature(function) == inspect.signature(original)

@@ -1,4 +1,4 @@
-"""The readers of what is neither chats nor texts nor embeddings, given anything at all."""
+"""The readers of media, jobs and other formats, with generated values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Request, Response, Usage
 from agentops_otel_litellm.readers.media import read_media_usage
 from agentops_otel_litellm.readers.values import identifier, keyword, length, quantity
-from support.reader_cases import JSON, UNHURRIED, check, holding
+from support.reader_cases import JSON, NO_DEADLINE, check_reader, objects_with
 
 API_FORMATS = (
     readers.API_FORMATS["image"],
@@ -45,50 +45,58 @@ RESPONSE = (
     *("error", "stdout", "stderr", "answers", "total_tokens", "tokenizer_type", "model_used", "headers", "status_code"),
     *("agents", "agent_versions", "next_page_token", "success", "deleted", "content", "type", "has_more"),
 )
-JUDGEMENT = ("flagged", "categories")
-COUNTED = (
+MODERATION_RESULT = ("flagged", "categories")
+USAGE = (
     *("input_tokens", "output_tokens", "total_tokens", "prompt_tokens", "completion_tokens", "seconds"),
     *("input_tokens_details", "input_token_details", "output_tokens_details", "output_token_details"),
 )
 DETAILS = ("cached_tokens", "text_tokens", "image_tokens", "audio_tokens")
 
 
-@UNHURRIED
-@given(parameters=holding(*PARAMETERS))
+@NO_DEADLINE
+@given(parameters=objects_with(*PARAMETERS))
 def test_anything_for_parameters(parameters: dict[str, object]) -> None:
-    """Whatever the app passes."""
-    for shape in API_FORMATS:
-        check(lambda: {"request": shape.request(parameters)}, parameters)  # noqa: B023 - called at once
-        check(lambda: {"target": shape.target(parameters, None)}, parameters)  # noqa: B023
+    """Any values for parameters."""
+    for api_format in API_FORMATS:
+        check_reader(lambda: {"request": api_format.request(parameters)}, parameters)  # noqa: B023 - called at once
+        check_reader(lambda: {"target": api_format.target(parameters, None)}, parameters)  # noqa: B023
 
 
-@UNHURRIED
-@given(response=holding(*RESPONSE), judgement=holding(*JUDGEMENT), usage=holding(*COUNTED), details=holding(*DETAILS))
+@NO_DEADLINE
+@given(
+    response=objects_with(*RESPONSE),
+    moderation_result=objects_with(*MODERATION_RESULT),
+    usage=objects_with(*USAGE),
+    details=objects_with(*DETAILS),
+)
 def test_anything_for_a_response(
-    response: dict[str, object], judgement: dict[str, object], usage: dict[str, object], details: dict[str, object]
+    response: dict[str, object],
+    moderation_result: dict[str, object],
+    usage: dict[str, object],
+    details: dict[str, object],
 ) -> None:
-    """Whatever LiteLLM makes of what the provider sent."""
-    counted = {**usage, "input_tokens": 5, "input_token_details": details, "output_tokens_details": details}
-    messages = [{"type": "response.done", "response": {"usage": counted}}, {"type": "session.created"}, response]
+    """Any values for the fields of a response."""
+    full_usage = {**usage, "input_tokens": 5, "input_token_details": details, "output_tokens_details": details}
+    messages = [{"type": "response.done", "response": {"usage": full_usage}}, {"type": "session.created"}, response]
     for result in (
         response,
-        {**response, "results": [judgement, judgement], "usage": counted},
+        {**response, "results": [moderation_result, moderation_result], "usage": full_usage},
         SimpleNamespace(**response),
         SimpleNamespace(**{**response, "messages": messages}),
     ):
-        for shape in API_FORMATS:
-            check(lambda: {"response": shape.response(result)}, result)  # noqa: B023
-            check(lambda: {"usage": shape.usage(result)}, result)  # noqa: B023
-            check(lambda: {"cost": shape.cost(result)}, result)  # noqa: B023
+        for api_format in API_FORMATS:
+            check_reader(lambda: {"response": api_format.response(result)}, result)  # noqa: B023
+            check_reader(lambda: {"usage": api_format.usage(result)}, result)  # noqa: B023
+            check_reader(lambda: {"cost": api_format.cost(result)}, result)  # noqa: B023
 
 
-@UNHURRIED
+@NO_DEADLINE
 @given(value=JSON)
-def test_only_a_word_is_a_word(value: object) -> None:
-    """What is told of a choice or an id is the whole of it, and has no space in it."""
-    for take in (keyword, identifier):
-        taken = take(value)
-        assert taken is None or (taken == value and taken.split() == [taken])
+def test_keywords_and_identifiers_have_no_space(value: object) -> None:
+    """A value is accepted as a whole or not at all."""
+    for read in (keyword, identifier):
+        result = read(value)
+        assert result is None or (result == value and result.split() == [result])
 
 
 @pytest.mark.parametrize(
@@ -109,27 +117,28 @@ def test_only_a_word_is_a_word(value: object) -> None:
         (None, None, None),
     ],
 )
-def test_words_and_identifiers(value: object, as_word: str | None, as_identifier: str | None) -> None:
+def test_keywords_and_identifiers(value: object, as_word: str | None, as_identifier: str | None) -> None:
     """Choices are short and plain; ids are longer, and may be of base64."""
     assert (keyword(value), identifier(value)) == (as_word, as_identifier)
 
 
 @pytest.mark.parametrize(
-    ("value", "read"), [("4", 4.0), ("4.5", 4.5), (8, 8.0), ("nan", None), ("soon", None), (True, None), (None, None)]
+    ("value", "expected"),
+    [("4", 4.0), ("4.5", 4.5), (8, 8.0), ("nan", None), ("soon", None), (True, None), (None, None)],
 )
-def test_quantities(value: object, read: float | None) -> None:
-    """A number, as which OpenAI writes it."""
-    assert quantity(value) == read
+def test_quantities(value: object, expected: float | None) -> None:
+    """OpenAI writes some numbers as strings."""
+    assert quantity(value) == expected
 
 
-@pytest.mark.parametrize(("value", "read"), [("abc", 3), ("", 0), (b"abc", None), (["abc"], None), (None, None)])
-def test_lengths(value: object, read: int | None) -> None:
-    """Characters of text only."""
-    assert length(value) == read
+@pytest.mark.parametrize(("value", "expected"), [("abc", 3), ("", 0), (b"abc", None), (["abc"], None), (None, None)])
+def test_lengths(value: object, expected: int | None) -> None:
+    """Only text has a length."""
+    assert length(value) == expected
 
 
 @pytest.mark.parametrize(
-    ("usage", "read"),
+    ("usage", "expected"),
     [
         (None, None),
         ({}, None),
@@ -147,15 +156,15 @@ def test_lengths(value: object, read: int | None) -> None:
         ({"type": "duration", "seconds": 0}, None),
     ],
 )
-def test_usage(usage: object, read: Usage | None) -> None:
-    """What was counted, in either wording; zeros that stand for nothing are unknown."""
-    assert read_media_usage({"usage": usage}) == read
+def test_usage(usage: object, expected: Usage | None) -> None:
+    """With either names of fields. Zeros that LiteLLM fills in are unknown."""
+    assert read_media_usage({"usage": usage}) == expected
 
 
-@pytest.mark.parametrize("shape", API_FORMATS)
-def test_nothing(shape: readers.ApiFormat) -> None:
-    """Of nothing only the kind of operation is known."""
+@pytest.mark.parametrize("api_format", API_FORMATS)
+def test_empty_parameters_and_responses(api_format: readers.ApiFormat) -> None:
+    """Only the type of output is known, from the operation."""
     kinds = {readers.API_FORMATS["image"]: "image", readers.API_FORMATS["speech"]: "speech"}
-    assert shape.request({}) == Request(output_type=kinds.get(shape))
-    assert shape.response(None) == Response()
-    assert (shape.usage(None), shape.cost(None)) == (None, None)
+    assert api_format.request({}) == Request(output_type=kinds.get(api_format))
+    assert api_format.response(None) == Response()
+    assert (api_format.usage(None), api_format.cost(None)) == (None, None)

@@ -1,4 +1,4 @@
-"""The metrics: what each call adds to them, and to which series."""
+"""The metrics: the values that each call records, and their series."""
 
 from __future__ import annotations
 
@@ -75,15 +75,15 @@ def span_of(number: int, flags: int = TraceFlags.SAMPLED) -> SpanContext:
 SAMPLED = span_of(7)
 
 
-def metrics_to(recorder: Recorder, of: Sequence[rows.Metric] = rows.METRICS) -> Metrics:
-    return Metrics(recorder.meter_provider.get_meter("test"), of)
+def metrics_to(recorder: Recorder, metric_rows: Sequence[rows.Metric] = rows.METRICS) -> Metrics:
+    return Metrics(recorder.meter_provider.get_meter("test"), metric_rows)
 
 
 def measured(
-    *calls: Call, span_context: SpanContext = SAMPLED, of: Sequence[rows.Metric] = rows.METRICS
+    *calls: Call, span_context: SpanContext = SAMPLED, metric_rows: Sequence[rows.Metric] = rows.METRICS
 ) -> tuple[list[Point], list[Total]]:
     recorder = Recorder()
-    metrics = metrics_to(recorder, of)
+    metrics = metrics_to(recorder, metric_rows)
     for call in calls:
         metrics.defer(call, span_context)
     return recorder.measured()
@@ -98,7 +98,7 @@ def totals_of(*calls: Call) -> list[tuple[str, Attributes, float]]:
 
 
 def test_a_streamed_call_has_all_metrics() -> None:
-    """Each metric has the call's values, one for each gap between chunks, and the dimensions and no others."""
+    """Each metric has the values of the call, with one value for each gap between chunks, and only the dimensions."""
     found = [(point.name, point.attributes, point.count, point.sum) for point in points_of(CALL)]
     assert found == [
         (DURATION, DIMENSIONS, 1, 2.0),
@@ -110,7 +110,7 @@ def test_a_streamed_call_has_all_metrics() -> None:
     ]
 
 
-FAILED = replace(CALL, failure=Failure(type="Timeout", ancestry=("Timeout",), message="said"))
+FAILED = replace(CALL, failure=Failure(type="Timeout", ancestry=("Timeout",), message="text"))
 EMBEDDINGS = replace(CALL, name="embeddings", operation="embeddings", stream=None)
 COUNTED_IN_FULL = replace(
     CALL, usage=Usage(input=11, output=7, cache_read=4, cache_write=3, reasoning=2, input_text=5, output_audio=7)
@@ -118,13 +118,13 @@ COUNTED_IN_FULL = replace(
 
 
 @pytest.mark.parametrize(
-    ("of", "conventions"), [(rows.RELEASED, METRICS), (NEWEST, NEWEST_CONVENTIONS)], ids=["released", "newest"]
+    ("metric_rows", "conventions"), [(rows.RELEASED, METRICS), (NEWEST, NEWEST_CONVENTIONS)], ids=["released", "newest"]
 )
-def test_units_buckets_and_attributes_are_the_conventions(
-    of: Sequence[rows.Metric], conventions: Mapping[str, Convention]
+def test_units_buckets_and_attributes_follow_the_conventions(
+    metric_rows: Sequence[rows.Metric], conventions: Mapping[str, Convention]
 ) -> None:
-    """What is recorded, failures included, is what the conventions have of that name, and all that they have."""
-    points, totals = measured(CALL, FAILED, EMBEDDINGS, COUNTED_IN_FULL, of=of)
+    """Including those of failed calls; every metric of the conventions is recorded."""
+    points, totals = measured(CALL, FAILED, EMBEDDINGS, COUNTED_IN_FULL, metric_rows=metric_rows)
     assert {each.name for each in (*points, *totals)} == conventions.keys()
     for each in (*points, *totals):
         convention = conventions[each.name]
@@ -136,15 +136,15 @@ def test_units_buckets_and_attributes_are_the_conventions(
         assert {each.attributes[name] for each in (*points, *totals) if name in each.attributes} <= MEMBERS[name]
 
 
-def test_no_other_name_is_the_conventions() -> None:
-    """What the conventions have no name for has one of ours; the cost alone is named in their manner."""
+def test_our_metrics_have_names_outside_the_conventions() -> None:
+    """They begin with `litellm.client.`; the cost alone has a proposed name of the conventions."""
     names = {row.name for row in rows.OURS}
     assert {name for name in names if not name.startswith("litellm.client.")} == {"gen_ai.client.operation.cost"}
     assert not names & (METRICS.keys() | NEWEST_CONVENTIONS.keys())
 
 
-def test_only_the_duration_tells_failures_apart() -> None:
-    """A failed call's duration has its error's type, whatever else it got to has not."""
+def test_only_the_duration_has_the_error_type() -> None:
+    """Other metrics of a failed call do not have it."""
     expected: dict[str, Attributes] = {DURATION: {**DIMENSIONS, "error.type": "Timeout"}}
     found = {point.name: point.attributes for point in points_of(FAILED) if point.name != TOKENS}
     assert found == {name: expected.get(name, DIMENSIONS) for name in found}
@@ -157,7 +157,7 @@ def test_only_the_duration_tells_failures_apart() -> None:
         (Usage(input=0), "input_tokens", {"unknown": 0}),
         (Usage(input=11, input_text=8, input_audio=3, input_image=0), "input_tokens", {"text": 8, "audio": 3}),
         (Usage(input=11, input_text=8, input_image=1), "input_tokens", {"text": 8, "image": 1, "unknown": 2}),
-        (Usage(input=11, input_text=12), "input_tokens", {"unknown": 11}),  # of which is more than there is
+        (Usage(input=11, input_text=12), "input_tokens", {"unknown": 11}),  # a part that exceeds the count
         (Usage(output=7, output_text=7), "output_tokens", {"text": 7}),
         (Usage(output=7, output_image=5, output_audio=2), "output_tokens", {"image": 5, "audio": 2}),
         (Usage(cache_read=4), "cache_read.input_tokens", {"unknown": 4}),
@@ -166,60 +166,60 @@ def test_only_the_duration_tells_failures_apart() -> None:
         (Usage(input_text=8), "input_tokens", {}),
     ],
 )
-def test_tokens_of_each_modality_make_up_the_whole(usage: Usage, name: str, counts: dict[str, int]) -> None:
-    """What no part is known of is of an unknown modality, so that the sum is the provider's count."""
-    _, totals = measured(replace(CALL, usage=usage), of=NEWEST)
+def test_tokens_of_all_modalities_add_up_to_the_count(usage: Usage, name: str, counts: dict[str, int]) -> None:
+    """Tokens without a known modality are `unknown`, so the sum is the count of the provider."""
+    _, totals = measured(replace(CALL, usage=usage), metric_rows=NEWEST)
     found = {str(total.attributes["gen_ai.token.modality"]): total.value for total in totals if name in total.name}
     assert found == counts
 
 
 LIMITED = Failure(type="RateLimitError", ancestry=("RateLimitError",))
-MADE = (
+ATTEMPTS = (
     Attempt(number=1, provider="azure", model="gpt-4o", failure=LIMITED),
     Attempt(number=2, provider="azure", model="gpt-4o", failure=LIMITED, kind="retry"),
     Attempt(number=3, provider="gemini", model="flash", kind="fallback"),
 )
 AZURE: Attributes = {"gen_ai.provider.name": "azure.ai.openai", "gen_ai.request.model": "gpt-4o"}
 GEMINI: Attributes = {"gen_ai.provider.name": "gcp.gemini", "gen_ai.request.model": "flash"}
-FAILS: Attributes = {"error.type": "RateLimitError"}
+ERROR_TYPE: Attributes = {"error.type": "RateLimitError"}
 
 
-def test_attempts_are_counted_where_they_were_made() -> None:
-    """Each under the provider and the model that it was made of, with its own error."""
-    assert totals_of(replace(CALL, attempts=Attempts(made=MADE))) == [
-        ("litellm.client.attempts", {**CHAT, **AZURE, **FAILS}, 2),
+def test_attempts_are_counted_by_provider_and_model() -> None:
+    """Each with its own provider, model and error."""
+    assert totals_of(replace(CALL, attempts=Attempts(made=ATTEMPTS))) == [
+        ("litellm.client.attempts", {**CHAT, **AZURE, **ERROR_TYPE}, 2),
         ("litellm.client.attempts", {**CHAT, **GEMINI}, 1),
-        ("litellm.client.retries", {**CHAT, **AZURE, **FAILS}, 1),
+        ("litellm.client.retries", {**CHAT, **AZURE, **ERROR_TYPE}, 1),
         ("litellm.client.fallbacks", {**CHAT, **GEMINI}, 1),
     ]
 
 
-def test_what_the_router_made_is_counted_once() -> None:
-    """Its attempts are calls, which are counted for themselves; that one was a retry, only the Router knows."""
-    made = tuple(replace(attempt, model_group=f"group {attempt.model}") for attempt in MADE)
-    route = replace(CALL, name="route", operation=None, attempts=Attempts(made=made))
+def test_attempts_of_a_route_are_not_counted_again() -> None:
+    """Each attempt is a call with its own metrics. Only the route knows which were retries and fallbacks."""
+    attempts = tuple(replace(attempt, model_group=f"group {attempt.model}") for attempt in ATTEMPTS)
+    route = replace(CALL, name="route", operation=None, attempts=Attempts(made=attempts))
     assert points_of(route) == []
     assert totals_of(route) == [
-        ("litellm.client.retries", {**AZURE, **FAILS, "litellm.model_group": "group gpt-4o"}, 1),
+        ("litellm.client.retries", {**AZURE, **ERROR_TYPE, "litellm.model_group": "group gpt-4o"}, 1),
         ("litellm.client.fallbacks", {**GEMINI, "litellm.model_group": "group flash"}, 1),
     ]
 
 
-def test_hits_are_counted_with_what_they_saved() -> None:
-    """What a hit saved, as far as it is known, is counted apart from what was used, and its cost is 0."""
+def test_cache_hits_are_counted_with_saved_tokens_and_cost() -> None:
+    """Saved tokens are not counted as used tokens, and the cost of a hit is 0."""
     hit = replace(
         CALL, response=Response(cache_hit=True), usage=None, stream=None, cost=Cost(total=0.0, source="litellm")
     )
-    of: Attributes = {name: value for name, value in DIMENSIONS.items() if name != "gen_ai.response.model"}
-    of["llm.cache.hit"] = True
+    dimensions: Attributes = {name: value for name, value in DIMENSIONS.items() if name != "gen_ai.response.model"}
+    dimensions["llm.cache.hit"] = True
     costs = [(point.attributes, point.count, point.sum) for point in points_of(hit) if point.unit == "USD"]
-    assert costs == [(of, 1, 0.0)]
-    assert totals_of(hit) == [("litellm.client.cache.hits", of, 1)]
+    assert costs == [(dimensions, 1, 0.0)]
+    assert totals_of(hit) == [("litellm.client.cache.hits", dimensions, 1)]
     assert totals_of(replace(hit, saved=Saved(input=11, output=7, cost=0.5)), hit) == [
-        ("litellm.client.cache.hits", of, 2),
-        ("litellm.client.cache.saved_cost", of, 0.5),
-        ("litellm.client.cache.saved_tokens", {**of, "gen_ai.token.type": "input"}, 11),
-        ("litellm.client.cache.saved_tokens", {**of, "gen_ai.token.type": "output"}, 7),
+        ("litellm.client.cache.hits", dimensions, 2),
+        ("litellm.client.cache.saved_cost", dimensions, 0.5),
+        ("litellm.client.cache.saved_tokens", {**dimensions, "gen_ai.token.type": "input"}, 11),
+        ("litellm.client.cache.saved_tokens", {**dimensions, "gen_ai.token.type": "output"}, 7),
     ]
 
 
@@ -242,16 +242,16 @@ BARE = Call(name="chat", operation="chat", target=Target(), timing=Timing(starte
     ],
     ids=["nothing", "a duration", "input", "no output", "a total", "no chunk", "one chunk"],
 )
-def test_what_is_unknown_has_no_metric(call: Call, names: list[str]) -> None:
-    """There is a value for what is known (zero is), and the dimensions have no more than that either."""
+def test_unknown_values_are_not_recorded(call: Call, names: list[str]) -> None:
+    """Zero is a known value. Unknown dimensions are absent."""
     points = points_of(call)
     assert [point.name for point in points] == names
     for point in points:
         assert point.attributes.keys() <= {"gen_ai.operation.name", "gen_ai.token.type"}
 
 
-def distinct(number: int) -> Call:
-    """A call that is like `CALL` in its dimensions, and in nothing else."""
+def call_number(number: int) -> Call:
+    """A call with the dimensions of `CALL`, and other values in all other fields."""
     return replace(
         CALL,
         timing=Timing(started_at=number, duration=number / 100),
@@ -262,20 +262,20 @@ def distinct(number: int) -> Call:
     )
 
 
-def series(measured: Iterable[Point | Total]) -> set[tuple[str, frozenset[tuple[str, object]]]]:
+def series_of(measured: Iterable[Point | Total]) -> set[tuple[str, frozenset[tuple[str, object]]]]:
     return {(each.name, frozenset(each.attributes.items())) for each in measured}
 
 
-def test_series_do_not_grow_with_calls() -> None:
-    """Ten thousand calls of different ids and prompts are in the series of one, and none is missing."""
+def test_the_number_of_series_does_not_grow_with_calls() -> None:
+    """10,000 calls with different ids and prompts are recorded in the series of one call."""
     recorder, counts, attempts = Recorder(), Counter[str](), 0.0
     metrics = metrics_to(recorder)
-    of_one = series([each for kind in measured(distinct(0)) for each in kind])
+    of_one = series_of([each for kind in measured(call_number(0)) for each in kind])
     for number in range(1, 10_001):
-        metrics.defer(distinct(number), span_of(number))
+        metrics.defer(call_number(number), span_of(number))
         if number % 1_000 == 0:
             points, totals = recorder.measured()
-            assert series([*points, *totals]) <= of_one
+            assert series_of([*points, *totals]) <= of_one
             for point in points:
                 counts[point.name] += point.count
             attempts += sum(total.value for total in totals)
@@ -283,34 +283,34 @@ def test_series_do_not_grow_with_calls() -> None:
     assert counts.pop("gen_ai.client.operation.time_per_output_chunk") == 30_000
     assert set(counts.values()) == {10_000}
     assert attempts == 10_000
-    assert "collection" not in recorder.everything()  # what only starts the recording is not exported
+    assert "collection" not in recorder.everything()  # the instrument that triggers recording is not exported
 
 
-def test_series_do_not_grow_with_users_and_keys(
+def test_the_number_of_series_does_not_grow_with_users_and_keys(
     instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor with what else an app says of itself: a hundred calls of its own are in the series of one."""
+    """Nor with sessions and parameters: 100 calls are recorded in the series of one call."""
     monkeypatch.setattr(litellm, "custom_provider_map", InProcessProvider().map)
     with instrumented_with(Recorder()) as recorder:
         of_one: set[tuple[str, frozenset[tuple[str, object]]]] = set()
         for number in range(101):
-            asked: dict[str, Any] = {
+            parameters: dict[str, Any] = {
                 "litellm_call_id": f"call-{number}",
                 "user": f"user-{number}",
                 "api_key": f"sk-{number}",
                 "metadata": {"user_api_key_alias": f"alias-{number}", "session_id": f"session-{number}"},
                 "temperature": number / 100,
             }
-            list(litellm.completion(f"{PROVIDER}/model", MESSAGES, stream=True, **asked))
+            list(litellm.completion(f"{PROVIDER}/model", MESSAGES, stream=True, **parameters))
             if number == 0:
-                of_one = series([each for kind in recorder.measured() for each in kind])
+                of_one = series_of([each for kind in recorder.measured() for each in kind])
         points, totals = recorder.measured()
-    assert series([*points, *totals]) == of_one
+    assert series_of([*points, *totals]) == of_one
     assert [point.count for point in points if point.name == DURATION] == [100]
 
 
-def test_names_that_an_app_makes_up_are_told_apart_up_to_a_limit() -> None:
-    """A model may be called anything: after so many, further ones share a series, and those known keep theirs."""
+def test_the_number_of_model_names_in_series_is_limited() -> None:
+    """Models beyond the limit share the series `_OTHER`; earlier models keep theirs."""
     recorder = Recorder()
     metrics = metrics_to(recorder)
     limit = 500
@@ -320,28 +320,27 @@ def test_names_that_an_app_makes_up_are_told_apart_up_to_a_limit() -> None:
         )
     metrics.defer(replace(BARE, timing=Timing(started_at=1, duration=1.0), target=Target(model="0")), SAMPLED)
     recorded: Counter[object] = Counter()
-    while recorded.total() < limit + 201:  # a thread of ours takes some meanwhile
+    while recorded.total() < limit + 201:  # the background thread records some of them
         for point in recorder.points(DURATION):
             recorded[point.attributes["gen_ai.request.model"]] += point.count
     assert recorded == {"_OTHER": 200, "0": 2, **{str(number): 1 for number in range(1, limit)}}
 
 
-def test_exemplars_lead_to_the_calls_trace() -> None:
-    """When they are recorded the call is long over, but its values still point to its span."""
-    points, totals = measured(replace(CALL, attempts=Attempts(made=MADE)))
+def test_exemplars_have_the_trace_of_the_call() -> None:
+    """Although values are recorded after the end of the span."""
+    points, totals = measured(replace(CALL, attempts=Attempts(made=ATTEMPTS)))
     assert {each.exemplar_trace_ids for each in (*points, *totals)} == {frozenset({SAMPLED.trace_id})}
 
 
 @pytest.mark.parametrize("span_context", [INVALID_SPAN_CONTEXT, span_of(7, TraceFlags.DEFAULT)])
 def test_without_a_sampled_span_there_is_no_exemplar(span_context: SpanContext) -> None:
-    """The values are recorded, and point to nothing that was not kept."""
+    """The values are recorded without one."""
     points, _ = measured(CALL, span_context=span_context)
     assert {point.name for point in points} == {*METRICS, "gen_ai.client.operation.cost"}
     assert {point.exemplar_trace_ids for point in points} == {frozenset()}
 
 
-def test_the_users_views_hold() -> None:
-    """What a view makes of a metric is made of ours."""
+def test_views_of_the_user_apply() -> None:
     views = [
         View(instrument_name=DURATION, attribute_keys={"gen_ai.operation.name"}, name="renamed"),
         View(instrument_name="gen_ai.client.operation.time_*", aggregation=ExponentialBucketHistogramAggregation()),
@@ -365,8 +364,8 @@ def test_the_users_views_hold() -> None:
     assert isinstance(found["gen_ai.client.operation.time_to_first_chunk"], ExponentialHistogram)
 
 
-def test_another_instrument_records_all_the_same() -> None:
-    """Each `Metrics` is collected, also where the meter has had one before: `instrument()` may come again."""
+def test_a_second_metrics_object_on_one_meter_records() -> None:
+    """`instrument()` may be called again and create another `Metrics`."""
     recorder = Recorder()
     for _ in range(3):
         metrics_to(recorder).defer(CALL, SAMPLED)
@@ -374,8 +373,8 @@ def test_another_instrument_records_all_the_same() -> None:
         assert (point.count, point.sum) == (1, 2.0)
 
 
-def test_every_reader_gets_every_value() -> None:
-    """What one reader's collection records, the other's finds too."""
+def test_every_metric_reader_receives_every_value() -> None:
+    """Also if another reader collects first."""
     readers = [InMemoryMetricReader(), InMemoryMetricReader()]
     provider = MeterProvider(readers, shutdown_on_exit=False)
     Metrics(provider.get_meter("test")).defer(CALL, SAMPLED)
@@ -388,7 +387,7 @@ def test_every_reader_gets_every_value() -> None:
 
 
 class Uncollected:
-    """Metrics that nobody collects, and what a thread of ours records of them: (metric, value, thread)."""
+    """Metrics without a reader, and the values that the background thread records: (metric, value, thread)."""
 
     def __init__(self) -> None:
         self.recorded: list[tuple[str, float, str]] = []
@@ -412,8 +411,8 @@ def recorders() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name == "agentops-background"}
 
 
-def test_what_waits_too_long_is_recorded_by_a_thread() -> None:
-    """Between two collections so many values are kept and no more: then a thread of ours records them."""
+def test_a_full_queue_is_recorded_by_a_background_thread() -> None:
+    """The queue between two collections is limited."""
     uncollected = Uncollected()
     metrics, values = uncollected.metrics, [2.0, 11, 7, 0.5, 0.25, 0.25, 0.75, 0.125]
     fitting = metrics.WAITING_LIMIT // 20
@@ -427,8 +426,8 @@ def test_what_waits_too_long_is_recorded_by_a_thread() -> None:
     assert {thread for _, _, thread in uncollected.recorded} == {"agentops-background"}
 
 
-def test_the_thread_stays_for_the_next_time() -> None:
-    """Calls that are too many again and again have one thread."""
+def test_the_background_thread_is_reused() -> None:
+    """Also if the queue is full several times."""
     uncollected = Uncollected()
     BACKGROUND.settle(10)
     before = recorders()
@@ -440,8 +439,8 @@ def test_the_thread_stays_for_the_next_time() -> None:
     assert len(recorders() - before) <= 1
 
 
-def test_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next call has one: what waits does not become more and more."""
+def test_a_thread_that_cannot_be_started_is_started_by_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the queue does not grow without limit."""
 
     def start(_run: object, _name: str) -> None:
         raise RuntimeError("can't start new thread")
@@ -456,8 +455,8 @@ def test_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     uncollected.wait_for(2_005 * 2)
 
 
-def test_without_metrics_nothing_is_kept() -> None:
-    """Where the app has no meter provider, calls are not put aside, and no thread is started."""
+def test_nothing_is_queued_without_a_meter_provider() -> None:
+    """No thread is started either."""
     before = recorders()
     metrics = Metrics(NoOpMeterProvider().get_meter("test"))
     for _ in range(2_000):

@@ -1,4 +1,4 @@
-"""An application's test may put a mock in the place of a response or a stream, and gets that mock."""
+"""Tests of an application may replace a response or a stream by a mock, and receive that mock."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ MESSAGES = [{"role": "user", "content": "Hello"}]
 
 
 def test_mocked_response_is_returned_itself() -> None:
-    answer = MagicMock()
-    with patch("litellm.llms.openai.openai.OpenAIChatCompletion.completion", return_value=answer):
+    mock = MagicMock()
+    with patch("litellm.llms.openai.openai.OpenAIChatCompletion.completion", return_value=mock):
         result = litellm.completion(model="openai/gpt-4o", messages=MESSAGES, api_key="k")
-    assert result is answer
+    assert result is mock
 
 
 def test_router_returns_the_mock_of_acompletion() -> None:
     params = {"model": "openai/gpt-4o", "api_key": "k"}
     router = litellm.Router(model_list=[{"model_name": "m", "litellm_params": params}])
-    answer = MagicMock()
-    with patch("litellm.acompletion", AsyncMock(return_value=answer)):
+    mock = MagicMock()
+    with patch("litellm.acompletion", AsyncMock(return_value=mock)):
         result = asyncio.run(router.acompletion(model="m", messages=MESSAGES))
-    assert result is answer
+    assert result is mock
 
 
 def test_text_stream_of_a_mocked_chat_stream_ends() -> None:

@@ -1,4 +1,4 @@
-"""What is told when an app starts, of what will be in its way; and exporters that are missing."""
+"""Warnings at the start of an application about settings that cannot work, and missing exporters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.logged_warnings import LoggedWarnings
 from support.requirements import GRPC, needs_files, needs_no_grpc
 
 BASE, TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-# What the user sets → of which variables it is told that nothing is taken there.
+# Environment variables → names of those whose endpoint accepts no telemetry.
 ENDPOINTS: list[tuple[dict[str, str], list[str]]] = [
     ({}, []),
     ({BASE: "http://localhost:4318"}, []),
@@ -27,7 +27,10 @@ ENDPOINTS: list[tuple[dict[str, str], list[str]]] = [
     ({BASE: "http://me:canary@localhost:4317/"}, [BASE]),
     ({BASE: "http://localhost:4317", "OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none"}, [BASE]),
     ({BASE: "http://localhost:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, []),
-    ({BASE: "http://localhost:4317", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, [BASE]),  # of the other signals
+    (
+        {BASE: "http://localhost:4317", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"},
+        [BASE],
+    ),  # metrics and logs use http/protobuf
     ({BASE: "localhost:4318"}, [BASE]),
     ({BASE: "http://"}, [BASE]),
     ({BASE: "http://host:port"}, [BASE]),
@@ -42,7 +45,7 @@ ENDPOINTS: list[tuple[dict[str, str], list[str]]] = [
         [],
     ),
 ]
-# What the user sets → what is told of exporters, and what the SDK is shown of them.
+# Environment variables → warnings about exporters, and the variables that the SDK sees in their place.
 EXPORTERS: list[tuple[dict[str, str], list[str], dict[str, str]]] = [
     ({}, [], {}),
     ({"TRACES_EXPORTER": "otlp_proto_http, console", "METRICS_EXPORTER": "none"}, [], {}),
@@ -67,46 +70,49 @@ EXPORTERS: list[tuple[dict[str, str], list[str], dict[str, str]]] = [
 ]
 
 
-def with_defaults(given: dict[str, str]) -> dict[str, str]:
-    environment = dict(given)
+def with_defaults(names: dict[str, str]) -> dict[str, str]:
+    environment = dict(names)
     apply_defaults(environment)
     return environment
 
 
-@pytest.mark.parametrize(("given", "variables"), ENDPOINTS, ids=[str(given) for given, _ in ENDPOINTS])
-def test_endpoints(given: dict[str, str], variables: list[str]) -> None:
-    """Each variable is told of once, with what to set, where something is sent by it; its value is not quoted."""
-    needs_files(given)
-    found = list(distro.obstacles(with_defaults(given)))
-    assert [each.name for each in found] == variables
+@pytest.mark.parametrize(("variables", "names"), ENDPOINTS, ids=[str(variables) for variables, _ in ENDPOINTS])
+def test_unusable_endpoints_are_reported(variables: dict[str, str], names: list[str]) -> None:
+    """Each variable that an exporter uses is reported once, with advice and without its value."""
+    needs_files(variables)
+    found = list(distro.obstacles(with_defaults(variables)))
+    assert [each.name for each in found] == names
     assert all(each.advice and "canary" not in str(each) for each in found)
 
 
-@pytest.mark.parametrize(("given", "told_of", "shown"), EXPORTERS, ids=[str(given) for given, *_ in EXPORTERS])
-def test_exporters(given: dict[str, str], told_of: list[str], shown: dict[str, str], logged: LoggedWarnings) -> None:
-    """Those that are missing are told of once, and hidden while the SDK is set up; the variables stay as they were."""
-    needs_files(f"OTEL_{name}" for name in given)
-    needs_no_grpc(told_of)
-    environment = with_defaults({f"OTEL_{name}": value for name, value in given.items()})
+@pytest.mark.parametrize(
+    ("variables", "warnings", "changes"), EXPORTERS, ids=[str(variables) for variables, *_ in EXPORTERS]
+)
+def test_missing_exporters_are_hidden_from_the_sdk(
+    variables: dict[str, str], warnings: list[str], changes: dict[str, str], logged: LoggedWarnings
+) -> None:
+    """Each is reported once, and the variables are restored after the setup of the SDK."""
+    needs_files(f"OTEL_{name}" for name in variables)
+    needs_no_grpc(warnings)
+    environment = with_defaults({f"OTEL_{name}": value for name, value in variables.items()})
     before = dict(environment)
     with only_usable_exporters(environment):
         during = dict(environment)
         assert missing_exporters(environment) == []
     lines = logged.take()
-    assert [line.startswith(start) for line, start in zip(lines, told_of, strict=True)] == [True] * len(lines)
-    assert during == {**before, **{f"OTEL_{name}": value for name, value in shown.items()}}
+    assert [line.startswith(start) for line, start in zip(lines, warnings, strict=True)] == [True] * len(lines)
+    assert during == {**before, **{f"OTEL_{name}": value for name, value in changes.items()}}
     assert environment == before
 
 
-def test_litellm_is_not_asked_for_where_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is switched off is not missed."""
+def test_litellm_is_not_required_if_its_instrumentation_is_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distro, "LITELLM", "litellm >= 999")
     assert [each.name for each in distro.obstacles({})] == ["litellm"]
     assert list(distro.obstacles({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "agentops_litellm"})) == []
 
 
 @pytest.mark.parametrize(
-    ("variable", "meant"),
+    ("variable", "setting"),
     [
         ("AGENTOPS_APIKEY", "AGENTOPS_API_KEY"),
         ("AGENTOPS_ENDPOINT", "AGENTOPS_API_ENDPOINT"),
@@ -118,16 +124,16 @@ def test_litellm_is_not_asked_for_where_it_is_left_alone(monkeypatch: pytest.Mon
         ("OTEL_SERVICENAME", None),
     ],
 )
-def test_misspelt_variables(variable: str, meant: str | None) -> None:
-    """Where it is plain which setting is meant, its name is told, and never the value, which may be a key."""
+def test_misspelt_variables_are_reported(variable: str, setting: str | None) -> None:
+    """The warning suggests the setting with a similar name, and leaves out the value, which may be a key."""
     found = list(distro.misspelt_variables({variable: "canary"}))
     line = f"{variable} is not a setting, so nothing reads it."
-    assert found == ([] if meant is None else [distro.Obstacle(variable, line, f"Did you mean {meant}?")])
+    assert found == ([] if setting is None else [distro.Obstacle(variable, line, f"Did you mean {setting}?")])
     assert list(distro.misspelt_variables({variable: ""})) == []
 
 
-def test_the_distro_tells_of_them_once(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> None:
-    """However often it is asked to configure."""
+def test_the_distro_warns_once(monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> None:
+    """Also if it is configured twice."""
     monkeypatch.setattr(AgentOpsDistro, "_instance", None)
     with patch.dict(os.environ, {BASE: "localhost:4318", "AGENTOPS_APIKEY": "canary", "OTEL_SERVICE_NAME": "app"}):
         AgentOpsDistro().configure()
@@ -136,17 +142,21 @@ def test_the_distro_tells_of_them_once(monkeypatch: pytest.MonkeyPatch, logged: 
 
 
 @pytest.mark.parametrize(
-    "fault", [RuntimeError("no such sampler: canary"), KeyError("canary")], ids=["of the SDK's class", "another"]
+    "error",
+    [RuntimeError("no such sampler: canary"), KeyError("canary")],
+    ids=["of the SDK's class", "of another class"],
 )
-def test_what_the_sdk_cannot_set_up(fault: Exception, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings) -> None:
-    """One line says so, without what others than the SDK say; the launcher goes on to the instrumentations."""
+def test_a_failed_setup_of_the_sdk_is_logged(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings
+) -> None:
+    """The log line leaves out the text of the exception, and the launcher continues with the instrumentations."""
 
     def failing(**_options: object) -> None:
-        raise fault
+        raise error
 
     monkeypatch.setattr(_configuration, "_initialize_components", failing)
     AgentOpsConfigurator().configure()  # type: ignore[no-untyped-call]  # upstream's
     (line,) = logged.take()
     assert line.startswith(
-        f"OpenTelemetry is not set up, or only in part ({type(fault).__name__}): telemetry is missing. "
+        f"OpenTelemetry is not set up, or only in part ({type(error).__name__}): telemetry is missing. "
     )

@@ -1,4 +1,4 @@
-"""OpenInference's names, held against its own package, and conversations message by message."""
+"""The `openinference` vocabulary, compared with OpenInference's package of conventions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.semconv import VOCABULARIES, openinference
 from agentops_otel_litellm.semconv.convention import Attributes, Vocabulary
 from agentops_otel_litellm.semconv.openinference import OPENINFERENCE, provider_name
-from support.conversations import indices, is_the_conventions
+from support.conversations import indices, is_openinference_name
 from support.example_call import CALL
 
 TOKENS = {
@@ -62,20 +62,20 @@ APP = {
         '"org_id":"organization","org_alias":"organization\'s","project_id":"project","project_alias":"project\'s"}'
     ),
 }
-FOUND = (
+RESULTS_JSON = (
     '{"results":[{"id":"file-1","index":1,"score":0.5,"title":"Rome","uri":"https://example.com","content":"Roma"}]}'
 )
-RESULT: dict[str, AttributeValue] = {
+RESULT_DOCUMENT: dict[str, AttributeValue] = {
     "document.id": "file-1",
     "document.content": "Roma",
     "document.score": 0.5,
     "document.metadata": '{"index":1,"title":"Rome","url":"https://example.com"}',
 }
-ANSWERED = Content(
+HELLO = Content(
     input=(Message(role="user", parts=(Part(type="text", content="Say hello."),)),),
     output=(Message(role="assistant", parts=(Part(type="text", content="Hello."),)),),
 )
-# Operation → a call of which all is known, and what is written of it.
+# Operation → a call with a value in every field, and its attributes.
 WRITTEN: dict[str, tuple[Call, Attributes]] = {
     "chat": (
         CALL,
@@ -108,7 +108,7 @@ WRITTEN: dict[str, tuple[Call, Attributes]] = {
         },
     ),
     "text_completion": (
-        replace(CALL, name="text_completion", content=ANSWERED),
+        replace(CALL, name="text_completion", content=HELLO),
         {
             "llm.prompts.0.prompt.text": "Say hello.",
             "llm.choices.0.completion.text": "Hello.",
@@ -144,10 +144,10 @@ WRITTEN: dict[str, tuple[Call, Attributes]] = {
             "reranker.query": "Which?\nWhere?",
             "reranker.input_documents.0.document.content": "Rome",
             "reranker.input_documents.1.document.content": '{"é":1}',
-            **{f"reranker.output_documents.0.{name}": value for name, value in RESULT.items()},
+            **{f"reranker.output_documents.0.{name}": value for name, value in RESULT_DOCUMENT.items()},
             "input.value": '{"query":"Which?\\nWhere?","documents":["Rome",{"é":1}]}',
             "input.mime_type": "application/json",
-            "output.value": FOUND,
+            "output.value": RESULTS_JSON,
             "output.mime_type": "application/json",
             **APP,
             **TOKENS,
@@ -157,17 +157,17 @@ WRITTEN: dict[str, tuple[Call, Attributes]] = {
         replace(CALL, name="retrieval"),
         {
             "openinference.span.kind": "RETRIEVER",
-            **{f"retrieval.documents.0.{name}": value for name, value in RESULT.items()},
+            **{f"retrieval.documents.0.{name}": value for name, value in RESULT_DOCUMENT.items()},
             "input.value": "Which?\nWhere?",
             "input.mime_type": "text/plain",
-            "output.value": FOUND,
+            "output.value": RESULTS_JSON,
             "output.mime_type": "application/json",
             **APP,
             **TOKENS,
         },
     ),
     "moderation": (
-        Call(name="moderation", timing=Timing(started_at=1), content=replace(ANSWERED, output=None)),
+        Call(name="moderation", timing=Timing(started_at=1), content=replace(HELLO, output=None)),
         {
             "openinference.span.kind": "GUARDRAIL",
             "input.value": '{"messages":[{"role":"user","content":"Say hello."}]}',
@@ -181,46 +181,46 @@ WRITTEN: dict[str, tuple[Call, Attributes]] = {
 }
 
 
-def values(name: str) -> set[str]:
-    """What one of the conventions' attributes may be."""
+def convention_values(name: str) -> set[str]:
+    """The values that the conventions define in an enumeration."""
     return {each.value for each in getattr(conventions, name)}
 
 
 @pytest.mark.parametrize("operation", WRITTEN)
-def test_what_is_written_of_an_operation(operation: str) -> None:
-    """Of a call of which all is known, each row writes what it says, and nothing else is written."""
+def test_attributes_of_each_operation(operation: str) -> None:
+    """For a call with a value in every field, exactly these attributes are set."""
     call, written = WRITTEN[operation]
     assert OPENINFERENCE.attributes(call) == written
 
 
-def test_every_name_is_the_conventions() -> None:
-    """And every row is among those that were tried."""
+def test_every_name_is_in_the_conventions() -> None:
+    """`WRITTEN` has an attribute for every row of the vocabulary."""
     written = {name for _, attributes in WRITTEN.values() for name in attributes}
-    assert {name for name in written if not is_the_conventions(name)} == set()
+    assert {name for name in written if not is_openinference_name(name)} == set()
     assert {row for row in OPENINFERENCE if not any(f"{name}.".startswith(f"{row}.") for name in written)} == set()
-    assert not is_the_conventions("llm.input_messages.0.message.canary")
+    assert not is_openinference_name("llm.input_messages.0.message.canary")
 
 
-def test_kinds_and_mime_types_are_the_conventions() -> None:
-    """Each operation has a kind, those that are not of models or for them none of their own."""
+def test_kinds_and_mime_types_are_in_the_conventions() -> None:
+    """Each kind of operation has a span kind; operations without a model are `UNKNOWN`."""
     assert set(Kind) - openinference._KINDS.keys() == {Kind.OTHER}
-    assert set(openinference._KINDS.values()) <= values("OpenInferenceSpanKindValues")
+    assert set(openinference._KINDS.values()) <= convention_values("OpenInferenceSpanKindValues")
     assert OPENINFERENCE.attributes(replace(CALL, name="create_file"))["openinference.span.kind"] == "UNKNOWN"
     assert OPENINFERENCE.attributes(replace(CALL, name="responses_websocket"))["openinference.span.kind"] == "LLM"
-    assert values("OpenInferenceMimeTypeValues") == {"text/plain", "application/json"}
+    assert convention_values("OpenInferenceMimeTypeValues") == {"text/plain", "application/json"}
 
 
-def test_providers_and_systems_are_the_conventions() -> None:
-    """Any provider of LiteLLM's that is renamed gets a name of theirs."""
+def test_providers_and_systems_are_in_the_conventions() -> None:
+    """Each renamed provider of LiteLLM gets a name of the conventions."""
     known = {str(each.value) for each in litellm.LlmProviders}
     renamed = {provider_name(provider) for provider in known if provider_name(provider) != provider}
-    assert renamed <= values("OpenInferenceLLMProviderValues")
-    assert set(openinference._PROVIDERS.values()) <= values("OpenInferenceLLMProviderValues")
-    assert set(openinference._SYSTEMS.values()) == values("OpenInferenceLLMSystemValues") - {"typesafe"}
+    assert renamed <= convention_values("OpenInferenceLLMProviderValues")
+    assert set(openinference._PROVIDERS.values()) <= convention_values("OpenInferenceLLMProviderValues")
+    assert set(openinference._SYSTEMS.values()) == convention_values("OpenInferenceLLMSystemValues") - {"typesafe"}
 
 
-def said(*parts: Part, role: str = "user") -> Attributes:
-    """What is written of a message, without what all messages begin with."""
+def message_attributes(*parts: Part, role: str = "user") -> Attributes:
+    """The attributes of a message, without their common prefix."""
     content = Content(input=(Message(role=role, parts=parts),))
     written = OPENINFERENCE.attributes(Call(name="chat", timing=Timing(started_at=1), content=content))
     prefix = "llm.input_messages.0.message."
@@ -228,7 +228,7 @@ def said(*parts: Part, role: str = "user") -> Attributes:
 
 
 @pytest.mark.parametrize(
-    ("part", "told"),
+    ("part", "expected"),
     [
         (Part(type="reasoning", content="So"), {"type": "reasoning", "text": "So"}),
         (Part(type="refusal", content="No"), {"type": "text", "text": "No"}),
@@ -259,15 +259,18 @@ def said(*parts: Part, role: str = "user") -> Attributes:
         (Part(type="file", modality="document", file_id="f"), {"type": "text", "text": "[document f]"}),
     ],
 )
-def test_parts(part: Part, told: Attributes) -> None:
-    """Each kind of thing that may be said, in the conventions' names; what was left out says what it was."""
-    written = said(part)
-    assert written == {"role": "user", **{f"contents.0.message_content.{name}": each for name, each in told.items()}}
-    assert all(is_the_conventions(f"message.{name}") for name in written)
+def test_attributes_of_message_parts(part: Part, expected: Attributes) -> None:
+    """Parts without a counterpart, and media that were left out, become a text."""
+    written = message_attributes(part)
+    assert written == {
+        "role": "user",
+        **{f"contents.0.message_content.{name}": each for name, each in expected.items()},
+    }
+    assert all(is_openinference_name(f"message.{name}") for name in written)
 
 
-def test_results_of_tools_are_messages_of_their_own() -> None:
-    """In order; those that came in one message too, before what else it says."""
+def test_each_tool_result_is_a_message() -> None:
+    """Tool results within a user message come first, in order, and the rest of the message follows."""
     results = (
         Part(type="tool_call_response", id="1", response={"sun": True}),
         Part(type="tool_call_response", id="2", response="rain"),
@@ -294,8 +297,8 @@ def test_results_of_tools_are_messages_of_their_own() -> None:
     }
 
 
-def test_the_whole_conversation_is_one_value() -> None:
-    """In OpenAI's words, whichever API it was in; a tool that gave nothing has said nothing."""
+def test_input_and_output_values_have_the_whole_conversation() -> None:
+    """They have OpenAI's format for every API; an empty tool result has the content `null`."""
     content = Content(
         input=(
             Message(role="user", name="ada", parts=(Part(type="text", content="a"), Part(type="uri", uri="gs://x"))),
@@ -329,10 +332,8 @@ def test_the_whole_conversation_is_one_value() -> None:
 
 
 @given(room=st.integers(0, 60), length=st.integers(0, 40))
-def test_what_does_not_fit_is_left_out(room: int, length: int) -> None:
-    """However much room there is: messages are numbered from 0 on, the last is there before any other, and no more
-    attributes are written than have room.
-    """
+def test_messages_that_do_not_fit_are_left_out(room: int, length: int) -> None:
+    """For any limit, messages are numbered from 0, the last message has priority, and the limit is not exceeded."""
     messages = tuple(
         Message(role="user", parts=tuple(Part(type="text", content=f"{number}") for _ in range(number % 3 + 1)))
         for number in range(length)
@@ -350,8 +351,8 @@ def test_what_does_not_fit_is_left_out(room: int, length: int) -> None:
 
 @given(room=st.integers(0, 60), length=st.integers(1, 40))
 def test_documents_that_do_not_fit_are_left_out(room: int, length: int) -> None:
-    """However much room there is: texts and documents are numbered from 0 on, the first come first, the best of those
-    that were ranked leave room for those that were given, and no more attributes are written than have room.
+    """For any limit, texts and documents are numbered from 0, the first ones have priority, and the limit is not
+    exceeded. Input and output documents of a reranking share the limit.
     """
     texts = tuple(str(number) for number in range(length))
     content = Content(
@@ -360,9 +361,9 @@ def test_documents_that_do_not_fit_are_left_out(room: int, length: int) -> None:
         documents=tuple(Document(content=text) for text in texts),
         results=tuple(Document(index=number, score=1 / (number + 1)) for number in range(length)),
     )
-    for name, prefixes in LISTED.items():
+    for name, prefixes in INDEXED_LISTS.items():
         written = OPENINFERENCE.attributes(Call(name=name, timing=Timing(started_at=1), content=content), room)
-        assert len(written) <= max(room, 2)  # the kind, and what is asked
+        assert len(written) <= max(room, 2)  # the kind and the query are always set
         for prefix in prefixes:
             found = indices(dict(written), prefix)
             assert found == list(range(len(found)))
@@ -371,21 +372,21 @@ def test_documents_that_do_not_fit_are_left_out(room: int, length: int) -> None:
         assert written[f"reranker.output_documents.{number}.document.content"] == texts[number]
 
 
-LISTED = {
+INDEXED_LISTS = {
     "embeddings": ("embedding.embeddings",),
     "retrieval": ("retrieval.documents",),
     "rerank": ("reranker.input_documents", "reranker.output_documents"),
 }
-"""What is told one by one, of each operation."""
+"""Operation → prefixes of its numbered attributes."""
 
 
-def test_a_ranked_document_is_the_one_that_was_given() -> None:
-    """By its number, which most providers say alone; a number that none has is no document's, and what has nothing to
-    tell of it takes no number.
+def test_a_ranked_document_has_the_content_of_the_request() -> None:
+    """Most providers return only the index of a document. An invalid index has no content, and an empty result is left
+    out.
     """
-    given_ = (Document(content="Rome"), Document(content="Oslo"))
+    documents = (Document(content="Rome"), Document(content="Oslo"))
     results = (Document(index=1, score=0.9), Document(index=0, content="ROME"), Document(), Document(index=-1))
-    content = Content(documents=given_, results=results)
+    content = Content(documents=documents, results=results)
     written = OPENINFERENCE.attributes(Call(name="rerank", timing=Timing(started_at=1), content=content))
     assert {name: value for name, value in written.items() if name.startswith("reranker.output")} == {
         "reranker.output_documents.0.document.content": "Oslo",
@@ -397,9 +398,9 @@ def test_a_ranked_document_is_the_one_that_was_given() -> None:
     }
 
 
-def test_one_text_is_a_value_as_it_is() -> None:
-    """Of several, the value is a list; of none, or of tokens, nothing is told."""
-    told = {
+def test_a_single_embedded_text_is_a_plain_text_value() -> None:
+    """Several texts are a JSON list, and without texts there is no value."""
+    attributes = {
         texts: OPENINFERENCE.attributes(
             Call(name="embeddings", timing=Timing(started_at=1), content=Content(texts=texts))
         )
@@ -407,26 +408,24 @@ def test_one_text_is_a_value_as_it_is() -> None:
     }
     kind = {"openinference.span.kind": "EMBEDDING"}
     value = {"input.value": "one", "input.mime_type": "text/plain"}
-    assert told == {("one",): {"embedding.embeddings.0.embedding.text": "one", **value, **kind}, None: kind}
+    assert attributes == {("one",): {"embedding.embeddings.0.embedding.text": "one", **value, **kind}, None: kind}
 
 
-def test_beside_our_own_names() -> None:
-    """Of a chat, `llm.provider` is what OpenInference's readers look for, of what they do not look at it for it is
-    LiteLLM's name, which `litellm.provider` always is.
-    """
+def test_llm_provider_of_merged_vocabularies() -> None:
+    """OpenInference's name of the provider if OpenInference defines it for the operation, else LiteLLM's."""
     merged = Vocabulary.merged(list(VOCABULARIES.values()))
     target = Target(provider="vertex_ai", model="gemini-2.5-flash")
-    told = {
+    attributes = {
         name: merged.attributes(Call(name=name, target=target, timing=Timing(started_at=1)))
         for name in ("chat", "embeddings")
     }
-    assert {name: (said["llm.provider"], said["litellm.provider"]) for name, said in told.items()} == {
+    assert {name: (each["llm.provider"], each["litellm.provider"]) for name, each in attributes.items()} == {
         "chat": ("google", "vertex_ai"),
         "embeddings": ("vertex_ai", "vertex_ai"),
     }
 
 
-def test_no_name_is_the_beginning_of_another() -> None:
-    """Phoenix makes a tree of all names: a leaf that is a branch too would lose one of them."""
+def test_no_name_is_a_prefix_of_another() -> None:
+    """Phoenix makes a tree of all names, in which a name with a value and children would lose one of them."""
     written = set(Vocabulary.merged(list(VOCABULARIES.values())).attributes(CALL))
     assert [name for name in written if any(other.startswith(f"{name}.") for other in written)] == []

@@ -1,4 +1,4 @@
-"""What `pyproject.toml` says is what the code does."""
+"""`pyproject.toml` and `constraints.txt` agree with the code and the README."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ PINNED = [
 
 
 def _imported(*, apart: str = "pricing/genai_prices.py") -> set[str]:
-    """The top-level names of what the package imports, but for the standard library and itself, and `apart` from the
-    module that is for an extra.
+    """Top-level names of imported packages, without the standard library and this package.
+
+    The module `apart` is left out, since its import belongs to an extra.
     """
     names: set[str] = set()
     for file in (ROOT / "src").rglob("*.py"):
@@ -41,8 +42,8 @@ def _imported(*, apart: str = "pricing/genai_prices.py") -> set[str]:
     return names - sys.stdlib_module_names - {"agentops_otel_litellm"}
 
 
-def test_what_is_imported_is_declared() -> None:
-    """Each import is of a distribution among the dependencies; litellm is never imported."""
+def test_imported_packages_are_declared() -> None:
+    """Each imported package belongs to a dependency; litellm is never imported."""
     declared = {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]}
     owners = packages_distributions()
     undeclared = [
@@ -51,11 +52,11 @@ def test_what_is_imported_is_declared() -> None:
     assert undeclared == []
 
 
-def test_the_range_of_litellm_is_one() -> None:
-    """The instrumentor asks for what `pip install agentops-otel-litellm[instruments]` installs."""
+def test_the_range_of_litellm_is_declared_once() -> None:
+    """The instrumentor requires the range of the extra `instruments`."""
     (instruments,) = map(Requirement, PROJECT["optional-dependencies"]["instruments"])
-    asked = Requirement(LITELLM)
-    assert (instruments.name, instruments.specifier) == (asked.name, asked.specifier)
+    required = Requirement(LITELLM)
+    assert (instruments.name, instruments.specifier) == (required.name, required.specifier)
 
 
 def _installed_by_the_readme() -> list[Requirement]:
@@ -76,7 +77,7 @@ def test_each_dependency_is_pinned_within_its_range(requirement: Requirement) ->
 
 
 def test_the_readme_installs_with_the_constraints() -> None:
-    """Both commands that a newcomer types in a clone."""
+    """Both commands for a clone of the repository."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     commands = [line for line in readme.splitlines() if line.startswith("pip install ") and "'." in line]
     assert len(commands) == 2

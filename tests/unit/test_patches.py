@@ -1,4 +1,4 @@
-"""What is put in LiteLLM's place, and taken away again."""
+"""Patching LiteLLM's functions, and restoring them."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ def module_with(**members: object) -> ModuleType:
 
 
 @pytest.fixture
-def own_patches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the test patches is forgotten with it."""
+def isolated_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patches of the test are forgotten at its end."""
     for name in ("_originals", "_patched", "_built"):
         monkeypatch.setattr(wrapping, name, type(getattr(wrapping, name))())
 
 
 class Holder:
-    """Has a method of each kind."""
+    """A class with a method of each kind."""
 
-    def plain(self, given: int) -> int:
-        return given
+    def plain(self, value: int) -> int:
+        return value
 
     @staticmethod
-    def static(given: int) -> int:
-        return given
+    def static(value: int) -> int:
+        return value
 
     @classmethod
-    def of_class(cls, given: int) -> int:
-        return given
+    def of_class(cls, value: int) -> int:
+        return value
 
 
-@pytest.mark.usefixtures("own_patches")
+@pytest.mark.usefixtures("isolated_patches")
 @pytest.mark.parametrize("name", ["plain", "static", "of_class"])
-def test_a_method_stays_what_it_was(name: str) -> None:
-    """Wrapped, a static method is one still, and so is a class method; and each is put back."""
+def test_a_patched_method_keeps_its_kind(name: str) -> None:
+    """Static methods and class methods remain so, and the original method is restored."""
     module = module_with(Holder=Holder)
     before = vars(Holder)[name]
-    seen: list[object] = []
+    calls: list[object] = []
 
     def wrapper(function: wrapping.Function) -> wrapping.Function:
         def ours(*args: object) -> object:
-            seen.append(args)
+            calls.append(args)
             return function(*args)
 
         return ours
@@ -62,35 +62,35 @@ def test_a_method_stays_what_it_was(name: str) -> None:
     assert getattr(Holder(), name)(3) == 3
     if name != "plain":
         assert getattr(Holder, name)(4) == 4
-    assert len(seen) == (1 if name == "plain" else 2)
+    assert len(calls) == (1 if name == "plain" else 2)
     wrapping.undo()
     assert vars(Holder)[name] is before
 
 
-def test_a_static_method_of_litellms_is_one_still() -> None:
+def test_a_patched_static_method_of_litellm_is_static() -> None:
     """LiteLLM may call it on an instance."""
     module = pytest.importorskip("litellm.google_genai.adapters.handler", reason="this LiteLLM has no generateContent")
     handler = vars(module.GenerateContentToCompletionHandler)
     assert isinstance(handler["_prepare_completion_kwargs"], staticmethod)
 
 
-@pytest.mark.parametrize("instead", [SimpleNamespace(), [], None])
-def test_uninstrumenting_leaves_what_the_app_put_there(instrumented_with: Reinstrument, instead: object) -> None:
-    """Whatever the app has put in our place stays, and everything else is LiteLLM's own again."""
+@pytest.mark.parametrize("replacement", [SimpleNamespace(), [], None])
+def test_uninstrumenting_keeps_replacements_of_the_app(instrumented_with: Reinstrument, replacement: object) -> None:
+    """LiteLLM's own functions are restored everywhere else."""
     with instrumented_with(Recorder()):
         main = sys.modules["litellm.batch_completion.main"]
-        vars(main)["litellm"] = instead
+        vars(main)["litellm"] = replacement
         LiteLLMInstrumentor().uninstrument()
-        assert vars(main)["litellm"] is instead
+        assert vars(main)["litellm"] is replacement
         assert not any(each in wrapping._originals for each in (litellm.main.acompletion, litellm.main.completion))
         vars(main)["litellm"] = litellm
         LiteLLMInstrumentor().instrument()
 
 
-def test_a_decorator_may_take_what_it_likes() -> None:
-    """A release whose decorator has parameters can be imported all the same."""
+def test_a_decorator_may_have_other_parameters() -> None:
+    """A release of LiteLLM whose decorator has parameters can be imported."""
 
-    def client(**_given: object) -> object:
+    def client(**_parameters: object) -> object:
         return "a decorator"
 
     assert Tracing().trace_built(client)(call_type="chat") == "a decorator"  # type: ignore[arg-type]

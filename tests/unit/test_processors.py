@@ -51,24 +51,27 @@ CALL = Call(
 
 
 def streamed(
-    *instants: float, outcome: StreamOutcome = "completed", output: int | None = None, first_token: float | None = None
+    *chunk_times: float,
+    outcome: StreamOutcome = "completed",
+    output: int | None = None,
+    first_token: float | None = None,
 ) -> Call:
-    """A call whose chunks came at these instants."""
+    """A call whose chunks arrived at these times."""
     return replace(
         CALL,
         usage=None if output is None else Usage(input=1, output=output),
         stream=Stream(
             outcome=outcome,
-            chunk_count=len(instants),
-            first_chunk=instants[0] if instants else None,
+            chunk_count=len(chunk_times),
+            first_chunk=chunk_times[0] if chunk_times else None,
             first_token=first_token,
-            last_chunk=instants[-1] if instants else None,
-            gaps=Counter(after - before for before, after in pairwise(instants)),
+            last_chunk=chunk_times[-1] if chunk_times else None,
+            gaps=Counter(after - before for before, after in pairwise(chunk_times)),
         ),
     )
 
 
-def figures(call: Call) -> Stream:
+def statistics_of(call: Call) -> Stream:
     stream = add_stream_statistics(call).stream
     assert stream is not None
     return stream
@@ -77,8 +80,8 @@ def figures(call: Call) -> Stream:
 # --- streams ----------------------------------------------------------------------------------------------
 
 
-def test_the_figures_of_a_stream() -> None:
-    """Rates are of the time between the first chunk and the last, in which one chunk less came than there are."""
+def test_stream_statistics() -> None:
+    """Rates are for the time between the first and the last chunk, so the first chunk does not count."""
     call = streamed(1.0, 1.5, 3.0, output=8)
     assert add_stream_statistics(call) == replace(
         call,
@@ -100,26 +103,26 @@ def test_the_figures_of_a_stream() -> None:
 
 
 def test_one_chunk_has_no_rates() -> None:
-    """Nor has it a gap: nothing is divided by no time."""
-    stream = figures(streamed(1.0, output=8))
+    """It has no gap either."""
+    stream = statistics_of(streamed(1.0, output=8))
     assert (stream.chunks_per_second, stream.tokens_per_second, stream.longest_gap) == (None, None, None)
 
 
-def test_chunks_that_come_at_once_have_no_rates() -> None:
-    """A clock that did not move between them does not make a division by zero."""
-    stream = figures(streamed(1.0, 1.0, output=8))
+def test_chunks_at_one_time_have_no_rates() -> None:
+    """A duration of zero must not cause a division by zero."""
+    stream = statistics_of(streamed(1.0, 1.0, output=8))
     assert (stream.chunks_per_second, stream.tokens_per_second, stream.longest_gap) == (None, None, 0.0)
 
 
-def test_tokens_that_were_not_counted_have_no_rate() -> None:
-    """Chunks are no tokens."""
-    stream = figures(streamed(1.0, 2.0))
+def test_unknown_tokens_have_no_rate() -> None:
+    """The number of chunks is not used in place of the number of tokens."""
+    stream = statistics_of(streamed(1.0, 2.0))
     assert (stream.chunks_per_second, stream.tokens_per_second) == (1.0, None)
 
 
 @pytest.mark.parametrize("call", [CALL, streamed(), streamed(outcome="abandoned", output=8)])
-def test_without_a_chunk_there_are_no_figures(call: Call) -> None:
-    """A plain call, and a stream that was never read, are left as they are."""
+def test_a_call_without_chunks_has_no_statistics(call: Call) -> None:
+    """A plain call, and a stream that was never read."""
     assert add_stream_statistics(call) == call
 
 
@@ -133,10 +136,10 @@ def test_without_a_chunk_there_are_no_figures(call: Call) -> None:
         ("failed", (None,), (None,)),
     ],
 )
-def test_reasons_that_litellm_lost(
+def test_incomplete_finish_reasons_of_a_completed_stream_are_dropped(
     outcome: StreamOutcome, reasons: tuple[str | None, ...], kept: tuple[str | None, ...] | None
 ) -> None:
-    """The provider gave all of a stream that was read to its end; of one that was not, some did not come."""
+    """A completed stream has a reason for each choice, so LiteLLM has lost one. Other streams may lack reasons."""
     call = replace(streamed(1.0, 2.0, outcome=outcome), response=Response(id="r", finish_reasons=reasons))
     assert drop_incomplete_finish_reasons(call) == replace(call, response=Response(id="r", finish_reasons=kept))
 
@@ -153,11 +156,11 @@ def test_reasons_that_litellm_lost(
         ({float(length): 10**6 for length in range(1, 101)}, (50.0, 95.0, 99.0)),
     ],
 )
-def test_percentiles_are_gaps_that_there_were(gaps: dict[float, int], percentiles: tuple[float, ...]) -> None:
-    """So many percent of them are not longer."""
+def test_percentiles_are_measured_gaps(gaps: dict[float, int], percentiles: tuple[float, ...]) -> None:
+    """A percentile is the shortest gap that so many percent of the gaps do not exceed."""
     stream = Stream(outcome="completed", chunk_count=sum(gaps.values()) + 1, first_chunk=0, last_chunk=1, gaps=gaps)
-    told = figures(replace(CALL, stream=stream))
-    assert (told.gap_p50, told.gap_p95, told.gap_p99) == percentiles
+    statistics = statistics_of(replace(CALL, stream=stream))
+    assert (statistics.gap_p50, statistics.gap_p95, statistics.gap_p99) == percentiles
 
 
 @settings(deadline=None)
@@ -166,13 +169,13 @@ def test_percentiles_are_gaps_that_there_were(gaps: dict[float, int], percentile
     st.none() | st.integers(0, 10**9),
     st.sampled_from(["completed", "closed", "abandoned", "cancelled", "failed"]),
 )
-def test_figures_are_never_negative(instants: list[float], output: int | None, outcome: StreamOutcome) -> None:
-    """Whatever came when: figures are known or not, and what is known is not below nothing."""
-    stream = figures(streamed(*instants, outcome=outcome, output=output))
+def test_statistics_are_never_negative(chunk_times: list[float], output: int | None, outcome: StreamOutcome) -> None:
+    """For any times and outcome, each statistic is `None` or at least 0."""
+    stream = statistics_of(streamed(*chunk_times, outcome=outcome, output=output))
     percentiles = (stream.gap_p50, stream.gap_p95, stream.gap_p99)
-    given = (stream.duration, stream.longest_gap, stream.chunks_per_second, stream.tokens_per_second, *percentiles)
-    assert all(figure is None or figure >= 0 for figure in given)
-    assert (stream.chunks_per_second is None) == (len(set(instants)) < 2)
+    values = (stream.duration, stream.longest_gap, stream.chunks_per_second, stream.tokens_per_second, *percentiles)
+    assert all(figure is None or figure >= 0 for figure in values)
+    assert (stream.chunks_per_second is None) == (len(set(chunk_times)) < 2)
 
 
 # --- errors -----------------------------------------------------------------------------------------------
@@ -180,28 +183,32 @@ def test_figures_are_never_negative(instants: list[float], output: int | None, o
 CANARY = "sk-canary"
 
 
-class About(TypedDict):
+class ErrorArguments(TypedDict):
     message: str
     model: str
     llm_provider: str
 
 
-ABOUT: About = {"message": CANARY, "model": CANARY, "llm_provider": "openai"}
+ERROR_ARGUMENTS: ErrorArguments = {"message": CANARY, "model": CANARY, "llm_provider": "openai"}
 RESPONSE = httpx.Response(422, request=httpx.Request("POST", "http://localhost"))
-# The exception → its category, and what is said of it. Each has the canary for a text.
+# Exception → its category and the phrase in its message. Each exception's text is the canary.
 FAILURES: list[tuple[BaseException, str | None, str]] = [
-    (exceptions.AuthenticationError(**ABOUT), "auth", ": the credentials were rejected"),
-    (exceptions.RateLimitError(**ABOUT), "rate_limit", ": the rate limit was reached"),
+    (exceptions.AuthenticationError(**ERROR_ARGUMENTS), "auth", ": the credentials were rejected"),
+    (exceptions.RateLimitError(**ERROR_ARGUMENTS), "rate_limit", ": the rate limit was reached"),
     (RouterRateLimitError(CANARY, 1.0, False, []), "rate_limit", ": the rate limit was reached"),  # noqa: FBT003 - theirs
     (exceptions.BudgetExceededError(2, 1, CANARY), "quota", ": the budget or quota is used up"),
     (
-        exceptions.ContextWindowExceededError(**ABOUT),
+        exceptions.ContextWindowExceededError(**ERROR_ARGUMENTS),
         "context_length",
         ": the request is longer than the model's context",
     ),
-    (exceptions.ContentPolicyViolationError(**ABOUT), "content_filter", ": the content was rejected by a policy"),
-    (exceptions.NotFoundError(**ABOUT), "not_found", ": the model or resource does not exist"),
-    (exceptions.Timeout(**ABOUT), "timeout", ": no response was received in time"),
+    (
+        exceptions.ContentPolicyViolationError(**ERROR_ARGUMENTS),
+        "content_filter",
+        ": the content was rejected by a policy",
+    ),
+    (exceptions.NotFoundError(**ERROR_ARGUMENTS), "not_found", ": the model or resource does not exist"),
+    (exceptions.Timeout(**ERROR_ARGUMENTS), "timeout", ": no response was received in time"),
     (TimeoutError(CANARY), "timeout", ": no response was received in time"),
     (httpx.ReadTimeout(CANARY), "timeout", ": no response was received in time"),
     (
@@ -210,21 +217,21 @@ FAILURES: list[tuple[BaseException, str | None, str]] = [
         ": the response was invalid",
     ),
     *(
-        (interrupted(**ABOUT), "stream_interrupted", ": the stream was interrupted")
-        for interrupted in [getattr(exceptions, "MidStreamFallbackError", None)]  # which old releases have not
+        (interrupted(**ERROR_ARGUMENTS), "stream_interrupted", ": the stream was interrupted")
+        for interrupted in [getattr(exceptions, "MidStreamFallbackError", None)]  # old releases do not have it
         if interrupted is not None
     ),
-    (exceptions.APIConnectionError(**ABOUT), "connection", ": the provider could not be reached"),
+    (exceptions.APIConnectionError(**ERROR_ARGUMENTS), "connection", ": the provider could not be reached"),
     (ConnectionResetError(CANARY), "connection", ": the provider could not be reached"),
     (httpx.ConnectError(CANARY), "connection", ": the provider could not be reached"),
-    (exceptions.InternalServerError(**ABOUT), "server_error", ": the provider had an internal error"),
-    (exceptions.ServiceUnavailableError(**ABOUT), "server_error", ": the provider had an internal error"),
+    (exceptions.InternalServerError(**ERROR_ARGUMENTS), "server_error", ": the provider had an internal error"),
+    (exceptions.ServiceUnavailableError(**ERROR_ARGUMENTS), "server_error", ": the provider had an internal error"),
     (
-        exceptions.UnprocessableEntityError(**ABOUT, response=RESPONSE),
+        exceptions.UnprocessableEntityError(**ERROR_ARGUMENTS, response=RESPONSE),
         "invalid_request",
         ": the request was rejected as invalid",
     ),
-    (exceptions.BadRequestError(**ABOUT), "invalid_request", ": the request was rejected as invalid"),
+    (exceptions.BadRequestError(**ERROR_ARGUMENTS), "invalid_request", ": the request was rejected as invalid"),
     (asyncio.CancelledError(CANARY), "cancelled", ": the call was cancelled"),
     (GeneratorExit(CANARY), "cancelled", ": the call was cancelled"),
     (KeyboardInterrupt(CANARY), "cancelled", ": the call was cancelled"),
@@ -247,33 +254,33 @@ CATEGORIES = {
 }
 
 
-def categorised(failure: Failure, call: Call = CALL) -> Failure:
+def categorise(failure: Failure, call: Call = CALL) -> Failure:
     failed = categorise_failure(replace(call, failure=failure)).failure
     assert failed is not None
     return failed
 
 
-@pytest.mark.parametrize(("error", "category", "said"), FAILURES, ids=[type(row[0]).__name__ for row in FAILURES])
-def test_an_exception_has_its_category_and_its_sentence(error: BaseException, category: str | None, said: str) -> None:
-    """The sentence is made of the category, the status code and the provider; what the exception says is not in it."""
+@pytest.mark.parametrize(("error", "category", "phrase"), FAILURES, ids=[type(row[0]).__name__ for row in FAILURES])
+def test_an_exception_has_a_category_and_a_message(error: BaseException, category: str | None, phrase: str) -> None:
+    """The message has the class, the category, the status and the provider, and never the exception's text."""
     assert CANARY in str(error)
     read = readers.read_failure(error)
     status = getattr(error, "status_code", None)
     if category == "cancelled":
-        assert categorised(read) == replace(read, category=category, message=f"{type(error).__name__}{said}")
+        assert categorise(read) == replace(read, category=category, message=f"{type(error).__name__}{phrase}")
         return
     facts = "openai" if status is None else f"HTTP {status}, openai"
-    assert categorised(read) == replace(
+    assert categorise(read) == replace(
         read,
         category=category,
-        message=f"{type(error).__name__}{said} ({facts})",
+        message=f"{type(error).__name__}{phrase} ({facts})",
         provider="openai",
         retryable=RETRYABLE.get(category or ""),
     )
 
 
-def test_every_category_is_in_the_table_above() -> None:
-    """A category that is new, or is no more, is to be told to whoever looks for it."""
+def test_the_table_of_failures_has_every_category() -> None:
+    """A new or removed category is documented, so the table must follow."""
     assert {category for _, category, _ in FAILURES} == {*CATEGORIES, None}
 
 
@@ -297,15 +304,15 @@ def test_every_category_is_in_the_table_above() -> None:
         (None, "server_error"),
     ],
 )
-def test_where_the_class_says_nothing_the_status_does(status: int | None, category: str | None) -> None:
-    """LiteLLM's `APIError`, and its `BadRequestError`, are raised for anything."""
-    assert categorised(Failure(type="APIError", ancestry=("APIError",), status_code=status)).category == category
+def test_the_status_decides_for_general_exception_classes(status: int | None, category: str | None) -> None:
+    """LiteLLM raises `APIError` for any status."""
+    assert categorise(Failure(type="APIError", ancestry=("APIError",), status_code=status)).category == category
 
 
-def test_the_nearest_ancestor_decides() -> None:
-    """Not the status, and not a more general class further up."""
+def test_the_nearest_base_class_decides_the_category() -> None:
+    """Neither the status nor a more general base class does."""
     failure = Failure(type="Mine", ancestry=("Mine", "Timeout", "APIConnectionError"), status_code=401)
-    assert categorised(failure).category == "timeout"
+    assert categorise(failure).category == "timeout"
 
 
 @pytest.mark.parametrize(
@@ -318,51 +325,53 @@ def test_the_nearest_ancestor_decides() -> None:
         ("CancelledError", 2, "cancelled"),
     ],
 )
-def test_a_stream_that_had_begun_was_interrupted(kind: str, chunks: int, category: str) -> None:
-    """A connection that breaks, or a server that fails, after the first chunk."""
+def test_a_connection_error_after_the_first_chunk_is_an_interrupted_stream(
+    kind: str, chunks: int, category: str
+) -> None:
+    """So is an error of the server. Other errors keep their category."""
     call = streamed(*map(float, range(chunks)), outcome="failed")
-    assert categorised(Failure(type=kind, ancestry=(kind,)), call).category == category
+    assert categorise(Failure(type=kind, ancestry=(kind,)), call).category == category
 
 
 @pytest.mark.parametrize(("of_failure", "of_target", "known"), [("azure", "openai", "azure"), (None, None, None)])
-def test_the_provider_that_failed(of_failure: str | None, of_target: str | None, known: str | None) -> None:
-    """The exception's own, else the one that was asked, which need not be known."""
+def test_the_provider_of_a_failure(of_failure: str | None, of_target: str | None, known: str | None) -> None:
+    """The exception's provider, or else the target's, which may be unknown."""
     failure = Failure(type="ValueError", ancestry=("ValueError",), provider=of_failure)
-    failed = categorised(failure, replace(CALL, target=Target(provider=of_target)))
+    failed = categorise(failure, replace(CALL, target=Target(provider=of_target)))
     assert failed.provider == known
     assert failed.message == (f"ValueError ({known})" if known else "ValueError")
 
 
-def test_a_call_that_did_not_fail_is_left_as_it_is() -> None:
+def test_a_call_without_failure_is_unchanged() -> None:
     assert categorise_failure(CALL) is CALL
 
 
 # --- cost -------------------------------------------------------------------------------------------------
 
 PRICE, FREE = Cost(total=0.25, source="litellm"), Cost(total=0.0, source="litellm")
-COUNTED, CACHED = Usage(input=3, output=4), Response(cache_hit=True)
+USAGE, CACHE_HIT = Usage(input=3, output=4), Response(cache_hit=True)
 
 
 @pytest.mark.parametrize(
-    ("cost", "usage", "response", "settled"),
+    ("cost", "usage", "response", "expected"),
     [
-        (PRICE, COUNTED, None, PRICE),
-        (PRICE, COUNTED, Response(), PRICE),
+        (PRICE, USAGE, None, PRICE),
+        (PRICE, USAGE, Response(), PRICE),
         (PRICE, None, None, None),  # LiteLLM's price for its own estimate
-        (FREE, COUNTED, None, None),  # LiteLLM does not know the model
+        (FREE, USAGE, None, None),  # LiteLLM does not know the model
         (FREE, None, None, None),
-        (FREE, COUNTED, CACHED, FREE),  # free in truth
-        (FREE, None, CACHED, FREE),
-        (None, COUNTED, CACHED, None),
-        (None, COUNTED, None, None),
+        (FREE, USAGE, CACHE_HIT, FREE),  # really free
+        (FREE, None, CACHE_HIT, FREE),
+        (None, USAGE, CACHE_HIT, None),
+        (None, USAGE, None, None),
     ],
 )
-def test_which_price_is_one(
-    cost: Cost | None, usage: Usage | None, response: Response | None, settled: Cost | None
+def test_a_cost_needs_counted_tokens_and_a_price_unless_cached(
+    cost: Cost | None, usage: Usage | None, response: Response | None, expected: Cost | None
 ) -> None:
-    """A price needs tokens that were counted and a model that has one; only from the cache is an answer free."""
+    """LiteLLM reports 0 for unknown prices, and prices its own estimates; only a cached response really costs 0."""
     call = replace(CALL, cost=cost, usage=usage, response=response)
-    assert drop_unknown_cost(call) == replace(call, cost=settled)
+    assert drop_unknown_cost(call) == replace(call, cost=expected)
 
 
 # --- cache ------------------------------------------------------------------------------------------------
@@ -371,37 +380,39 @@ def test_which_price_is_one(
 @pytest.mark.parametrize(
     ("cost", "usage", "saved"),
     [
-        (PRICE, COUNTED, Saved(input=3, output=4, cost=0.25)),
-        (FREE, COUNTED, Saved(input=3, output=4)),  # LiteLLM does not know the model
-        (None, COUNTED, Saved(input=3, output=4)),
+        (PRICE, USAGE, Saved(input=3, output=4, cost=0.25)),
+        (FREE, USAGE, Saved(input=3, output=4)),  # LiteLLM does not know the model
+        (None, USAGE, Saved(input=3, output=4)),
         (PRICE, None, Saved()),  # LiteLLM's price for its own estimate
         (None, None, None),
     ],
 )
-def test_what_a_hit_saved(cost: Cost | None, usage: Usage | None, saved: Saved | None) -> None:
-    """What the answer had used and cost once was not used again, and a hit is free."""
-    call = replace(CALL, cost=cost, usage=usage, response=CACHED)
+def test_usage_and_cost_of_a_cache_hit_are_moved_to_saved(
+    cost: Cost | None, usage: Usage | None, saved: Saved | None
+) -> None:
+    """LiteLLM repeats the usage and cost of the first call, but a cache hit uses no tokens and costs 0."""
+    call = replace(CALL, cost=cost, usage=usage, response=CACHE_HIT)
     assert move_cached_usage_to_saved(call) == replace(call, cost=FREE, usage=None, saved=saved)
-    replayed = replace(streamed(1.0, 2.0), cost=cost, usage=usage, response=CACHED)
+    replayed = replace(streamed(1.0, 2.0), cost=cost, usage=usage, response=CACHE_HIT)
     assert move_cached_usage_to_saved(replayed) == replace(replayed, cost=FREE, usage=None)
 
 
 @pytest.mark.parametrize("response", [None, Response(), Response(partial_cache_hit=True)])
-def test_what_is_no_hit_is_left_as_it_is(response: Response | None) -> None:
-    """A part from the cache has no usage: what there is is that of the rest."""
-    call = replace(CALL, cost=PRICE, usage=COUNTED, response=response)
+def test_a_call_that_is_no_full_cache_hit_is_unchanged(response: Response | None) -> None:
+    """The usage of a partial hit belongs to the part that the provider returned."""
+    call = replace(CALL, cost=PRICE, usage=USAGE, response=response)
     assert move_cached_usage_to_saved(call) is call
 
 
 # --- attempts ---------------------------------------------------------------------------------------------
 
 
-def attempted(*asked: Attempt) -> Call:
-    return replace(CALL, attempts=Attempts(made=asked))
+def call_with_attempts(*rows: Attempt) -> Call:
+    return replace(CALL, attempts=Attempts(made=rows))
 
 
 @pytest.mark.parametrize(
-    ("asked", "retries", "fallback_used"),
+    ("rows", "retries", "fallback_used"),
     [
         ([("openai", "a", None)], None, None),
         ([("openai", "a", None), ("openai", "a", None)], 1, False),
@@ -413,15 +424,15 @@ def attempted(*asked: Attempt) -> Call:
     ],
 )
 def test_retries_and_fallbacks_are_counted(
-    asked: list[tuple[str, str, str | None]], retries: int | None, *, fallback_used: bool | None
+    rows: list[tuple[str, str, str | None]], retries: int | None, *, fallback_used: bool | None
 ) -> None:
-    """A retry asks the same model, or the same group of the Router's; of a single attempt nothing is said."""
+    """A retry has the same model, or the same model group of the Router. A single attempt has no counts."""
     failure = Failure(type="Timeout", ancestry=("Timeout",))
     made = [
         Attempt(number=number, provider=provider, model=model, model_group=group, failure=failure)
-        for number, (provider, model, group) in enumerate(asked, 1)
+        for number, (provider, model, group) in enumerate(rows, 1)
     ]
-    counted = count_retries(attempted(*made)).attempts
+    counted = count_retries(call_with_attempts(*made)).attempts
     assert counted is not None
     kinds = [attempt.kind for attempt in counted.made]
     assert kinds[0] is None
@@ -430,30 +441,30 @@ def test_retries_and_fallbacks_are_counted(
         retries=retries,
         fallback_used=fallback_used,
     )
-    if len(asked) > 1:
+    if len(rows) > 1:
         assert kinds.count("retry") == retries
-        assert kinds.count("fallback") == len(asked) - 1 - kinds.count("retry")
+        assert kinds.count("fallback") == len(rows) - 1 - kinds.count("retry")
 
 
-def test_what_follows_an_answer_is_no_retry() -> None:
-    """LiteLLM has a tool run for the model, and asks it again."""
-    call = attempted(Attempt(number=1, model="a"), Attempt(number=2, model="a"))
+def test_an_attempt_after_a_successful_one_is_no_retry() -> None:
+    """LiteLLM runs a tool for the model and sends a follow-up request."""
+    call = call_with_attempts(Attempt(number=1, model="a"), Attempt(number=2, model="a"))
     assert count_retries(call) is call
 
 
-def test_a_routed_call_has_the_deployment_it_came_to() -> None:
-    """The last one; a call of its own knows its deployment, and one without attempts came to none."""
+def test_a_routed_call_has_the_deployment_of_its_last_attempt() -> None:
+    """Calls of an operation have their own deployment already, and a call without attempts has none."""
     made = [Attempt(number=1, model_id="one"), Attempt(number=2, model_id="two")]
-    routed = replace(attempted(*made), operation=None, routing=Routing(model_group="fast"))
+    routed = replace(call_with_attempts(*made), operation=None, routing=Routing(model_group="fast"))
     assert set_deployment(routed).routing == Routing(model_group="fast", model_id="two")
     for call in (replace(routed, operation="chat"), replace(routed, attempts=None), replace(routed, routing=None)):
         assert set_deployment(call) is call
 
 
-def test_what_kind_of_failure_an_attempt_was() -> None:
-    """As of a call; that of the last one may have begun to answer, and one that is told already is left as it is."""
+def test_failures_of_attempts_are_categorised() -> None:
+    """As for a call: only the last attempt may be an interrupted stream. A failure with a category is unchanged."""
     lost = Failure(type="APIConnectionError", ancestry=("APIConnectionError",))
-    known = replace(lost, category="stream_interrupted", message="told")
+    known = replace(lost, category="stream_interrupted", message="recorded")
     made = [Attempt(number=number, failure=failure) for number, failure in enumerate((lost, None, known, lost), 1)]
     call = replace(streamed(1.0, 2.0, outcome="failed"), attempts=Attempts(made=tuple(made)))
     attempts = categorise_failure(call).attempts
@@ -463,12 +474,14 @@ def test_what_kind_of_failure_an_attempt_was() -> None:
     assert attempts.made[2] == made[2]
 
 
-COUNTED = Usage(input=5, output=7, total=12, cache_read=1, reasoning=2, output_text=3, output_image=4, output_audio=1)
+FULL_USAGE = Usage(
+    input=5, output=7, total=12, cache_read=1, reasoning=2, output_text=3, output_image=4, output_audio=1
+)
 ESTIMATED = replace(CALL, estimate=Estimate(input=5, output=7))
 
 
 @pytest.mark.parametrize(
-    ("outcome", "reasons", "whole"),
+    ("outcome", "reasons", "complete"),
     [
         ("completed", None, True),
         ("completed", ("stop",), True),
@@ -480,17 +493,17 @@ ESTIMATED = replace(CALL, estimate=Estimate(input=5, output=7))
         ("cancelled", None, False),
     ],
 )
-def test_the_count_of_a_beginning_is_dropped(
-    outcome: StreamOutcome, reasons: tuple[str | None, ...] | None, *, whole: bool
+def test_the_output_count_of_an_incomplete_stream_is_dropped(
+    outcome: StreamOutcome, reasons: tuple[str | None, ...] | None, *, complete: bool
 ) -> None:
-    """Of a stream that was cut before it said why it ends, only what was read is known."""
-    call = replace(streamed(1.0, outcome=outcome), usage=COUNTED, response=Response(finish_reasons=reasons))
-    assert drop_partial_output_count(call).usage == (COUNTED if whole else Usage(input=5, cache_read=1))
+    """Without a finish reason, the count of the output covers only a part of it."""
+    call = replace(streamed(1.0, outcome=outcome), usage=FULL_USAGE, response=Response(finish_reasons=reasons))
+    assert drop_partial_output_count(call).usage == (FULL_USAGE if complete else Usage(input=5, cache_read=1))
 
 
-@pytest.mark.parametrize("call", [CALL, streamed(1.0, outcome="failed"), replace(CALL, usage=COUNTED)])
-def test_what_is_whole_or_unknown_stays(call: Call) -> None:
-    """There is nothing to drop of a plain call, nor of one that nobody counted."""
+@pytest.mark.parametrize("call", [CALL, streamed(1.0, outcome="failed"), replace(CALL, usage=FULL_USAGE)])
+def test_plain_calls_and_unknown_usage_are_unchanged(call: Call) -> None:
+    """There is no output count of an incomplete stream to drop."""
     assert drop_partial_output_count(call) == call
 
 
@@ -499,11 +512,11 @@ def test_what_is_whole_or_unknown_stays(call: Call) -> None:
     [
         (ESTIMATED, True),
         (replace(ESTIMATED, response=Response(id="r")), True),
-        (replace(ESTIMATED, usage=COUNTED), False),
+        (replace(ESTIMATED, usage=FULL_USAGE), False),
         (replace(ESTIMATED, response=Response(cache_hit=True)), False),
     ],
 )
-def test_an_estimate_is_told_where_nobody_counted(call: Call, *, kept: bool) -> None:
-    """It is needless where there is a count, or where nothing was used; and nobody is told who did not ask."""
+def test_an_estimate_is_kept_only_without_counted_usage(call: Call, *, kept: bool) -> None:
+    """A cache hit uses no tokens, so it needs no estimate. `drop_estimate` drops it if the setting is off."""
     assert drop_unneeded_estimate(call) == (call if kept else replace(call, estimate=None))
     assert drop_estimate(call) == replace(call, estimate=None)

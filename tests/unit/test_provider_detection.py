@@ -1,4 +1,4 @@
-"""A provider guessed by the model's name: only where LiteLLM does not know, and never against it."""
+"""Guessing the provider from the model's name, if LiteLLM does not know it."""
 
 from __future__ import annotations
 
@@ -40,30 +40,29 @@ NAMES: dict[str, str | None] = {
 }
 
 
-def guess(model: str, users: dict[str, str] | None = None) -> str | None:
-    return create_provider_processor(users or {})(replace(CALL, target=Target(model=model))).target.provider
+def guess(model: str, user_prefixes: dict[str, str] | None = None) -> str | None:
+    return create_provider_processor(user_prefixes or {})(replace(CALL, target=Target(model=model))).target.provider
 
 
-def test_the_providers_are_litellms() -> None:
-    """The table has LiteLLM's own names for them."""
+def test_providers_of_the_table_are_litellms_names() -> None:
     known = {str(each.value) for each in litellm.LlmProviders}
     assert {provider for provider in MODEL_PROVIDERS.values() if provider is not None} <= known
 
 
 @pytest.mark.parametrize(("prefix", "provider"), MODEL_PROVIDERS.items())
-def test_every_row(prefix: str, provider: str | None) -> None:
-    """What begins so is of that provider."""
+def test_each_prefix_of_the_table(prefix: str, provider: str | None) -> None:
+    """A name with the prefix has the provider of the row."""
     assert guess(f"{prefix}x-9") == provider
 
 
 @pytest.mark.parametrize(("model", "provider"), NAMES.items())
-def test_names(model: str, provider: str | None) -> None:
-    """The longest beginning decides, in whatever case; many names say nothing."""
+def test_providers_of_model_names(model: str, provider: str | None) -> None:
+    """The longest prefix decides, in any case. Many names have no known prefix."""
     assert guess(model) == provider
 
 
-def test_litellms_own_names_are_guessed_right() -> None:
-    """Of the bare names that LiteLLM has a price for hardly any is guessed to be another provider's."""
+def test_few_of_litellms_model_names_are_guessed_wrong() -> None:
+    """At most a tenth of the guesses for names in LiteLLM's price map."""
     prices = {name: row["litellm_provider"] for name, row in litellm.model_cost.items() if "litellm_provider" in row}
     bare = {name: provider for name, provider in prices.items() if "/" not in name and "." not in name[:4]}
     guesses = {name: provider for name in bare if (provider := guess(name)) is not None}
@@ -76,8 +75,8 @@ def test_litellms_own_names_are_guessed_right() -> None:
     assert len(wrong) <= len(guesses) / 10, wrong
 
 
-def test_what_is_known_stays() -> None:
-    """LiteLLM's provider is not touched, and what its exception says goes before a guess."""
+def test_a_known_provider_is_kept() -> None:
+    """So is the provider of LiteLLM's exception, before a guess."""
     name = create_provider_processor({"claude-": "xai"})
     known = replace(CALL, target=Target(provider="bedrock", model="claude-9"))
     assert name(known) is known
@@ -88,22 +87,23 @@ def test_what_is_known_stays() -> None:
     assert name(nothing) is nothing
 
 
-def test_attempts() -> None:
-    """Of attempts those are guessed of which it is not known."""
-    made = (
+def test_unknown_providers_of_attempts_are_guessed() -> None:
+    attempts = (
         Attempt(number=1, model="claude-9"),
         Attempt(number=2, model="gpt-9", provider="azure"),
         Attempt(number=3, model="ours"),
     )
-    named = create_provider_processor({})(replace(CALL, attempts=Attempts(made=made))).attempts
-    assert named is not None
-    assert [attempt.provider for attempt in named.made] == ["anthropic", "azure", None]
+    processed = create_provider_processor({})(replace(CALL, attempts=Attempts(made=attempts))).attempts
+    assert processed is not None
+    assert [attempt.provider for attempt in processed.made] == ["anthropic", "azure", None]
 
 
-def test_the_users_go_before_ours() -> None:
-    """What the user says of a beginning replaces what we say; a longer one of ours still fits better."""
-    users = {"claude-": "xai", "Our-": "groq", "o3": "azure", "nobody/": "ollama"}
-    guesses = {model: guess(model, users) for model in ("claude-9", "our-model", "o3", "nobody/gpt-9", "gpt-oss-9b")}
+def test_prefixes_of_the_user_have_priority() -> None:
+    """A longer built-in prefix still has priority over a shorter one of the user."""
+    user_prefixes = {"claude-": "xai", "Our-": "groq", "o3": "azure", "nobody/": "ollama"}
+    guesses = {
+        model: guess(model, user_prefixes) for model in ("claude-9", "our-model", "o3", "nobody/gpt-9", "gpt-oss-9b")
+    }
     assert guesses == {
         "claude-9": "xai",
         "our-model": "groq",
@@ -118,8 +118,8 @@ def fail(app: App, model: str) -> None:
         app.run(app.invoke("completion", model=model, messages=MESSAGES))
 
 
-def test_a_call_that_litellm_cannot_place(app: App, telemetry: Recorder) -> None:
-    """The span, its attempts, the failure and the metrics have the provider that was meant."""
+def test_a_provider_that_litellm_does_not_know_is_guessed(app: App, telemetry: Recorder) -> None:
+    """The span, its attempts, the failure and the metrics have it."""
     fail(app, "gpt-unknown-9")
     attributes = telemetry.attributes()
     assert attributes["gen_ai.request.model"] == "gpt-unknown-9"
@@ -136,16 +136,17 @@ def test_a_call_that_litellm_cannot_place(app: App, telemetry: Recorder) -> None
 
 
 @pytest.mark.parametrize("model", ["llama-unknown-9", "our-model", "nobody/gpt-4"])
-def test_a_call_that_nobody_can_place(app: App, telemetry: Recorder, model: str) -> None:
-    """A name that says nothing leaves the provider unknown."""
+def test_an_unknown_model_has_no_provider(app: App, telemetry: Recorder, model: str) -> None:
     fail(app, model)
     attributes = telemetry.attributes()
     assert [name for name in attributes if "provider" in name] == []
     assert attributes["gen_ai.request.model"] == model
 
 
-def test_the_setting_is_read_once(app: App, instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it says when LiteLLM is instrumented holds, whatever becomes of the variable."""
+def test_the_setting_is_read_when_litellm_is_instrumented(
+    app: App, instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later changes of the variable have no effect."""
     monkeypatch.setenv("AGENTOPS_MODEL_PROVIDERS", "our-=groq")
     with instrumented_with(Recorder()) as recorder:
         monkeypatch.setenv("AGENTOPS_MODEL_PROVIDERS", "our-=xai")
@@ -153,7 +154,7 @@ def test_the_setting_is_read_once(app: App, instrumented_with: Reinstrument, mon
         assert recorder.attributes()["litellm.provider"] == "groq"
 
 
-READ: dict[str, tuple[tuple[str, str], ...]] = {
+SETTINGS: dict[str, tuple[tuple[str, str], ...]] = {
     "": (),
     "my-=openai": (("my-", "openai"),),
     " my- = openai , acme-=anthropic,, ": (("my-", "openai"), ("acme-", "anthropic")),
@@ -162,15 +163,17 @@ READ: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "pairs"), READ.items())
-def test_the_setting(text: str, pairs: tuple[tuple[str, str], ...]) -> None:
-    """Pairs of a beginning and a provider; of two for one beginning the last holds."""
+@pytest.mark.parametrize(("text", "pairs"), SETTINGS.items())
+def test_values_of_the_setting(text: str, pairs: tuple[tuple[str, str], ...]) -> None:
+    """Pairs of a prefix and a provider; the last pair for a prefix is used."""
     assert Settings.from_environment({"AGENTOPS_MODEL_PROVIDERS": text}).model_providers == pairs
 
 
 @pytest.mark.parametrize("text", ["my-", "=openai", "my-=", "my-=openai,acme"])
-def test_a_setting_that_is_none(text: str, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it takes is told, and nothing of it holds."""
+def test_an_invalid_setting_is_reported_once(
+    text: str, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The warning has the expected format, and no pair of the value is used."""
     monkeypatch.setattr("agentops_otel_litellm.settings.parsing.warned", set())
     read = partial(Settings.from_environment, {"AGENTOPS_MODEL_PROVIDERS": text})
     assert read().model_providers == read().model_providers == ()

@@ -1,4 +1,4 @@
-"""The readers: LiteLLM's own classes, plain dicts, and whatever else may come in their place."""
+"""The readers, with LiteLLM's classes, plain dicts and generated values."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from support.reader_cases import (
     HEADERS,
     JSON,
     MESSAGE,
+    NO_DEADLINE,
     PARAMETERS,
     PART,
     RESPONSE,
-    UNHURRIED,
     USAGE,
-    check,
-    holding,
+    check_reader,
+    objects_with,
 )
 
 API_FORMATS = {
@@ -197,12 +197,12 @@ CHATS: dict[str, tuple[Parameters, Request]] = {
 
 @pytest.mark.parametrize(("parameters", "expected"), CHATS.values(), ids=CHATS.keys())
 def test_chat_requests(parameters: Parameters, expected: Request) -> None:
-    """Counts and choices are read of whatever holds them; what is not understood is unknown."""
+    """Dicts and models are read alike; values of an unexpected type are unknown."""
     assert readers.API_FORMATS["chat"].request(parameters) == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "given_", "field", "read"),
+    ("name", "value", "field", "expected"),
     [
         ("max_tokens", 9, "max_tokens", 9),
         ("stop", ["a", "b"], "stop_sequences", ("a", "b")),
@@ -232,9 +232,8 @@ def test_chat_requests(parameters: Parameters, expected: Request) -> None:
         ("guardrailConfig", "gr1", "guardrail_id", None),
     ],
 )
-def test_choices_of_a_chat(name: str, given_: object, field: str, read: object) -> None:
-    """Each parameter by which the app chooses something."""
-    assert getattr(readers.API_FORMATS["chat"].request({name: given_}), field) == read
+def test_chat_parameters(name: str, value: object, field: str, expected: object) -> None:
+    assert getattr(readers.API_FORMATS["chat"].request({name: value}), field) == expected
 
 
 PROMPTS: list[tuple[object, int | None, int | None]] = [
@@ -252,29 +251,36 @@ PROMPTS: list[tuple[object, int | None, int | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("given_", "count", "length"), PROMPTS)
-def test_prompts_and_inputs(given_: object, count: int | None, length: int | None) -> None:
-    """One or several, as text or as tokens, of which the length is not known."""
-    text = readers.API_FORMATS["text"].request({"prompt": given_})
+@pytest.mark.parametrize(("value", "count", "length"), PROMPTS)
+def test_prompts_and_inputs_are_counted(value: object, count: int | None, length: int | None) -> None:
+    """One or several, as text or as tokens; the text length of tokens is unknown."""
+    text = readers.API_FORMATS["text"].request({"prompt": value})
     assert text == Request(stream=False, inputs_count=count, content_length=length)
-    embedding = readers.API_FORMATS["embedding"].request({"input": given_})
+    embedding = readers.API_FORMATS["embedding"].request({"input": value})
     assert embedding == Request(inputs_count=count, content_length=length)
 
 
-def test_other_requests() -> None:
-    """What only embeddings have, and what is read where nobody described the operation."""
-    asked = {"model": "m", "stream": True, "dimensions": 8, "encoding_format": "float", "temperature": 1, "input": "a"}
-    assert readers.API_FORMATS["embedding"].request(asked) == Request(
+def test_embedding_and_unknown_requests() -> None:
+    """Parameters of embeddings, and the few that are read for an operation without an API format."""
+    parameters = {
+        "model": "m",
+        "stream": True,
+        "dimensions": 8,
+        "encoding_format": "float",
+        "temperature": 1,
+        "input": "a",
+    }
+    assert readers.API_FORMATS["embedding"].request(parameters) == Request(
         model="m", inputs_count=1, content_length=1, encoding_formats=("float",), dimensions=8
     )
-    assert readers.API_FORMATS["default"].request(asked) == Request(model="m", stream=True)
+    assert readers.API_FORMATS["default"].request(parameters) == Request(model="m", stream=True)
     assert readers.API_FORMATS["default"].request({}) == Request()
 
 
 # --- responses --------------------------------------------------------------------------------------------
 
 TOOL_CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-COUNTED = litellm.Usage(
+USAGE_DETAILS = litellm.Usage(
     prompt_tokens=100,
     completion_tokens=50,
     total_tokens=150,
@@ -285,7 +291,7 @@ COUNTED = litellm.Usage(
         reasoning_tokens=6, text_tokens=7, image_tokens=8, audio_tokens=9
     ),
 )
-READ_COUNTED = Usage(
+READ_USAGE_DETAILS = Usage(
     input=100,
     output=50,
     total=150,
@@ -302,7 +308,7 @@ READ_COUNTED = Usage(
 
 
 def test_a_chat_response() -> None:
-    """Choices, lengths and tool calls are counted, old function calls among them."""
+    """Choices, text lengths and tool calls are counted; a deprecated function call counts as one."""
     response = litellm.ModelResponse(
         id="an-id",
         model="gpt-4o-2024",
@@ -313,7 +319,7 @@ def test_a_chat_response() -> None:
                 message=litellm.Message(content=None, function_call={"name": "f", "arguments": "{}"}),
             ),
         ],
-        usage=COUNTED,
+        usage=USAGE_DETAILS,
         system_fingerprint="fp",
         service_tier="flex",
     )
@@ -327,25 +333,24 @@ def test_a_chat_response() -> None:
         service_tier="flex",
         system_fingerprint="fp",
     )
-    assert readers.API_FORMATS["chat"].usage(response) == READ_COUNTED
+    assert readers.API_FORMATS["chat"].usage(response) == READ_USAGE_DETAILS
 
 
-def test_the_same_response_as_a_dict_is_the_same() -> None:
-    """A response that somebody dumped says as much as the object."""
+def test_a_response_as_a_dict_is_read_like_the_object() -> None:
     response = litellm.ModelResponse(
         id="an-id",
         model="gpt-4o",
         choices=[litellm.Choices(finish_reason="stop", message=litellm.Message(content="abc"))],
-        usage=COUNTED,
+        usage=USAGE_DETAILS,
     )
     dumped = response.model_dump()
-    for shape in API_FORMATS.values():
-        assert shape.response(dumped) == shape.response(response)
-        assert shape.usage(dumped) == shape.usage(response)
+    for api_format in API_FORMATS.values():
+        assert api_format.response(dumped) == api_format.response(response)
+        assert api_format.usage(dumped) == api_format.usage(response)
 
 
 def test_a_text_response() -> None:
-    """It has no roles and no tools."""
+    """It has text and finish reasons, but no roles or tool calls."""
     response = TextCompletionResponse(
         id="an-id",
         model="instruct",
@@ -353,17 +358,17 @@ def test_a_text_response() -> None:
             TextChoices(text="abc", finish_reason="stop", index=0),
             TextChoices(text=None, finish_reason="length", index=1),
         ],
-        usage=COUNTED,
+        usage=USAGE_DETAILS,
     )
     assert readers.API_FORMATS["text"].response(response) == Response(
         id="an-id", model="instruct", finish_reasons=("stop", "length"), choices_count=2, content_length=3
     )
-    assert readers.API_FORMATS["text"].usage(response) == READ_COUNTED
+    assert readers.API_FORMATS["text"].usage(response) == READ_USAGE_DETAILS
 
 
 @pytest.mark.parametrize(("vector", "dimensions"), [([0.5, 0.25], 2), ("AAAAPw==", None)])
 def test_an_embedding_response(vector: list[float] | str, dimensions: int | None) -> None:
-    """The vector's length is known unless it is packed; the zero LiteLLM writes for the output counts nothing."""
+    """The dimension of a base64 vector is unknown, and LiteLLM's 0 for the output tokens is ignored."""
     response = litellm.EmbeddingResponse(
         model="embedding",
         data=[Embedding(embedding=vector, index=0, object="embedding")],
@@ -375,8 +380,8 @@ def test_an_embedding_response(vector: list[float] | str, dimensions: int | None
     assert readers.API_FORMATS["embedding"].usage(response) == Usage(input=3, total=3)
 
 
-def test_a_response_nobody_described() -> None:
-    """Its id and model are read where it has some, and its usage."""
+def test_a_response_of_an_unknown_format() -> None:
+    """Its id, model and usage are read if it has them."""
     response = SimpleNamespace(id="an-id", model="m", choices=[1], usage={"prompt_tokens": 1, "completion_tokens": 2})
     assert readers.API_FORMATS["default"].response(response) == Response(id="an-id", model="m")
     assert readers.API_FORMATS["default"].usage(response) == Usage(input=1, output=2)
@@ -407,7 +412,7 @@ USAGES: list[tuple[object, Usage | None]] = [
         ),
         Usage(input=9, output=1, total=10, cache_read=3, cache_write=5),
     ),
-    (  # as LiteLLM makes it of Anthropic's, where nothing was cached
+    (  # LiteLLM's usage for Anthropic, with nothing cached
         litellm.Usage(
             prompt_tokens=9,
             completion_tokens=5,
@@ -419,7 +424,7 @@ USAGES: list[tuple[object, Usage | None]] = [
         ),
         Usage(input=9, output=5, total=14),
     ),
-    (  # as LiteLLM makes it of Gemini's, where some was
+    (  # LiteLLM's usage for Gemini, with cached tokens left out of the text tokens
         litellm.Usage(
             prompt_tokens=29,
             completion_tokens=7,
@@ -428,7 +433,7 @@ USAGES: list[tuple[object, Usage | None]] = [
         ),
         Usage(input=29, output=7, total=36, cache_read=5),
     ),
-    (  # the same, where the kinds are of all that was sent
+    (  # LiteLLM's usage for Gemini, with cached tokens among the text tokens
         litellm.Usage(
             prompt_tokens=29,
             completion_tokens=7,
@@ -442,17 +447,17 @@ USAGES: list[tuple[object, Usage | None]] = [
 
 @pytest.mark.parametrize(("usage", "expected"), USAGES)
 def test_usage(usage: object, expected: Usage | None) -> None:
-    """What was not counted is unknown: all zeros are LiteLLM's; one beside a count, or of a detail, is a count."""
+    """Only zeros mean that the usage is unknown, since LiteLLM fills them in. A zero beside a count is a count."""
     assert readers.API_FORMATS["chat"].usage(SimpleNamespace(usage=usage)) == expected
 
 
 @pytest.mark.parametrize("provider", ["gemini", "huggingface", "sagemaker", "triton", "openai"])
 def test_usage_of_embeddings(provider: str) -> None:
-    """Where the provider counts none LiteLLM does, and that is no count; but what Gemini counts by kind is its own."""
+    """LiteLLM estimates tokens for providers that do not count, which is ignored; Gemini's own details are read."""
     response = litellm.EmbeddingResponse(usage=litellm.Usage(prompt_tokens=9, total_tokens=9))
     response._hidden_params["custom_llm_provider"] = provider
-    counted = Usage(input=9, total=9) if provider == "openai" else None
-    assert readers.API_FORMATS["embedding"].usage(response) == counted
+    expected = Usage(input=9, total=9) if provider == "openai" else None
+    assert readers.API_FORMATS["embedding"].usage(response) == expected
     by_kind = PromptTokensDetailsWrapper(text_tokens=0, image_tokens=9)
     response.usage = litellm.Usage(prompt_tokens=9, total_tokens=9, prompt_tokens_details=by_kind)
     assert readers.API_FORMATS["embedding"].usage(response) == Usage(input=9, total=9, input_text=0, input_image=9)
@@ -470,8 +475,8 @@ def test_usage_of_embeddings(provider: str) -> None:
         (None, "ollama/llama3.2", "ollama/llama3.2"),
     ],
 )
-def test_the_model_that_answered(provider: str | None, written: str, model: str) -> None:
-    """Before some LiteLLM puts the provider; before others it is in the name."""
+def test_the_provider_prefix_is_removed_from_the_response_model(provider: str | None, written: str, model: str) -> None:
+    """LiteLLM adds a prefix for some providers. For others, the model's own name has one."""
     for reader, response in (
         (readers.API_FORMATS["chat"], litellm.ModelResponse(model=written)),
         (readers.API_FORMATS["embedding"], litellm.EmbeddingResponse(model=written)),
@@ -481,8 +486,8 @@ def test_the_model_that_answered(provider: str | None, written: str, model: str)
 
 
 @pytest.mark.parametrize(("tier", "known"), [("auto", None), ("flex", "flex"), (None, None)])
-def test_the_tier_that_served(tier: str | None, known: str | None) -> None:
-    """`auto` is a wish."""
+def test_the_service_tier_auto_is_unknown(tier: str | None, known: str | None) -> None:
+    """The provider chooses the tier for `auto`, so the tier that it used is unknown."""
     assert readers.API_FORMATS["chat"].response(SimpleNamespace(service_tier=tier)).service_tier == known
     chunks = readers.API_FORMATS["chat"].chunks(SimpleNamespace())
     chunks.add(SimpleNamespace(id="an-id", service_tier=tier, choices=[]), 0.5)
@@ -493,8 +498,10 @@ def test_the_tier_that_served(tier: str | None, known: str | None) -> None:
     ("received", "intermittent", "known"),
     [("stop", None, ("stop",)), (None, "stop", ("stop",)), (None, None, (None,))],
 )
-def test_a_reason_that_nobody_gave(received: str | None, intermittent: str | None, known: tuple[str | None]) -> None:
-    """LiteLLM ends every stream with `stop`: where the provider gave no reason that is none."""
+def test_a_finish_reason_that_litellm_made_up_is_unknown(
+    received: str | None, intermittent: str | None, known: tuple[str | None]
+) -> None:
+    """LiteLLM ends every stream with `stop`, also if the provider sent no reason."""
     stream = SimpleNamespace(received_finish_reason=received, intermittent_finish_reason=intermittent)
     chunks = readers.API_FORMATS["chat"].chunks(stream)
     chunks.add(chunk(Delta(), finish_reason="stop"), 0.5)
@@ -504,25 +511,25 @@ def test_a_reason_that_nobody_gave(received: str | None, intermittent: str | Non
 @pytest.mark.parametrize(
     ("hidden", "cost", "model", "hit"),
     [
-        ({}, None, "asked", None),
-        ({"response_cost": 0.5}, 0.5, "asked", None),
-        ({"response_cost": 0}, 0.0, "asked", None),
-        ({"response_cost": None}, None, "asked", None),
-        ({"response_cost": "0.5"}, None, "asked", None),
-        ({"cache_hit": True}, None, "asked", True),
-        ({"cache_hit": False}, None, "asked", None),
+        ({}, None, "requested", None),
+        ({"response_cost": 0.5}, 0.5, "requested", None),
+        ({"response_cost": 0}, 0.0, "requested", None),
+        ({"response_cost": None}, None, "requested", None),
+        ({"response_cost": "0.5"}, None, "requested", None),
+        ({"cache_hit": True}, None, "requested", True),
+        ({"cache_hit": False}, None, "requested", None),
         ({"provider_response_model": "answered"}, None, "answered", None),
     ],
 )
-def test_what_litellm_hides_in_a_response(
+def test_hidden_params_of_a_response_are_read(
     hidden: dict[str, object], cost: float | None, model: str, *, hit: bool | None
 ) -> None:
-    """Cost, cache and the provider's own name of the model come from `_hidden_params`."""
-    response = litellm.ModelResponse(model="asked")
+    """They have the cost, cache hits, and the provider's name of the model."""
+    response = litellm.ModelResponse(model="requested")
     response._hidden_params = hidden
     assert readers.API_FORMATS["chat"].cost(response) == (None if cost is None else Cost(total=cost, source="litellm"))
-    read = readers.API_FORMATS["chat"].response(response)
-    assert (read.model, read.cache_hit) == (model, hit)
+    result = readers.API_FORMATS["chat"].response(response)
+    assert (result.model, result.cache_hit) == (model, hit)
 
 
 # --- streams ----------------------------------------------------------------------------------------------
@@ -534,13 +541,13 @@ def chunk(delta: Delta | None = None, *, index: int = 0, finish_reason: str | No
 
 
 def fragment(index: int, arguments: str) -> Delta:
-    """Of a tool call."""
+    """A fragment of a tool call."""
     call = {"id": None, "index": index, "type": "function", "function": {"name": None, "arguments": arguments}}
     return Delta(tool_calls=[call])
 
 
 @pytest.mark.parametrize(
-    ("given_", "output"),
+    ("value", "output"),
     [
         (chunk(Delta(role="assistant", content="")), False),
         (chunk(Delta(content=None)), False),
@@ -552,15 +559,15 @@ def fragment(index: int, arguments: str) -> Delta:
         (ModelResponseStream(choices=[]), False),
     ],
 )
-def test_which_chunks_carry_output(given_: ModelResponseStream, *, output: bool) -> None:
-    """Text, reasoning and calls do; a role and a reason do not."""
+def test_the_first_token_is_the_first_chunk_with_output(value: ModelResponseStream, *, output: bool) -> None:
+    """Text, reasoning and tool calls are output; a role and a finish reason are not."""
     chunks = readers.API_FORMATS["chat"].chunks(None)
-    chunks.add(given_, 0.5)
+    chunks.add(value, 0.5)
     assert chunks.first_token == (0.5 if output else None)
 
 
 def test_a_chat_stream() -> None:
-    """Fragments are put together by choice and call; LiteLLM's stream knows what its chunks do not say."""
+    """Fragments are joined by choice and tool call; LiteLLM's stream object has facts that its chunks lack."""
     stream = SimpleNamespace(system_fingerprint="fp", _provider_response_model="gpt-4o-2024", chunks=[])
     chunks = readers.API_FORMATS["chat"].chunks(stream)
     for each in (
@@ -586,7 +593,7 @@ def test_a_chat_stream() -> None:
 
 
 def test_a_stream_from_the_cache() -> None:
-    """LiteLLM plays cached answers as streams too."""
+    """LiteLLM also replays cached responses as streams."""
     chunks = readers.API_FORMATS["chat"].chunks(SimpleNamespace(custom_llm_provider="cached_response"))
     chunks.add(chunk(Delta(content="a")), 0.5)
     assert chunks.response() == Response(
@@ -595,14 +602,16 @@ def test_a_stream_from_the_cache() -> None:
 
 
 def test_a_text_stream_from_the_cache() -> None:
-    """It may be made of the chunks of a chat."""
+    """Its chunks may be those of a chat."""
     chunks = readers.API_FORMATS["text"].chunks(SimpleNamespace(custom_llm_provider="cached_response", chunks=[]))
     chunks.add(chunk(Delta(content="ab")), 0.5)
     assert (chunks.response().cache_hit, chunks.response().content_length, chunks.first_token) == (True, 2, 0.5)
 
 
-def reporting(read: int, written: int) -> ModelResponseStream:
-    usage = litellm.Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
+def usage_chunk(input_tokens: int, output_tokens: int) -> ModelResponseStream:
+    usage = litellm.Usage(
+        prompt_tokens=input_tokens, completion_tokens=output_tokens, total_tokens=input_tokens + output_tokens
+    )
     return ModelResponseStream(choices=[], usage=usage)
 
 
@@ -611,15 +620,15 @@ def reporting(read: int, written: int) -> ModelResponseStream:
     [
         ([], None),
         ([chunk(Delta(content="a"))], None),
-        ([reporting(0, 0)], None),
+        ([usage_chunk(0, 0)], None),
         (
-            [chunk(Delta(content="a")), reporting(3, 4)],
+            [chunk(Delta(content="a")), usage_chunk(3, 4)],
             Usage(input=3, output=4, total=7),
         ),
         (
             [
-                reporting(3, 1),
-                reporting(0, 9),
+                usage_chunk(3, 1),
+                usage_chunk(0, 9),
             ],
             Usage(input=3, output=9, total=12),
         ),
@@ -627,13 +636,13 @@ def reporting(read: int, written: int) -> ModelResponseStream:
     ids=["nothing", "no usage", "zeros", "at the end", "in parts"],
 )
 def test_usage_of_a_stream(kept: list[ModelResponseStream], expected: Usage | None) -> None:
-    """It is in the chunks that the provider sent; the input may come first and the output last."""
+    """It is in the chunks from the provider; input tokens may be in an earlier chunk than output tokens."""
     assert readers.API_FORMATS["chat"].chunks(SimpleNamespace(chunks=kept)).usage() == expected
 
 
 def test_a_text_stream() -> None:
-    """It is made of a chat stream, in which are its usage and fingerprint."""
-    chat = SimpleNamespace(system_fingerprint="fp", chunks=[reporting(3, 4)])
+    """It wraps a chat stream, which has its usage and fingerprint."""
+    chat = SimpleNamespace(system_fingerprint="fp", chunks=[usage_chunk(3, 4)])
     chunks = readers.API_FORMATS["text"].chunks(SimpleNamespace(completion_stream=chat))
     texts = [("ab", None), ("c", None), ("", "stop")]
     for at, (text, reason) in enumerate(texts, start=1):
@@ -646,8 +655,8 @@ def test_a_text_stream() -> None:
     assert chunks.usage() == Usage(input=3, output=4, total=7)
 
 
-def test_a_stream_nobody_described() -> None:
-    """Its chunks are not looked at."""
+def test_a_stream_of_an_unknown_format() -> None:
+    """Its chunks are not read."""
     chunks = readers.API_FORMATS["default"].chunks(object())
     chunks.add(object(), 0.5)
     assert (chunks.first_token, chunks.response(), chunks.usage()) == (None, Response(), None)
@@ -657,8 +666,8 @@ async def asynchronous() -> AsyncIterator[int]:
     yield 1
 
 
-def test_what_a_stream_is() -> None:
-    """What gives one thing after another; a response that can be gone through is none."""
+def test_is_stream() -> None:
+    """Iterators are streams. Responses are not, although they can be iterated over."""
     streams: list[object] = [iter([]), (each for each in ""), asynchronous()]
     others: list[object] = [None, [], "text", {}, litellm.ModelResponse(), litellm.EmbeddingResponse(), Iterator]
     assert [readers.is_stream(each) for each in streams] == [True] * 3
@@ -676,13 +685,13 @@ def test_what_a_stream_is() -> None:
     ],
 )
 def test_the_cost_of_a_stream(breakdown: object, cost: Cost | None) -> None:
-    """LiteLLM leaves it in its logging object, if it has one."""
+    """It is in LiteLLM's logging object, if there is one."""
     assert readers.API_FORMATS["chat"].stream_cost(SimpleNamespace(cost_breakdown=breakdown)) == cost
     assert readers.API_FORMATS["chat"].stream_cost(None) is None
 
 
-def test_what_the_client_would_make_of_its_http_clients_exception() -> None:
-    """A status has the name that OpenAI's client has for it; a connection that broke has its own."""
+def test_errors_of_the_http_client_are_read_as_the_openai_clients() -> None:
+    """A status gets the class name that OpenAI's client uses; a connection error keeps its own."""
     client = openai.OpenAI(api_key="sk-canary")
     response = httpx.Response(429, request=httpx.Request("POST", "http://127.0.0.1"), headers={"retry-after": "2"})
     failure = readers.read_client_failure(
@@ -692,8 +701,7 @@ def test_what_the_client_would_make_of_its_http_clients_exception() -> None:
     assert readers.read_client_failure(client, httpx.ConnectError("")).type == "ConnectError"
 
 
-def test_the_router_says_how_long_to_wait() -> None:
-    """As providers do in a header."""
+def test_the_cooldown_of_the_router_is_read_as_retry_after() -> None:
     assert readers.read_failure(RouterRateLimitError("fast", 7.0, False, [])).retry_after == 7.0  # noqa: FBT003 - theirs
 
 
@@ -730,8 +738,8 @@ def logging_of(**details: object) -> SimpleNamespace:
         ({"api_base": "/a/path"}, Target()),
     ],
 )
-def test_whom_the_parameters_name(parameters: Parameters, target: Target) -> None:
-    """LiteLLM's `provider/` is told from a slash in a name, and of a URL only host and port are read."""
+def test_the_target_is_read_from_parameters(parameters: Parameters, target: Target) -> None:
+    """Only known providers count as a prefix, and only the host and port of a URL are read."""
     assert readers.read_target(parameters, None) == target
 
 
@@ -746,13 +754,13 @@ def test_whom_the_parameters_name(parameters: Parameters, target: Target) -> Non
         ("not-a-model", None),
     ],
 )
-def test_the_provider_by_the_price_map(model: str, provider: str | None) -> None:
-    """It knows bare names, and has kinds of models where their provider is asked for."""
+def test_the_provider_is_found_in_the_price_map(model: str, provider: str | None) -> None:
+    """The map lists models without a prefix; families of one provider are merged into that provider."""
     assert readers.read_target({"model": model}, None) == Target(provider=provider, model=model)
 
 
-def test_what_litellm_resolved_comes_first() -> None:
-    """Its logging object knows whom it really asked; without that the parameters say it."""
+def test_the_target_of_the_logging_object_has_priority() -> None:
+    """It has the resolved target. Without it, the target is read from the parameters."""
     parameters: Parameters = {"model": "an alias", "custom_llm_provider": "azure", "api_base": "http://alias"}
     resolved = logging_of(
         custom_llm_provider="openai", model="gpt-4o", additional_args={"api_base": "https://example.com:4/v1/chat"}
@@ -774,8 +782,8 @@ def test_what_litellm_resolved_comes_first() -> None:
         ("together_ai/org/model", "together_ai", "org/model", "org/model"),
     ],
 )
-def test_the_model_of_a_cached_answer(written: str, provider: str, resolved: str, model: str) -> None:
-    """Of such LiteLLM has the name with the provider's before it; a model's own name may begin like that."""
+def test_the_model_of_a_cached_response(written: str, provider: str, resolved: str, model: str) -> None:
+    """LiteLLM adds the provider as a prefix, which is removed unless the model's own name begins with it."""
     logging = logging_of(custom_llm_provider=provider, model=resolved)
     assert readers.read_target({"model": written}, logging) == Target(provider=provider, model=model)
 
@@ -784,15 +792,15 @@ def test_the_model_of_a_cached_answer(written: str, provider: str, resolved: str
     ("details", "hit"),
     [({"cache_hit": True, "cache_duration_ms": 1.0}, True), ({"cache_hit": False}, False), ({}, False), (None, False)],
 )
-def test_what_litellm_notes_of_its_cache(details: dict[str, object] | None, *, hit: bool) -> None:
-    """Its logging object says whether the answer came from there; older releases have no such note."""
+def test_a_cache_hit_is_read_from_the_logging_object(details: dict[str, object] | None, *, hit: bool) -> None:
+    """Older releases do not have `caching_details`."""
     assert readers.read_cache_hit(SimpleNamespace(caching_details=details)) is hit
     assert readers.read_cache_hit(SimpleNamespace()) is False
     assert readers.read_cache_hit(None) is False
 
 
-def test_the_route() -> None:
-    """Ids and the Router's names for what it chose, from wherever they are."""
+def test_routing_is_read_from_parameters_and_logging_object() -> None:
+    """Call id and type, and the Router's model group and deployment."""
     parameters: Parameters = {"litellm_call_id": "given", "metadata": {"model_group": "group", "secret": "sk-canary"}}
     logging = logging_of(litellm_call_id="made", litellm_params={"model_info": {"id": "deployment"}})
     assert readers.read_routing(parameters, logging) == Routing(
@@ -809,13 +817,13 @@ def test_the_route() -> None:
 # --- failures ---------------------------------------------------------------------------------------------
 
 
-class About(TypedDict):
+class ErrorArguments(TypedDict):
     message: str
     model: str
     llm_provider: str
 
 
-ABOUT: About = {"message": "sk-canary", "model": "gpt-4o", "llm_provider": "openai"}
+ERROR_ARGUMENTS: ErrorArguments = {"message": "sk-canary", "model": "gpt-4o", "llm_provider": "openai"}
 
 
 def response_with(**headers: str) -> httpx.Response:
@@ -833,13 +841,13 @@ def response_with(**headers: str) -> httpx.Response:
         (response_with(retry_after="Wed, 21 Oct 2015 07:28:00 GMT", request_id="q"), 0.0, "q"),
     ],
 )
-def test_facts_of_an_exception(
+def test_facts_of_a_litellm_exception(
     response: httpx.Response | None, retry_after: float | None, request_id: str | None
 ) -> None:
-    """Class, provider, status and the headers that help; nothing of what it says."""
-    error = exceptions.RateLimitError(**ABOUT, response=response)
-    read = readers.read_failure(error)
-    assert read == Failure(
+    """Class, provider, status and useful headers; never its message."""
+    error = exceptions.RateLimitError(**ERROR_ARGUMENTS, response=response)
+    failure = readers.read_failure(error)
+    assert failure == Failure(
         type="RateLimitError",
         ancestry=tuple(kind.__name__ for kind in exceptions.RateLimitError.__mro__),
         provider="openai",
@@ -848,11 +856,10 @@ def test_facts_of_an_exception(
         request_id=request_id,
         exception="litellm.exceptions.RateLimitError",
     )
-    assert "canary" not in repr(read)
+    assert "canary" not in repr(failure)
 
 
-def test_an_exception_of_nobodys() -> None:
-    """What is not LiteLLM's has a class."""
+def test_facts_of_any_other_exception() -> None:
     assert readers.read_failure(KeyError("sk-canary")) == Failure(
         type="KeyError",
         ancestry=("KeyError", "LookupError", "Exception", "BaseException", "object"),
@@ -862,23 +869,23 @@ def test_an_exception_of_nobodys() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 429])
 @pytest.mark.parametrize("kind", [exceptions.BadRequestError, exceptions.APIConnectionError])
-def test_the_status_of_a_refusal_is_the_providers(kind: type[Any], status: int) -> None:
-    """Where LiteLLM does not know the words of a refusal, it may make a status of its own."""
-    error = kind(**ABOUT)
+def test_the_status_of_an_error_is_the_providers(kind: type[Any], status: int) -> None:
+    """LiteLLM may set a status of its own if it does not recognise the error's text."""
+    error = kind(**ERROR_ARGUMENTS)
     error.__cause__ = BaseLLMException(status_code=status, message="refused")
     failure = readers.read_failure(error)
     assert (failure.type, failure.status_code) == (type(error).__name__, status)
 
 
-def test_a_stream_that_broke_off_is_read_for_its_cause() -> None:
-    """LiteLLM wraps what broke a stream, and the class of the wrapper says less."""
-    cause = exceptions.RateLimitError(**ABOUT)
-    wrapped = exceptions.MidStreamFallbackError(**ABOUT, original_exception=cause)
+def test_the_cause_of_an_interrupted_stream_is_read() -> None:
+    """LiteLLM wraps the exception that interrupted a stream, in a class with fewer facts."""
+    cause = exceptions.RateLimitError(**ERROR_ARGUMENTS)
+    wrapped = exceptions.MidStreamFallbackError(**ERROR_ARGUMENTS, original_exception=cause)
     assert readers.read_failure(wrapped) == readers.read_failure(cause)
-    assert readers.read_failure(exceptions.MidStreamFallbackError(**ABOUT)).type == "MidStreamFallbackError"
+    assert readers.read_failure(exceptions.MidStreamFallbackError(**ERROR_ARGUMENTS)).type == "MidStreamFallbackError"
 
 
-# --- anything ---------------------------------------------------------------------------------------------
+# --- generated values ---------------------------------------------------------------------------------------------
 
 
 GOOD: Parameters = {
@@ -890,92 +897,102 @@ GOOD: Parameters = {
 }
 
 
-@pytest.mark.parametrize("shape", API_FORMATS.values(), ids=API_FORMATS.keys())
-@UNHURRIED
+@pytest.mark.parametrize("api_format", API_FORMATS.values(), ids=API_FORMATS.keys())
+@NO_DEADLINE
 @given(name=st.sampled_from(PARAMETERS), value=JSON)
-def test_anything_for_a_parameter(shape: readers.ApiFormat, name: str, value: object) -> None:
-    """A sound request with any one parameter replaced by anything."""
+def test_anything_for_a_parameter(api_format: readers.ApiFormat, name: str, value: object) -> None:
+    """A valid request with any value for one parameter."""
     parameters = {**GOOD, name: value}
-    check(lambda: {"request": shape.request(parameters)}, parameters)
-    check(lambda: {"target": readers.read_target(parameters, None)}, parameters)
-    check(lambda: {"routing": readers.read_routing(parameters, None)}, parameters)
+    check_reader(lambda: {"request": api_format.request(parameters)}, parameters)
+    check_reader(lambda: {"target": readers.read_target(parameters, None)}, parameters)
+    check_reader(lambda: {"routing": readers.read_routing(parameters, None)}, parameters)
 
 
-@UNHURRIED
-@given(message=holding(*MESSAGE), part=holding(*PART))
+@NO_DEADLINE
+@given(message=objects_with(*MESSAGE), part=objects_with(*PART))
 def test_anything_for_a_message(message: dict[str, object], part: dict[str, object]) -> None:
-    """Messages, and parts of messages, that hold anything."""
+    """Messages, and parts of messages, with any values."""
     parameters: Parameters = {"messages": [{"role": "user", "content": [part]}, message]}
-    check(lambda: {"request": readers.API_FORMATS["chat"].request(parameters)}, parameters)
+    check_reader(lambda: {"request": readers.API_FORMATS["chat"].request(parameters)}, parameters)
 
 
-@pytest.mark.parametrize("shape", API_FORMATS.values(), ids=API_FORMATS.keys())
-@UNHURRIED
-@given(response=holding(*RESPONSE), choice=holding(*CHOICE), message=holding(*MESSAGE), usage=holding(*USAGE))
+@pytest.mark.parametrize("api_format", API_FORMATS.values(), ids=API_FORMATS.keys())
+@NO_DEADLINE
+@given(
+    response=objects_with(*RESPONSE),
+    choice=objects_with(*CHOICE),
+    message=objects_with(*MESSAGE),
+    usage=objects_with(*USAGE),
+)
 def test_anything_for_a_response(
-    shape: readers.ApiFormat,
+    api_format: readers.ApiFormat,
     response: dict[str, object],
     choice: dict[str, object],
     message: dict[str, object],
     usage: dict[str, object],
 ) -> None:
-    """Responses, choices, messages and usages that hold anything."""
+    """Responses, choices, messages and usages with any values."""
     choices = [choice, {**choice, "message": message}]
     for result in (response, {**response, "choices": choices, "data": choices, "usage": usage}):
         hidden = SimpleNamespace(**result, _hidden_params=response)
-        check(lambda: {"response": shape.response(hidden)}, hidden)  # noqa: B023 - called at once
-        check(lambda: {"usage": shape.usage(result)}, result)  # noqa: B023
-        check(lambda: {"cost": readers.API_FORMATS["chat"].cost(hidden)}, hidden)  # noqa: B023
+        check_reader(lambda: {"response": api_format.response(hidden)}, hidden)  # noqa: B023 - called at once
+        check_reader(lambda: {"usage": api_format.usage(result)}, result)  # noqa: B023
+        check_reader(lambda: {"cost": readers.API_FORMATS["chat"].cost(hidden)}, hidden)  # noqa: B023
 
 
-@pytest.mark.parametrize("shape", API_FORMATS.values(), ids=API_FORMATS.keys())
-@UNHURRIED
-@given(deltas=st.lists(holding(*MESSAGE), max_size=4), choice=holding(*CHOICE), usage=holding(*USAGE), fingerprint=JSON)
+@pytest.mark.parametrize("api_format", API_FORMATS.values(), ids=API_FORMATS.keys())
+@NO_DEADLINE
+@given(
+    deltas=st.lists(objects_with(*MESSAGE), max_size=4),
+    choice=objects_with(*CHOICE),
+    usage=objects_with(*USAGE),
+    fingerprint=JSON,
+)
 def test_anything_for_a_chunk(
-    shape: readers.ApiFormat,
+    api_format: readers.ApiFormat,
     deltas: list[dict[str, object]],
     choice: dict[str, object],
     usage: dict[str, object],
     fingerprint: object,
 ) -> None:
-    """Deltas, choices and usages that hold anything: a chunk that cannot be read leaves the others."""
-    given_ = [
+    """Deltas, choices and usages with any values; other chunks are read if one of them cannot be."""
+    value = [
         *(SimpleNamespace(id="an-id", choices=[{"index": 0, "delta": delta, **delta}]) for delta in deltas),
         SimpleNamespace(choices=[choice], usage=usage),
     ]
-    stream = SimpleNamespace(chunks=given_, system_fingerprint=fingerprint)
-    chunks = shape.chunks(stream)
-    for each in given_:
+    stream = SimpleNamespace(chunks=value, system_fingerprint=fingerprint)
+    chunks = api_format.chunks(stream)
+    for each in value:
         with suppress(Exception):
             chunks.add(each, 0.5)
-    came = Stream(outcome="completed", chunk_count=len(given_))
-    check(lambda: {"response": chunks.response(), "stream": came}, stream)
-    check(lambda: {"usage": chunks.usage(), "stream": came}, stream)
+    stream_record = Stream(outcome="completed", chunk_count=len(value))
+    check_reader(lambda: {"response": chunks.response(), "stream": stream_record}, stream)
+    check_reader(lambda: {"usage": chunks.usage(), "stream": stream_record}, stream)
 
 
-@UNHURRIED
-@given(parameters=holding(*PARAMETERS), details=holding(*DETAILS), call_type=JSON, cost=JSON)
+@NO_DEADLINE
+@given(parameters=objects_with(*PARAMETERS), details=objects_with(*DETAILS), call_type=JSON, cost=JSON)
 def test_anything_for_a_logging_object(
     parameters: dict[str, object], details: dict[str, object], call_type: object, cost: object
 ) -> None:
-    """What LiteLLM keeps of a call, if it were anything."""
+    """LiteLLM's details of a call with any values."""
     logging = SimpleNamespace(model_call_details=details, call_type=call_type, cost_breakdown={"total_cost": cost})
-    check(lambda: {"target": readers.read_target(parameters, logging)}, parameters, logging)
-    check(lambda: {"routing": readers.read_routing(parameters, logging)}, parameters, logging)
-    check(lambda: {"cost": readers.API_FORMATS["chat"].stream_cost(logging)}, logging)
+    check_reader(lambda: {"target": readers.read_target(parameters, logging)}, parameters, logging)
+    check_reader(lambda: {"routing": readers.read_routing(parameters, logging)}, parameters, logging)
+    check_reader(lambda: {"cost": readers.API_FORMATS["chat"].stream_cost(logging)}, logging)
 
 
-@UNHURRIED
-@given(status=JSON, provider=JSON, headers=holding(*HEADERS))
+@NO_DEADLINE
+@given(status=JSON, provider=JSON, headers=objects_with(*HEADERS))
 def test_anything_for_an_exception(status: object, provider: object, headers: dict[str, object]) -> None:
-    """An exception's facts, if they were anything."""
+    """An exception with any values for its attributes."""
     error = RuntimeError("sk-canary")
     vars(error).update(status_code=status, llm_provider=provider, litellm_response_headers=headers)
-    check(lambda: {"failure": readers.read_failure(error)}, vars(error))
+    check_reader(lambda: {"failure": readers.read_failure(error)}, vars(error))
 
 
 @pytest.mark.parametrize(
-    ("url", "target", "asked"),
+    ("url", "target", "expected"),
     [
         ("http://example.com/v1/", Target(address="example.com", port=80), True),
         ("https://example.com/v1/", Target(address="example.com", port=80), False),
@@ -983,6 +1000,6 @@ def test_anything_for_an_exception(status: object, provider: object, headers: di
         ("http://example.com", Target(), True),
     ],
 )
-def test_whom_a_client_asks(url: str, target: Target, *, asked: bool) -> None:
-    """A client of the app's own, in a callback say, asks another server than the call's."""
-    assert readers.is_client_of(OpenAI(api_key="sk-test", base_url=url), target) is asked
+def test_a_client_is_recognised_by_its_base_url(url: str, target: Target, *, expected: bool) -> None:
+    """A client for another address does not belong to the call: applications may use one in callbacks."""
+    assert readers.is_client_of(OpenAI(api_key="sk-test", base_url=url), target) is expected

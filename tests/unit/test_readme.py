@@ -1,4 +1,4 @@
-"""The README and the pages in `docs/` say what is so."""
+"""The README and the pages in `docs/` agree with the code."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from support.project import ROOT
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_pages_say_what_the_code_says(name: str) -> None:
-    """Settings, attributes and metrics are those that there are (`python docs/reference.py` writes them)."""
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    """`python docs/reference.py` writes the pages with settings, attributes and metrics."""
     assert page(name) == (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
-def test_links_lead_somewhere() -> None:
-    """Those to other pages, and to headings on them."""
+def test_links_are_valid() -> None:
+    """Links to other pages and to headings."""
     pages = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
     broken = [
         f"{at.name}: {link}"
@@ -29,7 +29,7 @@ def test_links_lead_somewhere() -> None:
     assert broken == []
 
 
-def test_the_map_of_the_sources_is_right() -> None:
+def test_the_map_of_the_sources_is_complete() -> None:
     """The page and its picture name only files and packages that exist, and the page names every package."""
     named = set(re.findall(r"`([a-z_]+(?:/|\.py))`", (ROOT / "docs" / "how-it-works.md").read_text(encoding="utf-8")))
     drawn = set(
@@ -52,5 +52,5 @@ def _headings(to: Path) -> list[str]:
 
 
 def _anchor(heading: str) -> str:
-    """As forges make it of a heading."""
+    """The anchor that GitHub generates for a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -1,4 +1,4 @@
-"""A new field of a record is read, and written by each convention that has a name for it."""
+"""Each field of a record has a reader, and OpenInference's parameters have all parameters of a chat."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ tools and formats, and none for guardrails.
 """
 
 READ_ELSEWHERE = {"partial_cache_hit"}
-"""Fields that hooks inside LiteLLM learn of."""
+"""Fields that patched functions inside LiteLLM set."""
 
 
-def named_by_readers() -> set[str]:
-    """All texts and names of keyword arguments in the source of the readers."""
+def names_in_readers() -> set[str]:
+    """All string constants and names of keyword arguments in the source of the readers."""
     names = set(api_format._ROLE_COUNTS.values())
     for path in Path(readers.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -36,7 +36,7 @@ def named_by_readers() -> set[str]:
 
 @pytest.mark.parametrize("record", [Request, Response, Usage])
 def test_each_field_has_a_reader(record: type) -> None:
-    assert {field.name for field in fields(record)} - named_by_readers() <= READ_ELSEWHERE
+    assert {field.name for field in fields(record)} - names_in_readers() <= READ_ELSEWHERE
 
 
 def test_each_parameter_of_a_chat_is_an_invocation_parameter() -> None:

@@ -1,4 +1,4 @@
-"""No secret of the built-in kinds survives, whatever surrounds it; ordinary text is as it was."""
+"""Redaction of the built-in kinds of secrets in any surroundings; ordinary text is unchanged."""
 
 from __future__ import annotations
 
@@ -15,46 +15,44 @@ from agentops_otel_litellm.processors.redaction import RULES, redactor
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.parsing import REDACTED
 from support.logged_warnings import LoggedWarnings
-from support.secrets_in_text import ENCODED, KINDS, SECRETS, SURROUNDINGS, revealing
+from support.secrets_in_text import ENCODED, KINDS, SECRETS_PER_KIND, SURROUNDINGS, secret_part
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_secret_survives(kind: str) -> None:
-    """Alone and in sentences, brackets and JSON, also within JSON; and where it is the only kind that is looked for."""
+def test_every_secret_is_redacted(kind: str) -> None:
+    """Alone, in sentences, brackets, JSON and nested JSON; with all kinds enabled, or only this one."""
     random = Random(kind)
     for redact in (redactor(REDACTED), redactor([kind])):
-        for _ in range(SECRETS):
+        for _ in range(SECRETS_PER_KIND):
             secret = KINDS[kind](random)
             text = random.choice(SURROUNDINGS).format(re.sub("[⟨⟩]", "", secret))
-            assert revealing(secret) in text
+            assert secret_part(secret) in text
             for encoded in ENCODED:
-                told = encoded(f"\n{text}")
-                assert revealing(secret) not in redact(told), told
+                encoded_text = encoded(f"\n{text}")
+                assert secret_part(secret) not in redact(encoded_text), encoded_text
 
 
 @pytest.mark.parametrize("encode", ENCODED)
-def test_no_secret_hides_another(encode: Callable[[str], str]) -> None:
-    """Of any kinds, one after the other: what is taken out with the first is not the beginning of the second. (Between
-    numbers there has to be more than a space, which may be within them.)
-    """
+def test_adjacent_secrets_are_all_redacted(encode: Callable[[str], str]) -> None:
+    """The match of a secret must not include the start of the next one. A single space does not separate numbers."""
     random = Random(0)
     redact = redactor(REDACTED)
-    for _ in range(SECRETS):
+    for _ in range(SECRETS_PER_KIND):
         secrets = [KINDS[random.choice(sorted(KINDS))](random) for _ in range(5)]
         text = encode(random.choice(["\n", "; ", ", "]).join(re.sub("[⟨⟩]", "", each) for each in secrets))
-        assert [each for each in secrets if revealing(each) in redact(text)] == [], text
+        assert [each for each in secrets if secret_part(each) in redact(text)] == [], text
 
 
-def test_a_password_in_json_within_json() -> None:
-    """Each time, its quotes have twice as many backslashes, and one more."""
+def test_a_password_in_nested_json_is_redacted() -> None:
+    """Each level of JSON doubles the backslashes before a quote and adds one."""
     text = json.dumps({"password": "hunter2-canary"})
     for _ in range(5):
         text = json.dumps({"result": text})
         assert "canary" not in redactor(REDACTED)(text)
 
 
-def test_a_private_key_ends_where_it_says() -> None:
-    """What follows is told; of one that was cut all goes that may be of it. A name before it does not hide it."""
+def test_a_private_key_is_redacted_up_to_its_end_marker() -> None:
+    """Without an end marker, everything that may belong to the key is redacted."""
     key = f"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n{'aB3/' * 16}\n{'cD4+' * 8}==\n"
     end = "-----END RSA PRIVATE KEY-----\n"
     for encode in ENCODED[:2]:
@@ -79,35 +77,32 @@ ORDINARY = [
 
 
 @pytest.mark.parametrize("text", ORDINARY)
-def test_ordinary_text_is_as_it_was(text: str) -> None:
-    """What only looks a little like a secret is told: words with `sk-` in them, dates, numbers without a checksum."""
+def test_ordinary_text_is_unchanged(text: str) -> None:
+    """Words with `sk-` in them, dates, and numbers without a valid checksum are no secrets."""
     assert redactor(REDACTED)(text) == text
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.characters(categories=["L", "Zs", "Po"], exclude_characters="@:=/\"'"), max_size=200))
-def test_words_are_as_they_were(text: str) -> None:
+def test_letters_and_punctuation_are_unchanged(text: str) -> None:
     """Letters, spaces and punctuation of any script."""
     assert redactor(REDACTED)(text) == text
 
 
 @pytest.mark.parametrize("character", ["a", "1", " ", "+", "@", "-", ".", "a@", "1-", "sk-", "(1", "://a:", "=' "])
-def test_no_text_takes_for_ever(character: str) -> None:
-    """A text that nearly fits everywhere is read as quickly as another: the patterns do not go back. (Were one
-    quadratic, this would take minutes.)
-    """
+def test_redaction_takes_linear_time(character: str) -> None:
+    """Patterns do not backtrack over a text that nearly matches everywhere."""
     assert len(redactor(REDACTED)(character * 200_000)) > 0
 
 
-def test_each_kind_can_be_switched() -> None:
-    """A kind that is not chosen is told."""
+def test_each_kind_can_be_disabled() -> None:
     assert {rule.kind for rule in RULES} == set(REDACTED) == set(KINDS)
     assert redactor(["email"])("ada@example.com, +1 212 555 0100") == "[email], +1 212 555 0100"
     assert redactor(())("ada@example.com") == "ada@example.com"
 
 
 @pytest.mark.parametrize(
-    ("given_", "used"),
+    ("value", "expected"),
     [
         ("", REDACTED),
         ("none", ()),
@@ -116,10 +111,10 @@ def test_each_kind_can_be_switched() -> None:
         ("none,key", REDACTED),
     ],
 )
-def test_the_setting(
-    given_: str, used: tuple[str, ...], logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+def test_the_setting_agentops_redact(
+    value: str, expected: tuple[str, ...], logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cannot be used is told of, and then everything is redacted."""
+    """An invalid value is reported, and then every kind is redacted."""
     monkeypatch.setattr("agentops_otel_litellm.settings.parsing.warned", set())
-    assert Settings.from_environment({"AGENTOPS_REDACT": given_}).redact == used
-    assert len(logged.take()) == ("faces" in given_ or given_ == "none,key")
+    assert Settings.from_environment({"AGENTOPS_REDACT": value}).redact == expected
+    assert len(logged.take()) == ("faces" in value or value == "none,key")

@@ -1,4 +1,4 @@
-"""Calls that end in a finalizer or a signal handler, while the code beneath holds any of our locks."""
+"""Calls that end in a finalizer or a signal handler, while the interrupted code may hold our locks."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from support.logged_warnings import LoggedWarnings
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
 
 
-class Threads(SpanExporter):
-    """Notes on which threads spans end."""
+class RecordingExporter(SpanExporter):
+    """Records the thread of each export, and the status of each span."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -39,9 +39,9 @@ class Threads(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-def test_a_call_that_is_collected_ends_on_a_thread_of_ours() -> None:
-    """The garbage collector runs on whatever thread, with whatever locks held: exporters take locks."""
-    exporter = Threads()
+def test_a_garbage_collected_call_ends_on_the_background_thread() -> None:
+    """The garbage collector may run while the thread holds locks that an exporter needs."""
+    exporter = RecordingExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     settings = Settings()
@@ -68,11 +68,11 @@ def test_background_work_is_done_in_order() -> None:
         work.submit(lambda number=number: done.append(number))  # type: ignore[misc]
     work.submit(reached.set)
     assert reached.wait(10)
-    assert reached.wait(0)  # it stays so
+    assert reached.wait(0)  # it remains set
     assert done == list(range(100))
 
 
-def test_one_that_fails_does_not_end_the_thread(logged: LoggedWarnings) -> None:
+def test_failing_background_work_does_not_end_the_thread(logged: LoggedWarnings) -> None:
     work, reached = Background(), ReentrantEvent()
 
     def fail() -> None:
@@ -85,8 +85,8 @@ def test_one_that_fails_does_not_end_the_thread(logged: LoggedWarnings) -> None:
     assert line.startswith("Working in the background failed (ValueError")
 
 
-def test_one_thread_is_started_however_many_submit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also if a handler interrupts the code that starts it."""
+def test_only_one_background_thread_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if a signal handler submits work while the thread is started."""
     started: list[str] = []
     work = Background()
 
@@ -105,7 +105,7 @@ def test_one_thread_is_started_however_many_submit_at_once(monkeypatch: pytest.M
 
 
 def test_the_console_is_shut_down_while_it_prints() -> None:
-    """A handler of the application's shuts the provider down while this thread prints: the totals are printed too."""
+    """A signal handler may shut the provider down while this thread prints; the totals are printed too."""
 
     class Interrupting(io.StringIO):
         was_interrupted = False
@@ -122,12 +122,12 @@ def test_the_console_is_shut_down_while_it_prints() -> None:
     ended: list[ReadableSpan] = []
     provider = TracerProvider(shutdown_on_exit=False)
 
-    class Kept(SpanExporter):
+    class CollectingExporter(SpanExporter):
         def export(self, spans: object) -> SpanExportResult:
             ended.extend(spans)  # type: ignore[arg-type]
             return SpanExportResult.SUCCESS
 
-    provider.add_span_processor(SimpleSpanProcessor(Kept()))
+    provider.add_span_processor(SimpleSpanProcessor(CollectingExporter()))
     provider.get_tracer("agentops_otel_litellm").start_span("chat m", kind=SpanKind.CLIENT, attributes=CALL).end()
     exporter.export(ended)
     assert out.was_interrupted
@@ -136,7 +136,7 @@ def test_the_console_is_shut_down_while_it_prints() -> None:
 
 
 def test_a_logged_call_is_claimed_once() -> None:
-    """LiteLLM may log the end of a call several times, at once and within one another."""
+    """LiteLLM may log the end of a call several times, concurrently and nested."""
 
     class Logging:
         pass

@@ -1,11 +1,11 @@
-"""The table of what releases of LiteLLM lack."""
+"""The table of limitations of LiteLLM's releases."""
 
 from __future__ import annotations
 
 import ast
 
 from support.project import ROOT
-from support.releases import LACKS
+from support.releases import LIMITATIONS
 
 
 def test_each_row_names_tests_that_exist() -> None:
@@ -15,4 +15,4 @@ def test_each_row_names_tests_that_exist() -> None:
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 existing.add(f"{path.stem}::{node.name}")
-    assert {test for lack in LACKS for test in lack.tests} - existing == set()
+    assert {test for row in LIMITATIONS for test in row.tests} - existing == set()

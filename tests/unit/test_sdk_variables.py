@@ -1,4 +1,4 @@
-"""Variables with a value that OpenTelemetry's SDK cannot use: a line names each, and the application is traced."""
+"""Variables with a value that OpenTelemetry's SDK cannot use are reported and left out."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from support.logged_warnings import LoggedWarnings
 
 @pytest.mark.parametrize("variable", sorted(INVALID.keys() - {"OTEL_LOGS_EXPORTER"}))
 def test_value_is_left_out(variable: str, logged: LoggedWarnings) -> None:
-    given = {variable: INVALID[variable]}
+    variables = {variable: INVALID[variable]}
     if variable == "OTEL_TRACES_SAMPLER_ARG":
-        given["OTEL_TRACES_SAMPLER"] = "traceidratio"
+        variables["OTEL_TRACES_SAMPLER"] = "traceidratio"
     if variable == "OTEL_TRACES_SAMPLER":
-        given[variable] = "nowhere"
-    left = dict(given)
-    drop_unusable_variables(left)
+        variables[variable] = "nowhere"
+    remaining = dict(variables)
+    drop_unusable_variables(remaining)
     (line,) = logged.take()
     assert variable in line
-    assert left.get(variable) != given[variable]
-    assert [*unusable_variables(left)] == []
+    assert remaining.get(variable) != variables[variable]
+    assert [*unusable_variables(remaining)] == []
 
 
 VALID = {
@@ -48,13 +48,13 @@ def test_value_is_kept(variable: str, value: str) -> None:
 
 
 def test_usable_part_of_a_list_is_kept(logged: LoggedWarnings) -> None:
-    given = {
+    variables = {
         "OTEL_PROPAGATORS": "tracecontext,b3",
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=canary-1,canary-2",
         "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "9999",
     }
-    drop_unusable_variables(given)
-    assert given == {
+    drop_unusable_variables(variables)
+    assert variables == {
         "OTEL_PROPAGATORS": "tracecontext",
         "OTEL_EXPORTER_OTLP_HEADERS": "authorization=canary-1",
         "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE": "2048",

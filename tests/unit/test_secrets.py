@@ -1,4 +1,4 @@
-"""Canaries in everything an app hands to LiteLLM, or a provider sends back: none of them leaves."""
+"""Values of parameters must not be in logs or telemetry."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import pytest
 
 from support.apps import App
 from support.recorder import Recorder
-from support.secret_calls import ASKED
+from support.secret_calls import CALL_PARAMETERS
 from support.servers.openai_provider import OpenAIProvider
 
 
-def test_a_fault_of_ours_quotes_nobody(
+def test_logs_and_telemetry_quote_no_invalid_parameters(
     app: App, provider: OpenAIProvider, telemetry: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Parameters that no reader expects are told of, if at all, without what they hold."""
-    strange = {"seed": "canary-seed", "stop": {"canary": 1}, "temperature": "canary", "metadata": ["canary"]}
-    given = {**ASKED["completion"], **strange}
+    """Readers may log unexpected parameters, but not their values."""
+    invalid = {"seed": "canary-seed", "stop": {"canary": 1}, "temperature": "canary", "metadata": ["canary"]}
+    parameters = {**CALL_PARAMETERS["completion"], **invalid}
     caplog.set_level("DEBUG", "agentops_otel_litellm")
-    with pytest.raises(Exception):  # noqa: B017, PT011 - LiteLLM may refuse them as it likes
-        app.ask("completion", **given, logit_bias=object(), drop_params=object())
+    with pytest.raises(Exception):  # noqa: B017, PT011 - LiteLLM may raise any exception
+        app.ask("completion", **parameters, logit_bias=object(), drop_params=object())
     assert provider.ledger is not None
     ours = [record for record in caplog.records if record.name.startswith("agentops_otel_litellm")]
     assert "canary" not in repr([record.getMessage() for record in ours])
@@ -26,9 +26,9 @@ def test_a_fault_of_ours_quotes_nobody(
 
 
 @pytest.mark.parametrize("base", ["http://host:bad/v1", "http://[bad", "http://host:99999"])
-def test_an_address_that_is_none_costs_only_itself(app: App, telemetry: Recorder, base: str) -> None:
-    """Provider and model do not depend on it."""
-    with pytest.raises(Exception):  # noqa: B017, PT011 - whichever LiteLLM's
+def test_an_invalid_address_loses_only_its_attributes(app: App, telemetry: Recorder, base: str) -> None:
+    """Provider and model are recorded."""
+    with pytest.raises(Exception):  # noqa: B017, PT011 - LiteLLM may raise any exception
         app.ask("completion", api_base=base)
     attributes = telemetry.attributes()
     assert attributes["gen_ai.provider.name"] == "openai"

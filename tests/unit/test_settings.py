@@ -1,4 +1,4 @@
-"""The settings: what is read, what is told of values that cannot be used, and where a vocabulary is declared."""
+"""Reading the settings, and warnings about invalid values."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from agentops_otel_litellm.settings.parsing import setting
 from support.instrumented import Reinstrument
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder
-from support.settings_environment import nothing_warned_before  # noqa: F401 - a fixture
+from support.settings_environment import no_earlier_warnings  # noqa: F401 - a fixture
 
 VOCABULARIES = ("gen_ai", "llm")
 
 
-def _digits(text: str) -> int:
+def parse_digits(text: str) -> int:
     if not text.isdigit():
         raise ValueError(f"digits, not {text!r}")
     return int(text)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WithPins(Settings):
-    pin: int | None = setting("AGENTOPS_PIN", default=None, parse=_digits, help="", secret=True)
-    door: int = setting("AGENTOPS_DOOR", default=7, parse=_digits, help="")
+class SettingsWithPin(Settings):
+    pin: int | None = setting("AGENTOPS_PIN", default=None, parse=parse_digits, help="", secret=True)
+    door: int = setting("AGENTOPS_DOOR", default=7, parse=parse_digits, help="")
 
 
 @pytest.mark.parametrize(
     ("text", "names"),
     [("", None), ("llm", ("llm",)), (" llm , gen_ai,llm,", ("llm", "gen_ai"))],
 )
-def test_vocabularies(text: str, names: tuple[str, ...] | None) -> None:
-    """A comma-separated choice, in the user's order, or none."""
+def test_a_choice_of_vocabularies(text: str, names: tuple[str, ...] | None) -> None:
+    """A comma-separated list in the user's order; an empty value is no choice."""
     assert Settings.from_environment({"AGENTOPS_SEMCONV": text}).vocabularies(VOCABULARIES) == names
 
 
 @pytest.mark.parametrize(
-    ("text", "quoted"), [("GEN_AI", "'GEN_AI'"), ("gen_ai, traceloop", "'gen_ai,traceloop'"), (",", "''")]
+    ("text", "quoted_value"), [("GEN_AI", "'GEN_AI'"), ("gen_ai, traceloop", "'gen_ai,traceloop'"), (",", "''")]
 )
-def test_unknown_vocabularies(text: str, quoted: str, logged: LoggedWarnings) -> None:
-    """What there is is told in a line, once, however often the settings are read; there is no choice then."""
+def test_unknown_vocabularies_are_reported_once(text: str, quoted_value: str, logged: LoggedWarnings) -> None:
+    """The warning lists the known vocabularies, and the value counts as no choice."""
     for _ in range(2):
         assert Settings.from_environment({"AGENTOPS_SEMCONV": text}).vocabularies(VOCABULARIES) is None
     assert logged.take() == [
         (
-            f"Invalid value for AGENTOPS_SEMCONV: {quoted} (expected a comma-separated choice of gen_ai, llm). "
+            f"Invalid value for AGENTOPS_SEMCONV: {quoted_value} (expected a comma-separated choice of gen_ai, llm). "
             "The value is ignored."
         )
     ]
 
 
-def test_a_bad_choice_is_told_once_by_all(
+def test_exporter_and_instrumentor_report_an_invalid_choice_once(
     instrumented_with: Reinstrument, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings
 ) -> None:
-    """The exporter and the instrumentor both read the settings."""
+    """Both read the setting."""
     monkeypatch.setenv("AGENTOPS_SEMCONV", "canary")
     AgentOpsSpanExporter().shutdown()
     with instrumented_with(Recorder()):
@@ -64,10 +64,10 @@ def test_a_bad_choice_is_told_once_by_all(
     assert [line.split(" (")[0] for line in logged.take()] == ["Invalid value for AGENTOPS_SEMCONV: 'canary'"]
 
 
-def test_the_value_of_a_secret_is_not_told(logged: LoggedWarnings) -> None:
-    """Of a secret neither the value nor what its parser says, which may quote it; of others both."""
+def test_the_value_of_a_secret_is_not_logged(logged: LoggedWarnings) -> None:
+    """The parser's message may quote the value, so it is left out too. Both are logged for other settings."""
     environment = {"AGENTOPS_PIN": "canary", "AGENTOPS_DOOR": "front"}
-    assert WithPins.from_environment(environment) == WithPins(pin=None, door=7)
+    assert SettingsWithPin.from_environment(environment) == SettingsWithPin(pin=None, door=7)
     assert sorted(logged.take()) == [
         "Invalid value for AGENTOPS_DOOR: 'front' (expected digits, not 'front'). Using 7.",
         "Invalid value for AGENTOPS_PIN. The value is ignored.",
@@ -84,25 +84,25 @@ def test_the_value_of_a_secret_is_not_told(logged: LoggedWarnings) -> None:
         "http://me:canary",
     ],
 )
-def test_a_url_that_is_none_is_not_told(text: str, logged: LoggedWarnings) -> None:
-    """In it a password may be anywhere, and Python's own error quotes some: the variable is named alone."""
+def test_an_invalid_url_is_not_logged(text: str, logged: LoggedWarnings) -> None:
+    """It may have a password at any position, and Python's own error may quote it."""
     assert Settings.from_environment({"AGENTOPS_EXPORTER_ENDPOINT": text}).exporter_endpoint is None
     expected = "(expected a URL that begins with http:// or https://)"
     assert logged.take() == [f"Invalid value for AGENTOPS_EXPORTER_ENDPOINT {expected}. Nothing is sent to AgentOps."]
 
 
-def test_a_password_in_what_is_no_url_is_not_told(logged: LoggedWarnings) -> None:
-    """Somebody may have put one where a switch is."""
+def test_credentials_in_other_settings_are_masked(logged: LoggedWarnings) -> None:
+    """A URL may be in the wrong variable by mistake."""
     assert Settings.from_environment({"AGENTOPS_STREAM_USAGE": "http://me:canary@host"}).stream_usage is False
     assert logged.take() == [
         "Invalid value for AGENTOPS_STREAM_USAGE: 'http://***@host' (expected true or false). Using false."
     ]
 
 
-def test_numbers_that_are_too_large(logged: LoggedWarnings) -> None:
-    """Python cannot wait so long, nor count so far."""
-    given = {"AGENTOPS_MAX_WAIT_TIME": "9" * 14, "AGENTOPS_MAX_QUEUE_SIZE": "9" * 5_000}
-    settings = Settings.from_environment(given)
+def test_numbers_that_are_too_large_are_rejected(logged: LoggedWarnings) -> None:
+    """Python can neither wait for so long nor convert so many digits."""
+    environment = {"AGENTOPS_MAX_WAIT_TIME": "9" * 14, "AGENTOPS_MAX_QUEUE_SIZE": "9" * 5_000}
+    settings = Settings.from_environment(environment)
     assert (settings.max_wait_time, settings.max_queue_size) == (5_000, 512)
     accepted = "(expected a number of {} with at most 9 digits). Using {}."
     ends = [accepted.format("milliseconds", 5_000), accepted.format("spans", 512)]

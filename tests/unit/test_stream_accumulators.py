@@ -49,10 +49,10 @@ STREAMS = {
     "messages": messages_chunks(),
     "generate_content_stream": google_chunks(),
 }
-OF_EVENTS = ("responses", "messages", "generate_content_stream")
+EVENT_FORMATS = ("responses", "messages", "generate_content_stream")
 
 
-def accumulated(api_format: str, *, captures_content: bool = True) -> streams.Chunks:
+def accumulate(api_format: str, *, captures_content: bool = True) -> streams.Chunks:
     accumulator = readers.API_FORMATS[api_format].chunks(None, captures_content=captures_content)
     for at, chunk in enumerate(STREAMS[api_format], start=1):
         accumulator.add(chunk, float(at))
@@ -63,13 +63,13 @@ def content_of(accumulator: streams.Chunks) -> Sequence[str | None]:
     return [part.content for message in accumulator.messages() or () for part in message.parts]
 
 
-def breaks(*_args: object, **_kwargs: object) -> None:
+def raise_error(*_args: object, **_kwargs: object) -> None:
     raise RuntimeError("broken")
 
 
 @pytest.mark.parametrize("api_format", STREAMS)
 def test_counts_and_content(api_format: str) -> None:
-    accumulator = accumulated(api_format)
+    accumulator = accumulate(api_format)
     assert content_of(accumulator) == ["Hello"]
     assert (accumulator.response().content_length, accumulator.first_token) == (5, 1.0)
 
@@ -77,8 +77,8 @@ def test_counts_and_content(api_format: str) -> None:
 @pytest.mark.parametrize("api_format", STREAMS)
 def test_counts_without_content(api_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """If no content is captured, none is read, and the counts are the same."""
-    monkeypatch.setattr(Draft, "add_fragment", breaks)
-    accumulator = accumulated(api_format, captures_content=False)
+    monkeypatch.setattr(Draft, "add_fragment", raise_error)
+    accumulator = accumulate(api_format, captures_content=False)
     assert accumulator.messages() is None
     assert (accumulator.response().content_length, accumulator.first_token) == (5, 1.0)
 
@@ -87,26 +87,26 @@ def test_counts_without_content(api_format: str, monkeypatch: pytest.MonkeyPatch
 def test_a_failure_in_the_content_loses_no_count(
     api_format: str, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings
 ) -> None:
-    monkeypatch.setattr(Draft, "add_fragment", breaks)
-    accumulator = accumulated(api_format)
+    monkeypatch.setattr(Draft, "add_fragment", raise_error)
+    accumulator = accumulate(api_format)
     assert (accumulator.response().content_length, accumulator.first_token) == (5, 1.0)
     assert ["content of a chunk" in line for line in logged.take()] == [True]
 
 
-@pytest.mark.parametrize("api_format", OF_EVENTS)
+@pytest.mark.parametrize("api_format", EVENT_FORMATS)
 def test_a_failure_in_the_counts_loses_no_content(
     api_format: str, monkeypatch: pytest.MonkeyPatch, logged: LoggedWarnings
 ) -> None:
-    monkeypatch.setattr(readers.API_FORMATS[api_format].chunks, "_count", breaks)
-    assert content_of(accumulated(api_format)) == ["Hello"]
+    monkeypatch.setattr(readers.API_FORMATS[api_format].chunks, "_count", raise_error)
+    assert content_of(accumulate(api_format)) == ["Hello"]
     assert ["reading a chunk" in line.lower() for line in logged.take()] == [True]
 
 
 @pytest.mark.parametrize("api_format", ["chat", "text"])
 def test_a_failure_in_the_counts_of_a_chat_loses_no_content(api_format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller of `add` logs the failure."""
-    monkeypatch.setattr(chat.ChatChunks, "_add_other_output", breaks)
-    monkeypatch.setattr("agentops_otel_litellm.readers.text_and_embeddings.characters", breaks)
+    monkeypatch.setattr(chat.ChatChunks, "_add_other_output", raise_error)
+    monkeypatch.setattr("agentops_otel_litellm.readers.text_and_embeddings.characters", raise_error)
     accumulator = readers.API_FORMATS[api_format].chunks(None, captures_content=True)
     for chunk in STREAMS[api_format]:
         with suppress(RuntimeError):
@@ -124,7 +124,7 @@ def test_events_are_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return parse(lines)
 
     monkeypatch.setattr(streams, "_messages", counted)
-    assert content_of(accumulated("generate_content_stream")) == ["Hello"]
+    assert content_of(accumulate("generate_content_stream")) == ["Hello"]
     assert len(parsed) == len(STREAMS["generate_content_stream"])
 
 

@@ -1,4 +1,4 @@
-"""A traced stream offers what LiteLLM's stream offers, for each class of streams: no more, no less."""
+"""A traced stream has the same methods as the stream that it wraps, no more and no fewer."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from support.recorder import Recorder, attributes_of
 from support.servers.openai_provider import OpenAIProvider
 
 
-class Everything:
-    """A stream that has what no stream of LiteLLM's has."""
+class FullStream:
+    """A stream with special methods that none of LiteLLM's streams has."""
 
     def __init__(self) -> None:
         self.items = [1, 2, 3]
         self.log: list[str] = []
 
-    def __iter__(self) -> Everything:
+    def __iter__(self) -> FullStream:
         return self
 
     def __next__(self) -> int:
@@ -44,7 +44,7 @@ class Everything:
     def __getitem__(self, index: int) -> int:
         return self.items[index]
 
-    def __iadd__(self, other: int) -> Everything:  # noqa: PYI034 - (the same)
+    def __iadd__(self, other: int) -> FullStream:  # noqa: PYI034 - it returns itself
         self.items.append(other)
         return self
 
@@ -55,7 +55,7 @@ class Everything:
         return word * 2
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Everything) and other.items == self.items
+        return isinstance(other, FullStream) and other.items == self.items
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -63,21 +63,21 @@ class Everything:
         return "all of it"
 
 
-class Referable(Everything):
-    """The same, which can be hashed, and copied in its own way."""
+class HashableStream(FullStream):
+    """A stream with all special methods that is hashable and has its own `__copy__`."""
 
-    def __hash__(self) -> int:  # type: ignore[override]  # the other has none
+    def __hash__(self) -> int:  # type: ignore[override]  # the base class has none
         return 7
 
-    def __copy__(self) -> Referable:
-        copied = Referable()
+    def __copy__(self) -> HashableStream:
+        copied = HashableStream()
         copied.log = ["copied"]
         return copied
 
 
-def test_what_a_stream_has_is_forwarded(trace: Trace) -> None:
-    """Whatever a custom provider's stream can do, it can do when it is traced."""
-    stream = trace(Everything())
+def test_special_methods_are_forwarded(trace: Trace) -> None:
+    """A custom provider's stream may have any of them."""
+    stream = trace(FullStream())
     assert (len(stream), bool(stream), 2 in stream, stream[0], 1 + stream, stream("a")) == (
         3,
         False,
@@ -90,24 +90,24 @@ def test_what_a_stream_has_is_forwarded(trace: Trace) -> None:
     same += 4
     assert same is stream
     assert stream.items == [1, 2, 3, 4]
-    assert stream == Everything.__iadd__(Everything(), 4)
-    assert stream == trace(Everything.__iadd__(Everything(), 4))
+    assert stream == FullStream.__iadd__(FullStream(), 4)
+    assert stream == trace(FullStream.__iadd__(FullStream(), 4))
     assert f"{stream!r} {stream}" == "all of it all of it"
     assert not isinstance(stream, collections.abc.Hashable)
-    with pytest.raises(TypeError, match=re.escape("unhashable type: 'Everything'")):
+    with pytest.raises(TypeError, match=re.escape("unhashable type: 'FullStream'")):
         hash(stream)
-    assert {trace(Referable()): 1}[Referable()] == 1
+    assert {trace(HashableStream()): 1}[HashableStream()] == 1
 
 
 def outcomes(telemetry: Recorder) -> list[object]:
     return [attributes_of(span)["llm.response.stream_outcome"] for span in telemetry.spans()]
 
 
-def test_a_copy_is_one_more_reader(trace: Trace, telemetry: Recorder) -> None:
-    """A copy goes on with the same call, which is over when the last of its readers is, and ends once."""
-    stream = trace(Referable())
+def test_a_copy_shares_the_call(trace: Trace, telemetry: Recorder) -> None:
+    """The span ends once, when the last of the stream and its copies has ended."""
+    stream = trace(HashableStream())
     copied = copy.copy(stream)
-    assert isinstance(copied, Referable)
+    assert isinstance(copied, HashableStream)
     assert copied.log == ["copied"]
     assert next(stream) == next(copied) == 1
     del stream
@@ -117,7 +117,7 @@ def test_a_copy_is_one_more_reader(trace: Trace, telemetry: Recorder) -> None:
 
 
 def test_the_last_copy_that_is_dropped_ends_the_span(trace: Trace, telemetry: Recorder) -> None:
-    stream = trace(Referable())
+    stream = trace(HashableStream())
     copied = copy.copy(stream)
     next(copied)
     del stream
@@ -127,23 +127,23 @@ def test_the_last_copy_that_is_dropped_ends_the_span(trace: Trace, telemetry: Re
 
 
 def test_tee_reads_the_traced_stream(trace: Trace, telemetry: Recorder) -> None:
-    """`itertools.tee` works as without us, and what is read through it is recorded."""
-    first, second = itertools.tee(trace(Everything()))
+    """`itertools.tee` works as without tracing, and its chunks are recorded."""
+    first, second = itertools.tee(trace(FullStream()))
     assert (list(first), list(second)) == ([1, 2, 3], [1, 2, 3])
     (span,) = telemetry.spans()
     assert attributes_of(span)["llm.response.chunk_count"] == 3
 
 
 def test_a_generator_that_is_sent_values_is_recorded(trace: Trace, telemetry: Recorder) -> None:
-    """`send` and `throw` give chunks, as `next` does."""
+    """`send` and `throw` return chunks, as `next` does."""
 
     def echoing() -> Any:  # noqa: ANN401 - a generator
-        said: object = "begin"
-        while said != "end":
+        received: object = "begin"
+        while received != "end":
             try:
-                said = yield said
+                received = yield received
             except KeyError as error:  # noqa: PERF203 - the subject
-                said = str(error)
+                received = str(error)
 
     stream = trace(echoing())
     assert [next(stream), stream.send("a"), stream.throw(KeyError("b"))] == ["begin", "a", "'b'"]
@@ -156,27 +156,27 @@ def test_a_generator_that_is_sent_values_is_recorded(trace: Trace, telemetry: Re
 
 def test_an_asynchronous_generator_that_is_sent_values_is_recorded(trace: Trace, telemetry: Recorder) -> None:
     async def echoing() -> Any:  # noqa: ANN401 - a generator
-        said: object = "begin"
-        while said != "end":
-            said = yield said
+        received: object = "begin"
+        while received != "end":
+            received = yield received
 
     async def scenario() -> list[object]:
         stream = trace(echoing())
-        given = [await stream.__anext__(), await stream.asend("a")]
+        received = [await stream.__anext__(), await stream.asend("a")]
         with pytest.raises(StopAsyncIteration):
             await stream.asend("end")
-        return given
+        return received
 
     assert asyncio.run(scenario()) == ["begin", "a"]
     assert outcomes(telemetry) == ["completed"]
 
 
-def test_streams_of_many_local_classes_leave_few_behind(trace: Trace, provider: OpenAIProvider) -> None:
-    """LiteLLM's Router defines a class for each call: none of them is kept."""
+def test_local_stream_classes_are_released(trace: Trace, provider: OpenAIProvider) -> None:
+    """LiteLLM's Router defines a class for each call, and none of them must be kept alive."""
     kinds: list[weakref.ref[type]] = []
     for _ in range(400):
 
-        class Local(Referable):
+        class Local(HashableStream):
             """One of many."""
 
         kinds.append(weakref.ref(Local))

@@ -1,4 +1,4 @@
-"""The wrapper around streams that have what LiteLLM's chat streams lack: `close`, `with`, one way of iterating."""
+"""The wrapper around streams with `close`, context methods and one way of iteration."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from support.recorder import Recorder, attributes_of
 
 
 class Stream:
-    """A stream of numbers that knows what was done to it."""
+    """A stream of numbers that records which of its methods were called."""
 
     def __init__(self, length: int = 3) -> None:
         self.numbers = iter(range(length))
-        self.done: list[str] = []
+        self.calls: list[str] = []
 
     def close(self) -> str:
-        self.done.append("close")
+        self.calls.append("close")
         return "closed it"
 
     def __enter__(self) -> Stream:  # noqa: PYI034 - or another one
-        self.done.append("enter")
+        self.calls.append("enter")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> bool:
-        self.done.append(f"exit {kind.__name__ if kind else ''}".strip())
+        self.calls.append(f"exit {kind.__name__ if kind else ''}".strip())
         return kind is KeyError
 
 
@@ -72,23 +72,23 @@ class AsyncStream(Stream):
 
 
 def outcome(telemetry: Recorder) -> object:
-    """How the one stream ended."""
+    """The outcome of the one stream."""
     (span,) = telemetry.spans()
     return attributes_of(span)["llm.response.stream_outcome"]
 
 
 def test_closing_ends_the_span(trace: Trace, telemetry: Recorder) -> None:
-    """`close()` is passed on each time with its answer, and the span ends the first time."""
+    """Each `close()` is forwarded and its result returned; the span ends at the first one."""
     original = SyncStream()
     stream = cast("SyncStream", trace(original))
     assert next(stream) == 0
     assert (stream.close(), stream.close()) == ("closed it", "closed it")
-    assert original.done == ["close", "close"]
+    assert original.calls == ["close", "close"]
     assert outcome(telemetry) == "closed"
 
 
 def test_closing_asynchronously_ends_the_span(trace: Trace, telemetry: Recorder) -> None:
-    """`aclose()` ends it when it is done, not when it is called."""
+    """When `aclose()` has finished, not when it is called."""
 
     async def scenario() -> None:
         stream = cast("AsyncStream", trace(AsyncStream()))
@@ -101,7 +101,7 @@ def test_closing_asynchronously_ends_the_span(trace: Trace, telemetry: Recorder)
 
 
 def test_a_close_that_fails_fails_the_call(trace: Trace, telemetry: Recorder) -> None:
-    """What closing raises reaches the app as it is."""
+    """The exception reaches the application unchanged."""
 
     class Stuck(SyncStream):
         def close(self) -> str:
@@ -114,59 +114,59 @@ def test_a_close_that_fails_fails_the_call(trace: Trace, telemetry: Recorder) ->
 
 
 @pytest.mark.parametrize(
-    ("raised", "exited"), [(None, "exit"), (KeyError, "exit KeyError"), (ValueError, "exit ValueError")]
+    ("exception", "exited"), [(None, "exit"), (KeyError, "exit KeyError"), (ValueError, "exit ValueError")]
 )
 def test_leaving_a_block_ends_the_span(
-    trace: Trace, telemetry: Recorder, raised: type[Exception] | None, exited: str
+    trace: Trace, telemetry: Recorder, exception: type[Exception] | None, exited: str
 ) -> None:
-    """`with` gives the traced stream, and leaves it to the original whether an exception passes."""
+    """`with` returns the traced stream, and the original decides whether to suppress an exception."""
     original = SyncStream()
     stream = trace(original)
-    with pytest.raises(ValueError) if raised is ValueError else nullcontext():  # noqa: PT011, SIM117 - of this very test; the inner one is the subject
+    with pytest.raises(ValueError) if exception is ValueError else nullcontext():  # noqa: PT011, SIM117 - of this very test; the inner one is the subject
         with cast("SyncStream", stream) as entered:
             assert entered is stream
-            if raised is not None:
-                raise raised
-    assert original.done == ["enter", exited]
+            if exception is not None:
+                raise exception
+    assert original.calls == ["enter", exited]
     assert outcome(telemetry) == "closed"
 
 
 @pytest.mark.parametrize(
-    ("raised", "exited"), [(None, "exit"), (KeyError, "exit KeyError"), (ValueError, "exit ValueError")]
+    ("exception", "exited"), [(None, "exit"), (KeyError, "exit KeyError"), (ValueError, "exit ValueError")]
 )
 def test_leaving_an_asynchronous_block_ends_the_span(
-    trace: Trace, telemetry: Recorder, raised: type[Exception] | None, exited: str
+    trace: Trace, telemetry: Recorder, exception: type[Exception] | None, exited: str
 ) -> None:
-    """So does `async with`."""
+    """The same applies to `async with`."""
     original = AsyncStream()
     stream = trace(original)
 
     async def scenario() -> None:
         async with cast("AsyncStream", stream) as entered:
             assert entered is stream
-            if raised is not None:
-                raise raised
+            if exception is not None:
+                raise exception
 
-    with pytest.raises(ValueError) if raised is ValueError else nullcontext():  # noqa: PT011 - of this very test; the inner one is the subject
+    with pytest.raises(ValueError) if exception is ValueError else nullcontext():  # noqa: PT011 - of this very test; the inner one is the subject
         asyncio.run(scenario())
-    assert original.done == ["enter", exited]
+    assert original.calls == ["enter", exited]
     assert outcome(telemetry) == "closed"
 
 
-def test_an_exit_stack_asks_the_class(trace: Trace, telemetry: Recorder) -> None:
-    """It takes a stream that `with` takes, and not one that `with` does not."""
+def test_an_exit_stack_accepts_a_stream_with_context_methods(trace: Trace, telemetry: Recorder) -> None:
+    """And rejects one without them."""
     original = SyncStream()
     stream = cast("SyncStream", trace(original))
     with ExitStack() as stack:
         assert stack.enter_context(stream) is stream
-    assert original.done == ["enter", "exit"]
+    assert original.calls == ["enter", "exit"]
     assert outcome(telemetry) == "closed"
     with ExitStack() as stack, pytest.raises((TypeError, AttributeError)):
         stack.enter_context(cast("SyncStream", trace(iter(()))))
 
 
-def test_what_a_block_is_given_may_be_another_object(trace: Trace, telemetry: Recorder) -> None:
-    """A stream whose `with` gives something else gives just that."""
+def test_with_may_return_another_object(trace: Trace, telemetry: Recorder) -> None:
+    """The object that the original `__enter__` returns reaches the application."""
 
     class Opener(SyncStream):
         def __enter__(self) -> Stream:
@@ -178,7 +178,7 @@ def test_what_a_block_is_given_may_be_another_object(trace: Trace, telemetry: Re
     assert outcome(telemetry) == "closed"
 
 
-def test_a_stream_is_iterated_in_its_own_way_only(trace: Trace) -> None:
+def test_a_stream_keeps_its_kind_of_iteration(trace: Trace) -> None:
     """A synchronous stream does not become an asynchronous one, nor the other way round."""
     synchronous, asynchronous = trace(SyncStream()), trace(AsyncStream())
     assert isinstance(synchronous, Iterator)
@@ -188,7 +188,7 @@ def test_a_stream_is_iterated_in_its_own_way_only(trace: Trace) -> None:
 
 
 def test_generators_are_streams(trace: Trace, telemetry: Recorder) -> None:
-    """A generator stays one to the app, and closing it runs its `finally`."""
+    """A traced generator is an instance of `GeneratorType`, and closing it runs its `finally`."""
     closed: list[bool] = []
 
     def generate() -> Iterator[int]:
@@ -206,7 +206,7 @@ def test_generators_are_streams(trace: Trace, telemetry: Recorder) -> None:
 
 
 def test_an_awaitable_result_is_one_call(trace: Trace, telemetry: Recorder) -> None:
-    """A function that returns a coroutine is done when that is, and what it gives may be a stream."""
+    """The call of a function that returns a coroutine ends with the coroutine, whose result may be a stream."""
 
     async def opening() -> AsyncStream:
         await asyncio.sleep(0)
@@ -222,14 +222,14 @@ def test_an_awaitable_result_is_one_call(trace: Trace, telemetry: Recorder) -> N
 
 
 @pytest.mark.parametrize("result", [None, [1, 2], "text", {"a": 1}, range(3)])
-def test_other_results_are_returned_as_they_are(trace: Trace, telemetry: Recorder, result: object) -> None:
-    """What is not an iterator is no stream: the app gets the very object, and the call is over."""
+def test_results_that_are_no_streams_are_returned_unchanged(trace: Trace, telemetry: Recorder, result: object) -> None:
+    """Only iterators are streams. For other results the span has ended already."""
     assert trace(result) is result
     assert len(telemetry.spans()) == 1
 
 
 def test_threads_that_share_a_stream_end_it_once(trace: Trace, telemetry: Recorder) -> None:
-    """Threads may race for the chunks of one stream: each keeps its context, and there is one span."""
+    """Each thread keeps its own context, and there is one span."""
     stream = cast("SyncStream", trace(SyncStream(2_000)))
     start = threading.Barrier(4)
 
@@ -240,13 +240,13 @@ def test_threads_that_share_a_stream_end_it_once(trace: Trace, telemetry: Record
 
     with ThreadPoolExecutor(4) as threads:
         results = [racer.result() for racer in [threads.submit(race) for _ in range(4)]]
-    assert sum(taken for taken, _ in results) == 2_000
+    assert sum(chunks for chunks, _ in results) == 2_000
     assert [restored for _, restored in results] == [True] * 4
     assert outcome(telemetry) == "completed"
 
 
 def test_closing_while_another_task_waits_restores_both_contexts(trace: Trace, telemetry: Recorder) -> None:
-    """A task that waits for a chunk and one that closes the stream overlap, and neither is left in the span."""
+    """Neither the task that waits for a chunk nor the one that closes the stream keeps the span as current."""
     arrive = asyncio.Event
 
     class Stalled(AsyncStream):

@@ -1,4 +1,4 @@
-"""The user's own prices: how their file is read, and what calls cost at them."""
+"""The user's own prices: reading their file, and the cost of calls at these prices."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from agentops_otel_litellm.pricing.precedence import NAMES, UserPrices, create_u
 from support.logged_warnings import LoggedWarnings
 from support.price_files import (
     TOKENS,
-    listed,  # noqa: F401 - a fixture
-    written,
+    user_prices_file,  # noqa: F401 - a fixture
+    write_prices,
 )
 
 CALL = Call(name="chat", operation="chat", timing=Timing(started_at=1), target=Target(provider="openai", model="mine"))
-OTHERS = {
+DETAIL_PRICES = {
     "cache_read_input_token_cost": 0.5,
     "cache_creation_input_token_cost": 3.0,
     "input_cost_per_audio_token": 7.0,
@@ -26,14 +26,14 @@ OTHERS = {
 }
 
 
-def test_prices_are_read(tmp_path: Path) -> None:
-    """Every price that is known is accepted, 0 and whole numbers too."""
-    prices = read_prices(written(tmp_path, {"mine": {name: number for number, name in enumerate(NAMES)}}))
+def test_all_known_prices_are_read(tmp_path: Path) -> None:
+    """0 and integers are valid prices."""
+    prices = read_prices(write_prices(tmp_path, {"mine": {name: number for number, name in enumerate(NAMES)}}))
     assert prices.of(CALL) == {name: float(number) for number, name in enumerate(NAMES)}
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "reason"),
     [
         ('{"mine": {\n  "input_cost_per_token" 1e-6}}', "is not JSON: line 2, column 26: Expecting ':' delimiter"),
         ("", "is not JSON: line 1, column 1: Expecting value"),
@@ -44,17 +44,17 @@ def test_prices_are_read(tmp_path: Path) -> None:
     ],
     ids=["a colon too few", "nothing", "a list", "no text", "nested", "long"],
 )
-def test_a_file_that_cannot_be_used(tmp_path: Path, logged: LoggedWarnings, text: str, why: str) -> None:
-    """One line says which file, where in it and why; the app runs without."""
-    path = written(tmp_path, text)
+def test_an_invalid_file_is_ignored(tmp_path: Path, logged: LoggedWarnings, text: str, reason: str) -> None:
+    """The warning has the file, the position and the reason."""
+    path = write_prices(tmp_path, text)
     assert read_prices(path).of(CALL) is None
     (line,) = logged.take()
-    assert line.startswith(f"AGENTOPS_PRICES: {path} {why}")
+    assert line.startswith(f"AGENTOPS_PRICES: {path} {reason}")
     assert line.endswith("Your own prices are not used.")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path, logged: LoggedWarnings) -> None:
-    """So it is of one that is missing, that is a directory, or that is not text."""
+def test_an_unreadable_file_is_ignored(tmp_path: Path, logged: LoggedWarnings) -> None:
+    """A missing file, a directory, and a file that is not UTF-8."""
     assert read_prices(str(tmp_path / "missing.json")).of(CALL) is None
     assert read_prices(str(tmp_path)).of(CALL) is None
     (tmp_path / "latin").write_bytes(b'{"\xe9": {}}')
@@ -67,7 +67,7 @@ def test_a_file_that_is_not_there(tmp_path: Path, logged: LoggedWarnings) -> Non
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "quoted"),
     [
         ("0.1", '"0.1"'),
         (True, "true"),
@@ -80,23 +80,27 @@ def test_a_file_that_is_not_there(tmp_path: Path, logged: LoggedWarnings) -> Non
     ],
     ids=["text", "a boolean", "nothing", "negative", "no number", "infinite", "too large", "a list"],
 )
-def test_a_price_that_is_none(tmp_path: Path, logged: LoggedWarnings, value: object, shown: str) -> None:
-    """It is told with its file, model, name, what it takes and what it was; the other models' prices are used."""
-    path = written(tmp_path, {"other": {**TOKENS, "output_cost_per_token": value}, "mine": TOKENS})
+def test_an_invalid_price_excludes_its_model(
+    tmp_path: Path, logged: LoggedWarnings, value: object, quoted: str
+) -> None:
+    """The warning has the file, model, name, value and expected value. Other models' prices are used."""
+    path = write_prices(tmp_path, {"other": {**TOKENS, "output_cost_per_token": value}, "mine": TOKENS})
     prices = read_prices(path)
     assert logged.take() == [
         (
             f"AGENTOPS_PRICES: {path}: 'other': 'output_cost_per_token' must be a number of US dollars, 0 or more, "
-            f"not {shown}. Your prices for this model are not used."
+            f"not {quoted}. Your prices for this model are not used."
         )
     ]
     assert prices.of(CALL) == TOKENS
     assert prices.of(replace(CALL, target=Target(model="other"))) is None
 
 
-def test_a_name_that_is_not_known(tmp_path: Path, logged: LoggedWarnings) -> None:
-    """A price of another name could be a slip: the model is not used. What else LiteLLM's map says is only told."""
-    path = written(tmp_path, {"other": {**TOKENS, "input_cost": 1}, "mine": {**TOKENS, "max_tokens": 9}, "third": 1})
+def test_an_unknown_price_is_reported(tmp_path: Path, logged: LoggedWarnings) -> None:
+    """An unknown name for a cost excludes the model, since it may be misspelt. Other unknown names do not."""
+    path = write_prices(
+        tmp_path, {"other": {**TOKENS, "input_cost": 1}, "mine": {**TOKENS, "max_tokens": 9}, "third": 1}
+    )
     prices = read_prices(path)
     lines = logged.take()
     names = ", ".join(NAMES)
@@ -109,16 +113,16 @@ def test_a_name_that_is_not_known(tmp_path: Path, logged: LoggedWarnings) -> Non
     assert prices.of(CALL) == TOKENS
 
 
-def test_many_faults_are_counted(tmp_path: Path, logged: LoggedWarnings) -> None:
-    """A file with nothing right in it does not fill the log."""
-    read_prices(written(tmp_path, {str(number): number for number in range(50)}))
+def test_the_number_of_warnings_is_limited(tmp_path: Path, logged: LoggedWarnings) -> None:
+    """The last warning has the number of the others."""
+    read_prices(write_prices(tmp_path, {str(number): number for number in range(50)}))
     lines = logged.take()
     assert len(lines) == 11
     assert lines[-1].endswith("40 more like these.")
 
 
 @pytest.mark.parametrize(
-    ("names", "found"),
+    ("names", "expected"),
     [
         (("azure/mine", "ours/model", "mine"), "azure/mine"),
         (("ours/model", "mine", "azure/other"), "ours/model"),
@@ -126,12 +130,12 @@ def test_many_faults_are_counted(tmp_path: Path, logged: LoggedWarnings) -> None
         (("openai/mine", "min"), None),
     ],
 )
-def test_a_model_is_found_by_its_name(names: tuple[str, ...], found: str | None) -> None:
-    """With its provider first, then as the app wrote it, then alone."""
+def test_a_model_is_found_by_its_name(names: tuple[str, ...], expected: str | None) -> None:
+    """First with its provider, then as the application passed it, then without prefix."""
     call = replace(CALL, target=Target(provider="azure", model="mine"), request=Request(model="ours/model"))
-    listed = {name: {"input_cost_per_token": float(number)} for number, name in enumerate(names)}
-    assert UserPrices(listed).of(call) == (None if found is None else listed[found])
-    assert UserPrices(listed).of(Call(name="route", timing=Timing(started_at=1))) is None
+    prices = {name: {"input_cost_per_token": float(number)} for number, name in enumerate(names)}
+    assert UserPrices(prices).of(call) == (None if expected is None else prices[expected])
+    assert UserPrices(prices).of(Call(name="route", timing=Timing(started_at=1))) is None
 
 
 @pytest.mark.parametrize(
@@ -145,7 +149,7 @@ def test_a_model_is_found_by_its_name(names: tuple[str, ...], found: str | None)
             Cost(total=40.0, source="user", input=20.0, output=20.0, cache_read=6.0, reasoning=5.0),
         ),
         (
-            {**TOKENS, **OTHERS},
+            {**TOKENS, **DETAIL_PRICES},
             Usage(input=10, output=4, cache_read=3, cache_write=2, reasoning=1),
             Cost(
                 total=17.5 + 26.0,
@@ -158,7 +162,7 @@ def test_a_model_is_found_by_its_name(names: tuple[str, ...], found: str | None)
             ),
         ),
         (
-            {**TOKENS, **OTHERS},
+            {**TOKENS, **DETAIL_PRICES},
             Usage(input=10, output=4, input_audio=4, output_audio=4),
             Cost(total=6 * 2.0 + 4 * 7.0 + 4 * 13.0, source="user", input=40.0, output=52.0),
         ),
@@ -167,7 +171,7 @@ def test_a_model_is_found_by_its_name(names: tuple[str, ...], found: str | None)
         ({"output_cost_per_token": 2.0}, Usage(input=10, output=4), None),
         (TOKENS, Usage(output=4), None),
         (TOKENS, Usage(audio_seconds=4.0), None),
-        ({**TOKENS, **OTHERS}, Usage(input=10, output=4, cache_read=8, input_audio=8), None),
+        ({**TOKENS, **DETAIL_PRICES}, Usage(input=10, output=4, cache_read=8, input_audio=8), None),
         ({"ocr_cost_per_page": 2.0}, Usage(input=10, output=4), None),
     ],
     ids=[
@@ -175,18 +179,18 @@ def test_a_model_is_found_by_its_name(names: tuple[str, ...], found: str | None)
         "no output",
         "details without prices",
         "details with prices",
-        "sound",
+        "audio",
         "free",
-        "no price of the output",
-        "no price of the input",
-        "input not counted",
-        "tokens not counted",
-        "details that are more than the whole",
-        "a price of something else",
+        "no price for the output",
+        "no price for the input",
+        "unknown input",
+        "unknown tokens",
+        "details that exceed the total",
+        "a price for another unit",
     ],
 )
-def test_tokens(prices: dict[str, float], usage: Usage, cost: Cost | str | None) -> None:
-    """Each kind at its price, and at its side's where it has none; else there is no price."""
+def test_the_cost_of_tokens(prices: dict[str, float], usage: Usage, cost: Cost | str | None) -> None:
+    """Details without a price of their own cost as much as other tokens. A missing price or count means no cost."""
     free = Cost(total=0.0, source="user", input=0.0, output=0.0)
     assert price(prices, replace(CALL, usage=usage)) == (free if cost == "free" else cost)
 
@@ -201,17 +205,17 @@ def test_tokens(prices: dict[str, float], usage: Usage, cost: Cost | str | None)
         ("ocr_cost_per_page", replace(CALL, operation="ocr", response=Response(pages_count=6))),
     ],
 )
-def test_pieces(name: str, call: Call) -> None:
-    """What is not sold by the token has its price by the piece, where the pieces were counted."""
+def test_the_cost_of_other_units(name: str, call: Call) -> None:
+    """Characters, seconds, queries, images and pages have prices per unit, if their number is known."""
     assert price({name: 0.5}, call) == Cost(total=3.0, source="user", per_unit=True)
     assert price({name: 0.5}, CALL) is None
-    assert price({name: 0.5}, replace(call, operation="chat")) is None  # which is sold otherwise
+    assert price({name: 0.5}, replace(call, operation="chat")) is None  # chats are billed by tokens
     both = replace(call, usage=Usage(input=1, output=1, audio_seconds=6.0))
     assert price({name: 0.5, "input_cost_per_token": 1.0, "output_cost_per_token": 1.0}, both) is None
 
 
-def test_an_output_that_was_not_counted_has_no_price() -> None:
-    """Nor has the call, where it has one that costs something; embeddings have none."""
+def test_unknown_output_tokens_have_no_cost() -> None:
+    """Unless output is free, or the operation has none, as embeddings."""
     prices = {"input_cost_per_token": 2.0, "output_cost_per_token": 5.0}
     call = replace(CALL, usage=Usage(input=10))
     assert price(prices, call) is None
@@ -219,26 +223,28 @@ def test_an_output_that_was_not_counted_has_no_price() -> None:
     assert price(prices, replace(call, operation="embeddings")) == Cost(total=20.0, source="user", input=20.0)
 
 
-LITELLMS = Cost(total=0.25, source="litellm")
+LITELLM_COST = Cost(total=0.25, source="litellm")
 COMPLETED, CLOSED = (Stream(outcome=outcome, chunk_count=1) for outcome in ("completed", "closed"))
 
 
 @pytest.mark.parametrize(
     ("call", "total"),
     [
-        (replace(CALL, cost=LITELLMS), 40.0),
+        (replace(CALL, cost=LITELLM_COST), 40.0),
         (replace(CALL, stream=COMPLETED), 40.0),
         (replace(CALL, stream=CLOSED), None),
-        (replace(CALL, cost=LITELLMS, target=Target(model="another")), 0.25),
-        (replace(CALL, cost=LITELLMS, usage=None), 0.25),
+        (replace(CALL, cost=LITELLM_COST, target=Target(model="another")), 0.25),
+        (replace(CALL, cost=LITELLM_COST, usage=None), 0.25),
     ],
-    ids=["before LiteLLM's", "a stream", "a stream that was cut", "not listed", "not counted"],
+    ids=["in place of LiteLLM's", "a stream", "an interrupted stream", "not in the file", "unknown tokens"],
 )
-def test_when_it_is_the_price(call: Call, total: float | None) -> None:
-    """For the models that are listed, of what was counted in full."""
+def test_which_calls_get_the_users_price(call: Call, total: float | None) -> None:
+    """Calls of models in the file, if all their tokens are known."""
     process = create_user_price_processor(UserPrices({"mine": TOKENS}))
     usage = (
-        None if call.cost is LITELLMS and total == 0.25 and call.target == CALL.target else Usage(input=10, output=4)
+        None
+        if call.cost is LITELLM_COST and total == 0.25 and call.target == CALL.target
+        else Usage(input=10, output=4)
     )
     cost = process(replace(call, usage=usage)).cost
     assert (None if cost is None else cost.total) == total

@@ -1,4 +1,4 @@
-"""Every row of every vocabulary, and the conventions' names and types held against the conventions."""
+"""Every row of the vocabularies `gen_ai` and `llm`, and their agreement with OpenTelemetry's conventions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from agentops_otel_litellm.operations import OPERATIONS
 from agentops_otel_litellm.semconv import VOCABULARIES, llm
 from agentops_otel_litellm.semconv.convention import Attributes, Several, Table, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import EXCEPTION, EXCEPTION_EVENT, provider_name
-from support.conformance import PROPOSED, kind_of
+from support.conformance import PROPOSED, attribute_type
 from support.conventions import EVENTS, MEMBERS, TYPES
 from support.example_call import ATTEMPT, CALL
 
@@ -120,7 +120,7 @@ WRITTEN: dict[str, Attributes] = {
         "llm.request.pages_count": 103,
         "llm.request.max_results": 104,
         "llm.request.data_source_id": "vs_1",
-        # Jobs and what providers keep.
+        # Jobs and stored resources.
         "llm.request.resource_id": "batch_1",
         "llm.request.input_file_id": "file_1",
         "llm.request.files_count": 105,
@@ -157,7 +157,7 @@ WRITTEN: dict[str, Attributes] = {
         "llm.response.results_count": 108,
         "llm.response.search_units": 1.5,
         "llm.response.pages_count": 109,
-        # Jobs and what providers keep.
+        # Jobs and stored resources.
         "llm.response.status": "completed",
         "llm.job.status": "validating",
         "llm.response.requests_count": 110,
@@ -253,15 +253,15 @@ WRITTEN: dict[str, Attributes] = {
         "litellm.metadata.org_alias": "organization's",
         "litellm.metadata.project_id": "project",
         "litellm.metadata.project_alias": "project's",
-        # usage that nobody counted
+        # estimated usage
         "agentops.usage.estimated.input_tokens": 35,
         "agentops.usage.estimated.output_tokens": 36,
         # Errors
         "llm.error.retryable": True,
     },
 }
-SPREAD = {"litellm.metadata.plan": "litellm.metadata"}
-"""What is written → the row it is one of several of."""
+ROW_OF = {"litellm.metadata.plan": "litellm.metadata"}
+"""Attribute → the row that sets it, if the row sets several."""
 OUR_NAMESPACES = ("llm.", "litellm.", "agentops.cost.", "agentops.trace.", "agentops.usage.")
 OUR_OPERATIONS: frozenset[str] = frozenset(
     {
@@ -282,13 +282,13 @@ OUR_OPERATIONS: frozenset[str] = frozenset(
         "responses_websocket",
     }
 )
-"""Those the conventions have no name for."""
+"""Operations for which the conventions have no name."""
 
 
 NO_RECORDS = {"name", "operation", "trace_cost", "answered_by_another"}
 
 
-def test_nothing_is_unknown_of_the_whole_call() -> None:
+def test_the_example_call_has_a_value_in_every_field() -> None:
     """A new field of a record needs a value in `tests/support/example_call.py`, with which every row is compared."""
     for record in (
         CALL,
@@ -302,16 +302,16 @@ def test_nothing_is_unknown_of_the_whole_call() -> None:
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_every_row_has_its_value(name: str) -> None:
-    """Of a call of which all is known, each row writes its attribute, and nothing else is written."""
+def test_every_row_sets_its_attribute(name: str) -> None:
+    """For a call with a value in every field, exactly these attributes are set."""
     vocabulary = VOCABULARIES[name]
     assert vocabulary.attributes(CALL) == WRITTEN[name]
-    assert sorted(vocabulary) == sorted(SPREAD.get(each, each) for each in WRITTEN[name])
+    assert sorted(vocabulary) == sorted(ROW_OF.get(each, each) for each in WRITTEN[name])
 
 
 @pytest.mark.parametrize("name", VOCABULARIES)
-def test_of_a_call_that_just_began_only_what_is_known_is_written(name: str) -> None:
-    """What is not known is no attribute."""
+def test_unknown_facts_have_no_attribute(name: str) -> None:
+    """At the start of a call, only these facts are known."""
     bare = Call(name="chat", operation="chat", target=Target(), timing=Timing(started_at=1))
     known: dict[str, Attributes] = {
         "gen_ai": {"gen_ai.operation.name": "chat"},
@@ -322,23 +322,21 @@ def test_of_a_call_that_just_began_only_what_is_known_is_written(name: str) -> N
     assert VOCABULARIES[name].attributes(bare) == known[name]
 
 
-def test_names_and_types_are_the_conventions() -> None:
-    """Each name of the conventions' vocabulary is theirs, or is proposed, and has the type they give it: on a span,
-    what may be anything is a string of JSON.
-    """
-    given = {name: kind_of(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
-    assert given == {name: PROPOSED.get(name) or TYPES[name].replace("any", "string") for name in given}
-    assert PROPOSED.keys() <= given.keys()
+def test_gen_ai_names_and_types_are_in_the_conventions() -> None:
+    """Each name is in the conventions or in a proposal. Attributes of the type `any` are JSON strings on spans."""
+    types = {name: attribute_type(value) for name, value in VOCABULARIES["gen_ai"].attributes(CALL).items()}
+    assert types == {name: PROPOSED.get(name) or TYPES[name].replace("any", "string") for name in types}
+    assert PROPOSED.keys() <= types.keys()
     assert not PROPOSED.keys() & TYPES.keys()
 
 
-def test_names_of_our_own_are_in_namespaces_of_our_own() -> None:
-    """The other vocabulary has none of the conventions' names and namespaces."""
+def test_llm_names_are_in_our_namespaces() -> None:
+    """The vocabulary `llm` uses no name or namespace of the conventions."""
     assert [name for name in VOCABULARIES["llm"] if not name.startswith(OUR_NAMESPACES)] == []
 
 
-def test_the_exception_event_is_the_conventions() -> None:
-    """An exception is logged as the conventions have it, without the stack trace, which quotes code and arguments."""
+def test_the_exception_event_follows_the_conventions() -> None:
+    """It has no stack trace, which would quote code and arguments."""
     assert EXCEPTION_EVENT in EVENTS
     assert EXCEPTION.attributes(CALL) == {
         "exception.type": "litellm.exceptions.RateLimitError",
@@ -347,8 +345,7 @@ def test_the_exception_event_is_the_conventions() -> None:
     assert {TYPES[name] for name in EXCEPTION} == {"string"}
 
 
-def test_attempts_are_told_in_full() -> None:
-    """The event of an attempt has what is known of it."""
+def test_attributes_of_an_attempt_event() -> None:
     assert llm.ATTEMPT.attributes(ATTEMPT) == {
         "litellm.attempt.number": 1,
         "litellm.attempt.model": "gpt-4o",
@@ -361,14 +358,14 @@ def test_attempts_are_told_in_full() -> None:
     }
 
 
-def test_operations_have_the_conventions_names() -> None:
-    """An operation has the conventions' name, where they have one."""
+def test_operations_have_names_of_the_conventions() -> None:
+    """Other operations that call a model are in `OUR_OPERATIONS`."""
     named = {row.name for row in OPERATIONS if row.calls_a_model and row.name}
     assert named <= MEMBERS["gen_ai.operation.name"] | OUR_OPERATIONS
 
 
 @pytest.mark.parametrize(
-    ("litellms", "conventions"),
+    ("litellm_name", "convention_name"),
     [
         (None, None),
         ("openai", "openai"),
@@ -399,22 +396,22 @@ def test_operations_have_the_conventions_names() -> None:
         ("a provider of the app's", "a provider of the app's"),
     ],
 )
-def test_providers_have_the_conventions_names(litellms: str | None, conventions: str | None) -> None:
-    """Where the conventions know a provider it has their name, else it keeps LiteLLM's."""
-    assert provider_name(litellms) == conventions
+def test_providers_have_names_of_the_conventions(litellm_name: str | None, convention_name: str | None) -> None:
+    """A provider that the conventions do not know keeps LiteLLM's name."""
+    assert provider_name(litellm_name) == convention_name
 
 
-def test_no_provider_of_litellms_gets_a_name_that_is_not_known() -> None:
-    """Any provider that is renamed gets a name of the conventions', and all they know but one are reached."""
+def test_renamed_providers_of_litellm_have_names_of_the_conventions() -> None:
+    """Every provider of the conventions but one is the name of some LiteLLM provider."""
     names = {str(each.value): provider_name(each.value) for each in litellm.LlmProviders}
-    renamed = {name for litellms, name in names.items() if name != litellms}
+    renamed = {name for litellm_name, name in names.items() if name != litellm_name}
     assert renamed <= MEMBERS["gen_ai.provider.name"]
-    # LiteLLM says which of Google's endpoints it asks; this one is for those who do not know.
+    # LiteLLM knows which of Google's endpoints it calls; `gcp.gen_ai` is for an unknown one.
     assert MEMBERS["gen_ai.provider.name"] - set(names.values()) == {"gcp.gen_ai"}
 
 
 @pytest.mark.parametrize(
-    ("litellms", "conventions", "of_all"),
+    ("litellm_name", "convention_name", "common_reason"),
     [
         ((), None, None),
         (("stop",), ("stop",), "stop"),
@@ -428,17 +425,17 @@ def test_no_provider_of_litellms_gets_a_name_that_is_not_known() -> None:
     ],
 )
 def test_finish_reasons(
-    litellms: tuple[str | None, ...], conventions: tuple[str, ...] | None, of_all: str | None
+    litellm_name: tuple[str | None, ...], convention_name: tuple[str, ...] | None, common_reason: str | None
 ) -> None:
-    """The convention has one for each choice, ours the one that all have, in LiteLLM's words."""
-    call = replace(CALL, response=Response(finish_reasons=litellms))
-    assert VOCABULARIES["gen_ai"].attributes(call).get("gen_ai.response.finish_reasons") == conventions
-    assert VOCABULARIES["llm"].attributes(call).get("llm.response.finish_reason") == of_all
-    assert set(conventions or ()) <= MEMBERS["gen_ai.response.finish_reasons"]
+    """`gen_ai` has one for each choice, `llm` has LiteLLM's value if it is the same for all choices."""
+    call = replace(CALL, response=Response(finish_reasons=litellm_name))
+    assert VOCABULARIES["gen_ai"].attributes(call).get("gen_ai.response.finish_reasons") == convention_name
+    assert VOCABULARIES["llm"].attributes(call).get("llm.response.finish_reason") == common_reason
+    assert set(convention_name or ()) <= MEMBERS["gen_ai.response.finish_reasons"]
 
 
 @pytest.mark.parametrize(
-    ("request_", "left_out"),
+    ("request_", "omitted"),
     [
         (Request(stream=False), "gen_ai.request.stream"),
         (Request(choice_count=1), "gen_ai.request.choice.count"),
@@ -446,13 +443,13 @@ def test_finish_reasons(
     ],
     ids=["no stream", "one choice", "any tier"],
 )
-def test_what_the_conventions_leave_out_at_its_default(request_: Request, left_out: str) -> None:
-    """What was asked for, but is what everybody gets, is not written."""
-    assert left_out not in VOCABULARIES["gen_ai"].attributes(replace(CALL, request=request_))
+def test_default_values_that_the_conventions_omit_are_not_set(request_: Request, omitted: str) -> None:
+    """The parameter is not set, although the application passed it."""
+    assert omitted not in VOCABULARIES["gen_ai"].attributes(replace(CALL, request=request_))
 
 
 def test_zero_and_false_are_known() -> None:
-    """Only what is unknown is absent: nothing, none and false are values."""
+    """Only unknown values are absent: 0 and false are recorded."""
     call = replace(CALL, request=Request(stream=False, temperature=0.0, seed=0), usage=Usage(input=0, reasoning=0))
     merged = Vocabulary.merged(tuple(VOCABULARIES.values())).attributes(call)
     expected = {
@@ -465,28 +462,28 @@ def test_zero_and_false_are_known() -> None:
     assert {name: merged.get(name) for name in expected} == expected
 
 
-def test_merged_vocabularies_say_what_each_says() -> None:
-    """Merged, they write the same as one after the other, in whichever order."""
+def test_merged_vocabularies_set_the_attributes_of_each() -> None:
+    """The order of the vocabularies does not matter."""
     all_of_them = tuple(VOCABULARIES.values())
     each = [vocabulary.attributes(CALL) for vocabulary in all_of_them]
-    said = {name: value for attributes in each for name, value in attributes.items()}
-    # The same, whoever says it.
+    expected = {name: value for attributes in each for name, value in attributes.items()}
+    # Attributes that two vocabularies set to the same value.
     shared = {"llm.provider", "gen_ai.request.model", "gen_ai.response.model", "session.id", "user.id"}
-    assert len(said) == sum(map(len, each)) - len(shared)
-    assert Vocabulary.merged(all_of_them).attributes(CALL) == said
-    assert Vocabulary.merged(all_of_them[::-1]).attributes(CALL) == said
+    assert len(expected) == sum(map(len, each)) - len(shared)
+    assert Vocabulary.merged(all_of_them).attributes(CALL) == expected
+    assert Vocabulary.merged(all_of_them[::-1]).attributes(CALL) == expected
 
 
 def test_the_first_of_merged_vocabularies_decides() -> None:
-    """Where two have the same attribute, the first one's row holds."""
+    """If two vocabularies have the same attribute, the first one sets it."""
     first = Vocabulary(Table(Usage, {"tokens": "input"}))
     second = Vocabulary(Table(Usage, {"tokens": "output", "all": "total"}))
     assert Vocabulary.merged([first, second]).attributes(CALL) == {"tokens": 20, "all": 22}
     assert Vocabulary.merged([second, first]).attributes(CALL) == {"tokens": 21, "all": 22}
 
 
-def test_who_decides_of_some_operations_decides_of_those() -> None:
-    """A table of some operations' calls goes before one of all, unless the one of all is the first's."""
+def test_a_table_for_some_operations_has_priority_over_a_general_one() -> None:
+    """Unless the vocabulary with the general table comes first."""
     some = Vocabulary(Table(Usage, {"tokens": "output"}, of={"chat"}))
     all_ = Vocabulary(Table(Usage, {"tokens": "input"}))
     batch = replace(CALL, name="batch")
@@ -497,16 +494,21 @@ def test_who_decides_of_some_operations_decides_of_those() -> None:
     assert [Vocabulary.merged([all_, some]).attributes(call) for call in (CALL, batch)] == [{"tokens": 20}] * 2
 
 
-def rows(vocabulary: Vocabulary, about: str) -> set[str]:
-    """The attributes that tell of one kind of record."""
+def attributes_about(vocabulary: Vocabulary, about: str) -> set[str]:
+    """The attributes for one kind of record."""
     return {name for table in vocabulary.tables if table.about == about for name in table.rows}
 
 
-def test_what_matters_most_is_written_last() -> None:
-    """Of a span with too many attributes, the SDK evicts the first: what is said, then what was asked for."""
+def test_the_most_important_attributes_are_set_last() -> None:
+    """The SDK evicts the first attributes of a span that has too many: message content, then those of the request."""
     written = list(Vocabulary.merged(tuple(VOCABULARIES.values())).attributes(CALL))
     places = {
-        about: [written.index(name) for each in VOCABULARIES.values() for name in rows(each, about) if name in written]
+        about: [
+            written.index(name)
+            for each in VOCABULARIES.values()
+            for name in attributes_about(each, about)
+            if name in written
+        ]
         for about in ("request", "response", "usage", "target", "call")
     }
     assert min(places["request"]) > written.index("gen_ai.input.messages") > written.index("input.value")
@@ -518,19 +520,19 @@ def test_what_matters_most_is_written_last() -> None:
     ("room", "wanted", "written"),
     [(0, 10, (0, 0)), (1, 10, (1, 0)), (8, 10, (4, 4)), (8, 2, (6, 2)), (15, 10, (8, 7)), (100, 10, (10, 10))],
 )
-def test_tables_of_several_attributes_share_the_room(room: int, wanted: int, written: tuple[int, int]) -> None:
-    """Each has what the other does not need, and where both want more, its half."""
+def test_rows_of_several_attributes_share_the_limit(room: int, wanted: int, written: tuple[int, int]) -> None:
+    """Each row gets what the other does not need, and half of the limit if both need more."""
 
     def several(most: int) -> Several:
         return Several(lambda _, room: {f"{number}": number for number in range(min(room, most))})
 
     vocabulary = Vocabulary(Table(Cost, {"first": several(10)}), Table(Usage, {"last": several(wanted)}))
-    said = [name.partition(".")[0] for name in vocabulary.attributes(CALL, room)]
-    assert said == ["first"] * written[0] + ["last"] * written[1]
+    rows = [name.partition(".")[0] for name in vocabulary.attributes(CALL, room)]
+    assert rows == ["first"] * written[0] + ["last"] * written[1]
 
 
-def test_several_attributes_have_the_room_there_is() -> None:
-    """They are numbered among themselves, come before all others, and a broken row costs none but its own."""
+def test_rows_of_several_attributes_respect_the_limit() -> None:
+    """They come before all other attributes, and the other attributes have priority."""
     several = Several(lambda usage, room: {f"{number}.tokens": usage.input for number in range(min(room, 3))})
     vocabulary = Vocabulary(Table(Usage, {"a": several, "b": several, "total": "total"}))
     three = {f"b.{number}.tokens": 20 for number in range(3)}
@@ -544,7 +546,7 @@ def test_several_attributes_have_the_room_there_is() -> None:
     assert vocabulary.attributes(CALL, 0) == {"total": 22}
 
 
-def test_a_row_about_nothing_is_refused() -> None:
-    """A row that names a field which its record does not have is found when the table is made."""
+def test_a_row_for_an_unknown_field_is_rejected() -> None:
+    """The error is raised when the table is created."""
     with pytest.raises(ValueError, match="Usage does not have"):
         Table(Usage, {"tokens": "inputs"})

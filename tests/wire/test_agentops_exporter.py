@@ -20,15 +20,15 @@ from agentops_otel_litellm.exporters.agentops_queue import Consequence
 from agentops_otel_litellm.settings import Settings
 from support.agentops_exports import (
     FAILURE,
-    LOST,
+    MISMATCHED_ENDPOINTS,
     NO_COLLECTOR,
-    NO_PAIR,
-    NO_ROUTE,
     NO_TOKEN,
-    NOWHERE,
+    NOT_DELIVERED,
     SUCCESS,
+    UNREACHABLE_URL,
+    WRONG_URL,
     Clock,
-    ended,
+    ended_span,
     export,
 )
 from support.logged_warnings import LoggedWarnings
@@ -134,7 +134,7 @@ def test_a_token_that_is_refused_is_replaced(platform: AgentOpsPlatform) -> None
 
 def test_a_token_is_replaced_before_it_expires(platform: AgentOpsPlatform, clock: Clock) -> None:
     """It says itself when that is: nothing is sent with one that is about to expire."""
-    platform.token_life = 100
+    platform.token_lifetime = 100
     exporter = AgentOpsSpanExporter()
     assert export(exporter) is SUCCESS
     clock.ahead = 85
@@ -149,7 +149,7 @@ def test_a_token_is_replaced_before_it_expires(platform: AgentOpsPlatform, clock
 
 def test_tokens_that_expire_all_the_time(platform: AgentOpsPlatform) -> None:
     """Each span arrives, once, though tokens are good for a fraction of a second."""
-    platform.token_life = 0.2
+    platform.token_lifetime = 0.2
     exporter = AgentOpsSpanExporter()
     names = [f"span {number}" for number in range(20)]
     for name in names:
@@ -183,13 +183,13 @@ def test_a_new_token_that_is_refused_ends_the_attempt(
     platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings
 ) -> None:
     """A second 401 in a row fails the attempt; for a minute nobody is asked again, and nothing is lost."""
-    platform.takes_tokens = False
+    platform.accepts_tokens = False
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(3)] == [FAILURE] * 3
     assert platform.authorizations == [f"Bearer {token}" for token in platform.tokens]
     assert len(platform.tokens) == 2
-    assert logged.take() == [NO_PAIR.format("status 401")]
-    platform.takes_tokens = True
+    assert logged.take() == [MISMATCHED_ENDPOINTS.format("status 401")]
+    platform.accepts_tokens = True
     clock.ahead += 60
     assert export(exporter) is SUCCESS
     exporter.shutdown()
@@ -216,7 +216,7 @@ def test_a_bad_key_is_told_once(
     assert (trouble.status, trouble.consequence) == (status, Consequence.STOPPED)
     exporter.shutdown()
     assert [request.status for request in platform.token_requests] == [status] * 2 * (status is not None)
-    assert (logged.take(), platform.requests) == ([line, LOST.format(4)], [])
+    assert (logged.take(), platform.requests) == ([line, NOT_DELIVERED.format(4)], [])
 
 
 @pytest.mark.parametrize("reply", [b"<html>Forbidden</html>", b'["Forbidden"]', b'{"message": "Forbidden"}'])
@@ -260,7 +260,7 @@ def test_an_expired_token_with_no_new_one(platform: AgentOpsPlatform, logged: Lo
     platform.token_status = 500
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
     exporter.shutdown()
-    assert logged.take() == [NO_TOKEN.format("status 500"), LOST.format(2)]
+    assert logged.take() == [NO_TOKEN.format("status 500"), NOT_DELIVERED.format(2)]
     assert platform.authorizations == [f"Bearer {platform.tokens[0]}"] * 2
 
 
@@ -270,9 +270,12 @@ NO_URL = "Invalid value for {} (expected a URL that begins with http:// or https
 @pytest.mark.parametrize(
     ("setting", "lines"),
     [
-        (f"AGENTOPS_API_ENDPOINT={NOWHERE}", [NO_TOKEN.format("ConnectionError"), LOST.format(2)]),
-        ("AGENTOPS_API_ENDPOINT=agentops.ai", [NO_URL.format("AGENTOPS_API_ENDPOINT"), LOST.format(2)]),
-        ("AGENTOPS_EXPORTER_ENDPOINT=agentops.ai", [NO_URL.format("AGENTOPS_EXPORTER_ENDPOINT"), LOST.format(2)]),
+        (f"AGENTOPS_API_ENDPOINT={UNREACHABLE_URL}", [NO_TOKEN.format("ConnectionError"), NOT_DELIVERED.format(2)]),
+        ("AGENTOPS_API_ENDPOINT=agentops.ai", [NO_URL.format("AGENTOPS_API_ENDPOINT"), NOT_DELIVERED.format(2)]),
+        (
+            "AGENTOPS_EXPORTER_ENDPOINT=agentops.ai",
+            [NO_URL.format("AGENTOPS_EXPORTER_ENDPOINT"), NOT_DELIVERED.format(2)],
+        ),
     ],
     ids=["gone", "no URL", "no URL for spans"],
 )
@@ -296,7 +299,7 @@ def test_an_answer_without_a_token(reply: bytes, platform: AgentOpsPlatform, log
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(2)] == [FAILURE] * 2
     exporter.shutdown()
-    assert logged.take() == [NO_TOKEN.format(BAD_TOKENS[reply]), LOST.format(2)]
+    assert logged.take() == [NO_TOKEN.format(BAD_TOKENS[reply]), NOT_DELIVERED.format(2)]
     assert platform.requests == []
 
 
@@ -311,7 +314,7 @@ def test_a_collector_that_refuses_spans(platform: AgentOpsPlatform, logged: Logg
     platform.status = 200
     assert export(exporter, "good") is SUCCESS
     exporter.shutdown()
-    assert logged.take() == [LOST.format(2)]
+    assert logged.take() == [NOT_DELIVERED.format(2)]
     assert [span.name for span in platform.spans] == ["good"]
     assert len(platform.tokens) == 1
 
@@ -332,22 +335,22 @@ def test_a_proxy_that_wants_a_password(platform: AgentOpsPlatform, clock: Clock,
 def test_spans_that_are_taken_but_for_some(platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """What a collector has not taken, by its own words, is told once, and counted as lost; nothing is sent again."""
     exporter = AgentOpsSpanExporter()
-    platform.untaken = 2
-    assert [exporter.export([ended(), ended(), ended()]) for _ in range(2)] == [FAILURE] * 2
+    platform.rejected_spans = 2
+    assert [exporter.export([ended_span(), ended_span(), ended_span()]) for _ in range(2)] == [FAILURE] * 2
     assert exporter.new_drops() == 4
-    platform.untaken = 0
+    platform.rejected_spans = 0
     assert export(exporter) is SUCCESS
     exporter.shutdown()
     assert len(platform.requests) == 3
     assert logged.take() == [
         "Spans are not delivered to AgentOps (status 200): The collector rejects some spans and accepts the others.",
-        LOST.format(4),
+        NOT_DELIVERED.format(4),
     ]
 
 
 def test_an_answer_that_breaks_off(platform: AgentOpsPlatform) -> None:
     """Its status says that the spans are taken: they are not sent again."""
-    platform.fail(Fault(breaks_off=True), TRACES_ROUTE)
+    platform.fail(Fault(truncates_response=True), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
     assert [export(exporter, name) for name in ("one", "two")] == [SUCCESS] * 2
     exporter.shutdown()
@@ -360,22 +363,22 @@ def test_an_address_that_takes_no_spans(status: int, platform: AgentOpsPlatform,
     platform.fail(Fault(status=status), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
     assert [export(exporter) for _ in range(3)] == [FAILURE] * 3
-    assert platform.faulty == [TRACES_ROUTE]
-    assert logged.take() == [NO_ROUTE.format(f"status {status}")]
+    assert platform.faulted_routes == [TRACES_ROUTE]
+    assert logged.take() == [WRONG_URL.format(f"status {status}")]
     platform.recover()
     exporter.shutdown()
-    assert logged.take() == [LOST.format(3)]
+    assert logged.take() == [NOT_DELIVERED.format(3)]
 
 
 def test_a_span_that_cannot_be_encoded(platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """It is dropped; those beside it are delivered, and no exception reaches whoever exports."""
     exporter = AgentOpsSpanExporter()
     no_name: Any = object()
-    exporter.export([ended("one"), ReadableSpan(no_name, ended().context), ended("three")])
+    exporter.export([ended_span("one"), ReadableSpan(no_name, ended_span().context), ended_span("three")])
     exporter.shutdown()
     assert [span.name for span in platform.spans] == ["one", "three"]
     lines = logged.take()
-    assert [line for line in lines if "AgentOps" in line][-1] == LOST.format(1)
+    assert [line for line in lines if "AgentOps" in line][-1] == NOT_DELIVERED.format(1)
 
 
 def test_a_request_for_a_token_is_not_traced(platform: AgentOpsPlatform, monkeypatch: pytest.MonkeyPatch) -> None:

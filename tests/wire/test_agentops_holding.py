@@ -19,16 +19,16 @@ from agentops_otel_litellm.exporters.agentops_queue import MAX_PAUSE, MAX_UNANSW
 from agentops_otel_litellm.exporters.agentops_token import retry_after_seconds
 from support.agentops_exports import (
     FAILURE,
-    LOST,
+    MISMATCHED_ENDPOINTS,
     NO_COLLECTOR,
-    NO_PAIR,
+    NO_RESPONSE,
     NO_TOKEN,
+    NOT_DELIVERED,
     SUCCESS,
-    UNANSWERED,
     Clock,
-    ended,
+    ended_span,
     export,
-    names,
+    span_names,
 )
 from support.logged_warnings import LoggedWarnings
 from support.servers.agentops_platform import DOWN, TRACES_ROUTE, AgentOpsPlatform, Fault
@@ -58,7 +58,7 @@ def test_an_outage_in_a_run_loses_nothing(fault: Fault, platform: AgentOpsPlatfo
     """Each span arrives, once, without another one to set that off, though tokens expire as well. (The short form: an
     outage of a second and a half.)
     """
-    platform.token_life = 1.0
+    platform.token_lifetime = 1.0
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(AgentOpsSpanExporter(), schedule_delay_millis=50))
     tracer = provider.get_tracer("app")
@@ -72,8 +72,8 @@ def test_an_outage_in_a_run_loses_nothing(fault: Fault, platform: AgentOpsPlatfo
         time.sleep(0.05)
     wait_until(lambda: len(platform.spans) >= len(sent))
     provider.shutdown()
-    assert names(platform) == sent
-    assert len(platform.faulty) in range(1, 6)
+    assert span_names(platform) == sent
+    assert len(platform.faulted_routes) in range(1, 6)
     assert len(logged.take()) in {1, 2}  # of the token server, of the collector
 
 
@@ -87,7 +87,7 @@ def test_attempts_become_rare(platform: AgentOpsPlatform, clock: Clock, logged: 
         pauses.append(exporter._sender._paused_until - clock())
         assert export(exporter) is FAILURE
         clock.ahead += pauses[-1]
-    assert len(platform.faulty) == 6
+    assert len(platform.faulted_routes) == 6
     assert [round(pause / expected, 0) for pause, expected in zip(pauses, (1, 2, 4, 8, 8, 8), strict=True)] == [1] * 6
     assert logged.take() == [NO_COLLECTOR.format("status 500")]
     platform.recover()
@@ -104,15 +104,15 @@ def test_a_server_that_asks_for_time_gets_it(platform: AgentOpsPlatform, clock: 
     clock.ahead += 20
     assert export(exporter) is FAILURE
     assert not exporter.force_flush()
-    assert len(platform.faulty) == 1
+    assert len(platform.faulted_routes) == 1
     platform.recover()
     clock.ahead += 10
     assert export(exporter) is SUCCESS
     platform.fail(Fault(status=429, retry_after="30"))
     export(exporter)
     exporter.shutdown()
-    assert len(platform.faulty) == 2
-    assert logged.take() == [NO_TOKEN.format("status 503"), NO_COLLECTOR.format("status 429"), LOST.format(1)]
+    assert len(platform.faulted_routes) == 2
+    assert logged.take() == [NO_TOKEN.format("status 503"), NO_COLLECTOR.format("status 429"), NOT_DELIVERED.format(1)]
     assert len(platform.spans) == 3
 
 
@@ -140,14 +140,14 @@ def test_retry_after() -> None:
 
 def test_the_end_makes_a_last_attempt(platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings) -> None:
     """During a pause of our own, unless an attempt has just failed."""
-    platform.takes_tokens = False
+    platform.accepts_tokens = False
     exporter = AgentOpsSpanExporter()
     export(exporter)
-    platform.takes_tokens = True
+    platform.accepts_tokens = True
     assert not exporter.force_flush()
     clock.ahead += 2
     exporter.shutdown()
-    assert logged.take() == [NO_PAIR.format("status 401")]
+    assert logged.take() == [MISMATCHED_ENDPOINTS.format("status 401")]
     assert len(platform.spans) == 1
     assert export(exporter) is FAILURE
     exporter.shutdown()
@@ -159,7 +159,7 @@ def test_the_oldest_go_first(
     """What does not fit is dropped, which is told once, with how many at the end; while all is well, all fits."""
     monkeypatch.setenv("AGENTOPS_MAX_QUEUE_SIZE", "10")
     exporter = AgentOpsSpanExporter()
-    assert exporter.export([ended("before")] * 25) is SUCCESS
+    assert exporter.export([ended_span("before")] * 25) is SUCCESS
     platform.fail(DOWN)
     for name in numbered(30):
         export(exporter, name)
@@ -167,30 +167,30 @@ def test_the_oldest_go_first(
     clock.ahead += 10
     assert exporter.force_flush()
     exporter.shutdown()
-    assert names(platform) == ["before"] * 25 + numbered(30)[20:]
+    assert span_names(platform) == ["before"] * 25 + numbered(30)[20:]
     assert logged.take() == [
         NO_COLLECTOR.format("ConnectionError"),
         OVERFLOW.format(10),
-        LOST.format(20),
+        NOT_DELIVERED.format(20),
     ]
 
 
 def test_a_request_that_is_too_large_is_split(platform: AgentOpsPlatform, logged: LoggedWarnings) -> None:
     """Nothing is lost and nothing told, unless a span is too large by itself; then others follow."""
     exporter = AgentOpsSpanExporter()
-    platform.most_spans = 3
-    assert exporter.export([ended(name) for name in numbered(10)]) is SUCCESS
-    assert names(platform) == numbered(10)
-    platform.most_spans = 0
+    platform.max_spans = 3
+    assert exporter.export([ended_span(name) for name in numbered(10)]) is SUCCESS
+    assert span_names(platform) == numbered(10)
+    platform.max_spans = 0
     assert export(exporter, "large") is FAILURE
     assert logged.take() == [
         "Spans are not delivered to AgentOps (status 413): The collector does not accept a request of that size."
     ]
-    platform.most_spans = None
+    platform.max_spans = None
     assert export(exporter, "after") is SUCCESS
     exporter.shutdown()
-    assert names(platform) == [*numbered(10), "after"]
-    assert logged.take() == [LOST.format(1)]
+    assert span_names(platform) == [*numbered(10), "after"]
+    assert logged.take() == [NOT_DELIVERED.format(1)]
 
 
 def test_a_request_that_is_not_answered_and_then_too_large(
@@ -200,15 +200,15 @@ def test_a_request_that_is_not_answered_and_then_too_large(
     monkeypatch.setenv("AGENTOPS_MAX_WAIT_TIME", "500")
     platform.fail(Fault(delay=1.5), TRACES_ROUTE)
     exporter = AgentOpsSpanExporter()
-    assert exporter.export([ended(name) for name in numbered(8)]) is FAILURE
+    assert exporter.export([ended_span(name) for name in numbered(8)]) is FAILURE
     platform.recover()
-    platform.most_spans = 3
+    platform.max_spans = 3
     clock.ahead += 2
     export(exporter, "after")
     exporter.shutdown()
-    assert names(platform) == [*numbered(8), "after"]
+    assert span_names(platform) == [*numbered(8), "after"]
     assert len(platform.requests) < 10
-    assert logged.take() == [UNANSWERED]
+    assert logged.take() == [NO_RESPONSE]
 
 
 @pytest.mark.usefixtures("platform")
@@ -228,7 +228,7 @@ def test_nobody_waits_for_a_resolver(logged: LoggedWarnings, monkeypatch: pytest
     assert export(exporter) is FAILURE
     exporter.shutdown()
     assert time.monotonic() - began < 5
-    assert logged.take() == [LOST.format(1)]
+    assert logged.take() == [NOT_DELIVERED.format(1)]
     answer.set()
     exporter._sender._thread.join(10)
     logged.take()
@@ -250,7 +250,7 @@ def test_a_span_that_ends_while_spans_are_sent(platform: AgentOpsPlatform, monke
     export(exporter, "outside")
     exporter.shutdown()
     assert time.monotonic() - began < 4
-    assert (inside, names(platform)) == ([FAILURE], ["outside", "inside"])
+    assert (inside, span_names(platform)) == ([FAILURE], ["outside", "inside"])
 
 
 class Raises(logging.Handler):
@@ -299,23 +299,23 @@ def test_a_server_that_takes_no_request_of_any_size(
     platform: AgentOpsPlatform, clock: Clock, logged: LoggedWarnings
 ) -> None:
     """It is not asked for each span anew how many it takes, and after a few that are dropped there is a pause."""
-    platform.most_spans = 0
+    platform.max_spans = 0
     exporter = AgentOpsSpanExporter()
-    assert exporter.export([ended()] * 64) is FAILURE
+    assert exporter.export([ended_span()] * 64) is FAILURE
     assert len(platform.requests) == 9  # of 64, 32, …, 2, and three of 1
     assert export(exporter) is FAILURE
     assert len(platform.requests) == 9
     clock.ahead += 1.5
     assert export(exporter) is FAILURE
     assert len(platform.requests) == 10
-    platform.most_spans = None
+    platform.max_spans = None
     clock.ahead += 3
     assert export(exporter, "the last") is SUCCESS
     exporter.shutdown()
     assert len(platform.spans) == 63
     assert logged.take() == [
         "Spans are not delivered to AgentOps (status 413): The collector does not accept a request of that size.",
-        LOST.format(4),
+        NOT_DELIVERED.format(4),
     ]
 
 
@@ -331,10 +331,10 @@ def test_a_server_that_answers_late(
     for _ in range(MAX_UNANSWERED - 1):
         clock.ahead += 20
         assert export(exporter, "later") is FAILURE
-    assert len(platform.faulty) == MAX_UNANSWERED
+    assert len(platform.faulted_routes) == MAX_UNANSWERED
     platform.recover()
     clock.ahead += 20
     assert export(exporter, "after") is SUCCESS
     exporter.shutdown()
-    assert logged.take() == [UNANSWERED, LOST.format(1)]
-    assert names(platform) == ["before", *["later"] * (MAX_UNANSWERED - 1), "after"]
+    assert logged.take() == [NO_RESPONSE, NOT_DELIVERED.format(1)]
+    assert span_names(platform) == ["before", *["later"] * (MAX_UNANSWERED - 1), "after"]

@@ -16,11 +16,11 @@ from opentelemetry.trace import Status, StatusCode
 
 from agentops_otel_litellm.semconv import VOCABULARIES
 from support.agentops_calls import (
-    COUNTED,
-    USUAL,
+    DEFAULT_VOCABULARIES,
+    TOKEN_COUNTS,
     AgentOps,
     agentops,  # noqa: F401 - a fixture
-    telling,
+    recording_to,
 )
 from support.api_caller import ApiCaller
 from support.apps import MESSAGES, App
@@ -29,15 +29,15 @@ from support.conversations import CALLS, TOOLS, conversation
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder
 from support.releases import STREAMS_NAME_THEIR_MODEL
-from support.retrieval_cases import DOCUMENTS, QUERY, RANKED
-from support.routers import FAILS, ask, router
-from support.servers.agentops_reader import Shown, is_agentops, shown, shown_trace
+from support.retrieval_cases import DOCUMENTS, QUERY, RERANK_RESPONSE
+from support.routers import FAILURE, call_router, router
+from support.servers.agentops_reader import DisplayedSpan, displayed_span, displayed_trace, is_agentops
 from support.servers.openai_provider import OpenAIProvider, Script
 from support.servers.otlp_receiver import OTLPReceiver
 from support.servers.wire import Reply, WireProvider
-from support.wire_formats import answer_everything
+from support.wire_formats import respond_everywhere
 
-NOTHING = dict.fromkeys(COUNTED, 0)
+NOTHING = dict.fromkeys(TOKEN_COUNTS, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Story:
     parameters: Mapping[str, object] = field(default_factory=dict)
     script: Script = field(default_factory=Script)
     model: str = "gpt-4o"
-    tokens: Mapping[str, int] = field(default_factory=lambda: COUNTED)
+    tokens: Mapping[str, int] = field(default_factory=lambda: TOKEN_COUNTS)
     is_priced: bool = True
     prompts: list[tuple[str, str]]
     completions: list[str]
@@ -143,13 +143,13 @@ def play(story: Story, provider: OpenAIProvider) -> None:
 def test_what_is_shown_of_a_call(agentops: AgentOps, provider: OpenAIProvider, name: str, mode: str) -> None:
     """Models, tokens and the price, whether what is said is told or not; and, where it is, that."""
     story = STORIES[name]
-    with agentops.told(mode):
+    with agentops.recording(mode):
         play(story, provider)
     span = agentops.span()
     is_told = mode == "SPAN_ONLY"
     is_named = STREAMS_NAME_THEIR_MODEL or not story.parameters.get("stream")
-    read = shown(span.attributes)
-    assert replace(read, cost=None) == Shown(
+    read = displayed_span(span.attributes)
+    assert replace(read, cost=None) == DisplayedSpan(
         type="request",
         system="openai",
         request_model=story.model,
@@ -167,7 +167,7 @@ def test_what_is_shown_of_a_call(agentops: AgentOps, provider: OpenAIProvider, n
 
 def test_what_is_on_the_wire(agentops: AgentOps, provider: OpenAIProvider) -> None:
     """Numbered from 0 on, each completion from its text on, each call of a tool flat."""
-    with agentops.told("SPAN_ONLY"):
+    with agentops.recording("SPAN_ONLY"):
         play(replace(STORIES["tools beside a text"], parameters={**CHAT, "n": 2}), provider)
     span = agentops.span()
     named = {name: value for name, value in span.attributes.items() if is_agentops(name)}
@@ -181,7 +181,7 @@ def test_what_is_on_the_wire(agentops: AgentOps, provider: OpenAIProvider) -> No
     costs = {"prompt": "agentops.cost.input", "completion": "agentops.cost.output", "total": "agentops.cost.total"}
     assert dict(list(named.items())[18:]) == {
         "gen_ai.system": "openai",
-        **{f"gen_ai.usage.{name}": count for name, count in COUNTED.items()},
+        **{f"gen_ai.usage.{name}": count for name, count in TOKEN_COUNTS.items()},
         **{
             f"gen_ai.usage.{name}_cost": span.attributes[ours]
             for name, ours in costs.items()
@@ -203,29 +203,29 @@ COMPLETION = {
 
 def test_an_error_says_what_it_was(agentops: AgentOps, provider: OpenAIProvider) -> None:
     """In the status, which is all that is shown of it; its model is there, and no tokens."""
-    provider.script(FAILS)
-    with agentops.told("SPAN_ONLY"), pytest.raises(litellm.InternalServerError):
+    provider.script(FAILURE)
+    with agentops.recording("SPAN_ONLY"), pytest.raises(litellm.InternalServerError):
         litellm.completion(**CHAT, api_base=provider.base_url, api_key="sk-test", max_retries=0)
     span = agentops.span()
     message = "InternalServerError: the provider had an internal error (HTTP 500, openai)"
     assert (span.status, span.status_message) == ("ERROR", message)
-    read = shown(span.attributes)
+    read = displayed_span(span.attributes)
     assert (read.request_model, read.tokens, read.cost, read.prompts) == ("gpt-4o", NOTHING, None, SAID)
 
 
-@pytest.mark.usefixtures("own_callbacks")
+@pytest.mark.usefixtures("restored_callbacks")
 def test_what_the_cache_answers_costs_nothing(
     agentops: AgentOps, provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is shown as a call that took no tokens and cost 0, as told and not as AgentOps would price it."""
     monkeypatch.setattr(litellm, "cache", litellm.Cache(type="local"))  # type: ignore[arg-type]  # LiteLLM's own name
-    with agentops.told("SPAN_ONLY"):
+    with agentops.recording("SPAN_ONLY"):
         for _ in range(2):
             litellm.completion(**CHAT, api_base=provider.base_url, api_key="sk-test", caching=True)
     assert len(provider.ledger) == 1
     spans = agentops.receiver.wait_for_spans(2)
-    asked, answered = (shown(span.attributes) for span in spans)
-    assert asked.tokens == COUNTED
+    asked, answered = (displayed_span(span.attributes) for span in spans)
+    assert asked.tokens == TOKEN_COUNTS
     assert (answered.tokens, answered.cost) == (NOTHING, 0.0)
     assert answered.completions == asked.completions == ["Hello, world!"]
 
@@ -254,11 +254,11 @@ def test_other_apis_are_shown_alike(agentops: AgentOps, wire: WireProvider, name
     function, parameters, system, model = APIS[name]
     if function == "generate_content":
         pytest.importorskip("litellm.types.google_genai.main", reason="this LiteLLM has no generateContent")
-    answer_everything(wire)
-    with agentops.told("SPAN_ONLY"):
+    respond_everywhere(wire)
+    with agentops.recording("SPAN_ONLY"):
         ApiCaller(wire=wire, asynchronous=True).call(function, **parameters)
     attributes = agentops.span().attributes
-    read = shown(attributes)
+    read = displayed_span(attributes)
     assert (read.type, read.system, read.request_model) == ("request", system, model)
     assert (read.prompts, read.completions) == ([("user", "Say hello.")], ["Hello, world!"])
     tokens = {name: read.tokens[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
@@ -268,11 +268,11 @@ def test_other_apis_are_shown_alike(agentops: AgentOps, wire: WireProvider, name
 
 def test_a_reranking_is_bought_too(agentops: AgentOps, wire: WireProvider) -> None:
     """It has a price and a query, and no tokens."""
-    wire.reply("/rerank", Reply(body={**RANKED, "meta": {"billed_units": {"search_units": 2}}}))
+    wire.reply("/rerank", Reply(body={**RERANK_RESPONSE, "meta": {"billed_units": {"search_units": 2}}}))
     asked = {"model": "cohere/rerank-english-v3.0", "query": QUERY, "documents": DOCUMENTS}
-    with agentops.told("SPAN_ONLY"):
+    with agentops.recording("SPAN_ONLY"):
         litellm.rerank(**asked, api_key="sk-test", api_base=f"{wire.url}/v1/rerank")
-    read = shown(agentops.span().attributes)
+    read = displayed_span(agentops.span().attributes)
     assert (read.tokens, read.prompts) == (NOTHING, [("user", QUERY)])
     assert read.cost
 
@@ -280,19 +280,19 @@ def test_a_reranking_is_bought_too(agentops: AgentOps, wire: WireProvider) -> No
 def test_what_is_free_is_no_call_of_a_model(agentops: AgentOps, wire: WireProvider) -> None:
     """It went well, and has none of the names."""
     wire.reply("/files", Reply(body={"object": "list", "data": [], "has_more": False}))
-    with agentops.told("SPAN_ONLY"):
+    with agentops.recording("SPAN_ONLY"):
         litellm.file_list("openai", api_base=wire.url, api_key="sk-test")
     (span,) = agentops.spans()
     assert (span.status, span.attributes["agentops.span.kind"]) == ("OK", "operation")
     assert [name for name in span.attributes if is_agentops(name)] == []
 
 
-@pytest.mark.usefixtures("own_callbacks")
+@pytest.mark.usefixtures("restored_callbacks")
 def test_a_fallback_is_counted_once(agentops: AgentOps, provider: OpenAIProvider, app: App) -> None:
     """A route is no model's call; one span beneath it for each deployment; their tokens and costs are the trace's."""
-    provider.scripts([FAILS])
-    with agentops.told("SPAN_ONLY"), agentops.provider.get_tracer("the app").start_as_current_span("answer"):
-        app.run(ask(app, router(provider, fallbacks=[{"fast": ["slow"]}])))
+    provider.scripts([FAILURE])
+    with agentops.recording("SPAN_ONLY"), agentops.provider.get_tracer("the app").start_as_current_span("answer"):
+        app.run(call_router(app, router(provider, fallbacks=[{"fast": ["slow"]}])))
     spans = agentops.receiver.wait_for_spans(4)
     ours = [span for span in spans if span.name != "answer"]
     assert sorted((span.name, span.status, span.attributes["agentops.span.kind"]) for span in ours) == [
@@ -302,20 +302,20 @@ def test_a_fallback_is_counted_once(agentops: AgentOps, provider: OpenAIProvider
     ]
     (route,) = (span for span in spans if span.name == "route fast")
     assert [name for name in route.attributes if name.startswith("gen_ai.")] == []
-    read = shown_trace(spans)
+    read = displayed_trace(spans)
     assert (read.name, read.status, read.calls, read.tokens) == ("answer", "OK", 2, 18)
-    (cost,) = (shown(span.attributes).cost for span in ours if span.name == "chat gpt-4.1")
+    (cost,) = (displayed_span(span.attributes).cost for span in ours if span.name == "chat gpt-4.1")
     assert read.cost == cost
 
 
 def test_a_batch_is_counted_once(agentops: AgentOps, provider: OpenAIProvider) -> None:
     """Nor is what is around several calls at once."""
-    with agentops.told("SPAN_ONLY"):
+    with agentops.recording("SPAN_ONLY"):
         litellm.batch_completion(
             model="openai/gpt-4o", messages=[MESSAGES, MESSAGES], api_base=provider.base_url, api_key="sk-test"
         )
     spans = agentops.receiver.wait_for_spans(3)
-    read = shown_trace(spans)
+    read = displayed_trace(spans)
     assert (read.status, read.calls, read.tokens) == ("OK", 2, 36)
     (batch,) = (span for span in spans if span.name.startswith("batch_completion"))
     assert batch.attributes["agentops.span.kind"] == "operation"
@@ -325,10 +325,10 @@ def test_a_batch_is_counted_once(agentops: AgentOps, provider: OpenAIProvider) -
 @pytest.mark.parametrize(
     ("names", "limit", "least"),
     [
-        pytest.param(USUAL, 40, 0, id="no room"),
-        pytest.param(USUAL, 100, 4, id="little room"),
-        pytest.param(USUAL, None, 10, id="the usual room"),
-        pytest.param(USUAL, 1000, 150, id="much room"),
+        pytest.param(DEFAULT_VOCABULARIES, 40, 0, id="no room"),
+        pytest.param(DEFAULT_VOCABULARIES, 100, 4, id="little room"),
+        pytest.param(DEFAULT_VOCABULARIES, None, 10, id="the usual room"),
+        pytest.param(DEFAULT_VOCABULARIES, 1000, 150, id="much room"),
         pytest.param(tuple(VOCABULARIES), None, 3, id="room that is shared"),
         pytest.param(tuple(VOCABULARIES), 1000, 80, id="much room that is shared"),
     ],
@@ -351,15 +351,15 @@ def test_a_long_conversation_is_shown_as_far_as_it_fits(  # noqa: PLR0913, PLR09
         exporting = TracerProvider(shutdown_on_exit=False)
         exporting.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(f"{receiver.endpoint}/v1/traces")))
         agentops = AgentOps(receiver=receiver, provider=exporting)
-        with agentops.told("SPAN_ONLY", names):
+        with agentops.recording("SPAN_ONLY", names):
             litellm.completion(
                 "openai/gpt-4o", [*conversation(500)], tools=TOOLS, api_base=provider.base_url, api_key="sk-test"
             )
         span = agentops.span()
         exporting.shutdown()
     assert len(span.attributes) <= (limit or 128)
-    read = shown(span.attributes)
-    assert (read.type, read.system, read.request_model, read.tokens) == ("request", "openai", "gpt-4o", COUNTED)
+    read = displayed_span(span.attributes)
+    assert (read.type, read.system, read.request_model, read.tokens) == ("request", "openai", "gpt-4o", TOKEN_COUNTS)
     assert read.cost == span.attributes["gen_ai.usage.cost.amount"]
     assert span.status == "OK"
     assert len(read.prompts) >= least
@@ -394,7 +394,7 @@ def test_success_is_told_where_agentops_names_are(
 ) -> None:
     """The others leave it to the app; what the app has said holds."""
     recorder = Recorder(span_processors=processors)
-    with telling("NO_CONTENT", names, recorder.tracer_provider):
+    with recording_to("NO_CONTENT", names, recorder.tracer_provider):
         play(STORIES["a chat"], provider)
     assert recorder.span().status.status_code.name == status
     emitted.take() if processors else None  # for the conventions, what has failed has an error.type

@@ -13,10 +13,16 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode
 
 from support.apps import MESSAGES, App, AsyncApp, SyncApp
-from support.attempts import assert_times, attempts_of, counted, expected, untimed
+from support.attempts import (
+    assert_attempt_times,
+    attempts_of,
+    expected_attempts,
+    retries_and_fallback,
+    without_duration,
+)
 from support.failed_attempts import (
     assert_failed,
-    own_retries,  # noqa: F401 - a fixture
+    restored_num_retries,  # noqa: F401 - a fixture
 )
 from support.recorder import Recorder, attributes_of
 from support.servers.openai_provider import OpenAIProvider, Script
@@ -79,10 +85,10 @@ def test_retries(app: App, provider: OpenAIProvider, telemetry: Recorder, kind: 
     assert [exchange.status for exchange in ledger] == [500, 500, 200]
     (span,) = telemetry.spans()
     attempts = attempts_of(span)
-    assert untimed(attempts) == expected(ledger, provider=of)
-    assert_times(span, ledger)
+    assert without_duration(attempts) == expected_attempts(ledger, provider=of)
+    assert_attempt_times(span, ledger)
     assert cast("float", attempts[0]["duration"]) >= 0.03
-    assert counted(span) == (2, False)
+    assert retries_and_fallback(span) == (2, False)
     assert span.status.status_code is StatusCode.UNSET
     assert_counted_once(telemetry, span, ledger[-1].usage)
     cost = result._hidden_params.get("response_cost")
@@ -96,7 +102,7 @@ def test_the_client_names_its_errors_as_litellm_does(app: App, provider: OpenAIP
     with pytest.raises(litellm.RateLimitError):
         app.ask("completion", max_retries=1)
     (span,) = telemetry.spans()
-    assert untimed(attempts_of(span)) == expected(provider.ledger)
+    assert without_duration(attempts_of(span)) == expected_attempts(provider.ledger)
     assert [each["error.type"] for each in attempts_of(span)] == ["RateLimitError", "RateLimitError"]
 
 
@@ -108,7 +114,7 @@ def test_a_connection_that_broke_is_an_attempt(app: App, provider: OpenAIProvide
     failed, done = attempts_of(span)
     assert "the provider could not be reached" in cast("str", failed["error.message"])
     assert "error.type" not in done
-    assert_times(span, provider.ledger)
+    assert_attempt_times(span, provider.ledger)
 
 
 @pytest.mark.parametrize("operation", ["completion", "text_completion", "embedding"])
@@ -120,8 +126,8 @@ def test_retries_that_all_fail(app: App, provider: OpenAIProvider, telemetry: Re
     ledger = provider.ledger
     (span,) = telemetry.spans()
     assert [each["error.type"] for each in attempts_of(span)] == ["InternalServerError"] * 2
-    assert_times(span, ledger)
-    assert counted(span) == (1, False)
+    assert_attempt_times(span, ledger)
+    assert retries_and_fallback(span) == (1, False)
     assert_failed(span, failure.value)
     assert_counted_once(telemetry, span, None)
 
@@ -134,8 +140,8 @@ def test_retries_of_retries(app: App, provider: OpenAIProvider, telemetry: Recor
     ledger = provider.ledger
     assert len(ledger) > 2
     (span,) = telemetry.spans()
-    assert untimed(attempts_of(span)) == expected(ledger)
-    assert_times(span, ledger)
+    assert without_duration(attempts_of(span)) == expected_attempts(ledger)
+    assert_attempt_times(span, ledger)
     assert_failed(span, failure.value)
 
 
@@ -182,9 +188,9 @@ def test_retries_of_litellms_own(app: App, wire: WireProvider, telemetry: Record
     ledger = wire.ledger
     assert len(ledger) == min(fails + 1, 3)
     (span,) = telemetry.spans()
-    assert untimed(attempts_of(span)) == expected(ledger, [*[500] * fails, 200][:3], of)
-    assert_times(span, ledger)
-    assert counted(span) == (len(ledger) - 1, False)
+    assert without_duration(attempts_of(span)) == expected_attempts(ledger, [*[500] * fails, 200][:3], of)
+    assert_attempt_times(span, ledger)
+    assert retries_and_fallback(span) == (len(ledger) - 1, False)
     if fails < 3:
         assert error is None
         assert span.status.status_code is StatusCode.UNSET
@@ -208,9 +214,9 @@ def test_fallbacks(app: App, provider: OpenAIProvider, telemetry: Recorder, kind
     first, second = provider.ledger
     assert second.headers["authorization"] == f"Bearer {CANARY if kind == 'a dict' else 'sk-test'}"
     (span,) = telemetry.spans()
-    assert untimed(attempts_of(span)) == expected([first, second])
-    assert_times(span, [first, second])
-    assert counted(span) == (0, True)
+    assert without_duration(attempts_of(span)) == expected_attempts([first, second])
+    assert_attempt_times(span, [first, second])
+    assert retries_and_fallback(span) == (0, True)
     attributes = attributes_of(span)
     assert attributes["gen_ai.request.model"] == "gpt-4o-mini"
     assert attributes["gen_ai.provider.name"] == "openai"
@@ -239,7 +245,7 @@ def test_fallbacks_to_another_provider(
         ("openai", "gpt-4o"),
         ("anthropic", "claude-x"),
     ]
-    assert counted(span) == (0, True)
+    assert retries_and_fallback(span) == (0, True)
 
 
 def test_fallbacks_that_all_fail(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
@@ -250,8 +256,8 @@ def test_fallbacks_that_all_fail(app: App, provider: OpenAIProvider, telemetry: 
     ledger = provider.ledger
     assert len(ledger) == 3
     (span,) = telemetry.spans()
-    assert untimed(attempts_of(span)) == expected(ledger)
-    assert counted(span) == (0, True)
+    assert without_duration(attempts_of(span)) == expected_attempts(ledger)
+    assert retries_and_fallback(span) == (0, True)
     assert_failed(span, failure.value)
     assert_counted_once(telemetry, span, None)
 
@@ -264,9 +270,9 @@ def test_retries_and_fallbacks(app: App, provider: OpenAIProvider, telemetry: Re
     ledger = provider.ledger
     assert [exchange.body["model"] for exchange in ledger] == ["gpt-4o", "gpt-4o", "gpt-4o-mini", "gpt-4o-mini"]
     (span,) = telemetry.spans()
-    assert untimed(attempts_of(span)) == expected(ledger)
-    assert_times(span, ledger)
-    assert counted(span) == (2, True)
+    assert without_duration(attempts_of(span)) == expected_attempts(ledger)
+    assert_attempt_times(span, ledger)
+    assert retries_and_fallback(span) == (2, True)
 
 
 def test_a_model_that_nobody_has_is_an_attempt_where_another_follows(
@@ -279,8 +285,8 @@ def test_a_model_that_nobody_has_is_an_attempt_where_another_follows(
     error = "BadRequestError: the request was rejected as invalid (HTTP 400)"
     first, second = attempts_of(span)
     assert first == {"number": 1, "model": "nosuch", "error.type": "BadRequestError", "error.message": error}
-    assert untimed([second]) == [{**expected([exchange])[0], "number": 2}]
-    assert counted(span) == (0, True)
+    assert without_duration([second]) == [{**expected_attempts([exchange])[0], "number": 2}]
+    assert retries_and_fallback(span) == (0, True)
     assert span.events[0].timestamp <= span.events[1].timestamp
 
 
@@ -308,8 +314,8 @@ def test_a_longer_context(app: App, provider: OpenAIProvider, telemetry: Recorde
         ("gpt-4o", "ContextWindowExceededError"),
         ("gpt-4.1", None),
     ]
-    assert_times(span, [first, second])
-    assert counted(span) == (0, True)
+    assert_attempt_times(span, [first, second])
+    assert retries_and_fallback(span) == (0, True)
     assert attributes_of(span)["gen_ai.request.model"] == "gpt-4.1"
     assert_counted_once(telemetry, span, second.usage)
 
@@ -326,8 +332,8 @@ def test_a_call_that_fails_has_one_attempt(
     (attempt,), attributes = attempts_of(span), attributes_of(span)
     assert attempt["error.type"] == attributes["error.type"]
     assert attempt["error.message"] == attributes["llm.error.message"]
-    assert_times(span, provider.ledger)
-    assert counted(span) == (None, None)
+    assert_attempt_times(span, provider.ledger)
+    assert retries_and_fallback(span) == (None, None)
     assert_failed(span, failure.value)
 
 
@@ -350,7 +356,7 @@ def test_a_cached_answer_took_no_attempt(
     assert len(attempts_of(asked)) == 1
     assert attempts_of(cached) == []
     assert attributes_of(cached)["llm.cache.hit"] is True
-    assert counted(cached) == (None, None)
+    assert retries_and_fallback(cached) == (None, None)
 
 
 class Raises(CustomLogger):
@@ -372,7 +378,7 @@ class Raises(CustomLogger):
         raise ValueError("no")
 
 
-@pytest.mark.usefixtures("own_callbacks")
+@pytest.mark.usefixtures("restored_callbacks")
 @pytest.mark.parametrize("script", [Script(), FAILS], ids=["well", "badly"])
 def test_a_broken_callback_makes_no_attempt(
     app: App, provider: OpenAIProvider, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch, script: Script
@@ -386,7 +392,7 @@ def test_a_broken_callback_makes_no_attempt(
         with pytest.raises(litellm.InternalServerError):
             app.ask("completion")
     (span,) = telemetry.spans()
-    assert untimed(attempts_of(span)) == expected(provider.ledger)
+    assert without_duration(attempts_of(span)) == expected_attempts(provider.ledger)
 
 
 SCHEMA = {
@@ -412,8 +418,8 @@ def test_an_answer_that_litellm_refuses(
     first, second = attempts_of(span)
     assert first["error.type"] == "JSONSchemaValidationError"
     assert "error.type" not in second
-    assert_times(span, ledger)
-    assert counted(span) == (1, False)
+    assert_attempt_times(span, ledger)
+    assert retries_and_fallback(span) == (1, False)
 
 
 @pytest.mark.parametrize("asked", [{"num_retries": 1}, {"max_retries": 1}], ids=["by LiteLLM", "by the client"])
@@ -427,10 +433,10 @@ def test_a_stream_that_was_retried(
     ledger = provider.ledger
     (span,) = telemetry.spans()
     attempts = attempts_of(span)
-    assert untimed(attempts) == expected(ledger)
-    assert_times(span, ledger)
+    assert without_duration(attempts) == expected_attempts(ledger)
+    assert_attempt_times(span, ledger)
     assert cast("float", attempts[-1]["duration"]) >= ledger[-1].chunk_times[-1] - ledger[-1].chunk_times[0]
-    assert counted(span) == (1, False)
+    assert retries_and_fallback(span) == (1, False)
     assert attributes_of(span)["llm.response.stream_outcome"] == "completed"
     assert_counted_once(telemetry, span, ledger[-1].usage)
 
@@ -445,7 +451,7 @@ def test_a_stream_that_was_cut_is_one_failed_attempt(app: App, provider: OpenAIP
     assert attempt["error.type"] == attributes["error.type"]
     assert attempt["error.message"] == attributes["llm.error.message"]
     assert attributes["llm.error.category"] == "stream_interrupted"
-    assert counted(span) == (None, None)
+    assert retries_and_fallback(span) == (None, None)
 
 
 def test_a_stream_of_a_fallback(provider: OpenAIProvider, telemetry: Recorder) -> None:
@@ -454,9 +460,9 @@ def test_a_stream_of_a_fallback(provider: OpenAIProvider, telemetry: Recorder) -
     AsyncApp(provider).read("completion", fallbacks=["openai/gpt-4o-mini"])
     ledger = provider.ledger
     (span,) = telemetry.spans()
-    assert untimed(attempts_of(span)) == expected(ledger)
+    assert without_duration(attempts_of(span)) == expected_attempts(ledger)
     assert attributes_of(span)["gen_ai.request.model"] == "gpt-4o-mini"
-    assert counted(span) == (0, True)
+    assert retries_and_fallback(span) == (0, True)
 
 
 def test_calls_at_once_do_not_mix_their_attempts(provider: OpenAIProvider, telemetry: Recorder) -> None:
@@ -473,6 +479,6 @@ def test_calls_at_once_do_not_mix_their_attempts(provider: OpenAIProvider, telem
     for span in telemetry.spans():
         model = attributes_of(span)["gen_ai.request.model"]
         own = [exchange for exchange in ledger if exchange.body["model"] == model]
-        assert untimed(attempts_of(span)) == expected(own)
-        assert_times(span, own)
+        assert without_duration(attempts_of(span)) == expected_attempts(own)
+        assert_attempt_times(span, own)
     assert len(telemetry.spans()) == 5

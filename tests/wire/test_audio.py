@@ -13,12 +13,12 @@ from litellm.types.llms.openai import HttpxBinaryResponseContent
 from litellm.types.utils import TranscriptionResponse
 
 from agentops_otel_litellm import readers
-from support.expected import price, shares
+from support.expected import cost_attributes, cost_shares
 from support.media import (
     BOTH_STYLES,
     CANARY,
-    EACH_REFUSAL,
-    assert_refusal_is_told,
+    EACH_ERROR_REPLY,
+    assert_error_is_recorded,
     call_type,
     connection,
     identity,
@@ -69,7 +69,7 @@ def test_a_speech_is_described_in_full(style: str, wire: WireProvider, telemetry
         "llm.request.response_format": "mp3",
         "llm.request.speed": 1.25,
         "llm.response.size": len(SOUND),
-        **price(cost),
+        **cost_attributes(cost),
     }
 
 
@@ -102,7 +102,7 @@ def test_speech_of_other_providers(  # noqa: PLR0913, PLR0917 - fixtures and par
         "llm.request.content_length": len(TEXT),
         "llm.request.voice": "alloy",
         "llm.response.size": len(SOUND),
-        **(price(cost) if cost else {}),
+        **(cost_attributes(cost) if cost else {}),
     }
 
 
@@ -170,7 +170,7 @@ def test_a_transcription_is_described_in_full(style: str, wire: WireProvider, te
         "llm.response.words_count": 3,
         "llm.response.segments_count": 1,
         "llm.usage.audio_seconds": 4.0,
-        **price(cost),
+        **cost_attributes(cost),
     }
 
 
@@ -199,8 +199,8 @@ def test_tokens_of_sound_are_told(style: str, wire: WireProvider, telemetry: Rec
         "llm.usage.prompt_tokens": 14,
         "llm.usage.completion_tokens": 45,
         "llm.usage.total_tokens": 59,
-        **price(result._hidden_params["response_cost"]),
-        **shares(
+        **cost_attributes(result._hidden_params["response_cost"]),
+        **cost_shares(
             input=2 * rates["input_cost_per_token"] + 12 * rates["input_cost_per_audio_token"],
             output=45 * rates["output_cost_per_token"],
         ),
@@ -231,7 +231,7 @@ def test_a_provider_with_a_wire_format_of_its_own(style: str, wire: WireProvider
         "llm.response.content_length": len(TEXT),
         "llm.response.media_duration": 3.5,
         "llm.response.words_count": 0,
-        **price(cost),
+        **cost_attributes(cost),
     }
 
 
@@ -296,7 +296,7 @@ def test_the_size_of_a_file_is_told_where_it_need_not_be_sought(tmp_path: Path) 
         assert spooled._rolled is False  # type: ignore[attr-defined]  # nobody else knows
 
 
-@EACH_REFUSAL
+@EACH_ERROR_REPLY
 @pytest.mark.parametrize("operation", OPERATIONS)
 @BOTH_STYLES
 def test_a_refusal_is_told_once(
@@ -304,7 +304,7 @@ def test_a_refusal_is_told_once(
 ) -> None:
     """An error of the provider's ends the one span with its kind, and quotes nobody."""
     called = partial(invoke, style, operation, **OPERATIONS[operation], **connection(wire))
-    assert_refusal_is_told(called, refusal, PATHS[operation], wire, telemetry)
+    assert_error_is_recorded(called, refusal, PATHS[operation], wire, telemetry)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -20,7 +20,14 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from agentops_otel_litellm.patching import wrapping
 from support.apps import MESSAGES, App, SyncApp
-from support.expected import CHAT_REQUEST, EMBEDDING_REQUEST, answer, identity, priced, tokens
+from support.expected import (
+    CHAT_REQUEST,
+    EMBEDDING_REQUEST,
+    exchange_cost_attributes,
+    identity,
+    response_attributes,
+    tokens,
+)
 from support.logging_worker import settle
 from support.recorder import Attributes, Recorder, attributes_of, seconds
 from support.servers.openai_provider import OpenAIProvider, Script
@@ -49,10 +56,10 @@ def test_a_chat_that_was_not_seen(provider: OpenAIProvider, telemetry: Recorder)
         {
             **identity("chat", "completion", "openai/gpt-4o", provider),
             **CHAT_REQUEST,
-            **answer(exchange),
+            **response_attributes(exchange),
             "llm.response.tool_calls_count": 0,
             **tokens(exchange),
-            **priced(result._hidden_params["response_cost"], exchange),
+            **exchange_cost_attributes(result._hidden_params["response_cost"], exchange),
         },
         "llm.request.model",
     )
@@ -88,7 +95,7 @@ def test_an_embedding_that_was_not_seen(provider: OpenAIProvider, telemetry: Rec
             "gen_ai.usage.input_tokens": exchange.usage["prompt_tokens"],
             "llm.usage.prompt_tokens": exchange.usage["prompt_tokens"],
             "llm.usage.total_tokens": exchange.usage["total_tokens"],
-            **priced(result._hidden_params["response_cost"], exchange),
+            **exchange_cost_attributes(result._hidden_params["response_cost"], exchange),
         },
         "llm.request.model",
     )
@@ -159,9 +166,9 @@ def test_wherever_it_was_kept(app: App, telemetry: Recorder, place: str, *, stre
 
     async def scenario() -> None:
         result = function(**call(app.provider, stream=stream))
-        answer = await result if inspect.isawaitable(result) else result
+        response_attributes = await result if inspect.isawaitable(result) else result
         if stream:
-            await app.rest(answer)
+            await app.rest(response_attributes)
         if app.style == "async":
             await asyncio.sleep(0.05)
 

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 from support.apps import MESSAGES
-from support.attempts import attempts_of, expected, untimed
+from support.attempts import attempts_of, expected_attempts, without_duration
 from support.instrumented import Reinstrument
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.openai_provider import OpenAIProvider, Script
@@ -126,7 +126,7 @@ def test_a_batch_is_described_in_full(
     }
     for call in calls:
         (exchange,) = (each for each in ledger if each.response_id == attributes_of(call)["gen_ai.response.id"])
-        assert untimed(attempts_of(call)) == expected([exchange])
+        assert without_duration(attempts_of(call)) == expected_attempts([exchange])
     points = telemetry.points()
     assert sum(point.count for point in points if point.name == "gen_ai.client.operation.duration") == 2
     assert sum(point.sum for point in points if point.name == "gen_ai.client.token.usage") == 2 * (11 + 7)

@@ -22,23 +22,23 @@ from support.caches import (
     disk,
     local,
     read_twice,
-    stored,
+    wait_for_cache_writes,
 )
 from support.expected import (
     CHAT_REQUEST,
     EMBEDDING_REQUEST,
     STREAMED,
     TEXT_REQUEST,
-    answer,
+    cost_attributes,
     identity,
-    price,
-    without_figures,
+    response_attributes,
+    without_timings,
 )
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.openai_provider import OpenAIProvider, Script
 from support.servers.wire import Reply, WireProvider, events
 
-HIT: Attributes = {"llm.cache.hit": True, **price(0.0)}
+HIT: Attributes = {"llm.cache.hit": True, **cost_attributes(0.0)}
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +78,7 @@ def twice(app: App, operation: str, **parameters: object) -> litellm.ModelRespon
 
     async def scenario() -> litellm.ModelResponse:
         await app.call(operation, **parameters)
-        await stored()
+        await wait_for_cache_writes()
         return await app.call(operation, **parameters)
 
     return app.run(scenario())
@@ -109,7 +109,7 @@ def described(operation: str, app: App) -> Attributes:
     if operation == "completion":
         return {**identity("chat", function, model, provider), **CHAT_REQUEST}
     if operation == "text_completion":
-        identified = identity("text_completion", function, model, provider, of="text-completion-openai")
+        identified = identity("text_completion", function, model, provider, litellm_provider="text-completion-openai")
         return {**identified, **TEXT_REQUEST}
     return {**identity("embeddings", function, model, provider), **EMBEDDING_REQUEST}
 
@@ -125,12 +125,12 @@ def test_a_hit_says_what_was_saved(app: App, provider: OpenAIProvider, telemetry
     assert cost in {paid, 0.0}
     assert attributes_of(hit) == {
         **described(operation, app),
-        **answer(exchange),
+        **response_attributes(exchange),
         **({"llm.response.tool_calls_count": 0} if operation == "completion" else {}),
         **HIT,
         "llm.cache.saved_prompt_tokens": 11,
         "llm.cache.saved_completion_tokens": 7,
-        **({"llm.cache.saved_cost": paid} if cost or releases.HITS_ARE_FREE else {}),
+        **({"llm.cache.saved_cost": paid} if cost or releases.CACHE_HITS_COST_NOTHING else {}),
     }
     assert (hit.name, hit.kind, hit.parent, hit.events) == (first.name, SpanKind.CLIENT, None, ())
     assert sums(telemetry) == {"operation.duration": 1, "operation.duration of hits": 1, "token.usage": 11 + 7}
@@ -147,7 +147,7 @@ def test_a_hit_of_embeddings_is_one(app: App, provider: OpenAIProvider, telemetr
     assert cost in {paid, 0.0, None}
     saved: Attributes = {
         "llm.cache.saved_prompt_tokens": exchange.usage["prompt_tokens"],
-        **({"llm.cache.saved_cost": paid} if cost or (cost is not None and releases.HITS_ARE_FREE) else {}),
+        **({"llm.cache.saved_cost": paid} if cost or (cost is not None and releases.CACHE_HITS_COST_NOTHING) else {}),
     }
     assert attributes_of(hit) == {
         **described("embedding", app),
@@ -172,10 +172,10 @@ def test_a_replayed_stream_is_a_hit(
     (exchange,) = provider.ledger
     _, hit = telemetry.spans()
     names = {"gen_ai.response.model", "llm.response.model"}
-    assert without_figures(attributes_of(hit)) == {
+    assert without_timings(attributes_of(hit)) == {
         **described(operation, app),
         **STREAMED,
-        **{name: value for name, value in answer(exchange).items() if name not in names},
+        **{name: value for name, value in response_attributes(exchange).items() if name not in names},
         **({"llm.response.tool_calls_count": 0} if operation == "completion" else {}),
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
@@ -200,7 +200,7 @@ def test_the_app_gets_what_it_gets_without_us(app: App, provider: OpenAIProvider
 
     async def scenario() -> None:
         await app.rest(await app.stream(operation))
-        await stored()
+        await wait_for_cache_writes()
         traced = await replayed()
         with suppress_instrumentation():
             assert await replayed() == traced
@@ -228,7 +228,7 @@ def test_a_replayed_stream_that_was_not_read_to_its_end(
 
     async def scenario() -> None:
         await app.rest(await app.stream())
-        await stored()
+        await wait_for_cache_writes()
         await ending(app)  # type: ignore[misc]  # a coroutine function
 
     app.run(scenario())
@@ -245,7 +245,7 @@ def test_embeddings_that_are_cached_in_part(provider: OpenAIProvider, telemetry:
 
     async def scenario() -> litellm.ModelResponse:
         await app.call("embedding", input=["one"])
-        await stored()
+        await wait_for_cache_writes()
         return await app.call("embedding")
 
     joined = app.run(scenario())
@@ -338,7 +338,7 @@ def test_a_routed_call_that_hits(app: App, provider: OpenAIProvider, telemetry: 
 
     async def scenario() -> None:
         await ask()
-        await stored()
+        await wait_for_cache_writes()
         telemetry.forget()
         await ask()
 
@@ -436,7 +436,7 @@ def test_any_other_operation_can_hit(app: App, wire: WireProvider, telemetry: Re
 
     async def scenario() -> None:
         await ask()
-        await stored()
+        await wait_for_cache_writes()
         await ask()
 
     app.run(scenario())

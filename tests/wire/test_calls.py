@@ -16,9 +16,9 @@ from support.expected import (
     CHAT_REQUEST,
     EMBEDDING_REQUEST,
     TEXT_REQUEST,
-    answer,
+    exchange_cost_attributes,
     identity,
-    priced,
+    response_attributes,
     tokens,
 )
 from support.recorder import Attributes, Recorder
@@ -48,10 +48,10 @@ def test_a_chat_is_described_in_full(app: App, provider: OpenAIProvider, telemet
     assert telemetry.attributes() == {
         **identity("chat", app.name("completion"), "openai/gpt-4o", provider),
         **CHAT_REQUEST,
-        **answer(exchange),
+        **response_attributes(exchange),
         "llm.response.tool_calls_count": 0,
         **tokens(exchange),
-        **priced(result._hidden_params["response_cost"], exchange),
+        **exchange_cost_attributes(result._hidden_params["response_cost"], exchange),
     }
 
 
@@ -64,11 +64,13 @@ def test_a_text_completion_is_described_in_full(
     result = app.ask("text_completion", model=model)
     (exchange,) = provider.ledger
     assert telemetry.attributes() == {
-        **identity("text_completion", app.name("text_completion"), model, provider, of="text-completion-openai"),
+        **identity(
+            "text_completion", app.name("text_completion"), model, provider, litellm_provider="text-completion-openai"
+        ),
         **TEXT_REQUEST,
-        **answer(exchange),
+        **response_attributes(exchange),
         **tokens(exchange),
-        **priced(result._hidden_params["response_cost"], exchange),
+        **exchange_cost_attributes(result._hidden_params["response_cost"], exchange),
     }
 
 
@@ -88,7 +90,7 @@ def test_an_embedding_is_described_in_full(app: App, provider: OpenAIProvider, t
         "gen_ai.usage.input_tokens": exchange.usage["prompt_tokens"],
         "llm.usage.prompt_tokens": exchange.usage["prompt_tokens"],
         "llm.usage.total_tokens": exchange.usage["total_tokens"],
-        **priced(result._hidden_params["response_cost"], exchange),
+        **exchange_cost_attributes(result._hidden_params["response_cost"], exchange),
     }
 
 
@@ -175,7 +177,7 @@ def test_what_was_asked_is_told(
         **identity("chat", "completion", "openai/unmapped", provider),
         **CHAT_REQUEST,
         **told,
-        **answer(exchange),
+        **response_attributes(exchange),
         "llm.response.tool_calls_count": 0,
         **tokens(exchange),
     }
@@ -196,12 +198,12 @@ def test_tool_calls_are_counted(app: App, provider: OpenAIProvider, telemetry: R
         **identity("chat", app.name("completion"), "openai/gpt-4o", provider),
         **CHAT_REQUEST,
         "llm.request.tools_count": 1,
-        **answer(exchange, finish="tool_calls"),
+        **response_attributes(exchange, finish="tool_calls"),
         "gen_ai.response.finish_reasons": ("tool_call",),
         "llm.response.content_length": 0,
         "llm.response.tool_calls_count": 2,
         **tokens(exchange),
-        **priced(result._hidden_params["response_cost"], exchange),
+        **exchange_cost_attributes(result._hidden_params["response_cost"], exchange),
     }
 
 
@@ -213,13 +215,13 @@ def test_several_choices_are_told_apart(app: App, provider: OpenAIProvider, tele
         **identity("chat", app.name("completion"), "openai/gpt-4o", provider),
         **CHAT_REQUEST,
         "gen_ai.request.choice.count": 2,
-        **answer(exchange),
+        **response_attributes(exchange),
         "gen_ai.response.finish_reasons": ("stop", "stop"),
         "llm.response.choices_count": 2,
         "llm.response.content_length": 2 * len("Hello, world!"),
         "llm.response.tool_calls_count": 0,
         **tokens(exchange),
-        **priced(result._hidden_params["response_cost"], exchange),
+        **exchange_cost_attributes(result._hidden_params["response_cost"], exchange),
     }
 
 

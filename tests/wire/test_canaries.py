@@ -22,13 +22,13 @@ from opentelemetry.context import Context
 from agentops_otel_litellm.call import Call, Target, Timing
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.records import Content, Document, Json, Message, Part, Tool
-from support.api_caller import ELSEWHERE, ApiCaller, rest
+from support.api_caller import MODULES, ApiCaller, rest
 from support.apps import App
-from support.captured import Capture, faults, telling, told
+from support.captured import Capture, captured_messages, capturing_telemetry, schema_errors
 from support.content_apis import APIS
 from support.content_cases import CASES
 from support.recorder import Recorder
-from support.secrets_in_text import ENCODED, KINDS, SECRETS, SURROUNDINGS, revealing
+from support.secrets_in_text import ENCODED, KINDS, SECRETS_PER_KIND, SURROUNDINGS, secret_part
 from support.servers.openai_provider import OpenAIProvider, Script
 from support.servers.wire import Reply, WireProvider, events
 
@@ -208,7 +208,10 @@ COMPLETED = {"choices": [{"text": "Hello.", "index": 0, "finish_reason": "stop"}
 COMPLETION: dict[str, Any] = {"id": "c", "object": "text_completion", "created": 1, "model": "m", **COMPLETED}
 # Function → the function that streams, parameters, the end of the path it asks, what it gets there, and in a stream.
 API_FORMATS: dict[str, tuple[str, dict[str, Any], str, Any, Sequence[bytes]]] = {
-    **{each.function: (each.streaming, each.asked, each.path, each.answer, each.stream) for each in APIS.values()},
+    **{
+        each.function: (each.streaming, each.parameters, each.path, each.response, each.stream)
+        for each in APIS.values()
+    },
     "text_completion": (
         "",
         {"model": "text-completion-openai/m", "prompt": ["a", "b"], "suffix": "c"},
@@ -248,7 +251,7 @@ async def play(api: ApiCaller, function: str, ending: str, asked: dict[str, Any]
     elif hasattr(type(result), "__anext__"):
         reading = asyncio.ensure_future(anext(result) if ending == "closed" else rest(result))
         if ending == "cancelled":
-            while not (api.wire.asked or reading.done()):  # noqa: ASYNC110 - of the server's thread
+            while not (api.wire.was_called or reading.done()):  # noqa: ASYNC110 - of the server's thread
                 await asyncio.sleep(0.005)
             await asyncio.sleep(0.02)
             reading.cancel()
@@ -262,7 +265,7 @@ def test_no_canary_leaves_through_another_api(
     """Whatever is asked and answered in each of them: read, cut, closed, cancelled or refused. (All vocabularies.)"""
     if function == "messages" and not api.asynchronous:
         pytest.skip("LiteLLM calls Anthropic asynchronously only")
-    module, name = ELSEWHERE.get(function, ("litellm", function))
+    module, name = MODULES.get(function, ("litellm", function))
     if not hasattr(import_module(module), api.name(name)):
         pytest.skip(f"this LiteLLM has no {api.name(name)}")
     recorder = capture("NO_CONTENT")
@@ -306,7 +309,7 @@ def secrets(draw: st.DrawFn) -> str:
     """A text with a secret, whose revealing part is put down."""
     random = Random(draw(st.integers(0, 10**6)))
     secret = KINDS[draw(st.sampled_from(sorted(KINDS)))](random)
-    PLANTED.add(revealing(secret))
+    PLANTED.add(secret_part(secret))
     text = draw(st.sampled_from(SURROUNDINGS)).format(re.sub("[⟨⟩]", "", secret))
     return draw(st.sampled_from(ENCODED))(text)
 
@@ -339,7 +342,7 @@ def test_where_content_is_wanted_no_secret_leaves(
         assert "gen_ai.input.messages" in attributes
         uploads += "gen_ai.input.messages_ref" in attributes
         assert found_in(recorder.everything()) == []
-        assert [fault for known in told(recorder) for fault in faults(known)] == []
+        assert [fault for known in captured_messages(recorder) for fault in schema_errors(known)] == []
 
     scenario()
     assert TRACING.telemetry is not None
@@ -381,17 +384,17 @@ def test_no_secret_of_a_kind_is_told_anywhere(
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK", "upload")
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_UPLOAD_BASE_PATH", tmp_path.as_uri())
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_UPLOAD_MAX_QUEUE_SIZE", "1000")
-    own = telling(telemetry, "SPAN_AND_EVENT", OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK="upload")
+    own = capturing_telemetry(telemetry, "SPAN_AND_EVENT", OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK="upload")
     random = Random(kind)
-    planted = [KINDS[kind](random) for _ in range(SECRETS)]
+    planted = [KINDS[kind](random) for _ in range(SECRETS_PER_KIND)]
     call = Call(name="chat", operation="chat", target=Target(provider="openai", model="m"), timing=Timing(started_at=1))
-    for begin in range(0, SECRETS, 20):
+    for begin in range(0, SECRETS_PER_KIND, 20):
         some = "\n".join(re.sub("[⟨⟩]", "", each) for each in planted[begin : begin + 20])
         own.finish(own.start(call, Context()), replace(call, content=saying(f"Here it is: {some}\n")))
     assert own._hook is not None
     vars(own._hook._hook)["_wrapped"].shutdown()
     files = [file.read_text("utf-8") for file in tmp_path.iterdir()]
-    assert len(files) > 2 * SECRETS // 20
+    assert len(files) > 2 * SECRETS_PER_KIND // 20
     everything = "\n".join([telemetry.everything(), *files])
-    assert everything.count("Here it is") > 20 * SECRETS // 20
-    assert [each for each in planted if revealing(each) in everything] == []
+    assert everything.count("Here it is") > 20 * SECRETS_PER_KIND // 20
+    assert [each for each in planted if secret_part(each) in everything] == []

@@ -26,7 +26,7 @@ from agentops_otel_litellm.patching.other_instrumentations import warn_of_other_
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.telemetry import Telemetry
 from support.apps import MESSAGES, App, AsyncApp
-from support.callback_lists import LISTS, called_and_logged
+from support.callback_lists import LISTS, call_and_wait_for_logging
 from support.instrumented import RECORDER, Reinstrument
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder, attributes_of
@@ -65,11 +65,11 @@ def test_litellms_own_callback_in_the_same_traces(
     app: App, telemetry: Recorder, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It records a span of its own, does not write on ours, and is warned of."""
-    app.run(called_and_logged(app))
+    app.run(call_and_wait_for_logging(app))
     alone = attributes_of(telemetry.span())
     telemetry.forget()
     monkeypatch.setattr(litellm, "callbacks", [litellms_own(telemetry)])
-    app.run(called_and_logged(app))
+    app.run(call_and_wait_for_logging(app))
     wait_for(telemetry, "litellm_request")
     spans = {span.name: span for span in telemetry.spans()}
     assert sorted(span.name for span in telemetry.spans()) == ["chat gpt-4o", "litellm_request", "raw_gen_ai_request"]
@@ -262,7 +262,7 @@ def test_a_callback_is_the_apps(
     monkeypatch.setattr(litellm, "callbacks", [Judge(event, app.connection)])
     app.provider.scripts([Script(), Script()] if event == "input" else [Script(status=status)])
     with pytest.raises(litellm.RateLimitError) if status == 429 else nullcontext():
-        app.run(called_and_logged(app))
+        app.run(call_and_wait_for_logging(app))
     wait_for(telemetry, "chat gpt-4o-mini")
     spans = {span.name: span for span in telemetry.spans()}
     assert sorted(span.name for span in telemetry.spans()) == ["chat gpt-4o", "chat gpt-4o-mini"]

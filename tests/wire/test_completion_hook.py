@@ -19,7 +19,7 @@ from opentelemetry.util.genai.types import InputMessage, TextPart
 
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from support.apps import App
-from support.captured import CONTENT, Capture, details, said
+from support.captured import CONTENT, Capture, captured_content, event_attributes
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder
 from support.servers.openai_provider import Script
@@ -91,8 +91,8 @@ def test_what_is_said_is_uploaded_redacted(app: App, uploading: Capture, mode: s
     (app.read if streamed else app.ask)("completion", **ASKED)
     attributes = recorder.attributes()
     assert uploaded(attributes) == UPLOADED
-    assert bool(said(recorder)) == mode.startswith("SPAN")
-    (*events,) = details(recorder)
+    assert bool(captured_content(recorder)) == mode.startswith("SPAN")
+    (*events,) = event_attributes(recorder)
     assert [{name: each[name] for name in REFERENCES & each.keys()} for each in events] == [
         {name: attributes[name] for name in REFERENCES & attributes.keys()}
     ] * mode.endswith("EVENT" if mode.startswith("SPAN") else "EVENT_ONLY")
@@ -121,11 +121,13 @@ class Own:
     def __init__(self) -> None:
         type(self).calls = []
 
-    def on_completion(self, *, span: Span | None = None, log_record: LogRecord | None = None, **said: object) -> None:
+    def on_completion(
+        self, *, span: Span | None = None, log_record: LogRecord | None = None, **captured_content: object
+    ) -> None:
         assert span is not None
         assert span.is_recording()
         span.set_attribute("llm.own", value=True)
-        self.calls.append({**said, "log_record": log_record})
+        self.calls.append({**captured_content, "log_record": log_record})
 
 
 class Failing(Own):

@@ -10,7 +10,7 @@ import pytest
 
 from agentops_otel_litellm.semconv import VOCABULARIES
 from support.apps import App
-from support.captured import CONTENT, Capture, answers, details, plain, said
+from support.captured import CONTENT, Capture, assistant_messages, captured_content, event_attributes, with_lists
 from support.recorder import Recorder
 from support.servers.openai_provider import Script
 
@@ -82,9 +82,9 @@ def test_a_conversation_is_told_whole(app: App, captured: Recorder, streamed: bo
     """Every message, part and tool, in order; media by reference."""
     app.provider.script(Script(content=("Let ", "me."), tool_calls=CALLS))
     (app.read if streamed else app.ask)("completion", messages=CONVERSATION, tools=TOOLS)
-    assert said(captured) == {
+    assert captured_content(captured) == {
         "gen_ai.input.messages": TOLD,
-        "gen_ai.output.messages": answers(*SAID_AND_CALLED, finish_reason="tool_call"),
+        "gen_ai.output.messages": assistant_messages(*SAID_AND_CALLED, finish_reason="tool_call"),
         "gen_ai.tool.definitions": [
             {"type": "function", "name": "look", "description": "Looks.", "parameters": SCHEMA}
         ],
@@ -96,8 +96,8 @@ def test_each_choice_is_told(app: App, captured: Recorder, streamed: bool) -> No
     """With all of its tool calls. (Of a stream LiteLLM gives the app but one of their finish reasons.)"""
     app.provider.script(Script(content=("Let ", "me."), tool_calls=CALLS))
     (app.read if streamed else app.ask)("completion", n=3)
-    choices = said(captured)["gen_ai.output.messages"]
-    (parts,) = (each["parts"] for each in answers(*SAID_AND_CALLED))
+    choices = captured_content(captured)["gen_ai.output.messages"]
+    (parts,) = (each["parts"] for each in assistant_messages(*SAID_AND_CALLED))
     assert [choice["parts"] for choice in choices] == [parts] * 3
     assert {choice["finish_reason"] for choice in choices if not streamed or "finish_reason" in choice} == {"tool_call"}
 
@@ -106,9 +106,9 @@ def test_each_choice_is_told(app: App, captured: Recorder, streamed: bool) -> No
 def test_a_text_completion_is_told(app: App, captured: Recorder, streamed: bool) -> None:  # noqa: FBT001 - a row
     """Each prompt is a message."""
     (app.read if streamed else app.ask)("text_completion", prompt="Say hello.")
-    assert said(captured) == {
+    assert captured_content(captured) == {
         "gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": "Say hello."}]}],
-        "gen_ai.output.messages": answers({"type": "text", "content": "Hello, world!"}),
+        "gen_ai.output.messages": assistant_messages({"type": "text", "content": "Hello, world!"}),
     }
 
 
@@ -124,7 +124,7 @@ def test_of_an_interrupted_stream_what_came_is_told(app: App, captured: Recorder
                 break
 
     app.run(scenario())
-    assert said(captured)["gen_ai.output.messages"] == answers(
+    assert captured_content(captured)["gen_ai.output.messages"] == assistant_messages(
         {"type": "text", "content": "Let "},
         {"type": "tool_call", "id": "call_1", "name": "look", "arguments": '{"at": '},
         finish_reason=None,
@@ -136,7 +136,7 @@ def test_a_failed_call_has_what_was_asked(app: App, captured: Recorder) -> None:
     app.provider.script(Script(status=500))
     with pytest.raises(Exception, match="error"):
         app.ask("completion", messages=CONVERSATION[:1])
-    assert said(captured) == {"gen_ai.input.messages": TOLD[:1]}
+    assert captured_content(captured) == {"gen_ai.input.messages": TOLD[:1]}
 
 
 def test_what_was_said_is_told_as_it_was_when_the_call_began(app: App, captured: Recorder) -> None:
@@ -150,7 +150,7 @@ def test_what_was_said_is_told_as_it_was_when_the_call_began(app: App, captured:
         await app.rest(stream)
 
     app.run(scenario())
-    assert said(captured)["gen_ai.input.messages"] == [
+    assert captured_content(captured)["gen_ai.input.messages"] == [
         {"role": "user", "parts": [{"type": "text", "content": "Before"}]}
     ]
 
@@ -178,19 +178,19 @@ def test_what_is_said_is_told_where_it_is_asked_for(  # noqa: PLR0913 - a row
     app.ask("completion", messages=CONVERSATION[:1], tools=TOOLS)
     told = {
         "gen_ai.input.messages": TOLD[:1],
-        "gen_ai.output.messages": answers({"type": "text", "content": "Hello, world!"}),
+        "gen_ai.output.messages": assistant_messages({"type": "text", "content": "Hello, world!"}),
         "gen_ai.tool.definitions": [
             {"type": "function", "name": "look", "description": "Looks.", "parameters": SCHEMA}
         ],
     }
-    assert said(recorder) == (told if on_span else {})
-    (*found,) = details(recorder)
+    assert captured_content(recorder) == (told if on_span else {})
+    (*found,) = event_attributes(recorder)
     facts = {
         name: value
         for name, value in recorder.attributes().items()
         if name in set(VOCABULARIES["gen_ai"]) and name not in CONTENT
     }
-    assert found == [plain({**facts, **(told if in_event else {})})] * events
+    assert found == [with_lists({**facts, **(told if in_event else {})})] * events
 
 
 @pytest.mark.parametrize("app", ["sync"], indirect=True)
@@ -207,7 +207,7 @@ def test_odd_things_are_told_as_far_as_they_can_be(app: App, captured: Recorder)
                 {"role": "tool", "tool_call_id": "call_1", "content": "seen"},
             ]
         )
-    user, assistant, _tool = said(captured)["gen_ai.input.messages"]
+    user, assistant, _tool = captured_content(captured)["gen_ai.input.messages"]
     assert user["parts"] == [
         {"type": "text", "content": "Look."},
         {"type": "blob", "modality": "image", "size": 12},

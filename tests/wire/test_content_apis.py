@@ -7,8 +7,8 @@ import contextlib
 import pytest
 
 from support.api_caller import ApiCaller
-from support.captured import said
-from support.content_apis import ANSWERED, APIS, OPENAI, RESPONSE, Api, says
+from support.captured import captured_content
+from support.content_apis import APIS, OPENAI, OUTPUT_PARTS, RESPONSE, Api, recorded_message
 from support.recorder import Recorder
 from support.servers.wire import Reply, WireProvider
 
@@ -24,16 +24,16 @@ def each(request: pytest.FixtureRequest, api: ApiCaller) -> Api:
 
 def test_what_is_said_is_told(each: Api, api: ApiCaller, wire: WireProvider, captured: Recorder) -> None:
     """Instructions, conversation and tools; reasoning, text and calls of the answer."""
-    wire.reply(each.path, Reply(body=each.answer))
-    api.call(each.function, **each.asked)
-    assert said(captured) == each.tells(*ANSWERED, finish_reason=each.reason)
+    wire.reply(each.path, Reply(body=each.response))
+    api.call(each.function, **each.parameters)
+    assert captured_content(captured) == each.expected_attributes(*OUTPUT_PARTS, finish_reason=each.finish_reason)
 
 
 def test_a_stream_says_the_same(each: Api, api: ApiCaller, wire: WireProvider, captured: Recorder) -> None:
     """Put together from its pieces."""
     wire.reply(each.path, Reply(pieces=each.stream))
     each.stream_with(api)
-    assert said(captured) == each.tells(*ANSWERED, finish_reason=each.reason)
+    assert captured_content(captured) == each.expected_attributes(*OUTPUT_PARTS, finish_reason=each.finish_reason)
 
 
 def test_of_a_stream_that_is_cut_what_came_is_told(
@@ -43,7 +43,7 @@ def test_of_a_stream_that_is_cut_what_came_is_told(
     wire.reply(each.path, Reply(pieces=each.stream, cut_after=each.cut_after))
     with contextlib.suppress(Exception):  # which one is LiteLLM's affair
         each.stream_with(api)
-    assert said(captured) == each.tells(*each.arrived)
+    assert captured_content(captured) == each.expected_attributes(*each.parts_before_cut)
 
 
 @pytest.mark.parametrize("api", ["sync"], indirect=True)
@@ -51,4 +51,6 @@ def test_a_stored_response_is_told(api: ApiCaller, wire: WireProvider, captured:
     """Asked for later, it says what it said."""
     wire.reply("/responses/resp_1", Reply(body=RESPONSE))
     api.call("get_responses", response_id="resp_1", custom_llm_provider="openai")
-    assert said(captured) == {"gen_ai.output.messages": [says("assistant", *ANSWERED, finish_reason=OPENAI.reason)]}
+    assert captured_content(captured) == {
+        "gen_ai.output.messages": [recorded_message("assistant", *OUTPUT_PARTS, finish_reason=OPENAI.finish_reason)]
+    }

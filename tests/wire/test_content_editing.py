@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from support.apps import App
-from support.captured import Capture, said
+from support.captured import Capture, captured_content
 from support.logged_warnings import LoggedWarnings
 
 
@@ -32,6 +32,6 @@ def test_the_limits_and_the_rules_are_settings(app: App, capture: Capture) -> No
     """What is told is still JSON."""
     recorder = capture("SPAN_ONLY", AGENTOPS_CONTENT_PART_LIMIT="10", AGENTOPS_REDACT="card")
     app.ask(messages=[{"role": "user", "content": "a@b.cd 4111 1111 1111 1111"}])
-    assert said(recorder)["gen_ai.input.messages"] == [
+    assert captured_content(recorder)["gen_ai.input.messages"] == [
         {"role": "user", "parts": [{"type": "text", "content": "a@b.cd [ca… [16 characters left out]"}]}
     ]

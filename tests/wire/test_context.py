@@ -24,7 +24,7 @@ from agentops_otel_litellm.call import Request
 from support import releases
 from support.apps import MESSAGES, App, AsyncApp, SyncApp
 from support.instrumented import Reinstrument
-from support.log_handlers import Handler
+from support.log_handlers import ForwardingProvider
 from support.recorder import Recorder, attributes_of
 from support.servers.openai_provider import OpenAIProvider, Script
 
@@ -169,7 +169,7 @@ def test_a_stream_belongs_where_it_was_asked_for(app: App, telemetry: Recorder) 
 
 def test_a_call_inside_a_call_is_its_child(app: App, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A custom provider that itself calls LiteLLM makes a call of its own, beneath the one it serves."""
-    providers = [{"provider": "mine", "custom_handler": Handler(app.connection)}]
+    providers = [{"provider": "mine", "custom_handler": ForwardingProvider(app.connection)}]
     monkeypatch.setattr(litellm, "custom_provider_map", providers)
     app.run(app.invoke("completion", model="mine/model", messages=MESSAGES))
     inner, outer = telemetry.spans()
@@ -238,14 +238,18 @@ def test_of_an_unsampled_call_only_the_metrics_remain(
         counts: Counter[str] = Counter()
         for point in recorder.points():
             counts[point.name] += point.count
-    if stream and not releases.STREAMS_END_PRICED:
+    if stream and not releases.STREAMS_ARE_PRICED_AT_END:
         counts["gen_ai.client.operation.cost"] = 1  # by then a thread of LiteLLM's has priced it, or not
     assert counts == {
         "gen_ai.client.operation.duration": 1,
         "gen_ai.client.token.usage": 2,
         "gen_ai.client.operation.cost": 1,
         **({"gen_ai.client.operation.time_to_first_chunk": 1} if stream else {}),
-        **({"gen_ai.client.operation.time_per_output_chunk": 5 + releases.ROLES_ARE_CHUNKS} if stream else {}),
+        **(
+            {"gen_ai.client.operation.time_per_output_chunk": 5 + releases.ROLE_ONLY_CHUNKS_ARE_PASSED_ON}
+            if stream
+            else {}
+        ),
     }
 
 
@@ -254,13 +258,13 @@ def test_a_suppressed_call_inside_a_provider_leaves_the_outer_call_alone(
 ) -> None:
     """What LiteLLM resolves for a call that is not to be seen is not taken for the call it was made in."""
 
-    class Handler(litellm.CustomLLM):
+    class ForwardingProvider(litellm.CustomLLM):
         def completion(self, *_args: object, **_kwargs: object) -> litellm.ModelResponse:
             with suppress_instrumentation():
                 SyncApp(provider).ask("completion")
             raise litellm.exceptions.APIError(500, "no", "mine", "model")
 
-    monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "mine", "custom_handler": Handler()}])
+    monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "mine", "custom_handler": ForwardingProvider()}])
     with pytest.raises(litellm.exceptions.APIError):
         litellm.completion(model="mine/model", messages=MESSAGES)
     attributes = telemetry.attributes()

@@ -20,11 +20,11 @@ from litellm.integrations.custom_logger import CustomLogger
 from support import releases
 from support.api_caller import ApiCaller, rest
 from support.apps import MESSAGES, App
-from support.providers import PROVIDERS, Provider, asked
+from support.providers import PROVIDERS, Provider, chat_parameters
 from support.recorder import Attributes, Recorder
 from support.servers.openai_provider import OpenAIProvider, Script
 from support.servers.wire import Reply, WireProvider
-from support.wire_formats import answer_everything, stream_everything
+from support.wire_formats import respond_everywhere, stream_everywhere
 
 EXACT = 1e-12
 SIDES = ("agentops.cost.input", "agentops.cost.output", "agentops.cost.tools")
@@ -67,7 +67,7 @@ class Logged(CustomLogger):
 
 
 @pytest.fixture
-def logged(own_callbacks: None, monkeypatch: pytest.MonkeyPatch) -> Logged:  # noqa: ARG001 - a fixture for its effect
+def logged(restored_callbacks: None, monkeypatch: pytest.MonkeyPatch) -> Logged:  # noqa: ARG001 - a fixture for its effect
     logged = Logged()
     monkeypatch.setattr(litellm, "callbacks", [logged])
     return logged
@@ -106,7 +106,7 @@ def test_a_chat_costs_what_litellm_says(
     wire.reply(*row.wire.plain)
 
     async def scenario() -> litellm.ModelResponse:
-        result = await app.invoke("completion", **asked(wire, row))
+        result = await app.invoke("completion", **chat_parameters(wire, row))
         if app.style == "async":
             await logged.settled()
         return cast("litellm.ModelResponse", result)
@@ -116,9 +116,9 @@ def test_a_chat_costs_what_litellm_says(
     assert told == pytest.approx(result._hidden_params["response_cost"] or 0.0, rel=0, abs=EXACT)
     assert told == pytest.approx(logged.cost(), rel=0, abs=EXACT)
     if told:
-        named_by_answer = row.litellms in {"azure", "groq"}  # a deployment, and a name with a slash
+        named_by_answer = row.litellm_name in {"azure", "groq"}  # a deployment, and a name with a slash
         model = None if named_by_answer else row.model
-        afterwards = litellm.completion_cost(result, model, custom_llm_provider=row.litellms)
+        afterwards = litellm.completion_cost(result, model, custom_llm_provider=row.litellm_name)
         assert told == pytest.approx(afterwards, rel=0, abs=EXACT)
 
 
@@ -130,7 +130,7 @@ def test_a_stream_costs_what_litellm_says(
     wire.reply(*row.wire.stream)
 
     async def scenario() -> None:
-        stream = await app.invoke("completion", **asked(wire, row), stream=True, **row.streaming)
+        stream = await app.invoke("completion", **chat_parameters(wire, row), stream=True, **row.streaming)
         await app.rest(cast("litellm.CustomStreamWrapper", stream))
         if app.style == "async":
             await logged.settled()
@@ -166,7 +166,7 @@ def test_other_kinds_of_chats_cost_what_litellm_says(  # noqa: PLR0913 - fixture
     stream: bool,
 ) -> None:
     """To callbacks; and what it adds up of."""
-    (stream_everything if stream else answer_everything)(wire)
+    (stream_everywhere if stream else respond_everywhere)(wire)
     caller = ApiCaller(wire=wire, asynchronous=True)  # LiteLLM calls Anthropic asynchronously only
     if function == "generate_content" and stream:
         function = "generate_content_stream"
@@ -252,7 +252,7 @@ def test_what_is_sold_otherwise_costs_what_litellm_says(
     result = api.call(function, **given, **({"api_base": f"{wire.url}/v1/rerank"} if function == "rerank" else {}))
     attributes = telemetry.attributes()
     price = result._hidden_params["response_cost"]
-    if f"{'async' if api.asynchronous else 'sync'}-{kind}" in releases.UNPRICED:
+    if f"{'async' if api.asynchronous else 'sync'}-{kind}" in releases.PRICED_AFTER_RETURN:
         assert (price, attributes.get("gen_ai.usage.cost.amount")) == (None, None)
         return
     assert total(attributes) == pytest.approx(price, rel=0, abs=EXACT)
@@ -316,7 +316,7 @@ def test_prices_the_app_registered(app: App, telemetry: Recorder, registered: st
     assert "agentops.cost.price_map" not in attributes
 
 
-@pytest.mark.usefixtures("own_callbacks", "own_prices")
+@pytest.mark.usefixtures("restored_callbacks", "own_prices")
 def test_prices_of_a_deployment(provider: OpenAIProvider, telemetry: Recorder) -> None:
     """Those that the Router's deployment has, too."""
     deployment = {

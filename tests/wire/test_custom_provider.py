@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from support import releases
 from support.apps import CALL_ID, MESSAGES, App
-from support.expected import CHAT_REQUEST, EMBEDDING_REQUEST, MODELS, STREAMED, without_figures
+from support.expected import CHAT_REQUEST, EMBEDDING_REQUEST, MODELS, STREAMED, without_timings
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.openai_provider import OpenAIProvider
 
@@ -173,7 +173,7 @@ def test_a_stream(app: App, telemetry: Recorder, keep: Keep, usage: dict[str, in
         **(TOKENS if usage else {}),
     }
     unknown = frozenset() if releases.STREAMS_NAME_THEIR_MODEL else MODELS
-    assert without_figures(attributes) == {name: expected[name] for name in expected if name not in unknown}
+    assert without_timings(attributes) == {name: expected[name] for name in expected if name not in unknown}
     assert "llm.response.time_to_first_token" in attributes
     assert len(telemetry.spans()) == 1
     assert "canary" not in telemetry.everything()

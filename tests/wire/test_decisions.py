@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from support.apps import CALL_ID, Caller
-from support.expected import price, served, shares
+from support.expected import cost_attributes, cost_shares, target_attributes
 from support.recorder import Attributes, Recorder
 from support.servers.wire import Reply, WireProvider
 
@@ -49,9 +49,9 @@ COUNTED: Attributes = {
     "llm.usage.completion_tokens": 5,
     "llm.usage.cached_tokens": 8,
 }
-PARTS = shares(input=(31 - 8) * 0.5 + 8 * 0.125, cache_read=8 * 0.125, output=5 * 0.25)
+PARTS = cost_shares(input=(31 - 8) * 0.5 + 8 * 0.125, cache_read=8 * 0.125, output=5 * 0.25)
 PARTS.pop("agentops.cost.price_map", None)  # the price is the app's
-PAID = price((31 - 8) * 0.5 + 8 * 0.125 + 5 * 0.25) | PARTS
+PAID = cost_attributes((31 - 8) * 0.5 + 8 * 0.125 + 5 * 0.25) | PARTS
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 # What is judged → what the span says of it.
 INPUTS: dict[str, tuple[object, Attributes]] = {
@@ -100,7 +100,7 @@ def test_decisions_in_openais_words_are_described_in_full(
     (span,) = telemetry.spans()
     assert (span.name, span.kind) == ("decisions gpt-decide", SpanKind.CLIENT)
     assert telemetry.attributes() == {
-        **served("decisions", "openai", wire, model="gpt-decide", call_type=caller.name("decisions")),
+        **target_attributes("decisions", "openai", wire, model="gpt-decide", call_type=caller.name("decisions")),
         **told,
         "llm.request.questions_count": 2,
         **COUNTED,
@@ -151,7 +151,7 @@ def test_decisions_in_system_ones_words_are_described_in_full(
         litellm_call_id=CALL_ID,
     )
     assert telemetry.attributes() == {
-        **served("systemone", "hosted_vllm", wire, model="decider", call_type=caller.name("systemone")),
+        **target_attributes("systemone", "hosted_vllm", wire, model="decider", call_type=caller.name("systemone")),
         "llm.request.questions_count": 2,
         "llm.response.results_count": 2,
         **told,

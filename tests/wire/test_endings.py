@@ -40,7 +40,7 @@ STALLED, SLOW = Script(delay=2), Script(first_delay=2)
 PATIENCE = 0.3
 """Seconds in which LiteLLM has turned to the provider, and the first chunk has come, however busy the machine is."""
 ERROR = ("error",)
-ROLE = int(releases.ROLES_ARE_CHUNKS)
+ROLE = int(releases.ROLE_ONLY_CHUNKS_ARE_PASSED_ON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ CANCELLED = {"outcome": "cancelled", "error": "CancelledError", "category": "can
 UNANSWERED = {"outcome": None, "script": SLOW}
 STALLED_TOO_LONG = {
     "outcome": "failed",
-    "error": "Timeout" if releases.TIMEOUTS_OF_STREAMS else "APIConnectionError",
+    "error": "Timeout" if releases.STALLED_STREAMS_TIME_OUT else "APIConnectionError",
     "category": "timeout",
     **STUCK,
 }
@@ -109,7 +109,7 @@ async def returned(app: App) -> object:
 @ends(
     outcome=None,
     script=Script(status=401),
-    error="AuthenticationError" if releases.CLASSES_OF_REFUSALS else "BadRequestError",
+    error="AuthenticationError" if releases.STATUS_DECIDES_ERROR_CLASS else "BadRequestError",
     category="auth",
 )
 async def refused(app: App) -> object:
@@ -194,7 +194,7 @@ async def read_in_another_loop(_app: AsyncApp) -> object:
     provider = InProcessProvider()
     litellm.custom_provider_map = provider.map  # type: ignore[assignment]
     stream = await litellm.acompletion(f"{PROVIDER}/model", MESSAGES, stream=True)
-    return await asyncio.to_thread(lambda: asyncio.run(AsyncApp.rest(_app, stream))) != [], provider.asked
+    return await asyncio.to_thread(lambda: asyncio.run(AsyncApp.rest(_app, stream))) != [], provider.stream_count
 
 
 @ends(SyncApp, **COMPLETED)
@@ -298,7 +298,7 @@ async def closed_before_it_was_read(app: AsyncApp) -> object:
     return await (await app.stream()).aclose()
 
 
-@ends(outcome="closed" if releases.STREAMS_ARE_BLOCKS else "abandoned", **CUT_OFF)
+@ends(outcome="closed" if releases.STREAMS_ARE_CONTEXT_MANAGERS else "abandoned", **CUT_OFF)
 async def closed_synchronously(app: App) -> object:
     """Which older releases of LiteLLM refuse."""
     with closing(cast("Any", await opened(app))):

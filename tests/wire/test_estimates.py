@@ -16,8 +16,8 @@ from support.caches import (
     read_twice,
 )
 from support.instrumented import Reinstrument
-from support.ledger import uncounted
-from support.providers import PROVIDERS, ask
+from support.ledger import without_usage
+from support.providers import PROVIDERS, run_chat
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.openai_provider import OpenAIProvider, Script
 from support.servers.wire import Reply, WireProvider
@@ -86,8 +86,8 @@ def test_the_estimate_of_a_response(api: ApiCaller, wire: WireProvider, estimati
 def test_the_estimate_of_a_plain_chat(app: App, wire: WireProvider, estimating: Recorder) -> None:
     """Of some providers' plain chats LiteLLM makes one, which looks like a count."""
     path, reply = PROVIDERS["ollama_chat"].wire.plain
-    wire.reply(path, uncounted(reply))
-    usage = cast("Any", ask(app, wire, PROVIDERS["ollama_chat"])).usage
+    wire.reply(path, without_usage(reply))
+    usage = cast("Any", run_chat(app, wire, PROVIDERS["ollama_chat"])).usage
     assert of_tokens(estimating) == {INPUT: usage.prompt_tokens, OUTPUT: usage.completion_tokens}
 
 

@@ -68,7 +68,10 @@ REFUSED = "Your request was rejected as a result of our safety system: content_p
 CASES = {
     "a refused key": case(Script(status=401, error_message=KNOWN_KEY_ERROR), "AuthenticationError", "auth", 401),
     "a refused key in other words": case(
-        Script(status=401), "AuthenticationError" if releases.CLASSES_OF_REFUSALS else "BadRequestError", "auth", 401
+        Script(status=401),
+        "AuthenticationError" if releases.STATUS_DECIDES_ERROR_CLASS else "BadRequestError",
+        "auth",
+        401,
     ),
     "no permission": case(
         Script(status=403), "APIError" if releases.CONFLICTS_ARE_API_ERRORS else "BadRequestError", "auth", 403
@@ -110,13 +113,16 @@ CASES = {
     ),
     "against the policy in other words": case(
         Script(status=400, error_message=REFUSED, error_code="content_policy_violation"),
-        "BadRequestError" if releases.POLICIES_NEED_WORDS else "ContentPolicyViolationError",
+        "BadRequestError" if releases.POLICY_ERRORS_NEED_TWO_WORDS else "ContentPolicyViolationError",
         "content_filter",
         400,
     ),
     "invalid": case(Script(status=400), "BadRequestError", "invalid_request", 400),
     "not there": case(
-        Script(status=404), "NotFoundError" if releases.CLASSES_OF_REFUSALS else "BadRequestError", "not_found", 404
+        Script(status=404),
+        "NotFoundError" if releases.STATUS_DECIDES_ERROR_CLASS else "BadRequestError",
+        "not_found",
+        404,
     ),
     "broken": case(Script(status=500), "InternalServerError", "server_error", 500, retryable=True),
     "overloaded": case(Script(status=503), "ServiceUnavailableError", "server_error", 503, retryable=True),

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.invocation import invocation
 from agentops_otel_litellm.invocation.invocation import Invocation
-from support.broken_parts import Broken, breaks, call
+from support.broken_parts import Broken, call, raise_broken
 from support.instrumented import Reinstrument
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder, attributes_of
@@ -28,7 +28,7 @@ def test_a_broken_reader(  # noqa: PLR0913, PLR0917 - fixtures
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The app's answer is whole, the span ends, and one line at most is logged, which quotes nothing."""
-    monkeypatch.setattr(readers, reader, breaks)
+    monkeypatch.setattr(readers, reader, raise_broken)
     assert call(provider, stream=stream) == "Hello, world!"
     assert len(telemetry.spans()) == 1
     lines = logged.take()
@@ -50,7 +50,7 @@ def test_a_call_that_begins_badly(  # noqa: PLR0913, PLR0917 - fixtures and case
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Once its span is open, it is seen to its end, whatever of ours fails: the span ends, and tells of the answer."""
-    monkeypatch.setattr(of, part, breaks)
+    monkeypatch.setattr(of, part, raise_broken)
     assert call(provider, stream=False) == "Hello, world!"
     (span,) = telemetry.spans()
     assert attributes_of(span)["gen_ai.response.finish_reasons"] == ("stop",)
@@ -63,7 +63,7 @@ def test_a_broken_shape(part: str, provider: OpenAIProvider, telemetry: Recorder
     """The same for each part of the shape by which an operation is read."""
     streamed = part in {"chunks", "stream_cost"}
     working = getattr(readers.API_FORMATS["chat"], part)
-    object.__setattr__(readers.API_FORMATS["chat"], part, breaks)  # every function holds the frozen shape already
+    object.__setattr__(readers.API_FORMATS["chat"], part, raise_broken)  # every function holds the frozen shape already
     try:
         assert call(provider, stream=streamed) == "Hello, world!"
     finally:

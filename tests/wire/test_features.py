@@ -29,7 +29,7 @@ from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder
 from support.servers.openai_provider import OpenAIProvider, Script
 
-pytestmark = pytest.mark.usefixtures("own_callbacks")  # a Router registers itself with LiteLLM
+pytestmark = pytest.mark.usefixtures("restored_callbacks")  # a Router registers itself with LiteLLM
 Lacking = Callable[[str], AbstractContextManager[Recorder]]
 
 

@@ -11,8 +11,14 @@ from opentelemetry.trace import StatusCode
 from agentops_otel_litellm.call import Response, Usage
 from agentops_otel_litellm.readers.generate_content import generate_content_response, generate_content_usage
 from support.api_caller import ApiCaller
-from support.api_scenarios import abandon, about_request, assert_was_cut, assert_was_refused, names_with
-from support.expected import LOCALLY_PRICED, STREAMED, identity, parts, without_figures, without_prices
+from support.api_scenarios import (
+    abandon,
+    assert_provider_error,
+    assert_stream_was_interrupted,
+    names_with,
+    request_attributes,
+)
+from support.expected import LOCALLY_PRICED, STREAMED, cost_parts, identity, without_prices, without_timings
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.wire import Reply, WireProvider, events
 from support.wire_formats import (
@@ -25,14 +31,14 @@ from support.wire_formats import (
     REASONING,
     TEXT,
     Body,
-    answer_everything,
     candidate,
     chat_events,
     content,
     content_events,
-    counted,
-    refuse_everything,
-    stream_everything,
+    fail_everywhere,
+    respond_everywhere,
+    stream_everywhere,
+    usage_attributes,
 )
 
 google_genai = pytest.importorskip("litellm.types.google_genai.main", reason="this LiteLLM has no generateContent")
@@ -61,21 +67,21 @@ PRICE = (INPUT - CACHE_READ) * 3e-7 + CACHE_READ * 3e-8 + OUTPUT * 2.5e-6
 """Dollars: of the tokens, at what LiteLLM's map says of the model."""
 PRICED: Attributes = {
     **LOCALLY_PRICED,
-    **parts("gemini/gemini-2.5-flash", input=INPUT, cache_read=CACHE_READ, output=OUTPUT, reasoning=REASONING),
+    **cost_parts("gemini/gemini-2.5-flash", input=INPUT, cache_read=CACHE_READ, output=OUTPUT, reasoning=REASONING),
 }
-COUNTED: Attributes = {**counted(), "gen_ai.usage.text.input_tokens": INPUT}
+COUNTED: Attributes = {**usage_attributes(), "gen_ai.usage.text.input_tokens": INPUT}
 
 
 def gemini_identity(function: str, wire: WireProvider) -> Attributes:
     return {
-        **identity("generate_content", function, "gemini/gemini-2.5-flash", wire, of="gemini"),
+        **identity("generate_content", function, "gemini/gemini-2.5-flash", wire, litellm_provider="gemini"),
         "gen_ai.provider.name": "gcp.gemini",
     }
 
 
 def test_generated_content_is_described_in_full(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """A response has the attributes that follow from the exchange; thoughts are part of what was put out."""
-    answer_everything(wire)
+    respond_everywhere(wire)
     result = api.call("generate_content", **GEMINI)
     assert type(result) is google_genai.GenerateContentResponse
     (span,) = telemetry.spans()
@@ -92,7 +98,7 @@ def test_generated_content_is_described_in_full(api: ApiCaller, wire: WireProvid
 
 def test_streamed_content_is_described_in_full(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """The bytes of a stream say what a response does, and are the provider's."""
-    stream_everything(wire, delay=0.02)
+    stream_everywhere(wire, delay=0.02)
     pieces = api.call("generate_content_stream", **GEMINI)
     assert b"".join(pieces) == b"".join(content_events())
     (span,) = telemetry.spans()
@@ -102,7 +108,7 @@ def test_streamed_content_is_described_in_full(api: ApiCaller, wire: WireProvide
         attributes["llm.response.time_to_first_token"],
     )
     assert first_chunk == first_token
-    assert without_prices(without_figures(attributes), PRICE) == {
+    assert without_prices(without_timings(attributes), PRICE) == {
         **gemini_identity(api.name("generate_content_stream"), wire),
         **REQUEST,
         **STREAMED,
@@ -197,10 +203,10 @@ ASKED: dict[str, tuple[dict[str, object], Attributes]] = {
 @pytest.mark.parametrize("case", ASKED)
 def test_what_was_asked_is_told(api: ApiCaller, wire: WireProvider, telemetry: Recorder, case: str) -> None:
     """Each parameter has its attributes, and no other appears."""
-    answer_everything(wire)
+    respond_everywhere(wire)
     asked, told = ASKED[case]
     api.call("generate_content", **{**GEMINI, **asked})
-    assert about_request(telemetry.attributes()) == {
+    assert request_attributes(telemetry.attributes()) == {
         **REQUEST,
         "gen_ai.request.model": "gemini-2.5-flash",
         "llm.request.model": "gemini/gemini-2.5-flash",
@@ -287,7 +293,7 @@ def test_translated_content_is_one_call(
     api: ApiCaller, wire: WireProvider, telemetry: Recorder, *, streamed: bool
 ) -> None:
     """Where LiteLLM makes a chat of it, there is one span and one attempt, with the provider's counts and a price."""
-    (stream_everything if streamed else answer_everything)(wire)
+    (stream_everywhere if streamed else respond_everywhere)(wire)
     api.call("generate_content_stream" if streamed else "generate_content", **GPT)
     assert [exchange.path for exchange in wire.ledger] == ["/chat/completions"]
     (span,) = telemetry.spans()
@@ -309,7 +315,7 @@ def test_a_translated_stream_whose_tokens_the_provider_did_not_count(
     api: ApiCaller, wire: WireProvider, telemetry: Recorder
 ) -> None:
     """There are no tokens and there is no price."""
-    wire.reply(PATHS["chat"], Reply(pieces=chat_events(counted=False)))
+    wire.reply(PATHS["chat"], Reply(pieces=chat_events(with_usage=False)))
     api.call("generate_content_stream", **GPT)
     attributes = telemetry.attributes()
     assert attributes["llm.response.stream_outcome"] == "completed"
@@ -324,10 +330,10 @@ def test_a_stream_that_is_cut_has_failed(
     api: ApiCaller, wire: WireProvider, telemetry: Recorder, asked: dict[str, Any]
 ) -> None:
     """The span says how far it came, and no more."""
-    stream_everything(wire, delay=0.02, cut_after=2)
+    stream_everywhere(wire, delay=0.02, cut_after=2)
     with pytest.raises(Exception, match=r"(?i)payload|incomplete|closed|peer|connection error"):
         api.call("generate_content_stream", **asked)
-    assert names_with(attributes_of(assert_was_cut(telemetry)), "output_tokens", "cost") == []
+    assert names_with(attributes_of(assert_stream_was_interrupted(telemetry)), "output_tokens", "cost") == []
 
 
 def test_an_error_in_a_stream_is_a_failure(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
@@ -347,7 +353,7 @@ def test_an_error_in_a_stream_is_a_failure(api: ApiCaller, wire: WireProvider, t
 
 def test_a_stream_that_nobody_reads_on_is_abandoned(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """A span ends when the app forgets its stream, and tells as much as came."""
-    stream_everything(wire, delay=0.02)
+    stream_everywhere(wire, delay=0.02)
     abandon(api, "generate_content_stream", after=1, **GEMINI)
     attributes = telemetry.attributes()
     assert attributes["llm.response.stream_outcome"] == "abandoned"
@@ -367,8 +373,8 @@ def test_a_refusal_is_categorised(  # noqa: PLR0913, PLR0917 - fixtures and case
     category: str,
 ) -> None:
     """The app gets LiteLLM's exception, and the one span says what it was, also where LiteLLM mistook it."""
-    refuse_everything(wire, status)
+    fail_everywhere(wire, status)
     with pytest.raises(litellm.exceptions.openai.APIError) as raised:
         api.call("generate_content", **asked)
-    span = assert_was_refused(telemetry, raised.type, category, status)
+    span = assert_provider_error(telemetry, raised.type, category, status)
     assert len(span.events) == len(wire.ledger)

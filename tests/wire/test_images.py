@@ -8,13 +8,13 @@ from io import BytesIO
 import litellm
 import pytest
 
-from support.expected import price
-from support.images import MADE, PICTURE, PROMPT, images
+from support.expected import cost_attributes
+from support.images import GENERATED_IMAGE, PICTURE, PROMPT, image_reply
 from support.media import (
     BOTH_STYLES,
     CANARY,
-    EACH_REFUSAL,
-    assert_refusal_is_told,
+    EACH_ERROR_REPLY,
+    assert_error_is_recorded,
     call_type,
     connection,
     identity,
@@ -67,7 +67,10 @@ PATHS = {
 def test_an_image_generation_is_described_in_full(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """It says what was asked for, how many images came, what was counted and what LiteLLM prices it at."""
     wire.reply(
-        "/images/generations", images(MADE, MADE, usage=COUNTED, size="1024x1024", quality="high", output_format="webp")
+        "/images/generations",
+        image_reply(
+            GENERATED_IMAGE, GENERATED_IMAGE, usage=COUNTED, size="1024x1024", quality="high", output_format="webp"
+        ),
     )
     result = invoke(
         style,
@@ -81,7 +84,7 @@ def test_an_image_generation_is_described_in_full(style: str, wire: WireProvider
         **connection(wire),
     )
     assert type(result) is litellm.ImageResponse
-    assert [image.b64_json for image in result.data or ()] == [MADE["b64_json"]] * 2
+    assert [image.b64_json for image in result.data or ()] == [GENERATED_IMAGE["b64_json"]] * 2
     (exchange,) = wire.ledger
     assert exchange.body["output_format"] == "webp"
     assert telemetry.attributes() == {
@@ -94,14 +97,14 @@ def test_an_image_generation_is_described_in_full(style: str, wire: WireProvider
         "llm.request.output_format": "webp",
         "llm.response.images_count": 2,
         **TOKENS,
-        **price(result._hidden_params["response_cost"]),
+        **cost_attributes(result._hidden_params["response_cost"]),
     }
 
 
 @BOTH_STYLES
 def test_an_edit_is_described_in_full(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """It also says how many images were sent, of which a mask is none."""
-    wire.reply("/images/edits", images(MADE, usage=COUNTED))
+    wire.reply("/images/edits", image_reply(GENERATED_IMAGE, usage=COUNTED))
     result = invoke(
         style,
         "image_edit",
@@ -123,14 +126,14 @@ def test_an_edit_is_described_in_full(style: str, wire: WireProvider, telemetry:
         "llm.request.resolution": "1024x1536",
         "llm.response.images_count": 1,
         **TOKENS,
-        **price(result._hidden_params["response_cost"]),
+        **cost_attributes(result._hidden_params["response_cost"]),
     }
 
 
 @BOTH_STYLES
 def test_a_variation_is_described_in_full(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """Nobody counts tokens for it, and LiteLLM has no price."""
-    wire.reply("/images/variations", images({"url": f"http://localhost/{CANARY}"}))
+    wire.reply("/images/variations", image_reply({"url": f"http://localhost/{CANARY}"}))
     result = invoke(
         style,
         "image_variation",
@@ -157,7 +160,7 @@ def test_a_variation_is_described_in_full(style: str, wire: WireProvider, teleme
 @BOTH_STYLES
 def test_images_of_azure_have_a_price_of_their_own(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """Images are sold by the piece: LiteLLM's price of them is told although nobody counted tokens."""
-    wire.reply("/images/generations", images({"url": f"http://localhost/{CANARY}", "revised_prompt": PROMPT}))
+    wire.reply("/images/generations", image_reply({"url": f"http://localhost/{CANARY}", "revised_prompt": PROMPT}))
     result = invoke(
         style,
         "image_generation",
@@ -180,13 +183,13 @@ def test_images_of_azure_have_a_price_of_their_own(style: str, wire: WireProvide
         "llm.request.resolution": "1024x1024",
         "llm.request.quality": "standard",
         "llm.response.images_count": 1,
-        **price(cost),
+        **cost_attributes(cost),
     }
 
 
 def test_a_style_is_told(wire: WireProvider, telemetry: Recorder) -> None:
     """Where a model has styles, the one asked for is told."""
-    wire.reply("/images/generations", images(MADE))
+    wire.reply("/images/generations", image_reply(GENERATED_IMAGE))
     invoke("sync", "image_generation", model="recraft/recraftv3", prompt=PROMPT, style="vector", **connection(wire))
     (exchange,) = wire.ledger
     assert telemetry.attributes()["llm.request.style"] == exchange.body["style"] == "vector"
@@ -195,7 +198,7 @@ def test_a_style_is_told(wire: WireProvider, telemetry: Recorder) -> None:
 @BOTH_STYLES
 def test_images_of_google_are_described_in_full(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """Another wire format gives the same facts, as far as that provider tells them."""
-    made = {"bytesBase64Encoded": MADE["b64_json"], "mimeType": "image/png"}
+    made = {"bytesBase64Encoded": GENERATED_IMAGE["b64_json"], "mimeType": "image/png"}
     wire.reply(":predict", Reply(body={"predictions": [made, made]}))
     result = invoke(
         style,
@@ -205,7 +208,7 @@ def test_images_of_google_are_described_in_full(style: str, wire: WireProvider, 
         n=2,
         **connection(wire),
     )
-    assert [image.b64_json for image in result.data] == [MADE["b64_json"]] * 2
+    assert [image.b64_json for image in result.data] == [GENERATED_IMAGE["b64_json"]] * 2
     cost = result._hidden_params["response_cost"]
     assert len(wire.ledger) == 1
     assert telemetry.attributes() == {
@@ -214,7 +217,7 @@ def test_images_of_google_are_described_in_full(style: str, wire: WireProvider, 
         "gen_ai.request.choice.count": 2,
         "llm.request.content_length": len(PROMPT),
         "llm.response.images_count": 2,
-        **(price(cost) if cost else {}),
+        **(cost_attributes(cost) if cost else {}),
     }
 
 
@@ -224,7 +227,7 @@ def test_what_the_provider_did_not_count_is_unknown(
     style: str, operation: str, wire: WireProvider, telemetry: Recorder
 ) -> None:
     """Where the provider sends no usage there is no number of tokens and no price of them: LiteLLM's zeros are none."""
-    wire.reply(PATHS[operation], images(MADE))
+    wire.reply(PATHS[operation], image_reply(GENERATED_IMAGE))
     result = invoke(style, operation, **OPERATIONS[operation], **connection(wire))
     assert result.usage.input_tokens == 0
     assert [name for name in telemetry.attributes() if "usage" in name or "cost" in name] == []
@@ -232,7 +235,7 @@ def test_what_the_provider_did_not_count_is_unknown(
 
 def test_details_that_were_not_sent_are_unknown(wire: WireProvider, telemetry: Recorder) -> None:
     """Of a usage without its details only the sums are told."""
-    wire.reply("/images/generations", images(MADE, usage={**COUNTED, "input_tokens_details": None}))
+    wire.reply("/images/generations", image_reply(GENERATED_IMAGE, usage={**COUNTED, "input_tokens_details": None}))
     invoke("sync", "image_generation", **OPERATIONS["image_generation"], **connection(wire))
     attributes = telemetry.attributes()
     assert attributes["gen_ai.usage.input_tokens"] == 50
@@ -241,7 +244,7 @@ def test_details_that_were_not_sent_are_unknown(wire: WireProvider, telemetry: R
 
 def test_a_prompt_in_the_wrong_place_is_not_told(wire: WireProvider, telemetry: Recorder) -> None:
     """A choice that is not one word is none of those known."""
-    wire.reply("/images/generations", images(MADE))
+    wire.reply("/images/generations", image_reply(GENERATED_IMAGE))
     invoke(
         "sync",
         "image_generation",
@@ -255,7 +258,7 @@ def test_a_prompt_in_the_wrong_place_is_not_told(wire: WireProvider, telemetry: 
     assert CANARY not in telemetry.everything()
 
 
-@EACH_REFUSAL
+@EACH_ERROR_REPLY
 @pytest.mark.parametrize("operation", OPERATIONS)
 @BOTH_STYLES
 def test_a_refusal_is_told_once(
@@ -263,7 +266,7 @@ def test_a_refusal_is_told_once(
 ) -> None:
     """An error of the provider's ends the one span with its kind, and quotes nobody."""
     called = partial(invoke, style, operation, **OPERATIONS[operation], **connection(wire))
-    attributes = assert_refusal_is_told(called, refusal, PATHS[operation], wire, telemetry)
+    attributes = assert_error_is_recorded(called, refusal, PATHS[operation], wire, telemetry)
     assert attributes["gen_ai.operation.name"] == operation
     assert "llm.response.images_count" not in attributes
 
@@ -274,10 +277,13 @@ def test_pictures_and_prompts_stay_where_they_are(
     style: str, operation: str, wire: WireProvider, telemetry: Recorder
 ) -> None:
     """Neither prompts nor file names, images or their URLs are in the one span, the metrics or the events."""
-    wire.reply(PATHS[operation], images(MADE, {"url": f"http://localhost/{CANARY}?key={CANARY}"}, usage=COUNTED))
+    wire.reply(
+        PATHS[operation],
+        image_reply(GENERATED_IMAGE, {"url": f"http://localhost/{CANARY}?key={CANARY}"}, usage=COUNTED),
+    )
     image = {"image": named_file()} if "image" in OPERATIONS[operation] else {}
     invoke(style, operation, **{**OPERATIONS[operation], **image}, metadata={"note": CANARY}, **connection(wire))
     assert len(telemetry.spans()) == 1
     everything = telemetry.everything()
     assert CANARY not in everything
-    assert str(MADE["b64_json"]) not in everything
+    assert str(GENERATED_IMAGE["b64_json"]) not in everything

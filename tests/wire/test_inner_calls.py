@@ -704,7 +704,7 @@ def _text(told: Given) -> object:
     )
 
 
-@pytest.mark.usefixtures("own_callbacks")
+@pytest.mark.usefixtures("restored_callbacks")
 def test_the_sums_over_spans_are_the_providers(case: Case, wire: WireProvider, telemetry: Recorder) -> None:
     """Every token and every cent is told once, by as many spans as calls were made, and so it is in the metrics."""
     result = play(case, wire)
@@ -725,7 +725,7 @@ def test_the_sums_over_spans_are_the_providers(case: Case, wire: WireProvider, t
     assert sum(point.sum for point in points) == truth.input + truth.output
 
 
-@pytest.mark.usefixtures("own_callbacks", "telemetry")
+@pytest.mark.usefixtures("restored_callbacks", "telemetry")
 def test_the_app_gets_what_it_gets_without_us(case: Case, wire: WireProvider) -> None:
     """The same result after the same requests."""
     with suppress_instrumentation():
@@ -738,7 +738,7 @@ def total(name: str, calls: list[Parameters]) -> float:
     return float(sum(call.get(name, 0) for call in calls))
 
 
-@pytest.mark.usefixtures("own_callbacks")
+@pytest.mark.usefixtures("restored_callbacks")
 def test_a_follow_up_tells_of_its_own_answer(wire: WireProvider, telemetry: Recorder) -> None:
     """It is beneath the call that it is made for, which tells of the answer that it got first."""
     play(CASES["a follow-up of a chat"], wire)
@@ -753,7 +753,7 @@ def test_a_follow_up_tells_of_its_own_answer(wire: WireProvider, telemetry: Reco
     assert told == [("chatcmpl-0", ("tool_call",), 1), ("chatcmpl-1", ("stop",), 10)]
 
 
-@pytest.mark.usefixtures("own_callbacks")
+@pytest.mark.usefixtures("restored_callbacks")
 def test_a_stream_that_is_closed_in_its_follow_up(wire: WireProvider, telemetry: Recorder) -> None:
     """What the provider had counted for the first answer stays known."""
     case = CASES["a follow-up of a message's stream"]
@@ -806,7 +806,7 @@ def test_a_handler_of_the_apps_that_calls_litellm(
     assert [name for name in outer if "usage" in name or "cost" in name] == ["agentops.trace.cost"]
 
 
-@pytest.mark.usefixtures("own_callbacks")
+@pytest.mark.usefixtures("restored_callbacks")
 def test_what_one_of_several_answers_did_not_count_is_not_known(wire: WireProvider, telemetry: Recorder) -> None:
     """The sum would be of the others."""
     case = CASES["files searched for a response, aresponses"]

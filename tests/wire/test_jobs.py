@@ -13,7 +13,14 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from support.apps import CALL_ID, AsyncCaller, Caller, SyncCaller
-from support.expected import FIGURES, STREAMED, identified, price, served, without_figures
+from support.expected import (
+    STREAMED,
+    TIMING_ATTRIBUTES,
+    cost_attributes,
+    response_id_attributes,
+    target_attributes,
+    without_timings,
+)
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers import openai_resources
 from support.servers.wire import Reply, WireProvider, events
@@ -41,12 +48,14 @@ BATCH = {
         "output_tokens_details": {"reasoning_tokens": 0},
     },
 }
-BATCH_TOLD = identified("batch_1", status="in_progress", requests_count=5, requests_completed=3, requests_failed=2)
+BATCH_TOLD = response_id_attributes(
+    "batch_1", status="in_progress", requests_count=5, requests_completed=3, requests_failed=2
+)
 FILE = {**openai_resources.FILE, "filename": SECRET, "status": "processed"}
-FILE_TOLD = identified("file-1", status="processed", size=12)
+FILE_TOLD = response_id_attributes("file-1", status="processed", size=12)
 TUNING = {**openai_resources.TUNING, "trained_tokens": 77}
 TUNING_TOLD: Attributes = {
-    **identified("ftjob-1", status="queued", trained_tokens=77, model="gpt-4o-mini"),
+    **response_id_attributes("ftjob-1", status="queued", trained_tokens=77, model="gpt-4o-mini"),
     "gen_ai.response.model": "gpt-4o-mini",
 }
 CONTAINER = {"id": "cntr_1", "object": "container", "created_at": 1, "status": "running", "name": SECRET}
@@ -104,7 +113,7 @@ INTERACTION = {
     "usage": {"total_input_tokens": 11, "total_output_tokens": 7, "total_tokens": 18},
 }
 INTERACTION_TOLD: Attributes = {
-    **identified("int_1", status="completed", model="gemini-2.5-flash"),
+    **response_id_attributes("int_1", status="completed", model="gemini-2.5-flash"),
     "gen_ai.response.model": "gemini-2.5-flash",
 }
 
@@ -149,7 +158,7 @@ JOBS: dict[str, Job] = {
         FILE_ID,
         "/file-1",
         {"id": "file-1", "object": "file", "deleted": True},
-        {**asked(resource_id="file-1"), **identified("file-1", deleted=True)},
+        {**asked(resource_id="file-1"), **response_id_attributes("file-1", deleted=True)},
     ),
     "file_content": (
         FILE_ID,
@@ -173,13 +182,13 @@ JOBS: dict[str, Job] = {
         {"name": SECRET, "file_ids": ["file-1"]},
         "/containers",
         CONTAINER,
-        {**asked(files_count=1), **identified("cntr_1", status="running")},
+        {**asked(files_count=1), **response_id_attributes("cntr_1", status="running")},
     ),
     "retrieve_container": (
         CONTAINER_ID,
         "/cntr_1",
         CONTAINER,
-        {**asked(resource_id="cntr_1"), **identified("cntr_1", status="running")},
+        {**asked(resource_id="cntr_1"), **response_id_attributes("cntr_1", status="running")},
     ),
     "list_containers": (
         {"limit": 2},
@@ -191,7 +200,7 @@ JOBS: dict[str, Job] = {
         CONTAINER_ID,
         "/cntr_1",
         {"id": "cntr_1", "object": "container.deleted", "deleted": True},
-        {**asked(resource_id="cntr_1"), **identified("cntr_1", deleted=True)},
+        {**asked(resource_id="cntr_1"), **response_id_attributes("cntr_1", deleted=True)},
     ),
     "list_container_files": (
         CONTAINER_ID,
@@ -203,7 +212,7 @@ JOBS: dict[str, Job] = {
         {**CONTAINER_ID, "file_id": "cfile_1"},
         "/cfile_1",
         CONTAINED,
-        {**asked(resource_id="cfile_1"), **identified("cfile_1", size=9)},
+        {**asked(resource_id="cfile_1"), **response_id_attributes("cfile_1", size=9)},
     ),
     "containers.retrieve_container_file_content": (
         {**CONTAINER_ID, "file_id": "cfile_1"},
@@ -215,21 +224,26 @@ JOBS: dict[str, Job] = {
         {**CONTAINER_ID, "file": (SECRET, b"nine byte")},
         "/files",
         CONTAINED,
-        {**asked(resource_id="cntr_1", file_size=9), **identified("cfile_1", size=9)},
+        {**asked(resource_id="cntr_1", file_size=9), **response_id_attributes("cfile_1", size=9)},
     ),
     "containers.delete_container_file": (
         {**CONTAINER_ID, "file_id": "cfile_1"},
         "/cfile_1",
         {"id": "cfile_1", "object": "container.file.deleted", "deleted": True},
-        {**asked(resource_id="cfile_1"), **identified("cfile_1", deleted=True)},
+        {**asked(resource_id="cfile_1"), **response_id_attributes("cfile_1", deleted=True)},
     ),
     "create_eval": (
         {"data_source_config": {"type": "custom"}, "testing_criteria": []},
         "/evals",
         EVALUATION,
-        identified("eval_1"),
+        response_id_attributes("eval_1"),
     ),
-    "get_eval": (EVALUATION_ID, "/eval_1", EVALUATION, {**asked(resource_id="eval_1"), **identified("eval_1")}),
+    "get_eval": (
+        EVALUATION_ID,
+        "/eval_1",
+        EVALUATION,
+        {**asked(resource_id="eval_1"), **response_id_attributes("eval_1")},
+    ),
     "list_evals": (
         {"limit": 2},
         "/evals",
@@ -240,31 +254,31 @@ JOBS: dict[str, Job] = {
         {**EVALUATION_ID, "name": SECRET},
         "/eval_1",
         EVALUATION,
-        {**asked(resource_id="eval_1"), **identified("eval_1")},
+        {**asked(resource_id="eval_1"), **response_id_attributes("eval_1")},
     ),
     "cancel_eval": (
         EVALUATION_ID,
         "/cancel",
         {"id": "eval_1", "object": "eval", "status": "cancelled"},
-        {**asked(resource_id="eval_1"), **identified("eval_1", status="cancelled")},
+        {**asked(resource_id="eval_1"), **response_id_attributes("eval_1", status="cancelled")},
     ),
     "delete_eval": (
         EVALUATION_ID,
         "/eval_1",
         {"eval_id": "eval_1", "object": "eval.deleted", "deleted": True},
-        {**asked(resource_id="eval_1"), **identified("eval_1", deleted=True)},
+        {**asked(resource_id="eval_1"), **response_id_attributes("eval_1", deleted=True)},
     ),
     "create_run": (
         {**EVALUATION_ID, "data_source": {"type": "completions"}},
         "/runs",
         RUN,
-        {**asked(resource_id="eval_1"), **identified("run_1", status="queued")},
+        {**asked(resource_id="eval_1"), **response_id_attributes("run_1", status="queued")},
     ),
     "get_run": (
         {**EVALUATION_ID, "run_id": "run_1"},
         "/run_1",
         RUN,
-        {**asked(resource_id="run_1"), **identified("run_1", status="queued")},
+        {**asked(resource_id="run_1"), **response_id_attributes("run_1", status="queued")},
     ),
     "list_runs": (
         {**EVALUATION_ID, "limit": 2},
@@ -280,13 +294,13 @@ JOBS: dict[str, Job] = {
         {**EVALUATION_ID, "run_id": "run_1"},
         "/cancel",
         {"id": "run_1", "object": "eval.run", "status": "cancelled"},
-        {**asked(resource_id="run_1"), **identified("run_1", status="cancelled")},
+        {**asked(resource_id="run_1"), **response_id_attributes("run_1", status="cancelled")},
     ),
     "delete_run": (
         {**EVALUATION_ID, "run_id": "run_1"},
         "/run_1",
         {"run_id": "run_1", "object": "eval.run.deleted", "deleted": True},
-        {**asked(resource_id="run_1"), **identified("run_1", deleted=True)},
+        {**asked(resource_id="run_1"), **response_id_attributes("run_1", deleted=True)},
     ),
 }
 ANTHROPICS: dict[str, Job] = {
@@ -300,14 +314,14 @@ ANTHROPICS: dict[str, Job] = {
         {"files": [("mine/SKILL.md", SECRET.encode(), "text/markdown")], "display_title": SECRET},
         "/skills",
         SKILL,
-        {**asked(files_count=1), **identified("skill_1")},
+        {**asked(files_count=1), **response_id_attributes("skill_1")},
     ),
-    "get_skill": (SKILL_ID, "/skill_1", SKILL, {**asked(resource_id="skill_1"), **identified("skill_1")}),
+    "get_skill": (SKILL_ID, "/skill_1", SKILL, {**asked(resource_id="skill_1"), **response_id_attributes("skill_1")}),
     "delete_skill": (
         SKILL_ID,
         "/skill_1",
         {"id": "skill_1", "type": "skill_deleted"},
-        {**asked(resource_id="skill_1"), **identified("skill_1", deleted=True)},
+        {**asked(resource_id="skill_1"), **response_id_attributes("skill_1", deleted=True)},
     ),
 }
 GEMINIS: dict[str, Job] = {
@@ -317,21 +331,21 @@ GEMINIS: dict[str, Job] = {
         INTERACTION_ID,
         "cancel",
         {"id": "int_1", "status": "cancelled"},
-        {**asked(resource_id="int_1"), **identified("int_1", status="cancelled")},
+        {**asked(resource_id="int_1"), **response_id_attributes("int_1", status="cancelled")},
     ),
     "interactions.delete": (
         INTERACTION_ID,
         "/int_1",
         {},
-        {**asked(resource_id="int_1"), **identified("int_1", deleted=True)},
+        {**asked(resource_id="int_1"), **response_id_attributes("int_1", deleted=True)},
     ),
     "interactions.agents.create": (
         {**AGENT_NAME, "base_agent": "waverunner", "instructions": SECRET},
         "/agents",
         AGENT,
-        {**AGENT_ASKED, **identified("analyst")},
+        {**AGENT_ASKED, **response_id_attributes("analyst")},
     ),
-    "interactions.agents.get": (AGENT_NAME, "/analyst", AGENT, {**AGENT_ASKED, **identified("analyst")}),
+    "interactions.agents.get": (AGENT_NAME, "/analyst", AGENT, {**AGENT_ASKED, **response_id_attributes("analyst")}),
     "interactions.agents.list": ({}, "/agents", {"agents": [AGENT]}, {"llm.response.results_count": 1}),
     "interactions.agents.delete": (AGENT_NAME, "/analyst", {}, {**AGENT_ASKED, "llm.response.deleted": True}),
     "interactions.agents.list_versions": (
@@ -378,7 +392,7 @@ def test_a_job_is_described_in_full(caller: Caller, wire: WireProvider, telemetr
     attributes = telemetry.attributes()
     # LiteLLM's logging knows the functions of containers by other names.
     assert attributes.pop("litellm.call_type") in {caller.name(function), function, f"{caller.prefix}endpoint_func"}
-    assert attributes == {**served(operation, name, wire), "litellm.call_id": CALL_ID, **told}
+    assert attributes == {**target_attributes(operation, name, wire), "litellm.call_id": CALL_ID, **told}
     assert SECRET not in telemetry.everything()
 
 
@@ -422,11 +436,13 @@ def test_an_interaction_is_described_in_full(caller: Caller, wire: WireProvider,
         litellm.interactions, "create", **INTERACTED, api_key="sk-test", api_base=wire.url, litellm_call_id=CALL_ID
     )
     assert telemetry.attributes() == {
-        **served("interactions.create", "gemini", wire, model="gemini-2.5-flash", call_type=caller.name("create")),
+        **target_attributes(
+            "interactions.create", "gemini", wire, model="gemini-2.5-flash", call_type=caller.name("create")
+        ),
         **asked(stream=False, content_length=len("Say hello.")),
         **INTERACTION_TOLD,
         **INTERACTION_USED,
-        **price(
+        **cost_attributes(
             result._hidden_params["response_cost"],  # type: ignore[attr-defined]  # LiteLLM's own
             "gemini/gemini-2.5-flash",
             input=11,
@@ -462,10 +478,10 @@ def test_an_interaction_with_an_agent_says_with_which(caller: Caller, wire: Wire
         litellm_call_id=CALL_ID,
     )
     assert telemetry.attributes() == {
-        **served("interactions.create", "gemini", wire, call_type=caller.name("create")),
+        **target_attributes("interactions.create", "gemini", wire, call_type=caller.name("create")),
         **asked(stream=False, content_length=len(SECRET)),
         **AGENT_ASKED,
-        **identified("int_1", status="in_progress"),
+        **response_id_attributes("int_1", status="in_progress"),
     }
 
 
@@ -489,9 +505,11 @@ def test_a_streamed_interaction_is_described_in_full(caller: Caller, wire: WireP
         litellm_call_id=CALL_ID,
     )
     attributes = telemetry.attributes()
-    assert attributes.keys() >= FIGURES
-    assert {name: value for name, value in without_figures(attributes).items() if "cost" not in name} == {
-        **served("interactions.create", "gemini", wire, model="gemini-2.5-flash", call_type=caller.name("create")),
+    assert attributes.keys() >= TIMING_ATTRIBUTES
+    assert {name: value for name, value in without_timings(attributes).items() if "cost" not in name} == {
+        **target_attributes(
+            "interactions.create", "gemini", wire, model="gemini-2.5-flash", call_type=caller.name("create")
+        ),
         **asked(content_length=len("Say hello.")),
         **STREAMED,
         **INTERACTION_TOLD,
@@ -510,7 +528,7 @@ PASSED: Parameters = {"method": "post", "endpoint": "v1/score", "model": "hosted
 
 def told_of_passing(caller: Caller, wire: WireProvider) -> Attributes:
     return {
-        **served(
+        **target_attributes(
             "llm_passthrough_route",
             "hosted_vllm",
             wire,
@@ -543,7 +561,7 @@ def test_what_is_passed_through_as_a_stream_is_seen_to_its_end(
     wire.reply("/v1/score", Reply(pieces=[b"one", b"two"], delay=0.01))
     chunks = streamed(caller, litellm, "llm_passthrough_route", **PASSED, json={"stream": True}, api_base=wire.url)
     assert b"".join(chunks) == b"onetwo"
-    assert without_figures(telemetry.attributes()) == {
+    assert without_timings(telemetry.attributes()) == {
         **told_of_passing(caller, wire),
         "llm.response.is_streaming": True,
         "llm.response.stream_outcome": "completed",
@@ -654,7 +672,7 @@ def test_a_document_that_is_taken_in_is_made_of_calls(
         "llm.provider": "openai",
         "llm.vendor": "litellm",
         **asked(file_size=12, data_source_id="vs_1"),
-        **identified(result["id"], status=result["status"]),
+        **response_id_attributes(result["id"], status=result["status"]),
     }
     assert SECRET not in telemetry.everything()
 

@@ -16,15 +16,15 @@ from websockets.asyncio.server import ServerConnection
 
 from support import releases
 from support.api_caller import ApiCaller
-from support.images import MADE, PICTURE
-from support.ledger import uncounted
-from support.providers import EMBEDDERS, PROVIDERS, Provider, keyed
-from support.realtime import CREATED, ClientSocket, play
+from support.images import GENERATED_IMAGE, PICTURE
+from support.ledger import without_usage
+from support.providers import EMBEDDING_PROVIDERS, PROVIDERS, Provider, base_url_and_key
+from support.realtime import CREATED, ClientSocket, run_session
 from support.recorder import Attributes, Recorder, attributes_of
-from support.retrieval_cases import DOCUMENTS, QUERY, RANKED
+from support.retrieval_cases import DOCUMENTS, QUERY, RERANK_RESPONSE
 from support.servers import wires
 from support.servers.wire import Reply, WireProvider, events
-from support.servers.wires import JSON, Said, Wire
+from support.servers.wires import JSON, Completion, ProviderReplies
 from support.wire_formats import response, response_events
 
 METRIC = "gen_ai.client.token.usage"
@@ -56,9 +56,16 @@ def draw(case: str, count: int) -> list[int]:
     return Random(case).sample(PRIMES, count)
 
 
-def said(case: str, model: str) -> Said:
+def said(case: str, model: str) -> Completion:
     fresh, cached, written, visible, reasoning = draw(case, 5)
-    return Said(model=model, fresh=fresh, cached=cached, written=written, visible=visible, reasoning=reasoning)
+    return Completion(
+        model=model,
+        uncached_input=fresh,
+        cache_read=cached,
+        cache_write=written,
+        visible_output=visible,
+        reasoning=reasoning,
+    )
 
 
 def usage_of(attributes: Attributes) -> Attributes:
@@ -95,7 +102,7 @@ def attempts(telemetry: Recorder) -> int:
     return len(span.events)
 
 
-AT_V1 = keyed("/v1")
+AT_V1 = base_url_and_key("/v1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +131,7 @@ class Case:
 
 # --- chats, of every provider -----------------------------------------------------------------------------
 
-WIRES: dict[str, Callable[[Said], Wire]] = {
+WIRES: dict[str, Callable[[Completion], ProviderReplies]] = {
     "openai": wires.openai,
     "one like OpenAI": wires.openai,
     "azure": lambda said: wires.azure(said, PROVIDERS["azure"].wire.plain[0]),
@@ -143,18 +150,18 @@ WIRES: dict[str, Callable[[Said], Wire]] = {
 }
 
 
-def of_wire(wire: Wire) -> dict[str, int]:
+def of_wire(wire: ProviderReplies) -> dict[str, int]:
     """What the provider counted, with the sum."""
-    return {**wire.tokens, "total": wire.said.input + wire.said.output}
+    return {**wire.tokens, "total": wire.completion.input + wire.completion.output}
 
 
-def of_google(wire: Wire) -> dict[str, int]:
+def of_google(wire: ProviderReplies) -> dict[str, int]:
     """Google also says of what kind the input was."""
-    return {**of_wire(wire), **({"input_text": wire.said.input} if releases.GEMINIS_CACHED_TEXT else {})}
+    return {**of_wire(wire), **({"input_text": wire.completion.input} if releases.GEMINI_COUNTS_CACHED_TEXT else {})}
 
 
 def chat(name: str, row: Provider, *, stream: bool) -> Case:
-    wire = WIRES[name](said(f"{name} {stream}", row.wire.said.model))
+    wire = WIRES[name](said(f"{name} {stream}", row.wire.completion.model))
     path, reply = wire.stream if stream else wire.plain
     counts = of_google(wire) if name in {"gemini", "vertex_ai"} else of_wire(wire)
     streaming = {"stream": True, **row.streaming} if stream else {}
@@ -201,7 +208,7 @@ def detailed(*, stream: bool) -> Case:
             "image_tokens": 0,
         },
     }
-    wire = wires.openai_like(said("any", "gpt-4o-audio"), usage=usage, refusal=wires.openai_error(429))
+    wire = wires.openai_compatible(said("any", "gpt-4o-audio"), usage=usage, error_reply=wires.openai_error(429))
     return Case(
         function="completion",
         parameters={"model": "openai/gpt-4o-audio-preview", "messages": QUESTION, **STREAMING[stream]},
@@ -227,7 +234,7 @@ def zeros(*, stream: bool) -> Case:
         "prompt_tokens_details": {"cached_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": 0},
     }
-    wire = wires.openai_like(said("any", "gpt-4o"), usage=usage, refusal=wires.openai_error(429))
+    wire = wires.openai_compatible(said("any", "gpt-4o"), usage=usage, error_reply=wires.openai_error(429))
     return Case(
         function="completion",
         parameters={"model": "openai/gpt-4o", "messages": QUESTION, **STREAMING[stream]},
@@ -252,7 +259,7 @@ def text(*, stream: bool) -> Case:
     chunks += [{**shared, "choices": choice("", "stop")}, {**shared, "choices": [], "usage": usage}, "[DONE]"]
     whole = {**shared, "choices": choice(model.text, "stop"), "usage": usage}
     counts: Counts = {"input": model.input, "output": model.output, "total": model.input + model.output}
-    details: Counts = {"cache_read": model.cached, "reasoning": model.reasoning}
+    details: Counts = {"cache_read": model.cache_read, "reasoning": model.reasoning}
     return Case(
         function="text_completion",
         parameters={"model": "text-completion-openai/gpt-3.5-turbo-instruct", "prompt": "Say.", **STREAMING[stream]},
@@ -269,7 +276,7 @@ def responses(*, stream: bool) -> Case:
     model = said(f"responses {stream}", "gpt-4o-2024-08-06")
     usage: JSON = {
         "input_tokens": model.input,
-        "input_tokens_details": {"cached_tokens": model.cached},
+        "input_tokens_details": {"cached_tokens": model.cache_read},
         "output_tokens": model.output,
         "output_tokens_details": {"reasoning_tokens": model.reasoning},
         "total_tokens": model.input + model.output,
@@ -290,7 +297,7 @@ NATIVE = {"messages": "anthropic", "generate_content": "gemini"}
 def translated(function: str, name: str, *, stream: bool) -> Case:
     """A call of another API: the provider's own, or one of which LiteLLM makes a chat."""
     row = PROVIDERS[name]
-    wire = WIRES[name](said(f"{function} {name} {stream}", row.wire.said.model))
+    wire = WIRES[name](said(f"{function} {name} {stream}", row.wire.completion.model))
     path, reply = wire.stream if stream else wire.plain
     asked: Mapping[str, Mapping[str, object]] = {
         "responses": {"input": "Say hello."},
@@ -317,12 +324,12 @@ LOST = {
 }
 
 
-def _handed_on(function: str, name: str, wire: Wire, *, stream: bool) -> Counts:
+def _handed_on(function: str, name: str, wire: ProviderReplies, *, stream: bool) -> Counts:
     counts = of_google(wire) if name == "gemini" else of_wire(wire)
     if NATIVE.get(function) == name:
         if name == "gemini":  # as Google says it: the text put out is not among its kinds
             del counts["output_text"]
-            counts["input_text"] = wire.said.input
+            counts["input_text"] = wire.completion.input
     elif not stream:
         return {kind: count for kind, count in counts.items() if kind not in LOST.get(function, ())}
     return counts
@@ -389,7 +396,7 @@ def image(function: str, path: str, **parameters: object) -> Case:
         function=function,
         parameters={"model": "openai/gpt-image-1", "prompt": "A garden.", **parameters},
         path=path,
-        reply=Reply(body={"created": 1, "data": [MADE], "usage": usage}),
+        reply=Reply(body={"created": 1, "data": [GENERATED_IMAGE], "usage": usage}),
         counts={
             "input": words + seen,
             "output": drawn,
@@ -434,9 +441,9 @@ def rerank(model: str, counted: JSON, counts: Counts) -> Case:
         function="rerank",
         parameters={"model": model, "query": QUERY, "documents": DOCUMENTS},
         path="/rerank",
-        reply=Reply(body={**RANKED, **counted}),
+        reply=Reply(body={**RERANK_RESPONSE, **counted}),
         counts=counts,
-        connection=keyed("/v1/rerank"),
+        connection=base_url_and_key("/v1/rerank"),
     )
 
 
@@ -457,7 +464,7 @@ CASES |= {
     "rerank by nobody": replace(
         rerank("huggingface/our-model", {}, {}),
         reply=Reply(body=[{"index": 1, "score": 0.9}, {"index": 0, "score": 0.1}]),
-        connection=keyed(),
+        connection=base_url_and_key(),
     ),
     "moderation": Case(
         function="moderation",
@@ -499,7 +506,7 @@ def test_what_nobody_counted_is_not_told(wire: WireProvider, telemetry: Recorder
     if row.only_async:
         api = replace(api, asynchronous=True)
     with suppress(Exception):  # of some LiteLLM makes an error: it cannot read what has no counts
-        row.call(api, uncounted(row.reply))
+        row.call(api, without_usage(row.reply))
     assert row.requests(wire) == 1
     check(telemetry, {})
     if not row.function.startswith(("image", "transcription")):  # sold by the piece
@@ -566,7 +573,10 @@ EMBEDDINGS: dict[str, Callable[[], list[tuple[str, object]]]] = {
     "cohere": lambda: [("/v2/embed", wires.cohere_embeddings())],
     "gemini": lambda: [(":batchEmbedContents", wires.gemini_embeddings())],
     "vertex_ai": lambda: [(":predict", wires.vertex_embeddings())],
-    "bedrock": lambda: [("/invoke", wires.titan_embedding(4)), ("/invoke", wires.titan_embedding(wires.COUNTED - 4))],
+    "bedrock": lambda: [
+        ("/invoke", wires.titan_embedding(4)),
+        ("/invoke", wires.titan_embedding(wires.EMBEDDING_TOKENS - 4)),
+    ],
     "huggingface": lambda: [("/our-model", wires.hugging_face_embeddings())],
     "ollama": lambda: [("/api/embed", wires.ollama_embeddings("nomic-embed-text"))],
 }
@@ -577,15 +587,15 @@ def test_tokens_of_embeddings(
     wire: WireProvider, telemetry: Recorder, api: ApiCaller, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """They are the provider's, and only read."""
-    row = EMBEDDERS[name]
+    row = EMBEDDING_PROVIDERS[name]
     (count,) = draw(f"embeddings {name}", 1)
-    monkeypatch.setattr(wires, "COUNTED", count)
+    monkeypatch.setattr(wires, "EMBEDDING_TOKENS", count)
     for path, body in EMBEDDINGS[name]():
         wire.reply_once(path, Reply(body=body))
     wire.reply("/token", Reply(body={"access_token": "a-token", "expires_in": 3600, "token_type": "Bearer"}))
     api.call("embedding", model=row.model, input=["one", "two"], max_retries=0, **row.connection(wire.url))
     counts = {"input": count, "total": count, **({"input_text": count} if name == "cohere" else {})}
-    check(telemetry, counts if row.counted else {})
+    check(telemetry, counts if row.counts_tokens else {})
 
 
 # --- realtime sessions ------------------------------------------------------------------------------------
@@ -645,7 +655,7 @@ def test_tokens_of_a_session(telemetry: Recorder) -> None:
             await connection.send(turn.message)
         await connection.wait_closed()
 
-    play(lambda: ClientSocket(leaves_after=3), answering)
+    run_session(lambda: ClientSocket(leaves_after=3), answering)
     check(telemetry, {name: sum(turn.counts[name] for turn in turns) for name in turns[0].counts})
     assert attempts(telemetry) == 1
 
@@ -664,7 +674,7 @@ def test_the_metric_is_the_sum_over_the_spans(wire: WireProvider, telemetry: Rec
         wire.reset()
         refused = random.random() < 0.25
         if refused:
-            wire.reply_once(case.path, PROVIDERS[name].wire.refusal)
+            wire.reply_once(case.path, PROVIDERS[name].wire.error_reply)
         with suppress(Exception):
             case.call(api, case.reply)
         calls, requests = number + 1, requests + case.requests(wire)

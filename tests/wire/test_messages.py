@@ -14,16 +14,16 @@ from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.invocation.stream_proxy import unwrapped
 from agentops_otel_litellm.readers.anthropic_messages import MessagesChunks
-from support.api_caller import ApiCaller, Given
+from support.api_caller import ApiCaller, Result
 from support.api_scenarios import (
-    about_request,
-    assert_first_token_is_a_later_event,
-    assert_was_cut,
-    assert_was_refused,
+    assert_first_token_after_first_chunk,
+    assert_provider_error,
+    assert_stream_was_interrupted,
     cancel_reading,
     names_with,
+    request_attributes,
 )
-from support.expected import LOCALLY_PRICED, STREAMED, identity, parts, without_figures, without_prices
+from support.expected import LOCALLY_PRICED, STREAMED, cost_parts, identity, without_prices, without_timings
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.wire import Reply, WireProvider, events
 from support.wire_formats import (
@@ -35,14 +35,14 @@ from support.wire_formats import (
     TEXT,
     TEXT_BLOCK,
     TOOL_BLOCK,
-    answer_everything,
     chat_events,
-    counted,
+    fail_everywhere,
     message,
     message_events,
-    refuse_everything,
+    respond_everywhere,
     response_events,
-    stream_everything,
+    stream_everywhere,
+    usage_attributes,
 )
 
 CLAUDE: dict[str, Any] = {
@@ -73,7 +73,7 @@ PRICE = 5 * 3e-6 + 4 * 3e-7 + 2 * 3.75e-6 + 7 * 1.5e-5
 """Dollars: of the input, the cache's and the output's tokens, at what LiteLLM's map says of the model."""
 PRICED: Attributes = {
     **LOCALLY_PRICED,
-    **parts("claude-sonnet-4-6", input=11, cache_read=4, cache_write=2, output=7),
+    **cost_parts("claude-sonnet-4-6", input=11, cache_read=4, cache_write=2, output=7),
 }
 
 
@@ -85,14 +85,14 @@ def claude(wire: WireProvider) -> ApiCaller:
 
 def claude_identity(wire: WireProvider) -> Attributes:
     return {
-        **identity("chat", "anthropic_messages", "anthropic/claude-sonnet-4-6", wire, of="anthropic"),
+        **identity("chat", "anthropic_messages", "anthropic/claude-sonnet-4-6", wire, litellm_provider="anthropic"),
         "gen_ai.provider.name": "anthropic",
     }
 
 
 def test_a_message_is_described_in_full(claude: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """A message has the attributes that follow from the exchange; what was cached is part of its input."""
-    answer_everything(wire)
+    respond_everywhere(wire)
     result = claude.call("messages", **CLAUDE)
     assert type(result) is dict
     assert result["usage"] == MESSAGES_USAGE
@@ -103,25 +103,25 @@ def test_a_message_is_described_in_full(claude: ApiCaller, wire: WireProvider, t
         **claude_identity(wire),
         **REQUEST,
         **ANSWER,
-        **counted(cache_write=True, reasoning=False),
+        **usage_attributes(cache_write=True, reasoning=False),
         **PRICED,
     }
 
 
 def test_a_streamed_message_is_described_in_full(claude: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """The bytes of a stream say what a message does, and are the provider's."""
-    stream_everything(wire, delay=0.02)
+    stream_everywhere(wire, delay=0.02)
     pieces = claude.call("messages", stream=True, **CLAUDE)
     assert b"".join(pieces) == b"".join(message_events())
     (span,) = telemetry.spans()
-    assert without_prices(without_figures(attributes_of(span)), PRICE) == {
+    assert without_prices(without_timings(attributes_of(span)), PRICE) == {
         **claude_identity(wire),
         **REQUEST,
         **STREAMED,
         **ANSWER,
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(pieces),
-        **counted(cache_write=True, reasoning=False),
+        **usage_attributes(cache_write=True, reasoning=False),
         **PRICED,
     }
 
@@ -131,12 +131,12 @@ def test_a_stream_that_litellm_puts_into_its_cache(
 ) -> None:
     """LiteLLM wraps a stream that it is to keep a copy of; as much is read of it. From the cache it costs nothing."""
     monkeypatch.setattr(litellm, "cache", Cache())
-    stream_everything(wire)
+    stream_everywhere(wire)
     for _ in range(2):
         claude.call("messages", stream=True, caching=True, **CLAUDE)
     bought, cached = map(attributes_of, telemetry.spans())
     assert len(wire.ledger) == 1
-    tokens = counted(cache_write=True, reasoning=False)
+    tokens = usage_attributes(cache_write=True, reasoning=False)
     assert bought.items() >= {**ANSWER, **tokens}.items()
     assert bought["gen_ai.usage.cost.amount"] == pytest.approx(PRICE)
     assert "llm.cache.hit" not in bought
@@ -146,12 +146,12 @@ def test_a_stream_that_litellm_puts_into_its_cache(
 
 def test_the_first_token_is_the_first_delta(claude: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """Three events come before the first that carries text."""
-    assert_first_token_is_a_later_event(claude, wire, telemetry, "messages", CLAUDE)
+    assert_first_token_after_first_chunk(claude, wire, telemetry, "messages", CLAUDE)
 
 
 def test_a_stream_is_of_the_class_that_it_is_without_us(wire: WireProvider) -> None:
     """LiteLLM's proxy asks for the class, and for what it holds."""
-    stream_everything(wire)
+    stream_everywhere(wire)
 
     async def scenario() -> None:
         stream = await ApiCaller(wire=wire, asynchronous=True).start("messages", stream=True, **CLAUDE)
@@ -244,10 +244,10 @@ ASKED: dict[str, tuple[dict[str, object], Attributes]] = {
 @pytest.mark.parametrize("case", ASKED)
 def test_what_was_asked_is_told(claude: ApiCaller, wire: WireProvider, telemetry: Recorder, case: str) -> None:
     """Each parameter has its attributes, and no other appears."""
-    answer_everything(wire)
+    respond_everywhere(wire)
     asked, told = ASKED[case]
     claude.call("messages", **{**CLAUDE, **asked})
-    assert about_request(telemetry.attributes()) == {
+    assert request_attributes(telemetry.attributes()) == {
         **REQUEST,
         "gen_ai.request.model": "claude-sonnet-4-6",
         "llm.request.model": "anthropic/claude-sonnet-4-6",
@@ -341,7 +341,7 @@ def test_a_translated_message_is_one_call(
     api: ApiCaller, wire: WireProvider, telemetry: Recorder, model: str, *, streamed: bool
 ) -> None:
     """Where LiteLLM makes another request of it, there is one span and one attempt, with the provider's counts."""
-    (stream_everything if streamed else answer_everything)(wire)
+    (stream_everywhere if streamed else respond_everywhere)(wire)
     result = api.call("messages", **{**CLAUDE, "model": model}, stream=streamed)
     assert isinstance(result, list) is streamed
     assert [exchange.path for exchange in wire.ledger] == [TRANSLATED[model]]
@@ -349,7 +349,9 @@ def test_a_translated_message_is_one_call(
     attributes = attributes_of(span)
     assert span.name == f"chat {model.partition('/')[2]}"
     assert [event.name for event in span.events] == ["litellm.attempt"]
-    assert attributes.items() >= {**REQUEST, "llm.request.stream": streamed, **counted(reasoning=False)}.items()
+    assert (
+        attributes.items() >= {**REQUEST, "llm.request.stream": streamed, **usage_attributes(reasoning=False)}.items()
+    )
     assert attributes["litellm.provider"] == model.partition("/")[0]
     assert attributes["litellm.call_id"] == "the-call"
     assert attributes["gen_ai.response.finish_reasons"] == ("stop",)
@@ -367,13 +369,13 @@ def test_a_call_of_the_apps_own_within_is_a_child(
     connection = {"api_base": wire.url, "api_key": "sk-test"}
 
     class Chained(litellm.CustomLLM):
-        def completion(self, *_args: Given, **_kwargs: Given) -> Given:
+        def completion(self, *_args: Result, **_kwargs: Result) -> Result:
             return litellm.completion(**asked, **connection)
 
-        async def acompletion(self, *_args: Given, **_kwargs: Given) -> Given:
+        async def acompletion(self, *_args: Result, **_kwargs: Result) -> Result:
             return await litellm.acompletion(**asked, **connection)
 
-    answer_everything(wire)
+    respond_everywhere(wire)
     monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "chained", "custom_handler": Chained()}])
     api.call("messages", **{**CLAUDE, "model": "chained/model"})
     child, parent = telemetry.spans()
@@ -390,7 +392,7 @@ def test_a_translated_stream_whose_tokens_the_provider_did_not_count(
 ) -> None:
     """LiteLLM makes up a usage, and tells it as Anthropic would: there are no tokens and there is no price."""
     wire.reply(PATHS["responses"], Reply(pieces=response_events(usage=None)))
-    wire.reply(PATHS["chat"], Reply(pieces=chat_events(counted=False)))
+    wire.reply(PATHS["chat"], Reply(pieces=chat_events(with_usage=False)))
     api.call("messages", **{**CLAUDE, "model": model}, stream=True)
     attributes = telemetry.attributes()
     assert attributes["llm.response.stream_outcome"] == "completed"
@@ -436,16 +438,16 @@ def test_a_stream_that_is_cut_has_failed(
     claude: ApiCaller, wire: WireProvider, telemetry: Recorder, model: str
 ) -> None:
     """LiteLLM raises an exception, or ends the stream with an event of an error: either is a failure."""
-    stream_everything(wire, delay=0.02, cut_after={"anthropic": 5, "openai": 6, "groq": 2}[model.partition("/")[0]])
+    stream_everywhere(wire, delay=0.02, cut_after={"anthropic": 5, "openai": 6, "groq": 2}[model.partition("/")[0]])
     with contextlib.suppress(Exception):  # LiteLLM raises an HTTP client's, or none where it translates
         claude.call("messages", **{**CLAUDE, "model": model}, stream=True)
-    assert names_with(attributes_of(assert_was_cut(telemetry)), "output_tokens", "cost") == []
+    assert names_with(attributes_of(assert_stream_was_interrupted(telemetry)), "output_tokens", "cost") == []
 
 
 @pytest.mark.parametrize("outcome", ["closed", "abandoned", "cancelled"])
 def test_a_stream_that_is_not_read_on(wire: WireProvider, telemetry: Recorder, outcome: str) -> None:
     """A stream that the app closes, forgets or is cancelled in says as much as came; its end was not counted."""
-    stream_everything(wire, delay=0.1)
+    stream_everywhere(wire, delay=0.1)
 
     async def scenario() -> None:
         stream = await ApiCaller(wire=wire, asynchronous=True).start("messages", stream=True, **CLAUDE)
@@ -480,8 +482,8 @@ def test_a_refusal_is_categorised(  # noqa: PLR0913, PLR0917 - fixtures and case
     category: str,
 ) -> None:
     """The app gets LiteLLM's exception, and the one span says what it was, whether LiteLLM translated or not."""
-    refuse_everything(wire, status)
+    fail_everywhere(wire, status)
     with pytest.raises(error):
         claude.call("messages", **{**CLAUDE, "model": model})
-    span = assert_was_refused(telemetry, error, category, status)
+    span = assert_provider_error(telemetry, error, category, status)
     assert len(span.events) == len(wire.ledger) == 1

@@ -250,7 +250,7 @@ def uncollected() -> Iterator[None]:
     gc.enable()
 
 
-@pytest.mark.usefixtures("own_callbacks", "uncollected")
+@pytest.mark.usefixtures("restored_callbacks", "uncollected")
 @pytest.mark.filterwarnings("ignore:.*Logging:pytest.PytestUnraisableExceptionWarning")  # LiteLLM's, at a loop's end
 @pytest.mark.filterwarnings("ignore:coroutine '.*Logging:RuntimeWarning")
 def test_spans_metrics_and_the_ledger_agree(telemetry: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:

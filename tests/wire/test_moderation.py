@@ -7,8 +7,8 @@ import pytest
 from litellm.types.llms.openai import OpenAIModerationResponse
 from opentelemetry.trace import SpanKind, StatusCode
 
-from support.media import BOTH_STYLES, CANARY, REFUSALS, connection, failure_of, identity, invoke
-from support.moderation import judged, verdict
+from support.media import BOTH_STYLES, CANARY, ERROR_REPLIES, connection, error_attributes, identity, invoke
+from support.moderation import moderation_reply, moderation_result
 from support.recorder import Attributes, Recorder
 from support.servers.wire import Reply, WireProvider
 
@@ -35,7 +35,14 @@ def whole(style: str, model: str | None, wire: WireProvider) -> Attributes:
 @BOTH_STYLES
 def test_a_moderation_is_described_in_full(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """It says how many inputs were judged, whether any was flagged, and what for."""
-    wire.reply("/moderations", verdict(judged("violence", "self-harm/intent"), judged(), judged("violence", "hate")))
+    wire.reply(
+        "/moderations",
+        moderation_reply(
+            moderation_result("violence", "self-harm/intent"),
+            moderation_result(),
+            moderation_result("violence", "hate"),
+        ),
+    )
     result = invoke(style, "moderation", model=MODEL, input=[TEXT, "Hello", "Die"], **connection(wire))
     assert type(result) is OpenAIModerationResponse
     assert [each.flagged for each in result.results] == [True, False, True]
@@ -56,7 +63,7 @@ def test_a_moderation_is_described_in_full(style: str, wire: WireProvider, telem
 @BOTH_STYLES
 def test_a_harmless_input_is_not_flagged(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """Where nothing was flagged that is told, and there are no categories."""
-    wire.reply("/moderations", verdict(judged()))
+    wire.reply("/moderations", moderation_reply(moderation_result()))
     invoke(style, "moderation", model=MODEL, input="Hello", **connection(wire))
     assert telemetry.attributes() == {
         **whole(style, MODEL, wire),
@@ -72,7 +79,7 @@ def test_a_harmless_input_is_not_flagged(style: str, wire: WireProvider, telemet
 def test_a_text_with_a_picture_is_one_input(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """Parts are kinds of content of one input."""
     picture = {"type": "image_url", "image_url": {"url": f"https://localhost/{CANARY}.png"}}
-    wire.reply("/moderations", verdict(judged("sexual")))
+    wire.reply("/moderations", moderation_reply(moderation_result("sexual")))
     invoke(style, "moderation", model=MODEL, input=[{"type": "text", "text": TEXT}, picture], **connection(wire))
     attributes = telemetry.attributes()
     assert {name: value for name, value in attributes.items() if name.startswith("llm.request.")} == {
@@ -87,7 +94,7 @@ def test_a_text_with_a_picture_is_one_input(style: str, wire: WireProvider, tele
 @BOTH_STYLES
 def test_a_moderation_by_whichever_model(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """Where the app names no model, the one asked for is unknown, and the provider is OpenAI all the same."""
-    wire.reply("/moderations", verdict(judged()))
+    wire.reply("/moderations", moderation_reply(moderation_result()))
     invoke(style, "moderation", input="Hello", **connection(wire))
     attributes = telemetry.attributes()
     assert attributes["gen_ai.provider.name"] == "openai"
@@ -95,7 +102,7 @@ def test_a_moderation_by_whichever_model(style: str, wire: WireProvider, telemet
     assert "gen_ai.request.model" not in attributes
 
 
-@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+@pytest.mark.parametrize("refusal", ERROR_REPLIES.values(), ids=ERROR_REPLIES.keys())
 @BOTH_STYLES
 def test_a_refusal_is_told_once(
     style: str, refusal: tuple[Reply, Attributes], wire: WireProvider, telemetry: Recorder
@@ -108,7 +115,7 @@ def test_a_refusal_is_told_once(
     (span,) = telemetry.spans()
     assert span.status.status_code is StatusCode.ERROR
     attributes = telemetry.attributes()
-    assert failure_of(attributes) == told
+    assert error_attributes(attributes) == told
     assert "llm.response.flagged" not in attributes
     assert CANARY not in telemetry.everything()
 
@@ -116,7 +123,7 @@ def test_a_refusal_is_told_once(
 @BOTH_STYLES
 def test_inputs_stay_where_they_are(style: str, wire: WireProvider, telemetry: Recorder) -> None:
     """No input is in the one span, the metrics or the events."""
-    wire.reply("/moderations", verdict(judged("violence")))
+    wire.reply("/moderations", moderation_reply(moderation_result("violence")))
     invoke(style, "moderation", model=MODEL, input=[TEXT], metadata={"note": CANARY}, **connection(wire))
     assert len(telemetry.spans()) == 1
     assert CANARY not in telemetry.everything()

@@ -18,7 +18,7 @@ from agentops_otel_litellm.semconv.convention import Vocabulary
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry
 from support.conformance import Emitted
-from support.conversations import CALLS, TEXTS, TOOLS, conversation, indices, is_the_conventions, rerank
+from support.conversations import CALLS, TEXTS, TOOLS, conversation, indices, is_openinference_name, rerank
 from support.example_call import CALL
 from support.logged_warnings import LoggedWarnings
 from support.recorder import Recorder, attributes_of
@@ -178,11 +178,11 @@ def test_alone_it_says_whose_a_call_is(provider: OpenAIProvider, emitted: Emitte
         "tag.tags": ("a", "b"),
         "metadata": '{"plan":"gold","team_id":"team"}',
     }
-    assert {name for name in told if not is_the_conventions(name)} == set()
+    assert {name for name in told if not is_openinference_name(name)} == set()
     assert "canary" not in recorder.everything()
     recorder.collect()
     assert emitted.take() == [
-        "Span 'chat gpt-4o' is of no operation, but CLIENT"
+        "Span 'chat gpt-4o' has no operation, but the kind CLIENT"
     ]  # OpenTelemetry's names are not there
 
 

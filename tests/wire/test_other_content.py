@@ -10,8 +10,8 @@ import pytest
 from opentelemetry.trace import SpanKind
 
 from support.apps import Caller, SyncApp
-from support.captured import Capture, faults, said
-from support.content_cases import CASES, NAMES, PICTURE, SCAN, asks, blob, content, text
+from support.captured import Capture, captured_content, schema_errors
+from support.content_cases import CASES, NAMES, PICTURE, SCAN, blob_part, content, text_part, user_messages
 from support.media import connection
 from support.recorder import Recorder
 from support.servers.openai_provider import OpenAIProvider
@@ -67,7 +67,7 @@ MESSAGES = [{"role": "user", "content": [{"type": "image_url", "image_url": {"ur
     [
         ("", {"type": "blob", "modality": "image", "mime_type": "image/png", "content": PICTURE}),
         (str(len(PICTURE)), {"type": "blob", "modality": "image", "mime_type": "image/png", "content": PICTURE}),
-        (str(len(PICTURE) - 1), blob(len(PICTURE), mime_type="image/png")),
+        (str(len(PICTURE) - 1), blob_part(len(PICTURE), mime_type="image/png")),
     ],
     ids=["of its own", "just enough", "too little"],
 )
@@ -86,7 +86,7 @@ def test_media_are_told_where_they_are_asked_for(  # noqa: PLR0913, PLR0917 - fi
     wire.reply("/chat/completions", REFUSED)
     with pytest.raises(litellm.BadRequestError):
         caller.call(litellm, "completion", model="openai/gpt-4o", messages=MESSAGES, **connection(wire))
-    assert said(recorder)["gen_ai.input.messages"] == asks(part)
+    assert captured_content(recorder)["gen_ai.input.messages"] == user_messages(part)
 
 
 @pytest.mark.parametrize("data", ["data:text/plain,sk-a-secret", "data:image/png;base64,not base64!", "data:x;base64,"])
@@ -100,15 +100,22 @@ def test_what_is_no_base64_is_not_told_as_media(
     messages = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": data}}]}]
     with pytest.raises(litellm.BadRequestError):
         caller.call(litellm, "completion", model="openai/gpt-4o", messages=messages, **connection(wire))
-    ((part,),) = (message["parts"] for message in said(recorder)["gen_ai.input.messages"])
+    ((part,),) = (message["parts"] for message in captured_content(recorder)["gen_ai.input.messages"])
     assert "content" not in part
 
 
 def test_the_schemas_of_parts_find_faults() -> None:
     """Of those whose type they know."""
     for part in ({"type": "text"}, {"type": "uri", "modality": "image"}, {"type": "tool_call", "id": "a"}):
-        assert list(faults({"gen_ai.output.messages": [{"role": "assistant", "parts": [part]}]})) != []
-    assert list(faults({"gen_ai.input.messages": asks(blob(12), {"type": "refusal", "content": "No."})})) == []
+        assert list(schema_errors({"gen_ai.output.messages": [{"role": "assistant", "parts": [part]}]})) != []
+    assert (
+        list(
+            schema_errors(
+                {"gen_ai.input.messages": user_messages(blob_part(12), {"type": "refusal", "content": "No."})}
+            )
+        )
+        == []
+    )
 
 
 def test_a_batch_is_told_by_its_calls(provider: OpenAIProvider, captured: Recorder) -> None:
@@ -116,7 +123,7 @@ def test_a_batch_is_told_by_its_calls(provider: OpenAIProvider, captured: Record
     asked = [[{"role": "user", "content": each}] for each in ("One?", "Two?")]
     connected: dict[str, Any] = SyncApp(provider).connection
     litellm.batch_completion("openai/gpt-4o", asked, **connected)
-    said = [(span.kind, (span.attributes or {}).get("gen_ai.input.messages")) for span in captured.spans()]
-    assert [each for kind, each in said if kind is SpanKind.INTERNAL] == [None]
-    calls = [json.loads(str(each)) for kind, each in said if kind is SpanKind.CLIENT]
-    assert sorted(calls, key=str) == [asks(text("One?")), asks(text("Two?"))]
+    captured_content = [(span.kind, (span.attributes or {}).get("gen_ai.input.messages")) for span in captured.spans()]
+    assert [each for kind, each in captured_content if kind is SpanKind.INTERNAL] == [None]
+    calls = [json.loads(str(each)) for kind, each in captured_content if kind is SpanKind.CLIENT]
+    assert sorted(calls, key=str) == [user_messages(text_part("One?")), user_messages(text_part("Two?"))]

@@ -9,7 +9,7 @@ from support.apps import MESSAGES
 from support.instrumented import Reinstrument
 from support.recorder import Recorder, attributes_of
 from support.servers.wire import Reply, WireProvider
-from support.servers.wires import Said, openai
+from support.servers.wires import Completion, openai
 
 KNOWN: dict[str, tuple[dict[str, object], str]] = {
     "by its prefix": ({"model": "openai/claude-of-ours"}, "openai"),
@@ -32,7 +32,7 @@ def test_litellm_knows_better(
 ) -> None:
     """A guess, the user's too, does not stand against what LiteLLM resolves, is told or has a price for."""
     monkeypatch.setenv("AGENTOPS_MODEL_PROVIDERS", "claude-=xai,gpt-4o=groq")
-    wire.reply(*openai(Said(model="ours-1")).plain)
+    wire.reply(*openai(Completion(model="ours-1")).plain)
     with instrumented_with(Recorder()) as recorder:
         litellm.completion(messages=MESSAGES, api_base=f"{wire.url}/v1", api_key="sk-a-key", **asked)
         wire.reset()

@@ -13,8 +13,17 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from support import releases
 from support.apps import CALL_ID, App
-from support.expected import FIGURES, MODELS, STREAMED, price, shares, without_figures
-from support.providers import EMBEDDERS, PROVIDERS, QUESTION, TOKENS, Embedder, Provider, ask, asked
+from support.expected import MODELS, STREAMED, TIMING_ATTRIBUTES, cost_attributes, cost_shares, without_timings
+from support.providers import (
+    EMBEDDING_PROVIDERS,
+    PROVIDERS,
+    QUESTION,
+    TOKENS,
+    EmbeddingProvider,
+    Provider,
+    chat_parameters,
+    run_chat,
+)
 from support.recorder import Attributes, Recorder
 from support.servers import wires
 from support.servers.event_stream import message
@@ -32,7 +41,7 @@ def read(app: App, wire: WireProvider, row: Provider) -> list[litellm.ModelRespo
     """A whole app: one streamed chat, read to its end."""
 
     async def scenario() -> list[litellm.ModelResponseStream]:
-        stream = await app.invoke("completion", **asked(wire, row), stream=True, **row.streaming)
+        stream = await app.invoke("completion", **chat_parameters(wire, row), stream=True, **row.streaming)
         assert isinstance(stream, litellm.CustomStreamWrapper)
         return await app.rest(stream)
 
@@ -53,8 +62,8 @@ def request_facts(function: str, wire: WireProvider, row: Provider) -> Attribute
         "gen_ai.request.model": row.model.partition("/")[2],
         "llm.request.model": row.model,
         "llm.vendor": "litellm",
-        "llm.provider": row.litellms,
-        "litellm.provider": row.litellms,
+        "llm.provider": row.litellm_name,
+        "litellm.provider": row.litellm_name,
         "litellm.call_id": CALL_ID,
         "litellm.call_type": function,
         "server.address": wire.address,
@@ -71,7 +80,7 @@ def answer_facts(row: Provider, response_id: str | None) -> Attributes:
     """What a span says of the answer."""
     wire = row.wire
     assert wire.id in {response_id, None}
-    model = wire.said.model
+    model = wire.completion.model
     told: Attributes = {
         "gen_ai.response.id": response_id,
         "gen_ai.response.model": model,
@@ -80,30 +89,30 @@ def answer_facts(row: Provider, response_id: str | None) -> Attributes:
         "llm.response.model": model,
         "llm.response.finish_reason": "stop",
         "llm.response.choices_count": 1,
-        "llm.response.content_length": len(wire.said.text),
+        "llm.response.content_length": len(wire.completion.text),
         "llm.response.tool_calls_count": 0,
-        "llm.usage.total_tokens": wire.said.input + wire.said.output,
+        "llm.usage.total_tokens": wire.completion.input + wire.completion.output,
     }
     told |= {attribute: count for name, count in wire.tokens.items() for attribute in TOKENS[name]}
-    return told | row.told
+    return told | row.extra_attributes
 
 
 def charged(cost: float, row: Provider) -> Attributes:
     """What a span says of the price, where LiteLLM has one."""
     if not cost:
         return {}
-    said, asked = row.wire.said.model, row.model.partition("/")[2]
-    names = (f"{row.litellms}/{said}", said, f"{row.litellms}/{asked}", asked)
+    said, chat_parameters = row.wire.completion.model, row.model.partition("/")[2]
+    names = (f"{row.litellm_name}/{said}", said, f"{row.litellm_name}/{chat_parameters}", chat_parameters)
     counted = {name: count for name, count in row.wire.tokens.items() if name != "output_text"}
-    return price(cost, *names, **counted)
+    return cost_attributes(cost, *names, **counted)
 
 
 @EVERY
 def test_a_chat_says_what_its_provider_said(app: App, wire: WireProvider, telemetry: Recorder, row: Provider) -> None:
     """Of every provider a chat is one span with what was asked, answered, counted and priced, and nothing else."""
     wire.reply(*row.wire.plain)
-    result = ask(app, wire, row)
-    assert result.choices[0].message.content == row.wire.said.text
+    result = run_chat(app, wire, row)
+    assert result.choices[0].message.content == row.wire.completion.text
     cost = result._hidden_params["response_cost"]
     assert telemetry.attributes() == {
         **request_facts(app.name("completion"), wire, row),
@@ -123,12 +132,12 @@ def test_a_stream_says_what_a_plain_chat_does(app: App, wire: WireProvider, tele
     wire.reply(*row.wire.stream)
     chunks = read(app, wire, row)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-    assert text == row.wire.said.text
+    assert text == row.wire.completion.text
     attributes = telemetry.attributes()
-    measured = {name for name in attributes if name in FIGURES}
+    measured = {name for name in attributes if name in TIMING_ATTRIBUTES}
     wire.reset()
     wire.reply(*row.wire.plain)
-    cost = ask(app, wire, row)._hidden_params["response_cost"]
+    cost = run_chat(app, wire, row)._hidden_params["response_cost"]
     expected = {
         **request_facts(app.name("completion"), wire, row),
         **STREAMED,
@@ -137,9 +146,9 @@ def test_a_stream_says_what_a_plain_chat_does(app: App, wire: WireProvider, tele
         "llm.response.chunk_count": len(chunks),
         **charged(cost, row),
         **({} if releases.STREAMS_NAME_THEIR_MODEL else dict.fromkeys(MODELS)),
-        **row.told_of_streams,
+        **row.stream_attributes,
     }
-    assert without_figures(attributes) == {name: value for name, value in expected.items() if value is not None}
+    assert without_timings(attributes) == {name: value for name, value in expected.items() if value is not None}
     assert {"gen_ai.response.time_to_first_chunk", "llm.response.time_to_first_token"} <= measured
     streamed, _ = telemetry.spans()
     assert [event.name for event in streamed.events] == ["litellm.attempt"]
@@ -152,21 +161,21 @@ def test_a_refusal_says_what_its_provider_said(
     app: App, wire: WireProvider, telemetry: Recorder, row: Provider, *, stream: bool
 ) -> None:
     """A refusal has its kind, status, time to wait and request id; its text stays where it is."""
-    refusal = row.wire.refusal
+    refusal = row.wire.error_reply
     wire.reply((row.wire.stream if stream else row.wire.plain)[0], refusal)
-    whole_app = read if stream else ask
+    whole_app = read if stream else run_chat
     with pytest.raises(litellm.exceptions.openai.APIError) as raised:
         whole_app(app, wire, row)
     assert "canary-echo" in str(raised.value)
     error = getattr(raised.value, "original_exception", None) or raised.value
     kind, category = type(error).__name__, CATEGORIES[refusal.status]
-    headers = {} if row.headers_lost else refusal.headers
+    headers = {} if row.loses_error_headers else refusal.headers
     request_id = next((value for name, value in headers.items() if name.endswith(("request-id", "requestid"))), None)
     failure = {
         "error.type": kind,
         "llm.error.type": kind,
         "llm.error.category": category,
-        "llm.error.provider": row.litellms,
+        "llm.error.provider": row.litellm_name,
         "llm.error.status_code": refusal.status,
         "llm.error.retry_after": 7.0 if "retry-after" in headers else None,
         "llm.error.request_id": request_id,
@@ -248,11 +257,11 @@ def test_what_litellm_counts_by_itself_is_not_told(
 ) -> None:
     """LiteLLM counts the reasoning that it got to see; the provider counted nothing of the kind."""
     wire.reply(*row.wire.plain)
-    result = ask(app, wire, row)
+    result = run_chat(app, wire, row)
     assert result.usage.completion_tokens_details.reasoning_tokens > 0  # type: ignore[attr-defined]  # it has a usage
     told = {name for name in telemetry.attributes() if name.startswith(("gen_ai.usage", "llm.usage"))}
     counted = {attribute for name in row.wire.tokens for attribute in TOKENS[name]}
-    assert told - set(price(0)) == counted | {"llm.usage.total_tokens"}
+    assert told - set(cost_attributes(0)) == counted | {"llm.usage.total_tokens"}
     assert "canary" not in telemetry.everything()
 
 
@@ -279,7 +288,7 @@ def test_the_server_that_litellm_finds(  # noqa: PLR0913, PLR0917 - fixtures and
 ) -> None:
     """Where the app does not name the server, it is the one that LiteLLM turned to; a path and a query are not told."""
     row = PROVIDERS[name]
-    given = asked(wire, row)
+    given = chat_parameters(wire, row)
     (address,) = ADDRESSES & given.keys()
     monkeypatch.setenv(variable, str(given.pop(address)))
     wire.reply(*row.wire.plain)
@@ -298,7 +307,7 @@ def test_a_provider_that_cannot_be_reached(app: App, wire: WireProvider, telemet
         nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
         given = {
             name: value.replace(wire.url, nowhere) if name in ADDRESSES and isinstance(value, str) else value
-            for name, value in asked(wire, row).items()
+            for name, value in chat_parameters(wire, row).items()
         }
         with pytest.raises(litellm.exceptions.openai.APIError):
             app.run(app.invoke("completion", **given))
@@ -316,7 +325,7 @@ def test_a_response_that_litellm_cannot_read(app: App, wire: WireProvider, telem
     """LiteLLM makes it a failed connection, a refusal or a failure of the provider's: it was none of them."""
     wire.reply(row.wire.plain[0], Reply(body=b"<html>canary</html>"))
     with pytest.raises(litellm.exceptions.openai.APIError) as raised:
-        ask(app, wire, row)
+        run_chat(app, wire, row)
     attributes = telemetry.attributes()
     assert attributes["llm.error.type"] == type(raised.value).__name__
     assert attributes["llm.error.category"] == "invalid_response"
@@ -328,9 +337,9 @@ def test_a_response_that_litellm_cannot_read(app: App, wire: WireProvider, telem
 # --- embeddings -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", EMBEDDERS.values(), ids=EMBEDDERS.keys())
+@pytest.mark.parametrize("row", EMBEDDING_PROVIDERS.values(), ids=EMBEDDING_PROVIDERS.keys())
 def test_embeddings_say_what_their_provider_said(
-    app: App, wire: WireProvider, telemetry: Recorder, row: Embedder
+    app: App, wire: WireProvider, telemetry: Recorder, row: EmbeddingProvider
 ) -> None:
     """Tokens are the provider's: where it counts none there are none, and so no price."""
     for path, body in row.replies:
@@ -342,30 +351,30 @@ def test_embeddings_say_what_their_provider_said(
     assert len(result.data) == len(wires.VECTORS)
     cost = result._hidden_params["response_cost"]
     counts = {
-        "gen_ai.usage.input_tokens": wires.COUNTED,
-        "llm.usage.prompt_tokens": wires.COUNTED,
-        "llm.usage.total_tokens": wires.COUNTED,
-        **({**price(cost), **shares(input=cost)} if cost else {}),
+        "gen_ai.usage.input_tokens": wires.EMBEDDING_TOKENS,
+        "llm.usage.prompt_tokens": wires.EMBEDDING_TOKENS,
+        "llm.usage.total_tokens": wires.EMBEDDING_TOKENS,
+        **({**cost_attributes(cost), **cost_shares(input=cost)} if cost else {}),
     }
     assert telemetry.attributes() == {
         "gen_ai.operation.name": "embeddings",
         "gen_ai.provider.name": row.name,
         "gen_ai.request.model": row.model.partition("/")[2],
-        "gen_ai.response.model": row.said,
+        "gen_ai.response.model": row.response_model,
         "gen_ai.embeddings.dimension.count": len(wires.VECTORS[0]),
         "llm.request.model": row.model,
         "llm.request.inputs_count": 2,
         "llm.request.content_length": len("canary onecanary two"),
-        "llm.response.model": row.said,
+        "llm.response.model": row.response_model,
         "llm.vendor": "litellm",
-        "llm.provider": row.litellms,
-        "litellm.provider": row.litellms,
+        "llm.provider": row.litellm_name,
+        "litellm.provider": row.litellm_name,
         "litellm.call_id": CALL_ID,
         "litellm.call_type": app.name("embedding"),
         "server.address": wire.address,
         "server.port": wire.port,
-        **(counts if row.counted else {}),
-        **row.told,
+        **(counts if row.counts_tokens else {}),
+        **row.extra_attributes,
     }
     (span,) = telemetry.spans()
     assert span.kind is SpanKind.CLIENT

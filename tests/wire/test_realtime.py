@@ -19,9 +19,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from support.apps import CALL_ID
-from support.expected import price, served
+from support.expected import cost_attributes, target_attributes
 from support.media import CANARY
-from support.realtime import CREATED, MODEL, SESSION, ClientSocket, identity, play, session
+from support.realtime import CREATED, MODEL, SESSION, ClientSocket, identity, run_session, session
 from support.recorder import Attributes, Recorder
 from support.servers.wire import Reply, WireProvider
 
@@ -104,7 +104,7 @@ def callbacks() -> Iterator[list[Any]]:
 
 def test_a_session_is_one_span_from_its_start_to_its_end(telemetry: Recorder) -> None:
     """A session has the sum of what its turns used, LiteLLM's price of that, and who hung up."""
-    socket, port = play(lambda: ClientSocket(leaves_after=2), answering)
+    socket, port = run_session(lambda: ClientSocket(leaves_after=2), answering)
     assert [message["type"] for message in socket.received] == [
         "session.created",
         "response.output_text.delta",
@@ -128,7 +128,7 @@ def test_a_session_is_one_span_from_its_start_to_its_end(telemetry: Recorder) ->
         **answered(2),
         "llm.response.closed_by": "client",
         **TOKENS,
-        **price(cost),
+        **cost_attributes(cost),
         **told,
     }
     assert CANARY not in telemetry.everything()
@@ -166,7 +166,7 @@ def test_a_session_that_the_provider_ends(code: int, telemetry: Recorder) -> Non
         await connection.send(json.dumps(turn(1)))
         await connection.close(code, f"Bye, {CANARY}")
 
-    socket, port = play(ClientSocket, leaving)
+    socket, port = run_session(ClientSocket, leaving)
     assert socket.closed_with is not None
     (span,) = telemetry.spans()
     assert span.status.status_code is StatusCode.UNSET
@@ -192,7 +192,7 @@ def test_a_session_that_breaks_off(telemetry: Recorder) -> None:
         await connection.send(json.dumps(turn(1)))
         await connection.close(1011, f"Out of {CANARY}")
 
-    socket, _ = play(ClientSocket, failing)
+    socket, _ = run_session(ClientSocket, failing)
     assert socket.closed_with == 1011
     (span,) = telemetry.spans()
     assert span.status.status_code is StatusCode.ERROR
@@ -229,7 +229,7 @@ def test_a_session_that_is_refused(status: int, category: str, telemetry: Record
     def refuse(connection: ServerConnection, _request: Request) -> Response:
         return connection.respond(HTTPStatus(status), f"No, {CANARY}\n")
 
-    socket, port = play(ClientSocket, answering, process_request=refuse)
+    socket, port = run_session(ClientSocket, answering, process_request=refuse)
     assert socket.closed_with not in {None, 1000}
     (span,) = telemetry.spans()
     assert span.status.status_code is StatusCode.ERROR
@@ -363,7 +363,7 @@ def test_a_session_that_only_transcribes(telemetry: Recorder) -> None:
         await connection.send(json.dumps(heard))
         await connection.close()
 
-    play(ClientSocket, listening)
+    run_session(ClientSocket, listening)
     attributes = telemetry.attributes()
     assert attributes["llm.usage.audio_seconds"] == 5.0
     assert attributes["llm.response.turns_count"] == 0
@@ -474,7 +474,7 @@ def test_how_a_client_is_let_in_is_told_without_the_key(wire: WireProvider, tele
     (span,) = telemetry.spans()
     assert (span.name.partition(" ")[0], span.kind) == (function, SpanKind.CLIENT)
     assert telemetry.attributes() == {
-        **served(function, "openai", wire, call_type=f"a{function}"),
+        **target_attributes(function, "openai", wire, call_type=f"a{function}"),
         **told,
         "llm.response.http_status": reply.status,
         "llm.response.size": len(result.content),

@@ -12,14 +12,14 @@ from opentelemetry.trace import StatusCode
 from support.api_caller import ApiCaller
 from support.api_scenarios import (
     abandon,
-    about_request,
-    assert_first_token_is_a_later_event,
-    assert_was_cut,
-    assert_was_refused,
+    assert_first_token_after_first_chunk,
+    assert_provider_error,
+    assert_stream_was_interrupted,
     cancel_reading,
     names_with,
+    request_attributes,
 )
-from support.expected import STREAMED, identity, price, without_figures
+from support.expected import STREAMED, cost_attributes, identity, without_timings
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.wire import Reply, WireProvider
 from support.wire_formats import (
@@ -33,13 +33,13 @@ from support.wire_formats import (
     REASONING,
     RESPONSES_USAGE,
     TEXT,
-    answer_everything,
     chat_events,
-    counted,
-    refuse_everything,
+    fail_everywhere,
+    respond_everywhere,
     response,
     response_events,
-    stream_everything,
+    stream_everywhere,
+    usage_attributes,
 )
 
 GPT: dict[str, object] = {"model": "openai/gpt-4o", "input": "Say hello."}
@@ -74,7 +74,7 @@ USED = {"input": INPUT, "cache_read": CACHE_READ, "output": OUTPUT, "reasoning":
 
 def test_a_response_is_described_in_full(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """A response has the attributes that follow from what was asked, answered, counted and priced, and no others."""
-    answer_everything(wire)
+    respond_everywhere(wire)
     result = api.call("responses", **GPT)
     assert isinstance(result, litellm.ResponsesAPIResponse)
     (span,) = telemetry.spans()
@@ -84,37 +84,37 @@ def test_a_response_is_described_in_full(api: ApiCaller, wire: WireProvider, tel
         **identity("chat", api.name("responses"), "openai/gpt-4o", wire),
         **REQUEST,
         **said(result),
-        **counted(),
-        **price(result._hidden_params["response_cost"], "gpt-4o", **USED),
+        **usage_attributes(),
+        **cost_attributes(result._hidden_params["response_cost"], "gpt-4o", **USED),
     }
 
 
 def test_a_streamed_response_is_described_in_full(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """Read to its end, a stream says what a plain response does, and how it came."""
-    answer_everything(wire)
+    respond_everywhere(wire)
     price_of_a_plain_call = api.call("responses", **GPT)._hidden_params["response_cost"]
     wire.reset()
     telemetry.forget()
-    stream_everything(wire)
+    stream_everywhere(wire)
     chunks = api.call("responses", stream=True, **GPT)
     assert [chunk.type for chunk in chunks if hasattr(chunk, "delta")] == ["response.output_text.delta"] * len(PIECES)
     (span,) = telemetry.spans()
     assert span.status.status_code is StatusCode.UNSET
-    assert without_figures(attributes_of(span)) == {
+    assert without_timings(attributes_of(span)) == {
         **identity("chat", api.name("responses"), "openai/gpt-4o", wire),
         **REQUEST,
         **STREAMED,
         **said(chunks[-1].response),
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
-        **counted(),
-        **price(price_of_a_plain_call, "gpt-4o", **USED),
+        **usage_attributes(),
+        **cost_attributes(price_of_a_plain_call, "gpt-4o", **USED),
     }
 
 
 def test_the_first_token_is_the_first_delta(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """Four events come before the first that carries text."""
-    assert_first_token_is_a_later_event(api, wire, telemetry, "responses", GPT)
+    assert_first_token_after_first_chunk(api, wire, telemetry, "responses", GPT)
 
 
 class Answer(pydantic.BaseModel):
@@ -191,10 +191,10 @@ ASKED: dict[str, tuple[dict[str, object], Attributes]] = {
 @pytest.mark.parametrize("case", ASKED)
 def test_what_was_asked_is_told(api: ApiCaller, wire: WireProvider, telemetry: Recorder, case: str) -> None:
     """Each parameter has its attributes, and no other appears."""
-    answer_everything(wire)
+    respond_everywhere(wire)
     asked, told = ASKED[case]
     api.call("responses", **{**GPT, **asked})
-    assert about_request(telemetry.attributes()) == {
+    assert request_attributes(telemetry.attributes()) == {
         **REQUEST,
         "gen_ai.request.model": "gpt-4o",
         "llm.request.model": "openai/gpt-4o",
@@ -264,7 +264,7 @@ def test_a_translated_response_is_one_call(
     api: ApiCaller, wire: WireProvider, telemetry: Recorder, model: str, *, streamed: bool
 ) -> None:
     """Where LiteLLM makes a chat of it, there is one span and one attempt, with the provider's counts."""
-    (stream_everything if streamed else answer_everything)(wire)
+    (stream_everywhere if streamed else respond_everywhere)(wire)
     api.call("responses", stream=streamed, model=model, input="Say hello.")
     path, kinds = TRANSLATED[model]
     assert [exchange.path for exchange in wire.ledger] == [path]
@@ -272,7 +272,7 @@ def test_a_translated_response_is_one_call(
     attributes = attributes_of(span)
     assert span.name == f"chat {model.partition('/')[2]}"
     assert [event.name for event in span.events] == ["litellm.attempt"]
-    assert attributes.items() >= counted(**kinds).items()
+    assert attributes.items() >= usage_attributes(**kinds).items()
     assert attributes["litellm.provider"] == model.partition("/")[0]
     assert attributes["litellm.call_type"] == api.name("responses")
     assert attributes["gen_ai.response.status"] == "completed"
@@ -286,13 +286,13 @@ def test_a_chat_through_the_responses_api_is_one_call(
     api: ApiCaller, wire: WireProvider, telemetry: Recorder, *, streamed: bool
 ) -> None:
     """A chat that LiteLLM is told to send to the Responses API is a chat of the model's own name."""
-    (stream_everything if streamed else answer_everything)(wire)
+    (stream_everywhere if streamed else respond_everywhere)(wire)
     messages = [{"role": "user", "content": "Say hello."}]
     api.call("completion", model="openai/responses/gpt-4o", messages=messages, stream=streamed)
     assert [exchange.path for exchange in wire.ledger] == ["/responses"]
     (span,) = telemetry.spans()
     assert span.name == "chat gpt-4o"
-    assert attributes_of(span).items() >= {**counted(), "gen_ai.request.model": "gpt-4o"}.items()
+    assert attributes_of(span).items() >= {**usage_attributes(), "gen_ai.request.model": "gpt-4o"}.items()
     assert attributes_of(span)["gen_ai.usage.cost.amount"] == pytest.approx(7 * 2.5e-6 + 4 * 1.25e-6 + 7 * 1e-5)
 
 
@@ -303,7 +303,7 @@ def test_a_stream_whose_tokens_the_provider_did_not_count(
 ) -> None:
     """LiteLLM ends such a stream with a usage that it has made up: there are no tokens and there is no price."""
     wire.reply(PATHS["responses"], Reply(pieces=response_events(usage=None)))
-    wire.reply(PATHS["chat"], Reply(pieces=chat_events(counted=False)))
+    wire.reply(PATHS["chat"], Reply(pieces=chat_events(with_usage=False)))
     chunks = api.call("responses", stream=True, model=model, input="Say hello.")
     assert chunks[-1].response.usage.output_tokens > 0
     attributes = telemetry.attributes()
@@ -326,10 +326,10 @@ def test_a_response_whose_tokens_the_provider_did_not_count(
 @pytest.mark.parametrize("model", ["openai/gpt-4o", "groq/a-model"])
 def test_a_stream_that_is_cut_has_failed(api: ApiCaller, wire: WireProvider, telemetry: Recorder, model: str) -> None:
     """The span says how far it came, and no more."""
-    stream_everything(wire, delay=0.02, cut_after=2 if model.startswith("groq") else 6)
+    stream_everywhere(wire, delay=0.02, cut_after=2 if model.startswith("groq") else 6)
     with pytest.raises(Exception, match=r"(?i)payload|incomplete|closed|peer"):
         api.call("responses", stream=True, model=model, input="Say hello.")
-    span = assert_was_cut(telemetry)
+    span = assert_stream_was_interrupted(telemetry)
     assert len(span.events) == 1
     assert names_with(attributes_of(span), "usage", "finish") == []
 
@@ -353,7 +353,7 @@ def test_a_response_that_fails_in_its_stream(api: ApiCaller, wire: WireProvider,
 
 def test_a_stream_that_nobody_reads_on_is_abandoned(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """A span ends when the app forgets its stream, and tells as much as came."""
-    stream_everything(wire)
+    stream_everywhere(wire)
     abandon(api, "responses", after=5, stream=True, **GPT)
     attributes = telemetry.attributes()
     assert attributes["llm.response.stream_outcome"] == "abandoned"
@@ -395,11 +395,11 @@ def test_a_refusal_is_categorised(  # noqa: PLR0913, PLR0917 - fixtures and case
     category: str,
 ) -> None:
     """The app gets LiteLLM's exception, and the one span says what it was, whether LiteLLM translated or not."""
-    refuse_everything(wire, status, **{"retry-after": "7"})
+    fail_everywhere(wire, status, **{"retry-after": "7"})
     with pytest.raises(error):
         api.call("responses", model=model, input="Say hello.")
     assert len(wire.ledger) == 1
-    span = assert_was_refused(telemetry, error, category, status)
+    span = assert_provider_error(telemetry, error, category, status)
     assert attributes_of(span)["llm.error.retry_after"] == 7.0
     assert [event.name for event in span.events] == ["litellm.attempt"]
 
@@ -407,7 +407,7 @@ def test_a_refusal_is_categorised(  # noqa: PLR0913, PLR0917 - fixtures and case
 def test_retries_are_attempts_of_one_call(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
     """LiteLLM's second attempt is the second of the same span, which succeeds."""
     wire.reply_once(PATHS["responses"], Reply(status=500, body={"error": {"message": "no"}}))
-    answer_everything(wire)
+    respond_everywhere(wire)
     api.call("responses", num_retries=1, **GPT)
     assert len(wire.ledger) == 2
     (span,) = telemetry.spans()
@@ -518,6 +518,6 @@ def test_a_conversation_that_is_compacted_is_described_in_full(
         "llm.response.id": result.id,
         "llm.response.content_length": 0,
         "llm.response.tool_calls_count": 0,
-        **counted(),
-        **price(result._hidden_params["response_cost"], "gpt-4o", **USED),
+        **usage_attributes(),
+        **cost_attributes(result._hidden_params["response_cost"], "gpt-4o", **USED),
     }

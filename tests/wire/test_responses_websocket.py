@@ -24,12 +24,12 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from support.apps import CALL_ID
-from support.expected import price
+from support.expected import cost_attributes
 from support.media import CANARY
 from support.realtime import Provider, identity
 from support.recorder import Attributes, Recorder
 from support.servers.wire import WireProvider
-from support.wire_formats import CACHE_READ, INPUT, OUTPUT, REASONING, TEXT, response, stream_everything
+from support.wire_formats import CACHE_READ, INPUT, OUTPUT, REASONING, TEXT, response, stream_everywhere
 
 streaming = pytest.importorskip("litellm.responses.streaming_iterator")
 pytestmark = pytest.mark.skipif(
@@ -174,7 +174,9 @@ def test_a_session_of_responses_is_one_span(play: Play, telemetry: Recorder) -> 
         "llm.response.turns_count": 2,
         "llm.response.closed_by": "client",
         **used(2),
-        **price(paid, "gpt-4o", input=2 * INPUT, cache_read=2 * CACHE_READ, output=2 * OUTPUT, reasoning=2 * REASONING),
+        **cost_attributes(
+            paid, "gpt-4o", input=2 * INPUT, cache_read=2 * CACHE_READ, output=2 * OUTPUT, reasoning=2 * REASONING
+        ),
     }
     assert CANARY not in telemetry.everything()
 
@@ -233,7 +235,7 @@ def test_a_session_of_responses_that_is_refused(play: Play, telemetry: Recorder)
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")
 def test_responses_that_litellm_asks_for_itself_are_counted_once(wire: WireProvider, telemetry: Recorder) -> None:
     """Where the provider has no such socket, each response is a call beneath the session, and what it used is its."""
-    stream_everything(wire)
+    stream_everywhere(wire)
 
     async def scenario() -> ClientSocket:
         socket = ClientSocket(1)

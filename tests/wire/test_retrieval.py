@@ -11,9 +11,9 @@ from litellm.types.rerank import RerankResponse
 from opentelemetry.trace import SpanKind, StatusCode
 
 from support.apps import CALL_ID, Caller
-from support.expected import price, served, shares
+from support.expected import cost_attributes, cost_shares, target_attributes
 from support.recorder import Attributes, Recorder
-from support.retrieval_cases import DOCUMENTS, FOUND, QUERY, RANKED
+from support.retrieval_cases import DOCUMENTS, QUERY, RERANK_RESPONSE, SEARCH_RESPONSE
 from support.servers.wire import Reply, WireProvider
 
 # What a provider counts, in its own words → what the span says of it, and whether LiteLLM's price of it is one.
@@ -46,7 +46,7 @@ def test_a_reranking_is_described_in_full(caller: Caller, wire: WireProvider, te
     """A reranking has what was asked and answered, what the provider counted, and the price of what it counted."""
     model, counted, told, priced = COUNTED[case]
     provider, _, name = model.partition("/")
-    wire.reply("/rerank", Reply(body={**RANKED, **counted}))
+    wire.reply("/rerank", Reply(body={**RERANK_RESPONSE, **counted}))
     result = caller.call(
         litellm,
         "rerank",
@@ -62,7 +62,7 @@ def test_a_reranking_is_described_in_full(caller: Caller, wire: WireProvider, te
     (exchange,) = wire.ledger
     assert exchange.body["top_n"] == 2
     assert telemetry.attributes() == {
-        **served("rerank", provider, wire, model=name, call_type=caller.name("rerank")),
+        **target_attributes("rerank", provider, wire, model=name, call_type=caller.name("rerank")),
         "llm.request.queries_count": 1,
         "llm.request.query_length": len(QUERY),
         "llm.request.documents_count": len(DOCUMENTS),
@@ -72,9 +72,11 @@ def test_a_reranking_is_described_in_full(caller: Caller, wire: WireProvider, te
         "llm.response.id": "rerank-1",
         "llm.response.results_count": 2,
         **told,
-        **(price(result._hidden_params["response_cost"]) if priced else {}),
+        **(cost_attributes(result._hidden_params["response_cost"]) if priced else {}),
         **(
-            shares(input=result._hidden_params["response_cost"]) if priced and "llm.usage.prompt_tokens" in told else {}
+            cost_shares(input=result._hidden_params["response_cost"])
+            if priced and "llm.usage.prompt_tokens" in told
+            else {}
         ),
     }
     (span,) = telemetry.spans()
@@ -101,13 +103,13 @@ def test_a_search_is_described_in_full(
     )
     assert type(result).__name__ == "SearchResponse"
     assert telemetry.attributes() == {
-        **served("search", "tavily", wire, call_type=caller.name("search")),
+        **target_attributes("search", "tavily", wire, call_type=caller.name("search")),
         "llm.request.queries_count": 1 if isinstance(queries, str) else 2,
         "llm.request.query_length": len("".join(queries)),
         "llm.request.max_results": 3,
         "gen_ai.retrieval.top_k": 3,
         "llm.response.results_count": 3,
-        **price(litellm.get_model_info("tavily/search")["input_cost_per_query"] or 0.0),
+        **cost_attributes(litellm.get_model_info("tavily/search")["input_cost_per_query"] or 0.0),
     }
     (span,) = telemetry.spans()
     assert span.name == "search"
@@ -159,7 +161,7 @@ STORES: dict[str, tuple[dict[str, object], str, object, Attributes]] = {
     "vector_stores.search": (
         {**STORE, "query": QUERY, "max_num_results": 4},
         "/vs_1/search",
-        FOUND,
+        SEARCH_RESPONSE,
         {
             **STORE_ASKED,
             "llm.request.queries_count": 1,
@@ -264,7 +266,7 @@ def test_what_is_done_with_a_vector_store_is_described_in_full(
     name = RENAMED.get(operation, operation)
     assert span.name == (f"{name} vs_1" if operation in RENAMED else name)
     assert telemetry.attributes() == {
-        **served(name, "openai", wire, call_type=caller.name(function)),
+        **target_attributes(name, "openai", wire, call_type=caller.name(function)),
         **told,
     }
 

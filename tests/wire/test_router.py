@@ -18,12 +18,12 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 from support.apps import MESSAGES, App, AsyncApp, SyncApp
-from support.attempts import assert_times, attempts_of, counted
+from support.attempts import assert_attempt_times, attempts_of, retries_and_fallback
 from support.recorder import Recorder, attributes_of
-from support.routers import CANARY, FAILS, ask, deployment, router
+from support.routers import CANARY, FAILURE, call_router, deployment, router
 from support.servers.openai_provider import OpenAIProvider, Script
 from support.servers.wire import Reply, WireProvider, events
-from support.wire_formats import answer_everything, message, stream_everything
+from support.wire_formats import message, respond_everywhere, stream_everywhere
 
 LIMITED = Script(status=429, error_message="Slow down.", error_code="rate_limit_exceeded")
 TOO_LONG = Script(
@@ -38,7 +38,7 @@ REFUSED = Script(
 )
 
 
-pytestmark = pytest.mark.usefixtures("own_callbacks")  # a Router registers itself with LiteLLM
+pytestmark = pytest.mark.usefixtures("restored_callbacks")  # a Router registers itself with LiteLLM
 
 
 def pair(provider: OpenAIProvider, **settings: object) -> Router:
@@ -111,7 +111,7 @@ def assert_each_call_is_counted(telemetry: Recorder, calls: list[ReadableSpan], 
 
 def test_a_route_is_described_in_full(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
     """What the Router was asked for, and where it went; what was asked and answered there is told by the call."""
-    result = app.run(ask(app, router(provider)))
+    result = app.run(call_router(app, router(provider)))
     assert isinstance(result, litellm.ModelResponse)
     (exchange,) = provider.ledger
     route, (call,) = route_and_calls(telemetry.spans())
@@ -128,18 +128,18 @@ def test_a_route_is_described_in_full(app: App, provider: OpenAIProvider, teleme
     assert attributes["litellm.model_id"] == "fast-1"
     assert attributes["gen_ai.response.id"] == exchange.response_id
     assert told(route) == truth(provider, None)
-    assert_times(route, [exchange])
-    assert counted(route) == (None, None)
+    assert_attempt_times(route, [exchange])
+    assert retries_and_fallback(route) == (None, None)
     assert_each_call_is_counted(telemetry, [call], provider)
     assert CANARY not in telemetry.everything()
 
 
 # What the Router is told to do, what the provider sends, and what LiteLLM makes of that.
 STORIES: dict[str, tuple[dict[str, object], Script, str]] = {
-    "a fallback": ({"fallbacks": [{"fast": ["slow"]}]}, FAILS, "InternalServerError"),
+    "a fallback": ({"fallbacks": [{"fast": ["slow"]}]}, FAILURE, "InternalServerError"),
     "a longer context": ({"context_window_fallbacks": [{"fast": ["slow"]}]}, TOO_LONG, "ContextWindowExceededError"),
     "another policy": ({"content_policy_fallbacks": [{"fast": ["slow"]}]}, REFUSED, "ContentPolicyViolationError"),
-    "a default": ({"default_fallbacks": ["slow"]}, FAILS, "InternalServerError"),
+    "a default": ({"default_fallbacks": ["slow"]}, FAILURE, "InternalServerError"),
 }
 
 
@@ -152,7 +152,7 @@ def test_fallbacks(app: App, provider: OpenAIProvider, telemetry: Recorder, stor
     asked = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
 
     async def scenario() -> None:
-        result = await ask(app, router(provider, **settings), **asked)
+        result = await call_router(app, router(provider, **settings), **asked)
         if stream:
             await app.rest(result)
 
@@ -160,8 +160,8 @@ def test_fallbacks(app: App, provider: OpenAIProvider, telemetry: Recorder, stor
     ledger = provider.ledger
     route, calls = route_and_calls(telemetry.spans())
     assert told(route) == truth(provider, error, None)
-    assert_times(route, ledger)
-    assert counted(route) == (0, True)
+    assert_attempt_times(route, ledger)
+    assert retries_and_fallback(route) == (0, True)
     assert attributes_of(route)["litellm.model_id"] == "slow-1"
     assert route.status.status_code is StatusCode.UNSET
     assert_nothing_counted(route)
@@ -174,15 +174,15 @@ def test_fallbacks(app: App, provider: OpenAIProvider, telemetry: Recorder, stor
 def test_retries_within_a_group(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
     """Another deployment of the group, whatever its model, is a retry; the one that failed cools down."""
     provider.scripts([LIMITED])
-    app.run(ask(app, pair(provider, num_retries=1, retry_after=0, cooldown_time=7)))
+    app.run(call_router(app, pair(provider, num_retries=1, retry_after=0, cooldown_time=7)))
     first, second = provider.ledger
     assert first.body["model"] != second.body["model"]
     route, (failed, done) = route_and_calls(telemetry.spans())
     ids = {"gpt-4o": "fast-1", "gpt-4.1": "fast-2"}
     expected = [ids[str(exchange.body["model"])] for exchange in (first, second)]
     assert [each["model_id"] for each in attempts_of(route)] == expected
-    assert counted(route) == (1, False)
-    assert_times(route, [first, second])
+    assert retries_and_fallback(route) == (1, False)
+    assert_attempt_times(route, [first, second])
     assert attributes_of(route)["litellm.model_id"] == expected[1]
     assert attributes_of(failed)["litellm.cooldown_time"] == 7.0
     assert "litellm.cooldown_time" not in attributes_of(done)
@@ -197,10 +197,10 @@ def test_no_deployment_is_available(app: App, provider: OpenAIProvider, telemetr
     async def scenario() -> RouterRateLimitError:
         for _ in range(2):
             with pytest.raises(litellm.RateLimitError):
-                await ask(app, both)
+                await call_router(app, both)
         telemetry.forget()
         with pytest.raises(RouterRateLimitError) as failure:
-            await ask(app, both)
+            await call_router(app, both)
         return failure.value
 
     error = app.run(scenario())
@@ -228,12 +228,12 @@ def test_no_deployment_is_available(app: App, provider: OpenAIProvider, telemetr
 
 def test_a_route_that_fails(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
     """It has the app's exception, which its calls have logged, and its attempts have failed."""
-    provider.script(FAILS)
+    provider.script(FAILURE)
     with pytest.raises(litellm.InternalServerError) as failure:
-        app.run(ask(app, router(provider, fallbacks=[{"fast": ["slow"]}])))
+        app.run(call_router(app, router(provider, fallbacks=[{"fast": ["slow"]}])))
     route, calls = route_and_calls(telemetry.spans())
     assert told(route) == truth(provider, "InternalServerError", "InternalServerError")
-    assert counted(route) == (0, True)
+    assert retries_and_fallback(route) == (0, True)
     assert route.status.status_code is StatusCode.ERROR
     assert attributes_of(route)["error.type"] == type(failure.value).__name__
     assert_nothing_counted(route)
@@ -247,7 +247,7 @@ def test_a_stream_through_the_router(app: App, provider: OpenAIProvider, telemet
     """The app's stream is of the type that it has without us, and both spans know how it went."""
 
     async def scenario() -> list[Any]:
-        stream = await ask(app, router(provider), stream=True, stream_options={"include_usage": True})
+        stream = await call_router(app, router(provider), stream=True, stream_options={"include_usage": True})
         assert isinstance(stream, litellm.CustomStreamWrapper)
         assert telemetry.spans() == []
         return await app.rest(stream)
@@ -260,7 +260,7 @@ def test_a_stream_through_the_router(app: App, provider: OpenAIProvider, telemet
         assert attributes["llm.response.stream_outcome"] == "completed"
         assert attributes["llm.response.chunk_count"] == len(chunks)
     assert told(route) == truth(provider, None)
-    assert_times(route, [exchange])
+    assert_attempt_times(route, [exchange])
     assert_nothing_counted(route)
     assert_each_call_is_counted(telemetry, [call], provider)
 
@@ -271,7 +271,9 @@ def test_a_stream_that_falls_back_in_the_middle(app: App, provider: OpenAIProvid
 
     async def scenario() -> list[Any]:
         settings = {"fallbacks": [{"fast": ["slow"]}]}
-        stream = await ask(app, router(provider, **settings), stream=True, stream_options={"include_usage": True})
+        stream = await call_router(
+            app, router(provider, **settings), stream=True, stream_options={"include_usage": True}
+        )
         before = get_current()
         chunks = await app.rest(stream)
         assert get_current() is before
@@ -286,8 +288,8 @@ def test_a_stream_that_falls_back_in_the_middle(app: App, provider: OpenAIProvid
     error = attributes_of(cut)["error.type"]
     assert told(route) == truth(provider, cast("str", error), None)
     assert attempts_of(route)[0]["error.message"] == attributes_of(cut)["llm.error.message"]
-    assert_times(route, ledger)
-    assert counted(route) == (0, True)
+    assert_attempt_times(route, ledger)
+    assert retries_and_fallback(route) == (0, True)
     assert attributes_of(route)["litellm.model_id"] == "slow-1"
     assert route.status.status_code is StatusCode.UNSET
     assert [attributes_of(span)["llm.response.stream_outcome"] for span in (route, cut, done)] == [
@@ -305,7 +307,7 @@ def test_a_stream_that_is_cut_for_good(app: App, provider: OpenAIProvider, telem
     provider.script(Script(cut_after=3))
 
     async def scenario() -> None:
-        stream = await ask(app, router(provider, fallbacks=[{"fast": ["slow"]}]), stream=True)
+        stream = await call_router(app, router(provider, fallbacks=[{"fast": ["slow"]}]), stream=True)
         with pytest.raises(litellm.exceptions.openai.APIError):
             await app.rest(stream)
 
@@ -323,7 +325,7 @@ def test_a_stream_that_is_closed(provider: OpenAIProvider, telemetry: Recorder) 
     app = AsyncApp(provider)
 
     async def scenario() -> None:
-        stream = await ask(app, router(provider), stream=True)
+        stream = await call_router(app, router(provider), stream=True)
         await app.next(stream)
         await stream.aclose()
 
@@ -339,7 +341,7 @@ def test_a_stream_that_is_forgotten(app: App, provider: OpenAIProvider, telemetr
     """No span stays open, and the attempt that was under way is told."""
 
     async def scenario() -> None:
-        stream = await ask(app, router(provider), stream=True)
+        stream = await call_router(app, router(provider), stream=True)
         for _ in range(read):
             await app.next(stream)
         del stream
@@ -502,7 +504,7 @@ def test_a_retry_and_a_fallback_of_other_formats(
     provider, asked, path = FORMATS[method]
     for _ in range(2):
         wire.reply_once(path, Reply(status=500, body={"error": {"message": "no", "type": "api_error"}}))
-    (stream_everything if stream else answer_everything)(wire)
+    (stream_everywhere if stream else respond_everywhere)(wire)
     of = Router(
         model_list=cast("Any", [deployment(name, f"{provider}/{name}-x", name, wire.url) for name in ("fast", "slow")]),
         fallbacks=[{"fast": ["slow"]}],
@@ -521,14 +523,14 @@ def test_a_retry_and_a_fallback_of_other_formats(
     route, calls = route_and_calls(telemetry.spans())
     assert [each["model_id"] for each in attempts_of(route)] == ["fast", "fast", "slow"]
     assert [each.get("error.type") for each in attempts_of(route)] == ["InternalServerError"] * 2 + [None]
-    assert counted(route) == (1, True)
+    assert retries_and_fallback(route) == (1, True)
     assert [attributes_of(call)["litellm.model_group"] for call in calls] == ["fast", "fast", "slow"]
     assert route.status.status_code is StatusCode.UNSET
 
 
 def test_a_synchronous_response_as_a_stream(wire: WireProvider, telemetry: Recorder) -> None:
     """The Router picks one deployment for it, and the route lasts as long as the stream."""
-    stream_everything(wire)
+    stream_everywhere(wire)
     of = Router(model_list=cast("Any", [deployment("fast", "openai/gpt-4o", "fast-1", wire.url)]), num_retries=0)
     assert [each.type for each in cast("Any", of).responses(model="fast", input="a", stream=True)]
     route, (call,) = route_and_calls(telemetry.spans())
@@ -616,7 +618,7 @@ def test_a_router_within_a_call(
         ),
         num_retries=0,
     )
-    app.run(ask(app, outer, model="own"))
+    app.run(call_router(app, outer, model="own"))
     spans = telemetry.spans()
     assert [span.name for span in spans] == ["chat gpt-4.1", "route slow", "chat m", "route own"]
     chain = [span.context.span_id for span in spans[1:] if span.context]
@@ -630,7 +632,7 @@ class AsksFirst(litellm.integrations.custom_logger.CustomLogger):
 
     def __init__(self, of: Router, provider: OpenAIProvider) -> None:
         super().__init__()
-        self.of, self.provider, self.asked = of, provider, False
+        self.of, self.provider, self.was_called = of, provider, False
 
     async def async_filter_deployments(
         self,
@@ -639,8 +641,8 @@ class AsksFirst(litellm.integrations.custom_logger.CustomLogger):
         *_args: object,
         **_kwargs: object,
     ) -> list[Any]:
-        if not self.asked:
-            self.asked = True
+        if not self.was_called:
+            self.was_called = True
             await self.of.acompletion(model="slow", messages=cast("Any", MESSAGES))
             await AsyncApp(self.provider).call(model="openai/judge")
         return healthy_deployments

@@ -18,7 +18,7 @@ from opentelemetry.trace import StatusCode
 
 from agentops_otel_litellm.operations import operation_named
 from support.apps import CALL_ID, MESSAGES, Caller
-from support.expected import price, served
+from support.expected import cost_attributes, target_attributes
 from support.instrumented import Reinstrument
 from support.recorder import Attributes, Recorder
 from support.servers.wire import Reply, WireProvider, events
@@ -67,7 +67,7 @@ def test_reading_a_document_is_described_in_full(
     (span,) = telemetry.spans()
     assert (span.name, [event.name for event in span.events]) == ("ocr mistral-ocr-latest", ["litellm.attempt"])
     assert telemetry.attributes() == {
-        **served("ocr", "mistral", wire, model="mistral-ocr-latest", call_type=caller.name("ocr")),
+        **target_attributes("ocr", "mistral", wire, model="mistral-ocr-latest", call_type=caller.name("ocr")),
         "llm.request.document_kind": "document_url",
         **told,
         "gen_ai.response.model": "mistral-ocr-latest",
@@ -75,7 +75,7 @@ def test_reading_a_document_is_described_in_full(
         "llm.response.results_count": 2,
         "llm.response.pages_count": 2,
         "llm.response.size": 1234,
-        **price(result._hidden_params["response_cost"]),
+        **cost_attributes(result._hidden_params["response_cost"]),
     }
     assert SECRET not in telemetry.everything()
 
@@ -231,7 +231,7 @@ def send(request: pytest.FixtureRequest) -> Send:
 
 
 def told_of_asking(wire: WireProvider) -> Attributes:
-    return served(OPERATION, "anthropic", wire, model=MODEL, call_type="anthropic_messages")
+    return target_attributes(OPERATION, "anthropic", wire, model=MODEL, call_type="anthropic_messages")
 
 
 def test_a_message_in_rust_is_one_span(

@@ -11,7 +11,7 @@ import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
 from support.apps import CALL_ID
-from support.expected import served
+from support.expected import target_attributes
 from support.recorder import Attributes, Recorder
 from support.servers.wire import Reply, WireProvider, events
 
@@ -68,7 +68,7 @@ def run(function: Callable[..., Awaitable[Any]], **parameters: object) -> Any:  
 
 
 def identity(function: str, wire: WireProvider) -> Attributes:
-    return served(function, "opensandbox", wire, call_type=f"a{function}")
+    return target_attributes(function, "opensandbox", wire, call_type=f"a{function}")
 
 
 @pytest.mark.parametrize("case", RUNS)

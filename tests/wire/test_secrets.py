@@ -20,7 +20,7 @@ from agentops_otel_litellm import LiteLLMInstrumentor
 from support.apps import App
 from support.instrumented import RECORDER
 from support.recorder import Recorder
-from support.secret_calls import ASKED
+from support.secret_calls import CALL_PARAMETERS
 from support.servers.openai_provider import OpenAIProvider, Script
 from support.servers.otlp_receiver import OTLPReceiver
 
@@ -48,7 +48,7 @@ def secrets() -> dict[str, object]:
 
 
 def ask(app: App, operation: str, *, stream: bool, **parameters: object) -> None:
-    given: dict[str, object] = {**ASKED[operation], **secrets(), **parameters}
+    given: dict[str, object] = {**CALL_PARAMETERS[operation], **secrets(), **parameters}
     if stream:
         app.read(operation, **given)
     else:

@@ -17,7 +17,7 @@ from support.apps import App, AsyncApp
 from support.recorder import Recorder, attributes_of, seconds
 from support.servers.openai_provider import OpenAIProvider, Script
 
-ROLE = int(releases.ROLES_ARE_CHUNKS)
+ROLE = int(releases.ROLE_ONLY_CHUNKS_ARE_PASSED_ON)
 """How many chunks there are that say no more than a role."""
 Ending = Callable[[App], Awaitable[None]]
 AsyncEnding = Callable[[litellm.CustomStreamWrapper], Awaitable[None]]

@@ -20,12 +20,12 @@ from support import releases
 from support.apps import App
 from support.expected import tokens
 from support.instrumented import Reinstrument
-from support.providers import PROVIDERS, asked
+from support.providers import PROVIDERS, chat_parameters
 from support.recorder import Attributes, Recorder
 from support.servers import wires
 from support.servers.openai_provider import OpenAIProvider, Script
 from support.servers.wire import Reply, WireProvider
-from support.servers.wires import Said
+from support.servers.wires import Completion
 
 OPERATIONS = ("completion", "text_completion")
 ASKED = {"include_usage": True}
@@ -174,10 +174,10 @@ def test_a_stream_that_is_left_early(
 
 
 def test_a_routed_stream(
-    app: App, provider: OpenAIProvider, telemetry: Recorder, wanted: Callable[[], None], own_callbacks: None
+    app: App, provider: OpenAIProvider, telemetry: Recorder, wanted: Callable[[], None], restored_callbacks: None
 ) -> None:
     """The Router's streams are counted too: that of a fallback, after an attempt that failed."""
-    del own_callbacks
+    del restored_callbacks
     deployments = [
         {
             "model_name": name,
@@ -253,7 +253,7 @@ def test_what_litellm_asks_by_itself_is_shown_as_ever(
     wire.reply(*row.wire.stream)
 
     def read() -> list[Any]:
-        return list(litellm.completion(**cast("Any", asked(wire, row)), stream=True))
+        return list(litellm.completion(**cast("Any", chat_parameters(wire, row)), stream=True))
 
     plain = read()
     assert plain[-1].usage is not None
@@ -284,7 +284,7 @@ def test_only_who_supports_it_is_asked(
     path, counted = row.wire.stream
 
     async def scenario() -> list[Any]:
-        stream = await app.invoke("completion", **asked(wire, row), stream=True)
+        stream = await app.invoke("completion", **chat_parameters(wire, row), stream=True)
         assert isinstance(stream, litellm.CustomStreamWrapper)
         return await app.rest(stream)
 
@@ -309,7 +309,7 @@ def test_a_translated_stream_is_asked_as_litellm_does(
     app: App, wire: WireProvider, telemetry: Recorder, wanted: Callable[[], None]
 ) -> None:
     """Where LiteLLM makes a chat of a call of the Responses API, it asks by itself; that is left alone."""
-    said = Said(model="grok-4-0709")
+    said = Completion(model="grok-4-0709")
     wire.reply(*wires.openai(said).stream)
     wanted()
 

@@ -23,11 +23,11 @@ from support.expected import (
     CHAT_REQUEST,
     STREAMED,
     TEXT_REQUEST,
+    exchange_cost_attributes,
     identity,
-    priced,
-    streamed_answer,
+    streamed_response_attributes,
     tokens,
-    without_figures,
+    without_timings,
 )
 from support.instrumented import RECORDER
 from support.recorder import Recorder, attributes_of, seconds
@@ -42,16 +42,16 @@ def test_a_chat_stream_is_described_in_full(app: App, provider: OpenAIProvider, 
     telemetry.forget()
     chunks = app.read("completion", **USAGE)
     exchange = provider.ledger[-1]
-    assert without_figures(telemetry.attributes()) == {
+    assert without_timings(telemetry.attributes()) == {
         **identity("chat", app.name("completion"), "openai/gpt-4o", provider),
         **CHAT_REQUEST,
         **STREAMED,
-        **streamed_answer(exchange),
+        **streamed_response_attributes(exchange),
         "llm.response.tool_calls_count": 0,
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
         **tokens(exchange),
-        **priced(price_of_a_plain_call, exchange),
+        **exchange_cost_attributes(price_of_a_plain_call, exchange),
     }
     assert telemetry.span().status.status_code is StatusCode.UNSET
 
@@ -66,15 +66,17 @@ def test_a_text_stream_is_described_in_full(
     telemetry.forget()
     chunks = app.read("text_completion", model=model, **USAGE)
     exchange = provider.ledger[-1]
-    assert without_figures(telemetry.attributes()) == {
-        **identity("text_completion", app.name("text_completion"), model, provider, of="text-completion-openai"),
+    assert without_timings(telemetry.attributes()) == {
+        **identity(
+            "text_completion", app.name("text_completion"), model, provider, litellm_provider="text-completion-openai"
+        ),
         **TEXT_REQUEST,
         **STREAMED,
-        **streamed_answer(exchange),
+        **streamed_response_attributes(exchange),
         "llm.response.stream_outcome": "completed",
         "llm.response.chunk_count": len(chunks),
         **tokens(exchange),
-        **priced(price_of_a_plain_call, exchange),
+        **exchange_cost_attributes(price_of_a_plain_call, exchange),
     }
 
 
@@ -194,7 +196,7 @@ def test_figures_are_the_delays_that_the_provider_made(app: App, provider: OpenA
         provider.script(SLOW)
         asked_at = app.run(scenario())
         (exchange,) = provider.ledger
-        sent = exchange.chunk_times if releases.ROLES_ARE_CHUNKS else exchange.chunk_times[1:]
+        sent = exchange.chunk_times if releases.ROLE_ONLY_CHUNKS_ARE_PASSED_ON else exchange.chunk_times[1:]
         gaps = [after - before for before, after in pairwise(sent)]
         assert len(exchange.chunk_times) == len(DELAYS) + 1
         truth = {
@@ -262,7 +264,7 @@ def test_the_wrapper_offers_nothing_of_its_own(app: App) -> None:
 
 def test_a_stream_that_is_no_context_manager_does_not_become_one(app: App, telemetry: Recorder) -> None:
     """`with stream:` fails as it does without us, and its span still ends."""
-    if releases.STREAMS_ARE_BLOCKS:
+    if releases.STREAMS_ARE_CONTEXT_MANAGERS:
         pytest.skip("LiteLLM's streams are context managers")
 
     async def scenario() -> None:
@@ -278,7 +280,7 @@ def test_a_stream_that_is_no_context_manager_does_not_become_one(app: App, telem
     assert telemetry.attributes()["llm.response.stream_outcome"] == "completed"
 
 
-@pytest.mark.skipif(not releases.STREAMS_ARE_BLOCKS, reason="LiteLLM's streams are no context managers")
+@pytest.mark.skipif(not releases.STREAMS_ARE_CONTEXT_MANAGERS, reason="LiteLLM's streams are no context managers")
 def test_a_stream_that_is_a_context_manager_is_closed_by_it(app: App, telemetry: Recorder) -> None:
     """Its block is given the traced stream itself, and its end is the span's."""
 
@@ -333,7 +335,7 @@ def test_a_stream_may_be_read_in_another_thread(provider: OpenAIProvider, teleme
     streams = [app.run(app.stream()) for _ in range(4)]
     with ThreadPoolExecutor() as threads:
         counts = set(threads.map(lambda stream: len(list(stream)), streams))
-    assert counts == {5 + releases.ROLES_ARE_CHUNKS}
+    assert counts == {5 + releases.ROLE_ONLY_CHUNKS_ARE_PASSED_ON}
     outcomes = [attributes_of(span)["llm.response.stream_outcome"] for span in telemetry.spans()]
     assert outcomes == ["completed"] * 4
 

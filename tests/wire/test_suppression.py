@@ -21,7 +21,7 @@ from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.patching import other_instrumentations
 from support import releases
 from support.apps import MESSAGES, App
-from support.callback_lists import called_and_logged
+from support.callback_lists import call_and_wait_for_logging
 from support.logging_worker import settle
 from support.recorder import Recorder
 
@@ -50,7 +50,7 @@ def test_a_wrapper_of_an_instrumentation_is_passed_by(app: App, telemetry: Recor
     app.connection["api_key"] = f"sk-{by}-{app.style}"  # LiteLLM keeps clients, which keep what they were made with
     app.ask("completion")
     app.read("completion")
-    passed_by = "instrumentation" in by or not releases.CHATS_ARE_CREATED
+    passed_by = "instrumentation" in by or not releases.CHATS_USE_CREATE
     assert seen == ([] if passed_by else ["gpt-4o"] * 2)
     seen.clear()
 
@@ -103,7 +103,7 @@ def test_what_is_found(app: App, monkeypatch: pytest.MonkeyPatch, apps: str | No
     monkeypatch.setattr(litellm, "success_callback", [])
     monkeypatch.setattr(litellm, "_async_success_callback", [])
     token = attach(set_value(LANGUAGE_MODEL, apps) if apps else get_current())
-    app.run(called_and_logged(app, model="mine/looked-at"))
+    app.run(call_and_wait_for_logging(app, model="mine/looked-at"))
     detach(token)
     settle()
     assert inside == [apps or "agentops_otel_litellm"]

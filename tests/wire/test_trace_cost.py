@@ -18,10 +18,10 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFl
 from agentops_otel_litellm.telemetry import TraceCost
 from support.apps import MESSAGES, App, AsyncApp, SyncApp
 from support.recorder import Recorder, attributes_of
-from support.routers import FAILS, router
+from support.routers import FAILURE, router
 from support.servers.openai_provider import OpenAIProvider, Script
 
-pytestmark = pytest.mark.usefixtures("own_callbacks")  # a Router registers itself with LiteLLM
+pytestmark = pytest.mark.usefixtures("restored_callbacks")  # a Router registers itself with LiteLLM
 
 USAGE: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 NAME = "agentops.trace.cost"
@@ -51,7 +51,7 @@ def test_a_route_has_the_sum_of_its_calls(
     app: App, provider: OpenAIProvider, telemetry: Recorder, parameters: dict[str, Any]
 ) -> None:
     """A failed attempt costs nothing; what was fallen back to does, once the stream of it has ended, too."""
-    provider.scripts([FAILS])
+    provider.scripts([FAILURE])
     app.run(ask(app, router(provider, fallbacks=[{"fast": ["slow"]}]), **parameters))
     spans = telemetry.spans()
     assert [span.kind for span in spans].count(SpanKind.CLIENT) == 2

@@ -23,7 +23,7 @@ from agentops_otel_litellm.patching import traced_functions, wrapping
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from support.apps import Caller
-from support.expected import identified, served
+from support.expected import response_id_attributes, target_attributes
 from support.recorder import Attributes, Recorder, seconds
 from support.servers import openai_resources
 from support.servers.wire import Reply, WireProvider
@@ -104,7 +104,9 @@ UNDECORATED: dict[str, tuple[Parameters, str, object, Attributes]] = {
         BATCH,
         {
             **asking("batch_1"),
-            **identified("batch_1", status="cancelling", requests_count=5, requests_completed=3, requests_failed=2),
+            **response_id_attributes(
+                "batch_1", status="cancelling", requests_count=5, requests_completed=3, requests_failed=2
+            ),
         },
     ),
     "list_fine_tuning_jobs": ({"limit": 2}, "/jobs", listed(TUNING), {"llm.request.page_size": 2, **ENTRIES}),
@@ -115,7 +117,7 @@ UNDECORATED: dict[str, tuple[Parameters, str, object, Attributes]] = {
         {
             "gen_ai.request.model": "gpt-4o",
             "llm.request.model": "gpt-4o",
-            **identified("asst_1"),
+            **response_id_attributes("asst_1"),
             **MODEL,
         },
     ),
@@ -129,27 +131,27 @@ UNDECORATED: dict[str, tuple[Parameters, str, object, Attributes]] = {
         {"assistant_id": "asst_1"},
         "/asst_1",
         {"id": "asst_1", "object": "assistant.deleted", "deleted": True},
-        {**ASKING_ASSISTANT, **identified("asst_1", deleted=True)},
+        {**ASKING_ASSISTANT, **response_id_attributes("asst_1", deleted=True)},
     ),
     "create_thread": (
         {"messages": [{"role": "user", "content": "Hi."}]},
         "/threads",
         THREAD,
-        {"llm.request.messages_count": 1, **identified("thread_1")},
+        {"llm.request.messages_count": 1, **response_id_attributes("thread_1")},
     ),
-    "get_thread": (THREAD_ID, "/thread_1", THREAD, {**asking("thread_1"), **identified("thread_1")}),
+    "get_thread": (THREAD_ID, "/thread_1", THREAD, {**asking("thread_1"), **response_id_attributes("thread_1")}),
     "add_message": (
         {**THREAD_ID, "role": "user", "content": "Hi."},
         "/messages",
         MESSAGE,
-        {**asking("thread_1"), **identified("msg_1", status="completed")},
+        {**asking("thread_1"), **response_id_attributes("msg_1", status="completed")},
     ),
     "get_messages": (THREAD_ID, "/messages", listed(MESSAGE), {**asking("thread_1"), **ENTRIES}),
     "run_thread": (
         RUN_IDS,
         "/runs",
         RUN,
-        {**ASKING_ASSISTANT, **identified("run_1", status="completed"), **MODEL, **RUN_USED},
+        {**ASKING_ASSISTANT, **response_id_attributes("run_1", status="completed"), **MODEL, **RUN_USED},
     ),
 }
 
@@ -171,7 +173,7 @@ def test_an_undecorated_function_is_described_in_full(
     caller.call(litellm, function, **parameters, **openai)
     (span,) = telemetry.spans()
     assert (span.name.partition(" ")[0], span.kind, span.parent) == (function, SpanKind.CLIENT, None)
-    assert telemetry.attributes() == {**served(function, "openai", wire), **told}
+    assert telemetry.attributes() == {**target_attributes(function, "openai", wire), **told}
 
 
 @pytest.mark.parametrize("function", ["cancel_batch", "list_fine_tuning_jobs", "get_assistants", "run_thread"])
@@ -227,7 +229,7 @@ def test_tokens_that_are_counted_beforehand(
     (span,) = telemetry.spans()
     assert span.name == "count_tokens claude-3-5-haiku-20241022"
     assert telemetry.attributes() == {
-        **served("count_tokens", "anthropic", wire, model="claude-3-5-haiku-20241022"),
+        **target_attributes("count_tokens", "anthropic", wire, model="claude-3-5-haiku-20241022"),
         "llm.request.messages_count": 2,
         "llm.request.messages.system_count": 1,
         "llm.request.messages.user_count": 1,
@@ -317,7 +319,7 @@ def test_a_streamed_run_lasts_until_it_is_left(
     (exchange,) = wire.ledger
     (span,) = telemetry.spans()
     assert span.name == "run_thread"
-    assert telemetry.attributes() == {**served("run_thread", "openai", wire), **TOLD_OF_RUN}
+    assert telemetry.attributes() == {**target_attributes("run_thread", "openai", wire), **TOLD_OF_RUN}
     assert span.end_time is not None
     assert span.start_time is not None
     assert (span.end_time - span.start_time) / 1e9 >= exchange.piece_times[-1] - exchange.piece_times[0]
@@ -372,7 +374,7 @@ def test_a_coroutine_that_nobody_awaits_is_abandoned(
     (span,) = telemetry.spans()
     assert (span.name, span.status.status_code) == ("get_assistants", StatusCode.UNSET)
     assert seconds(span) < 0.05
-    assert telemetry.attributes() == {**served("get_assistants", "openai", wire)}
+    assert telemetry.attributes() == {**target_attributes("get_assistants", "openai", wire)}
     assert wire.ledger == []
 
 
@@ -389,7 +391,7 @@ def test_a_coroutine_that_is_awaited_is_not_abandoned(
         gc.collect()
 
     asyncio.run(scenario())
-    assert telemetry.attributes() == {**served("get_assistants", "openai", wire), **ENTRIES}
+    assert telemetry.attributes() == {**target_attributes("get_assistants", "openai", wire), **ENTRIES}
 
 
 def test_a_stream_from_a_coroutine_outlives_it(telemetry: Recorder) -> None:

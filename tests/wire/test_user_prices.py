@@ -8,7 +8,7 @@ from support.apps import App, SyncApp
 from support.instrumented import Reinstrument
 from support.logged_warnings import LoggedWarnings
 from support.price_files import (
-    listed,  # noqa: F401 - a fixture
+    user_prices_file,  # noqa: F401 - a fixture
 )
 from support.recorder import Recorder
 from support.servers.openai_provider import OpenAIProvider
@@ -18,7 +18,7 @@ from support.servers.openai_provider import OpenAIProvider
 @pytest.mark.parametrize(
     ("model", "total"), [("openai/gpt-4o", 11 * 0.5 + 7 * 2.0), ("openai/mine", 11 * 2.0 + 7 * 5.0)]
 )
-@pytest.mark.usefixtures("listed")
+@pytest.mark.usefixtures("user_prices_file")
 def test_the_users_price_goes_before_litellms(
     app: App,
     instrumented_with: Reinstrument,

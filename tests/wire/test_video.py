@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from support.expected import price
-from support.media import BOTH_STYLES, CANARY, REFUSALS, connection, failure_of, identity, invoke
+from support.expected import cost_attributes
+from support.media import BOTH_STYLES, CANARY, ERROR_REPLIES, connection, error_attributes, identity, invoke
 from support.recorder import Attributes, Recorder
 from support.servers.openai_resources import VIDEO
 from support.servers.wire import Reply, WireProvider
@@ -91,7 +91,7 @@ def ids_and_price(result: object) -> Attributes:
         return {}
     cost = result._hidden_params.get("response_cost")
     assert cost is None or isinstance(cost, float)
-    return {"gen_ai.response.id": result.id, "llm.response.id": result.id, **(price(cost) if cost else {})}
+    return {"gen_ai.response.id": result.id, "llm.response.id": result.id, **(cost_attributes(cost) if cost else {})}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -131,7 +131,7 @@ def test_a_generated_video_has_a_price(style: str, wire: WireProvider, telemetry
     assert attributes["gen_ai.usage.cost.amount"] == result._hidden_params["response_cost"] > 0
 
 
-@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+@pytest.mark.parametrize("refusal", ERROR_REPLIES.values(), ids=ERROR_REPLIES.keys())
 @pytest.mark.parametrize("operation", ["video_generation", "video_status", "video_content"])
 @BOTH_STYLES
 def test_a_refusal_is_told_once(
@@ -145,7 +145,7 @@ def test_a_refusal_is_told_once(
         invoke(style, operation, **parameters, **connection(wire))
     (span,) = telemetry.spans()
     assert span.status.status_code is StatusCode.ERROR
-    assert failure_of(telemetry.attributes()) == told
+    assert error_attributes(telemetry.attributes()) == told
     assert CANARY not in telemetry.everything()
 
 

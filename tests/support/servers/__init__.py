@@ -1,4 +1,4 @@
-"""Real HTTP servers on the loopback interface: what tests talk to instead of mocks."""
+"""HTTP servers on the loopback interface, which tests use in place of mocks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Serves on an ephemeral port of 127.0.0.1 until its `with` block ends, and then hangs up on everyone."""
+    """Serves on an ephemeral port of 127.0.0.1 until its `with` block ends, and then closes all connections."""
 
     request_queue_size = 128  # the default of 5 stalls a burst of concurrent clients for a second
 
@@ -42,19 +42,19 @@ class LoopbackServer(ThreadingHTTPServer):
 
 
 class LoopbackHandler(BaseHTTPRequestHandler):
-    """A keep-alive connection that logs nothing and takes a client's disappearance for granted."""
+    """A keep-alive connection that logs nothing and tolerates clients that hang up."""
 
     server: LoopbackServer
     connection: socket.socket
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or a body, written after its headers, waits for their ACK
 
-    def answer(self) -> None:
-        """Answer one request, whatever its method."""
+    def respond(self) -> None:
+        """Respond to one request, of any method."""
         raise NotImplementedError
 
     def do_POST(self) -> None:
-        self.answer()
+        self.respond()
 
     do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815 - http.server looks for these names
 
@@ -80,7 +80,7 @@ class LoopbackHandler(BaseHTTPRequestHandler):
 
     @property
     def received_headers(self) -> dict[str, str]:
-        """Under lower-case names, which a test can look up whatever the client's spelling."""
+        """The headers with lower-case names, for any spelling of the client."""
         return {name.lower(): value for name, value in self.headers.items()}
 
     def read_body(self) -> bytes:

@@ -1,4 +1,4 @@
-"""The AgentOps platform's contract: an API key buys a token, a token opens the collector of traces."""
+"""A server with the contract of the AgentOps platform: tokens for API keys, and a collector that requires a token."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MONTH = 30 * 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
-    """One request for a token; the token is `None` where it was refused."""
+    """One request for a token. `token` is `None` if the request was rejected."""
 
     body: object
     status: int
@@ -39,46 +39,46 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What is done with a request in place of what the contract says."""
+    """A fault that the server injects into its responses."""
 
     delay: float = 0
-    """Seconds until it is answered."""
+    """Seconds before the response."""
     status: int | None = None
-    """What it is answered with, and its content is forgotten; `None` goes on as the contract says."""
+    """The status of the response, without reading the request. `None`: the normal response."""
     retry_after: str | None = None
     hangs_up: bool = False
-    breaks_off: bool = False
-    """In the middle of its answer, which is as the contract says."""
+    truncates_response: bool = False
+    """Hang up in the middle of the normal response."""
 
 
 DOWN = Fault(hangs_up=True)
 
 
 class AgentOpsPlatform(OTLPReceiver):
-    """The API and the collector under one address; what is exported with a bad token is kept in `requests` alone."""
+    """The API and the collector at one address. Exports with an invalid token are kept only in `requests`."""
 
     KEY = "6f1d2c3b-4a59-4687-9b0a-c1d2e3f40516"
 
     def __init__(self) -> None:
         super().__init__(_Handler)
         self.trace_name: str | None = None
-        """What AGENTOPS_TRACE_NAME is, where a test sets it and spans of ours are a trace's first."""
+        """The value of AGENTOPS_TRACE_NAME, if a test sets it and our spans are the first of their traces."""
         self.token_status: int | None = None
-        """What requests for a token are answered with, whatever their key; `None` keeps the contract."""
+        """The status of responses to requests for a token, for any key. `None`: as in the contract."""
         self.token_reply: bytes | None = None
-        """What a granted request is answered with, where that is not a token."""
-        self.token_life = MONTH
-        """Seconds for which tokens are good, as they say themselves."""
-        self.takes_tokens = True
-        """False is a collector that trusts another API: it refuses every token."""
+        """The body of successful responses to requests for a token, if it has no token."""
+        self.token_lifetime = MONTH
+        """Seconds until the expiry in new tokens."""
+        self.accepts_tokens = True
+        """False: the collector belongs to another API, and rejects every token."""
         self.faults: dict[str, Fault] = {}
-        """By route."""
-        self.most_spans: int | None = None
-        """How many spans a request may bring: 413 refuses more."""
-        self.untaken = 0
-        """How many spans of each request it says it has not taken."""
-        self.faulty: list[str] = []
-        """Routes of the requests that met a fault, in order."""
+        """Route → fault."""
+        self.max_spans: int | None = None
+        """The maximum number of spans in a request; others get the status 413."""
+        self.rejected_spans = 0
+        """The number of rejected spans in the partial success of each response."""
+        self.faulted_routes: list[str] = []
+        """Routes of the requests with a fault, in order."""
         self.token_requests: list[TokenRequest] = []
         self._valid: str | None = None
         self._valid_until = 0.0
@@ -86,7 +86,7 @@ class AgentOpsPlatform(OTLPReceiver):
 
     @property
     def environment(self) -> dict[str, str]:
-        """What an app sets to send here."""
+        """The variables with which an application sends its spans here."""
         return {
             "AGENTOPS_API_KEY": self.KEY,
             "AGENTOPS_API_ENDPOINT": self.url,
@@ -95,60 +95,61 @@ class AgentOpsPlatform(OTLPReceiver):
 
     @property
     def tokens(self) -> list[str]:
-        """Those granted, in order."""
+        """The issued tokens, in order."""
         return [request.token for request in self.token_requests if request.token is not None]
 
     @property
     def authorizations(self) -> list[str | None]:
-        """With what each export came, in order of arrival."""
+        """The authorization header of each export, in order of arrival."""
         return [request.headers.get("authorization") for request in self.requests]
 
     def fail(self, fault: Fault, *routes: str) -> None:
-        """Do this with what comes, by default on both routes, until `recover`."""
+        """Inject a fault, by default on both routes, until `recover`."""
         self.faults = dict.fromkeys(routes or (TOKEN_ROUTE, TRACES_ROUTE), fault)
 
     def recover(self) -> None:
         self.faults = {}
 
     def revoke(self) -> None:
-        """No token granted so far is good any more."""
+        """Invalidate the current token."""
         self._valid = None
 
     def grant(self, body: object) -> tuple[int, bytes]:
-        """Answer a request for a token. Only the newest token is good."""
-        status = self.token_status or _verdict(body)
+        """The response to a request for a token. Only the newest token is valid."""
+        status = self.token_status or _token_status(body)
         token = self._new_token() if status == 200 and self.token_reply is None else None
         self._valid = token
         self.token_requests.append(TokenRequest(body=body, status=status, token=token))
         if self.token_reply is not None:
             return status, self.token_reply
-        answer = {"token": token, "project_id": "a-project", "project_prem_status": "free"}
-        # An API in trouble may well quote what it was asked.
-        return status, json.dumps(answer if token else {"error": f"not for {body}"}).encode()
+        response = {"token": token, "project_id": "a-project", "project_prem_status": "free"}
+        # A failing API may quote the request.
+        return status, json.dumps(response if token else {"error": f"not for {body}"}).encode()
 
     def accept(self, request: ReceivedRequest) -> int:
-        good = self.takes_tokens and self._valid is not None and time() < self._valid_until
+        good = self.accepts_tokens and self._valid is not None and time() < self._valid_until
         if not good or request.headers.get("authorization") != f"Bearer {self._valid}":
             self.requests.append(request)
             return 401
-        if self.most_spans is not None and _count(request.body) > self.most_spans:
+        if self.max_spans is not None and _count(request.body) > self.max_spans:
             self.requests.append(request)
             return 413
         return super().accept(request)
 
-    def emitted(self, span: ReceivedSpan) -> conformance.Item:
-        """What the exporter changes is not held against the conventions: it says OK where nothing was said,
-        gives traces their name, and leaves out the conventions' names where no model is called.
+    def conformance_item(self, span: ReceivedSpan) -> conformance.Item:
+        """The span without the exporter's changes, which do not follow the conventions.
+
+        The exporter sets the status OK and the name of the trace. AgentOps' rules apply to spans without a model call.
         """
         kind = span.attributes.get(KIND)
         if kind is None and span.status == "OK":
             span = replace(span, status="UNSET")
         if span.name == self.trace_name:
-            known = span.attributes
-            span = replace(span, name=f"{known['gen_ai.operation.name']} {known['gen_ai.request.model']}")
+            attributes = span.attributes
+            span = replace(span, name=f"{attributes['gen_ai.operation.name']} {attributes['gen_ai.request.model']}")
         if kind in {None, "llm"}:
-            return super().emitted(span)
-        return conformance.ToldToAgentOps(
+            return super().conformance_item(span)
+        return conformance.AgentOpsSpan(
             name=span.name,
             failure=span.status_message if span.status == "ERROR" else None,
             trace_id=int(span.trace_id, 16),
@@ -158,7 +159,7 @@ class AgentOpsPlatform(OTLPReceiver):
         )
 
     def _new_token(self) -> str:
-        self._valid_until = time() + self.token_life
+        self._valid_until = time() + self.token_lifetime
         claims = {"iat": time(), "exp": self._valid_until, "project_id": "a-project"}
         return f"{_encoded({'alg': 'HS256', 'typ': 'JWT'})}.{_encoded(claims)}.canary-token-{next(self._numbers)}"
 
@@ -167,11 +168,11 @@ class _Handler(OTLPHandler):
     server: AgentOpsPlatform
     _body: bytes | None = None
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         fault = self.server.faults.get(self.route)
         if fault is not None:
-            self.server.faulty.append(self.route)
-            self._body = self.read_body()  # or what is still to be read would end the pause
+            self.server.faulted_routes.append(self.route)
+            self._body = self.read_body()  # unread data would end the pause
             if fault.delay:
                 self.pause(fault.delay)
             if fault.hangs_up:
@@ -181,7 +182,7 @@ class _Handler(OTLPHandler):
                 self._body = None
                 return self.reply(fault.status, headers, b"")
         if self.route != TOKEN_ROUTE:
-            return super().answer()
+            return super().respond()
         status, body = self.server.grant(json.loads(self.read_body()))
         return self.reply(status, {"content-type": "application/json"}, body)
 
@@ -191,20 +192,22 @@ class _Handler(OTLPHandler):
 
     def reply(self, status: int, headers: dict[str, str], body: bytes | None) -> None:
         fault = self.server.faults.get(self.route)
-        if fault is not None and fault.breaks_off:
+        if fault is not None and fault.truncates_response:
             super().reply(status, {**headers, "content-length": "9"}, b"half")
             self.hang_up()
-        if status == 200 and self.route == TRACES_ROUTE and self.server.untaken:
-            # Why is nobody's to tell: it may quote what was said.
-            partly = ExportTracePartialSuccess(rejected_spans=self.server.untaken, error_message="canary")
-            body = ExportTraceServiceResponse(partial_success=partly).SerializeToString()
-        quoted = self.received_headers.get("authorization", "").encode()  # a refusal may well quote what it refuses
-        super().reply(status, headers, body or (b"" if status == 200 else quoted))
+        if status == 200 and self.route == TRACES_ROUTE and self.server.rejected_spans:
+            # The error message may quote content, so it must not be logged.
+            partial_success = ExportTracePartialSuccess(
+                rejected_spans=self.server.rejected_spans, error_message="canary"
+            )
+            body = ExportTraceServiceResponse(partial_success=partial_success).SerializeToString()
+        authorization = self.received_headers.get("authorization", "").encode()  # an error response may quote the token
+        super().reply(status, headers, body or (b"" if status == 200 else authorization))
 
 
 @contextmanager
 def black_hole() -> Iterator[str]:
-    """A URL to which no connection is ever made, as where packets are dropped: its queue of them is full."""
+    """A URL whose connections time out, as if packets were dropped: its queue of connections is full."""
     with ExitStack() as stack:
         listener = stack.enter_context(closing(socket.socket()))
         listener.bind(("127.0.0.1", 0))
@@ -225,7 +228,7 @@ def _encoded(part: object) -> str:
     return urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
-def _verdict(body: object) -> int:
+def _token_status(body: object) -> int:
     key = body.get("api_key") if isinstance(body, dict) else None
     try:
         UUID(key)

@@ -1,7 +1,7 @@
-"""How AgentOps reads spans, and what of a span it would not show, or show wrong.
+"""A model of how AgentOps reads spans, and checks for attributes that it would drop or display wrong.
 
-Its store keeps attributes as strings, in the order in which they came; its API makes a tree of their names, and its
-page walks that tree. Findings name attributes, never what is said.
+Its store keeps attributes as strings, in the order in which they arrived. Its API makes a tree of their names, and its
+web page walks that tree. Findings name attributes, and never quote message content.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _TOTAL_COST = "gen_ai.usage.total_cost"
 COSTS = ("gen_ai.usage.prompt_cost", "gen_ai.usage.completion_cost", _TOTAL_COST)
 SYSTEM = "gen_ai.system"
 NAMES = frozenset({SYSTEM, *TOKENS, *COSTS})
-"""What AgentOps reads beside the names of models, which are OpenTelemetry's too, and what is said."""
-SAID = re.compile(r"gen_ai\.(prompt|completion)\.(\d+)\.((?:tool_calls\.\d+\.)?\w+)")
+"""Attributes that AgentOps alone reads, without those of messages."""
+MESSAGE_ATTRIBUTE = re.compile(r"gen_ai\.(prompt|completion)\.(\d+)\.((?:tool_calls\.\d+\.)?\w+)")
 
 _TYPES = {"gen_ai": "request", "agent": "agent", "tool": "tool"}
-"""A piece of a name, wherever it is → what the span is shown as. The first there is decides."""
+"""A segment of an attribute's name → the type that the page displays. The first match decides."""
 
 
 class Span(Protocol):
-    """As one is received."""
+    """A received span."""
 
     @property
     def name(self) -> str: ...
@@ -50,41 +50,41 @@ class Span(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What the page shows of a span."""
+class DisplayedSpan:
+    """The fields of a span that the page displays."""
 
     type: str
-    """`request` is a model's call."""
+    """`request` is a model call."""
     system: str
     request_model: str
     response_model: str
     tokens: Mapping[str, int]
-    """By their last name: `prompt_tokens`; those that did not come are 0."""
+    """By the last segment of their names, such as `prompt_tokens`; missing counts are 0."""
     cost: float | None
-    """`None` where AgentOps works it out, by its own prices."""
+    """`None` if AgentOps calculates the cost with its own prices."""
     prompts: Sequence[tuple[str, str]]
-    """Roles, and what was said."""
+    """Role and content."""
     completions: Sequence[str]
-    """What was said; a call of a tool as `look({"at": "it"})`."""
+    """Content; tool calls as `look({"at": "it"})`."""
 
 
-def shown(attributes: Attributes) -> Shown:
-    """What is shown of a span with these attributes; a ValueError where reading it breaks."""
+def displayed_span(attributes: Attributes) -> DisplayedSpan:
+    """What the page displays of a span with these attributes; ValueError if AgentOps cannot read them."""
     stored = {name: _stored(value) for name, value in attributes.items()}
     names = tree(stored)
-    said = _branch_of(names, "gen_ai")
+    messages = _mapping_at(names, "gen_ai")
     tokens = {name: int(stored.get(name) or 0) for name in TOKENS}
     if not stored.get(_TOTAL):
         tokens[_TOTAL] = sum(tokens[name] for name in _PARTS)
-    return Shown(
+    return DisplayedSpan(
         type=_type_of(names) or "other",
         system=stored.get(SYSTEM, ""),
         request_model=stored.get("gen_ai.request.model", ""),
         response_model=stored.get("gen_ai.response.model", ""),
         tokens={name.rpartition(".")[2]: count for name, count in tokens.items()},
         cost=float(stored[_TOTAL_COST]) if stored.get(_TOTAL_COST) else None,
-        prompts=[*_prompts(said.get("prompt"))],
-        completions=[*_completions(said.get("completion"))],
+        prompts=[*_prompts(messages.get("prompt"))],
+        completions=[*_completions(messages.get("completion"))],
     )
 
 
@@ -93,29 +93,29 @@ def _stored(value: object) -> str:
 
 
 def tree(stored: Mapping[str, str]) -> dict[str, object]:
-    """`{"a.0.b": "c"}` → `{"a": [{"b": "c"}]}`. What has a number is a list where 0 is the first; else it is lost."""
+    """`{"a.0.b": "c"}` → `{"a": [{"b": "c"}]}`. Numbers below a name make a list if 0 is the first; others are lost."""
     root: dict[str, object] = {}
     for name, value in stored.items():
         pieces = name.split(".")
         leaf = pieces[-1]
-        place: object = root
-        for branch, following in pairwise(pieces):
-            place = _branch(place, branch, following)
-        if isinstance(place, list) and leaf.isdigit():
-            place.extend([None] * (int(leaf) + 1 - len(place)))
-            place[int(leaf)] = value
-        elif isinstance(place, dict) and not _is_digit(leaf):
-            place[leaf] = value
+        node: object = root
+        for branch, next_key in pairwise(pieces):
+            node = _child(node, branch, next_key)
+        if isinstance(node, list) and leaf.isdigit():
+            node.extend([None] * (int(leaf) + 1 - len(node)))
+            node[int(leaf)] = value
+        elif isinstance(node, dict) and not _is_digit(leaf):
+            node[leaf] = value
     return root
 
 
-def _branch(place: object, key: str, following: str) -> object:
-    """What is there, which is made if it is not; `None`, where all is lost, if it cannot be."""
-    if isinstance(place, list) and key.isdigit():
-        place.extend([] if following.isdigit() else {} for _ in range(int(key) + 1 - len(place)))
-        return place[int(key)]
-    if isinstance(place, dict) and not _is_digit(key):
-        return place.setdefault(key, [] if following == "0" else {})
+def _child(node: object, key: str, next_key: str) -> object:
+    """The child of a node, created if it is missing; `None` if the node cannot have it."""
+    if isinstance(node, list) and key.isdigit():
+        node.extend([] if next_key.isdigit() else {} for _ in range(int(key) + 1 - len(node)))
+        return node[int(key)]
+    if isinstance(node, dict) and not _is_digit(key):
+        return node.setdefault(key, [] if next_key == "0" else {})
     return None
 
 
@@ -123,15 +123,15 @@ def _is_digit(key: str) -> bool:
     return key.isdigit() and len(key) == 1
 
 
-def _branch_of(names: Mapping[str, object], name: str) -> Mapping[str, object]:
+def _mapping_at(names: Mapping[str, object], name: str) -> Mapping[str, object]:
     branch = names.get(name)
     return branch if isinstance(branch, dict) else {}
 
 
 def _type_of(names: object) -> str | None:
     if isinstance(names, dict):
-        for name, beneath in names.items():
-            found = _TYPES.get(name) or _type_of(beneath)
+        for name, children in names.items():
+            found = _TYPES.get(name) or _type_of(children)
             if found is not None:
                 return found
     if isinstance(names, list):
@@ -159,47 +159,48 @@ def _completions(completions: object) -> Iterator[str]:
             yield f"{call['name']}({call.get('arguments', '')})" if call.get("name") else json.dumps(call)
 
 
-# --- what is wrong ----------------------------------------------------------------------------------------
+# --- findings ---------------------------------------------------------------------------------------------
 
 
 def findings(attributes: Attributes, *, status: str, message: str) -> Iterator[str]:
-    """What AgentOps would not show of a span, or show wrong."""
+    """Attributes of a span that AgentOps would drop or display wrong."""
     if status == "UNSET":
-        yield "has no status, and is shown as indeterminate"
+        yield "has no status, and is displayed as indeterminate"
     if status == "ERROR" and not message:
-        yield "has failed, and does not say why"
+        yield "has failed, but has no message"
     if attributes.get(KIND) != "llm":
         for name in attributes:
             if is_agentops(name):
-                yield f"has {name}, and is no model's call"
+                yield f"has {name}, but is no model call"
         return
-    yield from _of_names(attributes)
-    broken = [*_of_tokens(attributes), *_of_costs(attributes)]
+    yield from _check_names(attributes)
+    broken = [*_check_tokens(attributes), *_check_costs(attributes)]
     yield from broken
     if not broken:
-        yield from _of_what_is_shown(attributes)
+        yield from _check_displayed_span(attributes)
 
 
-def of_no_call(attributes: Attributes) -> Iterator[str]:
-    """What is wrong with a span that is no model's call, where it is read by AgentOps alone: beside its own names
-    OpenTelemetry's, which make it a request. (`findings` has those that are wrong wherever it is read.)
+def findings_outside_calls(attributes: Attributes) -> Iterator[str]:
+    """OpenTelemetry's names on a span of AgentOps' vocabulary alone that is no model call: the page displays it as one.
+
+    `findings` has the mistakes that do not depend on the vocabulary.
     """
     if attributes.get(KIND) == "llm":
         return
     for name in attributes:
         if name.startswith("gen_ai.") and not is_agentops(name):
-            yield f"has {name}, and is no model's call"
+            yield f"has {name}, but is no model call"
 
 
 def is_agentops(name: str) -> bool:
-    """Whether it is a name that a model's call alone has, and that OpenTelemetry's conventions do not have."""
-    return name in NAMES or SAID.fullmatch(name) is not None
+    """Whether only model calls have the name, and OpenTelemetry's conventions do not have it."""
+    return name in NAMES or MESSAGE_ATTRIBUTE.fullmatch(name) is not None
 
 
-def _of_names(attributes: Attributes) -> Iterator[str]:
+def _check_names(attributes: Attributes) -> Iterator[str]:
     for name in ("gen_ai.prompt", "gen_ai.completion"):
         if name in attributes:
-            yield f"has {name}, in the place of what is numbered"
+            yield f"has {name}, in place of numbered names"
     if "gen_ai.provider.name" in attributes and SYSTEM not in attributes:
         yield f"has no {SYSTEM}"
     for side in ("prompt", "completion"):
@@ -208,26 +209,26 @@ def _of_names(attributes: Attributes) -> Iterator[str]:
             yield f"has {side}s that are not numbered from 0 on"
         for number, known in keys.items():
             if not {"role", "content"} <= set(known):
-                yield f"has a {side} {number} without what is to be shown"
+                yield f"has a {side} {number} without role or content"
             if side == "completion" and known[0] != "content":
-                yield f"has a completion {number} of which {known[0]} is shown"
+                yield f"has a completion {number} of which {known[0]} is displayed"
 
 
 def _keys(attributes: Attributes, side: str) -> dict[int, list[str]]:
-    """Number → what there is of it, in order."""
+    """Number of a message → the last segments of its attributes, in order."""
     keys: dict[int, list[str]] = {}
     for name in attributes:
-        said = SAID.fullmatch(name)
-        if said is not None and said[1] == side:
-            keys.setdefault(int(said[2]), []).append(said[3])
+        match = MESSAGE_ATTRIBUTE.fullmatch(name)
+        if match is not None and match[1] == side:
+            keys.setdefault(int(match[2]), []).append(match[3])
     return keys
 
 
-def _of_tokens(attributes: Attributes) -> Iterator[str]:
+def _check_tokens(attributes: Attributes) -> Iterator[str]:
     counts = {name: attributes[name] for name in TOKENS if name in attributes}
     for name, count in counts.items():
         if type(count) is not int or count < 0:
-            yield f"has {name} of {count!r}, which is shown as none"
+            yield f"has {name} of {count!r}, which is displayed as none"
     if _TOTAL not in counts:
         for name in _PARTS[2:]:
             if name in counts:
@@ -236,7 +237,7 @@ def _of_tokens(attributes: Attributes) -> Iterator[str]:
             yield f"has no {_TOTAL}"
 
 
-def _of_costs(attributes: Attributes) -> Iterator[str]:
+def _check_costs(attributes: Attributes) -> Iterator[str]:
     costs = {name: attributes[name] for name in COSTS if name in attributes}
     for name, cost in costs.items():
         if type(cost) not in {int, float} or not isinstance(cost, int | float) or cost < 0:
@@ -245,35 +246,35 @@ def _of_costs(attributes: Attributes) -> Iterator[str]:
         yield f"has no {_TOTAL_COST}"
 
 
-def _of_what_is_shown(attributes: Attributes) -> Iterator[str]:
-    read = shown(attributes)
+def _check_displayed_span(attributes: Attributes) -> Iterator[str]:
+    read = displayed_span(attributes)
     if read.type != "request" and any(name.startswith("gen_ai.") for name in attributes):
-        yield f"is shown as a {read.type}"
+        yield f"is displayed as a {read.type}"
     if len(read.prompts) != len(_keys(attributes, "prompt")):
-        yield "has prompts that are not shown"
+        yield "has prompts that are not displayed"
 
 
 # --- traces -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownTrace:
+class DisplayedTrace:
     name: str
     tags: Sequence[str]
     status: str
-    """`UNSET` is shown as indeterminate."""
+    """`UNSET` is displayed as indeterminate."""
     tokens: int
     cost: float
     calls: int
-    """Spans that are shown as calls of models."""
+    """The number of spans that are displayed as model calls."""
 
 
-def shown_trace(spans: Iterable[Span]) -> ShownTrace:
-    """What is shown of the spans of one trace."""
+def displayed_trace(spans: Iterable[Span]) -> DisplayedTrace:
+    """What the page displays of the spans of one trace."""
     in_order = sorted(spans, key=lambda span: span.start_ns)
-    read = [shown(span.attributes) for span in in_order]
+    read = [displayed_span(span.attributes) for span in in_order]
     tags = in_order[0].attributes.get("agentops.tags", [])
-    return ShownTrace(
+    return DisplayedTrace(
         name=in_order[0].name,
         tags=tags if isinstance(tags, list) else [],
         status=in_order[-1].status,

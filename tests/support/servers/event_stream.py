@@ -1,4 +1,4 @@
-"""The binary framing of AWS's event streams, as its services write it."""
+"""The binary framing of AWS's event streams."""
 
 from __future__ import annotations
 

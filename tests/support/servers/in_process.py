@@ -1,4 +1,4 @@
-"""A provider inside the process: LiteLLM's own streams, without what HTTP costs."""
+"""A provider inside the process: streams of LiteLLM without HTTP."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ PROVIDER = "in-process"
 
 
 class InProcessProvider(litellm.CustomLLM):
-    """Streams three chunks, the last with what it counted; it counts how many streams were asked for."""
+    """Streams three chunks, the last one with usage, and counts the streams."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = 0
+        self.stream_count = 0
 
     @property
     def map(self) -> list[dict[str, object]]:
-        """What `litellm.custom_provider_map` is to be."""
+        """The value for `litellm.custom_provider_map`."""
         return [{"provider": PROVIDER, "custom_handler": self}]
 
     def streaming(self, *_args: object, **_kwargs: object) -> Iterator[GenericStreamingChunk]:
-        self.asked += 1
+        self.stream_count += 1
         yield from _chunks()
 
     async def astreaming(  # type: ignore[override]  # LiteLLM annotates it as if it were awaited
         self, *_args: object, **_kwargs: object
     ) -> AsyncIterator[GenericStreamingChunk]:
-        self.asked += 1
+        self.stream_count += 1
         for chunk in _chunks():
-            await asyncio.sleep(0)  # where it can be cancelled
+            await asyncio.sleep(0)  # a point at which it can be cancelled
             yield chunk
 
 

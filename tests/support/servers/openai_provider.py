@@ -1,4 +1,4 @@
-"""An OpenAI-compatible provider that remembers what it sent, so that telemetry is held against the truth."""
+"""An OpenAI-compatible provider that records what it sent, so that tests can compare telemetry with it."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def _usage() -> JSON:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What a request gets: an ordinary success but for the fields that say otherwise."""
+    """The response to a request. By default it is successful."""
 
     content: tuple[str, ...] = ("Hello", ", ", "world", "!")
-    """Pieces: one per chunk, joined in a plain response. Empty is null, as beside tool calls it mostly is."""
+    """One piece for each chunk; a plain response has them joined. Empty: null, as is usual beside tool calls."""
     choices: int | None = None
-    """`None` honours the request's `n`. All choices have the same content."""
+    """The number of choices, which have the same content. `None`: the request's `n`."""
     tool_calls: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    """(id, function name, pieces of the arguments): the name and each piece have a chunk of their own."""
+    """(id, function name, pieces of the arguments). The name and each piece have separate chunks."""
     finish_reason: str | None = None
-    """`None` is `tool_calls` if there are any, else `stop`."""
+    """`None`: `tool_calls` if there are any, else `stop`."""
     usage: JSON | None = field(default_factory=_usage)
-    """`None` sends none; embeddings send the prompt's share."""
+    """`None`: no usage. Embeddings have only the counts of the prompt."""
     status: int = 200
     error_message: str = "The server had an error while processing your request."
-    """`{authorization}` and `{prompt}` are replaced by the request's: real providers echo those."""
+    """`{authorization}` and `{prompt}` are replaced by those of the request, as real providers echo them."""
     error_code: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     first_delay: float = 0.0
@@ -52,18 +52,18 @@ class Script:
     delay: float = 0.0
     """Seconds between chunks."""
     delays: tuple[float, ...] = ()
-    """The same, one after the other, as long as there are any."""
+    """Seconds before each of the first chunks after the first one, in place of `delay`."""
     cut_after: int | None = None
-    """Hang up after so many chunks; 0 is before anything is sent, and cuts a plain response too."""
+    """Hang up after this number of chunks. 0: before any response, also a plain one."""
     model: str | None = None
-    """`None` is a dated version of the requested model."""
+    """`None`: a dated version of the requested model."""
     system_fingerprint: str | None = None
     service_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request and what was really sent in return; instants are of `time.perf_counter()`."""
+    """One request and what was sent in return. Times are from `time.perf_counter()`."""
 
     path: str
     body: JSON
@@ -76,13 +76,13 @@ class Exchange:
     response_id: str | None = None
     usage: JSON | None = None
     chunk_times: tuple[float, ...] = ()
-    """Taken as each chunk leaves, `[DONE]` aside: a client cannot have seen it earlier."""
+    """The time before each chunk but `[DONE]` is sent, so no client has received it earlier."""
     cut: bool = False
-    """The client vanished, or the script hung up, before all was sent."""
+    """The client or the script hung up before everything was sent."""
 
 
 class OpenAIProvider(LoopbackServer):
-    """Chat completions, completions and embeddings, as the test scripts them; anything else is a 404."""
+    """Chat completions, completions and embeddings with the test's scripts; other routes are a 404."""
 
     def __init__(self) -> None:
         super().__init__(_Handler)
@@ -100,7 +100,7 @@ class OpenAIProvider(LoopbackServer):
         return [exchange.result(timeout=10) for exchange in tuple(self._exchanges)]
 
     def script(self, script: Script) -> None:
-        """What requests get when no script is queued for them."""
+        """Set the response to requests for which no script is queued."""
         self._script = script
 
     def scripts(self, scripts: Iterable[Script]) -> None:
@@ -108,17 +108,17 @@ class OpenAIProvider(LoopbackServer):
         self._queue.extend(scripts)
 
     def reset(self) -> None:
-        """Forget scripts and exchanges, even those under way; response ids remain unique."""
+        """Forget all scripts and exchanges. Ids of responses remain unique."""
         self._exchanges: list[Future[Exchange]] = []
         self._queue: deque[Script] = deque()
         self._script = Script()
 
     def scripted(self, _body: JSON) -> Script:
-        """What a request with that body gets."""
+        """The script for a request with that body."""
         return self._queue.popleft() if self._queue else self._script
 
     def admit(self, exchange: Future[Exchange], route: str, body: JSON) -> tuple[Script, int]:
-        """Enter a request, whose exchange is to follow, and give it its script and its number."""
+        """Record a request whose exchange follows, and return its script and number."""
         with self._lock:  # queued scripts go to requests in the order of the ledger
             self._exchanges.append(exchange)
             if route != _EMBEDDINGS and route not in _COMPLETIONS:
@@ -129,13 +129,13 @@ class OpenAIProvider(LoopbackServer):
 
 
 class _Handler(LoopbackHandler):
-    """Plays the script of each request, and enters in the ledger how far it came."""
+    """Sends the scripted response to each request, and records in the ledger how much was sent."""
 
     server: OpenAIProvider
     exchange: Exchange
-    """Replaced by a fuller one as things are sent."""
+    """Replaced while the response is sent."""
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         now = time.perf_counter()
         self.exchange = Exchange(
             path=self.route,
@@ -200,18 +200,18 @@ class _Completion:
     id_prefix, kind, chunk_kind = "cmpl", "text_completion", "text_completion"
 
     def __init__(self, script: Script, request: JSON, number: int) -> None:
-        asked = request.get("n")
+        requested_choices = request.get("n")
         self.script, self.request = script, request
         self.id = f"{self.id_prefix}-{number}"
-        self.choices = range(script.choices or (asked if isinstance(asked, int) else 1))
+        self.choices = range(script.choices or (requested_choices if isinstance(requested_choices, int) else 1))
         self.finish_reason = script.finish_reason or ("tool_calls" if script.tool_calls else "stop")
 
     def whole(self) -> JSON:
-        """What a choice holds."""
+        """The content of a choice in a plain response."""
         return {"text": "".join(self.script.content)}
 
     def pieces(self) -> Iterator[JSON]:
-        """The same for each chunk, to the one that says why it ends."""
+        """The content of a choice in each chunk; the last one has the finish reason."""
         for piece in (*self.script.content, ""):
             yield {"text": piece}
 
@@ -275,11 +275,11 @@ _EMBEDDINGS = "/v1/embeddings"
 
 
 def _embeddings(script: Script, request: JSON) -> JSON:
-    """Vectors of eighths: the same numbers in decimal and as base64 of 32-bit floats."""
-    given, asked = request["input"], request.get("dimensions")
-    tokens = isinstance(given, list) and any(isinstance(item, int) for item in given)
-    inputs = given if isinstance(given, list) and not tokens else [given]
-    dimensions = asked if isinstance(asked, int) else 8
+    """Vectors of eighths, which are exact both in decimal and as 32-bit floats."""
+    texts, requested = request["input"], request.get("dimensions")
+    tokens = isinstance(texts, list) and any(isinstance(item, int) for item in texts)
+    inputs = texts if isinstance(texts, list) and not tokens else [texts]
+    dimensions = requested if isinstance(requested, int) else 8
     data: list[JSON] = []
     for index in range(len(inputs)):
         vector = [(index + place) % 8 / 8 for place in range(dimensions)]
@@ -308,8 +308,8 @@ def _error(script: Script, request: JSON, authorization: str) -> JSON:
 def _prompt(request: JSON) -> str:
     messages = request.get("messages")
     if isinstance(messages, list):
-        asked = [str(message["content"]) for message in messages if message["role"] == "user"]
-        return asked[-1] if asked else ""
+        prompts = [str(message["content"]) for message in messages if message["role"] == "user"]
+        return prompts[-1] if prompts else ""
     return str(request.get("prompt", request.get("input", "")))
 
 

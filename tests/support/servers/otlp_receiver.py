@@ -1,4 +1,4 @@
-"""An OTLP/HTTP receiver that hands tests what really crossed the wire."""
+"""An OTLP/HTTP receiver that decodes exports for tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.conformance import EMITTED
 from . import LoopbackHandler, LoopbackServer
 
 Attributes = dict[str, object]
-"""Values as Python's: an array is a list, a kvlist a dict."""
+"""Values as Python objects: an array is a list, a kvlist a dict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +31,12 @@ class ReceivedRequest:
     headers: dict[str, str]
     """Under lower-case names."""
     body: bytes
-    """Decompressed, so that a test can search it for what must not leave."""
+    """Decompressed, so that a test can search it for secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedSpan:
-    """Ids are in hex, and empty where there is none."""
+    """Ids are in hex; a missing one is empty."""
 
     name: str
     kind: str
@@ -57,7 +57,7 @@ class ReceivedSpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedPoint:
-    """A data point under its metric's name: of a histogram without `value`, of others with nothing but it."""
+    """A data point with the name of its metric. Only points of sums and gauges have `value`."""
 
     name: str
     unit: str
@@ -91,7 +91,7 @@ class OTLPReceiver(LoopbackServer):
     def __init__(self, handler: type[OTLPHandler] | None = None) -> None:
         super().__init__(handler or OTLPHandler)
         self.status = 200
-        """What exports are answered with; other than 200, they are refused: kept in `requests` alone."""
+        """The status of responses. If it is not 200, exports are kept only in `requests`."""
         self.requests: list[ReceivedRequest] = []
         self.spans: list[ReceivedSpan] = []
         self.metrics: list[ReceivedPoint] = []
@@ -103,15 +103,15 @@ class OTLPReceiver(LoopbackServer):
         return self.url
 
     def wait_for_spans(self, count: int, timeout: float = 10.0) -> list[ReceivedSpan]:
-        """All spans, once there are `count`; an `AssertionError` says what came if that takes too long."""
+        """Wait for `count` spans and return all; after the timeout, an `AssertionError` lists the received spans."""
         with self._arrival:
             if not self._arrival.wait_for(lambda: len(self.spans) >= count, timeout):
                 names = [span.name for span in self.spans]
-                raise AssertionError(f"{len(names)} of {count} spans came within {timeout} s: {names}")
+                raise AssertionError(f"{len(names)} of {count} spans arrived within {timeout} s: {names}")
             return list(self.spans)
 
     def accept(self, request: ReceivedRequest) -> int:
-        """Keep what an export request carries; the status to answer it with."""
+        """Keep the content of an export request; return the status of the response."""
         with self._arrival:
             self.requests.append(request)
             if self.status != 200:
@@ -120,7 +120,7 @@ class OTLPReceiver(LoopbackServer):
                 case "/v1/traces":
                     spans = [*_spans(ExportTraceServiceRequest.FromString(request.body))]
                     self.spans.extend(spans)
-                    EMITTED.add(self.emitted(each) for each in spans if each.scope == SCOPE)
+                    EMITTED.add(self.conformance_item(each) for each in spans if each.scope == SCOPE)
                 case "/v1/metrics":
                     points = [*_points(ExportMetricsServiceRequest.FromString(request.body))]
                     self.metrics.extend(points)
@@ -134,15 +134,15 @@ class OTLPReceiver(LoopbackServer):
             self._arrival.notify_all()
             return 200
 
-    def emitted(self, span: ReceivedSpan) -> conformance.Item:
-        """A span, as it is held against the conventions."""
+    def conformance_item(self, span: ReceivedSpan) -> conformance.Item:
+        """The span for the checks against the conventions."""
         return _emitted_span(span)
 
 
 class OTLPHandler(LoopbackHandler):
     server: OTLPReceiver
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         headers, body = self.received_headers, self.read_body()
         if headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
@@ -251,7 +251,7 @@ def _emitted_log(log: ReceivedLog) -> conformance.Log:
 
 
 def _with_tuples(attributes: Attributes) -> Attributes:
-    """Arrays as the SDK has them."""
+    """Attributes with tuples for arrays, as in the SDK."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in attributes.items()}
 
 

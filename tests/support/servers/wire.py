@@ -1,4 +1,4 @@
-"""A provider of any kind: it gives each request what the test says, in the bytes of that provider's wire format."""
+"""A provider for any API format: it sends the replies that the test has set."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from . import LoopbackHandler, LoopbackServer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a request gets, whole or in pieces."""
+    """The response to a request, as a body or a stream."""
 
     body: object = None
-    """Sent as JSON, or as it is where it is bytes."""
+    """Sent as JSON, or unchanged if it is bytes."""
     pieces: Sequence[bytes] | None = None
-    """Of a streamed body, each sent by itself."""
+    """The pieces of a stream, each sent separately."""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     first_delay: float = 0.0
@@ -27,7 +27,7 @@ class Reply:
     delay: float = 0.0
     """Seconds between pieces."""
     cut_after: int | None = None
-    """Hang up after so many pieces."""
+    """Hang up after this number of pieces."""
 
     @property
     def content_type(self) -> str:
@@ -36,7 +36,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request, and how far its reply came; instants are of `time.perf_counter()`."""
+    """One request, and how much of its reply was sent. Times are from `time.perf_counter()`."""
 
     method: str
     path: str
@@ -46,7 +46,7 @@ class Exchange:
     data: bytes
     received_at: float
     reply: Reply | None = None
-    """What it got."""
+    """The reply to the request."""
     piece_times: tuple[float, ...] = ()
     cut: bool = False
 
@@ -68,7 +68,7 @@ def events(*messages: object, names: bool = False) -> list[bytes]:
 
 
 class WireProvider(LoopbackServer):
-    """Replies by the end of the request's path, the first that was given and fits; anything else is a 404."""
+    """Replies by the end of the request's path. The first matching reply is used; other paths are a 404."""
 
     def __init__(self) -> None:
         super().__init__(_Handler)
@@ -81,7 +81,7 @@ class WireProvider(LoopbackServer):
         return [exchange.result(timeout=10) for exchange in tuple(self._exchanges)]
 
     @property
-    def asked(self) -> bool:
+    def was_called(self) -> bool:
         """Whether any request has arrived."""
         return bool(self._exchanges)
 
@@ -90,11 +90,11 @@ class WireProvider(LoopbackServer):
         self._replies: list[tuple[str, Reply, bool]] = []
 
     def reply(self, path_end: str, reply: Reply) -> None:
-        """Requests to a path with that end get `reply` from now on."""
+        """Set the reply to requests whose path has that end."""
         self._replies.append((path_end, reply, False))
 
     def reply_once(self, path_end: str, reply: Reply) -> None:
-        """The next such request gets `reply`, before anything that holds from now on."""
+        """Set the reply to the next such request, with priority over permanent replies."""
         self._replies.insert(sum(once for *_, once in self._replies), (path_end, reply, True))
 
     def admit(self, exchange: Future[Exchange], path: str) -> Reply:
@@ -113,7 +113,7 @@ class _Handler(LoopbackHandler):
     server: WireProvider
     exchange: Exchange
 
-    def answer(self) -> None:
+    def respond(self) -> None:
         self.exchange = Exchange(
             method=self.command,
             path=self.route,

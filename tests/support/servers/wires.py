@@ -1,7 +1,7 @@
-"""The wire formats of providers: how each writes an answer, whole and in pieces, a refusal, and embeddings.
+"""The wire formats of providers: responses, streams, error responses and embeddings.
 
-A builder is given a `Said`, the truth, and writes it as that provider documents. What a provider has no field for it
-does not say, and so nobody can know.
+A builder takes a `Completion` and writes it in the format that the provider documents. Facts for which the format has
+no field are left out.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from .event_stream import message
 from .wire import Reply, events
 
 JSON = dict[str, object]
-LIMITED, REFUSED, MISSING = 429, 401, 404
+RATE_LIMITED, UNAUTHORIZED, NOT_FOUND = 429, 401, 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a model says, and what its provider counts."""
+class Completion:
+    """A model's output, and the provider's token counts."""
 
     model: str
-    """As the provider names it in its response."""
+    """The name in the provider's response."""
     pieces: tuple[str, ...] = ("canary", "-answer")
     id: str = "the-answer"
-    fresh: int = 21
-    """Tokens of input that were neither read from a cache nor written to one."""
-    cached: int = 5
-    written: int = 3
-    visible: int = 7
-    """Tokens of output that are not reasoning."""
+    uncached_input: int = 21
+    """Input tokens that were neither read from a cache nor written to one."""
+    cache_read: int = 5
+    cache_write: int = 3
+    visible_output: int = 7
+    """Output tokens that are not reasoning."""
     reasoning: int = 2
 
     @property
@@ -39,36 +39,36 @@ class Said:
 
     @property
     def input(self) -> int:
-        return self.fresh + self.cached + self.written
+        return self.uncached_input + self.cache_read + self.cache_write
 
     @property
     def output(self) -> int:
-        return self.visible + self.reasoning
+        return self.visible_output + self.reasoning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
-    """A provider's replies to a chat, by the end of the path they are asked for at, and what can be known of them."""
+class ProviderReplies:
+    """A provider's replies to a chat, with the ends of their paths, and the facts that they contain."""
 
     plain: tuple[str, Reply]
     stream: tuple[str, Reply]
-    refusal: Reply
-    said: Said
+    error_reply: Reply
+    completion: Completion
     tokens: Mapping[str, int]
-    """What the provider counts, by the convention's names."""
+    """The counts that the provider reports."""
     id: str | None = None
-    """As LiteLLM hands it on; where it makes one of its own there is none."""
+    """The id of the response; `None` if LiteLLM replaces it by its own."""
 
 
-def _tokens(said: Said, *details: str) -> dict[str, int]:
-    """The tokens of input and output, and of what else the provider counts."""
+def _tokens(completion: Completion, *details: str) -> dict[str, int]:
+    """The counts of input and output tokens, and the `details` that the provider reports."""
     known = {
-        "cache_read": said.cached,
-        "cache_write": said.written,
-        "reasoning": said.reasoning,
-        "output_text": said.visible,
+        "cache_read": completion.cache_read,
+        "cache_write": completion.cache_write,
+        "reasoning": completion.reasoning,
+        "output_text": completion.visible_output,
     }
-    return {"input": said.input, "output": said.output, **{name: known[name] for name in details}}
+    return {"input": completion.input, "output": completion.output, **{name: known[name] for name in details}}
 
 
 def _lines(bodies: Iterable[object]) -> list[bytes]:
@@ -76,336 +76,360 @@ def _lines(bodies: Iterable[object]) -> list[bytes]:
     return [json.dumps(body).encode() + b"\n" for body in bodies]
 
 
-def _refusal(status: int, body: object, **headers: str) -> Reply:
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    waiting = {"retry-after": "7"} if status == LIMITED else {}
-    return Reply(status=status, body=body, headers={**waiting, **given})
+def _error_reply(status: int, body: object, **headers: str) -> Reply:
+    error_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    waiting = {"retry-after": "7"} if status == RATE_LIMITED else {}
+    return Reply(status=status, body=body, headers={**waiting, **error_headers})
 
 
-# --- OpenAI, and whoever speaks like it --------------------------------------------------------------------
+# --- OpenAI and compatible providers ----------------------------------------------------------------------
 
 
-def openai_usage(said: Said) -> JSON:
+def openai_usage(completion: Completion) -> JSON:
     return {
-        "prompt_tokens": said.input,
-        "completion_tokens": said.output,
-        "total_tokens": said.input + said.output,
-        "prompt_tokens_details": {"cached_tokens": said.cached},
-        "completion_tokens_details": {"reasoning_tokens": said.reasoning},
+        "prompt_tokens": completion.input,
+        "completion_tokens": completion.output,
+        "total_tokens": completion.input + completion.output,
+        "prompt_tokens_details": {"cached_tokens": completion.cache_read},
+        "completion_tokens_details": {"reasoning_tokens": completion.reasoning},
     }
 
 
 def openai_error(status: int) -> Reply:
-    kind, code = ("tokens", "rate_limit_exceeded") if status == LIMITED else ("invalid_request_error", "refused")
+    kind, code = ("tokens", "rate_limit_exceeded") if status == RATE_LIMITED else ("invalid_request_error", "refused")
     error = {"message": "Refused: canary-echo.", "type": kind, "param": None, "code": code}
-    return _refusal(status, {"error": error}, x_request_id="req_1")
+    return _error_reply(status, {"error": error}, x_request_id="req_1")
 
 
-def openai(said: Said, *, path: str = "/chat/completions", status: int = LIMITED) -> Wire:
-    return openai_like(
-        said, path=path, usage=openai_usage(said), details=("cache_read", "reasoning"), refusal=openai_error(status)
+def openai(completion: Completion, *, path: str = "/chat/completions", status: int = RATE_LIMITED) -> ProviderReplies:
+    return openai_compatible(
+        completion,
+        path=path,
+        usage=openai_usage(completion),
+        details=("cache_read", "reasoning"),
+        error_reply=openai_error(status),
     )
 
 
-def openai_like(  # noqa: PLR0913 - where the dialects differ
-    said: Said,
+def openai_compatible(  # noqa: PLR0913 - differences between the formats
+    completion: Completion,
     *,
     usage: JSON,
     details: tuple[str, ...] = (),
-    refusal: Reply,
+    error_reply: Reply,
     path: str = "/chat/completions",
     extra: JSON | None = None,
     first: tuple[JSON, ...] = (),
     usage_in_last: JSON | None = None,
-) -> Wire:
-    """OpenAI's format. `extra` is in every body, `first` come before the chunks, and `usage_in_last` is what the last
-    of them holds besides, where usage has no chunk of its own.
+) -> ProviderReplies:
+    """OpenAI's format.
+
+    `extra` is in every body, and `first` precedes the chunks. `usage_in_last` is added to the last chunk, for providers
+    that do not send the usage in a separate chunk.
     """
-    shared: JSON = {"id": said.id, "created": 1_750_000_000, "model": said.model, **(extra or {})}
+    shared: JSON = {"id": completion.id, "created": 1_750_000_000, "model": completion.model, **(extra or {})}
 
     def chunk(delta: JSON, finish: str | None = None, **more: object) -> JSON:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return {**shared, "object": "chat.completion.chunk", "choices": [choice], **more}
 
-    answer = {"role": "assistant", "content": said.text, "refusal": None}
-    choice = {"index": 0, "message": answer, "logprobs": None, "finish_reason": "stop"}
+    assistant = {"role": "assistant", "content": completion.text, "refusal": None}
+    choice = {"index": 0, "message": assistant, "logprobs": None, "finish_reason": "stop"}
     body = {**shared, "object": "chat.completion", "choices": [choice], "usage": usage}
     chunks: list[object] = [*first, chunk({"role": "assistant", "content": ""})]
-    chunks += [chunk({"content": piece}) for piece in said.pieces]
+    chunks += [chunk({"content": piece}) for piece in completion.pieces]
     chunks.append(chunk({}, "stop", **(usage_in_last or {})))
     if usage_in_last is None:
         chunks.append({**shared, "object": "chat.completion.chunk", "choices": [], "usage": usage})
-    return Wire(
+    return ProviderReplies(
         plain=(path, Reply(body=body)),
         stream=(path, Reply(pieces=events(*chunks, "[DONE]"))),
-        refusal=refusal,
-        said=said,
-        tokens=_tokens(said, *details),
-        id=said.id,
+        error_reply=error_reply,
+        completion=completion,
+        tokens=_tokens(completion, *details),
+        id=completion.id,
     )
 
 
-def azure(said: Said, path: str) -> Wire:
-    """Filters' verdicts, of which the prompt's come first and without a choice."""
+def azure(completion: Completion, path: str) -> ProviderReplies:
+    """OpenAI's format with a first chunk that has the results of content filters and no choice."""
     verdicts: JSON = {"hate": {"filtered": False, "severity": "safe"}}
     prompt: JSON = {"prompt_filter_results": [{"prompt_index": 0, "content_filter_results": verdicts}]}
     opening: JSON = {"id": "", "created": 0, "model": "", "object": "", "choices": [], **prompt}
     error = {"error": {"code": "429", "message": "Requests have exceeded a limit: canary-echo."}}
-    return openai_like(
-        said,
+    return openai_compatible(
+        completion,
         path=path,
-        usage=openai_usage(said),
+        usage=openai_usage(completion),
         details=("cache_read", "reasoning"),
-        refusal=_refusal(LIMITED, error, apim_request_id="req_1", x_request_id="req_1"),
+        error_reply=_error_reply(RATE_LIMITED, error, apim_request_id="req_1", x_request_id="req_1"),
         first=(opening,),
     )
 
 
-def deepseek(said: Said) -> Wire:
-    """What came from the cache and what did not are told side by side."""
+def deepseek(completion: Completion) -> ProviderReplies:
+    """OpenAI's format with counts of cache hits and misses."""
     usage = {
-        **openai_usage(said),
-        "prompt_cache_hit_tokens": said.cached,
-        "prompt_cache_miss_tokens": said.input - said.cached,
+        **openai_usage(completion),
+        "prompt_cache_hit_tokens": completion.cache_read,
+        "prompt_cache_miss_tokens": completion.input - completion.cache_read,
     }
-    return openai_like(
-        said,
+    return openai_compatible(
+        completion,
         usage=usage,
         details=("cache_read", "reasoning"),
-        refusal=openai_error(REFUSED),
+        error_reply=openai_error(UNAUTHORIZED),
         usage_in_last={"usage": usage},
     )
 
 
-def groq(said: Said) -> Wire:
-    """Times among the counts; and of a stream the usage is in a field of Groq's own."""
+def groq(completion: Completion) -> ProviderReplies:
+    """OpenAI's format with times in the usage, and for streams the usage in a field of Groq's own."""
     usage: JSON = {
         "queue_time": 0.1,
-        "prompt_tokens": said.input,
+        "prompt_tokens": completion.input,
         "prompt_time": 0.1,
-        "completion_tokens": said.output,
+        "completion_tokens": completion.output,
         "completion_time": 0.2,
-        "total_tokens": said.input + said.output,
+        "total_tokens": completion.input + completion.output,
         "total_time": 0.3,
     }
-    return openai_like(
-        said,
+    return openai_compatible(
+        completion,
         usage=usage,
-        refusal=openai_error(LIMITED),
+        error_reply=openai_error(RATE_LIMITED),
         extra={"system_fingerprint": "fp_1", "service_tier": "on_demand"},
         usage_in_last={"x_groq": {"id": "req_1", "usage": usage}, "usage": usage},
     )
 
 
-def mistral(said: Said) -> Wire:
+def mistral(completion: Completion) -> ProviderReplies:
     usage: JSON = {
-        "prompt_tokens": said.input,
-        "completion_tokens": said.output,
-        "total_tokens": said.input + said.output,
+        "prompt_tokens": completion.input,
+        "completion_tokens": completion.output,
+        "total_tokens": completion.input + completion.output,
     }
-    refusal = _refusal(REFUSED, {"detail": "Unauthorized: canary-echo"}, x_kong_request_id="req_1")
-    return openai_like(said, usage=usage, refusal=refusal, usage_in_last={"usage": usage})
+    error_reply = _error_reply(UNAUTHORIZED, {"detail": "Unauthorized: canary-echo"}, x_kong_request_id="req_1")
+    return openai_compatible(completion, usage=usage, error_reply=error_reply, usage_in_last={"usage": usage})
 
 
-def text_generation_inference(said: Said) -> Wire:
+def text_generation_inference(completion: Completion) -> ProviderReplies:
     """Hugging Face's server."""
     usage: JSON = {
-        "prompt_tokens": said.input,
-        "completion_tokens": said.output,
-        "total_tokens": said.input + said.output,
+        "prompt_tokens": completion.input,
+        "completion_tokens": completion.output,
+        "total_tokens": completion.input + completion.output,
     }
     error = {"error": "Model is overloaded: canary-echo", "error_type": "overloaded"}
-    return openai_like(said, usage=usage, refusal=_refusal(LIMITED, error, x_request_id="req_1"))
+    return openai_compatible(
+        completion, usage=usage, error_reply=_error_reply(RATE_LIMITED, error, x_request_id="req_1")
+    )
 
 
 # --- Anthropic --------------------------------------------------------------------------------------------
 
 
-def anthropic(said: Said) -> Wire:
-    """Its tokens of input are the fresh ones; a stream counts the output again at its end."""
+def anthropic(completion: Completion) -> ProviderReplies:
+    """`input_tokens` excludes cached tokens; a stream repeats the output count at its end."""
     usage = {
-        "input_tokens": said.fresh,
-        "cache_creation_input_tokens": said.written,
-        "cache_read_input_tokens": said.cached,
-        "cache_creation": {"ephemeral_5m_input_tokens": said.written, "ephemeral_1h_input_tokens": 0},
-        "output_tokens": said.output,
+        "input_tokens": completion.uncached_input,
+        "cache_creation_input_tokens": completion.cache_write,
+        "cache_read_input_tokens": completion.cache_read,
+        "cache_creation": {"ephemeral_5m_input_tokens": completion.cache_write, "ephemeral_1h_input_tokens": 0},
+        "output_tokens": completion.output,
         "service_tier": "standard",
     }
-    shared = {"id": said.id, "type": "message", "role": "assistant", "model": said.model, "stop_sequence": None}
-    body = {**shared, "content": [{"type": "text", "text": said.text}], "stop_reason": "end_turn", "usage": usage}
+    shared = {
+        "id": completion.id,
+        "type": "message",
+        "role": "assistant",
+        "model": completion.model,
+        "stop_sequence": None,
+    }
+    body = {**shared, "content": [{"type": "text", "text": completion.text}], "stop_reason": "end_turn", "usage": usage}
     beginning: JSON = {**shared, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
     messages: list[JSON] = [
         {"type": "message_start", "message": beginning},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "ping"},
     ]
-    for piece in said.pieces:
+    for piece in completion.pieces:
         delta = {"type": "text_delta", "text": piece}
         messages.append({"type": "content_block_delta", "index": 0, "delta": delta})
     end = {"stop_reason": "end_turn", "stop_sequence": None}
     messages += [
         {"type": "content_block_stop", "index": 0},
-        {"type": "message_delta", "delta": end, "usage": {"output_tokens": said.output}},
+        {"type": "message_delta", "delta": end, "usage": {"output_tokens": completion.output}},
         {"type": "message_stop"},
     ]
     error = {"type": "rate_limit_error", "message": "Too many tokens: canary-echo."}
-    return Wire(
+    return ProviderReplies(
         plain=("/v1/messages", Reply(body=body)),
         stream=("/v1/messages", Reply(pieces=events(*messages, names=True))),
-        refusal=_refusal(LIMITED, {"type": "error", "error": error, "request_id": "req_1"}, request_id="req_1"),
-        said=said,
-        tokens=_tokens(said, "cache_read", "cache_write"),
+        error_reply=_error_reply(
+            RATE_LIMITED, {"type": "error", "error": error, "request_id": "req_1"}, request_id="req_1"
+        ),
+        completion=completion,
+        tokens=_tokens(completion, "cache_read", "cache_write"),
     )
 
 
 # --- Google -----------------------------------------------------------------------------------------------
 
 
-def google(said: Said) -> Wire:
-    """Gemini's and Vertex AI's. Thoughts are counted beside the candidates."""
+def google(completion: Completion) -> ProviderReplies:
+    """Gemini and Vertex AI. Reasoning tokens are not included in those of the candidates."""
 
     def response(text: str, finish: str | None) -> JSON:
         candidate: JSON = {"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}
         if finish:
             candidate["finishReason"] = finish
         usage = {
-            "promptTokenCount": said.input,
-            "cachedContentTokenCount": said.cached,
-            "candidatesTokenCount": said.visible,
-            "thoughtsTokenCount": said.reasoning,
-            "totalTokenCount": said.input + said.output,
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": said.input}],
-            "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": said.cached}],
+            "promptTokenCount": completion.input,
+            "cachedContentTokenCount": completion.cache_read,
+            "candidatesTokenCount": completion.visible_output,
+            "thoughtsTokenCount": completion.reasoning,
+            "totalTokenCount": completion.input + completion.output,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": completion.input}],
+            "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": completion.cache_read}],
         }
-        return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": said.model, "responseId": said.id}
+        return {
+            "candidates": [candidate],
+            "usageMetadata": usage,
+            "modelVersion": completion.model,
+            "responseId": completion.id,
+        }
 
-    *begun, last = said.pieces
-    chunks = [*(response(piece, None) for piece in begun), response(last, "STOP")]
-    error = {"code": LIMITED, "message": "Quota exceeded: canary-echo.", "status": "RESOURCE_EXHAUSTED"}
-    return Wire(
-        plain=(":generateContent", Reply(body=response(said.text, "STOP"))),
+    *first_pieces, last = completion.pieces
+    chunks = [*(response(piece, None) for piece in first_pieces), response(last, "STOP")]
+    error = {"code": RATE_LIMITED, "message": "Quota exceeded: canary-echo.", "status": "RESOURCE_EXHAUSTED"}
+    return ProviderReplies(
+        plain=(":generateContent", Reply(body=response(completion.text, "STOP"))),
         stream=(":streamGenerateContent", Reply(pieces=events(*chunks))),
-        refusal=_refusal(LIMITED, {"error": error}),
-        said=said,
-        tokens=_tokens(said, "cache_read", "reasoning", "output_text"),
-        id=said.id,
+        error_reply=_error_reply(RATE_LIMITED, {"error": error}),
+        completion=completion,
+        tokens=_tokens(completion, "cache_read", "reasoning", "output_text"),
+        id=completion.id,
     )
 
 
 # --- Cohere -----------------------------------------------------------------------------------------------
 
 
-def cohere(said: Said, path: str) -> Wire:
-    """Version 2, which does not name the model. Who does not accept server-sent events gets a line for each."""
+def cohere(completion: Completion, path: str) -> ProviderReplies:
+    """Version 2, whose responses lack the model. Streams have JSON lines."""
     usage = {
-        "billed_units": {"input_tokens": said.fresh, "output_tokens": said.output},
-        "tokens": {"input_tokens": said.input, "output_tokens": said.output},
-        "cached_tokens": said.cached,
+        "billed_units": {"input_tokens": completion.uncached_input, "output_tokens": completion.output},
+        "tokens": {"input_tokens": completion.input, "output_tokens": completion.output},
+        "cached_tokens": completion.cache_read,
     }
-    content = [{"type": "text", "text": said.text}]
+    content = [{"type": "text", "text": completion.text}]
     body = {
-        "id": said.id,
+        "id": completion.id,
         "finish_reason": "COMPLETE",
         "message": {"role": "assistant", "content": content},
         "usage": usage,
     }
     opening = {"message": {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}}
-    begun = {"message": {"content": {"type": "text", "text": ""}}}
+    block = {"message": {"content": {"type": "text", "text": ""}}}
     messages: list[JSON] = [
-        {"id": said.id, "type": "message-start", "delta": opening},
-        {"type": "content-start", "index": 0, "delta": begun},
+        {"id": completion.id, "type": "message-start", "delta": opening},
+        {"type": "content-start", "index": 0, "delta": block},
     ]
     messages += [
         *(
             {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": piece}}}}
-            for piece in said.pieces
+            for piece in completion.pieces
         ),
         {"type": "content-end", "index": 0},
         {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": usage}},
     ]
     error = {"id": "req_1", "message": "You are using a Trial key: canary-echo."}
-    return Wire(
+    return ProviderReplies(
         plain=(path, Reply(body=body)),
         stream=(path, Reply(pieces=_lines(messages), headers={"content-type": "application/stream+json"})),
-        refusal=_refusal(LIMITED, error),
-        said=said,
-        tokens=_tokens(said),
+        error_reply=_error_reply(RATE_LIMITED, error),
+        completion=completion,
+        tokens=_tokens(completion),
     )
 
 
 # --- AWS Bedrock ------------------------------------------------------------------------------------------
 
 
-def bedrock(said: Said) -> Wire:
-    """The Converse API: its tokens of input are the fresh ones, and a stream is in AWS's binary framing."""
+def bedrock(completion: Completion) -> ProviderReplies:
+    """The Converse API: `inputTokens` excludes cached tokens, and streams have AWS's binary framing."""
     usage = {
-        "inputTokens": said.fresh,
-        "outputTokens": said.output,
-        "totalTokens": said.input + said.output,
-        "cacheReadInputTokens": said.cached,
-        "cacheWriteInputTokens": said.written,
+        "inputTokens": completion.uncached_input,
+        "outputTokens": completion.output,
+        "totalTokens": completion.input + completion.output,
+        "cacheReadInputTokens": completion.cache_read,
+        "cacheWriteInputTokens": completion.cache_write,
     }
-    answer = {"message": {"content": [{"text": said.text}], "role": "assistant"}}
-    body = {"metrics": {"latencyMs": 12}, "output": answer, "stopReason": "end_turn", "usage": usage}
+    output = {"message": {"content": [{"text": completion.text}], "role": "assistant"}}
+    body = {"metrics": {"latencyMs": 12}, "output": output, "stopReason": "end_turn", "usage": usage}
     pieces = [message("messageStart", {"role": "assistant"})]
     pieces += [
-        *(message("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": piece}}) for piece in said.pieces),
+        *(
+            message("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": piece}})
+            for piece in completion.pieces
+        ),
         message("contentBlockStop", {"contentBlockIndex": 0}),
         message("messageStop", {"stopReason": "end_turn"}),
         message("metadata", {"metrics": {"latencyMs": 12}, "usage": usage}),
     ]
     headers = {"content-type": "application/vnd.amazon.eventstream", "x-amzn-requestid": "req_1"}
     error = {"message": "Too many tokens, please wait before trying again: canary-echo."}
-    return Wire(
+    return ProviderReplies(
         plain=("/converse", Reply(body=body, headers={"x-amzn-requestid": "req_1"})),
         stream=("/converse-stream", Reply(pieces=pieces, headers=headers)),
-        refusal=_refusal(LIMITED, error, x_amzn_errortype="ThrottlingException", x_amzn_requestid="req_1"),
-        said=said,
-        tokens=_tokens(said, "cache_read", "cache_write"),
+        error_reply=_error_reply(RATE_LIMITED, error, x_amzn_errortype="ThrottlingException", x_amzn_requestid="req_1"),
+        completion=completion,
+        tokens=_tokens(completion, "cache_read", "cache_write"),
     )
 
 
 # --- Ollama -----------------------------------------------------------------------------------------------
 
 
-def _ollama(said: Said, path: str, piece_of: str) -> Wire:
+def _ollama(completion: Completion, path: str, piece_of: str) -> ProviderReplies:
     def body(text: str) -> JSON:
         content: object = {"role": "assistant", "content": text} if piece_of == "message" else text
-        return {"model": said.model, "created_at": "2026-11-01T00:00:00.0Z", piece_of: content, "done": False}
+        return {"model": completion.model, "created_at": "2026-11-01T00:00:00.0Z", piece_of: content, "done": False}
 
     end = {
         "done_reason": "stop",
         "done": True,
         "total_duration": 9,
         "load_duration": 1,
-        "prompt_eval_count": said.input,
+        "prompt_eval_count": completion.input,
         "prompt_eval_duration": 4,
-        "eval_count": said.output,
+        "eval_count": completion.output,
         "eval_duration": 4,
     }
-    bodies = [*(body(piece) for piece in said.pieces), {**body(""), **end}]
-    return Wire(
-        plain=(path, Reply(body={**body(said.text), **end})),
+    bodies = [*(body(piece) for piece in completion.pieces), {**body(""), **end}]
+    return ProviderReplies(
+        plain=(path, Reply(body={**body(completion.text), **end})),
         stream=(path, Reply(pieces=_lines(bodies), headers={"content-type": "application/x-ndjson"})),
-        refusal=_refusal(MISSING, {"error": "model 'canary-echo' not found, try pulling it first"}),
-        said=said,
-        tokens=_tokens(said),
+        error_reply=_error_reply(NOT_FOUND, {"error": "model 'canary-echo' not found, try pulling it first"}),
+        completion=completion,
+        tokens=_tokens(completion),
     )
 
 
-def ollama_generate(said: Said) -> Wire:
-    return _ollama(said, "/api/generate", "response")
+def ollama_generate(completion: Completion) -> ProviderReplies:
+    return _ollama(completion, "/api/generate", "response")
 
 
-def ollama_chat(said: Said) -> Wire:
-    return _ollama(said, "/api/chat", "message")
+def ollama_chat(completion: Completion) -> ProviderReplies:
+    return _ollama(completion, "/api/chat", "message")
 
 
 # --- embeddings of two texts -------------------------------------------------------------------------------
 
 VECTORS = ([0.25, 0.5, 0.75], [0.125, 0.25, 0.375])
-COUNTED = 9
-"""Tokens of the two texts, where they are counted."""
+EMBEDDING_TOKENS = 9
+"""The input tokens of the two texts."""
 
 
 def openai_embeddings(model: str) -> JSON:
@@ -414,7 +438,7 @@ def openai_embeddings(model: str) -> JSON:
         "object": "list",
         "data": data,
         "model": model,
-        "usage": {"prompt_tokens": COUNTED, "total_tokens": COUNTED},
+        "usage": {"prompt_tokens": EMBEDDING_TOKENS, "total_tokens": EMBEDDING_TOKENS},
     }
 
 
@@ -424,18 +448,18 @@ def cohere_embeddings() -> JSON:
         "embeddings": {"float": VECTORS},
         "texts": ["canary", "canary"],
         "response_type": "embeddings_by_type",
-        "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": COUNTED}},
+        "meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": EMBEDDING_TOKENS}},
     }
 
 
 def gemini_embeddings() -> JSON:
-    """Without a count."""
+    """Embeddings without usage."""
     return {"embeddings": [{"values": vector} for vector in VECTORS]}
 
 
 def vertex_embeddings() -> JSON:
-    """A count for each text."""
-    counts = (COUNTED - 5, 5)
+    """Embeddings with a count for each text."""
+    counts = (EMBEDDING_TOKENS - 5, 5)
     embeddings = [
         {"values": vector, "statistics": {"token_count": count, "truncated": False}}
         for vector, count in zip(VECTORS, counts, strict=True)
@@ -447,15 +471,15 @@ def vertex_embeddings() -> JSON:
 
 
 def titan_embedding(count: int) -> JSON:
-    """Of one text: LiteLLM asks for one after the other."""
+    """The embedding of one text: LiteLLM sends a request for each."""
     return {"embedding": VECTORS[0], "embeddingsByType": {"float": VECTORS[0]}, "inputTextTokenCount": count}
 
 
 def hugging_face_embeddings() -> object:
-    """Bare vectors, without a count."""
+    """Only vectors, without usage."""
     return VECTORS
 
 
 def ollama_embeddings(model: str) -> JSON:
     durations = {"total_duration": 9, "load_duration": 1}
-    return {"model": model, "embeddings": VECTORS, **durations, "prompt_eval_count": COUNTED}
+    return {"model": model, "embeddings": VECTORS, **durations, "prompt_eval_count": EMBEDDING_TOKENS}

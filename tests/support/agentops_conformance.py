@@ -1,4 +1,4 @@
-"""Every call that the tests make, as AgentOps would be told of it: it is judged by how AgentOps reads."""
+"""Checks each call of the tests with its AgentOps attributes, by the rules of AgentOps' reader."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from opentelemetry.trace import Span
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.semconv.agentops import AGENTOPS
 from agentops_otel_litellm.telemetry import Telemetry, TraceCost
-from support.conformance import EMITTED, ToldToAgentOps
+from support.conformance import EMITTED, AgentOpsSpan
 
 
-def judge_all_calls() -> None:
-    """From now on, of any `Telemetry`."""
+def check_all_calls() -> None:
+    """Check the calls of every `Telemetry` from now on."""
     finish = Telemetry.finish
 
     @wraps(finish)
-    def finish_and_judge(self: Telemetry, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
-        over = finish(self, span, call, trace_cost)
-        EMITTED.add([told(span, over)])
-        return over
+    def finish_and_check(self: Telemetry, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
+        finished = finish(self, span, call, trace_cost)
+        EMITTED.add([agentops_span(span, finished)])
+        return finished
 
-    Telemetry.finish = finish_and_judge  # type: ignore[method-assign]  # it has the same signature
+    Telemetry.finish = finish_and_check  # type: ignore[method-assign]  # it has the same signature
 
 
-def told(span: Span, call: Call) -> ToldToAgentOps:
-    return ToldToAgentOps(
+def agentops_span(span: Span, call: Call) -> AgentOpsSpan:
+    return AgentOpsSpan(
         name=call.name,
         failure=None if call.failure is None else call.failure.message or call.failure.type,
         trace_id=span.get_span_context().trace_id,

@@ -22,7 +22,7 @@ ATTRIBUTES: Mapping[str, frozenset[str]] = {
 _TRACED = ("traced", "traced_async")
 
 
-class SeenOperations(SpanProcessor):
+class TracedOperations(SpanProcessor):
     """Records which facts the spans of each operation have."""
 
     def __init__(self) -> None:
@@ -36,8 +36,9 @@ class SeenOperations(SpanProcessor):
 
 
 def differences(seen: Mapping[str, set[str]]) -> list[str]:
-    """How the spans of a whole run differ from the table: operations without spans, and facts that only one of both
-    has. A cost that the table allows needs a price, so it may be missing.
+    """Differences between the spans of a whole run and the table.
+
+    A cost may be missing although the table allows it, since it needs a price.
     """
     found = []
     for row in OPERATIONS:
@@ -54,7 +55,7 @@ def differences(seen: Mapping[str, set[str]]) -> list[str]:
 
 
 def traced_functions() -> Iterator[FunctionType]:
-    """The functions that the instrumentor has put in the place of LiteLLM's."""
+    """The functions with which the instrumentor has replaced LiteLLM's."""
     return (each for each in wrapping._originals if isinstance(each, FunctionType) and each.__code__.co_name in _TRACED)
 
 
@@ -65,7 +66,7 @@ def names_outside_the_catalogue() -> frozenset[str]:
 
 
 def is_due(config: pytest.Config) -> bool:
-    """Whether all tests run, with a LiteLLM that has all operations."""
+    """Whether all tests run, and LiteLLM has all operations."""
     is_whole = config.args == config.getini("testpaths") and not any(
         config.getoption(name) for name in ("keyword", "collectonly")
     )
