@@ -1,8 +1,9 @@
 """Tracing: wraps the functions of LiteLLM that applications call, so that each call is recorded as a span.
 
-A call gets a span if its function has LiteLLM's decorator `client`, or a row in `patch_points.py` with a wrapper of
-`Tracing`. The function's row in `operations.py` has the operation and its kind. The span's kind is INTERNAL for
-operations around calls, such as routes, and CLIENT for all others.
+A call gets a span if its function has LiteLLM's decorator `client`, or a row in `patch_points.py` with a wrapper that
+begins with `trace`. The function's row in `operations.py` has the operation and its kind. `Telemetry.start` makes the
+span INTERNAL for operations around calls, such as routes, and CLIENT for all others. Calls of functions that are not
+patched are recorded from LiteLLM's logging (`callbacks.py`).
 """
 
 from __future__ import annotations

@@ -64,7 +64,11 @@ _EDITING = guard("redacting the content of a call")
 
 
 def drop_content(call: Call) -> Call:
-    """Return the call without its message content."""
+    """Return the call without its message content.
+
+    It is the last step in `steps.py` if nothing records content, and then `Invocation` reads no content either. If only
+    spans or only events record content, `Telemetry._complete` uses it for the other.
+    """
     return call if call.content is None else replace(call, content=None)
 
 

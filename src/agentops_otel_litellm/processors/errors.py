@@ -63,7 +63,7 @@ CATEGORIES = {
     "DecodingError": "invalid_response",
     "TooManyRedirects": "invalid_response",
     "LengthFinishReasonError": "invalid_response",
-    "MidStreamFallbackError": "stream_interrupted",
+    "MidStreamFallbackError": "stream_interrupted",  # if it has no cause, such as a 429, which is read instead
     "ConnectionClosedError": "stream_interrupted",
     "WebSocketConnectionClosedError": "stream_interrupted",
     "APIConnectionError": "connection",
