@@ -5,8 +5,8 @@ LiteLLM applies its decorator `client` to nearly all of its public functions. Th
 every `from litellm import …` in the application imports a traced function. The other rows patch public functions
 without this decorator, and functions that LiteLLM calls inside a call.
 
-A call gets a span if its function has the decorator, or a row whose wrapper begins with `trace`. `operations.py` has the kind
-of the operation.
+A call gets a span if its function has the decorator, or a row whose wrapper begins with `trace`. `operations.py` has
+the kind of the operation.
 
 The rows have modules and wrappers as strings, so that importing this module imports neither.
 
