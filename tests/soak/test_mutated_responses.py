@@ -39,7 +39,7 @@ BATCH = 50
 SENT_BY_PROVIDERS = (
     "lacks gen_ai.response.id",
     " has more ",
-    "which says nothing",
+    "which is empty",
     " has gen_ai.response.finish_reasons of ",
 )
 """Findings of the conformance check that follow from what the provider sends: no id, no text, parts that are more than
