@@ -75,7 +75,7 @@ def _records(name: str, check: Check, examined: Examined) -> tuple[Record, ...]:
 
 def as_text(report: Report) -> str:
     """The report as text: a section for each check. The last line states what to do first."""
-    return "\n".join([*_lines(report), report.first])
+    return "\n".join([*_lines(report), report.conclusion])
 
 
 def as_json(report: Report) -> str:
@@ -84,7 +84,7 @@ def as_json(report: Report) -> str:
         {
             "schema": SCHEMA,
             "state": report.state.value,
-            "first": report.first,
+            "first": report.conclusion,
             "checks": [
                 {"check": section.check, "records": [_record_fields(record) for record in section.records]}
                 for section in report.sections

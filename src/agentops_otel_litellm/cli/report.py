@@ -177,8 +177,10 @@ class Report:
         return State.NOTICE if self.notices else State.OK
 
     @property
-    def first(self) -> str:
-        """The last line of the report: the advice of the first problem, which may be the cause of the others."""
+    def conclusion(self) -> str:
+        """The last line of the report: the advice of the first problem, which may be the cause of the others. Without
+        problems, it is the command that starts an application.
+        """
         if self.problems:
             count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
             return f"{count}. First: {self.problems[0].advice}"

@@ -145,13 +145,15 @@ class _Connection(HTTPAdapter):
         raise Undelivered(with_response(error_of_status(response.status_code), response))
 
     def _send_authorized(self, request: requests.PreparedRequest, proxies: dict[str, str] | None) -> requests.Response:
-        """Send a request with the token. If the connection fails, send the request a second time, on a new
-        connection.
+        """Send a request with the token. If the server has closed the connection, send the request a second time, on a
+        new connection. A timeout is raised.
         """
         self._auth.authorize(request, self.deadline)
         try:
             return self._send_once(request, proxies)
-        except requests.Timeout:
+        except (
+            requests.Timeout
+        ):  # a `ConnectTimeout` is a `ConnectionError`, too, but a second attempt has no time left
             raise
         except requests.ConnectionError:  # the server may have closed an idle connection
             return self._send_once(request, proxies)

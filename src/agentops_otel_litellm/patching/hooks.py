@@ -217,7 +217,7 @@ def record_partial_cache_hit(invocation: Invocation, response: object) -> Record
         invocation.provider_response = response
 
 
-@hook("recording a response that LiteLLM replaced or rejected", "response")
+@hook("recording a response that LiteLLM replaced", "response")
 def record_replaced_response(invocation: Invocation, response: object) -> Recording:
     """Record a response that a callback replaces. The provider bills it, although the application does not receive it.
 
@@ -229,7 +229,7 @@ def record_replaced_response(invocation: Invocation, response: object) -> Record
         _add_replaced(invocation, response, is_rejected=False)
 
 
-@hook("recording a response that LiteLLM replaced or rejected", "original_response")
+@hook("recording a response that LiteLLM rejected", "original_response")
 def record_rejected_response(invocation: Invocation, response: object) -> Recording:
     """Record a response that LiteLLM rejects, because it violates a rule or a schema of the application.
 

@@ -61,10 +61,11 @@ def without_suppression(context: Context) -> Context:
 
 
 def _suppress_util_genai(key: str, data: str, module: ModuleType) -> None:
-    """Suppress OpenTelemetry's GenAI instrumentations in calls, when `module` has been imported.
+    """Suppress OpenTelemetry's GenAI instrumentations in calls, when their `module` has been imported.
 
-    `key` and `data` are the names of the context key and of the class, from `_UTIL_GENAI`. An instance of a subclass is
-    put into the context. It ignores the data that instrumentations add to it, so all calls share one instance.
+    They start no span if the context has an instance of the class that is named `data`, under the key that is named
+    `key`: they assume that an outer instrumentation records the call, and merge their data into the instance. The
+    instance that is put into the context of calls ignores these data, so one instance is enough for all calls.
     """
     with guard("suppressing OpenTelemetry's GenAI instrumentations"):
         context_key, data_class = getattr(module, key, None), getattr(module, data, None)

@@ -66,9 +66,10 @@ def hook(
 ) -> Callable[[Callable[..., Recording]], Wrapper]:
     """Decorator: turns a hook into a wrapper, which takes a function of LiteLLM and returns its replacement.
 
-    The hook receives the current invocation, and those `arguments` of LiteLLM's function, by name; `None` for an
-    argument that was not passed. It runs only in a traced call of a model; with `in_any_operation`, also in an
-    operation around calls, such as a route. `activity` describes the hook in the log message if it raises.
+    A hook is a generator function, as the module's docstring describes. Its parameters are the current invocation and
+    those arguments of LiteLLM's function that `arguments` names; `None` for one that was not passed. It runs only in a
+    traced call of a model; with `in_any_operation`, also in an operation around calls, such as a route. `activity`
+    describes the hook in the log message if it raises.
     """
 
     def wrapper_of(record: Callable[..., Recording]) -> Wrapper:

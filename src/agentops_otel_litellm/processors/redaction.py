@@ -349,7 +349,7 @@ def _with_length(edited: str) -> tuple[str, int]:
 
 
 def base64_within_limit(part: Part, limit: int) -> str | None:
-    """The base64 of a blob, if it is valid and has at most `limit` characters."""
+    """The base64 of a blob, if it is valid and has at most `limit` characters; always `None` if `limit` is 0."""
     content = part.content or ""
     begin = content.find(",") + 1 if content.startswith("data:") else 0
     if not limit or len(content) - begin > limit:

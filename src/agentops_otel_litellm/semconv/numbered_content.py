@@ -174,8 +174,9 @@ def openai_message(turn: Turn) -> dict[str, Any]:
     if reasoning:
         message["reasoning_content"] = reasoning
     parts = [part for part in turn.parts if part.type != "reasoning"]
-    only = Turn(role=turn.role, parts=tuple(parts), result=turn.result).text
-    message["content"] = only if only is not None or not parts else [_openai_part(part) for part in parts]
+    # A string if the content is a single text or the result of a tool, else a list of parts.
+    text = Turn(role=turn.role, parts=tuple(parts), result=turn.result).text
+    message["content"] = text if text is not None or not parts else [_openai_part(part) for part in parts]
     if turn.calls:
         message["tool_calls"] = [_openai_call(call) for call in turn.calls]
     return message
