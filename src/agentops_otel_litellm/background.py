@@ -95,7 +95,7 @@ class Background:
 
     def settle(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until all jobs that are queued now are done. Return whether they are done."""
-        if not self._wakes:
+        if not self._wakes:  # without a thread, no job is running, and waiting jobs stay in the queue
             return not self._jobs
         reached = ReentrantEvent()
         self.submit(reached.set)

@@ -23,7 +23,7 @@ NO_COLLECTOR = (
     "AGENTOPS_EXPORTER_ENDPOINT."
 )
 WRONG_URL = (
-    QUEUED + "The server does not accept spans at this URL. Check AGENTOPS_EXPORTER_ENDPOINT, which is the full URL."
+    QUEUED + "The server does not accept spans at this URL. Check AGENTOPS_EXPORTER_ENDPOINT: it must be the full URL."
 )
 MISMATCHED_ENDPOINTS = (
     QUEUED

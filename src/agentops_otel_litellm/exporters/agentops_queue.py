@@ -96,7 +96,7 @@ TOKEN_REJECTED = DeliveryError(
     pause=60,
 )
 NO_ROUTE = DeliveryError(
-    advice="The server does not accept spans at this URL. Check AGENTOPS_EXPORTER_ENDPOINT, which is the full URL.",
+    advice="The server does not accept spans at this URL. Check AGENTOPS_EXPORTER_ENDPOINT: it must be the full URL.",
     pause=60,
 )
 TOO_LARGE = DeliveryError(advice="The collector does not accept a request of that size.", consequence=Consequence.SPLIT)

@@ -81,7 +81,7 @@ class ExportRequests:
         for scheme in ("https://", "http://"):
             session.mount(scheme, self._connection)
         self._otlp = OTLPSpanExporter(
-            # The second endpoint is never used: without a first one, `authorize` raises.
+            # `http://localhost` is a placeholder: without an endpoint, `authorize` raises before anything is sent.
             endpoint=settings.exporter_endpoint or "http://localhost",
             timeout=settings.max_wait_time / 1_000,
             compression=Compression.Gzip,
@@ -95,10 +95,10 @@ class ExportRequests:
             result = self._otlp.export(spans)
         except Undelivered as undelivered:
             return undelivered.error
-        except Exception as error:  # noqa: BLE001 - OpenTelemetry 1.39 raises any exception of the encoding
+        except Exception as error:  # noqa: BLE001 - OpenTelemetry 1.39 raises if it cannot encode the spans
             return replace(UNSENDABLE, cause=type(error).__name__)
-        # FAILURE here means that OpenTelemetry's exporter could not encode the spans, and has logged why. The failure
-        # of a request raises `Undelivered`.
+        # Later releases of OpenTelemetry return FAILURE if they cannot encode the spans, and log why. A request that fails
+        # raises `Undelivered`.
         return None if result is SpanExportResult.SUCCESS else UNSENDABLE
 
     def close(self) -> None:

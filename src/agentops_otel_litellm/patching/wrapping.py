@@ -133,8 +133,8 @@ class _Hooked:
         return hooked
 
     def _start(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Recording | None:
-        """Run the hook until its `yield`. Return its generator; `None` if the hook is not for the current call, or has
-        finished without a `yield`.
+        """Run the hook until its `yield`. Return its generator; `None` if the hook is not for the current call, has
+        finished without a `yield`, or has failed, which is logged.
         """
         try:
             invocation = current_invocation()

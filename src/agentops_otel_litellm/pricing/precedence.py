@@ -53,13 +53,15 @@ def create_user_price_processor(prices: UserPrices) -> Callable[[Call], Call]:
 
 
 def drop_unknown_cost(call: Call) -> Call:
-    """Drop LiteLLM's cost if LiteLLM does not know the actual cost: if it is 0, LiteLLM has no price for the model, and
-    if the provider reported nothing that it bills, LiteLLM has used its own estimate of the tokens.
+    """Drop the cost that LiteLLM calculated, in the two cases in which it is not the actual cost.
+
+    A calculated cost of 0 means that LiteLLM has no price for the model, except for a response from its cache, which
+    cost nothing. If the provider reported no quantity that it bills, LiteLLM has priced its own estimate of the tokens.
     """
     cost, response = call.cost, call.response
     if cost is None or cost.source != "litellm" or (response is not None and response.cache_hit):
         return call
-    # A cost per unit, such as per image, needs no report of the provider's.
+    # A cost per unit, such as per image, does not depend on what the provider reports.
     if cost.total and (
         cost.per_unit
         or call.usage is not None

@@ -377,7 +377,9 @@ class Beginning:
         """Whether the copy is the whole structure."""
 
     def take(self, value: Json) -> Json:
-        """Return the copy of a value. It is called for the structure, and then for each value in it."""
+        """Return a copy of the value, cut where the limit is used up. This is called for the whole structure, and by itself
+        for each value in it.
+        """
         if isinstance(value, str):
             return self._take_text(value)
         if isinstance(value, list):

@@ -179,7 +179,8 @@ def read_routed_request(arguments: Parameters) -> Parameters | None:
 def read_cooldown_time(arguments: Parameters) -> float | None:
     """The seconds of a deployment's cooldown, from the arguments of LiteLLM's method that puts it into cooldown.
 
-    Without a parameter `cooldown_time`, it is the default of the cooldown cache, the method's `self`.
+    If `cooldown_time` is missing or 0, it is the default of the cooldown cache. The method belongs to the cache, which is
+    its argument `self`.
     """
     return number(arguments.get("cooldown_time")) or number(
         getattr(arguments.get("self"), "default_cooldown_time", None)
