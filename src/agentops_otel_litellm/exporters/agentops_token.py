@@ -97,8 +97,8 @@ class ExportRequests:
             return undelivered.error
         except Exception as error:  # noqa: BLE001 - OpenTelemetry 1.39 raises if it cannot encode the spans
             return replace(UNSENDABLE, cause=type(error).__name__)
-        # Later releases of OpenTelemetry return FAILURE if they cannot encode the spans, and log why. A request that fails
-        # raises `Undelivered`.
+        # Later releases of OpenTelemetry return FAILURE if they cannot encode the spans, and log why. A request that
+        # fails raises `Undelivered`.
         return None if result is SpanExportResult.SUCCESS else UNSENDABLE
 
     def close(self) -> None:

@@ -377,8 +377,8 @@ class Beginning:
         """Whether the copy is the whole structure."""
 
     def take(self, value: Json) -> Json:
-        """Return a copy of the value, cut where the limit is used up. This is called for the whole structure, and by itself
-        for each value in it.
+        """Return a copy of the value, cut where the limit is used up. It is first called with the whole structure, and
+        calls itself with each value in it.
         """
         if isinstance(value, str):
             return self._take_text(value)

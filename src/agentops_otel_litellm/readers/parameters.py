@@ -179,8 +179,8 @@ def read_routed_request(arguments: Parameters) -> Parameters | None:
 def read_cooldown_time(arguments: Parameters) -> float | None:
     """The seconds of a deployment's cooldown, from the arguments of LiteLLM's method that puts it into cooldown.
 
-    If `cooldown_time` is missing or 0, it is the default of the cooldown cache. The method belongs to the cache, which is
-    its argument `self`.
+    If `cooldown_time` is missing or 0, they are the default of the cooldown cache, which is the argument `self` of the
+    method.
     """
     return number(arguments.get("cooldown_time")) or number(
         getattr(arguments.get("self"), "default_cooldown_time", None)
