@@ -253,7 +253,7 @@ class OpenStreams:
             stream.abandon()
 
     def calls(self) -> Iterator[Call]:
-        """The records so far of all calls of models with an open stream."""
+        """The current records of all calls of models with an open stream."""
         for stream in self._open():
             call = stream.open_stream_call()
             if call is not None:

@@ -130,7 +130,7 @@ def is_from_signal_handler(error: BaseException) -> bool:
 
 
 def _is_signal_handler(frame: FrameType, interrupted: FrameType) -> bool:
-    """Whether `frame` is that of a signal handler: its arguments include a number, followed by the frame before it."""
+    """Whether `frame` is of a signal handler: its arguments include a number, followed by the frame before it."""
     code = frame.f_code
     names = code.co_varnames[: code.co_argcount]
     values = frame.f_locals

@@ -235,7 +235,7 @@ def check_conflicts(examined: Examined) -> Iterator[Record]:
 
 
 def second_instrumentation(examined: Examined) -> Iterator[Record]:
-    """Report another package that instruments LiteLLM, because every call would be recorded twice."""
+    """Report a second package that instruments LiteLLM, because every call would be recorded twice."""
     disabled = names(examined.variables.get(DISABLED, ""))
     for found in entry_points(group="opentelemetry_instrumentor"):
         name = next((name for module, name in INSTRUMENTATIONS.items() if found.value.startswith(module)), None)

@@ -128,10 +128,10 @@ class Attempt:
 
 
 class ExportRecorder(logging.Handler):
-    """Records the outcome of each export. It wraps exporter classes, because the SDK gives no access to its exporters.
+    """Records the outcome of each export. It wraps exporter classes, because the SDK offers no access to its exporters.
 
-    Some exporters use another exporter, which they create in their constructor or during an export. Such an inner
-    exporter has no separate outcome.
+    Some exporters use an inner exporter, which they create in their constructor or during an export. An inner exporter
+    has no separate outcome.
     """
 
     def __init__(self) -> None:

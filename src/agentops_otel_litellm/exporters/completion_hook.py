@@ -1,4 +1,4 @@
-"""The completion hook, which receives the content of calls: OpenTelemetry's `upload`, or a hook of another package.
+"""The completion hook, which receives the content of calls: OpenTelemetry's `upload`, or a hook of a different package.
 
 OpenTelemetry's package opentelemetry-util-genai defines the hook's parameters. So this module is imported only if the
 user has set a hook.

@@ -156,7 +156,7 @@ class ConsoleSpanExporter(SpanExporter):
         self._print_waiting(timeout=self.SHUTDOWN_LIMIT)
 
     def _print_waiting(self, timeout: float = 0.0) -> None:
-        """Print the waiting spans. If another thread is still printing after `timeout` seconds, leave them to that
+        """Print the waiting spans. If a different thread is still printing after `timeout` seconds, leave them to that
         thread.
         """
         # If this thread itself is printing, a garbage collection or a signal handler has interrupted it and ended a

@@ -105,8 +105,8 @@ class Delivery:
                 self._add_if_provider_is_set()
 
     def _add_if_provider_is_set(self) -> None:
-        """Add the exporter, unless there is no provider yet, or another thread has added it meanwhile."""
-        with self._lock:  # another thread waits until the exporter is added, so that its span is not lost
+        """Add the exporter, unless there is no provider yet, or a different thread has added it meanwhile."""
+        with self._lock:  # a second thread waits until the exporter is added, so that its span is not lost
             provider = TRACES.provider if self._provider is None else self._provider
             if not self.is_requested or self._is_adding or not _accepts_span_processors(provider):
                 return  # there is no provider yet, or it is the API's default provider, which records no spans

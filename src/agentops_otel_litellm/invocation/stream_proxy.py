@@ -226,7 +226,7 @@ def _special_method(stream: object, name: str) -> Method:
 
 
 def _iterator(self: TracedStream, iterator: object) -> object:
-    """The iterator for the application. Most of LiteLLM's streams return themselves; another stream is wrapped."""
+    """The iterator for the application. Most of LiteLLM's streams return themselves; a different stream is wrapped."""
     stream, invocation, handle = _parts(self)
     if iterator is stream:
         return self

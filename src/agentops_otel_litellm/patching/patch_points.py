@@ -149,7 +149,7 @@ _MESSAGES = (
     "litellm.llms.anthropic.pass_through.messages",
     "litellm.llms.anthropic.experimental_pass_through.messages",
 )
-"""LiteLLM's packages for Anthropic's messages API: that of the newest releases first, that of the oldest last."""
+"""LiteLLM's packages for Anthropic's messages API: from the newest releases to the oldest."""
 
 _RESPONSE_HOOKS = (
     ("litellm.main", "maybe_run_chat_completion_agentic_loop"),

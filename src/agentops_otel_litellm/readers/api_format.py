@@ -69,12 +69,12 @@ _OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 
 
 def streamed(parameters: Parameters) -> bool:
-    """Whether the application asks for a stream."""
+    """Whether the application requests a stream."""
     return parameters.get("stream") is True
 
 
 def default_request(parameters: Parameters) -> Request:
-    """Read only the model, and whether the application asks for a stream."""
+    """Read only the model, and whether the application requests a stream."""
     return Request(model=model_name(parameters.get("model")), stream=streamed(parameters) or None)
 
 

@@ -40,7 +40,7 @@ def read_failure(error: BaseException) -> Failure:
 
     If a reader raises, only its fact is missing.
     """
-    # By `MidStreamFallbackError`, LiteLLM tells the Router to continue a stream with a fallback. The failure is its
+    # By `MidStreamFallbackError`, LiteLLM makes the Router continue a stream with a fallback. The failure is its
     # cause.
     cause: Any = getattr(error, "original_exception", None)
     if isinstance(cause, BaseException) and type(error).__name__ == "MidStreamFallbackError":
@@ -120,7 +120,7 @@ def _of_client(error: BaseException) -> BaseException:
     others = [each for each in islice(_causes(error), _MAX_CAUSES) if not type(each).__module__.startswith("litellm.")]
     if not others:
         return error
-    # LiteLLM also wraps exceptions in a plain `Exception`, which says nothing.
+    # LiteLLM also wraps exceptions in a plain `Exception`, which has no information.
     cause = next((each for each in others if type(each) is not Exception), others[0])
     is_unknown = type(error).__name__ == "APIConnectionError"
     return cause if is_unknown or not (_UNCONNECTED | _UNREADABLE).isdisjoint(_names(cause)) else error

@@ -205,7 +205,7 @@ def is_client_of(client: Any, target: Target) -> bool:
 
 
 def is_of_a_tool(logging: Any) -> bool:
-    """Whether the logging object is of a tool that LiteLLM calls because a model asked for it."""
+    """Whether the logging object is of a tool that LiteLLM calls because a model requested it."""
     return str(getattr(logging, "call_type", "")).endswith(("_mcp_tool", "_mcp_tools"))
 
 
@@ -405,7 +405,7 @@ def is_mocked(parameters: Parameters) -> bool:
 
 
 def read_id(result: Any) -> str | None:
-    """The id that the provider gave to a response."""
+    """The provider's id of a response."""
     return identifier(fields_of(result).get("id"))
 
 

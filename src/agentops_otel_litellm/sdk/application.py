@@ -63,7 +63,7 @@ class _Launch:
 
     def once(self) -> None:
         """Set OpenTelemetry up, unless that was done before in this process."""
-        # Another thread waits for the set-up. A call on this thread, by code that the set-up imports, returns at once.
+        # A second thread waits for the set-up. A call on this thread, by code that the set-up imports, returns at once.
         with self._lock:
             if self._done or self._doing or sdk_is_disabled() or _is_all_set_up():
                 return

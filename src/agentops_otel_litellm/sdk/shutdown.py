@@ -108,7 +108,7 @@ class ProcessExit:
 
     def _prepare(self) -> None:
         """Start the threads that will shut the providers down."""
-        # A `RuntimeError` means that the system cannot start another thread.
+        # A `RuntimeError` means that the system cannot start one more thread.
         with guard("preparing the shutdown of providers at exit"), suppress(RuntimeError):
             self._shutdowns = [_Shutdown(provider) for provider in self._providers if hasattr(provider, "shutdown")]
 

@@ -32,7 +32,7 @@ PROVIDERS = {
     "xai": "x_ai",
 }
 
-# LiteLLM's finish reason → that of the conventions. Other reasons are recorded with LiteLLM's name.
+# LiteLLM's finish reason → the conventions' finish reason. Other reasons are recorded with LiteLLM's name.
 FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
 
