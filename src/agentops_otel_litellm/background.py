@@ -153,17 +153,13 @@ class WeakObjects(Generic[Object]):
     def add(self, thing: Object) -> Callable[[], object]:
         """Add an object, and return the function that removes it. Raises: `TypeError` if it cannot be referenced
         weakly.
-
-        After you have called the function, keep no reference to it. It keeps the weak reference alive, whose callback
-        fails when the object is collected, because the weak reference is not in the set any more.
         """
-        reference = ref(thing, self._references.__delitem__)
+        # This reference equals the stored one while the object exists. It has no callback, which would fail after the
+        # removal. Looking it up stores its hash, which cannot be computed after the object was collected.
+        reference = ref(thing)
         if reference not in self._references:
-            self._references[reference] = None
+            self._references[ref(thing, self._references.__delitem__)] = None
         return partial(self._references.pop, reference, None)
-
-    def discard(self, thing: Object) -> None:
-        self._references.pop(ref(thing), None)
 
     def __contains__(self, thing: Object) -> bool:
         try:
@@ -232,9 +228,6 @@ class OpenStreams:
             self._closes_at_exit = True
             atexit.register(self.close)
         return self._streams.add(stream)
-
-    def discard(self, stream: OpenStream) -> None:
-        self._streams.discard(stream)
 
     def end_dropped(self, stream: OpenStream) -> None:
         """End the call of a stream that the application has dropped, on the background thread. A finalizer may call

@@ -121,13 +121,13 @@ def test_where_no_thread_is_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     streams, first, second = OpenStreams(), Stream(), Stream()
     with monkeypatch.context() as without:
         without.setattr(background, "start_thread", start)
-        streams.add(first)
+        discard_first = streams.add(first)
         streams.end_dropped(first)
         began = time.monotonic()
         streams.settle()
         assert time.monotonic() - began < 3
-    streams.add(second)
+    discard_second = streams.add(second)
     streams.settle()
     assert first.ended.is_set()
-    streams.discard(first)
-    streams.discard(second)
+    discard_first()
+    discard_second()

@@ -279,9 +279,8 @@ class Invocation:
         """Resume the call, because the application awaits the coroutine."""
         if self._finalizer is not None:
             self._finalizer.detach()
-        untrack, self._untrack = self._untrack, None
-        if untrack is not None:
-            untrack()
+        if self._untrack is not None:
+            self._untrack()
 
     def drop_stream(self) -> None:
         """Have the background thread end the call, because the application has dropped the stream.
@@ -394,9 +393,8 @@ class Invocation:
         if self._unsettled is not None:
             self.settle_attempt()
         try:
-            untrack, self._untrack = self._untrack, None
-            if untrack is not None:
-                untrack()
+            if self._untrack is not None:
+                self._untrack()
                 if outcome == "abandoned":
                     latest = None if self.chunks is None else self.chunk_times.latest
                     duration = (latest or self._waiting_since or self.started) - self.started

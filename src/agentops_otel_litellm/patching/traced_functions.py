@@ -112,7 +112,7 @@ class _TracedFunction:
         """
         if not current.calls_a_model or readers.is_by_twin(kwargs, self._function.__name__):
             return None
-        return Step(current, readers.api_format_of(operation), context, self._record_failed_attempt, kwargs)
+        return Step(current, readers.API_FORMATS[operation.api_format], context, self._record_failed_attempt, kwargs)
 
     def _record_failed_attempt(self, error: Exception, kwargs: Parameters) -> None:
         """Record that a step of the current call has failed, if it was an attempt. It may have sent no request.
@@ -423,8 +423,8 @@ def _start_native(dispatcher: object, args: tuple[object, ...]) -> Invocation | 
         _binding, request, _args, kwargs, *_ = args
         if telemetry is None or is_suppressed(context) or not isinstance(kwargs, Mapping):
             return None
-        current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
-        if current is not None and not current.has_ended() and is_continuation(kwargs, current):
+        current = invocation_in(context)
+        if current is not None and is_continuation(kwargs, current):
             return None
         operation = operation_named(readers.read_native_function(dispatcher))
         return Invocation.begin(telemetry, operation, readers.read_native_parameters(request, kwargs), context)

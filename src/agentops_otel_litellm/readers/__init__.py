@@ -19,7 +19,6 @@ know, so its callers catch exceptions.
 
 from collections.abc import Mapping
 
-from agentops_otel_litellm.operations import Operation
 from agentops_otel_litellm.readers.anthropic_messages import MESSAGES
 from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat
 from agentops_otel_litellm.readers.chat import CHAT
@@ -131,17 +130,11 @@ API_FORMATS: Mapping[str, ApiFormat] = {
 """`Operation.api_format`, the name of an API format → its readers."""
 
 
-def api_format_of(operation: Operation) -> ApiFormat:
-    """The readers of an operation's requests and responses."""
-    return API_FORMATS[operation.api_format]
-
-
 __all__ = [
     "API_FORMATS",
     "ApiFormat",
     "Chunks",
     "LiteLLMStream",
-    "api_format_of",
     "api_format_of_response",
     "estimate_of",
     "has_declined",
