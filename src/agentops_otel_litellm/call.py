@@ -204,6 +204,10 @@ class Response:
     """What has counted the tokens: `anthropic_api`, or LiteLLM's `local_tokenizer`."""
 
 
+MAX_RECORDED_GAPS = 20
+"""How many gaps of one stream are recorded as values of a metric. Each value takes the SDK 10 to 20 µs."""
+
+
 @record
 class Stream:
     """The timing of a streamed response. Times are in seconds since the start of the call."""
@@ -214,8 +218,10 @@ class Stream:
     first_token: float | None = None
     """Time of the first chunk with output: text, reasoning, or a tool call."""
     last_chunk: float | None = None
-    gaps: Mapping[float, int] | None = None
-    """Histogram: seconds between two chunks → how often that gap occurred."""
+    gaps: tuple[float, ...] | None = None
+    """Seconds from one chunk to the next: at most `MAX_RECORDED_GAPS` gaps, from the shortest to the longest. They are
+    spread evenly over all gaps of the stream, so that they have about the same median and percentiles.
+    """
     duration: float | None = None
     """Seconds from the first chunk to the last."""
     longest_gap: float | None = None

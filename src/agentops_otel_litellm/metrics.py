@@ -76,7 +76,7 @@ class Metrics:
         if not self._enabled:
             return
         self._waiting.append((call, span_context))
-        self._waiting_values += len(self._recorded) + (call.stream.chunk_count if call.stream else 0)
+        self._waiting_values += len(self._recorded) + (len(call.stream.gaps or ()) if call.stream else 0)
         self._collections.waiting[id(self)] = self
         if self._waiting_values > self.WAITING_LIMIT:
             with guard("queueing a call for the metrics"):
@@ -102,9 +102,8 @@ class Metrics:
             if is_route and not row.of_routes:
                 continue
             with guard(f"recording the metric {row.name}"):
-                for attributes, value, times in _measured(row, call, self._names):
-                    for _ in range(times):
-                        record(value, attributes, context=context)
+                for attributes, value in _measured(row, call, self._names):
+                    record(value, attributes, context=context)
 
 
 class _Collections:
@@ -144,10 +143,10 @@ class _Collections:
             open_: Counter[object] = Counter()
             with guard(f"observing the metric {row.name}"):
                 for call in open_streams():
-                    for attributes, value, times in _measured(row, call, self._names):
+                    for attributes, value in _measured(row, call, self._names):
                         key = frozenset(attributes.items())
                         known.setdefault(key, attributes)
-                        open_[key] += int(value) * times
+                        open_[key] += int(value)
             return [Observation(open_[key], attributes) for key, attributes in known.items()]
 
         meter.create_observable_up_down_counter(row.name, [observe], row.unit, row.description)
@@ -162,15 +161,15 @@ def _collections_of(meter: Meter) -> _Collections:
     return _COLLECTIONS[meter]
 
 
-def _measured(row: Metric, call: Call, names: _Names) -> Iterator[tuple[Attributes, float, int]]:
-    """The values that a call contributes to a metric. Each is a tuple: attributes, value, how often it occurred."""
+def _measured(row: Metric, call: Call, names: _Names) -> Iterator[tuple[Attributes, float]]:
+    """The values that a call contributes to a metric, each with its attributes."""
     measured = tuple(row.measure(call))
     if not measured:
         return
     known = {name: value for name, read in row.dimensions.items() if (value := read(call)) is not None}
     shared = names.bounded(known)
-    for value, dimensions, times in measured:
-        yield {**shared, **names.bounded(dimensions)} if dimensions else shared, value, times
+    for value, dimensions in measured:
+        yield {**shared, **names.bounded(dimensions)} if dimensions else shared, value
 
 
 def _instrument(meter: Meter, row: Metric) -> Record:

@@ -20,7 +20,7 @@ from opentelemetry.context import Context, get_current
 
 from agentops_otel_litellm import pricing
 from agentops_otel_litellm.call import Call, Cost, Response, Stream, Target, Timing, Usage
-from agentops_otel_litellm.invocation.nesting import is_suppressed
+from agentops_otel_litellm.invocation.context import is_suppressed
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from agentops_otel_litellm.pricing.precedence import PackagePrices, create_package_price_processor
 from support.apps import App, SyncApp

@@ -50,7 +50,7 @@ def whole_call() -> Call:
         usage=Usage(input=1, output=2, total=3),
         estimate=Estimate(input=1, output=2),
         cost=Cost(total=0.1, source="litellm"),
-        stream=Stream(outcome="completed", chunk_count=2, first_chunk=0.1, last_chunk=0.2, gaps={0.1: 1}),
+        stream=Stream(outcome="completed", chunk_count=2, first_chunk=0.1, last_chunk=0.2, gaps=(0.1,)),
         failure=Failure(type="Timeout", ancestry=("Timeout",)),
         attempts=Attempts(made=tuple(Attempt(number=number, model=model) for number, model in enumerate("aab", 1))),
         content=Content(

@@ -7,12 +7,12 @@ import random
 import sys
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 import pytest
 
-from agentops_otel_litellm.invocation.timeline import ChunkTimes
+from agentops_otel_litellm.invocation.timeline import ChunkTimes, SortedGaps
 from agentops_otel_litellm.semconv.instruments import SECONDS
 
 BAND = 2 ** (1 / 32)
@@ -42,16 +42,13 @@ def test_gaps_of_a_short_stream_are_exact(count: int) -> None:
         1_000.0,
         1_000.0 + sum(gaps) or None,
     )
-    assert chunk_times.gaps() == Counter(gaps)
+    assert list(chunk_times.gaps()) == sorted(gaps)
 
 
 def test_a_stream_without_chunks_has_no_times() -> None:
     chunk_times = ChunkTimes()
-    assert (len(chunk_times), chunk_times.first, chunk_times.latest, chunk_times.gaps()) == (0, None, None, {})
-
-
-def in_order(gaps: Counter[float]) -> Iterator[float]:
-    return (gap for gap in sorted(gaps) for _ in range(gaps[gap]))
+    assert (len(chunk_times), chunk_times.first, chunk_times.latest) == (0, None, None)
+    assert list(chunk_times.gaps()) == []
 
 
 @pytest.mark.parametrize("count", [ChunkTimes.MAX_EXACT, ChunkTimes.MAX_EXACT + 1, 5_000, 50_000])
@@ -60,13 +57,14 @@ def test_gaps_of_a_long_stream_are_rounded_to_narrow_bands(count: int) -> None:
     chunk_times, gaps = chunk_times_with(spread(count))
     assert (len(chunk_times), chunk_times.first) == (count + 1, 1_000.0)
     assert chunk_times.latest == pytest.approx(1_000.0 + sum(gaps))
-    recorded = Counter(chunk_times.gaps())
-    assert recorded.total() == count
+    recorded = list(chunk_times.gaps())
+    assert len(recorded) == len(chunk_times.gaps()) == count
+    assert recorded == sorted(recorded)
     assert max(recorded) == max(gaps)
-    assert math.fsum(recorded.elements()) == pytest.approx(math.fsum(gaps), rel=1e-9)
-    for gap, actual in zip(in_order(recorded), sorted(gaps), strict=True):
+    assert math.fsum(recorded) == pytest.approx(math.fsum(gaps), rel=1e-9)
+    for gap, actual in zip(recorded, sorted(gaps), strict=True):
         assert actual / BAND - 1e-5 <= gap <= actual * BAND + 1e-5
-    buckets = [Counter(bisect_left(SECONDS, gap) for gap in each) for each in (recorded.elements(), gaps)]
+    buckets = [Counter(bisect_left(SECONDS, gap) for gap in each) for each in (recorded, gaps)]
     assert buckets[0] == buckets[1]
 
 
@@ -96,6 +94,44 @@ def test_times_may_be_added_out_of_order() -> None:
         chunk_times = ChunkTimes()
         for number in range(count):
             chunk_times.add(float(number ^ 1))
-        gaps = Counter(chunk_times.gaps())
+        gaps = list(chunk_times.gaps())
         assert min(gaps) >= 0
-        assert gaps.total() == count - 1
+        assert len(gaps) == count - 1
+
+
+@pytest.mark.parametrize(
+    ("gaps", "percentiles"),
+    [
+        ({0.25: 1}, (0.25, 0.25, 0.25)),
+        ({0.25: 1, 0.5: 1}, (0.25, 0.5, 0.5)),
+        ({0.25: 99, 4.0: 1}, (0.25, 0.25, 0.25)),
+        ({0.25: 98, 4.0: 2}, (0.25, 0.25, 4.0)),
+        ({0.25: 94, 0.5: 1, 4.0: 5}, (0.25, 0.5, 4.0)),
+        ({float(length): 1 for length in range(1, 101)}, (50.0, 95.0, 99.0)),
+        ({float(length): 10**6 for length in range(1, 101)}, (50.0, 95.0, 99.0)),
+    ],
+)
+def test_percentiles_are_measured_gaps(gaps: dict[float, int], percentiles: tuple[float, ...]) -> None:
+    """A percentile is the shortest gap that so many percent of the gaps do not exceed. `gaps` is length → number."""
+    in_order = SortedGaps(list(gaps), list(accumulate(gaps.values())))
+    assert tuple(map(in_order.percentile, (0.5, 0.95, 0.99))) == percentiles
+
+
+@pytest.mark.parametrize("count", [1, 2, 19, 20, 21, 400, 20_000])
+def test_percentiles_and_sample_of_gaps(count: int) -> None:
+    """The percentiles are those of the nearest-rank method. A sample of 20 gaps has the shape of all gaps: each is the
+    middle one of a twentieth of them.
+    """
+    chunk_times, _ = chunk_times_with(spread(count))
+    gaps = chunk_times.gaps()
+    in_order = list(gaps)
+    for share in (0.5, 0.95, 0.99):
+        assert gaps.percentile(share) == in_order[math.ceil(share * count) - 1]
+    sample = gaps.sample(20)
+    if count <= 20:
+        assert sample == tuple(in_order)
+        return
+    assert len(sample) == 20
+    for number, gap in enumerate(sample):
+        middle = (number + 0.5) * count / 20
+        assert in_order[math.floor(middle - 0.5)] <= gap <= in_order[min(math.ceil(middle), count - 1)]

@@ -56,7 +56,7 @@ CALL = Call(
     response=Response(id="a response", model="gpt-4o-2024"),
     usage=Usage(input=11, output=7, total=18),
     cost=Cost(total=0.125, source="litellm"),
-    stream=Stream(outcome="completed", chunk_count=4, first_chunk=0.5, last_chunk=1.5, gaps={0.25: 2, 0.75: 1}),
+    stream=Stream(outcome="completed", chunk_count=4, first_chunk=0.5, last_chunk=1.5, gaps=(0.25, 0.25, 0.75)),
 )
 DIMENSIONS: Attributes = {
     "gen_ai.operation.name": "chat",
@@ -431,7 +431,7 @@ def test_the_background_thread_is_reused() -> None:
     uncollected = Uncollected()
     BACKGROUND.settle(10)
     before = recorders()
-    long = replace(CALL, stream=Stream(outcome="completed", chunk_count=2_001, first_chunk=0.1, gaps={0.01: 2_000}))
+    long = replace(CALL, stream=Stream(outcome="completed", chunk_count=2_001, first_chunk=0.1, gaps=(0.01,) * 2_000))
     for time in range(1, 4):
         uncollected.metrics.defer(long, SAMPLED)
         uncollected.wait_for(2_005 * time)
@@ -447,7 +447,7 @@ def test_a_thread_that_cannot_be_started_is_started_by_the_next_call(monkeypatch
 
     monkeypatch.setattr(metrics_module, "BACKGROUND", Background())
     uncollected = Uncollected()
-    long = replace(CALL, stream=Stream(outcome="completed", chunk_count=2_001, first_chunk=0.1, gaps={0.01: 2_000}))
+    long = replace(CALL, stream=Stream(outcome="completed", chunk_count=2_001, first_chunk=0.1, gaps=(0.01,) * 2_000))
     with monkeypatch.context() as without:
         without.setattr(background, "start_thread", start)
         uncollected.metrics.defer(long, SAMPLED)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
 from typing import TypedDict
 
 import httpx
@@ -66,7 +64,6 @@ def streamed(
             first_chunk=chunk_times[0] if chunk_times else None,
             first_token=first_token,
             last_chunk=chunk_times[-1] if chunk_times else None,
-            gaps=Counter(after - before for before, after in pairwise(chunk_times)),
         ),
     )
 
@@ -90,28 +87,22 @@ def test_stream_statistics() -> None:
             chunk_count=3,
             first_chunk=1.0,
             last_chunk=3.0,
-            gaps={0.5: 1, 1.5: 1},
             duration=2.0,
-            longest_gap=1.5,
             chunks_per_second=1.0,
             tokens_per_second=4.0,
-            gap_p50=0.5,
-            gap_p95=1.5,
-            gap_p99=1.5,
         ),
     )
 
 
 def test_one_chunk_has_no_rates() -> None:
-    """It has no gap either."""
     stream = statistics_of(streamed(1.0, output=8))
-    assert (stream.chunks_per_second, stream.tokens_per_second, stream.longest_gap) == (None, None, None)
+    assert (stream.duration, stream.chunks_per_second, stream.tokens_per_second) == (None, None, None)
 
 
 def test_chunks_at_one_time_have_no_rates() -> None:
     """A duration of zero must not cause a division by zero."""
     stream = statistics_of(streamed(1.0, 1.0, output=8))
-    assert (stream.chunks_per_second, stream.tokens_per_second, stream.longest_gap) == (None, None, 0.0)
+    assert (stream.duration, stream.chunks_per_second, stream.tokens_per_second) == (0.0, None, None)
 
 
 def test_unknown_tokens_have_no_rate() -> None:
@@ -142,25 +133,6 @@ def test_incomplete_finish_reasons_of_a_completed_stream_are_dropped(
     """A completed stream has a reason for each choice, so LiteLLM has lost one. Other streams may lack reasons."""
     call = replace(streamed(1.0, 2.0, outcome=outcome), response=Response(id="r", finish_reasons=reasons))
     assert drop_incomplete_finish_reasons(call) == replace(call, response=Response(id="r", finish_reasons=kept))
-
-
-@pytest.mark.parametrize(
-    ("gaps", "percentiles"),
-    [
-        ({0.25: 1}, (0.25, 0.25, 0.25)),
-        ({0.25: 1, 0.5: 1}, (0.25, 0.5, 0.5)),
-        ({0.25: 99, 4.0: 1}, (0.25, 0.25, 0.25)),
-        ({0.25: 98, 4.0: 2}, (0.25, 0.25, 4.0)),
-        ({0.5: 1, 0.25: 94, 4.0: 5}, (0.25, 0.5, 4.0)),
-        ({float(length): 1 for length in range(100, 0, -1)}, (50.0, 95.0, 99.0)),
-        ({float(length): 10**6 for length in range(1, 101)}, (50.0, 95.0, 99.0)),
-    ],
-)
-def test_percentiles_are_measured_gaps(gaps: dict[float, int], percentiles: tuple[float, ...]) -> None:
-    """A percentile is the shortest gap that so many percent of the gaps do not exceed."""
-    stream = Stream(outcome="completed", chunk_count=sum(gaps.values()) + 1, first_chunk=0, last_chunk=1, gaps=gaps)
-    statistics = statistics_of(replace(CALL, stream=stream))
-    assert (statistics.gap_p50, statistics.gap_p95, statistics.gap_p99) == percentiles
 
 
 @settings(deadline=None)

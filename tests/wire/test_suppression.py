@@ -16,7 +16,7 @@ from openai.resources.chat.completions import AsyncCompletions, Completions
 from opentelemetry.context import Context, attach, detach, get_current, set_value
 from opentelemetry.trace import INVALID_SPAN
 
-from agentops_otel_litellm.invocation import nesting
+from agentops_otel_litellm.invocation import context
 from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.patching import other_instrumentations
 from support import releases
@@ -120,7 +120,7 @@ def test_opentelemetrys_own_find_what_takes_their_data(monkeypatch: pytest.Monke
             self.kept = (other, overwrite)
 
     suppressing: dict[str, object] = {}
-    for each in (nesting, other_instrumentations):
+    for each in (context, other_instrumentations):
         monkeypatch.setattr(each, "SUPPRESSING", suppressing)
     module = ModuleType("util_genai")
     other_instrumentations._suppress_util_genai("KEY", "InferenceData", module)
@@ -132,5 +132,5 @@ def test_opentelemetrys_own_find_what_takes_their_data(monkeypatch: pytest.Monke
     data.merge(InferenceData(), overwrite=True)
     assert data.kept is None
     call = cast("Invocation", SimpleNamespace(calls_a_model=True))
-    inside = nesting.context_of(call, INVALID_SPAN, Context({"their.key": "the app's", "other": 1}))
+    inside = context.context_of(call, INVALID_SPAN, Context({"their.key": "the app's", "other": 1}))
     assert {name: inside[name] for name in ("their.key", "other")} == {"their.key": "the app's", "other": 1}

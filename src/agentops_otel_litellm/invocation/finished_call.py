@@ -7,10 +7,11 @@ its own `try`. A `guard` has the same effect, but entering one costs more than m
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import (
+    MAX_RECORDED_GAPS,
     Call,
     Cost,
     Response,
@@ -26,6 +27,7 @@ from agentops_otel_litellm.records import Content
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation
+    from agentops_otel_litellm.invocation.timeline import SortedGaps
 
 ResponseFacts = tuple[Response | None, Usage | None, Cost | None]
 """Response, usage and cost that were read from one result of LiteLLM."""
@@ -257,8 +259,21 @@ def _read_stream_times(invocation: Invocation, outcome: StreamOutcome) -> Stream
         first_chunk=None if first is None else first - started,
         first_token=None if first_token is None else first_token - started,
         last_chunk=None if latest is None else latest - started,
-        gaps=times.gaps(),
+        **_gap_statistics(times.gaps()),
     )
+
+
+def _gap_statistics(gaps: SortedGaps) -> dict[str, Any]:
+    """The fields of a `Stream` that describe the gaps between its chunks; none for a stream of one chunk."""
+    if not gaps:
+        return {}
+    return {
+        "gaps": gaps.sample(MAX_RECORDED_GAPS),
+        "longest_gap": gaps[len(gaps) - 1],
+        "gap_p50": gaps.percentile(0.5),
+        "gap_p95": gaps.percentile(0.95),
+        "gap_p99": gaps.percentile(0.99),
+    }
 
 
 # --- content ------------------------------------------------------------------------------------------------

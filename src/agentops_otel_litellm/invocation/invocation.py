@@ -11,14 +11,13 @@ from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
 from weakref import finalize
 
-from opentelemetry.context import Context, attach, detach, get_current
-
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import BACKGROUND, OPEN_STREAMS, mark_as_known
 from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutcome
 from agentops_otel_litellm.guard import guard, log_fault
+from agentops_otel_litellm.invocation.context import CURRENT, attach, context_of, detach, get_current
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call
-from agentops_otel_litellm.invocation.nesting import CURRENT, NestedResponses, context_of, nested_responses_of
+from agentops_otel_litellm.invocation.nesting import NestedResponses, nested_responses_of
 from agentops_otel_litellm.invocation.timeline import (
     NO_ATTEMPTS,
     AttemptTracker,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
     from contextvars import Token
 
+    from opentelemetry.context import Context
     from opentelemetry.trace import Span
 
     from agentops_otel_litellm.operations import Operation

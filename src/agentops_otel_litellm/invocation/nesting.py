@@ -1,4 +1,4 @@
-"""How calls are nested: the OpenTelemetry context in which LiteLLM runs a call, and the results of calls inside it.
+"""How calls are nested: the results that LiteLLM receives inside a call.
 
 `NestedResponses` has the usage and cost of a call for which LiteLLM made several requests, or nested calls.
 
@@ -25,86 +25,17 @@ from types import CoroutineType, TracebackType
 from typing import TYPE_CHECKING
 from weakref import ref
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, Context, attach, create_key, detach, get_current
-from opentelemetry.trace import INVALID_SPAN, Span, get_current_span, set_span_in_context
+from opentelemetry.context import Context, create_key
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation.context import attach, detach, get_current
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts, read_one_of_several
 from agentops_otel_litellm.invocation.stream_proxy import unwrapped
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation
-
-
-# --- the context of a call --------------------------------------------------------------------------------
-
-
-CURRENT = create_key("agentops_otel_litellm.invocation")
-"""The context key of the current invocation. Its call may have ended."""
-_SPAN_OUTSIDE = create_key("agentops_otel_litellm.span_outside")
-"""The context key of the span that was current before the outermost traced call."""
-SUPPRESSING: dict[str, object] = {}
-"""The context entries that suppress other instrumentations during a model call, so that the call has one span.
-`patching/other_instrumentations.py` fills this dictionary.
-"""
-
-
-def invocation_in(context: Mapping[str, object]) -> Invocation | None:
-    """The current invocation of a context; `None` if there is none, or if its call has ended."""
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
-    return None if invocation is None or invocation.has_ended() else invocation
-
-
-def call_in(context: Mapping[str, object]) -> Invocation | None:
-    """The current invocation of a context, if it is a call of a model that has not ended; otherwise `None`."""
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
-    return None if invocation is None or not invocation.calls_a_model or invocation.has_ended() else invocation
-
-
-SUPPRESSED, SUPPRESSED_EARLIER = _SUPPRESS_INSTRUMENTATION_KEY, "suppress_instrumentation"
-"""The key that suppresses instrumentation in a context, and the key that earlier releases of OpenTelemetry use."""
-
-
-def is_suppressed(context: Mapping[str, object]) -> bool:
-    """Whether instrumentation is suppressed in this context.
-
-    OpenTelemetry's `is_instrumentation_enabled()` is not used, because it would get the current context twice.
-    """
-    return bool(context.get(SUPPRESSED) or context.get(SUPPRESSED_EARLIER))
-
-
-# --- the span outside of all calls --------------------------------------------------------------------------
-
-
-def outside_of_calls(context: Context) -> Context:
-    """Return `context` with a current span that is not the span of a traced call, as `span_outside` finds it."""
-    span = span_outside(context)
-    return context if span is get_current_span(context) else set_span_in_context(span, context)
-
-
-def span_outside(context: Context) -> Span:
-    """The current span of a context. If that is the span of a traced call, the span that was current before the
-    outermost traced call.
-    """
-    current = get_current_span(context)
-    invocation: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
-    if invocation is None or not invocation.has_span_id_of(current):
-        return current
-    span: Span = context.get(_SPAN_OUTSIDE, INVALID_SPAN)  # type: ignore[assignment]  # always a span
-    return span
-
-
-def context_of(invocation: Invocation, span: Span, context: Context) -> Context:
-    """The context in which LiteLLM runs for a call that was made in `context`.
-
-    The call's span is the current span. In a call of a model, other instrumentations are suppressed, unless the
-    application has set the same entries of the context.
-    """
-    suppressing = SUPPRESSING if invocation.calls_a_model else {}
-    inside = {**suppressing, **set_span_in_context(span, context)}
-    return Context({**inside, CURRENT: invocation, _SPAN_OUTSIDE: span_outside(context)})
 
 
 # --- the results inside a call ----------------------------------------------------------------------------

@@ -21,10 +21,11 @@ from time import perf_counter
 from types import AsyncGeneratorType, GeneratorType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from opentelemetry.context import Context, attach, detach
+from opentelemetry.context import Context
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import log_fault
+from agentops_otel_litellm.invocation.context import attach, detach
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation

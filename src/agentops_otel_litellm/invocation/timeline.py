@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from math import ceil, log2
 from operator import sub
 from time import perf_counter
@@ -223,18 +223,16 @@ class ChunkTimes:
     def latest(self) -> float | None:
         return self.latest_times[-1] if self.latest_times else None
 
-    def gaps(self) -> Mapping[float, int]:
-        """Return the histogram: gap in seconds → number of such gaps. Call it after the last `add`."""
+    def gaps(self) -> SortedGaps:
+        """Return the gaps, in seconds. Call this after the last `add`."""
         if not self._bands:
-            return Counter(self._exact_gaps())
+            return SortedGaps(sorted(self._exact_gaps()))
         self.summarise()
-        gaps: Counter[float] = Counter()
         *others, last = (self._bands[index] for index in sorted(self._bands))
-        for band in (*others, last.without(self._longest)):  # the longest gap is added below, with its exact value
-            if band.count:
-                gaps[band.total / band.count] += band.count
-        gaps[self._longest] += 1
-        return gaps
+        # The longest gap is added with its exact value.
+        bands = [band for band in (*others, last.without(self._longest)) if band.count]
+        lengths = [*(band.total / band.count for band in bands), self._longest]
+        return SortedGaps(lengths, [*accumulate(band.count for band in bands), len(self) - 1])
 
     def _exact_gaps(self) -> Iterable[float]:
         chunk_times = sorted(self.latest_times)  # threads that share a stream may add times out of order
@@ -255,6 +253,38 @@ class ChunkTimes:
             band.count += end
             band.total += sum(gaps[:end])
             del gaps[:end]
+
+
+class SortedGaps(Sequence[float]):
+    """The gaps of a stream, from the shortest to the longest: `gaps[rank]` for a rank from 0 to `len(gaps) - 1`.
+
+    `lengths` are the different lengths in seconds, in ascending order. `ends` are the numbers of gaps up to each
+    length; by default, each length occurs once.
+    """
+
+    __slots__ = ("_ends", "_lengths")
+
+    def __init__(self, lengths: Sequence[float], ends: Sequence[int] | None = None) -> None:
+        self._lengths, self._ends = lengths, ends
+
+    def __len__(self) -> int:
+        return len(self._lengths) if self._ends is None else self._ends[-1]
+
+    def __getitem__(self, rank: int) -> float:  # type: ignore[override]  # no slices
+        return self._lengths[rank if self._ends is None else bisect_right(self._ends, rank)]
+
+    def percentile(self, share: float) -> float:
+        """The percentile by the nearest-rank method, for a share from 0 to 1: 0.95 is the 95th percentile."""
+        return self[max(ceil(share * len(self)) - 1, 0)]
+
+    def sample(self, size: int) -> tuple[float, ...]:
+        """At most `size` gaps: all gaps, or those with evenly spread ranks, so that they have about the same median and
+        percentiles.
+        """
+        count = len(self)
+        if count <= size:
+            return tuple(self[rank] for rank in range(count))
+        return tuple(self[(2 * number + 1) * count // (2 * size)] for number in range(size))
 
 
 class _Band:

@@ -22,16 +22,24 @@ from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 import wrapt
-from opentelemetry.context import Context, attach, detach, get_current
+from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_context
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import KNOWN, mark_as_known
 from agentops_otel_litellm.call import Cost, Response, Usage
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.invocation.context import (
+    CURRENT,
+    attach,
+    call_in,
+    detach,
+    get_current,
+    is_suppressed,
+    outside_of_calls,
+)
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts
 from agentops_otel_litellm.invocation.invocation import Invocation
-from agentops_otel_litellm.invocation.nesting import CURRENT, call_in, is_suppressed, outside_of_calls
 from agentops_otel_litellm.operations import by_name, operation_logged_as, parameter_names
 from agentops_otel_litellm.patching.other_instrumentations import without_suppression
 from agentops_otel_litellm.patching.patch_points import CALLS, FEATURES

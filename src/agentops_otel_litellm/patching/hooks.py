@@ -13,14 +13,13 @@ from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from opentelemetry.context import get_current
-
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import KNOWN, mark_as_known
 from agentops_otel_litellm.guard import guard, log_fault
+from agentops_otel_litellm.invocation.context import call_in, get_current, is_suppressed
 from agentops_otel_litellm.invocation.finished_call import read_result, read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
-from agentops_otel_litellm.invocation.nesting import call_in, is_suppressed, nested_responses_of, step_in
+from agentops_otel_litellm.invocation.nesting import nested_responses_of, step_in
 from agentops_otel_litellm.patching.callbacks import ApplicationContext
 from agentops_otel_litellm.patching.wrapping import Function, Recording, current_call, hook
 

@@ -22,10 +22,10 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import wrapt
-from opentelemetry.context import Context, create_key, get_current
+from opentelemetry.context import Context, create_key
 
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.invocation.nesting import SUPPRESSING
+from agentops_otel_litellm.invocation.context import SUPPRESSING, get_current
 from agentops_otel_litellm.patching.wrapping import Function
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry

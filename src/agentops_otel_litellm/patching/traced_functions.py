@@ -15,14 +15,15 @@ from functools import partial, wraps
 from types import CoroutineType, FunctionType
 from typing import Any
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import mark_as_known
 from agentops_otel_litellm.guard import guard, log_fault
+from agentops_otel_litellm.invocation.context import CURRENT, get_current, invocation_in, is_suppressed
 from agentops_otel_litellm.invocation.finished_call import read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
-from agentops_otel_litellm.invocation.nesting import CURRENT, Step, invocation_in, is_suppressed
+from agentops_otel_litellm.invocation.nesting import Step
 from agentops_otel_litellm.invocation.stream_proxy import Running, traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_named, operation_of, parameter_names
 from agentops_otel_litellm.patching.other_instrumentations import check_callback, warn_of_other_recorders

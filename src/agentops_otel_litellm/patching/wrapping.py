@@ -23,11 +23,9 @@ from functools import wraps
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from opentelemetry.context import get_current
-
 from agentops_otel_litellm.guard import log_fault
+from agentops_otel_litellm.invocation.context import CURRENT, SUPPRESSED, SUPPRESSED_EARLIER, get_current
 from agentops_otel_litellm.invocation.invocation import Invocation
-from agentops_otel_litellm.invocation.nesting import CURRENT, SUPPRESSED, SUPPRESSED_EARLIER
 from agentops_otel_litellm.operations import parameter_names
 
 Function = Callable[..., Any]

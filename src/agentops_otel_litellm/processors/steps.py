@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import accumulate
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -149,30 +147,18 @@ def drop_incomplete_finish_reasons(call: Call) -> Call:
 
 
 def add_stream_statistics(call: Call) -> Call:
-    """Add durations and rates to a stream of two chunks or more. There are no rates if its duration is 0."""
+    """Add the duration and the rates to a stream of two chunks or more. There are no rates if its duration is 0."""
     stream = call.stream
-    if stream is None or stream.first_chunk is None or stream.last_chunk is None or not stream.gaps:
+    if stream is None or stream.first_chunk is None or stream.last_chunk is None or stream.chunk_count == 1:
         return call
     duration = stream.last_chunk - stream.first_chunk
-    p50, p95, p99 = _percentiles(stream.gaps, 0.5, 0.95, 0.99)
     output = call.usage.output if call.usage else None
     return replace(
         call,
         stream=replace(
             stream,
             duration=duration,
-            longest_gap=max(stream.gaps),
             chunks_per_second=(stream.chunk_count - 1) / duration if duration else None,
             tokens_per_second=output / duration if duration and output is not None else None,
-            gap_p50=p50,
-            gap_p95=p95,
-            gap_p99=p99,
         ),
     )
-
-
-def _percentiles(gaps: Mapping[float, int], *shares: float) -> list[float]:
-    """Percentiles by the nearest-rank method. `gaps` is length of a gap → how often it occurred."""
-    lengths = sorted(gaps)
-    ranks = list(accumulate(map(gaps.__getitem__, lengths)))
-    return [lengths[bisect_left(ranks, share * ranks[-1])] for share in shares]

@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.call import Attempt, Call, Usage
+from agentops_otel_litellm.call import MAX_RECORDED_GAPS, Attempt, Call, Usage
 from agentops_otel_litellm.semconv.gen_ai import INFERENCE, provider_name
 
 Dimensions = Mapping[str, AttributeValue]
@@ -41,11 +41,10 @@ DIMENSIONS: Mapping[str, Callable[[Call], AttributeValue | None]] = {
 
 
 class Measurement(NamedTuple):
-    """A value of a metric, the dimensions that it has besides `Metric.dimensions`, and how often it occurred."""
+    """A value of a metric, and the dimensions that it has besides `Metric.dimensions`."""
 
     value: float
     dimensions: Dimensions = _NONE
-    times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +88,7 @@ def _first_chunk(call: Call) -> Iterable[Measurement]:
 
 
 def _gaps(call: Call) -> Iterable[Measurement]:
-    gaps = call.stream.gaps if call.stream else None
-    return (Measurement(gap, times=times) for gap, times in (gaps or {}).items())
+    return map(Measurement, (call.stream.gaps or ()) if call.stream else ())
 
 
 def _time_to_first_chunk(name: str) -> Metric:
@@ -99,7 +97,7 @@ def _time_to_first_chunk(name: str) -> Metric:
 
 
 def _time_per_output_chunk(name: str) -> Metric:
-    description = "Time from one chunk of a stream to the next."
+    description = f"Time from one chunk of a stream to the next. A stream has at most {MAX_RECORDED_GAPS} values."
     return Metric(name=name, unit="s", description=description, buckets=SECONDS, measure=_gaps)
 
 
