@@ -56,7 +56,7 @@ def telling(mode: str) -> tuple[Telemetry, Callable[[Call], Call]]:
     """What writes spans, and the last of its processors, which edits content."""
     settings = Settings.from_environment({"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode})
     telemetry = Telemetry(choose_vocabularies(settings), settings=settings, tracer_provider=TracerProvider())
-    return telemetry, pipeline(settings, lambda _call: None, records_content=True)[-1].process
+    return telemetry, pipeline(settings, lambda _call: None, records_content=True).steps[-1].process
 
 
 def costs(size: int, of_one: int) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ names, status messages, and the attributes of spans, events, log records and met
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -157,27 +157,29 @@ def clean_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def clean_attributes(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """The attributes with values that can be encoded. An integer of more than 64 bits is left out. A structure that is
-    nested too deeply becomes JSON text. Lone surrogates become `?`.
+def clean_attributes(attributes: dict[str, Any]) -> dict[str, AttributeValue]:
+    """Return the attributes with values that can be encoded: the same dictionary if all can be, otherwise a new one.
+
+    An integer of more than 64 bits is left out. A structure that is nested too deeply becomes JSON text. Lone
+    surrogates become `?`.
     """
-    cleaned: dict[str, AttributeValue] = {}
     for name, value in attributes.items():
         kind = type(value)
         if kind is str:
-            known: Any = value if value.isascii() else clean_text(value)
-        elif kind is float or kind is bool:
-            known = value
+            is_clean = value.isascii()
         elif kind is int:
-            if value not in _INTEGERS:
-                continue
-            known = value
-        elif kind is tuple and _TEXT.issuperset(map(type, value)) and "".join(value).isascii():
-            known = list(value)
+            is_clean = value in _INTEGERS
+        elif kind is tuple:
+            is_clean = _TEXT.issuperset(map(type, value)) and "".join(value).isascii()
         else:
-            known = _clean_other(value)
-        cleaned[name if name.isascii() else clean_text(name)] = known
-    return cleaned
+            is_clean = kind is float or kind is bool
+        if not (is_clean and name.isascii()):
+            return {
+                clean_text(name): _clean_value(value)
+                for name, value in attributes.items()
+                if type(value) is not int or value in _INTEGERS
+            }
+    return attributes
 
 
 def is_encodable(value: Any, levels: int = MAX_DEPTH) -> bool:  # noqa: ANN401 - JSON is anything
@@ -204,8 +206,8 @@ def json_text(value: Any, default: Callable[[Any], Any] = str) -> str | None:  #
         return None
 
 
-def _clean_other(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Clean any other value: a sequence, a structure in an event, or an instance of a subclass of `str`."""
+def _clean_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Clean the value of an attribute: a text, a number, a sequence, or a structure in an event."""
     if isinstance(value, str):
         return clean_text(str.__str__(value))
     if isinstance(value, tuple | list | dict):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import fsum
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ from opentelemetry.trace import (
 )
 
 from agentops_otel_litellm.background import OPEN_STREAMS
-from agentops_otel_litellm.call import Call
+from agentops_otel_litellm.call import Call, Routing, Target, Timing
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
@@ -36,7 +37,7 @@ from agentops_otel_litellm.pricing.precedence import PackagePrices
 from agentops_otel_litellm.processors.content import drop_content
 from agentops_otel_litellm.processors.steps import pipeline
 from agentops_otel_litellm.records import clean_attributes, clean_text
-from agentops_otel_litellm.semconv.convention import UNLIMITED, Vocabulary
+from agentops_otel_litellm.semconv.convention import UNLIMITED, Attributes, Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTION, EXCEPTION_EVENT, INFERENCE
 from agentops_otel_litellm.semconv.instruments import METRICS, Metric
 from agentops_otel_litellm.semconv.llm import ATTEMPT, ATTEMPT_EVENT
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _DEFAULTS = Settings()
+_ANY_TIMING = Timing(started_at=0)
 _DEFAULT_LIMIT = 128
 """OpenTelemetry's default for the maximum number of attributes of a span, used if the span's limit is unknown."""
 
@@ -88,6 +90,8 @@ class Telemetry:
         self._package_prices = PackagePrices(live=settings.live_prices)
         self._pipeline = pipeline(settings, self._package_prices.price, records_content=self.records_content)
         self._names = frozenset(self._at_start)
+        # Most calls of a process have the same few targets.
+        self._initial = lru_cache(maxsize=256)(self._compute_initial)
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics, open_streams=OPEN_STREAMS.calls)
@@ -111,13 +115,21 @@ class Telemetry:
             self._package_prices.prepare()
         if DELIVERY.is_requested:
             DELIVERY.prepare()
+        name, attributes = self._initial(call.name, call.operation, call.target, call.routing)
         return self._tracer.start_span(
-            _span_name(call),
+            name,
             context=context,
             kind=SpanKind.INTERNAL if call.operation is None else SpanKind.CLIENT,
-            attributes=clean_attributes(self._at_start.attributes(call)),
+            attributes=dict(attributes),
             start_time=call.timing.started_at,
         )
+
+    def _compute_initial(
+        self, name: str, operation: str | None, target: Target, routing: Routing | None
+    ) -> tuple[str, Attributes]:
+        """The name and the attributes of a span when it is started, from those fields of a call that are known then."""
+        call = Call(name=name, operation=operation, target=target, routing=routing, timing=_ANY_TIMING)
+        return _span_name(call), clean_attributes(self._at_start.attributes(call))
 
     def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
         """Process a call that has ended, record it, and end its span even if a step fails. Return the processed call.
@@ -161,15 +173,11 @@ class Telemetry:
         return call
 
     def _process(self, span: Span, call: Call, trace_cost: TraceCost | None) -> Call:
-        """Pass the call through the processors, then add its cost to the sum of its trace. If a processor raises, the
-        next one receives the call unchanged.
-        """
-        for processor, applies in self._pipeline:
-            try:  # instead of a guard, because entering a dozen guards costs as much as the processors
-                if applies is None or applies(call):
-                    call = processor(call)
-            except Exception as fault:  # noqa: BLE001, PERF203 - must not reach the application; `try` costs nothing
-                log_fault(f"the processor {processor.__name__}", fault)
+        """Pass the call through the processors, then add its cost to the sum of its trace."""
+        try:
+            call = self._pipeline.process(call)
+        except Exception as fault:  # noqa: BLE001 - must not reach the application
+            log_fault("processing a finished call", fault)
         if trace_cost is not None:
             try:
                 return trace_cost.add_ended_call(span, call)

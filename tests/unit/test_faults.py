@@ -25,7 +25,7 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.processors.steps import pipeline
+from agentops_otel_litellm.processors.steps import ANY_CALL, Pipeline, pipeline
 from agentops_otel_litellm.records import Content, Message, Part, Tool
 from agentops_otel_litellm.semconv import VOCABULARIES
 from agentops_otel_litellm.semconv.convention import Several, Table, Vocabulary
@@ -95,14 +95,16 @@ def no_price(_call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "processor", [each.process.__name__ for each in pipeline(Settings(), no_price, records_content=False)]
+    "processor", [each.process.__name__ for each in pipeline(Settings(), no_price, records_content=False).steps]
 )
 def test_a_broken_processor_is_skipped(processor: str, logged: LoggedWarnings, provider: OpenAIProvider) -> None:
     recorder = Recorder()
     telemetry = telemetry_to(recorder)
-    telemetry._pipeline = tuple(
-        each._replace(process=raise_broken, applies=None) if each.process.__name__ == processor else each
-        for each in telemetry._pipeline
+    telemetry._pipeline = Pipeline(
+        *(
+            each._replace(process=raise_broken, traits=ANY_CALL) if each.process.__name__ == processor else each
+            for each in telemetry._pipeline.steps
+        )
     )
     finished = whole_call()
     telemetry.finish(telemetry.start(finished, Context()), finished)

@@ -20,6 +20,7 @@ from functools import lru_cache, wraps
 from time import perf_counter
 from types import AsyncGeneratorType, GeneratorType, MethodType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from opentelemetry.context import Context
 
@@ -162,12 +163,18 @@ _parts: Callable[[TracedStream], tuple[Any, Invocation, Handle]] = TracedStream.
 def traced_stream(stream: object, invocation: Invocation, handle: Handle | None = None) -> TracedStream:
     """Return a wrapper of `stream`. If a method of a traced stream returned `stream`, pass that stream's `handle`."""
     kind = type(stream)
-    present = {name for base in kind.__mro__ for name in vars(base)} & _OFFERED
-    disabled = frozenset(name for name in present if getattr(kind, name) is None)
-    make = _traced_class(
-        frozenset(present) - disabled, disabled, kind.__module__, kind.__qualname__, kind.__weakrefoffset__ != 0
-    )
+    make = _TRACED_CLASSES.get(kind)
+    if make is None:
+        present = {name for base in kind.__mro__ for name in vars(base)} & _OFFERED
+        disabled = frozenset(name for name in present if getattr(kind, name) is None)
+        make = _TRACED_CLASSES[kind] = _traced_class(
+            frozenset(present) - disabled, disabled, kind.__module__, kind.__qualname__, kind.__weakrefoffset__ != 0
+        )
     return make(stream, invocation, handle or Handle(invocation))
+
+
+_TRACED_CLASSES: WeakKeyDictionary[type, type[TracedStream]] = WeakKeyDictionary()
+"""Class of LiteLLM's streams → the class of its traced streams."""
 
 
 def unwrapped(result: object) -> object:
@@ -187,7 +194,7 @@ def _traced_class(
 
     `offered` are the special methods of LiteLLM's class; `disabled` are those that it sets to `None`. The traced class
     has the `module` and the `qualified_name` of LiteLLM's class, because they appear in error messages. LiteLLM's class
-    itself is not an argument: the Router creates a new class for each call, so the cache would never have it.
+    itself is not an argument: the Router creates a new class for each call, and most of these have the same methods.
     """
     methods = {name: _TRACED.get(name) or _forwarding(name) for name in offered}
     slots = ("__weakref__",) if has_weak_references else ()

@@ -1,13 +1,14 @@
 """Hooks: wrappers of functions that LiteLLM calls inside a call. Each records one fact about the current call.
 
-The code of a hook before its `yield` runs before LiteLLM's function, and `yield` returns the function's result and
-exception (see `wrapping.py`). The rows of `patch_points.py` have the functions that each hook wraps.
+A `hook_after` runs after LiteLLM's function. In any other hook, the code before `yield` runs before the function, and
+`yield` returns the function's result and exception (see `wrapping.py`). The rows of `patch_points.py` have the
+functions that each hook wraps.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import wraps
 from time import perf_counter
 from typing import Any
@@ -21,20 +22,20 @@ from agentops_otel_litellm.invocation.finished_call import read_result, read_tar
 from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.invocation.nesting import nested_responses_of, step_in
 from agentops_otel_litellm.patching.callbacks import ApplicationContext
-from agentops_otel_litellm.patching.wrapping import Function, Recording, current_call, hook
+from agentops_otel_litellm.patching.wrapping import Function, Outcome, Recording, current_call, hook, hook_after
 
 _MARKING = guard("marking LiteLLM's logging object as known")
 
 # --- LiteLLM's logging object -------------------------------------------------------------------------------
 
 
-@hook("recording LiteLLM's logging object", in_any_operation=True)
-def record_logging_object(invocation: Invocation) -> Recording:
+@hook_after("recording LiteLLM's logging object", in_any_operation=True)
+def record_logging_object(invocation: Invocation, outcome: Outcome) -> None:
     """Record LiteLLM's logging object of a call. LiteLLM stores the model, provider and cost in it.
 
     The wrapped function returns a tuple that begins with the logging object.
     """
-    result, _error = yield
+    result = outcome[0]
     logging = result[0] if isinstance(result, tuple) else None
     if logging is None or readers.is_of_a_tool(logging):
         return
@@ -82,13 +83,13 @@ def wrap_scoped_copy(scoped_copy: Function) -> Function:
     return traced_copy
 
 
-@hook("recording LiteLLM's translation of a request")
-def record_translation(invocation: Invocation) -> Recording:
+@hook_after("recording LiteLLM's translation of a request")
+def record_translation(invocation: Invocation, outcome: Outcome) -> None:
     """Record the chat messages into which LiteLLM translates a `generate_content` request, if the provider has only a
     chat API. The call of `completion` with these messages is then recognised as a part of the call.
     """
-    translated, error = yield
-    if error is None and isinstance(translated, dict):
+    translated, _error = outcome
+    if isinstance(translated, dict):
         invocation.translation = readers.read_messages(translated)
 
 
@@ -110,11 +111,10 @@ def wrap_input_logging(log: Function) -> Function:
     return traced_log
 
 
-@hook("recording an attempt", "self")
-def record_attempt(invocation: Invocation, logging: object) -> Recording:
+@hook_after("recording an attempt", "self")
+def record_attempt(invocation: Invocation, outcome: Outcome, logging: object) -> None:
     """Record that LiteLLM sends a request to a provider: an attempt begins, unless one is in progress."""
-    _result, error = yield
-    if error is not None or readers.is_of_a_tool(logging):
+    if outcome[1] is not None or readers.is_of_a_tool(logging):
         return
     nested = invocation.nested
     # If LiteLLM has received a response in the attempt, the attempt ended at that time.
@@ -192,51 +192,59 @@ def record_cooldown_decision(route: Invocation, events: object) -> Recording:
 # --- responses and usage ------------------------------------------------------------------------------------
 
 
-@hook("recording the usage that LiteLLM calculated")
-def record_estimated_usage(invocation: Invocation) -> Recording:
+@hook_after("recording the usage that LiteLLM calculated")
+def record_estimated_usage(invocation: Invocation, outcome: Outcome) -> None:
     """Record LiteLLM's estimate of a stream's usage. LiteLLM makes it if the provider reported none."""
-    estimate, error = yield
+    estimate, error = outcome
     if error is None:
         invocation.is_usage_estimated, invocation.calculated_usage = True, estimate
 
 
-@hook("recording the usage that LiteLLM calculated")
-def record_calculated_usage(invocation: Invocation) -> Recording:
+@hook_after("recording the usage that LiteLLM calculated")
+def record_calculated_usage(invocation: Invocation, outcome: Outcome) -> None:
     """Record the usage that LiteLLM calculates for a finished stream, from the provider's counts or as an estimate."""
-    usage, error = yield
+    usage, error = outcome
     if error is None:
         invocation.calculated_usage = usage
 
 
-@hook("recording a partly cached response", "embedding_response")
-def record_partial_cache_hit(invocation: Invocation, response: object) -> Recording:
+@hook_after("recording a partly cached response", "embedding_response")
+def record_partial_cache_hit(invocation: Invocation, outcome: Outcome, response: object) -> None:
     """Record the provider's response, which LiteLLM combines with embeddings from its cache."""
-    combined, error = yield
+    combined, error = outcome
     if error is None and response is not None and combined is not response:
         invocation.provider_response = response
 
 
-@hook("recording a response that LiteLLM replaced", "response")
-def record_replaced_response(invocation: Invocation, response: object) -> Recording:
+def _is_replaced(result: object, error: BaseException | None, values: Sequence[object]) -> bool:
+    """Whether a function that may replace its argument, a response, has replaced or lost it.
+
+    Without a replacement, the function returns `None` or the response. If it raises, the response is lost.
+    """
+    (response,) = values
+    return response is not None and (error is not None or (result is not None and result is not response))
+
+
+@hook_after("recording a response that LiteLLM replaced", "response", when=_is_replaced)
+def record_replaced_response(invocation: Invocation, _outcome: Outcome, response: object) -> None:
     """Record a response that a callback replaces. The provider bills it, although the application does not receive it.
 
     The replacement may be the response of a separate call, made by the callback, which has its own span.
     """
-    replacement, error = yield
-    # Without a replacement, the wrapped function returns `None` or the response. If it raises, the response is lost.
-    if response is not None and (error is not None or (replacement is not None and replacement is not response)):
-        _add_replaced(invocation, response, is_rejected=False)
+    _add_replaced(invocation, response, is_rejected=False)
 
 
-@hook("recording a response that LiteLLM rejected", "original_response")
-def record_rejected_response(invocation: Invocation, response: object) -> Recording:
+def _has_failed(_result: object, error: BaseException | None, _values: Sequence[object]) -> bool:
+    return isinstance(error, Exception)
+
+
+@hook_after("recording a response that LiteLLM rejected", "original_response", when=_has_failed)
+def record_rejected_response(invocation: Invocation, _outcome: Outcome, response: object) -> None:
     """Record a response that LiteLLM rejects, because it violates a rule or a schema of the application.
 
     The provider bills the response, although LiteLLM discards it. LiteLLM may retry the call.
     """
-    _result, error = yield
-    if isinstance(error, Exception):
-        _add_replaced(invocation, response, is_rejected=True)
+    _add_replaced(invocation, response, is_rejected=True)
 
 
 def _add_replaced(invocation: Invocation, response: object, *, is_rejected: bool) -> None:
@@ -263,10 +271,10 @@ here because the session object of LiteLLM 1.110 does not keep the events.
 _SESSIONS = frozenset({"realtime", "responses_websocket"})
 
 
-@hook("recording a realtime session", "self")
-def record_session_end(invocation: Invocation, session: object) -> Recording:
+@hook_after("recording a realtime session", "self")
+def record_session_end(invocation: Invocation, outcome: Outcome, session: object) -> None:
     """Record the result and the error of a session, when LiteLLM stops forwarding its messages."""
-    failure, _error = yield  # in a session of the Responses API, the result is the provider's error, if there was one
+    failure = outcome[0]  # in a session of the Responses API, this is the provider's error, if there was one
     turns = _TURNS.pop(session, None)
     result = session if turns is None else readers.session_with_events(session, turns)
     _set_result(
@@ -291,16 +299,15 @@ def record_turn(log_turn: Function) -> Function:
     return traced_log_turn
 
 
-@hook("recording a realtime session")
-def record_invalid_session_url(invocation: Invocation) -> Recording:
+@hook_after("recording a realtime session", when=_has_failed)
+def record_invalid_session_url(invocation: Invocation, outcome: Outcome) -> None:
     """Record that a session failed because the URL of its connection is invalid. LiteLLM does not raise this error.
 
     The wrapped function is the constructor of a connection, `websockets.asyncio.client.connect.__init__`.
     """
-    _result, error = yield
     # In a call that is not a session, only a callback of the application can make a connection.
-    if isinstance(error, Exception) and invocation.operation.name in _SESSIONS:
-        _set_result(invocation, None, error)
+    if invocation.operation.name in _SESSIONS:
+        _set_result(invocation, None, outcome[1])
 
 
 def record_failed_connection(connect: Callable[..., Any]) -> Function:

@@ -1,27 +1,33 @@
 """How functions of LiteLLM are replaced, wrapped with a hook, and restored.
 
-A hook is a generator function that records one fact about a call in progress. The code before its `yield` runs before
-the wrapped function. Then `yield` returns the function's result and exception, and the rest of the hook runs. So one
-hook can wrap synchronous and asynchronous functions, and it can keep a value from before the function in a local
-variable:
+A hook records one fact about a call in progress. One hook can wrap synchronous and asynchronous functions. It never
+changes what the function receives, returns or raises. There are two kinds:
 
-    @hook("recording a response that LiteLLM rejected", "response")
-    def record_rejected(invocation: Invocation, response: object) -> Recording:
-        _result, error = yield
-        if error is not None:
-            ...
+- Most hooks run after the wrapped function, with its result and exception (`hook_after`). `when` is checked first, so
+  that a hook for rare outcomes costs nearly nothing in all other calls:
 
-A hook never changes what the function receives, returns or raises.
+      @hook_after("recording a response that LiteLLM rejected", "response", when=_has_raised)
+      def record_rejected(invocation: Invocation, outcome: Outcome, response: object) -> None:
+          ...
+
+- The others are generator functions (`hook`). The code before `yield` runs before the wrapped function. Then `yield`
+  returns the outcome, and the rest of the hook runs. So a value from before the function can be kept in a variable:
+
+      @hook("recording an attempt's failure", "original_exception")
+      def record_failed_attempt(invocation: Invocation, original: object) -> Recording:
+          at = perf_counter()
+          result, error = yield
+          ...
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import wraps
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.invocation.context import CURRENT, SUPPRESSED, SUPPRESSED_EARLIER, get_current
@@ -59,6 +65,26 @@ def current_invocation() -> Invocation | None:
 # --- hooks --------------------------------------------------------------------------------------------------
 
 
+Condition = Callable[[object, "BaseException | None", Sequence[object]], bool]
+"""Function: result, exception, values of the hook's arguments → whether the hook runs."""
+
+
+def hook_after(
+    activity: str, *arguments: str, when: Condition | None = None, in_any_operation: bool = False
+) -> Callable[[Callable[..., None]], Wrapper]:
+    """Decorator: turns a function that runs after LiteLLM's function into a wrapper of that function.
+
+    The function's parameters are the current invocation, the outcome, and the arguments as in `hook`. It runs only if
+    `when` returns true. By default it runs for each outcome.
+    """
+
+    def wrapper_of(record: Callable[..., None]) -> Wrapper:
+        hook = _Hook(activity, record, arguments, in_any_operation, when)
+        return wraps(record)(lambda function: _HookedAfter(hook, function).wrapped())
+
+    return wrapper_of
+
+
 def hook(
     activity: str, *arguments: str, in_any_operation: bool = False
 ) -> Callable[[Callable[..., Recording]], Wrapper]:
@@ -71,29 +97,93 @@ def hook(
     """
 
     def wrapper_of(record: Callable[..., Recording]) -> Wrapper:
-        return wraps(record)(
-            lambda function: _Hooked(activity, record, function, arguments, in_any_operation).wrapped()
-        )
+        hook = _Hook(activity, record, arguments, in_any_operation)
+        return wraps(record)(lambda function: _Hooked(hook, function).wrapped())
 
     return wrapper_of
 
 
-class _Hooked:
-    """A function of LiteLLM that is wrapped with a hook."""
+class _Hook(NamedTuple):
+    """A hook: the arguments of `hook` or `hook_after`, and the decorated function (`record`)."""
 
-    def __init__(
-        self,
-        activity: str,
-        record: Callable[..., Recording],
-        function: Function,
-        arguments: tuple[str, ...],
-        in_any_operation: bool,  # noqa: FBT001 - private
-    ) -> None:
-        names = parameter_names(function) if arguments else ()
-        self._activity, self._record, self._function = activity, record, function
-        self._in_any_operation = in_any_operation
-        self._arguments = [(name, names.index(name) if name in names else sys.maxsize) for name in arguments]
+    activity: str
+    record: Callable[..., Any]
+    arguments: tuple[str, ...]
+    in_any_operation: bool
+    when: Condition | None = None
+
+
+class _HookOf:
+    """A hook, and the function of LiteLLM that it wraps. The base class of both kinds of hooks."""
+
+    def __init__(self, hook: _Hook, function: Function) -> None:
+        self._activity, self._record, names_read, self._in_any_operation, self._when = hook
+        self._function = function
+        names = parameter_names(function) if names_read else ()
+        self._arguments = [(name, names.index(name) if name in names else sys.maxsize) for name in names_read]
         """Name and position of each argument that the hook receives. A keyword-only argument has no position."""
+
+    def _values(self, args: tuple[object, ...], kwargs: dict[str, object]) -> list[object]:
+        """The values of the arguments that the hook receives; `None` for one that was not passed."""
+        values = []
+        for name, at in self._arguments:  # not a comprehension, which would be one more function call
+            values.append(args[at] if at < len(args) else kwargs.get(name))
+        return values
+
+    def _invocation(self) -> Invocation | None:
+        """The current invocation, if the hook is for its operation."""
+        invocation = current_invocation()
+        return invocation if invocation is None or invocation.calls_a_model or self._in_any_operation else None
+
+
+class _HookedAfter(_HookOf):
+    """A function of LiteLLM that is wrapped with a hook that runs after it."""
+
+    def wrapped(self) -> Function:
+        """Return the replacement of the function, which is asynchronous if the function is."""
+        function, finish = self._function, self._finish
+        if inspect.iscoroutinefunction(function):
+
+            @wraps(function)
+            async def hooked_async(*args: object, **kwargs: object) -> object:
+                try:
+                    result = await function(*args, **kwargs)
+                except BaseException as error:
+                    finish(None, error, args, kwargs)
+                    raise
+                finish(result, None, args, kwargs)
+                return result
+
+            return hooked_async
+
+        @wraps(function)
+        def hooked(*args: object, **kwargs: object) -> object:
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                finish(None, error, args, kwargs)
+                raise
+            finish(result, None, args, kwargs)
+            return result
+
+        return hooked
+
+    def _finish(
+        self, result: object, error: BaseException | None, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> None:
+        """Run the hook, if it is for this outcome and for the current call."""
+        try:
+            values = self._values(args, kwargs) if self._arguments else ()
+            if self._when is None or self._when(result, error, values):
+                invocation = self._invocation()
+                if invocation is not None:
+                    self._record(invocation, (result, error), *values)
+        except Exception as fault:  # must not reach the application
+            log_fault(self._activity, fault)
+
+
+class _Hooked(_HookOf):
+    """A function of LiteLLM that is wrapped with a hook that is a generator function."""
 
     def wrapped(self) -> Function:
         """Return the replacement of the function, which is asynchronous if the function is."""
@@ -135,13 +225,10 @@ class _Hooked:
         finished without a `yield`, or has failed, which is logged.
         """
         try:
-            invocation = current_invocation()
-            if invocation is None or not (invocation.calls_a_model or self._in_any_operation):
+            invocation = self._invocation()
+            if invocation is None:
                 return None
-            values = []
-            for name, at in self._arguments:
-                values.append(args[at] if at < len(args) else kwargs.get(name))
-            recording = self._record(invocation, *values)
+            recording: Recording = self._record(invocation, *self._values(args, kwargs))
             next(recording)
             return recording  # noqa: TRY300 - a signal handler may raise here
         except StopIteration:

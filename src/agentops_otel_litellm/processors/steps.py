@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from operator import attrgetter
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 from agentops_otel_litellm.call import Call, Cost
+from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.pricing.precedence import (
     create_package_price_processor,
     create_user_price_processor,
@@ -30,69 +32,107 @@ from agentops_otel_litellm.settings import Settings
 Processor = Callable[[Call], Call]
 
 
+# The traits of a call by which the steps are chosen. Most steps change few calls. So the traits of a call are found
+# once, and again only after a step has changed it.
+ANY_CALL = 1
+"""Every call has this trait."""
+_STREAMED = 512
+_CACHED = 2
+_FAILED = 4
+"""The call or one of its attempts has failed. A retry always follows a failed attempt."""
+_AROUND_CALLS = 8
+"""The call consists of other calls, such as a request to the Router."""
+_WITHOUT_PROVIDER = 16
+"""The provider of the call or of one of its attempts is unknown."""
+_WITH_DOUBTFUL_COST = 32
+"""LiteLLM may have calculated the cost from an estimate of the tokens, or set 0 for lack of a price."""
+_WITHOUT_COST = 64
+"""The usage is known, the cost is not."""
+_ESTIMATED = 128
+_WITH_CONTENT = 256
+
+
+def _traits_of(call: Call) -> int:  # noqa: C901 - not several functions, because it runs for every call
+    """The sum of the constants above that describe the call."""
+    traits, cost, target = ANY_CALL, call.cost, call.target
+    is_failed, lacks_provider = call.failure is not None, target.provider is None
+    if call.attempts is not None:
+        for attempt in call.attempts.made:
+            is_failed = is_failed or attempt.failure is not None
+            lacks_provider = lacks_provider or attempt.provider is None
+    if is_failed:
+        traits |= _FAILED
+    if lacks_provider:
+        traits |= _WITHOUT_PROVIDER
+    if call.stream is not None:
+        traits |= _STREAMED
+    if call.response is not None and call.response.cache_hit:
+        traits |= _CACHED
+    if call.operation is None:
+        traits |= _AROUND_CALLS
+    if cost is None:
+        traits |= 0 if call.usage is None else _WITHOUT_COST
+    elif call.usage is None or not cost.total:
+        traits |= _WITH_DOUBTFUL_COST
+    if call.estimate is not None:
+        traits |= _ESTIMATED
+    if call.content is not None:
+        traits |= _WITH_CONTENT
+    return traits
+
+
 class Step(NamedTuple):
-    """A processor, and a quick check whether it can change a call. Most processors change few calls."""
+    """A processor, and the traits that a call must have, at least one of them, so that the processor may change it."""
 
     process: Processor
-    applies: Callable[[Call], object] | None = None
+    traits: int = ANY_CALL
 
 
-def pipeline(
-    settings: Settings, price_unmapped: Callable[[Call], Cost | None], *, records_content: bool
-) -> tuple[Step, ...]:
-    """Return the steps for the user's settings, in the order in which they run.
+class Pipeline:
+    """The steps for the user's settings, in the order in which they run."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.steps = steps
+        self._traits = reduce(or_, (step.traits for step in steps), 0)
+        """All traits for which there is a step."""
+
+    def process(self, call: Call) -> Call:
+        """Pass the call through the steps. If a processor raises, the next one receives the call unchanged."""
+        traits = _traits_of(call)
+        for processor, needed in self.steps if traits & self._traits else ():
+            if traits & needed:
+                try:
+                    processed = processor(call)
+                except Exception as fault:  # noqa: BLE001 - must not reach the application; `try` costs nothing
+                    log_fault(f"the processor {processor.__name__}", fault)
+                    continue
+                if processed is not call:
+                    call, traits = processed, _traits_of(processed)
+        return call
+
+
+def pipeline(settings: Settings, price_unmapped: Callable[[Call], Cost | None], *, records_content: bool) -> Pipeline:
+    """Return the pipeline for the user's settings.
 
     `price_unmapped` computes the cost of a call whose model has no price in LiteLLM. `records_content` is whether
     spans, events or a completion hook record message content. If it is false, the last step drops the content.
     """
     user_prices = () if settings.prices is None else (Step(create_user_price_processor(read_prices(settings.prices))),)
-    return (
-        Step(create_provider_processor(dict(settings.model_providers)), _lacks_provider),
-        Step(drop_partial_output_count, _STREAM),
+    return Pipeline(
+        Step(create_provider_processor(dict(settings.model_providers)), _WITHOUT_PROVIDER),
+        Step(drop_partial_output_count, _STREAMED),
         *user_prices,
-        Step(move_cached_usage_to_saved, _is_cached),
-        Step(drop_incomplete_finish_reasons, _STREAM),
-        Step(add_stream_statistics, _STREAM),
-        Step(count_retries, _has_failed_attempt),
-        Step(set_deployment, _is_around_calls),
-        Step(categorise_failure, _has_failed_attempt),
-        Step(drop_unknown_cost, _has_doubtful_cost),
-        Step(create_package_price_processor(price_unmapped), _lacks_cost),
-        Step(drop_unneeded_estimate if settings.estimate_usage else drop_estimate, attrgetter("estimate")),
-        Step(_content_processor(settings) if records_content else drop_content, attrgetter("content")),
+        Step(move_cached_usage_to_saved, _CACHED),
+        Step(drop_incomplete_finish_reasons, _STREAMED),
+        Step(add_stream_statistics, _STREAMED),
+        Step(count_retries, _FAILED),
+        Step(set_deployment, _AROUND_CALLS),
+        Step(categorise_failure, _FAILED),
+        Step(drop_unknown_cost, _WITH_DOUBTFUL_COST),
+        Step(create_package_price_processor(price_unmapped), _WITHOUT_COST),
+        Step(drop_unneeded_estimate if settings.estimate_usage else drop_estimate, _ESTIMATED),
+        Step(_content_processor(settings) if records_content else drop_content, _WITH_CONTENT),
     )
-
-
-_STREAM = attrgetter("stream")
-
-
-def _lacks_provider(call: Call) -> bool:
-    attempts = () if call.attempts is None else call.attempts.made
-    return call.target.provider is None or None in map(attrgetter("provider"), attempts)
-
-
-def _is_cached(call: Call) -> object:
-    return call.response is not None and call.response.cache_hit
-
-
-def _has_failed_attempt(call: Call) -> bool:
-    """Whether the call or one of its attempts has failed. A retry always follows a failed attempt."""
-    attempts = () if call.attempts is None else call.attempts.made
-    return call.failure is not None or any(map(attrgetter("failure"), attempts))
-
-
-def _is_around_calls(call: Call) -> bool:
-    """Whether the call consists of other calls, such as a request to the Router."""
-    return call.operation is None
-
-
-def _has_doubtful_cost(call: Call) -> bool:
-    """Whether LiteLLM may have calculated the cost from an estimate of the tokens, or set 0 for lack of a price."""
-    return call.cost is not None and (call.usage is None or not call.cost.total)
-
-
-def _lacks_cost(call: Call) -> bool:
-    return call.cost is None and call.usage is not None
 
 
 def _content_processor(settings: Settings) -> Processor:

@@ -113,12 +113,20 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
         # If the response is from LiteLLM's cache, the model in the logging object still has the provider as a prefix.
         stripped = _provider_and_model(written, provider)[1]
         model = stripped if model == f"{provider}/{stripped}" else model
-    address, port = _server(parameters, details)
-    return Target(provider=provider, model=model_name(model), address=address, port=port)
+    return _target(provider, model, _url(parameters, details))
 
 
-def _server(parameters: Parameters, details: Mapping[str, Any]) -> tuple[str | None, int | None]:
-    """The host and port to which LiteLLM sends the request, or that the application passed, if LiteLLM has none yet."""
+@lru_cache(maxsize=256)
+def _target(provider: str | None, model: str | None, url: str | None) -> Target:
+    """The target with this provider, model and URL. Most calls of a process have the same few targets."""
+    address, port = (None, None) if url is None else _host_and_port(url)
+    return Target(provider=provider, model=model_name(model), address=address, port=port if address else None)
+
+
+def _url(parameters: Parameters, details: Mapping[str, Any]) -> str | None:
+    """The URL to which LiteLLM sends the request, or that the application passed, if LiteLLM has none yet. The query is
+    left out, because it may contain a key.
+    """
     url: Any = None
     for name in ("additional_args", "litellm_params"):
         arguments = details.get(name)
@@ -129,8 +137,7 @@ def _server(parameters: Parameters, details: Mapping[str, Any]) -> tuple[str | N
     for name in ("api_base", "base_url"):
         if resolved is None and name in parameters:
             resolved = text(parameters[name])
-    address, port = _host_and_port(resolved.partition("?")[0]) if resolved else (None, None)
-    return address, port if address else None
+    return resolved.partition("?")[0] if resolved else None
 
 
 def read_routing(parameters: Parameters, logging: Any) -> Routing:
