@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Sequence
+from functools import cache, partial
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
 
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
 LITELLM = "litellm >= 1.72, != 1.82.7, != 1.82.8, != 1.107.*"
+
+
+@cache
+def _wrapper_named(name: str) -> Callable[..., Any]:
+    """The wrapper of a patch point, from its entry point."""
+    wrapper: Callable[..., Any] = resolve_name(name)
+    return wrapper
 
 
 class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream ignores its types
@@ -77,15 +84,16 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
 
     def _patch_or_watch(self, points: Sequence[PatchPoint]) -> bool:
         """Patch imported modules at once, and the others when they are imported. Return whether any was imported."""
-        imported = [point for point in points if point.module in sys.modules]
-        for point in imported:
-            self._patch(point, sys.modules[point.module])
-        # An import hook cannot be removed. So `_imported`, which it calls, checks if LiteLLM is still instrumented.
+        was_imported = False
         for point in points:
-            if point not in imported and point not in self._hooked:
+            if point.module in sys.modules:
+                was_imported = True
+                self._patch(point, sys.modules[point.module])
+            # An import hook cannot be removed. So `_imported`, which it calls, checks if LiteLLM is still instrumented.
+            elif point not in self._hooked:
                 self._hooked |= {point}
                 wrapt.register_post_import_hook(partial(self._imported, point), point.module)
-        return bool(imported)
+        return was_imported
 
     def _uninstrument(self, **_kwargs: object) -> None:
         """Restore LiteLLM's functions, and stop recording."""
@@ -96,7 +104,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.patching.traced_functions import TRACING
 
-        telemetry, TRACING.telemetry = TRACING.telemetry, None
+        telemetry = TRACING.stop()
         if telemetry is not None:
             with guard("ending the telemetry of LiteLLM"):
                 telemetry.close()
@@ -120,7 +128,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             self._load()
             from agentops_otel_litellm.patching import wrapping
 
-            if wrapping.patch(module, point.name, resolve_name(point.wrapper)):
+            if wrapping.patch(module, point.name, _wrapper_named(point.wrapper)):
                 self._patched |= {point}
                 if point.feature and not missing(point.feature, self._patched):
                     FEATURES.provide(point.feature)
@@ -136,7 +144,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         from agentops_otel_litellm.telemetry import Telemetry
 
         settings = Settings.from_environment()
-        TRACING.telemetry = Telemetry(
+        telemetry = Telemetry(
             choose_vocabularies(settings),
             settings=settings,
             metrics=NEWEST_METRICS if wants_newest_conventions() else METRICS,
@@ -145,6 +153,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             logger_provider=self._logger_provider,
             on_finish=require_features_of,
         )
+        TRACING.start(telemetry)
         STREAM_USAGE.wanted = settings.stream_usage
         self._loaded = True
         # Libraries that LiteLLM uses, such as `openai`, are not patched in programs that do not import LiteLLM.

@@ -13,7 +13,6 @@ functions. LiteLLM logs such a call when it has ended. Only then is its span cre
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Token
 from dataclasses import replace
@@ -210,14 +209,13 @@ def wrap_logging_handler(handler: Function) -> Function:
     context. If the call was not traced, it is recorded.
     """
     names = parameter_names(handler)[1:]
-    since = time.time()
 
     def record_untraced(logging: object, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         telemetry = TRACING.telemetry
         if telemetry is None or logging in KNOWN:
             return
         with _RECORDING:
-            _record_call(telemetry, logging, by_name(names, args, kwargs), since)
+            _record_call(telemetry, logging, by_name(names, args, kwargs))
 
     if inspect.iscoroutinefunction(handler):
 
@@ -240,17 +238,15 @@ def wrap_logging_handler(handler: Function) -> Function:
     return traced_handler
 
 
-def _record_call(telemetry: Telemetry, logging: object, arguments: Mapping[str, Any], since: float) -> None:
-    """Record the span of an untraced call that has ended. `since` is when LiteLLM was instrumented, in seconds since
-    the epoch; earlier calls are not recorded.
-    """
+def _record_call(telemetry: Telemetry, logging: object, arguments: Mapping[str, Any]) -> None:
+    """Record the span of an untraced call that has ended, unless it started before LiteLLM was instrumented."""
     context, error = get_current(), arguments.get("exception")
     if error is None and not readers.is_over(logging):  # a part of a stream
         return
     if not _claim(logging):  # LiteLLM may log the end of a call several times
         return
     timing = readers.logged_timing(logging, arguments.get("start_time"), arguments.get("end_time"))
-    if timing is None or timing.started_at < since * 1e9 or not readers.was_made(logging):
+    if timing is None or timing.started_at < TRACING.since * 1e9 or not readers.was_made(logging):
         return
     if is_suppressed(context) or call_in(context) is not None:
         return

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Token
 from functools import partial, wraps
+from time import time
 from types import CoroutineType, FunctionType
 from typing import Any
 
@@ -28,7 +29,7 @@ from agentops_otel_litellm.invocation.stream_proxy import Running, traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_named, operation_of, parameter_names
 from agentops_otel_litellm.patching.other_instrumentations import check_callback, warn_of_other_recorders
 from agentops_otel_litellm.patching.patch_points import ATTEMPTS, FEATURES, LOGGING
-from agentops_otel_litellm.patching.wrapping import Function, is_built, register_decorator, register_replacement
+from agentops_otel_litellm.patching.wrapping import Function, is_built, register_decorator, replaced
 from agentops_otel_litellm.telemetry import Telemetry
 
 Parameters = Mapping[str, object]
@@ -52,6 +53,8 @@ class _TracedFunction:
     ) -> None:
         self._tracing, self._function, self._is_nested, self._convert = tracing, function, is_nested, convert
         self._operation: Operation | None = None
+        self._checked_since: float | None = None
+        """The value of `Tracing.since` when the first call was checked since LiteLLM was instrumented."""
         self._names: tuple[str, ...] | None = None
 
     def start_call(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Invocation | Step | None:
@@ -69,7 +72,9 @@ class _TracedFunction:
                 if context and is_suppressed(context):
                     _mark_as_handled(kwargs)
                     return None
-                operation = self._operation or self._find_operation(telemetry)
+                operation = self._operation
+                if operation is None or self._checked_since != self._tracing.since:
+                    operation = self._check_first_call(telemetry)
                 current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
                 if current is not None and not current.has_ended() and self._is_nested(operation, kwargs, current):
                     return self._step(operation, current, kwargs, context)
@@ -89,15 +94,18 @@ class _TracedFunction:
                 invocation.end_with_error(error)
             raise
 
-    def _find_operation(self, telemetry: Telemetry) -> Operation:
-        """Find the operation of the function, at its first call. Before, its module may not have been complete."""
+    def _check_first_call(self, telemetry: Telemetry) -> Operation:
+        """At the first call since LiteLLM was instrumented, log what prevents it from being recorded well. Return the
+        operation of the function.
+        """
         warn_of_other_recorders(telemetry)
-        operation = operation_of(self._function)
-        if operation.calls_a_model:
+        if self._operation is None:  # before the first call, the function's module may not have been complete
+            self._operation = operation_of(self._function)
+        if self._operation.calls_a_model:
             FEATURES.require(LOGGING)
             FEATURES.require(ATTEMPTS)
-        self._operation = operation
-        return operation
+        self._checked_since = self._tracing.since
+        return self._operation
 
     def _by_name(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Parameters:
         """All arguments by the names of the parameters."""
@@ -139,8 +147,21 @@ class _TracedFunction:
 class Tracing:
     """The wrappers of LiteLLM's functions. They record calls while `telemetry` is set."""
 
+    since = 0.0
+    """When LiteLLM was instrumented, in seconds since the epoch."""
+
     def __init__(self, telemetry: Telemetry | None = None) -> None:
         self.telemetry = telemetry
+
+    def start(self, telemetry: Telemetry) -> None:
+        """Record calls from now on."""
+        self.since = time()
+        self.telemetry = telemetry
+
+    def stop(self) -> Telemetry | None:
+        """Record no more calls. Return the object that has recorded them."""
+        telemetry, self.telemetry = self.telemetry, None
+        return telemetry
 
     def trace_built(self, client: FunctionType) -> Function:
         """Wrap LiteLLM's decorator `client`, so that all functions with this decorator are traced, including those that
@@ -151,7 +172,7 @@ class Tracing:
         @wraps(client)
         def tracing_client(*args: object, **kwargs: object) -> object:
             built = client(*args, **kwargs)
-            return register_replacement(built, self.trace(built)) if isinstance(built, FunctionType) else built
+            return replaced(built, self.trace) if isinstance(built, FunctionType) else built
 
         return tracing_client
 

@@ -250,17 +250,27 @@ class _Hooked(_HookOf):
 # --- replacing and restoring --------------------------------------------------------------------------------
 
 _originals: dict[Any, Any] = {}
-"""Replacement → original."""
+"""Replacement → original. Empty while LiteLLM is not instrumented."""
+_made: dict[tuple[Function, Wrapper], Function] = {}
+"""A function and its wrapper → the replacement. If LiteLLM is instrumented again, the same replacements are used."""
 _patched: set[tuple[Any, str]] = set()
 """Modules and classes, and the names in them, whose values were replaced."""
 _built: dict[CodeType, Wrapper] = {}
 """The code object of the functions that a decorator of LiteLLM returns → the wrapper for these functions."""
 
 
-def register_replacement(original: Function, replacement: Function) -> Function:
-    """Store which function `replacement` replaces, and return `replacement`."""
-    _copy_signature(original, replacement)
-    _originals[replacement] = original
+def replaced(original: Function, wrapper: Wrapper) -> Function:
+    """Return the replacement that `wrapper` makes of a function, perhaps the function itself."""
+    key = (original, wrapper)
+    is_function = type(original) is FunctionType  # any other object may not be hashable
+    replacement = _made.get(key) if is_function else None
+    if replacement is None:
+        replacement = wrapper(original)
+        _copy_signature(original, replacement)
+        if is_function:
+            _made[key] = replacement
+    if replacement is not original:
+        _originals[replacement] = original
     return replacement
 
 
@@ -303,27 +313,29 @@ def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
     namespace = getattr(module, owner, None) if owner else module
     original: Any = None if namespace is None else vars(namespace).get(last)
     if isinstance(original, staticmethod | classmethod):
-        replacement: Any = type(original)(wrapper(original.__func__))
+        replacement: Any = type(original)(replaced(original.__func__, wrapper))
+        _originals[replacement] = original
     elif callable(original) or isinstance(original, ModuleType):
-        replacement = wrapper(original)
+        replacement = replaced(original, wrapper)
     else:
         return False
     if replacement is not original:
         _patched.add((namespace, last))
-        setattr(namespace, last, register_replacement(original, replacement))
+        setattr(namespace, last, replacement)
     return True
 
 
 def replace_aliases() -> None:
     """Put the replacements into every module that has imported the originals, of LiteLLM and of the application."""
     replacements = {original: replacement for replacement, original in _originals.items()}
-    for namespace, name, value in _functions():
+    for namespace, name, value in _aliases.functions():
         if value in _originals:
             continue
         if value not in replacements and value.__code__ in _built:
-            replacements[value] = register_replacement(value, _built[value.__code__](value))
+            replacements[value] = replaced(value, _built[value.__code__])
         if value in replacements:
             namespace[name] = _follow(value, replacements)
+            _aliases.add(namespace, name)
 
 
 def undo() -> None:
@@ -332,26 +344,54 @@ def undo() -> None:
         found: Any = vars(owner).get(name)
         if found.__hash__ is not None and found in _originals:  # the application may have set an unhashable object
             setattr(owner, name, _follow(found, _originals))
-    for namespace, name, value in _functions():
+    for namespace, name, value in _aliases.functions():
         if value in _originals:
             namespace[name] = _follow(value, _originals)
+            _aliases.add(namespace, name)
     _originals.clear()
     _patched.clear()
-    _built.clear()
 
 
-def _follow(value: Function, replaced: dict[Any, Any]) -> Function:
+def _follow(value: Function, successors: dict[Any, Any]) -> Function:
     """The last function of the chain that begins with `value`: a function may have been replaced twice."""
-    while value in replaced:
-        value = replaced[value]
+    while value in successors:
+        value = successors[value]
     return value
 
 
-def _functions() -> Iterator[tuple[dict[str, Any], str, FunctionType]]:
-    """Each function in the namespace of an imported module: the namespace, the name and the function."""
-    for module in list(sys.modules.values()):
-        namespace = getattr(module, "__dict__", None)
-        if isinstance(namespace, dict):
+class _Aliases:
+    """The names of LiteLLM's functions in modules, such as those that `from litellm import completion` creates.
+
+    To find them, all names of a module are read once, and again if the module has more or fewer names than before. (A
+    process has 100,000 names or more.) So if LiteLLM is instrumented again, a function is not found that was meanwhile
+    assigned to an existing name. `__main__`, the module of a notebook, is read each time.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], dict[str, Any]] = {}
+        """Id of a module's namespace, and a name → the namespace."""
+        self._read: dict[str, tuple[int, int]] = {}
+        """Name of a module that was read → the id of its namespace, and the number of its names."""
+
+    def add(self, namespace: dict[str, Any], name: str) -> None:
+        """Add an alias: `name` in the `namespace` of a module is one of LiteLLM's functions, or its replacement."""
+        self._known[id(namespace), name] = namespace
+
+    def functions(self) -> Iterator[tuple[dict[str, Any], str, FunctionType]]:
+        """Each alias, and each function in a module that was not read yet: the namespace, the name and the function."""
+        for (_, name), namespace in list(self._known.items()):
+            if type(namespace.get(name)) is FunctionType:
+                yield namespace, name, namespace[name]
+        for module_name, module in list(sys.modules.items()):
+            namespace = getattr(module, "__dict__", {})
+            state = id(namespace), len(namespace)
+            if self._read.get(module_name) == state or not isinstance(namespace, dict):
+                continue
+            if module_name != "__main__":
+                self._read[module_name] = state
             for name, value in list(namespace.items()):
                 if type(value) is FunctionType:
                     yield namespace, name, value
+
+
+_aliases = _Aliases()
