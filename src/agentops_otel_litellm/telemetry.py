@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import fsum
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,11 @@ from opentelemetry.trace import (
     get_tracer,
     set_span_in_context,
 )
+from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.call import Call, Routing, Target, Timing
+from agentops_otel_litellm.deferred_attributes import defer_attributes
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
@@ -191,9 +193,9 @@ class Telemetry:
             name = _span_name(call)
             if name != getattr(span, "name", None):  # after a fallback to a different model
                 span.update_name(name)
-            # Content gets only the attributes that the span's limit leaves for it, so that it evicts no others.
-            room = UNLIMITED if call.content is None else _max_attributes(span) - len(self._foreign_attributes(span))
-            span.set_attributes(clean_attributes(self._at_end.attributes(call, room)))
+            compute = partial(self._compute_final, call, _max_attributes(span))
+            if not defer_attributes(span, compute):
+                span.set_attributes(compute(getattr(span, "attributes", None) or {}))
             if call.failure is not None:
                 span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
             elif self._at_end.records_success and not _has_status(span):
@@ -205,9 +207,18 @@ class Telemetry:
         except Exception as fault:  # noqa: BLE001 - must not reach the application
             log_fault("recording the attributes of a span", fault)
 
-    def _foreign_attributes(self, span: Span) -> set[str]:
-        """The names of the attributes that the application or span processors have set on the span."""
-        return set(getattr(span, "attributes", None) or ()) - self._names
+    def _compute_final(self, call: Call, limit: int, present: Mapping[str, AttributeValue]) -> Attributes:
+        """All attributes of the span of a finished call. `limit` is the maximum number of attributes of the span.
+
+        Content gets only the attributes that the limit leaves for it, so that it evicts no others. `present` also has
+        those that the application or span processors have set.
+        """
+        try:
+            room = UNLIMITED if call.content is None else limit - len(present.keys() - self._names)
+            return clean_attributes(self._at_end.attributes(call, room))
+        except Exception as fault:  # noqa: BLE001 - must not reach the application
+            log_fault("computing the attributes of a span", fault)
+        return {}
 
     def _emit_details(self, span: Span, call: Call, recorded: Call) -> None:
         """Call the completion hook, then emit the details event, to which the hook may have added attributes.

@@ -20,7 +20,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"instrumentor"}),
     frozenset({"patching"}),
     frozenset({"invocation"}),
-    frozenset({"telemetry", "metrics"}),
+    frozenset({"telemetry", "metrics", "deferred_attributes"}),
     frozenset({"exporters", "processors", "pricing"}),
     frozenset({"readers"}),
     frozenset({"semconv"}),

@@ -23,7 +23,9 @@ changes what the function receives, returns or raises. There are two kinds:
 from __future__ import annotations
 
 import inspect
+import os
 import sys
+import sysconfig
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import wraps
 from types import CodeType, FunctionType, ModuleType
@@ -362,36 +364,46 @@ def _follow(value: Function, successors: dict[Any, Any]) -> Function:
 class _Aliases:
     """The names of LiteLLM's functions in modules, such as those that `from litellm import completion` creates.
 
-    To find them, all names of a module are read once, and again if the module has more or fewer names than before. (A
-    process has 100,000 names or more.) So if LiteLLM is instrumented again, a function is not found that was meanwhile
-    assigned to an existing name. `__main__`, the module of a notebook, is read each time.
+    To find them, all names of all modules are read, which are 100,000 or more. If LiteLLM is instrumented again, only
+    these are read: the aliases that were found, the modules that were imported since, and the application's modules.
+    (An application or a notebook can create an alias at any time. Installed packages do so when they are imported.)
     """
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, str], dict[str, Any]] = {}
+        self._found: dict[tuple[int, str], dict[str, Any]] = {}
         """Id of a module's namespace, and a name → the namespace."""
-        self._read: dict[str, tuple[int, int]] = {}
-        """Name of a module that was read → the id of its namespace, and the number of its names."""
+        self._read: dict[str, int] = {}
+        """Name of a module of an installed package → the id of its namespace, which was read."""
 
     def add(self, namespace: dict[str, Any], name: str) -> None:
         """Add an alias: `name` in the `namespace` of a module is one of LiteLLM's functions, or its replacement."""
-        self._known[id(namespace), name] = namespace
+        self._found[id(namespace), name] = namespace
 
     def functions(self) -> Iterator[tuple[dict[str, Any], str, FunctionType]]:
-        """Each alias, and each function in a module that was not read yet: the namespace, the name and the function."""
-        for (_, name), namespace in list(self._known.items()):
+        """Each alias, and each function in a module that must be read: the namespace, the name and the function."""
+        for (_, name), namespace in list(self._found.items()):
             if type(namespace.get(name)) is FunctionType:
                 yield namespace, name, namespace[name]
         for module_name, module in list(sys.modules.items()):
-            namespace = getattr(module, "__dict__", {})
-            state = id(namespace), len(namespace)
-            if self._read.get(module_name) == state or not isinstance(namespace, dict):
+            if self._read.get(module_name) == id(module):
                 continue
-            if module_name != "__main__":
-                self._read[module_name] = state
-            for name, value in list(namespace.items()):
-                if type(value) is FunctionType:
-                    yield namespace, name, value
+            names: Any = getattr(module, "__dict__", None)  # `sys.modules` may have any object
+            if isinstance(names, dict):
+                if _is_installed(names):
+                    self._read[module_name] = id(module)
+                for name, value in list(names.items()):
+                    if type(value) is FunctionType:
+                        yield names, name, value
+
+
+_INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")})
+
+
+def _is_installed(namespace: dict[str, Any]) -> bool:
+    """Whether a module, which has this namespace, is a part of an installed package or of Python."""
+    path = namespace.get("__file__")
+    is_builtin = path is None and namespace.get("__name__") != "__main__"
+    return is_builtin or (isinstance(path, str) and path.startswith(_INSTALLED))
 
 
 _aliases = _Aliases()
