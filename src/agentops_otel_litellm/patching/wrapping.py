@@ -372,8 +372,12 @@ class _Aliases:
     def __init__(self) -> None:
         self._found: dict[tuple[int, str], dict[str, Any]] = {}
         """Id of a module's namespace, and a name → the namespace."""
+        self._of_application: set[str] = set()
+        """Names of the modules that are read each time."""
         self._read: dict[str, int] = {}
-        """Name of a module of an installed package → the id of its namespace, which was read."""
+        """Name of each module that was read → the id of the module."""
+        self._last: tuple[int, str] | None = None
+        """The number of imported modules, and the name of the last one, when the modules were read."""
 
     def add(self, namespace: dict[str, Any], name: str) -> None:
         """Add an alias: `name` in the `namespace` of a module is one of LiteLLM's functions, or its replacement."""
@@ -384,16 +388,26 @@ class _Aliases:
         for (_, name), namespace in list(self._found.items()):
             if type(namespace.get(name)) is FunctionType:
                 yield namespace, name, namespace[name]
-        for module_name, module in list(sys.modules.items()):
-            if self._read.get(module_name) == id(module):
-                continue
-            names: Any = getattr(module, "__dict__", None)  # `sys.modules` may have any object
+        for module_name in self._unread():
+            names: Any = getattr(sys.modules.get(module_name), "__dict__", None)  # `sys.modules` may have any object
             if isinstance(names, dict):
-                if _is_installed(names):
-                    self._read[module_name] = id(module)
+                if not _is_installed(names):
+                    self._of_application.add(module_name)
                 for name, value in list(names.items()):
                     if type(value) is FunctionType:
                         yield names, name, value
+
+    def _unread(self) -> list[str]:
+        """The names of the modules that must be read."""
+        last = len(sys.modules), next(reversed(sys.modules))
+        new: list[str] = []
+        if self._last != last:
+            self._last = last
+            for name, module in list(sys.modules.items()):
+                if self._read.get(name) != id(module):
+                    self._read[name] = id(module)
+                    new.append(name)
+        return [*self._of_application.difference(new), *new]
 
 
 _INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")})
