@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from threading import RLock
+from time import sleep
 from weakref import WeakKeyDictionary
 
 from opentelemetry import context as otel_context
@@ -92,6 +93,7 @@ class Metrics:
                 except IndexError:
                     return
                 self._record(call, span_context)
+                sleep(0)  # other threads may run, such as an event loop, instead of waiting until all are recorded
 
     def _record(self, call: Call, span_context: SpanContext) -> None:
         """Record the values that a finished call contributes to each metric."""

@@ -1,4 +1,4 @@
-"""A batch span processor that reports, in a metric and in a log line, how many spans it has dropped.
+"""A batch span processor that lets other threads run while it exports, and reports how many spans it has dropped.
 
 If its queue is full, the SDK's processor drops the oldest span. OpenTelemetry 1.39 does not report that. Newer releases
 log it, but report the number only with OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED=true. The metric is defined by the
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
-from time import monotonic
+from time import monotonic, sleep
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.trace import ReadableSpan
@@ -115,8 +115,23 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
             )
 
 
+class SpansInSteps(list[ReadableSpan]):
+    """The spans of an export, for an exporter that encodes them in a loop. Before each span, other threads may run.
+
+    Otherwise, the thread that exports would own the global interpreter lock until Python takes it away, after 5 ms. An
+    event loop that wakes up meanwhile would wait as long, each time.
+    """
+
+    def __iter__(self) -> Iterator[ReadableSpan]:
+        for span in super().__iter__():
+            sleep(0)
+            yield span
+
+
 class _Reporting(SpanExporter):
-    """Wraps an exporter, so that after each export, on the processor's thread, `log_dropped` is called."""
+    """Wraps an exporter. Its exports let other threads run, and `log_dropped` is called after each, on the processor's
+    thread.
+    """
 
     def __init__(self, exporter: SpanExporter, processor: CountingBatchSpanProcessor) -> None:
         self.exporter = exporter
@@ -127,7 +142,7 @@ class _Reporting(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         try:
-            return self.exporter.export(spans)
+            return self.exporter.export(SpansInSteps(spans))
         finally:
             processor = self._processor()
             if processor is not None:
