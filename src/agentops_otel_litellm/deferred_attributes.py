@@ -12,11 +12,24 @@ from threading import Lock, RLock
 from typing import Any
 
 from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
 Compute = Callable[[Mapping[str, Any]], Mapping[str, AttributeValue]]
 """Function: the attributes that the span has already → the attributes to add. It raises no exception."""
+
+
+def are_read_later(processor: object) -> bool:
+    """Whether the attributes of ended spans are read later: whether all span processors below `processor`, the span
+    processor of a tracer, only queue the ended spans.
+
+    Any other processor reads the attributes when the span ends, so that it is useless to defer them.
+    """
+    processors = getattr(processor, "_span_processors", None)
+    if processors is None:
+        return isinstance(processor, BatchSpanProcessor)
+    return all(map(are_read_later, processors))
 
 
 def defer_attributes(span: Span, compute: Compute) -> bool:

@@ -30,7 +30,7 @@ from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.call import Call, Routing, Target, Timing
-from agentops_otel_litellm.deferred_attributes import defer_attributes
+from agentops_otel_litellm.deferred_attributes import are_read_later, defer_attributes
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
@@ -95,6 +95,9 @@ class Telemetry:
         # Most calls of a process have the same few targets.
         self._initial = lru_cache(maxsize=256)(self._compute_initial)
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
+        self._processors: object = None
+        """The span processors for which `_is_deferred` was found out."""
+        self._is_deferred = False
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics, open_streams=OPEN_STREAMS.calls)
 
@@ -194,7 +197,7 @@ class Telemetry:
             if name != getattr(span, "name", None):  # after a fallback to a different model
                 span.update_name(name)
             compute = partial(self._compute_final, call, _max_attributes(span))
-            if not defer_attributes(span, compute):
+            if not (self._are_attributes_read_later() and defer_attributes(span, compute)):
                 span.set_attributes(compute(getattr(span, "attributes", None) or {}))
             if call.failure is not None:
                 span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
@@ -206,6 +209,14 @@ class Telemetry:
                     span.add_event(ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), started_at)
         except Exception as fault:  # noqa: BLE001 - must not reach the application
             log_fault("recording the attributes of a span", fault)
+
+    def _are_attributes_read_later(self) -> bool:
+        """Whether no span processor reads the attributes of a span at once when it ends."""
+        processor = _span_processor(self._tracer)
+        processors = getattr(processor, "_span_processors", processor)  # the SDK makes a new tuple to add a processor
+        if processors is not self._processors:
+            self._processors, self._is_deferred = processors, are_read_later(processor)
+        return self._is_deferred
 
     def _compute_final(self, call: Call, limit: int, present: Mapping[str, AttributeValue]) -> Attributes:
         """All attributes of the span of a finished call. `limit` is the maximum number of attributes of the span.

@@ -257,8 +257,10 @@ _made: dict[tuple[Function, Wrapper], Function] = {}
 """A function and its wrapper → the replacement. If LiteLLM is instrumented again, the same replacements are used."""
 _patched: set[tuple[Any, str]] = set()
 """Modules and classes, and the names in them, whose values were replaced."""
-_built: dict[CodeType, Wrapper] = {}
-"""The code object of the functions that a decorator of LiteLLM returns → the wrapper for these functions."""
+_built: dict[CodeType, tuple[FunctionType, Wrapper]] = {}
+"""The code object of the functions that a decorator of LiteLLM returns → the decorator, and the wrapper for these
+functions.
+"""
 
 
 def replaced(original: Function, wrapper: Wrapper) -> Function:
@@ -301,12 +303,18 @@ def register_decorator(decorator: FunctionType, wrapper: Wrapper) -> None:
     # All these functions are defined in the decorator's body, so their code objects are constants of its code.
     for constant in decorator.__code__.co_consts:
         if isinstance(constant, CodeType):
-            _built[constant] = wrapper
+            _built[constant] = decorator, wrapper
+
+
+def _wrapper_of_built(function: Function) -> Wrapper | None:
+    """The wrapper of a function that a decorator of LiteLLM has returned, if that decorator is replaced now."""
+    decorator, wrapper = _built.get(getattr(function, "__code__", None), (None, None))  # type: ignore[arg-type]
+    return wrapper if decorator in _originals.values() else None
 
 
 def is_built(function: Function) -> bool:
-    """Whether a registered decorator has returned the function, or the original of the function."""
-    return any(getattr(each, "__code__", None) in _built for each in (function, _originals.get(function)))
+    """Whether a decorator that is replaced now has returned the function, or the original of the function."""
+    return any(_wrapper_of_built(each) is not None for each in (function, _originals.get(function)))
 
 
 def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
@@ -333,8 +341,9 @@ def replace_aliases() -> None:
     for namespace, name, value in _aliases.functions():
         if value in _originals:
             continue
-        if value not in replacements and value.__code__ in _built:
-            replacements[value] = replaced(value, _built[value.__code__])
+        wrapper = _wrapper_of_built(value) if value not in replacements and value.__code__ in _built else None
+        if wrapper is not None:
+            replacements[value] = replaced(value, wrapper)
         if value in replacements:
             namespace[name] = _follow(value, replacements)
             _aliases.add(namespace, name)
