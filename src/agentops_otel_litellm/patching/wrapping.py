@@ -306,7 +306,7 @@ def register_decorator(decorator: FunctionType, wrapper: Wrapper) -> None:
             _built[constant] = decorator, wrapper
 
 
-def _wrapper_of_built(function: Function) -> Wrapper | None:
+def _wrapper_of_built(function: object) -> Wrapper | None:
     """The wrapper of a function that a decorator of LiteLLM has returned, if that decorator is replaced now."""
     decorator, wrapper = _built.get(getattr(function, "__code__", None), (None, None))  # type: ignore[arg-type]
     return wrapper if decorator in _originals.values() else None
