@@ -30,7 +30,7 @@ from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.call import Call, Routing, Target, Timing
-from agentops_otel_litellm.deferred_attributes import are_read_later, defer_attributes
+from agentops_otel_litellm.deferred_attributes import are_read_later, defer_attributes, defer_events
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
@@ -53,6 +53,7 @@ logger = logging.getLogger(__name__)
 
 _DEFAULTS = Settings()
 _ANY_TIMING = Timing(started_at=0)
+_COMPUTING_EVENT = guard("computing the event of an attempt")
 _DEFAULT_LIMIT = 128
 """OpenTelemetry's default for the maximum number of attributes of a span, used if the span's limit is unknown."""
 
@@ -196,21 +197,25 @@ class Telemetry:
             name = _span_name(call)
             if name != getattr(span, "name", None):  # after a fallback to a different model
                 span.update_name(name)
+            is_read_later = self._is_read_later()
             compute = partial(self._compute_final, call, _max_attributes(span))
-            if not (self._are_attributes_read_later() and defer_attributes(span, compute)):
+            if not (is_read_later and defer_attributes(span, compute)):
                 span.set_attributes(compute(getattr(span, "attributes", None) or {}))
             if call.failure is not None:
                 span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
             elif self._at_end.records_success and not _has_status(span):
                 span.set_status(Status(StatusCode.OK))
-            if call.attempts is not None and not getattr(span, "events", None):
-                for attempt in call.attempts.made:
-                    started_at = call.timing.started_at + int((attempt.started or 0) * 1e9)
-                    span.add_event(ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), started_at)
+            if (
+                call.attempts is not None
+                and not (is_read_later and defer_events(span, partial(_attempt_events, call)))
+                and not getattr(span, "events", None)
+            ):
+                for name, attributes, timestamp in _attempt_events(call):
+                    span.add_event(name, attributes, timestamp)
         except Exception as fault:  # noqa: BLE001 - must not reach the application
             log_fault("recording the attributes of a span", fault)
 
-    def _are_attributes_read_later(self) -> bool:
+    def _is_read_later(self) -> bool:
         """Whether no span processor reads the attributes of a span at once when it ends."""
         processor = _span_processor(self._tracer)
         processors = getattr(processor, "_span_processors", processor)  # the SDK makes a new tuple to add a processor
@@ -292,6 +297,16 @@ def _load_hook(settings: Settings) -> Hook | None:
 def _span_processor(tracer: object) -> object | None:
     """The span processor of a tracer of OpenTelemetry's SDK; `None` for any other tracer."""
     return getattr(getattr(tracer, "_tracer", tracer), "span_processor", None)
+
+
+def _attempt_events(call: Call) -> list[tuple[str, Attributes, int]]:
+    """The events of the call's attempts: name, attributes, time in nanoseconds since the epoch."""
+    events: list[tuple[str, Attributes, int]] = []
+    for attempt in call.attempts.made if call.attempts is not None else ():
+        with _COMPUTING_EVENT:
+            started_at = call.timing.started_at + int((attempt.started or 0) * 1e9)
+            events.append((ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), started_at))
+    return events
 
 
 def _has_status(span: Span) -> bool:

@@ -23,14 +23,16 @@ CALL = replace(WHOLE_CALL, content=None, app=None, request=None, stream=None, fa
 
 
 class ReadingExporter(SpanExporter):
-    """Records the attributes of each exported span, and the thread that reads them."""
+    """Records the events and attributes of each exported span, and the thread that reads them."""
 
     def __init__(self) -> None:
         self.attributes: list[dict[str, object]] = []
+        self.events: list[list[tuple[str, dict[str, object], int]]] = []
         self.threads: list[str] = []
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         for span in spans:
+            self.events.append([(each.name, dict(each.attributes or {}), each.timestamp) for each in span.events])
             self.attributes.append(dict(span.attributes or {}))
             self.threads.append(threading.current_thread().name)
         return SpanExportResult.SUCCESS
@@ -83,6 +85,8 @@ def test_batches_have_the_same_attributes(exporter: ReadingExporter, provider: T
     assert deferred.threads == exporter.threads
     assert list(exporter.attributes[0].items()) == list(at_once.attributes[0].items())
     assert len(exporter.attributes[0]) > 40
+    assert exporter.events == at_once.events
+    assert [name for name, *_ in exporter.events[0]] == ["litellm.attempt"] * len(call.attempts.made)  # type: ignore[union-attr]
 
 
 def test_two_exporters_compute_the_attributes_once(provider: TracerProvider) -> None:
@@ -95,6 +99,7 @@ def test_two_exporters_compute_the_attributes_once(provider: TracerProvider) -> 
     provider.force_flush()
     assert len(telemetry.threads) == 50
     assert exporters[0].attributes == exporters[1].attributes
+    assert exporters[0].events == exporters[1].events
 
 
 def test_a_processor_that_reads_spans_gets_all_attributes(provider: TracerProvider) -> None:
@@ -120,15 +125,20 @@ def test_a_processor_that_reads_spans_gets_all_attributes(provider: TracerProvid
 @pytest.mark.parametrize("limit", [0, 10, 1_000])
 def test_limits_of_the_sdk_apply(limit: int, logged: LoggedWarnings) -> None:
     """The deferred attributes are limited as the attributes of any span, and the dropped ones are counted."""
-    counts: list[tuple[int, int]] = []
+    counts: list[tuple[int, ...]] = []
 
     class Counting(SpanExporter):
         def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-            counts.extend((span.dropped_attributes, len(span.attributes or {})) for span in spans)
+            for span in spans:
+                dropped = [event.dropped_attributes for event in span.events]
+                counts.append((span.dropped_attributes, len(span.attributes or {}), span.dropped_events, *dropped))
             return SpanExportResult.SUCCESS
 
     for processor in (SimpleSpanProcessor(Counting()), BatchSpanProcessor(Counting())):
-        provider = TracerProvider(span_limits=SpanLimits(max_span_attributes=limit), shutdown_on_exit=False)
+        provider = TracerProvider(
+            span_limits=SpanLimits(max_span_attributes=limit, max_events=1, max_event_attributes=limit),
+            shutdown_on_exit=False,
+        )
         provider.add_span_processor(processor)
         record(Telemetry(choose_vocabularies(Settings()), tracer_provider=provider), CALL)
         provider.shutdown()
