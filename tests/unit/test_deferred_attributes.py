@@ -135,10 +135,8 @@ def test_limits_of_the_sdk_apply(limit: int, logged: LoggedWarnings) -> None:
             return SpanExportResult.SUCCESS
 
     for processor in (SimpleSpanProcessor(Counting()), BatchSpanProcessor(Counting())):
-        provider = TracerProvider(
-            span_limits=SpanLimits(max_span_attributes=limit, max_events=1, max_event_attributes=limit),
-            shutdown_on_exit=False,
-        )
+        limits = SpanLimits(max_span_attributes=limit, max_events=1, max_event_attributes=limit)
+        provider = TracerProvider(span_limits=limits, shutdown_on_exit=False)
         provider.add_span_processor(processor)
         record(Telemetry(choose_vocabularies(Settings()), tracer_provider=provider), CALL)
         provider.shutdown()
