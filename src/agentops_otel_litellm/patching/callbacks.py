@@ -13,6 +13,7 @@ functions. LiteLLM logs such a call when it has ended. Only then is its span cre
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Token
 from dataclasses import replace
@@ -92,6 +93,28 @@ class OutsideCalls(ApplicationContext):
     @staticmethod
     def _context_for(context: Context) -> Context:
         return outside_of_calls(context)
+
+
+_CALLBACKS = (
+    *("callbacks", "success_callback", "failure_callback", "_async_success_callback", "_async_failure_callback"),
+    *("service_callback", "cache"),
+)
+"""Names in the module `litellm` of the application's objects that LiteLLM calls when it logs a call."""
+_CALLBACKS_OF_CALL = (
+    *("dynamic_success_callbacks", "dynamic_async_success_callbacks"),
+    *("dynamic_failure_callbacks", "dynamic_async_failure_callbacks"),
+)
+"""Attributes of a logging object that have further callbacks for its call."""
+
+
+def _runs_callbacks(logging: object) -> bool:
+    """Whether LiteLLM calls the application's code when it logs a call."""
+    litellm = sys.modules.get("litellm")
+    return (
+        litellm is None
+        or any(map(vars(litellm).get, _CALLBACKS))
+        or any(map(getattr(logging, "__dict__", {}).get, _CALLBACKS_OF_CALL))
+    )
 
 
 def _application_context(context: Context) -> Context:
@@ -205,8 +228,8 @@ _claims: dict[int, object] = {}
 
 
 def wrap_logging_handler(handler: Function) -> Function:
-    """Wrap a method with which LiteLLM logs the success or failure of a call. Its callbacks run in the application's
-    context. If the call was not traced, it is recorded.
+    """Wrap a method with which LiteLLM logs the success or failure of a call. Its callbacks, if there are any, run in
+    the application's context. If the call was not traced, it is recorded.
     """
     names = parameter_names(handler)[1:]
 
@@ -221,7 +244,10 @@ def wrap_logging_handler(handler: Function) -> Function:
 
         @wraps(handler)
         async def traced_handler_async(logging: object, *args: object, **kwargs: object) -> object:
-            with ApplicationContext():
+            if _runs_callbacks(logging):
+                with ApplicationContext():
+                    result = await handler(logging, *args, **kwargs)
+            else:
                 result = await handler(logging, *args, **kwargs)
             record_untraced(logging, args, kwargs)
             return result
@@ -230,7 +256,10 @@ def wrap_logging_handler(handler: Function) -> Function:
 
     @wraps(handler)
     def traced_handler(logging: object, *args: object, **kwargs: object) -> object:
-        with ApplicationContext():
+        if _runs_callbacks(logging):
+            with ApplicationContext():
+                result = handler(logging, *args, **kwargs)
+        else:
             result = handler(logging, *args, **kwargs)
         record_untraced(logging, args, kwargs)
         return result
