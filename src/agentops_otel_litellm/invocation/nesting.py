@@ -1,4 +1,4 @@
-"""How calls are nested: the results that LiteLLM receives inside a call.
+"""How calls are nested: whether a call is a part of the call in progress, and the results inside a call.
 
 `NestedResponses` has the usage and cost of a call for which LiteLLM made several requests, or nested calls.
 
@@ -36,6 +36,52 @@ from agentops_otel_litellm.invocation.stream_proxy import unwrapped
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation
+    from agentops_otel_litellm.operations import Operation
+
+
+Parameters = Mapping[str, object]
+IsNested = Callable[["Operation", Parameters, "Invocation"], bool]
+"""Function: operation and arguments of a new call, current invocation → whether the call is a part of the current one.
+"""
+
+
+# --- whether a call is a part of the invocation in progress --------------------------------------------------
+
+
+def is_continuation(kwargs: Parameters, current: Invocation) -> bool:
+    """Whether LiteLLM calls one of its functions with `kwargs` to continue `current`, a model call in progress.
+
+    There are three signs: LiteLLM passes a logging object, it has not created one for `current` yet, or it passes the
+    messages into which it has translated the request of `current`.
+    """
+    if not current.calls_a_model:
+        return False
+    if current.logging is None or readers.read_logging_object(kwargs) is not None:
+        return True
+    return current.translation is not None and readers.read_messages(kwargs) is current.translation
+
+
+def is_part_of_call(operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
+    """Whether LiteLLM continues the call in progress, or an operation around calls, such as a batch, calls itself."""
+    return is_continuation(kwargs, current) or (
+        not operation.calls_a_model and is_inside_same_operation(operation, kwargs, current)
+    )
+
+
+def is_inside_same_operation(operation: Operation, _kwargs: Parameters, current: Invocation) -> bool:
+    return current.operation.name == operation.name
+
+
+def is_batch_of_one_call(_operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
+    """Whether `completion` calls the batch function, because the application has passed it a `model_list`."""
+    return readers.is_of_model_list(kwargs) and current.calls_a_model
+
+
+def is_fallback(_operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
+    """Whether the Router calls itself for a fallback of the route in progress. Other calls inside a route, such as the
+    call of a model that chooses the deployment, are not fallbacks.
+    """
+    return readers.is_fallback(kwargs) and current.operation.name == "route"
 
 
 # --- the results inside a call ----------------------------------------------------------------------------

@@ -24,18 +24,22 @@ from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.invocation.context import CURRENT, get_current, invocation_in, is_suppressed
 from agentops_otel_litellm.invocation.finished_call import read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
-from agentops_otel_litellm.invocation.nesting import Step
+from agentops_otel_litellm.invocation.nesting import (
+    IsNested,
+    Parameters,
+    Step,
+    is_batch_of_one_call,
+    is_continuation,
+    is_fallback,
+    is_inside_same_operation,
+    is_part_of_call,
+)
 from agentops_otel_litellm.invocation.stream_proxy import Running, traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_named, operation_of, parameter_names
 from agentops_otel_litellm.patching.other_instrumentations import check_callback, warn_of_other_recorders
 from agentops_otel_litellm.patching.patch_points import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.patching.wrapping import Function, is_built, register_decorator, replaced
 from agentops_otel_litellm.telemetry import Telemetry
-
-Parameters = Mapping[str, object]
-IsNested = Callable[[Operation, Parameters, Invocation], bool]
-"""Function: operation and arguments of a new call, current invocation → whether the call is a part of the current one.
-"""
 
 _RECORDING_FAILURE = guard("recording an attempt's failure")
 _CHECKING_CALLBACK = guard("detecting other recorders of LiteLLM calls")
@@ -179,24 +183,24 @@ class Tracing:
     def trace_undecorated(self, function: Function) -> Function:
         """Trace a function, unless it has the decorator in this release of LiteLLM, and so is traced already."""
         # Some of these functions are asynchronous and call their synchronous twins: both are one call.
-        return function if is_built(function) else self.trace(function, _is_inside_same_operation)
+        return function if is_built(function) else self.trace(function, is_inside_same_operation)
 
     def trace_batch(self, function: Function) -> Function:
         """Trace a function that makes several calls, such as `batch_completion`.
 
         `completion` itself calls such a function if it receives a `model_list`. Then only `completion` is recorded.
         """
-        return self.trace(function, _is_batch_of_one_call)
+        return self.trace(function, is_batch_of_one_call)
 
     def trace_routing(self, function: Function) -> Function:
         """Trace the Router's function that calls deployments until one succeeds. It calls itself for a fallback, which
         is not recorded as a further route.
         """
-        return self.trace(function, _is_fallback)
+        return self.trace(function, is_fallback)
 
     def trace_core_routing(self, function: Function) -> Function:
         """Trace the Rust core's function that calls deployments. The request is one of its arguments."""
-        return self.trace(function, _is_fallback, parameters=readers.read_routed_request)
+        return self.trace(function, is_fallback, parameters=readers.read_routed_request)
 
     def check_new_callback(self, init: Function) -> Function:
         """Wrap the constructor of LiteLLM's OpenTelemetry callbacks: log a warning if a new callback would record each
@@ -225,7 +229,7 @@ class Tracing:
         function's arguments, by name, to the request; `None` if the call must not be recorded. By default, the
         arguments are the request.
         """
-        start_call = _TracedFunction(self, function, is_nested or _is_part_of_call, parameters).start_call
+        start_call = _TracedFunction(self, function, is_nested or is_part_of_call, parameters).start_call
 
         if inspect.iscoroutinefunction(function):
 
@@ -311,45 +315,6 @@ async def _traced_coroutine(invocation: Invocation, coroutine: Coroutine[object,
     with Running(invocation):
         result = await coroutine
     return traced_result(invocation, result)
-
-
-# --- whether a call is a part of the invocation in progress --------------------------------------------------
-
-
-def is_continuation(kwargs: Parameters, current: Invocation) -> bool:
-    """Whether LiteLLM calls one of its functions with `kwargs` to continue `current`, a model call in progress.
-
-    There are three signs: LiteLLM passes a logging object, it has not created one for `current` yet, or it passes the
-    messages into which it has translated the request of `current`.
-    """
-    if not current.calls_a_model:
-        return False
-    if current.logging is None or readers.read_logging_object(kwargs) is not None:
-        return True
-    return current.translation is not None and readers.read_messages(kwargs) is current.translation
-
-
-def _is_part_of_call(operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
-    """Whether LiteLLM continues the call in progress, or an operation around calls, such as a batch, calls itself."""
-    return is_continuation(kwargs, current) or (
-        not operation.calls_a_model and _is_inside_same_operation(operation, kwargs, current)
-    )
-
-
-def _is_inside_same_operation(operation: Operation, _kwargs: Parameters, current: Invocation) -> bool:
-    return current.operation.name == operation.name
-
-
-def _is_batch_of_one_call(_operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
-    """Whether `completion` calls the batch function, because the application has passed it a `model_list`."""
-    return readers.is_of_model_list(kwargs) and current.calls_a_model
-
-
-def _is_fallback(_operation: Operation, kwargs: Parameters, current: Invocation) -> bool:
-    """Whether the Router calls itself for a fallback of the route in progress. Other calls inside a route, such as the
-    call of a model that chooses the deployment, are not fallbacks.
-    """
-    return readers.is_fallback(kwargs) and current.operation.name == "route"
 
 
 TRACING = Tracing()

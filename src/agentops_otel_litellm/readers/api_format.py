@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
-from agentops_otel_litellm.readers.parameters import no_routing, no_target, read_routing, read_target, route_routing
+from agentops_otel_litellm.readers.parameters import read_routing, read_target
 from agentops_otel_litellm.readers.streams import Chunks
 from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, read_counted, read_stream_cost, read_usage
 from agentops_otel_litellm.readers.values import (
@@ -216,6 +216,21 @@ def read_unit_cost(result: Any) -> Cost | None:
 
 
 # --- operations that consist of several calls, each with its own span -----------------------------------------
+
+
+def no_target(_parameters: Parameters, _logging: Any) -> Target:
+    """Return an empty target, for an operation that may call several models."""
+    return Target()
+
+
+def no_routing(_parameters: Parameters, _logging: Any) -> Routing:
+    """Return an empty routing, for an operation that makes several calls, each of which has its own routing."""
+    return Routing()
+
+
+def route_routing(parameters: Parameters, _logging: Any) -> Routing:
+    """Read the routing of a request to the Router. Its parameter `model` is the name of a model group."""
+    return Routing(model_group=model_name(parameters.get("model")))
 
 
 def no_request(_parameters: Parameters) -> Request:

@@ -159,21 +159,6 @@ def read_routing(parameters: Parameters, logging: Any) -> Routing:
     )
 
 
-def no_target(_parameters: Parameters, _logging: Any) -> Target:
-    """Return an empty target, for an operation that may call several models."""
-    return Target()
-
-
-def no_routing(_parameters: Parameters, _logging: Any) -> Routing:
-    """Return an empty routing, for an operation that makes several calls, each of which has its own routing."""
-    return Routing()
-
-
-def route_routing(parameters: Parameters, _logging: Any) -> Routing:
-    """Read the routing of a request to the Router. Its parameter `model` is the name of a model group."""
-    return Routing(model_group=model_name(parameters.get("model")))
-
-
 def read_routed_request(arguments: Parameters) -> Parameters | None:
     """The request that a function of the Router's Rust core received; `None` if it is not recorded as a route."""
     request, plan = arguments.get("request"), arguments.get("plan")
