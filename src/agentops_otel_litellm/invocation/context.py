@@ -36,7 +36,8 @@ get_current: Callable[[], Context] = opentelemetry_context.get_current if _VARIA
 """Returns the current context."""
 attach: Callable[[Context], Token[Context]] = opentelemetry_context.attach if _VARIABLE is None else _VARIABLE.set
 """Makes a context the current one, and returns the token for `detach`."""
-_reset: Callable[[Token[Context]], None] = opentelemetry_context.detach if _VARIABLE is None else _VARIABLE.reset
+reset: Callable[[Token[Context]], None] = opentelemetry_context.detach if _VARIABLE is None else _VARIABLE.reset
+"""Does the same as `detach`, but may raise a `ValueError` or `RuntimeError` if this runs in a different context."""
 
 
 def detach(token: Token[Context]) -> None:
@@ -44,7 +45,7 @@ def detach(token: Token[Context]) -> None:
     in a different context, OpenTelemetry logs it.
     """
     try:
-        _reset(token)
+        reset(token)
     except (ValueError, RuntimeError):
         opentelemetry_context.detach(token)
 

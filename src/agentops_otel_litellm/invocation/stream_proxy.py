@@ -26,7 +26,7 @@ from opentelemetry.context import Context
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import log_fault
-from agentops_otel_litellm.invocation.context import attach, detach
+from agentops_otel_litellm.invocation.context import attach, detach, reset
 
 if TYPE_CHECKING:
     from agentops_otel_litellm.invocation.invocation import Invocation
@@ -283,7 +283,10 @@ def _record_chunk(invocation: Invocation, token: Token[Context] | None, chunk: o
     """Record `chunk`, which the stream has just returned, and detach the context that was attached with `token`."""
     now = perf_counter()
     if token is not None:
-        detach(token)
+        try:  # not `detach`, to call one function less for each chunk
+            reset(token)
+        except (ValueError, RuntimeError):
+            detach(token)
     chunks = invocation.chunks
     if chunks is None:  # the call has ended
         return
