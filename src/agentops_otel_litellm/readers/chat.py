@@ -161,9 +161,30 @@ class ChatChunks(Chunks):
         """Index of a choice → its finish reason; `None` until that is received."""
 
     def add(self, chunk: Any, received_at: float, /) -> None:
-        # This runs on the application's thread for each chunk. So deltas that have only text, which are most, are read
-        # with few function calls; `_add_other_output` reads the others. The choices of LiteLLM's chunks are in
-        # `__dict__`, the fields of choices and deltas in `__pydantic_extra__`.
+        # This runs on the application's thread for each chunk. Most chunks only continue the text of one choice, and
+        # have the structure of LiteLLM's own chunks: the choices are in `__dict__`, the fields of choices and deltas in
+        # `__pydantic_extra__`. These chunks are read here, with few steps; all others are read by `_add_any`.
+        if self.first_token is not None and self._id is not None and self._draft is None:
+            try:
+                (choice,) = chunk.__dict__["choices"]
+                fields = choice.__pydantic_extra__
+                delta = fields["delta"].__pydantic_extra__
+                content = delta["content"]
+                if (
+                    type(content) is str
+                    and fields["finish_reason"] is None
+                    and fields["index"] in self._finish_reasons
+                    and delta.get("tool_calls") is None
+                    and delta.get("function_call") is None
+                ):
+                    self._length += len(content)
+                    return
+            except (AttributeError, KeyError, TypeError, ValueError):
+                pass
+        self._add_any(chunk, received_at)
+
+    def _add_any(self, chunk: Any, received_at: float) -> None:
+        """Read a chunk of any structure."""
         choices = (chunk if isinstance(chunk, dict) else getattr(chunk, "__dict__", NO_FIELDS)).get("choices")
         for each in choices if type(choices) is list else elements(choices):
             choice = getattr(each, "__pydantic_extra__", None) or fields_of(each)
