@@ -8,7 +8,7 @@ from functools import partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
+import agentops_otel_litellm.settings.sdk_variables  # noqa: F401 - OpenTelemetry reads variables on import
 
 # isort: split
 import wrapt
@@ -137,7 +137,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
 
         settings = Settings.from_environment()
         TRACING.telemetry = Telemetry(
-            choose_vocabularies(settings),
+            choose_vocabularies(settings, exporter_adds_content=not DELIVERY.is_left_to_agentops),
             settings=settings,
             metrics=NEWEST_METRICS if wants_newest_conventions() else METRICS,
             tracer_provider=self._tracer_provider,

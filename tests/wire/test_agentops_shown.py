@@ -24,7 +24,8 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter, SpanCopies
+from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
+from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE
 from support.logged_warnings import LoggedWarnings

@@ -1,7 +1,8 @@
 """The AgentOps exporter, which the variables AGENTOPS_* configure. It copies spans, and sends them on its own thread.
 
-`AgentOpsSpanExporter` passes copies of the spans to a `Sender` (`agentops_queue.py`), which queues them until they are
-delivered. The sender's thread sends them with `ExportRequests` (`agentops_token.py`), which adds and renews the token.
+`AgentOpsSpanExporter` passes copies of the spans (`agentops_copies.py`) to a `Sender` (`agentops_queue.py`), which
+queues them until they are delivered. The sender's thread sends them with `ExportRequests` (`agentops_token.py`), which
+adds and renews the token.
 """
 
 from __future__ import annotations
@@ -20,15 +21,14 @@ from typing import TYPE_CHECKING, ClassVar
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Status, StatusCode, format_trace_id
-from opentelemetry.util.types import Attributes
+from opentelemetry.trace import format_trace_id
 
+from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
 from agentops_otel_litellm.exporters.agentops_queue import BROKEN, NO_URL, Consequence, DeliveryError, Sender
 from agentops_otel_litellm.exporters.batch_processor import CountingBatchSpanProcessor
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard, ignored_faults
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.version import SCOPE
 
 if TYPE_CHECKING:  # the sender's thread imports it, because the import takes long
     from agentops_otel_litellm.exporters.agentops_token import ExportRequests
@@ -38,11 +38,6 @@ logger = logging.getLogger(__name__)
 COMPONENT = "agentops_span_exporter"
 _NUMBERS = count()
 
-TAGS = "agentops.tags"
-KIND = "agentops.span.kind"
-_OF_CALLS = "gen_ai."
-"""Prefix of the attributes by which AgentOps recognises a span as a call of a model."""
-_OK = Status(StatusCode.OK)
 _REMEMBERED = 256
 """Number of traces whose link is known to be printed, so that it is not printed again for a later batch."""
 
@@ -199,73 +194,7 @@ class AgentOpsSpanProcessor(CountingBatchSpanProcessor):
         super().shutdown()
 
 
-# --- copies of spans, and links to traces ------------------------------------------------------------------------
-
-
-class SpanCopy(ReadableSpan):
-    """A copy of a finished span, with a different name, status and attributes."""
-
-    def __init__(self, span: ReadableSpan, *, name: str, status: Status, attributes: Attributes) -> None:
-        super().__init__(
-            name=name,
-            context=span.context,
-            parent=span.parent,
-            resource=span.resource,
-            attributes=attributes,
-            events=span.events,
-            links=span.links,
-            kind=span.kind,
-            status=status,
-            start_time=span.start_time,
-            end_time=span.end_time,
-            instrumentation_scope=span.instrumentation_scope,
-        )
-        self._dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
-
-    @property
-    def dropped_attributes(self) -> int:
-        return self._dropped[0]
-
-    @property
-    def dropped_events(self) -> int:
-        return self._dropped[1]
-
-    @property
-    def dropped_links(self) -> int:
-        return self._dropped[2]
-
-
-class SpanCopies:
-    """Copies spans for AgentOps, according to the settings."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._tags = settings.default_tags
-        self._trace_name = settings.trace_name
-
-    def copy(self, span: ReadableSpan) -> ReadableSpan:
-        """Return a copy of a span, as AgentOps displays it best.
-
-        The status UNSET becomes OK. The first span of a trace in this process gets the trace's name and tags.
-        """
-        name, status, attributes = span.name, span.status, _attributes(span)
-        # The status of a trace in AgentOps is that of its latest span, and UNSET is shown as indeterminate.
-        if status.status_code is StatusCode.UNSET:
-            status = _OK
-        if span.parent is None or span.parent.is_remote:
-            name = self._trace_name or name
-            if self._tags:
-                attributes = {**(attributes or {}), TAGS: self._tags}
-        return SpanCopy(span, name=name, status=status, attributes=attributes)
-
-
-def _attributes(span: ReadableSpan) -> Attributes:
-    """The attributes of a span, without `gen_ai.*` if it is a span of this package that is not a call of a model, such
-    as a batch. AgentOps would show such a span as a call without a prompt, or count tokens twice.
-    """
-    attributes, scope = span.attributes, span.instrumentation_scope
-    if scope is None or scope.name != SCOPE or attributes is None or attributes.get(KIND) != "operation":
-        return attributes
-    return {name: value for name, value in attributes.items() if not name.startswith(_OF_CALLS)}
+# --- links to traces --------------------------------------------------------------------------------------------
 
 
 class ReplayLinks:

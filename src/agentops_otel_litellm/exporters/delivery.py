@@ -66,6 +66,8 @@ class Delivery:
     def __init__(self) -> None:
         self.is_requested = False
         """Whether the exporter must be added as soon as there is a provider. If not, `prepare` does nothing."""
+        self.is_left_to_agentops = False
+        """Whether the AgentOps SDK delivers the spans, so that no exporter of this package adds content to them."""
         self._provider: TracerProvider | None = None
         self.renew()
         FORK.register("delivery", self.renew)
@@ -123,7 +125,10 @@ class Delivery:
 
         # An exporter of the application may be on any provider, so it is assumed to receive these spans.
         exporters_of_application = live_exporters() - set(self._added_exporters)
-        if exporters_of_application or provider in self._providers_with_exporter or _is_delivered_by_agentops(provider):
+        if exporters_of_application or provider in self._providers_with_exporter:
+            return
+        self.is_left_to_agentops = _is_delivered_by_agentops(provider)
+        if self.is_left_to_agentops:
             return
         settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
         self.record_exporters({exporter}, provider)

@@ -19,7 +19,7 @@ from threading import RLock
 from time import monotonic
 from typing import Any, TypeVar
 
-import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
+import agentops_otel_litellm.settings.sdk_variables  # noqa: F401 - OpenTelemetry reads variables on import
 
 # isort: split
 from agentops_otel_litellm.background import OPEN_STREAMS, ReentrantEvent, start_thread
