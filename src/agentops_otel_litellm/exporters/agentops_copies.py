@@ -79,8 +79,13 @@ class SpanCopies:
 
     def copy(self, span: ReadableSpan) -> ReadableSpan:
         """Return a copy of a span with AgentOps' names, tags and status. The first span of a trace in this process gets
-        the trace's name.
+        the trace's name. If a span cannot be copied, it is returned itself.
         """
+        with guard("copying a span for AgentOps"):
+            return self._copy(span)
+        return span
+
+    def _copy(self, span: ReadableSpan) -> ReadableSpan:
         is_first = span.parent is None or span.parent.is_remote
         name = (self._trace_name if is_first else None) or span.name
         kind, attributes = _kind_and_attributes(span)
@@ -115,6 +120,8 @@ def _with_suffix(name: str, kind: str) -> str:
     """The name with the span's kind as its suffix: `chat gpt-4.1.llm`. AgentOps' pages cut every name at its last dot,
     and take what follows for the kind.
     """
+    if not isinstance(name, str):  # then the SDK cannot encode the span, and the exporter logs why
+        return name
     return name if name.startswith(_OWN_RULES) or name.endswith(f".{kind}") else f"{name}.{kind}"
 
 
