@@ -120,8 +120,8 @@ def _with_suffix(name: str, kind: str) -> str:
     """The name with the span's kind as its suffix: `chat gpt-4.1.llm`. AgentOps' pages cut every name at its last dot,
     and take what follows for the kind.
     """
-    if not isinstance(name, str):  # then the SDK cannot encode the span, and the exporter logs why
-        return name
+    if not isinstance(name, str):  # the application's mistake: the SDK cannot encode the span, and the exporter logs it
+        return name  # type: ignore[unreachable]
     return name if name.startswith(_OWN_RULES) or name.endswith(f".{kind}") else f"{name}.{kind}"
 
 
@@ -210,22 +210,23 @@ def translate(attributes: Mapping[str, Any], *, is_ours: bool, is_remote: bool) 
     on its own span.
     """
     kind = _kind_of(attributes, is_ours=is_ours)
-    is_stated = attributes.get(KIND) == kind
     translated = {**attributes, KIND: kind}
-    if kind == "llm" or (kind == "agent" and is_remote and not is_stated):
-        _translate_model_call(translated)
+    if attributes.get(KIND) == kind and not is_ours and kind != "llm":
+        return kind, _with_whole_counts(translated)  # the application has set the attributes for AgentOps
     for name, others in _BY_KIND.get(kind, {}).items():
-        value = _first(translated, (name, *others))
+        value = _first(attributes, (name, *others))
         if value is not None:
             translated[name] = _joined(value)
+    is_remote_agent = kind == "agent" and is_remote
     if kind == "agent":
-        text = _latest_text(translated)
+        text = _latest_text(attributes)
         if text:
             translated.setdefault("agent.input", text)
-    if kind != "llm" and (is_ours or not is_stated) and not (kind == "agent" and is_remote):
-        # AgentOps would count such a span as a call of a model, and its tokens a second time.
-        return kind, {name: value for name, value in translated.items() if not name.startswith("gen_ai.")}
-    return kind, _with_whole_counts(translated)
+    if kind == "llm" or is_remote_agent:
+        _translate_model_call(translated)
+        return kind, _with_whole_counts(translated)
+    # AgentOps would count such a span as a call of a model, and its tokens a second time.
+    return kind, {name: value for name, value in translated.items() if not name.startswith("gen_ai.")}
 
 
 def _kind_of(attributes: Mapping[str, Any], *, is_ours: bool) -> str:
