@@ -145,7 +145,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             logger_provider=self._logger_provider,
             on_finish=require_features_of,
         )
-        STREAM_USAGE.wanted = settings.stream_usage
+        STREAM_USAGE.wanted = settings.requests_stream_usage()
         self._loaded = True
         # Libraries that LiteLLM uses, such as `openai`, are not patched in programs that do not import LiteLLM.
         self._patch_or_watch([point for point in PATCH_POINTS if not point.is_in_litellm])

@@ -31,6 +31,8 @@ from openai import OpenAI
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Routing, Stream, Target, Usage
+from agentops_otel_litellm.readers import chat
+from agentops_otel_litellm.readers.parts import Draft
 from support.reader_cases import (
     CHOICE,
     DETAILS,
@@ -1003,3 +1005,19 @@ def test_anything_for_an_exception(status: object, provider: object, headers: di
 def test_a_client_is_recognised_by_its_base_url(url: str, target: Target, *, expected: bool) -> None:
     """A client for another address does not belong to the call: applications may use one in callbacks."""
     assert readers.is_client_of(OpenAI(api_key="sk-test", base_url=url), target) is expected
+
+
+def test_a_refusal_in_provider_specific_fields_is_content() -> None:
+    """Most releases of LiteLLM pass it on there, plain and streamed; some in the field `refusal` as well."""
+    for message in (
+        {"refusal": None, "provider_specific_fields": {"refusal": "No."}},
+        {"provider_specific_fields": {"refusal": "No."}},
+        {"refusal": "No.", "provider_specific_fields": {"refusal": "No."}},
+    ):
+        assert chat.CHAT.content is not None
+        assert chat.CHAT.content.response is not None
+        (read,) = chat.CHAT.content.response({"choices": [{"message": message}]})
+        assert [(part.type, part.content) for part in read.parts] == [("refusal", "No.")]
+        draft = Draft()
+        chat._add_delta(draft, 0, message)
+        assert [(part.type, part.content) for part in draft.messages()[0].parts] == [("refusal", "No.")]

@@ -16,13 +16,14 @@ from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
 from agentops_otel_litellm.settings import Settings
+from support import wire_formats
 from support.agentops_pages_app import Pages, pages_of
 from support.apps import MESSAGES
 from support.recorder import attributes_of
 from support.servers.agentops_pages import PRICES, page_span
 from support.servers.agentops_platform import AgentOpsPlatform
 from support.servers.openai_provider import OpenAIProvider, Script
-from support.servers.wire import WireProvider
+from support.servers.wire import Reply, WireProvider, events
 from support.servers.wires import Completion
 from support.soak_apis import APIS, Api
 
@@ -308,6 +309,27 @@ def test_media_are_readable(pages: Pages, provider: OpenAIProvider) -> None:
         "[audio/wav, 8 characters of base64]",
         "[document file-1]",
     ]
+
+
+REFUSED = {"role": "assistant", "content": None, "refusal": "I cannot help with that."}
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+def test_a_refusal_is_content(pages: Pages, wire: WireProvider, streamed: bool) -> None:  # noqa: FBT001 - a parameter
+    """It is displayed, and other exporters receive it as well. (Of a stream, LiteLLM passes on the first fragment.)"""
+    body = wire_formats.chat()
+    shared = {**body, "object": "chat.completion.chunk", "choices": []}
+    first = {**shared, "choices": [{"index": 0, "delta": REFUSED, "finish_reason": None}]}
+    end = {**shared, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    plain = Reply(body={**body, "choices": [{"index": 0, "finish_reason": "stop", "message": REFUSED}]})
+    wire.reply("/chat/completions", Reply(pieces=events(first, end, "[DONE]")) if streamed else plain)
+    result = litellm.completion("openai/gpt-4o", MESSAGES, api_base=wire.url, api_key="sk-test", stream=streamed)
+    if streamed:
+        list(result)
+    assert pages.call().completions == ["I cannot help with that."]
+    (span,) = pages.spans_of_others()
+    (message,) = json.loads(str(attributes_of(span)["gen_ai.output.messages"]))
+    assert message["parts"] == [{"type": "refusal", "content": "I cannot help with that."}]
 
 
 COMPLETIONS = {
