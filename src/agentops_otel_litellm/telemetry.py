@@ -28,7 +28,7 @@ from opentelemetry.trace import (
 
 from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.exporters.delivery import DELIVERY
+from agentops_otel_litellm.exporters.delivery import DELIVERY, record_error_text
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.operations import BILLED, kind_named
@@ -188,6 +188,8 @@ class Telemetry:
             span.set_attributes(clean_attributes(self._at_end.attributes(call, room)))
             if call.failure is not None:
                 span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
+                if call.content is not None and call.content.error:
+                    record_error_text(span.get_span_context(), call.content.error)
             elif self._at_end.records_success and not _has_status(span):
                 span.set_status(Status(StatusCode.OK))
             if call.attempts is not None and not getattr(span, "events", None):

@@ -1014,10 +1014,30 @@ def test_a_refusal_in_provider_specific_fields_is_content() -> None:
         {"provider_specific_fields": {"refusal": "No."}},
         {"refusal": "No.", "provider_specific_fields": {"refusal": "No."}},
     ):
-        assert chat.CHAT.content is not None
-        assert chat.CHAT.content.response is not None
-        (read,) = chat.CHAT.content.response({"choices": [{"message": message}]})
+        (read,) = chat._response_content({"choices": [{"message": message}]})
         assert [(part.type, part.content) for part in read.parts] == [("refusal", "No.")]
         draft = Draft()
         chat._add_delta(draft, 0, message)
         assert [(part.type, part.content) for part in draft.messages()[0].parts] == [("refusal", "No.")]
+
+
+def _raised(message: str, body: object = None) -> Exception:
+    error = exceptions.BadRequestError(message=message, model="gpt-4o", llm_provider="openai")
+    error.body = body
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (_raised("x", {"error": {"message": "No such tool."}}), "No such tool."),
+        (_raised("x", {"message": "No such tool."}), "No such tool."),
+        (_raised("OpenAIException - No such tool."), "No such tool."),
+        (_raised("litellm.RateLimitError: RateLimitError: AnthropicException - Slow down."), "Slow down."),
+        (ValueError("Invalid value: 1"), "Invalid value: 1"),
+        (ValueError(), None),
+    ],
+)
+def test_the_error_text_is_the_providers(error: Exception, text: str | None) -> None:
+    """Without the beginning that LiteLLM adds to it."""
+    assert readers.read_error_text(error) == text

@@ -11,7 +11,7 @@ from typing import Any
 import litellm
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
@@ -485,3 +485,46 @@ def test_a_message_of_an_error_is_displayed_whole(pages: Pages, description: str
     span.end()
     (page,) = pages.spans()
     assert (page.kind, page.message, page.preview) == ("error", expected, expected.removesuffix("."))
+
+
+# --- 9: errors ---------------------------------------------------------------------------------------------
+
+REJECTED = Script(status=400, error_message="The key sk-canary0123456789abcdef of {prompt} is wrong.\n" + "More. " * 99)
+MESSAGE = "BadRequestError: the request was rejected as invalid (HTTP 400, openai)"
+
+
+@pytest.mark.parametrize("mode", ["SPAN_ONLY", "SPAN_AND_EVENT", "EVENT_ONLY", "NO_CONTENT"])
+def test_an_error_has_the_text_of_the_provider(agentops: AgentOpsPlatform, provider: OpenAIProvider, mode: str) -> None:
+    """If content is recorded on spans: redacted and shortened. Other exporters do not receive it."""
+    provider.script(REJECTED)
+    with pages_of(agentops, {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": mode}) as pages:
+        with pytest.raises(litellm.BadRequestError):
+            chat(provider)
+        (page,) = pages.spans()
+        (span,) = pages.spans_of_others()
+    assert span.status.description == MESSAGE
+    if mode.startswith("SPAN"):
+        text = page.message.removeprefix(f"{MESSAGE}: ")
+        assert text.startswith("The key [key] of ")
+        assert "is wrong. More. More." in text
+        assert len(text) <= 302
+        assert page.preview == page.message.removesuffix(".")
+    else:
+        assert page.message == MESSAGE
+    assert (page.kind, page.label) == ("error", "llm")
+    assert "canary" not in page.message
+
+
+def test_the_text_of_an_error_is_forgotten_if_its_span_is_not_exported() -> None:
+    """Only the latest texts are remembered."""
+    copies = SpanCopies(Settings())
+    spans = [ReadableSpan("chat", SpanContext(1, number, is_remote=False), status=FAILED) for number in range(1, 2_000)]
+    for span in spans:
+        assert span.context is not None
+        copies.record_error_text(span.context, f"text {span.context.span_id}")
+    messages = [copies.copy(span).status.description for span in spans]
+    assert messages[-1024:] == [f"failed: text {number}" for number in range(976, 2_000)]
+    assert set(messages[:-1024]) == {"failed"}
+
+
+FAILED = Status(StatusCode.ERROR, "failed")

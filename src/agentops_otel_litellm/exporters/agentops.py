@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, ClassVar
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import format_trace_id
+from opentelemetry.trace import SpanContext, format_trace_id
 
 from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
 from agentops_otel_litellm.exporters.agentops_queue import BROKEN, NO_URL, Consequence, DeliveryError, Sender
@@ -108,6 +108,10 @@ class AgentOpsSpanExporter(SpanExporter):
         Returns whether the queue is empty.
         """
         return self._is_inherited or self._sender.flush(timeout_millis / 1_000)
+
+    def record_error_text(self, span: SpanContext, error: str) -> None:
+        """Remember the provider's error text of a span until it is exported."""
+        self._copies.record_error_text(span, error)
 
     def new_drops(self) -> int:
         """Return the number of spans that were dropped since the last call."""

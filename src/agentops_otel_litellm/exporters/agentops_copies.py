@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from math import isfinite
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.util.types import Attributes
 
 from agentops_otel_litellm.guard import guard
@@ -35,6 +36,8 @@ from agentops_otel_litellm.version import SCOPE
 
 TAGS = "agentops.tags"
 _OK = Status(StatusCode.OK)
+_MAX_ERROR_TEXTS = 1_024
+_MAX_ERROR_LENGTH = 300
 
 
 class SpanCopy(ReadableSpan):
@@ -76,6 +79,19 @@ class SpanCopies:
     def __init__(self, settings: Settings) -> None:
         self._tags = settings.default_tags
         self._trace_name = settings.trace_name
+        self._error_texts: dict[tuple[int, int], str] = {}
+        """Trace id and span id → the provider's error text. Threads of the application add to it; each operation is
+        atomic.
+        """
+
+    def record_error_text(self, span: SpanContext, error: str) -> None:
+        """Remember the provider's error text of a span until it is copied. If there are many spans that are never
+        copied, the oldest texts are forgotten.
+        """
+        self._error_texts[span.trace_id, span.span_id] = error
+        while len(self._error_texts) > _MAX_ERROR_TEXTS:
+            with suppress(StopIteration, RuntimeError):  # another thread has changed the dictionary
+                self._error_texts.pop(next(iter(self._error_texts)), None)
 
     def copy(self, span: ReadableSpan) -> ReadableSpan:
         """Return a copy of a span with AgentOps' names, tags and status. The first span of a trace in this process gets
@@ -94,7 +110,10 @@ class SpanCopies:
             attributes[TAGS] = tags
         else:
             attributes.pop(TAGS, None)
-        return SpanCopy(span, name=_with_suffix(name, kind), status=_status(span, attributes), attributes=attributes)
+        context = span.context
+        error = None if context is None else self._error_texts.pop((context.trace_id, context.span_id), None)
+        status = _status(span, attributes, error)
+        return SpanCopy(span, name=_with_suffix(name, kind), status=status, attributes=attributes)
 
 
 def _kind_and_attributes(span: ReadableSpan) -> tuple[str, dict[str, Any]]:
@@ -125,16 +144,23 @@ def _with_suffix(name: str, kind: str) -> str:
     return name if name.startswith(_OWN_RULES) or name.endswith(f".{kind}") else f"{name}.{kind}"
 
 
-def _status(span: ReadableSpan, attributes: Mapping[str, Any]) -> Status:
+def _status(span: ReadableSpan, attributes: Mapping[str, Any], error: str | None) -> Status:
     """The status. UNSET becomes OK, because AgentOps' pages display it as indeterminate. An error has a message: the
-    pages display nothing else of it.
+    pages display nothing else of it. The message ends with the provider's text, if content is recorded.
     """
     status = span.status
     if status.status_code is StatusCode.UNSET:
         return _OK
     if status.status_code is not StatusCode.ERROR:
         return status
-    return Status(StatusCode.ERROR, _uncut(status.description or str(attributes.get("error.type") or "") or "Error"))
+    message = status.description or str(attributes.get("error.type") or "") or "Error"
+    return Status(StatusCode.ERROR, _uncut(f"{message}: {_shortened(error)}" if error else message))
+
+
+def _shortened(text: str) -> str:
+    """The text in one line, and cut to a length that the page of a span can display."""
+    line = " ".join(text.split())
+    return line if len(line) <= _MAX_ERROR_LENGTH else f"{line[:_MAX_ERROR_LENGTH]}…"
 
 
 def _uncut(text: str) -> str:

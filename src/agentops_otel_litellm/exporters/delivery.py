@@ -29,7 +29,7 @@ from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider as SDKTracerProvider
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry.trace import SpanContext, TracerProvider
 
     from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 
@@ -148,6 +148,14 @@ def live_exporters() -> set[AgentOpsSpanExporter]:
     """The AgentOps exporters of this process that are not shut down."""
     module = sys.modules.get("agentops_otel_litellm.exporters.agentops")  # loaded if there is an exporter
     return set() if module is None else set(module.AgentOpsSpanExporter.instances)
+
+
+def record_error_text(span: SpanContext, error: str) -> None:
+    """Pass the provider's error text of a call to the AgentOps exporters, before its span ends. They add it to the
+    status of their copies, so that no other exporter receives it.
+    """
+    for exporter in live_exporters():
+        exporter.record_error_text(span, error)
 
 
 def _accepts_span_processors(provider: object) -> TypeGuard[SDKTracerProvider]:
