@@ -111,6 +111,8 @@ class Telemetry:
             self._package_prices.prepare()
         if DELIVERY.is_requested:
             DELIVERY.prepare()
+        if DELIVERY.session is not None and not get_current_span(context).get_span_context().is_valid:
+            context = set_span_in_context(DELIVERY.session, context)  # on a thread without the application's context
         return self._tracer.start_span(
             _span_name(call),
             context=context,

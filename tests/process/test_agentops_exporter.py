@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from support.launching import launch
+from support.servers.agentops_pages import page_span
 from support.servers.agentops_platform import AgentOpsPlatform, without_suffix
 from support.servers.openai_provider import OpenAIProvider
 
@@ -40,3 +41,31 @@ def test_it_is_imported_only_where_it_is_chosen(exporter: str) -> None:
     done = launch(sys.executable, "-c", code, OTEL_TRACES_EXPORTER=exporter)
     assert done.stdout == f"{exporter == 'agentops'}\n"
     assert "AGENTOPS_API_KEY" not in done.stderr
+
+
+STREAM = """
+import os
+from litellm import completion
+messages = [{"role": "user", "content": "Hi"}]
+stream = completion("openai/gpt-4o", messages, stream=True, api_base=os.environ["PROVIDER"], api_key="sk-a-key")
+print([bool(getattr(chunk, "usage", None)) for chunk in stream])
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "tokens"),
+    [({}, {"include_usage": True}, 18), ({"AGENTOPS_STREAM_USAGE": "false"}, None, 0)],
+    ids=["by default", "switched off"],
+)
+def test_streams_have_tokens(environment: dict[str, str], options: object, tokens: int) -> None:
+    """The usage is requested, and hidden from the application, which has not requested it."""
+    with AgentOpsPlatform() as platform, OpenAIProvider() as openai:
+        variables = {**platform.environment, "PROVIDER": openai.base_url, **environment}
+        done = launch(sys.executable, "-c", STREAM, OTEL_SERVICE_NAME="a-test", **variables)
+    assert done.returncode == 0, done.stderr
+    (exchange,) = openai.ledger
+    assert exchange.body.get("stream_options") == options
+    page = page_span(platform.spans[0])
+    assert page.tokens["total_tokens"] == tokens
+    assert bool(page.cost) is bool(tokens)
+    assert done.stdout == f"{[False] * 6}\n"

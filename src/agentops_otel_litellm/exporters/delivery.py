@@ -29,7 +29,7 @@ from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider as SDKTracerProvider
-    from opentelemetry.trace import SpanContext, TracerProvider
+    from opentelemetry.trace import Span, SpanContext, TracerProvider
 
     from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 
@@ -68,6 +68,8 @@ class Delivery:
         """Whether the exporter must be added as soon as there is a provider. If not, `prepare` does nothing."""
         self.is_left_to_agentops = False
         """Whether the AgentOps SDK delivers the spans, so that no exporter of this package adds content to them."""
+        self.session: Span | None = None
+        """The span of the run, below which calls without a parent begin; `None` if there is no such span."""
         self._provider: TracerProvider | None = None
         self.renew()
         FORK.register("delivery", self.renew)

@@ -220,6 +220,13 @@ class AgentOpsSettings:
         parse=str,
         help="The name of traces in AgentOps; by default the name of their first span.",
     )
+    auto_start_session: bool = setting(
+        "AGENTOPS_AUTO_START_SESSION",
+        default=False,
+        parse=switch,
+        help="Whether a run is one trace: a root span begins with the program or with `init()`, and ends with "
+        "`flush()` or with the process. It has the run's name, duration and outcome.",
+    )
     default_tags: tuple[str, ...] = setting(
         "AGENTOPS_DEFAULT_TAGS",
         default=(),
