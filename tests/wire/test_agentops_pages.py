@@ -5,21 +5,32 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import litellm
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
 from opentelemetry.util.types import AttributeValue
 
 from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.version import SCOPE
 from support import wire_formats
 from support.agentops_pages_app import Pages, pages_of
 from support.apps import MESSAGES
 from support.recorder import attributes_of
+from support.routers import router
 from support.servers.agentops_pages import PRICES, page_span
 from support.servers.agentops_platform import AgentOpsPlatform
 from support.servers.openai_provider import OpenAIProvider, Script
@@ -373,6 +384,68 @@ def test_counts_are_integers(pages: Pages, count: str | float, expected: int | N
     assert span.attributes.get("gen_ai.usage.prompt_tokens") == expected
     assert page_span(span).tokens["prompt_tokens"] == (expected or 0)
     assert page_span(span).tokens["total_tokens"] == 7 + (expected or 0)
+
+
+# --- 11: the Router ------------------------------------------------------------------------------------------
+
+
+def routed(pages: Pages, provider: OpenAIProvider, *statuses: int, **settings: object) -> None:
+    """Call a Router, whose deployments respond with these statuses."""
+    provider.scripts([Script(status=status) for status in statuses])
+    target = router(provider, **settings)
+    with pages.tracer.start_as_current_span("answer"):
+        if 200 in statuses:
+            target.completion(model="fast", messages=MESSAGES)
+        else:
+            with suppress(litellm.InternalServerError):
+                target.completion(model="fast", messages=MESSAGES)
+
+
+@pytest.mark.usefixtures("restored_callbacks")
+@pytest.mark.parametrize(
+    ("statuses", "settings"),
+    [((500, 200), {"fallbacks": [{"fast": ["slow"]}]}), ((500, 500, 200), {"num_retries": 2, "retry_after": 0})],
+    ids=["fallback", "retries"],
+)
+def test_a_trace_with_a_successful_fallback_has_not_failed(
+    pages: Pages, provider: OpenAIProvider, statuses: tuple[int, ...], settings: dict[str, Any]
+) -> None:
+    """The failed call is displayed with its error. Other exporters receive it as a failed one."""
+    routed(pages, provider, *statuses, **settings)
+    failed = [span for span in pages.spans() if span.status == "UNSET"]
+    assert len(failed) == len(statuses) - 1
+    error = "InternalServerError: the provider had an internal error (HTTP 500, openai): The server had an error"
+    for span in failed:
+        assert (span.kind, span.name) == ("llm", "chat gpt-4o")
+        assert span.preview.startswith(f"Failed, and the Router made another call: {error}")
+    (row,) = pages.rows()
+    assert (row.has_failed, row.model_calls, row.name) == (False, len(statuses), "answer")
+    project = pages.project()
+    assert (project.failed_traces, project.indeterminate_traces, project.tokens) == (0, 0, 18)
+    others = [span.status.status_code.name for span in pages.spans_of_others() if span.name.startswith("chat")]
+    assert sorted(others) == ["ERROR"] * len(failed) + ["OK"]
+
+
+@pytest.mark.usefixtures("restored_callbacks")
+def test_a_trace_without_a_successful_call_has_failed(pages: Pages, provider: OpenAIProvider) -> None:
+    routed(pages, provider, 500, 500, fallbacks=[{"fast": ["slow"]}])
+    assert [span.status for span in pages.spans()] == ["OK", "ERROR", "ERROR", "ERROR"]
+    assert (pages.rows()[0].has_failed, pages.project().failed_traces) == (True, 1)
+
+
+def test_a_failed_call_is_not_lost_if_its_route_does_not_end(pages: Pages) -> None:
+    """A flush delivers it as failed. A failed call that has no parent is delivered at once."""
+    context = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    tracer = pages.provider.get_tracer(SCOPE)
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "litellm.model_id": "fast-1"}
+    span = tracer.start_span("chat", set_span_in_context(NonRecordingSpan(context)), attributes=attributes)
+    span.set_status(Status(StatusCode.ERROR, "no answer"))
+    span.end()
+    other = tracer.start_span("chat", attributes=attributes)
+    other.set_status(Status(StatusCode.ERROR, "no answer"))
+    other.end()
+    assert len(pages.platform.spans) == 1
+    assert [each.status for each in pages.received()] == ["ERROR"] * 2
 
 
 # --- 7: spans of other libraries -----------------------------------------------------------------------------

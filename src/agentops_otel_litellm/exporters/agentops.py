@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext, format_trace_id
 
-from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
+from agentops_otel_litellm.exporters.agentops_copies import SpanCopies, is_routed_failure, is_successful_route
 from agentops_otel_litellm.exporters.agentops_queue import BROKEN, NO_URL, Consequence, DeliveryError, Sender
 from agentops_otel_litellm.exporters.batch_processor import CountingBatchSpanProcessor
 from agentops_otel_litellm.fork import FORK, IMPORTS
@@ -38,6 +38,10 @@ logger = logging.getLogger(__name__)
 COMPONENT = "agentops_span_exporter"
 _NUMBERS = count()
 
+_MAX_WAITING = 256
+"""Number of Router's calls whose failed calls wait at most."""
+_MAX_WAIT = 30.0
+"""Seconds after which a failed call of the Router is exported as failed."""
 _REMEMBERED = 256
 """Number of traces whose link is known to be printed, so that it is not printed again for a later batch."""
 
@@ -57,6 +61,7 @@ class AgentOpsSpanExporter(SpanExporter):
         self._settings = Settings.from_environment()
         self._time_limit = self._settings.max_wait_time / 1_000
         self._copies = SpanCopies(self._settings)
+        self._attempts = RoutedAttempts(self._copies)
         self._links = ReplayLinks(self._settings)
         self._logged: set[str] = set()
         self._is_shut_down = False
@@ -78,6 +83,7 @@ class AgentOpsSpanExporter(SpanExporter):
 
     def _start(self) -> None:
         self._pid = os.getpid()
+        self._attempts.forget()
         self._requests: ExportRequests | None = None
         self._sender = Sender(self._send, limit=self._settings.max_queue_size, time_limit=self._time_limit)
 
@@ -95,7 +101,7 @@ class AgentOpsSpanExporter(SpanExporter):
         with guard("exporting to AgentOps"):
             if self._is_inherited:
                 self._start_in_child()
-            delivered = self._sender.put([self._copies.copy(span) for span in spans])
+            delivered = self._sender.put(self._attempts.copies(spans))
         if self._sender.has_overflowed:
             self._warn_once(
                 "AgentOps cannot be reached, and the queue is full. The oldest spans are dropped. The maximum number "
@@ -107,7 +113,16 @@ class AgentOpsSpanExporter(SpanExporter):
         """Send the queued spans, even if sending is paused, unless a request has failed within the last second.
         Returns whether the queue is empty.
         """
-        return self._is_inherited or self._sender.flush(timeout_millis / 1_000)
+        if self._is_inherited:
+            return True
+        self._release_attempts()
+        return self._sender.flush(timeout_millis / 1_000)
+
+    def _release_attempts(self) -> None:
+        with guard("exporting to AgentOps"):
+            late = self._attempts.release()
+            if late:
+                self._sender.put(late)
 
     def record_error_text(self, span: SpanContext, error: str) -> None:
         """Remember the provider's error text of a span until it is exported."""
@@ -143,6 +158,7 @@ class AgentOpsSpanExporter(SpanExporter):
         self.instances.discard(self)
         if self._is_inherited:
             return
+        self._release_attempts()
         lost = self._sender.close()
         if self._requests is not None:
             self._requests.close()
@@ -196,6 +212,51 @@ class AgentOpsSpanProcessor(CountingBatchSpanProcessor):
     def shutdown(self) -> None:
         self._agentops.begin_shutdown()
         super().shutdown()
+
+
+# --- failed attempts of the Router --------------------------------------------------------------------------------
+
+
+class RoutedAttempts:
+    """Delays the spans of failed calls that the Router made, until it is known whether the Router's call succeeds.
+
+    AgentOps displays a whole trace as failed if any of its spans has. So if a retry or a fallback has succeeded, the
+    failed call is exported without a status.
+    """
+
+    def __init__(self, copies: SpanCopies) -> None:
+        self._copies = copies
+        self.forget()
+
+    def forget(self) -> None:
+        """In a forked process, forget the spans, which the parent exports."""
+        self._waiting: dict[tuple[int, int], list[ReadableSpan]] = {}
+        """Trace id and span id of a Router's call → its failed calls."""
+        self._since = monotonic()
+
+    def copies(self, spans: Sequence[ReadableSpan]) -> list[ReadableSpan]:
+        """Copies of the spans that can be exported now: these, except failed calls of the Router, and those that have
+        waited for one of these.
+        """
+        ready: list[ReadableSpan] = []
+        for span in spans:
+            if is_routed_failure(span) and span.parent is not None:
+                if not self._waiting:
+                    self._since = monotonic()
+                self._waiting.setdefault((span.parent.trace_id, span.parent.span_id), []).append(span)
+                continue
+            if span.context is not None:
+                attempts = self._waiting.pop((span.context.trace_id, span.context.span_id), ())
+                ready += [self._copies.copy(each, is_answered=is_successful_route(span)) for each in attempts]
+            ready.append(self._copies.copy(span))
+        if self._waiting and (len(self._waiting) > _MAX_WAITING or monotonic() > self._since + _MAX_WAIT):
+            ready += self.release()
+        return ready
+
+    def release(self) -> list[ReadableSpan]:
+        """Copies of all spans that still wait, as failed calls."""
+        waiting, self._waiting = self._waiting, {}
+        return [self._copies.copy(span) for spans in waiting.values() for span in spans]
 
 
 # --- links to traces --------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE
 
 TAGS = "agentops.tags"
+NOT_ANSWERED = "Failed, and the Router made another call: "
+"""The beginning of the displayed completion of a failed call of the Router, if another one has succeeded."""
 _OK = Status(StatusCode.OK)
 _MAX_ERROR_TEXTS = 1_024
 _MAX_ERROR_LENGTH = 300
@@ -93,15 +95,17 @@ class SpanCopies:
             with suppress(StopIteration, RuntimeError):  # another thread has changed the dictionary
                 self._error_texts.pop(next(iter(self._error_texts)), None)
 
-    def copy(self, span: ReadableSpan) -> ReadableSpan:
+    def copy(self, span: ReadableSpan, *, is_answered: bool = False) -> ReadableSpan:
         """Return a copy of a span with AgentOps' names, tags and status. The first span of a trace in this process gets
         the trace's name. If a span cannot be copied, it is returned itself.
+
+        `is_answered` is whether the span is a failed call of the Router, and another one has succeeded.
         """
         with guard("copying a span for AgentOps"):
-            return self._copy(span)
+            return self._copy(span, is_answered=is_answered)
         return span
 
-    def _copy(self, span: ReadableSpan) -> ReadableSpan:
+    def _copy(self, span: ReadableSpan, *, is_answered: bool) -> ReadableSpan:
         is_first = span.parent is None or span.parent.is_remote
         name = (self._trace_name if is_first else None) or span.name
         kind, attributes = _kind_and_attributes(span)
@@ -113,18 +117,40 @@ class SpanCopies:
         context = span.context
         error = None if context is None else self._error_texts.pop((context.trace_id, context.span_id), None)
         status = _status(span, attributes, error)
+        if is_answered:
+            _add_completion(attributes, f"{NOT_ANSWERED}{status.description}")
+            status = Status(StatusCode.UNSET)
         return SpanCopy(span, name=_with_suffix(name, kind), status=status, attributes=attributes)
+
+
+def is_routed_failure(span: ReadableSpan) -> bool:
+    """Whether a span is a failed call that LiteLLM's Router made to a deployment."""
+    attributes = span.attributes or {}
+    is_of_a_deployment = _OPERATION in attributes and "litellm.model_id" in attributes
+    has_failed = span.status.status_code is StatusCode.ERROR
+    return (
+        has_failed and is_of_a_deployment and _is_ours(span) and span.parent is not None and not span.parent.is_remote
+    )
+
+
+def is_successful_route(span: ReadableSpan) -> bool:
+    """Whether a span is a call of the Router that has succeeded. It is around the calls of deployments, so it has no
+    operation itself.
+    """
+    return (
+        span.status.status_code is not StatusCode.ERROR and _is_ours(span) and _OPERATION not in (span.attributes or {})
+    )
+
+
+def _is_ours(span: ReadableSpan) -> bool:
+    return span.instrumentation_scope is not None and span.instrumentation_scope.name == SCOPE
 
 
 def _kind_and_attributes(span: ReadableSpan) -> tuple[str, dict[str, Any]]:
     """The kind and the translated attributes of a span. If the translation fails, all attributes are unchanged."""
-    attributes, scope = dict(span.attributes or {}), span.instrumentation_scope
+    attributes = dict(span.attributes or {})
     with guard("translating a span for AgentOps"):
-        return translate(
-            attributes,
-            is_ours=scope is not None and scope.name == SCOPE,
-            is_remote=span.kind is SpanKind.CLIENT,
-        )
+        return translate(attributes, is_ours=_is_ours(span), is_remote=span.kind is SpanKind.CLIENT)
     kind = str(attributes.get(KIND) or "operation")
     return kind, {**attributes, KIND: kind}
 

@@ -251,7 +251,7 @@ def findings(span: Span) -> Iterator[str]:
         return
     if page.label != span.attributes[KIND]:
         yield f"is displayed with the label {page.label!r}"
-    if page.status == "UNSET":
+    if page.status == "UNSET" and not page.preview.startswith("Failed"):
         yield "is displayed as indeterminate"
     if page.status == "ERROR" and (not page.message or page.preview not in {page.message, page.message[:-1]}):
         yield "is displayed with a part of its message"

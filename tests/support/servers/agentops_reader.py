@@ -168,7 +168,7 @@ def _completions(completions: object) -> Iterator[str]:
 
 def findings(attributes: Attributes, *, status: str, message: str) -> Iterator[str]:
     """Attributes of a span that AgentOps would drop or display wrong."""
-    if status == "UNSET":
+    if status == "UNSET" and not str(attributes.get("gen_ai.completion.0.content", "")).startswith("Failed"):
         yield "has no status, and is displayed as indeterminate"
     if status == "ERROR" and not message:
         yield "has failed, but has no message"
