@@ -23,6 +23,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.util.types import AttributeValue
 
+from agentops_otel_litellm.exporters.agentops import ErrorTexts
 from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE
@@ -590,11 +591,12 @@ def test_an_error_has_the_text_of_the_provider(agentops: AgentOpsPlatform, provi
 
 def test_the_text_of_an_error_is_forgotten_if_its_span_is_not_exported() -> None:
     """Only the latest texts are remembered."""
-    copies = SpanCopies(Settings())
+    texts = ErrorTexts()
+    copies = SpanCopies(Settings(), texts)
     spans = [ReadableSpan("chat", SpanContext(1, number, is_remote=False), status=FAILED) for number in range(1, 2_000)]
     for span in spans:
         assert span.context is not None
-        copies.record_error_text(span.context, f"text {span.context.span_id}")
+        texts.record(span.context, f"text {span.context.span_id}")
     messages = [copies.copy(span).status.description for span in spans]
     assert messages[-1024:] == [f"failed: text {number}" for number in range(976, 2_000)]
     assert set(messages[:-1024]) == {"failed"}

@@ -23,14 +23,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanContext, format_trace_id
 
-from agentops_otel_litellm.exporters.agentops_copies import SpanCopies, is_routed_failure, is_successful_route
 from agentops_otel_litellm.exporters.agentops_queue import BROKEN, NO_URL, Consequence, DeliveryError, Sender
 from agentops_otel_litellm.exporters.batch_processor import CountingBatchSpanProcessor
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard, ignored_faults
 from agentops_otel_litellm.settings import Settings
 
-if TYPE_CHECKING:  # the sender's thread imports it, because the import takes long
+if TYPE_CHECKING:  # imported when the first span is exported, and by the sender's thread, because that takes long
+    from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
     from agentops_otel_litellm.exporters.agentops_token import ExportRequests
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 COMPONENT = "agentops_span_exporter"
 _NUMBERS = count()
 
+_MAX_ERROR_TEXTS = 1_024
 _MAX_WAITING = 256
 """Number of Router's calls whose failed calls wait at most."""
 _MAX_WAIT = 30.0
@@ -60,8 +61,8 @@ class AgentOpsSpanExporter(SpanExporter):
         self._name = f"{COMPONENT}/{next(_NUMBERS)}"
         self._settings = Settings.from_environment()
         self._time_limit = self._settings.max_wait_time / 1_000
-        self._copies = SpanCopies(self._settings)
-        self._attempts = RoutedAttempts(self._copies)
+        self._error_texts = ErrorTexts()
+        self._attempts: RoutedAttempts | None = None
         self._links = ReplayLinks(self._settings)
         self._logged: set[str] = set()
         self._is_shut_down = False
@@ -83,7 +84,7 @@ class AgentOpsSpanExporter(SpanExporter):
 
     def _start(self) -> None:
         self._pid = os.getpid()
-        self._attempts.forget()
+        self._attempts = None
         self._requests: ExportRequests | None = None
         self._sender = Sender(self._send, limit=self._settings.max_queue_size, time_limit=self._time_limit)
 
@@ -101,6 +102,12 @@ class AgentOpsSpanExporter(SpanExporter):
         with guard("exporting to AgentOps"):
             if self._is_inherited:
                 self._start_in_child()
+            if self._attempts is None:
+                # Imported here, because it imports the vocabularies, which a program without spans does not need.
+                with IMPORTS.delay_forks():
+                    from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
+
+                    self._attempts = RoutedAttempts(SpanCopies(self._settings, self._error_texts))
             delivered = self._sender.put(self._attempts.copies(spans))
         if self._sender.has_overflowed:
             self._warn_once(
@@ -120,13 +127,13 @@ class AgentOpsSpanExporter(SpanExporter):
 
     def _release_attempts(self) -> None:
         with guard("exporting to AgentOps"):
-            late = self._attempts.release()
+            late = self._attempts.release() if self._attempts is not None else ()
             if late:
                 self._sender.put(late)
 
     def record_error_text(self, span: SpanContext, error: str) -> None:
         """Remember the provider's error text of a span until it is exported."""
-        self._copies.record_error_text(span, error)
+        self._error_texts.record(span, error)
 
     def new_drops(self) -> int:
         """Return the number of spans that were dropped since the last call."""
@@ -214,7 +221,26 @@ class AgentOpsSpanProcessor(CountingBatchSpanProcessor):
         super().shutdown()
 
 
-# --- failed attempts of the Router --------------------------------------------------------------------------------
+# --- errors, and failed attempts of the Router --------------------------------------------------------------------
+
+
+class ErrorTexts:
+    """The provider's error texts of calls whose spans are not exported yet. Threads of the application add to them."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[int, int], str] = {}
+        """Trace id and span id → text. Each operation on it is atomic."""
+
+    def record(self, span: SpanContext, text: str) -> None:
+        """Remember a text. If there are many spans that are never exported, the oldest texts are forgotten."""
+        self._texts[span.trace_id, span.span_id] = text
+        while len(self._texts) > _MAX_ERROR_TEXTS:
+            with suppress(StopIteration, RuntimeError):  # another thread has changed the dictionary
+                self._texts.pop(next(iter(self._texts)), None)
+
+    def pop(self, span: SpanContext | None) -> str | None:
+        """The text of a span; `None` if there is none."""
+        return None if span is None else self._texts.pop((span.trace_id, span.span_id), None)
 
 
 class RoutedAttempts:
@@ -226,10 +252,6 @@ class RoutedAttempts:
 
     def __init__(self, copies: SpanCopies) -> None:
         self._copies = copies
-        self.forget()
-
-    def forget(self) -> None:
-        """In a forked process, forget the spans, which the parent exports."""
         self._waiting: dict[tuple[int, int], list[ReadableSpan]] = {}
         """Trace id and span id of a Router's call → its failed calls."""
         self._since = monotonic()
@@ -240,14 +262,15 @@ class RoutedAttempts:
         """
         ready: list[ReadableSpan] = []
         for span in spans:
-            if is_routed_failure(span) and span.parent is not None:
+            if self._copies.is_routed_failure(span) and span.parent is not None:
                 if not self._waiting:
                     self._since = monotonic()
                 self._waiting.setdefault((span.parent.trace_id, span.parent.span_id), []).append(span)
                 continue
             if span.context is not None:
                 attempts = self._waiting.pop((span.context.trace_id, span.context.span_id), ())
-                ready += [self._copies.copy(each, is_answered=is_successful_route(span)) for each in attempts]
+                is_answered = bool(attempts) and self._copies.is_successful_route(span)
+                ready += [self._copies.copy(each, is_answered=is_answered) for each in attempts]
             ready.append(self._copies.copy(span))
         if self._waiting and (len(self._waiting) > _MAX_WAITING or monotonic() > self._since + _MAX_WAIT):
             ready += self.release()

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import count
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode
@@ -38,8 +37,13 @@ TAGS = "agentops.tags"
 NOT_ANSWERED = "Failed, and the Router made another call: "
 """The beginning of the displayed completion of a failed call of the Router, if another one has succeeded."""
 _OK = Status(StatusCode.OK)
-_MAX_ERROR_TEXTS = 1_024
 _MAX_ERROR_LENGTH = 300
+
+
+class ErrorTexts(Protocol):
+    """The provider's error texts, by span."""
+
+    def pop(self, span: SpanContext | None) -> str | None: ...
 
 
 class SpanCopy(ReadableSpan):
@@ -78,22 +82,11 @@ class SpanCopy(ReadableSpan):
 class SpanCopies:
     """Copies spans for AgentOps, according to the settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, error_texts: ErrorTexts | None = None) -> None:
+        """`error_texts` returns the provider's error text of a span."""
         self._tags = settings.default_tags
         self._trace_name = settings.trace_name
-        self._error_texts: dict[tuple[int, int], str] = {}
-        """Trace id and span id → the provider's error text. Threads of the application add to it; each operation is
-        atomic.
-        """
-
-    def record_error_text(self, span: SpanContext, error: str) -> None:
-        """Remember the provider's error text of a span until it is copied. If there are many spans that are never
-        copied, the oldest texts are forgotten.
-        """
-        self._error_texts[span.trace_id, span.span_id] = error
-        while len(self._error_texts) > _MAX_ERROR_TEXTS:
-            with suppress(StopIteration, RuntimeError):  # another thread has changed the dictionary
-                self._error_texts.pop(next(iter(self._error_texts)), None)
+        self._error_texts = error_texts
 
     def copy(self, span: ReadableSpan, *, is_answered: bool = False) -> ReadableSpan:
         """Return a copy of a span with AgentOps' names, tags and status. The first span of a trace in this process gets
@@ -114,32 +107,37 @@ class SpanCopies:
             attributes[TAGS] = tags
         else:
             attributes.pop(TAGS, None)
-        context = span.context
-        error = None if context is None else self._error_texts.pop((context.trace_id, context.span_id), None)
+        error = None if self._error_texts is None else self._error_texts.pop(span.context)
         status = _status(span, attributes, error)
         if is_answered:
             _add_completion(attributes, f"{NOT_ANSWERED}{status.description}")
             status = Status(StatusCode.UNSET)
         return SpanCopy(span, name=_with_suffix(name, kind), status=status, attributes=attributes)
 
+    @staticmethod
+    def is_routed_failure(span: ReadableSpan) -> bool:
+        """Whether a span is a failed call that LiteLLM's Router made to a deployment."""
+        attributes = span.attributes or {}
+        is_of_a_deployment = _OPERATION in attributes and "litellm.model_id" in attributes
+        has_failed = span.status.status_code is StatusCode.ERROR
+        return (
+            has_failed
+            and is_of_a_deployment
+            and _is_ours(span)
+            and span.parent is not None
+            and not span.parent.is_remote
+        )
 
-def is_routed_failure(span: ReadableSpan) -> bool:
-    """Whether a span is a failed call that LiteLLM's Router made to a deployment."""
-    attributes = span.attributes or {}
-    is_of_a_deployment = _OPERATION in attributes and "litellm.model_id" in attributes
-    has_failed = span.status.status_code is StatusCode.ERROR
-    return (
-        has_failed and is_of_a_deployment and _is_ours(span) and span.parent is not None and not span.parent.is_remote
-    )
-
-
-def is_successful_route(span: ReadableSpan) -> bool:
-    """Whether a span is a call of the Router that has succeeded. It is around the calls of deployments, so it has no
-    operation itself.
-    """
-    return (
-        span.status.status_code is not StatusCode.ERROR and _is_ours(span) and _OPERATION not in (span.attributes or {})
-    )
+    @staticmethod
+    def is_successful_route(span: ReadableSpan) -> bool:
+        """Whether a span is a call of the Router that has succeeded. It has no operation, because it is around the
+        calls of deployments.
+        """
+        return (
+            span.status.status_code is not StatusCode.ERROR
+            and _is_ours(span)
+            and _OPERATION not in (span.attributes or {})
+        )
 
 
 def _is_ours(span: ReadableSpan) -> bool:
