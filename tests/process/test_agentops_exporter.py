@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from support.launching import launch
-from support.servers.agentops_pages import page_span
+from support.project import ROOT
+from support.servers.agentops_pages import page_span, project, rows
 from support.servers.agentops_platform import AgentOpsPlatform, without_suffix
 from support.servers.openai_provider import OpenAIProvider
 
@@ -69,3 +71,26 @@ def test_streams_have_tokens(environment: dict[str, str], options: object, token
     assert page.tokens["total_tokens"] == tokens
     assert bool(page.cost) is bool(tokens)
     assert done.stdout == f"{[False] * 6}\n"
+
+
+def test_the_picture_is_that_of_the_quickstart() -> None:
+    """`docs/agentops.svg` has the names, texts, tokens and cost that AgentOps displays of it."""
+    picture = ET.parse(ROOT / "docs" / "agentops.svg")
+    texts = [each.text or "" for each in picture.iter() if each.tag.endswith(("text", "title"))]
+    with AgentOpsPlatform() as platform:
+        variables = {
+            "AGENTOPS_AUTO_START_SESSION": "true",
+            "AGENTOPS_DEFAULT_TAGS": "nightly",
+            "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY",
+            "OTEL_SERVICE_NAME": "a-test",
+        }
+        done = launch("python", "examples/quickstart.py", **variables, **platform.environment)
+    assert done.returncode == 0, done.stderr
+    pages = [page_span(span) for span in sorted(platform.spans, key=lambda span: span.start_ns)]
+    (row,) = rows(platform.spans)
+    drawn = pages[3]
+    expected = [row.name, *row.tags, *(page.preview for page in pages), f"LLM: {drawn.name}", drawn.model]
+    expected += [f"${row.cost:.7f}", f"${drawn.cost:.7f}", str(project(platform.spans).tokens), str(row.model_calls)]
+    expected += [str(drawn.tokens[name]) for name in ("prompt_tokens", "completion_tokens", "total_tokens")]
+    expected += [text for _, text in drawn.prompts]
+    assert [each for each in expected if each not in texts] == []
