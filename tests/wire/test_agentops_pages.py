@@ -27,7 +27,7 @@ from agentops_otel_litellm.exporters.agentops import ErrorTexts
 from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.version import SCOPE
-from support import wire_formats
+from support import releases, wire_formats
 from support.agentops_pages_app import Pages, pages_of
 from support.apps import MESSAGES
 from support.recorder import attributes_of
@@ -344,9 +344,10 @@ def test_a_refusal_is_content(pages: Pages, wire: WireProvider, streamed: bool) 
     assert message["parts"] == [{"type": "refusal", "content": "I cannot help with that."}]
 
 
+SCORE = " (score 1)" if releases.SEARCHES_HAVE_SCORES else ""
 COMPLETIONS = {
     "rerank": "1. Oslo (score 0.9)\n2. Rome (score 0.2)",
-    "search": "\n".join(f"{number}. [a title](https://example.com): a text (score 1)" for number in (1, 2)),
+    "search": "\n".join(f"{number}. [a title](https://example.com): a text{SCORE}" for number in (1, 2)),
     "vector_stores.search": "1. file-1: Rome. (score 0.9)",
     "moderation": "flagged: violence",
 }
