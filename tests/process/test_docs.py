@@ -143,7 +143,9 @@ def test_commands(
     text = text.replace("AGENTOPS_API_KEY=…", f"AGENTOPS_API_KEY={agentops.KEY}")
     named = re.search(r"AGENTOPS_TRACE_NAME=(\S+)", text)
     done = run(["/bin/sh", "-ec", text], given, tmp_path)
-    calls = [*(span.name for span in backend.spans), *map(without_suffix, agentops.spans)]
+    to_agentops = [span for span in agentops.spans if span.attributes["agentops.span.kind"] != "session"]
+    assert len(agentops.spans) - len(to_agentops) == text.count("AGENTOPS_AUTO_START_SESSION=true")
+    calls = [*(span.name for span in backend.spans), *map(without_suffix, to_agentops)]
     calls += re.findall(r"^(chat gpt-4o-mini) ", done.stderr, re.MULTILINE)
     expected = [named[1] if named else "chat gpt-4o-mini"] * text.count("python app.py")
     assert calls == [*expected, *["agentops-otel-litellm doctor"] * text.count("doctor --quick --send")]
