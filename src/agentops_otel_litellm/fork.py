@@ -34,6 +34,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "agentops exporter": "spans that the parent sends, its connections and its thread",
         "delivery": "the lock of the thread that adds the AgentOps exporter to a provider",
         "init": "the lock of `init()`",
+        "session": "the span of the run, which the parent ends",
         "flush": "flushes of the parent that are in progress",
         "exit": "the threads that shut down providers at exit",
     }

@@ -8,7 +8,7 @@ from functools import cache, partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
+import agentops_otel_litellm.settings.sdk_variables  # noqa: F401 - OpenTelemetry reads variables on import
 
 # isort: split
 import wrapt
@@ -145,7 +145,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
 
         settings = Settings.from_environment()
         telemetry = Telemetry(
-            choose_vocabularies(settings),
+            choose_vocabularies(settings, exporter_adds_content=not DELIVERY.is_left_to_agentops),
             settings=settings,
             metrics=NEWEST_METRICS if wants_newest_conventions() else METRICS,
             tracer_provider=self._tracer_provider,
@@ -154,7 +154,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             on_finish=require_features_of,
         )
         TRACING.start(telemetry)
-        STREAM_USAGE.wanted = settings.stream_usage
+        STREAM_USAGE.wanted = settings.requests_stream_usage()
         self._loaded = True
         # Libraries that LiteLLM uses, such as `openai`, are not patched in programs that do not import LiteLLM.
         self._patch_or_watch([point for point in PATCH_POINTS if not point.is_in_litellm])

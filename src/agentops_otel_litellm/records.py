@@ -129,6 +129,10 @@ class Content:
     """The documents of a reranking request."""
     results: tuple[Document, ...] | None = None
     """The ranked documents, or the results of a search."""
+    error: str | None = None
+    """The provider's error text, if the call has failed. It can quote prompts and keys. Only AgentOps receives it, in
+    its copy of the span.
+    """
 
 
 def opening_and_rest(conversation: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:

@@ -31,7 +31,7 @@ from opentelemetry.util.types import AttributeValue
 from agentops_otel_litellm.background import OPEN_STREAMS
 from agentops_otel_litellm.call import Call, Routing, Target, Timing
 from agentops_otel_litellm.deferred_attributes import are_read_later, defer_attributes, defer_events
-from agentops_otel_litellm.exporters.delivery import DELIVERY
+from agentops_otel_litellm.exporters.delivery import DELIVERY, record_error_text
 from agentops_otel_litellm.guard import guard, log_fault
 from agentops_otel_litellm.metrics import Metrics
 from agentops_otel_litellm.operations import BILLED, kind_named
@@ -121,6 +121,8 @@ class Telemetry:
             self._package_prices.prepare()
         if DELIVERY.is_requested:
             DELIVERY.prepare()
+        if DELIVERY.session is not None and not get_current_span(context).get_span_context().is_valid:
+            context = set_span_in_context(DELIVERY.session, context)  # on a thread without the application's context
         name, attributes = self._initial(call.name, call.operation, call.target, call.routing)
         return self._tracer.start_span(
             name,
@@ -203,6 +205,8 @@ class Telemetry:
                 span.set_attributes(compute(getattr(span, "attributes", None) or {}))
             if call.failure is not None:
                 span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
+                if call.content is not None and call.content.error:
+                    record_error_text(span.get_span_context(), call.content.error)
             elif self._at_end.records_success and not _has_status(span):
                 span.set_status(Status(StatusCode.OK))
             if (

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from support.backends import with_ports
 from support.launching import environment
 from support.project import PROJECT, ROOT
-from support.servers.agentops_platform import AgentOpsPlatform
+from support.servers.agentops_platform import AgentOpsPlatform, without_suffix
 from support.servers.openai_provider import OpenAIProvider
 from support.servers.otlp_receiver import OTLPReceiver
 
@@ -142,11 +142,12 @@ def test_commands(
     text = with_ports(block.text, {"4318": backend.port})
     text = text.replace("AGENTOPS_API_KEY=…", f"AGENTOPS_API_KEY={agentops.KEY}")
     named = re.search(r"AGENTOPS_TRACE_NAME=(\S+)", text)
-    agentops.trace_name = named and named[1]
     done = run(["/bin/sh", "-ec", text], given, tmp_path)
-    calls = [span.name for span in (*backend.spans, *agentops.spans)]
+    to_agentops = [span for span in agentops.spans if span.attributes["agentops.span.kind"] != "session"]
+    assert len(agentops.spans) - len(to_agentops) == text.count("AGENTOPS_AUTO_START_SESSION=true")
+    calls = [*(span.name for span in backend.spans), *map(without_suffix, to_agentops)]
     calls += re.findall(r"^(chat gpt-4o-mini) ", done.stderr, re.MULTILINE)
-    expected = [agentops.trace_name or "chat gpt-4o-mini"] * text.count("python app.py")
+    expected = [named[1] if named else "chat gpt-4o-mini"] * text.count("python app.py")
     assert calls == [*expected, *["agentops-otel-litellm doctor"] * text.count("doctor --quick --send")]
     installed = tmp_path / "installed"
     for line in installed.read_text("utf-8").splitlines() if installed.exists() else ():

@@ -1,15 +1,26 @@
-"""Checks each call of the tests with its AgentOps attributes, by the rules of AgentOps' reader."""
+"""Checks AgentOps' copy of each call of the tests, by the rules of AgentOps' pages."""
 
 from __future__ import annotations
 
 from functools import wraps
 
-from opentelemetry.trace import Span
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Span, Status, StatusCode, format_span_id, format_trace_id
 
 from agentops_otel_litellm.call import Call
-from agentops_otel_litellm.semconv.agentops import AGENTOPS
+from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
+from agentops_otel_litellm.records import clean_attributes
+from agentops_otel_litellm.semconv import VOCABULARIES
+from agentops_otel_litellm.semconv.agentops import AGENTOPS_WITHOUT_CONTENT
+from agentops_otel_litellm.semconv.convention import Vocabulary
+from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.telemetry import Telemetry, TraceCost
+from agentops_otel_litellm.version import SCOPE
 from support.conformance import EMITTED, AgentOpsSpan
+
+DEFAULT = Vocabulary.merged([VOCABULARIES["gen_ai"], VOCABULARIES["llm"], AGENTOPS_WITHOUT_CONTENT])
+COPIES = SpanCopies(Settings())
 
 
 def check_all_calls() -> None:
@@ -26,11 +37,25 @@ def check_all_calls() -> None:
 
 
 def agentops_span(span: Span, call: Call) -> AgentOpsSpan:
+    """The copy of a span with the default attributes of the call."""
+    failure = call.failure
+    error = None if failure is None else Status(StatusCode.ERROR, failure.message or failure.type)
+    copy = COPIES.copy(
+        ReadableSpan(
+            name=call.name,
+            context=span.get_span_context(),
+            attributes=clean_attributes(DEFAULT.attributes(call)),
+            status=error or Status(StatusCode.OK),
+            instrumentation_scope=InstrumentationScope(SCOPE),
+        )
+    )
     return AgentOpsSpan(
-        name=call.name,
-        failure=None if call.failure is None else call.failure.message or call.failure.type,
-        trace_id=span.get_span_context().trace_id,
-        span_id=span.get_span_context().span_id,
+        name=copy.name,
+        status=copy.status.status_code.name,
+        status_message=copy.status.description or "",
+        trace_id=format_trace_id(span.get_span_context().trace_id),
+        span_id=format_span_id(span.get_span_context().span_id),
+        start_ns=call.timing.started_at,
         response_id=call.response.id if call.response is not None else None,
-        attributes=AGENTOPS.attributes(call),
+        attributes=copy.attributes or {},
     )

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from agentops_otel_litellm.exporters import agentops, agentops_queue, agentops_token
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from support.servers.agentops_platform import AgentOpsPlatform
+from support.servers.agentops_platform import AgentOpsPlatform, without_suffix
 
 SUCCESS, FAILURE = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 UNREACHABLE_URL = "http://127.0.0.1:9"
@@ -81,4 +81,4 @@ NO_RESPONSE = (
 
 
 def span_names(platform: AgentOpsPlatform) -> list[str]:
-    return [span.name for span in platform.spans]
+    return [*map(without_suffix, platform.spans)]

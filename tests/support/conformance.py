@@ -27,7 +27,7 @@ from support.conventions import (
     TYPES,
     Metric,
 )
-from support.servers import agentops_reader
+from support.servers import agentops_pages, agentops_reader
 from support.traced_operations import names_outside_the_catalogue
 
 Attributes = Mapping[str, object]
@@ -65,13 +65,14 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentOpsSpan:
-    """A span with the attributes of the `agentops` vocabulary, whichever vocabularies the test has chosen."""
+    """The exporter's copy of a span for AgentOps, whichever vocabularies the test has chosen."""
 
     name: str
-    failure: str | None
-    """The status message if the call failed."""
-    trace_id: int
-    span_id: int
+    status: str
+    status_message: str
+    trace_id: str
+    span_id: str
+    start_ns: int
     response_id: str | None
     attributes: Attributes
 
@@ -401,10 +402,10 @@ def check_log(log: Log) -> Iterator[str]:
 
 
 def check_agentops_span(span: AgentOpsSpan) -> Iterator[str]:
-    """Deviations from the conventions."""
-    status = "OK" if span.failure is None else "ERROR"
-    yield from agentops_reader.findings(span.attributes, status=status, message=span.failure or "")
+    """Attributes that AgentOps would drop or display wrong."""
+    yield from agentops_reader.findings(span.attributes, status=span.status, message=span.status_message)
     yield from agentops_reader.findings_outside_calls(span.attributes)
+    yield from agentops_pages.findings(span)
 
 
 # --- emitted telemetry ------------------------------------------------------------------------------------
@@ -420,7 +421,7 @@ class Emitted:
         self._items: list[Item] = []
         self._findings: dict[str, None] = {}
         self._types: dict[str, str] = {}
-        self._counted: dict[tuple[int, str], int] = {}
+        self._counted: dict[tuple[str, str], str] = {}
         """(trace, response) → the span with its tokens."""
         self.collecting: list[Callable[[], object]] = []
         """Functions that collect metrics which the test has not collected."""

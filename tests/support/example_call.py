@@ -235,6 +235,7 @@ CALL = Call(
         query=("Which?", "Where?"),
         documents=(Document(content="Rome"), Document(content={"é": 1})),
         results=(Document(id="file-1", index=1, score=0.5, title="Rome", uri="https://example.com", content="Roma"),),
+        error="Slow down.",
     ),
     app=App(
         session_id="session",

@@ -14,7 +14,7 @@ from agentops_otel_litellm.call import Call, Cost, Timing, Usage
 from agentops_otel_litellm.operations import BILLED, OPERATIONS
 from agentops_otel_litellm.records import Content, Message, Part
 from agentops_otel_litellm.semconv import VOCABULARIES
-from agentops_otel_litellm.semconv.agentops import AGENTOPS, LLM_CALLS
+from agentops_otel_litellm.semconv.agentops import AGENTOPS, AGENTOPS_WITHOUT_CONTENT, LLM_CALLS
 from agentops_otel_litellm.semconv.convention import Attributes, Vocabulary
 from agentops_otel_litellm.settings import Settings
 from support.agentops_calls import (
@@ -65,17 +65,20 @@ SIDES = ("prompt", "completion")
         ([], ""),
         (
             [Part(type="text", content="a"), Part(type="text", content="b")],
-            '[{"type":"text","text":"a"},{"type":"text","text":"b"}]',
+            "a\n\nb",
         ),
         (
             [Part(type="blob", modality="image", mime_type="image/png", size=12)],
-            '[{"type":"text","text":"[image/png, 12 characters of base64]"}]',
+            "[image/png, 12 characters of base64]",
         ),
+        ([Part(type="uri", modality="image", uri="https://example.com/cat")], "![image](https://example.com/cat)"),
+        ([Part(type="uri", modality="document", uri="gs://b/a.pdf")], "[document](gs://b/a.pdf)"),
+        ([Part(type="file", modality="document", file_id="file-1")], "[document file-1]"),
         ([Part(type="tool_call_response", id="1", response={"sun": True})], '{"sun":true}'),
     ],
 )
-def test_content_other_than_one_text_is_json(parts: list[Part], content: str) -> None:
-    """It has OpenAI's format. Reasoning is left out."""
+def test_content_is_readable_text(parts: list[Part], content: str) -> None:
+    """Images are Markdown, other media placeholders or links. Reasoning is left out."""
     message = (Message(role="assistant", parts=tuple(parts)),)
     call = Call(name="chat", timing=Timing(started_at=1), content=Content(input=message, output=message))
     written = AGENTOPS.attributes(call)
@@ -86,7 +89,7 @@ WRITTEN: Attributes = {
     "gen_ai.prompt.0.role": "system",
     "gen_ai.prompt.0.content": "Be brief.",
     "gen_ai.prompt.1.role": "user",
-    "gen_ai.prompt.1.content": '[{"type":"image_url","image_url":{"url":"https://example.com/cat"}}]',
+    "gen_ai.prompt.1.content": "![image](https://example.com/cat)",
     "gen_ai.completion.0.content": "",
     "gen_ai.completion.0.role": "assistant",
     "gen_ai.completion.0.finish_reason": "tool_calls",
@@ -94,6 +97,8 @@ WRITTEN: Attributes = {
     "gen_ai.completion.0.tool_calls.0.type": "function",
     "gen_ai.completion.0.tool_calls.0.name": "look",
     "gen_ai.completion.0.tool_calls.0.arguments": '{"é":[1]}',
+    "gen_ai.completion.1.content": "1. [Rome](https://example.com): Roma (score 0.5)",
+    "gen_ai.completion.1.role": "assistant",
     "gen_ai.response.model": "gpt-4o-2024",
     "gen_ai.usage.prompt_cost": 0.3,
     "gen_ai.usage.completion_cost": 0.15,
@@ -144,20 +149,28 @@ AT_AGENTOPS = {"AGENTOPS_API_KEY": "6f1d2c3b-4a59-4687-9b0a-c1d2e3f40516"}
 def test_the_vocabulary_is_used_if_agentops_is_a_destination(environment: dict[str, str], names: list[str]) -> None:
     """A choice of the user has priority."""
     chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)
-    assert chosen == [VOCABULARIES[name] for name in names]
+    by_default = {**VOCABULARIES, "agentops": AGENTOPS_WITHOUT_CONTENT}
+    assert chosen == [(VOCABULARIES if "AGENTOPS_SEMCONV" in environment else by_default)[name] for name in names]
 
 
 def test_an_invalid_choice_is_ignored(logged: LoggedWarnings) -> None:
     """There is a warning, and the default has AgentOps' vocabulary."""
     environment = {**AT_AGENTOPS, "AGENTOPS_SEMCONV": "agentopps"}
     chosen = semconv.choose_vocabularies(Settings.from_environment(environment), environment)
-    assert chosen == [VOCABULARIES[name] for name in DEFAULT_VOCABULARIES]
+    assert chosen == [*(VOCABULARIES[name] for name in ("gen_ai", "llm")), AGENTOPS_WITHOUT_CONTENT]
     assert len(logged.take()) == 1
 
 
 def test_the_default_environment_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(os.environ, "AGENTOPS_API_KEY", AT_AGENTOPS["AGENTOPS_API_KEY"])
-    assert VOCABULARIES["agentops"] in semconv.choose_vocabularies(Settings())
+    assert AGENTOPS_WITHOUT_CONTENT in semconv.choose_vocabularies(Settings())
+
+
+def test_content_is_written_on_the_span_if_the_agentops_sdk_delivers_it() -> None:
+    """Its exporter does not add content. By default, this package's exporter does."""
+    chosen = semconv.choose_vocabularies(Settings(), AT_AGENTOPS, exporter_adds_content=False)
+    assert chosen == [VOCABULARIES[name] for name in DEFAULT_VOCABULARIES]
+    assert set(AGENTOPS) - set(AGENTOPS_WITHOUT_CONTENT) == {"gen_ai.prompt", "gen_ai.completion"}
 
 
 def test_a_merged_vocabulary_records_success_where_one_does() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -224,7 +225,9 @@ def test_redaction_is_bounded_if_nothing_remains_of_the_texts(kind: str) -> None
     one text that exceeds it.
     """
     contents = [CONTENT_KINDS[kind](index) for index in range(2_000)]
-    known = {name: tuple(each for content in contents for each in vars(content)[name]) for name in vars(contents[0])}
+    known: dict[str, Any] = {
+        name: tuple(each for content in contents for each in vars(content)[name]) for name in vars(contents[0])
+    }
     redacted: list[str] = []
     fit = edit(Content(**known), redact=erasing_redactor(redacted))
     assert 0 < sum(map(len, redacted)) < 2 * 10_000 + 1_000 + MAX_SECRET_LENGTH

@@ -31,6 +31,8 @@ from openai import OpenAI
 
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import Cost, Failure, Request, Response, Routing, Stream, Target, Usage
+from agentops_otel_litellm.readers import chat
+from agentops_otel_litellm.readers.parts import Draft
 from support.reader_cases import (
     CHOICE,
     DETAILS,
@@ -1003,3 +1005,39 @@ def test_anything_for_an_exception(status: object, provider: object, headers: di
 def test_a_client_is_recognised_by_its_base_url(url: str, target: Target, *, expected: bool) -> None:
     """A client for another address does not belong to the call: applications may use one in callbacks."""
     assert readers.is_client_of(OpenAI(api_key="sk-test", base_url=url), target) is expected
+
+
+def test_a_refusal_in_provider_specific_fields_is_content() -> None:
+    """Most releases of LiteLLM pass it on there, plain and streamed; some in the field `refusal` as well."""
+    for message in (
+        {"refusal": None, "provider_specific_fields": {"refusal": "No."}},
+        {"provider_specific_fields": {"refusal": "No."}},
+        {"refusal": "No.", "provider_specific_fields": {"refusal": "No."}},
+    ):
+        (read,) = chat._response_content({"choices": [{"message": message}]})
+        assert [(part.type, part.content) for part in read.parts] == [("refusal", "No.")]
+        draft = Draft()
+        chat._add_delta(draft, 0, message)
+        assert [(part.type, part.content) for part in draft.messages()[0].parts] == [("refusal", "No.")]
+
+
+def _raised(message: str, body: object = None) -> Exception:
+    error = exceptions.BadRequestError(message=message, model="gpt-4o", llm_provider="openai")
+    error.body = body
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (_raised("x", {"error": {"message": "No such tool."}}), "No such tool."),
+        (_raised("x", {"message": "No such tool."}), "No such tool."),
+        (_raised("OpenAIException - No such tool."), "No such tool."),
+        (_raised("litellm.RateLimitError: RateLimitError: AnthropicException - Slow down."), "Slow down."),
+        (ValueError("Invalid value: 1"), "Invalid value: 1"),
+        (ValueError(), None),
+    ],
+)
+def test_the_error_text_is_the_providers(error: Exception, text: str | None) -> None:
+    """Without the beginning that LiteLLM adds to it."""
+    assert readers.read_error_text(error) == text

@@ -93,9 +93,9 @@ def test_an_invalid_url_is_not_logged(text: str, logged: LoggedWarnings) -> None
 
 def test_credentials_in_other_settings_are_masked(logged: LoggedWarnings) -> None:
     """A URL may be in the wrong variable by mistake."""
-    assert Settings.from_environment({"AGENTOPS_STREAM_USAGE": "http://me:canary@host"}).stream_usage is False
+    assert Settings.from_environment({"AGENTOPS_STREAM_USAGE": "http://me:canary@host"}).stream_usage is None
     assert logged.take() == [
-        "Invalid value for AGENTOPS_STREAM_USAGE: 'http://***@host' (expected true or false). Using false."
+        "Invalid value for AGENTOPS_STREAM_USAGE: 'http://***@host' (expected true or false). The value is ignored."
     ]
 
 
@@ -107,3 +107,18 @@ def test_numbers_that_are_too_large_are_rejected(logged: LoggedWarnings) -> None
     accepted = "(expected a number of {} with at most 9 digits). Using {}."
     ends = [accepted.format("milliseconds", 5_000), accepted.format("spans", 512)]
     assert sorted(line.partition("' ")[2] for line in logged.take()) == sorted(ends)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, False),
+        ({"AGENTOPS_API_KEY": "a-key"}, True),
+        ({"AGENTOPS_API_KEY": "a-key", "OTEL_TRACES_EXPORTER": "none"}, False),
+        ({"AGENTOPS_API_KEY": "a-key", "AGENTOPS_STREAM_USAGE": "false"}, False),
+        ({"AGENTOPS_STREAM_USAGE": "true"}, True),
+    ],
+)
+def test_the_usage_of_streams_is_requested_for_agentops(environment: dict[str, str], expected: bool) -> None:  # noqa: FBT001 - a parameter
+    """By default only if AgentOps is a destination."""
+    assert Settings.from_environment(environment).requests_stream_usage(environment) is expected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -90,17 +89,14 @@ STORIES = {
         parameters={**CHAT, "messages": HISTORY},
         prompts=[
             *SAID,
-            (
-                "assistant",
-                '[{"id":"call_1","type":"function","function":{"name":"look","arguments":"{\\"at\\":\\"it\\"}"}}]',
-            ),
+            ("assistant", 'look({"at": "it"})'),
             ("tool", "A cat."),
         ],
         completions=["Hello, world!"],
     ),
     "an image": Story(
         parameters={**CHAT, "messages": [{"role": "user", "content": IMAGE}]},
-        prompts=[("user", json.dumps(IMAGE, separators=(",", ":")))],
+        prompts=[("user", "What?\n\n![image](https://example.com/cat)")],
         completions=["Hello, world!"],
     ),
     "nothing counted": Story(

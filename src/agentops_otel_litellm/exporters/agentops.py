@@ -1,7 +1,8 @@
 """The AgentOps exporter, which the variables AGENTOPS_* configure. It copies spans, and sends them on its own thread.
 
-`AgentOpsSpanExporter` passes copies of the spans to a `Sender` (`agentops_queue.py`), which queues them until they are
-delivered. The sender's thread sends them with `ExportRequests` (`agentops_token.py`), which adds and renews the token.
+`AgentOpsSpanExporter` passes copies of the spans (`agentops_copies.py`) to a `Sender` (`agentops_queue.py`), which
+queues them until they are delivered. The sender's thread sends them with `ExportRequests` (`agentops_token.py`), which
+adds and renews the token.
 """
 
 from __future__ import annotations
@@ -20,17 +21,16 @@ from typing import TYPE_CHECKING, ClassVar
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Status, StatusCode, format_trace_id
-from opentelemetry.util.types import Attributes
+from opentelemetry.trace import SpanContext, format_trace_id
 
 from agentops_otel_litellm.exporters.agentops_queue import BROKEN, NO_URL, Consequence, DeliveryError, Sender
 from agentops_otel_litellm.exporters.batch_processor import CountingBatchSpanProcessor
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard, ignored_faults
 from agentops_otel_litellm.settings import Settings
-from agentops_otel_litellm.version import SCOPE
 
-if TYPE_CHECKING:  # the sender's thread imports it, because the import takes long
+if TYPE_CHECKING:  # imported when the first span is exported, and by the sender's thread, because that takes long
+    from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
     from agentops_otel_litellm.exporters.agentops_token import ExportRequests
 
 logger = logging.getLogger(__name__)
@@ -38,11 +38,11 @@ logger = logging.getLogger(__name__)
 COMPONENT = "agentops_span_exporter"
 _NUMBERS = count()
 
-TAGS = "agentops.tags"
-KIND = "agentops.span.kind"
-_OF_CALLS = "gen_ai."
-"""Prefix of the attributes by which AgentOps recognises a span as a call of a model."""
-_OK = Status(StatusCode.OK)
+_MAX_ERROR_TEXTS = 1_024
+_MAX_WAITING = 256
+"""Number of Router's calls whose failed calls wait at most."""
+_MAX_WAIT = 30.0
+"""Seconds after which a failed call of the Router is exported as failed."""
 _REMEMBERED = 256
 """Number of traces whose link is known to be printed, so that it is not printed again for a later batch."""
 
@@ -61,7 +61,8 @@ class AgentOpsSpanExporter(SpanExporter):
         self._name = f"{COMPONENT}/{next(_NUMBERS)}"
         self._settings = Settings.from_environment()
         self._time_limit = self._settings.max_wait_time / 1_000
-        self._copies = SpanCopies(self._settings)
+        self._error_texts = ErrorTexts()
+        self._attempts: RoutedAttempts | None = None
         self._links = ReplayLinks(self._settings)
         self._logged: set[str] = set()
         self._is_shut_down = False
@@ -83,6 +84,7 @@ class AgentOpsSpanExporter(SpanExporter):
 
     def _start(self) -> None:
         self._pid = os.getpid()
+        self._attempts = None
         self._requests: ExportRequests | None = None
         self._sender = Sender(self._send, limit=self._settings.max_queue_size, time_limit=self._time_limit)
 
@@ -100,7 +102,13 @@ class AgentOpsSpanExporter(SpanExporter):
         with guard("exporting to AgentOps"):
             if self._is_inherited:
                 self._start_in_child()
-            delivered = self._sender.put([self._copies.copy(span) for span in spans])
+            if self._attempts is None:
+                # Imported here, because it imports the vocabularies, which a program without spans does not need.
+                with IMPORTS.delay_forks():
+                    from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
+
+                    self._attempts = RoutedAttempts(SpanCopies(self._settings, self._error_texts))
+            delivered = self._sender.put(self._attempts.copies(spans))
         if self._sender.has_overflowed:
             self._warn_once(
                 "AgentOps cannot be reached, and the queue is full. The oldest spans are dropped. The maximum number "
@@ -112,7 +120,20 @@ class AgentOpsSpanExporter(SpanExporter):
         """Send the queued spans, even if sending is paused, unless a request has failed within the last second.
         Returns whether the queue is empty.
         """
-        return self._is_inherited or self._sender.flush(timeout_millis / 1_000)
+        if self._is_inherited:
+            return True
+        self._release_attempts()
+        return self._sender.flush(timeout_millis / 1_000)
+
+    def _release_attempts(self) -> None:
+        with guard("exporting to AgentOps"):
+            late = self._attempts.release() if self._attempts is not None else ()
+            if late:
+                self._sender.put(late)
+
+    def record_error_text(self, span: SpanContext, error: str) -> None:
+        """Remember the provider's error text of a span until it is exported."""
+        self._error_texts.record(span, error)
 
     def new_drops(self) -> int:
         """Return the number of spans that were dropped since the last call."""
@@ -144,6 +165,7 @@ class AgentOpsSpanExporter(SpanExporter):
         self.instances.discard(self)
         if self._is_inherited:
             return
+        self._release_attempts()
         lost = self._sender.close()
         if self._requests is not None:
             self._requests.close()
@@ -199,73 +221,68 @@ class AgentOpsSpanProcessor(CountingBatchSpanProcessor):
         super().shutdown()
 
 
-# --- copies of spans, and links to traces ------------------------------------------------------------------------
+# --- errors, and failed attempts of the Router --------------------------------------------------------------------
 
 
-class SpanCopy(ReadableSpan):
-    """A copy of a finished span, with a different name, status and attributes."""
+class ErrorTexts:
+    """The provider's error texts of calls whose spans are not exported yet. Threads of the application add to them."""
 
-    def __init__(self, span: ReadableSpan, *, name: str, status: Status, attributes: Attributes) -> None:
-        super().__init__(
-            name=name,
-            context=span.context,
-            parent=span.parent,
-            resource=span.resource,
-            attributes=attributes,
-            events=span.events,
-            links=span.links,
-            kind=span.kind,
-            status=status,
-            start_time=span.start_time,
-            end_time=span.end_time,
-            instrumentation_scope=span.instrumentation_scope,
-        )
-        self._dropped = (span.dropped_attributes, span.dropped_events, span.dropped_links)
+    def __init__(self) -> None:
+        self._texts: dict[tuple[int, int], str] = {}
+        """Trace id and span id → text. Each operation on it is atomic."""
 
-    @property
-    def dropped_attributes(self) -> int:
-        return self._dropped[0]
+    def record(self, span: SpanContext, text: str) -> None:
+        """Remember a text. If there are many spans that are never exported, the oldest texts are forgotten."""
+        self._texts[span.trace_id, span.span_id] = text
+        while len(self._texts) > _MAX_ERROR_TEXTS:
+            with suppress(StopIteration, RuntimeError):  # another thread has changed the dictionary
+                self._texts.pop(next(iter(self._texts)), None)
 
-    @property
-    def dropped_events(self) -> int:
-        return self._dropped[1]
-
-    @property
-    def dropped_links(self) -> int:
-        return self._dropped[2]
+    def pop(self, span: SpanContext | None) -> str | None:
+        """The text of a span; `None` if there is none."""
+        return None if span is None else self._texts.pop((span.trace_id, span.span_id), None)
 
 
-class SpanCopies:
-    """Copies spans for AgentOps, according to the settings."""
+class RoutedAttempts:
+    """Delays the spans of failed calls that the Router made, until it is known whether the Router's call succeeds.
 
-    def __init__(self, settings: Settings) -> None:
-        self._tags = settings.default_tags
-        self._trace_name = settings.trace_name
-
-    def copy(self, span: ReadableSpan) -> ReadableSpan:
-        """Return a copy of a span, as AgentOps displays it best.
-
-        The status UNSET becomes OK. The first span of a trace in this process gets the trace's name and tags.
-        """
-        name, status, attributes = span.name, span.status, _attributes(span)
-        # The status of a trace in AgentOps is that of its latest span, and UNSET is shown as indeterminate.
-        if status.status_code is StatusCode.UNSET:
-            status = _OK
-        if span.parent is None or span.parent.is_remote:
-            name = self._trace_name or name
-            if self._tags:
-                attributes = {**(attributes or {}), TAGS: self._tags}
-        return SpanCopy(span, name=name, status=status, attributes=attributes)
-
-
-def _attributes(span: ReadableSpan) -> Attributes:
-    """The attributes of a span, without `gen_ai.*` if it is a span of this package that is not a call of a model, such
-    as a batch. AgentOps would show such a span as a call without a prompt, or count tokens twice.
+    AgentOps displays a whole trace as failed if any of its spans has. So if a retry or a fallback has succeeded, the
+    failed call is exported without a status.
     """
-    attributes, scope = span.attributes, span.instrumentation_scope
-    if scope is None or scope.name != SCOPE or attributes is None or attributes.get(KIND) != "operation":
-        return attributes
-    return {name: value for name, value in attributes.items() if not name.startswith(_OF_CALLS)}
+
+    def __init__(self, copies: SpanCopies) -> None:
+        self._copies = copies
+        self._waiting: dict[tuple[int, int], list[ReadableSpan]] = {}
+        """Trace id and span id of a Router's call → its failed calls."""
+        self._since = monotonic()
+
+    def copies(self, spans: Sequence[ReadableSpan]) -> list[ReadableSpan]:
+        """Copies of the spans that can be exported now: these, except failed calls of the Router, and those that have
+        waited for one of these.
+        """
+        ready: list[ReadableSpan] = []
+        for span in spans:
+            if self._copies.is_routed_failure(span) and span.parent is not None:
+                if not self._waiting:
+                    self._since = monotonic()
+                self._waiting.setdefault((span.parent.trace_id, span.parent.span_id), []).append(span)
+                continue
+            if span.context is not None:
+                attempts = self._waiting.pop((span.context.trace_id, span.context.span_id), ())
+                is_answered = bool(attempts) and self._copies.is_successful_route(span)
+                ready += [self._copies.copy(each, is_answered=is_answered) for each in attempts]
+            ready.append(self._copies.copy(span))
+        if self._waiting and (len(self._waiting) > _MAX_WAITING or monotonic() > self._since + _MAX_WAIT):
+            ready += self.release()
+        return ready
+
+    def release(self) -> list[ReadableSpan]:
+        """Copies of all spans that still wait, as failed calls."""
+        waiting, self._waiting = self._waiting, {}
+        return [self._copies.copy(span) for spans in waiting.values() for span in spans]
+
+
+# --- links to traces --------------------------------------------------------------------------------------------
 
 
 class ReplayLinks:

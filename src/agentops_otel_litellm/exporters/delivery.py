@@ -29,7 +29,7 @@ from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider as SDKTracerProvider
-    from opentelemetry.trace import TracerProvider
+    from opentelemetry.trace import Span, SpanContext, TracerProvider
 
     from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
 
@@ -66,6 +66,10 @@ class Delivery:
     def __init__(self) -> None:
         self.is_requested = False
         """Whether the exporter must be added as soon as there is a provider. If not, `prepare` does nothing."""
+        self.is_left_to_agentops = False
+        """Whether the AgentOps SDK delivers the spans, so that no exporter of this package adds content to them."""
+        self.session: Span | None = None
+        """The span of the run, below which calls without a parent begin; `None` if there is no such span."""
         self._provider: TracerProvider | None = None
         self.renew()
         FORK.register("delivery", self.renew)
@@ -123,7 +127,10 @@ class Delivery:
 
         # An exporter of the application may be on any provider, so it is assumed to receive these spans.
         exporters_of_application = live_exporters() - set(self._added_exporters)
-        if exporters_of_application or provider in self._providers_with_exporter or _is_delivered_by_agentops(provider):
+        if exporters_of_application or provider in self._providers_with_exporter:
+            return
+        self.is_left_to_agentops = _is_delivered_by_agentops(provider)
+        if self.is_left_to_agentops:
             return
         settings, exporter = Settings.from_environment(), AgentOpsSpanExporter()
         self.record_exporters({exporter}, provider)
@@ -143,6 +150,14 @@ def live_exporters() -> set[AgentOpsSpanExporter]:
     """The AgentOps exporters of this process that are not shut down."""
     module = sys.modules.get("agentops_otel_litellm.exporters.agentops")  # loaded if there is an exporter
     return set() if module is None else set(module.AgentOpsSpanExporter.instances)
+
+
+def record_error_text(span: SpanContext, error: str) -> None:
+    """Pass the provider's error text of a call to the AgentOps exporters, before its span ends. They add it to the
+    status of their copies, so that no other exporter receives it.
+    """
+    for exporter in live_exporters():
+        exporter.record_error_text(span, error)
 
 
 def _accepts_span_processors(provider: object) -> TypeGuard[SDKTracerProvider]:

@@ -95,7 +95,7 @@ def _read_call(
         stream=None if invocation.chunks is None else _read_stream_times(invocation, outcome),
         failure=failure,
         app=invocation.app,
-        content=None if invocation.content is None else _read_content(invocation, invocation.content, result),
+        content=None if invocation.content is None else _read_content(invocation, invocation.content, result, error),
         estimate=invocation.estimate,
         answered_by_another=None if invocation.nested is None else invocation.nested.is_answered_by_nested_call,
     )
@@ -279,15 +279,24 @@ def _gap_statistics(gaps: SortedGaps) -> dict[str, Any]:
 # --- content ------------------------------------------------------------------------------------------------
 
 
-def _read_content(invocation: Invocation, content: Content, result: object) -> Content | None:
-    """The content of request and response. `None` if LiteLLM's message logging is off for the call, or if this setting
-    cannot be read.
+def _read_content(
+    invocation: Invocation, content: Content, result: object, error: BaseException | None
+) -> Content | None:
+    """The content of request and response, and the provider's error text. `None` if LiteLLM's message logging is off
+    for the call, or if this setting cannot be read.
     """
     with _READING_OPT_OUT:
         loggings = {id(each): each for each in (invocation.first_logging, invocation.logging)}.values()
         if not any(readers.is_message_logging_off(invocation.parameters, each) for each in loggings):
-            return _with_response_content(invocation, content, result)
+            content = _with_response_content(invocation, content, result)
+            return content if error is None else _with_error_text(content, error)
     return None
+
+
+def _with_error_text(content: Content, error: BaseException) -> Content:
+    with _READING_EXCEPTION:
+        return replace(content, error=readers.read_error_text(error))
+    return content
 
 
 def _with_response_content(invocation: Invocation, content: Content, result: object) -> Content:

@@ -1,6 +1,7 @@
 """Requests the usage of streams for which the application did not request it, and hides it from the application.
 
-This is enabled by `AGENTOPS_STREAM_USAGE=true`.
+This is enabled by `AGENTOPS_STREAM_USAGE=true`, and by default if AgentOps is a destination. It is the only change that
+this package makes to requests. Whether a provider supports the option is decided by LiteLLM's tables of parameters.
 
 Usage is requested with `stream_options={"include_usage": True}`. This option is added when LiteLLM converts the
 parameters of a call to those of the provider. By then LiteLLM has resolved the provider and model, and the converted

@@ -103,13 +103,12 @@ class _TracedFunction:
         operation of the function.
         """
         warn_of_other_recorders(telemetry)
-        if self._operation is None:  # before the first call, the function's module may not have been complete
-            self._operation = operation_of(self._function)
-        if self._operation.calls_a_model:
+        operation = operation_of(self._function)  # before the first call, the function's module may be incomplete
+        if operation.calls_a_model:
             FEATURES.require(LOGGING)
             FEATURES.require(ATTEMPTS)
-        self._checked_since = self._tracing.since
-        return self._operation
+        self._operation, self._checked_since = operation, self._tracing.since
+        return operation
 
     def _by_name(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Parameters:
         """All arguments by the names of the parameters."""

@@ -133,6 +133,7 @@ class _ContentEditor:
             results=self._edit_records(content.results),
             texts=self._edit_texts(content.texts),
             documents=self._edit_records(content.documents),
+            error=None if content.error is None else self._edit_text(content.error),
         )
 
     def _edit_all(self, items: Sequence[Item] | None, edit: Callable[[Item], Item]) -> tuple[Item, ...] | None:

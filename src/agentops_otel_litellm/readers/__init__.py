@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from agentops_otel_litellm.readers.anthropic_messages import MESSAGES
 from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat
 from agentops_otel_litellm.readers.chat import CHAT
-from agentops_otel_litellm.readers.exceptions import read_client_failure, read_failure
+from agentops_otel_litellm.readers.exceptions import read_client_failure, read_error_text, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.logging_payload import (
@@ -161,6 +161,7 @@ __all__ = [
     "read_client_failure",
     "read_cooldown",
     "read_cooldown_time",
+    "read_error_text",
     "read_estimate",
     "read_failure",
     "read_id",

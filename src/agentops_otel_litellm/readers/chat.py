@@ -355,15 +355,21 @@ def _parts(message: Mapping[str, Any]) -> tuple[Part, ...]:
     """Read the parts of a message: reasoning, content and tool calls, in the order in which models generate them."""
     content = message.get("content")
     content_parts = tuple(map(content_part, content)) if is_collection(content) else text_parts(content)
+    refusal = text(_refusal(message))
     return (
         *reasoning_parts(message.get("reasoning_content")),
         *content_parts,
-        *((Part(type="refusal", content=text(message["refusal"])),) if text(message.get("refusal")) else ()),
+        *((Part(type="refusal", content=refusal),) if refusal else ()),
         *((_audio(message["audio"]),) if message.get("audio") else ()),
         *(media("image", field(field(image, "image_url"), "url")) for image in elements(message.get("images"))),
         *map(_tool_call, elements(message.get("tool_calls"))),
         *((_tool_call({"function": message["function_call"]}),) if message.get("function_call") else ()),
     )
+
+
+def _refusal(message: Mapping[str, Any]) -> Any:
+    """The refusal of a message or a delta. Most releases of LiteLLM pass it on in `provider_specific_fields` only."""
+    return message.get("refusal") or field(message.get("provider_specific_fields"), "refusal")
 
 
 def _tool_call(call: Any) -> Part:
@@ -415,7 +421,7 @@ def _add_delta(draft: Draft, number: int, delta: Mapping[str, Any]) -> None:
     """Add the content of a delta to the message of the choice that has the index `number`."""
     draft.add_fragment(number, "reasoning", delta.get("reasoning_content"))
     draft.add_fragment(number, "text", delta.get("content"))
-    draft.add_fragment(number, "refusal", delta.get("refusal"))
+    draft.add_fragment(number, "refusal", _refusal(delta))
     draft.add_fragment(number, "text", field(delta.get("audio"), "transcript"))
     for image in elements(delta.get("images")):
         draft.add(number, media("image", field(field(image, "image_url"), "url")))

@@ -30,6 +30,10 @@ _UNREADABLE = frozenset({"JSONDecodeError"})
 _MAX_CAUSES = 16
 # Names of classes that are recorded. Other names could contain anything, because a class can be created at run time.
 _CLASS = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
+_LITELLM_PREFIX = re.compile(
+    r"\A(?:(?:litellm\.)?\w{1,99}(?:Error|Exception|Timeout): ){0,4}(?:\w{1,99}Exception - )?", re.ASCII
+)
+"""The beginning of texts of LiteLLM's exceptions: `litellm.RateLimitError: RateLimitError: OpenAIException - `."""
 _QUALIFIED = re.compile(r"[\w.<>]{1,250}", re.ASCII)
 _READING_FACT = guard("reading a fact of an exception")
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-kong-request-id")
@@ -52,6 +56,19 @@ def read_failure(error: BaseException) -> Failure:
         with _READING_FACT:
             known[name] = read(error)
     return Failure(type=kind.__name__, **{"ancestry": _names(error), **known})
+
+
+def read_error_text(error: BaseException) -> str | None:
+    """The provider's error text, or else the exception's own text. It can quote prompts and keys, so it is content."""
+    for raised in islice((error, *islice(_causes(error), _MAX_CAUSES)), _MAX_CAUSES):
+        body = getattr(raised, "body", None)
+        if isinstance(body, dict):
+            details = body.get("error")
+            message = text(field(details if isinstance(details, dict) else body, "message"))
+            if message:
+                return message
+    own = text(getattr(error, "message", None)) or str(error)
+    return _LITELLM_PREFIX.sub("", own, count=1).strip() or None
 
 
 def _original(error: BaseException) -> BaseException:

@@ -9,21 +9,37 @@ replaces each exporter class by a subclass that records failures in `EXPORT_FAIL
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from functools import update_wrapper
-from threading import RLock
+from functools import update_wrapper, wraps
+from pathlib import Path
+from threading import RLock, current_thread, main_thread
 from time import monotonic
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, NoReturn, TypeVar, cast
 
-import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
+import agentops_otel_litellm.settings.sdk_variables  # noqa: F401 - OpenTelemetry reads variables on import
 
 # isort: split
+import wrapt
+from opentelemetry.context import Context, attach
+from opentelemetry.trace import (
+    INVALID_SPAN_CONTEXT,
+    Span,
+    SpanContext,
+    Status,
+    StatusCode,
+    get_tracer,
+    set_span_in_context,
+)
+
 from agentops_otel_litellm.background import OPEN_STREAMS, ReentrantEvent, start_thread
-from agentops_otel_litellm.exporters.delivery import SIGNALS, live_exporters
+from agentops_otel_litellm.exporters.delivery import DELIVERY, SIGNALS, TRACES, live_exporters
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LiteLLMInstrumentor
@@ -31,6 +47,7 @@ from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled
 from agentops_otel_litellm.settings.destinations import sends_to_agentops
 from agentops_otel_litellm.settings.parsing import FIRST_PROCESS
+from agentops_otel_litellm.version import SCOPE, __version__
 
 # --- init() -----------------------------------------------------------------------------------------------
 
@@ -46,6 +63,7 @@ def init() -> None:
     logs a warning for invalid values. Tracer, meter and logger providers that the application has already set are kept.
     """
     _LAUNCH.once()
+    RUN_SESSION.start()
 
 
 class _Launch:
@@ -110,6 +128,98 @@ def _is_ours_to_set(name: str) -> bool:
     return name.startswith("OTEL_") or name == FIRST_PROCESS
 
 
+# --- the run as one session -------------------------------------------------------------------------------
+
+
+class _Current(wrapt.ObjectProxy[Span]):
+    """The session's span as the current span of the application. After its end, new spans are not its children."""
+
+    def get_span_context(self) -> SpanContext:
+        span: Span = self.__wrapped__
+        return span.get_span_context() if span.is_recording() else INVALID_SPAN_CONTEXT
+
+
+class RunSession:
+    """The root span of a run, if AGENTOPS_AUTO_START_SESSION is true. It begins with the program or with `init()`, and
+    ends with `flush()` or with the process. Its status is an error if an exception, a signal or an exit code other than
+    0 has ended the program.
+    """
+
+    def __init__(self) -> None:
+        self._span: Span | None = None
+        self._name: str | None = None
+        self._error: str | None = None
+        self._observes_exit = False
+        FORK.register("session", self.leave_to_parent)
+
+    def leave_to_parent(self) -> None:
+        """In a forked process, do not end the span. The process's own spans are its children."""
+        self._span = None
+
+    def start(self) -> None:
+        """Start the span if the user wants it and it is not open."""
+        with guard("starting the session of the run"):
+            settings = Settings.from_environment()
+            if self._span is not None or not settings.auto_start_session or TRACES.provider is None:
+                return
+            name = settings.trace_name or _program()
+            attributes = {"agentops.span.kind": "session"}
+            span = get_tracer(f"{SCOPE}.sdk", __version__).start_span(name, Context(), attributes=attributes)
+            if not span.is_recording():
+                return
+            self._span, self._name, self._error = span, settings.trace_name, None
+            current = cast("Span", _Current(span))
+            DELIVERY.session = current
+            attach(set_span_in_context(current))
+            self._observe_exit()
+
+    def end(self) -> None:
+        """End the span if it is open."""
+        span, self._span, DELIVERY.session = self._span, None, None
+        if span is not None:
+            with guard("ending the session of the run"):
+                span.update_name(self._name or _program())  # Python knows the program after the launcher has started
+                if self._error is not None:
+                    span.set_status(Status(StatusCode.ERROR, self._error))
+                span.end()
+
+    def fail(self, error: str) -> None:
+        """Set why the run has failed, before it ends."""
+        self._error = error
+
+    def _observe_exit(self) -> None:
+        """Arrange that the span ends with the process, and that an exception or `sys.exit` sets its status. Python has
+        no other way to find out how a program ends.
+        """
+        if self._observes_exit:
+            return
+        self._observes_exit = True
+        atexit.register(self.end)  # before the handlers that were registered earlier, which shut the providers down
+        print_exception, exit_program = sys.excepthook, sys.exit
+
+        @wraps(print_exception)
+        def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+            self.fail(kind.__name__)
+            print_exception(kind, error, traceback)
+
+        @wraps(exit_program)
+        def exit_(status: Any = None, /) -> NoReturn:  # noqa: ANN401 - Python's
+            if status is not None and status != 0 and current_thread() is main_thread():
+                self.fail(f"exit code {status}" if isinstance(status, int) else "exit code 1")
+            exit_program(status)
+
+        sys.excepthook, sys.exit = excepthook, exit_
+
+
+def _program() -> str:
+    """The name of the running program, such as `app.py`; `run` if it has none."""
+    path = Path(next(iter(getattr(sys, "argv", None) or ()), ""))
+    name = path.parent.name if path.name == "__main__.py" else path.name
+    return "run" if name in {"", "-c", "-m"} else name
+
+
+RUN_SESSION = RunSession()
+
 # --- flush() ----------------------------------------------------------------------------------------------
 
 
@@ -132,6 +242,7 @@ def flush(timeout: float = TIMEOUT) -> bool:
     added itself may be unknown. Spans that could not be sent to AgentOps earlier are sent again. Never raises.
     """
     with guard("flushing"):
+        RUN_SESSION.end()
         return _FLUSHES.flush(monotonic() + timeout)
     return False
 

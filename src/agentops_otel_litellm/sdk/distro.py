@@ -21,7 +21,7 @@ from traceback import walk_tb
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - the SDK reads variables on import
+import agentops_otel_litellm.settings.sdk_variables  # noqa: F401 - the SDK reads variables on import
 
 # isort: split
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
@@ -36,7 +36,7 @@ from agentops_otel_litellm.exporters.batch_processor import CountingBatchSpanPro
 from agentops_otel_litellm.exporters.delivery import DELIVERY, SIGNALS, TRACES, live_exporters
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.instrumentor import LITELLM
-from agentops_otel_litellm.sdk.application import recording_failures, time_limit
+from agentops_otel_litellm.sdk.application import RUN_SESSION, recording_failures, time_limit
 from agentops_otel_litellm.sdk.defaults import apply_defaults
 from agentops_otel_litellm.sdk.shutdown import CHILD, PROCESS_EXIT, flush_on_signals
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level
@@ -144,6 +144,7 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
             if settings.flush_on_signal:
                 flush_on_signals(limit)
             CHILD.arrange(limit)
+        RUN_SESSION.start()
         DELIVERY.request(None)  # even if LiteLLM is not instrumented, because AgentOps also receives other spans
         provider = get_tracer_provider()
         if TRACES in unset and CONSOLE in exporters("TRACES", os.environ) and isinstance(provider, TracerProvider):
@@ -264,7 +265,6 @@ PREFIX = "AGENTOPS_"
 AGENTOPS_SDK_VARIABLES = frozenset(
     {
         "AGENTOPS_AUTO_INIT",
-        "AGENTOPS_AUTO_START_SESSION",
         "AGENTOPS_ENV_DATA_OPT_OUT",
         "AGENTOPS_FAIL_SAFE",
         "AGENTOPS_INSTRUMENT_LLM_CALLS",

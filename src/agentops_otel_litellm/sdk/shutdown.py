@@ -32,7 +32,7 @@ import wrapt
 from agentops_otel_litellm.background import ReentrantEvent, start_thread
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard, ignored_faults
-from agentops_otel_litellm.sdk.application import flush_before_end
+from agentops_otel_litellm.sdk.application import RUN_SESSION, flush_before_end
 
 # --- the exit of the interpreter -------------------------------------------------------------------------------------
 
@@ -162,6 +162,7 @@ class Termination:
         self._set_signal(number, signal.SIG_DFL)  # so that a second signal ends the process at once
         try:
             with guard("flushing before a signal ends the process"):
+                RUN_SESSION.fail(signal.Signals(number).name)
                 flush_before_end(self._time_limit)
         finally:
             signal.raise_signal(number)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-from agentops_otel_litellm.semconv.agentops import AGENTOPS
+from agentops_otel_litellm.semconv.agentops import AGENTOPS, AGENTOPS_WITHOUT_CONTENT
 from agentops_otel_litellm.semconv.convention import Vocabulary
 from agentops_otel_litellm.semconv.gen_ai import GEN_AI
 from agentops_otel_litellm.semconv.llm import LLM
@@ -34,21 +34,31 @@ def default_names(environment: Mapping[str, str]) -> tuple[str, ...]:
     return ("gen_ai", "llm", "agentops") if sends_to_agentops(environment) else ("gen_ai", "llm")
 
 
-def choose_vocabularies(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[Vocabulary]:
+def choose_vocabularies(
+    settings: Settings, environment: Mapping[str, str] = os.environ, *, exporter_adds_content: bool = True
+) -> list[Vocabulary]:
     """The vocabularies that the user chose, or the default ones.
 
     Those of this package are first, in the order of `VOCABULARIES`, then those of other packages. The order matters,
     because samplers receive only the attributes of the first vocabulary. A vocabulary that cannot be loaded is left
-    out, with a warning.
+    out, with a warning. By default, AgentOps' vocabulary has no content if the exporter adds it to its copies of the
+    spans. A user who chooses the vocabulary may send the spans with a different exporter.
     """
     registered = {} if set(settings.semconv or ()) <= VOCABULARIES.keys() else _registered()
-    names = settings.vocabularies([*VOCABULARIES, *registered]) or default_names(environment)
+    names = settings.vocabularies([*VOCABULARIES, *registered])
+    if names is None:
+        return _default(environment, exporter_adds_content=exporter_adds_content)
     found = [vocabulary for name, vocabulary in VOCABULARIES.items() if name in names]
     for name in names:
         vocabulary = None if name in VOCABULARIES else _load(registered[name])
         if vocabulary is not None:
             found.append(vocabulary)
-    return found or [VOCABULARIES[name] for name in default_names(environment)]
+    return found or _default(environment, exporter_adds_content=exporter_adds_content)
+
+
+def _default(environment: Mapping[str, str], *, exporter_adds_content: bool) -> list[Vocabulary]:
+    agentops = AGENTOPS_WITHOUT_CONTENT if exporter_adds_content else AGENTOPS
+    return [agentops if name == "agentops" else VOCABULARIES[name] for name in default_names(environment)]
 
 
 def _registered() -> dict[str, EntryPoint]:

@@ -86,17 +86,29 @@ def opening_and_latest(content: Content) -> tuple[list[Turn], Iterator[Turn]]:
 
 
 def fit_input(
-    content: Content, convert: Callable[[Turn], Sequence[Group]], max_attributes: int
+    content: Content,
+    convert: Callable[[Turn], Sequence[Group]],
+    max_attributes: int,
+    mark: Callable[[int], Sequence[Group]] | None = None,
 ) -> dict[str, AttributeValue]:
     """The numbered turns of the input. If they have more than `max_attributes`, the turns between the instructions and
     the end of the conversation are left out.
 
-    `convert` returns the attributes of a turn. The instructions get at most half of the attributes.
+    `convert` returns the attributes of a turn. The instructions get at most half of the attributes. `mark` returns the
+    attributes of an item that states how many turns are left out, which is put in their place if it fits.
     """
     opening, latest = opening_and_latest(content)
     first = fit_items(map(convert, opening), max_attributes // 2)
-    rest = fit_items(map(convert, latest), max_attributes - len(number_items(first)))
-    return number_items([*first, *reversed(rest)])
+    room = max_attributes - len(number_items(first))
+    others = [convert(turn) for turn in latest]
+    rest = fit_items(others, room)
+    marked: list[Sequence[Group]] = []
+    if mark is not None and len(rest) < len(others):
+        room -= sum(map(len, mark(len(others))))
+        if room > 0:
+            rest = fit_items(others, room)
+            marked = [mark(len(others) - len(rest))]
+    return number_items([*first, *marked, *reversed(rest)])
 
 
 def _instructions(content: Content) -> list[Turn]:
@@ -315,7 +327,7 @@ def ranked_documents(content: Content, max_attributes: int) -> Attributes:
     """The ranked documents with their texts, the best first. If the request's documents are known, the ranked documents
     get at most half of the attributes, so that the other half is left for those of the request.
     """
-    return _documents(_with_texts(content), max_attributes // 2 if content.documents else max_attributes)
+    return _documents(with_texts(content), max_attributes // 2 if content.documents else max_attributes)
 
 
 def found_documents(content: Content, max_attributes: int) -> Attributes:
@@ -345,8 +357,10 @@ def _document(document: Document) -> dict[str, AttributeValue]:
     return attributes
 
 
-def _with_texts(content: Content) -> Iterator[Document]:
-    """The ranked documents. Most providers return only the index of a document, so the text is from the request."""
+def with_texts(content: Content) -> Iterator[Document]:
+    """The ranked documents with their texts. Most providers return only the index of a document, so the text is from
+    the request.
+    """
     documents = content.documents or ()
     for result in content.results or ():
         index = result.index

@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
+from agentops_otel_litellm.settings.destinations import sends_to_agentops
 from agentops_otel_litellm.settings.parsing import (
     CAPTURES,
     REDACTED,
@@ -47,13 +48,14 @@ class CallSettings:
         help="Providers of models, by the prefix of their names, for calls that fail before LiteLLM has resolved the "
         "provider: `acme-=openai,our-claude=anthropic`. These prefixes have priority over the built-in ones.",
     )
-    stream_usage: bool = setting(
+    stream_usage: bool | None = setting(
         "AGENTOPS_STREAM_USAGE",
-        default=False,
+        default=None,
         parse=switch,
         help="Whether to request the usage of streams (`stream_options.include_usage`) if the application does not. "
-        "The additional chunk is hidden from the application. A server that does not know `stream_options` may reject "
-        "the request.",
+        "The additional chunk is hidden from the application. Default: `true` if AgentOps is a destination, which "
+        "displays neither tokens nor cost without it. This is the only change that this package makes to requests. A "
+        "server that does not know `stream_options` may reject the request.",
     )
     """The instrumentor passes this to `STREAM_USAGE` in `patching`, which requests the usage and hides the chunk."""
     estimate_usage: bool = setting(
@@ -218,6 +220,13 @@ class AgentOpsSettings:
         parse=str,
         help="The name of traces in AgentOps; by default the name of their first span.",
     )
+    auto_start_session: bool = setting(
+        "AGENTOPS_AUTO_START_SESSION",
+        default=False,
+        parse=switch,
+        help="Whether a run is one trace: a root span begins with the program or with `init()`, and ends with "
+        "`flush()` or with the process. It has the run's name, duration and outcome.",
+    )
     default_tags: tuple[str, ...] = setting(
         "AGENTOPS_DEFAULT_TAGS",
         default=(),
@@ -300,6 +309,10 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
                 if declared.metadata["without"]:
                     values[declared.name] = None
         return cls(**values)  # type: ignore[arg-type]  # each value is from its field's parser
+
+    def requests_stream_usage(self, environment: Mapping[str, str] = os.environ) -> bool:
+        """Whether the usage of streams is requested: by default if AgentOps is a destination."""
+        return sends_to_agentops(environment) if self.stream_usage is None else self.stream_usage
 
     def vocabularies(self, offered: Collection[str]) -> tuple[str, ...] | None:
         """The names in `semconv`. `None` if it is not set, or if a name is not one of `offered`, the names of all

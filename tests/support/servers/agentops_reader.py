@@ -1,7 +1,7 @@
 """A model of how AgentOps reads spans, and checks for attributes that it would drop or display wrong.
 
-Its store keeps attributes as strings, in the order in which they arrived. Its API makes a tree of their names, and its
-web page walks that tree. Findings name attributes, and never quote message content.
+Its store keeps attributes as strings, sorted by name. Its API makes a tree of their names, and its web page walks that
+tree. Findings name attributes, and never quote message content.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Protocol
 
 Attributes = Mapping[str, object]
-"""In the order of the wire; an array is a list or a tuple."""
+"""An array is a list or a tuple."""
 
 KIND = "agentops.span.kind"
 _PARTS = (
@@ -42,9 +42,13 @@ class Span(Protocol):
     @property
     def name(self) -> str: ...
     @property
+    def trace_id(self) -> str: ...
+    @property
     def start_ns(self) -> int: ...
     @property
     def status(self) -> str: ...
+    @property
+    def status_message(self) -> str: ...
     @property
     def attributes(self) -> Mapping[str, object]: ...
 
@@ -70,7 +74,7 @@ class DisplayedSpan:
 
 def displayed_span(attributes: Attributes) -> DisplayedSpan:
     """What the page displays of a span with these attributes; ValueError if AgentOps cannot read them."""
-    stored = {name: _stored(value) for name, value in attributes.items()}
+    stored = {name: _stored(value) for name, value in sorted(attributes.items())}
     names = tree(stored)
     messages = _mapping_at(names, "gen_ai")
     tokens = {name: int(stored.get(name) or 0) for name in TOKENS}
@@ -164,7 +168,7 @@ def _completions(completions: object) -> Iterator[str]:
 
 def findings(attributes: Attributes, *, status: str, message: str) -> Iterator[str]:
     """Attributes of a span that AgentOps would drop or display wrong."""
-    if status == "UNSET":
+    if status == "UNSET" and not str(attributes.get("gen_ai.completion.0.content", "")).startswith("Failed"):
         yield "has no status, and is displayed as indeterminate"
     if status == "ERROR" and not message:
         yield "has failed, but has no message"
@@ -275,7 +279,7 @@ def displayed_trace(spans: Iterable[Span]) -> DisplayedTrace:
     read = [displayed_span(span.attributes) for span in in_order]
     tags = in_order[0].attributes.get("agentops.tags", [])
     return DisplayedTrace(
-        name=in_order[0].name,
+        name=in_order[0].name.rpartition(".")[0] or in_order[0].name,
         tags=tags if isinstance(tags, list) else [],
         status=in_order[-1].status,
         tokens=sum(each.tokens["total_tokens"] for each in read),
