@@ -53,7 +53,6 @@ logger = logging.getLogger(__name__)
 
 _DEFAULTS = Settings()
 _ANY_TIMING = Timing(started_at=0)
-_COMPUTING_EVENT = guard("computing the event of an attempt")
 _DEFAULT_LIMIT = 128
 """OpenTelemetry's default for the maximum number of attributes of a span, used if the span's limit is unknown."""
 
@@ -123,7 +122,13 @@ class Telemetry:
             DELIVERY.prepare()
         if DELIVERY.session is not None and not get_current_span(context).get_span_context().is_valid:
             context = set_span_in_context(DELIVERY.session, context)  # on a thread without the application's context
-        name, attributes = self._initial(call.name, call.operation, call.target, call.routing)
+        target, routing = call.target, call.routing
+        name, attributes = self._initial(
+            call.name,
+            call.operation,
+            None if routing is None else routing.model_group,
+            (target.provider, target.model, target.address, target.port),
+        )
         return self._tracer.start_span(
             name,
             context=context,
@@ -133,10 +138,24 @@ class Telemetry:
         )
 
     def _compute_initial(
-        self, name: str, operation: str | None, target: Target, routing: Routing | None
+        self,
+        name: str,
+        operation: str | None,
+        model_group: str | None,
+        target: tuple[str | None, str | None, str | None, int | None],
     ) -> tuple[str, Attributes]:
-        """The name and the attributes of a span when it is started, from those fields of a call that are known then."""
-        call = Call(name=name, operation=operation, target=target, routing=routing, timing=_ANY_TIMING)
+        """The name and the attributes of a span when it is started, from those fields of a call that are known then.
+
+        `target` are the provider, the model, the address and the port.
+        """
+        provider, model, address, port = target
+        call = Call(
+            name=name,
+            operation=operation,
+            target=Target(provider=provider, model=model, address=address, port=port),
+            routing=None if model_group is None else Routing(model_group=model_group),
+            timing=_ANY_TIMING,
+        )
         return _span_name(call), clean_attributes(self._at_start.attributes(call))
 
     def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
@@ -307,9 +326,11 @@ def _attempt_events(call: Call) -> list[tuple[str, Attributes, int]]:
     """The events of the call's attempts: name, attributes, time in nanoseconds since the epoch."""
     events: list[tuple[str, Attributes, int]] = []
     for attempt in call.attempts.made if call.attempts is not None else ():
-        with _COMPUTING_EVENT:
+        try:
             started_at = call.timing.started_at + int((attempt.started or 0) * 1e9)
             events.append((ATTEMPT_EVENT, clean_attributes(ATTEMPT.attributes(attempt)), started_at))
+        except Exception as fault:  # noqa: BLE001, PERF203 - must not reach the application; `try` costs nothing
+            log_fault("computing the event of an attempt", fault)
     return events
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from math import ceil, log2
 from operator import sub
@@ -273,6 +273,9 @@ class SortedGaps(Sequence[float]):
     def __getitem__(self, rank: int) -> float:  # type: ignore[override]  # no slices
         return self._lengths[rank if self._ends is None else bisect_right(self._ends, rank)]
 
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._lengths) if self._ends is None else super().__iter__()
+
     def percentile(self, share: float) -> float:
         """The percentile by the nearest-rank method, for a share from 0 to 1: 0.95 is the 95th percentile."""
         return self[max(ceil(share * len(self)) - 1, 0)]
@@ -283,8 +286,11 @@ class SortedGaps(Sequence[float]):
         """
         count = len(self)
         if count <= size:
-            return tuple(self[rank] for rank in range(count))
-        return tuple(self[(2 * number + 1) * count // (2 * size)] for number in range(size))
+            return tuple(self)
+        ranks = [(2 * number + 1) * count // (2 * size) for number in range(size)]
+        if self._ends is None:
+            return tuple(map(self._lengths.__getitem__, ranks))
+        return tuple(map(self.__getitem__, ranks))
 
 
 class _Band:
