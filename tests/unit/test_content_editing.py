@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Timing
-from agentops_otel_litellm.processors.content import create_content_processor
-from agentops_otel_litellm.processors.redaction import MARKS, MAX_SECRET_LENGTH, Limits, Redactor, redactor
+from agentops_otel_litellm.processors.content import MARKS, MAX_SECRET_LENGTH, Limits, create_content_processor
+from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.records import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.settings.parsing import REDACTED
 from support.edited_content import input_texts
