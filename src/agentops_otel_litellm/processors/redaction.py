@@ -23,9 +23,17 @@ Span = tuple[int, int]
 """The positions of the first character of a secret and of the one after its last."""
 
 _LOWER = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ123456789", b"abcdefghijklmnopqrstuvwxyz000000000")
-_WORDS = bytes(97 if (chr(each).isalnum() and each < 128) or each in b"_-.+/" else 32 for each in range(256))  # noqa: PLR2004
+
+
+def _marking(characters: bytes) -> bytes:
+    """A table for `bytes.translate` that maps these characters and all letters and digits to `a`, others to a space."""
+    return bytes(97 if bytes((each,)).isalnum() or each in characters else 32 for each in range(256))
+
+
+_WORDS = _marking(b"_-")
+_UNBROKEN = _marking(b"_-.~+/=%")
 _RUN = b"a" * 16
-"""A key with a known prefix has at least this number of word characters in a row. Ordinary prose hardly ever has."""
+"""Most secrets have at least this number of characters in a row without a space. Prose hardly ever has."""
 
 
 def _shape(text: str) -> bytes:
@@ -42,6 +50,8 @@ class Rule:
     kind: str
     anchors: tuple[bytes, ...]
     """Only a text whose shape has one of them can contain the secret."""
+    is_long: bool = True
+    """Whether the secret has 16 characters or more in a row of those in `_UNBROKEN`."""
     find: Callable[[str, bytes], Iterator[Span]]
     """Yields the secrets in a text, of which it gets the shape as well. Takes time linear in the text's length."""
 
@@ -77,12 +87,12 @@ _PREFIXES = (
     *("GOCSPX-", "ya29.", "AGE-SECRET-KEY-1", "PMAK-", "pul-", "GR1348941", "v1.0-", "ATATT3", "ABSK"),
 )
 _FORMATS = (
-    *(r"(?:AKIA|ASIA)[A-Z0-9]{16}", r"IQoJb3JpZ2lu[\w+/-]{40,}", r"(?:ABSK|bedrock-api-key-)[\w+/-]{40,}"),  # AWS
+    r"(?:AKIA|ASIA)[A-Z0-9]{16}",  # AWS
     *(r"AIza[\w-]{35}", r"1//0[\w-]{40,}"),  # Google
     *(r"dapi[0-9a-f]{32}", r"fc-[0-9a-f]{32}", r"key-[0-9a-f]{32}", r"SK[0-9a-f]{32}", r"BSA[\w-]{28}"),
     *(r"EAA[A-Za-z0-9]{80,}", r"A{21}[\w%-]{60,}", r"xox[abeprs]-[A-Za-z0-9-]{10,}"),  # Facebook, Twitter, Slack
     *(r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}", r"s\.[A-Za-z0-9]{24}(?!\w)"),  # Discord, Vault
-    *(r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}", r"glc_[\w+/-]{40,}"),  # Airtable, Grafana
+    r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",  # Airtable
 )
 
 
@@ -99,7 +109,7 @@ _KEY = re.compile(
 )
 _KEY_END = re.compile(r"\w*(?:[.~+/=:$%-]{1,2}\w+)*=*", re.ASCII)
 """What follows the recognised part of a key without a gap, and may belong to it."""
-_LONGEST_PREFIX = 32
+_LONGEST_PREFIX = 40
 _WORDS_ONLY = re.compile(r"[a-z]*[_-][a-z_-]*")
 
 
@@ -111,16 +121,16 @@ def _find_keys(text: str, shape: bytes) -> Iterator[Span]:
     while at >= 0:
         limit = words.find(b" ", at)
         limit = len(words) if limit < 0 else limit
-        found = _KEY.search(text, max(at - _LONGEST_PREFIX, end), limit)
-        while found is not None:
-            end = found.end()
+        begin = max(at - _LONGEST_PREFIX, end)
+        while (found := _KEY.search(text, begin, limit)) is not None:
+            begin = end = found.end()
             # Words with hyphens between them, such as `sk-fading-circle`, are a name. A key has digits or capitals.
             if not _WORDS_ONLY.fullmatch(found["rest"] or ""):
-                end = _KEY_END.match(text, end).end()  # type: ignore[union-attr]  # it matches an empty text
+                begin = end = _KEY_END.match(text, end).end()  # type: ignore[union-attr]  # it matches an empty text
                 yield found.start(), end
-            found = _KEY.search(text, end, limit) if end < limit else None
-        end = max(limit, end)
-        at = words.find(_RUN, end)
+            if begin >= limit:
+                break
+        at = words.find(_RUN, max(limit, end))
 
 
 _ADDRESS_END = re.compile(r"[\s\"'<>`\\]")
@@ -150,6 +160,17 @@ def _find_url_passwords(text: str, shape: bytes) -> Iterator[Span]:
                 yield begin, last
                 begin = last
         at = shape.find(b"://", begin)
+
+
+_PARAMETER = re.compile(
+    r"=(?:(?<=[?&;]key=)|(?<=[?&;]sig=)|(?<=signature=)|(?<=Signature=)|(?<=-Credential=))([^&\s\"'#<>\\]{8,})"
+)
+
+
+def _find_url_parameters(text: str, shape: bytes) -> Iterator[Span]:  # noqa: ARG001 - a rule's signature
+    """Keys and signatures in the query of a URL."""
+    for found in _PARAMETER.finditer(text):
+        yield found.span(1)
 
 
 # --- values after a name that identifies them as secrets ---
@@ -233,20 +254,20 @@ def _value_after(text: str, shape: bytes, separator: re.Match[bytes], anchor: by
     begin = separator.end()
     before = shape[max(at - 24, 0) : at]
     quote = _QUOTE.match(shape, begin)
+    if (separator["cli"] and not _OPTION.search(before)) or (separator["xml"] and b"<" not in before):
+        return None
     if separator["xml"]:
-        return _span(_ELEMENT.match(text, begin) if b"<" in before else None)
+        return _span(_ELEMENT.match(text, begin))
     if quote is not None:
         return _quoted_value(text, quote, is_end=separator["sign"] == b":" and not separator["quote"])
     if anchor in _HEADERS:
         header = _HEADER_VALUE.match(text, begin)
         return _span(header if header and _HEADERS[anchor].search(header[0]) else None)
     found = _PLAIN_VALUE.match(text, begin)
-    if found is None or _CODE.match(found[0]) or (separator["cli"] and not _OPTION.search(before)):
+    if found is None or _CODE.match(found[0]) or (separator["is"] and not _RANDOM.search(found[0])):
         return None
     end = begin + len(found[0].rstrip(",;.:)]}!?"))
     is_assigned = bool(separator["sign"]) and separator["sign"] != b":" and not separator["space"]
-    if separator["is"] and not _RANDOM.search(text, begin, end):
-        return None
     is_secret = _is_secret_value(text[begin:end], text[end : end + 1], anchor in _OF_PASSWORDS, is_assigned)
     return (begin, end) if is_secret else None
 
@@ -258,7 +279,9 @@ def _span(found: re.Match[str] | None) -> Span | None:
 def _quoted_value(text: str, quote: re.Match[bytes], *, is_end: bool) -> Span | None:
     begin = quote.end()
     end = _closing_quote(text, quote[1].decode(), begin)
-    value = _FILLED_IN_LATER.sub("", text[begin:end])
+    value, filled_in = _FILLED_IN_LATER.subn("", text[begin:end])
+    if filled_in and not any(map(str.isalnum, value)):
+        return None
     value = value[_SCHEME.match(value).end() :]  # type: ignore[union-attr]  # it matches an empty text
     # If a comma or a bracket follows, the quote may be the end of a string, such as the prompt `'Password: '`.
     is_text = not value or (is_end and value[0] in ",)]}") or value.isspace() or value.lower() in _NO_SECRETS
@@ -344,7 +367,7 @@ def _has_card_checksum(found: str) -> bool:
 
 RULES: tuple[Rule, ...] = (
     Rule(kind="key", anchors=(b"",), find=_find_keys),
-    Rule(kind="key", anchors=tuple(_NAMES), find=_find_named_values),
+    Rule(kind="key", anchors=tuple(_NAMES), is_long=False, find=_find_named_values),
     _anchored(
         "key",
         (b"-----begin ",),
@@ -362,15 +385,16 @@ RULES: tuple[Rule, ...] = (
         (b"bearer", b"basic"),
         r"(?:[Bb]earer|[Bb]asic|BEARER|BASIC)(?: |%20|\+)(?P<secret>[A-Za-z0-9._~+/=-]{16,})",
     ),
-    _anchored(
-        "token",
-        tuple(mark + name for mark in (b"?", b"&", b";") for name in (b"key=", b"sig=", b"x-amz-", b"signature=")),
-        r"[?&;][\w-]{3,24}=(?P<secret>[^&\s\"'#<>\\]{8,})",
-    ),
+    Rule(kind="token", anchors=(b"=",), is_long=False, find=_find_url_parameters),
     _anchored(
         "token",
         (b"hooks.slack.com/services/", b"/api/webhooks/"),
         r"(?:hooks\.slack\.com/services/|/api/webhooks/)(?P<secret>[\w/-]{16,})",
+    ),
+    _anchored(
+        "key",
+        (b"absk", b"bedrock-api-key-", b"iqojb0jpz0lu", b"glc_"),  # AWS, Grafana
+        _START + r"(?P<secret>(?:ABSK|bedrock-api-key-|IQoJb3JpZ2lu|glc_)[\w+/-]{40,}=*)",
     ),
     _anchored("key", (b"access_token$prod",), r"(?P<secret>access_token\$production\$\w{16}\$[0-9a-f]{32})"),  # PayPal
     _anchored("key", (b":aa",), r"(?P<secret>\d{8}:AA[\w-]{33})", before=8),  # Telegram
@@ -378,10 +402,10 @@ RULES: tuple[Rule, ...] = (
     _anchored("key", (b"jqqj00",), r"(?P<secret>[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{10,})", before=52),  # Azure
     _anchored("key", (b".atlasv0.",), r"(?P<secret>[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,})", before=14),  # Terraform
     _anchored("key", (b"-us0",), r"(?P<secret>[0-9a-f]{32}-us\d{1,2})", before=32),  # Mailchimp
-    Rule(kind="token", anchors=(b"://",), find=_find_url_passwords),
-    Rule(kind="email", anchors=(b"@",), find=_find_emails),
-    Rule(kind="phone", anchors=(b"0",), find=_find_phones),
-    Rule(kind="card", anchors=(b"0",), find=_find_cards),
+    Rule(kind="token", anchors=(b"://",), is_long=False, find=_find_url_passwords),
+    Rule(kind="email", anchors=(b"@",), is_long=False, find=_find_emails),
+    Rule(kind="phone", anchors=(b"0",), is_long=False, find=_find_phones),
+    Rule(kind="card", anchors=(b"0",), is_long=False, find=_find_cards),
 )
 """If two rules find overlapping secrets, the mark has the kind of the first rule."""
 
@@ -389,14 +413,16 @@ RULES: tuple[Rule, ...] = (
 def redactor(kinds: Collection[str]) -> Redactor:
     """Return a redactor that applies the rules of these kinds. It replaces each secret by a mark such as `[email]`."""
     chosen = [rule for rule in RULES if rule.kind in kinds]
+    of_short_secrets = [rule for rule in chosen if not rule.is_long]
 
     def redact(text: str) -> str:
         if len(text) < _SHORTEST:
             return text
         shape = _shape(text)
+        has_run = _RUN in shape.translate(_UNBROKEN)
         found = [
             (*span, rule.kind)
-            for rule in chosen
+            for rule in (chosen if has_run else of_short_secrets)
             if any(map(shape.__contains__, rule.anchors))
             for span in rule.find(text, shape)
         ]
