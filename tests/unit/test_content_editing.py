@@ -276,3 +276,32 @@ def test_a_text_that_a_redactor_makes_longer_is_cut() -> None:
 def test_media_keep_their_type_and_size(value: str, expected: str) -> None:
     """Also if the media exceed the limit of a text and more text follows."""
     assert input_texts(edit(user_messages(value))) == [expected]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        Content(input=(Message(role="user", parts=(Part(type="text", content="x"),)),) * 20_000),
+        Content(input=(Message(role="user", parts=()),) * 20_000),
+        Content(input=(Message(role="user", parts=(Part(type="text", content="x"),) * 20_000),)),
+        Content(
+            output=(
+                Message(
+                    role="assistant",
+                    parts=tuple(
+                        Part(type="tool_call", id=f"call_{n}", name=f"f{n}", arguments={}) for n in range(20_000)
+                    ),
+                ),
+            )
+        ),
+    ],
+    ids=["messages", "empty messages", "parts", "tool calls"],
+)
+def test_structure_counts_towards_the_limit(content: Content) -> None:
+    """Names, ids and punctuation, so that many small items cannot make a large span."""
+    edited = edit(content, call=10_000)
+    assert edited is not None
+    (message, *_) = messages = edited.input or edited.output or ()
+    number_of_items = max(len(messages), len(message.parts))
+    assert number_of_items <= 10_000 // 32 + MARKS + 1
+    assert "left out]" in str(edited)

@@ -83,6 +83,8 @@ def mark_for_rest(first: Item, number: int) -> Item:
 _BUDGET_FACTOR = 2
 """Maximum number of characters that are redacted, as a multiple of the number that may be recorded. It is more than 1,
 because redaction can shorten a text, so that more text can be recorded."""
+_ITEM_LENGTH = 32
+"""About the number of characters of JSON around the text and the names of a message, a part, a tool and so on."""
 _TEXT_COST = 8
 """Fixed cost of redacting a text, added to its length, in characters."""
 _MEDIA_COST = 16
@@ -145,6 +147,8 @@ class _ContentEditor:
         """Characters that may still be recorded."""
         self._budget = limits.call * _BUDGET_FACTOR
         """Characters that may still be redacted."""
+        self._structure = limits.call
+        """Characters of names, ids and JSON punctuation that may still be recorded."""
         self._marks = MARKS
         """Marks for single items that may still be recorded."""
         self._cache: dict[str, str] = {}
@@ -182,6 +186,7 @@ class _ContentEditor:
 
     def _edited_items(self, items: Sequence[Item], edit: Callable[[Item], Item]) -> Iterator[Item]:
         for number, each in enumerate(items):
+            self._structure -= _ITEM_LENGTH
             if not self._current_limit:
                 self._marks -= 1
                 rest = len(items) - number
@@ -230,9 +235,10 @@ class _ContentEditor:
         return Part(**fields) if data is None else Part(**{**fields, "content": data, "size": None})
 
     def _edit_name(self, name: str) -> str:
-        """Redact a name, which does not count towards the call's limit."""
+        """Redact a name. It counts towards the limit of the structure, not towards that of the texts."""
         if name in _ROLES:
             return name
+        self._structure -= len(name)
         if self._budget <= 0:  # no further text may be redacted, so none may be recorded
             return omission_mark(len(name))
         edited, omitted_length = self._redact_up_to(name, len(name), self._limits.part)
@@ -247,7 +253,7 @@ class _ContentEditor:
     @property
     def _current_limit(self) -> int:
         """Maximum length of the next text; 0 if the call's limit is reached, or no further text may be redacted."""
-        return min(self._limits.part, self._remaining) if self._budget > 0 else 0
+        return min(self._limits.part, self._remaining) if self._budget > 0 and self._structure > 0 else 0
 
     def _edit_text(self, text: str, full_length: int = 0) -> str:
         """Edit a text. If `text` is only the beginning of a longer text, `full_length` is the length of the latter."""

@@ -88,7 +88,7 @@ _PREFIXES = (
 )
 _FORMATS = (
     r"(?:AKIA|ASIA)[A-Z0-9]{16}",  # AWS
-    *(r"AIza[\w-]{35}", r"1//0[\w-]{40,}"),  # Google
+    *(r"AIza[\w-]{35}", r"1//0[\w-]{30,}"),  # Google
     *(r"dapi[0-9a-f]{32}", r"fc-[0-9a-f]{32}", r"key-[0-9a-f]{32}", r"SK[0-9a-f]{32}", r"BSA[\w-]{28}"),
     *(r"EAA[A-Za-z0-9]{80,}", r"A{21}[\w%-]{60,}", r"xox[abeprs]-[A-Za-z0-9-]{10,}"),  # Facebook, Twitter, Slack
     *(r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}", r"s\.[A-Za-z0-9]{24}(?!\w)"),  # Discord, Vault
