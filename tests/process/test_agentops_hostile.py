@@ -13,7 +13,8 @@ from threading import Thread
 import pytest
 
 from agentops_otel_litellm.exporters.agentops import AgentOpsSpanExporter
-from support.agentops_exports import FAILURE, SUCCESS, export
+from support.agentops_exports import FAILURE, NO_TOKEN, NOT_DELIVERED, SUCCESS, export
+from support.logged_warnings import LoggedWarnings
 
 TOKEN = json.dumps({"token": "token"}).encode()
 Respond = Callable[[BaseHTTPRequestHandler], None]
@@ -88,7 +89,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HostileServer]:
 @pytest.mark.parametrize("route", ["token", "traces"])
 @pytest.mark.parametrize("drip", [drip_body, drip_headers])
 def test_a_response_that_does_not_end_is_given_up_at_the_deadline(
-    server: HostileServer, route: str, drip: Respond
+    server: HostileServer, logged: LoggedWarnings, route: str, drip: Respond
 ) -> None:
     """Later spans are delivered again."""
     good = getattr(server, route)
@@ -102,10 +103,11 @@ def test_a_response_that_does_not_end_is_given_up_at_the_deadline(
     assert export(exporter, "second") is SUCCESS
     assert time.monotonic() - begin < 15
     exporter.shutdown()
+    assert all(line.startswith("Spans are queued for AgentOps (ReadTimeout") for line in logged.take())
 
 
 @pytest.mark.parametrize("body", [b'{"token":' + b"[" * 60_000, b'"' * 100_000, b"x" * 50_000_000], ids=len)
-def test_an_invalid_response_of_the_token_server(server: HostileServer, body: bytes) -> None:
+def test_an_invalid_response_of_the_token_server(server: HostileServer, logged: LoggedWarnings, body: bytes) -> None:
     """Deeply nested or huge: the spans are queued."""
     server.token = lambda handler: send(handler, body)
     exporter = AgentOpsSpanExporter()
@@ -113,6 +115,7 @@ def test_an_invalid_response_of_the_token_server(server: HostileServer, body: by
     assert "AgentOps sends no token" in str(exporter.last_error)
     assert server.requests == ["/v3/auth/token"]
     exporter.shutdown()
+    assert logged.take() == [NO_TOKEN.format("ValueError"), NOT_DELIVERED.format(1)]
 
 
 def test_a_compressed_response_is_not_expanded(server: HostileServer) -> None:

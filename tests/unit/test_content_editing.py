@@ -288,9 +288,7 @@ def test_media_keep_their_type_and_size(value: str, expected: str) -> None:
             output=(
                 Message(
                     role="assistant",
-                    parts=tuple(
-                        Part(type="tool_call", id=f"call_{n}", name=f"f{n}", arguments={}) for n in range(20_000)
-                    ),
+                    parts=tuple(Part(type="tool_call", id=f"c{n}", name=f"f{n}", arguments={}) for n in range(20_000)),
                 ),
             )
         ),

@@ -98,7 +98,7 @@ ORDINARY = [
     "client = Client(api_key=api_key, token=settings.token, password=get_password())",
     "max_tokens=1000, total_tokens: 12345678, token_count=5, input_cost_per_token: 0.00000012",
     "password: The password of the user. Cookies: they are small. cookies: RequestsCookieJar",
-    "git clone ssh://git@github.com/a/b; https://medium.com/@name/post; http://localhost:8080/@vite/client",
+    "git clone ssh://git@host/a/b; https://medium.com/@name/post; http://localhost:8080/@vite/client",
     "2026-12-01T02:41:30.123Z INFO 10.0.0.1 - GET /v1/users/550e8400-e29b-41d4-a716-446655440000 200 12ms",
     ".sk-fading-circle-container { animation: sk-bouncedelay }",
     "commit 4a1f0c9be1d2f3a4b5c6d7e8f90123456789abcd, sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15",
