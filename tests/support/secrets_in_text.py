@@ -147,7 +147,7 @@ KEY_FORMATS: dict[str, Callable[[Random], str]] = {
             "whsec_",
             "rk_live_",
         ),
-        *("AGE-SECRET-KEY-1", "PMAK-", "pul-", "1//0"),
+        *("rk_live_", "AGE-SECRET-KEY-1", "PMAK-", "pul-", "1//0"),
     )
 }
 """Prefix of keys of a provider → function that creates one."""

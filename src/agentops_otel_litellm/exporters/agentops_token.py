@@ -59,8 +59,6 @@ from agentops_otel_litellm.settings import Settings
 if TYPE_CHECKING:
     import socket
 
-    from _typeshed import WriteableBuffer
-
 TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # a token with other characters would be quoted in an error of http.client
 CONNECT_TIMEOUT = 3.0  # seconds
 MARGIN = 60.0  # a token is renewed this many seconds before it expires, but at most a tenth of its lifetime
@@ -133,7 +131,7 @@ class _TimedReader(RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int | None:
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writeable buffer
         left = self._deadline - monotonic()
         if left <= 0:
             raise TimeoutError("the deadline of the export has passed")
