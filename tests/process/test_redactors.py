@@ -17,7 +17,7 @@ def test_the_program_itself_is_not_run_again(modules: Path) -> None:
     """Where it has the function: imported, it would make its calls a second time."""
     program = modules / "their_app.py"
     program.write_text(
-        "from agentops_otel_litellm.processors.redaction import Redactors\n"
+        "from agentops_otel_litellm.processors.redactors import Redactors\n"
         "from agentops_otel_litellm.settings import Settings\n"
         "def redact(text): return text\n"
         "print('runs', Redactors(Settings.from_environment())()[-1] is redact)\n"

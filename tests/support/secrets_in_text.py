@@ -110,6 +110,67 @@ KINDS = {
 }
 
 
+def random_hex(random: Random, length: int) -> str:
+    return _random_text(random, "0123456789abcdef", length, length)
+
+
+KEY_FORMATS: dict[str, Callable[[Random], str]] = {
+    prefix: lambda random, prefix=prefix: f"{prefix}⟨{_random_word(random, 32, 60)}⟩"  # type: ignore[misc]  # a default binds it
+    for prefix in (
+        *("sk-", "sk-proj-", "sk-svcacct-", "sk-ant-api03-", "sk-or-v1-", "sk-lf-", "csk-", "gsk_", "xai-", "tgp_v1_"),
+        *(
+            "fw_",
+            "r8_",
+            "pplx-",
+            "hf_",
+            "api_org_",
+            "nvapi-",
+            "jina_",
+            "tvly-",
+            "pcsk_",
+            "lsv2_pt_",
+            "GOCSPX-",
+            "ya29.",
+        ),
+        *("ghp_", "github_pat_", "gho_", "glpat-", "gldt-", "glrt-", "ATATT3", "xoxb-", "xapp-", "SG.", "ya29."),
+        *("lin_api_", "ntn_", "npm_", "pypi-", "rubygems_", "dckr_pat_", "dop_v1_", "HRKU-", "hvs.", "dp.pt.", "figd_"),
+        *(
+            "sbp_",
+            "sb_secret_",
+            "pscale_tkn_",
+            "napi_",
+            "NRAK-",
+            "glsa_",
+            "hcaik_",
+            "shpat_",
+            "sq0csp-",
+            "whsec_",
+            "rk_live_",
+        ),
+        *("rk_live_", "AGE-SECRET-KEY-1", "PMAK-", "pul-", "1//0"),
+    )
+}
+"""Prefix of keys of a provider → function that creates one."""
+
+NAMED_VALUES = (
+    *('{{"password": "⟨{}⟩"}}', '{{"access_token": "⟨{}⟩"}}', '{{"secretKey": "⟨{}⟩"}}', '{{"accessKey": "⟨{}⟩"}}'),
+    *("DB_PASS=⟨{}⟩", "PASSWORD=⟨{}⟩", "AUTH_TOKEN=⟨{}⟩", "ENCRYPTION_KEY=⟨{}⟩", "aws_secret_access_key = ⟨{}⟩"),
+    *("Authorization: ApiKey ⟨{}⟩", "Authorization: Token ⟨{}⟩", "x-api-key: ⟨{}⟩", "Cookie: session=⟨{}⟩"),
+    *("Ocp-Apim-Subscription-Key: ⟨{}⟩", "Proxy-Authorization: Basic ⟨{}⟩", "Set-Cookie: auth=⟨{}⟩; HttpOnly"),
+    *(
+        "https://x/y?access_token=⟨{}⟩&z=1",
+        "https://maps/api?key=⟨{}⟩&x=1",
+        "jdbc:sqlserver://h;user=sa;password=⟨{}⟩;",
+    ),
+    *("Server=h;Uid=sa;Pwd=⟨{}⟩;", "password: ⟨{}⟩", "password: '⟨{}⟩'", 'connect(password="⟨{}⟩")', "credential=⟨{}⟩"),
+    *('$password = "⟨{}⟩"', "my api key is ⟨{}⟩", "APIKEY: ⟨{}⟩", "api.key=⟨{}⟩", "<password>⟨{}⟩</password>"),
+    *("mysql --password ⟨{}⟩ -u root", 'password: str = "⟨{}⟩"', "passphrase=⟨{}⟩", "AccountKey=⟨{}⟩;EndpointSuffix=x"),
+    *("postgres://u:⟨p@s{}⟩@h/db", "postgres://u:⟨pa/s{}⟩@h/db", "redis://:⟨{}⟩@h:6379/0", "https://⟨{}⟩@github.com/x"),
+    *("private_key: ⟨{}⟩", 'headers = {{"authorization": "Bearer ⟨{}⟩"}}', '"password": "⟨two words, {}⟩"'),
+)
+"""Spellings of a secret's name and its value."""
+
+
 SURROUNDINGS = ["{}", "It is {}.", "use {}, please", '{{"it": "{}"}}', "({})", "it's\n{}\nthere", "<{}>", "«{}»"]
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Timing
-from agentops_otel_litellm.processors.content import create_content_processor
-from agentops_otel_litellm.processors.redaction import MARKS, MAX_SECRET_LENGTH, Limits, Redactor, redactor
+from agentops_otel_litellm.processors.content import MARKS, MAX_SECRET_LENGTH, Limits, create_content_processor
+from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.records import Content, Document, Json, Message, Part, Tool
 from agentops_otel_litellm.settings.parsing import REDACTED
 from support.edited_content import input_texts
@@ -279,3 +279,30 @@ def test_a_text_that_a_redactor_makes_longer_is_cut() -> None:
 def test_media_keep_their_type_and_size(value: str, expected: str) -> None:
     """Also if the media exceed the limit of a text and more text follows."""
     assert input_texts(edit(user_messages(value))) == [expected]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        Content(input=(Message(role="user", parts=(Part(type="text", content="x"),)),) * 20_000),
+        Content(input=(Message(role="user", parts=()),) * 20_000),
+        Content(input=(Message(role="user", parts=(Part(type="text", content="x"),) * 20_000),)),
+        Content(
+            output=(
+                Message(
+                    role="assistant",
+                    parts=tuple(Part(type="tool_call", id=f"c{n}", name=f"f{n}", arguments={}) for n in range(20_000)),
+                ),
+            )
+        ),
+    ],
+    ids=["messages", "empty messages", "parts", "tool calls"],
+)
+def test_structure_counts_towards_the_limit(content: Content) -> None:
+    """Names, ids and punctuation, so that many small items cannot make a large span."""
+    edited = edit(content, call=10_000)
+    assert edited is not None
+    (message, *_) = messages = edited.input or edited.output or ()
+    number_of_items = max(len(messages), len(message.parts))
+    assert number_of_items <= 10_000 // 32 + MARKS + 1
+    assert "left out]" in str(edited)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from random import Random
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,16 @@ from agentops_otel_litellm.processors.redaction import RULES, redactor
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.parsing import REDACTED
 from support.logged_warnings import LoggedWarnings
-from support.secrets_in_text import ENCODED, KINDS, SECRETS_PER_KIND, SURROUNDINGS, secret_part
+from support.secrets_in_text import (
+    ENCODED,
+    KEY_FORMATS,
+    KINDS,
+    NAMED_VALUES,
+    SECRETS_PER_KIND,
+    SURROUNDINGS,
+    random_hex,
+    secret_part,
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -60,7 +70,38 @@ def test_a_private_key_is_redacted_up_to_its_end_marker() -> None:
         assert redactor(["key"])(encode(f'"secret": "{key}and more')) == encode('"secret": "[key]')
 
 
+@pytest.mark.parametrize("prefix", KEY_FORMATS)
+def test_keys_of_known_providers_are_redacted(prefix: str) -> None:
+    """No part of the key remains."""
+    random = Random(prefix)
+    for before in ("", "K=", "(", "_", "--", "%3D", "\\n", "\\u0022"):
+        secret = KEY_FORMATS[prefix](random)
+        redacted = redactor(REDACTED)(f"use {before}{re.sub('[⟨⟩]', '', secret)}, please")
+        assert secret_part(secret)[-8:] not in redacted
+        assert redacted.endswith(", please")
+
+
+@pytest.mark.parametrize("spelling", NAMED_VALUES)
+def test_values_named_as_secrets_are_redacted(spelling: str) -> None:
+    """In the spellings of JSON, environments, headers, URLs, YAML and Python; to the end of the value."""
+    random = Random(spelling)
+    for _ in range(20):
+        secret = spelling.format(random_hex(random, 24))
+        redacted = redactor(REDACTED)(f"use {re.sub('[⟨⟩]', '', secret)} please")
+        assert secret_part(secret)[-8:] not in redacted
+        assert redacted.endswith(" please")
+
+
 ORDINARY = [
+    "def login(password: str, token: Token | None = None) -> None: self.password = password",
+    'headers = {"Authorization": f"Bearer {api_key}", "x-api-key": os.environ["KEY"]}',
+    "client = Client(api_key=api_key, token=settings.token, password=get_password())",
+    "max_tokens=1000, total_tokens: 12345678, token_count=5, input_cost_per_token: 0.00000012",
+    "password: The password of the user. Cookies: they are small. cookies: RequestsCookieJar",
+    "git clone ssh://git@host/a/b; https://medium.com/@name/post; http://localhost:8080/@vite/client",
+    "2026-12-01T02:41:30.123Z INFO 10.0.0.1 - GET /v1/users/550e8400-e29b-41d4-a716-446655440000 200 12ms",
+    ".sk-fading-circle-container { animation: sk-bouncedelay }",
+    "commit 4a1f0c9be1d2f3a4b5c6d7e8f90123456789abcd, sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15",
     "The quick brown fox, 12 of 345, on 2026-11-23 at 18:22:53.123456.",
     "Order 1234567890123456 of 9 items at 19.99, invoice 2024-0042-17.",
     "Version 3.11.7, ISBN 978-3-16-148410-0, UUID 550e8400-e29b-41d4-a716-446655440000.",
@@ -93,6 +134,35 @@ def test_letters_and_punctuation_are_unchanged(text: str) -> None:
 def test_redaction_takes_linear_time(character: str) -> None:
     """Patterns do not backtrack over a text that nearly matches everywhere."""
     assert len(redactor(REDACTED)(character * 200_000)) > 0
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        *(" +99999999999999999999x", "+1234567890123456789012x ", "://a:", "://a/", "://a@", "sk-", "-eyJ", "@", "a@"),
+        *("password:", "secret   =   ", 'api_key="\\"\'', "-----BEGIN PRIVATE KEY-----", "xoxb-aaaaaaaaa.", "bearer "),
+        *(
+            "<password>",
+            "cookie: a=b;",
+            "authorization: a a=b,",
+            "token is ",
+            "1 2 3 4 5 6 7 8 9 0 ",
+            "(123) 123-123x ",
+        ),
+    ],
+)
+def test_each_rule_is_fast_on_its_worst_text(repeated: str) -> None:
+    """The longest text that is redacted at once, with the text of an anchor everywhere. The limit is several times the
+    time that the slowest rule needs, because the machine that runs the test may be busy.
+    """
+    text = (repeated * 41_000)[:41_000]
+    redact = redactor(REDACTED)
+    times = []
+    for _ in range(3):
+        begin = process_time()
+        redact(text)
+        times.append(process_time() - begin)
+    assert min(times) < 0.06
 
 
 def test_each_kind_can_be_disabled() -> None:

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from agentops_otel_litellm.processors.redaction import Redactors
+from agentops_otel_litellm.processors.redactors import Redactors
 from agentops_otel_litellm.settings import Settings
 from support.logged_warnings import LoggedWarnings
 from support.redactor_modules import modules  # noqa: F401 - a fixture

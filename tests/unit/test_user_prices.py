@@ -248,3 +248,12 @@ def test_which_calls_get_the_users_price(call: Call, total: float | None) -> Non
     )
     cost = process(replace(call, usage=usage)).cost
     assert (None if cost is None else cost.total) == total
+
+
+def test_no_password_in_the_path_is_logged(logged: LoggedWarnings) -> None:
+    """The user may set a URL, although only a path is accepted."""
+    read_prices("https://me:hunter2@prices.example/p.json?sig=canary#canary;key=canary")
+    (line,) = logged.take()
+    assert "AGENTOPS_PRICES: https://***@prices.example/p.json?*** cannot be read" in line
+    assert "hunter2" not in line
+    assert "canary" not in line

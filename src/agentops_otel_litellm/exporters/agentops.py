@@ -17,6 +17,7 @@ from contextlib import suppress
 from itertools import count
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.trace import ReadableSpan
@@ -290,7 +291,10 @@ class ReplayLinks:
 
     def __init__(self, settings: Settings) -> None:
         self._wanted = settings.replay_links
-        self._url = settings.app_url.rstrip("/")
+        # The link is printed, and logs are kept, so it has no password, query or fragment.
+        address = urlsplit(settings.app_url)
+        host = address.netloc.rpartition("@")[2]
+        self._url = f"{address.scheme}://{host}{address.path}".rstrip("/")
         self._printed: deque[int] = deque(maxlen=_REMEMBERED)
 
     def print_links(self, spans: Iterable[ReadableSpan]) -> None:

@@ -17,11 +17,15 @@ import os
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.client import HTTPResponse
+from io import BufferedReader, RawIOBase
 from time import monotonic, time
+from typing import TYPE_CHECKING, Any
 
 import requests
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no types of its own
@@ -32,6 +36,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 
 from agentops_otel_litellm.exporters.agentops_queue import (
     KEY_REJECTED,
@@ -49,10 +56,15 @@ from agentops_otel_litellm.exporters.agentops_queue import (
 )
 from agentops_otel_litellm.settings import Settings
 
+if TYPE_CHECKING:
+    import socket
+
 TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # a token with other characters would be quoted in an error of http.client
 CONNECT_TIMEOUT = 3.0  # seconds
 MARGIN = 60.0  # a token is renewed this many seconds before it expires, but at most a tenth of its lifetime
 PROTOBUF = "application/x-protobuf"
+MAX_BODY = 65_536
+"""Maximum number of bytes that are read of a response. The responses of AgentOps have about 1,000."""
 OWN_HEADERS = ("accept", "connection", "content-", "user-agent")
 """Beginnings of the names of the headers that are sent. Other headers are removed: they are from
 OTEL_EXPORTER_OTLP_HEADERS, which often has the key of a different backend.
@@ -106,11 +118,71 @@ class ExportRequests:
         self._otlp.shutdown()  # type: ignore[no-untyped-call]  # untyped upstream
 
 
-class _Connection(HTTPAdapter):
-    """The HTTP session's adapter. It adds the token, and raises `Undelivered` unless the request was accepted."""
+class _TimedReader(RawIOBase):
+    """Reads from a socket until a deadline, however often the server sends a byte. (The timeout of a socket begins anew
+    with each read, so a server could extend it without limit.)
+    """
+
+    def __init__(self, socket: socket.socket, deadline: float) -> None:
+        self._socket = socket
+        self._deadline = deadline
+        self._stream = socket.makefile("rb", buffering=0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writeable buffer
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise TimeoutError("the deadline of the export has passed")
+        self._socket.settimeout(left)
+        return self._stream.readinto(buffer)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class TimedAdapter(HTTPAdapter):
+    """An adapter for HTTP sessions whose requests end at a deadline, headers and body of the response included."""
 
     deadline = 0.0
     """The time of the monotonic clock by which requests must be finished, those for a token included."""
+
+    def __init__(self) -> None:
+        def create_response(socket: socket.socket, *arguments: Any, **options: Any) -> HTTPResponse:  # noqa: ANN401
+            response = HTTPResponse(socket, *arguments, **options)
+            response.fp.close()
+            response.fp = BufferedReader(_TimedReader(socket, self.deadline))
+            return response
+
+        class Plain(HTTPConnection):
+            response_class = staticmethod(create_response)  # type: ignore[assignment]  # http.client only calls it
+
+        class Encrypted(HTTPSConnection):
+            response_class = staticmethod(create_response)  # type: ignore[assignment]
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class EncryptedPool(HTTPSConnectionPool):
+            ConnectionCls = Encrypted
+
+        self._pools = {"http": PlainPool, "https": EncryptedPool}
+        super().__init__()
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - requests'
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - requests'
+        manager = super().proxy_manager_for(*arguments, **options)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+class _Connection(TimedAdapter):
+    """The HTTP session's adapter. It adds the token, and raises `Undelivered` unless the request was accepted."""
 
     def __init__(self, auth: AgentOpsAuth) -> None:
         super().__init__()
@@ -126,6 +198,7 @@ class _Connection(HTTPAdapter):
         proxies: dict[str, str] | None = None,
     ) -> requests.Response:
         headers = {name: value for name, value in request.headers.items() if name.lower().startswith(OWN_HEADERS)}
+        headers["Accept-Encoding"] = "identity"  # a small compressed body can have any size
         request.headers = CaseInsensitiveDict(headers)
         try:
             response = self._send_authorized(request, proxies)
@@ -161,6 +234,7 @@ class _Connection(HTTPAdapter):
     def _send_once(self, request: requests.PreparedRequest, proxies: dict[str, str] | None) -> requests.Response:
         return super().send(
             request,
+            stream=True,
             timeout=timeouts(self.deadline),
             # The same certificates that `requests` uses for the request of a token.
             verify=os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
@@ -173,6 +247,10 @@ class AgentOpsAuth:
 
     def __init__(self, settings: Settings) -> None:
         self._key = settings.api_key
+        self._adapter = TimedAdapter()
+        self._session = requests.Session()
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, self._adapter)
         base = settings.api_endpoint and settings.exporter_endpoint and settings.api_endpoint.rstrip("/")
         self._url = base and f"{base}/v3/auth/token"
         self._token: str | None = None
@@ -200,33 +278,84 @@ class AgentOpsAuth:
             raise Undelivered(NO_URL)
         if self._key is None:
             raise Undelivered(NO_KEY)
+        self._adapter.deadline = deadline
         try:
-            response = requests.post(
-                self._url, json={"api_key": self._key}, timeout=timeouts(deadline), allow_redirects=False
+            response = self._session.post(
+                self._url,
+                json={"api_key": self._key},
+                headers={"Accept-Encoding": "identity"},
+                timeout=timeouts(deadline),
+                allow_redirects=False,
+                stream=True,
+                auth=_without_password,
             )
-            found = TOKEN.fullmatch(response.json()["token"]) if response.status_code == HTTPStatus.OK else None
+            content = _read_json(response)
+            found = TOKEN.fullmatch(content["token"]) if response.status_code == HTTPStatus.OK else None
         # An error of the network, or a response without a token.
-        except (OSError, ValueError, LookupError, TypeError) as error:
+        except (OSError, HTTPError, ValueError, LookupError, TypeError) as error:
             raise Undelivered(replace(NO_TOKEN, cause=type(error).__name__)) from None
         if found is None:
-            rejected = KEY_REJECTED.get(response.status_code) if _is_from_token_server(response) else None
+            # The token server describes errors in JSON. Another response is from a proxy in between, which may reject
+            # requests only for a while.
+            is_from_token_server = isinstance(content, dict) and "error" in content
+            rejected = KEY_REJECTED.get(response.status_code) if is_from_token_server else None
             raise Undelivered(with_response(rejected or NO_TOKEN, response))
         return found[0]
 
 
-def _accepted(response: requests.Response) -> requests.Response:
-    """Read and return the response to an accepted request. Raises: `Undelivered` if some of its spans were rejected."""
+def _without_password(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """The authentication of a token request: none. Without one, `requests` would send a password of `.netrc`."""
+    return request
+
+
+def _read(response: requests.Response) -> bytes:
+    """Read the body of a response, and release its connection. Raises: a ValueError if the body is encoded or larger
+    than `MAX_BODY`; an OSError or HTTPError if it cannot be read by the deadline.
+    """
     try:
-        content = response.content
-    except OSError:  # the body cannot be read, but the accepted spans must not be sent again
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise ValueError("encoded")
+        content: bytes = response.raw.read(MAX_BODY + 1, decode_content=False)
+        if len(content) > MAX_BODY:
+            raise ValueError("too large")
+        return content
+    finally:
         response.close()
-        bare = requests.Response()
-        bare.status_code = response.status_code
-        return bare
-    rejected = _rejected_spans(content) if response.headers.get("Content-Type", "").startswith(PROTOBUF) else 0
+
+
+def _read_json(response: requests.Response) -> Any:  # noqa: ANN401 - a server may send anything
+    """Read the JSON body of a response; `None` if the response is an error without one. Raises: as `_read`."""
+    try:
+        return _parse_json(_read(response))
+    except ValueError:
+        if response.status_code == HTTPStatus.OK:
+            raise
+        return None
+
+
+def _parse_json(text: bytes) -> Any:  # noqa: ANN401
+    """Parse JSON. Raises: a ValueError, also if the JSON is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _accepted(response: requests.Response) -> requests.Response:
+    """The response to an accepted request, without its body. Raises: `Undelivered` if some of its spans were rejected.
+
+    If the body cannot be read, it is ignored: the accepted spans must not be sent again.
+    """
+    rejected = 0
+    with suppress(OSError, HTTPError, ValueError):
+        if response.headers.get("Content-Type", "").startswith(PROTOBUF):
+            rejected = _rejected_spans(_read(response))
+    response.close()
     if rejected > 0:
         raise Undelivered(replace(with_response(SOME_REJECTED, response), rejected=rejected))
-    return response
+    bare = requests.Response()
+    bare.status_code = response.status_code
+    return bare
 
 
 def _rejected_spans(content: bytes) -> int:
@@ -257,17 +386,6 @@ def with_response(error: DeliveryError, response: requests.Response) -> Delivery
     )
 
 
-def _is_from_token_server(response: requests.Response) -> bool:
-    """Whether an error response is from the token server, which describes errors in JSON, rather than from a proxy
-    in between, which may reject requests only for a while.
-    """
-    try:
-        content = response.json()
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and "error" in content
-
-
 def _lifetime(token: str) -> float | None:
     """The lifetime of a JWT in seconds, from its claims `exp` and `iat`; `None` if it is unknown or implausible.
 
@@ -275,7 +393,7 @@ def _lifetime(token: str) -> float | None:
     """
     try:
         payload = token.split(".")[1]
-        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        claims = _parse_json(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         lifetime = float(claims["exp"]) - float(claims.get("iat", time()))
     except (LookupError, ValueError, TypeError, AttributeError, OverflowError):
         return None

@@ -31,6 +31,7 @@ from agentops_otel_litellm.call import Call, Cost, Saved, Usage
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.operations import Unit, unit_of
+from agentops_otel_litellm.settings.parsing import masked
 
 logger = logging.getLogger(__name__)
 
@@ -357,7 +358,8 @@ def read_prices(path: str) -> UserPrices:
     content_or_reason = _read(path)
     if not isinstance(content_or_reason, str):
         return _checked(path, content_or_reason)
-    logger.warning("AGENTOPS_PRICES: %s %s. Your own prices are not used.", path, content_or_reason)
+    shown = masked("AGENTOPS_PRICES", path)
+    logger.warning("AGENTOPS_PRICES: %s %s. Your own prices are not used.", shown, content_or_reason)
     return UserPrices({})
 
 
@@ -387,6 +389,7 @@ def _read(path: str) -> Mapping[str, object] | str:
 def _checked(path: str, content: Mapping[str, object]) -> UserPrices:
     """Return the valid prices in the content of a file. A warning is logged for each invalid one."""
     faults: list[str] = []
+    path = masked("AGENTOPS_PRICES", path)
     models = {model: prices for model, entry in content.items() if (prices := _prices(model, entry, faults))}
     for fault in faults[:_MAX_WARNINGS]:
         logger.warning("AGENTOPS_PRICES: %s: %s", path, fault)

@@ -9,25 +9,16 @@ to be recorded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import Any, TypeVar, cast
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.processors.redaction import (
-    MARKS,
-    MAX_SECRET_LENGTH,
-    Beginning,
-    Item,
-    Limits,
-    Redactor,
-    as_json,
-    base64_within_limit,
-    mark_for_rest,
-    omission_mark,
-    remove_media,
-)
+from agentops_otel_litellm.processors.redaction import Redactor
 from agentops_otel_litellm.records import (
     INSTRUCTING,
     Content,
@@ -41,10 +32,59 @@ from agentops_otel_litellm.records import (
 )
 
 Record = TypeVar("Record", Part, Tool, Document)
+Entry = TypeVar("Entry")
+Item = TypeVar("Item", Message, Part, Tool, Document, str)
+
+MAX_SECRET_LENGTH = 8_192
+"""Maximum length of a secret that is recognised if it begins before the limit of a text and ends after it. The
+redactors receive this number of characters beyond the limit, which are not recorded.
+"""
+MARKS = 256
+"""Maximum number of messages, parts and so on that are each replaced by a separate mark. One mark replaces all further
+ones, so that the size of a span is bounded.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Maximum numbers of characters that are recorded."""
+
+    part: int
+    """Maximum for one text or structure."""
+    call: int
+    """Maximum for all content of the call together."""
+    media: int = 0
+    """Maximum for the base64 of an image or other media, which does not count towards the other two limits."""
+
+
+def omission_mark(size: int, noun: str = "characters") -> str:
+    """The mark that replaces omitted content: `… [12 characters left out]`."""
+    return f"… [{size} {noun} left out]"
+
+
+_OMITTED = "omitted"
+"""Role of a message, or type of a tool, that is a mark. The semantic conventions do not define such a role or type."""
+_TOGETHER: Mapping[type, tuple[str, Callable[[str], object]]] = {
+    Message: ("messages", lambda mark: Message(role=_OMITTED, parts=(Part(type="text", content=mark),))),
+    Part: ("parts", lambda mark: Part(type="text", content=mark)),
+    Tool: ("tools", lambda mark: Tool(type=_OMITTED, name=mark)),
+    Document: ("documents", lambda mark: Document(content=mark)),
+    str: ("texts", str),
+}
+"""Type of the omitted items → plural noun for them, and function that creates an item of this type with a mark."""
+
+
+def mark_for_rest(first: Item, number: int) -> Item:
+    """Return an item that states that `number` items are omitted. It has the same type as `first`, one of the items."""
+    noun, create_mark = _TOGETHER[type(first)]
+    return cast("Item", create_mark(omission_mark(number, noun)))
+
 
 _BUDGET_FACTOR = 2
 """Maximum number of characters that are redacted, as a multiple of the number that may be recorded. It is more than 1,
 because redaction can shorten a text, so that more text can be recorded."""
+_ITEM_LENGTH = 32
+"""About the number of characters of JSON around the text and the names of a message, a part, a tool and so on."""
 _TEXT_COST = 8
 """Fixed cost of redacting a text, added to its length, in characters."""
 _MEDIA_COST = 16
@@ -54,6 +94,7 @@ _MAX_CACHED_LENGTH = 64
 _MAX_PASSWORD_LENGTH = 512
 """Maximum length of a member of an object that is redacted together with its name."""
 
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _UNEDITED_FIELDS = frozenset({"type", "modality", "size", "index", "score"})
 """Fields that are not redacted: they are numbers, or terms of the semantic conventions."""
 _LIMITED_FIELDS = frozenset({"content", "arguments", "response", "uri", "description", "parameters"})
@@ -106,6 +147,8 @@ class _ContentEditor:
         """Characters that may still be recorded."""
         self._budget = limits.call * _BUDGET_FACTOR
         """Characters that may still be redacted."""
+        self._structure = limits.call
+        """Characters of names, ids and JSON punctuation that may still be recorded."""
         self._marks = MARKS
         """Marks for single items that may still be recorded."""
         self._cache: dict[str, str] = {}
@@ -144,6 +187,7 @@ class _ContentEditor:
 
     def _edited_items(self, items: Sequence[Item], edit: Callable[[Item], Item]) -> Iterator[Item]:
         for number, each in enumerate(items):
+            self._structure -= _ITEM_LENGTH
             if not self._current_limit:
                 self._marks -= 1
                 rest = len(items) - number
@@ -192,9 +236,10 @@ class _ContentEditor:
         return Part(**fields) if data is None else Part(**{**fields, "content": data, "size": None})
 
     def _edit_name(self, name: str) -> str:
-        """Redact a name, which does not count towards the call's limit."""
+        """Redact a name. It counts towards the limit of the structure, not towards that of the texts."""
         if name in _ROLES:
             return name
+        self._structure -= len(name)
         if self._budget <= 0:  # no further text may be redacted, so none may be recorded
             return omission_mark(len(name))
         edited, omitted_length = self._redact_up_to(name, len(name), self._limits.part)
@@ -209,7 +254,7 @@ class _ContentEditor:
     @property
     def _current_limit(self) -> int:
         """Maximum length of the next text; 0 if the call's limit is reached, or no further text may be redacted."""
-        return min(self._limits.part, self._remaining) if self._budget > 0 else 0
+        return min(self._limits.part, self._remaining) if self._budget > 0 and self._structure > 0 else 0
 
     def _edit_text(self, text: str, full_length: int = 0) -> str:
         """Edit a text. If `text` is only the beginning of a longer text, `full_length` is the length of the latter."""
@@ -294,3 +339,105 @@ class _ContentEditor:
         if len(text) <= _MAX_CACHED_LENGTH:
             self._cache[text] = redacted
         return redacted
+
+
+_DATA_URL = re.compile(r"(data:[\w.+/;=-]{0,128};base64,)([A-Za-z0-9+/=_-]+)")
+_ONLY_DATA_URL = re.compile(r"(data:(?:\w[\w.-]{0,64}/[\w.+-]{1,64})?(?:;[\w.+=-]{0,64}){0,8},)\S+")
+_ONLY_BASE64 = re.compile(r"(?=[A-Za-z0-9]*[+/])[A-Za-z0-9+/]{256,}={0,2}")
+
+
+def remove_media(beginning: str, full_length: int) -> tuple[str, int]:
+    """Replace media in a text by marks. Media are `data:` URLs anywhere in the text, or a whole text that is base64.
+
+    `beginning` is the text, or the beginning of it if it is long; `full_length` is the length of the whole text.
+    Returns the changed beginning, and the length of the whole text with it. If the beginning ends within media, the
+    rest of the text is assumed to be media as well, and the same mark replaces it.
+    """
+    if beginning.startswith("data:"):
+        data_url = _ONLY_DATA_URL.fullmatch(beginning)
+        if data_url is not None:
+            return _with_length(f"{data_url[1]}{omission_mark(full_length - len(data_url[1]))}")
+    if "base64," in beginning:
+        return _without_data_urls(beginning, full_length)
+    if _ONLY_BASE64.fullmatch(beginning):
+        return _with_length(omission_mark(full_length))
+    return beginning, full_length
+
+
+def _without_data_urls(beginning: str, full_length: int) -> tuple[str, int]:
+    """Replace the base64 of each `data:` URL in a text by a mark."""
+    remaining = full_length - len(beginning)
+    ends_in_media = False
+
+    def mark(found: re.Match[str]) -> str:
+        nonlocal ends_in_media
+        ends_in_media = found.end() == len(beginning)
+        return f"{found[1]}{omission_mark(len(found[2]) + (remaining if ends_in_media else 0))}"
+
+    edited = _DATA_URL.sub(mark, beginning)
+    return _with_length(edited) if ends_in_media else (edited, len(edited) + remaining)
+
+
+def _with_length(edited: str) -> tuple[str, int]:
+    return edited, len(edited)
+
+
+def base64_within_limit(part: Part, limit: int) -> str | None:
+    """The base64 of a blob, if it is valid and has at most `limit` characters; always `None` if `limit` is 0."""
+    content = part.content or ""
+    begin = content.find(",") + 1 if content.startswith("data:") else 0
+    if not limit or len(content) - begin > limit:
+        return None
+    data = content[begin:]
+    return data if _BASE64.fullmatch(data) else None
+
+
+# --- JSON structures -------------------------------------------------------------------------
+
+
+def as_json(value: Json) -> str:
+    """The JSON text of a structure. Its length is what counts towards the limits."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+class Beginning:
+    """Copies the beginning of a structure, without media, up to about `size` characters of its JSON text."""
+
+    def __init__(self, size: int) -> None:
+        self._remaining = size
+        self.removed_media_length = 0
+        """Characters of media that were removed."""
+        self.is_complete = True
+        """Whether the copy is the whole structure."""
+
+    def take(self, value: Json) -> Json:
+        """Return a copy of the value, cut where the limit is used up. It is first called with the whole structure, and
+        calls itself with each value in it.
+        """
+        if isinstance(value, str):
+            return self._take_text(value)
+        if isinstance(value, list):
+            return [self.take(each) for each in self._take_entries(value)]
+        if isinstance(value, dict):
+            return {name: self.take(value[name]) for name in self._take_entries(value, map(len, value))}
+        self._remaining -= 1
+        return value
+
+    def _take_entries(self, entries: Iterable[Entry], name_lengths: Iterable[int] = repeat(0)) -> Iterator[Entry]:
+        """Yield the first entries of a list or an object, as many as fit. The lengths of their names are subtracted
+        here; the lengths of their values are subtracted when the caller copies these.
+        """
+        for each, name_length in zip(entries, name_lengths, strict=False):
+            if self._remaining <= 0:
+                self.is_complete = False
+                return
+            self._remaining -= name_length + 2
+            yield each
+
+    def _take_text(self, text: str) -> str:
+        beginning = text[: max(self._remaining, 0)]
+        edited, full_length = remove_media(beginning, len(text))
+        self.removed_media_length += len(beginning) - len(edited)
+        self._remaining -= len(edited)
+        self.is_complete &= len(edited) == full_length
+        return edited

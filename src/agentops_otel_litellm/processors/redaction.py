@@ -1,409 +1,446 @@
-"""Functions that remove secrets, personal data, media and too long texts from message content.
+"""Functions that remove secrets and personal data from a text of message content.
 
-Secrets and personal data are removed by redactors: first the built-in rules, then the user's redactors. The patterns of
-the rules run on long texts, on the application's thread. So each pattern begins with a rare character or needs a rare
-text, and none can backtrack without limit. Only the type and size of media are recorded, unless the user enables media.
+They run on long and on hostile texts, on the application's thread. So each rule first searches for its anchors, literal
+texts that every secret of its kind contains. That is fast, and most texts have few anchors. Patterns are tried only
+where an anchor is, and fail within a limited number of characters, so that a rule takes time linear in the text.
+docs/decisions/0015-own-redaction-rules.md has the reasons for rules of this package instead of a library.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import re
-import sys
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from importlib.util import find_spec
-from itertools import count, repeat
-from pathlib import Path
-from pkgutil import resolve_name
-from typing import Any, TypeVar, cast
-
-from agentops_otel_litellm.records import Document, Json, Message, Part, Tool
-from agentops_otel_litellm.settings import Settings
-
-# --- redaction --------------------------------------------------------------------------------------------
-
-
-logger = logging.getLogger(__name__)
+from operator import itemgetter
 
 Redactor = Callable[[str], str]
 """A function that returns a text without its secrets. If it raises, all content of the call is dropped."""
-ENTRY_POINTS = "agentops_otel_litellm_redactor"
-"""The entry point group for redactors of installed packages. All of them are used."""
+
+
+# --- the position of secrets ------------------------------------------------------------------------------
+
+Span = tuple[int, int]
+"""The positions of the first character of a secret and of the one after its last."""
+
+_LOWER = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ123456789", b"abcdefghijklmnopqrstuvwxyz000000000")
+
+
+def _marking(characters: bytes) -> bytes:
+    """A table for `bytes.translate` that maps these characters and all letters and digits to `a`, others to a space."""
+    return bytes(97 if bytes((each,)).isalnum() or each in characters else 32 for each in range(256))
+
+
+_WORDS = _marking(b"_-")
+_UNBROKEN = _marking(b"_-.~+/=%")
+_RUN = b"a" * 16
+"""Most secrets have at least this number of characters in a row without a space. Prose hardly ever has."""
+
+
+def _shape(text: str) -> bytes:
+    """The text with one ASCII character for each of its characters, in lower case and with `0` for every digit. Rules
+    search it for their anchors, because a search of bytes is fast. A position in it is a position in the text.
+    """
+    return text.encode("ascii", "replace").translate(_LOWER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A pattern for one kind of secret, and a check that excludes similar texts."""
+    """How one kind of secret is found."""
 
     kind: str
-    required_texts: tuple[str, ...] = ()
-    """Words in lower case. If there are any, only a text that contains one of them is searched for the pattern."""
-    pattern: re.Pattern[str]
-    """The pattern of the secret. If it has a group `before`, the text of this group is kept."""
-    is_secret: Callable[[str], bool] = bool
-    """Whether a text that matches the pattern really is a secret."""
+    anchors: tuple[bytes, ...]
+    """Only a text whose shape has one of them can contain the secret."""
+    is_long: bool = True
+    """Whether the secret has 16 characters or more in a row of those in `_UNBROKEN`."""
+    find: Callable[[str, bytes], Iterator[Span]]
+    """Yields the secrets in a text, of which it gets the shape as well. Takes time linear in the text's length."""
 
 
-def _digits(found: str) -> list[int]:
-    return [int(digit) for digit in found if digit.isdecimal()]
+def _anchored(kind: str, anchors: tuple[bytes, ...], pattern: str, *, before: int = 0) -> Rule:
+    """A rule that tries a pattern only `before` characters before an anchor. The secret is the pattern's group
+    `secret`. The pattern must fail within a limited number of characters.
+    """
+    compiled = re.compile(pattern)
+
+    def find(text: str, shape: bytes) -> Iterator[Span]:
+        for anchor in anchors:
+            at = shape.find(anchor)
+            while at >= 0:
+                found = compiled.match(text, at - before) if at >= before else None
+                if found is not None:
+                    yield found.span("secret")
+                at = shape.find(anchor, max(at + 1, found.end() if found else 0))
+
+    return Rule(kind=kind, anchors=anchors, find=find)
+
+
+_START = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
+"""A key begins after a character that cannot be part of a word, or after an escape sequence of JSON or of a URL."""
+_PREFIXES = (
+    *("sk-", "pk-", "rk-", "csk-", "gsk_", "xai-", "tgp_v1_", "fw_", "r8_", "pplx-", "hf_", "api_org_", "nvapi-"),
+    *("jina_", "tvly-", "pcsk_", "lsv2_pt_", "lsv2_sk_", "bedrock-api-key-", "voyage-", "pa-", "ak-"),  # models, tools
+    *("sk_", "pk_", "rk_", "sk_live_", "sk_test_", "rk_live_", "whsec_", "sq0csp-", "sq0atp-", "shpat_", "shpss_"),
+    *("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "ATBB"),
+    *("xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-", "xoxe.", "xapp-", "SG.", "lin_api_", "ntn_", "secret_"),
+    *("npm_", "pypi-", "rubygems_", "dckr_pat_", "dop_v1_", "doo_v1_", "HRKU-", "hvs.", "hvb.", "dp.pt.", "dp.st."),
+    *("figd_", "sbp_", "sb_secret_", "pscale_tkn_", "pscale_pw_", "napi_", "NRAK-", "glsa_", "glc_", "hcaik_"),
+    *("GOCSPX-", "ya29.", "AGE-SECRET-KEY-1", "PMAK-", "pul-", "GR1348941", "v1.0-", "ATATT3", "ABSK"),
+)
+_FORMATS = (
+    r"(?:AKIA|ASIA)[A-Z0-9]{16}",  # AWS
+    *(r"AIza[\w-]{35}", r"1//0[\w-]{30,}"),  # Google
+    *(r"dapi[0-9a-f]{32}", r"fc-[0-9a-f]{32}", r"key-[0-9a-f]{32}", r"SK[0-9a-f]{32}", r"BSA[\w-]{28}"),
+    *(r"EAA[A-Za-z0-9]{80,}", r"A{21}[\w%-]{60,}", r"xox[abeprs]-[A-Za-z0-9-]{10,}"),  # Facebook, Twitter, Slack
+    *(r"[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}", r"s\.[A-Za-z0-9]{24}(?!\w)"),  # Discord, Vault
+    r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}",  # Airtable
+)
+
+
+def _by_first_letter(texts: Iterable[str]) -> str:
+    """A pattern for one of the texts. Grouping by the first letter makes the search faster."""
+    groups: dict[str, list[str]] = {}
+    for each in sorted(texts, key=len, reverse=True):
+        groups.setdefault(each[0], []).append(re.escape(each[1:]))
+    return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in groups.items())
+
+
+_KEY = re.compile(
+    rf"{_START}(?:(?:{_by_first_letter(_PREFIXES)})(?P<rest>[\w-]{{16,}})|{'|'.join(_FORMATS)})", re.ASCII
+)
+_KEY_END = re.compile(r"\w*(?:[.~+/=:$%-]{1,2}\w+)*=*", re.ASCII)
+"""What follows the recognised part of a key without a gap, and may belong to it."""
+_LONGEST_PREFIX = 40
+_WORDS_ONLY = re.compile(r"[a-z]*[_-][a-z_-]*")
+
+
+def _find_keys(text: str, shape: bytes) -> Iterator[Span]:
+    """Keys with the prefix or the format of a known provider: searched only in long runs of word characters."""
+    words = shape.translate(_WORDS)
+    end = 0
+    at = words.find(_RUN)
+    while at >= 0:
+        limit = words.find(b" ", at)
+        limit = len(words) if limit < 0 else limit
+        begin = max(at - _LONGEST_PREFIX, end)
+        while (found := _KEY.search(text, begin, limit)) is not None:
+            begin = end = found.end()
+            # Words with hyphens between them, such as `sk-fading-circle`, are a name. A key has digits or capitals.
+            if not _WORDS_ONLY.fullmatch(found["rest"] or ""):
+                begin = end = _KEY_END.match(text, end).end()  # type: ignore[union-attr]  # it matches an empty text
+                yield found.start(), end
+            if begin >= limit:
+                break
+        at = words.find(_RUN, max(limit, end))
+
+
+_ADDRESS_END = re.compile(r"[\s\"'<>`\\]")
+_AUTHORITY = re.compile(r"[^/?#]*")
+_MIN_USER_TOKEN = 16
+"""Length of a user name that is assumed to be a token. A shorter one, as in `ssh://git@host`, is no secret."""
+
+
+def _find_url_passwords(text: str, shape: bytes) -> Iterator[Span]:
+    """The user information of URLs, whatever characters the password contains."""
+    at, end = shape.find(b"://"), 0
+    while at >= 0:
+        begin = at + 3
+        if begin >= end:
+            stop = _ADDRESS_END.search(text, begin, begin + 1_024)
+            end = stop.start() if stop else min(begin + 1_024, len(text))
+        last = text.rfind("@", begin, end)
+        if last < 0:
+            begin = end
+        elif last > begin:
+            authority = _AUTHORITY.match(text, begin, end)[0]  # type: ignore[index]  # it matches an empty text
+            if "@" in authority:
+                last = begin + authority.rindex("@")
+            _, colon, port = authority.partition(":")
+            is_host = "@" not in authority and (not port or port.isdecimal())
+            if not is_host and (colon or last - begin >= _MIN_USER_TOKEN):
+                yield begin, last
+                begin = last
+        at = shape.find(b"://", begin)
+
+
+_PARAMETER = re.compile(
+    r"=(?:(?<=[?&;]key=)|(?<=[?&;]sig=)|(?<=signature=)|(?<=Signature=)|(?<=-Credential=))([^&\s\"'#<>\\]{8,})"
+)
+
+
+def _find_url_parameters(text: str, shape: bytes) -> Iterator[Span]:  # noqa: ARG001 - a rule's signature
+    """Keys and signatures in the query of a URL."""
+    for found in _PARAMETER.finditer(text):
+        yield found.span(1)
+
+
+# --- values after a name that identifies them as secrets ---
+
+_NAMES = {
+    b"pass": re.compile(rb"pass(?:word|wd|phrase|code|wort)s?|(?<=[_.-])pass|(?<![a-z])pass(?==)"),
+    b"pwd": re.compile(rb"pwd"),
+    b"secret": re.compile(rb"secrets?"),
+    b"token": re.compile(rb"token(?!s|iz)"),
+    b"credential": re.compile(rb"credentials?"),
+    b"authorization": re.compile(rb"authorization"),
+    b"cookie": re.compile(rb"cookies?"),
+    b"key": re.compile(rb"key(?!s?[a-z])"),
+}
+_KEYS_OF = (
+    *(b"api", b"access", b"private", b"secret", b"account", b"encryption", b"signing", b"subscription", b"master"),
+    *(b"auth", b"license", b"webhook", b"deploy", b"service", b"client", b"session", b"shared"),
+)
+_SEPARATOR = re.compile(
+    rb"(?:[_.-]?(?:key|id|value|hash|string|base00|0{1,4}|prod|dev|test|live)){0,2}"
+    rb"(?:(?P<quote>\\{0,31}[\"'])?\]?(?P<space>\s{0,3})(?P<sign>:=|=>|[:=](?!=)|%0d)\s{0,3}"
+    rb"(?:(?:str|string|bytes|secretstr|any|optional\[str\])(?:\s?\|\s?(?:none|null|undefined))?\s{0,3}=\s{0,3})?"
+    rb"|(?P<is>\s{1,3}is:?\s{1,3})|(?P<xml>>)|(?P<cli>\s))"
+)
+_ELEMENT = re.compile(r"[^<>]{1,1024}(?=</)")
+_OPTION = re.compile(rb"(?:^|\s)--[\w-]*$")
+_QUOTE = re.compile(rb"[rbuf]{0,2}(\\{0,31}[\"'`])")
+_PLAIN_VALUE = re.compile(r"""(?:[^\s"'`<>&;,\\]|[;,](?!\s|$|[\w .-]{1,30}[=:])|\\(?![nrt"'\\]))+""")
+_HEADER_VALUE = re.compile(
+    r"""(?:[A-Za-z][\w-]{1,31} +)?[^\s,;"'`<>\\]+(?:[,;] *[\w.-]+=(?:\\*"[^"\n\\]*\\*"|[^\s,;"'`<>\\]*))*"""
+)
+_UNTIL_QUOTE = re.compile(r"[^\n\"'`]*")
+_HEADERS = {
+    b"authorization": re.compile(r"\d|^(?:bearer|basic|token|digest|apikey|negotiate) ", re.IGNORECASE),
+    b"cookie": re.compile(r"[\w-]=[^\s=]"),
+}
+"""Name of a header → what its value must have to be one, rather than a word of prose or the type of a variable."""
+_SCHEME = re.compile(r"\s*(?:bearer|basic|token|digest|apikey|negotiate)?\s*", re.IGNORECASE)
+_FILLED_IN_LATER = re.compile(r"\$?\{[^}]*\}|\$\([^)]*\)|\$\w+|%s|%\(\w+\)s|<[^>]*>|\*{3,}|\.{3}|…")
+_CODE = re.compile(r"[A-Za-z_][\w.]*[(\[]|[\[({$<%*|]|(?:self|os|settings|config|request|response|args)\.")
+_WORD = re.compile(r"[A-Za-z_]?[a-z_]*(?:\.[a-z_]+)*")
+_IDENTIFIER = re.compile(r"[A-Za-z_.]{1,40}|\w+_key\w*")
+_REFERENCE = re.compile(r"pass|pwd|secret|token|credential|cookie|(?:api|[_.]|^)_?key", re.IGNORECASE)
+"""A variable whose name says that its value is a secret, as in `password=new_password`."""
+_RANDOM = re.compile(r"\d|[a-z][A-Z]")
+_NUMBER = re.compile(r"[\d.,_]+(?:[eE]-?\d+)?")
+_LONG_NUMBER = 16
+"""Number of digits of a secret that is a number. Shorter numbers may be counts or prices of tokens."""
+_OF_PASSWORDS = frozenset({b"pass", b"pwd"})
+_NO_SECRETS = frozenset(
+    {
+        *("str", "string", "bytes", "text", "int", "bool", "float", "number", "object", "array", "none", "null", "nil"),
+        *("true", "false", "any", "optional", "required", "undefined", "hidden", "redacted", "changeme"),
+        *("password", "token", "secret", "bearer", "basic"),
+    }
+)
+
+
+def _find_named_values(text: str, shape: bytes) -> Iterator[Span]:
+    """The values of `password=…`, `"api_key": "…"`, `Authorization: …` and so on, to the end of a quoted string."""
+    for anchor, pattern in _NAMES.items():
+        at = shape.find(anchor)
+        while at >= 0:
+            end = at + len(anchor)
+            name = pattern.match(shape, at)
+            if name is not None and (anchor != b"key" or _is_secret_key(shape, at)):
+                separator = _SEPARATOR.match(shape, name.end())
+                found = separator and _value_after(text, shape, separator, anchor, at)
+                if found:
+                    yield found
+                    end = found[1]
+            at = shape.find(anchor, end)
+
+
+def _is_secret_key(shape: bytes, at: int) -> bool:
+    return shape[max(at - 16, 0) : at].rstrip(b"_-. ").endswith(_KEYS_OF)
+
+
+def _value_after(text: str, shape: bytes, separator: re.Match[bytes], anchor: bytes, at: int) -> Span | None:
+    """The value after a name and a separator, unless it is a word, code, or a place to be filled in later."""
+    begin = separator.end()
+    before = shape[max(at - 24, 0) : at]
+    quote = _QUOTE.match(shape, begin)
+    if (separator["cli"] and not _OPTION.search(before)) or (separator["xml"] and b"<" not in before):
+        return None
+    if separator["xml"]:
+        return _span(_ELEMENT.match(text, begin))
+    if quote is not None:
+        return _quoted_value(text, quote, is_end=separator["sign"] == b":" and not separator["quote"])
+    if anchor in _HEADERS:
+        header = _HEADER_VALUE.match(text, begin)
+        return _span(header if header and _HEADERS[anchor].search(header[0]) else None)
+    found = _PLAIN_VALUE.match(text, begin)
+    if found is None or _CODE.match(found[0]) or (separator["is"] and not _RANDOM.search(found[0])):
+        return None
+    end = begin + len(found[0].rstrip(",;.:)]}!?"))
+    is_assigned = bool(separator["sign"]) and separator["sign"] != b":" and not separator["space"]
+    is_secret = _is_secret_value(text[begin:end], text[end : end + 1], anchor in _OF_PASSWORDS, is_assigned)
+    return (begin, end) if is_secret else None
+
+
+def _span(found: re.Match[str] | None) -> Span | None:
+    return found.span() if found else None
+
+
+def _quoted_value(text: str, quote: re.Match[bytes], *, is_end: bool) -> Span | None:
+    begin = quote.end()
+    end = _closing_quote(text, quote[1].decode(), begin)
+    value, filled_in = _FILLED_IN_LATER.subn("", text[begin:end])
+    if filled_in and not any(map(str.isalnum, value)):
+        return None
+    value = value[_SCHEME.match(value).end() :]  # type: ignore[union-attr]  # it matches an empty text
+    # If a comma or a bracket follows, the quote may be the end of a string, such as the prompt `'Password: '`.
+    is_text = not value or (is_end and value[0] in ",)]}") or value.isspace() or value.lower() in _NO_SECRETS
+    return None if is_text else (begin, end)
+
+
+def _closing_quote(text: str, quote: str, begin: int) -> int:
+    """The position of the quote that closes a string; of the end of the line or of the next quote if there is none."""
+    at = text.find(quote, begin)
+    while at > begin and text[at - 1] == "\\" and (at - begin < 2 or text[at - 2] != "\\" or len(quote) > 1):  # noqa: PLR2004
+        at = text.find(quote, at + 1)
+    if at >= 0:
+        return at
+    return _UNTIL_QUOTE.match(text, begin).end()  # type: ignore[union-attr]  # it matches an empty text
+
+
+def _is_secret_value(value: str, after: str, is_password: bool, is_assigned: bool) -> bool:  # noqa: FBT001
+    """Whether a value without quotes is a secret, rather than a word of prose, a number, or the name of a variable.
+
+    `after` is the next character. `is_assigned` is whether there is only an equals sign before the value, as in a URL.
+    """
+    if value.lower() in _NO_SECRETS or len(value) < (4 if is_password else 6) or value[0] in "/~":
+        return False
+    if _NUMBER.fullmatch(value):
+        return is_password or len(value) >= _LONG_NUMBER
+    if _IDENTIFIER.fullmatch(value) and (_REFERENCE.search(value) or not (is_password or is_assigned)):
+        return False
+    if not _WORD.fullmatch(value):
+        return True
+    if is_assigned:
+        return "." not in value and (is_password or after not in {",", ")"})
+    return is_password and "_" not in value and after in {"", "\r", "\n"}
+
+
+# --- personal data ---
+
+_LOCAL = re.compile(r"[\w.+-]+")
+_DOMAIN = re.compile(r"@(?<=[\w.+-]@)[^\W_][\w-]{0,62}(?:\.[\w-]{1,63}){1,8}")
+_LONGEST_LOCAL = 64  # RFC 5321
+
+
+def _find_emails(text: str, shape: bytes) -> Iterator[Span]:  # noqa: ARG001 - a rule's signature
+    for domain in _DOMAIN.finditer(text):
+        at = domain.start()
+        local = _LOCAL.match(text[max(at - _LONGEST_LOCAL - 1, 0) : at][::-1])
+        if local is not None and local.end() <= _LONGEST_LOCAL:
+            yield at - local.end(), domain.end()
+
+
+_NUMBER_START = r"(?:(?<![\w.+-])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))"
+_PHONE = re.compile(
+    _NUMBER_START
+    + r"(?:\+(?!\d{16}|\d{1,15}[A-Za-z_])\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-])"
+    r"|(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-]))"
+)
+_CARD = re.compile(_NUMBER_START + r"(?:\d(?:[ -]?\d){12,18}|\d{4}(?:\.\d{4}){3})(?![\w-])")
+_CARD_DIGITS = b"0" * 13
+
+
+def _find_phones(text: str, shape: bytes) -> Iterator[Span]:
+    for anchor in (b"+0", b"(000)", b"000-000-0000", b"000.000.0000", b"000.000-0000", b"000-000.0000"):
+        at = shape.find(anchor)
+        while at >= 0:
+            found = _PHONE.match(text, at)
+            if found and 8 <= sum(map(str.isdecimal, found[0])) <= 15:  # noqa: PLR2004 - E.164
+                yield found.span()
+            at = shape.find(anchor, found.end() if found else at + 1)
+
+
+def _find_cards(text: str, shape: bytes) -> Iterator[Span]:
+    if _CARD_DIGITS in shape.translate(None, b" -."):
+        for found in _CARD.finditer(text):
+            if _has_card_checksum(found[0]):
+                yield found.span()
 
 
 def _has_card_checksum(found: str) -> bool:
     """Luhn's checksum: with every second digit from the right doubled, the sum is a multiple of ten."""
-    digits = _digits(found)
+    digits = [int(digit) for digit in found if digit.isdecimal()]
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return 13 <= len(digits) <= 19 and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0  # noqa: PLR2004 - ISO 7812
 
 
-def _has_phone_length(found: str) -> bool:
-    return 8 <= len(_digits(found)) <= 15  # noqa: PLR2004 - E.164
-
-
-def _begins(first: str, others: str) -> str:
-    """A pattern for the position at which a secret begins: before one of the characters `first`, and not after one of
-    `others`, which would mean that the position is within a word. The last letter of an escape sequence in JSON, such
-    as the `n` of a line break, may precede it.
-    """
-    return rf"(?=[{first}])(?:(?<![{others}])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{{4}}))"
-
-
-_KEYS = (
-    r"(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}"  # OpenAI, Anthropic, OpenRouter, LiteLLM, Langfuse
-    r"|(?:sk|pk|rk|whsec)_(?:live_|test_)?[A-Za-z0-9]{16,}"  # Stripe, and others with the same format
-    r"|(?:AKIA|ASIA)[A-Z0-9]{16}"  # AWS
-    r"|AIza[A-Za-z0-9_-]{35}"  # Google
-    r"|gsk_[A-Za-z0-9]{20,}"  # Groq
-    r"|xai-[A-Za-z0-9_-]{20,}"
-    r"|hf_[A-Za-z0-9]{20,}"  # Hugging Face
-    r"|gh[opsur]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}"
-    r"|glpat-[A-Za-z0-9_-]{20,}"
-    r"|xox[abeprs]-[A-Za-z0-9-]{10,}"  # Slack
-    r"|SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"  # SendGrid
-    r"|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{30,}"
-)
 RULES: tuple[Rule, ...] = (
-    Rule(kind="key", pattern=re.compile(rf"{_begins('sprwAgxhnS', 'A-Za-z0-9_-')}(?:{_KEYS})")),
-    # JSON web tokens, the value of `Authorization`, and credentials in URLs.
-    Rule(
-        kind="token",
-        required_texts=("eyj",),
-        pattern=re.compile(
-            _begins("e", "A-Za-z0-9_-") + r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]+)?"
-        ),
+    Rule(kind="key", anchors=(b"",), find=_find_keys),
+    Rule(kind="key", anchors=tuple(_NAMES), is_long=False, find=_find_named_values),
+    _anchored(
+        "key",
+        (b"-----begin ",),
+        r"(?P<secret>-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----"
+        r"(?:(?:[A-Za-z0-9+/=\s\\:,.()\[\]]|-(?!----)){16,}(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----)?)?)",
     ),
-    Rule(
-        kind="token",
-        required_texts=("bearer ", "basic "),
-        pattern=re.compile(r"(?P<before>(?i:bearer|basic) )[A-Za-z0-9._~+/=-]{16,}"),
+    _anchored("key", (b"private-lines:",), r"Private-Lines: \d{1,4}(?P<secret>[A-Za-z0-9+/=\s\\]{16,})"),
+    _anchored(
+        "token",
+        (b"eyj",),
+        r"(?:(?<![\w-])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4}))(?P<secret>eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]+)*)",
     ),
-    Rule(kind="token", pattern=re.compile(r"(?P<before>://)[^\s/@:]{1,256}:[^\s/@]{1,256}(?=@)")),
-    Rule(
-        kind="email",
-        required_texts=("@",),
-        pattern=re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![\w-])"),
+    _anchored(
+        "token",
+        (b"bearer", b"basic"),
+        r"(?:[Bb]earer|[Bb]asic|BEARER|BASIC)(?: |%20|\+)(?P<secret>[A-Za-z0-9._~+/=-]{16,})",
     ),
-    # With a country code, or in formats that only phone numbers have.
-    Rule(
-        kind="phone",
-        pattern=re.compile(
-            _begins(r"+(\d", r"\w+.-")
-            + r"(?:\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w-])"
-            r"|(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-]))"
-        ),
-        is_secret=_has_phone_length,
+    Rule(kind="token", anchors=(b"=",), is_long=False, find=_find_url_parameters),
+    _anchored(
+        "token",
+        (b"hooks.slack.com/services/", b"/api/webhooks/"),
+        r"(?:hooks\.slack\.com/services/|/api/webhooks/)(?P<secret>[\w/-]{16,})",
     ),
-    Rule(
-        kind="card",
-        pattern=re.compile(_begins(r"\d", r"\w.-") + r"\d(?:[ -]?\d){12,18}(?![\w-])"),
-        is_secret=_has_card_checksum,
+    _anchored(
+        "key",
+        (b"absk", b"bedrock-api-key-", b"iqojb0jpz0lu", b"glc_"),  # AWS, Grafana
+        _START + r"(?P<secret>(?:ABSK|bedrock-api-key-|IQoJb3JpZ2lu|glc_)[\w+/-]{40,}=*)",
     ),
-    # The following two patterns come last, because they could match only the beginning of a secret that a rule above
-    # recognises completely, and leave its rest in the text.
-    # A value after a name that identifies it as a secret: `api_key=…`, `"password": "…"`.
-    Rule(
-        kind="key",
-        required_texts=(
-            "password",
-            "passwd",
-            "secret",
-            *(f"{of}{by}key" for of in ("api", "access") for by in ("", "_", "-")),
-        ),
-        pattern=re.compile(
-            r"""(?P<before>(?i:password|passwd|secret|api[_-]?key|access[_-]?key)"""
-            r"""\\{0,31}["']?\s{0,3}[:=]\s{0,3}\\{0,31}["']?)"""
-            r"""(?!-----BEGIN)[^\s"',;}]{6,}"""
-        ),
-    ),
-    # A private key, or the beginning of one that was cut. A rule above may have replaced a part of it by a mark.
-    Rule(
-        kind="key",
-        pattern=re.compile(
-            r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----(?:[A-Za-z0-9+/=\s\\:,\[\]]|-(?!----END)){16,}"
-            r"(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?"
-        ),
-    ),
+    _anchored("key", (b"access_token$prod",), r"(?P<secret>access_token\$production\$\w{16}\$[0-9a-f]{32})"),  # PayPal
+    _anchored("key", (b":aa",), r"(?P<secret>\d{8}:AA[\w-]{33})", before=8),  # Telegram
+    _anchored("key", (b"0q~",), r"(?P<secret>[A-Za-z0-9]{3}8Q~[\w.~-]{31,})", before=3),  # Azure
+    _anchored("key", (b"jqqj00",), r"(?P<secret>[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{10,})", before=52),  # Azure
+    _anchored("key", (b".atlasv0.",), r"(?P<secret>[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,})", before=14),  # Terraform
+    _anchored("key", (b"-us0",), r"(?P<secret>[0-9a-f]{32}-us\d{1,2})", before=32),  # Mailchimp
+    Rule(kind="token", anchors=(b"://",), is_long=False, find=_find_url_passwords),
+    Rule(kind="email", anchors=(b"@",), is_long=False, find=_find_emails),
+    Rule(kind="phone", anchors=(b"0",), is_long=False, find=_find_phones),
+    Rule(kind="card", anchors=(b"0",), is_long=False, find=_find_cards),
 )
-"""In the order in which they are applied."""
+"""If two rules find overlapping secrets, the mark has the kind of the first rule."""
 
 
 def redactor(kinds: Collection[str]) -> Redactor:
     """Return a redactor that applies the rules of these kinds. It replaces each secret by a mark such as `[email]`."""
-    chosen = [(rule.required_texts, rule.pattern, _create_mark(rule)) for rule in RULES if rule.kind in kinds]
+    chosen = [rule for rule in RULES if rule.kind in kinds]
+    of_short_secrets = [rule for rule in chosen if not rule.is_long]
 
     def redact(text: str) -> str:
-        folded = text.casefold()
-        for required_texts, pattern, mark in chosen:
-            if not required_texts or any(sign in folded for sign in required_texts):
-                text = pattern.sub(mark, text)
-        return text
+        if len(text) < _SHORTEST:
+            return text
+        shape = _shape(text)
+        has_run = _RUN in shape.translate(_UNBROKEN)
+        found = [
+            (*span, rule.kind)
+            for rule in (chosen if has_run else of_short_secrets)
+            if any(map(shape.__contains__, rule.anchors))
+            for span in rule.find(text, shape)
+        ]
+        return _replace(text, found) if found else text
 
     return redact
 
 
-def _create_mark(rule: Rule) -> Callable[[re.Match[str]], str]:
-    """Return a function that replaces a match by the rule's mark, or returns it unchanged if it is no secret."""
-
-    def mark(found: re.Match[str]) -> str:
-        if not rule.is_secret(found[0]):
-            return found[0]
-        return f"{found.groupdict().get('before') or ''}[{rule.kind}]"
-
-    return mark
+_SHORTEST = 6
+"""Length of the shortest secret that can be recognised by itself, without a name before it."""
 
 
-class Redactors:
-    """Returns all redactors. They are loaded when the first content is redacted: a module with a redactor of the user's
-    may import LiteLLM, so it must not be imported while LiteLLM itself is being imported.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._all: tuple[Redactor, ...] | None = None
-        self._has_failed = False
-        self._failures = count()
-        self._thread = threading.local()
-
-    def __call__(self) -> tuple[Redactor, ...] | None:
-        """Return the redactors. `None` if a redactor of the user's cannot be loaded, for which a warning is logged
-        once, or while it is being loaded by this thread. Then no content may be recorded.
-        """
-        if self._all is not None or self._has_failed or self._is_loading:
-            return self._all
-        # A lock could deadlock: the imported module may call LiteLLM, or wait for a thread that calls LiteLLM. Without
-        # one, several threads may load the redactors at the same time, but Python imports each module once.
-        self._thread.is_loading = True
-        try:
-            self._all = (redactor(self._settings.redact), *_load_user_redactors(self._settings))
-        except _CannotBeLoaded as reason:
-            self._fail(reason)
-        finally:
-            self._thread.is_loading = False
-        return self._all
-
-    @property
-    def _is_loading(self) -> bool:
-        """Whether this thread is importing a redactor's module, so that the module has called LiteLLM on import."""
-        return getattr(self._thread, "is_loading", False)
-
-    def _fail(self, reason: _CannotBeLoaded) -> None:
-        # Only one thread may log. `next` is atomic; a lock could deadlock, if a signal handler interrupts its owner.
-        is_first = next(self._failures) == 0
-        self._has_failed = True
-        if is_first and self._all is None:
-            logger.warning("%s. No content is recorded.", reason)
-
-
-class _CannotBeLoaded(Exception):  # noqa: N818 - an error of the user's redactor, not of this package
-    """A redactor of the user's cannot be loaded. The message names the redactor and the reason."""
-
-
-def _load_user_redactors(settings: Settings) -> Iterator[Redactor]:
-    """Load the redactors of installed packages, and the one in AGENTOPS_REDACTOR. Raises: `_CannotBeLoaded`."""
-    named = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
-    if settings.redactor:
-        named["AGENTOPS_REDACTOR"] = settings.redactor
-    for name, reference in named.items():
-        try:
-            loaded = _resolve(reference)
-        except (Exception, SystemExit) as fault:  # the module may be a script that calls `sys.exit`
-            raise _CannotBeLoaded(
-                f"The redactor {name}={reference!r} cannot be loaded ({type(fault).__name__})"
-            ) from fault
-        if not callable(loaded):
-            raise _CannotBeLoaded(f"The redactor {name}={reference!r} is not a function (expected `module:function`)")
-        yield loaded
-
-
-def _resolve(reference: str) -> Any:  # noqa: ANN401 - any object can have the name
-    """Import the object to which a reference such as `module:function` refers."""
-    module, colon, name = reference.partition(":")
-    return resolve_name(f"__main__:{name}" if colon and _is_program(module) else reference)
-
-
-def _is_program(module: str) -> bool:
-    """Whether the module is the running program, whose name is `__main__`. To import it would run it a second time."""
-    program = getattr(sys.modules.get("__main__"), "__file__", None)
-    if program is None or module in sys.modules or Path(program).stem != module.rpartition(".")[2]:
-        return False
-    spec = find_spec(module)
-    return spec is not None and spec.origin is not None and Path(spec.origin).resolve() == Path(program).resolve()
-
-
-# --- limits -----------------------------------------------------------------------------------------------
-
-
-Entry = TypeVar("Entry")
-Item = TypeVar("Item", Message, Part, Tool, Document, str)
-
-MAX_SECRET_LENGTH = 8_192
-"""Maximum length of a secret that is recognised if it begins before the limit of a text and ends after it. The
-redactors receive this number of characters beyond the limit, which are not recorded.
-"""
-MARKS = 256
-"""Maximum number of messages, parts and so on that are each replaced by a separate mark. One mark replaces all further
-ones, so that the size of a span is bounded.
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Maximum numbers of characters that are recorded."""
-
-    part: int
-    """Maximum for one text or structure."""
-    call: int
-    """Maximum for all content of the call together."""
-    media: int = 0
-    """Maximum for the base64 of an image or other media, which does not count towards the other two limits."""
-
-
-def omission_mark(size: int, noun: str = "characters") -> str:
-    """The mark that replaces omitted content: `… [12 characters left out]`."""
-    return f"… [{size} {noun} left out]"
-
-
-_OMITTED = "omitted"
-"""Role of a message, or type of a tool, that is a mark. The semantic conventions do not define such a role or type."""
-_TOGETHER: Mapping[type, tuple[str, Callable[[str], object]]] = {
-    Message: ("messages", lambda mark: Message(role=_OMITTED, parts=(Part(type="text", content=mark),))),
-    Part: ("parts", lambda mark: Part(type="text", content=mark)),
-    Tool: ("tools", lambda mark: Tool(type=_OMITTED, name=mark)),
-    Document: ("documents", lambda mark: Document(content=mark)),
-    str: ("texts", str),
-}
-"""Type of the omitted items → plural noun for them, and function that creates an item of this type with a mark."""
-
-
-def mark_for_rest(first: Item, number: int) -> Item:
-    """Return an item that states that `number` items are omitted. It has the same type as `first`, one of the items."""
-    noun, create_mark = _TOGETHER[type(first)]
-    return cast("Item", create_mark(omission_mark(number, noun)))
-
-
-# --- media as base64 -------------------------------------------------------------------------
-
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
-_DATA_URL = re.compile(r"(data:[\w.+/;=-]{0,128};base64,)([A-Za-z0-9+/=_-]+)")
-_ONLY_DATA_URL = re.compile(r"(data:(?:\w[\w.-]{0,64}/[\w.+-]{1,64})?(?:;[\w.+=-]{0,64}){0,8},)\S+")
-_ONLY_BASE64 = re.compile(r"(?=[A-Za-z0-9]*[+/])[A-Za-z0-9+/]{256,}={0,2}")
-
-
-def remove_media(beginning: str, full_length: int) -> tuple[str, int]:
-    """Replace media in a text by marks. Media are `data:` URLs anywhere in the text, or a whole text that is base64.
-
-    `beginning` is the text, or the beginning of it if it is long; `full_length` is the length of the whole text.
-    Returns the changed beginning, and the length of the whole text with it. If the beginning ends within media, the
-    rest of the text is assumed to be media as well, and the same mark replaces it.
-    """
-    if beginning.startswith("data:"):
-        data_url = _ONLY_DATA_URL.fullmatch(beginning)
-        if data_url is not None:
-            return _with_length(f"{data_url[1]}{omission_mark(full_length - len(data_url[1]))}")
-    if "base64," in beginning:
-        return _without_data_urls(beginning, full_length)
-    if _ONLY_BASE64.fullmatch(beginning):
-        return _with_length(omission_mark(full_length))
-    return beginning, full_length
-
-
-def _without_data_urls(beginning: str, full_length: int) -> tuple[str, int]:
-    """Replace the base64 of each `data:` URL in a text by a mark."""
-    remaining = full_length - len(beginning)
-    ends_in_media = False
-
-    def mark(found: re.Match[str]) -> str:
-        nonlocal ends_in_media
-        ends_in_media = found.end() == len(beginning)
-        return f"{found[1]}{omission_mark(len(found[2]) + (remaining if ends_in_media else 0))}"
-
-    edited = _DATA_URL.sub(mark, beginning)
-    return _with_length(edited) if ends_in_media else (edited, len(edited) + remaining)
-
-
-def _with_length(edited: str) -> tuple[str, int]:
-    return edited, len(edited)
-
-
-def base64_within_limit(part: Part, limit: int) -> str | None:
-    """The base64 of a blob, if it is valid and has at most `limit` characters; always `None` if `limit` is 0."""
-    content = part.content or ""
-    begin = content.find(",") + 1 if content.startswith("data:") else 0
-    if not limit or len(content) - begin > limit:
-        return None
-    data = content[begin:]
-    return data if _BASE64.fullmatch(data) else None
-
-
-# --- JSON structures -------------------------------------------------------------------------
-
-
-def as_json(value: Json) -> str:
-    """The JSON text of a structure. Its length is what counts towards the limits."""
-    return json.dumps(value, ensure_ascii=False)
-
-
-class Beginning:
-    """Copies the beginning of a structure, without media, up to about `size` characters of its JSON text."""
-
-    def __init__(self, size: int) -> None:
-        self._remaining = size
-        self.removed_media_length = 0
-        """Characters of media that were removed."""
-        self.is_complete = True
-        """Whether the copy is the whole structure."""
-
-    def take(self, value: Json) -> Json:
-        """Return a copy of the value, cut where the limit is used up. It is first called with the whole structure, and
-        calls itself with each value in it.
-        """
-        if isinstance(value, str):
-            return self._take_text(value)
-        if isinstance(value, list):
-            return [self.take(each) for each in self._take_entries(value)]
-        if isinstance(value, dict):
-            return {name: self.take(value[name]) for name in self._take_entries(value, map(len, value))}
-        self._remaining -= 1
-        return value
-
-    def _take_entries(self, entries: Iterable[Entry], name_lengths: Iterable[int] = repeat(0)) -> Iterator[Entry]:
-        """Yield the first entries of a list or an object, as many as fit. The lengths of their names are subtracted
-        here; the lengths of their values are subtracted when the caller copies these.
-        """
-        for each, name_length in zip(entries, name_lengths, strict=False):
-            if self._remaining <= 0:
-                self.is_complete = False
-                return
-            self._remaining -= name_length + 2
-            yield each
-
-    def _take_text(self, text: str) -> str:
-        beginning = text[: max(self._remaining, 0)]
-        edited, full_length = remove_media(beginning, len(text))
-        self.removed_media_length += len(beginning) - len(edited)
-        self._remaining -= len(edited)
-        self.is_complete &= len(edited) == full_length
-        return edited
+def _replace(text: str, found: list[tuple[int, int, str]]) -> str:
+    """Replace secrets by marks. Overlapping secrets are replaced together."""
+    parts: list[str] = []
+    end = 0
+    for begin, until, kind in sorted(found, key=itemgetter(0)):
+        if begin >= end:
+            parts += (text[end:begin], f"[{kind}]")
+        end = max(end, until)
+    return "".join((*parts, text[end:]))

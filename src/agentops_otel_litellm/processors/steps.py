@@ -19,14 +19,14 @@ from agentops_otel_litellm.pricing.precedence import (
     move_cached_usage_to_saved,
     read_prices,
 )
-from agentops_otel_litellm.processors.content import create_content_processor, drop_content
+from agentops_otel_litellm.processors.content import Limits, create_content_processor, drop_content
 from agentops_otel_litellm.processors.errors import (
     categorise_failure,
     count_retries,
     create_provider_processor,
     set_deployment,
 )
-from agentops_otel_litellm.processors.redaction import Limits, Redactors
+from agentops_otel_litellm.processors.redactors import Redactors
 from agentops_otel_litellm.settings import Settings
 
 Processor = Callable[[Call], Call]

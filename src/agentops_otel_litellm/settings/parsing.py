@@ -32,6 +32,7 @@ _PUBLIC = re.compile(r"_(?:CREDENTIAL_PROVIDER|CLIENT_KEY)$")
 _ADDRESS = re.compile(r"\w+://|[\w.-]+:\d{1,5}(?:/|$)")
 """The beginning of a URL, or a host with a port, which gRPC accepts as an endpoint."""
 _SCHEME = re.compile(r"\w+://|")
+_PARAMETERS = re.compile("[?#;]")
 
 
 def mark_first_process() -> None:
@@ -94,8 +95,9 @@ def without_secrets(variable: str, text: str) -> str:
         scheme = _SCHEME.match(before)
         plain = f"{scheme[0] if scheme else ''}{MASK}@{plain}"
     if "://" in plain or "ENDPOINT" in variable:
-        base, query, _ = plain.partition("?")
-        plain = f"{base}?{MASK}" if query else base
+        # A query, a fragment and parameters after a semicolon can have a key.
+        base = _PARAMETERS.split(plain, maxsplit=1)[0]
+        plain = f"{base}{plain[len(base)]}{MASK}" if len(base) < len(plain) else base
     return plain
 
 
