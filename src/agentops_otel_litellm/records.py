@@ -12,9 +12,9 @@ names, status messages, and the attributes of spans, events, log records and met
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from opentelemetry.util.types import AttributeValue
 from typing_extensions import dataclass_transform
@@ -133,6 +133,47 @@ class Content:
     """The provider's error text, if the call has failed. It can quote prompts and keys. Only AgentOps receives it, in
     its copy of the span.
     """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Maximum numbers of characters of content that are recorded."""
+
+    part: int
+    """Maximum for one text or structure."""
+    call: int
+    """Maximum for all content of the call together: texts, names, ids and the punctuation of JSON."""
+    media: int = 0
+    """Maximum for the base64 of an image or other media, which does not count towards the other two limits."""
+
+
+ITEM_LENGTH = 32
+"""About the number of characters of JSON around the text and the names of a message, a part, a tool and so on."""
+MARKS = 256
+"""Maximum number of messages, parts and so on that are each replaced by a separate mark. One mark replaces all further
+ones, so that the size of a span is bounded.
+"""
+OMITTED = "omitted"
+"""Role of a message, or type of a tool, that is a mark. The semantic conventions do not define such a role or type."""
+_TOGETHER: Mapping[type, tuple[str, Callable[[str], Any]]] = {
+    Message: ("messages", lambda mark: Message(role=OMITTED, parts=(Part(type="text", content=mark),))),
+    Part: ("parts", lambda mark: Part(type="text", content=mark)),
+    Tool: ("tools", lambda mark: Tool(type=OMITTED, name=mark)),
+    Document: ("documents", lambda mark: Document(content=mark)),
+    str: ("texts", str),
+}
+"""Type of the omitted items → plural noun for them, and function that creates an item of this type with a mark."""
+
+
+def omission_mark(size: int, noun: str = "characters") -> str:
+    """The mark that replaces omitted content: `… [12 characters left out]`."""
+    return f"… [{size} {noun} left out]"
+
+
+def mark_for_rest(kind: type[Class], number: int) -> Class:
+    """Return an item of the type `kind` that states that `number` items of this type are omitted."""
+    noun, create_mark = _TOGETHER[kind]
+    return cast("Class", create_mark(omission_mark(number, noun)))
 
 
 def opening_and_rest(conversation: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:

@@ -82,6 +82,8 @@ class Telemetry:
         self._hook = _load_hook(settings)
         self.records_content = self._records_on_spans or self._records_in_events or self._hook is not None
         """Whether content must be read, because it is recorded on spans, in events, or by a completion hook."""
+        self.content_limits = settings.content_limits
+        """Maximum numbers of characters of content. Content beyond them is not read."""
         self.metadata_keys = settings.metadata_keys
         """Names of the metadata entries that are recorded."""
         self.baggage_keys = settings.baggage_keys

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Timing
-from agentops_otel_litellm.processors.content import MARKS, MAX_SECRET_LENGTH, Limits, create_content_processor
+from agentops_otel_litellm.processors.content import MAX_SECRET_LENGTH, create_content_processor
 from agentops_otel_litellm.processors.redaction import Redactor, redactor
-from agentops_otel_litellm.records import Content, Document, Json, Message, Part, Tool
+from agentops_otel_litellm.records import ITEM_LENGTH, MARKS, Content, Document, Json, Limits, Message, Part, Tool
 from agentops_otel_litellm.settings.parsing import REDACTED
 from support.edited_content import input_texts
 
@@ -104,7 +104,8 @@ def test_a_long_conversation_keeps_output_instructions_and_newest_messages() -> 
         tools=(Tool(type="function", name="look", description="d" * 100),),
         input=user_messages("1" * 100, "2" * 100, "3" * 100).input,
     )
-    fit = edit(content, call=450)
+    items = 2 * 3 + 1 + 1  # three messages with a part each, the instructions and the tool
+    fit = edit(content, call=450 + items * ITEM_LENGTH + len("look"))
     assert input_texts(fit) == ["… [100 characters left out]", "2" * 50 + "… [50 characters left out]", "3" * 100]
     assert fit is not None
     assert (fit.instructions, fit.output, fit.tools) == (content.instructions, content.output, content.tools)
@@ -115,7 +116,11 @@ def test_a_leading_system_message_is_kept() -> None:
     """Some APIs take the instructions as the first message, so it has the priority of separate instructions."""
     system = Message(role="system", parts=(Part(type="text", content="s" * 100),))
     content = Content(input=(system, *(user_messages("1" * 100, "2" * 100).input or ())))
-    assert input_texts(edit(content, call=200)) == ["s" * 100, "… [100 characters left out]", "2" * 100]
+    assert input_texts(edit(content, call=200 + 4 * ITEM_LENGTH)) == [
+        "s" * 100,
+        "… [100 characters left out]",
+        "2" * 100,
+    ]
 
 
 def test_the_first_texts_and_the_results_are_kept() -> None:
@@ -126,7 +131,7 @@ def test_the_first_texts_and_the_results_are_kept() -> None:
         documents=(Document(content="d" * 100),),
         results=(Document(score=0.5, content="r" * 100),),
     )
-    assert edit(content, call=300) == Content(
+    assert edit(content, call=300 + 3 * ITEM_LENGTH) == Content(
         texts=("t" * 100, "… [100 characters left out]"),
         query=("q" * 100,),
         documents=(Document(content="… [100 characters left out]"),),
@@ -192,7 +197,7 @@ def test_texts_beyond_the_limit_are_not_redacted() -> None:
     """
     redacted: list[str] = []
     content = user_messages(*(f"{index:05d}{'a' * 995}" for index in range(10_000)))
-    fit = edit(content, call=2_500, redact=recording_redactor(redacted))
+    fit = edit(content, call=2_500 + 6 * ITEM_LENGTH, redact=recording_redactor(redacted))
     assert [len(text or "") for text in input_texts(fit)[-4:]] == [28, 500 + 27, 1_000, 1_000]
     each = MARKS // 2  # a message and its text
     first, *others = input_texts(fit)[:-3]

@@ -301,15 +301,16 @@ def _with_error_text(content: Content, error: BaseException) -> Content:
 
 def _with_response_content(invocation: Invocation, content: Content, result: object) -> Content:
     """Add the content of the response to the content of the request; for a stream, the part that was received."""
+    limits = invocation.content_limits
     with _READING_CONTENT:
         if invocation.chunks is not None:
-            return replace(content, output=invocation.chunks.messages())
+            return replace(content, output=readers.read_within(limits, invocation.chunks.messages))
         content_readers = invocation.api_format.content
         if result is not None and content_readers is not None:
             read_output, read_documents = content_readers.response, content_readers.documents
             return replace(
                 content,
-                output=read_output(result) if read_output else None,
-                results=read_documents(result) if read_documents else None,
+                output=readers.read_within(limits, read_output, result) if read_output else None,
+                results=readers.read_within(limits, read_documents, result) if read_documents else None,
             )
     return content

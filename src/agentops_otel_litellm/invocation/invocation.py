@@ -25,7 +25,7 @@ from agentops_otel_litellm.invocation.timeline import (
     RunningAttempt,
     add_to_route,
 )
-from agentops_otel_litellm.records import Content
+from agentops_otel_litellm.records import Content, Limits
 from agentops_otel_litellm.telemetry import TraceCost, trace_cost_of
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Invocation:
     app: App | None = None
     content: Content | None = None
     """The content of the request; `None` if no content is captured."""
+    content_limits: Limits
 
     # Facts from functions that LiteLLM calls inside the call. The hooks in `patching/hooks.py` set these.
     translation: object = None
@@ -205,7 +206,8 @@ class Invocation:
             log_fault("reading the user, session, tags and metadata of a call", fault)
         if telemetry.records_content and self.api_format.content is not None:
             with _READING_CONTENT:
-                self.content = self.api_format.content.request(parameters)
+                self.content_limits = telemetry.content_limits
+                self.content = readers.read_within(self.content_limits, self.api_format.content.request, parameters)
 
     # --- while LiteLLM runs ---------------------------------------------------------------------------------
 

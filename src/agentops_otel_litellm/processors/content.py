@@ -11,23 +11,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import repeat
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.processors.redaction import Redactor
 from agentops_otel_litellm.records import (
     INSTRUCTING,
+    ITEM_LENGTH,
+    MARKS,
     Content,
     Document,
     Json,
+    Limits,
     Message,
     Part,
     Tool,
     clean_text,
+    mark_for_rest,
+    omission_mark,
     opening_and_rest,
 )
 
@@ -39,52 +44,9 @@ MAX_SECRET_LENGTH = 8_192
 """Maximum length of a secret that is recognised if it begins before the limit of a text and ends after it. The
 redactors receive this number of characters beyond the limit, which are not recorded.
 """
-MARKS = 256
-"""Maximum number of messages, parts and so on that are each replaced by a separate mark. One mark replaces all further
-ones, so that the size of a span is bounded.
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Maximum numbers of characters that are recorded."""
-
-    part: int
-    """Maximum for one text or structure."""
-    call: int
-    """Maximum for all content of the call together."""
-    media: int = 0
-    """Maximum for the base64 of an image or other media, which does not count towards the other two limits."""
-
-
-def omission_mark(size: int, noun: str = "characters") -> str:
-    """The mark that replaces omitted content: `… [12 characters left out]`."""
-    return f"… [{size} {noun} left out]"
-
-
-_OMITTED = "omitted"
-"""Role of a message, or type of a tool, that is a mark. The semantic conventions do not define such a role or type."""
-_TOGETHER: Mapping[type, tuple[str, Callable[[str], object]]] = {
-    Message: ("messages", lambda mark: Message(role=_OMITTED, parts=(Part(type="text", content=mark),))),
-    Part: ("parts", lambda mark: Part(type="text", content=mark)),
-    Tool: ("tools", lambda mark: Tool(type=_OMITTED, name=mark)),
-    Document: ("documents", lambda mark: Document(content=mark)),
-    str: ("texts", str),
-}
-"""Type of the omitted items → plural noun for them, and function that creates an item of this type with a mark."""
-
-
-def mark_for_rest(first: Item, number: int) -> Item:
-    """Return an item that states that `number` items are omitted. It has the same type as `first`, one of the items."""
-    noun, create_mark = _TOGETHER[type(first)]
-    return cast("Item", create_mark(omission_mark(number, noun)))
-
-
 _BUDGET_FACTOR = 2
 """Maximum number of characters that are redacted, as a multiple of the number that may be recorded. It is more than 1,
 because redaction can shorten a text, so that more text can be recorded."""
-_ITEM_LENGTH = 32
-"""About the number of characters of JSON around the text and the names of a message, a part, a tool and so on."""
 _TEXT_COST = 8
 """Fixed cost of redacting a text, added to its length, in characters."""
 _MEDIA_COST = 16
@@ -95,10 +57,12 @@ _MAX_PASSWORD_LENGTH = 512
 """Maximum length of a member of an object that is redacted together with its name."""
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+_SHORT_NAME = 32
+"""Maximum length of a name that is recorded although the limits are exhausted: a mark would be no shorter."""
 _UNEDITED_FIELDS = frozenset({"type", "modality", "size", "index", "score"})
 """Fields that are not redacted: they are numbers, or terms of the semantic conventions."""
 _LIMITED_FIELDS = frozenset({"content", "arguments", "response", "uri", "description", "parameters"})
-"""Fields that can be long, and count towards the call's limit. The other fields are names, which do not."""
+"""Fields that can be long. The other fields are names."""
 _ROLES = INSTRUCTING | {"user", "assistant", "tool", "function", "model"}
 
 _EDITING = guard("redacting the content of a call")
@@ -147,8 +111,6 @@ class _ContentEditor:
         """Characters that may still be recorded."""
         self._budget = limits.call * _BUDGET_FACTOR
         """Characters that may still be redacted."""
-        self._structure = limits.call
-        """Characters of names, ids and JSON punctuation that may still be recorded."""
         self._marks = MARKS
         """Marks for single items that may still be recorded."""
         self._cache: dict[str, str] = {}
@@ -187,12 +149,12 @@ class _ContentEditor:
 
     def _edited_items(self, items: Sequence[Item], edit: Callable[[Item], Item]) -> Iterator[Item]:
         for number, each in enumerate(items):
-            self._structure -= _ITEM_LENGTH
+            self._remaining -= ITEM_LENGTH
             if not self._current_limit:
                 self._marks -= 1
                 rest = len(items) - number
                 if self._marks < 0 and rest > 1:
-                    yield mark_for_rest(each, rest)
+                    yield mark_for_rest(type(each), rest)
                     return
             yield edit(each)
 
@@ -236,12 +198,12 @@ class _ContentEditor:
         return Part(**fields) if data is None else Part(**{**fields, "content": data, "size": None})
 
     def _edit_name(self, name: str) -> str:
-        """Redact a name. It counts towards the limit of the structure, not towards that of the texts."""
+        """Redact a name. A short name is recorded although the limits are exhausted."""
         if name in _ROLES:
             return name
-        self._structure -= len(name)
-        if self._budget <= 0:  # no further text may be redacted, so none may be recorded
-            return omission_mark(len(name))
+        if len(name) > _SHORT_NAME or self._budget <= 0:
+            return self._edit_text(name)
+        self._remaining -= len(name)
         edited, omitted_length = self._redact_up_to(name, len(name), self._limits.part)
         return f"{edited}{omission_mark(omitted_length)}" if omitted_length else edited
 
@@ -254,7 +216,7 @@ class _ContentEditor:
     @property
     def _current_limit(self) -> int:
         """Maximum length of the next text; 0 if the call's limit is reached, or no further text may be redacted."""
-        return min(self._limits.part, self._remaining) if self._budget > 0 and self._structure > 0 else 0
+        return max(min(self._limits.part, self._remaining), 0) if self._budget > 0 else 0
 
     def _edit_text(self, text: str, full_length: int = 0) -> str:
         """Edit a text. If `text` is only the beginning of a longer text, `full_length` is the length of the latter."""

@@ -19,7 +19,7 @@ from agentops_otel_litellm.pricing.precedence import (
     move_cached_usage_to_saved,
     read_prices,
 )
-from agentops_otel_litellm.processors.content import Limits, create_content_processor, drop_content
+from agentops_otel_litellm.processors.content import create_content_processor, drop_content
 from agentops_otel_litellm.processors.errors import (
     categorise_failure,
     count_retries,
@@ -137,10 +137,7 @@ def pipeline(settings: Settings, price_unmapped: Callable[[Call], Cost | None], 
 
 def _content_processor(settings: Settings) -> Processor:
     """Return the processor that redacts and shortens content, for the user's settings."""
-    media = settings.media_limit if settings.capture_media else 0
-    return create_content_processor(
-        Redactors(settings), Limits(part=settings.part_limit, call=settings.call_limit, media=media)
-    )
+    return create_content_processor(Redactors(settings), settings.content_limits)
 
 
 # --- streams ----------------------------------------------------------------------------------------------

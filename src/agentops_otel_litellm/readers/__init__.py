@@ -87,6 +87,7 @@ from agentops_otel_litellm.readers.usage_and_cost import (
     read_estimate,
     with_cost_parts,
 )
+from agentops_otel_litellm.readers.values import read_within
 
 API_FORMATS: Mapping[str, ApiFormat] = {
     "admission": ADMISSION,
@@ -173,6 +174,7 @@ __all__ = [
     "read_routing",
     "read_session_end",
     "read_target",
+    "read_within",
     "session_with_events",
     "was_made",
     "with_cost_parts",

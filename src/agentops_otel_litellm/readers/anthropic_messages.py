@@ -24,7 +24,6 @@ from agentops_otel_litellm.readers.parts import (
     Draft,
     blob,
     media,
-    plain,
     stored_file,
     tool_call,
     tool_result,
@@ -45,7 +44,11 @@ from agentops_otel_litellm.readers.values import (
     keyword,
     model_name,
     number,
+    only_tool_results,
+    plain,
     read_fields,
+    read_items,
+    read_messages,
     rows_for,
     text,
     texts,
@@ -301,8 +304,8 @@ def _request_content(parameters: Parameters) -> Content:
     messages = parameters.get("messages")
     return Content(
         instructions=_block_parts(parameters.get("system")) or None,
-        input=tuple(map(_content_message, messages)) if is_collection(messages) else None,
-        tools=tuple(map(_tool, elements(parameters.get("tools")))) or None,
+        input=read_messages(_content_message, messages) if is_collection(messages) else None,
+        tools=read_items(Tool, _tool, elements(parameters.get("tools"))) or None,
     )
 
 
@@ -328,14 +331,13 @@ def _content_message(item: Any) -> Message:
     """
     message = fields_of(item)
     parts = _block_parts(message.get("content"))
-    has_only_results = bool(parts) and all(part.type == "tool_call_response" for part in parts)
-    return Message(role="tool" if has_only_results else text(message.get("role")) or "user", parts=parts)
+    return Message(role="tool" if only_tool_results(parts) else text(message.get("role")) or "user", parts=parts)
 
 
 def _block_parts(content: Any) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (Part(type="text", content=content),) if content else ()
-    return tuple(map(_block_part, elements(content)))
+    return read_items(Part, _block_part, elements(content))
 
 
 def _block_part(item: Any) -> Part:

@@ -27,8 +27,7 @@ from agentops_otel_litellm.readers.parts import (
     Draft,
     blob,
     content_part,
-    media,
-    plain,
+    image_part,
     reasoning_parts,
     stored_file,
     text_parts,
@@ -50,7 +49,10 @@ from agentops_otel_litellm.readers.values import (
     is_collection,
     keyword,
     model_name,
+    plain,
     read_fields,
+    read_items,
+    read_messages,
     rows_for,
     text,
 )
@@ -328,8 +330,8 @@ def _request_content(parameters: Parameters) -> Content:
     messages = parameters.get("messages")
     tools = elements(parameters.get("tools")) or elements(parameters.get("functions"))
     return Content(
-        input=tuple(map(_message, messages)) if is_collection(messages) else None,
-        tools=tuple(map(_tool, tools)) or None,
+        input=read_messages(_message, messages) if is_collection(messages) else None,
+        tools=read_items(Tool, _tool, tools) or None,
     )
 
 
@@ -354,15 +356,15 @@ def _texts(content: Any) -> Any:
 def _parts(message: Mapping[str, Any]) -> tuple[Part, ...]:
     """Read the parts of a message: reasoning, content and tool calls, in the order in which models generate them."""
     content = message.get("content")
-    content_parts = tuple(map(content_part, content)) if is_collection(content) else text_parts(content)
+    content_parts = read_items(Part, content_part, content) if is_collection(content) else text_parts(content)
     refusal = text(_refusal(message))
     return (
         *reasoning_parts(message.get("reasoning_content")),
         *content_parts,
         *((Part(type="refusal", content=refusal),) if refusal else ()),
         *((_audio(message["audio"]),) if message.get("audio") else ()),
-        *(media("image", field(field(image, "image_url"), "url")) for image in elements(message.get("images"))),
-        *map(_tool_call, elements(message.get("tool_calls"))),
+        *read_items(Part, image_part, elements(message.get("images"))),
+        *read_items(Part, _tool_call, elements(message.get("tool_calls"))),
         *((_tool_call({"function": message["function_call"]}),) if message.get("function_call") else ()),
     )
 
@@ -403,13 +405,12 @@ def _tool(item: Any) -> Tool:
 
 
 def _response_content(result: Any) -> tuple[Message, ...]:
-    return tuple(
-        _output_message(fields_of(choice.get("message")), choice)
-        for choice in map(fields_of, elements(field(result, "choices")))
-    )
+    return read_items(Message, _output_message, elements(field(result, "choices")))
 
 
-def _output_message(message: Mapping[str, Any], choice: Mapping[str, Any]) -> Message:
+def _output_message(item: Any) -> Message:
+    choice = fields_of(item)
+    message = fields_of(choice.get("message"))
     return Message(
         role=text(message.get("role")) or "assistant",
         parts=_parts(message),
@@ -424,7 +425,7 @@ def _add_delta(draft: Draft, number: int, delta: Mapping[str, Any]) -> None:
     draft.add_fragment(number, "refusal", _refusal(delta))
     draft.add_fragment(number, "text", field(delta.get("audio"), "transcript"))
     for image in elements(delta.get("images")):
-        draft.add(number, media("image", field(field(image, "image_url"), "url")))
+        draft.add(number, image_part(image))
     for call in map(fields_of, elements(delta.get("tool_calls"))):
         function = fields_of(call.get("function"))
         draft.add_tool_call(

@@ -22,12 +22,13 @@ from agentops_otel_litellm.readers.api_format import (
     reasoning_level,
 )
 from agentops_otel_litellm.readers.chat import reported_usage
-from agentops_otel_litellm.readers.parts import Draft, blob, media, plain, tool_call, tool_result
+from agentops_otel_litellm.readers.parts import Draft, blob, media, tool_call, tool_result
 from agentops_otel_litellm.readers.streams import EventChunks, ServerSentEvents, copy_attributes, translated_chat
 from agentops_otel_litellm.readers.usage_and_cost import price_generated_content
 from agentops_otel_litellm.readers.values import (
     Parameters,
     characters,
+    each_of,
     elements,
     fields_of,
     has_value,
@@ -39,7 +40,11 @@ from agentops_otel_litellm.readers.values import (
     keyword,
     model_name,
     number,
+    only_tool_results,
+    plain,
     read_fields,
+    read_items,
+    read_messages,
     rows_for,
     text,
     texts,
@@ -58,13 +63,6 @@ def _camel(thing: Any) -> Mapping[str, Any]:
 
 def _camel_case(name: str) -> str:
     return re.sub(r"_(\w)", lambda found: found[1].upper(), name) if "_" in name else name
-
-
-def _each_of(value: Any) -> Collection[Any]:
-    """The elements of a collection, or a single value as the only element. Empty for `None` and for an iterator."""
-    if is_collection(value):
-        return elements(value)
-    return () if value is None or is_iterator(value) else (value,)
 
 
 def _generate_config(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -126,7 +124,7 @@ def generate_content_request(parameters: Parameters, *, stream: bool = False) ->
     config = _generate_config(parameters)
     instruction = config.get("systemInstruction")
     contents = parameters.get("contents")
-    messages = [_message(content) for content in _each_of(contents)]
+    messages = [_message(content) for content in each_of(contents)]
     if instruction is not None:
         messages.insert(0, {**_message(instruction), "role": "system"})
     function_calling = _camel(_camel(config.get("toolConfig")).get("functionCallingConfig"))
@@ -149,7 +147,7 @@ def _message(content: Any) -> Mapping[str, Any]:
     parts = known.get("parts", content)
     return {
         "role": _ROLES.get(text(known.get("role")) or "user"),
-        "content": parts if is_iterator(parts) else [part for each in _each_of(parts) for part in _parts(each)],
+        "content": parts if is_iterator(parts) else [part for each in each_of(parts) for part in _parts(each)],
     }
 
 
@@ -170,7 +168,7 @@ def _tools_count(tools: Any) -> int | None:
     """The number of tools: of the functions that the entries of `tools` declare, and of the entries without any."""
     if tools is None or is_iterator(tools):
         return None
-    return sum(len(elements(_camel(tool).get("functionDeclarations"))) or 1 for tool in _each_of(tools))
+    return sum(len(elements(_camel(tool).get("functionDeclarations"))) or 1 for tool in each_of(tools))
 
 
 # --- response -------------------------------------------------------------------------------------------------
@@ -321,7 +319,7 @@ class GenerateContentChunks(EventChunks):
 
     def _add_content(self, event: Mapping[str, Any], draft: Draft) -> None:
         """Add the parts of each candidate to its message. Texts come in fragments; a tool call is always complete."""
-        for candidate in map(_camel, _each_of(_camel(event).get("candidates"))):
+        for candidate in map(_camel, each_of(_camel(event).get("candidates"))):
             number = index(candidate.get("index"))
             draft.add_choice(number, finish_reason=_content_finish_reason(candidate))
             for part in _content_message(candidate.get("content") or {"parts": ()}).parts:
@@ -365,15 +363,16 @@ def _price(result: Any, logging: Any) -> Cost | None:
 def _request_content(parameters: Parameters) -> Content:
     config = _generate_config(parameters)
     instruction = config.get("systemInstruction")
+    tools = [tool for value in each_of(config.get("tools")) for tool in _tools(value)]
     return Content(
         instructions=_content_message(instruction).parts if instruction is not None else None,
-        input=tuple(map(_content_message, _each_of(parameters.get("contents")))) or None,
-        tools=tuple(tool for value in _each_of(config.get("tools")) for tool in _tools(value)) or None,
+        input=read_messages(_content_message, each_of(parameters.get("contents"))) or None,
+        tools=read_items(Tool, _tool, tools) or None,
     )
 
 
 def _response_content(result: Any) -> tuple[Message, ...]:
-    return tuple(map(_candidate, _each_of(_camel(result).get("candidates"))))
+    return read_items(Message, _candidate, each_of(_camel(result).get("candidates")))
 
 
 def _candidate(value: Any) -> Message:
@@ -392,10 +391,9 @@ def _content_message(content: Any) -> Message:
     if isinstance(content, str):
         return Message(role="user", parts=(Part(type="text", content=content),))
     known = _camel(content)
-    parts = tuple(map(_part, _each_of(known["parts"]) if "parts" in known else (content,)))
+    parts = read_items(Part, _part, each_of(known["parts"]) if "parts" in known else (content,))
     role = _ROLES.get(text(known.get("role")) or "user", "user")
-    has_only_results = bool(parts) and all(part.type == "tool_call_response" for part in parts)
-    return Message(role="tool" if has_only_results else role, parts=parts)
+    return Message(role="tool" if only_tool_results(parts) else role, parts=parts)
 
 
 def _part(value: Any) -> Part:
@@ -419,21 +417,23 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Part]] = {
 }
 
 
-def _tools(value: Any) -> Iterator[Tool]:
-    """Read an entry of `tools`: the functions that it declares, or the tools of Google that it enables, such as
-    `googleSearch`.
-    """
+def _tools(value: Any) -> Collection[Any]:
+    """The functions that an entry of `tools` declares, or the names of Google's tools that it enables."""
     known = _camel(value)
-    declared = _each_of(known.get("functionDeclarations"))
-    for function in map(_camel, declared):
-        yield Tool(
-            type="function",
-            name=text(function.get("name")) or "function",
-            description=text(function.get("description")),
-            parameters=plain(function.get("parameters", function.get("parametersJsonSchema"))),
-        )
-    if not declared:
-        yield from (Tool(type=kind, name=kind) for kind in known if keyword(kind))
+    return each_of(known.get("functionDeclarations")) or list(filter(keyword, known))
+
+
+def _tool(value: Any) -> Tool:
+    """Read a declared function, or the name of a tool of Google."""
+    if isinstance(value, str):
+        return Tool(type=value, name=value)
+    function = _camel(value)
+    return Tool(
+        type="function",
+        name=text(function.get("name")) or "function",
+        description=text(function.get("description")),
+        parameters=plain(function.get("parameters", function.get("parametersJsonSchema"))),
+    )
 
 
 GENERATE_CONTENT = ApiFormat(

@@ -38,6 +38,7 @@ from agentops_otel_litellm.readers.values import (
     number,
     quantity,
     read_fields,
+    read_items,
     rows_for,
     text,
 )
@@ -110,10 +111,12 @@ def _image_content(parameters: Parameters) -> Content:
 
 def _image_messages(result: Any) -> tuple[Message, ...]:
     """Read the images. Each becomes a message, which also has the revised prompt."""
-    return tuple(
-        Message(role="assistant", parts=(*text_parts(image.get("revised_prompt")), *_image_parts(image)))
-        for image in map(fields_of, elements(field(result, "data")))
-    )
+    return read_items(Message, _image_message, elements(field(result, "data")))
+
+
+def _image_message(value: Any) -> Message:
+    image = fields_of(value)
+    return Message(role="assistant", parts=(*text_parts(image.get("revised_prompt")), *_image_parts(image)))
 
 
 def _image_parts(image: Any) -> Iterator[Part]:

@@ -7,17 +7,24 @@ LiteLLM may change the application's messages in place later.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from dataclasses import field as slot
-from math import isfinite
 from typing import Any
 
-from agentops_otel_litellm.readers.values import field, fields_of, integer, is_collection, keyword, text
-from agentops_otel_litellm.records import MAX_CONTENT_DEPTH, Json, Message, Modality, Part, PartType, json_text
+from agentops_otel_litellm.readers.values import field, fields_of, keyword, parsed, read_items, read_messages, text
+from agentops_otel_litellm.records import Message, Modality, Part, PartType
 
 _MAX_SCHEME_LENGTH = 32
+
+
+def user_messages(values: Collection[Any]) -> tuple[Message, ...] | None:
+    """One message of the user for each text; `None` if there is none. Other values are left out."""
+    return read_messages(_user_message, list(filter(text, values))) or None
+
+
+def _user_message(value: Any) -> Message:
+    return Message(role="user", parts=text_parts(value))
 
 
 def text_parts(value: Any) -> tuple[Part, ...]:
@@ -76,83 +83,6 @@ def stored_file(modality: Modality, file_id: Any, mime_type: str | None = None) 
     return Part(type="file", modality=modality, mime_type=mime_type, file_id=text(file_id) or "")
 
 
-# --- JSON values ----------------------------------------------------------------------------------------------
-
-
-def parsed(value: Any, *, strings: bool = False) -> Json:
-    """Parse JSON text. A value that is not a text is copied (see `plain`).
-
-    The text itself is returned if `strings` is true, if it is not JSON, or if its value has more levels than the
-    attributes of an event may have.
-    """
-    if not isinstance(value, str):
-        return plain(value)
-    if strings:
-        return str.__str__(value)
-    try:
-        return _copied(json.loads(value, parse_constant=_no_constant), MAX_CONTENT_DEPTH)
-    except (ValueError, RecursionError):
-        return str.__str__(value)
-
-
-def plain(value: Any) -> Json:
-    """Copy a value, so that it consists of JSON values only; an object that JSON cannot represent becomes `None`.
-
-    A value that has more levels than the attributes of an event may have is returned as JSON text.
-    """
-    try:
-        return _copied(value, MAX_CONTENT_DEPTH)
-    except _TooDeepError:
-        return json_text(value, _as_json)
-
-
-class _TooDeepError(ValueError):
-    """The structure is nested too deep."""
-
-
-def _copied(value: Any, levels: int) -> Json:
-    """Copy a value. Raises: `_TooDeepError` if it has more than `levels` levels of nesting."""
-    if isinstance(value, bool | int | float):
-        return _number(value)
-    if isinstance(value, str):
-        return str.__str__(value)
-    if is_collection(value):
-        _go_deeper(levels)
-        return [_copied(each, levels - 1) for each in value]
-    if isinstance(value, dict) or hasattr(type(value), "model_fields"):
-        _go_deeper(levels)
-        return {str(name): _copied(each, levels - 1) for name, each in fields_of(value).items()}
-    return None
-
-
-def _go_deeper(levels: int) -> None:
-    if not levels:
-        raise _TooDeepError
-
-
-def _as_json(value: Any) -> Any:
-    """Convert an object that the `json` module cannot: a pydantic model to a dict, any other object to `None`."""
-    return dict(fields_of(value)) if hasattr(type(value), "model_fields") else None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _number(value: float) -> Json:
-    """The number itself; as text if it is not finite, or an integer of more than 64 bits, which OTLP cannot carry."""
-    if isinstance(value, int):
-        return value if isinstance(value, bool) or integer(value) is not None else _digits(value)
-    return value if isfinite(value) else json.dumps(value)
-
-
-def _digits(value: int) -> str | None:
-    try:
-        return str(value)
-    except ValueError:  # more digits than Python converts (`sys.get_int_max_str_digits`)
-        return None
-
-
 # --- parts in OpenAI's format, which LiteLLM accepts for the messages of most APIs ----------------------------
 
 
@@ -163,6 +93,11 @@ def content_part(item: Any) -> Part:
     part = fields_of(item)
     read = _CONTENT_PARTS.get(text(part.get("type")) or "")
     return Part(type="unknown", name=keyword(part.get("type"))) if read is None else read(part)
+
+
+def image_part(item: Any) -> Part:
+    """Read an image in the field `image_url` of an object, as in a message that a model has generated."""
+    return _CONTENT_PARTS["image_url"](fields_of(item))
 
 
 def _text(part: Mapping[str, Any]) -> Part:
@@ -244,6 +179,10 @@ class _Choice:
     """The key of a tool call, such as its index → the latest tool call with that key."""
     finish_reason: str | None = None
 
+    def message(self) -> Message:
+        parts = read_items(Part, lambda piece: piece if isinstance(piece, Part) else piece.part(), self.pieces)
+        return Message(role="assistant", parts=parts, finish_reason=self.finish_reason)
+
 
 class Draft:
     """Assembles the messages of a stream: one message for each choice, in the order of the choices' indexes."""
@@ -305,14 +244,7 @@ class Draft:
 
     def messages(self) -> tuple[Message, ...]:
         """One message for each choice."""
-        return tuple(
-            Message(
-                role="assistant",
-                parts=tuple(piece if isinstance(piece, Part) else piece.part() for piece in choice.pieces),
-                finish_reason=choice.finish_reason,
-            )
-            for _, choice in sorted(self._choices.items())
-        )
+        return read_items(Message, _Choice.message, [choice for _, choice in sorted(self._choices.items())])
 
 
 ONLY_CHOICE = 0

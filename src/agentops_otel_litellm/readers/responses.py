@@ -7,7 +7,7 @@ Format: https://platform.openai.com/docs/api-reference/responses.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +30,6 @@ from agentops_otel_litellm.readers.parts import (
     Draft,
     content_part,
     media,
-    plain,
     text_parts,
     tool_call,
     tool_result,
@@ -52,7 +51,10 @@ from agentops_otel_litellm.readers.values import (
     keyword,
     model_name,
     number,
+    plain,
     read_fields,
+    read_items,
+    read_messages,
     rows_for,
     text,
 )
@@ -304,8 +306,8 @@ def _request_content(parameters: Parameters) -> Content:
     items: Collection[Any] = value if is_collection(value) else (value,) if isinstance(value, str) else ()
     return Content(
         instructions=text_parts(parameters.get("instructions")) or None,
-        input=tuple(map(_item_message, items)) or None,
-        tools=tuple(map(_tool, elements(parameters.get("tools")))) or None,
+        input=read_messages(_item_message, items) or None,
+        tools=read_items(Tool, _tool, elements(parameters.get("tools"))) or None,
     )
 
 
@@ -319,11 +321,11 @@ def _item_message(value: Any) -> Message:
         return Message(role=text(item.get("role")) or "user", parts=_content(item.get("content")))
     if kind.endswith("_output"):
         return Message(role="tool", parts=(tool_result(item.get("call_id"), _tool_output(item.get("output"))),))
-    return Message(role="assistant", parts=tuple(_item_parts(item)))
+    return Message(role="assistant", parts=_parts_of([item]))
 
 
 def _content(content: Any) -> tuple[Part, ...]:
-    return text_parts(content) if isinstance(content, str) else tuple(map(_part, elements(content)))
+    return text_parts(content) if isinstance(content, str) else read_items(Part, _part, elements(content))
 
 
 def _part(value: Any) -> Part:
@@ -366,8 +368,7 @@ def _response_content(result: Any) -> tuple[Message, ...] | None:
     if "output" not in response:
         return None
     items = list(map(fields_of, elements(response.get("output"))))
-    parts = tuple(part for item in items for part in _item_parts(item))
-    return (Message(role="assistant", parts=parts, finish_reason=_content_finish_reason(response, items)),)
+    return (Message(role="assistant", parts=_parts_of(items), finish_reason=_content_finish_reason(response, items)),)
 
 
 def _content_finish_reason(response: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> str | None:
@@ -395,21 +396,40 @@ _ARGUMENTS = {
 }
 
 
-def _item_parts(item: Mapping[str, Any]) -> Iterator[Part]:
-    """Read an item of the model's output: a message, reasoning, an image or a tool call."""
+def _parts_of(items: Sequence[Mapping[str, Any]]) -> tuple[Part, ...]:
+    """Read items of the model's output as parts of one message."""
+    unread = [each for item in items for each in _unread_parts(item)]
+    return read_items(Part, lambda each: each[0](each[1]), unread)
+
+
+def _unread_parts(item: Mapping[str, Any]) -> Iterator[tuple[Callable[[Any], Part], Any]]:
+    """Yield a reader and a value for each part of an item: a message, reasoning, an image or a tool call."""
     kind = text(item.get("type")) or ""
     if kind == "message":
-        yield from _content(item.get("content"))
+        content = item.get("content")
+        if isinstance(content, str) and content:
+            yield content_part, content
+        yield from ((_part, each) for each in elements(content))
     elif kind == "reasoning":
-        for each in (*elements(item.get("summary")), *elements(item.get("content"))):
-            yield Part(type="reasoning", content=text(field(each, "text")) or "")
-    elif kind == "image_generation_call":
-        yield Part(type="blob", modality="image", size=characters(item.get("result")))
-    elif kind in _ARGUMENTS:
-        name = text(item.get("name")) or kind.removesuffix("_call")
-        yield tool_call(item.get("call_id") or item.get("id"), name, item.get(_ARGUMENTS[kind]))
+        for name in ("summary", "content"):
+            yield from ((_reasoning, each) for each in elements(item.get(name)))
     else:
-        yield Part(type="unknown", name=keyword(kind))
+        yield _item_part, item
+
+
+def _reasoning(value: Any) -> Part:
+    return Part(type="reasoning", content=text(field(value, "text")) or "")
+
+
+def _item_part(item: Mapping[str, Any]) -> Part:
+    """Read an image or a tool call."""
+    kind = text(item.get("type")) or ""
+    if kind == "image_generation_call":
+        return Part(type="blob", modality="image", size=characters(item.get("result")))
+    if kind not in _ARGUMENTS:
+        return Part(type="unknown", name=keyword(kind))
+    name = text(item.get("name")) or kind.removesuffix("_call")
+    return tool_call(item.get("call_id") or item.get("id"), name, item.get(_ARGUMENTS[kind]))
 
 
 RESPONSES = ApiFormat(

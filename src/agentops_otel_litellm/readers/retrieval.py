@@ -24,7 +24,7 @@ from agentops_otel_litellm.readers.api_format import (
 )
 from agentops_otel_litellm.readers.jobs import job_request, job_response
 from agentops_otel_litellm.readers.parameters import read_target
-from agentops_otel_litellm.readers.parts import blob, media, plain, stored_file, text_parts
+from agentops_otel_litellm.readers.parts import blob, media, stored_file, text_parts
 from agentops_otel_litellm.readers.values import (
     NO_FIELDS,
     Parameters,
@@ -38,7 +38,9 @@ from agentops_otel_litellm.readers.values import (
     keyword,
     model_name,
     number,
+    plain,
     read_fields,
+    read_items,
     rows_for,
     text,
     texts,
@@ -103,8 +105,12 @@ def _meta(result: Any) -> Mapping[str, Any]:
 def _rerank_content(parameters: Parameters) -> Content:
     return Content(
         query=texts(parameters.get("query")),
-        documents=tuple(Document(content=_document(each)) for each in elements(parameters.get("documents"))) or None,
+        documents=read_items(Document, _input_document, elements(parameters.get("documents"))) or None,
     )
+
+
+def _input_document(value: Any) -> Document:
+    return Document(content=_document(value))
 
 
 def _document(value: Any) -> Json:
@@ -116,13 +122,15 @@ def _document(value: Any) -> Json:
 
 def _ranked_documents(result: Any) -> tuple[Document, ...]:
     """Read the ranked documents in the response of a reranking."""
-    return tuple(
-        Document(
-            index=integer(each.get("index")),
-            score=number(each.get("relevance_score")),
-            content=_document(each["document"]) if each.get("document") else None,
-        )
-        for each in map(fields_of, elements(field(result, "results")))
+    return read_items(Document, _ranked_document, elements(field(result, "results")))
+
+
+def _ranked_document(value: Any) -> Document:
+    ranked = fields_of(value)
+    return Document(
+        index=integer(ranked.get("index")),
+        score=number(ranked.get("relevance_score")),
+        content=_document(ranked["document"]) if ranked.get("document") else None,
     )
 
 
@@ -175,13 +183,12 @@ def _search_content(parameters: Parameters) -> Content:
 
 def _search_results(result: Any) -> tuple[Document, ...]:
     """Read the results of a search of the web (`results`) or of a vector store (`data`)."""
-    return tuple(
-        map(_search_result, map(fields_of, elements(field(result, "results")) or elements(field(result, "data"))))
-    )
+    return read_items(Document, _search_result, elements(field(result, "results")) or elements(field(result, "data")))
 
 
-def _search_result(found: Mapping[str, Any]) -> Document:
+def _search_result(value: Any) -> Document:
     """Read one result of a search. Its text is `snippet` for the web, and the pieces in `content` for a store."""
+    found = fields_of(value)
     pieces = found.get("content")
     stored = "".join(text(field(piece, "text")) or "" for piece in pieces) if is_collection(pieces) else None
     return Document(

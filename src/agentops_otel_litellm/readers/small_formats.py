@@ -19,7 +19,7 @@ from agentops_otel_litellm.readers.api_format import (
 )
 from agentops_otel_litellm.readers.jobs import job_request, job_response
 from agentops_otel_litellm.readers.parameters import read_target
-from agentops_otel_litellm.readers.parts import content_part, text_parts
+from agentops_otel_litellm.readers.parts import content_part, user_messages
 from agentops_otel_litellm.readers.streams import EventChunks
 from agentops_otel_litellm.readers.usage_and_cost import read_usage
 from agentops_otel_litellm.readers.values import (
@@ -36,11 +36,11 @@ from agentops_otel_litellm.readers.values import (
     length,
     model_name,
     read_fields,
+    read_items,
     rows_for,
-    text,
     tokens,
 )
-from agentops_otel_litellm.records import Content, Message
+from agentops_otel_litellm.records import Content, Message, Part
 
 # --- moderation: OpenAI's `OpenAIModerationResponse` ----------------------------------------------------------
 
@@ -98,8 +98,8 @@ def _moderation_content(parameters: Parameters) -> Content:
     value = parameters.get("input")
     inputs = elements(value) if is_collection(value) else (value,)
     if inputs and all(field(each, "type") is not None for each in inputs):
-        return Content(input=(Message(role="user", parts=tuple(map(content_part, inputs))),))
-    return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in inputs if text(each)) or None)
+        return Content(input=(Message(role="user", parts=read_items(Part, content_part, inputs)),))
+    return Content(input=user_messages(inputs))
 
 
 MODERATION = ApiFormat(

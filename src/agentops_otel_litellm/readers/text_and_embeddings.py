@@ -21,7 +21,7 @@ from agentops_otel_litellm.readers.api_format import (
     streamed,
 )
 from agentops_otel_litellm.readers.chat import ChatChunks
-from agentops_otel_litellm.readers.parts import text_parts
+from agentops_otel_litellm.readers.parts import text_parts, user_messages
 from agentops_otel_litellm.readers.streams import frame_of
 from agentops_otel_litellm.readers.usage_and_cost import price_chat, read_usage
 from agentops_otel_litellm.readers.values import (
@@ -36,6 +36,7 @@ from agentops_otel_litellm.readers.values import (
     keyword,
     model_name,
     read_fields,
+    read_items,
     rows_for,
     text,
     texts,
@@ -198,18 +199,18 @@ def _text_content(parameters: Parameters) -> Content:
     """Read the prompts. Each becomes a message; prompts that are token ids are omitted."""
     prompt = parameters.get("prompt")
     prompts = elements(prompt) if is_collection(prompt) else (prompt,)
-    return Content(input=tuple(Message(role="user", parts=text_parts(each)) for each in prompts if text(each)) or None)
+    return Content(input=user_messages(prompts))
 
 
 def _text_messages(result: Any) -> tuple[Message, ...]:
     """Read the choices of a text completion. Each becomes a message."""
-    return tuple(
-        Message(
-            role="assistant",
-            parts=text_parts(choice.get("text")),
-            finish_reason=keyword(choice.get("finish_reason")),
-        )
-        for choice in map(fields_of, elements(field(result, "choices")))
+    return read_items(Message, _text_message, elements(field(result, "choices")))
+
+
+def _text_message(value: Any) -> Message:
+    choice = fields_of(value)
+    return Message(
+        role="assistant", parts=text_parts(choice.get("text")), finish_reason=keyword(choice.get("finish_reason"))
     )
 
 

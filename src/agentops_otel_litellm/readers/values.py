@@ -1,19 +1,42 @@
-"""Reads values from objects of LiteLLM and the application. A value that is not of the expected type becomes `None`."""
+"""Reads values from objects of LiteLLM and the application. A value that is not of the expected type becomes `None`.
+
+The second half of the file reads the lists and structures of message content, up to the limits for content.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import sys
+import threading
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from io import BufferedRandom, BufferedReader, BytesIO, FileIO
 from math import isfinite
 from stat import S_ISREG
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from agentops_otel_litellm.guard import log_fault
+from agentops_otel_litellm.records import (
+    INSTRUCTING,
+    ITEM_LENGTH,
+    MARKS,
+    MAX_CONTENT_DEPTH,
+    Document,
+    Json,
+    Limits,
+    Message,
+    Part,
+    Tool,
+    json_text,
+    mark_for_rest,
+)
+
+Item = TypeVar("Item", bound=Message | Part | Tool | Document)
+Value = TypeVar("Value")
 
 # Name of a value in LiteLLM's object → field of a record, and the value's reader. Names without a row are not read.
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
@@ -60,6 +83,13 @@ def has_value(value: Any) -> bool:
 def elements(value: Any) -> Collection[Any]:
     """The elements of a collection; an empty tuple for any other value, such as a generator."""
     return value if isinstance(value, COLLECTIONS) else ()
+
+
+def each_of(value: Any) -> Collection[Any]:
+    """The elements of a collection, or a single value as the only element. Empty for `None` and for an iterator."""
+    if is_collection(value):
+        return elements(value)
+    return () if value is None or is_iterator(value) else (value,)
 
 
 def fields_of(thing: Any) -> Mapping[str, Any]:
@@ -230,3 +260,187 @@ def file_size(file: Any) -> int | None:
             status = os.fstat(content.fileno())
             return status.st_size if S_ISREG(status.st_mode) else None
     return None
+
+
+# --- the lists and structures of message content, up to the limits --------------------------------------------
+
+# Reading 100,000 messages takes a second of the application's thread, although most of them cannot be recorded. So a
+# reader of content runs in `read_within`, and reads lists with `read_items` and structures with `plain` or `parsed`.
+# All of these stop when the limits are exhausted. Counts, such as the number of messages, are read from the whole
+# request.
+
+_UNLIMITED = sys.maxsize
+
+
+class _Reading(threading.local):
+    """What this thread may still read. By default, everything."""
+
+    call_limit = _UNLIMITED
+    part_limit = _UNLIMITED
+    remaining = _UNLIMITED
+    """Characters of JSON that may still be read into the current field of `Content`. Only the punctuation is counted,
+    and a character for each value of a structure: a long text is not copied, so it takes no time.
+    """
+    is_within_items = False
+    """Whether `read_items` is running, so that a further call of it reads a list within its items."""
+
+
+_READING = _Reading()
+_UNREAD: Mapping[type, Any] = {kind: mark_for_rest(kind, 1) for kind in (Message, Part, Tool, Document)}
+"""Type of an item → the item that stands for one that was not read."""
+
+
+def read_within(limits: Limits, read: Callable[..., Value], *arguments: object) -> Value:
+    """Call a reader of content. It stops reading when the limits are exhausted.
+
+    It reads somewhat more than `processors/content.py` records, and in the same order. That module omits every item for
+    which this one has a mark, and states their number.
+    """
+    before = _READING.call_limit, _READING.part_limit, _READING.remaining, _READING.is_within_items
+    _READING.call_limit, _READING.part_limit = limits.call + MARKS * ITEM_LENGTH, limits.part
+    _READING.remaining, _READING.is_within_items = _UNLIMITED, False
+    try:
+        return read(*arguments)
+    finally:
+        _READING.call_limit, _READING.part_limit, _READING.remaining, _READING.is_within_items = before
+
+
+def read_items(kind: type[Item], read: Callable[[Any], Item], values: Collection[Any]) -> tuple[Item, ...]:
+    """Read the elements of a list. When the limits are exhausted, the others are not read: marks stand for them."""
+    if not values:
+        return ()
+    if _READING.is_within_items:
+        known = _read_first(read, values)
+    else:
+        _READING.is_within_items, _READING.remaining = True, _READING.call_limit
+        try:
+            known = _read_first(read, values)
+        finally:
+            _READING.is_within_items, _READING.remaining = False, _UNLIMITED
+    return (*known, *(_UNREAD[kind],) * (len(values) - len(known)))
+
+
+def _read_first(read: Callable[[Any], Item], values: Iterable[Any]) -> list[Item]:
+    known: list[Item] = []
+    for each in values:
+        if _READING.remaining <= 0:
+            break
+        _READING.remaining -= ITEM_LENGTH
+        known.append(read(each))
+    return known
+
+
+def read_messages(read: Callable[[Any], Message], values: Collection[Any]) -> tuple[Message, ...]:
+    """Read the messages of a request. Instructions at the beginning are read first, then the other messages from the
+    last to the first.
+    """
+    items = list(values)
+    opening = int(bool(items) and text(field(items[0], "role")) in INSTRUCTING)
+    items[opening:] = items[opening:][::-1]
+    known = read_items(Message, read, items)
+    return (*known[:opening], *known[opening:][::-1])
+
+
+def only_tool_results(parts: tuple[Part, ...]) -> bool:
+    """Whether all parts that were read are results of tools."""
+    kinds = {part.type for part in parts if part is not _UNREAD[Part]}
+    return kinds == {"tool_call_response"}
+
+
+# --- JSON values ----------------------------------------------------------------------------------------------
+
+
+def parsed(value: Any, *, strings: bool = False) -> Json:
+    """Parse JSON text. A value that is not a text is copied (see `plain`).
+
+    The text itself is returned if `strings` is true, if it is not JSON, or if its value has more levels than the
+    attributes of an event may have.
+    """
+    if not isinstance(value, str):
+        return plain(value)
+    if strings or len(value) > _READING.part_limit * _MAX_ESCAPE_LENGTH:
+        return str.__str__(value)
+    try:
+        return _copy(json.loads(value, parse_constant=_no_constant))
+    except (ValueError, RecursionError):
+        return str.__str__(value)
+
+
+_MAX_ESCAPE_LENGTH = 6
+"""Maximum number of characters of JSON text for one character of a string, as in `\\u0041`."""
+_VALUE_LENGTH = 2
+"""Minimum number of characters of a list's element or an object's member in JSON text."""
+
+
+def plain(value: Any) -> Json:
+    """Copy a value, so that it consists of JSON values only; an object that JSON cannot represent becomes `None`.
+
+    A value that exceeds the limit for one structure, or that has more levels than the attributes of an event may have,
+    is returned as JSON text.
+    """
+    try:
+        return _copy(value)
+    except _NotCopiedError:
+        return json_text(value, _as_json)
+
+
+class _NotCopiedError(ValueError):
+    """The structure is nested too deep, or too large."""
+
+
+def _copy(value: Any) -> Json:
+    """Copy a value within the limits. Raises: `_NotCopiedError`."""
+    before = _READING.remaining
+    allowed = _READING.remaining = min(before, _READING.part_limit)
+    try:
+        return _copied(value, MAX_CONTENT_DEPTH)
+    finally:
+        _READING.remaining += before - allowed
+
+
+def _copied(value: Any, levels: int) -> Json:
+    """Copy a value. Raises: `_NotCopiedError` if it has more than `levels` levels of nesting, or is too large."""
+    if isinstance(value, bool | int | float):
+        return _number(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if is_collection(value):
+        _check_size(value, levels)
+        return [_copied(each, levels - 1) for each in value]
+    if isinstance(value, dict) or hasattr(type(value), "model_fields"):
+        members = fields_of(value)
+        _check_size(members, levels)
+        return {str(name): _copied(each, levels - 1) for name, each in members.items()}
+    return None
+
+
+def _check_size(value: Collection[Any], levels: int) -> None:
+    if not levels:
+        raise _NotCopiedError
+    _READING.remaining -= len(value) * _VALUE_LENGTH
+    if _READING.remaining < 0:
+        _READING.remaining = 0
+        raise _NotCopiedError
+
+
+def _as_json(value: Any) -> Any:
+    """Convert an object that the `json` module cannot: a pydantic model to a dict, any other object to `None`."""
+    return dict(fields_of(value)) if hasattr(type(value), "model_fields") else None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _number(value: float) -> Json:
+    """The number itself; as text if it is not finite, or an integer of more than 64 bits, which OTLP cannot carry."""
+    if isinstance(value, int):
+        return value if isinstance(value, bool) or integer(value) is not None else _digits(value)
+    return value if isfinite(value) else json.dumps(value)
+
+
+def _digits(value: int) -> str | None:
+    try:
+        return str(value)
+    except ValueError:  # more digits than Python converts (`sys.get_int_max_str_digits`)
+        return None

@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
+from agentops_otel_litellm.records import Limits
 from agentops_otel_litellm.settings.destinations import sends_to_agentops
 from agentops_otel_litellm.settings.parsing import (
     CAPTURES,
@@ -164,6 +165,11 @@ class ContentSettings:
         parse=number_of("characters"),
         help="Maximum length of the base64 of an image, audio or file, in characters. Longer base64 is left out.",
     )
+
+    @property
+    def content_limits(self) -> Limits:
+        """Maximum numbers of characters of content that are recorded."""
+        return Limits(part=self.part_limit, call=self.call_limit, media=self.media_limit if self.capture_media else 0)
 
     @property
     def records_in_events(self) -> bool:
