@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from threading import RLock
 from time import sleep
+from typing import ClassVar
 from weakref import WeakKeyDictionary
 
 from opentelemetry import context as otel_context
@@ -170,8 +171,14 @@ def _measured(row: Metric, call: Call, names: _Names) -> Iterator[tuple[Attribut
         return
     known = {name: value for name, read in row.dimensions.items() if (value := read(call)) is not None}
     shared = names.bounded(known)
+    of_shared: Attributes | None = None
     for value, dimensions in measured:
-        yield {**shared, **names.bounded(dimensions)} if dimensions else shared, value
+        if dimensions:
+            yield names.series(row.name, {**shared, **names.bounded(dimensions)}), value
+        else:
+            if of_shared is None:
+                of_shared = names.series(row.name, shared)
+            yield of_shared, value
 
 
 def _instrument(meter: Meter, row: Metric) -> Record:
@@ -183,28 +190,53 @@ def _instrument(meter: Meter, row: Metric) -> Record:
 
 
 class _Names:
-    """Limits the number of different values of each metric dimension, such as the model.
+    """Limits the number of different values of each metric dimension, such as the model, and the number of time series
+    of each metric.
 
     Each new value creates a time series that exists as long as the process, and applications can pass any text as a
-    model. So after 500 different values of a dimension, each new one is replaced by `_OTHER`.
+    model. So after 500 different values of a dimension, each new one is replaced by `_OTHER`, and a number is left out.
+    Combinations of several dimensions could still be numerous. So after 2,000 time series of a metric, all new ones are
+    combined in one, which has the attribute that OpenTelemetry's specification defines for this purpose.
     """
 
     LIMIT = 500
     OTHER = "_OTHER"
+    SERIES_LIMIT = 2_000
+    """Number of time series, as in OpenTelemetry's specification. One of them is the combined one."""
+    OVERFLOW: ClassVar[Attributes] = {"otel.metric.overflow": True}
 
     def __init__(self) -> None:
-        self._seen: dict[str, set[str]] = {}
+        self._seen: dict[str, set[AttributeValue]] = {}
+        """Name of a dimension → its values."""
+        self._series: dict[str, set[frozenset[tuple[str, AttributeValue]]]] = {}
+        """Name of a metric → the attributes of its time series."""
 
     def bounded(self, dimensions: Dimensions) -> Attributes:
         """The attributes of a metric: the dimensions, with `_OTHER` in place of values beyond the limit."""
-        return {name: self._known(name, value) for name, value in dimensions.items()}
+        known = {name: self._known(name, value) for name, value in dimensions.items()}
+        return {name: value for name, value in known.items() if value is not None}
 
-    def _known(self, name: str, value: AttributeValue) -> AttributeValue:
-        """The value, or `_OTHER` if it is new and the dimension already has the maximum number of values."""
-        if not isinstance(value, str):
+    def _known(self, name: str, value: AttributeValue) -> AttributeValue | None:
+        """The value. If it is new, and the dimension already has the maximum number of values: `_OTHER`, or `None` for
+        a number.
+        """
+        if isinstance(value, bool):
             return value
-        value = clean_text(value)
+        if isinstance(value, str):
+            value = clean_text(value)
         seen = self._seen.setdefault(name, set())
         if len(seen) < self.LIMIT:
             seen.add(value)
-        return value if value in seen else self.OTHER
+        if value in seen:
+            return value
+        return self.OTHER if isinstance(value, str) else None
+
+    def series(self, metric: str, attributes: Attributes) -> Attributes:
+        """The attributes of a metric, or those of its combined time series if it already has too many others."""
+        series = self._series.setdefault(metric, set())
+        key = frozenset(attributes.items())
+        if key not in series:
+            if len(series) >= self.SERIES_LIMIT - 1:
+                return self.OVERFLOW
+            series.add(key)
+        return attributes

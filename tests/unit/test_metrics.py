@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 from unittest.mock import Mock
 
@@ -35,14 +36,16 @@ from agentops_otel_litellm.call import (
     Timing,
     Usage,
 )
-from agentops_otel_litellm.metrics import Metrics
+from agentops_otel_litellm.metrics import Metrics, _measured, _Names
 from agentops_otel_litellm.semconv import instruments as rows
 from agentops_otel_litellm.semconv.instruments import NEWEST
+from support import example_call
 from support.apps import MESSAGES
 from support.conventions import MEMBERS, METRICS
 from support.conventions import Metric as Convention
 from support.instrumented import Reinstrument
 from support.metric_names import CHAT, DURATION, NEWEST_CONVENTIONS, TOKENS
+from support.project import ROOT
 from support.recorder import Attributes, Point, Recorder, Total
 from support.servers.in_process import PROVIDER, InProcessProvider
 
@@ -324,6 +327,65 @@ def test_the_number_of_model_names_in_series_is_limited() -> None:
         for point in recorder.points(DURATION):
             recorded[point.attributes["gen_ai.request.model"]] += point.count
     assert recorded == {"_OTHER": 200, "0": 2, **{str(number): 1 for number in range(1, limit)}}
+
+
+HOSTILE: Mapping[str, Callable[[str], dict[str, Any]]] = {
+    "gen_ai.operation.name": lambda text: {"operation": text},
+    "gen_ai.provider.name": lambda text: {"target": Target(provider=text)},
+    "gen_ai.request.model": lambda text: {"target": Target(model=text)},
+    "gen_ai.response.model": lambda text: {"response": Response(model=text)},
+    "server.address": lambda text: {"target": Target(address=text)},
+    "server.port": lambda text: {"target": Target(port=int(text))},
+    "error.type": lambda text: {"failure": Failure(type=text, ancestry=(text,))},
+}
+"""A dimension → fields of a call that have a value for it."""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_each_dimension_has_a_limited_number_of_values(name: str) -> None:
+    """Further values are `_OTHER`; ports beyond it are absent."""
+    names = _Names()
+    durations = [row for row in (*rows.METRICS, *NEWEST) if row.name.endswith("duration")]
+    for row in durations:
+        for number in range(2_000):
+            call = replace(BARE, operation="chat", timing=Timing(started_at=1, duration=1.0))
+            list(_measured(row, replace(call, **HOSTILE[name](str(number))), names))
+    values = {dict(series).get(name) for each in names._series.values() for series in each}
+    assert len(values - {None, "_OTHER"}) == _Names.LIMIT
+    assert ("_OTHER" in values) == (name != "server.port")
+
+
+def test_the_series_of_a_metric_are_limited_together() -> None:
+    """Combinations of few values each; further ones are one series, with the attribute of the specification."""
+    recorder = Recorder()
+    metrics = metrics_to(recorder)
+    made = 0
+    for provider, model, address in product(range(15), repeat=3):
+        call = replace(BARE, timing=Timing(started_at=1, duration=1.0))
+        target = Target(provider=str(provider), model=str(model), address=str(address))
+        metrics.defer(replace(call, target=target), SAMPLED)
+        made += 1
+    series: Counter[object] = Counter()
+    while series.total() < made:  # the background thread records some of them
+        for point in recorder.points(DURATION):
+            series[frozenset(point.attributes.items())] += point.count
+    assert len(series) == _Names.SERIES_LIMIT
+    assert series[frozenset({("otel.metric.overflow", True)})] == made - (_Names.SERIES_LIMIT - 1)
+
+
+def test_the_bound_of_each_dimension_is_documented() -> None:
+    page = (ROOT / "docs" / "captured.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- dimensions -->")[2].partition("<!-- /dimensions -->")[0]
+    documented = {row.split("|")[1].strip(" `") for row in table.strip().splitlines()[2:]}
+    calls = [replace(example_call.CALL, failure=None), example_call.CALL, replace(example_call.CALL, operation=None)]
+    measured = {
+        name
+        for row in (*rows.METRICS, *NEWEST)
+        for call in calls
+        for attributes, _ in _measured(row, call, _Names())
+        for name in attributes
+    }
+    assert documented == measured | {"otel.metric.overflow"}
 
 
 def test_exemplars_have_the_trace_of_the_call() -> None:
