@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
+from importlib.metadata import entry_points
 from math import fsum
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ from agentops_otel_litellm.semconv.gen_ai import DETAILS, DETAILS_EVENT, EXCEPTI
 from agentops_otel_litellm.semconv.instruments import METRICS, Metric
 from agentops_otel_litellm.semconv.llm import ATTEMPT, ATTEMPT_EVENT
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.parsing import invalid_value, masked
 from agentops_otel_litellm.version import SCOPE, __version__
 
 if TYPE_CHECKING:
@@ -300,6 +302,9 @@ class Telemetry:
             )
 
 
+_HOOK = "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK"
+
+
 def _load_hook(settings: Settings) -> Hook | None:
     """The user's completion hook; `None` if the user has set none, or if it cannot be loaded."""
     if settings.completion_hook is None:
@@ -311,8 +316,13 @@ def _load_hook(settings: Settings) -> Hook | None:
             "OTEL_INSTRUMENTATION_GENAI_COMPLETION_HOOK=%r is ignored: completion hooks need opentelemetry-util-genai "
             "1.2 or newer "
             "(pip install 'agentops-otel-litellm[upload]').",
-            settings.completion_hook,
+            masked(_HOOK, settings.completion_hook),
         )
+        return None
+    installed = [each.name for each in entry_points(group="opentelemetry_genai_completion_hook")]
+    if settings.completion_hook not in installed:  # the package of the hooks would log the value, which may be a secret
+        value, accepted = masked(_HOOK, settings.completion_hook), ", ".join(installed)
+        logger.warning("%s No hook is used.", invalid_value(_HOOK, repr(value), f"expected one of: {accepted}"))
         return None
     with guard("loading the completion hook"):
         return Hook()

@@ -6,12 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+
+import pytest
 
 from agentops_otel_litellm.cli.installation_checks import check_patch_points
 from agentops_otel_litellm.cli.report import Examined, State
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
 from agentops_otel_litellm.sdk.defaults import CHILD_PROCESSES
+from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.sdk_variables import NAMES
 from support.doctor_environment import environment_of_an_app  # noqa: F401 - a fixture
 from support.launching import environment, launch
 
@@ -70,3 +75,45 @@ def test_no_app_imports_it() -> None:
     """A traced program pays for none of the commands."""
     code = "import sys; print([name for name in sys.modules if name.startswith('agentops_otel_litellm.cli')])"
     assert launch(sys.executable, "-c", code).stdout == "[]\n"
+
+
+SECRET_FORMS = (
+    "https://me:canary@host.example/x",
+    "https://host.example/canary0123456789/v1?key=canary",
+    "https://host.example/;key=canary",
+    "https://host.example/#canary",
+    "me:canary@host.example:4317",
+    "sk-canary0123456789",
+    "password=canary0123456789",
+)
+"""Values that have a secret, in variables that should have none."""
+
+
+SETTINGS_VARIABLES = [
+    declared.metadata["variable"]
+    for declared in fields(Settings)
+    if declared.metadata["variable"] != "AGENTOPS_LOG_LEVEL"
+]
+SDK_VARIABLES = (
+    *(*NAMES, "OTEL_SERVICE_NAME", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_TRACES_EXPORTER"),
+    *("OTEL_METRICS_EXPORTER", "OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "OTEL_EXPORTER_OTLP_CERTIFICATE"),
+    "OTEL_BSP_MAX_QUEUE_SIZE",
+)
+
+
+@pytest.mark.parametrize("form", SECRET_FORMS)
+def test_the_report_has_no_secrets(form: str) -> None:
+    """Whatever variable has them."""
+    report = asked("doctor", **dict.fromkeys((*SETTINGS_VARIABLES, *SDK_VARIABLES), form), OTEL_LOGS_EXPORTER="otlp")
+    assert "AGENTOPS_PRICES" in report.stdout
+    assert "canary" not in report.stdout + report.stderr
+
+
+@pytest.mark.parametrize("form", SECRET_FORMS[:2])
+def test_the_start_of_an_app_prints_no_secrets(form: str) -> None:
+    """By the command `run`. (OpenTelemetry's SDK itself quotes an endpoint that it cannot use.)"""
+    program = "import litellm; litellm.completion('openai/m', [], mock_response='x')"
+    variables = dict.fromkeys((*SETTINGS_VARIABLES, "OTEL_SERVICE_NAME"), form)
+    started = asked("run", sys.executable, "-c", program, **variables, OTEL_TRACES_EXPORTER="none")
+    assert "AGENTOPS_PRICES" in started.stderr
+    assert "canary" not in started.stdout + started.stderr

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from agentops_otel_litellm.call import Call, Timing
 from agentops_otel_litellm.processors.content import MAX_SECRET_LENGTH, create_content_processor
-from agentops_otel_litellm.processors.redaction import Redactor, redactor
 from agentops_otel_litellm.records import ITEM_LENGTH, MARKS, Content, Document, Json, Limits, Message, Part, Tool
+from agentops_otel_litellm.redaction import Redactor, redactor
 from agentops_otel_litellm.settings.parsing import REDACTED
 from support.edited_content import input_texts
 

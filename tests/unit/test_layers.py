@@ -27,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"operations", "providers", "settings"}),
     frozenset(
         {
-            *("call", "records", "guard", "fork", "background", "version"),
+            *("call", "records", "guard", "fork", "background", "version", "redaction"),
         }
     ),
 )

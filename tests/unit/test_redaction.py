@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentops_otel_litellm.processors.redaction import RULES, redactor
+from agentops_otel_litellm.redaction import RULES, redactor
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.parsing import REDACTED
 from support.logged_warnings import LoggedWarnings

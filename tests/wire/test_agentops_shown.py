@@ -175,6 +175,31 @@ def test_links(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     assert out.getvalue() == f"AgentOps: {link}\n" * printed
 
 
+@pytest.mark.parametrize(
+    "base",
+    [
+        "https://me:canary@agentops.example",
+        "https://agentops.example/?key=canary",
+        "https://agentops.example/;key=canary",
+        "https://agentops.example/#canary",
+    ],
+)
+def test_links_have_no_secrets(
+    base: str, platform: AgentOpsPlatform, tracer: Tracer, memory: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Users, passwords, queries and fragments of AGENTOPS_APP_URL are left out."""
+    monkeypatch.setenv("AGENTOPS_APP_URL", base)
+    monkeypatch.setenv("AGENTOPS_LOG_SESSION_REPLAY_URL", "true")
+    monkeypatch.setattr(sys, "stderr", out := io.StringIO())
+    exporter = AgentOpsSpanExporter()
+    tracer.start_span("root").end()
+    exporter.export(memory.get_finished_spans())
+    exporter.shutdown()
+    assert platform.spans
+    assert out.getvalue().startswith("AgentOps: https://")
+    assert "canary" not in out.getvalue()
+
+
 class Broken(io.StringIO):
     def write(self, _text: str) -> int:
         raise RuntimeError("its widget is gone")

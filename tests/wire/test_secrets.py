@@ -155,10 +155,44 @@ def test_nothing_secret_crosses_the_wire(app: App, provider: OpenAIProvider) -> 
     [
         ("openai/https://user:sk-canary@host/m?key=sk-canary#sk-canary", "https://host/m"),
         ("huggingface/https://x.endpoints.example/path?token=sk-canary", "https://x.endpoints.example/path"),
+        ("openai/gpt-4o?api_key=sk-canary", "gpt-4o"),
+        ("openai/user:sk-canary@host/m", "host/m"),
+        ("openai/https:/user:sk-canary@host/m", "https:/host/m"),
+        ("openai/sk-canary0123456789", "[key]"),
+        ("openai/ft:gpt-4o:org:sk-canary0123456789:id", "ft:gpt-4o:org:[key]"),
+        ("openai/gpt-4o api_key=sk-canary0123456789", "gpt-4o api_key=[key]"),
+        ("openai/https://host/sk-canary0123456789/m", "https://host/[key]"),
     ],
 )
-def test_a_model_that_is_a_url_loses_its_keys(app: App, telemetry: Recorder, model: str, shown: str) -> None:
-    """Users, queries and fragments of a URL may be keys, and a model may be a URL."""
+def test_a_model_that_has_a_key_loses_it(app: App, telemetry: Recorder, model: str, shown: str) -> None:
+    """A model may be a URL with a user, a query or a fragment. Span names, attributes, events and metrics are without
+    the key.
+    """
     app.ask("completion", model=model)
+    assert telemetry.span().name == f"chat {shown}"
     assert telemetry.attributes()["gen_ai.request.model"] == shown
+    points, _ = telemetry.measured()
+    assert {point.attributes["gen_ai.request.model"] for point in points} == {shown}
     assert "canary" not in telemetry.everything()
+    assert "canary" not in repr(points)
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "sk-canary0123456789",
+        "canary0123456789abcdef",
+        "https://sk-canary0123456789.example.invalid/v1",
+        "http://127.0.0.1:1\\@sk-canary0123456789/x",
+        "user:sk-canary0123456789@127.0.0.1",
+        "http://sk-canary0123456789@127.0.0.1:1/sk-canary0123456789",
+    ],
+)
+def test_a_key_in_place_of_the_address_is_not_recorded(app: App, telemetry: Recorder, base: str) -> None:
+    with suppress(Exception):
+        app.ask("completion", api_base=base, timeout=2)
+    assert telemetry.attributes()["gen_ai.request.model"] == "gpt-4o"
+    points, _ = telemetry.measured()
+    assert points
+    assert "canary" not in telemetry.everything()
+    assert "canary" not in repr(points)

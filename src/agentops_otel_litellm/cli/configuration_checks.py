@@ -137,7 +137,7 @@ def _describe_destination(signal: str, name: str, examined: Examined) -> str:
         return TERMINALS[name]
     exporter = entry_point_name(signal, name, examined.environment)
     if name != "otlp" or exporter is None:
-        return name
+        return masked(f"OTEL_{signal}_EXPORTER", name)
     variable = endpoint_variable(signal, examined.environment)
     endpoint = examined.environment.get(variable)
     protocol = "HTTP" if exporter == HTTP else "gRPC"
@@ -355,7 +355,7 @@ def _expected_value(declared: Field[Any], text: str) -> str | None:
     if declared.name == "semconv":
         return fault_in_choice(value, offered_vocabularies())
     why = why_unusable(text) if declared.name == "prices" else None
-    return why and f"the path of a JSON file of prices, but {text} {why}"
+    return why and f"the path of a JSON file of prices, but {masked(declared.metadata['variable'], text)} {why}"
 
 
 def offered_vocabularies() -> list[str]:

@@ -165,7 +165,8 @@ def _distro(examined: Examined) -> Record:
     if examined.distro is None:
         return problem("distro", "not installed", "pip install agentops-otel-litellm")
     if named and named != examined.distro.name:
-        text = f"OTEL_PYTHON_DISTRO names {named!r}, which is not installed: {_describe(examined.distro)} is used"
+        shown = masked("OTEL_PYTHON_DISTRO", named)
+        text = f"OTEL_PYTHON_DISTRO names {shown!r}, which is not installed: {_describe(examined.distro)} is used"
         return problem("distro", text, "Unset OTEL_PYTHON_DISTRO.")
     if not examined.has_our_distro:
         return problem(
@@ -195,7 +196,8 @@ def _configurator(examined: Examined) -> Record:
             "pip install agentops-otel-litellm",
         )
     if named and named != chosen.name:
-        text = f"OTEL_PYTHON_CONFIGURATOR names {named!r}, which is not installed: {_describe(chosen)} is used"
+        shown = masked("OTEL_PYTHON_CONFIGURATOR", named)
+        text = f"OTEL_PYTHON_CONFIGURATOR names {shown!r}, which is not installed: {_describe(chosen)} is used"
         return problem("configurator", text, "Unset OTEL_PYTHON_CONFIGURATOR.")
     if is_ours(chosen):
         return ok(

@@ -29,6 +29,7 @@ from agentops_otel_litellm.exporters.batch_processor import CountingBatchSpanPro
 from agentops_otel_litellm.fork import FORK, IMPORTS
 from agentops_otel_litellm.guard import guard, ignored_faults
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.parsing import masked
 
 if TYPE_CHECKING:  # imported when the first span is exported, and by the sender's thread, because that takes long
     from agentops_otel_litellm.exporters.agentops_copies import SpanCopies
@@ -291,10 +292,10 @@ class ReplayLinks:
 
     def __init__(self, settings: Settings) -> None:
         self._wanted = settings.replay_links
-        # The link is printed, and logs are kept, so it has no password, query or fragment.
+        # The link is printed, and logs are kept, so it has no password, query, fragment or key.
         address = urlsplit(settings.app_url)
         host = address.netloc.rpartition("@")[2]
-        self._url = f"{address.scheme}://{host}{address.path}".rstrip("/")
+        self._url = masked("AGENTOPS_APP_URL", f"{address.scheme}://{host}{address.path}".rstrip("/"))
         self._printed: deque[int] = deque(maxlen=_REMEMBERED)
 
     def print_links(self, spans: Iterable[ReadableSpan]) -> None:

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.processors.redaction import Redactor
 from agentops_otel_litellm.records import (
     INSTRUCTING,
     ITEM_LENGTH,
@@ -35,6 +34,7 @@ from agentops_otel_litellm.records import (
     omission_mark,
     opening_and_rest,
 )
+from agentops_otel_litellm.redaction import Redactor
 
 Record = TypeVar("Record", Part, Tool, Document)
 Entry = TypeVar("Entry")

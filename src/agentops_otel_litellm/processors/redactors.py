@@ -13,8 +13,9 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
-from agentops_otel_litellm.processors.redaction import Redactor, redactor
+from agentops_otel_litellm.redaction import Redactor, redactor
 from agentops_otel_litellm.settings import Settings
+from agentops_otel_litellm.settings.parsing import masked
 
 logger = logging.getLogger(__name__)
 
@@ -74,14 +75,13 @@ def _load_user_redactors(settings: Settings) -> Iterator[Redactor]:
     if settings.redactor:
         named["AGENTOPS_REDACTOR"] = settings.redactor
     for name, reference in named.items():
+        described = f"The redactor {name}={masked(name, reference)!r}"
         try:
             loaded = _resolve(reference)
         except (Exception, SystemExit) as fault:  # the module may be a script that calls `sys.exit`
-            raise _CannotBeLoaded(
-                f"The redactor {name}={reference!r} cannot be loaded ({type(fault).__name__})"
-            ) from fault
+            raise _CannotBeLoaded(f"{described} cannot be loaded ({type(fault).__name__})") from fault
         if not callable(loaded):
-            raise _CannotBeLoaded(f"The redactor {name}={reference!r} is not a function (expected `module:function`)")
+            raise _CannotBeLoaded(f"{described} is not a function (expected `module:function`)")
         yield loaded
 
 

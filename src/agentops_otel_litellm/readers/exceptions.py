@@ -16,7 +16,16 @@ from typing import Any
 
 from agentops_otel_litellm.call import Failure
 from agentops_otel_litellm.guard import guard
-from agentops_otel_litellm.readers.values import field, identifier, integer, keyword, number, quantity, text
+from agentops_otel_litellm.readers.values import (
+    field,
+    identifier,
+    integer,
+    keyword,
+    mask_secrets,
+    number,
+    quantity,
+    text,
+)
 
 # Statuses that LiteLLM sets if it received no response, or could not read it.
 _STATUSES_WITHOUT_RESPONSE = frozenset({422, 500})
@@ -110,6 +119,7 @@ def read_client_failure(client: Any, error: BaseException) -> Failure:
 def _provider(error: Any) -> str | None:
     """The provider, as LiteLLM names it; `None` if it is unknown."""
     name = keyword(getattr(error, "llm_provider", None))
+    name = name and mask_secrets(name)
     # LiteLLM sets `vertex_ai_beta` for the streams of both Vertex AI and Gemini, so it does not name the provider.
     return None if name == "vertex_ai_beta" else name
 

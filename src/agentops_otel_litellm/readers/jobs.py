@@ -11,6 +11,7 @@ from typing import Any
 
 from agentops_otel_litellm.call import Request, Response
 from agentops_otel_litellm.readers.api_format import ApiFormat, cache_hit, no_cost, no_usage
+from agentops_otel_litellm.readers.media import file_size
 from agentops_otel_litellm.readers.streams import Chunks, copy_attributes
 from agentops_otel_litellm.readers.values import (
     Parameters,
@@ -18,7 +19,6 @@ from agentops_otel_litellm.readers.values import (
     count,
     field,
     fields_of,
-    file_size,
     identifier,
     integer,
     keyword,

@@ -6,9 +6,13 @@ Sizes, durations and counts are read; media are recorded without their data. Res
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from io import BufferedRandom, BufferedReader, BytesIO, FileIO
+from stat import S_ISREG
 from typing import Any
 
 from agentops_otel_litellm.call import Cost, Request, Response, Usage
@@ -30,7 +34,6 @@ from agentops_otel_litellm.readers.values import (
     elements,
     field,
     fields_of,
-    file_size,
     identifier,
     integer,
     keyword,
@@ -43,6 +46,24 @@ from agentops_otel_litellm.readers.values import (
     text,
 )
 from agentops_otel_litellm.records import Content, Message, Part
+
+
+def file_size(file: Any) -> int | None:
+    """The size in bytes of an uploaded file: bytes, a buffer, an open file, or a tuple of a name and one of these.
+
+    `None` for a path or a spooled file (`SpooledTemporaryFile`). This runs on the application's thread, so it must not
+    access the disk, and a spooled file is written to the disk when its descriptor is read.
+    """
+    content = file[1] if isinstance(file, tuple) and len(file) > 1 else file
+    if isinstance(content, bytes | bytearray):
+        return len(content)
+    if isinstance(content, BytesIO):
+        return content.getbuffer().nbytes
+    if isinstance(content, BufferedReader | BufferedRandom | FileIO):
+        with suppress(OSError, ValueError):  # closed, or without a descriptor
+            status = os.fstat(content.fileno())
+            return status.st_size if S_ISREG(status.st_mode) else None
+    return None
 
 
 def read_media_usage(result: Any) -> Usage | None:

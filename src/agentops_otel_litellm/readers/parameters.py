@@ -29,6 +29,7 @@ from agentops_otel_litellm.readers.values import (
     identifier,
     integer,
     keyword,
+    mask_secrets,
     model_name,
     number,
     read_fields,
@@ -42,11 +43,18 @@ from agentops_otel_litellm.records import clean_text
 
 @lru_cache(maxsize=256)
 def _host_and_port(url: str) -> tuple[str | None, int | None]:
-    """The host and port of a URL; both are `None` if it is invalid. The rest is not recorded: it may contain keys."""
+    """The host and port of a URL. The rest is not recorded: it may contain keys.
+
+    Both are `None` if the URL is invalid, or if it is a key or contains one in place of the host. A text without a
+    scheme and a port is no URL, but may be a key that the application passes by mistake.
+    """
     try:
         parts = urlsplit(url if "//" in url else f"//{url}")
         port = parts.port
     except ValueError:
+        return None, None
+    host = parts.netloc.rpartition("@")[2]
+    if mask_secrets(host) != host or not ("//" in url or port):
         return None, None
     return parts.hostname, port or {"https": 443, "http": 80}.get(parts.scheme)
 
@@ -120,6 +128,7 @@ def read_target(parameters: Parameters, logging: Any) -> Target:
 def _target(provider: str | None, model: str | None, url: str | None) -> Target:
     """The target with this provider, model and URL. Most calls of a process have the same few targets."""
     address, port = (None, None) if url is None else _host_and_port(url)
+    provider = provider and mask_secrets(provider)
     return Target(provider=provider, model=model_name(model), address=address, port=port if address else None)
 
 

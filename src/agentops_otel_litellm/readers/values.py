@@ -6,7 +6,6 @@ The second half of the file reads the lists and structures of message content, u
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import threading
@@ -14,9 +13,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
-from io import BufferedRandom, BufferedReader, BytesIO, FileIO
+from functools import lru_cache
 from math import isfinite
-from stat import S_ISREG
 from typing import Any, TypeGuard, TypeVar
 
 from agentops_otel_litellm.guard import log_fault
@@ -34,6 +32,7 @@ from agentops_otel_litellm.records import (
     json_text,
     mark_for_rest,
 )
+from agentops_otel_litellm.redaction import redactor
 
 Item = TypeVar("Item", bound=Message | Part | Tool | Document)
 Value = TypeVar("Value")
@@ -41,6 +40,11 @@ Value = TypeVar("Value")
 # Name of a value in LiteLLM's object → field of a record, and the value's reader. Names without a row are not read.
 Rows = Mapping[str, tuple[str, Callable[[Any], Any]]]
 _MAX_NAME_LENGTH = 256
+_MAX_URL_LENGTH = 2_048
+_QUERY = re.compile(r"[?#;]")
+_USER_INFO = re.compile(r"(?:(?<=/)|^)[^/@\s]{0,256}:[^/@\s]{0,256}@(?!sha256:)")
+"""A user and a password before a host, as in `user:password@host/model`."""
+mask_secrets = redactor(("key", "token"))
 _IDENTIFIER = re.compile(r"[\w.:;,=+-]{1,256}", re.ASCII)
 _KEYWORD = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _MAX_TOKENS = 10**12
@@ -151,16 +155,20 @@ def field(thing: Any, name: str) -> Any:
 
 
 def model_name(value: Any) -> str | None:
-    """A model's name, cut to the maximum length. If it contains a URL, the parts that may contain a key are removed."""
+    """A model's name, cut to the maximum length, without keys and passwords. Of a URL, the query is removed as well."""
     name = value if type(value) is str else text(value)
-    if not name or ("://" not in name and len(name) <= _MAX_NAME_LENGTH):
-        return name or None
+    return _without_secrets(name[:_MAX_URL_LENGTH]) if name else None
+
+
+@lru_cache(maxsize=1_024)
+def _without_secrets(name: str) -> str | None:
     prefix, separator, url = name.partition("://")
     if separator:
-        url = url.partition("?")[0].partition("#")[0]
+        url = _QUERY.split(url, maxsplit=1)[0]
         host, slash, path = url.partition("/")
-        url = host.rpartition("@")[2] + slash + path
-    return (prefix + separator + url)[:_MAX_NAME_LENGTH]
+        name = prefix + separator + host.rpartition("@")[2] + slash + path
+    name = _USER_INFO.sub("", name.partition("?")[0])
+    return mask_secrets(name)[:_MAX_NAME_LENGTH] or None
 
 
 def identifier(value: Any) -> str | None:
@@ -242,24 +250,6 @@ def length(value: Any) -> int | None:
 def characters(value: Any) -> int:
     """The number of characters of a text, 0 for any other value, so that it can be summed."""
     return len(value) if isinstance(value, str) else 0
-
-
-def file_size(file: Any) -> int | None:
-    """The size in bytes of an uploaded file: bytes, a buffer, an open file, or a tuple of a name and one of these.
-
-    `None` for a path or a spooled file (`SpooledTemporaryFile`). This runs on the application's thread, so it must not
-    access the disk, and a spooled file is written to the disk when its descriptor is read.
-    """
-    content = file[1] if isinstance(file, tuple) and len(file) > 1 else file
-    if isinstance(content, bytes | bytearray):
-        return len(content)
-    if isinstance(content, BytesIO):
-        return content.getbuffer().nbytes
-    if isinstance(content, BufferedReader | BufferedRandom | FileIO):
-        with suppress(OSError, ValueError):  # closed, or without a descriptor
-            status = os.fstat(content.fileno())
-            return status.st_size if S_ISREG(status.st_mode) else None
-    return None
 
 
 # --- the lists and structures of message content, up to the limits --------------------------------------------

@@ -247,6 +247,8 @@ def _describe(fault: Exception) -> str:
         and quoted & {value, *(part.strip() for part in value.split(","))}
     ]
     what = str(fault) if _raised_by_the_sdk(fault) else type(fault).__name__
+    for value in sorted(quoted, key=len, reverse=True):
+        what = what.replace(value, without_secrets("", value))
     return ", ".join([*variables, what])
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import NamedTuple
 
-from agentops_otel_litellm.settings.parsing import warn_at_start_up
+from agentops_otel_litellm.settings.parsing import masked, warn_at_start_up
 
 logger = logging.getLogger(__name__)
 
@@ -173,11 +173,11 @@ def _missing(signal: str, name: str, environment: Environment) -> MissingExporte
         protocol = protocol_variable(signal, environment)
         http = f"unset {protocol} to send OTLP over HTTP, usually to port 4318."
         if wanted is None:
-            text = f"{protocol}={environment[protocol]!r} is not a supported protocol."
+            text = f"{protocol}={masked(protocol, environment[protocol])!r} is not a supported protocol."
             return MissingExporter(signal, name, text, f"Use grpc or http/protobuf, or {http}")
         text = "OTLP over gRPC needs a package that is not installed."
         return MissingExporter(signal, name, text, f"pip install {PACKAGES[GRPC]}, or {http}")
-    text = f"{variable} names {name!r}, which no installed package provides."
+    text = f"{variable} names {masked(variable, name)!r}, which no installed package provides."
     if name in PACKAGES:
         return MissingExporter(signal, name, text, f"pip install {PACKAGES[name]}")
     known = sorted({"otlp", *(each.name for each in entry_points(group=_group(signal)))})

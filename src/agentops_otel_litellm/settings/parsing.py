@@ -15,6 +15,8 @@ from dataclasses import Field, dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from agentops_otel_litellm.redaction import redactor
+
 # --- warnings about variables -----------------------------------------------------------------------------
 
 
@@ -33,6 +35,9 @@ _ADDRESS = re.compile(r"\w+://|[\w.-]+:\d{1,5}(?:/|$)")
 """The beginning of a URL, or a host with a port, which gRPC accepts as an endpoint."""
 _SCHEME = re.compile(r"\w+://|")
 _PARAMETERS = re.compile("[?#;]")
+_KEY_IN_PATH = re.compile(r"(?<=/)(?=[^/]{0,256}\d)(?=[^/]{0,256}[A-Za-z])[\w~%+=-]{16,}(?=/|$)")
+"""A part of a URL's path that may be a key: 16 characters or more, among them digits and letters."""
+_redact = redactor(("key", "token"), mark=MASK)
 
 
 def mark_first_process() -> None:
@@ -97,8 +102,9 @@ def without_secrets(variable: str, text: str) -> str:
     if "://" in plain or "ENDPOINT" in variable:
         # A query, a fragment and parameters after a semicolon can have a key.
         base = _PARAMETERS.split(plain, maxsplit=1)[0]
-        plain = f"{base}{plain[len(base)]}{MASK}" if len(base) < len(plain) else base
-    return plain
+        rest = f"{plain[len(base)]}{MASK}" if len(base) < len(plain) else ""
+        plain = f"{_KEY_IN_PATH.sub(MASK, base)}{rest}"
+    return _redact(plain)
 
 
 def _attribute(pair: str) -> str:

@@ -1,4 +1,4 @@
-"""Functions that remove secrets and personal data from a text of message content.
+"""Functions that remove secrets and personal data from message content, names of models, and printed settings.
 
 They run on long and on hostile texts, on the application's thread. So each rule first searches for its anchors, literal
 texts that every secret of its kind contains. That is fast, and most texts have few anchors. Patterns are tried only
@@ -110,7 +110,7 @@ _KEY = re.compile(
 _KEY_END = re.compile(r"\w*(?:[.~+/=:$%-]{1,2}\w+)*=*", re.ASCII)
 """What follows the recognised part of a key without a gap, and may belong to it."""
 _LONGEST_PREFIX = 40
-_WORDS_ONLY = re.compile(r"[a-z]*[_-][a-z_-]*")
+_WORDS_ONLY = re.compile(r"(?:[a-z]*|[a-z0-9]{1,4})(?:[_-](?:[a-z]*|[a-z0-9]{1,4}))+")
 
 
 def _find_keys(text: str, shape: bytes) -> Iterator[Span]:
@@ -124,7 +124,7 @@ def _find_keys(text: str, shape: bytes) -> Iterator[Span]:
         begin = max(at - _LONGEST_PREFIX, end)
         while (found := _KEY.search(text, begin, limit)) is not None:
             begin = end = found.end()
-            # Words with hyphens between them, such as `sk-fading-circle`, are a name. A key has digits or capitals.
+            # Words and short numbers with hyphens between them, such as `sk-fading-circle-2`, are a name.
             if not _WORDS_ONLY.fullmatch(found["rest"] or ""):
                 begin = end = _KEY_END.match(text, end).end()  # type: ignore[union-attr]  # it matches an empty text
                 yield found.start(), end
@@ -410,8 +410,10 @@ RULES: tuple[Rule, ...] = (
 """If two rules find overlapping secrets, the mark has the kind of the first rule."""
 
 
-def redactor(kinds: Collection[str]) -> Redactor:
-    """Return a redactor that applies the rules of these kinds. It replaces each secret by a mark such as `[email]`."""
+def redactor(kinds: Collection[str], mark: str = "[{}]") -> Redactor:
+    """Return a redactor that applies the rules of these kinds. It replaces each secret by a mark such as `[email]`, or
+    by `mark`, in which `{}` stands for the kind.
+    """
     chosen = [rule for rule in RULES if rule.kind in kinds]
     of_short_secrets = [rule for rule in chosen if not rule.is_long]
 
@@ -421,7 +423,7 @@ def redactor(kinds: Collection[str]) -> Redactor:
         shape = _shape(text)
         has_run = _RUN in shape.translate(_UNBROKEN)
         found = [
-            (*span, rule.kind)
+            (*span, mark.format(rule.kind))
             for rule in (chosen if has_run else of_short_secrets)
             if any(map(shape.__contains__, rule.anchors))
             for span in rule.find(text, shape)
@@ -439,8 +441,8 @@ def _replace(text: str, found: list[tuple[int, int, str]]) -> str:
     """Replace secrets by marks. Overlapping secrets are replaced together."""
     parts: list[str] = []
     end = 0
-    for begin, until, kind in sorted(found, key=itemgetter(0)):
+    for begin, until, mark in sorted(found, key=itemgetter(0)):
         if begin >= end:
-            parts += (text[end:begin], f"[{kind}]")
+            parts += (text[end:begin], mark)
         end = max(end, until)
     return "".join((*parts, text[end:]))
