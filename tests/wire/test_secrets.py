@@ -184,7 +184,7 @@ def test_a_model_that_has_a_key_loses_it(app: App, telemetry: Recorder, model: s
         "canary0123456789abcdef",
         "https://sk-canary0123456789.example.invalid/v1",
         "http://127.0.0.1:1\\@sk-canary0123456789/x",
-        "user:sk-canary0123456789@127.0.0.1",
+        "user:sk-canary0123456789@127.0.0.1:1",
         "http://sk-canary0123456789@127.0.0.1:1/sk-canary0123456789",
     ],
 )

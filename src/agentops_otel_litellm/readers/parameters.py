@@ -45,7 +45,7 @@ from agentops_otel_litellm.records import clean_text
 def _host_and_port(url: str) -> tuple[str | None, int | None]:
     """The host and port of a URL. The rest is not recorded: it may contain keys.
 
-    Both are `None` if the URL is invalid, or if it is a key or contains one in place of the host. A text without a
+    Both are `None` if the URL is invalid, or if it is a key or contains one in place of the host. A word without a
     scheme and a port is no URL, but may be a key that the application passes by mistake.
     """
     try:
@@ -54,7 +54,7 @@ def _host_and_port(url: str) -> tuple[str | None, int | None]:
     except ValueError:
         return None, None
     host = parts.netloc.rpartition("@")[2]
-    if mask_secrets(host) != host or not ("//" in url or port):
+    if mask_secrets(host) != host or not ("//" in url or "." in host or port):
         return None, None
     return parts.hostname, port or {"https": 443, "http": 80}.get(parts.scheme)
 

@@ -360,7 +360,7 @@ def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:
             variable = f"OTEL_EXPORTER_OTLP_{signal}{file}"
             path = environment.get(variable, "")
             if path and not Path(path).exists():
-                text = invalid_value(variable, repr(path), "no such file")
+                text = invalid_value(variable, repr(without_secrets(variable, path)), "no such file")
                 yield Obstacle(variable, f"{text} Nothing is sent over https.", f"Correct or unset {variable}.")
 
 
