@@ -216,6 +216,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_.]{1,40}|\w+_key\w*")
 _REFERENCE = re.compile(r"pass|pwd|secret|token|credential|cookie|(?:api|[_.]|^)_?key", re.IGNORECASE)
 """A variable whose name says that its value is a secret, as in `password=new_password`."""
 _RANDOM = re.compile(r"\d|[a-z][A-Z]")
+_RANDOM_PART = re.compile(r"(?![A-Z0-9]{8})(?:[a-z+]{0,4}[A-Z0-9]){8}")
 _NUMBER = re.compile(r"[\d.,_]+(?:[eE]-?\d+)?")
 _LONG_NUMBER = 16
 """Number of digits of a secret that is a number. Shorter numbers may be counts or prices of tokens."""
@@ -268,8 +269,9 @@ def _value_after(text: str, shape: bytes, separator: re.Match[bytes], anchor: by
         return None
     end = begin + len(found[0].rstrip(",;.:)]}!?"))
     is_assigned = bool(separator["sign"]) and separator["sign"] != b":" and not separator["space"]
-    is_secret = _is_secret_value(text[begin:end], text[end : end + 1], anchor in _OF_PASSWORDS, is_assigned)
-    return (begin, end) if is_secret else None
+    value, after = text[begin:end], text[end : end + 1]
+    is_random = _RANDOM_PART.search(value, 0, 64) is not None
+    return (begin, end) if is_random or _is_secret_value(value, after, anchor in _OF_PASSWORDS, is_assigned) else None
 
 
 def _span(found: re.Match[str] | None) -> Span | None:
