@@ -72,8 +72,8 @@ CONTENT = {"system", "prompt", "argument", "result", "description", "answer"}
 @pytest.mark.parametrize("capture", ["NO_CONTENT", "SPAN_AND_EVENT"])
 @pytest.mark.parametrize("destination", ["otlp", "agentops_console"])
 def test_no_secret_comes_out(capture: str, destination: str) -> None:
-    """Neither on stdout and stderr, at any log level, nor in telemetry. With capture, telemetry has the content, without
-    the secrets in it; stdout and stderr never have content.
+    """Neither on stdout and stderr, at any log level, nor in telemetry. With capture, telemetry has the content
+    without the secrets in it; stdout and stderr never have content.
     """
     with OpenAIProvider() as provider, OTLPReceiver() as receiver:
         provider.scripts(SCRIPTS)
