@@ -17,6 +17,7 @@ from opentelemetry.util.genai import completion_hook as upstream
 from opentelemetry.util.genai._upload.completion_hook import UploadCompletionHook
 from opentelemetry.util.genai.types import InputMessage, TextPart
 
+from agentops_otel_litellm import telemetry as telemetry_module
 from agentops_otel_litellm.patching.traced_functions import TRACING
 from support.apps import App
 from support.captured import CONTENT, Capture, captured_content, event_attributes
@@ -139,7 +140,8 @@ def installed(monkeypatch: pytest.MonkeyPatch, hook: type) -> None:
     """A package that brings the hook `own`."""
     monkeypatch.setattr(sys.modules[__name__], "hook", hook, raising=False)
     entry = metadata.EntryPoint("own", f"{__name__}:hook", "opentelemetry_genai_completion_hook")
-    monkeypatch.setattr(upstream, "entry_points", lambda group: [entry] if group == entry.group else [])
+    for module in (upstream, telemetry_module):
+        monkeypatch.setattr(module, "entry_points", lambda group: [entry] if group == entry.group else [])
     monkeypatch.setenv(VARIABLE, "own")
 
 
@@ -195,3 +197,12 @@ def test_nothing_is_given_where_a_redactor_fails(
     assert Own.calls == []
     assert isinstance(recorder, Recorder)
     assert "No content is recorded." in logged.take()[0]
+
+
+def test_an_unknown_hook_is_not_used(app: App, capture: Capture, logged: LoggedWarnings) -> None:
+    """A warning names the installed hooks, without the secrets in the value. Content is not read."""
+    recorder = capture("", **{VARIABLE: "https://me:canary@host.example/x"})
+    app.ask("completion")
+    (warning,) = logged.take()
+    assert warning.startswith(f"Invalid value for {VARIABLE}: 'https://***@host.example/x' (expected one of: ")
+    assert "gen_ai.input.messages" not in recorder.attributes()
