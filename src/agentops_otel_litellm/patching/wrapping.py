@@ -271,7 +271,7 @@ def replaced(original: Function, wrapper: Wrapper) -> Function:
     if replacement is None:
         replacement = wrapper(original)
         _copy_signature(original, replacement)
-        if is_function:
+        if is_function and replacement is not original:
             _made[key] = replacement
     if replacement is not original:
         _originals[replacement] = original
