@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from typing import NamedTuple
 
 from subjects import SUBJECTS
+
+CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+"""The environment variable that enables the recording of message content."""
+WORDS = ("the", "order", "arrived", "late,", "and", "a", "refund", "of", "12", "euros", "is", "due", "this", "week")
+
+
+def prose(characters: int) -> str:
+    """A text of so many characters, always the same."""
+    return " ".join(random.Random(0).choices(WORDS, k=characters))[:characters]  # noqa: S311 - no secret
 
 
 class Case(NamedTuple):

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import os
-import random
 import sys
 import time
 from collections.abc import Mapping
@@ -15,22 +14,16 @@ from typing import Any
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm
-from http_cases import CASES, Case
+from http_cases import CASES, CONTENT, Case, prose
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from subjects import Instrumented, Nothing, Pipeline, Subject, subject
 
 SETTLING = 0.003
 """Seconds that are waited after each call, so that LiteLLM's logging of it has run and is measured."""
-CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-WORDS = ("the", "order", "arrived", "late,", "and", "a", "refund", "of", "12", "euros", "is", "due", "this", "week")
 NOTHING = Nothing()
 
 Times = dict[str, float]
 """Clock (`thread` or `process`) → microseconds."""
-
-
-def prose(characters: int) -> str:
-    return " ".join(random.Random(0).choices(WORDS, k=characters))[:characters]  # noqa: S311 - no secret
 
 
 class Calls:

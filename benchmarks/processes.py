@@ -20,7 +20,8 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 def provider(chunks: int = 100) -> Iterator[str]:
     """Run `provider.py`. Yields its URL, without a path."""
     command = [sys.executable, str(HERE / "provider.py"), str(chunks)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - of this directory
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as process:  # noqa: S603 - of this directory
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
@@ -39,7 +40,7 @@ class Worker:
 
     def is_ready(self) -> bool:
         """Wait until the worker is ready. Return whether it is; if not, its subject is not installed."""
-        return self._response() == {"ready": True}
+        return bool(self._response() == {"ready": True})
 
     def request(self, **request: object) -> Any:  # noqa: ANN401 - JSON
         """Send a request and return the worker's response."""

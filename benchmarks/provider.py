@@ -1,6 +1,6 @@
 """A loopback provider for the benchmarks, in a process of its own, so that its CPU time is not measured.
 
-`python benchmarks/provider.py [chunks]` prints its URL and serves until it is stopped:
+`python benchmarks/provider.py [chunks]` prints its URL and serves until its standard input ends:
 
 - `POST /v1/chat/completions`: OpenAI's format, as JSON or as a stream of events. The stream reports usage only if the
   request has `stream_options.include_usage`.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -151,7 +152,8 @@ async def main() -> None:
     async with await asyncio.start_server(Provider(chunks).serve, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
         print(f"http://{host}:{port}", flush=True)
-        await server.serve_forever()
+        await asyncio.to_thread(sys.stdin.read)
+        os._exit(0)  # without waiting for connections that clients keep open
 
 
 if __name__ == "__main__":
