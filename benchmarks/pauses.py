@@ -56,7 +56,7 @@ class Observed(SpanExporter):
         return result
 
     def shutdown(self) -> None:
-        self._exporter.shutdown()
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # untyped upstream
 
 
 class Holding(BatchSpanProcessor):

@@ -20,8 +20,9 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.sta
 def provider(chunks: int = 100) -> Iterator[str]:
     """Run `provider.py`. Yields its URL, without a path."""
     command = [sys.executable, str(HERE / "provider.py"), str(chunks)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as process:  # noqa: S603 - of this directory
+    with subprocess.Popen(  # noqa: S603 - of this directory
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
