@@ -27,29 +27,23 @@ def number(cell: str) -> float:
     return float(cell.replace(",", "").removesuffix(" bytes"))
 
 
-@pytest.mark.parametrize("case", ["async call, OpenAI", "sync stream", "Router"])
-def test_http_calls_prints_the_cost_of_ours_and_of_the_floor(case: str) -> None:
+def test_http_calls_prints_the_costs_of_each_case() -> None:
     options = ("--rounds", "1", "--pairs", "1", "--calls", "2", "--chunks", "5", "--subjects", "ours", "floor")
-    rows = tables("http_calls.py", *options, "--cases", case)
+    rows = tables("http_calls.py", *options)
     assert set(rows) == {"subject", "ours", "floor"}
-    for subject in ("ours", "floor"):
-        assert [cells[0] for cells in rows[subject]] == ["thread", "process"]
-        for _, added, alone, share, to_floor, to_peer in rows[subject]:
+    assert len(rows["floor"]) == 2 * 10  # two clocks
+    assert len(rows["ours"]) == len(rows["floor"]) + 2  # recorded content has no floor
+    for name, measured in rows.items():
+        for clock, added, alone, share, to_floor, to_peer in measured if name != "subject" else ():
+            assert clock in ("thread", "process")
             assert number(alone) > 0
             assert number(share) == pytest.approx(number(added) / number(alone), abs=0.01)
-            assert number(to_floor)
+            assert name == "ours" or number(to_floor) == 1
             assert not to_peer  # no peer was measured
 
 
-def test_http_calls_measures_the_cases_of_other_providers_and_settings() -> None:
-    options = ("--rounds", "1", "--pairs", "1", "--calls", "2", "--chunks", "5", "--subjects", "ours")
-    cases = ("call, Anthropic", "async stream, Anthropic", "content", "not sampled")
-    rows = tables("http_calls.py", *options, "--cases", *cases)
-    assert len(rows["ours"]) == 2 * 5  # two clocks; a sync and an async call of Anthropic
-
-
 def test_pauses_prints_the_delays_of_both_span_processors() -> None:
-    rows = tables("pauses.py", "--rounds", "1", "--spans", "30")
+    rows = tables("pauses.py", "--rounds", "1", "--spans", "100")
     assert set(rows) == {"batch span processor", "ours", "SDK", "no export"}
     for name in ("ours", "SDK", "no export"):
         ((wake_ups, median, p99),) = rows[name]
@@ -58,7 +52,7 @@ def test_pauses_prints_the_delays_of_both_span_processors() -> None:
 
 
 def test_memory_prints_the_growth_and_the_size_of_waiting_calls() -> None:
-    rows = tables("memory.py", "--calls", "20", "--streams", "3", "--waiting", "20")
+    rows = tables("memory.py", "--calls", "20", "--streams", "3", "--waiting", "60")
     assert [cells[0] for cells in rows["ours"]] == ["resident memory, MB", "allocated blocks"]
     assert len(rows["LiteLLM alone"]) == 2
     for way in ("dropped", "closed", "broken out of", "cancelled", "never read"):
