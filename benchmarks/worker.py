@@ -83,10 +83,10 @@ Times = dict[str, float]
 Run = Callable[[dict[str, int]], int | None]
 Patches = dict[tuple[ModuleType, str], tuple[object, object]]
 PATCHED_MODULES = (litellm, litellm.main, litellm.utils)
-litellm.disable_streaming_logging = True  # LiteLLM would log each chunk on another thread, which is too much noise
-litellm.completion = (
-    litellm.main.completion
-)  # as LiteLLM does at the first use; the value that it would find then may be patched
+# Otherwise LiteLLM logs each chunk on another thread, which is too much noise.
+litellm.disable_streaming_logging = True
+# LiteLLM sets this attribute when it is first read. It is set now, so that it never keeps a patched function.
+litellm.completion = litellm.main.completion
 
 
 def names() -> dict[tuple[ModuleType, str], object]:
