@@ -28,8 +28,8 @@ class LossyCopies(SpanCopies):
         super().__init__(Settings())
         self._lost = lost
 
-    def copy(self, span: ReadableSpan) -> ReadableSpan:
-        complete = super().copy(span)
+    def copy(self, span: ReadableSpan, *, is_answered: bool = False) -> ReadableSpan:
+        complete = super().copy(span, is_answered=is_answered)
         return ReadableSpan(
             name=complete.name,
             context=complete.context,
