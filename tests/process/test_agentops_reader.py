@@ -33,6 +33,7 @@ class LossyCopies(SpanCopies):
         return ReadableSpan(
             name=complete.name,
             context=complete.context,
+            resource=complete.resource,
             attributes={name: value for name, value in (complete.attributes or {}).items() if name not in self._lost},
             status=complete.status,
         )
