@@ -231,7 +231,7 @@ def operation_of(function: Callable[..., object]) -> Operation:
 
 @lru_cache(maxsize=1_024)
 def _operation_in(_rows: int, function: Callable[..., object]) -> Operation:
-    """The row of a function in `OPERATIONS`, which has the id `_rows`: a cached row of a different table is not used."""
+    """The row of a function in `OPERATIONS`. `_rows` is the id of that table, so that no row of another one is used."""
     name = _name(function)
     qualified = f"{_package(function)}.{name}"
     return operation_named(qualified if name in AMBIGUOUS_NAMES else name, qualified)
