@@ -1,4 +1,4 @@
-"""One subject of `overhead.py`: reads orders from stdin, a line of JSON each, and answers with CPU times."""
+"""One subject of `overhead.py`. Reads a request from stdin, a line of JSON for each, and prints CPU times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import NamedTuple
 
@@ -19,60 +19,22 @@ from litellm.types.utils import ChatCompletionUsageBlock, GenericStreamingChunk
 from opentelemetry import metrics, trace
 from opentelemetry._logs import set_logger_provider
 from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
+from subjects import AT_START, PEERS, Pipeline
 
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.semconv.instruments import RELEASED
 
-PEERS = {
-    "openinference": "openinference.instrumentation.litellm",
-    "openllmetry": "opentelemetry.instrumentation.litellm",
-}
-METRIC_ATTRIBUTES = {
-    "gen_ai.operation.name",
-    "gen_ai.provider.name",
-    "gen_ai.request.model",
-    "gen_ai.response.model",
-}
-
-
-class Kept(SpanExporter):
-    """Exports to nowhere, and keeps the newest span."""
-
-    newest: ReadableSpan | None = None
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        self.newest = spans[-1]
-        return SpanExportResult.SUCCESS
-
-
-class Pipeline:
-    """Where spans and metric values go."""
-
-    def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
-        self.exporter, self._reader = Kept(), InMemoryMetricReader()
-        self.spans = TracerProvider(sampler=sampler)
-        self.spans.add_span_processor(BatchSpanProcessor(self.exporter))
-        self.metrics = MeterProvider(metric_readers=[self._reader])
-
-    def emptied(self) -> None:
-        self.spans.force_flush()
-        self._reader.collect()
-
 
 class Handler(litellm.CustomLLM):
-    """A provider that answers at once."""
+    """A provider that returns a response at once."""
 
     chunks = 0
 
     def completion(self, *_args: object, **_kwargs: object) -> litellm.ModelResponse:
         return litellm.ModelResponse(
             model="model",
-            choices=[litellm.Choices(message=litellm.Message(content="An answer."))],
+            choices=[litellm.Choices(message=litellm.Message(content="A response."))],
             usage=litellm.Usage(prompt_tokens=10, completion_tokens=5, total_tokens=15),
         )
 
@@ -81,7 +43,7 @@ class Handler(litellm.CustomLLM):
         for number in range(self.chunks):
             last = number == self.chunks - 1
             yield {
-                "text": f"word {number} ",  # the same text too often is an error to LiteLLM
+                "text": f"word {number} ",  # LiteLLM fails a stream that repeats one text too often
                 "is_finished": last,
                 "finish_reason": "stop" if last else "",
                 "usage": usage if last else None,
@@ -101,8 +63,8 @@ def call(order: dict[str, int]) -> None:
 
 
 def stream(order: dict[str, int], received: Callable[[], None] = lambda: None) -> int:
-    """Nanoseconds of the thread's time that the chunks take which are neither the first nor the last: opening and
-    closing a stream are a call's cost.
+    """Nanoseconds of the thread's CPU time for the chunks between the first and the last, without opening and ending
+    the stream.
     """
     messages = [{"role": "user", "content": "x" * 100}]
     chunks = iter(litellm.completion(model="bench/model", messages=messages, stream=True))
@@ -113,7 +75,7 @@ def stream(order: dict[str, int], received: Callable[[], None] = lambda: None) -
         received()
     taken = time.thread_time_ns() - started
     rest = list(chunks)
-    assert rest, "the last chunk was among those that were timed"
+    assert rest, "the last chunk was measured"
     return taken
 
 
@@ -121,8 +83,10 @@ Times = dict[str, float]
 Run = Callable[[dict[str, int]], int | None]
 Patches = dict[tuple[ModuleType, str], tuple[object, object]]
 PATCHED_MODULES = (litellm, litellm.main, litellm.utils)
-litellm.disable_streaming_logging = True  # a thread of LiteLLM's for each chunk, which makes too much noise
-litellm.completion = litellm.main.completion  # LiteLLM would do so at the first use, and keep what it finds then
+# Otherwise LiteLLM logs each chunk on another thread, which is too much noise.
+litellm.disable_streaming_logging = True
+# LiteLLM sets this attribute when it is first read. It is set now, so that it never keeps a patched function.
+litellm.completion = litellm.main.completion
 
 
 def names() -> dict[tuple[ModuleType, str], object]:
@@ -130,15 +94,15 @@ def names() -> dict[tuple[ModuleType, str], object]:
 
 
 def patches(instrument: Callable[[], object]) -> Patches:
-    """What instrumenting changes in LiteLLM: each name, and its value before and after."""
+    """The names in LiteLLM's modules that `instrument` changes → the value before and the value after."""
     before = names()
     instrument()
     return {where: (before.get(where), after) for where, after in names().items() if before.get(where) is not after}
 
 
 def instrument(name: str, pipeline: Pipeline) -> None:
-    """Have `name` trace LiteLLM, into `pipeline`."""
-    if name == "openlit":  # takes the global providers
+    """Instrument LiteLLM with the subject `name`, which records with `pipeline`."""
+    if name == "openlit":  # it uses the global providers
         trace.set_tracer_provider(pipeline.spans)
         metrics.set_meter_provider(pipeline.metrics)
         set_logger_provider(LoggerProvider())
@@ -149,15 +113,17 @@ def instrument(name: str, pipeline: Pipeline) -> None:
 
 
 def by_hand(run: Run, *, pipeline: Pipeline, streamed: bool) -> Run:
-    """`run` beneath a span made by hand, with the attributes, events and metric values that we give it."""
+    """A function that makes `run`'s call in a span made by hand, with the attributes, events and metric values that
+    this package records.
+    """
     instrumentor = LiteLLMInstrumentor()
     instrumentor.instrument(tracer_provider=pipeline.spans, meter_provider=pipeline.metrics)
     run({})
-    pipeline.emptied()
+    pipeline.flush()
     instrumentor.uninstrument()
-    assert pipeline.exporter.newest is not None
-    attributes, events = dict(pipeline.exporter.newest.attributes or {}), pipeline.exporter.newest.events
-    at_start = {name: value for name, value in attributes.items() if name in METRIC_ATTRIBUTES}
+    span = pipeline.exporter.newest[-1]
+    attributes, events = dict(span.attributes or {}), span.events
+    at_start = {name: value for name, value in attributes.items() if name in AT_START}
     tracer, meter = pipeline.spans.get_tracer("floor"), pipeline.metrics.get_meter("floor")
     instruments = dict.fromkeys(row.name for row in RELEASED)
     duration, tokens, first, between = (meter.create_histogram(name) for name in instruments)
@@ -186,7 +152,7 @@ def by_hand(run: Run, *, pipeline: Pipeline, streamed: bool) -> Run:
 
 
 class Side(NamedTuple):
-    """One of the three that take turns: how a call and a stream are made, and where what they tell goes."""
+    """One of the three sides that take turns: how it makes a call and a stream, and what it records with."""
 
     call: Run
     stream: Run
@@ -194,7 +160,9 @@ class Side(NamedTuple):
     patched: bool = False
 
     def timed(self, order: dict[str, int]) -> Times:
-        """CPU microseconds: `thread` of the calling thread, `process` with what is exported and collected after."""
+        """CPU microseconds for a call or a chunk: `thread` of the calling thread, `process` of all threads, with
+        encoding the spans and collecting the metrics.
+        """
         HANDLER.chunks = order.get("chunks", 0)
         thread, process = time.thread_time_ns(), time.process_time_ns()
         if "chunks" in order:
@@ -205,13 +173,13 @@ class Side(NamedTuple):
             for _ in range(units):
                 self.call(order)
             thread = time.thread_time_ns() - thread
-        self.pipeline.emptied()
+        self.pipeline.flush()
         return {"thread": thread / 1e3 / units, "process": (time.process_time_ns() - process) / 1e3 / units}
 
 
 class Subject:
-    """What is measured, beside the floor and beside nothing: in one process, for two processes differ by more than is
-    to be measured.
+    """The three sides: with the subject, with the floor, and without both. They share a process, because two processes
+    differ by more than the measured times.
     """
 
     def __init__(self, name: str) -> None:
@@ -230,9 +198,9 @@ class Subject:
             assert self.patches, f"{name} patched nothing"
 
     def turns(self, order: dict[str, int]) -> dict[str, list[Times]]:
-        """`order["turns"]` batches of each side, and each side first, second and third as often."""
+        """`order["turns"]` batches of each side. Each side is the first, the second and the third equally often."""
         sides = deque(self.sides.items())
-        sides[0][1].timed(order)  # the processor has just been somebody else's
+        sides[0][1].timed(order)  # warms up the caches of the CPU, which other processes have used
         taken: dict[str, list[Times]] = {side: [] for side in self.sides}
         for _ in range(order["turns"]):
             for name, side in sides:

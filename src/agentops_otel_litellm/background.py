@@ -11,10 +11,11 @@ import _thread
 import atexit
 import queue
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from threading import Thread
+from time import perf_counter, sleep
 from typing import Generic, Protocol, TypeVar
 from weakref import ref
 
@@ -129,6 +130,30 @@ def _begin(thread: Thread) -> None:
 
 
 BACKGROUND = Background()
+
+
+# --- long work in steps -----------------------------------------------------------------------------------
+
+
+STEP = 0.001
+"""Seconds after which a thread with long work lets other threads run."""
+
+Item = TypeVar("Item")
+
+
+def in_steps(items: Iterable[Item]) -> Iterator[Item]:
+    """Return the items, and let other threads run about every millisecond.
+
+    Otherwise, the thread that works on the items would own the global interpreter lock until Python takes it away,
+    after 5 ms. An event loop that wakes up meanwhile would wait as long, each time. More frequent changes of the thread
+    would cost CPU, because each one empties caches.
+    """
+    until = perf_counter() + STEP
+    for item in items:
+        if perf_counter() > until:
+            sleep(0)
+            until = perf_counter() + STEP
+        yield item
 
 
 # --- objects that are tracked by weak references ----------------------------------------------------------

@@ -8,7 +8,7 @@ from functools import cache, partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-import agentops_otel_litellm.settings.sdk_variables  # noqa: F401 - OpenTelemetry reads variables on import
+import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
 
 # isort: split
 import wrapt
@@ -137,6 +137,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         """Create the telemetry when the first module of LiteLLM is patched. Programs without LiteLLM do not need it."""
         if self._loaded:
             return
+        from agentops_otel_litellm.patching import other_instrumentations
         from agentops_otel_litellm.patching.stream_usage import STREAM_USAGE
         from agentops_otel_litellm.patching.traced_functions import TRACING
         from agentops_otel_litellm.semconv import choose_vocabularies
@@ -153,6 +154,7 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
             logger_provider=self._logger_provider,
             on_finish=require_features_of,
         )
+        other_instrumentations.forget_settings()
         TRACING.start(telemetry)
         STREAM_USAGE.wanted = settings.requests_stream_usage()
         self._loaded = True

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from threading import RLock
-from time import sleep
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
@@ -21,7 +21,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, NoOpMeter, Observation
 from opentelemetry.trace import NonRecordingSpan, SpanContext
 from opentelemetry.util.types import AttributeValue
 
-from agentops_otel_litellm.background import BACKGROUND
+from agentops_otel_litellm.background import BACKGROUND, in_steps
 from agentops_otel_litellm.call import Call
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard
@@ -88,13 +88,14 @@ class Metrics:
         """Record the values of all queued calls. If a different thread is doing this, wait until it has finished."""
         with self._recording:
             self._waiting_values = 0
-            while True:
-                try:
-                    call, span_context = self._waiting.popleft()
-                except IndexError:
-                    return
+            for call, span_context in in_steps(self._take()):
                 self._record(call, span_context)
-                sleep(0)  # other threads may run, such as an event loop, instead of waiting until all are recorded
+
+    def _take(self) -> Iterator[tuple[Call, SpanContext]]:
+        """Remove the queued calls from the queue, one after the other."""
+        with suppress(IndexError):
+            while True:
+                yield self._waiting.popleft()
 
     def _record(self, call: Call, span_context: SpanContext) -> None:
         """Record the values that a finished call contributes to each metric."""

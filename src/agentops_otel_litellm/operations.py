@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from functools import lru_cache
 
 
 class Kind(Enum):
@@ -225,6 +226,12 @@ def unit_of(name: str | None) -> Unit | None:
 
 def operation_of(function: Callable[..., object]) -> Operation:
     """The row of a LiteLLM function. A function without a row gets a default row with the function's name."""
+    return _operation_in(id(OPERATIONS), function)
+
+
+@lru_cache(maxsize=1_024)
+def _operation_in(_rows: int, function: Callable[..., object]) -> Operation:
+    """The row of a function in `OPERATIONS`. `_rows` is the id of that table, so that no row of another one is used."""
     name = _name(function)
     qualified = f"{_package(function)}.{name}"
     return operation_named(qualified if name in AMBIGUOUS_NAMES else name, qualified)

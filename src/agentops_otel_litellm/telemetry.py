@@ -91,13 +91,11 @@ class Telemetry:
         self.baggage_keys = settings.baggage_keys
         """Names of the baggage entries that are recorded."""
         self._at_start = vocabularies[0]
-        self._at_end = Vocabulary.merged(vocabularies)
+        self._at_end = _merged(tuple(vocabularies))
         self._has_live_prices = settings.live_prices
         self._package_prices = PackagePrices(live=settings.live_prices)
         self._pipeline = pipeline(settings, self._package_prices.price, records_content=self.records_content)
         self._names = frozenset(self._at_start)
-        # Most calls of a process have the same few targets.
-        self._initial = lru_cache(maxsize=256)(self._compute_initial)
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
         self._processors: object = None
         """The span processors for which `_is_deferred` was found out."""
@@ -127,7 +125,8 @@ class Telemetry:
         if DELIVERY.session is not None and not get_current_span(context).get_span_context().is_valid:
             context = set_span_in_context(DELIVERY.session, context)  # on a thread without the application's context
         target, routing = call.target, call.routing
-        name, attributes = self._initial(
+        name, attributes = _initial(
+            self._at_start,
             call.name,
             call.operation,
             None if routing is None else routing.model_group,
@@ -140,27 +139,6 @@ class Telemetry:
             attributes=dict(attributes),
             start_time=call.timing.started_at,
         )
-
-    def _compute_initial(
-        self,
-        name: str,
-        operation: str | None,
-        model_group: str | None,
-        target: tuple[str | None, str | None, str | None, int | None],
-    ) -> tuple[str, Attributes]:
-        """The name and the attributes of a span when it is started, from those fields of a call that are known then.
-
-        `target` are the provider, the model, the address and the port.
-        """
-        provider, model, address, port = target
-        call = Call(
-            name=name,
-            operation=operation,
-            target=Target(provider=provider, model=model, address=address, port=port),
-            routing=None if model_group is None else Routing(model_group=model_group),
-            timing=_ANY_TIMING,
-        )
-        return _span_name(call), clean_attributes(self._at_start.attributes(call))
 
     def finish(self, span: Span, call: Call, trace_cost: TraceCost | None = None) -> Call:
         """Process a call that has ended, record it, and end its span even if a step fails. Return the processed call.
@@ -355,6 +333,35 @@ def _max_attributes(span: Span) -> int:
     """Maximum number of attributes of the span. Beyond it, the SDK evicts the first ones."""
     limit = getattr(getattr(span, "_limits", None), "max_span_attributes", _DEFAULT_LIMIT)
     return UNLIMITED if limit is None else int(limit)
+
+
+@lru_cache(maxsize=16)
+def _merged(vocabularies: tuple[Vocabulary, ...]) -> Vocabulary:
+    """`Vocabulary.merged`, once for the same vocabularies."""
+    return Vocabulary.merged(vocabularies)
+
+
+@lru_cache(maxsize=256)  # most calls of a process have the same few targets
+def _initial(
+    vocabulary: Vocabulary,
+    name: str,
+    operation: str | None,
+    model_group: str | None,
+    target: tuple[str | None, str | None, str | None, int | None],
+) -> tuple[str, Attributes]:
+    """The name and the attributes of a span when it is started, from those fields of a call that are known then.
+
+    `target` are the provider, the model, the address and the port.
+    """
+    provider, model, address, port = target
+    call = Call(
+        name=name,
+        operation=operation,
+        target=Target(provider=provider, model=model, address=address, port=port),
+        routing=None if model_group is None else Routing(model_group=model_group),
+        timing=_ANY_TIMING,
+    )
+    return _span_name(call), clean_attributes(vocabulary.attributes(call))
 
 
 def _span_name(call: Call) -> str:

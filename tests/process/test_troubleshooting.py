@@ -138,6 +138,10 @@ def grpc() -> Iterator[str]:
             with connection:
                 connection.recv(65_536)
                 connection.sendall(bytes(3) + b"\x04" + bytes(5) + b"\x00\x00\x08\x07" + bytes(17))
+                # If a part of the request were not read, closing would reset the connection, and lose the response.
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65_536):
+                    pass
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=serve, daemon=True).start()

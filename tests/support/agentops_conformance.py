@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import wraps
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Span, Status, StatusCode, format_span_id, format_trace_id
@@ -44,6 +45,7 @@ def agentops_span(span: Span, call: Call) -> AgentOpsSpan:
         ReadableSpan(
             name=call.name,
             context=span.get_span_context(),
+            resource=Resource.get_empty(),
             attributes=clean_attributes(DEFAULT.attributes(call)),
             status=error or Status(StatusCode.OK),
             instrumentation_scope=InstrumentationScope(SCOPE),

@@ -11,12 +11,13 @@ import logging
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
-from time import monotonic, sleep
+from time import monotonic
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from agentops_otel_litellm.background import in_steps
 from agentops_otel_litellm.fork import FORK
 from agentops_otel_litellm.guard import guard, ignored_faults
 
@@ -116,16 +117,12 @@ class CountingBatchSpanProcessor(BatchSpanProcessor):
 
 
 class SpansInSteps(list[ReadableSpan]):
-    """The spans of an export, for an exporter that encodes them in a loop. Before each span, other threads may run.
-
-    Otherwise, the thread that exports would own the global interpreter lock until Python takes it away, after 5 ms. An
-    event loop that wakes up meanwhile would wait as long, each time.
+    """The spans of an export, for an exporter that encodes them in a loop. Meanwhile, other threads may run
+    (`in_steps`).
     """
 
     def __iter__(self) -> Iterator[ReadableSpan]:
-        for span in super().__iter__():
-            sleep(0)
-            yield span
+        return in_steps(super().__iter__())
 
 
 class _Reporting(SpanExporter):

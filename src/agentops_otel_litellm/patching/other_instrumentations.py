@@ -141,7 +141,6 @@ def wrap_callback_factory(init_custom_logger: Callable[..., Any]) -> Callable[..
     """Wrap LiteLLM's function that creates a callback by its name. For `agentops`, it returns a callback that does
     nothing, unless `AGENTOPS_LITELLM_BUILTIN` is `true`.
     """
-    _builtin_is_wanted.cache_clear()  # read the environment again each time LiteLLM is instrumented
 
     @wraps(init_custom_logger)
     def traced_init_custom_logger(*args: object, **kwargs: object) -> object:
@@ -165,6 +164,11 @@ def is_wanted(callback: object) -> bool:
 def _builtin_is_wanted() -> bool:
     """Whether the user chose LiteLLM's `agentops` callback. Cached, because LiteLLM may create many callbacks."""
     return Settings.from_environment().litellm_builtin
+
+
+def forget_settings() -> None:
+    """Read the environment again, because LiteLLM is instrumented again."""
+    _builtin_is_wanted.cache_clear()
 
 
 @cache

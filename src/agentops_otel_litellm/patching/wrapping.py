@@ -271,7 +271,7 @@ def replaced(original: Function, wrapper: Wrapper) -> Function:
     if replacement is None:
         replacement = wrapper(original)
         _copy_signature(original, replacement)
-        if is_function:
+        if is_function and replacement is not original:
             _made[key] = replacement
     if replacement is not original:
         _originals[replacement] = original
@@ -306,15 +306,11 @@ def register_decorator(decorator: FunctionType, wrapper: Wrapper) -> None:
             _built[constant] = decorator, wrapper
 
 
-def _wrapper_of_built(function: object) -> Wrapper | None:
-    """The wrapper of a function that a decorator of LiteLLM has returned, if that decorator is replaced now."""
-    decorator, wrapper = _built.get(getattr(function, "__code__", None), (None, None))  # type: ignore[arg-type]
-    return wrapper if decorator in _originals.values() else None
-
-
 def is_built(function: Function) -> bool:
     """Whether a decorator that is replaced now has returned the function, or the original of the function."""
-    return any(_wrapper_of_built(each) is not None for each in (function, _originals.get(function)))
+    codes = (getattr(each, "__code__", None) for each in (function, _originals.get(function)))
+    decorators = {_built[code][0] for code in codes if code in _built}
+    return not decorators.isdisjoint(_originals.values())
 
 
 def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
@@ -338,12 +334,12 @@ def patch(module: ModuleType, name: str, wrapper: Wrapper) -> bool:
 def replace_aliases() -> None:
     """Put the replacements into every module that has imported the originals, of LiteLLM and of the application."""
     replacements = {original: replacement for replacement, original in _originals.items()}
+    built = {code: wrapper for code, (decorator, wrapper) in _built.items() if decorator in replacements}
     for namespace, name, value in _aliases.functions():
         if value in _originals:
             continue
-        wrapper = _wrapper_of_built(value) if value not in replacements and value.__code__ in _built else None
-        if wrapper is not None:
-            replacements[value] = replaced(value, wrapper)
+        if value not in replacements and value.__code__ in built:
+            replacements[value] = replaced(value, built[value.__code__])
         if value in replacements:
             namespace[name] = _follow(value, replacements)
             _aliases.add(namespace, name)
@@ -423,8 +419,10 @@ _INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "pu
 
 
 def _is_installed(namespace: dict[str, Any]) -> bool:
-    """Whether a module, which has this namespace, is a part of an installed package or of Python."""
+    """Whether a module, which has this namespace, is a part of this package, of an installed package, or of Python."""
     path = namespace.get("__file__")
+    if str(namespace.get("__name__")).startswith("agentops_otel_litellm."):
+        return True  # it may be installed in place, from a directory of its own
     is_builtin = path is None and namespace.get("__name__") != "__main__"
     return is_builtin or (isinstance(path, str) and path.startswith(_INSTALLED))
 

@@ -23,7 +23,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar, cast
 
-import agentops_otel_litellm.settings.sdk_variables  # noqa: F401 - OpenTelemetry reads variables on import
+import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
 
 # isort: split
 import wrapt

@@ -21,7 +21,7 @@ from traceback import walk_tb
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-import agentops_otel_litellm.settings.sdk_variables  # noqa: F401 - the SDK reads variables on import
+import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - the SDK reads variables on import
 
 # isort: split
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts

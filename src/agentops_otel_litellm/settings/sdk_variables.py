@@ -4,16 +4,12 @@ For some invalid values, the SDK raises an exception: nothing is set up, or, if 
 does not start. For others, it logs a traceback that does not name the variable. The tables at the end of this module
 have the accepted values of each variable. (Names of exporters are checked in `destinations.py`.)
 
-OpenTelemetry reads some variables on import, and raises an exception if a value is invalid. So this module imports
-nothing of OpenTelemetry that does so, and importing it removes the invalid values from the environment. A module of
-this package that an application may import first imports this module before OpenTelemetry. (The import is used rather
-than a function, because linters reject a function call between imports.)
+OpenTelemetry reads some variables on import, so this module imports nothing of OpenTelemetry that does so.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from importlib.metadata import entry_points
@@ -259,5 +255,3 @@ NAMES: Mapping[str, tuple[str, frozenset[str]]] = {
 }
 """Variable → the entry point group of the components that it names, and the names that are always installed."""
 LISTS = frozenset({"OTEL_PROPAGATORS", "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"})
-
-drop_unusable_variables(os.environ)
