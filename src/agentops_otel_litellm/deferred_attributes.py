@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock, RLock
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Event, SpanLimits
@@ -62,84 +62,75 @@ def defer_events(span: Span, compute: ComputeEvents) -> bool:
     return True
 
 
-class _DeferredAttributes(BoundedAttributes):
-    """The SDK's collection of a span's attributes, which is completed when it is first read or changed.
+Collection = TypeVar("Collection", BoundedAttributes, BoundedList[Event])
+"""One of the SDK's collections of a span. It counts what the SDK's limits have removed in `dropped`."""
 
-    All methods of the SDK's class read and change the dictionary `_dict` and the number `dropped`.
-    """
 
-    def __init__(self, present: BoundedAttributes, compute: ComputeAttributes) -> None:
-        vars(self).update(vars(present))  # the limits
-        self._present, self._compute = present, compute
+class _Deferred(Generic[Collection]):
+    """Base class of a collection that completes one of the SDK's collections when it is first read or changed."""
+
+    def __init__(self, present: Collection, complete: Callable[[Collection], None]) -> None:
+        self._present: Collection = present
+        self._pending: Callable[[Collection], None] | None = complete
         self._is_complete = False
-        self._completing = RLock()  # re-entrant, because a signal handler may read the attributes meanwhile
-        self._lock = Lock()  # its own, because methods that own it read `_dict`, which changes `present`
+        self._completing = RLock()  # re-entrant, because a signal handler may read the collection meanwhile
+        self._lock = Lock()  # its own, because methods of the SDK's class that own it read `_completed`
 
-    def _complete(self) -> BoundedAttributes:
-        """Return the SDK's own collection with all attributes."""
+    def _completed(self) -> Collection:
+        """Return the SDK's own collection, complete; to a signal handler that interrupts the completion, as it is."""
         if not self._is_complete:
             with self._completing:
-                if not self._is_complete:
-                    for name, value in self._compute(self._present).items():
-                        self._present[name] = value
+                complete, self._pending = self._pending, None  # and with it the record of the call
+                if complete is not None:
+                    complete(self._present)
                     self._is_complete = True
-                    del self._compute  # and with it the record of the call
         return self._present
 
     @property
+    def dropped(self) -> int:
+        return self._completed().dropped
+
+    @dropped.setter
+    def dropped(self, value: int) -> None:
+        self._completed().dropped = value
+
+
+class _DeferredAttributes(_Deferred[BoundedAttributes], BoundedAttributes):
+    """The attributes of a span. All methods of the SDK's class read and change the dictionary `_dict` and `dropped`."""
+
+    def __init__(self, present: BoundedAttributes, compute: ComputeAttributes) -> None:
+        vars(self).update(vars(present))  # the limits
+
+        def complete(attributes: BoundedAttributes) -> None:
+            for name, value in compute(attributes).items():
+                attributes[name] = value
+
+        super().__init__(present, complete)
+
+    @property
     def _dict(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._complete()._dict  # noqa: SLF001 - of the base class
+        found: dict[str, Any] = self._completed()._dict  # noqa: SLF001 - of the base class
         return found
 
     @_dict.setter
     def _dict(self, value: dict[str, Any]) -> None:
-        self._complete()._dict = value  # noqa: SLF001 - as above
-
-    @property
-    def dropped(self) -> int:
-        return self._complete().dropped
-
-    @dropped.setter
-    def dropped(self, value: int) -> None:
-        self._complete().dropped = value
+        self._completed()._dict = value  # noqa: SLF001 - as above
 
 
-class _DeferredEvents(BoundedList[Event]):
-    """The SDK's list of a span's events, which is completed when it is first read or changed.
-
-    All methods of the SDK's class read and change the deque `_dq` and the number `dropped`.
-    """
+class _DeferredEvents(_Deferred[BoundedList[Event]], BoundedList[Event]):
+    """The events of a span. All methods of the SDK's class read and change the deque `_dq` and `dropped`."""
 
     def __init__(self, present: BoundedList[Event], limits: SpanLimits, compute: ComputeEvents) -> None:
-        self._present, self._limits, self._compute = present, limits, compute
-        self._is_complete = False
-        self._completing = RLock()  # as in `_DeferredAttributes`
-        self._lock = Lock()
+        def complete(events: BoundedList[Event]) -> None:
+            for name, attributes, timestamp in compute():
+                bounded = BoundedAttributes(
+                    limits.max_event_attributes, attributes, max_value_len=limits.max_attribute_length
+                )
+                events.append(Event(name, bounded, timestamp))
 
-    def _complete(self) -> BoundedList[Event]:
-        """Return the SDK's own list with all events."""
-        if not self._is_complete:
-            with self._completing:
-                if not self._is_complete:
-                    limits = self._limits
-                    for name, attributes, timestamp in self._compute():
-                        bounded = BoundedAttributes(
-                            limits.max_event_attributes, attributes, max_value_len=limits.max_attribute_length
-                        )
-                        self._present.append(Event(name, bounded, timestamp))
-                    self._is_complete = True
-                    del self._compute
-        return self._present
+        super().__init__(present, complete)
 
     @property
     def _dq(self) -> deque[Event]:
-        found: deque[Event] = self._complete()._dq  # type: ignore[attr-defined]  # noqa: SLF001 - of the base class
+        found: deque[Event] = self._completed()._dq  # type: ignore[attr-defined]  # noqa: SLF001 - of the base class
         return found
-
-    @property
-    def dropped(self) -> int:
-        return self._complete().dropped
-
-    @dropped.setter
-    def dropped(self, value: int) -> None:
-        self._complete().dropped = value

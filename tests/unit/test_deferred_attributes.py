@@ -162,3 +162,30 @@ def test_a_fault_loses_only_the_attributes_of_the_end(
     assert "gen_ai.response.id" not in exporter.attributes[0]
     (line,) = logged.take()
     assert "Computing the attributes of a span failed" in line
+
+
+def test_a_signal_handler_may_read_a_span_whose_attributes_are_being_computed(provider: TracerProvider) -> None:
+    """The handler gets the attributes that exist by then, and the span is complete afterwards."""
+    spans: list[ReadableSpan] = []
+    read: list[tuple[int, int]] = []
+
+    class Keeping(SpanExporter):
+        def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
+            spans.extend(batch)
+            return SpanExportResult.SUCCESS
+
+    class Interrupted(Watched):
+        def _compute_final(self, *arguments: object) -> dict[str, object]:  # type: ignore[override]
+            read.append((len(spans[0].attributes or {}), len(spans[0].events)))  # as a signal handler does
+            return super()._compute_final(*arguments)
+
+    provider.add_span_processor(BatchSpanProcessor(Keeping()))
+    telemetry = Interrupted(provider)
+    record(telemetry, CALL)
+    provider.force_flush()
+    (span,) = spans
+    assert len(span.attributes or {}) > 40
+    ((attributes, events),) = read
+    assert 0 < attributes < len(span.attributes or {})
+    assert events == len(span.events)
+    assert len(telemetry.threads) == 1

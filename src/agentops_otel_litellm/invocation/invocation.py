@@ -15,7 +15,7 @@ from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import BACKGROUND, OPEN_STREAMS, mark_as_known
 from agentops_otel_litellm.call import App, Call, Estimate, Request, StreamOutcome
 from agentops_otel_litellm.guard import guard, log_fault
-from agentops_otel_litellm.invocation.context import CURRENT, attach, context_of, detach, get_current, reset
+from agentops_otel_litellm.invocation.context import CURRENT, attach, context_of, detach, get_current
 from agentops_otel_litellm.invocation.finished_call import ResponseFacts, finished_call, initial_call
 from agentops_otel_litellm.invocation.nesting import NestedResponses, nested_responses_of
 from agentops_otel_litellm.invocation.timeline import (
@@ -230,10 +230,7 @@ class Invocation:
             if token is None:  # a signal handler raised an exception before the token was stored
                 self._restore_outer_context()
             else:
-                try:  # not `detach`, to call one function less
-                    reset(token)
-                except (ValueError, RuntimeError):
-                    detach(token)
+                detach(token)
         if self.chunks is not None and isinstance(error, StopIteration | StopAsyncIteration):
             self._end("completed")
         else:
