@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from threading import Lock, RLock
+from threading import RLock
 from typing import Any, Generic, TypeVar
 
 from opentelemetry.attributes import BoundedAttributes
@@ -20,10 +20,14 @@ from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
 AddedAttributes = Mapping[str, AttributeValue]
-ComputeAttributes = Callable[[Mapping[str, Any]], AddedAttributes]
-"""Function: the attributes that the span has already → the attributes to add. It raises no exception."""
-ComputeEvents = Callable[[], Iterable[tuple[str, AddedAttributes, int]]]
-"""Function that returns events: name, attributes, time in nanoseconds since the epoch. It raises no exception."""
+ComputeAttributes = Callable[..., AddedAttributes]
+"""Function: arguments of its own, and the attributes that the span has already → the attributes to add. It raises no
+exception.
+"""
+ComputeEvents = Callable[..., Iterable[tuple[str, AddedAttributes, int]]]
+"""Function: arguments of its own → events: name, attributes, time in nanoseconds since the epoch. It raises no
+exception.
+"""
 
 
 def are_read_later(processor: object) -> bool:
@@ -38,27 +42,29 @@ def are_read_later(processor: object) -> bool:
     return all(map(are_read_later, processors))
 
 
-def defer_attributes(span: Span, compute: ComputeAttributes) -> bool:
-    """Have `compute` add attributes to a span when its attributes are first read. The span is about to end.
+def defer_attributes(span: Span, compute: ComputeAttributes, *arguments: object) -> bool:
+    """Have `compute(*arguments, attributes)` add attributes to a span when its attributes are first read. The span is
+    about to end.
 
     Return whether that is possible: only for a span of OpenTelemetry's SDK, and only once.
     """
     present = getattr(span, "_attributes", None)
     if type(present) is not BoundedAttributes:
         return False
-    span._attributes = _DeferredAttributes(present, compute)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+    span._attributes = _DeferredAttributes(present, compute, arguments)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
     return True
 
 
-def defer_events(span: Span, compute: ComputeEvents) -> bool:
-    """Have `compute` add events to a span that has none, when its events are first read. The span is about to end.
+def defer_events(span: Span, compute: ComputeEvents, *arguments: object) -> bool:
+    """Have `compute(*arguments)` add events to a span that has none, when its events are first read. The span is about
+    to end.
 
     Return whether that is possible, as for `defer_attributes`.
     """
     present, limits = getattr(span, "_events", None), getattr(span, "_limits", None)
     if type(present) is not BoundedList or not isinstance(limits, SpanLimits) or len(present):
         return False
-    span._events = _DeferredEvents(present, limits, compute)  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+    span._events = _DeferredEvents(present, compute, (limits, *arguments))  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
     return True
 
 
@@ -67,22 +73,38 @@ Collection = TypeVar("Collection", BoundedAttributes, BoundedList[Event])
 
 
 class _Deferred(Generic[Collection]):
-    """Base class of a collection that completes one of the SDK's collections when it is first read or changed."""
+    """Base class of a collection that completes one of the SDK's collections when it is first read or changed.
 
-    def __init__(self, present: Collection, complete: Callable[[Collection], None]) -> None:
+    It consists of few objects: thousands of spans can wait for their export, and Python's garbage collector takes the
+    longer, and runs the more often, the more objects exist.
+    """
+
+    def __init__(self, present: Collection, compute: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
         self._present: Collection = present
-        self._pending: Callable[[Collection], None] | None = complete
+        self._compute = compute
+        self._arguments: tuple[Any, ...] | None = arguments
         self._is_complete = False
-        self._completing = RLock()  # re-entrant, because a signal handler may read the collection meanwhile
-        self._lock = Lock()  # its own, because methods of the SDK's class that own it read `_completed`
+        # Re-entrant: a signal handler may read the collection while it is being completed, and the methods of the SDK's
+        # class read it while they own the lock. Not the lock of `present`, whose methods complete it.
+        self._lock: Any = RLock()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute
+        """The attributes that the SDK's class would set, such as limits."""
+        if name == "_present":  # a copy that has no attributes yet
+            raise AttributeError(name)
+        return getattr(self._present, name)
+
+    def _add(self, present: Collection, arguments: tuple[Any, ...]) -> None:
+        """Compute the items that are missing, and add them to the SDK's collection."""
+        raise NotImplementedError
 
     def _completed(self) -> Collection:
         """Return the SDK's own collection, complete; to a signal handler that interrupts the completion, as it is."""
         if not self._is_complete:
-            with self._completing:
-                complete, self._pending = self._pending, None  # and with it the record of the call
-                if complete is not None:
-                    complete(self._present)
+            with self._lock:
+                arguments, self._arguments = self._arguments, None  # and with them the record of the call
+                if arguments is not None:
+                    self._add(self._present, arguments)
                     self._is_complete = True
         return self._present
 
@@ -98,14 +120,9 @@ class _Deferred(Generic[Collection]):
 class _DeferredAttributes(_Deferred[BoundedAttributes], BoundedAttributes):
     """The attributes of a span. All methods of the SDK's class read and change the dictionary `_dict` and `dropped`."""
 
-    def __init__(self, present: BoundedAttributes, compute: ComputeAttributes) -> None:
-        vars(self).update(vars(present))  # the limits
-
-        def complete(attributes: BoundedAttributes) -> None:
-            for name, value in compute(attributes).items():
-                attributes[name] = value
-
-        super().__init__(present, complete)
+    def _add(self, present: BoundedAttributes, arguments: tuple[Any, ...]) -> None:
+        for name, value in self._compute(*arguments, present).items():
+            present[name] = value
 
     @property
     def _dict(self) -> dict[str, Any]:
@@ -120,15 +137,13 @@ class _DeferredAttributes(_Deferred[BoundedAttributes], BoundedAttributes):
 class _DeferredEvents(_Deferred[BoundedList[Event]], BoundedList[Event]):
     """The events of a span. All methods of the SDK's class read and change the deque `_dq` and `dropped`."""
 
-    def __init__(self, present: BoundedList[Event], limits: SpanLimits, compute: ComputeEvents) -> None:
-        def complete(events: BoundedList[Event]) -> None:
-            for name, attributes, timestamp in compute():
-                bounded = BoundedAttributes(
-                    limits.max_event_attributes, attributes, max_value_len=limits.max_attribute_length
-                )
-                events.append(Event(name, bounded, timestamp))
-
-        super().__init__(present, complete)
+    def _add(self, present: BoundedList[Event], arguments: tuple[Any, ...]) -> None:
+        limits: SpanLimits = arguments[0]
+        for name, attributes, timestamp in self._compute(*arguments[1:]):
+            bounded = BoundedAttributes(
+                limits.max_event_attributes, attributes, max_value_len=limits.max_attribute_length
+            )
+            present.append(Event(name, bounded, timestamp))
 
     @property
     def _dq(self) -> deque[Event]:

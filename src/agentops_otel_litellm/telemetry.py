@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from importlib.metadata import entry_points
 from math import fsum
 from typing import TYPE_CHECKING
@@ -97,8 +97,8 @@ class Telemetry:
         self._pipeline = pipeline(settings, self._package_prices.price, records_content=self.records_content)
         self._names = frozenset(self._at_start)
         self._tracer: Tracer = get_tracer(SCOPE, __version__, tracer_provider)
-        self._processors: object = None
-        """The span processors for which `_is_deferred` was found out."""
+        self._final_attributes = self._compute_final  # one bound method for all spans
+        self._processors: object = None  # the span processors for which `_is_deferred` was found out
         self._is_deferred = False
         self._logger = get_logger(SCOPE, __version__, logger_provider)
         self._metrics = Metrics(get_meter(SCOPE, __version__, meter_provider), metrics, open_streams=OPEN_STREAMS.calls)
@@ -201,9 +201,9 @@ class Telemetry:
             if name != getattr(span, "name", None):  # after a fallback to a different model
                 span.update_name(name)
             is_read_later = self._is_read_later()
-            compute = partial(self._compute_final, call, _max_attributes(span))
-            if not (is_read_later and defer_attributes(span, compute)):
-                span.set_attributes(compute(getattr(span, "attributes", None) or {}))
+            limit = _max_attributes(span)
+            if not (is_read_later and defer_attributes(span, self._final_attributes, call, limit)):
+                span.set_attributes(self._final_attributes(call, limit, getattr(span, "attributes", None) or {}))
             if call.failure is not None:
                 span.set_status(Status(StatusCode.ERROR, clean_text(call.failure.message or call.failure.type)))
                 if call.content is not None and call.content.error:
@@ -212,7 +212,7 @@ class Telemetry:
                 span.set_status(Status(StatusCode.OK))
             if (
                 call.attempts is not None
-                and not (is_read_later and defer_events(span, partial(_attempt_events, call)))
+                and not (is_read_later and defer_events(span, _attempt_events, call))
                 and not getattr(span, "events", None)
             ):
                 for name, attributes, timestamp in _attempt_events(call):
