@@ -150,25 +150,33 @@ LIMITATIONS: tuple[Limitation, ...] = (
         tests={
             f"test_inner_calls::test_{name}": (
                 "follow-up",
-                "asks by itself",
-                "what to think",
+                "makes the call itself",
+                "judges",
                 "web search",
                 "advisor",
                 "files searched",
-                "refused",
+                "rejected",
             )
-            for name in ("the_sums_over_spans_are_the_providers", "the_app_gets_what_it_gets_without_us")
+            for name in (
+                "sums_over_spans_equal_the_providers_counts",
+                "result_and_requests_are_the_same_without_tracing",
+            )
         }
         | {
-            "test_inner_calls::test_a_follow_up_tells_of_its_own_answer": (),
-            "test_inner_calls::test_a_stream_that_is_closed_in_its_follow_up": (),
-            "test_inner_calls::test_what_one_of_several_answers_did_not_count_is_not_known": (),
+            "test_inner_calls::test_a_follow_up_has_its_own_response": (),
+            "test_inner_calls::test_a_stream_that_is_closed_during_its_follow_up": (),
+            "test_inner_calls::test_usage_is_unknown_if_one_of_several_responses_has_none": (),
         },
     ),
     Limitation(
         until="1.80",
         reason="has no price for the model, and lets no callback change a response",
-        tests={"test_inner_calls::test_the_sums_over_spans_are_the_providers": ("asks at last", "edited, aresponses")},
+        tests={
+            "test_inner_calls::test_sums_over_spans_equal_the_providers_counts": (
+                "calls LiteLLM at the end",
+                "edited response, aresponses",
+            )
+        },
     ),
     Limitation(
         until="1.81",

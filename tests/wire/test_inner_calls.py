@@ -1,7 +1,7 @@
-"""Where LiteLLM asks several times for one call of the app: the sums over spans are what the provider counted.
+"""Calls for which LiteLLM sends several requests: the sums over all spans are the provider's counts.
 
-It makes follow-up calls for callbacks that have a tool run, which are calls of their own; it has tools of its own run
-and asks again, for the same call; and it tries again where it did not like an answer.
+For callbacks that run a tool, LiteLLM makes follow-up calls, each with a span of its own. After it has run one of its
+own tools, it sends a further request for the same call. And it repeats a request whose response it rejects.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from support.recorder import Recorder, attributes_of
 from support.servers.wire import Exchange, Reply, WireProvider, events
 
 Parameters = dict[str, Any]
-Given: TypeAlias = Any
-"""What LiteLLM gives, to callbacks and to the app: each function something else."""
+Unknown: TypeAlias = Any
+"""A value that LiteLLM passes to a callback or returns: its type differs for each function."""
 Replies = list[tuple[str, Callable[["Turn"], Reply]]]
 CHAT, RESPONSES, MESSAGES = "/chat/completions", "/responses", "/v1/messages"
-QUESTION = [{"role": "user", "content": "What is new?"}]
+QUESTION = [{"role": "user", "content": "Any news?"}]
 
 
 # --- what the provider sends ------------------------------------------------------------------------------
@@ -39,7 +39,7 @@ QUESTION = [{"role": "user", "content": "What is new?"}]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One answer; no two count the same tokens."""
+    """A response. No two have the same numbers of tokens."""
 
     number: int
 
@@ -105,21 +105,27 @@ def response_stream(tool: str | None = None) -> Callable[[Turn], Reply]:
     def reply(turn: Turn) -> Reply:
         whole = _response(turn, tool)
         item = whole["output"][0]
-        told = [
+        stream_events = [
             {"type": "response.created", "response": {**whole, "status": "in_progress", "output": [], "usage": None}},
             {"type": "response.output_item.added", "output_index": 0, "item": item},
             {"type": "response.output_item.done", "output_index": 0, "item": item},
             {"type": "response.completed", "response": whole},
         ]
-        numbered = [{**event, "sequence_number": number} for number, event in enumerate(told)]
+        numbered = [{**event, "sequence_number": number} for number, event in enumerate(stream_events)]
         return Reply(pieces=events(*numbered, names=True))
 
     return reply
 
 
 def _response(turn: Turn, tool: str | None) -> Parameters:
-    said = {"type": "output_text", "text": "Nothing.", "annotations": []}
-    item: Parameters = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [said]}
+    content = {"type": "output_text", "text": "Nothing.", "annotations": []}
+    item: Parameters = {
+        "type": "message",
+        "id": "msg_1",
+        "role": "assistant",
+        "status": "completed",
+        "content": [content],
+    }
     if tool:
         item = {
             "type": "function_call",
@@ -157,7 +163,7 @@ def message_stream(tool: str | None = None) -> Callable[[Turn], Reply]:
         if tool:
             delta = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
         ends = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
-        told = [
+        stream_events = [
             {"type": "message_start", "message": begun},
             {
                 "type": "content_block_start",
@@ -169,7 +175,7 @@ def message_stream(tool: str | None = None) -> Callable[[Turn], Reply]:
             {"type": "message_delta", "delta": ends, "usage": {"output_tokens": turn.output}},
             {"type": "message_stop"},
         ]
-        return Reply(pieces=events(*told, names=True))
+        return Reply(pieces=events(*stream_events, names=True))
 
     return reply
 
@@ -191,7 +197,7 @@ def _message(turn: Turn, tool: str | None) -> Parameters:
 
 
 def found(_turn: Turn) -> Reply:
-    """What a web search finds, and a vector store: nobody counts tokens."""
+    """The response of a web search and of a vector store. It has no usage."""
     return Reply(body={"results": [], "object": "vector_store.search_results.page", "data": [], "has_more": False})
 
 
@@ -212,7 +218,7 @@ class Count:
 
 
 def counted(ledger: Iterable[Exchange]) -> Count:
-    """By all exchanges, from the bytes that were sent."""
+    """Add up the usage of all exchanges, as the provider sent it."""
     input_, output, cost = 0, 0, 0.0
     for exchange in ledger:
         usage = _usage(exchange.reply)
@@ -226,15 +232,15 @@ def counted(ledger: Iterable[Exchange]) -> Count:
 
 
 def _usage(reply: Reply | None) -> tuple[int, int, str] | None:
-    """The last that the reply tells of input, output and model."""
-    told: Parameters = {}
+    """The last input tokens, output tokens and model in the reply; `None` if it has no usage."""
+    found: Parameters = {}
     for body in _bodies(reply):
         for place in (body, body.get("message") or {}, body.get("response") or {}):
-            told |= {name: each for name, each in place.items() if name == "model"} | (place.get("usage") or {})
-    if len(told) <= 1:
+            found |= {name: each for name, each in place.items() if name == "model"} | (place.get("usage") or {})
+    if len(found) <= 1:
         return None
-    prompt, completion = ("prompt", "completion") if "prompt_tokens" in told else ("input", "output")
-    return told[f"{prompt}_tokens"], told[f"{completion}_tokens"], told["model"]
+    prompt, completion = ("prompt", "completion") if "prompt_tokens" in found else ("input", "output")
+    return found[f"{prompt}_tokens"], found[f"{completion}_tokens"], found["model"]
 
 
 def _bodies(reply: Reply | None) -> Iterator[Mapping[str, Any]]:
@@ -247,81 +253,81 @@ def _bodies(reply: Reply | None) -> Iterator[Mapping[str, Any]]:
             yield json.loads(data)
 
 
-# --- what has LiteLLM ask again ---------------------------------------------------------------------------
+# --- callbacks that make LiteLLM send further requests ----------------------------------------------------
 
 
 def depth(kwargs: Mapping[str, Any]) -> int:
     return kwargs.get("_agentic_loop_depth") or 0
 
 
-class AsksAgain(CustomLogger):
-    """Has LiteLLM make a follow-up call for each answer, until there were so many."""
+class FollowsUp(CustomLogger):
+    """Makes LiteLLM make a follow-up call for each response, `times` times."""
 
     def __init__(self, times: int = 1) -> None:
         super().__init__()
         self.times = times
 
-    async def async_should_run_agentic_loop(self, **given: Given) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
-        asked = depth(given["kwargs"])
-        return asked < self.times, {"tool_calls": [asked]}
+    async def async_should_run_agentic_loop(self, **arguments: Unknown) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
+        made = depth(arguments["kwargs"])
+        return made < self.times, {"tool_calls": [made]}
 
-    async def async_build_agentic_loop_plan(self, messages: list[Any], **_given: Given) -> Given:  # type: ignore[override]  # by name
+    async def async_build_agentic_loop_plan(self, messages: list[Any], **_arguments: Unknown) -> Unknown:  # type: ignore[override]  # by name
         types = import_module("litellm.types.integrations.custom_logger")
         patch = types.AgenticLoopRequestPatch(messages=[*messages, *QUESTION])
         return types.AgenticLoopPlan(run_agentic_loop=True, request_patch=patch)
 
 
-class AsksWithoutEnd(AsksAgain):
-    """Does so with the same tool each time, which LiteLLM takes for a loop."""
+class FollowsUpEndlessly(FollowsUp):
+    """Makes a follow-up call with the same tool each time, until LiteLLM detects a loop."""
 
-    async def async_should_run_agentic_loop(self, **_given: Given) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
+    async def async_should_run_agentic_loop(self, **_arguments: Unknown) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
         return True, {"tool_calls": ["the same"]}
 
 
-class AsksItself(CustomLogger):
-    """Makes the follow-up call by itself, and answers with what that gives."""
+class CallsLiteLLM(CustomLogger):
+    """Makes the follow-up call itself, and returns its response."""
 
     def __init__(self) -> None:
         super().__init__()
         self.parameters: Parameters = {}
 
-    async def async_should_run_agentic_loop(self, **given: Given) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
-        return not depth(given["kwargs"]), {}
+    async def async_should_run_agentic_loop(self, **arguments: Unknown) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
+        return not depth(arguments["kwargs"]), {}
 
-    async def async_run_agentic_loop(self, **_given: Given) -> object:  # type: ignore[override]  # by name
+    async def async_run_agentic_loop(self, **_arguments: Unknown) -> object:  # type: ignore[override]  # by name
         return await litellm.acompletion(**self.parameters, _agentic_loop_depth=1)
 
 
-class AsksAtLast(AsksItself):
-    """Does so when LiteLLM is nearly done."""
+class CallsLiteLLMAtTheEnd(CallsLiteLLM):
+    """Makes the follow-up call in the last hook that LiteLLM calls before it returns."""
 
-    async def async_should_run_agentic_loop(self, **_given: Given) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
+    async def async_should_run_agentic_loop(self, **_arguments: Unknown) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
         return False, {}
 
-    async def async_post_call_success_deployment_hook(self, request_data: Parameters, *_given: Given) -> Given:
+    async def async_post_call_success_deployment_hook(self, request_data: Parameters, *_given: Unknown) -> Unknown:
         return None if depth(request_data) else await self.async_run_agentic_loop()
 
 
-class Judges(AsksItself):
-    """Asks what another model thinks of an answer, and leaves it as it is."""
+class Judges(CallsLiteLLM):
+    """Has a model judge the response, and does not change it."""
 
-    async def async_should_run_agentic_loop(self, **given: Given) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
-        if not depth(given["kwargs"]):
+    async def async_should_run_agentic_loop(self, **arguments: Unknown) -> tuple[bool, Parameters]:  # type: ignore[override]  # by name
+        if not depth(arguments["kwargs"]):
             await self.async_run_agentic_loop()
         return False, {}
 
 
 class Edits(CustomLogger):
-    """Gives a copy of the answer, as what takes something out of it does."""
+    """Returns a copy of the response, as a callback does that removes something."""
 
     async def async_post_call_success_deployment_hook(
-        self, _request_data: Parameters, response: Given, _call_type: object
-    ) -> Given:
+        self, _request_data: Parameters, response: Unknown, _call_type: object
+    ) -> Unknown:
         return response.model_copy(deep=True)
 
 
 def searches() -> CustomLogger:
-    """LiteLLM's own: it searches the web for models that cannot."""
+    """LiteLLM's own callback, which searches the web for models that cannot."""
     handler = import_module("litellm.integrations.websearch_interception.handler")
     made: CustomLogger = handler.WebSearchInterceptionLogger(enabled_providers=["openai", "anthropic"])
     return made
@@ -332,23 +338,23 @@ def searches() -> CustomLogger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A call of the app's, and what comes of it."""
+    """A call of the application, and the expected spans."""
 
     function: str
     parameters: Parameters = field(default_factory=dict)
     replies: Replies
     spans: tuple[str, ...]
-    """Their names and numbers of attempts, as they end."""
+    """Name and number of attempts of each span, in the order in which they end."""
     callback: Callable[[], CustomLogger] | None = None
     routed: bool = False
     fails: bool = False
     of_proxy: bool = False
-    """Whether LiteLLM's proxy has part in it, which has its own requirements."""
+    """Whether LiteLLM runs code of its proxy, which has requirements of its own."""
 
 
 @functools.cache
 def has_proxy() -> bool:
-    """Whether it has what it needs. Other parts of LiteLLM look for it, too."""
+    """Whether the requirements of LiteLLM's proxy are installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -368,7 +374,7 @@ SEARCH = [
 FILES = [{"type": "file_search", "vector_store_ids": ["vs_1"]}]
 ADVISOR = [{"type": "advisor_20260301", "name": "advisor", "model": "anthropic/claude-haiku-4-5"}]
 GATEWAY = [{"type": "mcp", "server_label": "litellm", "server_url": "litellm_proxy", "require_approval": "never"}]
-BRIDGED = {"input": "What is new?", "use_chat_completions_api": True, "tools": FILES}
+BRIDGED = {"input": "Any news?", "use_chat_completions_api": True, "tools": FILES}
 SCHEMA = {
     "type": "json_schema",
     "json_schema": {"name": "news", "schema": {"type": "object", "required": ["news"]}},
@@ -382,21 +388,21 @@ CASES: dict[str, Case] = {
     "a follow-up of a chat": Case(
         function="acompletion",
         parameters={**OPENAI, **CHATS},
-        callback=AsksAgain,
+        callback=FollowsUp,
         replies=[(CHAT, chat("lookup")), (CHAT, chat())],
         spans=(GPT, GPT),
     ),
     "two follow-ups": Case(
         function="acompletion",
         parameters={**OPENAI, **CHATS},
-        callback=lambda: AsksAgain(2),
+        callback=lambda: FollowsUp(2),
         replies=[(CHAT, chat("lookup")), (CHAT, chat("lookup")), (CHAT, chat())],
         spans=(GPT, GPT, GPT),
     ),
     "a follow-up of a routed chat": Case(
         function="acompletion",
         parameters={**OPENAI, **CHATS},
-        callback=AsksAgain,
+        callback=FollowsUp,
         replies=[(CHAT, chat("lookup")), (CHAT, chat())],
         spans=(GPT, GPT, "route fast 1"),
         routed=True,
@@ -404,28 +410,28 @@ CASES: dict[str, Case] = {
     "a follow-up of a chat with Anthropic": Case(
         function="acompletion",
         parameters={**CLAUDE, **CHATS},
-        callback=AsksAgain,
+        callback=FollowsUp,
         replies=[(MESSAGES, message("lookup")), (MESSAGES, message())],
         spans=(HAIKU, HAIKU),
     ),
     "a follow-up of a message": Case(
         function="anthropic_messages",
         parameters={**CLAUDE, **NOTES},
-        callback=AsksAgain,
+        callback=FollowsUp,
         replies=[(MESSAGES, message("lookup")), (MESSAGES, message())],
         spans=(HAIKU, HAIKU),
     ),
     "a follow-up of a message's stream": Case(
         function="anthropic_messages",
         parameters={**CLAUDE, **NOTES, "stream": True},
-        callback=AsksAgain,
+        callback=FollowsUp,
         replies=[(MESSAGES, message_stream("lookup")), (MESSAGES, message_stream())],
         spans=(HAIKU, HAIKU),
     ),
     "a follow-up of a routed message's stream": Case(
         function="aanthropic_messages",
         parameters={**CLAUDE, **NOTES, "stream": True},
-        callback=AsksAgain,
+        callback=FollowsUp,
         replies=[(MESSAGES, message_stream("lookup")), (MESSAGES, message_stream())],
         spans=(HAIKU, HAIKU, "route fast 1"),
         routed=True,
@@ -433,54 +439,54 @@ CASES: dict[str, Case] = {
     "a follow-up of a translated message": Case(
         function="anthropic_messages",
         parameters={**OPENAI, **NOTES},
-        callback=AsksAgain,
+        callback=FollowsUp,
         replies=[(RESPONSES, response("lookup")), (RESPONSES, response())],
         spans=(GPT, GPT),
     ),
     "a follow-up of a response": Case(
         function="aresponses",
-        parameters={**OPENAI, "input": "What is new?"},
-        callback=AsksAgain,
+        parameters={**OPENAI, "input": "Any news?"},
+        callback=FollowsUp,
         replies=[(RESPONSES, response("lookup")), (RESPONSES, response())],
         spans=(GPT, GPT),
     ),
     "a follow-up of a synchronous response": Case(
         function="responses",
-        parameters={**OPENAI, "input": "What is new?"},
-        callback=AsksAgain,
+        parameters={**OPENAI, "input": "Any news?"},
+        callback=FollowsUp,
         replies=[(RESPONSES, response("lookup")), (RESPONSES, response())],
         spans=(GPT, GPT),
     ),
     "a follow-up that fails": Case(
         function="acompletion",
         parameters={**OPENAI, **CHATS},
-        callback=AsksAgain,
+        callback=FollowsUp,
         replies=[(CHAT, chat("lookup")), (CHAT, refusal)],
         spans=(GPT, GPT),
         fails=releases.FAILED_FOLLOW_UPS_RAISE,
     ),
     "follow-ups without end": Case(
         function="aresponses",
-        parameters={**OPENAI, "input": "What is new?"},
-        callback=AsksWithoutEnd,
+        parameters={**OPENAI, "input": "Any news?"},
+        callback=FollowsUpEndlessly,
         replies=[(RESPONSES, response("lookup")), (RESPONSES, response("lookup"))],
         spans=(GPT, GPT),
     ),
-    "a callback that asks by itself": Case(
+    "a callback that makes the call itself": Case(
         function="acompletion",
         parameters={**OPENAI, **CHATS},
-        callback=AsksItself,
+        callback=CallsLiteLLM,
         replies=[(CHAT, chat("lookup")), (CHAT, chat())],
         spans=(GPT, GPT),
     ),
-    "a callback that asks at last": Case(
+    "a callback that calls LiteLLM at the end": Case(
         function="acompletion",
         parameters={**OPENAI, **CHATS},
-        callback=AsksAtLast,
+        callback=CallsLiteLLMAtTheEnd,
         replies=[(CHAT, chat("lookup")), (CHAT, chat())],
         spans=(GPT, GPT),
     ),
-    "a callback that asks what to think of it": Case(
+    "a callback that judges the response": Case(
         function="acompletion",
         parameters={**OPENAI, **CHATS},
         callback=Judges,
@@ -515,7 +521,7 @@ CASES: dict[str, Case] = {
     ),
     "a web search for a response": Case(
         function="aresponses",
-        parameters={**OPENAI, "input": "What is new?", "tools": [{"type": "web_search"}]},
+        parameters={**OPENAI, "input": "Any news?", "tools": [{"type": "web_search"}]},
         callback=searches,
         replies=[(RESPONSES, response("litellm_web_search")), ("/search", found), (RESPONSES, response())],
         spans=("search 1", GPT, GPT),
@@ -526,7 +532,7 @@ CASES: dict[str, Case] = {
         replies=[(RESPONSES, response("advisor")), (MESSAGES, message()), (RESPONSES, response())],
         spans=(HAIKU, "chat gpt-4o 2"),
     ),
-    # LiteLLM goes on with the call: it has one span.
+    # LiteLLM continues the call, which has one span.
     **{
         f"files searched for a response, {function}": Case(
             function=function,
@@ -543,7 +549,7 @@ CASES: dict[str, Case] = {
         spans=("retrieval vs_1 1", "chat gpt-4o 2", "route fast 1"),
         routed=True,
     ),
-    "files searched, and no answer": Case(
+    "files searched, and an error": Case(
         function="aresponses",
         parameters={**OPENAI, **BRIDGED},
         replies=[(CHAT, chat("litellm_file_search")), ("/search", found), (CHAT, refusal)],
@@ -567,7 +573,7 @@ CASES: dict[str, Case] = {
     **{
         f"tools of a gateway for a response, {function}": Case(
             function=function,
-            parameters={**OPENAI, "input": "What is new?", "tools": GATEWAY},
+            parameters={**OPENAI, "input": "Any news?", "tools": GATEWAY},
             replies=[(RESPONSES, response("lookup")), (RESPONSES, response())],
             spans=("chat gpt-4o 2",),
             of_proxy=True,
@@ -576,14 +582,14 @@ CASES: dict[str, Case] = {
     },
     "tools of a gateway for a response's stream": Case(
         function="aresponses",
-        parameters={**OPENAI, "input": "What is new?", "stream": True, "tools": GATEWAY},
+        parameters={**OPENAI, "input": "Any news?", "stream": True, "tools": GATEWAY},
         replies=[(RESPONSES, response_stream("lookup")), (RESPONSES, response_stream())],
         spans=("chat gpt-4o 2",),
         of_proxy=True,
     ),
-    # LiteLLM tries again, or anew.
+    # LiteLLM retries, or uses a fallback.
     **{
-        f"an answer that is refused, {function}": Case(
+        f"a rejected response, {function}": Case(
             function=function,
             parameters={**JUDGED, "num_retries": 1},
             replies=[(CHAT, chat(text="{}")), (CHAT, chat(text='{"news": 1}'))],
@@ -591,7 +597,7 @@ CASES: dict[str, Case] = {
         )
         for function in ("completion", "acompletion")
     },
-    "an answer that is refused for good": Case(
+    "a rejected response without a retry": Case(
         function="acompletion",
         parameters=JUDGED,
         replies=[(CHAT, chat(text="{}"))],
@@ -599,7 +605,7 @@ CASES: dict[str, Case] = {
         fails=True,
     ),
     **{
-        f"a fallback of a refused answer, {function}": Case(
+        f"a fallback after a rejected response, {function}": Case(
             function=function,
             parameters={**JUDGED, "fallbacks": ["openai/gpt-4o-mini"]},
             replies=[(CHAT, chat(text="{}")), (CHAT, chat(text='{"news": 1}', model="gpt-4o-mini-2024-07-18"))],
@@ -608,18 +614,18 @@ CASES: dict[str, Case] = {
         for function in ("completion", "acompletion")
     },
     **{
-        f"an answer that is edited, {function}": Case(
-            function=function, parameters=given, callback=Edits, replies=[reply], spans=(span,)
+        f"an edited response, {function}": Case(
+            function=function, parameters=parameters, callback=Edits, replies=[reply], spans=(span,)
         )
-        for function, given, reply, span in (
+        for function, parameters, reply, span in (
             ("acompletion", {**OPENAI, **CHATS}, (CHAT, chat()), GPT),
-            ("atext_completion", {**OPENAI, "prompt": "What is new?"}, (CHAT, chat()), "text_completion gpt-4o 1"),
-            ("aresponses", {**CLAUDE, "input": "What is new?"}, (MESSAGES, message()), HAIKU),
+            ("atext_completion", {**OPENAI, "prompt": "Any news?"}, (CHAT, chat()), "text_completion gpt-4o 1"),
+            ("aresponses", {**CLAUDE, "input": "Any news?"}, (MESSAGES, message()), HAIKU),
         )
     },
-    # What is made up, and what is several calls.
+    # Mock responses, and a batch.
     **{
-        f"an answer of the app's, {function}{', streamed' if stream else ''}": Case(
+        f"a mock response, {function}{', streamed' if stream else ''}": Case(
             function=function,
             parameters={**OPENAI, **CHATS, "mock_response": "Nothing.", "stream": stream},
             replies=[],
@@ -639,10 +645,10 @@ CASES: dict[str, Case] = {
 
 @pytest.fixture(params=CASES)
 def case(request: pytest.FixtureRequest, wire: WireProvider, monkeypatch: pytest.MonkeyPatch) -> Case:
-    """One of them, where all that it asks is the test's provider."""
+    """A case. All requests of its call go to the test's provider."""
     case = CASES[request.param]
     if not has_proxy() and case.of_proxy:
-        pytest.skip("LiteLLM's proxy has not got what it needs")
+        pytest.skip("the requirements of LiteLLM's proxy are not installed")
     for name in ("OPENAI", "ANTHROPIC", "PERPLEXITY", "PERPLEXITYAI"):
         monkeypatch.setenv(f"{name}_API_KEY", "sk-test")
         monkeypatch.setenv(f"{name}_API_BASE", wire.url)
@@ -650,16 +656,16 @@ def case(request: pytest.FixtureRequest, wire: WireProvider, monkeypatch: pytest
     return case
 
 
-def play(case: Case, wire: WireProvider) -> Given:
-    """What the app gets: of a stream, its chunks; of a failure, the exception."""
-    litellm.in_memory_llm_clients_cache.flush_cache()  # one of another event loop asks, fails, and asks again
+def play(case: Case, wire: WireProvider) -> Unknown:
+    """Make the call. Return its result; of a stream, the list of chunks; of a failed call, the exception."""
+    litellm.in_memory_llm_clients_cache.flush_cache()  # a closed event loop's client would repeat its request
     wire.reset()
     for number, (path, reply) in enumerate(case.replies):
         wire.reply_once(path, reply(Turn(number)))
     base = wire.url if case.parameters["model"].startswith("anthropic/") else f"{wire.url}/v1"
     parameters = {"api_base": base, "api_key": "sk-test", **case.parameters}
     callback = case.callback() if case.callback is not None else None
-    if isinstance(callback, AsksItself):
+    if isinstance(callback, CallsLiteLLM):
         callback.parameters = parameters
     litellm.callbacks = [] if callback is None else [callback]
     owner: Any = litellm
@@ -668,7 +674,7 @@ def play(case: Case, wire: WireProvider) -> Given:
         owner = litellm.Router(model_list=[{"model_name": "fast", "litellm_params": deployed}])
         parameters["model"] = "fast"
 
-    async def scenario() -> Given:
+    async def scenario() -> Unknown:
         result = await getattr(owner, case.function)(**parameters)
         return await rest(result) if hasattr(type(result), "__aiter__") else result
 
@@ -677,44 +683,45 @@ def play(case: Case, wire: WireProvider) -> Given:
             return asyncio.run(scenario())
         result = getattr(owner, case.function)(**parameters)
         return list(result) if hasattr(type(result), "__next__") else result
-    except Exception as error:  # noqa: BLE001 - whatever the app gets
+    except Exception as error:  # noqa: BLE001 - any exception is a result
         return error
 
 
-def alike(result: Given) -> object:
-    """What of a result is the same each time."""
+def comparable(result: Unknown) -> object:
+    """The part of a result that is the same each time."""
     if isinstance(result, list):
-        if result and isinstance(result[0], bytes):  # which come in any pieces
+        if result and isinstance(result[0], bytes):  # the pieces differ
             return b"".join(result).decode().count("event: ")
-        return [alike(each) for each in result]
+        return [comparable(each) for each in result]
     if isinstance(result, Exception):
         return type(result), str(result)
-    told = result.model_dump() if hasattr(result, "model_dump") else result
-    output = told.get("output") if isinstance(told, dict) else None
-    return type(result), [each.get("type") for each in output] if output else _text(told)
+    body = result.model_dump() if hasattr(result, "model_dump") else result
+    output = body.get("output") if isinstance(body, dict) else None
+    return type(result), [each.get("type") for each in output] if output else _text(body)
 
 
-def _text(told: Given) -> object:
-    if not isinstance(told, dict):
+def _text(body: Unknown) -> object:
+    if not isinstance(body, dict):
         return None
     return (
-        told.get("type"),
-        told.get("content"),
-        [(each.get("message") or each.get("delta") or {}).get("content") for each in told.get("choices") or ()],
+        body.get("type"),
+        body.get("content"),
+        [(each.get("message") or each.get("delta") or {}).get("content") for each in body.get("choices") or ()],
     )
 
 
 @pytest.mark.usefixtures("restored_callbacks")
-def test_the_sums_over_spans_are_the_providers(case: Case, wire: WireProvider, telemetry: Recorder) -> None:
-    """Every token and every cent is told once, by as many spans as calls were made, and so it is in the metrics."""
+def test_sums_over_spans_equal_the_providers_counts(case: Case, wire: WireProvider, telemetry: Recorder) -> None:
+    """Each token and its price is recorded once, on spans and in metrics. Each call has one span."""
     result = play(case, wire)
     assert isinstance(result, Exception) == case.fails, result
     spans = telemetry.spans()
     attempts = [sum(event.name == "litellm.attempt" for event in span.events) for span in spans]
     assert sorted(f"{span.name} {made}" for span, made in zip(spans, attempts, strict=True)) == sorted(case.spans)
     assert spans[-1].parent is None
-    asked = [exchange for exchange in wire.ledger if exchange.path != "/api/show"]
-    assert len(asked) == len(case.replies)  # the other: LiteLLM may still be logging, and pricing, Ollama's calls
+    # LiteLLM may still be logging calls of earlier tests, and request the properties of Ollama's models to do so.
+    requests = [exchange for exchange in wire.ledger if exchange.path != "/api/show"]
+    assert len(requests) == len(case.replies)
     truth = counted(wire.ledger)
     calls: list[Parameters] = [attributes_of(span) for span in spans if span.kind is SpanKind.CLIENT]
     chats = [call for call in calls if "search" not in call["gen_ai.operation.name"]]
@@ -726,11 +733,10 @@ def test_the_sums_over_spans_are_the_providers(case: Case, wire: WireProvider, t
 
 
 @pytest.mark.usefixtures("restored_callbacks", "telemetry")
-def test_the_app_gets_what_it_gets_without_us(case: Case, wire: WireProvider) -> None:
-    """The same result after the same requests."""
+def test_result_and_requests_are_the_same_without_tracing(case: Case, wire: WireProvider) -> None:
     with suppress_instrumentation():
-        without, requests = alike(play(case, wire)), [exchange.path for exchange in wire.ledger]
-    assert alike(play(case, wire)) == without
+        without, requests = comparable(play(case, wire)), [exchange.path for exchange in wire.ledger]
+    assert comparable(play(case, wire)) == without
     assert [exchange.path for exchange in wire.ledger] == requests
 
 
@@ -739,27 +745,27 @@ def total(name: str, calls: list[Parameters]) -> float:
 
 
 @pytest.mark.usefixtures("restored_callbacks")
-def test_a_follow_up_tells_of_its_own_answer(wire: WireProvider, telemetry: Recorder) -> None:
-    """It is beneath the call that it is made for, which tells of the answer that it got first."""
+def test_a_follow_up_has_its_own_response(wire: WireProvider, telemetry: Recorder) -> None:
+    """The follow-up is a child of the call for which it is made. That call has its own, first response."""
     play(CASES["a follow-up of a chat"], wire)
     follow_up, call = telemetry.spans()
     assert follow_up.parent is not None
     assert call.context is not None
     assert follow_up.parent.span_id == call.context.span_id
-    told = [
+    responses = [
         (each["gen_ai.response.id"], each["gen_ai.response.finish_reasons"], each["gen_ai.usage.input_tokens"])
         for each in map(attributes_of, (call, follow_up))
     ]
-    assert told == [("chatcmpl-0", ("tool_call",), 1), ("chatcmpl-1", ("stop",), 10)]
+    assert responses == [("chatcmpl-0", ("tool_call",), 1), ("chatcmpl-1", ("stop",), 10)]
 
 
 @pytest.mark.usefixtures("restored_callbacks")
-def test_a_stream_that_is_closed_in_its_follow_up(wire: WireProvider, telemetry: Recorder) -> None:
-    """What the provider had counted for the first answer stays known."""
+def test_a_stream_that_is_closed_during_its_follow_up(wire: WireProvider, telemetry: Recorder) -> None:
+    """The usage of the first response is recorded."""
     case = CASES["a follow-up of a message's stream"]
     for number, (path, reply) in enumerate(case.replies):
         wire.reply_once(path, reply(Turn(number)))
-    litellm.callbacks = [AsksAgain()]
+    litellm.callbacks = [FollowsUp()]
 
     async def scenario() -> None:
         parameters = {**case.parameters, "api_base": wire.url, "api_key": "sk-test"}
@@ -773,28 +779,28 @@ def test_a_stream_that_is_closed_in_its_follow_up(wire: WireProvider, telemetry:
 
     asyncio.run(scenario())
     call = attributes_of(telemetry.spans()[-1])
-    told = [call.get(f"gen_ai.{name}") for name in ("response.id", "usage.input_tokens", "usage.output_tokens")]
-    assert told == ["msg_0", 1, 2]
+    recorded = [call.get(f"gen_ai.{name}") for name in ("response.id", "usage.input_tokens", "usage.output_tokens")]
+    assert recorded == ["msg_0", 1, 2]
 
 
 @pytest.mark.parametrize("function", ["completion", "acompletion"])
-def test_a_handler_of_the_apps_that_calls_litellm(
+def test_a_custom_handler_that_calls_litellm(
     wire: WireProvider, telemetry: Recorder, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
-    """It gives the answer of a call that tells of itself."""
+    """The inner call has the usage. The outer call has the same response, and no usage of its own."""
     wire.reply(CHAT, chat()(Turn(0)))
-    asked: Parameters = {**OPENAI, **CHATS, "api_base": f"{wire.url}/v1", "api_key": "sk-test"}
+    parameters: Parameters = {**OPENAI, **CHATS, "api_base": f"{wire.url}/v1", "api_key": "sk-test"}
 
-    class Hands(litellm.CustomLLM):
-        def completion(self, *_args: Given, **_kwargs: Given) -> Given:
-            return litellm.completion(**asked)
+    class Handler(litellm.CustomLLM):
+        def completion(self, *_args: Unknown, **_kwargs: Unknown) -> Unknown:
+            return litellm.completion(**parameters)
 
-        async def acompletion(self, *_args: Given, **_kwargs: Given) -> Given:
-            return await litellm.acompletion(**asked)
+        async def acompletion(self, *_args: Unknown, **_kwargs: Unknown) -> Unknown:
+            return await litellm.acompletion(**parameters)
 
-    monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "hands", "custom_handler": Hands()}])
+    monkeypatch.setattr(litellm, "custom_provider_map", [{"provider": "hands", "custom_handler": Handler()}])
 
-    async def scenario() -> Given:
+    async def scenario() -> Unknown:
         result = getattr(litellm, function)(model="hands/on", messages=QUESTION)
         return await result if function == "acompletion" else result
 
@@ -807,8 +813,7 @@ def test_a_handler_of_the_apps_that_calls_litellm(
 
 
 @pytest.mark.usefixtures("restored_callbacks")
-def test_what_one_of_several_answers_did_not_count_is_not_known(wire: WireProvider, telemetry: Recorder) -> None:
-    """The sum would be of the others."""
+def test_usage_is_unknown_if_one_of_several_responses_has_none(wire: WireProvider, telemetry: Recorder) -> None:
     case = CASES["files searched for a response, aresponses"]
     first, found_, _last = case.replies
 
@@ -821,5 +826,5 @@ def test_what_one_of_several_answers_did_not_count_is_not_known(wire: WireProvid
         Case(function="aresponses", parameters=case.parameters, replies=[first, found_, (CHAT, uncounted)], spans=()),
         wire,
     )
-    told = attributes_of(telemetry.spans()[-1])
-    assert [name for name in told if "usage" in name or "cost" in name] == []
+    attributes = attributes_of(telemetry.spans()[-1])
+    assert [name for name in attributes if "usage" in name or "cost" in name] == []
