@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
+from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any, NamedTuple, cast
 
@@ -223,6 +224,44 @@ def test_another_instrumentation_is_told_of(logged: LoggedWarnings, monkeypatch:
     warn_of_other_recorders(cast("Telemetry", TRACING.telemetry))
     (line,) = logged.take()
     assert line == TWICE.format("OpenInference", "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "warnings"),
+    [
+        ({"gen_ai.operation.name": "chat"}, 1),
+        ({"openinference.span.kind": "LLM"}, 1),
+        ({"gen_ai.operation.name": "invoke_agent"}, 0),
+        ({"openinference.span.kind": "AGENT"}, 0),
+        ({}, 0),
+    ],
+    ids=str,
+)
+def test_a_framework_that_records_the_calls_of_models_is_warned_of_once(
+    app: App, telemetry: Recorder, logged: LoggedWarnings, attributes: dict[str, str], warnings: int
+) -> None:
+    line = (
+        "framework.tracing records the calls of models that it makes through LiteLLM, and so does this package: their "
+        "tokens count twice in sums over all spans. To switch off one of them, set "
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm."
+    )
+    tracer = telemetry.tracer_provider.get_tracer("framework.tracing")
+    with tracer.start_as_current_span("chat", attributes=attributes):
+        for _ in range(2):
+            app.ask("completion")
+    assert logged.take() == [line] * warnings
+
+
+def test_the_warning_names_the_variable_that_switches_an_instrumentation_off(
+    app: App, telemetry: Recorder, logged: LoggedWarnings
+) -> None:
+    """The tracer of an instrumentation has the name of the module of its entry point."""
+    (ours,) = (each for each in entry_points(group="opentelemetry_instrumentor") if each.name == "agentops_litellm")
+    tracer = telemetry.tracer_provider.get_tracer(ours.module)
+    with tracer.start_as_current_span("chat", attributes={"openinference.span.kind": "LLM"}):
+        app.ask("completion")
+    (line,) = logged.take()
+    assert "set OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm, or OTEL_PYTHON_DISABLED" in line
 
 
 class Judge(CustomLogger):

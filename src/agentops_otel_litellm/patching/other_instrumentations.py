@@ -5,9 +5,10 @@
   their spans are children of the call's span.
 - LiteLLM's callback `agentops` logs in to AgentOps and exports every call a second time. It is replaced by a callback
   that does nothing.
-- Other instrumentations of LiteLLM, and LiteLLM's OpenTelemetry callback with the same tracer provider, are not
-  suppressed. A warning about each of them is logged once. Callbacks with a different tracer provider, such as
-  `langfuse_otel` and `arize_phoenix`, export to a different backend, so there is no warning about them.
+- Other instrumentations of LiteLLM, LiteLLM's OpenTelemetry callback with the same tracer provider, and frameworks that
+  record a call of a model around LiteLLM's, are not suppressed. A warning about each of them is logged once. Callbacks
+  with a different tracer provider, such as `langfuse_otel` and `arize_phoenix`, export to a different backend, so there
+  is no warning about them.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from __future__ import annotations
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial, wraps
+from importlib.metadata import entry_points
 from pkgutil import resolve_name
 from types import FunctionType, ModuleType
 from typing import Any
 
 import wrapt
 from opentelemetry.context import Context, create_key
+from opentelemetry.trace import get_current_span
 
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.invocation.context import SUPPRESSING, get_current
@@ -232,11 +235,12 @@ INSTRUMENTATIONS = {
     "openlit.instrumentation.litellm": "OpenLIT",
     "opentelemetry.instrumentation.litellm": "opentelemetry-instrumentation-litellm",
 }
+_DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 _LISTS = ("callbacks", "success_callback", "failure_callback", "_async_success_callback", "_async_failure_callback")
 _checked: set[str] = set()
 """Not empty if `warn_of_other_recorders` has run in this process."""
 _warned: set[str] = set()
-"""Names of the instrumentations and callbacks about which a warning was logged."""
+"""Names of the instrumentations, tracers and callbacks about which a warning was logged."""
 
 
 def warn_of_other_recorders(telemetry: Telemetry) -> None:
@@ -248,10 +252,54 @@ def warn_of_other_recorders(telemetry: Telemetry) -> None:
         for module, name in INSTRUMENTATIONS.items():
             kind = getattr(sys.modules.get(module), "LiteLLMInstrumentor", None)
             if kind is not None and kind().is_instrumented_by_opentelemetry:
-                _warn(name, "Switch it off: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=litellm.")
+                _warn(name, f"Switch it off: {_DISABLED}=litellm.")
         litellm = sys.modules.get("litellm")
         for each in _callbacks(getattr(litellm, name, ()) for name in _LISTS):
             check_callback(each, telemetry)
+
+
+_OPERATIONS = frozenset({"chat", "generate_content", "text_completion", "embeddings"})
+_CALL_OF_A_MODEL: Mapping[str, frozenset[str]] = {
+    "gen_ai.operation.name": _OPERATIONS,
+    "openinference.span.kind": frozenset({"LLM", "EMBEDDING"}),
+}
+"""Attribute → its values for the span of a call of a model."""
+
+
+def warn_of_outer_call(context: Context) -> None:
+    """Warn if the current span of the application is one of a call of a model, which a framework or its instrumentation
+    records. It has the tokens that the span of LiteLLM's call has.
+    """
+    with _DETECTING:
+        span = get_current_span(context)
+        attributes = getattr(span, "attributes", None)
+        if not attributes:
+            return
+        for name, values in _CALL_OF_A_MODEL.items():
+            if attributes.get(name) in values:
+                scope = getattr(getattr(span, "instrumentation_scope", None), "name", None)
+                if scope is not None and scope not in _warned:
+                    _warned.add(scope)
+                    entry_point = entry_point_of(scope)
+                    own = "" if entry_point is None else f"{_DISABLED}={entry_point}, or "
+                    logger.warning(
+                        "%s records the calls of models that it makes through LiteLLM, and so does this package: their "
+                        "tokens count twice in sums over all spans. To switch off one of them, set %s%s"
+                        "=agentops_litellm.",
+                        scope,
+                        own,
+                        _DISABLED,
+                    )
+
+
+def entry_point_of(scope: str) -> str | None:
+    """The name by which `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS` switches an instrumentation off, given the name of its
+    tracer, which is the name of its module. `None` for spans that a library records itself.
+    """
+    for found in entry_points(group="opentelemetry_instrumentor"):
+        if found.module == scope or found.module.startswith(f"{scope}."):
+            return found.name
+    return None
 
 
 def _callbacks(lists: Iterable[Iterable[object]]) -> Iterable[object]:
@@ -280,7 +328,8 @@ def _warn(name: str, remedy: str) -> None:
         _warned.add(name)
         logger.warning(
             "%s also records LiteLLM calls: each call is recorded twice. %s Or switch this package off: "
-            "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm.",
+            "%s=agentops_litellm.",
             name,
             remedy,
+            _DISABLED,
         )

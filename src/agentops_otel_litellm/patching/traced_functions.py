@@ -36,7 +36,11 @@ from agentops_otel_litellm.invocation.nesting import (
 )
 from agentops_otel_litellm.invocation.stream_proxy import Running, traced_stream
 from agentops_otel_litellm.operations import Operation, by_name, operation_named, operation_of, parameter_names
-from agentops_otel_litellm.patching.other_instrumentations import check_callback, warn_of_other_recorders
+from agentops_otel_litellm.patching.other_instrumentations import (
+    check_callback,
+    warn_of_other_recorders,
+    warn_of_outer_call,
+)
 from agentops_otel_litellm.patching.patch_points import ATTEMPTS, FEATURES, LOGGING
 from agentops_otel_litellm.patching.wrapping import Function, is_built, register_decorator, replaced
 from agentops_otel_litellm.telemetry import Telemetry
@@ -82,9 +86,9 @@ class _TracedFunction:
                 current: Invocation | None = context.get(CURRENT)  # type: ignore[assignment]  # always an invocation
                 if current is not None and not current.has_ended() and self._is_nested(operation, kwargs, current):
                     return self._step(operation, current, kwargs, context)
-                request: Parameters | None = self._by_name(args, kwargs) if args else kwargs
-                if self._convert is not None and request is not None:
-                    request = self._convert(request)
+                if current is None and operation.calls_a_model:
+                    warn_of_outer_call(context)
+                request = self._request(args, kwargs)
                 if request is None:
                     return None
                 invocation = Invocation.begin(telemetry, operation, request, context)
@@ -109,6 +113,11 @@ class _TracedFunction:
             FEATURES.require(ATTEMPTS)
         self._operation, self._checked_since = operation, self._tracing.since
         return operation
+
+    def _request(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Parameters | None:
+        """The arguments by name, as LiteLLM's Python functions have them. `None` if the call must not be recorded."""
+        request: Parameters = self._by_name(args, kwargs) if args else kwargs
+        return request if self._convert is None else self._convert(request)
 
     def _by_name(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Parameters:
         """All arguments by the names of the parameters."""
