@@ -16,6 +16,7 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type:
 
 from agentops_otel_litellm.exporters.delivery import DELIVERY
 from agentops_otel_litellm.guard import guard
+from agentops_otel_litellm.patching.executors import EXECUTORS
 from agentops_otel_litellm.patching.patch_points import FEATURES, PATCH_POINTS, PatchPoint, missing, require_features_of
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions
 
@@ -75,6 +76,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         self._logger_provider = logger_provider
         set_log_level()
         DELIVERY.request(tracer_provider)
+        with guard("carrying the context to threads"):
+            EXECUTORS.start()
         is_imported = self._patch_or_watch([point for point in PATCH_POINTS if point.is_in_litellm])
         if is_imported:
             from agentops_otel_litellm.patching import wrapping
@@ -98,6 +101,8 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
     def _uninstrument(self, **_kwargs: object) -> None:
         """Restore LiteLLM's functions, and stop recording."""
         DELIVERY.cancel()
+        with guard("restoring the context of threads"):
+            EXECUTORS.stop()
         if not self._loaded:
             return
         from agentops_otel_litellm.patching import wrapping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -193,18 +194,22 @@ def test_streams_of_a_batch(provider: OpenAIProvider, telemetry: Recorder) -> No
 
 @pytest.mark.parametrize("kind", BATCHES)
 def test_no_context_is_left_in_a_pool(provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    """A pool that outlived the batch would call for others in its context."""
+    """After a function of the batch, the thread has its own context again. Otherwise, a pool that is used longer than
+    the batch would make further calls in the context of the batch.
+    """
     left: list[Context] = []
+    submit = inspect.unwrap(ThreadPoolExecutor.submit)  # without the context of the caller
 
     class Pool(ThreadPoolExecutor):
         def submit(self, function: Callable[..., Any], /, *args: object, **kwargs: object) -> Future[Any]:
-            def looks(*args: object, **kwargs: object) -> object:
+            def observed(*args: object, **kwargs: object) -> object:
                 try:
                     return function(*args, **kwargs)
                 finally:
                     left.append(get_current())
 
-            return super().submit(looks, *args, **kwargs)
+            future: Future[Any] = submit(self, observed, *args, **kwargs)
+            return future
 
     monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor", Pool)
     monkeypatch.setattr(main, "ThreadPoolExecutor", Pool)

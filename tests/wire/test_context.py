@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any, cast
 
 import litellm
 import pytest
@@ -81,15 +82,42 @@ def test_calls_of_tasks_have_their_tasks_parents(provider: OpenAIProvider, telem
     assert sorted(filter(None, parents(calls))) == sorted(ids)
 
 
-def test_a_thread_that_carries_context_has_the_parent(provider: OpenAIProvider, telemetry: Recorder) -> None:
-    """A thread run in a copy of the app's context calls beneath the app's span; one without makes a root."""
+def test_the_calls_of_an_executor_are_children_of_the_submitters_span(
+    provider: OpenAIProvider, telemetry: Recorder
+) -> None:
+    """Unless the application has chosen a context of its own."""
     app = SyncApp(provider)
-    with span_of_the_apps(telemetry) as span, ThreadPoolExecutor() as threads:
-        carried = threads.submit(contextvars.copy_context().run, app.ask, "completion")
-        carried.result()
+    with ThreadPoolExecutor() as threads:
+        threads.submit(app.ask, "completion").result()
+        with span_of_the_apps(telemetry) as span:
+            threads.submit(app.ask, "completion").result()
+            list(threads.map(app.ask, ["completion"]))
+            threads.submit(contextvars.copy_context().run, app.ask, "completion").result()
+            threads.submit(contextvars.Context().run, app.ask, "completion").result()
         threads.submit(app.ask, "completion").result()
     calls = [span for span in telemetry.spans() if span.kind is SpanKind.CLIENT]
-    assert parents(calls) == [id_of(span), None]
+    assert parents(calls) == [None, *[id_of(span)] * 3, None, None]
+
+
+@pytest.mark.usefixtures("telemetry")
+def test_an_executor_returns_and_raises_the_same() -> None:
+    def fails(text: str, *, context: str, function: int) -> None:
+        raise KeyError(text, context, function)
+
+    token = attach(set_value("mark", "a value"))
+    try:
+        with ThreadPoolExecutor() as threads:
+            with pytest.raises(KeyError) as raised:
+                threads.submit(fails, "a", context="b", function=1).result()
+            assert raised.value.args == ("a", "b", 1)
+            with pytest.raises(TypeError, match="'int' object is not callable"):
+                threads.submit(cast("Any", 1)).result()
+            with pytest.raises(TypeError, match="submit"):
+                cast("Any", threads).submit()
+        with pytest.raises(RuntimeError, match="cannot schedule new futures after shutdown"):
+            threads.submit(print)
+    finally:
+        detach(token)
 
 
 @pytest.mark.parametrize("script", [Script(), Script(status=401)], ids=["well", "badly"])
