@@ -25,10 +25,10 @@ PINNED = [
 ]
 
 
-def _imported(*, apart: str = "pricing/genai_prices.py") -> set[str]:
+def _imported(*, apart: tuple[str, ...] = ("pricing/genai_prices.py", "settings/config_file.py")) -> set[str]:
     """Top-level names of imported packages, without the standard library and this package.
 
-    The module `apart` is left out, since its import belongs to an extra.
+    The modules `apart` are left out: what they import belongs to an extra, or to opentelemetry-configuration.
     """
     names: set[str] = set()
     for file in (ROOT / "src").rglob("*.py"):
