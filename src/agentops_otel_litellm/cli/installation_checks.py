@@ -40,6 +40,7 @@ OPTIONAL = {
     "opentelemetry-distro": "a different distro, which can stay installed",
     "opentelemetry-util-genai": "the extra `upload`",
     "genai-prices": "the extra `prices`",
+    "rich": "the extra `console`",
     "agentops": "the AgentOps SDK, which can stay installed",
 }
 
