@@ -25,14 +25,18 @@ PINNED = [
 ]
 
 
-def _imported(*, apart: tuple[str, ...] = ("pricing/genai_prices.py", "settings/config_file.py")) -> set[str]:
+APART = ("pricing/genai_prices.py", "settings/config_file.py", "pyinstaller/hook-agentops_otel_litellm.py")
+
+
+def _imported() -> set[str]:
     """Top-level names of imported packages, without the standard library and this package.
 
-    The modules `apart` are left out: what they import belongs to an extra, or to opentelemetry-configuration.
+    The modules `APART` are left out: what they import belongs to an extra, to opentelemetry-configuration or to
+    PyInstaller.
     """
     names: set[str] = set()
     for file in (ROOT / "src").rglob("*.py"):
-        if file.as_posix().endswith(apart):
+        if file.as_posix().endswith(APART):
             continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):

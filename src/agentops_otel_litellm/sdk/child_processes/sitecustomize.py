@@ -55,12 +55,8 @@ def _conflict():
             except PackageNotFoundError:
                 continue
             if not required.specifier.contains(found, prereleases=True):
-                return "the injected %s %s needs %s%s, but the app has %s" % (
-                    name,
-                    distribution.version,
-                    required.name,
-                    required.specifier,
-                    found,
+                return "the injected {} {} needs {}{}, but the app has {}".format(
+                    name, distribution.version, required.name, required.specifier, found
                 )
     return None
 
@@ -72,18 +68,18 @@ def _prefer_packages_of_application():
     them.
     """
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != _ROOT] + [_ROOT]
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036 - any Python may load this file
         reason = "it needs Python 3.10 or later"
     else:
         try:
             reason = _conflict()
-        except Exception as error:  # the application must start in any case
-            reason = "the check of the app's packages failed: %r" % error
+        except Exception as error:  # noqa: BLE001 - the application must start in any case
+            reason = "the check of the app's packages failed: {!r}".format(error)
     if reason is None:
         return True
     sys.stderr.write(
-        "agentops-otel-litellm: LiteLLM is not traced, because %s. Update the app's packages, or install "
-        "agentops-otel-litellm with them.\n" % reason
+        "agentops-otel-litellm: LiteLLM is not traced, because {}. Update the app's packages, or install "
+        "agentops-otel-litellm with them.\n".format(reason)
     )
     sys.path[:] = [entry for entry in sys.path if not _is_ours(entry)]
     kept = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if not _is_ours(entry)]
