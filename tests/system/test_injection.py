@@ -66,10 +66,18 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the images are 
 
 
 def python(version: str) -> str:
-    found = shutil.which(f"python{version}")
-    if found is None or subprocess.run([found, "--version"], capture_output=True, check=False).returncode:
+    """The command of an installed Python. The test is skipped if there is none."""
+    found = find_python(version)
+    if found is None:
         pytest.skip(f"Python {version} is not installed")
     return found
+
+
+def find_python(version: str) -> str | None:
+    """The command of a Python on PATH or of pyenv, whose commands on PATH fail for versions that are not selected."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+    candidates = [shutil.which(f"python{version}"), *map(str, pyenv.glob(f"versions/{version}.*/bin/python"))]
+    return next((each for each in candidates if each and run(each, "--version").returncode == 0), None)
 
 
 def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -212,7 +220,7 @@ def test_an_application_with_the_same_sdk(directory: Path, backend: OTLPReceiver
 
 def test_an_old_python(directory: Path, backend: OTLPReceiver) -> None:
     """Python 3.8 and 3.9 run as without the injection, with one log line."""
-    old = next((found for each in ("3.9", "3.8") if (found := _old_python(each))), None)
+    old = next((found for each in ("3.9", "3.8") if (found := find_python(each))), None)
     if old is None:
         pytest.skip("no Python before 3.10 is installed")
     traced = run(
@@ -221,9 +229,3 @@ def test_an_old_python(directory: Path, backend: OTLPReceiver) -> None:
     assert (traced.returncode, traced.stdout) == (0, "None\n")
     (line,) = traced.stderr.splitlines()
     assert "because it needs Python 3.10 or later" in line
-
-
-def _old_python(version: str) -> str | None:
-    found = shutil.which(f"python{version}")
-    works = found is not None and run(found, "--version").returncode == 0
-    return found if works else None

@@ -25,7 +25,10 @@ PINNED = [
 ]
 
 
-APART = ("pricing/genai_prices.py", "settings/config_file.py", "pyinstaller/hook-agentops_otel_litellm.py")
+APART = (
+    *("pricing/genai_prices.py", "exporters/console.py", "exporters/console_lines.py"),
+    *("settings/config_file.py", "pyinstaller/hook-agentops_otel_litellm.py"),
+)
 
 
 def _imported() -> set[str]:
