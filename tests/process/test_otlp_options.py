@@ -31,6 +31,8 @@ from support.servers.openai_provider import OpenAIProvider
 from support.servers.otlp_receiver import OTLPReceiver
 
 CALL = f"{PRELUDE}completion(**chat)"
+NO_BUNDLE = {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": ""}
+"""If one of these has a value, the package requests uses it instead of OTEL_EXPORTER_OTLP_CERTIFICATE."""
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_http_over_tls_with_an_own_ca(certificate: tuple[Path, Path], provider: 
     """Without the CA, nothing is sent, and the application runs as before."""
     with TLSReceiver(*certificate) as backend:
         trust = {"OTEL_EXPORTER_OTLP_CERTIFICATE": str(certificate[0])} if is_trusted else {}
-        variables = {"PROVIDER": provider, "OTEL_EXPORTER_OTLP_ENDPOINT": backend.endpoint, **trust}
+        variables = {"PROVIDER": provider, "OTEL_EXPORTER_OTLP_ENDPOINT": backend.endpoint, **trust, **NO_BUNDLE}
         done = launch(sys.executable, "-c", f"{CALL}\nprint('end')", **variables)
     assert (done.returncode, done.stdout) == (0, "end\n")
     assert [span.name for span in backend.spans] == ["chat gpt-4o"] * is_trusted
