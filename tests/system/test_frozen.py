@@ -1,4 +1,4 @@
-"""Programs that PyInstaller has frozen. `tox -e frozen` installs it."""
+"""Programs that PyInstaller has frozen, by the commands in docs/servers.md. `tox -e frozen` installs it."""
 
 from __future__ import annotations
 
