@@ -22,12 +22,12 @@ CLIENT, FRAMEWORK, DATABASE = "HTTP client", "web framework", "database"
 QUEUE, RPC, THREADS = "message queue", "RPC", "context in threads"
 PREFIX = "opentelemetry-instrumentation-"
 KINDS: Mapping[str, str] = {
-    **dict.fromkeys(("aiohttp-client", "botocore", "httpx", "requests", "urllib", "urllib3"), CLIENT),
+    **dict.fromkeys(("aiohttp-client", "boto", "botocore", "httpx", "requests", "urllib", "urllib3"), CLIENT),
     **dict.fromkeys(("aiohttp-server", "django", "falcon", "fastapi", "flask"), FRAMEWORK),
     **dict.fromkeys(("pyramid", "starlette", "tornado"), FRAMEWORK),
     **dict.fromkeys(("aiopg", "asyncpg", "cassandra", "mysql", "mysqlclient", "psycopg", "psycopg2"), DATABASE),
     **dict.fromkeys(("pymemcache", "pymongo", "pymssql", "pymysql", "redis", "sqlalchemy"), DATABASE),
-    **dict.fromkeys(("sqlite3", "tortoiseorm"), DATABASE),
+    **dict.fromkeys(("elasticsearch", "sqlite3", "tortoiseorm"), DATABASE),
     **dict.fromkeys(("aio-pika", "aiokafka", "boto3sqs", "celery", "confluent-kafka"), QUEUE),
     **dict.fromkeys(("kafka-python", "pika", "remoulade"), QUEUE),
     "grpc": RPC,
