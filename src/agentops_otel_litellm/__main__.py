@@ -1,4 +1,4 @@
-"""The command line `agentops-otel-litellm`, with the commands `doctor`, `run` and `settings`.
+"""The command line `agentops-otel-litellm`, with the commands `bootstrap`, `doctor`, `run` and `settings`.
 
 `settings` prints the settings of this package as a Markdown table. The other commands have modules in `cli`.
 
@@ -43,6 +43,13 @@ def _run(arguments: Sequence[str] | None) -> int:
     (drop_unusable_variables if options.command == "run" else replace_unusable_variables)(os.environ)
     if options.command == "settings":
         return _print(settings_table())
+    if options.command == "bootstrap":
+        from agentops_otel_litellm.cli.bootstrap import bootstrap
+
+        text, code = bootstrap(install=options.install)
+        if text:
+            _print(text)
+        return code
     if options.command == "run":
         from agentops_otel_litellm.cli.run import run
 
@@ -77,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         "run", help="start your app as opentelemetry-instrument does, always with this package's distro"
     )
     run.add_argument("app", nargs=argparse.REMAINDER, help="the command of your app: -- python app.py")
+    bootstrap = commands.add_parser(
+        "bootstrap",
+        help="list OpenTelemetry's instrumentations for your app's libraries, without those that trace LLM calls twice",
+    )
+    bootstrap.add_argument("--install", action="store_true", help="install them with pip or uv")
     commands.add_parser("settings", help="print every setting, its default and its meaning as a Markdown table")
     return parser
 

@@ -19,6 +19,7 @@ from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.patching.executors import EXECUTORS
 from agentops_otel_litellm.patching.patch_points import FEATURES, PATCH_POINTS, PatchPoint, missing, require_features_of
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level, wants_newest_conventions
+from agentops_otel_litellm.settings.config_file import INSTRUMENTATION, configuration_file
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -68,8 +69,12 @@ class LiteLLMInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # upstream i
         logger_provider: LoggerProvider | None = None,
         **_kwargs: object,
     ) -> None:
-        """Patch the imported modules of LiteLLM at once, and the others when they are imported."""
-        if sdk_is_disabled():
+        """Patch the imported modules of LiteLLM at once, and the others when they are imported.
+
+        Options that a configuration file passes are not read here: `Settings` reads the file.
+        """
+        file = configuration_file()
+        if sdk_is_disabled() or (file is not None and file.disables(INSTRUMENTATION)):
             return
         self._tracer_provider = tracer_provider
         self._meter_provider = meter_provider

@@ -543,3 +543,20 @@ print(flush())
     done = run(code, environment(**platform.environment, **off))
     assert done.stdout.split() == ["False", "True"], done.stderr
     assert [without_suffix(span) for span in platform.spans] == ["a span"]
+
+
+def test_without_the_metadata_of_this_package(backend: OTLPReceiver, provider: OpenAIProvider) -> None:
+    """Tools that freeze programs leave out entry points. `init()` then imports the distro directly."""
+    hide = """
+import importlib.metadata as metadata
+found = metadata.distributions
+metadata.distributions = lambda **chosen: (
+    each for each in found(**chosen) if each.metadata["Name"] != "agentops-otel-litellm"
+)
+import agentops_otel_litellm
+agentops_otel_litellm.init()
+"""
+    done = run(f"{hide}{CHAT}chat()\n", variables(backend, provider))
+    assert done.returncode == 0, done.stderr
+    (span,) = backend.spans
+    assert (span.name, span.resource["telemetry.distro.name"]) == ("chat gpt-4o", "agentops-otel-litellm")

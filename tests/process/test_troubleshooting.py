@@ -20,7 +20,7 @@ import pytest
 
 from agentops_otel_litellm.cli.doctor import CHECKS, as_json, as_text, examine
 from agentops_otel_litellm.cli.report import Examined
-from support.launching import LAUNCHER, environment, launch
+from support.launching import LAUNCHER, environment, launch, run_program
 from support.project import ROOT
 from support.requirements import needs_files, needs_no_grpc
 from support.servers.agentops_platform import AgentOpsPlatform
@@ -168,9 +168,29 @@ def with_key(key: str, _path: Path) -> str:
         return said
 
 
-def with_a_file(_path: Path) -> str:
+def without_the_reader(_path: Path) -> str:
+    """Without the package that reads configuration files."""
     needs_files(["OTEL_CONFIG_FILE"])
-    return app({"OTEL_CONFIG_FILE": "nowhere.yaml"})
+    hidden = "import sys; sys.modules['opentelemetry.configuration'] = None"
+    program = f"{hidden}\nimport agentops_otel_litellm\nagentops_otel_litellm.init()\n{SPAN}"
+    done = run_program(program, OTEL_CONFIG_FILE="nowhere.yaml")
+    assert (done.returncode, done.stdout) == (0, "the app ran\n"), done.stderr
+    return done.stderr
+
+
+def with_an_invalid_file(path: Path) -> str:
+    needs_files(["OTEL_CONFIG_FILE"])
+    file = path / "otel.yaml"
+    file.write_text('file_format: "1.0"\ntracer_provider:\n  processors: {}\n', "utf-8")
+    return app({"OTEL_CONFIG_FILE": str(file)})
+
+
+def with_an_invalid_option(path: Path) -> str:
+    needs_files(["OTEL_CONFIG_FILE"])
+    file = path / "otel.yaml"
+    options = "{python: {agentops_litellm: {redact: names}}}"
+    file.write_text(f'file_format: "1.0"\ninstrumentation/development: {options}\n', "utf-8")
+    return app({"OTEL_CONFIG_FILE": str(file)})
 
 
 def run(*command: str) -> str:
@@ -251,7 +271,9 @@ CASES: list[Case] = [
     partial(with_key, ""),
     partial(with_key, "canary-key"),
     partial(with_key, OTHER_KEY),
-    with_a_file,
+    without_the_reader,
+    with_an_invalid_file,
+    with_an_invalid_option,
     of_app(),
     of_doctor(OTEL_PYTHON_DISTRO="distro"),
     lambda _path: running(OTEL_PROPAGATORS="tracecontext,b3"),

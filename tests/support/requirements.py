@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from agentops_otel_litellm.settings.destinations import is_configured_by_file
+from agentops_otel_litellm.settings.config_file import is_configured_by_file
 
 
 def is_installed(*modules: str) -> bool:

@@ -22,6 +22,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace import Span as AnySpan
 from opentelemetry.util.types import AttributeValue
+from rich.cells import cell_len
 from rich.console import Console
 
 from agentops_otel_litellm.call import (
@@ -70,6 +71,8 @@ class App:
 
     provider: TracerProvider
     out: io.StringIO
+    has_colors: bool = True
+    """Whether rich is installed."""
     seconds: int = 0
 
     def start(self, name: str, parent: AnySpan | None = None, kind: SpanKind | None = None) -> Span:
@@ -114,10 +117,18 @@ class App:
 AppStart = Callable[..., App]
 
 
-@pytest.fixture
-def start() -> Iterator[AppStart]:
-    """Start an app that prints what it exports, by default in batches and to a file."""
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(params=["rich", "plain"])
+def start(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppStart]:
+    """Start an app that prints what it exports, by default in batches and to a file; with rich, and without it."""
     providers: list[TracerProvider] = []
+    is_plain = request.param == "plain"
+    if is_plain:
+        monkeypatch.setitem(sys.modules, "rich.console", None)
 
     def start(
         *,
@@ -126,8 +137,10 @@ def start() -> Iterator[AppStart]:
         out: io.StringIO | None = None,
         open_spans: OpenSpans | None = None,
     ) -> App:
-        out = out or io.StringIO()
-        console = Console(file=out, width=width) if width else None
+        out = out or (Terminal() if width and is_plain else io.StringIO())
+        if width:
+            monkeypatch.setenv("COLUMNS", str(width))
+        console = Console(file=out, width=width) if width and not is_plain else None
         own_spans = OpenSpans()
         exporter = ConsoleSpanExporter(out, console=console, open_spans=open_spans or own_spans)
         provider = TracerProvider(shutdown_on_exit=False)
@@ -135,7 +148,7 @@ def start() -> Iterator[AppStart]:
         processor = SimpleSpanProcessor if at_once else BatchSpanProcessor
         provider.add_span_processor(processor(exporter))
         providers.append(provider)
-        app = App(provider, out)
+        app = App(provider, out, has_colors=not is_plain)
         app.printed()
         return app
 
@@ -525,7 +538,7 @@ def test_no_line_exceeds_the_width(width: int, start: AppStart) -> None:
     app.call({**CHAT, "error.type": "E" * 300}, deep)
     app.call(FAILED)
     app.provider.shutdown()
-    assert [line for line in app.printed() if Console().measure(line).maximum > width] == []
+    assert [line for line in app.printed() if cell_len(line) > width] == []
 
 
 @pytest.mark.parametrize(
@@ -735,17 +748,15 @@ def test_names_are_not_interpreted_as_markup(monkeypatch: pytest.MonkeyPatch, st
     assert len(text.splitlines()) == 3
 
 
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
 def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
-    """NO_COLOR removes every escape sequence."""
+    """NO_COLOR removes every escape sequence. Without rich, there are none."""
     monkeypatch.setenv("COLUMNS", "60")
     app = start(out=Terminal())
     app.call(FAILED)
     app.call(CHAT)
+    if not app.has_colors:
+        assert "\x1b" not in "".join(app.printed())
+        return
     assert [re.sub("\x1b\\[([0-9]+)m", r"<\1>", line).replace("<0>", "</>") for line in app.printed()] == [
         "<2>call</>                        <2>      time       cost</>  <2>outcome</>",
         "chat <1>gpt-4o</>                     1.24 s             <31>Timeout</>",

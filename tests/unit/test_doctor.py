@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -47,7 +48,7 @@ EXPECTED_RECORDS: dict[Check, list[tuple[dict[str, str], list[tuple[str, str, st
             [("configurator", "problem", "'none-such', which is not installed: agentops")],
         ),
         ({"OTEL_PYTHON_CONFIGURATOR": "configurator"}, [("configurator", "notice", "set by OTEL_PYTHON_CONFIGURATOR")]),
-        ({"OTEL_CONFIG_FILE": "no.yaml"}, [("OTEL_CONFIG_FILE", "problem", "pip install opentelemetry-configuration")]),
+        ({"OTEL_CONFIG_FILE": "no.yaml"}, [("OTEL_CONFIG_FILE", "problem", "OTEL_CONFIG_FILE")]),
         (
             {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "a, *"},
             [("instrumentation", "problem", "LiteLLM is not traced")],
@@ -152,6 +153,13 @@ def examined(variables: dict[str, str]) -> Examined:
 def not_ok(records: Iterable[Record]) -> list[Record]:
     """Records that are not OK, without the one about the other distro in the tests' environment."""
     return [each for each in records if each.state is not State.OK and "also installed" not in each.text]
+
+
+def test_a_file_without_the_package_that_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_files(["OTEL_CONFIG_FILE"])
+    monkeypatch.setitem(sys.modules, "opentelemetry.configuration", None)
+    (found,) = not_ok(check_launch(examined({"OTEL_CONFIG_FILE": "no.yaml"})))
+    assert found.advice == "pip install opentelemetry-configuration, or unset OTEL_CONFIG_FILE."
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from opentelemetry.sdk import _configuration
 from agentops_otel_litellm.sdk import distro
 from agentops_otel_litellm.sdk.defaults import apply_defaults
 from agentops_otel_litellm.sdk.distro import AgentOpsConfigurator, AgentOpsDistro
-from agentops_otel_litellm.settings.destinations import missing_exporters, only_usable_exporters
+from agentops_otel_litellm.settings.destinations import Obstacle, missing_exporters, only_usable_exporters
 from support.logged_warnings import LoggedWarnings
 from support.requirements import GRPC, needs_files, needs_no_grpc
 
@@ -128,7 +128,7 @@ def test_misspelt_variables_are_reported(variable: str, setting: str | None) -> 
     """The warning suggests the setting with a similar name, and leaves out the value, which may be a key."""
     found = list(distro.misspelt_variables({variable: "canary"}))
     line = f"{variable} is not a setting, so nothing reads it."
-    assert found == ([] if setting is None else [distro.Obstacle(variable, line, f"Did you mean {setting}?")])
+    assert found == ([] if setting is None else [Obstacle(variable, line, f"Did you mean {setting}?")])
     assert list(distro.misspelt_variables({variable: ""})) == []
 
 

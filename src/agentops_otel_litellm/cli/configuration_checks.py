@@ -21,27 +21,31 @@ from agentops_otel_litellm.pricing.precedence import why_unusable
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.sdk.distro import (
     AGENTOPS_SDK_VARIABLES,
-    INSTRUMENTATION,
     Unread,
-    endpoint_variable,
     is_switched_off,
-    missing_certificate_files,
     unread,
-    unusable_endpoints,
 )
 from agentops_otel_litellm.semconv import ENTRY_POINTS, VOCABULARIES, default_names
-from agentops_otel_litellm.settings import Settings, fault_in_choice
+from agentops_otel_litellm.settings import Settings, fault_in_choice, parse_setting, unknown_options
+from agentops_otel_litellm.settings.config_file import (
+    INSTRUMENTATION,
+    Option,
+    configuration_file,
+    is_configured_by_file,
+)
 from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
     HTTP,
     SIGNALS,
     TERMINALS,
     destinations,
+    endpoint_variable,
     entry_point_name,
-    is_configured_by_file,
     lacks_service_name,
+    missing_certificate_files,
     missing_exporters,
     sends_to_agentops,
+    unusable_endpoints,
 )
 from agentops_otel_litellm.settings.parsing import (
     MASK,
@@ -329,27 +333,48 @@ def check_settings(examined: Examined) -> Iterator[Record]:
                 variable, f"{MASK} (environment; a variable of the AgentOps SDK, which this package does not read)"
             )
     yield from map(_check_unread, unread(examined.variables))
+    yield from _check_option_names(examined)
+
+
+def _check_option_names(examined: Examined) -> Iterator[Record]:
+    """Report the options in a configuration file that are not settings of this package."""
+    file = configuration_file(examined.variables)
+    if file is None:
+        return
+    for name, line, meant in unknown_options(file):
+        advice = f"Rename it to {meant}, if you mean this option." if meant else "Remove it."
+        yield problem(name, f"not an option of {INSTRUMENTATION} ({file.place(line)})", advice)
+    for name, option in file.invalid_switches:
+        yield problem(name, f"invalid value ({file.place(option.line)}). Using true.", "Expected true or false.")
 
 
 def _check_setting(declared: Field[Any], examined: Examined) -> Record:
     """Report the value of a setting of this package, and its origin."""
     variable = declared.metadata["variable"]
-    text = examined.variables.get(variable, "").strip()
-    if not text:
+    file = configuration_file(examined.variables)
+    option = None if file is None else file.options.get(declared.metadata["option"])
+    if file is not None and option is not None and (option.text.strip() or option.form != "value"):
+        text, origin = option.text.strip(), f"{declared.metadata['option']} in {file.place(option.line)}"
+    else:
+        text, origin, option = examined.variables.get(variable, "").strip(), "environment", None
+    if not text and option is None:
         default = default_names(examined.environment) if declared.name == "semconv" else declared.default
         return ok(variable, _with_origin(format_value(default), "default"))
-    expected = _expected_value(declared, text)
+    expected = _expected_value(declared, text, option)
     if expected is None:
-        return ok(variable, _with_origin(masked(variable, text), "environment"))
+        return ok(variable, _with_origin(masked(variable, text) or "[]", origin))
     value = quoted(declared, text)
-    text = f"invalid value{f': {value}' if value else ''}. {instead(declared)}"
+    place = "" if option is None else f" ({origin})"
+    text = f"invalid value{place}{f': {value}' if value else ''}. {instead(declared)}"
     return problem(variable, text, f"Correct {variable}." if hides_its_value(declared) else f"Expected {expected}.")
 
 
-def _expected_value(declared: Field[Any], text: str) -> str | None:
-    """Check the value `text` of a setting. `None` if it is valid, otherwise a description of the accepted values."""
+def _expected_value(declared: Field[Any], text: str, option: Option | None) -> str | None:
+    """Check the value `text` of a setting. `None` if it is valid, otherwise a description of the accepted values.
+    `option` is the setting's option in a configuration file, if the value is from there.
+    """
     try:
-        value = declared.metadata["parse"](text)
+        value: Any = parse_setting(declared, text, option)
     except ValueError as accepted:
         return str(accepted)
     if declared.name == "semconv":

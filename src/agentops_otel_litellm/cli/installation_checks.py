@@ -20,8 +20,8 @@ from agentops_otel_litellm.cli.report import Examined, Record, is_ours, notice, 
 from agentops_otel_litellm.cli.run import display_name, find_problem
 from agentops_otel_litellm.instrumentor import LITELLM
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
-from agentops_otel_litellm.sdk.distro import INSTRUMENTATION, UPGRADE, describe_unsupported, is_switched_off
-from agentops_otel_litellm.settings.destinations import is_configured_by_file
+from agentops_otel_litellm.sdk.distro import UPGRADE, describe_unsupported, is_switched_off
+from agentops_otel_litellm.settings.config_file import INSTRUMENTATION, configuration_file, is_configured_by_file
 from agentops_otel_litellm.settings.parsing import masked
 from agentops_otel_litellm.version import __version__
 
@@ -40,6 +40,7 @@ OPTIONAL = {
     "opentelemetry-distro": "a different distro, which can stay installed",
     "opentelemetry-util-genai": "the extra `upload`",
     "genai-prices": "the extra `prices`",
+    "rich": "the extra `console`",
     "agentops": "the AgentOps SDK, which can stay installed",
 }
 
@@ -239,7 +240,7 @@ def _configuration_file(examined: Examined) -> Iterator[Record]:
     else:
         yield notice(
             "OTEL_CONFIG_FILE",
-            f"{masked_path} decides where telemetry is sent; of the variables, only those of AgentOps are used",
+            f"{masked_path} decides where telemetry is sent; of the variables, only those of this package are used",
         )
 
 
@@ -250,6 +251,14 @@ def _instrumentation(examined: Examined) -> Record:
             "instrumentation",
             "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS switches this package off: LiteLLM is not traced",
             f"Remove {INSTRUMENTATION!r} (or '*') from OTEL_PYTHON_DISABLED_INSTRUMENTATIONS.",
+        )
+    file = configuration_file(examined.variables)
+    if file is not None and file.disables(INSTRUMENTATION):
+        return problem(
+            "instrumentation",
+            f"`enabled: false` ({file.place(file.enabled[INSTRUMENTATION].line)}) switches this package off: LiteLLM "
+            "is not traced",
+            "Remove this line of the file.",
         )
     found = [each for each in entry_points(group="opentelemetry_instrumentor") if is_ours(each)]
     if not found:

@@ -2,7 +2,7 @@
 
 Above a call, it prints the names of the spans around the call. These spans are usually still open, and an exporter
 receives only spans that have ended. So the span processor `OpenSpans` keeps the open spans for the exporter.
-`console_lines.py` composes the lines.
+`console_lines.py` composes the lines. Colors need rich (the extra `console`); without it, the lines are plain text.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from threading import Lock, get_ident
 from typing import TYPE_CHECKING, TextIO
 
@@ -24,8 +25,10 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from agentops_otel_litellm.exporters.console_lines import (
     GAP,
     HEADING,
+    AnyText,
     EndedCall,
     Line,
+    PlainText,
     Totals,
     draw,
     layout,
@@ -36,7 +39,7 @@ from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.settings.parsing import is_first_process
 from agentops_otel_litellm.version import SCOPE
 
-if TYPE_CHECKING:  # rich is imported only when there is a line to print, because the import takes long
+if TYPE_CHECKING:  # rich is optional, and imported only when there is a line to print, because the import takes long
     from rich.console import Console
 
 HINT = (
@@ -126,7 +129,8 @@ class ConsoleSpanExporter(SpanExporter):
         self._console = console
         self._open_spans = open_spans
         self._silent = False
-        self._has_imported = console is not None
+        self._has_rich: bool | None = None if console is None else True
+        """Whether rich is installed; `None` until the first line is printed."""
         self._start_empty()
         FORK.register("console", self._start_empty)
         with suppress(AttributeError, OSError, ValueError):  # no stderr, or one that is closed
@@ -207,26 +211,46 @@ class ConsoleSpanExporter(SpanExporter):
         """Print lines. Before the first line, and when the width has changed the columns, also print a heading."""
         if self._silent or not lines:
             return
-        if not self._has_imported:
-            self._has_imported = True
-            _import_rich()
-        from rich.text import Text
-
+        if self._has_rich is None:
+            self._has_rich = _import_rich()
         try:
-            console = self._console or _console(self._out)
-            width = console.width if self._console or console.is_terminal else UNLIMITED
-            call_width, columns = layout(width)
-            if columns != self._columns:
-                self._columns = columns
-                lines = [HEADING, *lines]
-            drawn = [draw(line, width, call_width, columns) for line in lines]
-            text = Text("\n").join(drawn)
-            # For example a file on Windows. Python would write `\u2192` in place of an arrow.
-            if console.options.ascii_only:
-                text.plain = text.plain.translate(PLAIN)
-            console.print(text, soft_wrap=True)
+            if self._has_rich:
+                self._print_styled(lines)
+            else:
+                self._print_plain(lines)
         except (OSError, ValueError):  # the output is closed
             self._silent = True
+
+    def _print_styled(self, lines: list[Line]) -> None:
+        """Print lines with rich."""
+        from rich.text import Text
+
+        console = self._console or _console(self._out)
+        width = console.width if self._console or console.is_terminal else UNLIMITED
+        text = Text("\n").join(self._drawn(lines, width, Text))
+        # For example a file on Windows. Python would write `\u2192` in place of an arrow.
+        if console.options.ascii_only:
+            text.plain = text.plain.translate(PLAIN)
+        console.print(text, soft_wrap=True)
+
+    def _print_plain(self, lines: list[Line]) -> None:
+        """Print lines without rich."""
+        out = self._out or sys.stderr
+        if out is None:  # a program without a terminal, such as pythonw on Windows
+            return
+        width = get_terminal_size().columns if out.isatty() else UNLIMITED
+        text = "\n".join(each.plain for each in self._drawn(lines, width, PlainText))
+        is_unicode = (getattr(out, "encoding", None) or "utf-8").lower().startswith("utf")
+        out.write(f"{text if is_unicode else text.translate(PLAIN)}\n")
+        out.flush()
+
+    def _drawn(self, lines: list[Line], width: int, kind: type[AnyText]) -> list[AnyText]:
+        """The lines as texts, after the heading if it must be printed."""
+        call_width, columns = layout(width)
+        if columns != self._columns:
+            self._columns = columns
+            lines = [HEADING, *lines]
+        return [draw(line, width, call_width, columns, kind) for line in lines]
 
 
 def _is_call(span: ReadableSpan) -> bool:
@@ -242,17 +266,19 @@ def _path(node: Node, find: Callable[[int], Node | None]) -> list[Node]:
     return path
 
 
-def _import_rich() -> None:
-    """Draw a line, so that rich imports all modules that it imports lazily. Forks are delayed meanwhile, because a
-    forked process could never complete an import.
+def _import_rich() -> bool:
+    """Import rich, and return whether that succeeds. A line is drawn, so that rich imports all modules that it imports
+    lazily. Forks are delayed meanwhile, because a forked process could never complete an import.
     """
-    with IMPORTS.delay_forks():
+    with IMPORTS.delay_forks(), suppress(ImportError):
         from rich.console import Console
         from rich.text import Text
 
         line = Text("→…", "dim")  # not ASCII, so that rich imports its tables of character widths
         line.truncate(1, overflow="ellipsis")
         Console(file=io.StringIO()).print(line, soft_wrap=True)
+        return True
+    return False
 
 
 def _console(out: TextIO | None) -> Console:

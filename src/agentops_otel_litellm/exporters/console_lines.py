@@ -7,17 +7,18 @@ the calls. `layout` and `draw` fit a line to a width. The functions at the end f
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-if TYPE_CHECKING:  # rich is imported only when there is a line to print, because the import takes long
+if TYPE_CHECKING:  # rich is optional, and imported only when there is a line to print, because the import takes long
     from rich.text import Text
 
 # Part of a line → the attributes that may have it. The first attribute that the span has is used.
@@ -212,14 +213,56 @@ def layout(width: int) -> tuple[int, list[str]]:
     return min(available, MAX_CALL_WIDTH), columns
 
 
-def draw(line: Line, width: int, call_width: int, columns: Sequence[str]) -> Text:
-    """Return the line as text of at most `width` characters.
+class PlainText:
+    """A text without styles, for installations without rich. It has the methods of rich's `Text` that are used here.
+    A width is a number of cells of the terminal: most letters of East Asian languages have two.
+    """
+
+    def __init__(self, plain: str = "") -> None:
+        self.plain = plain
+
+    @classmethod
+    def assemble(cls, *parts: str | Styled) -> PlainText:
+        return cls("".join(part if isinstance(part, str) else part[0] for part in parts))
+
+    @property
+    def cell_len(self) -> int:
+        return sum(map(_cells, self.plain))
+
+    def append(self, text: str, _style: str | None = None) -> PlainText:
+        self.plain += text
+        return self
+
+    def pad_right(self, count: int) -> None:
+        self.plain += " " * count
+
+    def rstrip(self) -> None:
+        self.plain = self.plain.rstrip()
+
+    def truncate(self, max_width: int, *, overflow: str) -> None:  # noqa: ARG002 - rich's, here always an ellipsis
+        """Replace the end by an ellipsis, if the text is too wide."""
+        if self.cell_len > max_width:
+            while self.plain and self.cell_len >= max_width:
+                self.plain = self.plain[:-1]
+            self.plain += "…"
+
+
+def _cells(character: str) -> int:
+    """The width of a character in cells of the terminal."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+AnyText = TypeVar("AnyText", "Text", PlainText)
+
+
+def draw(line: Line, width: int, call_width: int, columns: Sequence[str], kind: type[AnyText]) -> AnyText:
+    """Return the line as text of at most `width` characters. `kind` is the class of the text, rich's or `PlainText`.
 
     If the line is too long, the call is truncated first. A long outcome, such as the name of an error, also covers the
     cells before it if these are blank.
     """
-    from rich.text import Text
-
     outcome, style = line.outcome
     cells = _format_cells(line.cells, columns)
     if call_width + len(cells + GAP + outcome) > width:
@@ -227,11 +270,13 @@ def draw(line: Line, width: int, call_width: int, columns: Sequence[str]) -> Tex
     available = width - len(cells + GAP)
     call_width = max(min(call_width, available - OUTCOME_WIDTH), 1)
     max_indent = max(call_width - MIN_CALL_WIDTH // 2, len(GAP))  # at least half of the minimum width is for the call
-    text = Text.assemble(line.indent[:max_indent], *line.call)
+    text = kind.assemble(line.indent[:max_indent], *line.call)
     if line.cells:
         text.truncate(max(call_width, available - max(OUTCOME_WIDTH, len(outcome))), overflow="ellipsis")
         text.pad_right(max(call_width - text.cell_len, 0))
-        text.append(cells, "dim" if line is HEADING else None).append(GAP).append(outcome, style)
+        text.append(cells, "dim" if line is HEADING else None)
+        text.append(GAP)
+        text.append(outcome, style)
         text.rstrip()
     text.truncate(width, overflow="ellipsis")
     return text

@@ -17,11 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import update_wrapper, wraps
+from importlib.metadata import entry_points
 from pathlib import Path
+from pkgutil import resolve_name
 from threading import RLock, current_thread, main_thread
 from time import monotonic
 from types import TracebackType
-from typing import Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - OpenTelemetry reads variables on import
 
@@ -49,10 +51,20 @@ from agentops_otel_litellm.settings.destinations import sends_to_agentops
 from agentops_otel_litellm.settings.parsing import FIRST_PROCESS
 from agentops_otel_litellm.version import SCOPE, __version__
 
+if TYPE_CHECKING:
+    from agentops_otel_litellm.sdk.distro import AgentOpsConfigurator, AgentOpsDistro
+
+    _SpanProxy = wrapt.ObjectProxy[Span]
+else:
+    _SpanProxy = wrapt.ObjectProxy  # not generic before wrapt 2
+
 # --- init() -----------------------------------------------------------------------------------------------
 
 
 DISTRO = "OTEL_PYTHON_DISTRO"
+NAME = "agentops"
+"""The name of this package's distro."""
+_DISTRO_MODULE = "agentops_otel_litellm.sdk.distro"
 
 
 def init() -> None:
@@ -103,10 +115,21 @@ def _is_all_set_up() -> bool:
 
 
 def _initialize() -> None:
-    from opentelemetry.instrumentation.auto_instrumentation import initialize
-
+    """Set OpenTelemetry up, as the launcher does. If the entry points of this package are missing, as in a frozen
+    program without the metadata of packages, its distro, configurator and instrumentor are imported directly.
+    """
     os.environ[DISTRO] = os.environ.get(DISTRO) or DEFAULTS[DISTRO].values[0]
-    initialize()
+    if os.environ[DISTRO] != NAME or entry_points(group="opentelemetry_distro", name=NAME):
+        from opentelemetry.instrumentation.auto_instrumentation import initialize
+
+        initialize()
+        return
+    # By name, because that module imports this one. Tools that freeze programs follow the import for type checkers.
+    distro: type[AgentOpsDistro] = resolve_name(f"{_DISTRO_MODULE}:AgentOpsDistro")
+    configurator: type[AgentOpsConfigurator] = resolve_name(f"{_DISTRO_MODULE}:AgentOpsConfigurator")
+    distro().configure()
+    configurator().configure()  # type: ignore[no-untyped-call]  # untyped upstream
+    LiteLLMInstrumentor().instrument(skip_dep_check=True)
 
 
 @contextmanager
@@ -131,7 +154,7 @@ def _is_ours_to_set(name: str) -> bool:
 # --- the run as one session -------------------------------------------------------------------------------
 
 
-class _Current(wrapt.ObjectProxy[Span]):
+class _Current(_SpanProxy):
     """The session's span as the current span of the application. After its end, new spans are not its children."""
 
     def get_span_context(self) -> SpanContext:

@@ -152,3 +152,8 @@ def prepare_child_processes() -> None:
     others = [] if path is None else path.split(os.pathsep)
     kept = [each for each in others if each not in (ours, launchers_as_written)]
     os.environ["PYTHONPATH"] = os.pathsep.join([ours, launchers_as_written, *kept])
+
+
+def pyinstaller_hooks() -> list[str]:
+    """The directories with PyInstaller's hooks, for the entry point `pyinstaller40`."""
+    return [str(Path(__file__).with_name("pyinstaller"))]

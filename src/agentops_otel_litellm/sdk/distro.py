@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from importlib.metadata import EntryPoint
-from pathlib import Path
+from importlib.util import find_spec
 from traceback import walk_tb
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import SplitResult, urlsplit
 
 import agentops_otel_litellm.settings.usable_environment  # noqa: F401 - the SDK reads variables on import
 
@@ -40,24 +40,27 @@ from agentops_otel_litellm.sdk.application import RUN_SESSION, recording_failure
 from agentops_otel_litellm.sdk.defaults import apply_defaults
 from agentops_otel_litellm.sdk.shutdown import CHILD, PROCESS_EXIT, flush_on_signals
 from agentops_otel_litellm.settings import Settings, sdk_is_disabled, set_log_level
+from agentops_otel_litellm.settings.config_file import (
+    INSTRUMENTATION,
+    configuration_file,
+    configure_by_file,
+    describe_error,
+)
+from agentops_otel_litellm.settings.config_file import VARIABLE as CONFIG_FILE
 from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
     CONSOLE,
-    HTTP,
     Environment,
-    entry_point_name,
+    Obstacle,
     exporters,
-    is_configured_by_file,
     lacks_service_name,
+    missing_certificate_files,
     only_usable_exporters,
     resource_attributes,
-)
-from agentops_otel_litellm.settings.destinations import (
-    SIGNALS as EXPORTED_SIGNALS,
+    unusable_endpoints,
 )
 from agentops_otel_litellm.settings.parsing import (
     FIRST_PROCESS,
-    invalid_value,
     mark_first_process,
     names,
     quiet_child_process,
@@ -78,7 +81,6 @@ logger = logging.getLogger(__name__)
 
 DISTRO_NAME = "agentops-otel-litellm"
 ENVIRONMENT_NAME = "deployment.environment.name"
-CONFIG_FILE = "OTEL_CONFIG_FILE"
 _UNLOGGED = re.compile("HEADERS|CERTIFICATE|KEY|CREDENTIAL")
 """Variables whose values are never logged."""
 _OTLP = "otlp_proto_"
@@ -109,7 +111,12 @@ class AgentOpsDistro(BaseDistro):  # type: ignore[misc]  # upstream ignores its 
             )
 
     def load_instrumentor(self, entry_point: EntryPoint, **options: object) -> None:
-        """Load an instrumentor, unless the application or the launcher has loaded it already."""
+        """Load an instrumentor, unless the application or the launcher has loaded it already, or the file in
+        OTEL_CONFIG_FILE has `enabled: false` for it.
+        """
+        file = configuration_file()
+        if file is not None and file.disables(entry_point.name):
+            return
         if not getattr(entry_point.load()(), "is_instrumented_by_opentelemetry", False):
             super().load_instrumentor(entry_point, **options)
 
@@ -131,12 +138,16 @@ class AgentOpsConfigurator(_OTelSDKConfigurator):
         """Create the providers that are not set, and arrange that telemetry is delivered before the process ends."""
         settings = Settings.from_environment()
         resource = {"telemetry.distro.name": DISTRO_NAME, "telemetry.distro.version": __version__}
-        environment = settings.environment
-        if environment is not None and ENVIRONMENT_NAME not in resource_attributes(os.environ):
-            resource[ENVIRONMENT_NAME] = environment
-        configure: Callable[..., None] = super()._configure
         unset = [signal for signal in SIGNALS if signal.provider is None]
-        configure_unset(partial(configure, resource_attributes=resource, **kwargs))
+        configure: Callable[..., None] = super()._configure
+        if configuration_file() is None:
+            if settings.environment is not None and ENVIRONMENT_NAME not in resource_attributes(os.environ):
+                resource[ENVIRONMENT_NAME] = settings.environment
+            configure = partial(configure, resource_attributes=resource, **kwargs)
+        elif find_spec("opentelemetry.configuration") is not None:
+            added = {"service.name": settings.service_name, ENVIRONMENT_NAME: settings.environment}
+            configure = partial(configure_by_file, os.environ[CONFIG_FILE], resource, added)
+        configure_unset(configure)
         configured = [signal.provider for signal in unset if signal.provider is not None]
         limit = time_limit(settings, os.environ)
         PROCESS_EXIT.arrange(configured, limit)
@@ -176,7 +187,7 @@ def configure_unset(configure: Callable[[], None]) -> None:
     replacements["BatchSpanProcessor"] = partial(_processor, processors)
     before = live_exporters()
     try:
-        with only_usable_exporters(os.environ), _replaced(replacements):
+        with only_usable_exporters(os.environ), replaced(_configuring_modules(), replacements):
             configure()
         for processor in processors:  # not earlier, because the meter provider is created after the span processors
             processor.observe_with(get_meter(f"{SCOPE}.sdk", __version__))
@@ -201,34 +212,46 @@ def _record_failures(named: Mapping[str, type]) -> dict[str, type]:
     return {name: exporter if name == AGENTOPS else recording_failures(exporter) for name, exporter in named.items()}
 
 
-def _processor(created: list[CountingBatchSpanProcessor], exporter: SpanExporter) -> SpanProcessor:
+def _processor(
+    created: list[CountingBatchSpanProcessor], exporter: SpanExporter, **options: float | None
+) -> SpanProcessor:
     """Create an exporter's span processor, in place of the SDK's `BatchSpanProcessor`, and append it to `created`.
+    `options` are the SDK's, from a configuration file; `None` is the default.
 
     That of the AgentOps exporter is a class of its own, which is imported only if there is such an exporter. So it is
     recognised without its class: it is one of `live_exporters()`.
     """
+    chosen = {name: value for name, value in options.items() if value is not None}
     agentops_exporter = next((each for each in live_exporters() if each is exporter), None)
     if agentops_exporter is None:
-        processor = CountingBatchSpanProcessor(exporter)
+        processor = CountingBatchSpanProcessor(exporter, **chosen)
     else:
         from agentops_otel_litellm.exporters.agentops import AgentOpsSpanProcessor
 
-        processor = AgentOpsSpanProcessor(agentops_exporter)
+        processor = AgentOpsSpanProcessor(agentops_exporter, **chosen)
     created.append(processor)
     return processor
 
 
+def _configuring_modules() -> list[ModuleType]:
+    """The modules whose functions create the providers: the SDK's, and that of the package which reads files."""
+    reads_files = sys.modules.get("opentelemetry.configuration._tracer_provider")
+    return [_configuration] if reads_files is None else [_configuration, reads_files]
+
+
 @contextmanager
-def _replaced(functions: Mapping[str, object]) -> Iterator[None]:
-    """Replace functions of the SDK's module within the block. Names that the module does not have are ignored."""
-    originals = {name: getattr(_configuration, name) for name in functions if hasattr(_configuration, name)}
+def replaced(modules: Collection[ModuleType], functions: Mapping[str, object]) -> Iterator[None]:
+    """Replace functions of these modules within the block. Names that a module does not have are ignored."""
+    originals = [
+        (module, name, getattr(module, name)) for module in modules for name in functions & vars(module).keys()
+    ]
     try:
-        for name in originals:
-            setattr(_configuration, name, functions[name])
+        for module, name, _ in originals:
+            setattr(module, name, functions[name])
         yield
     finally:
-        for name, function in originals.items():
-            setattr(_configuration, name, function)
+        for module, name, function in originals:
+            setattr(module, name, function)
 
 
 def _describe(fault: Exception) -> str:
@@ -246,7 +269,7 @@ def _describe(fault: Exception) -> str:
         and not _UNLOGGED.search(variable)
         and quoted & {value, *(part.strip() for part in value.split(","))}
     ]
-    what = str(fault) if _raised_by_the_sdk(fault) else type(fault).__name__
+    what = str(fault) if _raised_by_the_sdk(fault) else describe_error(fault) or type(fault).__name__
     for value in sorted(quoted, key=len, reverse=True):
         what = what.replace(value, without_secrets("", value))
     return ", ".join([*variables, what])
@@ -260,8 +283,6 @@ def _raised_by_the_sdk(fault: Exception) -> bool:
 # --- problems that are reported at the start --------------------------------------------------------------
 
 
-INSTRUMENTATION = "agentops_litellm"
-GRPC_PORT = 4317
 UPGRADE = f"pip install --upgrade '{LITELLM.replace(' ', '')}'"
 PREFIX = "AGENTOPS_"
 AGENTOPS_SDK_VARIABLES = frozenset(
@@ -276,15 +297,6 @@ AGENTOPS_SDK_VARIABLES = frozenset(
 )
 """Variables of the AgentOps SDK (the package agentops), which this package does not read."""
 _PRE_RELEASE = re.compile(r"(?:a|b|rc|dev)\d")
-
-
-class Obstacle(NamedTuple):
-    """A problem that prevents tracing or delivery, with advice for the user."""
-
-    name: str
-    """The package or the variable that has the problem."""
-    text: str
-    advice: str
 
 
 class Unread(NamedTuple):
@@ -302,7 +314,9 @@ def obstacles(environment: Environment) -> Iterator[Obstacle]:
 
 
 def is_switched_off(environment: Environment) -> bool:
-    """Whether the user has disabled the instrumentation of LiteLLM."""
+    """Whether the user has disabled the instrumentation of LiteLLM by the variable. (A file in OTEL_CONFIG_FILE can
+    disable it too.)
+    """
     disabled = names(environment.get("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS", ""))
     return INSTRUMENTATION in disabled or "*" in disabled
 
@@ -334,36 +348,6 @@ def untraced_litellm(environment: Environment) -> Iterator[Obstacle]:
     yield Obstacle("litellm", f"litellm {version} {describe_unsupported(version)}: its calls are not traced.", UPGRADE)
 
 
-def unusable_endpoints(environment: Environment) -> Iterator[Obstacle]:
-    """Find invalid endpoints of OTLP over HTTP. No message quotes an endpoint, because it can contain a password."""
-    if is_configured_by_file(environment):
-        return  # the file has the endpoints, and the variables are not used
-    by_variable: dict[str, list[str]] = {}
-    for signal in EXPORTED_SIGNALS:
-        if any(entry_point_name(signal, name, environment) == HTTP for name in exporters(signal, environment)):
-            by_variable.setdefault(endpoint_variable(signal, environment), []).append(signal)
-    for variable in by_variable:
-        text = environment.get(variable, "").strip()
-        found = text and _problem_of_endpoint(variable, text)
-        if found:
-            yield Obstacle(variable, *found)
-
-
-def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:
-    """Find variables with certificates and keys for OTLP whose files do not exist.
-
-    Unlike other invalid variables, they are not removed, so nothing is sent over https. If they were, the default
-    certificates would be trusted, which the user has not chosen.
-    """
-    for signal in ("", *(f"{each}_" for each in EXPORTED_SIGNALS)):
-        for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
-            variable = f"OTEL_EXPORTER_OTLP_{signal}{file}"
-            path = environment.get(variable, "")
-            if path and not Path(path).exists():
-                text = invalid_value(variable, repr(without_secrets(variable, path)), "no such file")
-                yield Obstacle(variable, f"{text} Nothing is sent over https.", f"Correct or unset {variable}.")
-
-
 def misspelt_variables(environment: Environment) -> Iterator[Obstacle]:
     """Find variables that nothing reads, but whose names are similar to a setting. Other variables may belong to a
     different program, so they are not reported.
@@ -393,49 +377,6 @@ def _nearest(variable: str, declared: Collection[str]) -> str | None:
     names = [each.removeprefix(PREFIX) for each in sorted(declared) if each.startswith(PREFIX)]
     close = get_close_matches(variable.removeprefix(PREFIX), names, n=1, cutoff=0.65)
     return f"{PREFIX}{close[0]}" if close else None
-
-
-def endpoint_variable(signal: str, environment: Environment) -> str:
-    """The variable that sets the OTLP endpoint of a signal."""
-    own = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
-    return own if environment.get(own) else "OTEL_EXPORTER_OTLP_ENDPOINT"
-
-
-def split_url(text: str) -> SplitResult | None:
-    """Split an HTTP URL. `None` if the text is no such URL, or has no host or an invalid port."""
-    try:
-        split = urlsplit(text)
-        is_url = split.scheme in {"http", "https"} and bool(split.hostname) and split.port != 0
-    except ValueError:
-        return None
-    return split if is_url else None
-
-
-def _problem_of_endpoint(variable: str, text: str) -> tuple[str, str] | None:
-    """The problem of an endpoint, and what to do; `None` if no problem is found."""
-    split = split_url(text)
-    is_base = variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
-    signal = "traces" if is_base else variable.split("_")[3].lower()
-    example = "http://localhost:4318" + ("" if is_base else f"/v1/{signal}")
-    if split is None:
-        return f"{variable} is not a URL that begins with http:// or https://.", f"Set it as in {variable}={example}"
-    if split.port == GRPC_PORT:
-        return (
-            f"{variable} has port {GRPC_PORT}, the port of OTLP over gRPC, but OTLP is sent over HTTP.",
-            f"Use the port of OTLP over HTTP, usually 4318: {variable}={example}",
-        )
-    path = split.path.rstrip("/")
-    if is_base and path.endswith(tuple(f"/v1/{each.lower()}" for each in EXPORTED_SIGNALS)):
-        return (
-            f"{variable} is a base URL, to which /v1/traces and so on are appended, but it ends in such a path.",
-            f"Remove {path[path.rindex('/v1/') :]} from its end.",
-        )
-    if not is_base and not path:
-        return (
-            f"{variable} is used without changes, but has no path.",
-            f"Append /v1/{signal}, or set OTEL_EXPORTER_OTLP_ENDPOINT instead.",
-        )
-    return None
 
 
 OBSTACLES: tuple[Callable[[Environment], Iterator[Obstacle]], ...] = (

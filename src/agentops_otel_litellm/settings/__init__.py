@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import Field, dataclass, fields
 
 from agentops_otel_litellm.records import Limits
+from agentops_otel_litellm.settings.config_file import (
+    ENABLED,
+    INSTRUMENTATION,
+    ConfigFile,
+    Option,
+    configuration_file,
+)
 from agentops_otel_litellm.settings.destinations import sends_to_agentops
 from agentops_otel_litellm.settings.parsing import (
     CAPTURES,
     REDACTED,
     ContentCapture,
     capture,
+    invalid_value,
     kinds,
     level,
     names,
@@ -28,6 +36,7 @@ from agentops_otel_litellm.settings.parsing import (
     switch,
     url,
     warn_of_invalid_value,
+    warn_once,
 )
 
 
@@ -299,21 +308,27 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read all variables. An invalid value is replaced by the default, or by `None` for a few settings, and a
-        warning is logged.
+        """Read all options in the file of OTEL_CONFIG_FILE, and the variables of all other settings. An invalid value
+        is replaced by the default, or by `None` for a few settings, and a warning is logged.
         """
         values: dict[str, object] = {}
+        file = configuration_file(environment)
+        options: Mapping[str, Option] = {} if file is None else file.options
         for declared in fields(cls):
-            variable = declared.metadata["variable"]
-            text = environment.get(variable, "").strip()
-            if not text:
+            option = options.get(declared.metadata["option"])
+            text = environment.get(declared.metadata["variable"], "").strip() if option is None else option.text.strip()
+            # An empty list is a choice, an empty text is none.
+            if not text and (option is None or option.form == "value"):
                 continue
             try:
-                values[declared.name] = declared.metadata["parse"](text)
+                values[declared.name] = parse_setting(declared, text, option)
             except ValueError as accepted:
-                warn_of_invalid_value(declared, text, str(accepted))
+                place = None if file is None or option is None else file.place(option.line)
+                warn_of_invalid_value(declared, text, str(accepted), place)
                 if declared.metadata["without"]:
                     values[declared.name] = None
+        if file is not None:
+            warn_of_unknown_options(file)
         return cls(**values)  # type: ignore[arg-type]  # each value is from its field's parser
 
     def requests_stream_usage(self, environment: Mapping[str, str] = os.environ) -> bool:
@@ -330,8 +345,62 @@ class Settings(ProcessSettings, AgentOpsSettings, ContentSettings, CallSettings)
         if self.semconv is None or accepted is None:
             return self.semconv
         (declared,) = (each for each in fields(self) if each.name == "semconv")
-        warn_of_invalid_value(declared, ",".join(self.semconv), accepted)
+        file = configuration_file()
+        option = None if file is None else file.options.get(declared.metadata["option"])
+        place = None if file is None or option is None else file.place(option.line)
+        warn_of_invalid_value(declared, ",".join(self.semconv), accepted, place)
         return None
+
+
+_FORMS = {
+    names: "a list of single values without commas",
+    kinds: "a list of single values without commas",
+    pairs: "a mapping of single values without commas",
+}
+"""Parser → what a configuration file must have for it, if that is not a single value."""
+
+
+def parse_setting(declared: Field[object], text: str, option: Option | None = None) -> object:
+    """Parse the value of a variable, or of an option in a configuration file. Raises a ValueError, whose text describes
+    the accepted values.
+    """
+    parse = declared.metadata["parse"]
+    form = "value" if option is None else option.form
+    if (
+        form == "other"
+        or (form == "list" and parse not in (names, kinds))
+        or (form == "mapping" and parse is not pairs)
+    ):
+        raise ValueError(_FORMS.get(parse, "a single value"))
+    return parse(text)
+
+
+def unknown_options(file: ConfigFile) -> Iterator[tuple[str, int, str]]:
+    """The names and lines of options of this package that are not settings, and the name of the most similar setting,
+    which is empty if no name is similar.
+    """
+    known = {each.metadata["option"] for each in fields(Settings)}
+    for name, option in file.options.items():
+        if name not in known:
+            from difflib import get_close_matches  # imported here, because few files have unknown options
+
+            meant = get_close_matches(name, [*sorted(known), ENABLED], n=1, cutoff=0.65)
+            yield name, option.line, next(iter(meant), "")
+
+
+def warn_of_unknown_options(file: ConfigFile) -> None:
+    """Log each option of this package that is not a setting, and an invalid `enabled`, once."""
+    lines = [
+        f"{name!r} ({file.place(line)}) is not an option of {INSTRUMENTATION}, so it is ignored."
+        f"{f' Did you mean {meant}?' if meant else ''}"
+        for name, line, meant in unknown_options(file)
+    ]
+    lines += [
+        f"{invalid_value(f'{name} ({file.place(option.line)})', '', 'expected true or false')} Using true."
+        for name, option in file.invalid_switches
+    ]
+    for line in lines:
+        warn_once(line, line)
 
 
 def fault_in_choice(chosen: Collection[str], offered: Collection[str]) -> str | None:
@@ -350,7 +419,8 @@ def sdk_is_disabled(environment: Mapping[str, str] = os.environ) -> bool:
 
 def set_log_level(environment: Mapping[str, str] = os.environ) -> None:
     """Set the log level of this package, if the user has chosen one."""
-    level = Settings.from_environment(environment).log_level if environment.get("AGENTOPS_LOG_LEVEL") else None
+    may_be_set = environment.get("AGENTOPS_LOG_LEVEL") or environment.get("OTEL_CONFIG_FILE")
+    level = Settings.from_environment(environment).log_level if may_be_set else None
     if level is not None:
         logging.getLogger("agentops_otel_litellm").setLevel(level)
 

@@ -1,6 +1,7 @@
 """The destinations of telemetry: the exporters of each signal, which the user's variables or the defaults determine.
 
-This module also finds exporters that are not installed: if the user names one, OpenTelemetry sets up nothing at all.
+This module also finds exporters that are not installed, and invalid endpoints: if the user names an exporter that is
+not installed, OpenTelemetry sets up nothing at all.
 
 The launcher uses this module before the application starts. So it does not import the SDK, and it has the names of
 common exporters, so that the installed packages need not be searched.
@@ -12,9 +13,12 @@ import logging
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
 
-from agentops_otel_litellm.settings.parsing import masked, warn_at_start_up
+from agentops_otel_litellm.settings.config_file import configuration_file, is_configured_by_file
+from agentops_otel_litellm.settings.parsing import invalid_value, masked, warn_at_start_up, without_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -36,18 +40,22 @@ _INSTALLED_FOR_TRACES = {AGENTOPS, CONSOLE}
 
 
 def exporters(signal: str, environment: Environment) -> tuple[str, ...]:
-    """The names of the exporters that the SDK creates for a signal, by the user's choice or by default. Empty for
-    `none`.
+    """The names of the exporters that the SDK creates for a signal: those in OTEL_CONFIG_FILE, otherwise the user's
+    choice or the default. Empty for `none`.
     """
+    file = configuration_file(environment)
+    if file is not None:
+        return file.exporters.get(signal, ())
     return _listed(environment.get(f"OTEL_{signal}_EXPORTER") or default_exporter(signal, environment))
 
 
 def sends_to_agentops(environment: Environment) -> bool:
-    """Whether traces are sent to AgentOps: if `OTEL_TRACES_EXPORTER` names it, or if an API key is set and
-    `OTEL_TRACES_EXPORTER` is not `none`.
+    """Whether traces are sent to AgentOps: if `OTEL_TRACES_EXPORTER` or the file in OTEL_CONFIG_FILE names it, or if an
+    API key is set and `OTEL_TRACES_EXPORTER` is not `none`.
     """
-    named = exporters("TRACES", environment)
-    return AGENTOPS in named or (bool(named) and _has_key(environment))
+    if AGENTOPS in exporters("TRACES", environment):
+        return True
+    return _has_key(environment) and bool(_listed(environment.get("OTEL_TRACES_EXPORTER") or AGENTOPS))
 
 
 def destinations(signal: str, environment: Environment) -> tuple[str, ...]:
@@ -82,13 +90,19 @@ def resource_attributes(environment: Environment) -> set[str]:
 
 
 def lacks_service_name(environment: Environment) -> bool:
-    """Whether telemetry is sent to a backend although no service name is set."""
+    """Whether telemetry is sent to a backend although no service name is set. False if OTEL_CONFIG_FILE configures the
+    SDK: the name can come from the file or from its resource detectors.
+    """
+    if is_configured_by_file(environment):
+        return False
     sent = {name for signal in SIGNALS for name in destinations(signal, environment)} - TERMINALS.keys()
     return bool(sent) and "service.name" not in resource_attributes(environment)
 
 
 def _has_key(environment: Environment) -> bool:
-    return bool(environment.get("AGENTOPS_API_KEY", "").strip())
+    file = configuration_file(environment)
+    in_file = file is not None and "api_key" in file.options and bool(file.options["api_key"].text.strip())
+    return in_file or bool(environment.get("AGENTOPS_API_KEY", "").strip())
 
 
 def _listed(exporter: str) -> tuple[str, ...]:
@@ -117,15 +131,6 @@ def missing_exporters(environment: Environment) -> list[MissingExporter]:
         return []
     found = (_missing(signal, name, environment) for signal in SIGNALS for name in exporters(signal, environment))
     return [each for each in found if each is not None]
-
-
-def is_configured_by_file(environment: Environment) -> bool:
-    """Whether the file in OTEL_CONFIG_FILE configures the exporters. False for SDKs that do not read this variable."""
-    if not environment.get("OTEL_CONFIG_FILE"):
-        return False
-    from opentelemetry.sdk import environment_variables
-
-    return hasattr(environment_variables, "OTEL_CONFIG_FILE")
 
 
 def entry_point_name(signal: str, name: str, environment: Environment) -> str | None:
@@ -192,3 +197,90 @@ def _is_installed(signal: str, name: str) -> bool:
 
 def _group(signal: str) -> str:
     return f"opentelemetry_{signal.lower()}_exporter"
+
+
+# --- invalid endpoints and certificates -----------------------------------------------------------------------------
+
+GRPC_PORT = 4317
+
+
+class Obstacle(NamedTuple):
+    """A problem that prevents tracing or delivery, with advice for the user."""
+
+    name: str
+    """The package or the variable that has the problem."""
+    text: str
+    advice: str
+
+
+def unusable_endpoints(environment: Environment) -> Iterator[Obstacle]:
+    """Find invalid endpoints of OTLP over HTTP. No message quotes an endpoint, because it can contain a password."""
+    if is_configured_by_file(environment):
+        return  # the file has the endpoints, and the variables are not used
+    by_variable: dict[str, list[str]] = {}
+    for signal in SIGNALS:
+        if any(entry_point_name(signal, name, environment) == HTTP for name in exporters(signal, environment)):
+            by_variable.setdefault(endpoint_variable(signal, environment), []).append(signal)
+    for variable in by_variable:
+        text = environment.get(variable, "").strip()
+        found = text and _problem_of_endpoint(variable, text)
+        if found:
+            yield Obstacle(variable, *found)
+
+
+def missing_certificate_files(environment: Environment) -> Iterator[Obstacle]:
+    """Find variables with certificates and keys for OTLP whose files do not exist.
+
+    Unlike other invalid variables, they are not removed, so nothing is sent over https. If they were, the default
+    certificates would be trusted, which the user has not chosen.
+    """
+    for signal in ("", *(f"{each}_" for each in SIGNALS)):
+        for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"):
+            variable = f"OTEL_EXPORTER_OTLP_{signal}{file}"
+            path = environment.get(variable, "")
+            if path and not Path(path).exists():
+                text = invalid_value(variable, repr(without_secrets(variable, path)), "no such file")
+                yield Obstacle(variable, f"{text} Nothing is sent over https.", f"Correct or unset {variable}.")
+
+
+def endpoint_variable(signal: str, environment: Environment) -> str:
+    """The variable that sets the OTLP endpoint of a signal."""
+    own = f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT"
+    return own if environment.get(own) else "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+
+def split_url(text: str) -> SplitResult | None:
+    """Split an HTTP URL. `None` if the text is no such URL, or has no host or an invalid port."""
+    try:
+        split = urlsplit(text)
+        is_url = split.scheme in {"http", "https"} and bool(split.hostname) and split.port != 0
+    except ValueError:
+        return None
+    return split if is_url else None
+
+
+def _problem_of_endpoint(variable: str, text: str) -> tuple[str, str] | None:
+    """The problem of an endpoint, and what to do; `None` if no problem is found."""
+    split = split_url(text)
+    is_base = variable == "OTEL_EXPORTER_OTLP_ENDPOINT"
+    signal = "traces" if is_base else variable.split("_")[3].lower()
+    example = "http://localhost:4318" + ("" if is_base else f"/v1/{signal}")
+    if split is None:
+        return f"{variable} is not a URL that begins with http:// or https://.", f"Set it as in {variable}={example}"
+    if split.port == GRPC_PORT:
+        return (
+            f"{variable} has port {GRPC_PORT}, the port of OTLP over gRPC, but OTLP is sent over HTTP.",
+            f"Use the port of OTLP over HTTP, usually 4318: {variable}={example}",
+        )
+    path = split.path.rstrip("/")
+    if is_base and path.endswith(tuple(f"/v1/{each.lower()}" for each in SIGNALS)):
+        return (
+            f"{variable} is a base URL, to which /v1/traces and so on are appended, but it ends in such a path.",
+            f"Remove {path[path.rindex('/v1/') :]} from its end.",
+        )
+    if not is_base and not path:
+        return (
+            f"{variable} is used without changes, but has no path.",
+            f"Append /v1/{signal}, or set OTEL_EXPORTER_OTLP_ENDPOINT instead.",
+        )
+    return None

@@ -126,8 +126,12 @@ logger = logging.getLogger("agentops_otel_litellm.settings")
 
 Value = TypeVar("Value")
 
+_PREFIX = re.compile("^(?:AGENTOPS|OTEL_INSTRUMENTATION_GENAI)_")
+
 warned: set[str] = set()
-"""Variables for which a warning was logged. Several parts of this package read the settings, but only one may warn."""
+"""Variables and options for which a warning was logged. Several parts of this package read the settings, but only one
+may warn.
+"""
 
 
 def setting(  # noqa: PLR0913 - a table's columns
@@ -144,21 +148,36 @@ def setting(  # noqa: PLR0913 - a table's columns
 
     An invalid value is replaced by the default. If it must be replaced by `None` instead, `without` is a sentence that
     describes the consequence for the user.
+
+    The name of its option in a configuration file is the variable's, without its prefix and in lower case.
     """
-    metadata = {"variable": variable, "parse": parse, "help": help, "secret": secret, "without": without}
+    metadata = {
+        "variable": variable,
+        "option": _PREFIX.sub("", variable).lower(),
+        "parse": parse,
+        "help": help,
+        "secret": secret,
+        "without": without,
+    }
     declared: Value = field(default=default, metadata=metadata, repr=not secret)
     return declared
 
 
-def warn_of_invalid_value(declared: Field[object], text: str, accepted: str) -> None:
-    """Log that a variable has the invalid value `text`, once for each variable, without secrets."""
-    variable = declared.metadata["variable"]
-    if variable in warned:
-        return
-    warned.add(variable)
+def warn_of_invalid_value(declared: Field[object], text: str, accepted: str, place: str | None = None) -> None:
+    """Log that a setting has the invalid value `text`, once, without secrets. `place` is a line of a configuration
+    file; `None` if the value is that of the variable.
+    """
+    variable = declared.metadata["variable"] if place is None else f"{declared.metadata['option']} ({place})"
     # For a secret, `accepted` is not logged: it may be an error of Python, which quotes the value.
     fault = "" if hides_its_value(declared) else f"expected {accepted}"
-    warn_at_start_up(logger, "%s %s", invalid_value(variable, quoted(declared, text), fault), instead(declared))
+    warn_once(variable, f"{invalid_value(variable, quoted(declared, text), fault)} {instead(declared)}")
+
+
+def warn_once(subject: str, message: str) -> None:
+    """Log a warning about a variable or an option, unless a warning about it was logged before."""
+    if subject not in warned:
+        warned.add(subject)
+        warn_at_start_up(logger, "%s", message)
 
 
 def hides_its_value(declared: Field[object]) -> bool:

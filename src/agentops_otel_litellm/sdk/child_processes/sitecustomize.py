@@ -5,6 +5,10 @@ Python imports the first `sitecustomize` that it finds. On PYTHONPATH, this one 
 does nothing, whereas the launcher's prints an error. And this one runs the application's `sitecustomize`, which it
 hides.
 
+It also replaces the launcher's in the image for the OpenTelemetry Operator, which puts a directory with all packages on
+PYTHONPATH. There, the application's own packages must have priority, so the directory is moved to the end of
+`sys.path`. If the application's packages are too old for OpenTelemetry, it is not started.
+
 Any Python may load this file, so it also runs on old versions.
 """
 
@@ -14,11 +18,83 @@ import sys
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _STARTERS = (
     os.path.join("opentelemetry", "instrumentation", "auto_instrumentation"),
-    os.sep.join(_HERE.split(os.sep)[-3:]),
+    os.path.join("agentops_otel_litellm", "sdk", "child_processes"),
 )
 """Ends of the paths of directories with a `sitecustomize` that starts OpenTelemetry: the launcher's and this one. They
 are the same in every virtual environment.
 """
+
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(_HERE)))
+"""The directory with this package: `site-packages`, or a directory that the operator has injected."""
+
+
+def _is_injected():
+    # type: () -> bool
+    return _ROOT in map(os.path.abspath, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+
+
+def _conflict():
+    # type: () -> str | None
+    """Why the injected packages cannot be used next to those of the application; `None` if they can."""
+    from importlib.metadata import PackageNotFoundError, distributions, version
+
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    injected = {canonicalize_name(each.metadata["Name"]): each for each in distributions(path=[_ROOT])}
+    for name, distribution in sorted(injected.items()):
+        if version(name) != distribution.version:
+            continue  # the application has its own
+        for text in distribution.requires or ():
+            required = Requirement(text)
+            if required.marker is not None and not required.marker.evaluate({"extra": ""}):
+                continue
+            try:
+                found = version(required.name)
+            except PackageNotFoundError:
+                continue
+            if not required.specifier.contains(found, prereleases=True):
+                return "the injected {} {} needs {}{}, but the app has {}".format(
+                    name, distribution.version, required.name, required.specifier, found
+                )
+    return None
+
+
+def _prefer_packages_of_application():
+    # type: () -> bool
+    """Move the injected directory to the end of `sys.path`. Returns whether OpenTelemetry can be started. If not, the
+    injected directories are removed, also from PYTHONPATH, so that this process and its child processes are as without
+    them.
+    """
+    sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != _ROOT] + [_ROOT]
+    if sys.version_info < (3, 10):  # noqa: UP036 - any Python may load this file
+        reason = "it needs Python 3.10 or later"
+    else:
+        try:
+            reason = _conflict()
+        except Exception as error:  # noqa: BLE001 - the application must start in any case
+            reason = "the check of the app's packages failed: {!r}".format(error)
+    if reason is None:
+        return True
+    sys.stderr.write(
+        "agentops-otel-litellm: LiteLLM is not traced, because {}. Update the app's packages, or install "
+        "agentops-otel-litellm with them.\n".format(reason)
+    )
+    sys.path[:] = [entry for entry in sys.path if not _is_ours(entry)]
+    kept = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if not _is_ours(entry)]
+    os.environ.pop("PYTHONPATH", None)
+    if kept:
+        os.environ["PYTHONPATH"] = os.pathsep.join(kept)
+    for name in [name for name, module in sys.modules.items() if _is_ours(getattr(module, "__file__", None) or "")]:
+        if name != __name__:
+            del sys.modules[name]
+    return False
+
+
+def _is_ours(path):
+    # type: (str) -> bool
+    return os.path.abspath(path) == _ROOT or os.path.abspath(path).startswith(_ROOT + os.sep)
 
 
 def _start_opentelemetry():
@@ -55,6 +131,7 @@ def _run_hidden_sitecustomize():
 
 
 try:
-    _start_opentelemetry()
+    if not _is_injected() or _prefer_packages_of_application():
+        _start_opentelemetry()
 finally:
     _run_hidden_sitecustomize()
