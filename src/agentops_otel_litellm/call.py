@@ -342,7 +342,7 @@ class Attempt:
     started: float | None = None
     """Seconds from the start of the call to the start of the attempt."""
     duration: float | None = None
-    """Seconds; `None` if the attempt failed before a request was sent."""
+    """Seconds; `None` if no request was sent: the attempt failed before that, or the response is a mock."""
     failure: Failure | None = None
     kind: Literal["retry", "fallback"] | None = None
     """Set if the previous attempt failed: `retry` if that had the same model, or the same model group; otherwise

@@ -160,7 +160,7 @@ def read_result(invocation: Invocation, result: object) -> ResponseFacts:
         response = _with_cache_hit(invocation, api_format.response(result))
     except Exception as fault:  # must not reach the application
         log_fault(_READING_RESPONSE, fault)
-    if readers.is_mocked(invocation.parameters):  # then LiteLLM invents the usage and the cost
+    if invocation.is_mocked:  # then LiteLLM invents the usage and the cost
         return response, None, None
     try:
         reported = api_format.usage(billed)
@@ -188,7 +188,7 @@ def _read_stream(invocation: Invocation, chunks: readers.Chunks, outcome: Stream
         response = _with_cache_hit(invocation, chunks.response())
     except Exception as fault:  # must not reach the application
         log_fault(_READING_RESPONSE, fault)
-    if readers.is_mocked(invocation.parameters):  # then LiteLLM invents the usage and the cost
+    if invocation.is_mocked:  # then LiteLLM invents the usage and the cost
         return response, None, None
     try:
         if not invocation.is_usage_estimated:
@@ -215,7 +215,7 @@ def read_one_of_several(invocation: Invocation, api_format: readers.ApiFormat, r
     cost: Cost | None = None
     with guard(_READING_RESPONSE):
         response = api_format.response(result) if chunks is None else None
-    if readers.is_mocked(invocation.parameters):
+    if invocation.is_mocked:
         return response, None, None
     with guard(_READING_USAGE):
         usage = api_format.usage(result) if chunks is None else chunks.usage()

@@ -61,6 +61,8 @@ class Invocation:
     # Facts from functions that LiteLLM calls inside the call. The hooks in `patching/hooks.py` set these.
     translation: object = None
     """The chat messages into which LiteLLM has translated a `generate_content` request, to call `completion`."""
+    is_mocked = False
+    """Whether the response is a mock, which the application has set."""
     cooldown_time: float | None = None
     """Seconds for which the Router has put the call's deployment into cooldown."""
     nested: NestedResponses | None = None
@@ -146,6 +148,7 @@ class Invocation:
         """The context in which LiteLLM runs for the call; `None` after the call has ended."""
         try:
             try:
+                self.is_mocked = readers.is_mocked(parameters)
                 self._relate_to_others(context)
                 if self._span.is_recording():
                     self._read_request(context)

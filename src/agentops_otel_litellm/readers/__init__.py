@@ -29,6 +29,7 @@ from agentops_otel_litellm.readers.logging_payload import (
     api_format_of_response,
     is_message_logging_off,
     is_over,
+    is_sending_a_mock,
     logged_cost,
     logged_parameters,
     logged_result,
@@ -66,7 +67,7 @@ from agentops_otel_litellm.readers.realtime import (
     read_session_end,
     session_with_events,
 )
-from agentops_otel_litellm.readers.responses import RESPONSES, STORED_RESPONSE
+from agentops_otel_litellm.readers.responses import RESPONSES
 from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
 from agentops_otel_litellm.readers.small_formats import (
     AGENT,
@@ -76,9 +77,18 @@ from agentops_otel_litellm.readers.small_formats import (
     INTERACTION,
     MODERATION,
     SANDBOX,
+    STORED_RESPONSE,
     TOKEN_COUNT,
 )
-from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
+from agentops_otel_litellm.readers.streams import (
+    Chunks,
+    LiteLLMStream,
+    is_chunks,
+    is_stream,
+    is_stream_manager,
+    read_finish_reasons,
+    requests_several_choices,
+)
 from agentops_otel_litellm.readers.text_and_embeddings import EMBEDDING, TEXT
 from agentops_otel_litellm.readers.usage_and_cost import (
     estimate_of,
@@ -148,6 +158,7 @@ __all__ = [
     "is_of_a_tool",
     "is_of_model_list",
     "is_over",
+    "is_sending_a_mock",
     "is_stream",
     "is_stream_manager",
     "logged_cost",
@@ -165,6 +176,7 @@ __all__ = [
     "read_error_text",
     "read_estimate",
     "read_failure",
+    "read_finish_reasons",
     "read_id",
     "read_logging_object",
     "read_messages",
@@ -175,6 +187,7 @@ __all__ = [
     "read_session_end",
     "read_target",
     "read_within",
+    "requests_several_choices",
     "session_with_events",
     "was_made",
     "with_cost_parts",

@@ -6,7 +6,7 @@ file to this package with the format's readers and an `ApiFormat` at its end, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from agentops_otel_litellm.readers.streams import Chunks
 from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, read_counted, read_stream_cost, read_usage
 from agentops_otel_litellm.readers.values import (
     COLLECTIONS,
+    NO_FIELDS,
     Parameters,
     Rows,
     characters,
@@ -213,6 +214,41 @@ def read_unit_cost(result: Any) -> Cost | None:
     """The cost, as LiteLLM calculated it, of a result that is billed by a unit other than tokens, such as the image."""
     cost = read_cost(result)
     return None if cost is None else replace(cost, per_unit=True)
+
+
+def reported_usage(stream: Any) -> Usage | None:
+    """Read the usage from the provider's chunks, which LiteLLM keeps in the attribute `chunks` of a chat stream.
+
+    LiteLLM also creates a last chunk for the application. It is not in `chunks`, and is not read, because it may have
+    LiteLLM's estimate instead of the provider's usage.
+    """
+    reported: list[Usage] = []
+    for chunk in elements(getattr(stream, "chunks", None)):
+        if isinstance(chunk, dict):
+            stated = chunk.get("usage")
+        else:
+            # The same as `field`, without a function call, because a stream may have thousands of chunks.
+            extra = getattr(chunk, "__pydantic_extra__", None) or NO_FIELDS
+            stated = extra["usage"] if "usage" in extra else getattr(chunk, "__dict__", NO_FIELDS).get("usage")
+        if stated is not None:
+            usage = read_usage(chunk)
+            if usage is not None:
+                reported.append(usage)
+    return _merged(reported) if len(reported) > 1 else reported[0] if reported else None
+
+
+def _merged(reported: Sequence[Usage]) -> Usage:
+    """Merge the usage of several chunks. A later count replaces an earlier one, unless it is 0: some providers report
+    the input in the first chunk and the output in the last.
+    """
+    counts: dict[str, int] = {}
+    for usage in reported:
+        for name, value in vars(usage).items():
+            if value or name not in counts:
+                counts[name] = value
+    if {"input", "output"} <= counts.keys():
+        counts["total"] = counts["input"] + counts["output"]  # each chunk's total is the sum of its own counts only
+    return Usage(**counts)
 
 
 # --- operations that consist of several calls, each with its own span -----------------------------------------

@@ -134,3 +134,12 @@ def _own_setting(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[s
     """The parameter `turn_off_message_logging`, from the call's parameters or metadata; empty if it is not set."""
     places = (parameters, *metadata.values())
     return next(({_TURN_OFF: each[_TURN_OFF]} for each in places if each.get(_TURN_OFF) is not None), {})
+
+
+def is_sending_a_mock(logging: Any) -> bool:
+    """Whether LiteLLM returns a mock in place of the request that it has just logged: it logs a fixed API key.
+
+    This finds an empty mock response, which newer releases of LiteLLM accept, and older ones ignore.
+    """
+    details = getattr(logging, "model_call_details", None)
+    return type(details) is dict and details.get("api_key") == "mock-key"
