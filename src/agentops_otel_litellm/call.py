@@ -391,8 +391,8 @@ class App:
     user_id: str | None = None
     conversation_id: str | None = None
     tags: tuple[str, ...] | None = None
-    metadata: Mapping[str, str] | None = None
-    """The entries that `AGENTOPS_METADATA_KEYS` and `AGENTOPS_BAGGAGE_KEYS` name."""
+    metadata: Mapping[str, str | tuple[str, ...]] | None = None
+    """The entries that `AGENTOPS_METADATA_KEYS` and `AGENTOPS_BAGGAGE_KEYS` name. Each is a text, or a list's texts."""
     key_alias: str | None = None
     """The alias of the proxy's key. The fields below identify the key's user, team, organization and project."""
     key_user_id: str | None = None

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 
 from agentops_otel_litellm.readers.anthropic_messages import MESSAGES
 from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat
+from agentops_otel_litellm.readers.application import read_app
 from agentops_otel_litellm.readers.chat import CHAT
 from agentops_otel_litellm.readers.exceptions import read_client_failure, read_error_text, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
@@ -46,7 +47,6 @@ from agentops_otel_litellm.readers.parameters import (
     is_mocked,
     is_of_a_tool,
     is_of_model_list,
-    read_app,
     read_cache_hit,
     read_cooldown,
     read_cooldown_time,
