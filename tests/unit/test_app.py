@@ -8,7 +8,7 @@ from hypothesis import given
 from opentelemetry.context import Context
 
 from agentops_otel_litellm.call import App as AppFacts
-from agentops_otel_litellm.readers.application import read_app
+from agentops_otel_litellm.readers.metadata import read_app
 from support.proxy_metadata import PROXY
 from support.reader_cases import JSON, NO_DEADLINE, check_reader, objects_with
 

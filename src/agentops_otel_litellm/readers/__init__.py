@@ -21,7 +21,6 @@ from collections.abc import Mapping
 
 from agentops_otel_litellm.readers.anthropic_messages import MESSAGES
 from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat
-from agentops_otel_litellm.readers.application import read_app
 from agentops_otel_litellm.readers.chat import CHAT
 from agentops_otel_litellm.readers.exceptions import read_client_failure, read_error_text, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
@@ -39,6 +38,7 @@ from agentops_otel_litellm.readers.logging_payload import (
     was_made,
 )
 from agentops_otel_litellm.readers.media import IMAGE, SPEECH, TRANSCRIPTION, VIDEO
+from agentops_otel_litellm.readers.metadata import read_app
 from agentops_otel_litellm.readers.parameters import (
     has_declined,
     is_by_twin,

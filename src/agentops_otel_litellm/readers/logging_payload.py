@@ -11,8 +11,8 @@ from typing import Any
 
 from agentops_otel_litellm.call import Cost, Timing, Usage
 from agentops_otel_litellm.readers.api_format import ApiFormat
-from agentops_otel_litellm.readers.application import METADATA_PARAMETERS
 from agentops_otel_litellm.readers.chat import CHAT
+from agentops_otel_litellm.readers.metadata import METADATA_PARAMETERS
 from agentops_otel_litellm.readers.text_and_embeddings import TEXT
 from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, with_cost_parts
 from agentops_otel_litellm.readers.values import Parameters, field, integer

@@ -205,7 +205,7 @@ def _select_metadata(values: Mapping[str, Any], names: Sequence[str]) -> dict[st
             with ignored_faults():  # a logging handler of the application may raise
                 logger.warning(
                     "The metadata %r, which AGENTOPS_METADATA_KEYS names, is a %s (expected a text, a number, a "
-                    "boolean, a date, a UUID, or a list of these). It is not recorded. Pass its parts as separate entries.",
+                    "boolean, a date, a UUID, or a list of these). It is not recorded. Pass its parts separately.",
                     name,
                     type(value).__name__,
                 )
