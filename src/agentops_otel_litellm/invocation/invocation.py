@@ -123,7 +123,7 @@ class Invocation:
         `parameters` are the arguments of LiteLLM's function by name, and `context` is the context of the application.
         `started_at`, in nanoseconds since the epoch, is given only for a call that started earlier.
         """
-        self._telemetry = telemetry
+        self.telemetry = telemetry
         self.operation = operation
         self.calls_a_model = operation.calls_a_model
         """Whether this call is a call of a model, and not an operation around calls, such as a route or a batch."""
@@ -198,7 +198,7 @@ class Invocation:
         This happens before LiteLLM runs, because LiteLLM may change the parameters.
         """
         self.is_recorded = True
-        telemetry, parameters = self._telemetry, self.parameters
+        telemetry, parameters = self.telemetry, self.parameters
         try:
             self.request = self.api_format.request(parameters)
         except Exception as fault:  # must not reach the application
@@ -428,7 +428,7 @@ class Invocation:
 
     def _finish(self, call: Call) -> None:
         self._is_finished = True
-        call = self._telemetry.finish(self._span, call, self.trace_cost)
+        call = self.telemetry.finish(self._span, call, self.trace_cost)
         attempt, enclosing = self._route_attempt, self._enclosing_call
         if attempt is not None:
             attempt.ended = self.started + (call.timing.duration or 0)

@@ -20,7 +20,7 @@ know, so its callers catch exceptions.
 from collections.abc import Mapping
 
 from agentops_otel_litellm.readers.anthropic_messages import MESSAGES
-from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat
+from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat, estimate_chat
 from agentops_otel_litellm.readers.chat import CHAT
 from agentops_otel_litellm.readers.exceptions import read_client_failure, read_error_text, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
@@ -147,6 +147,7 @@ __all__ = [
     "Chunks",
     "LiteLLMStream",
     "api_format_of_response",
+    "estimate_chat",
     "estimate_of",
     "has_declined",
     "is_by_twin",
