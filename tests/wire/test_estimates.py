@@ -127,27 +127,36 @@ def test_a_plain_chat_that_was_not_counted(app: App, provider: OpenAIProvider, e
     assert of_tokens(estimating) == expected
 
 
-async def close(app: App, stream: Any) -> None:  # noqa: ANN401 - LiteLLM's
+Chunks = list[litellm.ModelResponseStream]
+"""The further chunks that an application receives before its stream ends."""
+
+
+async def close(app: App, stream: Any) -> Chunks:  # noqa: ANN401 - LiteLLM's
     closing = getattr(stream, "aclose", None) if app.style == "async" else getattr(stream, "close", None)
     if closing is None:
         pytest.skip("this stream cannot be closed")
     result = closing()
     if app.style == "async":
         await result
+    return []
 
 
-async def drop(_app: App, _stream: Any) -> None:  # noqa: ANN401 - LiteLLM's
+async def drop(_app: App, _stream: Any) -> Chunks:  # noqa: ANN401 - LiteLLM's
     """The stream is freed when its last reference is."""
+    return []
 
 
-async def read_on(app: App, stream: Any) -> None:  # noqa: ANN401 - LiteLLM's
+async def read_on(app: App, stream: Any) -> Chunks:  # noqa: ANN401 - LiteLLM's
     if app.style == "async" and not releases.since("1.80"):
         pytest.skip("LiteLLM before 1.80 raises no error for an asynchronous stream that was cut")
+    received: Chunks = []
     with pytest.raises(litellm.exceptions.openai.APIError):
-        await app.rest(stream)
+        while (chunk := await app.next(stream)) is not None:
+            received.append(chunk)
+    return received
 
 
-INTERRUPTED: dict[str, tuple[Callable[[App, Any], Awaitable[None]], Script]] = {
+INTERRUPTED: dict[str, tuple[Callable[[App, Any], Awaitable[Chunks]], Script]] = {
     "closed": (close, Script(usage=None)),
     "abandoned": (drop, Script(usage=None)),
     "failed": (read_on, Script(usage=None, cut_after=3)),
@@ -165,7 +174,7 @@ def test_a_stream_that_was_not_read_to_its_end(
     async def scenario() -> str:
         stream = await app.stream()
         received = [await app.next(stream) for _ in range(2)]
-        await interrupt(app, stream)
+        received += await interrupt(app, stream)
         return "".join(chunk.choices[0].delta.content or "" for chunk in received if chunk is not None)
 
     text = app.run(scenario())
