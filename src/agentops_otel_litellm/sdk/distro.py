@@ -215,6 +215,9 @@ def _processor(created: list[CountingBatchSpanProcessor], exporter: SpanExporter
 
         processor = AgentOpsSpanProcessor(agentops_exporter)
     created.append(processor)
+    console = sys.modules.get("agentops_otel_litellm.exporters.console")  # imported only if it is a destination
+    if console is not None and isinstance(exporter, console.ConsoleSpanExporter):
+        console.print_after_cells(processor)
     return processor
 
 
