@@ -130,8 +130,9 @@ class Response:
     id: str | None = None
     model: str | None = None
     finish_reasons: tuple[str | None, ...] | None = None
-    """The finish reason of each choice, in order, as LiteLLM reports it. It is `None` for a choice whose reason was not
-    received.
+    """The finish reason of each choice, in order, as LiteLLM reports it; `None` for a choice whose reason was not
+    received. `gen_ai.response.finish_reasons` has the conventions' names: `tool_call` for `tool_calls` and
+    `function_call`.
     """
     choices_count: int | None = None
     content_length: int | None = None

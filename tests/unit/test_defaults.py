@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from opentelemetry.sdk._configuration import _get_exporter_entry_point  # it logs the warning
 
@@ -78,7 +80,7 @@ def test_every_default_is_declared() -> None:
 
 @pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
 def test_an_exporter_over_grpc_does_not_conflict_with_the_default_protocol(
-    signal: str, monkeypatch: pytest.MonkeyPatch
+    signal: Literal["traces", "metrics", "logs"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The SDK logs no warning: the test would fail. A protocol of the user is kept."""
     variable = f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentops_otel_litellm.__main__ import main
+from agentops_otel_litellm.__main__ import main, settings_text
 from agentops_otel_litellm.cli.configuration_checks import check_conflicts, check_destinations, check_settings
 from agentops_otel_litellm.cli.doctor import CHECKS, Check, as_text, doctor, examine
 from agentops_otel_litellm.cli.installation_checks import (
@@ -719,3 +719,51 @@ def test_an_interruption_ends_the_command_with_130(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("agentops_otel_litellm.cli.doctor.examine", interrupt)
     assert main(["doctor"]) == 130
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_terminal_gets_settings_without_markdown(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each setting has its default and its meaning. A file or a pipe gets the table of the documentation."""
+    text = settings_text(width)
+    variables = [each.metadata["variable"] for each in Settings.__dataclass_fields__.values()]
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("AGENTOPS_")] == [
+        each for each in variables if each.startswith("AGENTOPS_")
+    ]
+    assert "AGENTOPS_MAX_QUEUE_SIZE (default: 512)" in text
+    assert "|" not in text
+    assert "`" not in text
+    assert all(len(line) <= 100 for line in text.splitlines() if line.startswith("  "))
+    for is_terminal in (True, False):
+        monkeypatch.setattr("sys.stdout.isatty", lambda is_terminal=is_terminal: is_terminal, raising=False)
+        assert main(["settings"]) == 0
+        assert capsys.readouterr().out.startswith("| variable") is not is_terminal
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "remedy"),
+    [
+        ("crewai", "1.15.30", "is_litellm=True"),
+        ("crewai", "0.203.1", None),
+        ("dspy", "3.4.1", 'engine="litellm"'),
+        ("dspy", "3.3.0", None),
+        ("mem0ai", "2.2.1", '"provider": "litellm"'),
+        ("pydantic-ai-slim", "2.68.0", "LiteLLMProvider"),
+    ],
+)
+def test_libraries_that_bypass_litellm_are_reported(
+    name: str, version: str, remedy: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only in the releases that do, and with the way to use LiteLLM."""
+    metadata = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [each for each in check_conflicts(examined({})) if each.name == name]
+    assert [(each.state, each.text.split()[0]) for each in found] == (
+        [] if remedy is None else [(State.NOTICE, version)]
+    )
+    if remedy is not None:
+        assert "bypass LiteLLM" in found[0].text
+        assert remedy in found[0].advice

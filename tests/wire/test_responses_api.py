@@ -120,11 +120,11 @@ def test_the_output_is_read_from_all_events(
 ) -> None:
     """Some servers leave out the output of the last event, which then is in the events before it."""
     if kind == "text":
-        pieces = response_events(**({"output": []} if output == "none" else {}))
+        pieces = response_events(output=[]) if output == "none" else response_events()
     else:
         last = response(output=[] if output == "none" else [CALL_ITEM])
         begun = {**CALL_ITEM, "arguments": "", "status": "in_progress"}
-        messages = [
+        messages: list[dict[str, object]] = [
             {"type": "response.created", "response": response(status="in_progress", output=[], usage=None)},
             {"type": "response.output_item.added", "output_index": 0, "item": begun},
             {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "output_index": 0, "delta": "{}"},

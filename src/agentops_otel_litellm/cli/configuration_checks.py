@@ -12,9 +12,12 @@ from importlib.metadata import entry_points
 from typing import Any
 from uuid import UUID
 
+from requests.utils import should_bypass_proxies
+
 from agentops_otel_litellm.cli.installation_checks import (
     DISABLED,
     installed_version,
+    libraries_without_litellm,
     misspelt_sdk_variables,
     unknown_instrumentations,
 )
@@ -333,24 +336,14 @@ def proxied_endpoints(examined: Examined) -> Iterator[Record]:
         if split is None:
             continue
         proxy = next((name for name in PROXIES[split.scheme] if environment.get(name)), None)
-        no_proxy = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
-        if proxy is None or _bypasses(split.hostname or "", split.port, no_proxy):
+        without_proxy = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+        host = split.hostname or ""
+        if proxy is None or should_bypass_proxies(environment[variable], without_proxy):
             continue
-        is_local = split.hostname in LOCAL_HOSTS or "." not in (split.hostname or "")
-        yield (problem if is_local else notice)(
-            variable,
-            f"telemetry for {split.hostname} is sent through the HTTP proxy in {proxy}",
-            f"Add {split.hostname} to NO_PROXY, {'' if is_local else 'if the proxy does not reach the backend'}".rstrip(
-                ", "
-            )
-            + ".",
-        )
-
-
-def _bypasses(host: str, port: int | None, no_proxy: str) -> bool:
-    """Whether requests to the host are sent without a proxy, according to `NO_PROXY`, as `requests` reads it."""
-    entries = [each.strip().lstrip(".") for each in no_proxy.split(",") if each.strip()]
-    return any(entry in {"*", host} or host.endswith(f".{entry}") or entry == f"{host}:{port}" for entry in entries)
+        is_local = host in LOCAL_HOSTS or "." not in host
+        advice = f"Add {host} to NO_PROXY{'' if is_local else ', if the proxy does not reach the backend'}."
+        report = problem if is_local else notice
+        yield report(variable, f"telemetry for {host} is sent through the HTTP proxy in {proxy}", advice)
 
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -362,6 +355,7 @@ PROXIES = {
 
 CONFLICTS: tuple[Callable[[Examined], Iterator[Record]], ...] = (
     second_instrumentation,
+    libraries_without_litellm,
     vocabulary_without_agentops,
     content_without_redaction,
     litellms_own_callback,

@@ -124,6 +124,39 @@ def _required(name: str) -> list[str]:
     ]
 
 
+BYPASSING = (
+    (
+        "crewai",
+        "1",
+        "its own clients for OpenAI, Anthropic, Gemini, Azure and Bedrock",
+        "LLM(model=…, is_litellm=True)",
+    ),
+    ("dspy", "3.4", "its own engine for providers that it knows", 'dspy.LM(model, engine="litellm")'),
+    (
+        "mem0ai",
+        "0",
+        "the providers' clients for embeddings, and for models unless the provider is `litellm`",
+        '{"llm": {"provider": "litellm", …}}; for embeddings, set `openai_base_url` to a LiteLLM proxy',
+    ),
+    (
+        "pydantic-ai-slim",
+        "0",
+        "the providers' clients",
+        "LiteLLMProvider(api_base=…) with a LiteLLM proxy, which you start with opentelemetry-instrument",
+    ),
+)
+"""Package that can call models without LiteLLM, the first release that does, what it uses, and how LiteLLM is used."""
+
+
+def libraries_without_litellm(_examined: Examined) -> Iterator[Record]:
+    """Report installed libraries that can call models without LiteLLM, so that their calls are not traced."""
+    for name, since, used, remedy in BYPASSING:
+        found = installed_version(name)
+        if found is not None and get_dependency_conflicts((f"{name}>={since}",)) is None:
+            text = f"{found} uses {used}: such calls bypass LiteLLM, and this package does not trace them"
+            yield notice(name, text, f"To use LiteLLM: {remedy}")
+
+
 # --- what the launcher loads -----------------------------------------------------------------------------------------
 
 
