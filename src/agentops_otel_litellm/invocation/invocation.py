@@ -148,10 +148,10 @@ class Invocation:
         """The context in which LiteLLM runs for the call; `None` after the call has ended."""
         try:
             try:
-                self.is_mocked = readers.is_mocked(parameters)
                 self._relate_to_others(context)
                 if self._span.is_recording():
                     self._read_request(context)
+                self.is_mocked = readers.is_mocked(parameters)
             except Exception as fault:  # must not reach the application
                 log_fault("reading a request", fault)
         except BaseException as error:
