@@ -111,12 +111,10 @@ def without_launcher(command: Sequence[str]) -> tuple[Sequence[str], str | None]
 
 def _launcher_options() -> set[str]:
     """The options of the launcher: one for each variable of OpenTelemetry, such as `--traces_exporter`."""
-    variables = {
-        name
-        for found in entry_points(group="opentelemetry_environment_variables")
-        for name in dir(found.load())
-        if name.startswith("OTEL_")
-    }
+    variables: set[str] = set()
+    for found in entry_points(group="opentelemetry_environment_variables"):
+        with suppress(Exception):  # a broken package
+            variables |= {name for name in dir(found.load()) if name.startswith("OTEL_")}
     return {f"--{name.removeprefix('OTEL_').removeprefix('PYTHON_').lower()}" for name in variables}
 
 
