@@ -1,6 +1,7 @@
 """The command line `agentops-otel-litellm`, with the commands `bootstrap`, `doctor`, `run` and `settings`.
 
-`settings` prints the settings of this package as a Markdown table. The other commands have modules in `cli`.
+`settings` prints the settings of this package: as text on a terminal, otherwise as a Markdown table. The other commands
+have modules in `cli`.
 
 OpenTelemetry reads some variables on import. So this module imports nothing of OpenTelemetry that does so, and removes
 invalid values before it imports the module of a command.
@@ -13,6 +14,8 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from shutil import get_terminal_size
+from textwrap import fill
 
 from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.settings import AgentOpsSettings, CallSettings, ContentSettings, ProcessSettings, Settings
@@ -42,7 +45,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     # `environment`, which has the original values.
     (drop_unusable_variables if options.command == "run" else replace_unusable_variables)(os.environ)
     if options.command == "settings":
-        return _print(settings_table())
+        return _print(settings_text() if sys.stdout.isatty() else settings_table())
     if options.command == "bootstrap":
         from agentops_otel_litellm.cli.bootstrap import bootstrap
 
@@ -89,13 +92,24 @@ def _parser() -> argparse.ArgumentParser:
         help="list OpenTelemetry's instrumentations for your app's libraries, without those that trace LLM calls twice",
     )
     bootstrap.add_argument("--install", action="store_true", help="install them with pip or uv")
-    commands.add_parser("settings", help="print every setting, its default and its meaning as a Markdown table")
+    commands.add_parser("settings", help="print every setting, its default and its meaning")
     return parser
 
 
 def settings_table() -> str:
     """A Markdown table of this package's settings, and of OpenTelemetry's variables that the distro sets by default."""
     return as_table([*rows_of(Settings), *rows_of_defaults()])
+
+
+def settings_text(width: int | None = None) -> str:
+    """The same settings as text for a terminal of this width, by default that of this process."""
+    width = min(width or get_terminal_size().columns, 100)
+    blocks: list[str] = []
+    for row in [*rows_of(Settings), *rows_of_defaults()]:
+        variable, default, meaning = (cell.strip().replace("`", "") for cell in row.strip("|").split(" | ", 2))
+        heading = f"{variable} (default: {default})" if default else variable
+        blocks.append(f"{heading}\n{fill(meaning, width, initial_indent='  ', subsequent_indent='  ')}")
+    return "\n\n".join(blocks)
 
 
 def rows_of(group: type[CallSettings | ContentSettings | AgentOpsSettings | ProcessSettings]) -> list[str]:

@@ -130,8 +130,9 @@ class Response:
     id: str | None = None
     model: str | None = None
     finish_reasons: tuple[str | None, ...] | None = None
-    """The finish reason of each choice, in order, as LiteLLM reports it. It is `None` for a choice whose reason was not
-    received.
+    """The finish reason of each choice, in order, as LiteLLM reports it; `None` for a choice whose reason was not
+    received. `gen_ai.response.finish_reasons` has the conventions' names: `tool_call` for `tool_calls` and
+    `function_call`.
     """
     choices_count: int | None = None
     content_length: int | None = None
@@ -342,7 +343,7 @@ class Attempt:
     started: float | None = None
     """Seconds from the start of the call to the start of the attempt."""
     duration: float | None = None
-    """Seconds; `None` if the attempt failed before a request was sent."""
+    """Seconds; `None` if no request was sent: the attempt failed before that, or the response is a mock."""
     failure: Failure | None = None
     kind: Literal["retry", "fallback"] | None = None
     """Set if the previous attempt failed: `retry` if that had the same model, or the same model group; otherwise
@@ -391,8 +392,8 @@ class App:
     user_id: str | None = None
     conversation_id: str | None = None
     tags: tuple[str, ...] | None = None
-    metadata: Mapping[str, str] | None = None
-    """The entries that `AGENTOPS_METADATA_KEYS` and `AGENTOPS_BAGGAGE_KEYS` name."""
+    metadata: Mapping[str, str | tuple[str, ...]] | None = None
+    """The entries that `AGENTOPS_METADATA_KEYS` and `AGENTOPS_BAGGAGE_KEYS` name. Each is a text, or a list's texts."""
     key_alias: str | None = None
     """The alias of the proxy's key. The fields below identify the key's user, team, organization and project."""
     key_user_id: str | None = None

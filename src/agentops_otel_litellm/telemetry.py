@@ -86,10 +86,10 @@ class Telemetry:
         """Whether content must be read, because it is recorded on spans, in events, or by a completion hook."""
         self.content_limits = settings.content_limits
         """Maximum numbers of characters of content. Content beyond them is not read."""
-        self.metadata_keys = settings.metadata_keys
-        """Names of the metadata entries that are recorded."""
-        self.baggage_keys = settings.baggage_keys
-        """Names of the baggage entries that are recorded."""
+        self.metadata_keys, self.baggage_keys = settings.metadata_keys, settings.baggage_keys
+        """Names of the metadata entries, and of the baggage entries, that are recorded."""
+        self.estimates_usage = settings.estimate_usage
+        """Whether to estimate the usage of a chat that the provider has not counted."""
         self._at_start = vocabularies[0]
         self._at_end = _merged(tuple(vocabularies))
         self._has_live_prices = settings.live_prices

@@ -35,4 +35,9 @@ def test_first_call_at_exit() -> None:
         provider.get_tracer("agentops_otel_litellm").start_span("chat", kind=SpanKind.CLIENT).end()
     """
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert [line[:6].rstrip() for line in ran.stderr.splitlines()[1:]] == ["call", "chat", "", "1 call"]
+    assert [line[:6].rstrip() for line in ran.stderr.removeprefix(HINT).splitlines()[1:]] == [
+        "call",
+        "chat",
+        "",
+        "1 call",
+    ]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from agentops_otel_litellm.cli import installation_checks
 from agentops_otel_litellm.cli.installation_checks import check_patch_points
 from agentops_otel_litellm.cli.report import Examined, State
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
@@ -38,7 +39,35 @@ def test_the_command() -> None:
     assert (done.returncode, done.stderr) == (1, "")
     assert f" of {len(PATCH_POINTS)} patch points found" in done.stdout
     assert "- litellm." not in done.stdout
-    assert done.stdout.splitlines()[-1] == "2 problems. First: Remove -I from the command."
+    last = "2 problems. First: {}: Python is started with -I, which ignores PYTHONPATH: nothing is traced. {}"
+    assert done.stdout.splitlines()[-1] == last.format(sys.executable, "Remove -I from the command.")
+
+
+def test_the_python_of_another_environment(tmp_path: Path) -> None:
+    """It has neither this package nor LiteLLM, so OpenTelemetry cannot be started there."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "other"], check=True, timeout=60)
+    other = tmp_path / "other/bin/python"
+    script = tmp_path / "serve"
+    script.write_text(f"#!{other}\n", "utf-8")
+    script.chmod(0o755)
+    for command in ([str(other), "app.py"], [str(script)], ["opentelemetry-instrument", str(other), "app.py"]):
+        done = asked("doctor", "--quick", "--", *command, PYTHONPATH="", OTEL_SERVICE_NAME="app")
+        last = done.stdout.splitlines()[-1]
+        assert done.returncode == 1
+        assert f"{other} does not have agentops-otel-litellm and litellm: nothing is traced." in last
+        assert f"Use the Python in which they are installed, {sys.executable}, or install them" in last
+    done = asked("doctor", "--quick", "--", sys.executable, "app.py", OTEL_SERVICE_NAME="app")
+    assert done.returncode == 0
+
+
+def test_a_litellm_whose_import_is_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container with little CPU, the import may take minutes. That is no problem, and nothing to report."""
+    (tmp_path / "litellm.py").write_text("import time\ntime.sleep(60)", "utf-8")
+    monkeypatch.setattr(installation_checks, "IMPORT_SECONDS", 1)
+    examined = Examined(variables=environment(PYTHONPATH=f"{tmp_path}:{environment().get('PYTHONPATH', '')}"))
+    (found,) = check_patch_points(examined)
+    assert (found.state, "takes more than 1 s" in found.text) == (State.NOTICE, True)
+    assert "doctor --quick" in found.advice
 
 
 def test_a_litellm_that_cannot_be_imported(tmp_path: Path) -> None:

@@ -95,6 +95,36 @@ def test_a_notebook(backend: OTLPReceiver, provider: OpenAIProvider, monkeypatch
     assert [span.name for span in backend.spans] == ["chat gpt-4o"] * 2
 
 
+def test_each_cell_has_its_own_calls(
+    backend: OTLPReceiver, provider: OpenAIProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `flush()`, as most notebooks are, and although the exporter collects spans for an hour."""
+    given = variables(backend, provider, OTEL_TRACES_EXPORTER="agentops_console", OTEL_METRICS_EXPORTER="none")
+    for name, value in {**given, "OTEL_LOGS_EXPORTER": "none"}.items():
+        monkeypatch.setenv(name, value)
+    asked = "[{'role': 'user', 'content': 'Hi'}], api_base=os.environ['PROVIDER'], api_key='sk-a')"
+    code = (
+        f"from agentops_otel_litellm import init\ninit()\n{CHAT}",
+        "chat('model-1')\nprint('x')",
+        f"await litellm.acompletion('openai/model-2', {asked}\nparts = list(chat('model-3', stream=True))",
+        "stream = chat('model-4', stream=True)\nnext(iter(stream))",
+        "list(stream)",
+        "1",
+    )
+    cells = [new_code_cell(cell) for cell in code]  # type: ignore[no-untyped-call]  # nbformat's
+    notebook = new_notebook(cells=cells)  # type: ignore[no-untyped-call]  # (the same)
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    shown = ["".join(each.text for each in cell.outputs if each.get("name") == "stderr") for cell in notebook.cells]
+    assert [sorted(set(re.findall(r"model-\d", text))) for text in shown] == [
+        [],
+        ["model-1"],
+        ["model-2", "model-3"],
+        [],
+        ["model-4"],
+        [],
+    ]
+
+
 FUNCTION = (
     """
 import os

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -14,7 +16,7 @@ from agentops_otel_litellm.cli.configuration_checks import SEND_SECONDS, check_d
 from agentops_otel_litellm.cli.report import Examined, Record, State
 from support.launching import environment
 from support.servers.agentops_platform import AgentOpsPlatform
-from support.servers.otlp_receiver import OTLPReceiver
+from support.servers.otlp_receiver import OTLPReceiver, ReceivedRequest
 
 OTHER_KEY = AgentOpsPlatform.KEY.replace("6", "7")
 
@@ -127,3 +129,44 @@ def test_a_retry_without_time_left_does_not_hide_the_cause(monkeypatch: pytest.M
             with pytest.raises((requests.ConnectionError, ValueError)):
                 requests.Session().send(requests.PreparedRequest())
     assert attempt.error == "BadStatusLine"
+
+
+class TracesOnly(OTLPReceiver):
+    """A backend that knows only the path of traces, as some do."""
+
+    def accept(self, request: ReceivedRequest) -> int:
+        return super().accept(request) if request.path == "/v1/traces" else 404
+
+
+def test_a_backend_that_accepts_traces_only() -> None:
+    """Each signal that it rejects is named, with the setting that turns it off."""
+    with TracesOnly() as backend:
+        found = sent(OTEL_EXPORTER_OTLP_ENDPOINT=backend.endpoint, OTEL_SERVICE_NAME="a-test")
+    assert [(each.name, each.state) for each in found] == [
+        ("otlp", State.OK),
+        ("otlp metrics", State.PROBLEM),
+        ("otlp logs", State.PROBLEM),
+    ]
+    assert found[1].text == "the backend accepts traces, but no metrics (status 404)"
+    assert found[1].advice.startswith("Set OTEL_METRICS_EXPORTER=none, or OTEL_EXPORTER_OTLP_METRICS_ENDPOINT to")
+    assert "Set OTEL_LOGS_EXPORTER=none" in found[2].advice
+
+
+def test_a_certificate_of_the_server_itself(tmp_path: Path) -> None:
+    """The advice names the setting for it; with http:// in place of https:// it says that too."""
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject]
+    subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True, timeout=60)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with OTLPReceiver() as server:
+        plain = server.endpoint.replace("http://127.0.0.1", "https://localhost")
+        (found,) = sent(OTEL_EXPORTER_OTLP_ENDPOINT=plain, OTEL_SERVICE_NAME="a-test", OTEL_TRACES_EXPORTER="otlp")
+        assert found.advice == "The server does not use TLS: begin the endpoint with http://."
+    with OTLPReceiver() as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        plain = server.endpoint.replace("http://127.0.0.1", "https://localhost")
+        (found,) = sent(OTEL_EXPORTER_OTLP_ENDPOINT=plain, OTEL_SERVICE_NAME="a-test", OTEL_TRACES_EXPORTER="otlp")
+        assert (found.state, found.text) == (State.PROBLEM, "cannot be reached (CERTIFICATE_VERIFY_FAILED)")
+        assert "set OTEL_EXPORTER_OTLP_CERTIFICATE" in found.advice

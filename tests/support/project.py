@@ -13,4 +13,5 @@ else:  # pytest brings it
 SUPPORT = Path(__file__).parent
 ROOT = SUPPORT.parents[1]
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+_PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, TOOLS = _PYPROJECT["project"], _PYPROJECT["tool"]

@@ -177,45 +177,45 @@ WITHOUT_WIDTH = """\
 call                                  provider             time  1st token        tokens       cost  outcome
 POST /research
   agent.plan
-    chat gpt-4o-mini                  openai             1.24 s     310 ms     1,204→145  $0.000268  ok
+    chat gpt-4o-mini                  openai             1.24 s     310 ms     1,204→145    $0.0003  ok
   route smart                                          2 m 06 s                                      ok
     chat gpt-4o                       azure.ai.openai    220 ms                                      Timeout
-    chat claude-sonnet-4              openai           2 m 05 s     310 ms     1,204→145  $0.012300  ok
+    chat claude-sonnet-4              openai           2 m 05 s     310 ms     1,204→145    $0.0123  ok
   chat gpt-4o-mini                    openai              <1 ms     310 ms     1,204→145      $0.00  cached
 
-4 calls                                                                        3,612→435  $0.012568  1 failed
-  1 claude-sonnet-4                                                            1,204→145  $0.012300
-  2 gpt-4o-mini                                                                2,408→290  $0.000268
+4 calls                                                                        3,612→435    $0.0126  1 failed
+  1 claude-sonnet-4                                                            1,204→145    $0.0123
+  2 gpt-4o-mini                                                                2,408→290    $0.0003
   1 gpt-4o                                                                                           1 failed
 """
 AT_100_COLUMNS = """\
 call                        provider             time  1st token        tokens       cost  outcome
 POST /research
   agent.plan
-    chat gpt-4o-mini        openai             1.24 s     310 ms     1,204→145  $0.000268  ok
+    chat gpt-4o-mini        openai             1.24 s     310 ms     1,204→145    $0.0003  ok
   route smart                                2 m 06 s                                      ok
     chat gpt-4o             azure.ai.openai    220 ms                                      Timeout
-    chat claude-sonnet-4    openai           2 m 05 s     310 ms     1,204→145  $0.012300  ok
+    chat claude-sonnet-4    openai           2 m 05 s     310 ms     1,204→145    $0.0123  ok
   chat gpt-4o-mini          openai              <1 ms     310 ms     1,204→145      $0.00  cached
 
-4 calls                                                              3,612→435  $0.012568  1 failed
-  1 claude-sonnet-4                                                  1,204→145  $0.012300
-  2 gpt-4o-mini                                                      2,408→290  $0.000268
+4 calls                                                              3,612→435    $0.0126  1 failed
+  1 claude-sonnet-4                                                  1,204→145    $0.0123
+  2 gpt-4o-mini                                                      2,408→290    $0.0003
   1 gpt-4o                                                                                 1 failed
 """
 AT_60_COLUMNS = """\
 call                              time       cost  outcome
 POST /research
   agent.plan
-    chat gpt-4o-mini            1.24 s  $0.000268  ok
+    chat gpt-4o-mini            1.24 s    $0.0003  ok
   route smart                 2 m 06 s             ok
     chat gpt-4o                 220 ms             Timeout
-    chat claude-sonnet-4      2 m 05 s  $0.012300  ok
+    chat claude-sonnet-4      2 m 05 s    $0.0123  ok
   chat gpt-4o-mini               <1 ms      $0.00  cached
 
-4 calls                                 $0.012568  1 failed
-  1 claude-sonnet-4                     $0.012300
-  2 gpt-4o-mini                         $0.000268
+4 calls                                   $0.0126  1 failed
+  1 claude-sonnet-4                       $0.0123
+  2 gpt-4o-mini                           $0.0003
   1 gpt-4o                                         1 failed
 """
 
@@ -400,9 +400,9 @@ def test_values_are_found_in_every_vocabulary(names: str, start: AppStart) -> No
     outcome = "ok" if "llm" in names else ""
     call = "chat gpt-4o" if "gen_ai" in names else "chat"  # the name of the test's span has no model
     first = "" if names == "openinference" else "310 ms"
-    columns = f"openai             1.24 s     {first:6}     1,204→145  $0.000268"
+    columns = f"openai             1.24 s     {first:6}     1,204→145    $0.0003"
     assert app.printed()[1:] == [f"{call:28}{columns}  {outcome}".rstrip()]
-    assert app.totals()[1].split() == ["1", "call", "1,204→145", "$0.000268"]
+    assert app.totals()[1].split() == ["1", "call", "1,204→145", "$0.0003"]
 
 
 @pytest.mark.parametrize(
@@ -498,19 +498,36 @@ def test_a_long_error_is_cut(start: AppStart) -> None:
     assert app.printed()[1:] == [
         "chat gpt-4o                     1.24 s  429 RateLimitError",
         "chat gpt-4o                     1.24 s  400 ContextWindowEx…",
-        "chat gpt-4o-mini                1.24 s  $0.000268  MidStrea…",
+        "chat gpt-4o-mini                1.24 s    $0.0003  MidStrea…",
     ]
 
 
 def test_wide_values_are_not_cut(start: AppStart) -> None:
     """They use the space of the name of the call."""
     app = start(width=60)
-    app.call({**CHAT, "gen_ai.usage.cost.amount": 1.2e-12})
-    app.call({**CHAT, "gen_ai.usage.cost.amount": 1.2e-18, "gen_ai.request.model": "claude-sonnet-4"})
+    app.call({**CHAT, "gen_ai.usage.cost.amount": 123456789.5})
+    app.call({**CHAT, "gen_ai.usage.cost.amount": 1234567890123456.5, "gen_ai.request.model": "claude-sonnet-4"})
     assert app.printed()[1:] == [
-        "chat gpt-4o-mini         1.24 s  $0.0000000000012  ok",
-        "chat claude-so…    1.24 s  $0.0000000000000000012  ok",
+        "chat gpt-4o-mini          1.24 s  $123,456,789.50  ok",
+        "chat claude…    1.24 s  $1,234,567,890,123,456.50  ok",
     ]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "outcome"),
+    [
+        ({"llm.retry.count": 0, "llm.fallback.used": False}, "ok"),
+        ({"llm.retry.count": 1, "llm.fallback.used": False}, "ok, 1 retry"),
+        ({"llm.retry.count": 2}, "ok, 2 retries"),
+        ({"llm.retry.count": 0, "llm.fallback.used": True}, "ok, fallback"),
+        ({"llm.retry.count": 3, "llm.fallback.used": True}, "ok, 3 retries, fallback"),
+        ({"llm.retry.count": 2, "error.type": "Timeout"}, "Timeout"),
+    ],
+)
+def test_retries_and_fallbacks_of_a_success(start: AppStart, attributes: Attributes, outcome: str) -> None:
+    app = start(width=140)
+    app.call({**CHAT, **attributes})
+    assert app.printed()[1].endswith(f"  {outcome}")
 
 
 def test_deep_calls_keep_half_of_their_column(start: AppStart) -> None:
@@ -522,7 +539,7 @@ def test_deep_calls_keep_half_of_their_column(start: AppStart) -> None:
     app.call(CHAT, deep)
     assert app.printed()[-2:] == [
         "              handle the request with middleware number 8",
-        "               chat gpt-4o-…    1.24 s  $0.000268  ok",
+        "               chat gpt-4o-…    1.24 s    $0.0003  ok",
     ]
 
 
@@ -604,7 +621,7 @@ def test_totals_of_one_model_have_no_table(start: AppStart) -> None:
     app.call(CHAT)
     assert app.totals() == [
         "",
-        "1 call                                                                         1,204→145  $0.000268",
+        "1 call                                                                         1,204→145    $0.0003",
     ]
     app.provider.shutdown()
     assert app.printed() == []
@@ -626,8 +643,8 @@ def test_calls_without_a_price_are_counted(start: AppStart) -> None:
         app.call(attributes)
     assert app.totals() == [
         "",
-        "4 calls                                          1,404→145  $0.000268  1 failed",
-        "  1 gpt-4o-mini                                  1,204→145  $0.000268",
+        "4 calls                                          1,404→145    $0.0003  1 failed",
+        "  1 gpt-4o-mini                                  1,204→145    $0.0003",
         "  2 llama                                             200→",
         "  1 gpt-4o                                                             1 failed",
         "(2 calls without a known price)",
@@ -644,8 +661,8 @@ def test_the_cost_of_a_route_is_not_in_the_totals(start: AppStart) -> None:
         route.set_attributes({"llm.vendor": "litellm", "agentops.trace.cost": calls * 0.0002676})
         app.end(route)
     routes = [line.split() for line in app.printed() if line.startswith("route")]
-    assert [[word for word in words if word.startswith("$")] for words in routes] == [["$0.000268"], ["$0.000535"]]
-    assert [line.split() for line in app.totals()[1:2]] == [["3", "calls", "3,612→435", "$0.000803"]]
+    assert [[word for word in words if word.startswith("$")] for words in routes] == [["$0.0003"], ["$0.0005"]]
+    assert [line.split() for line in app.totals()[1:2]] == [["3", "calls", "3,612→435", "$0.0008"]]
 
 
 def test_totals_have_the_cost_of_traces(start: AppStart, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -657,7 +674,7 @@ def test_totals_have_the_cost_of_traces(start: AppStart, monkeypatch: pytest.Mon
         for _ in range(2):
             app.call(CHAT, route)
         app.end(route)
-    assert app.totals()[-1] == "(5 traces, $0.000535 each on average, $0.000535 at most)"
+    assert app.totals()[-1] == "(5 traces, $0.0005 each on average, $0.0005 at most)"
 
 
 def test_the_most_expensive_models_are_listed(monkeypatch: pytest.MonkeyPatch, start: AppStart) -> None:
@@ -676,17 +693,18 @@ def test_the_most_expensive_models_are_listed(monkeypatch: pytest.MonkeyPatch, s
     [
         (None, ""),
         (0.0, "$0.00"),
-        (0.00007, "$0.000070"),
-        (0.0034126, "$0.003413"),
-        (0.42, "$0.420000"),
-        (0.00000015, "$0.00000015"),
-        (1.2e-12, "$0.0000000000012"),
+        (0.00007, "< $0.0001"),
+        (0.0001, "$0.0001"),
+        (0.0034126, "$0.0034"),
+        (0.42, "$0.4200"),
+        (0.00000004, "< $0.0001"),
+        (1.2e-12, "< $0.0001"),
         (1, "$1.00"),
         (1234.5, "$1,234.50"),
     ],
 )
 def test_dollars(amount: float | None, expected: str) -> None:
-    """Small costs are neither in scientific notation nor rounded to 0."""
+    """Small costs are not rounded to 0."""
     assert dollars(amount) == expected
 
 
@@ -760,11 +778,11 @@ def test_colours_are_for_terminals(monkeypatch: pytest.MonkeyPatch, start: AppSt
     assert [re.sub("\x1b\\[([0-9]+)m", r"<\1>", line).replace("<0>", "</>") for line in app.printed()] == [
         "<2>call</>                        <2>      time       cost</>  <2>outcome</>",
         "chat <1>gpt-4o</>                     1.24 s             <31>Timeout</>",
-        "chat <1>gpt-4o-mini</>                1.24 s  $0.000268  <32>ok</>",
+        "chat <1>gpt-4o-mini</>                1.24 s    $0.0003  <32>ok</>",
     ]
     monkeypatch.setenv("NO_COLOR", "1")
     app.call(CHAT)
-    assert app.printed() == ["chat gpt-4o-mini                1.24 s  $0.000268  ok"]
+    assert app.printed() == ["chat gpt-4o-mini                1.24 s    $0.0003  ok"]
 
 
 def test_a_hint_is_printed_at_the_start() -> None:
@@ -774,6 +792,7 @@ def test_a_hint_is_printed_at_the_start() -> None:
     assert out.getvalue() == f"{HINT}\n"
     assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318" in HINT
     assert "OTEL_TRACES_EXPORTER=none" in HINT
+    assert max(map(len, HINT.splitlines())) <= 80
 
 
 def test_stderr_is_looked_up_for_each_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -829,4 +848,4 @@ def test_a_recording_console_is_used_for_a_picture() -> None:
     App(provider, io.StringIO()).call(CHAT)
     provider.shutdown()
     picture = console.export_svg(title="python app.py")
-    assert all(word in picture for word in ("LiteLLM", "gpt-4o-mini", "$0.000268", "1&#160;call"))
+    assert all(word in picture for word in ("LiteLLM", "gpt-4o-mini", "$0.0003", "1&#160;call"))

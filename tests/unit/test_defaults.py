@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
+from opentelemetry.sdk._configuration import _get_exporter_entry_point  # it logs the warning
 
 from agentops_otel_litellm.sdk.defaults import DEFAULTS, apply_defaults
 from support.destinations import AGENTOPS, ALL, CONSOLE, WITH_KEY
@@ -73,3 +76,27 @@ def test_every_default_is_declared() -> None:
         apply_defaults(result)
         assert {name for name, value in result.items() if not environment.get(name)} <= set(DEFAULTS)
         assert all(value in DEFAULTS[name].values for name, value in result.items() if not environment.get(name))
+
+
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+def test_an_exporter_over_grpc_does_not_conflict_with_the_default_protocol(
+    signal: Literal["traces", "metrics", "logs"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK logs no warning: the test would fail. A protocol of the user is kept."""
+    variable = f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL"
+    environment = {f"OTEL_{signal.upper()}_EXPORTER": "otlp_proto_grpc"}
+    apply_defaults(environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert _get_exporter_entry_point("otlp_proto_grpc", signal) == "otlp_proto_grpc"
+    assert environment[variable] == "grpc"
+    for named, expected in [("otlp", None), ("otlp,otlp_proto_grpc", None), ("otlp_proto_http", None)]:
+        environment = {f"OTEL_{signal.upper()}_EXPORTER": named}
+        apply_defaults(environment)
+        assert environment.get(variable) == expected
+    environment = {
+        f"OTEL_{signal.upper()}_EXPORTER": "otlp_proto_grpc",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    }
+    apply_defaults(environment)
+    assert variable not in environment

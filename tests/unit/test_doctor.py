@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from agentops_otel_litellm.__main__ import main
+from agentops_otel_litellm.__main__ import main, settings_text
 from agentops_otel_litellm.cli.configuration_checks import check_conflicts, check_destinations, check_settings
 from agentops_otel_litellm.cli.doctor import CHECKS, Check, as_text, doctor, examine
-from agentops_otel_litellm.cli.installation_checks import check_launch, check_litellm
+from agentops_otel_litellm.cli.installation_checks import (
+    _proxy_callbacks,
+    check_env_file,
+    check_launch,
+    check_litellm,
+)
 from agentops_otel_litellm.cli.report import Examined, Record, Report, Section, State, notice, ok, problem
-from agentops_otel_litellm.cli.run import find_problem
+from agentops_otel_litellm.cli.run import find_problem, without_launcher
 from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.parsing import masked
 from support.doctor_environment import environment_of_an_app  # noqa: F401 - a fixture
@@ -58,7 +63,7 @@ EXPECTED_RECORDS: dict[Check, list[tuple[dict[str, str], list[tuple[str, str, st
     check_destinations: [
         ({}, [("traces", "notice", "the app's stderr; by default")]),
         ({"OTEL_TRACES_EXPORTER": "console"}, [("traces", "notice", "the app's stdout; set by OTEL_TRACES_EXPORTER")]),
-        ({"OTEL_TRACES_EXPORTER": "none"}, [("traces", "problem", "Unset OTEL_TRACES_EXPORTER, or set OTEL_EXP")]),
+        ({"OTEL_TRACES_EXPORTER": "none"}, [("traces", "problem", "Unset OTEL_TRACES_EXPORTER, and set OTEL_EXP")]),
         ({"OTEL_CONFIG_FILE": "a.yaml", "OTEL_TRACES_EXPORTER": "nonsense"}, []),
         ({"OTEL_PYTHON_DISTRO": "distro", "OTEL_TRACES_EXPORTER": "nonsense"}, []),
         ({**ENDPOINT, "OTEL_SERVICE_NAME": "app"}, []),
@@ -179,11 +184,316 @@ def test_records_of_each_check(check: Check, variables: dict[str, str], expected
 
 
 def test_every_check_has_a_test() -> None:
-    """The four checks that are not in the table above have other tests."""
+    """The five checks that are not in the table above have other tests."""
     assert {
         *EXPECTED_RECORDS,
+        check_env_file,
         *(CHECKS[name] for name in ("installed", "command", "delivery", "patch points in LiteLLM")),
     } == {*CHECKS.values()}
+
+
+# Mistake → environment variables, the application's command, and what the last line says: the mistake, and the remedy.
+MISTAKES: dict[str, tuple[dict[str, str], str, str, str]] = {
+    "headers with a colon": (
+        {"OTEL_EXPORTER_OTLP_HEADERS": "Authorization: Bearer canary"},
+        "",
+        "expected name=value",
+        "Correct or unset OTEL_EXPORTER_OTLP_HEADERS.",
+    ),
+    "a sampler that does not exist": (
+        {"OTEL_TRACES_SAMPLER": "ratio:0.1"},
+        "",
+        "not installed: ratio:0.1",
+        "Correct or unset OTEL_TRACES_SAMPLER.",
+    ),
+    "a ratio in percent": (
+        {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "10"},
+        "",
+        "expected a number from 0 to 1",
+        "Correct or unset OTEL_TRACES_SAMPLER_ARG.",
+    ),
+    "few attributes": (
+        {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "10"},
+        "",
+        "more than 10 attributes: the SDK drops the others",
+        "set it to 128 or more",
+    ),
+    "a limit that is no number": (
+        {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "many"},
+        "",
+        "expected an integer",
+        "Correct or unset OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT.",
+    ),
+    "an SDK that is not disabled": (
+        {"OTEL_SDK_DISABLED": "1"},
+        "",
+        "'1' has no effect, so calls are traced",
+        "Set OTEL_SDK_DISABLED=true",
+    ),
+    "an interval that is no number": (
+        {"OTEL_METRIC_EXPORT_INTERVAL": "never"},
+        "",
+        "'never' (expected a number of milliseconds",
+        "Correct or unset OTEL_METRIC_EXPORT_INTERVAL.",
+    ),
+    "the name of no instrumentation": (
+        {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "litellm-none"},
+        "",
+        "no installed instrumentation has the name 'litellm-none'",
+        "Write agentops_litellm to switch off this package",
+    ),
+    "an option that the launcher rejects": (
+        {},
+        "opentelemetry-instrument python --config cfg.yaml",
+        "several of its own options begin with --config",
+        "opentelemetry-instrument -- python",
+    ),
+    "traces switched off, with a key": (
+        {"AGENTOPS_API_KEY": KEY, "OTEL_TRACES_EXPORTER": "none"},
+        "",
+        "not sent, set by OTEL_TRACES_EXPORTER",
+        "Unset OTEL_TRACES_EXPORTER.",
+    ),
+    "an HTTP proxy for a local backend": (
+        {**ENDPOINT, "HTTP_PROXY": "http://me:canary@proxy:3128", "NO_PROXY": "example.com"},
+        "",
+        "localhost is sent through the HTTP proxy in HTTP_PROXY",
+        "Add localhost to NO_PROXY",
+    ),
+    # Mistakes beyond those that users have reported.
+    "quotes in a name": ({"OTEL_SERVICE_NAME": "'app'"}, "", "the value has quotes", "Remove the quotes"),
+    "a placeholder for a key": (
+        {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer <your-key>"},
+        "",
+        "the value is a placeholder",
+        "Set OTEL_EXPORTER_OTLP_HEADERS to the key of your backend.",
+    ),
+    "no value for a variable in a template": (
+        {"OTEL_EXPORTER_OTLP_HEADERS": "x-api-key=${API_KEY}"},
+        "",
+        "the value is a placeholder",
+        "Set OTEL_EXPORTER_OTLP_HEADERS",
+    ),
+    "a timeout in milliseconds": (
+        {"OTEL_EXPORTER_OTLP_TIMEOUT": "10000"},
+        "",
+        "in seconds: 10000 s",
+        "Set OTEL_EXPORTER_OTLP_TIMEOUT in seconds, such as 10.",
+    ),
+    "a sampler that drops everything": (
+        {"OTEL_TRACES_SAMPLER": "always_off"},
+        "",
+        "no trace is recorded",
+        "Unset OTEL_TRACES_SAMPLER.",
+    ),
+    "a ratio of 0": (
+        {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.0"},
+        "",
+        "no trace is recorded",
+        "Unset OTEL_TRACES_SAMPLER_ARG.",
+    ),
+    "a ratio without a sampler": (
+        {"OTEL_TRACES_SAMPLER_ARG": "0.1"},
+        "",
+        "nothing uses the ratio, because OTEL_TRACES_SAMPLER is not set",
+        "Set OTEL_TRACES_SAMPLER=parentbased_traceidratio",
+    ),
+    "a ratio with a different sampler": (
+        {"OTEL_TRACES_SAMPLER": "parentbased_always_on", "OTEL_TRACES_SAMPLER_ARG": "0.1"},
+        "",
+        "because OTEL_TRACES_SAMPLER is parentbased_always_on",
+        "Set OTEL_TRACES_SAMPLER=parentbased_traceidratio",
+    ),
+    "short texts": (
+        {"OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "12"},
+        "",
+        "texts are cut to 12 characters",
+        "set it to 256 or more",
+    ),
+    "a misspelt variable of OpenTelemetry": (
+        {"OTEL_TRACE_EXPORTER": "otlp"},
+        "",
+        "OpenTelemetry has no such variable, so nothing reads it",
+        "Rename OTEL_TRACE_EXPORTER to OTEL_TRACES_EXPORTER",
+    ),
+    "the path of a signal in the base URL": (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318/v1/traces"},
+        "",
+        "is a base URL, to which /v1/traces and so on are appended",
+        "Remove /v1/traces from its end.",
+    ),
+    "no path in the URL of a signal": (
+        {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://localhost:4318"},
+        "",
+        "is used without changes, but has no path",
+        "Append /v1/traces",
+    ),
+    "the port of gRPC": (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4317"},
+        "",
+        "has port 4317, the port of OTLP over gRPC",
+        "Use the port of OTLP over HTTP, usually 4318",
+    ),
+    "an endpoint without a scheme": (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318"},
+        "",
+        "is not a URL that begins with http:// or https://",
+        "Set it as in OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_last_line_has_the_mistake_and_the_remedy(
+    mistake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no other problem, and the exit code is 1."""
+    monkeypatch.chdir(tmp_path)
+    variables, command, text, remedy = MISTAKES[mistake]
+    monkeypatch.setattr("agentops_otel_litellm.cli.installation_checks.other_python", lambda *_: None)
+    report, code = doctor(
+        Examined(
+            variables=environment(OTEL_SERVICE_NAME="app", **variables)
+            if "OTEL_SERVICE_NAME" not in variables
+            else environment(**variables),
+            command=tuple(command.split()),
+            imports_litellm=False,
+        ),
+        for_programs=False,
+    )
+    last = report.splitlines()[-1]
+    assert last.startswith("1 problem: ")
+    assert text in last
+    assert remedy in last
+    assert "canary" not in report
+    assert code == 1
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"OTEL_SDK_DISABLED": "False"},
+        {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"},
+        {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "128", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "4096"},
+        {"OTEL_EXPORTER_OTLP_TIMEOUT": "10", "OTEL_METRIC_EXPORT_INTERVAL": "60000"},
+        {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": ""},
+        {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer 0123"},
+        {**ENDPOINT, "HTTP_PROXY": "http://proxy:3128", "NO_PROXY": "localhost"},
+        {**ENDPOINT, "HTTPS_PROXY": "http://proxy:3128"},
+        {"OTEL_PYTHON_LOG_CORRELATION": "true", "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS": "x"},
+    ],
+    ids=str,
+)
+def test_usual_values_are_no_mistakes(
+    variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert [each for each in check_conflicts(examined(variables)) if each.state is State.PROBLEM] == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"OTEL_PROPAGATORS": "none"}, "traces end at the borders of processes"),
+        ({"OTEL_METRIC_EXPORT_INTERVAL": "60"}, "metrics are exported every 60 ms"),
+        ({"OTEL_BSP_SCHEDULE_DELAY": "5"}, "the delay is in milliseconds"),
+        (
+            {"OTEL_EXPORTER_OTLP_HEADERS": "a=b", "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "c=d"},
+            "without the headers in OTEL_EXPORTER_OTLP_HEADERS",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://otlp.example.com", "https_proxy": "http://proxy:3128"},
+            "otlp.example.com is sent through the HTTP proxy in https_proxy",
+        ),
+    ],
+)
+def test_unusual_values_are_notices(variables: dict[str, str], words: str) -> None:
+    (found,) = not_ok(check_conflicts(examined(variables)))
+    assert found.state is State.NOTICE
+    assert words in found.text
+    assert found.advice
+
+
+def test_a_file_of_variables_that_nothing_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application may load it, but only after OpenTelemetry was started."""
+    monkeypatch.chdir(tmp_path)
+    assert list(check_env_file(examined({}))) == []
+    lines = "# a comment\nexport OTEL_SERVICE_NAME=app\nAGENTOPS_API_KEY = canary\nOPENAI_API_KEY=canary\n"
+    (tmp_path / ".env").write_text(lines, "utf-8")
+    (found,) = check_env_file(examined({}))
+    assert found.state is State.PROBLEM
+    assert found.text.startswith("this file sets AGENTOPS_API_KEY, OTEL_SERVICE_NAME, but nothing has loaded it")
+    assert "set -a; . ./.env; set +a" in found.advice
+    assert "canary" not in found.text
+    (found,) = check_env_file(examined({"AGENTOPS_API_KEY": KEY}))
+    assert "sets OTEL_SERVICE_NAME, but" in found.text
+    assert list(check_env_file(examined({"AGENTOPS_API_KEY": KEY, "OTEL_SERVICE_NAME": "app"}))) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ("  callbacks: [otel]", "otel"),
+        ("  callbacks: otel", "otel"),
+        ("  success_callback:\n  - langfuse_otel\n  - prometheus", "langfuse_otel"),
+        ("  failure_callback: [arize, otel]", "arize, otel"),
+        ("  callbacks: [prometheus]", None),
+        ("  drop_params: true", None),
+        ("  callbacks: {a: [", None),
+    ],
+)
+def test_callbacks_of_the_proxy_that_export_again(settings: str, named: str | None, tmp_path: Path) -> None:
+    pytest.importorskip("yaml", reason="LiteLLM's proxy requires it")
+    file = tmp_path / "config.yaml"
+    file.write_text(f"litellm_settings:\n{settings}\n", "utf-8")
+    for command in (["litellm", "--config", str(file)], ["litellm", "-c", str(file)], ["litellm", f"--config={file}"]):
+        found = list(_proxy_callbacks(command))
+        assert [each.name for each in found] == (["config.yaml"] if named else [])
+        if named:
+            assert found[0].text == f"LiteLLM's own callbacks {named} export every call a second time"
+            assert named in found[0].advice
+    assert list(_proxy_callbacks(["litellm", "--config", "none.yaml"])) == []
+    assert list(_proxy_callbacks(["litellm", "--config"])) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("python app.py --config x", ("python app.py --config x", None)),
+        ("opentelemetry-instrument python app.py", ("python app.py", None)),
+        ("opentelemetry-instrument --traces_exporter otlp python app.py", ("python app.py", None)),
+        (
+            "opentelemetry-instrument --traces_exporter=otlp -- python app.py --config x",
+            ("python app.py --config x", None),
+        ),
+        ("/a/opentelemetry-instrument litellm --config x", ("litellm --config x", "--config")),
+        ("opentelemetry-instrument litellm -c x --port 4000", ("litellm -c x --port 4000", None)),
+        ("opentelemetry-instrument python -m app -- --config x", ("python -m app -- --config x", None)),
+    ],
+)
+def test_the_launcher_and_its_options(command: str, expected: tuple[str, str | None]) -> None:
+    """Only the beginning of several options is ambiguous for the launcher."""
+    rest, refused = without_launcher(command.split())
+    assert (" ".join(rest), refused) == expected
+
+
+def test_the_report_leaves_out_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text has what is wrong and what the user has set. JSON has the value and the source of each setting."""
+    monkeypatch.chdir(tmp_path)
+    found = Examined(variables=environment(OTEL_SERVICE_NAME="app", AGENTOPS_MAX_QUEUE_SIZE="9"), imports_litellm=False)
+    text, _ = doctor(found, for_programs=False)
+    assert "AGENTOPS_MAX_QUEUE_SIZE" in text
+    assert "9 (environment)" in text
+    assert "(default)" not in text
+    assert "(set by this distro)" not in text
+    assert "others have their defaults: --json lists them" in text
+    report = json.loads(doctor(found, for_programs=True)[0])
+    (settings,) = (check["records"] for check in report["checks"] if check["check"] == "settings")
+    known = {each["name"]: (each["value"], each["source"]) for each in settings}
+    assert known["AGENTOPS_MAX_QUEUE_SIZE"] == ("9", "environment")
+    assert known["AGENTOPS_SEMCONV"] == ("gen_ai,llm", "default")
+    assert known["AGENTOPS_PRICES"] == (None, "default")
+    assert known["OTEL_EXPORTER_OTLP_COMPRESSION"] == ("gzip", "set by this distro")
 
 
 @pytest.mark.parametrize(
@@ -376,7 +686,7 @@ def test_a_failing_check_does_not_stop_the_others() -> None:
 
 
 def test_the_text_of_a_report() -> None:
-    """Problems and notices are marked and followed by their advice; the last line has the first advice."""
+    """Problems and notices are marked and followed by their advice; the last line has the first problem."""
     well = Section("first", (ok("a", "is well"), notice("long name", "is odd", "Look at it.")))
     ill = Section("then LiteLLM", (problem("b", "is broken", "Mend it."), problem("c", "is lost", "Find it.")))
     assert as_text(Report((well, Section("nothing", ()), ill))).splitlines() == [
@@ -391,7 +701,7 @@ def test_the_text_of_a_report() -> None:
         "! c  is lost",
         "     -> Find it.",
         "",
-        "2 problems. First: Mend it.",
+        "2 problems. First: b: is broken. Mend it.",
     ]
     assert as_text(Report((well,))).splitlines()[-1] == (
         "No problems. Start your app with: opentelemetry-instrument python app.py"
@@ -417,3 +727,51 @@ def test_an_interruption_ends_the_command_with_130(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("agentops_otel_litellm.cli.doctor.examine", interrupt)
     assert main(["doctor"]) == 130
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_terminal_gets_settings_without_markdown(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each setting has its default and its meaning. A file or a pipe gets the table of the documentation."""
+    text = settings_text(width)
+    variables = [each.metadata["variable"] for each in Settings.__dataclass_fields__.values()]
+    assert [line.split()[0] for line in text.splitlines() if line.startswith("AGENTOPS_")] == [
+        each for each in variables if each.startswith("AGENTOPS_")
+    ]
+    assert "AGENTOPS_MAX_QUEUE_SIZE (default: 512)" in text
+    assert "|" not in text
+    assert "`" not in text
+    assert all(len(line) <= 100 for line in text.splitlines() if line.startswith("  "))
+    for is_terminal in (True, False):
+        monkeypatch.setattr("sys.stdout.isatty", lambda is_terminal=is_terminal: is_terminal, raising=False)
+        assert main(["settings"]) == 0
+        assert capsys.readouterr().out.startswith("| variable") is not is_terminal
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "remedy"),
+    [
+        ("crewai", "1.15.30", "is_litellm=True"),
+        ("crewai", "0.203.1", None),
+        ("dspy", "3.4.1", 'engine="litellm"'),
+        ("dspy", "3.3.0", None),
+        ("mem0ai", "2.2.1", '"provider": "litellm"'),
+        ("pydantic-ai-slim", "2.68.0", "LiteLLMProvider"),
+    ],
+)
+def test_libraries_that_bypass_litellm_are_reported(
+    name: str, version: str, remedy: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only in the releases that do, and with the way to use LiteLLM."""
+    metadata = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [each for each in check_conflicts(examined({})) if each.name == name]
+    assert [(each.state, each.text.split()[0]) for each in found] == (
+        [] if remedy is None else [(State.NOTICE, version)]
+    )
+    if remedy is not None:
+        assert "bypass LiteLLM" in found[0].text
+        assert remedy in found[0].advice

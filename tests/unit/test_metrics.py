@@ -178,9 +178,9 @@ def test_tokens_of_all_modalities_add_up_to_the_count(usage: Usage, name: str, c
 
 LIMITED = Failure(type="RateLimitError", ancestry=("RateLimitError",))
 ATTEMPTS = (
-    Attempt(number=1, provider="azure", model="gpt-4o", failure=LIMITED),
-    Attempt(number=2, provider="azure", model="gpt-4o", failure=LIMITED, kind="retry"),
-    Attempt(number=3, provider="gemini", model="flash", kind="fallback"),
+    Attempt(number=1, provider="azure", model="gpt-4o", duration=0.5, failure=LIMITED),
+    Attempt(number=2, provider="azure", model="gpt-4o", duration=0.25, failure=LIMITED, kind="retry"),
+    Attempt(number=3, provider="gemini", model="flash", duration=0.5, kind="fallback"),
 )
 AZURE: Attributes = {"gen_ai.provider.name": "azure.ai.openai", "gen_ai.request.model": "gpt-4o"}
 GEMINI: Attributes = {"gen_ai.provider.name": "gcp.gemini", "gen_ai.request.model": "flash"}
@@ -195,6 +195,13 @@ def test_attempts_are_counted_by_provider_and_model() -> None:
         ("litellm.client.retries", {**CHAT, **AZURE, **ERROR_TYPE}, 1),
         ("litellm.client.fallbacks", {**CHAT, **GEMINI}, 1),
     ]
+
+
+def test_attempts_that_sent_no_request_are_not_counted() -> None:
+    """They have no duration. A retry or fallback is counted nevertheless, because LiteLLM made it."""
+    attempts = tuple(replace(attempt, duration=None) for attempt in ATTEMPTS)
+    names = {name for name, *_ in totals_of(replace(CALL, attempts=Attempts(made=attempts)))}
+    assert names == {"litellm.client.retries", "litellm.client.fallbacks"}
 
 
 def test_attempts_of_a_route_are_not_counted_again() -> None:
@@ -261,7 +268,9 @@ def call_number(number: int) -> Call:
         routing=Routing(call_id=f"call {number}", model_id=f"deployment {number}", model_group=f"group {number}"),
         request=Request(model=f"alias {number}", content_length=number, seed=number, stop_sequences=(str(number),)),
         response=Response(id=f"response {number}", model="gpt-4o-2024", system_fingerprint=str(number)),
-        attempts=Attempts(made=(Attempt(number=1, provider="azure", model="gpt-4o", model_id=str(number)),)),
+        attempts=Attempts(
+            made=(Attempt(number=1, provider="azure", model="gpt-4o", model_id=str(number), duration=0.5),)
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 
 import pytest
@@ -16,7 +17,7 @@ if sys.version_info >= (3, 11):
     pass
 else:  # pytest brings it
     pass
-from support.project import PROJECT, ROOT
+from support.project import PROJECT, ROOT, TOOLS
 
 PINNED = [
     Requirement(line)
@@ -89,3 +90,35 @@ def test_the_readme_installs_with_the_constraints() -> None:
     commands = [line for line in readme.splitlines() if line.startswith("pip install ") and "'." in line]
     assert len(commands) == 2
     assert all(command.startswith("pip install -c constraints.txt ") for command in commands)
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+REPOSITORY = "https://github.com/AgentOps-AI/agentops-otel-litellm"
+RELATIVE = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+def test_the_page_on_an_index_has_absolute_links() -> None:
+    """An index shows the README without the repository, so that relative links would lead nowhere."""
+    page = README
+    hook = TOOLS["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]
+    assert hook["fragments"] == [{"path": "README.md"}]
+    for each in hook["substitutions"]:
+        page = re.sub(each["pattern"], each["replacement"], page)
+    assert RELATIVE.findall(page) == []
+    linked = set(RELATIVE.findall(README))
+    assert linked
+    for path in linked:
+        assert (ROOT / path).exists()
+        assert f"({REPOSITORY}/blob/main/{path}" in page or f"/main/{path}?sanitize=true)" in page
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page)
+    raw = REPOSITORY.replace("//github.com", "//raw.githubusercontent.com")
+    assert pictures == [f"{raw}/main/docs/console.svg?sanitize=true"]
+
+
+def test_the_links_and_classifiers_of_the_page() -> None:
+    """Readers find the documentation and the issues, and those who search for OpenTelemetry find the package."""
+    assert {"Documentation", "Issues", "Source", "Changelog"} == PROJECT["urls"].keys()
+    assert all(url.startswith(REPOSITORY) for url in PROJECT["urls"].values())
+    frameworks = [each for each in PROJECT["classifiers"] if each.startswith("Framework")]
+    kinds = ["Distros", "Exporters", "Instrumentations"]
+    assert frameworks == ["Framework :: OpenTelemetry", *(f"Framework :: OpenTelemetry :: {kind}" for kind in kinds)]

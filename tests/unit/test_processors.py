@@ -123,14 +123,17 @@ def test_a_call_without_chunks_has_no_statistics(call: Call) -> None:
         ("completed", ("stop", "length"), ("stop", "length")),
         ("completed", ("stop", None), None),
         ("completed", (), ()),
-        ("abandoned", ("stop", None), ("stop", None)),
+        *((outcome, ("stop", None), None) for outcome in ("abandoned", "closed", "cancelled")),
+        ("abandoned", ("stop",), ("stop",)),
         ("failed", (None,), (None,)),
     ],
 )
-def test_incomplete_finish_reasons_of_a_completed_stream_are_dropped(
+def test_incomplete_finish_reasons_are_dropped(
     outcome: StreamOutcome, reasons: tuple[str | None, ...], kept: tuple[str | None, ...] | None
 ) -> None:
-    """A completed stream has a reason for each choice, so LiteLLM has lost one. Other streams may lack reasons."""
+    """A completed stream has a reason for each choice, so LiteLLM has lost one. If the application has not read the
+    stream to its end, the reason is unknown. A failed stream ended with an error.
+    """
     call = replace(streamed(1.0, 2.0, outcome=outcome), response=Response(id="r", finish_reasons=reasons))
     assert drop_incomplete_finish_reasons(call) == replace(call, response=Response(id="r", finish_reasons=kept))
 

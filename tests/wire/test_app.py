@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import date, datetime, timezone
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import litellm
 import openinference.instrumentation as openinference
 import pytest
 from opentelemetry import baggage
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, StatusCode
 
+from agentops_otel_litellm.readers import metadata as metadata_reader
 from support.apps import MESSAGES, App
 from support.captured import Capture
+from support.logged_warnings import LoggedWarnings
 from support.proxy_metadata import PROXY
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.openai_provider import OpenAIProvider, Script
@@ -82,13 +87,57 @@ def test_what_the_app_passes_is_told_by_name(
         assert told(point.attributes) == {}
 
 
-def test_metadata_is_told_by_the_names_of_the_users_choice(app: App, capture: Capture) -> None:
-    """Strings, from wherever metadata is; nothing else."""
+def test_metadata_is_told_by_the_names_of_the_users_choice(app: App, capture: Capture, logged: LoggedWarnings) -> None:
+    """Plain values, from wherever metadata is; nothing else."""
     recorder = capture("", AGENTOPS_METADATA_KEYS="tenant, feature,nothing,deep")
     metadata = {"tenant": "acme", "plan": "canary", "feature": 7, "deep": {"a": "canary"}, "team_id": "canary"}
     app.ask("completion", metadata=metadata)
     assert told(recorder.attributes()) == {"litellm.metadata.tenant": "acme", "litellm.metadata.feature": "7"}
     assert "canary" not in recorder.everything()
+    logged.take()  # about the dictionary, once for each name
+
+
+METADATA: dict[str, tuple[object, object]] = {
+    "a boolean": (True, "true"),
+    "no": (False, "false"),
+    "a float": (0.5, "0.5"),
+    "an infinite float": (float("inf"), None),
+    "a large integer": (2**62, str(2**62)),
+    "a decimal number": (Decimal("1.20"), "1.20"),
+    "a UUID": (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    "a date": (date(2026, 1, 31), "2026-01-31"),
+    "a date and time": (datetime(2026, 1, 31, 12, tzinfo=timezone.utc), "2026-01-31T12:00:00+00:00"),
+    "an enum": (StatusCode.ERROR, "2"),
+    "a list": (["a", 7, True], ("a", "7", "true")),
+    "a tuple": (("a", "b"), ("a", "b")),
+    "a set": ({"a"}, ("a",)),
+    "an empty list": ([], None),
+    "nothing": (None, None),
+    "a list of dictionaries": ([{"a": "canary"}], None),
+    "an object": (object(), None),
+}
+
+
+@pytest.mark.parametrize("case", METADATA)
+def test_metadata_of_any_plain_type_is_recorded(app: App, capture: Capture, case: str) -> None:
+    value, expected = METADATA[case]
+    recorder = capture("", AGENTOPS_METADATA_KEYS=case)  # an attribute has one type
+    app.ask("completion", metadata={case: value})
+    assert told(recorder.attributes()) == ({} if expected is None else {f"litellm.metadata.{case}": expected})
+    assert "canary" not in recorder.everything()
+
+
+def test_metadata_that_cannot_be_recorded_is_reported_once(
+    app: App, capture: Capture, logged: LoggedWarnings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metadata_reader, "_warned", set())
+    recorder = capture("", AGENTOPS_METADATA_KEYS="a dictionary")
+    for _ in range(2):
+        app.ask("completion", metadata={"a dictionary": {"a": "canary"}})
+    assert [told(attributes_of(span)) for span in recorder.spans()] == [{}, {}]
+    (line,) = logged.take()
+    assert "'a dictionary', which AGENTOPS_METADATA_KEYS names, is a dict" in line
+    assert "canary" not in line
 
 
 def test_baggage_is_told_by_name(app: App, capture: Capture) -> None:

@@ -94,6 +94,16 @@ def test_an_embedding_is_described_in_full(app: App, provider: OpenAIProvider, t
     }
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # OpenAI's client expects a list
+@pytest.mark.parametrize("dimensions", [1, 2, 3, 8, 16])
+def test_the_dimension_of_base64(app: App, telemetry: Recorder, dimensions: int) -> None:
+    """OpenAI's base64 contains 32-bit floats."""
+    result = app.ask("embedding", dimensions=dimensions, encoding_format="base64")
+    vector = result.data[0]["embedding"]  # type: ignore[attr-defined]  # an embedding has it
+    assert telemetry.attributes()["gen_ai.embeddings.dimension.count"] == dimensions
+    assert isinstance(vector, str)
+
+
 @pytest.mark.parametrize(
     ("operation", "name"),
     [

@@ -58,7 +58,8 @@ class End:
 
 
 COMPLETED = {"outcome": "completed", "chunks": ROLE + 5, "reasons": ("stop",)}
-CUT_OFF = {"chunks": 1, "reasons": ERROR}
+CUT_OFF = {"chunks": 1}
+"""Without a finish reason, which is unknown if the application does not read the stream to its end."""
 STUCK = {**CUT_OFF, "script": STALLED}
 CANCELLED = {"outcome": "cancelled", "error": "CancelledError", "category": "cancelled", **STUCK}
 UNANSWERED = {"outcome": None, "script": SLOW}
@@ -66,9 +67,10 @@ STALLED_TOO_LONG = {
     "outcome": "failed",
     "error": "Timeout" if releases.STALLED_STREAMS_TIME_OUT else "APIConnectionError",
     "category": "timeout",
+    "reasons": ERROR,
     **STUCK,
 }
-CANCELLED_AT_ONCE = {**CANCELLED, "chunks": ROLE, "reasons": ERROR if ROLE else None}
+CANCELLED_AT_ONCE = {**CANCELLED, "chunks": ROLE}
 """Where the provider has stalled once it had said no more than its role."""
 ENDS: dict[Play, End] = {}
 

@@ -11,10 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import Random
 
+import litellm
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from support import releases
+from support import releases, wire_formats
 from support.api_caller import ApiCaller
 from support.images import GENERATED_IMAGE, PICTURE
 from support.ledger import without_usage
@@ -531,6 +532,38 @@ def test_what_litellm_answers_itself_nobody_counted(
     assert wire.ledger == []
     check(telemetry, {})
     assert [name for name in telemetry.attributes() if "cost" in name] == []
+
+
+@pytest.mark.parametrize("function", [*MOCKED, "failing completion"])
+def test_a_mocked_call_is_no_request_to_a_provider(
+    wire: WireProvider, telemetry: Recorder, api: ApiCaller, function: str
+) -> None:
+    """The metric `litellm.client.attempts` counts requests: not a mock, but the next call."""
+    if function in MOCKED:
+        api.call(function, model="openai/gpt-4o", **MOCKED[function])
+    else:
+        mock = {**MOCKED["completion"], "mock_response": "litellm.RateLimitError"}
+        with pytest.raises(litellm.RateLimitError):
+            api.call("completion", model="openai/gpt-4o", **mock)
+    assert wire.ledger == []
+    assert _attempts_counted(telemetry) == 0
+    (span,) = telemetry.spans()
+    assert not any("litellm.attempt.duration" in (event.attributes or {}) for event in span.events)
+    wire.reply("/chat/completions", Reply(body=wire_formats.chat()))
+    api.call("completion", model="openai/gpt-4o", messages=QUESTION)
+    assert _attempts_counted(telemetry) == len(wire.ledger) == 1
+
+
+def test_an_empty_mock_response(wire: WireProvider, telemetry: Recorder, api: ApiCaller) -> None:
+    """Newer releases of LiteLLM return it, older ones ignore it. Usage is recorded only if a provider counted it."""
+    wire.reply("/chat/completions", Reply(body=wire_formats.chat()))
+    api.call("completion", model="openai/gpt-4o", messages=QUESTION, mock_response="")
+    assert _attempts_counted(telemetry) == len(wire.ledger)
+    assert ("gen_ai.usage.input_tokens" in telemetry.attributes()) == bool(wire.ledger)
+
+
+def _attempts_counted(telemetry: Recorder) -> float:
+    return sum(total.value for total in telemetry.measured()[1] if total.name == "litellm.client.attempts")
 
 
 # --- streams that are cut ---------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import litellm
 import pydantic
@@ -21,7 +22,7 @@ from support.api_scenarios import (
 )
 from support.expected import STREAMED, cost_attributes, identity, without_timings
 from support.recorder import Attributes, Recorder, attributes_of
-from support.servers.wire import Reply, WireProvider
+from support.servers.wire import Reply, WireProvider, events
 from support.wire_formats import (
     CACHE_READ,
     CALL_ITEM,
@@ -110,6 +111,38 @@ def test_a_streamed_response_is_described_in_full(api: ApiCaller, wire: WireProv
         **usage_attributes(),
         **cost_attributes(price_of_a_plain_call, "gpt-4o", **USED),
     }
+
+
+@pytest.mark.parametrize("output", ["none", "all"])
+@pytest.mark.parametrize("kind", ["text", "tool call"])
+def test_the_output_is_read_from_all_events(
+    api: ApiCaller, wire: WireProvider, telemetry: Recorder, kind: str, output: str
+) -> None:
+    """Some servers leave out the output of the last event, which then is in the events before it."""
+    if kind == "text":
+        pieces = response_events(output=[]) if output == "none" else response_events()
+    else:
+        last = response(output=[] if output == "none" else [CALL_ITEM])
+        begun = {**CALL_ITEM, "arguments": "", "status": "in_progress"}
+        messages: list[dict[str, object]] = [
+            {"type": "response.created", "response": response(status="in_progress", output=[], usage=None)},
+            {"type": "response.output_item.added", "output_index": 0, "item": begun},
+            {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "output_index": 0, "delta": "{}"},
+            {"type": "response.output_item.done", "output_index": 0, "item": CALL_ITEM},
+            {"type": "response.completed", "response": last},
+        ]
+        pieces = events(*({**message, "sequence_number": n} for n, message in enumerate(messages)), names=True)
+    wire.reply("/responses", Reply(pieces=pieces))
+    chunks = api.call("responses", stream=True, **GPT)
+    assert bool(chunks[-1].response.output) == (output == "all")
+    attributes = telemetry.attributes()
+    expected = (len(TEXT), 0, "stop") if kind == "text" else (0, 1, "tool_call")
+    assert (
+        attributes["llm.response.content_length"],
+        attributes["llm.response.tool_calls_count"],
+        *cast("tuple[str]", attributes["gen_ai.response.finish_reasons"]),
+    ) == expected
+    assert attributes["gen_ai.usage.output_tokens"] == usage_attributes()["gen_ai.usage.output_tokens"]
 
 
 def test_the_first_token_is_the_first_delta(api: ApiCaller, wire: WireProvider, telemetry: Recorder) -> None:
@@ -243,6 +276,8 @@ def test_what_was_answered_is_told(
     wire.reply(PATHS["responses"], Reply(body=response(**changes), pieces=pieces))
     api.call("responses", stream=streamed, **GPT)
     attributes = telemetry.attributes()
+    if streamed and not changes.get("output", True):  # the application has received the text in the events before
+        told = {**told, "length": len(TEXT)}
     assert {
         "reasons": attributes.get("gen_ai.response.finish_reasons"),
         "status": attributes["gen_ai.response.status"],

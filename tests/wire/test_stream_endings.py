@@ -117,7 +117,8 @@ def test_however_a_stream_ends_its_span_does_once(app: App, telemetry: Recorder,
     assert attributes["gen_ai.request.model"] == "gpt-4o"
     assert ("error.type" in attributes) == (status is StatusCode.ERROR)
     if count == 2:
-        assert attributes["gen_ai.response.finish_reasons"] == ("error",)
+        reasons = ("error",) if outcome == "failed" else None  # what the application did not wait for is unknown
+        assert attributes.get("gen_ai.response.finish_reasons") == reasons
         assert attributes["llm.response.content_length"] == len("Hello" if ROLE else "Hello, ")
 
 
@@ -173,7 +174,7 @@ def test_an_asynchronous_stream_can_also_be_closed_and_cancelled(
     assert (attributes["llm.response.stream_outcome"], span.status.status_code) == (outcome, status)
     assert attributes.get("error.type") == error
     assert attributes.get("llm.error.category") == ("cancelled" if error else None)
-    assert attributes["gen_ai.response.finish_reasons"] == ("error",)
+    assert "gen_ai.response.finish_reasons" not in attributes
     assert attributes["llm.response.chunk_count"] == 2
     assert attributes["llm.response.content_length"] == len("Hello" if ROLE else "Hello, ")
 

@@ -18,7 +18,8 @@ from opentelemetry.trace import StatusCode
 from agentops_otel_litellm import LiteLLMInstrumentor
 from agentops_otel_litellm.invocation.stream_proxy import TracedStream, unwrapped
 from support import releases
-from support.apps import App, AsyncApp, SyncApp
+from support.api_caller import ApiCaller
+from support.apps import MESSAGES, App, AsyncApp, SyncApp
 from support.expected import (
     CHAT_REQUEST,
     STREAMED,
@@ -32,6 +33,7 @@ from support.expected import (
 from support.instrumented import RECORDER
 from support.recorder import Recorder, attributes_of, seconds
 from support.servers.openai_provider import OpenAIProvider, Script
+from support.servers.wire import Reply, WireProvider, events
 
 USAGE: dict[str, object] = {"stream_options": {"include_usage": True}}
 
@@ -96,15 +98,68 @@ def test_a_stream_whose_tokens_the_provider_did_not_count(  # noqa: PLR0913 - fi
 
 
 def test_choices_of_a_stream_are_told_apart(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:
-    """Deltas of two choices make two choices. LiteLLM loses the reason of one, so reasons are unknown."""
-    app.read("completion", n=2)
+    """Deltas of two choices make two choices. Each has its finish reason, although LiteLLM passes on only one."""
+    chunks = app.read("completion", n=2)
+    assert [choice.finish_reason for chunk in chunks for choice in chunk.choices if choice.finish_reason] == ["stop"]
     (exchange,) = provider.ledger
     attributes = telemetry.attributes()
     assert attributes["gen_ai.request.choice.count"] == 2
     assert attributes["llm.response.choices_count"] == 2
     assert attributes["llm.response.content_length"] == 2 * len("Hello, world!")
     assert attributes["gen_ai.response.id"] == exchange.response_id
-    assert "gen_ai.response.finish_reasons" not in attributes
+    assert attributes["gen_ai.response.finish_reasons"] == ("stop", "stop")
+
+
+def chat_chunk(*choices: dict[str, object]) -> dict[str, object]:
+    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o", "choices": list(choices)}
+
+
+def choice(index: int, reason: str | None = None, **delta: object) -> dict[str, object]:
+    return {"index": index, "delta": delta, "finish_reason": reason}
+
+
+PARALLEL_CHOICES: dict[str, list[dict[str, object]]] = {
+    "one after the other": [chat_chunk(choice(0, "length")), chat_chunk(choice(1, "stop"))],
+    "the second first": [chat_chunk(choice(1, "stop")), chat_chunk(choice(0, "length"))],
+    "in one chunk": [chat_chunk(choice(0, "length"), choice(1, "stop"))],
+    "between the content": [
+        chat_chunk(choice(0, "length")),
+        chat_chunk(choice(1, content="more")),
+        chat_chunk(choice(1, "stop")),
+    ],
+}
+
+
+@pytest.mark.parametrize("case", PARALLEL_CHOICES)
+def test_each_choice_has_its_own_finish_reason(
+    api: ApiCaller, wire: WireProvider, telemetry: Recorder, case: str
+) -> None:
+    """In the order of the choices' indexes, in whichever order the provider sends them."""
+    begun = [chat_chunk(choice(index, role="assistant", content="a")) for index in range(2)]
+    wire.reply("/chat/completions", Reply(pieces=events(*begun, *PARALLEL_CHOICES[case], "[DONE]")))
+    api.call("completion", model="openai/gpt-4o", messages=MESSAGES, n=2, stream=True)
+    attributes = telemetry.attributes()
+    assert attributes["llm.response.choices_count"] == 2
+    assert attributes["gen_ai.response.finish_reasons"] == ("length", "stop")
+
+
+@pytest.mark.parametrize("indexes", [(0, 1), (0, 0), (None, None)], ids=["different", "the same", "none"])
+def test_parallel_tool_calls_are_counted(
+    api: ApiCaller, wire: WireProvider, telemetry: Recorder, indexes: tuple[int | None, int | None]
+) -> None:
+    """Some servers send the same index for every tool call, or none. A different id with a name is a further call."""
+    calls: list[dict[str, object]] = []
+    for number, known in enumerate(indexes):
+        place: dict[str, object] = {} if known is None else {"index": known}
+        function = {"name": "weather", "arguments": '{"city":'}
+        calls += (
+            {**place, "id": f"c{number}", "type": "function", "function": function},
+            {**place, "id": f"c{number}", "function": {"arguments": '"Rome"}'}},
+        )
+    chunks = [chat_chunk(choice(0, role="assistant", tool_calls=[call])) for call in calls]
+    wire.reply("/chat/completions", Reply(pieces=events(*chunks, chat_chunk(choice(0, "tool_calls")), "[DONE]")))
+    api.call("completion", model="openai/gpt-4o", messages=MESSAGES, stream=True)
+    assert telemetry.attributes()["llm.response.tool_calls_count"] == 2
 
 
 def test_fragments_of_tool_calls_are_counted_as_calls(app: App, provider: OpenAIProvider, telemetry: Recorder) -> None:

@@ -12,7 +12,15 @@ from importlib.metadata import entry_points
 from typing import Any
 from uuid import UUID
 
-from agentops_otel_litellm.cli.installation_checks import installed_version
+from requests.utils import should_bypass_proxies
+
+from agentops_otel_litellm.cli.installation_checks import (
+    DISABLED,
+    installed_version,
+    libraries_without_litellm,
+    misspelt_sdk_variables,
+    unknown_instrumentations,
+)
 from agentops_otel_litellm.cli.probe import DELIVERY_PROBE, NOT_SAMPLED, Attempt, run_probe
 from agentops_otel_litellm.cli.report import Examined, Record, notice, ok, problem
 from agentops_otel_litellm.exporters.agentops_queue import COPY
@@ -35,9 +43,11 @@ from agentops_otel_litellm.settings.config_file import (
 )
 from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
+    CONSOLE,
     HTTP,
     SIGNALS,
     TERMINALS,
+    default_exporter,
     destinations,
     endpoint_variable,
     entry_point_name,
@@ -45,6 +55,7 @@ from agentops_otel_litellm.settings.destinations import (
     missing_certificate_files,
     missing_exporters,
     sends_to_agentops,
+    split_url,
     unusable_endpoints,
 )
 from agentops_otel_litellm.settings.parsing import (
@@ -56,7 +67,7 @@ from agentops_otel_litellm.settings.parsing import (
     names,
     quoted,
 )
-from agentops_otel_litellm.settings.sdk_variables import unusable_variables
+from agentops_otel_litellm.settings.sdk_variables import doubtful_values, unusable_variables
 
 SET_DESTINATION = "set OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318, or AGENTOPS_API_KEY."
 GRPC_DEFAULT, HTTP_DEFAULT = "http://localhost:4317", "http://localhost:4318"
@@ -77,6 +88,10 @@ ERRORS = {
     "ConnectionRefusedError": "Nothing listens on the endpoint: start the backend, or check the endpoint.",
     "NewConnectionError": "Nothing listens on the endpoint: start the backend, or check the endpoint.",
     "NameResolutionError": "The host does not exist: check the endpoint.",
+    "CERTIFICATE_VERIFY_FAILED": "The certificate is signed by an unknown authority, such as the server itself: set "
+    "OTEL_EXPORTER_OTLP_CERTIFICATE to the file with its certificate.",
+    "WRONG_VERSION_NUMBER": "The server does not use TLS: begin the endpoint with http://.",
+    "ProxyError": "An HTTP proxy does not forward the request: add the endpoint's host to NO_PROXY.",
     "SSLError": "Check the certificate, and whether the endpoint uses https.",
     "ConnectTimeout": "Check the endpoint, and firewalls in between.",
     "ReadTimeout": "The server accepts connections but does not respond: check the backend's log.",
@@ -88,7 +103,6 @@ ERRORS = {
 """Class of a network error, or gRPC status → advice for the user."""
 DEFAULT_ADVICE = "Check the endpoint, the network and the backend's log."
 
-DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 DECLARED: dict[str, Field[Any]] = {declared.metadata["variable"]: declared for declared in fields(Settings)}
 """Variable of a setting of this package → its declaration."""
 
@@ -123,7 +137,9 @@ def _check_signal(signal: str, examined: Examined) -> Record:
     origin = f"set by {variable}" if examined.variables.get(variable) else "by default"
     if not named:
         if signal == "TRACES":
-            return problem(name, f"not sent, {origin}", f"Unset {variable}, or {SET_DESTINATION}")
+            is_elsewhere = default_exporter(signal, examined.environment) != CONSOLE
+            advice = f"Unset {variable}." if is_elsewhere else f"Unset {variable}, and {SET_DESTINATION}"
+            return problem(name, f"not sent, {origin}", advice)
         return ok(name, f"not sent, {origin}")
     text = f"{', '.join(_describe_destination(signal, each, examined) for each in named)}; {origin}"
     if signal == "TRACES" and set(named) <= set(TERMINALS):
@@ -219,6 +235,13 @@ def _outcome(attempt: Attempt) -> Record:
         return notice(attempt.exporter, "the span was not sampled, so not sent", "Check OTEL_TRACES_SAMPLER.")
     if attempt.delivered:
         return ok(attempt.exporter, "delivered")
+    signal = attempt.exporter.removeprefix("otlp ").upper()
+    if signal in {"METRICS", "LOGS"}:
+        return problem(
+            attempt.exporter,
+            f"the backend accepts traces, but no {signal.lower()} ({attempt.error or f'status {attempt.status}'})",
+            f"Set OTEL_{signal}_EXPORTER=none, or OTEL_EXPORTER_OTLP_{signal}_ENDPOINT to a backend that accepts them.",
+        )
     if attempt.log_lines:
         text, _, advice = attempt.log_lines[0].partition(": ")  # the AgentOps exporter logs `problem: advice`
         return problem(attempt.exporter, text, advice or DEFAULT_ADVICE)
@@ -302,12 +325,49 @@ def hook_without_its_package(examined: Examined) -> Iterator[Record]:
         )
 
 
+def doubtful_variables(examined: Examined) -> Iterator[Record]:
+    """Report values that the SDK accepts, but that are hardly meant."""
+    for found in doubtful_values(examined.variables):
+        report = problem if found.is_harmful else notice
+        yield report(found.variable, found.text, found.advice)
+
+
+def proxied_endpoints(examined: Examined) -> Iterator[Record]:
+    """Report an HTTP proxy through which OTLP is sent. It rarely reaches a backend on the same host or network."""
+    environment = examined.environment
+    for variable in {endpoint_variable(signal, environment): None for signal in SIGNALS}:
+        split = split_url(environment.get(variable, ""))
+        if split is None:
+            continue
+        proxy = next((name for name in PROXIES[split.scheme] if environment.get(name)), None)
+        without_proxy = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+        host = split.hostname or ""
+        if proxy is None or should_bypass_proxies(environment[variable], without_proxy):
+            continue
+        is_local = host in LOCAL_HOSTS or "." not in host
+        advice = f"Add {host} to NO_PROXY{'' if is_local else ', if the proxy does not reach the backend'}."
+        report = problem if is_local else notice
+        yield report(variable, f"telemetry for {host} is sent through the HTTP proxy in {proxy}", advice)
+
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+PROXIES = {
+    "http": ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"),
+    "https": ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
+}
+"""Scheme of a URL → the variables that set its proxy, in the order in which `requests` reads them."""
+
 CONFLICTS: tuple[Callable[[Examined], Iterator[Record]], ...] = (
     second_instrumentation,
+    libraries_without_litellm,
     vocabulary_without_agentops,
     content_without_redaction,
     litellms_own_callback,
     hook_without_its_package,
+    doubtful_variables,
+    unknown_instrumentations,
+    misspelt_sdk_variables,
+    proxied_endpoints,
 )
 
 
@@ -327,7 +387,7 @@ def check_settings(examined: Examined) -> Iterator[Record]:
         if variable in {*DECLARED, *DEFAULTS, *unusable} or not text:
             continue
         if variable.startswith("OTEL_"):
-            yield ok(variable, f"{masked(variable, text)} (environment)")
+            yield _setting(variable, masked(variable, text), "environment")
         elif variable in AGENTOPS_SDK_VARIABLES:
             yield ok(
                 variable, f"{MASK} (environment; a variable of the AgentOps SDK, which this package does not read)"
@@ -359,10 +419,10 @@ def _check_setting(declared: Field[Any], examined: Examined) -> Record:
         text, origin, option = examined.variables.get(variable, "").strip(), "environment", None
     if not text and option is None:
         default = default_names(examined.environment) if declared.name == "semconv" else declared.default
-        return ok(variable, _with_origin(format_value(default), "default"))
+        return _setting(variable, format_value(default), "default")
     expected = _expected_value(declared, text, option)
     if expected is None:
-        return ok(variable, _with_origin(masked(variable, text) or "[]", origin))
+        return _setting(variable, masked(variable, text) or "[]", origin)
     value = quoted(declared, text)
     place = "" if option is None else f" ({origin})"
     text = f"invalid value{place}{f': {value}' if value else ''}. {instead(declared)}"
@@ -392,12 +452,13 @@ def _check_default(variable: str, examined: Examined) -> Record:
     """Report the value of a variable of OpenTelemetry that has a default of this distro, and the value's origin."""
     text = examined.variables.get(variable)
     if text:
-        return ok(variable, _with_origin(masked(variable, text), "environment"))
-    return ok(variable, _with_origin(examined.environment.get(variable, ""), "set by this distro"))
+        return _setting(variable, masked(variable, text), "environment")
+    return _setting(variable, examined.environment.get(variable, ""), "set by this distro")
 
 
-def _with_origin(value: str, origin: str) -> str:
-    return f"{value} ({origin})" if value else "not set"
+def _setting(variable: str, value: str, source: str) -> Record:
+    """The record of a variable that has a valid value, or none."""
+    return ok(variable, f"{value} ({source})" if value else "not set", value or None, source if value else "default")
 
 
 def _check_unread(found: Unread) -> Record:

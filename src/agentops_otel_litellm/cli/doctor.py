@@ -18,6 +18,7 @@ from agentops_otel_litellm.cli.configuration_checks import (
 )
 from agentops_otel_litellm.cli.installation_checks import (
     check_command,
+    check_env_file,
     check_installed_packages,
     check_launch,
     check_patch_points,
@@ -31,6 +32,7 @@ CHECKS: Mapping[str, Check] = {
     "installed": check_installed_packages,
     "what runs": check_launch,
     "command": check_command,
+    "environment file": check_env_file,
     "destinations": check_destinations,
     "conflicts": check_conflicts,
     "delivery": check_delivery,
@@ -94,19 +96,25 @@ def as_json(report: Report) -> str:
     )
 
 
-def _record_fields(record: Record) -> dict[str, str]:
-    return {"name": record.name, "state": record.state.value, "text": record.text, "advice": record.advice}
+def _record_fields(record: Record) -> dict[str, str | None]:
+    """The fields of a record. Only records of settings have a value and a source."""
+    setting = {} if record.source is None else {"value": record.value, "source": record.source}
+    return {"name": record.name, "state": record.state.value, "text": record.text, "advice": record.advice, **setting}
 
 
 def _lines(report: Report) -> Iterator[str]:
-    """The lines of the sections that have records."""
+    """The lines of the sections that have records, without settings that have their default."""
     for section in report.sections:
+        records = [record for record in section.records if not record.is_as_usual]
+        left_out = len(section.records) - len(records)
         if not section.records:
             continue
         yield section.check[:1].upper() + section.check[1:]
-        width = max(len(record.name) for record in section.records)
-        for record in section.records:
+        width = max((len(record.name) for record in records), default=0)
+        for record in records:
             yield f"{_MARKS[record.state]}{record.name:{width}}  {record.text}".rstrip()
             if record.advice:
                 yield f"{'':{width + 4}}-> {record.advice}"
+        if left_out:
+            yield f"  {left_out}{' others' if records else ''} have their defaults: --json lists them"
         yield ""

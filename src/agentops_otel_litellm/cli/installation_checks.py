@@ -6,23 +6,30 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from importlib import import_module
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from opentelemetry import environment_variables as api_environment_variables
 from opentelemetry.instrumentation.dependencies import get_dependency_conflicts
+from opentelemetry.sdk import environment_variables as sdk_environment_variables
 
 from agentops_otel_litellm.cli.probe import PATCH_POINT_PROBE, PatchPoints, run_probe
 from agentops_otel_litellm.cli.report import Examined, Record, is_ours, notice, ok, problem, starts_opentelemetry
-from agentops_otel_litellm.cli.run import display_name, find_problem
+from agentops_otel_litellm.cli.run import LAUNCHER, display_name, find_problem, other_python, without_launcher
 from agentops_otel_litellm.instrumentor import LITELLM
 from agentops_otel_litellm.patching.patch_points import PATCH_POINTS
+from agentops_otel_litellm.sdk.defaults import DEFAULTS
 from agentops_otel_litellm.sdk.distro import UPGRADE, describe_unsupported, is_switched_off
 from agentops_otel_litellm.settings.config_file import INSTRUMENTATION, configuration_file, is_configured_by_file
-from agentops_otel_litellm.settings.parsing import masked
+from agentops_otel_litellm.settings.parsing import masked, names
 from agentops_otel_litellm.version import __version__
 
 DISTRIBUTION = "agentops-otel-litellm"
@@ -44,10 +51,12 @@ OPTIONAL = {
     "agentops": "the AgentOps SDK, which can stay installed",
 }
 
-LAUNCHER = "opentelemetry-instrument"
+DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 RUN = "agentops-otel-litellm run -- python app.py"
 IMPORT_SECONDS = 60
 """Maximum seconds for the import of LiteLLM."""
+ENV_LINE = re.compile(r"\s*(?:export\s+)?((?:OTEL|AGENTOPS)_\w+)\s*=")
+"""A line of a file `.env` that sets a variable of OpenTelemetry or of this package."""
 PATCH_POINT_ADVICE = "Please report this, with the version of LiteLLM. Other calls are traced."
 
 
@@ -114,6 +123,39 @@ def _required(name: str) -> list[str]:
     return [
         each for each in requirements if each.startswith(name) and not each[len(name)].isalnum() and "extra" not in each
     ]
+
+
+BYPASSING = (
+    (
+        "crewai",
+        "1",
+        "its own clients for OpenAI, Anthropic, Gemini, Azure and Bedrock",
+        "LLM(model=…, is_litellm=True)",
+    ),
+    ("dspy", "3.4", "its own engine for providers that it knows", 'dspy.LM(model, engine="litellm")'),
+    (
+        "mem0ai",
+        "0",
+        "the providers' clients for embeddings, and for models unless the provider is `litellm`",
+        '{"llm": {"provider": "litellm", …}}; for embeddings, set `openai_base_url` to a LiteLLM proxy',
+    ),
+    (
+        "pydantic-ai-slim",
+        "0",
+        "the providers' clients",
+        "LiteLLMProvider(api_base=…) with a LiteLLM proxy, which you start with opentelemetry-instrument",
+    ),
+)
+"""Package that can call models without LiteLLM, the first release that does, what it uses, and how LiteLLM is used."""
+
+
+def libraries_without_litellm(_examined: Examined) -> Iterator[Record]:
+    """Report installed libraries that can call models without LiteLLM, so that their calls are not traced."""
+    for name, since, used, remedy in BYPASSING:
+        found = installed_version(name)
+        if found is not None and get_dependency_conflicts((f"{name}>={since}",)) is None:
+            text = f"{found} uses {used}: such calls bypass LiteLLM, and this package does not trace them"
+            yield notice(name, text, f"To use LiteLLM: {remedy}")
 
 
 # --- what the launcher loads -----------------------------------------------------------------------------------------
@@ -266,6 +308,36 @@ def _instrumentation(examined: Examined) -> Record:
     return ok("instrumentation", _describe(found[0]))
 
 
+# --- names that are not installed or not read -----------------------------------------------------------------
+
+
+def unknown_instrumentations(examined: Examined) -> Iterator[Record]:
+    """Report names in OTEL_PYTHON_DISABLED_INSTRUMENTATIONS that no installed instrumentation has."""
+    installed = {found.name for found in entry_points(group="opentelemetry_instrumentor")}
+    for name in names(examined.variables.get(DISABLED, "")):
+        if name not in installed and name != "*":
+            shown = masked(DISABLED, name)
+            meant = INSTRUMENTATION if "litellm" in name.lower() else None
+            yield problem(
+                DISABLED,
+                f"no installed instrumentation has the name {shown!r}, so nothing is switched off by it",
+                f"Write {meant} to switch off this package, or remove {shown}."
+                if meant
+                else f"Correct or remove {shown}. Installed: {', '.join(sorted(installed))}",
+            )
+
+
+def misspelt_sdk_variables(examined: Examined) -> Iterator[Record]:
+    """Report variables of OpenTelemetry that no component reads, but whose names are similar to one that is read."""
+    known = {name for name in vars(sdk_environment_variables) if name.startswith("OTEL_")}
+    known |= {name for name in vars(api_environment_variables) if name.startswith("OTEL_")}
+    for variable in sorted({each for each in examined.variables if each.startswith("OTEL_")} - known - {*DEFAULTS}):
+        close = get_close_matches(variable, known, n=1, cutoff=0.92)
+        if close and not variable.startswith(("OTEL_PYTHON_", "OTEL_INSTRUMENTATION_", "OTEL_SEMCONV_")):
+            text = "OpenTelemetry has no such variable, so nothing reads it"
+            yield problem(variable, text, f"Rename {variable} to {close[0]}, if you mean that.")
+
+
 def _describe(entry_point: EntryPoint) -> str:
     package = entry_point.dist
     return f"{entry_point.name} ({f'{package.name} {package.version}' if package else entry_point.value})"
@@ -278,9 +350,65 @@ def check_command(examined: Examined) -> Iterator[Record]:
     """If the user passed the application's command, report whether it can be run and traced."""
     if not examined.command:
         return
-    found = find_problem(examined.command, examined.variables)
-    name = display_name(examined.command)
+    command, refused = without_launcher(examined.command)
+    if refused is not None:
+        yield problem(
+            LAUNCHER,
+            f"the launcher stops with an error, because several of its own options begin with {refused}",
+            f"Write `--` before the command: {LAUNCHER} -- {display_name(command)} …",
+        )
+    found = find_problem(command, examined.variables) or other_python(command, examined.subprocess_environment)
+    name = display_name(command)
     yield problem(name, *found) if found else ok(name, "found, and no option of Python that prevents tracing")
+    yield from _proxy_callbacks(command)
+
+
+def check_env_file(examined: Examined) -> Iterator[Record]:
+    """Report variables in a file `.env` in the current directory that are not set in the environment."""
+    try:
+        lines = Path(".env").read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    named = [found[1] for line in lines if (found := ENV_LINE.match(line))]
+    unset = sorted({name for name in named if not examined.variables.get(name)})
+    if unset:
+        yield problem(
+            ".env",
+            f"this file sets {', '.join(unset)}, but nothing has loaded it; what the app loads comes too late, because "
+            "OpenTelemetry is started before the app",
+            "Load it before the app starts: set -a; . ./.env; set +a",
+        )
+
+
+OTEL_CALLBACKS = frozenset({"otel", "arize", "arize_phoenix", "langfuse_otel", "weave_otel", "langtrace", "levo"})
+"""LiteLLM's callbacks that export each call with OpenTelemetry."""
+
+
+def _proxy_callbacks(command: Sequence[str]) -> Iterator[Record]:
+    """Report callbacks in the configuration of LiteLLM's proxy that export each call a second time."""
+    rest = iter(command)
+    for argument in rest:
+        option, _, path = argument.partition("=")
+        if option in {"--config", "-c"} and (path := path or next(rest, "")).endswith((".yaml", ".yml")):
+            found = sorted(_named_callbacks(Path(path)) & OTEL_CALLBACKS)
+            if found:
+                yield problem(
+                    Path(path).name,
+                    f"LiteLLM's own callbacks {', '.join(found)} export every call a second time",
+                    f"Remove {', '.join(found)} from the callbacks in this file.",
+                )
+
+
+def _named_callbacks(path: Path) -> set[str]:
+    """The callbacks that a configuration of LiteLLM's proxy enables. Empty if it cannot be read, or without PyYAML."""
+    try:
+        yaml = import_module("yaml")  # LiteLLM's proxy requires it; the rest of `doctor` does not
+        settings = yaml.safe_load(path.read_text("utf-8")).get("litellm_settings") or {}
+    except Exception:  # noqa: BLE001 - a broken file can raise anything; LiteLLM reports it
+        return set()
+    named = [settings.get(name) or [] for name in ("callbacks", "success_callback", "failure_callback")]
+    lists = [[each] if isinstance(each, str) else each for each in named]
+    return {name for each in lists if isinstance(each, list) for name in each if isinstance(name, str)}
 
 
 # --- patch points ----------------------------------------------------------------------------------------------------
@@ -294,7 +422,16 @@ def check_patch_points(examined: Examined) -> Iterator[Record]:
         yield ok("litellm", "the patch points are not checked, because --quick does not import LiteLLM")
         return
     quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "OTEL_SDK_DISABLED": "true"}  # no download of prices
-    found = run_probe(PATCH_POINT_PROBE, {**examined.subprocess_environment, **quiet}, IMPORT_SECONDS)
+    try:
+        found = run_probe(PATCH_POINT_PROBE, {**examined.subprocess_environment, **quiet}, IMPORT_SECONDS)
+    except subprocess.TimeoutExpired:
+        yield notice(
+            "litellm",
+            f"importing LiteLLM takes more than {IMPORT_SECONDS} s, so the patch points are not checked",
+            'Give the container more CPU; to see what is slow: python -X importtime -c "import litellm". '
+            "Or run doctor --quick.",
+        )
+        return
     if found is None:
         yield problem("litellm", "cannot be imported", 'To see why: python -c "import litellm"')
         return

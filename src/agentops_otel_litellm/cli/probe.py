@@ -17,7 +17,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import wraps
 from importlib.metadata import entry_points
@@ -28,12 +28,13 @@ from typing import Any
 import requests
 from opentelemetry import trace
 from opentelemetry.instrumentation.auto_instrumentation import initialize
+from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from agentops_otel_litellm.cli.report import Examined
 from agentops_otel_litellm.patching.patch_points import CONSEQUENCES, PATCH_POINTS, missing
-from agentops_otel_litellm.settings.destinations import destinations, entry_point_name
+from agentops_otel_litellm.settings.destinations import HTTP, destinations, entry_point_name
 
 DELIVERY_PROBE, PATCH_POINT_PROBE = "delivery", "patch-points"
 MARK = "agentops-otel-litellm: "
@@ -42,7 +43,10 @@ NOT_SAMPLED = "not sampled"
 SPAN = "agentops-otel-litellm doctor"
 FLUSH_MILLIS = 20_000
 GRPC_STATUS = re.compile(r"StatusCode\.([A-Z_]+)")
-ROOT_ERRORS = ("BadStatusLine", "NameResolutionError", "NewConnectionError", "ConnectionRefusedError")
+ROOT_ERRORS = (
+    *("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", "ProxyError"),
+    *("BadStatusLine", "NameResolutionError", "NewConnectionError", "ConnectionRefusedError"),
+)
 """Classes of errors that can cause a `ConnectionError`, the most specific first."""
 
 
@@ -263,7 +267,32 @@ def send_span() -> list[Attempt]:
         if not span.is_recording() and not span.get_span_context().trace_flags.sampled:
             return [Attempt("--send", error=NOT_SAMPLED)]
         provider.force_flush(FLUSH_MILLIS)
+    if any(attempt.delivered and attempt.exporter.startswith("otlp") for attempt in recorder.attempts):
+        recorder.attempts += [*_rejected_signals(recorder, environment)]
     return recorder.attempts
+
+
+def _rejected_signals(recorder: ExportRecorder, environment: Mapping[str, str]) -> Iterator[Attempt]:
+    """Send empty metrics and logs to the OTLP destinations over HTTP, and return the exports that failed: some backends
+    accept traces only. Nothing is returned for destinations that accept them.
+    """
+    for signal, module, kind in EMPTY_EXPORTS:
+        if not any(entry_point_name(signal, name, environment) == HTTP for name in destinations(signal, environment)):
+            continue
+        attempt = Attempt(f"otlp {signal.lower()}")
+        with _Running(recorder._running, attempt):  # noqa: SLF001 - same module
+            exporter = getattr(importlib.import_module(module), kind)()
+            empty: object = MetricsData(resource_metrics=[]) if signal == "METRICS" else []
+            attempt.delivered = exporter.export(empty).name == "SUCCESS"
+        if not attempt.delivered:
+            yield attempt
+
+
+EMPTY_EXPORTS = (
+    ("METRICS", "opentelemetry.exporter.otlp.proto.http.metric_exporter", "OTLPMetricExporter"),
+    ("LOGS", "opentelemetry.exporter.otlp.proto.http._log_exporter", "OTLPLogExporter"),
+)
+"""Signal → the module and the class of its OTLP exporter over HTTP."""
 
 
 def _run(name: str) -> None:

@@ -7,6 +7,7 @@ here. A `Record` is one finding of a check. A `Report` has the findings of all c
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -133,10 +134,19 @@ class Record:
     text: str
     advice: str = ""
     """What the user can do. It is never empty for a problem."""
+    value: str | None = None
+    """The value of a setting, masked; `None` for other records, and if the setting has no value."""
+    source: str | None = None
+    """Where the value of a setting is from: `environment`, `default` or `set by this distro`. `None` for others."""
+
+    @property
+    def is_as_usual(self) -> bool:
+        """Whether the record is only about a default, so that the report as text leaves it out."""
+        return self.state is State.OK and self.source not in {None, "environment"}
 
 
-def ok(name: str, text: str) -> Record:
-    return Record(name, State.OK, text)
+def ok(name: str, text: str, value: str | None = None, source: str | None = None) -> Record:
+    return Record(name, State.OK, text, value=value, source=source)
 
 
 def notice(name: str, text: str, advice: str = "") -> Record:
@@ -178,12 +188,15 @@ class Report:
 
     @property
     def conclusion(self) -> str:
-        """The last line of the report: the advice of the first problem, which may be the cause of the others. Without
-        problems, it is the command that starts an application.
+        """The last line of the report: the first problem, which may be the cause of the others, and the advice for it.
+        Without problems, it is the command that starts an application.
         """
         if self.problems:
-            count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
-            return f"{count}. First: {self.problems[0].advice}"
+            count = "1 problem:" if len(self.problems) == 1 else f"{len(self.problems)} problems. First:"
+            first = self.problems[0]
+            is_named = re.search(rf"(?<!\w){re.escape(first.name)}(?!\w)", first.text)
+            name = "" if is_named else f"{first.name}: "
+            return f"{count} {name}{first.text.rstrip('.')}. {first.advice}"
         return "No problems. Start your app with: opentelemetry-instrument python app.py"
 
     def _with_state(self, state: State) -> Iterable[Record]:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from importlib.metadata import entry_points
 from pathlib import PurePath
 from typing import NoReturn
 
@@ -21,6 +23,13 @@ from agentops_otel_litellm.cli.report import NAME
 from agentops_otel_litellm.settings import sdk_is_disabled
 
 PREFIX = "agentops-otel-litellm: "
+LAUNCHER = "opentelemetry-instrument"
+FIND_PACKAGES = """
+from importlib.util import find_spec
+names = {"agentops_otel_litellm": "agentops-otel-litellm", "litellm": "litellm"}
+print(*(name for module, name in names.items() if find_spec(module) is None))
+"""
+"""A program that prints which of the needed packages a Python lacks."""
 NOT_FOUND = 127
 """The exit code that shells use for an unknown command."""
 PYTHON = re.compile(r"(?:python|pypy)[\d.]*w?(?:\.exe)?", re.IGNORECASE)
@@ -49,7 +58,7 @@ def run(command: Sequence[str]) -> NoReturn:
         sys.exit(NOT_FOUND)
     os.environ["OTEL_PYTHON_DISTRO"] = os.environ["OTEL_PYTHON_CONFIGURATOR"] = NAME
     # The launcher reads its arguments from `sys.argv`. It does not read arguments after `--` as its options.
-    sys.argv = ["opentelemetry-instrument", "--", *command]
+    sys.argv = [LAUNCHER, "--", *command]
     launch()
     raise AssertionError("The launcher replaces this process.")
 
@@ -79,6 +88,72 @@ def find_problem(command: Sequence[str], environment: Mapping[str, str]) -> tupl
         f"Python is started with -{option}, which {BLOCKING_OPTIONS[option]}: nothing is traced.",
         f"Remove -{option} from {where}.",
     )
+
+
+def without_launcher(command: Sequence[str]) -> tuple[Sequence[str], str | None]:
+    """Split `opentelemetry-instrument` and its options off a command. Also return the option of the application that
+    the launcher rejects, because it is the beginning of several of its own; `None` if there is none.
+    """
+    if not command or PurePath(command[0]).name != LAUNCHER:
+        return command, None
+    options = _launcher_options()
+    rest = list(command[1:])
+    while rest and rest[0].startswith("--") and rest[0] != "--":
+        rest = rest[1 if "=" in rest[0] else 2 :]
+    if rest[:1] == ["--"]:
+        return rest[1:] or command, None
+    for argument in rest[: rest.index("--") if "--" in rest else None]:
+        name = argument.partition("=")[0]
+        if name.startswith("--") and name not in options and sum(each.startswith(name) for each in options) > 1:
+            return rest or command, name
+    return rest or command, None
+
+
+def _launcher_options() -> set[str]:
+    """The options of the launcher: one for each variable of OpenTelemetry, such as `--traces_exporter`."""
+    variables: set[str] = set()
+    for found in entry_points(group="opentelemetry_environment_variables"):
+        with suppress(Exception):  # a broken package
+            variables |= {name for name in dir(found.load()) if name.startswith("OTEL_")}
+    return {f"--{name.removeprefix('OTEL_').removeprefix('PYTHON_').lower()}" for name in variables}
+
+
+def other_python(command: Sequence[str], environment: Mapping[str, str]) -> tuple[str, str] | None:
+    """Why the Python that runs the command cannot trace LiteLLM, and advice: it does not have this package, or LiteLLM.
+    `None` if it has both, or if the command is not run by a Python that is known.
+    """
+    path = _find_executable(command, environment)
+    python = path if path is not None and is_python(command[0]) else _interpreter(path)
+    if python is None:
+        return None
+    try:
+        ran = subprocess.run(  # noqa: S603 - the user's own Python
+            [python, "-c", FIND_PACKAGES],
+            env={**environment, "OTEL_SDK_DISABLED": "true"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lacking = ran.stdout.split() if ran.returncode == 0 else []
+    if not lacking:
+        return None
+    install = f"{python} -m pip install {' '.join(lacking)}"
+    return (
+        f"{python} does not have {' and '.join(lacking)}: nothing is traced.",
+        f"Use the Python in which they are installed, {sys.executable}, or install them: {install}",
+    )
+
+
+def _interpreter(path: str | None) -> str | None:
+    """The absolute path of the Python in the first line of a script; `None` if there is none."""
+    if path is None:
+        return None
+    words = _first_line(path)
+    return words[0] if words and is_python(words[0]) and PurePath(words[0]).is_absolute() else None
 
 
 def display_name(command: Sequence[str]) -> str:
@@ -129,16 +204,21 @@ def _interpreter_options(path: str) -> list[str]:
     """The options of Python in the first line of a script, such as `#!/usr/bin/python3 -Es`, or `-I` in
     `#!/usr/bin/env -S python -I`.
     """
+    words = _first_line(path)
+    for position, word in enumerate(words):
+        if is_python(word):
+            return words[position + 1 :]
+    return []
+
+
+def _first_line(path: str) -> list[str]:
+    """The words in the first line of a script, after `#!`."""
     try:
         with open(path, "rb") as script:  # noqa: PTH123 - to read only the first line, because the file may be large
             line = script.readline(512)
     except OSError:
         return []
-    words = line[2:].decode(errors="replace").split() if line.startswith(b"#!") else []
-    for position, word in enumerate(words):
-        if is_python(word):
-            return words[position + 1 :]
-    return []
+    return line[2:].decode(errors="replace").split() if line.startswith(b"#!") else []
 
 
 def _print_to_stderr(line: str) -> None:

@@ -43,10 +43,11 @@ if TYPE_CHECKING:  # rich is optional, and imported only when there is a line to
     from rich.console import Console
 
 HINT = (
-    "agentops-otel-litellm: LiteLLM calls are printed here. "
-    "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 sends them to a backend, "
+    "agentops-otel-litellm: LiteLLM calls are printed here.\n"
+    "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 sends them to a backend,\n"
     "OTEL_TRACES_EXPORTER=none switches this off."
 )
+"""The first lines. Each fits a terminal of 80 columns."""
 
 UNLIMITED = 1_000  # the width for output that is not a terminal, such as a log file, in which nothing is truncated
 DEPTH_LIMIT = 100  # maximum number of spans above a call
@@ -251,6 +252,21 @@ class ConsoleSpanExporter(SpanExporter):
             self._columns = columns
             lines = [HEADING, *lines]
         return [draw(line, width, call_width, columns, kind) for line in lines]
+
+
+def print_after_cells(processor: SpanProcessor) -> None:
+    """In a notebook, print the calls of each cell before the cell ends. `processor` is the console's span processor.
+
+    A notebook shows output below the cell that is running, so what is printed later appears below the next cell.
+    """
+    with guard("printing calls after each cell of a notebook"):
+        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        if shell is not None:
+            shell.events.register("post_run_cell", lambda *_result: processor.force_flush(CELL_MILLIS))
+
+
+CELL_MILLIS = 1_000
+"""Maximum time for which the end of a cell waits."""
 
 
 def _is_call(span: ReadableSpan) -> bool:

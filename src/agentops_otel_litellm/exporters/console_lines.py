@@ -39,6 +39,8 @@ ATTRIBUTES = {
     "error status": ("llm.error.status_code",),
     "stream outcome": ("llm.response.stream_outcome",),
     "cache hit": ("llm.cache.hit",),
+    "retries": ("llm.retry.count",),
+    "fallback": ("llm.fallback.used",),
     # Shows whether the span has the attributes of the convention `llm`. Only these have the time of the first token and
     # the outcome of a stream. Without them, a line has the time of the first chunk, and shows no success of a stream.
     "has llm": ("llm.vendor",),
@@ -55,6 +57,7 @@ GAP = "  "
 MODELS_KEPT, MODELS_PRINTED = 1_000, 8
 TRACES_KEPT = 1_000
 TEXT_LIMIT = 200
+SMALLEST = 0.0001  # dollars; the span has the exact cost
 
 Styled = tuple[str, str]
 """A text and its style."""
@@ -130,7 +133,17 @@ class EndedCall:
         if True in self._values("cache hit"):
             return "cached", "blue"
         is_no_stream = self._text("operation") and not self._values("stream")
-        return ("ok", "green") if stream or self._has_llm or is_no_stream else ("", "")
+        if not (stream or self._has_llm or is_no_stream):
+            return "", ""
+        return ", ".join(["ok", *self._detours()]), "green"
+
+    def _detours(self) -> Iterator[str]:
+        """What LiteLLM needed for a success: `1 retry`, `2 retries`, `fallback`."""
+        retries = self._number("retries")
+        if retries:
+            yield f"{retries:.0f} {'retry' if retries == 1 else 'retries'}"
+        if True in self._values("fallback"):
+            yield "fallback"
 
     def _text(self, fact: str) -> str | None:
         texts = (printable(value) for value in self._values(fact) if isinstance(value, str))
@@ -319,11 +332,12 @@ def tokens(sent: float | None, received: float | None) -> str:
 
 
 def dollars(amount: float | None) -> str:
-    """An amount with at least two significant digits: `$1.24`, `$0.034100`, `$0.000070`, `$0.00000015`."""
+    """An amount of money, as people write it: `$1.24`, `$0.0341`, `< $0.0001`."""
     if not amount:
         return "" if amount is None else "$0.00"
-    decimals = 2 if abs(amount) >= 1 else max(6, 1 - math.floor(math.log10(abs(amount))))
-    return f"${amount:,.{decimals}f}"
+    if 0 < amount < SMALLEST:
+        return f"< ${SMALLEST}"
+    return f"${amount:,.{2 if abs(amount) >= 1 else 4}f}"
 
 
 def duration(seconds: float | None) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.context import Context
+
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.call import (
     MAX_RECORDED_GAPS,
@@ -23,6 +25,7 @@ from agentops_otel_litellm.call import (
     Usage,
 )
 from agentops_otel_litellm.guard import guard, log_fault
+from agentops_otel_litellm.invocation.context import SUPPRESSED, attach, detach, get_current
 from agentops_otel_litellm.records import Content
 
 if TYPE_CHECKING:
@@ -160,7 +163,7 @@ def read_result(invocation: Invocation, result: object) -> ResponseFacts:
         response = _with_cache_hit(invocation, api_format.response(result))
     except Exception as fault:  # must not reach the application
         log_fault(_READING_RESPONSE, fault)
-    if readers.is_mocked(invocation.parameters):  # then LiteLLM invents the usage and the cost
+    if invocation.is_mocked:  # then LiteLLM invents the usage and the cost
         return response, None, None
     try:
         reported = api_format.usage(billed)
@@ -168,6 +171,8 @@ def read_result(invocation: Invocation, result: object) -> ResponseFacts:
         usage = None if reported is None else api_format.counted(reported, logging)
         if usage is None and reported is not None:
             invocation.estimate = readers.estimate_of(reported)
+        if usage is None and (response is None or not response.cache_hit):
+            _estimate_usage(invocation, billed)
     except Exception as fault:  # must not reach the application
         log_fault(_READING_USAGE, fault)
     try:
@@ -188,13 +193,15 @@ def _read_stream(invocation: Invocation, chunks: readers.Chunks, outcome: Stream
         response = _with_cache_hit(invocation, chunks.response())
     except Exception as fault:  # must not reach the application
         log_fault(_READING_RESPONSE, fault)
-    if readers.is_mocked(invocation.parameters):  # then LiteLLM invents the usage and the cost
+    if invocation.is_mocked:  # then LiteLLM invents the usage and the cost
         return response, None, None
     try:
         if not invocation.is_usage_estimated:
             usage = chunks.usage()
         if usage is None and invocation.calculated_usage is not None:
             invocation.estimate = readers.read_estimate(invocation.calculated_usage)
+        if usage is None and len(invocation.chunk_times) and (response is None or not response.cache_hit):
+            _estimate_usage(invocation, chunks)
     except Exception as fault:  # must not reach the application
         log_fault(_READING_USAGE, fault)
     try:
@@ -203,6 +210,20 @@ def _read_stream(invocation: Invocation, chunks: readers.Chunks, outcome: Stream
     except Exception as fault:  # must not reach the application
         log_fault(_READING_COST, fault)
     return response, usage, cost
+
+
+def _estimate_usage(invocation: Invocation, result: object) -> None:
+    """Estimate the usage of a chat with LiteLLM's tokenizer, if the user wants estimates and LiteLLM has made none.
+
+    LiteLLM makes one only at the end of a stream whose usage the application has requested.
+    """
+    if invocation.estimate is not None or not invocation.is_recorded or not invocation.telemetry.estimates_usage:
+        return
+    token = attach(Context({**get_current(), SUPPRESSED: True}))  # the hooks must not record this calculation
+    try:
+        invocation.estimate = readers.estimate_chat(invocation.parameters, result, read_target(invocation).model)
+    finally:
+        detach(token)
 
 
 def read_one_of_several(invocation: Invocation, api_format: readers.ApiFormat, result: object) -> ResponseFacts:
@@ -215,7 +236,7 @@ def read_one_of_several(invocation: Invocation, api_format: readers.ApiFormat, r
     cost: Cost | None = None
     with guard(_READING_RESPONSE):
         response = api_format.response(result) if chunks is None else None
-    if readers.is_mocked(invocation.parameters):
+    if invocation.is_mocked:
         return response, None, None
     with guard(_READING_USAGE):
         usage = api_format.usage(result) if chunks is None else chunks.usage()

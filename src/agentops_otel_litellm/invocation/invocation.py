@@ -61,6 +61,8 @@ class Invocation:
     # Facts from functions that LiteLLM calls inside the call. The hooks in `patching/hooks.py` set these.
     translation: object = None
     """The chat messages into which LiteLLM has translated a `generate_content` request, to call `completion`."""
+    is_mocked = False
+    """Whether the response is a mock, which the application has set."""
     cooldown_time: float | None = None
     """Seconds for which the Router has put the call's deployment into cooldown."""
     nested: NestedResponses | None = None
@@ -121,7 +123,7 @@ class Invocation:
         `parameters` are the arguments of LiteLLM's function by name, and `context` is the context of the application.
         `started_at`, in nanoseconds since the epoch, is given only for a call that started earlier.
         """
-        self._telemetry = telemetry
+        self.telemetry = telemetry
         self.operation = operation
         self.calls_a_model = operation.calls_a_model
         """Whether this call is a call of a model, and not an operation around calls, such as a route or a batch."""
@@ -149,6 +151,7 @@ class Invocation:
                 self._relate_to_others(context)
                 if self._span.is_recording():
                     self._read_request(context)
+                self.is_mocked = readers.is_mocked(parameters)
             except Exception as fault:  # must not reach the application
                 log_fault("reading a request", fault)
         except BaseException as error:
@@ -195,7 +198,7 @@ class Invocation:
         This happens before LiteLLM runs, because LiteLLM may change the parameters.
         """
         self.is_recorded = True
-        telemetry, parameters = self._telemetry, self.parameters
+        telemetry, parameters = self.telemetry, self.parameters
         try:
             self.request = self.api_format.request(parameters)
         except Exception as fault:  # must not reach the application
@@ -422,7 +425,7 @@ class Invocation:
 
     def _finish(self, call: Call) -> None:
         self._is_finished = True
-        call = self._telemetry.finish(self._span, call, self.trace_cost)
+        call = self.telemetry.finish(self._span, call, self.trace_cost)
         attempt, enclosing = self._route_attempt, self._enclosing_call
         if attempt is not None:
             attempt.ended = self.started + (call.timing.duration or 0)

@@ -72,12 +72,12 @@ class AttemptTracker:
         """Whether an attempt has begun and not ended."""
         return self._current is not None
 
-    def begin(self) -> None:
+    def begin(self, *, sends_request: bool = True) -> None:
         """Begin an attempt when LiteLLM sends a request to a provider. If an attempt is open, the request is a part of
-        it.
+        it. `sends_request` is false if LiteLLM uses a mock response instead.
         """
         if self._current is None:
-            self._current = RunningAttempt(perf_counter())
+            self._current = RunningAttempt(perf_counter(), sent_request=sends_request)
             self._attempts.append(self._current)
 
     def end(self, at: float, target: Target) -> None:

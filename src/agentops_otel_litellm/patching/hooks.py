@@ -8,16 +8,26 @@ functions that each hook wraps.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from functools import wraps
 from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from opentelemetry.context import Context
+
 from agentops_otel_litellm import readers
 from agentops_otel_litellm.background import KNOWN, mark_as_known
 from agentops_otel_litellm.guard import guard, log_fault
-from agentops_otel_litellm.invocation.context import call_in, get_current, is_suppressed
+from agentops_otel_litellm.invocation.context import (
+    CURRENT,
+    SUPPRESSED,
+    attach,
+    call_in,
+    detach,
+    get_current,
+    is_suppressed,
+)
 from agentops_otel_litellm.invocation.finished_call import read_result, read_target
 from agentops_otel_litellm.invocation.invocation import Invocation
 from agentops_otel_litellm.invocation.nesting import nested_responses_of, step_in
@@ -83,6 +93,28 @@ def wrap_scoped_copy(scoped_copy: Function) -> Function:
     return traced_copy
 
 
+def wrap_batch_accounting(account: Callable[..., Coroutine[object, object, object]]) -> Function:
+    """Wrap the function with which LiteLLM fetches the results of a finished batch, to add up what the batch cost.
+
+    LiteLLM calls it in the background, after the application's call. If the event loop of that call has been closed,
+    LiteLLM calls it when the interpreter exits, without the context of the call, and the fetch cannot succeed any more.
+    Then it has no span, because the application has not made it.
+    """
+
+    @wraps(account)
+    async def traced_account(*args: object, **kwargs: object) -> object:
+        context = get_current()
+        if context.get(CURRENT) is not None:
+            return await account(*args, **kwargs)
+        token = attach(Context({**context, SUPPRESSED: True}))
+        try:
+            return await account(*args, **kwargs)
+        finally:
+            detach(token)
+
+    return traced_account
+
+
 @hook_after("recording LiteLLM's translation of a request")
 def record_translation(invocation: Invocation, outcome: Outcome) -> None:
     """Record the chat messages into which LiteLLM translates a `generate_content` request, if the provider has only a
@@ -121,7 +153,9 @@ def record_attempt(invocation: Invocation, outcome: Outcome, logging: object) ->
     if nested is not None and nested.latest_at is not None:
         invocation.attempts.end(nested.latest_at, read_target(invocation))
         nested.latest_at = None
-    invocation.attempts.begin()
+    if readers.is_sending_a_mock(logging):
+        invocation.is_mocked = True
+    invocation.attempts.begin(sends_request=not invocation.is_mocked)
 
 
 @hook("recording an attempt's failure", "original_exception")

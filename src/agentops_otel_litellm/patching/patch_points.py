@@ -331,6 +331,9 @@ _LOGGING_POINTS = (
     PatchPoint(_LOGGING, "Logging.__init__", f"{_HOOKS}:wrap_logging_init", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.attempt_scoped_copy", f"{_HOOKS}:wrap_scoped_copy"),
     PatchPoint(_LOGGING, "Logging.guardrail_scoped_copy", f"{_HOOKS}:wrap_scoped_copy"),
+    # The function's name in newer releases, and in older ones.
+    PatchPoint("litellm.batches.batch_utils", "handle_completed_batch", f"{_HOOKS}:wrap_batch_accounting"),
+    PatchPoint("litellm.batches.batch_utils", "_handle_completed_batch", f"{_HOOKS}:wrap_batch_accounting"),
     PatchPoint(_LOGGING, "Logging.success_handler", f"{_CALLBACKS}:wrap_logging_handler", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.async_success_handler", f"{_CALLBACKS}:wrap_logging_handler", CALLBACKS),
     PatchPoint(_LOGGING, "Logging.failure_handler", f"{_CALLBACKS}:wrap_logging_handler", CALLBACKS),

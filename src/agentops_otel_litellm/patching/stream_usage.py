@@ -1,4 +1,8 @@
-"""Requests the usage of streams for which the application did not request it, and hides it from the application.
+"""Keeps what LiteLLM's stream objects lose: usage that the application did not request, and finish reasons of parallel
+choices.
+
+`StreamUsage` requests the usage of streams for which the application did not request it, and hides it from the
+application.
 
 This is enabled by `AGENTOPS_STREAM_USAGE=true`, and by default if AgentOps is a destination. It is the only change that
 this package makes to requests. Whether a provider supports the option is decided by LiteLLM's tables of parameters.
@@ -10,6 +14,9 @@ as the key of its cache and for the Router's other attempts.
 
 LiteLLM passes usage to the application only if its stream object has the option. So the option is removed from that
 object. LiteLLM then stores the usage and hides it, as it does with usage that a provider sends without the option.
+
+If a request asks for several choices, LiteLLM's stream passes on the finish reason of one choice only. The others are
+read from the provider's chunks, before LiteLLM converts them.
 """
 
 from __future__ import annotations
@@ -20,12 +27,14 @@ from functools import wraps
 from typing import Protocol
 from weakref import ref
 
+from agentops_otel_litellm import readers
 from agentops_otel_litellm.guard import guard
 from agentops_otel_litellm.operations import by_name, parameter_names
 from agentops_otel_litellm.patching.wrapping import Function, current_call
 
 _REQUESTING = guard("requesting the usage of a stream")
 _HIDING = guard("hiding the usage of a stream")
+_KEEPING_REASONS = guard("keeping the finish reasons of parallel choices")
 
 
 class StreamObject(Protocol):
@@ -89,7 +98,8 @@ class StreamUsage:
 
     def hide_usage(self, init: Function) -> Function:
         """Wrap the constructor of LiteLLM's stream objects: options that this module has added are removed from the
-        object. So the application does not receive the chunk with usage, which it did not request.
+        object. So the application does not receive the chunk with usage, which it did not request. If the request asks
+        for several choices, their finish reasons are kept.
         """
 
         @wraps(init)
@@ -101,6 +111,10 @@ class StreamUsage:
                     # Older releases discard usage that the application did not request, but the span needs it.
                     if not hasattr(stream, "_record_usage_only_chunk"):
                         stream.chunk_creator = _UsageKeepingChunkCreator(stream)
+            with _KEEPING_REASONS:
+                invocation = current_call()
+                if invocation is not None and readers.requests_several_choices(invocation.parameters):
+                    stream.chunk_creator = _ReasonKeepingChunkCreator(stream)
 
         return traced_init
 
@@ -147,6 +161,29 @@ class _UsageKeepingChunkCreator:
                 kept = stream.model_response_creator()
                 kept.usage = sys.modules["litellm"].Usage(**usage.model_dump())  # type: ignore[attr-defined]  # LiteLLM's
                 stream.chunks.append(kept)
+
+
+class _ReasonKeepingChunkCreator:
+    """A replacement of a stream object's `chunk_creator`, the method that converts each chunk of the provider: it first
+    reads the finish reason of each choice. `ChatChunks` finds them in `finish_reasons`.
+    """
+
+    def __init__(self, stream: StreamObject) -> None:
+        create = stream.chunk_creator
+        self._method: Callable[[StreamObject | None, object], object] | None = getattr(create, "__func__", None)
+        """The method itself, because a bound method would be a cycle; `None` if it has been replaced already."""
+        self._replacement = create if self._method is None else None
+        self._stream = ref(stream)
+        self.finish_reasons: dict[int, str | None] = {}
+        """Index of a choice → its finish reason."""
+
+    def __call__(self, chunk: object) -> object:
+        with _KEEPING_REASONS:
+            self.finish_reasons.update(readers.read_finish_reasons(chunk))
+        if self._replacement is not None:
+            return self._replacement(chunk)
+        assert self._method is not None  # noqa: S101 - one of the two is set
+        return self._method(self._stream(), chunk)
 
 
 STREAM_USAGE = StreamUsage()

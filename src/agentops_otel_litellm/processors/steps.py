@@ -170,13 +170,16 @@ def drop_partial_output_count(call: Call) -> Call:
 
 
 def drop_incomplete_finish_reasons(call: Call) -> Call:
-    """Drop all finish reasons of a complete stream if the reason of any choice is missing.
+    """Drop all finish reasons of a stream if the reason of any choice is missing, unless the stream has failed.
 
-    The provider has sent a reason for each choice. But if there are several choices, LiteLLM may lose some reasons, and
-    assign the others to the wrong choice.
+    The reason of a stream that the application did not read to its end is unknown. To a complete stream, the provider
+    has sent a reason for each choice. But if there are several choices, LiteLLM may lose some reasons, and assign the
+    others to the wrong choice.
     """
     stream, response = call.stream, call.response
-    if stream is None or stream.outcome != "completed" or stream.first_chunk is None:
+    if stream is None or stream.outcome == "failed":
+        return call
+    if stream.outcome == "completed" and stream.first_chunk is None:
         return call
     if response is None or None not in (response.finish_reasons or ()):
         return call

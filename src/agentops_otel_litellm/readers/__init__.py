@@ -20,7 +20,7 @@ know, so its callers catch exceptions.
 from collections.abc import Mapping
 
 from agentops_otel_litellm.readers.anthropic_messages import MESSAGES
-from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat
+from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat, estimate_chat
 from agentops_otel_litellm.readers.chat import CHAT
 from agentops_otel_litellm.readers.exceptions import read_client_failure, read_error_text, read_failure
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
@@ -29,6 +29,7 @@ from agentops_otel_litellm.readers.logging_payload import (
     api_format_of_response,
     is_message_logging_off,
     is_over,
+    is_sending_a_mock,
     logged_cost,
     logged_parameters,
     logged_result,
@@ -37,6 +38,7 @@ from agentops_otel_litellm.readers.logging_payload import (
     was_made,
 )
 from agentops_otel_litellm.readers.media import IMAGE, SPEECH, TRANSCRIPTION, VIDEO
+from agentops_otel_litellm.readers.metadata import read_app
 from agentops_otel_litellm.readers.parameters import (
     has_declined,
     is_by_twin,
@@ -45,7 +47,6 @@ from agentops_otel_litellm.readers.parameters import (
     is_mocked,
     is_of_a_tool,
     is_of_model_list,
-    read_app,
     read_cache_hit,
     read_cooldown,
     read_cooldown_time,
@@ -66,7 +67,7 @@ from agentops_otel_litellm.readers.realtime import (
     read_session_end,
     session_with_events,
 )
-from agentops_otel_litellm.readers.responses import RESPONSES, STORED_RESPONSE
+from agentops_otel_litellm.readers.responses import RESPONSES
 from agentops_otel_litellm.readers.retrieval import INGESTION, OCR, RAG_QUERY, RERANK, SEARCH, STORED_CONTENT
 from agentops_otel_litellm.readers.small_formats import (
     AGENT,
@@ -76,9 +77,18 @@ from agentops_otel_litellm.readers.small_formats import (
     INTERACTION,
     MODERATION,
     SANDBOX,
+    STORED_RESPONSE,
     TOKEN_COUNT,
 )
-from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
+from agentops_otel_litellm.readers.streams import (
+    Chunks,
+    LiteLLMStream,
+    is_chunks,
+    is_stream,
+    is_stream_manager,
+    read_finish_reasons,
+    requests_several_choices,
+)
 from agentops_otel_litellm.readers.text_and_embeddings import EMBEDDING, TEXT
 from agentops_otel_litellm.readers.usage_and_cost import (
     estimate_of,
@@ -137,6 +147,7 @@ __all__ = [
     "Chunks",
     "LiteLLMStream",
     "api_format_of_response",
+    "estimate_chat",
     "estimate_of",
     "has_declined",
     "is_by_twin",
@@ -148,6 +159,7 @@ __all__ = [
     "is_of_a_tool",
     "is_of_model_list",
     "is_over",
+    "is_sending_a_mock",
     "is_stream",
     "is_stream_manager",
     "logged_cost",
@@ -165,6 +177,7 @@ __all__ = [
     "read_error_text",
     "read_estimate",
     "read_failure",
+    "read_finish_reasons",
     "read_id",
     "read_logging_object",
     "read_messages",
@@ -175,6 +188,7 @@ __all__ = [
     "read_session_end",
     "read_target",
     "read_within",
+    "requests_several_choices",
     "session_with_events",
     "was_made",
     "with_cost_parts",

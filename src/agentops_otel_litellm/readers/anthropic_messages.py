@@ -16,9 +16,9 @@ from agentops_otel_litellm.readers.api_format import (
     conversation_fields,
     output_type,
     reasoning_level,
+    reported_usage,
     streamed,
 )
-from agentops_otel_litellm.readers.chat import reported_usage
 from agentops_otel_litellm.readers.parts import (
     ONLY_CHOICE,
     Draft,

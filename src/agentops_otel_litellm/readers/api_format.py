@@ -6,16 +6,18 @@ file to this package with the format's readers and an `ApiFormat` at its end, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agentops_otel_litellm.call import Cost, Request, Response, Routing, Target, Usage
+from agentops_otel_litellm.call import Cost, Estimate, Request, Response, Routing, Target, Usage
 from agentops_otel_litellm.readers.parameters import read_routing, read_target
 from agentops_otel_litellm.readers.streams import Chunks
 from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, read_counted, read_stream_cost, read_usage
 from agentops_otel_litellm.readers.values import (
     COLLECTIONS,
+    NO_FIELDS,
     Parameters,
     Rows,
     characters,
@@ -30,6 +32,7 @@ from agentops_otel_litellm.readers.values import (
     number,
     text,
     texts,
+    tokens,
 )
 from agentops_otel_litellm.records import Content, Document, Message
 
@@ -213,6 +216,83 @@ def read_unit_cost(result: Any) -> Cost | None:
     """The cost, as LiteLLM calculated it, of a result that is billed by a unit other than tokens, such as the image."""
     cost = read_cost(result)
     return None if cost is None else replace(cost, per_unit=True)
+
+
+def reported_usage(stream: Any) -> Usage | None:
+    """Read the usage from the provider's chunks, which LiteLLM keeps in the attribute `chunks` of a chat stream.
+
+    LiteLLM also creates a last chunk for the application. It is not in `chunks`, and is not read, because it may have
+    LiteLLM's estimate instead of the provider's usage.
+    """
+    reported: list[Usage] = []
+    for chunk in elements(getattr(stream, "chunks", None)):
+        if isinstance(chunk, dict):
+            stated = chunk.get("usage")
+        else:
+            # The same as `field`, without a function call, because a stream may have thousands of chunks.
+            extra = getattr(chunk, "__pydantic_extra__", None) or NO_FIELDS
+            stated = extra["usage"] if "usage" in extra else getattr(chunk, "__dict__", NO_FIELDS).get("usage")
+        if stated is not None:
+            usage = read_usage(chunk)
+            if usage is not None:
+                reported.append(usage)
+    return _merged(reported) if len(reported) > 1 else reported[0] if reported else None
+
+
+def _merged(reported: Sequence[Usage]) -> Usage:
+    """Merge the usage of several chunks. A later count replaces an earlier one, unless it is 0: some providers report
+    the input in the first chunk and the output in the last.
+    """
+    counts: dict[str, int] = {}
+    for usage in reported:
+        for name, value in vars(usage).items():
+            if value or name not in counts:
+                counts[name] = value
+    if {"input", "output"} <= counts.keys():
+        counts["total"] = counts["input"] + counts["output"]  # each chunk's total is the sum of its own counts only
+    return Usage(**counts)
+
+
+_DOWNLOADED_TOKENIZERS = ("llama", "command-r")
+"""Parts of the names of models whose tokenizers LiteLLM downloads. OpenAI's tokenizer is used for them instead."""
+
+
+def estimate_chat(parameters: Parameters, result: Any, model: str | None) -> Estimate | None:
+    """Estimate the tokens of a chat or text completion with LiteLLM's tokenizer. Images have a fixed number of tokens,
+    so that they are not downloaded.
+
+    `result` is the response, or the accumulator of a stream, of which the received part is counted. `None` for other
+    API formats, and if the request is an iterator, which only LiteLLM may read.
+    """
+    messages, prompt = parameters.get("messages"), parameters.get("prompt")
+    texts = [prompt] if isinstance(prompt, str) else None
+    if isinstance(messages, list) or texts:
+        output = _generated_text(result)
+        if output is not None:
+            count = sys.modules["litellm"].token_counter
+            name = "" if model is None or any(part in model for part in _DOWNLOADED_TOKENIZERS) else model
+            asked = {"text": texts[0]} if texts else {"messages": messages, "use_default_image_token_count": True}
+            return Estimate(
+                input=tokens(count(model=name, **asked)),
+                output=tokens(count(model=name, text=output, count_response_tokens=True)) if output else 0,
+            )
+    return None
+
+
+def _generated_text(result: Any) -> str | None:
+    """The text and the arguments of tool calls in all choices of a response, or of a stream's chunks; `None` if the
+    result is not that of a chat or text completion.
+    """
+    chunks = result.provider_chunks if isinstance(result, Chunks) else [result]
+    if chunks is None or not all("choices" in fields_of(chunk) for chunk in chunks):
+        return None
+    pieces: list[str] = []
+    for choice in (fields_of(choice) for chunk in chunks for choice in elements(field(chunk, "choices"))):
+        message = fields_of(choice.get("delta") or choice.get("message"))
+        calls = [field(call, "function") for call in elements(message.get("tool_calls"))]
+        found = [message.get("reasoning_content"), message.get("content"), choice.get("text")]
+        pieces += [piece for piece in (*found, *(field(call, "arguments") for call in calls)) if isinstance(piece, str)]
+    return "".join(pieces)
 
 
 # --- operations that consist of several calls, each with its own span -----------------------------------------

@@ -7,6 +7,7 @@ Complete responses are LiteLLM's `ModelResponse`. A stream is its `CustomStreamW
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 from agentops_otel_litellm.call import Request, Response, Usage
@@ -20,6 +21,7 @@ from agentops_otel_litellm.readers.api_format import (
     measure,
     output_type,
     reasoning_level,
+    reported_usage,
     response_model,
     tool_choice,
 )
@@ -34,8 +36,8 @@ from agentops_otel_litellm.readers.parts import (
     tool_call,
     tool_result,
 )
-from agentops_otel_litellm.readers.streams import Chunks, copy_attributes
-from agentops_otel_litellm.readers.usage_and_cost import price_chat, read_usage
+from agentops_otel_litellm.readers.streams import Chunks, copy_attributes, kept_finish_reasons
+from agentops_otel_litellm.readers.usage_and_cost import price_chat
 from agentops_otel_litellm.readers.values import (
     NO_FIELDS,
     Parameters,
@@ -144,6 +146,7 @@ class ChatChunks(Chunks):
         "_service_tier",
         "_stream",
         "_tool_calls",
+        "_tool_calls_count",
     )
 
     _reads_content = True
@@ -155,10 +158,11 @@ class ChatChunks(Chunks):
         self._model: str | None = None
         self._service_tier: str | None = None
         self._length = 0
-        self._tool_calls: set[tuple[int, int]] = set()
-        """The index of its choice, and its own index, for each tool call. A call in the older field `function_call` has
-        the index -1.
+        self._tool_calls: dict[tuple[int, int], Any] = {}
+        """The index of a choice, and the index of a tool call → the id of the latest call with these indexes. A call in
+        the older field `function_call` has the index -1.
         """
+        self._tool_calls_count = 0
         self._finish_reasons: dict[int, str | None] = {}
         """Index of a choice → its finish reason; `None` until that is received."""
 
@@ -225,11 +229,23 @@ class ChatChunks(Chunks):
         if content:
             self._length += characters(content)
         for call in elements(calls):
-            self._tool_calls.add((number, index(field(call, "index"))))
+            self._count_tool_call((number, index(field(call, "index"))), call)
         has_legacy_call = delta.get("function_call") is not None
         if has_legacy_call:
-            self._tool_calls.add((number, -1))
+            self._count_tool_call((number, -1), None)
         return bool(content or calls or has_legacy_call or delta.get("reasoning_content"))
+
+    def _count_tool_call(self, key: tuple[int, int], call: Any) -> None:
+        """Count a tool call at its first fragment. As in `Draft.add_tool_call`, a fragment with a name and a different
+        id begins a further call, because some providers send the same index for every call, or none.
+        """
+        latest, call_id = self._tool_calls.get(key), field(call, "id")
+        is_further = call_id and latest not in (None, call_id) and field(field(call, "function"), "name")
+        if key not in self._tool_calls or is_further:
+            self._tool_calls_count += 1
+            self._tool_calls[key] = call_id
+        elif latest is None:
+            self._tool_calls[key] = call_id
 
     def _add_content(self, number: int, reason: Any, delta: Any, draft: Draft) -> None:
         """Add the message content in a choice's delta to the choice's message in `draft`."""
@@ -240,7 +256,7 @@ class ChatChunks(Chunks):
             log_fault("reading the content of a chunk", fault)
 
     def response(self) -> Response:
-        stream, reasons = self._stream, self._finish_reasons
+        stream, reasons = self._stream, {**self._finish_reasons, **kept_finish_reasons(self._stream)}
         indexes = sorted(reasons)
         cached = getattr(stream, "custom_llm_provider", None) == "cached_response"
         # If the provider sent no finish reason, LiteLLM invents one for its last chunk. That one is not recorded.
@@ -255,11 +271,17 @@ class ChatChunks(Chunks):
             finish_reasons=tuple(map(reasons.get, indexes)) if has_reason else (None,) * len(indexes),
             choices_count=len(indexes),
             content_length=self._length,
-            tool_calls_count=len(self._tool_calls),
+            tool_calls_count=self._tool_calls_count,
             service_tier=self._service_tier,
             system_fingerprint=None if fingerprint is None else identifier(fingerprint),
             cache_hit=cached or None,
         )
+
+    def messages(self) -> tuple[Message, ...] | None:
+        if self._draft is not None:
+            for number, reason in kept_finish_reasons(self._stream).items():
+                self._draft.add_choice(number, finish_reason=reason)
+        return super().messages()
 
     def _response_model(self) -> str | None:
         """The model's name as the provider sent it; `None` if it is unknown."""
@@ -277,7 +299,9 @@ class ChatChunks(Chunks):
         return getattr(self._stream, "chunks", None) or []
 
     def release(self) -> None:
+        kept = kept_finish_reasons(self._stream)
         self._stream = copy_attributes(self._stream, *_READ_AT_END)
+        self._stream.chunk_creator = SimpleNamespace(finish_reasons=kept)
 
 
 _READ_AT_END = (
@@ -285,41 +309,6 @@ _READ_AT_END = (
     *("received_finish_reason", "intermittent_finish_reason"),
 )
 """The attributes of a stream that `ChatChunks` reads at the end."""
-
-
-def reported_usage(stream: Any) -> Usage | None:
-    """Read the usage from the provider's chunks, which LiteLLM keeps in the attribute `chunks` of a chat stream.
-
-    LiteLLM also creates a last chunk for the application. It is not in `chunks`, and is not read, because it may have
-    LiteLLM's estimate instead of the provider's usage.
-    """
-    reported: list[Usage] = []
-    for chunk in elements(getattr(stream, "chunks", None)):
-        if isinstance(chunk, dict):
-            stated = chunk.get("usage")
-        else:
-            # The same as `field`, without a function call, because a stream may have thousands of chunks.
-            extra = getattr(chunk, "__pydantic_extra__", None) or NO_FIELDS
-            stated = extra["usage"] if "usage" in extra else getattr(chunk, "__dict__", NO_FIELDS).get("usage")
-        if stated is not None:
-            usage = read_usage(chunk)
-            if usage is not None:
-                reported.append(usage)
-    return _merged(reported) if len(reported) > 1 else reported[0] if reported else None
-
-
-def _merged(reported: Sequence[Usage]) -> Usage:
-    """Merge the usage of several chunks. A later count replaces an earlier one, unless it is 0: some providers report
-    the input in the first chunk and the output in the last.
-    """
-    counts: dict[str, int] = {}
-    for usage in reported:
-        for name, value in vars(usage).items():
-            if value or name not in counts:
-                counts[name] = value
-    if {"input", "output"} <= counts.keys():
-        counts["total"] = counts["input"] + counts["output"]  # each chunk's total is the sum of its own counts only
-    return Usage(**counts)
 
 
 # --- content --------------------------------------------------------------------------------------------------

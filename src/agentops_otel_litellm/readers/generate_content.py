@@ -20,8 +20,8 @@ from agentops_otel_litellm.readers.api_format import (
     cache_hit,
     conversation_fields,
     reasoning_level,
+    reported_usage,
 )
-from agentops_otel_litellm.readers.chat import reported_usage
 from agentops_otel_litellm.readers.parts import Draft, blob, media, tool_call, tool_result
 from agentops_otel_litellm.readers.streams import EventChunks, ServerSentEvents, copy_attributes, translated_chat
 from agentops_otel_litellm.readers.usage_and_cost import price_generated_content

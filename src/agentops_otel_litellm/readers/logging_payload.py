@@ -12,7 +12,7 @@ from typing import Any
 from agentops_otel_litellm.call import Cost, Timing, Usage
 from agentops_otel_litellm.readers.api_format import ApiFormat
 from agentops_otel_litellm.readers.chat import CHAT
-from agentops_otel_litellm.readers.parameters import METADATA_PARAMETERS
+from agentops_otel_litellm.readers.metadata import METADATA_PARAMETERS
 from agentops_otel_litellm.readers.text_and_embeddings import TEXT
 from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, with_cost_parts
 from agentops_otel_litellm.readers.values import Parameters, field, integer
@@ -134,3 +134,12 @@ def _own_setting(parameters: Mapping[str, Any], metadata: Mapping[str, Mapping[s
     """The parameter `turn_off_message_logging`, from the call's parameters or metadata; empty if it is not set."""
     places = (parameters, *metadata.values())
     return next(({_TURN_OFF: each[_TURN_OFF]} for each in places if each.get(_TURN_OFF) is not None), {})
+
+
+def is_sending_a_mock(logging: Any) -> bool:
+    """Whether LiteLLM returns a mock in place of the request that it has just logged: it logs a fixed API key.
+
+    This finds an empty mock response, which newer releases of LiteLLM accept, and older ones ignore.
+    """
+    details = getattr(logging, "model_call_details", None)
+    return type(details) is dict and details.get("api_key") == "mock-key"

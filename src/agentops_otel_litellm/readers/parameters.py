@@ -1,42 +1,30 @@
 """Reads the parameters of a call, and LiteLLM's logging object, except for the request itself.
 
 - The endpoint: provider, model, server and routing.
-- User, session, tags and metadata, which the application sets as parameters or in the OpenTelemetry context. Metadata
-  can also contain keys, e-mail addresses and headers, so it is recorded only as far as this file or a setting lists it.
 - The parameters that LiteLLM adds when it calls one of its own functions, or its Rust core, to continue a call.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from functools import lru_cache
-from itertools import product
 from typing import Any
 from urllib.parse import urlsplit
 
-from opentelemetry import baggage
-from opentelemetry.context import Context
-
-from agentops_otel_litellm.call import App, Routing, Target
+from agentops_otel_litellm.call import Routing, Target
 from agentops_otel_litellm.readers.values import (
     NO_FIELDS,
     Parameters,
     field,
     fields_of,
     identifier,
-    integer,
     keyword,
     mask_secrets,
     model_name,
     number,
-    read_fields,
-    rows_for,
     text,
 )
-from agentops_otel_litellm.records import clean_text
 
 # --- the endpoint: provider, model, server and routing ----------------------------------------------------
 
@@ -214,170 +202,6 @@ def read_cache_hit(logging: Any) -> bool:
     """Whether LiteLLM's logging object reports that the response is from LiteLLM's cache. Older releases do not."""
     details = getattr(logging, "caching_details", None)
     return details is not None and field(details, "cache_hit") is True
-
-
-# --- what the application sets beside the request ---------------------------------------------------------
-
-
-_MAX_LENGTH = 256
-_MAX_TAGS = 64
-
-
-def label(value: Any) -> str | None:
-    """A name or an id as text, cut to the maximum length. It may be an integer, such as the number of a user."""
-    if isinstance(value, str):
-        return _short(value) or None
-    number = integer(value)
-    return None if number is None else str(number)
-
-
-def tags(value: Any) -> tuple[str, ...] | None:
-    """The texts in a list, at most `_MAX_TAGS`, each cut to the maximum length."""
-    if not isinstance(value, list | tuple):
-        return None
-    return tuple(_short(tag) for tag in value[:_MAX_TAGS] if isinstance(tag, str)) or None
-
-
-def _short(text: str) -> str:
-    """Cut a text, and remove lone surrogates, which no exporter can encode."""
-    return clean_text(str.__str__(text)[:_MAX_LENGTH])
-
-
-def _conversation(value: Any) -> str | None:
-    """The id in the Responses API's parameter `conversation`, which is the id itself or an object with a field `id`."""
-    return identifier(value if isinstance(value, str) else fields_of(value).get("id"))
-
-
-_PROXY = rows_for(
-    App,
-    {
-        "user_api_key_end_user_id": ("user_id", label),
-        "user_api_key_alias": ("key_alias", label),
-        "user_api_key_user_id": ("key_user_id", label),
-        "user_api_key_team_id": ("team_id", label),
-        "user_api_key_team_alias": ("team_alias", label),
-        "user_api_key_org_id": ("organization_id", label),
-        "user_api_key_org_alias": ("organization_alias", label),
-        "user_api_key_project_id": ("project_id", label),
-        "user_api_key_project_alias": ("project_alias", label),
-    },
-)
-_PARAMETERS = rows_for(
-    App,
-    {
-        "user": ("user_id", label),
-        "conversation": ("conversation_id", _conversation),
-    },
-)
-_PARAMETER_NAMES = frozenset(_PARAMETERS)
-_METADATA = rows_for(
-    App,
-    {
-        "conversation_id": ("conversation_id", label),
-        "session_id": ("session_id", label),
-        "tags": ("tags", tags),
-        "user_id": ("user_id", label),
-    },
-)
-# Entries of the metadata that LiteLLM's Langfuse callback reads.
-_TRACE = rows_for(
-    App,
-    {
-        "trace_session_id": ("session_id", label),
-        "trace_user_id": ("user_id", label),
-    },
-)
-_BAGGAGE = {"session.id": "session_id", "user.id": "user_id", "gen_ai.conversation.id": "conversation_id"}
-# Context keys that OpenInference's `using_session` and similar functions set.
-_CONTEXT = rows_for(
-    App,
-    {
-        "session.id": ("session_id", label),
-        "user.id": ("user_id", label),
-        "tag.tags": ("tags", tags),
-    },
-)
-METADATA_PARAMETERS = ("metadata", "litellm_metadata")
-"""Parameters that contain LiteLLM's metadata. The second takes precedence: if the provider's API has a parameter
-`metadata`, LiteLLM's proxy writes to `litellm_metadata`.
-"""
-_IS_GENERATED_SESSION = "litellm_session_id_generated"
-
-
-def read_app(
-    parameters: Parameters,
-    context: Context,
-    metadata_keys: Sequence[str] = (),
-    baggage_keys: Sequence[str] = (),
-) -> App | None:
-    """Read user, session, tags and metadata from the baggage, from OpenInference's context and from the parameters.
-
-    If several of these sources have a value, the last one in this order is used. `metadata_keys` and `baggage_keys` are
-    the names of the entries that the user has chosen to record.
-    """
-    known: dict[str, Any] = {}
-    metadata: dict[str, str] = {}
-    if context:
-        _read_context(context, baggage_keys, known, metadata)
-    metadata_dicts: list[dict[str, Any]] = []
-    for name in METADATA_PARAMETERS:
-        entries = parameters.get(name)
-        if isinstance(entries, dict) and entries:
-            metadata_dicts.append(entries)
-    for entries in metadata_dicts:
-        known |= read_fields(entries, _PROXY)
-    if not _PARAMETER_NAMES.isdisjoint(parameters):
-        known |= read_fields(parameters, _PARAMETERS)
-    for entries, rows in product(metadata_dicts, (_METADATA, _TRACE)):
-        known |= _without_generated_session(read_fields(entries, rows), entries)
-    if "litellm_session_id" in parameters:
-        known |= _session(parameters["litellm_session_id"], metadata_dicts)
-    for entries in (*_openinference(context), *metadata_dicts) if metadata_keys else ():
-        metadata |= _select_labels(entries, metadata_keys)
-    return App(**known, metadata=metadata or None) if known or metadata else None
-
-
-def _read_context(context: Context, keys: Sequence[str], known: dict[str, Any], metadata: dict[str, str]) -> None:
-    """Read OpenInference's context, and the baggage entries with the names `keys`. Session, user, conversation and tags
-    are added to `known`, other baggage to `metadata`.
-    """
-    entries = baggage.get_all(context)
-    if entries:
-        for name, value in _select_labels(entries, keys).items():
-            if name in _BAGGAGE:
-                known[_BAGGAGE[name]] = value
-            else:
-                metadata[name] = value
-    known |= read_fields(context, _CONTEXT)
-
-
-def _select_labels(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    """The entries of `values` that have one of the names, as text. Only texts and integers are included."""
-    return {name: known for name in names if (known := label(values.get(name))) is not None}
-
-
-def _openinference(context: Context) -> Iterator[Mapping[str, Any]]:
-    """Yield OpenInference's metadata, if the context has any. It is JSON text."""
-    text, metadata = context.get("metadata"), None
-    with suppress(ValueError):  # different code may have set the key `metadata` to a text that is not JSON
-        metadata = json.loads(text) if isinstance(text, str) else None
-    if isinstance(metadata, dict):
-        yield metadata
-
-
-def _without_generated_session(known: dict[str, Any], entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Omit the session id if LiteLLM's proxy has generated it, as it can be configured to do for calls without one."""
-    if entries.get(_IS_GENERATED_SESSION):
-        known.pop("session_id", None)
-    return known
-
-
-def _session(value: Any, metadata_dicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Read `litellm_session_id`, unless LiteLLM has set it to the id of the trace or to a generated session id."""
-    session = label(value)
-    generated = [label(entries.get("trace_id")) for entries in metadata_dicts]
-    generated += [label(entries.get("session_id")) for entries in metadata_dicts if entries.get(_IS_GENERATED_SESSION)]
-    return {} if session is None or session in generated else {"session_id": session}
 
 
 # --- parameters by which LiteLLM passes a call on to its own functions ----------------------------------------

@@ -17,14 +17,12 @@ from agentops_otel_litellm.readers.api_format import (
     ContentReaders,
     cache_hit,
     conversation_fields,
-    no_cost,
-    no_usage,
     output_type,
     reasoning_level,
+    reported_usage,
     streamed,
     tool_choice,
 )
-from agentops_otel_litellm.readers.chat import reported_usage
 from agentops_otel_litellm.readers.parts import (
     ONLY_CHOICE,
     Draft,
@@ -38,7 +36,6 @@ from agentops_otel_litellm.readers.streams import EventChunks, copy_attributes
 from agentops_otel_litellm.readers.usage_and_cost import price_response, read_counted_after_translation, read_usage
 from agentops_otel_litellm.readers.values import (
     Parameters,
-    boolean,
     characters,
     count,
     elements,
@@ -76,7 +73,6 @@ _REQUEST = rows_for(
         "previous_response_id": ("previous_response_id", identifier),
     },
 )
-_STORED = rows_for(Request, {"response_id": ("response_id", identifier)})
 
 
 def responses_request(parameters: Parameters) -> Request:
@@ -106,30 +102,16 @@ def _message(item: Any) -> Mapping[str, Any]:
     return known
 
 
-def stored_request(parameters: Parameters) -> Request:
-    """Read a request to get, cancel or delete a response that the provider has stored, or to list its input items."""
-    return Request(**read_fields(parameters, _STORED))
-
-
 # --- response -------------------------------------------------------------------------------------------------
 
 
-_RESPONSE = rows_for(
+RESPONSE_FIELDS = rows_for(
     Response,
     {
         "id": ("id", identifier),
         "model": ("model", model_name),
         "status": ("status", keyword),
         "service_tier": ("service_tier", keyword),
-    },
-)
-_STORED_RESULT = rows_for(
-    Response,
-    {
-        **_RESPONSE,
-        "data": ("results_count", count),
-        "has_more": ("has_more", boolean),
-        "deleted": ("deleted", boolean),
     },
 )
 _INCOMPLETE_REASONS: Mapping[str, str] = {
@@ -147,18 +129,12 @@ def responses_response(result: Any) -> Response:
     response = fields_of(result)
     length, tool_call_count = _output(response.get("output"))
     return Response(
-        **read_fields(response, _RESPONSE),
+        **read_fields(response, RESPONSE_FIELDS),
         finish_reasons=_finish_reasons(response, tool_call_count),
         content_length=length,
         tool_calls_count=tool_call_count,
         cache_hit=cache_hit(result),
     )
-
-
-def stored_response(result: Any) -> Response:
-    """Read the result for a stored response: that response, a list of its input items, or whether it was deleted."""
-    known = fields_of(result)
-    return responses_response(result) if "output" in known else Response(**read_fields(known, _STORED_RESULT))
 
 
 def _output(items: Any) -> tuple[int | None, int | None]:
@@ -202,13 +178,14 @@ _TOOL_CALL_DELTAS = frozenset({"response.function_call_arguments.delta", "respon
 
 
 class ResponsesChunks(EventChunks):
-    """Accumulates the events of a stream. The last event has the complete response. If it was not received, the
-    response is assembled from the other events.
+    """Accumulates the events of a stream. The last event has the complete response. If it was not received, or if some
+    of the output is missing in it, the response is assembled from the other events.
     """
 
     __slots__ = (
         "_final_messages",
         "_first_response",
+        "_items_count",
         "_last_response",
         "_length",
         "_tool_call_count",
@@ -226,6 +203,8 @@ class ResponsesChunks(EventChunks):
         self._usage: Usage | None = None
         self._length = 0
         self._tool_call_count = 0
+        self._items_count = 0
+        """The number of complete items of the output, received before the last event."""
         self._final_messages: tuple[Message, ...] | None = None
         """The messages in the last event; `None` until it is received."""
 
@@ -237,9 +216,10 @@ class ResponsesChunks(EventChunks):
             if kind == "response.output_text.delta":
                 self._length += characters(event.get("delta"))
         elif kind == "response.output_item.done":
+            self._items_count += 1
             self._tool_call_count += text(field(event.get("item"), "type")) in _CALLS
         elif kind == "response.created":
-            self._first_response = Response(**read_fields(fields_of(event.get("response")), _RESPONSE))
+            self._first_response = Response(**read_fields(fields_of(event.get("response")), RESPONSE_FIELDS))
         elif kind in LAST_EVENTS:
             self._read_response_of(event)
 
@@ -256,12 +236,31 @@ class ResponsesChunks(EventChunks):
         elif kind == "response.created":
             draft.add_choice(ONLY_CHOICE)
         elif kind in LAST_EVENTS:
-            self._final_messages = _response_content(event.get("response"))
+            response = fields_of(event.get("response"))
+            self._final_messages = response_content(response)
+            if self._lacks_output(response):  # its finish reason is known, its parts are those of the draft
+                self._final_messages = None
+                draft.add_choice(ONLY_CHOICE, finish_reason=next(iter(self._finish_reasons(response) or ()), None))
 
     def _read_response_of(self, event: Mapping[str, Any]) -> None:
         """Read the complete response in the last event."""
         response = event.get("response")
         self._last_response, self._usage = responses_response(response), read_usage(response)
+        if self._lacks_output(fields_of(response)):
+            self._last_response = replace(
+                self._last_response,
+                finish_reasons=self._finish_reasons(fields_of(response)),
+                content_length=self._length,
+                tool_calls_count=self._tool_call_count,
+            )
+
+    def _lacks_output(self, response: Mapping[str, Any]) -> bool:
+        """Whether the response in the last event has fewer items than the events before it: some servers send none."""
+        count = len(elements(response.get("output")))
+        return count < self._items_count or (count == 0 and self._length > 0)
+
+    def _finish_reasons(self, response: Mapping[str, Any]) -> tuple[str] | None:
+        return _finish_reasons(response, self._tool_call_count)
 
     def response(self) -> Response:
         """The response from the last event if it is known, otherwise from the events before it."""
@@ -362,7 +361,7 @@ def _tool(value: Any) -> Tool:
     )
 
 
-def _response_content(result: Any) -> tuple[Message, ...] | None:
+def response_content(result: Any) -> tuple[Message, ...] | None:
     """Read all items of the output as one message; `None` for a result without output, such as of a deletion."""
     response = fields_of(result)
     if "output" not in response:
@@ -438,13 +437,5 @@ RESPONSES = ApiFormat(
     counted=read_counted_after_translation,
     chunks=ResponsesChunks,
     price=price_response,
-    content=ContentReaders(request=_request_content, response=_response_content),
+    content=ContentReaders(request=_request_content, response=response_content),
 )
-STORED_RESPONSE = ApiFormat(
-    request=stored_request,
-    response=stored_response,
-    usage=no_usage,
-    cost=no_cost,
-    content=ContentReaders(request=lambda _parameters: Content(), response=_response_content),
-)
-"""An operation on a stored response. Its usage and cost were recorded by the call that created the response."""

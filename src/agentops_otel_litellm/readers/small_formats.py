@@ -1,4 +1,6 @@
-"""Moderation, decisions, interactions, agents, sandboxes and token counts: API formats of a few fields each."""
+"""Moderation, decisions, interactions, agents, sandboxes, token counts and stored responses: API formats of a few
+fields each.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,7 @@ from agentops_otel_litellm.readers.api_format import (
 from agentops_otel_litellm.readers.jobs import job_request, job_response
 from agentops_otel_litellm.readers.parameters import read_target
 from agentops_otel_litellm.readers.parts import content_part, user_messages
+from agentops_otel_litellm.readers.responses import RESPONSE_FIELDS, response_content, responses_response
 from agentops_otel_litellm.readers.streams import EventChunks
 from agentops_otel_litellm.readers.usage_and_cost import read_usage
 from agentops_otel_litellm.readers.values import (
@@ -346,3 +349,39 @@ def counting_response(result: Any) -> Response:
 
 
 TOKEN_COUNT = ApiFormat(request=counting_request, response=counting_response, usage=no_usage, cost=no_cost)
+
+
+# --- responses that the provider has stored -------------------------------------------------------------------
+
+
+_STORED = rows_for(Request, {"response_id": ("response_id", identifier)})
+_STORED_RESULT = rows_for(
+    Response,
+    {
+        **RESPONSE_FIELDS,
+        "data": ("results_count", count),
+        "has_more": ("has_more", boolean),
+        "deleted": ("deleted", boolean),
+    },
+)
+
+
+def stored_request(parameters: Parameters) -> Request:
+    """Read a request to get, cancel or delete a response that the provider has stored, or to list its input items."""
+    return Request(**read_fields(parameters, _STORED))
+
+
+def stored_response(result: Any) -> Response:
+    """Read the result for a stored response: that response, a list of its input items, or whether it was deleted."""
+    known = fields_of(result)
+    return responses_response(result) if "output" in known else Response(**read_fields(known, _STORED_RESULT))
+
+
+STORED_RESPONSE = ApiFormat(
+    request=stored_request,
+    response=stored_response,
+    usage=no_usage,
+    cost=no_cost,
+    content=ContentReaders(request=lambda _parameters: Content(), response=response_content),
+)
+"""An operation on a stored response. Its usage and cost were recorded by the call that created the response."""

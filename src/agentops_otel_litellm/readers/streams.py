@@ -14,7 +14,15 @@ from typing import Any, ClassVar, Protocol, TypeGuard
 from agentops_otel_litellm.call import Failure, Response, Usage
 from agentops_otel_litellm.guard import log_fault
 from agentops_otel_litellm.readers.parts import Draft
-from agentops_otel_litellm.readers.values import fields_of
+from agentops_otel_litellm.readers.values import (
+    Parameters,
+    elements,
+    field,
+    fields_of,
+    index,
+    integer,
+    keyword,
+)
 from agentops_otel_litellm.records import Message
 
 
@@ -209,3 +217,30 @@ def _messages(lines: str) -> Sequence[Mapping[str, Any]]:
                 messages.append(message)
         position = lines.find("data:", position)
     return messages
+
+
+# --- parallel choices of a chat stream ------------------------------------------------------------------------
+
+
+def requests_several_choices(parameters: Parameters) -> bool:
+    """Whether the request asks for several choices."""
+    count = integer(parameters.get("n"))
+    return count is not None and count > 1
+
+
+def read_finish_reasons(chunk: Any) -> Mapping[int, str | None]:
+    """Read the finish reasons in a chunk of the provider. The key is the index of the choice."""
+    choices = map(fields_of, elements(field(chunk, "choices")))
+    return {
+        index(choice.get("index")): keyword(choice["finish_reason"])
+        for choice in choices
+        if choice.get("finish_reason") is not None
+    }
+
+
+def kept_finish_reasons(stream: Any) -> Mapping[int, str | None]:
+    """The provider's finish reason of each choice, if several choices were requested: the patch of LiteLLM's stream has
+    kept them (see `patching/stream_usage.py`), because LiteLLM passes on only one. Otherwise empty.
+    """
+    kept = getattr(getattr(stream, "chunk_creator", None), "finish_reasons", None)
+    return kept if type(kept) is dict else {}

@@ -114,9 +114,24 @@ def embedding_response(result: Any) -> Response:
     vector = field(next(iter(elements(response.get("data"))), None), "embedding")
     return Response(
         model=response_model(response, hidden),
-        dimension_count=len(vector) if isinstance(vector, list) else None,
+        dimension_count=_dimension_count(vector, hidden.get("custom_llm_provider")),
         cache_hit=cache_hit(result),
     )
+
+
+_BYTES_OF_A_NUMBER = 4
+_USE_BASE64_OF_FLOATS = frozenset({"openai", "azure"})
+"""Providers whose base64 contains 32-bit floats. Others may send smaller numbers, so the dimension is unknown."""
+
+
+def _dimension_count(vector: Any, provider: Any) -> int | None:
+    """The number of numbers in a vector, which is a list or the base64 of their bytes; `None` if it is unknown."""
+    if isinstance(vector, list):
+        return len(vector)
+    if not isinstance(vector, str) or provider not in _USE_BASE64_OF_FLOATS:
+        return None
+    count, rest = divmod(len(vector.rstrip("=")) * 3 // 4, _BYTES_OF_A_NUMBER)
+    return count if count and not rest else None
 
 
 def embedding_usage(result: Any) -> Usage | None:

@@ -16,6 +16,8 @@ from agentops_otel_litellm.settings import Settings
 from agentops_otel_litellm.settings.destinations import (
     AGENTOPS,
     CONSOLE,
+    GRPC,
+    SIGNALS,
     Environment,
     default_exporter,
     exporters,
@@ -57,6 +59,15 @@ def _delay(environment: Environment) -> str | None:
     if CONSOLE in exporters("TRACES", environment):
         return CONSOLE_DELAY
     return str(Settings.from_environment(environment).flush_interval) if sends_to_agentops(environment) else None
+
+
+def _protocol(signal: str, environment: Environment) -> str | None:
+    """`grpc` if the exporter that the user names implies it, so that the SDK does not log a conflict with the default
+    of OTEL_EXPORTER_OTLP_PROTOCOL. `None` if the user has set a protocol.
+    """
+    named = exporters(signal, environment)
+    is_implied = GRPC in named and "otlp" not in named and not environment.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    return "grpc" if is_implied else None
 
 
 def _batch_size(environment: Environment) -> str | None:
@@ -102,6 +113,14 @@ DEFAULTS: Mapping[str, Default] = {
     "OTEL_EXPORTER_OTLP_PROTOCOL": Default(
         "The transport for OTLP. gRPC needs an additional package.", ("http/protobuf",)
     ),
+    **{
+        f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL": Default(
+            f"The transport for OTLP of this signal: `grpc` if `OTEL_{signal}_EXPORTER` is `otlp_proto_grpc`.",
+            ("grpc",),
+            partial(_protocol, signal),
+        )
+        for signal in SIGNALS
+    },
     "OTEL_EXPORTER_OTLP_COMPRESSION": Default("The compression of OTLP.", ("gzip",)),
     "OTEL_EXPORTER_OTLP_TIMEOUT": Default(
         "Maximum duration of an export, in seconds. The SDK's default is 10 seconds: with that, a program takes up to "

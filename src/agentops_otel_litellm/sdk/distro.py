@@ -230,6 +230,9 @@ def _processor(
 
         processor = AgentOpsSpanProcessor(agentops_exporter, **chosen)
     created.append(processor)
+    console = sys.modules.get("agentops_otel_litellm.exporters.console")  # imported only if it is a destination
+    if console is not None and isinstance(exporter, console.ConsoleSpanExporter):
+        console.print_after_cells(processor)
     return processor
 
 

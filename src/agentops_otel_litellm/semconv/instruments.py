@@ -133,7 +133,7 @@ RELEASED: tuple[Metric, ...] = (
 
 def _attempts(name: str, description: str, kind: str | None = None) -> Metric:
     """A counter of attempts, by provider and model. It counts the attempts of one `kind` (`retry` or `fallback`); by
-    default, all attempts.
+    default, all attempts that sent a request, which therefore have a duration.
     """
     return Metric(
         name=f"litellm.client.{name}",
@@ -143,7 +143,7 @@ def _attempts(name: str, description: str, kind: str | None = None) -> Metric:
         measure=lambda call: (
             Measurement(1, _attempt_dimensions(attempt))
             for attempt in (call.attempts.made if call.attempts else ())
-            if kind in {None, attempt.kind}
+            if (attempt.duration is not None if kind is None else kind == attempt.kind)
         ),
         dimensions={"gen_ai.operation.name": DIMENSIONS["gen_ai.operation.name"]},
         of_routes=kind is not None,

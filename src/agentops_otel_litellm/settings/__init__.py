@@ -72,8 +72,9 @@ class CallSettings:
         "AGENTOPS_ESTIMATE_USAGE",
         default=False,
         parse=switch,
-        help="Whether to record LiteLLM's estimate of the tokens if the provider counted none. It is recorded on the "
-        "span only, as `agentops.usage.estimated.*`.",
+        help="Whether to record an estimate of the tokens, by LiteLLM's tokenizers, if the provider counted none, also "
+        "of a stream that was not read to its end. It is recorded on the span only, as `agentops.usage.estimated.*`. "
+        "Counting takes about 0.2 ms for 1,000 words, when the call ends.",
     )
     prices: str | None = setting(
         "AGENTOPS_PRICES",

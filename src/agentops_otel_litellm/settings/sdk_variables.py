@@ -255,3 +255,123 @@ NAMES: Mapping[str, tuple[str, frozenset[str]]] = {
 }
 """Variable → the entry point group of the components that it names, and the names that are always installed."""
 LISTS = frozenset({"OTEL_PROPAGATORS", "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"})
+
+
+# --- values that the SDK accepts, but that are hardly meant ---------------------------------------------------
+
+
+class Doubtful(NamedTuple):
+    """A variable with a value that the SDK accepts, but that the user hardly means."""
+
+    variable: str
+    text: str
+    """What the value does."""
+    advice: str
+    is_harmful: bool = True
+    """Whether telemetry is lost, and not only unusual."""
+
+
+def doubtful_values(environment: Environment) -> Iterator[Doubtful]:
+    """Find values that the SDK accepts, but that are hardly meant. No text has a value that may be a secret."""
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(("OTEL_", "AGENTOPS_")) or not text.strip():
+            continue
+        if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+            advice = "Remove the quotes: `docker --env-file` and similar tools do not."
+            yield Doubtful(variable, "the value has quotes, which are a part of it", advice)
+        elif is_secret(variable) and _PLACEHOLDER.search(text):
+            yield Doubtful(variable, "the value is a placeholder", f"Set {variable} to the key of your backend.")
+    for variables, is_doubtful, text, advice, is_harmful in DOUBTFUL:
+        for variable in variables:
+            value = environment.get(variable, "").strip()
+            if value and is_doubtful(value):
+                yield Doubtful(variable, text.format(value=value), advice.format(variable=variable), is_harmful)
+    yield from _doubtful_sampling(environment)
+    if all(environment.get(variable) for variable in HEADERS[:2]):
+        yield Doubtful(
+            HEADERS[1],
+            f"traces are sent without the headers in {HEADERS[0]}, because this variable replaces them",
+            f"Repeat them in {HEADERS[1]}, if the backend of the traces needs them.",
+            is_harmful=False,
+        )
+
+
+def _doubtful_sampling(environment: Environment) -> Iterator[Doubtful]:
+    """Find a sampler that drops every trace, and a ratio that no sampler uses."""
+    sampler = environment.get("OTEL_TRACES_SAMPLER", "").strip()
+    ratio = environment.get("OTEL_TRACES_SAMPLER_ARG", "").strip()
+    takes_ratio = sampler.endswith("traceidratio")
+    if sampler.endswith("always_off") or (takes_ratio and _number(ratio) == 0):
+        variable = "OTEL_TRACES_SAMPLER_ARG" if takes_ratio else "OTEL_TRACES_SAMPLER"
+        yield Doubtful(variable, "no trace is recorded, unless its caller has sampled it", f"Unset {variable}.")
+    elif ratio and (not sampler or sampler in _SAMPLERS) and not takes_ratio:
+        yield Doubtful(
+            "OTEL_TRACES_SAMPLER_ARG",
+            f"nothing uses the ratio, because OTEL_TRACES_SAMPLER is {sampler or 'not set'}: all traces are recorded",
+            "Set OTEL_TRACES_SAMPLER=parentbased_traceidratio, or unset OTEL_TRACES_SAMPLER_ARG.",
+        )
+
+
+def _below(limit: float) -> Callable[[str], bool]:
+    return lambda text: (number := _number(text)) is not None and number < limit
+
+
+def _from(limit: float) -> Callable[[str], bool]:
+    return lambda text: (number := _number(text)) is not None and number >= limit
+
+
+_PLACEHOLDER = re.compile(r"<[\w -]+>|\byour[_-]?\w*|\bxxx+\b|\bchange[_-]?me\b|\$\{?\w+\}?", re.IGNORECASE)
+MIN_ATTRIBUTES = 64
+"""The number of attributes that a usual call of a model may have."""
+DOUBTFUL: tuple[tuple[tuple[str, ...], Callable[[str], bool], str, str, bool], ...] = (
+    (
+        ("OTEL_SDK_DISABLED",),
+        lambda text: text.lower() not in {"true", "false"},
+        "only `true` switches the SDK off: {value!r} has no effect, so calls are traced",
+        "Set {variable}=true, or unset it.",
+        True,
+    ),
+    (
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+        _below(MIN_ATTRIBUTES),
+        "a span of a call has more than {value} attributes: the SDK drops the others",
+        "Unset {variable}, or set it to 128 or more.",
+        True,
+    ),
+    (
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+        _below(MIN_ATTRIBUTES),
+        "texts are cut to {value} characters, also ids and names of models",
+        "Unset {variable}, or set it to 256 or more.",
+        True,
+    ),
+    (
+        tuple(f"OTEL_EXPORTER_OTLP_{signal}TIMEOUT" for signal in _SIGNALS),
+        _from(1_000),
+        "the timeout of an export is in seconds: {value} s",
+        "Set {variable} in seconds, such as 10.",
+        True,
+    ),
+    (
+        ("OTEL_METRIC_EXPORT_INTERVAL",),
+        _below(1_000),
+        "the interval is in milliseconds: metrics are exported every {value} ms",
+        "Set {variable} in milliseconds, such as 60000.",
+        False,
+    ),
+    (
+        ("OTEL_BSP_SCHEDULE_DELAY", "OTEL_BLRP_SCHEDULE_DELAY"),
+        _below(50),
+        "the delay is in milliseconds: nearly every span has an export of its own",
+        "Set {variable} in milliseconds, such as 5000.",
+        False,
+    ),
+    (
+        ("OTEL_PROPAGATORS",),
+        lambda text: text.lower() == "none",
+        "traces end at the borders of processes, because no context is sent or received",
+        "Unset {variable}, unless that is intended.",
+        False,
+    ),
+)
+"""Variables, whether a value is doubtful, what it does, the advice, and whether telemetry is lost."""
