@@ -345,8 +345,8 @@ class Attempt:
     """Seconds; `None` if the attempt failed before a request was sent."""
     failure: Failure | None = None
     kind: Literal["retry", "fallback"] | None = None
-    """Set if the previous attempt failed: `retry` if that had the same model, or the same model group; otherwise
-    `fallback`.
+    """`fallback` if the Router has fallen back before the attempt. Otherwise, it is set if the previous attempt failed:
+    `retry` if that had the same model, or the same model group; otherwise `fallback`.
     """
 
 
@@ -355,10 +355,11 @@ class Attempts:
     """All attempts of a call."""
 
     made: tuple[Attempt, ...]
+    """Empty if the Router fell back to a response that LiteLLM had in its cache."""
     retries: int | None = None
     """Number of attempts of the kind `retry`."""
     fallback_used: bool | None = None
-    """Whether LiteLLM fell back to a different model or model group."""
+    """Whether LiteLLM fell back to a different model, model group or order of deployments."""
 
 
 @record

@@ -129,8 +129,11 @@ LIMITATIONS: tuple[Limitation, ...] = (
     ),
     Limitation(
         until="1.81",
-        reason="routes synchronous responses without a group, and retries responses and messages itself",
+        reason="routes synchronous responses without a group, retries responses and messages itself, and does not fall "
+        "back for these or to the next order of deployments",
         tests={
+            "test_router::test_a_fallback_to_the_next_order_of_deployments": (),
+            "test_router::test_every_method_of_the_routers_falls_back": ("anthropic_messages", "=aresponses"),
             "test_router::test_every_method_of_the_routers_is_routed": ("=responses",),
             "test_router::test_a_retry_and_a_fallback_of_other_formats": (),
         },

@@ -81,7 +81,7 @@ def is_fallback(_operation: Operation, kwargs: Parameters, current: Invocation) 
     """Whether the Router calls itself for a fallback of the route in progress. Other calls inside a route, such as the
     call of a model that chooses the deployment, are not fallbacks.
     """
-    return readers.is_fallback(kwargs) and current.operation.name == "route"
+    return readers.read_fallback_depth(kwargs) > 0 and current.operation.name == "route"
 
 
 # --- the results inside a call ----------------------------------------------------------------------------

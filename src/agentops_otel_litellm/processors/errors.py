@@ -229,24 +229,26 @@ def _message(failure: Failure) -> str:
 def count_retries(call: Call) -> Call:
     """Set the kind of each attempt, `retry` or `fallback`, and count the retries.
 
-    An attempt after a failed attempt is a retry if it has the same model, and a fallback if it has a different one. For
-    attempts of the Router, the model groups are compared instead. Other attempts have no kind.
+    An attempt to which the Router fell back already has the kind `fallback`. An attempt after a failed attempt is a
+    retry if it has the same model, and a fallback if it has a different one. For attempts of the Router, the model
+    groups are compared instead. Other attempts have no kind.
 
     If only one attempt is known, the number of retries stays unknown, because the provider's client may have retried.
     """
     attempts = call.attempts
-    if attempts is None or len(attempts.made) == 1:
+    if attempts is None or len(attempts.made) < 2:  # noqa: PLR2004 - a retry needs an attempt before it
         return call
     made = [attempts.made[0], *(_with_kind(before, after) for before, after in pairwise(attempts.made))]
     kinds = [attempt.kind for attempt in made if attempt.kind is not None]
     if not kinds:
         return call
-    counted = replace(attempts, made=tuple(made), retries=kinds.count("retry"), fallback_used="fallback" in kinds)
+    fallback_used = attempts.fallback_used or "fallback" in kinds
+    counted = replace(attempts, made=tuple(made), retries=kinds.count("retry"), fallback_used=fallback_used)
     return replace(call, attempts=counted)
 
 
 def _with_kind(before: Attempt, after: Attempt) -> Attempt:
-    if before.failure is None:
+    if before.failure is None or after.kind is not None:
         return after
     return replace(after, kind="retry" if _requested(before) == _requested(after) else "fallback")
 
@@ -259,7 +261,7 @@ def _requested(attempt: Attempt) -> object:
 def set_deployment(call: Call) -> Call:
     """Set the deployment of a request to the Router: it is the deployment of the last attempt."""
     # A call without an operation consists of other calls, such as those that the Router makes.
-    if call.operation is not None or call.attempts is None or call.routing is None:
+    if call.operation is not None or call.attempts is None or not call.attempts.made or call.routing is None:
         return call
     return replace(call, routing=replace(call.routing, model_id=call.attempts.made[-1].model_id))
 
