@@ -268,9 +268,11 @@ class Cost:
     """The cost of the call in US dollars, and the source of its prices."""
 
     total: float
-    source: Literal["litellm", "genai_prices", "user"]
+    source: Literal["litellm", "genai_prices", "user", "provider", "gateway"]
     per_unit: bool | None = None
     """Whether the provider bills by calls, images, characters or seconds, and not by tokens."""
+    certain: bool | None = None
+    """Whether somebody has stated the price. Otherwise, LiteLLM's cost of 0 means that it has no price."""
     input: float | None = None
     """The cost of the input. Input, output and tools add up to the total."""
     output: float | None = None

@@ -8,6 +8,7 @@ Each API format, or group of similar ones, has a file with its readers, those of
 
 Other files read what calls of all API formats have in common: `parameters` (provider, model, server, user, session, and
 the parameters by which LiteLLM continues a call in another of its functions), `usage_and_cost` and `exceptions`.
+`stated_prices` reads prices that LiteLLM's cost does not show.
 `logging_payload` reads calls that are known only from LiteLLM's logging. `api_format`, `streams`, `parts` and `values`
 have base classes and helpers.
 
@@ -77,6 +78,13 @@ from agentops_otel_litellm.readers.small_formats import (
     MODERATION,
     SANDBOX,
     TOKEN_COUNT,
+)
+from agentops_otel_litellm.readers.stated_prices import (
+    price_as_application,
+    price_cached_embeddings,
+    price_embeddings,
+    read_stated_cost,
+    with_certainty,
 )
 from agentops_otel_litellm.readers.streams import Chunks, LiteLLMStream, is_chunks, is_stream, is_stream_manager
 from agentops_otel_litellm.readers.text_and_embeddings import EMBEDDING, TEXT
@@ -154,7 +162,10 @@ __all__ = [
     "logged_result",
     "logged_timing",
     "logged_usage",
+    "price_as_application",
+    "price_cached_embeddings",
     "price_cached_response",
+    "price_embeddings",
     "price_result",
     "read_app",
     "read_cache_hit",
@@ -173,9 +184,11 @@ __all__ = [
     "read_routed_request",
     "read_routing",
     "read_session_end",
+    "read_stated_cost",
     "read_target",
     "read_within",
     "session_with_events",
     "was_made",
+    "with_certainty",
     "with_cost_parts",
 ]
