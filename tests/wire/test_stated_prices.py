@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, cast
 
@@ -30,7 +30,7 @@ def own_prices(restored_callbacks: None, monkeypatch: pytest.MonkeyPatch) -> Ite
     getattr(litellm.utils, "_invalidate_model_cost_lowercase_map", lambda: None)()
 
 
-def serve_chat(wire: WireProvider, usage: dict[str, object], *, stream: bool) -> None:
+def serve_chat(wire: WireProvider, usage: Mapping[str, object], *, stream: bool) -> None:
     base = {"id": "chat-1", "created": 1, "model": "m"}
     if stream:
         chunk = {**base, "object": "chat.completion.chunk"}

@@ -75,10 +75,11 @@ def _read_call(
     operation, failure = invocation.operation, None
     if error is not None:
         with _READING_EXCEPTION:
-            failure = readers.read_failure(error)
+            failure = readers.read_failure(error, sent_request=invocation.attempts.has_any)
     elif invocation.chunks is not None and invocation.chunks.failure is not None:
-        # The provider sent an error as a chunk. LiteLLM may not raise it, and end the stream normally.
-        outcome, failure = "failed", invocation.chunks.failure
+        # The provider sent an error as a chunk. LiteLLM may not raise it, and end the stream normally. If LiteLLM has
+        # translated the stream, the failed attempt has the provider's own error.
+        outcome, failure = "failed", invocation.attempts.last_failure or invocation.chunks.failure
     response, usage, cost = _read_facts(invocation, outcome, result)
     target, started = read_target(invocation), invocation.started
     return Call(

@@ -75,6 +75,16 @@ class AttemptTracker:
         """Whether an attempt has begun and not ended."""
         return self._current is not None
 
+    @property
+    def has_any(self) -> bool:
+        """Whether there is an attempt for which LiteLLM sent a request."""
+        return any(each.sent_request for each in self._attempts)
+
+    @property
+    def last_failure(self) -> Failure | None:
+        """The failure of the last attempt; `None` if it has not failed, or if there is none."""
+        return self._attempts[-1].failure if self._attempts else None
+
     def begin(self) -> None:
         """Begin an attempt when LiteLLM sends a request to a provider. If an attempt is open, the request is a part of
         it.
@@ -94,8 +104,8 @@ class AttemptTracker:
 
         `failure` describes `error`. If it is `None`, it is read from `error`.
         """
-        failure = failure or readers.read_failure(error)
         failed = self._current
+        failure = failure or readers.read_failure(error, sent_request=failed is not None)
         if failed is None:
             failed = RunningAttempt(at, sent_request=False)
             self._attempts.append(failed)

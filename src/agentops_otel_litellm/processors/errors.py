@@ -25,11 +25,15 @@ CODE_CATEGORIES = {
     "content_policy_violation": "content_filter",
     "ResponsibleAIPolicyViolation": "content_filter",
     "invalid_api_key": "auth",
+    "billing_error": "quota",
+    "rate_limit_exceeded": "rate_limit",
     "model_not_found": "not_found",
 }
 
 # Exception class → category. The first of the exception's class and base classes that is listed decides.
 CATEGORIES = {
+    "UnsentRequest": "invalid_request",  # this and the next are reasons that `readers/exceptions.py` adds
+    "UnreadableResponse": "invalid_response",
     "AuthenticationError": "auth",
     "PermissionDeniedError": "auth",
     "NoCredentialsError": "auth",
@@ -174,9 +178,10 @@ def _categorised(failure: Failure, provider: str | None, stream: Stream | None) 
         return failure  # of an attempt that was a call with its own span, and was categorised when that call ended
     category = _category(failure)
     # A failed connection or provider after the first chunk, or an unknown error in a stream, has interrupted the
-    # stream. Other categories, such as `rate_limit`, are kept.
+    # stream. Other categories, such as `rate_limit`, are kept, and so is an error whose status the provider has sent.
     if stream is not None and (
-        category is None or (category in {"connection", "server_error"} and stream.chunk_count > 0)
+        category is None
+        or (category in {"connection", "server_error"} and stream.chunk_count > 0 and failure.status_code is None)
     ):
         category = "stream_interrupted"
     if category is None and failure.status_code is None:
