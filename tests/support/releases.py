@@ -107,6 +107,17 @@ class Limitation:
 LIMITATIONS: tuple[Limitation, ...] = (
     Limitation(
         until="1.81",
+        reason="takes a closed connection for the end of the response, if the call is asynchronous",
+        tests={
+            "test_errors_page::test_a_row_of_the_table": tuple(
+                f"=connection closed-{provider}-{where}-async"
+                for provider in ("openai", "anthropic")
+                for where in ("response", "stream")
+            ),
+        },
+    ),
+    Limitation(
+        until="1.81",
         reason="cannot reach or read many of the APIs on loopback, counts fewer tokens, and drops refusals of streams",
         tests={
             "test_agentops_pages::test_figures_are_those_of_the_provider": (),
@@ -148,6 +159,7 @@ LIMITATIONS: tuple[Limitation, ...] = (
             "test_router::test_a_synchronous_response_as_a_stream": (),
             "test_router::test_a_moderation_is_no_route": (),
             "test_stated_prices::test_a_cost_in_a_stream_of_responses": (),
+            "test_errors_page::test_a_row_of_the_table": ("(Responses)",),
         },
     ),
     Limitation(

@@ -40,6 +40,7 @@ _READING_COST = "reading a response's cost"
 _READING_CONTENT = guard("reading message content")
 _READING_OPT_OUT = guard("reading LiteLLM's setting for message logging (no content is captured)")
 _READING_EXCEPTION = guard("reading an exception")
+_READING_RESPONSE_FAILURE = guard("reading the error of a failed response")
 
 
 def initial_call(invocation: Invocation) -> Call:
@@ -80,6 +81,9 @@ def _read_call(
         # The provider sent an error as a chunk. LiteLLM may not raise it, and end the stream normally. If LiteLLM has
         # translated the stream, the failed attempt has the provider's own error.
         outcome, failure = "failed", invocation.attempts.last_failure or invocation.chunks.failure
+    elif operation.api_format == "responses":  # not for stored responses, because fetching one has not failed
+        with _READING_RESPONSE_FAILURE:
+            failure = readers.read_failed_response(result)
     response, usage, cost = _read_facts(invocation, outcome, result)
     target, started = read_target(invocation), invocation.started
     return Call(

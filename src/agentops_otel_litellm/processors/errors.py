@@ -27,6 +27,24 @@ CODE_CATEGORIES = {
     "invalid_api_key": "auth",
     "billing_error": "quota",
     "rate_limit_exceeded": "rate_limit",
+    "server_error": "server_error",
+    "vector_store_timeout": "timeout",
+    "invalid_prompt": "invalid_request",
+    "image_content_policy_violation": "content_filter",
+    **dict.fromkeys(
+        (
+            *(
+                "invalid_image",
+                "invalid_image_format",
+                "invalid_image_mode",
+                "invalid_image_url",
+                "invalid_base64_image",
+            ),
+            *("image_too_large", "image_too_small", "image_parse_error", "image_file_too_large", "empty_image_file"),
+            *("unsupported_image_media_type", "image_file_not_found", "failed_to_download_image"),
+        ),
+        "invalid_request",
+    ),
     "model_not_found": "not_found",
 }
 
@@ -178,10 +196,11 @@ def _categorised(failure: Failure, provider: str | None, stream: Stream | None) 
         return failure  # of an attempt that was a call with its own span, and was categorised when that call ended
     category = _category(failure)
     # A failed connection or provider after the first chunk, or an unknown error in a stream, has interrupted the
-    # stream. Other categories, such as `rate_limit`, are kept, and so is an error whose status the provider has sent.
+    # stream. Other categories, such as `rate_limit`, are kept, and so is an error whose status or code the provider has
+    # sent.
+    is_sent = failure.status_code is not None or failure.code in CODE_CATEGORIES
     if stream is not None and (
-        category is None
-        or (category in {"connection", "server_error"} and stream.chunk_count > 0 and failure.status_code is None)
+        category is None or (category in {"connection", "server_error"} and stream.chunk_count > 0 and not is_sent)
     ):
         category = "stream_interrupted"
     if category is None and failure.status_code is None:

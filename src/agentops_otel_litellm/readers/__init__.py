@@ -23,7 +23,12 @@ from collections.abc import Mapping
 from agentops_otel_litellm.readers.anthropic_messages import MESSAGES
 from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat
 from agentops_otel_litellm.readers.chat import CHAT
-from agentops_otel_litellm.readers.exceptions import read_client_failure, read_error_text, read_failure
+from agentops_otel_litellm.readers.exceptions import (
+    read_client_failure,
+    read_error_text,
+    read_failed_response,
+    read_failure,
+)
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.logging_payload import (
@@ -174,6 +179,7 @@ __all__ = [
     "read_cooldown_time",
     "read_error_text",
     "read_estimate",
+    "read_failed_response",
     "read_failure",
     "read_fallback_depth",
     "read_id",

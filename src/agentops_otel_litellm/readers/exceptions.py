@@ -7,12 +7,12 @@ search the chain of causes (`__cause__`, or else `__context__`).
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from itertools import chain, islice, pairwise
 from time import time
+from traceback import walk_tb
 from types import FrameType
 from typing import Any
 
@@ -72,6 +72,14 @@ def read_failure(error: BaseException, *, sent_request: bool = True) -> Failure:
         with _READING_FACT:
             known |= _facts_without_request(error, known["ancestry"])
     return Failure(type=kind.__name__, **{"ancestry": _names(error), **known})
+
+
+def read_failed_response(response: Any) -> Failure | None:
+    """The failure of a response of the Responses API whose status is `failed`, although its HTTP status is 200."""
+    if text(field(response, "status")) != "failed":
+        return None
+    code = keyword(field(field(response, "error"), "code"))
+    return Failure(type=code or "response_failed", ancestry=(), code=code)
 
 
 def read_error_text(error: BaseException) -> str | None:
@@ -231,13 +239,11 @@ def _error_in_stream(error: BaseException) -> Mapping[str, Any] | None:
         body = getattr(raised, "body", None)
         if isinstance(body, dict) and type(raised).__module__.startswith("openai") and _status(raised) is None:
             return body
-        trace = raised.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_name == "chunk_parser":
-                sent = field(trace.tb_frame.f_locals.get("chunk"), "error")
+        for frame, _line in walk_tb(raised.__traceback__):
+            if frame.f_code.co_name == "chunk_parser":
+                sent = field(frame.f_locals.get("chunk"), "error")
                 if isinstance(sent, dict):
                     return sent
-            trace = trace.tb_next
     return None
 
 
@@ -280,8 +286,9 @@ def _answered_status(error: BaseException) -> int | None:
     sent = _error_in_stream(error)
     if sent is not None:
         return _status_in_stream(sent)
-    status = _status(_original(error))
-    if status is None or _has_response(error):
+    response_error = _response_error(error)
+    status = _status(response_error or _original(error))
+    if status is None or response_error is not None:
         return status
     is_own = not _RAISED_BY_LITELLM.isdisjoint(_names(error))
     if is_own or status == 408 or _local_reason(error) is not None:  # noqa: PLR2004 - a timeout
@@ -290,13 +297,16 @@ def _answered_status(error: BaseException) -> int | None:
     return None if local is not None and status in _STATUSES_OF_LOCAL_ERRORS else status
 
 
-def _has_response(error: BaseException) -> bool:
-    """Whether an HTTP client's exception with a status is among the causes. LiteLLM makes up responses for its own."""
-    return any(
-        _status(raised) is not None
-        and (not type(raised).__module__.startswith("litellm") or type(raised).__name__ == "MaskedHTTPStatusError")
-        for raised in _chain(error)
-    )
+def _response_error(error: BaseException) -> BaseException | None:
+    """The HTTP client's exception for a response with an error status, if that is the cause; otherwise `None`. LiteLLM
+    makes up responses for its own exceptions.
+    """
+    for raised in _chain(error):
+        if type(raised).__name__ == "MaskedHTTPStatusError" or not (
+            type(raised).__module__.startswith("litellm") or type(raised) is Exception
+        ):
+            return raised if _status(raised) is not None else None
+    return None
 
 
 def _local_error(error: BaseException) -> BaseException | None:
@@ -315,7 +325,7 @@ def _local_reason(error: BaseException) -> str | None:
 
     It is found by the functions in which Python, or LiteLLM, has raised the exception.
     """
-    if _has_response(error) or _error_in_stream(error) is not None:
+    if _response_error(error) is not None or _error_in_stream(error) is not None:
         return None
     local = _local_error(error)
     if local is None:
@@ -342,12 +352,7 @@ def _reads_response(module: str, function: str) -> bool:
 
 
 def _innermost_frames(error: BaseException) -> list[FrameType]:
-    frames: deque[FrameType] = deque(maxlen=_INNERMOST)
-    trace = error.__traceback__
-    while trace is not None:
-        frames.append(trace.tb_frame)
-        trace = trace.tb_next
-    return list(frames)
+    return [frame for frame, _line in walk_tb(error.__traceback__)][-_INNERMOST:]
 
 
 def _ancestry(error: BaseException) -> tuple[str, ...]:
@@ -364,7 +369,7 @@ def _facts_without_request(error: BaseException, ancestry: tuple[str, ...]) -> d
     """The facts that differ if LiteLLM has sent no request: there is no status, and an exception of Python means that
     the request could not be sent.
     """
-    if _has_response(error):
+    if _response_error(error) is not None:
         return {}
     is_local = _is_local(error) or _local_error(error) is not None
     return {"status_code": None, "ancestry": (UNSENT, *ancestry) if is_local else ancestry}
