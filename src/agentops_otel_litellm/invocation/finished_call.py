@@ -250,7 +250,7 @@ def _priced(invocation: Invocation, cost: Cost | None, usage: Usage | None, resu
     takes a millisecond.)
     """
     logging = invocation.logging
-    stated = readers.read_stated_cost(result, logging)
+    stated = readers.read_stated_cost(result, logging) if invocation.api_format.counts_tokens else None
     if stated is not None:
         return stated
     if invocation.is_recorded:

@@ -276,7 +276,10 @@ def _failure(event: Mapping[str, Any]) -> Failure:
     """Read the type of an error event. The error's text is not read, because it may quote the request."""
     kind = text(field(event.get("error"), "type"))
     known = kind if kind in STREAM_ERROR_STATUSES else "api_error"
-    return Failure(type=known, ancestry=(known,), status_code=STREAM_ERROR_STATUSES[known])
+    # LiteLLM also sends `api_error` if a stream that it translates was interrupted, so it does not show a status.
+    return Failure(
+        type=known, ancestry=(known,), status_code=None if known == "api_error" else STREAM_ERROR_STATUSES[known]
+    )
 
 
 def _price(result: Any, logging: Any) -> Cost | None:

@@ -106,7 +106,7 @@ def price_as_application(result: Any, logging: Any) -> Cost | None:
 
 def with_certainty(cost: Cost | None, usage: Usage | None, logging: Any) -> Cost | None:
     """Mark a cost of 0 as certain if the price 0 was stated for the call's model."""
-    if cost is None or cost.total or not _is_free(usage, logging):
+    if cost is None or cost.total or (usage is None and not cost.per_unit) or not _is_free(usage, logging):
         return cost
     return replace(cost, certain=True)
 
