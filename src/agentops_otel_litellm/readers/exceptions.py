@@ -10,10 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from itertools import chain, islice, pairwise
+from itertools import chain, islice, pairwise, starmap
 from time import time
 from traceback import walk_tb
-from types import FrameType
 from typing import Any
 
 from agentops_otel_litellm.call import Failure
@@ -269,9 +268,7 @@ _LOCAL_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RecursionEr
 """Classes of exceptions that Python raises for a request that cannot be written, or a response that cannot be used."""
 _WRITERS = frozenset({"json", "json.encoder", "httpx._content"})
 """Modules that write the body of a request."""
-_RESPONSE_READERS = frozenset(
-    {"make_openai_chat_completion_request", "make_sync_openai_chat_completion_request"},
-)
+_RESPONSE_READERS = ("make_openai_chat_completion_request", "make_sync_openai_chat_completion_request")
 """Functions that read a response, although their names do not say so."""
 _INNERMOST = 4
 """How many functions, from the one that raised an exception outwards, are searched for the reason of the exception."""
@@ -329,30 +326,33 @@ def _local_reason(error: BaseException) -> str | None:
         return None
     local = _local_error(error)
     if local is None:
-        *_, local = _chain(error)
-        if not type(local).__module__.startswith("litellm"):
-            return None
-    elif isinstance(local, UnicodeEncodeError):
+        *_, last = _chain(error)
+        is_own = type(last).__module__.startswith("litellm") and _own_status(last) == 500  # noqa: PLR2004 - as for any
+        return UNREADABLE if is_own and any(starmap(_rejects_response, _places(last)[-1:])) else None
+    if isinstance(local, UnicodeEncodeError):
         return UNSENT
-    elif not _UNREADABLE.isdisjoint(_names(local)):
+    if not _UNREADABLE.isdisjoint(_names(local)):
         return UNREADABLE
-    places = [(str(frame.f_globals.get("__name__")), frame.f_code.co_name) for frame in _innermost_frames(local)]
-    if any(module in _WRITERS for module, _name in places):
+    places = _places(local)
+    if any(module in _WRITERS for module, _function in places):
         return UNSENT
     # LiteLLM's providers convert the request before it is sent, so an exception of Python here is about the response.
-    is_of_provider = _is_local(local) and any(module.startswith(_PROVIDERS[0]) for module, _ in places)
-    return UNREADABLE if is_of_provider or any(_reads_response(module, name) for module, name in places) else None
+    is_of_response = any(
+        module.startswith(_PROVIDERS[0]) or module.endswith("_response") or "transform_response" in function
+        for module, function in places
+    )
+    return UNREADABLE if is_of_response else None
 
 
-def _reads_response(module: str, function: str) -> bool:
-    """Whether a function of LiteLLM converts a response, so that an exception in it is about the response."""
-    if function.startswith("_resolve"):
-        return False
-    return "_response" in function or module.endswith("_response") or function in _RESPONSE_READERS
+def _rejects_response(module: str, function: str) -> bool:
+    """Whether a function of LiteLLM raises an exception of its own for a response that it cannot use."""
+    return module.endswith("_response") or function in _RESPONSE_READERS
 
 
-def _innermost_frames(error: BaseException) -> list[FrameType]:
-    return [frame for frame, _line in walk_tb(error.__traceback__)][-_INNERMOST:]
+def _places(error: BaseException) -> list[tuple[str, str]]:
+    """The modules and names of the innermost functions of a traceback."""
+    frames = [frame for frame, _line in walk_tb(error.__traceback__)][-_INNERMOST:]
+    return [(str(frame.f_globals.get("__name__")), frame.f_code.co_name) for frame in frames]
 
 
 def _ancestry(error: BaseException) -> tuple[str, ...]:
