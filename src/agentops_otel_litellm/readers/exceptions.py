@@ -32,10 +32,8 @@ from agentops_otel_litellm.readers.values import (
 _STATUSES_WITHOUT_RESPONSE = frozenset({422, 500})
 # Statuses that older releases of LiteLLM set in place of the provider's, if they do not recognise the response's text.
 _STATUSES_OF_ANY_RESPONSE = frozenset({400, 500})
-# Statuses that LiteLLM sets for an exception of Python itself.
-_STATUSES_OF_LOCAL_ERRORS = frozenset({400, 422, 500})
-_PROVIDERS = ("litellm.llms.", "openai")
-"""Modules whose exceptions have the provider's status."""
+_STATUSES_OF_LOCAL_ERRORS = frozenset({400, 422, 500})  # which LiteLLM sets for an exception of Python itself
+_PROVIDERS = ("litellm.llms.", "openai")  # modules whose exceptions have the provider's status
 # Exceptions that HTTP clients raise if there is no response, and if its body cannot be read.
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
 _UNREADABLE = frozenset({"JSONDecodeError"})
@@ -366,13 +364,15 @@ def _ancestry(error: BaseException) -> tuple[str, ...]:
 
 
 def _facts_without_request(error: BaseException, ancestry: tuple[str, ...]) -> dict[str, Any]:
-    """The facts that differ if LiteLLM has sent no request: there is no status, and an exception of Python means that
-    the request could not be sent.
+    """The facts that differ if LiteLLM has recorded no request: there is no status, and LiteLLM could not convert the
+    request. An application's own provider sends requests that LiteLLM does not record.
     """
-    if _response_error(error) is not None:
-        return {}
-    is_local = _is_local(error) or _local_error(error) is not None
-    return {"status_code": None, "ancestry": (UNSENT, *ancestry) if is_local else ancestry}
+    local = error if _is_local(error) else _local_error(error)
+    if local is not None:
+        is_of_litellm = any(module.startswith("litellm.") for module, _function in _places(local)[-1:])
+        return {"status_code": None, "ancestry": (UNSENT, *ancestry) if is_of_litellm else ancestry}
+    is_of_provider = any(type(each).__module__.startswith(_PROVIDERS) for each in _chain(error))
+    return {} if is_of_provider or _response_error(error) is not None else {"status_code": None}
 
 
 def _names(error: BaseException) -> tuple[str, ...]:
