@@ -269,9 +269,11 @@ class Cost:
     """The cost of the call in US dollars, and the source of its prices."""
 
     total: float
-    source: Literal["litellm", "genai_prices", "user"]
+    source: Literal["litellm", "genai_prices", "user", "provider", "gateway"]
     per_unit: bool | None = None
     """Whether the provider bills by calls, images, characters or seconds, and not by tokens."""
+    certain: bool | None = None
+    """Whether somebody has stated the price. Otherwise, LiteLLM's cost of 0 means that it has no price."""
     input: float | None = None
     """The cost of the input. Input, output and tools add up to the total."""
     output: float | None = None
@@ -346,8 +348,8 @@ class Attempt:
     """Seconds; `None` if no request was sent: the attempt failed before that, or the response is a mock."""
     failure: Failure | None = None
     kind: Literal["retry", "fallback"] | None = None
-    """Set if the previous attempt failed: `retry` if that had the same model, or the same model group; otherwise
-    `fallback`.
+    """`fallback` if the Router has fallen back before the attempt. Otherwise, it is set if the previous attempt failed:
+    `retry` if that had the same model, or the same model group; otherwise `fallback`.
     """
 
 
@@ -356,10 +358,11 @@ class Attempts:
     """All attempts of a call."""
 
     made: tuple[Attempt, ...]
+    """Empty if the Router fell back to a response that LiteLLM had in its cache."""
     retries: int | None = None
     """Number of attempts of the kind `retry`."""
     fallback_used: bool | None = None
-    """Whether LiteLLM fell back to a different model or model group."""
+    """Whether LiteLLM fell back to a different model, model group or order of deployments."""
 
 
 @record

@@ -178,6 +178,7 @@ CALL = Call(
         total=0.5,
         source="litellm",
         per_unit=True,
+        certain=True,
         # its parts
         input=0.3,
         output=0.15,

@@ -235,12 +235,16 @@ def categorise(failure: Failure, call: Call = CALL) -> Failure:
     return failed
 
 
+# LiteLLM sets a status for these, although it raises them by itself, and no server has sent the status.
+WITHOUT_STATUS = {"BudgetExceededError", "JSONSchemaValidationError", "RouterRateLimitError", "Timeout"}
+
+
 @pytest.mark.parametrize(("error", "category", "phrase"), FAILURES, ids=[type(row[0]).__name__ for row in FAILURES])
 def test_an_exception_has_a_category_and_a_message(error: BaseException, category: str | None, phrase: str) -> None:
     """The message has the class, the category, the status and the provider, and never the exception's text."""
     assert CANARY in str(error)
     read = readers.read_failure(error)
-    status = getattr(error, "status_code", None)
+    status = None if type(error).__name__ in WITHOUT_STATUS else getattr(error, "status_code", None)
     if category == "cancelled":
         assert categorise(read) == replace(read, category=category, message=f"{type(error).__name__}{phrase}")
         return

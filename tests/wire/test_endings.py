@@ -560,7 +560,7 @@ OVERLOADED: dict[str, object] = {"error": {"message": "overloaded", "type": "ser
 
 @pytest.mark.parametrize(
     ("pieces", "category"),
-    [([], "connection"), ([BEGUN], "connection"), (events(OVERLOADED), "stream_interrupted")],
+    [([], "connection"), ([BEGUN], "connection"), (events(OVERLOADED), "server_error")],
     ids=["before", "during", "instead"],
 )
 @pytest.mark.parametrize("style", [SyncApp, AsyncApp])

@@ -49,15 +49,18 @@ SENTENCES = {
 }
 
 
-def case(script: Script, error: str, category: str, status: int, *, retryable: bool = False, **more: object) -> Case:
+def case(
+    script: Script, error: str, category: str, status: int | None, *, retryable: bool = False, **more: object
+) -> Case:
     said: Attributes = {
         "llm.error.category": category,
         "llm.error.retryable": retryable,
-        "llm.error.status_code": status,
+        **({} if status is None else {"llm.error.status_code": status}),
         "llm.error.provider": "openai",
         **{f"llm.error.{name}": value for name, value in more.items()},
     }
-    return Case(script=script, error=error, said=said, sentence=f"{SENTENCES[category]} (HTTP {status}, openai)")
+    facts = "openai" if status is None else f"HTTP {status}, openai"
+    return Case(script=script, error=error, said=said, sentence=f"{SENTENCES[category]} ({facts})")
 
 
 KNOWN_KEY_ERROR = "Incorrect API key provided: sk-1"
@@ -126,7 +129,7 @@ CASES = {
     ),
     "broken": case(Script(status=500), "InternalServerError", "server_error", 500, retryable=True),
     "overloaded": case(Script(status=503), "ServiceUnavailableError", "server_error", 503, retryable=True),
-    "too slow": case(Script(first_delay=1), "Timeout", "timeout", 408, retryable=True),
+    "too slow": case(Script(first_delay=1), "Timeout", "timeout", None, retryable=True),
 }
 
 

@@ -346,7 +346,7 @@ def test_an_error_in_a_stream_is_a_failure(api: ApiCaller, wire: WireProvider, t
     assert span.status.status_code is StatusCode.ERROR
     assert attributes["llm.response.stream_outcome"] == "failed"
     assert attributes["error.type"] == "UNAVAILABLE"
-    assert attributes["llm.error.category"] == "stream_interrupted"
+    assert attributes["llm.error.category"] == "server_error"
     assert attributes["llm.error.status_code"] == 503
     assert "is what I cannot say" not in telemetry.everything()
 

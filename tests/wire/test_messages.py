@@ -425,7 +425,10 @@ def test_an_error_in_a_stream_is_a_failure(
     assert span.status.status_code is StatusCode.ERROR
     assert attributes["llm.response.stream_outcome"] == "failed"
     assert attributes["error.type"] == {"no_known_error": "api_error"}.get(kind, kind)
-    assert attributes["llm.error.category"] == ("rate_limit" if "rate" in kind else "stream_interrupted")
+    categories = {"overloaded_error": "server_error", "rate_limit_error": "rate_limit"}
+    assert attributes["llm.error.category"] == categories.get(kind, "stream_interrupted")
+    statuses = {"overloaded_error": 529, "rate_limit_error": 429}
+    assert attributes.get("llm.error.status_code") == statuses.get(kind)
     assert attributes["llm.response.content_length"] == len("Hello, ")
     assert attributes["gen_ai.usage.input_tokens"] == INPUT
     assert "gen_ai.usage.output_tokens" not in attributes

@@ -194,16 +194,16 @@ def test_a_refusal_says_what_its_provider_said(
 
 # A row → how many pieces of its stream come, what comes then, and what kind of failure that is.
 INTERRUPTIONS: dict[str, tuple[int, list[bytes], str]] = {
-    "openai": (2, events({"error": {"message": "canary", "type": "server_error", "code": None}}), "stream_interrupted"),
+    "openai": (2, events({"error": {"message": "canary", "type": "server_error", "code": None}}), "server_error"),
     "anthropic": (
         4,
         events({"type": "error", "error": {"type": "overloaded_error", "message": "canary"}}, names=True),
-        "stream_interrupted",
+        "server_error",
     ),
     "gemini": (
         1,
         events({"error": {"code": 503, "message": "canary", "status": "UNAVAILABLE"}}),
-        "stream_interrupted",
+        "server_error",
     ),
     "bedrock": (2, [message("throttlingException", {"message": "canary"}, of="exception")], "rate_limit"),
 }

@@ -379,7 +379,7 @@ def test_a_response_that_fails_in_its_stream(api: ApiCaller, wire: WireProvider,
     attributes = attributes_of(span)
     assert attributes["llm.response.stream_outcome"] == "failed"
     assert attributes["error.type"] == "InternalServerError"
-    assert attributes["llm.error.category"] == "stream_interrupted"
+    assert attributes["llm.error.category"] == "server_error"
     assert attributes["gen_ai.response.status"] == "failed"
     assert attributes["gen_ai.usage.input_tokens"] == INPUT
     assert [event.name for event in span.events] == ["litellm.attempt"]

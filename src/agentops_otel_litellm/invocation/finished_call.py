@@ -43,6 +43,7 @@ _READING_COST = "reading a response's cost"
 _READING_CONTENT = guard("reading message content")
 _READING_OPT_OUT = guard("reading LiteLLM's setting for message logging (no content is captured)")
 _READING_EXCEPTION = guard("reading an exception")
+_READING_RESPONSE_FAILURE = guard("reading the error of a failed response")
 
 
 def initial_call(invocation: Invocation) -> Call:
@@ -78,10 +79,14 @@ def _read_call(
     operation, failure = invocation.operation, None
     if error is not None:
         with _READING_EXCEPTION:
-            failure = readers.read_failure(error)
+            failure = readers.read_failure(error, sent_request=invocation.attempts.has_any)
     elif invocation.chunks is not None and invocation.chunks.failure is not None:
-        # The provider sent an error as a chunk. LiteLLM may not raise it, and end the stream normally.
-        outcome, failure = "failed", invocation.chunks.failure
+        # The provider sent an error as a chunk. LiteLLM may not raise it, and end the stream normally. If LiteLLM has
+        # translated the stream, the failed attempt has the provider's own error.
+        outcome, failure = "failed", invocation.attempts.last_failure or invocation.chunks.failure
+    elif operation.api_format == "responses":  # not for stored responses, because fetching one has not failed
+        with _READING_RESPONSE_FAILURE:
+            failure = readers.read_failed_response(result)
     response, usage, cost = _read_facts(invocation, outcome, result)
     target, started = read_target(invocation), invocation.started
     return Call(
@@ -242,8 +247,10 @@ def read_one_of_several(invocation: Invocation, api_format: readers.ApiFormat, r
         usage = api_format.usage(result) if chunks is None else chunks.usage()
     with guard(_READING_COST):
         if usage is not None and invocation.is_recorded:
-            cost = (None if chunks is not None else api_format.cost(result)) or api_format.price(result, logging)
-            cost = cost or readers.price_result(result, logging)
+            cost = readers.read_stated_cost(result, logging)
+            cost = cost or (None if chunks is not None else api_format.cost(result))
+            cost = cost or api_format.price(result, logging) or readers.price_result(result, logging)
+            cost = readers.with_certainty(cost, usage, logging)
     return response, usage, cost
 
 
@@ -257,17 +264,37 @@ def _with_cache_hit(invocation: Invocation, response: Response) -> Response:
 
 
 def _priced(invocation: Invocation, cost: Cost | None, usage: Usage | None, result: object) -> Cost | None:
-    """The cost with its parts, such as the cost of the input. If LiteLLM has not priced the result, LiteLLM's price
-    function is called.
+    """The cost that the provider or a gateway states, or else LiteLLM's cost with its parts, such as the cost of the
+    input. If LiteLLM has not priced the result, LiteLLM's price function is called.
 
-    If the usage is unknown, or the span is not recorded, the cost is returned unchanged. (Pricing takes a millisecond.)
+    If the usage is unknown, or the span is not recorded, LiteLLM's cost has no parts, and is not calculated. (Pricing
+    takes a millisecond.)
     """
-    if usage is None or not invocation.is_recorded:
-        return cost
     logging = invocation.logging
-    if cost is None or not cost.total:
-        cost = invocation.api_format.price(result, logging) or readers.price_cached_response(result, logging) or cost
-    return cost and readers.with_cost_parts(cost, usage, logging)
+    stated = readers.read_stated_cost(result, logging) if invocation.api_format.counts_tokens else None
+    if stated is not None:
+        return stated
+    if invocation.is_recorded:
+        if usage is None:
+            if cost is None and invocation.operation.api_format == "embedding" and readers.read_cache_hit(logging):
+                return readers.price_cached_embeddings(result, logging)
+        else:
+            if cost is None or not cost.total:
+                cost = _calculated(invocation, result) or cost
+            cost = cost and readers.with_cost_parts(cost, usage, logging)
+    return readers.with_certainty(cost, usage, logging)
+
+
+def _calculated(invocation: Invocation, result: object) -> Cost | None:
+    """The cost by LiteLLM's price function; `None` if LiteLLM has no price."""
+    logging = invocation.logging
+    if invocation.operation.api_format == "embedding":
+        return readers.price_embeddings(result, logging)
+    return (
+        invocation.api_format.price(result, logging)
+        or readers.price_cached_response(result, logging)
+        or readers.price_as_application(result, logging)
+    )
 
 
 def _read_stream_times(invocation: Invocation, outcome: StreamOutcome) -> Stream:

@@ -81,7 +81,7 @@ def is_fallback(_operation: Operation, kwargs: Parameters, current: Invocation) 
     """Whether the Router calls itself for a fallback of the route in progress. Other calls inside a route, such as the
     call of a model that chooses the deployment, are not fallbacks.
     """
-    return readers.is_fallback(kwargs) and current.operation.name == "route"
+    return readers.read_fallback_depth(kwargs) > 0 and current.operation.name == "route"
 
 
 # --- the results inside a call ----------------------------------------------------------------------------
@@ -376,13 +376,14 @@ def _sum_of_usages(usages: list[Usage | None]) -> Usage | None:
 
 def _sum_of_costs(costs: list[Cost | None]) -> Cost | None:
     """The sum of the costs; `None` if there are none, or if one of them is unknown. A cost of 0 is unknown, too,
-    because LiteLLM may report 0 if it has no price.
+    because LiteLLM may report 0 if it has no price, unless it is certain.
     """
     known = [cost for cost in costs if cost is not None]
-    if not known or len(known) < len(costs) or not all(cost.total for cost in known):
+    if not known or len(known) < len(costs) or not all(cost.total or cost.certain for cost in known):
         return None
     return Cost(
         total=sum(cost.total for cost in known),
         source=known[0].source,
         per_unit=any(cost.per_unit for cost in known) or None,
+        certain=all(cost.certain for cost in known) or None,
     )

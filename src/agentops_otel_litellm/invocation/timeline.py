@@ -27,7 +27,7 @@ _UNKNOWN_TARGET, _NO_ROUTING = Target(), Routing()
 class RunningAttempt:
     """An attempt, in progress or ended. Times are seconds on the monotonic clock."""
 
-    __slots__ = ("began", "ended", "failure", "from_cache", "routing", "sent_request", "target")
+    __slots__ = ("began", "ended", "failure", "fallback_depth", "from_cache", "routing", "sent_request", "target")
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class RunningAttempt:
         sent_request: bool = True,
         target: Target = _UNKNOWN_TARGET,
         routing: Routing = _NO_ROUTING,
+        fallback_depth: int = 0,
     ) -> None:
         self.began = began
         """When LiteLLM sent the request to the provider. If it sent none: when the attempt failed."""
@@ -44,6 +45,8 @@ class RunningAttempt:
         """Whether LiteLLM sent a request to the provider before the attempt ended."""
         self.target = target
         self.routing = routing
+        self.fallback_depth = fallback_depth
+        """In a route: how many times the Router had fallen back before it made the attempt."""
         self.failure: Failure | None = None
         self.from_cache = False
         """Whether the response is from LiteLLM's cache, so that no provider was involved."""
@@ -72,6 +75,16 @@ class AttemptTracker:
         """Whether an attempt has begun and not ended."""
         return self._current is not None
 
+    @property
+    def has_any(self) -> bool:
+        """Whether there is an attempt for which LiteLLM sent a request."""
+        return any(each.sent_request for each in self._attempts)
+
+    @property
+    def last_failure(self) -> Failure | None:
+        """The failure of the last attempt; `None` if it has not failed, or if there is none."""
+        return self._attempts[-1].failure if self._attempts else None
+
     def begin(self, *, sends_request: bool = True) -> None:
         """Begin an attempt when LiteLLM sends a request to a provider. If an attempt is open, the request is a part of
         it. `sends_request` is false if LiteLLM uses a mock response instead.
@@ -91,8 +104,8 @@ class AttemptTracker:
 
         `failure` describes `error`. If it is `None`, it is read from `error`.
         """
-        failure = failure or readers.read_failure(error)
         failed = self._current
+        failure = failure or readers.read_failure(error, sent_request=failed is not None)
         if failed is None:
             failed = RunningAttempt(at, sent_request=False)
             self._attempts.append(failed)
@@ -132,20 +145,25 @@ class AttemptTracker:
         """
         self._errors.clear()
 
-    def add(self, began: float, target: Target, routing: Routing) -> RunningAttempt:
+    def add(self, began: float, target: Target, routing: Routing, fallback_depth: int) -> RunningAttempt:
         """Add an attempt of a route, and return it. The attempt's own call sets its end and its failure."""
-        attempt = RunningAttempt(began, target=target, routing=routing)
+        attempt = RunningAttempt(began, target=target, routing=routing, fallback_depth=fallback_depth)
         self._attempts.append(attempt)
         return attempt
 
     def finish(self, started: float, ended: float, target: Target, failure: Failure | None) -> Attempts | None:
         """Return all attempts of the finished call; `None` if there are none, for instance because the response was
-        cached. The times are on the monotonic clock. `target` and `failure` are those of the call.
+        cached, and no fallback was used. The times are on the monotonic clock. `target` and `failure` are those of the
+        call.
         """
         if self._current is not None:  # the last attempt ends with the call
             self._current.ended, self._current.target, self._current.failure = ended, target, failure
         made: list[Attempt] = []
+        depth, fallback_used = 0, None
         for each in self._attempts:
+            # The Router also falls back without a failed attempt, for instance if all deployments are in cooldown.
+            is_fallback, depth = each.fallback_depth > depth, each.fallback_depth
+            fallback_used = fallback_used or is_fallback or None
             if not each.from_cache:
                 end = ended if each.ended is None else each.ended
                 attempt = Attempt(
@@ -157,9 +175,10 @@ class AttemptTracker:
                     started=each.began - started,
                     duration=end - each.began if each.sent_request else None,
                     failure=each.failure,
+                    kind="fallback" if is_fallback else None,
                 )
                 made.append(attempt)
-        return Attempts(made=tuple(made)) if made else None
+        return Attempts(made=tuple(made), fallback_used=fallback_used) if made or fallback_used else None
 
 
 NO_ATTEMPTS = AttemptTracker()
@@ -175,7 +194,8 @@ def add_to_route(invocation: Invocation, route: Invocation) -> RunningAttempt | 
     if routing is None or routing.model_id is None:  # not a call of a deployment
         return None
     route.settle_attempt()  # the Router makes a new attempt, so it has set no cooldown after the last one
-    return route.attempts.add(invocation.started, read_target(invocation), routing)
+    depth = readers.read_fallback_depth(invocation.parameters)
+    return route.attempts.add(invocation.started, read_target(invocation), routing, depth)
 
 
 # --- chunks -------------------------------------------------------------------------------------------------

@@ -322,5 +322,5 @@ def _read_facts(invocation: Invocation, result: object, *, cache_hit: bool) -> R
             response = replace(response, cache_hit=True)
     with _READING_USAGE:
         usage = readers.logged_usage(logging, result, api_format)
-        cost = readers.logged_cost(logging, usage)
+        cost = readers.logged_cost(logging, result, usage)
     return response, usage, cost

@@ -2,8 +2,8 @@
 
 1. The user's own prices: `AGENTOPS_PRICES`, a JSON file in the format of LiteLLM's price map.
    `create_user_price_processor` replaces the cost that the readers have read from LiteLLM.
-2. The cost that the provider or a gateway states in its response. LiteLLM reports it instead of its own calculation, so
-   `Cost.source` is `litellm` in this case, too.
+2. The cost that the provider or a gateway states in its response (`readers/stated_prices.py`). A price that the
+   application has set in LiteLLM for the call, or for the Router's deployment, has priority.
 3. The cost that LiteLLM calculates with its price map. If LiteLLM does so only after the span has ended,
    `readers/usage_and_cost.py` calculates it. `drop_unknown_cost` drops it if LiteLLM has no price for the model, or
    only an estimate of the usage.
@@ -56,11 +56,12 @@ def create_user_price_processor(prices: UserPrices) -> Callable[[Call], Call]:
 def drop_unknown_cost(call: Call) -> Call:
     """Drop the cost that LiteLLM calculated, in the two cases in which it is not the actual cost.
 
-    A calculated cost of 0 means that LiteLLM has no price for the model, except for a response from its cache, which
-    cost nothing. If the provider reported no quantity that it bills, LiteLLM has priced its own estimate of the tokens.
+    A calculated cost of 0 means that LiteLLM has no price for the model, except if somebody has stated the price 0, and
+    for a response from its cache, which cost nothing. If the provider reported no quantity that it bills, LiteLLM has
+    priced its own estimate of the tokens.
     """
     cost, response = call.cost, call.response
-    if cost is None or cost.source != "litellm" or (response is not None and response.cache_hit):
+    if cost is None or cost.source != "litellm" or cost.certain or (response is not None and response.cache_hit):
         return call
     # A cost per unit, such as per image, does not depend on what the provider reports.
     if cost.total and (
@@ -106,7 +107,7 @@ def move_cached_usage_to_saved(call: Call) -> Call:
         saved = Saved(
             input=call.usage.input if call.usage else None,
             output=call.usage.output if call.usage else None,
-            cost=call.cost.total or None if call.cost and call.usage else None,
+            cost=call.cost.total or None if call.cost and (call.usage or call.cost.certain) else None,
         )
     return replace(call, usage=None, cost=Cost(total=0.0, source="litellm"), saved=saved)
 

@@ -25,11 +25,33 @@ CODE_CATEGORIES = {
     "content_policy_violation": "content_filter",
     "ResponsibleAIPolicyViolation": "content_filter",
     "invalid_api_key": "auth",
+    "billing_error": "quota",
+    "rate_limit_exceeded": "rate_limit",
+    "server_error": "server_error",
+    "vector_store_timeout": "timeout",
+    "invalid_prompt": "invalid_request",
+    "image_content_policy_violation": "content_filter",
+    **dict.fromkeys(
+        (
+            *(
+                "invalid_image",
+                "invalid_image_format",
+                "invalid_image_mode",
+                "invalid_image_url",
+                "invalid_base64_image",
+            ),
+            *("image_too_large", "image_too_small", "image_parse_error", "image_file_too_large", "empty_image_file"),
+            *("unsupported_image_media_type", "image_file_not_found", "failed_to_download_image"),
+        ),
+        "invalid_request",
+    ),
     "model_not_found": "not_found",
 }
 
 # Exception class → category. The first of the exception's class and base classes that is listed decides.
 CATEGORIES = {
+    "UnsentRequest": "invalid_request",  # this and the next are reasons that `readers/exceptions.py` adds
+    "UnreadableResponse": "invalid_response",
     "AuthenticationError": "auth",
     "PermissionDeniedError": "auth",
     "NoCredentialsError": "auth",
@@ -174,9 +196,11 @@ def _categorised(failure: Failure, provider: str | None, stream: Stream | None) 
         return failure  # of an attempt that was a call with its own span, and was categorised when that call ended
     category = _category(failure)
     # A failed connection or provider after the first chunk, or an unknown error in a stream, has interrupted the
-    # stream. Other categories, such as `rate_limit`, are kept.
+    # stream. Other categories, such as `rate_limit`, are kept, and so is an error whose status or code the provider has
+    # sent.
+    is_sent = failure.status_code is not None or failure.code in CODE_CATEGORIES
     if stream is not None and (
-        category is None or (category in {"connection", "server_error"} and stream.chunk_count > 0)
+        category is None or (category in {"connection", "server_error"} and stream.chunk_count > 0 and not is_sent)
     ):
         category = "stream_interrupted"
     if category is None and failure.status_code is None:
@@ -229,24 +253,26 @@ def _message(failure: Failure) -> str:
 def count_retries(call: Call) -> Call:
     """Set the kind of each attempt, `retry` or `fallback`, and count the retries.
 
-    An attempt after a failed attempt is a retry if it has the same model, and a fallback if it has a different one. For
-    attempts of the Router, the model groups are compared instead. Other attempts have no kind.
+    An attempt to which the Router fell back already has the kind `fallback`. An attempt after a failed attempt is a
+    retry if it has the same model, and a fallback if it has a different one. For attempts of the Router, the model
+    groups are compared instead. Other attempts have no kind.
 
     If only one attempt is known, the number of retries stays unknown, because the provider's client may have retried.
     """
     attempts = call.attempts
-    if attempts is None or len(attempts.made) == 1:
+    if attempts is None or len(attempts.made) < 2:  # noqa: PLR2004 - a retry needs an attempt before it
         return call
     made = [attempts.made[0], *(_with_kind(before, after) for before, after in pairwise(attempts.made))]
     kinds = [attempt.kind for attempt in made if attempt.kind is not None]
     if not kinds:
         return call
-    counted = replace(attempts, made=tuple(made), retries=kinds.count("retry"), fallback_used="fallback" in kinds)
+    fallback_used = attempts.fallback_used or "fallback" in kinds
+    counted = replace(attempts, made=tuple(made), retries=kinds.count("retry"), fallback_used=fallback_used)
     return replace(call, attempts=counted)
 
 
 def _with_kind(before: Attempt, after: Attempt) -> Attempt:
-    if before.failure is None:
+    if before.failure is None or after.kind is not None:
         return after
     return replace(after, kind="retry" if _requested(before) == _requested(after) else "fallback")
 
@@ -259,7 +285,7 @@ def _requested(attempt: Attempt) -> object:
 def set_deployment(call: Call) -> Call:
     """Set the deployment of a request to the Router: it is the deployment of the last attempt."""
     # A call without an operation consists of other calls, such as those that the Router makes.
-    if call.operation is not None or call.attempts is None or call.routing is None:
+    if call.operation is not None or call.attempts is None or not call.attempts.made or call.routing is None:
         return call
     return replace(call, routing=replace(call.routing, model_id=call.attempts.made[-1].model_id))
 

@@ -8,6 +8,7 @@ Each API format, or group of similar ones, has a file with its readers, those of
 
 Other files read what calls of all API formats have in common: `parameters` (provider, model, server, user, session, and
 the parameters by which LiteLLM continues a call in another of its functions), `usage_and_cost` and `exceptions`.
+`stated_prices` reads prices that LiteLLM's cost does not show.
 `logging_payload` reads calls that are known only from LiteLLM's logging. `api_format`, `streams`, `parts` and `values`
 have base classes and helpers.
 
@@ -22,7 +23,12 @@ from collections.abc import Mapping
 from agentops_otel_litellm.readers.anthropic_messages import MESSAGES
 from agentops_otel_litellm.readers.api_format import BATCH, DEFAULT, ROUTE, ApiFormat, estimate_chat
 from agentops_otel_litellm.readers.chat import CHAT
-from agentops_otel_litellm.readers.exceptions import read_client_failure, read_error_text, read_failure
+from agentops_otel_litellm.readers.exceptions import (
+    read_client_failure,
+    read_error_text,
+    read_failed_response,
+    read_failure,
+)
 from agentops_otel_litellm.readers.generate_content import GENERATE_CONTENT, GENERATE_CONTENT_STREAM
 from agentops_otel_litellm.readers.jobs import FILE_CONTENT, JOB, PASSTHROUGH, RUN
 from agentops_otel_litellm.readers.logging_payload import (
@@ -43,13 +49,13 @@ from agentops_otel_litellm.readers.parameters import (
     has_declined,
     is_by_twin,
     is_client_of,
-    is_fallback,
     is_mocked,
     is_of_a_tool,
     is_of_model_list,
     read_cache_hit,
     read_cooldown,
     read_cooldown_time,
+    read_fallback_depth,
     read_id,
     read_logging_object,
     read_messages,
@@ -79,6 +85,13 @@ from agentops_otel_litellm.readers.small_formats import (
     SANDBOX,
     STORED_RESPONSE,
     TOKEN_COUNT,
+)
+from agentops_otel_litellm.readers.stated_prices import (
+    price_as_application,
+    price_cached_embeddings,
+    price_embeddings,
+    read_stated_cost,
+    with_certainty,
 )
 from agentops_otel_litellm.readers.streams import (
     Chunks,
@@ -153,7 +166,6 @@ __all__ = [
     "is_by_twin",
     "is_chunks",
     "is_client_of",
-    "is_fallback",
     "is_message_logging_off",
     "is_mocked",
     "is_of_a_tool",
@@ -167,7 +179,10 @@ __all__ = [
     "logged_result",
     "logged_timing",
     "logged_usage",
+    "price_as_application",
+    "price_cached_embeddings",
     "price_cached_response",
+    "price_embeddings",
     "price_result",
     "read_app",
     "read_cache_hit",
@@ -176,7 +191,9 @@ __all__ = [
     "read_cooldown_time",
     "read_error_text",
     "read_estimate",
+    "read_failed_response",
     "read_failure",
+    "read_fallback_depth",
     "read_finish_reasons",
     "read_id",
     "read_logging_object",
@@ -186,10 +203,12 @@ __all__ = [
     "read_routed_request",
     "read_routing",
     "read_session_end",
+    "read_stated_cost",
     "read_target",
     "read_within",
     "requests_several_choices",
     "session_with_events",
     "was_made",
+    "with_certainty",
     "with_cost_parts",
 ]

@@ -19,6 +19,7 @@ from agentops_otel_litellm.readers.api_format import (
     reported_usage,
     streamed,
 )
+from agentops_otel_litellm.readers.exceptions import STREAM_ERROR_STATUSES
 from agentops_otel_litellm.readers.parts import (
     ONLY_CHOICE,
     Draft,
@@ -271,25 +272,14 @@ class MessagesChunks(EventChunks):
         self._chat = copy_attributes(self._chat, "chunks")
 
 
-# Type of an error event, which has no HTTP status → the status with which Anthropic rejects a request for this error.
-_STATUSES = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-}
-
-
 def _failure(event: Mapping[str, Any]) -> Failure:
     """Read the type of an error event. The error's text is not read, because it may quote the request."""
     kind = text(field(event.get("error"), "type"))
-    known = kind if kind in _STATUSES else "api_error"
-    return Failure(type=known, ancestry=(known,), status_code=_STATUSES[known])
+    known = kind if kind in STREAM_ERROR_STATUSES else "api_error"
+    # LiteLLM also sends `api_error` if a stream that it translates was interrupted, so it does not show a status.
+    return Failure(
+        type=known, ancestry=(known,), status_code=None if known == "api_error" else STREAM_ERROR_STATUSES[known]
+    )
 
 
 def _price(result: Any, logging: Any) -> Cost | None:

@@ -7,11 +7,12 @@ search the chain of causes (`__cause__`, or else `__context__`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from itertools import islice, pairwise
+from itertools import chain, islice, pairwise, starmap
 from time import time
+from traceback import walk_tb
 from typing import Any
 
 from agentops_otel_litellm.call import Failure
@@ -31,8 +32,8 @@ from agentops_otel_litellm.readers.values import (
 _STATUSES_WITHOUT_RESPONSE = frozenset({422, 500})
 # Statuses that older releases of LiteLLM set in place of the provider's, if they do not recognise the response's text.
 _STATUSES_OF_ANY_RESPONSE = frozenset({400, 500})
-_PROVIDERS = ("litellm.llms.", "openai")
-"""Modules whose exceptions have the provider's status."""
+_STATUSES_OF_LOCAL_ERRORS = frozenset({400, 422, 500})  # which LiteLLM sets for an exception of Python itself
+_PROVIDERS = ("litellm.llms.", "openai")  # modules whose exceptions have the provider's status
 # Exceptions that HTTP clients raise if there is no response, and if its body cannot be read.
 _UNCONNECTED = frozenset({"APIConnectionError", "TransportError", "ConnectionError", "ClientConnectionError"})
 _UNREADABLE = frozenset({"JSONDecodeError"})
@@ -48,10 +49,10 @@ _READING_FACT = guard("reading a fact of an exception")
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-kong-request-id")
 
 
-def read_failure(error: BaseException) -> Failure:
+def read_failure(error: BaseException, *, sent_request: bool = True) -> Failure:
     """Read the facts of an exception: its classes and codes. Its text, which may quote prompts and keys, is not read.
 
-    If a reader raises, only its fact is missing.
+    `sent_request` is false if LiteLLM has not sent a request. If a reader raises, only its fact is missing.
     """
     # By `MidStreamFallbackError`, LiteLLM makes the Router continue a stream with a fallback. The failure is its
     # cause.
@@ -64,12 +65,23 @@ def read_failure(error: BaseException) -> Failure:
     for name, read in _FACTS.items():
         with _READING_FACT:
             known[name] = read(error)
+    if not sent_request:
+        with _READING_FACT:
+            known |= _facts_without_request(error, known["ancestry"])
     return Failure(type=kind.__name__, **{"ancestry": _names(error), **known})
+
+
+def read_failed_response(response: Any) -> Failure | None:
+    """The failure of a response of the Responses API whose status is `failed`, although its HTTP status is 200."""
+    if text(field(response, "status")) != "failed":
+        return None
+    code = keyword(field(field(response, "error"), "code"))
+    return Failure(type=code or "response_failed", ancestry=(), code=code)
 
 
 def read_error_text(error: BaseException) -> str | None:
     """The provider's error text, or else the exception's own text. It can quote prompts and keys, so it is content."""
-    for raised in islice((error, *islice(_causes(error), _MAX_CAUSES)), _MAX_CAUSES):
+    for raised in _chain(error):
         body = getattr(raised, "body", None)
         if isinstance(body, dict):
             details = body.get("error")
@@ -191,6 +203,178 @@ def _untranslated(error: BaseException) -> BaseException:
     return error
 
 
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception, its cause, and so on: at most `_MAX_CAUSES`."""
+    return islice(chain((error,), _causes(error)), _MAX_CAUSES)
+
+
+# --- errors that the provider sends inside a stream, after the status 200 ------------------------------------
+
+
+# Type of an error, such as in Anthropic's error event → the status with which Anthropic rejects a request for it.
+STREAM_ERROR_STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+
+def _error_in_stream(error: BaseException) -> Mapping[str, Any] | None:
+    """The error that the provider sent inside a stream: its code, its type, and so on. `None` if it sent none.
+
+    OpenAI's client keeps it as `body` of an exception without a status. LiteLLM's parsers of chunks, all named
+    `chunk_parser`, raise exceptions that do not have it; but they have it as their argument `chunk`.
+    """
+    for raised in _chain(error):
+        body = getattr(raised, "body", None)
+        if isinstance(body, dict) and type(raised).__module__.startswith("openai") and _status(raised) is None:
+            return body
+        for frame, _line in walk_tb(raised.__traceback__):
+            if frame.f_code.co_name == "chunk_parser":
+                sent = field(frame.f_locals.get("chunk"), "error")
+                if isinstance(sent, dict):
+                    return sent
+    return None
+
+
+def _status_in_stream(sent: Mapping[str, Any]) -> int | None:
+    """The HTTP status that an error inside a stream states: as its code, or by its type."""
+    code = quantity(sent.get("code"))
+    if code is not None and code.is_integer() and 400 <= code < 600:  # noqa: PLR2004 - the statuses of errors
+        return int(code)
+    return STREAM_ERROR_STATUSES.get(text(sent.get("type")) or "")
+
+
+# --- statuses that no server has sent -------------------------------------------------------------------------
+
+
+# Classes of LiteLLM that it raises by itself, and not because of a response.
+_RAISED_BY_LITELLM = frozenset(
+    {
+        *("UnsupportedParamsError", "BudgetExceededError", "JSONSchemaValidationError"),
+        *("RouterRateLimitError", "RouterRateLimitErrorBasic", "ModelNotMappedError"),
+    }
+)
+_LOCAL_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError, AssertionError)
+"""Classes of exceptions that Python raises for a request that cannot be written, or a response that cannot be used."""
+_WRITERS = frozenset({"json", "json.encoder", "httpx._content"})
+"""Modules that write the body of a request."""
+_RESPONSE_READERS = ("make_openai_chat_completion_request", "make_sync_openai_chat_completion_request")
+"""Functions that read a response, although their names do not say so."""
+_INNERMOST = 4
+"""How many functions, from the one that raised an exception outwards, are searched for the reason of the exception."""
+UNSENT, UNREADABLE = "UnsentRequest", "UnreadableResponse"
+"""Names in `Failure.ancestry`: the request could not be sent; the body of the response could not be used."""
+
+
+def _answered_status(error: BaseException) -> int | None:
+    """The HTTP status that a server has sent. LiteLLM also sets statuses if none has: 408 if the client has waited too
+    long, 500 and 422 for any exception of Python, 400 and 429 for errors of its own.
+    """
+    sent = _error_in_stream(error)
+    if sent is not None:
+        return _status_in_stream(sent)
+    response_error = _response_error(error)
+    status = _status(response_error or _original(error))
+    if status is None or response_error is not None:
+        return status
+    is_own = not _RAISED_BY_LITELLM.isdisjoint(_names(error))
+    if is_own or status == 408 or _local_reason(error) is not None:  # noqa: PLR2004 - a timeout
+        return None
+    local = _local_error(error)
+    return None if local is not None and status in _STATUSES_OF_LOCAL_ERRORS else status
+
+
+def _response_error(error: BaseException) -> BaseException | None:
+    """The HTTP client's exception for a response with an error status, if that is the cause; otherwise `None`. LiteLLM
+    makes up responses for its own exceptions.
+    """
+    for raised in _chain(error):
+        if type(raised).__name__ == "MaskedHTTPStatusError" or not (
+            type(raised).__module__.startswith("litellm") or type(raised) is Exception
+        ):
+            return raised if _status(raised) is not None else None
+    return None
+
+
+def _local_error(error: BaseException) -> BaseException | None:
+    """The exception of Python itself that LiteLLM has mapped to `error`; `None` if there is none."""
+    others = (each for each in _causes(error) if not type(each).__module__.startswith("litellm"))
+    first = next((each for each in islice(others, _MAX_CAUSES) if type(each) is not Exception), None)
+    return first if first is not None and _is_local(first) else None
+
+
+def _is_local(error: BaseException) -> bool:
+    return isinstance(error, _LOCAL_ERRORS) and not type(error).__module__.startswith("litellm")
+
+
+def _local_reason(error: BaseException) -> str | None:
+    """Why a call failed in this process: `UNSENT` or `UNREADABLE`; `None` if that is unknown, or if a server failed it.
+
+    It is found by the functions in which Python, or LiteLLM, has raised the exception.
+    """
+    if _response_error(error) is not None or _error_in_stream(error) is not None:
+        return None
+    local = _local_error(error)
+    if local is None:
+        *_, last = _chain(error)
+        is_own = type(last).__module__.startswith("litellm") and _own_status(last) == 500  # noqa: PLR2004 - as for any
+        return UNREADABLE if is_own and any(starmap(_rejects_response, _places(last)[-1:])) else None
+    if isinstance(local, UnicodeEncodeError):
+        return UNSENT
+    if not _UNREADABLE.isdisjoint(_names(local)):
+        return UNREADABLE
+    places = _places(local)
+    if any(module in _WRITERS for module, _function in places):
+        return UNSENT
+    # LiteLLM's providers convert the request before it is sent, so an exception of Python here is about the response.
+    is_of_response = any(
+        module.startswith(_PROVIDERS[0]) or module.endswith("_response") or "transform_response" in function
+        for module, function in places
+    )
+    return UNREADABLE if is_of_response else None
+
+
+def _rejects_response(module: str, function: str) -> bool:
+    """Whether a function of LiteLLM raises an exception of its own for a response that it cannot use."""
+    return module.endswith("_response") or function in _RESPONSE_READERS
+
+
+def _places(error: BaseException) -> list[tuple[str, str]]:
+    """The modules and names of the innermost functions of a traceback."""
+    frames = [frame for frame, _line in walk_tb(error.__traceback__)][-_INNERMOST:]
+    return [(str(frame.f_globals.get("__name__")), frame.f_code.co_name) for frame in frames]
+
+
+def _ancestry(error: BaseException) -> tuple[str, ...]:
+    """The names of the classes of the original exception, after the reason for a failure in this process."""
+    sent = _error_in_stream(error)
+    if sent is not None and _status_in_stream(sent) not in {None, _own_status(error)}:
+        return ("APIError",)  # LiteLLM has chosen the class by a different status
+    reason = _local_reason(error)
+    names = _names(_original(error))
+    return names if reason is None else (reason, *names)
+
+
+def _facts_without_request(error: BaseException, ancestry: tuple[str, ...]) -> dict[str, Any]:
+    """The facts that differ if LiteLLM has recorded no request: there is no status, and LiteLLM could not convert the
+    request. An application's own provider sends requests that LiteLLM does not record.
+    """
+    local = error if _is_local(error) else _local_error(error)
+    if local is not None:
+        is_of_litellm = any(module.startswith("litellm.") for module, _function in _places(local)[-1:])
+        return {"status_code": None, "ancestry": (UNSENT, *ancestry) if is_of_litellm else ancestry}
+    is_of_provider = any(type(each).__module__.startswith(_PROVIDERS) for each in _chain(error))
+    return {} if is_of_provider or _response_error(error) is not None else {"status_code": None}
+
+
 def _names(error: BaseException) -> tuple[str, ...]:
     return tuple(kind.__name__ for kind in type(error).__mro__)
 
@@ -205,19 +389,28 @@ def _qualified(kind: type) -> str:
 
 
 def _code(error: BaseException) -> str | None:
-    """The provider's error code, from the body of its response.
+    """The provider's error code, from the body of its response, or from an error inside a stream. If it has no code, or
+    the code is a number, the type of the error.
 
     The body may be only on a cause, so the chain of causes is searched. Further down, the chain may have exceptions of
     earlier responses. So the search ends at the first exception with a body, or with a different status.
     """
-    for raised in islice((error, *islice(_causes(error), _MAX_CAUSES)), _MAX_CAUSES):
+    sent = _error_in_stream(error)
+    if sent is not None:
+        return _code_in(sent)
+    for raised in _chain(error):
         if _status(raised) != _status(error):
             break
         body = getattr(raised, "body", None)
         if isinstance(body, dict):
             details = body.get("error")
-            return keyword(field(details if isinstance(details, dict) else body, "code"))
+            return _code_in(details if isinstance(details, dict) else body)
     return None
+
+
+def _code_in(details: Mapping[str, Any]) -> str | None:
+    code = keyword(details.get("code"))
+    return code if code is not None and not code.isdecimal() else keyword(details.get("type"))
 
 
 def _retry_after(error: BaseException) -> float | None:
@@ -246,9 +439,9 @@ def _instant(date: str | None) -> float | None:
 
 # Field of `Failure` → function of the exception that returns its value.
 _FACTS = {
-    "ancestry": lambda error: _names(_original(error)),
+    "ancestry": _ancestry,
     "provider": _provider,
-    "status_code": lambda error: _status(_original(error)),
+    "status_code": _answered_status,
     "retry_after": _retry_after,
     "request_id": _request_id,
     "exception": _class_name,

@@ -13,6 +13,7 @@ from agentops_otel_litellm.call import Cost, Timing, Usage
 from agentops_otel_litellm.readers.api_format import ApiFormat
 from agentops_otel_litellm.readers.chat import CHAT
 from agentops_otel_litellm.readers.metadata import METADATA_PARAMETERS
+from agentops_otel_litellm.readers.stated_prices import read_stated_cost, with_certainty
 from agentops_otel_litellm.readers.text_and_embeddings import TEXT
 from agentops_otel_litellm.readers.usage_and_cost import litellm_cost, with_cost_parts
 from agentops_otel_litellm.readers.values import Parameters, field, integer
@@ -96,10 +97,17 @@ def logged_usage(logging: Any, result: Any, api_format: ApiFormat) -> Usage | No
     return usage if integer(field(details, "cached_tokens")) is not None else None
 
 
-def logged_cost(logging: Any, usage: Usage | None) -> Cost | None:
-    """The cost that LiteLLM has logged. `None` without a `usage`, because then it is the cost of LiteLLM's estimate."""
+def logged_cost(logging: Any, result: Any, usage: Usage | None) -> Cost | None:
+    """The cost that the provider states, or else the cost that LiteLLM has logged. `None` without a `usage`, because
+    then it is the cost of LiteLLM's estimate.
+    """
+    stated = read_stated_cost(result, logging)
+    if stated is not None:
+        return stated
     cost = litellm_cost(_details(logging).get("response_cost"))
-    return None if cost is None or usage is None else with_cost_parts(cost, usage, logging)
+    return (
+        None if cost is None or usage is None else with_certainty(with_cost_parts(cost, usage, logging), usage, logging)
+    )
 
 
 # --- turning off the logging of messages ------------------------------------------------------------------

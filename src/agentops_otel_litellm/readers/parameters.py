@@ -19,6 +19,7 @@ from agentops_otel_litellm.readers.values import (
     field,
     fields_of,
     identifier,
+    integer,
     keyword,
     mask_secrets,
     model_name,
@@ -241,10 +242,9 @@ def is_of_model_list(parameters: Parameters) -> bool:
     return "deployments" in parameters
 
 
-def is_fallback(parameters: Parameters) -> bool:
-    """Whether the Router has called itself to fall back to a different model group."""
-    depth = parameters.get("fallback_depth")
-    return isinstance(depth, int) and depth > 0
+def read_fallback_depth(parameters: Parameters) -> int:
+    """How many times the Router has fallen back to a different model group or order before it makes this call."""
+    return integer(parameters.get("fallback_depth")) or 0
 
 
 # --- calls that LiteLLM makes in Rust -------------------------------------------------------------------------

@@ -238,7 +238,7 @@ def price_messages(usage: Any, logging: Any) -> Cost | None:
         return calculated
     with _IGNORING_UNREADABLE_USAGE:
         counted = sys.modules["litellm"].AnthropicConfig().calculate_usage(usage_object=usage, reasoning_content=None)
-        return _price_usage(counted, logging)
+        return price_usage(counted, logging)
     return None
 
 
@@ -255,7 +255,7 @@ def price_generated_content(usage: Any, logging: Any, *, streamed: bool) -> Cost
     with _IGNORING_UNREADABLE_USAGE:
         # LiteLLM before 1.90 has no public name for this method.
         counted = sys.modules["litellm"].VertexGeminiConfig._calculate_usage({"usageMetadata": usage})  # noqa: SLF001
-        return _price_usage(counted, logging)
+        return price_usage(counted, logging)
     return None
 
 
@@ -269,7 +269,7 @@ def price_chat(result: Any, logging: Any) -> Cost | None:
 def _price_chunks(chunks: Sequence[Any], logging: Any) -> Cost | None:
     reported = [usage for chunk in chunks if (usage := field(chunk, "usage")) is not None]
     # If several chunks have usage, each has only a part of it.
-    return _price_usage(reported[0], logging) if len(reported) == 1 else None
+    return price_usage(reported[0], logging) if len(reported) == 1 else None
 
 
 def price_response(result: Any, logging: Any) -> Cost | None:
@@ -322,7 +322,7 @@ def _price_by_litellm(logging: Any) -> Cost | None:
     return cost if cost is not None and cost.total else None
 
 
-def _price_usage(usage: Any, logging: Any) -> Cost | None:
+def price_usage(usage: Any, logging: Any) -> Cost | None:
     """Let LiteLLM calculate the cost of a usage, with the prices, discounts and tiers that apply to the call."""
     return _price_response(sys.modules["litellm"].ModelResponse(model=logging.model, usage=usage), logging)
 
@@ -373,6 +373,7 @@ def with_cost_parts(cost: Cost, usage: Usage | None, logging: Any) -> Cost:
         total=cost.total,
         source="litellm",
         per_unit=cost.per_unit,
+        certain=cost.certain,
         input=of_input * factor,
         output=None if usage.output is None else of_output * factor,
         tools=of_tools * factor or None,

@@ -19,6 +19,9 @@ from agentops_otel_litellm.records import Content, Document, Message, Part, Tool
 from agentops_otel_litellm.semconv.convention import Convert, Table, Vocabulary, always
 from agentops_otel_litellm.semconv.numbered_content import as_json
 
+_STATED = frozenset({"provider", "gateway"})
+"""Sources of a cost that the provider or a gateway has stated. Any other cost is calculated locally."""
+
 # LiteLLM's name of a provider → `gen_ai.provider.name`, if that is different.
 PROVIDERS = {
     "azure": "azure.ai.openai",
@@ -179,7 +182,7 @@ GEN_AI = Vocabulary(
         {
             "gen_ai.usage.cost.amount": "total",
             "gen_ai.usage.cost.currency": ("total", always("USD")),
-            "gen_ai.usage.cost.source": ("total", always("local")),
+            "gen_ai.usage.cost.source": ("source", lambda source: "provider" if source in _STATED else "local"),
         },
     ),
     Table(

@@ -181,7 +181,9 @@ OURS: tuple[Metric, ...] = (
     ),
     _attempts("attempts", "Requests that LiteLLM made to providers."),
     _attempts("retries", "Attempts with the same model, or the same model group, as the previous attempt.", "retry"),
-    _attempts("fallbacks", "Attempts with a different model than the previous attempt.", "fallback"),
+    _attempts(
+        "fallbacks", "Attempts after a fallback to a different model, model group or order of deployments.", "fallback"
+    ),
     Metric(
         name="litellm.client.cache.hits",
         unit="{call}",

@@ -116,7 +116,7 @@ LLM = Vocabulary(
             "llm.usage.audio_seconds": "audio_seconds",
         },
     ),
-    Table(Cost, {"llm.usage.cost": "total", **prefixed("agentops.cost.", Cost, without={"per_unit"})}),
+    Table(Cost, {"llm.usage.cost": "total", **prefixed("agentops.cost.", Cost, without={"per_unit", "certain"})}),
     Table(
         Saved,  # not named `*.usage.*`, because backends add such attributes to the billed tokens
         {
