@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from agentops_otel_litellm.__main__ import main, settings_text
-from agentops_otel_litellm.cli.configuration_checks import check_conflicts, check_destinations, check_settings
+from agentops_otel_litellm.cli.configuration_checks import check_destinations, check_settings
+from agentops_otel_litellm.cli.conflict_checks import check_conflicts
 from agentops_otel_litellm.cli.doctor import CHECKS, Check, as_text, doctor, examine
 from agentops_otel_litellm.cli.installation_checks import (
     _proxy_callbacks,
@@ -749,6 +750,45 @@ def test_a_terminal_gets_settings_without_markdown(
         assert capsys.readouterr().out.startswith("| variable") is not is_terminal
 
 
+def install(directory: Path, name: str, version: str, entry_points: str = "") -> None:
+    """Write the metadata of an installed package."""
+    metadata = directory / f"{name.replace('-', '_')}-{version}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8")
+    (metadata / "entry_points.txt").write_text(entry_points, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("variables", "remedy"),
+    [
+        ({}, "=agentops_litellm; or this instrumentation: OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=smolagents"),
+        ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "redis"}, "=redis,agentops_litellm; or this instrumentation: "),
+        ({"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "smolagents"}, None),
+    ],
+    ids=["both", "both, and a list", "one"],
+)
+def test_an_instrumentation_of_a_framework_is_reported(
+    variables: dict[str, str], remedy: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = "openinference.instrumentation.smolagents:SmolagentsInstrumentor"
+    entry_points = f"[opentelemetry_instrumentor]\nsmolagents = {value}\n"
+    install(tmp_path, "openinference-instrumentation-smolagents", "0.1.43", entry_points)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [each for each in check_conflicts(examined(variables)) if each.name == "OpenInference for smolagents"]
+    assert [each.state for each in found] == ([] if remedy is None else [State.NOTICE])
+    assert remedy is None or remedy in found[0].advice
+
+
+@pytest.mark.parametrize("name", ["strands-agents", "google-adk"])
+def test_a_framework_that_records_its_calls_is_reported(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, name, "1.0")
+    monkeypatch.syspath_prepend(tmp_path)
+    (found,) = (each for each in check_conflicts(examined({})) if each.name == name)
+    assert found.advice.endswith("OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=agentops_litellm")
+
+
 @pytest.mark.parametrize(
     ("name", "version", "remedy"),
     [
@@ -764,9 +804,7 @@ def test_libraries_that_bypass_litellm_are_reported(
     name: str, version: str, remedy: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only in the releases that do, and with the way to use LiteLLM."""
-    metadata = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8")
+    install(tmp_path, name, version)
     monkeypatch.syspath_prepend(tmp_path)
     found = [each for each in check_conflicts(examined({})) if each.name == name]
     assert [(each.state, each.text.split()[0]) for each in found] == (

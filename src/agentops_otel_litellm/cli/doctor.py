@@ -1,7 +1,7 @@
 """`doctor`: reports the installed packages, the components that would run, the destinations, and all problems.
 
 A check is a function from `Examined`, the environment, to `Record`s, its findings. The checks are in
-`installation_checks.py` and `configuration_checks.py`. `CHECKS` has the order in which they run.
+`installation_checks.py`, `configuration_checks.py` and `conflict_checks.py`. `CHECKS` has the order in which they run.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from agentops_otel_litellm.cli.configuration_checks import (
-    check_conflicts,
     check_delivery,
     check_destinations,
     check_settings,
 )
+from agentops_otel_litellm.cli.conflict_checks import check_conflicts
 from agentops_otel_litellm.cli.installation_checks import (
     check_command,
     check_env_file,
