@@ -122,7 +122,7 @@ def test_calls_are_shown_whole(run: Run) -> None:
     read = [(without_suffix(span), displayed_span(span.attributes)) for span in run.calls]
     assert [(name, r.tokens["total_tokens"], r.prompts, r.completions) for name, r in read] == EXPECTED
     assert [span.status for span in run.calls] == ["OK"] * 6 + ["ERROR"] + ["OK"] * 4
-    error = "BadRequestError: the request was rejected as invalid (HTTP 400, openai)"
+    error = "BadRequestError: the request is invalid (HTTP 400, openai)"
     assert run.calls[6].status_message == f"{error}: The server had an error while processing your request."
     for span in (span for span in run.spans if span.scope in {SCOPE, "app"}):
         wrong = [*findings(span.attributes, status=span.status, message=span.status_message)]

@@ -21,7 +21,7 @@ def test_a_model_without_provider_is_an_invalid_request(app: App, telemetry: Rec
         "llm.error.type": "BadRequestError",
         "llm.error.category": "invalid_request",
         "llm.error.retryable": False,
-        "llm.error.message": "BadRequestError: the request was rejected as invalid",
+        "llm.error.message": "BadRequestError: the request is invalid",
     }
     assert "gen_ai.provider.name" not in attributes
 

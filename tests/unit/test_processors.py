@@ -204,9 +204,9 @@ FAILURES: list[tuple[BaseException, str | None, str]] = [
     (
         exceptions.UnprocessableEntityError(**ERROR_ARGUMENTS, response=RESPONSE),
         "invalid_request",
-        ": the request was rejected as invalid",
+        ": the request is invalid",
     ),
-    (exceptions.BadRequestError(**ERROR_ARGUMENTS), "invalid_request", ": the request was rejected as invalid"),
+    (exceptions.BadRequestError(**ERROR_ARGUMENTS), "invalid_request", ": the request is invalid"),
     (asyncio.CancelledError(CANARY), "cancelled", ": the call was cancelled"),
     (GeneratorExit(CANARY), "cancelled", ": the call was cancelled"),
     (KeyboardInterrupt(CANARY), "cancelled", ": the call was cancelled"),

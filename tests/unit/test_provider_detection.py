@@ -125,7 +125,7 @@ def test_a_provider_that_litellm_does_not_know_is_guessed(app: App, telemetry: R
     assert attributes["gen_ai.request.model"] == "gpt-unknown-9"
     assert attributes["gen_ai.provider.name"] == attributes["litellm.provider"] == "openai"
     assert attributes["llm.error.provider"] == "openai"
-    assert attributes["llm.error.message"] == ("BadRequestError: the request was rejected as invalid (openai)")
+    assert attributes["llm.error.message"] == ("BadRequestError: the request is invalid (openai)")
     events = [dict(event.attributes or {}) for event in telemetry.span().events]
     assert [event.get("litellm.attempt.provider") for event in events] == ["openai"] * len(events)
     (point,) = telemetry.points("gen_ai.client.operation.duration")

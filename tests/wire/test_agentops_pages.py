@@ -565,7 +565,7 @@ def test_a_message_of_an_error_is_displayed_whole(pages: Pages, description: str
 # --- 9: errors ---------------------------------------------------------------------------------------------
 
 REJECTED = Script(status=400, error_message="The key sk-canary0123456789abcdef of {prompt} is wrong.\n" + "More. " * 99)
-MESSAGE = "BadRequestError: the request was rejected as invalid (HTTP 400, openai)"
+MESSAGE = "BadRequestError: the request is invalid (HTTP 400, openai)"
 
 
 @pytest.mark.parametrize("mode", ["SPAN_ONLY", "SPAN_AND_EVENT", "EVENT_ONLY", "NO_CONTENT"])

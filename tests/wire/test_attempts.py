@@ -282,7 +282,7 @@ def test_a_model_that_nobody_has_is_an_attempt_where_another_follows(
     SyncApp(provider).ask("completion", model="nosuch", fallbacks=["openai/gpt-4o-mini"])
     (exchange,) = provider.ledger
     (span,) = telemetry.spans()
-    error = "BadRequestError: the request was rejected as invalid"
+    error = "BadRequestError: the request is invalid"
     first, second = attempts_of(span)
     assert first == {"number": 1, "model": "nosuch", "error.type": "BadRequestError", "error.message": error}
     assert without_duration([second]) == [{**expected_attempts([exchange])[0], "number": 2}]

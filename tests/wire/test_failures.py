@@ -40,7 +40,7 @@ SENTENCES = {
     "auth": "the credentials were rejected",
     "rate_limit": "the rate limit was reached",
     "quota": "the budget or quota is used up",
-    "invalid_request": "the request was rejected as invalid",
+    "invalid_request": "the request is invalid",
     "server_error": "the provider had an internal error",
     "context_length": "the request is longer than the model's context",
     "content_filter": "the content was rejected by a policy",

@@ -161,7 +161,7 @@ SENTENCES = {
     "stream_interrupted": "the stream was interrupted",
     "connection": "the provider could not be reached",
     "server_error": "the provider had an internal error",
-    "invalid_request": "the request was rejected as invalid",
+    "invalid_request": "the request is invalid",
     "cancelled": "the call was cancelled",
 }
 
