@@ -358,7 +358,7 @@ class Attempts:
     """All attempts of a call."""
 
     made: tuple[Attempt, ...]
-    """Empty if the Router fell back to a response that LiteLLM had in its cache."""
+    """Empty if the Router fell back to a response in LiteLLM's cache."""
     retries: int | None = None
     """Number of attempts of the kind `retry`."""
     fallback_used: bool | None = None

@@ -208,8 +208,8 @@ def _distro(examined: Examined) -> Record:
     if examined.distro is None:
         return problem("distro", "not installed", "pip install agentops-otel-litellm")
     if named and named != examined.distro.name:
-        shown = masked("OTEL_PYTHON_DISTRO", named)
-        text = f"OTEL_PYTHON_DISTRO names {shown!r}, which is not installed: {_describe(examined.distro)} is used"
+        printable = masked("OTEL_PYTHON_DISTRO", named)
+        text = f"OTEL_PYTHON_DISTRO names {printable!r}, which is not installed: {_describe(examined.distro)} is used"
         return problem("distro", text, "Unset OTEL_PYTHON_DISTRO.")
     if not examined.has_our_distro:
         return problem(
@@ -239,8 +239,8 @@ def _configurator(examined: Examined) -> Record:
             "pip install agentops-otel-litellm",
         )
     if named and named != chosen.name:
-        shown = masked("OTEL_PYTHON_CONFIGURATOR", named)
-        text = f"OTEL_PYTHON_CONFIGURATOR names {shown!r}, which is not installed: {_describe(chosen)} is used"
+        printable = masked("OTEL_PYTHON_CONFIGURATOR", named)
+        text = f"OTEL_PYTHON_CONFIGURATOR names {printable!r}, which is not installed: {_describe(chosen)} is used"
         return problem("configurator", text, "Unset OTEL_PYTHON_CONFIGURATOR.")
     if is_ours(chosen):
         return ok(
@@ -316,14 +316,14 @@ def unknown_instrumentations(examined: Examined) -> Iterator[Record]:
     installed = {found.name for found in entry_points(group="opentelemetry_instrumentor")}
     for name in names(examined.variables.get(DISABLED, "")):
         if name not in installed and name != "*":
-            shown = masked(DISABLED, name)
+            printable = masked(DISABLED, name)
             meant = INSTRUMENTATION if "litellm" in name.lower() else None
             yield problem(
                 DISABLED,
-                f"no installed instrumentation has the name {shown!r}, so nothing is switched off by it",
-                f"Write {meant} to switch off this package, or remove {shown}."
+                f"no installed instrumentation has the name {printable!r}, so nothing is switched off by it",
+                f"Write {meant} to switch off this package, or remove {printable}."
                 if meant
-                else f"Correct or remove {shown}. Installed: {', '.join(sorted(installed))}",
+                else f"Correct or remove {printable}. Installed: {', '.join(sorted(installed))}",
             )
 
 
@@ -350,11 +350,11 @@ def check_command(examined: Examined) -> Iterator[Record]:
     """If the user passed the application's command, report whether it can be run and traced."""
     if not examined.command:
         return
-    command, refused = without_launcher(examined.command)
-    if refused is not None:
+    command, ambiguous = without_launcher(examined.command)
+    if ambiguous is not None:
         yield problem(
             LAUNCHER,
-            f"the launcher stops with an error, because several of its own options begin with {refused}",
+            f"the launcher stops with an error, because several of its own options begin with {ambiguous}",
             f"Write `--` before the command: {LAUNCHER} -- {display_name(command)} …",
         )
     found = find_problem(command, examined.variables) or other_python(command, examined.subprocess_environment)

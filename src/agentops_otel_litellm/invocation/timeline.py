@@ -46,7 +46,7 @@ class RunningAttempt:
         self.target = target
         self.routing = routing
         self.fallback_depth = fallback_depth
-        """In a route: how many times the Router had fallen back before it made the attempt."""
+        """In a route: how many times the Router has fallen back before the attempt."""
         self.failure: Failure | None = None
         self.from_cache = False
         """Whether the response is from LiteLLM's cache, so that no provider was involved."""

@@ -15,7 +15,7 @@ as the key of its cache and for the Router's other attempts.
 LiteLLM passes usage to the application only if its stream object has the option. So the option is removed from that
 object. LiteLLM then stores the usage and hides it, as it does with usage that a provider sends without the option.
 
-If a request asks for several choices, LiteLLM's stream passes on the finish reason of one choice only. The others are
+If a request is for several choices, LiteLLM's stream passes on the finish reason of one choice only. The others are
 read from the provider's chunks, before LiteLLM converts them.
 """
 
@@ -98,7 +98,7 @@ class StreamUsage:
 
     def hide_usage(self, init: Function) -> Function:
         """Wrap the constructor of LiteLLM's stream objects: options that this module has added are removed from the
-        object. So the application does not receive the chunk with usage, which it did not request. If the request asks
+        object. So the application does not receive the chunk with usage, which it did not request. If the request is
         for several choices, their finish reasons are kept.
         """
 

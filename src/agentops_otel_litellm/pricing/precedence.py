@@ -359,8 +359,8 @@ def read_prices(path: str) -> UserPrices:
     content_or_reason = _read(path)
     if not isinstance(content_or_reason, str):
         return _checked(path, content_or_reason)
-    shown = masked("AGENTOPS_PRICES", path)
-    logger.warning("AGENTOPS_PRICES: %s %s. Your own prices are not used.", shown, content_or_reason)
+    printable = masked("AGENTOPS_PRICES", path)
+    logger.warning("AGENTOPS_PRICES: %s %s. Your own prices are not used.", printable, content_or_reason)
     return UserPrices({})
 
 

@@ -271,9 +271,9 @@ def estimate_chat(parameters: Parameters, result: Any, model: str | None) -> Est
         if output is not None:
             count = sys.modules["litellm"].token_counter
             name = "" if model is None or any(part in model for part in _DOWNLOADED_TOKENIZERS) else model
-            asked = {"text": texts[0]} if texts else {"messages": messages, "use_default_image_token_count": True}
+            arguments = {"text": texts[0]} if texts else {"messages": messages, "use_default_image_token_count": True}
             return Estimate(
-                input=tokens(count(model=name, **asked)),
+                input=tokens(count(model=name, **arguments)),
                 output=tokens(count(model=name, text=output, count_response_tokens=True)) if output else 0,
             )
     return None

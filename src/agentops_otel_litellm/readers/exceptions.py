@@ -267,7 +267,7 @@ _LOCAL_ERRORS = (ValueError, TypeError, LookupError, AttributeError, RecursionEr
 _WRITERS = frozenset({"json", "json.encoder", "httpx._content"})
 """Modules that write the body of a request."""
 _RESPONSE_READERS = ("make_openai_chat_completion_request", "make_sync_openai_chat_completion_request")
-"""Functions that read a response, although their names do not say so."""
+"""Functions that read a response, although their names do not show it."""
 _INNERMOST = 4
 """How many functions, from the one that raised an exception outwards, are searched for the reason of the exception."""
 UNSENT, UNREADABLE = "UnsentRequest", "UnreadableResponse"

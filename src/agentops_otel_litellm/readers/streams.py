@@ -223,7 +223,7 @@ def _messages(lines: str) -> Sequence[Mapping[str, Any]]:
 
 
 def requests_several_choices(parameters: Parameters) -> bool:
-    """Whether the request asks for several choices."""
+    """Whether the request is for several choices."""
     count = integer(parameters.get("n"))
     return count is not None and count > 1
 

@@ -149,8 +149,8 @@ def _unusable_names(variable: str, text: str, group: str, known: frozenset[str])
         left = [name for name in names if name and name not in missing]
         packages = sorted({PACKAGES[name] for name in missing if variable == "OTEL_PROPAGATORS" and name in PACKAGES})
         available = ", ".join(sorted({*known, *(each.name for each in entry_points(group=group))} - {""}))
-        shown = ", ".join(without_secrets(variable, name) for name in missing)
-        fault = f"not installed: {shown}; installed: {available}"
+        printable = ", ".join(without_secrets(variable, name) for name in missing)
+        fault = f"not installed: {printable}; installed: {available}"
         install = f" To use it, pip install {' '.join(packages)}." if packages else ""
         yield Unusable(variable, f"{_invalid(variable, text, fault)}{install}", ",".join(left) or None)
 
