@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("app", nargs=argparse.REMAINDER, help="the command of your app: -- python app.py")
     bootstrap = commands.add_parser(
         "bootstrap",
-        help="list OpenTelemetry's instrumentations for your app's libraries, without any that would trace LLM calls twice",
+        help="list OpenTelemetry's instrumentations for your app's libraries, except any that would trace LLM calls",
     )
     bootstrap.add_argument("--install", action="store_true", help="install them with pip or uv")
     commands.add_parser("settings", help="print every setting, its default and its meaning")
