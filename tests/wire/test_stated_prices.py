@@ -15,6 +15,9 @@ from support.apps import MESSAGES
 from support.recorder import Attributes, Recorder, attributes_of
 from support.servers.wire import Reply, WireProvider, events
 
+# LiteLLM serialises the usage of a stream's chunk, in which the cost is a number.
+pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings:UserWarning")
+
 USAGE = {"prompt_tokens": 21, "completion_tokens": 13, "total_tokens": 34}
 FREE = {"input_cost_per_token": 0.0, "output_cost_per_token": 0.0}
 COST = 0.00123
