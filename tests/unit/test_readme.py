@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from reference import WRITTEN, page
 
+from agentops_otel_litellm.semconv import VOCABULARIES
+from agentops_otel_litellm.semconv.convention import Several
 from support.project import ROOT
 
 
@@ -54,3 +57,37 @@ def _headings(to: Path) -> list[str]:
 def _anchor(heading: str) -> str:
     """The anchor that GitHub generates for a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+_MIGRATION = (ROOT / "docs" / "migration.md").read_text(encoding="utf-8")
+_ATTRIBUTE = re.compile(r"`([a-z_0-9]+(?:\.[a-z_0-9]+)+)`")
+_OF_RESOURCE = {"service.name", "deployment.environment.name"}
+
+
+def _migrated() -> list[list[str]]:
+    """The cells of each row in the tables of attributes, which have four or more columns."""
+    sections = [section for section in _MIGRATION.split("\n## ") if "\n| fact |" in section]
+    lines = [line for section in sections for line in section.splitlines() if line.startswith("| ")]
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return [cells for cells in rows if len(cells) >= 4 and cells[0] != "fact"]
+
+
+@pytest.mark.parametrize("cells", _migrated(), ids=lambda cells: cells[0])
+def test_the_page_on_migration_names_attributes_that_exist(cells: list[str]) -> None:
+    """The names here are of the conventions `gen_ai` and `llm`; the conventions that keep a name have it."""
+    *theirs, ours, kept = cells[1:]
+    assert [name for name in _ATTRIBUTE.findall(ours) if not _is_written(name, ("gen_ai", "llm"))] == []
+    keeping = re.findall(r"`(gen_ai|llm|openinference|agentops)`", kept)
+    assert keeping or kept == "-"
+    columns = theirs[1:] if "(v2)" in kept else theirs
+    names = {name for cell in columns for name in _ATTRIBUTE.findall(cell)}
+    assert [name for name in sorted(names) if keeping and not _is_written(name, keeping)] == []
+
+
+def _is_written(name: str, conventions: Iterable[str]) -> bool:
+    rows = [
+        row for convention in conventions for table in VOCABULARIES[convention].tables for row in table.rows.items()
+    ]
+    return name in _OF_RESOURCE or any(
+        name == attribute or (isinstance(row, Several) and name.startswith(f"{attribute}.")) for attribute, row in rows
+    )
